@@ -1,0 +1,1 @@
+//! A faithful WeChat for development and tests, listening on loopback.

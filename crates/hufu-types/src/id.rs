@@ -1,0 +1,127 @@
+//! Opaque ids: 24 hexadecimal characters that sort by time when Hufu makes
+//! them, and whatever was imported (`[A-Za-z0-9_-]{1,64}`) otherwise.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Random, Timestamp};
+
+/// Why a text is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'")]
+pub struct IdError;
+
+fn is_id(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// 48 bits of milliseconds, then 48 random bits, in hexadecimal.
+fn generate(now: Timestamp, random: &dyn Random) -> Arc<str> {
+    let mut bytes = [0_u8; 12];
+    random.fill(&mut bytes);
+    for (byte, time) in bytes.iter_mut().zip(now.0.to_be_bytes().into_iter().skip(2)) {
+        *byte = time;
+    }
+    let mut text = [0_u8; 24];
+    // The buffer has exactly twice the length, so encoding cannot fail.
+    let _ = hex::encode_to_slice(bytes, &mut text);
+    std::str::from_utf8(&text).unwrap_or_default().into()
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Reads an id.
+            ///
+            /// # Errors
+            /// [`IdError`] when the text is empty, too long or has other characters.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                if is_id(text) { Ok(Self(text.into())) } else { Err(IdError) }
+            }
+
+            /// Makes a new id that sorts after all that were made in earlier milliseconds.
+            pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
+                Self(generate(now, random))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0.as_ref().to_owned()
+            }
+        }
+    };
+}
+
+id!(/// A user pool: the unit of isolation.
+    PoolId);
+id!(/// An application of a pool; the `client_id` of OAuth.
+    ApplicationId);
+id!(/// A connection of a pool to an identity source.
+    ConnectionId);
+id!(/// A user of a pool; the `sub` of tokens.
+    UserId);
+id!(/// One login of one user on one device; the `sid` of tokens.
+    SessionId);
+
+impl PoolId {
+    /// The reserved pool whose users are the administrators of the instance.
+    pub fn system() -> Self {
+        Self("system".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TestRandom;
+
+    #[test]
+    fn generated_ids_sort_by_time_and_parse() {
+        let random = TestRandom::new(1);
+        let early = UserId::generate(Timestamp(1_700_000_000_000), &random);
+        let late = UserId::generate(Timestamp(1_700_000_000_001), &random);
+        assert!(early < late);
+        assert_eq!(early.as_str().len(), 24);
+        assert_eq!(UserId::parse(early.as_str()), Ok(early));
+    }
+
+    #[test]
+    fn foreign_ids_are_kept_and_nonsense_is_refused() {
+        assert!(UserId::parse("Legacy_user-42").is_ok());
+        for bad in ["", "a b", "ä", "x\n", &"a".repeat(65)] {
+            assert_eq!(UserId::parse(bad), Err(IdError), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Opaque tokens: the plain text that a client holds, and the hash that the
+//! database holds, as different types.
+
+use std::fmt;
+
+use crate::Random;
+
+/// What an opaque token is for; each has a prefix that never changes, so that a
+/// leaked token can be recognised (and found by secret scanners).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPurpose {
+    /// An OAuth refresh token.
+    Refresh,
+    /// The name of an upload: 128 bits.
+    Upload,
+}
+
+impl TokenPurpose {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Refresh => "hfr_",
+            Self::Upload => "",
+        }
+    }
+
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Refresh => 32,
+            Self::Upload => 16,
+        }
+    }
+}
+
+/// A token in plain text; shown once, never stored, never printed by `Debug`.
+#[derive(Clone)]
+pub struct OpaqueToken(String);
+
+impl OpaqueToken {
+    /// A new token of full entropy.
+    pub fn generate(purpose: TokenPurpose, random: &dyn Random) -> Self {
+        let mut bytes = [0_u8; 32];
+        let bytes = bytes.get_mut(..purpose.bytes()).unwrap_or_default();
+        random.fill(bytes);
+        Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
+    }
+
+    /// A token that a client sent.
+    pub fn presented(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, to hand to its owner or to hash.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for OpaqueToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpaqueToken(redacted)")
+    }
+}
+
+/// SHA-256 of a token of full entropy; all that the database knows of it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TokenHash(pub [u8; 32]);
+
+impl TokenHash {
+    /// The bytes, as stored.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash(redacted)")
+    }
+}

@@ -1,0 +1,233 @@
+//! Users and the identities that lead to them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::application::text_enum;
+use crate::{ApplicationId, Email, OpenPlatform, Phone, PoolId, Timestamp, UserId, Username};
+
+text_enum! {
+    /// Whether an account is in use.
+    UserStatus {
+        /// In use.
+        Activated = "Activated",
+        /// Switched off by an administrator; logs in nowhere.
+        Suspended = "Suspended",
+        /// Put away; logs in nowhere.
+        Archived = "Archived",
+    }
+}
+
+text_enum! {
+    /// Gender, in the letters of the published clients.
+    Gender {
+        /// Male.
+        Male = "M",
+        /// Female.
+        Female = "F",
+        /// Unknown or not told.
+        Unknown = "U",
+    }
+}
+
+text_enum! {
+    /// How a phone number came to an account. All of these may be matched
+    /// against; a number that nobody vouches for is not stored as a login name.
+    PhoneProof {
+        /// WeChat confirmed the number for the person.
+        Wechat = "wechat",
+        /// An administrator or an import wrote it.
+        Administrator = "administrator",
+    }
+}
+
+text_enum! {
+    /// What an identity's value is.
+    IdentityKind {
+        /// A person's id within one app.
+        Openid = "openid",
+        /// A person's id within one Open Platform account.
+        Unionid = "unionid",
+    }
+}
+
+/// What makes an identity unique in its pool: whose id it is, of what kind, and the id.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct IdentityKey {
+    /// The provider and where the value is unique: `wechat:wx0123456789abcdef`
+    /// for OpenIDs, `wechat:open:shop` for UnionIDs.
+    pub realm: String,
+    /// What the value is.
+    pub kind: IdentityKind,
+    /// The value, case-sensitive.
+    pub value: String,
+}
+
+impl IdentityKey {
+    /// An OpenID of a WeChat app.
+    pub fn wechat_openid(app_id: &str, openid: &str) -> Self {
+        Self { realm: format!("wechat:{app_id}"), kind: IdentityKind::Openid, value: openid.to_owned() }
+    }
+
+    /// A UnionID of an Open Platform account.
+    pub fn wechat_unionid(open_platform: &OpenPlatform, unionid: &str) -> Self {
+        Self {
+            realm: format!("wechat:open:{}", open_platform.0),
+            kind: IdentityKind::Unionid,
+            value: unionid.to_owned(),
+        }
+    }
+
+    /// The provider: the realm up to its first colon.
+    pub fn provider(&self) -> &str {
+        self.realm.split(':').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IdentityKey({} {} redacted)", self.realm, self.kind.as_str())
+    }
+}
+
+/// An identity of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// What it is.
+    pub key: IdentityKey,
+    /// Whom it leads to.
+    pub user: UserId,
+    /// The connection through which it came first.
+    pub connection: crate::ConnectionId,
+    /// When it came.
+    pub created_at: Timestamp,
+}
+
+macro_rules! profile {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        /// What a person says of themselves: the claims of OpenID Connect Core 5.1
+        /// and those of the published clients. Nothing here proves anything.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Profile {
+            $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<String>,)*
+            /// Gender.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub gender: Option<Gender>,
+        }
+
+        impl Profile {
+            /// Every text field with its name, for reading and for writing.
+            pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
+
+            /// The text field of this name.
+            pub fn field_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
+                match name {
+                    $(stringify!($field) => Some(&mut self.$field),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+profile! {
+    /// The name the person is shown by.
+    nickname,
+    /// URL of the picture.
+    photo,
+    /// Full name.
+    name,
+    /// Given name.
+    given_name,
+    /// Family name.
+    family_name,
+    /// Middle name.
+    middle_name,
+    /// URL of a profile page.
+    profile,
+    /// Shorthand name.
+    preferred_username,
+    /// URL of a home page.
+    website,
+    /// Birth date as the person wrote it.
+    birthdate,
+    /// IANA time zone.
+    zoneinfo,
+    /// Language tag.
+    locale,
+    /// Address in one line.
+    address,
+    /// Address in several lines.
+    formatted,
+    /// Street and number.
+    street_address,
+    /// Town, as OpenID Connect has it.
+    locality,
+    /// Region, as OpenID Connect has it.
+    region,
+    /// Postal code.
+    postal_code,
+    /// Town.
+    city,
+    /// Province.
+    province,
+    /// Country.
+    country,
+    /// Company.
+    company,
+    /// Browser, as the client tells.
+    browser,
+    /// Device, as the client tells.
+    device,
+    /// Identity card number, as the client tells.
+    identity_number,
+}
+
+/// A user of a pool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// The id; `sub` of tokens.
+    pub id: UserId,
+    /// The pool.
+    pub pool: PoolId,
+    /// Whether the account is in use.
+    pub status: UserStatus,
+    /// Login name.
+    pub username: Option<Username>,
+    /// Login e-mail address.
+    pub email: Option<Email>,
+    /// Whether somebody vouches for the address.
+    pub email_verified: bool,
+    /// Login phone number and who vouches for it.
+    pub phone: Option<(Phone, PhoneProof)>,
+    /// The id in the owner's original system.
+    pub external_id: Option<String>,
+    /// What the person says of themselves.
+    pub profile: Profile,
+    /// What applications keep with the person, by key.
+    pub custom_data: Map<String, Value>,
+    /// How often the person logged in.
+    pub logins_count: i64,
+    /// When last.
+    pub last_login_at: Option<Timestamp>,
+    /// From which address last.
+    pub last_ip: Option<String>,
+    /// To which application last.
+    pub last_application: Option<ApplicationId>,
+    /// What made the account: a connection kind, or `admin`.
+    pub register_source: String,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When it was last changed, logins aside.
+    pub updated_at: Timestamp,
+}
+
+impl User {
+    /// Whether the account may log in at all.
+    pub fn is_active(&self) -> bool {
+        self.status == UserStatus::Activated
+    }
+}

@@ -1,0 +1,1 @@
+//! A WeChat client usable alone: code exchange, phone numbers, app tokens, data decryption, error classes.
