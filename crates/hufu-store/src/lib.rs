@@ -1,1 +1,67 @@
-//! All SQL of Hufu, on SQLite and PostgreSQL: units of work with group commit, migrations, one module an aggregate.
+//! All SQL of Hufu, on SQLite and PostgreSQL.
+//!
+//! A write is a *unit*: a value that implements [`Write`]. Units may run again
+//! (PostgreSQL retries them after a lost race), so they hold everything they
+//! need and decide nothing by the clock. On SQLite one thread takes the waiting
+//! units, runs each in its own savepoint and answers all of them after one
+//! `COMMIT`: a group commit. On PostgreSQL each unit is a transaction of its own.
+//!
+//! Invariants: no answer before its `COMMIT`; every query on a tenant's data has
+//! `pool_id` in it; every statement is registered, and a test prepares all of
+//! them on both engines; nothing hashes a password or awaits the network inside
+//! a unit.
+//!
+//! Reading order: [`Store`], [`Write`] and [`Read`], then one module an aggregate.
+
+mod engine;
+mod error;
+mod migrate;
+mod postgres;
+mod sqlite;
+mod tx;
+mod unit;
+mod value;
+
+pub mod config;
+pub mod exchanges;
+pub mod instance;
+pub mod keys;
+pub mod logins;
+pub mod rates;
+pub mod refresh_tokens;
+pub mod sessions;
+pub mod uploads;
+pub mod users;
+
+pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
+pub use error::StoreError;
+pub use migrate::{Migration, SchemaState};
+pub use tx::Tx;
+pub use unit::{Read, Write};
+pub use value::{Column, Row, Value};
+
+/// Every statement that Hufu sends, with its name; a test prepares all of them.
+pub fn all_statements() -> Vec<(&'static str, &'static str)> {
+    [
+        config::STATEMENTS,
+        exchanges::STATEMENTS,
+        instance::STATEMENTS,
+        keys::STATEMENTS,
+        logins::STATEMENTS,
+        rates::STATEMENTS,
+        refresh_tokens::STATEMENTS,
+        sessions::STATEMENTS,
+        uploads::STATEMENTS,
+        users::STATEMENTS,
+    ]
+    .concat()
+}
+
+/// Declares statements as constants and registers them in the module's `STATEMENTS`.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)*) => {
+        $(const $name: &str = $sql;)*
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+pub(crate) use statements;

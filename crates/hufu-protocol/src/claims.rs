@@ -1,0 +1,112 @@
+//! What the three types of tokens say. Times are seconds since the Unix epoch.
+//!
+//! The lifetime lets an issuer lend its texts while it signs; what [`verify`]
+//! reads is `'static`.
+//!
+//! [`verify`]: crate::verify
+
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, UserId};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// An access token's claims (RFC 9068 2.2), and the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The user.
+    pub sub: UserId,
+    /// The resource server that it is meant for.
+    pub aud: Cow<'a, str>,
+    /// The application that it was issued to.
+    pub client_id: ApplicationId,
+    /// The session that it lives and ends with.
+    pub sid: SessionId,
+    /// What was granted.
+    pub scope: ScopeSet,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+    /// Its own id.
+    pub jti: Cow<'a, str>,
+}
+
+/// The claims of a v2 client's user token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The user.
+    pub sub: UserId,
+    /// The application whose user it is.
+    pub aud: ApplicationId,
+    /// The session that it lives and ends with.
+    pub sid: SessionId,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+    /// When the user logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+}
+
+/// An id token's claims (OpenID Connect Core 2), and those about the user that
+/// the scopes ask for (5.1, 5.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The user.
+    pub sub: UserId,
+    /// The application that it was issued to.
+    pub aud: ApplicationId,
+    /// The session.
+    pub sid: SessionId,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it ends.
+    pub exp: i64,
+    /// When the user logged in.
+    pub auth_time: i64,
+    /// What the client sent to recognise its own request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Cow<'a, str>>,
+    /// Ties an access token to it: see [`at_hash`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_hash: Option<Cow<'a, str>>,
+    /// Claims about the user. A name with a meaning of its own in tokens is left
+    /// out when written, so that no profile can overwrite it.
+    #[serde(flatten, serialize_with = "without_protocol_claims")]
+    pub profile: Map<String, Value>,
+}
+
+/// The value that ties an access token to the id token issued beside it: the left
+/// half of the hash that the id token's algorithm uses (OpenID Connect Core
+/// 3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 5.1).
+pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
+    let hash = match algorithm {
+        SigningAlgorithm::Es256 | SigningAlgorithm::Rs256 => &SHA256,
+        SigningAlgorithm::EdDsa => &SHA512,
+    };
+    let hash = digest(hash, access_token.as_bytes());
+    let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
+    URL_SAFE_NO_PAD.encode(left)
+}
+
+/// Names that only the issuer may set (RFC 7519 4.1, OpenID Connect Core 2 and
+/// 3.3.2.11, Front-Channel Logout 3).
+const PROTOCOL_CLAIMS: [&str; 15] = [
+    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "auth_time", "nonce", "acr", "amr", "azp", "at_hash",
+    "c_hash",
+];
+
+fn without_protocol_claims<S: Serializer>(profile: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(profile.iter().filter(|(name, _)| !PROTOCOL_CLAIMS.contains(&name.as_str())))
+}

@@ -1,0 +1,196 @@
+//! Public keys: as they verify, and as they are published (RFC 7517).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_types::SigningAlgorithm;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+/// How many hexadecimal digits of a key's thumbprint make its id: 128 bits.
+const KEY_ID_LENGTH: usize = 32;
+
+/// The public half of a signing key. Clones share one parsed key.
+#[derive(Clone, Debug)]
+pub struct VerifyingKey(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    key: ParsedPublicKey,
+    jwk: Jwk,
+}
+
+impl VerifyingKey {
+    /// From the library's own form of a public key: the uncompressed point, the
+    /// 32 bytes of Ed25519, or an `RSAPublicKey` (RFC 8017 A.1.1) in DER.
+    pub(crate) fn new(algorithm: SigningAlgorithm, bytes: &[u8]) -> Option<Self> {
+        let (verification, public): (&'static dyn VerificationAlgorithm, _) = match algorithm {
+            SigningAlgorithm::Es256 => (&ECDSA_P256_SHA256_FIXED, PublicParameters::from_p256_point(bytes)),
+            SigningAlgorithm::Rs256 => (&RSA_PKCS1_2048_8192_SHA256, PublicParameters::from_rsa_public_key(bytes)),
+            SigningAlgorithm::EdDsa => (&ED25519, Some(PublicParameters::from_ed25519(bytes))),
+        };
+        let key = ParsedPublicKey::new(verification, bytes).ok()?;
+        let public = public?;
+        let mut key_id = public.thumbprint();
+        key_id.truncate(KEY_ID_LENGTH);
+        Some(Self(Arc::new(Inner { key, jwk: Jwk { public, usage: "sig", algorithm, key_id } })))
+    }
+
+    /// The `kid`: the first 32 hexadecimal digits of the key's thumbprint (RFC 7638).
+    pub fn key_id(&self) -> &str {
+        &self.0.jwk.key_id
+    }
+
+    /// The one algorithm that the key verifies.
+    pub fn algorithm(&self) -> SigningAlgorithm {
+        self.0.jwk.algorithm
+    }
+
+    /// The key as it is published.
+    pub fn jwk(&self) -> &Jwk {
+        &self.0.jwk
+    }
+
+    /// Whether the signature, in its JWS form (RFC 7518 3.3 and 3.4, RFC 8037 3.1),
+    /// is this key's over the message.
+    pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.key.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// A public key as JSON (RFC 7517 4). It has no place for a private member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Jwk {
+    #[serde(flatten)]
+    public: PublicParameters,
+    #[serde(rename = "use")]
+    usage: &'static str,
+    #[serde(rename = "alg")]
+    algorithm: SigningAlgorithm,
+    #[serde(rename = "kid")]
+    key_id: String,
+}
+
+impl Jwk {
+    /// The key itself.
+    pub fn public_parameters(&self) -> &PublicParameters {
+        &self.public
+    }
+}
+
+/// The members that make a public key what it is, in base64url (RFC 7518 6, RFC 8037 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kty")]
+pub enum PublicParameters {
+    /// A point on P-256.
+    #[serde(rename = "EC")]
+    Ec {
+        /// The curve.
+        crv: &'static str,
+        /// First coordinate.
+        x: String,
+        /// Second coordinate.
+        y: String,
+    },
+    /// An Ed25519 key.
+    #[serde(rename = "OKP")]
+    Okp {
+        /// The curve.
+        crv: &'static str,
+        /// The public key.
+        x: String,
+    },
+    /// An RSA key.
+    #[serde(rename = "RSA")]
+    Rsa {
+        /// Modulus.
+        n: String,
+        /// Public exponent.
+        e: String,
+    },
+}
+
+impl PublicParameters {
+    /// SHA-256 of the required members in alphabetical order (RFC 7638 3), in
+    /// lower-case hexadecimal.
+    pub fn thumbprint(&self) -> String {
+        // Base64url needs no escaping in JSON.
+        let json = match self {
+            Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
+            Self::Okp { crv, x } => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
+            Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
+        };
+        hex::encode(digest(&SHA256, json.as_bytes()))
+    }
+
+    /// From `04 ‖ x ‖ y` (SEC 1 2.3.3).
+    fn from_p256_point(point: &[u8]) -> Option<Self> {
+        let coordinates = point.strip_prefix(&[4]).filter(|rest| rest.len() == 64)?;
+        let (x, y) = coordinates.split_at_checked(32)?;
+        Some(Self::Ec { crv: "P-256", x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) })
+    }
+
+    fn from_ed25519(key: &[u8]) -> Self {
+        Self::Okp { crv: "Ed25519", x: URL_SAFE_NO_PAD.encode(key) }
+    }
+
+    /// From `SEQUENCE { INTEGER n, INTEGER e }` in DER.
+    fn from_rsa_public_key(der: &[u8]) -> Option<Self> {
+        let (sequence, _) = der_value(0x30, der)?;
+        let (n, rest) = der_value(0x02, sequence)?;
+        let (e, _) = der_value(0x02, rest)?;
+        // DER puts a zero byte before a number whose highest bit is set; a JWK has none.
+        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes.strip_prefix(&[0]).unwrap_or(bytes));
+        Some(Self::Rsa { n: number(n), e: number(e) })
+    }
+}
+
+/// Public keys by their id, to verify with and to publish.
+#[derive(Clone, Debug, Default)]
+pub struct KeySet(BTreeMap<String, VerifyingKey>);
+
+impl KeySet {
+    /// The key of this id.
+    pub fn get(&self, key_id: &str) -> Option<&VerifyingKey> {
+        self.0.get(key_id)
+    }
+
+    /// Every key, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<VerifyingKey> for KeySet {
+    fn from_iter<I: IntoIterator<Item = VerifyingKey>>(keys: I) -> Self {
+        Self(keys.into_iter().map(|key| (key.key_id().to_owned(), key)).collect())
+    }
+}
+
+/// As a JWK set (RFC 7517 5).
+impl Serialize for KeySet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let keys: Vec<&Jwk> = self.iter().map(VerifyingKey::jwk).collect();
+        let mut set = serializer.serialize_struct("KeySet", 1)?;
+        set.serialize_field("keys", &keys)?;
+        set.end()
+    }
+}
+
+/// The content of the DER value at the start, when it has this tag, and what
+/// follows it. Lengths up to 65535 bytes are read; no RSA key is longer.
+fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match der.strip_prefix(&[tag])? {
+        [0x81, length, rest @ ..] => (usize::from(*length), rest),
+        [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}

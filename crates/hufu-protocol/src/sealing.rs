@@ -1,0 +1,127 @@
+//! Secrets at rest: AES-256-GCM under one key of the instance.
+//!
+//! A sealed secret is a version byte, the key's id (8 bytes), the nonce (12
+//! bytes) and the ciphertext with its tag (16 bytes). It opens only in the context
+//! that it was sealed in, so that a row copied to another place stays shut.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::digest::{Context, SHA256};
+use hufu_types::Random;
+use zeroize::Zeroizing;
+
+use crate::SecretBytes;
+
+const VERSION: u8 = 1;
+const KEY_ID_LENGTH: usize = 8;
+const TAG_LENGTH: usize = 16;
+const KEY_ID_LABEL: &[u8] = b"hufu sealing key id\0";
+
+/// Why a sealed secret stays shut.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// It was sealed with another key.
+    #[error("the secret is sealed with the key {wanted}, which is not this one")]
+    OtherKey {
+        /// The id of the key that opens it, as [`SealingKey::key_id`] gives it.
+        wanted: String,
+    },
+    /// It is no sealed secret, or one of a later version.
+    #[error("this is no sealed secret of a known version")]
+    Malformed,
+    /// It was changed, or it was sealed for another context.
+    #[error("the sealed secret was changed or belongs elsewhere")]
+    Refused,
+}
+
+/// The key that guards the secrets of an instance.
+pub struct SealingKey {
+    key: LessSafeKey,
+    id: [u8; KEY_ID_LENGTH],
+}
+
+impl SealingKey {
+    /// From 32 unpredictable bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        let bytes = Zeroizing::new(bytes);
+        #[expect(clippy::expect_used, reason = "the library refuses only other lengths")]
+        let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).expect("AES-256 takes 32 bytes");
+        Self { key: LessSafeKey::new(key), id: key_id(&bytes) }
+    }
+
+    /// Names the key without telling anything of it: 16 hexadecimal digits.
+    pub fn key_id(&self) -> String {
+        hex::encode(self.id)
+    }
+
+    /// Encrypts a secret. The context says what it is and whose, and is needed to
+    /// open it. Nonces are drawn at random, which is safe for some 2³² secrets a
+    /// key (NIST SP 800-38D 8.3).
+    pub fn seal(&self, random: &dyn Random, context: &str, plain: &[u8]) -> Vec<u8> {
+        let mut nonce = [0; NONCE_LEN];
+        random.fill(&mut nonce);
+
+        // The whole length at once, so that no reallocation leaves plain text behind.
+        let mut sealed = Vec::with_capacity(1 + KEY_ID_LENGTH + NONCE_LEN + plain.len() + TAG_LENGTH);
+        sealed.push(VERSION);
+        sealed.extend_from_slice(&self.id);
+        sealed.extend_from_slice(&nonce);
+        let head = sealed.len();
+        sealed.extend_from_slice(plain);
+
+        let (_, body) = sealed.split_at_mut(head);
+        #[expect(clippy::expect_used, reason = "the library refuses only texts of 64 GiB and more")]
+        let tag = self
+            .key
+            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context.as_bytes()), body)
+            .expect("AES-GCM encrypts any secret that fits in memory");
+        sealed.extend_from_slice(tag.as_ref());
+        sealed
+    }
+
+    /// Decrypts what [`Self::seal`] made with this key in the same context.
+    pub fn open(&self, context: &str, sealed: &[u8]) -> Result<SecretBytes, OpenError> {
+        let parts = Parts::split(sealed).ok_or(OpenError::Malformed)?;
+        if parts.key_id != self.id {
+            return Err(OpenError::OtherKey { wanted: hex::encode(parts.key_id) });
+        }
+        let mut plain = Zeroizing::new(vec![0; parts.ciphertext.len()]);
+        let nonce = Nonce::assume_unique_for_key(parts.nonce);
+        self.key
+            .open_separate_gather(nonce, Aad::from(context.as_bytes()), parts.ciphertext, parts.tag, &mut plain)
+            .map_err(|_| OpenError::Refused)?;
+        Ok(SecretBytes::new(std::mem::take(&mut *plain)))
+    }
+}
+
+impl fmt::Debug for SealingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SealingKey({}, redacted)", self.key_id())
+    }
+}
+
+struct Parts<'a> {
+    key_id: [u8; KEY_ID_LENGTH],
+    nonce: [u8; NONCE_LEN],
+    ciphertext: &'a [u8],
+    tag: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn split(sealed: &'a [u8]) -> Option<Self> {
+        let rest = sealed.strip_prefix(&[VERSION])?;
+        let (key_id, rest) = rest.split_first_chunk()?;
+        let (nonce, rest) = rest.split_first_chunk()?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG_LENGTH>()?;
+        Some(Self { key_id: *key_id, nonce: *nonce, ciphertext, tag })
+    }
+}
+
+fn key_id(key: &[u8; 32]) -> [u8; KEY_ID_LENGTH] {
+    let mut hash = Context::new(&SHA256);
+    hash.update(KEY_ID_LABEL);
+    hash.update(key);
+    let hash = hash.finish();
+    hash.as_ref().first_chunk().copied().unwrap_or_default()
+}

@@ -1,0 +1,197 @@
+//! The identifiers that WeChat hands out: derived ones (openid, unionid, session key of a code) and drawn ones
+//! (codes, tokens, request ids).
+//!
+//! Derived means that nobody chooses them: a person named `alice` has the same openid for one AppID after every
+//! restart, and no call can make two people share one.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::{digest, hmac};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// A login code as `wx.login` gives it: `0` and 31 letters or digits.
+pub(crate) type LoginCode = [u8; 32];
+/// A phone code as `getPhoneNumber` gives it: 64 hexadecimal digits.
+pub(crate) type PhoneCode = [u8; 64];
+/// The 16 bytes of a `session_key`, before base64.
+pub(crate) type SessionKeyBytes = [u8; 16];
+
+/// Who a person is inside the sandbox, whatever app they use. Never shown to an app.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PersonKey([u8; 16]);
+
+impl PersonKey {
+    /// The person of this name, the same after every restart.
+    pub(crate) fn named(name: &str) -> PersonKey {
+        let digest = digest::digest(&digest::SHA256, name.as_bytes());
+        PersonKey(first_bytes(digest.as_ref()))
+    }
+
+    /// A number that looks like a mainland mobile phone's, for people whom nobody gave one.
+    pub(crate) fn phone(self) -> String {
+        format!("199{:08}", u128::from_be_bytes(self.0) % 100_000_000)
+    }
+}
+
+/// An openid or unionid: 28 characters of `[A-Za-z0-9_-]`, the first an `o`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct WechatId([u8; 28]);
+
+impl WechatId {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// `None` for what cannot be an openid by its shape.
+    pub(crate) fn parse(text: &str) -> Option<WechatId> {
+        let bytes: [u8; 28] = text.as_bytes().try_into().ok()?;
+        let shaped = bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        (shaped && bytes.first() == Some(&b'o')).then_some(WechatId(bytes))
+    }
+
+    fn derive(key: &hmac::Key, scope: &str, person: PersonKey) -> WechatId {
+        let mut context = hmac::Context::with_key(key);
+        context.update(scope.as_bytes());
+        context.update(&[0]);
+        context.update(&person.0);
+        let text = URL_SAFE_NO_PAD.encode(context.sign());
+        let mut id = [b'o'; 28];
+        for (to, from) in id.iter_mut().skip(1).zip(text.bytes()) {
+            *to = from;
+        }
+        WechatId(id)
+    }
+}
+
+/// Derives and draws every identifier of one sandbox.
+pub(crate) struct Ids {
+    openid: hmac::Key,
+    unionid: hmac::Key,
+    session: hmac::Key,
+    stream: hmac::Key,
+    drawn: AtomicU64,
+}
+
+impl Ids {
+    /// Draws from the kernel's randomness, or, given a seed, the same sequence each time.
+    pub(crate) fn new(seed: Option<[u8; 32]>) -> Ids {
+        let seed = seed.unwrap_or_else(random_seed);
+        let of_seed = |purpose: &[u8]| {
+            let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &seed), purpose);
+            hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref())
+        };
+        Ids {
+            // Not of the seed: these must survive a restart, as the accounts made from them do.
+            openid: hmac::Key::new(hmac::HMAC_SHA256, b"hufu sandbox openid"),
+            unionid: hmac::Key::new(hmac::HMAC_SHA256, b"hufu sandbox unionid"),
+            session: of_seed(b"session key of a code"),
+            stream: of_seed(b"drawn values"),
+            drawn: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn openid(&self, app_id: &str, person: PersonKey) -> WechatId {
+        WechatId::derive(&self.openid, app_id, person)
+    }
+
+    pub(crate) fn unionid(&self, open_platform: &str, person: PersonKey) -> WechatId {
+        WechatId::derive(&self.unionid, open_platform, person)
+    }
+
+    /// The session key that the exchange of this code yields. Derived, so that a client can be given data encrypted
+    /// with it before the exchange, as a real phone is, without the sandbox storing it.
+    pub(crate) fn session_key_of(&self, code: &LoginCode) -> SessionKeyBytes {
+        first_bytes(hmac::sign(&self.session, code).as_ref())
+    }
+
+    pub(crate) fn fresh_session_key(&self) -> SessionKeyBytes {
+        first_bytes(&self.draw())
+    }
+
+    pub(crate) fn fresh_person(&self) -> PersonKey {
+        PersonKey(first_bytes(&self.draw()))
+    }
+
+    pub(crate) fn login_code(&self) -> LoginCode {
+        let mut code = self.draw();
+        for byte in &mut code {
+            *byte = base62(*byte);
+        }
+        if let Some(first) = code.first_mut() {
+            *first = b'0';
+        }
+        code
+    }
+
+    pub(crate) fn phone_code(&self) -> PhoneCode {
+        let mut code = [0; 64];
+        for (to, from) in code.iter_mut().zip(hex::encode(self.draw()).bytes()) {
+            *to = from;
+        }
+        code
+    }
+
+    /// An app token of about the length that WeChat's have; theirs may grow to 512 characters.
+    pub(crate) fn access_token(&self) -> String {
+        let mut bytes = Vec::with_capacity(128);
+        while bytes.len() < 100 {
+            bytes.extend_from_slice(&self.draw());
+        }
+        bytes.truncate(100);
+        format!("97_{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// `n` random bytes as hexadecimal text (at most 32 bytes).
+    pub(crate) fn hex(&self, n: usize) -> String {
+        let mut text = hex::encode(self.draw());
+        text.truncate(2 * n);
+        text
+    }
+
+    pub(crate) fn iv(&self) -> [u8; 16] {
+        first_bytes(&self.draw())
+    }
+
+    /// The request id that WeChat appends to every error text: the second, then two drawn groups.
+    pub(crate) fn rid(&self, now_ms: i64) -> String {
+        let [a, b, c, d, e, f, g, h]: [u8; 8] = first_bytes(&self.draw());
+        let seconds = u32::try_from(now_ms / 1000).unwrap_or_default();
+        let (left, right) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        format!("{seconds:08x}-{left:08x}-{right:08x}")
+    }
+
+    /// 32 bytes of a keyed stream: one system call at the start instead of one for each of 100,000 codes.
+    fn draw(&self) -> [u8; 32] {
+        let position = self.drawn.fetch_add(1, Ordering::Relaxed);
+        first_bytes(hmac::sign(&self.stream, &position.to_be_bytes()).as_ref())
+    }
+}
+
+fn random_seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    if getrandom::fill(&mut seed).is_err() {
+        // Not a secret worth failing for: the standard library's hasher keys differ in each process as well.
+        for chunk in seed.chunks_mut(8) {
+            let word = RandomState::new().build_hasher().finish().to_be_bytes();
+            chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);
+        }
+    }
+    seed
+}
+
+fn first_bytes<const N: usize>(from: &[u8]) -> [u8; N] {
+    let mut to = [0; N];
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    to
+}
+
+fn base62(byte: u8) -> u8 {
+    match byte % 62 {
+        n @ 0..=9 => b'0' + n,
+        n @ 10..=35 => b'a' + n - 10,
+        n => b'A' + n - 36,
+    }
+}

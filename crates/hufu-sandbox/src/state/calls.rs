@@ -1,0 +1,75 @@
+//! The latest calls, for the page and for tests: what was called for which app and how it ended. No codes, secrets,
+//! tokens or openids.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+
+use super::lock;
+use crate::clock::Millis;
+
+/// One call of a WeChat endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Call {
+    /// Counts up from 1 without gaps.
+    pub seq: u64,
+    /// The sandbox's time in Unix milliseconds.
+    pub at: i64,
+    /// The endpoint as WeChat names it; `unknown` for none of its own.
+    pub path: &'static str,
+    /// The app, if the call named one.
+    pub app_id: Option<Arc<str>>,
+    /// WeChat's code, 0 for success; absent where the answer was no JSON.
+    pub errcode: Option<i32>,
+    /// The HTTP status; absent where the connection was closed instead.
+    pub http_status: Option<u16>,
+    /// Whether an injected fault had its hand in it.
+    pub fault: bool,
+}
+
+pub(crate) struct CallLog {
+    ring: Mutex<Ring>,
+    capacity: usize,
+}
+
+struct Ring {
+    calls: VecDeque<Call>,
+    next: u64,
+}
+
+impl CallLog {
+    pub(crate) fn new(capacity: usize) -> CallLog {
+        CallLog { ring: Mutex::new(Ring { calls: VecDeque::new(), next: 1 }), capacity: capacity.max(1) }
+    }
+
+    pub(crate) fn record(
+        &self,
+        at: Millis,
+        path: &'static str,
+        app_id: Option<Arc<str>>,
+        (errcode, http_status): (Option<i32>, Option<u16>),
+        fault: bool,
+    ) {
+        let mut ring = lock(&self.ring);
+        let seq = ring.next;
+        ring.next += 1;
+        if ring.calls.len() >= self.capacity {
+            ring.calls.pop_front();
+        }
+        ring.calls.push_back(Call { seq, at, path, app_id, errcode, http_status, fault });
+    }
+
+    /// The calls after number `after`, at most `limit` of the latest, oldest first.
+    pub(crate) fn after(&self, after: u64, limit: usize) -> Vec<Call> {
+        let ring = lock(&self.ring);
+        let latest = ring.calls.iter().rev().take_while(|call| call.seq > after).take(limit);
+        let mut calls: Vec<Call> = latest.cloned().collect();
+        calls.reverse();
+        calls
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.ring).calls.clear();
+    }
+}

@@ -1,0 +1,120 @@
+//! One-time codes: five minutes, one use, one app, one person. A million of them must fit in memory and be quick to
+//! exchange, so a record is 32 bytes and the book is split in shards.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::lock;
+use crate::clock::Millis;
+use crate::ids::PersonKey;
+
+/// How long a login code and a phone code can be exchanged.
+pub(crate) const CODE_LIFE: Millis = 5 * 60 * 1000;
+const SWEEP_EVERY: Millis = 30 * 1000;
+const SHARDS: usize = 16;
+
+/// Whom a code was made for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Issued {
+    pub(crate) person: PersonKey,
+    pub(crate) expires_at: Millis,
+    pub(crate) app: u32,
+    pub(crate) used: bool,
+}
+
+pub(crate) struct CodeBook<C> {
+    shards: Vec<Mutex<Shard<C>>>,
+    hasher: RandomState,
+    live: AtomicUsize,
+    capacity: usize,
+}
+
+struct Shard<C> {
+    codes: HashMap<C, Issued>,
+    sweep_at: Millis,
+}
+
+impl<C: Eq + Hash + Copy> CodeBook<C> {
+    pub(crate) fn new(capacity: usize) -> CodeBook<C> {
+        let shard = || Mutex::new(Shard { codes: HashMap::new(), sweep_at: 0 });
+        CodeBook {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
+            hasher: RandomState::new(),
+            live: AtomicUsize::new(0),
+            capacity,
+        }
+    }
+
+    /// Makes room for `n` more codes, or says that there is none.
+    pub(crate) fn has_room(&self, n: usize, now: Millis) -> bool {
+        let fits = || self.live.load(Ordering::Relaxed).saturating_add(n) <= self.capacity;
+        if !fits() {
+            for shard in &self.shards {
+                self.sweep(&mut lock(shard), now);
+            }
+        }
+        fits()
+    }
+
+    pub(crate) fn issue(&self, code: C, app: u32, person: PersonKey, now: Millis) {
+        let Some(shard) = self.shard(&code) else { return };
+        let mut shard = lock(shard);
+        if now >= shard.sweep_at {
+            self.sweep(&mut shard, now);
+        }
+        let issued = Issued { person, expires_at: now.saturating_add(CODE_LIFE), app, used: false };
+        if shard.codes.insert(code, issued).is_none() {
+            self.live.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The record of a code that has not expired. An expired one is forgotten.
+    pub(crate) fn peek(&self, code: &C, now: Millis) -> Option<Issued> {
+        let issued = *lock(self.shard(code)?).codes.get(code)?;
+        (now < issued.expires_at).then_some(issued)
+    }
+
+    /// Spends a code if `permit` agrees, and gives what `permit` makes of it. `None` for a code that is unknown or
+    /// expired. The shard stays locked meanwhile, so that of two exchanges at once exactly one is permitted.
+    pub(crate) fn exchange<T, E>(
+        &self,
+        code: &C,
+        now: Millis,
+        permit: impl FnOnce(&Issued) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let mut shard = lock(self.shard(code)?);
+        let Entry::Occupied(mut entry) = shard.codes.entry(*code) else { return None };
+        if now >= entry.get().expires_at {
+            entry.remove();
+            self.live.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let outcome = permit(entry.get());
+        if outcome.is_ok() {
+            entry.get_mut().used = true;
+        }
+        Some(outcome)
+    }
+
+    pub(crate) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    fn sweep(&self, shard: &mut Shard<C>, now: Millis) {
+        let before = shard.codes.len();
+        shard.codes.retain(|_, issued| now < issued.expires_at);
+        if shard.codes.len() < shard.codes.capacity() / 4 {
+            shard.codes.shrink_to_fit();
+        }
+        shard.sweep_at = now.saturating_add(SWEEP_EVERY);
+        self.live.fetch_sub(before - shard.codes.len(), Ordering::Relaxed);
+    }
+
+    fn shard(&self, code: &C) -> Option<&Mutex<Shard<C>>> {
+        let hash = usize::try_from(self.hasher.hash_one(code) % 16).unwrap_or_default();
+        self.shards.get(hash)
+    }
+}

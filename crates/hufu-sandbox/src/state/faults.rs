@@ -1,0 +1,162 @@
+//! Faults that the next calls meet instead of, or after, what they would have got.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::lock;
+use crate::{ControlError, MAX_FAULTS};
+
+/// A fault for the next calls of one endpoint. Combine `delay_ms` with at most one other effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The endpoint as WeChat names it, such as `/sns/jscode2session`; every endpoint if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Only calls for this app; calls for any if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<String>,
+    /// Answers this `errcode` in WeChat's usual way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i32>,
+    /// Answers this HTTP status, with an HTML page as a gateway does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// Answers an HTML page, under 200 unless `http_status` says otherwise.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub html: bool,
+    /// Answers JSON that is not what was promised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong_json: Option<WrongJson>,
+    /// Closes the connection without a byte of an answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drop_connection: bool,
+    /// A phone number whose watermark names another app.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wrong_watermark: bool,
+    /// Waits before answering: milliseconds of real time, at most two minutes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub delay_ms: u64,
+    /// Carries the call out first (a code is spent, a token made), then spoils its answer. A fault of `delay_ms` alone
+    /// always does; without this, every other effect leaves the call undone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub after: bool,
+    /// How many calls meet it.
+    #[serde(default = "one")]
+    pub count: u32,
+}
+
+/// Ways in which JSON can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrongJson {
+    /// Ends in the middle.
+    Truncated,
+    /// Has the usual fields, of other types.
+    Types,
+    /// An empty object.
+    Empty,
+    /// An array.
+    Array,
+}
+
+impl Fault {
+    fn check(&self) -> Result<(), ControlError> {
+        let effects = [
+            self.errcode.is_some(),
+            self.http_status.is_some() || self.html,
+            self.wrong_json.is_some(),
+            self.drop_connection,
+            self.wrong_watermark,
+        ];
+        let effects = effects.into_iter().filter(|on| *on).count();
+        if effects > 1 || (effects == 0 && self.delay_ms == 0) {
+            return Err(ControlError::Invalid(
+                "a fault has one of errcode, http_status (with or without html), wrong_json, drop_connection, \
+                 wrong_watermark, or else delay_ms, which goes with each of them",
+            ));
+        }
+        if self.http_status.is_some_and(|status| !(200..=599).contains(&status)) {
+            return Err(ControlError::Invalid("http_status must be from 200 to 599"));
+        }
+        if self.errcode == Some(0) {
+            return Err(ControlError::Invalid("errcode must not be 0"));
+        }
+        if self.delay_ms > 120_000 {
+            return Err(ControlError::Invalid("delay_ms must be at most 120000"));
+        }
+        if self.path.as_ref().is_some_and(|path| !path.starts_with('/') || path.len() > 128) {
+            return Err(ControlError::Invalid("path must be an endpoint such as \"/sns/jscode2session\""));
+        }
+        Ok(())
+    }
+
+    fn meets(&self, path: &str, app_id: Option<&str>) -> bool {
+        self.path.as_ref().is_none_or(|wanted| wanted == path)
+            && self.app_id.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == app_id)
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Faults {
+    waiting: Mutex<Vec<Fault>>,
+    // Read by every call, so that a sandbox without faults pays nothing for them.
+    number: AtomicUsize,
+}
+
+impl Faults {
+    pub(crate) fn add(&self, fault: Fault) -> Result<(), ControlError> {
+        fault.check()?;
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() >= MAX_FAULTS {
+            return Err(ControlError::Full("faults"));
+        }
+        if fault.count > 0 {
+            waiting.push(fault);
+        }
+        self.number.store(waiting.len(), Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn list(&self) -> Vec<Fault> {
+        lock(&self.waiting).clone()
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.waiting).clear();
+        self.number.store(0, Ordering::Release);
+    }
+
+    /// The oldest fault that this call meets; its count goes down.
+    pub(crate) fn take(&self, path: &str, app_id: Option<&str>) -> Option<Fault> {
+        if self.number.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut waiting = lock(&self.waiting);
+        let at = waiting.iter().position(|fault| fault.meets(path, app_id))?;
+        let fault = waiting.get_mut(at)?;
+        fault.count -= 1;
+        let met = fault.clone();
+        if met.count == 0 {
+            waiting.remove(at);
+        }
+        self.number.store(waiting.len(), Ordering::Release);
+        Some(met)
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if passes a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}

@@ -1,0 +1,191 @@
+//! People with a WeChat account. What an app learns of them (openid, unionid) is derived and never chosen.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::{read, write};
+use crate::ids::PersonKey;
+use crate::{ControlError, MAX_PEOPLE};
+
+/// The nickname and picture that WeChat gives of everybody since October 2022, whoever they are.
+pub(crate) const PLACEHOLDER_NICKNAME: &str = "微信用户";
+pub(crate) const PLACEHOLDER_AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/132";
+
+/// A person to make, or to replace.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// How the control API calls the person; absent or `new` makes a fresh one. The same name has the same openids
+    /// after a restart.
+    pub name: Option<String>,
+    /// National number, digits only; a made-up one if absent, none if empty.
+    pub phone: Option<String>,
+    /// Country calling code, digits only; `86` if absent.
+    pub country_code: Option<String>,
+    /// Real WeChat answers the placeholder `微信用户`, and so does the sandbox if absent.
+    pub nickname: Option<String>,
+    /// WeChat's grey picture if absent.
+    pub avatar_url: Option<String>,
+    /// Marked by WeChat as high-risk: every login answers 40226.
+    #[serde(default)]
+    pub risky: bool,
+}
+
+/// Changes to a person; what is absent stays.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    /// See [`NewUser::phone`].
+    pub phone: Option<String>,
+    /// See [`NewUser::country_code`].
+    pub country_code: Option<String>,
+    /// See [`NewUser::nickname`].
+    pub nickname: Option<String>,
+    /// See [`NewUser::avatar_url`].
+    pub avatar_url: Option<String>,
+    /// See [`NewUser::risky`].
+    pub risky: Option<bool>,
+}
+
+/// A person as the control API shows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserView {
+    /// The name to use in other control calls.
+    pub name: String,
+    /// National number; empty for somebody without one.
+    pub phone: String,
+    /// Country calling code.
+    pub country_code: String,
+    /// What encrypted user data says.
+    pub nickname: String,
+    /// What encrypted user data says.
+    pub avatar_url: String,
+    /// See [`NewUser::risky`].
+    pub risky: bool,
+    /// What each app learns of this person.
+    pub ids: Vec<AppIds>,
+}
+
+/// What one app learns of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AppIds {
+    /// The app.
+    pub app_id: String,
+    /// The person's openid there.
+    pub openid: String,
+    /// The person's unionid, if the app is bound to an Open Platform account.
+    pub unionid: Option<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Person {
+    pub(crate) key: PersonKey,
+    pub(crate) name: String,
+    pub(crate) phone: String,
+    pub(crate) country_code: String,
+    pub(crate) nickname: String,
+    pub(crate) avatar_url: String,
+    pub(crate) risky: bool,
+}
+
+impl Person {
+    /// Somebody of whom only the key is known: one of the many made for a load test.
+    pub(crate) fn anonymous(key: PersonKey) -> Person {
+        Person {
+            key,
+            name: String::new(),
+            phone: key.phone(),
+            country_code: "86".to_owned(),
+            nickname: PLACEHOLDER_NICKNAME.to_owned(),
+            avatar_url: PLACEHOLDER_AVATAR.to_owned(),
+            risky: false,
+        }
+    }
+}
+
+/// The people who have a name.
+#[derive(Default)]
+pub(crate) struct People {
+    all: RwLock<Registry>,
+}
+
+#[derive(Default)]
+struct Registry {
+    by_key: HashMap<PersonKey, Arc<Person>>,
+    in_order: VecDeque<PersonKey>,
+}
+
+impl People {
+    pub(crate) fn get(&self, key: PersonKey) -> Option<Arc<Person>> {
+        read(&self.all).by_key.get(&key).cloned()
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Result<Arc<Person>, ControlError> {
+        self.get(PersonKey::named(name)).ok_or(ControlError::UnknownUser)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Person>> {
+        let all = read(&self.all);
+        all.in_order.iter().filter_map(|key| all.by_key.get(key).cloned()).collect()
+    }
+
+    /// Makes a person, or replaces the one of this name. Says whether they are new.
+    pub(crate) fn put(
+        &self,
+        new: NewUser,
+        fresh_name: impl FnOnce() -> String,
+    ) -> Result<(Arc<Person>, bool), ControlError> {
+        let name = new.name.filter(|name| !name.is_empty() && name != "new").unwrap_or_else(fresh_name);
+        if name.len() > 64 || name.chars().any(char::is_control) {
+            return Err(ControlError::Invalid("name must be at most 64 bytes without control characters"));
+        }
+        let key = PersonKey::named(&name);
+        let patch = UserPatch {
+            phone: new.phone,
+            country_code: new.country_code,
+            nickname: new.nickname,
+            avatar_url: new.avatar_url,
+            risky: Some(new.risky),
+        };
+        let person = Arc::new(patched(Person { name, ..Person::anonymous(key) }, patch)?);
+        let mut all = write(&self.all);
+        let is_new = !all.by_key.contains_key(&key);
+        if is_new {
+            if all.in_order.len() >= MAX_PEOPLE {
+                return Err(ControlError::Full("people"));
+            }
+            all.in_order.push_back(key);
+        }
+        all.by_key.insert(key, Arc::clone(&person));
+        Ok((person, is_new))
+    }
+
+    pub(crate) fn patch(&self, name: &str, patch: UserPatch) -> Result<Arc<Person>, ControlError> {
+        let mut all = write(&self.all);
+        let held = all.by_key.get_mut(&PersonKey::named(name)).ok_or(ControlError::UnknownUser)?;
+        *held = Arc::new(patched(Person::clone(held), patch)?);
+        Ok(Arc::clone(held))
+    }
+}
+
+fn patched(mut person: Person, patch: UserPatch) -> Result<Person, ControlError> {
+    let digits = |text: &str, max: usize| text.len() <= max && text.bytes().all(|b| b.is_ascii_digit());
+    if patch.phone.as_ref().is_some_and(|phone| !digits(phone, 15)) {
+        return Err(ControlError::Invalid("phone must be at most 15 digits, without the country code"));
+    }
+    if patch.country_code.as_ref().is_some_and(|code| code.is_empty() || !digits(code, 4)) {
+        return Err(ControlError::Invalid("country_code must be 1 to 4 digits, such as \"86\""));
+    }
+    let long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > 1024);
+    if long(&patch.nickname) || long(&patch.avatar_url) {
+        return Err(ControlError::Invalid("nickname and avatar_url must be at most 1024 bytes"));
+    }
+    person.phone = patch.phone.unwrap_or(person.phone);
+    person.country_code = patch.country_code.unwrap_or(person.country_code);
+    person.nickname = patch.nickname.unwrap_or(person.nickname);
+    person.avatar_url = patch.avatar_url.unwrap_or(person.avatar_url);
+    person.risky = patch.risky.unwrap_or(person.risky);
+    Ok(person)
+}

@@ -1,0 +1,191 @@
+//! App tokens of both kinds.
+//!
+//! `cgi-bin/token` makes a new token at every call, and the one before lives on for five minutes.
+//! `cgi-bin/stable_token` gives the same token until its last five minutes, in which the old and a new one both work,
+//! unless it is told to refresh by force, which ends the old one at once. Neither kind touches the other.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::clock::Millis;
+use crate::reply::{WechatError, code};
+
+/// Seconds that a new token lives.
+const LIFE: Millis = 7200 * 1000;
+/// How long an old token and its successor both work.
+const OVERLAP: Millis = 300 * 1000;
+const FORCE_PAUSE: Millis = 30 * 1000;
+const FORCES_PER_DAY: u32 = 20;
+const STABLE_PER_MINUTE: u32 = 10_000;
+const STABLE_PER_DAY: u32 = 500_000;
+/// Tokens that are remembered, dead ones included, so that 40001 and 42001 can be told from 40014.
+const REMEMBERED: usize = 4096;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Normal,
+    Stable,
+}
+
+struct Issued {
+    app: u32,
+    kind: Kind,
+    expires_at: Millis,
+    /// When another token took its place, or someone threw it away: it is "not latest" from then on.
+    replaced_at: Option<Millis>,
+}
+
+/// A token as the two endpoints answer it.
+pub(crate) struct Granted {
+    pub(crate) token: String,
+    pub(crate) expires_in: i64,
+}
+
+/// Every token of every app.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    issued: HashMap<String, Issued>,
+    order: VecDeque<String>,
+    apps: HashMap<u32, OfApp>,
+}
+
+#[derive(Default)]
+struct OfApp {
+    normal: Option<String>,
+    stable: Option<String>,
+    last_force: Option<Millis>,
+    forces: Counter,
+    normal_calls: Counter,
+    stable_minute: Counter,
+    stable_day: Counter,
+}
+
+impl Tokens {
+    /// `GET /cgi-bin/token`.
+    pub(crate) fn normal(
+        &mut self,
+        app: u32,
+        now: Millis,
+        per_day: u32,
+        draw: impl FnOnce() -> String,
+    ) -> Result<Granted, WechatError> {
+        let of_app = self.apps.entry(app).or_default();
+        if !of_app.normal_calls.count(day(now), per_day) {
+            return Err(WechatError(code::DAILY_QUOTA));
+        }
+        let token = draw();
+        if let Some(before) = of_app.normal.replace(token.clone())
+            && let Some(before) = self.issued.get_mut(&before)
+        {
+            before.replaced_at = Some(now.saturating_add(OVERLAP));
+        }
+        Ok(self.remember(app, Kind::Normal, token, now))
+    }
+
+    /// `POST /cgi-bin/stable_token`.
+    pub(crate) fn stable(
+        &mut self,
+        app: u32,
+        now: Millis,
+        force: bool,
+        draw: impl FnOnce() -> String,
+    ) -> Result<Granted, WechatError> {
+        let of_app = self.apps.entry(app).or_default();
+        if !of_app.stable_minute.count(now.div_euclid(60_000), STABLE_PER_MINUTE) {
+            return Err(WechatError(code::MINUTE_QUOTA));
+        }
+        if !of_app.stable_day.count(day(now), STABLE_PER_DAY) {
+            return Err(WechatError(code::DAILY_QUOTA));
+        }
+        let paused = of_app.last_force.is_some_and(|last| now - last < FORCE_PAUSE);
+        let forced = force && !paused;
+        if forced {
+            if !of_app.forces.count(day(now), FORCES_PER_DAY) {
+                return Err(WechatError(code::DAILY_QUOTA));
+            }
+            of_app.last_force = Some(now);
+            of_app.stable = None;
+            self.replace_all(app, Some(Kind::Stable), now);
+        } else if let Some(token) = &of_app.stable
+            && let Some(issued) = self.issued.get(token)
+        {
+            let left = issued.expires_at - now;
+            if left > OVERLAP {
+                return Ok(Granted { token: token.clone(), expires_in: left / 1000 });
+            }
+        }
+        let token = draw();
+        self.apps.entry(app).or_default().stable = Some(token.clone());
+        Ok(self.remember(app, Kind::Stable, token, now))
+    }
+
+    /// Which app a token stands for.
+    pub(crate) fn app_of(&self, token: &str, now: Millis) -> Result<u32, WechatError> {
+        let issued = self.issued.get(token).ok_or(WechatError(code::INVALID_ACCESS_TOKEN))?;
+        // The earlier of the two ends is the one that the token died of.
+        if issued.replaced_at.is_some_and(|at| at <= now && at < issued.expires_at) {
+            Err(WechatError(code::INVALID_CREDENTIAL))
+        } else if now >= issued.expires_at {
+            Err(WechatError(code::ACCESS_TOKEN_EXPIRED))
+        } else {
+            Ok(issued.app)
+        }
+    }
+
+    /// The app that a token was made for, dead or alive.
+    pub(crate) fn maker(&self, token: &str) -> Option<u32> {
+        self.issued.get(token).map(|issued| issued.app)
+    }
+
+    /// Ends every token of an app at once, as another service's refresh does.
+    pub(crate) fn discard(&mut self, app: u32, now: Millis) {
+        if let Some(of_app) = self.apps.get_mut(&app) {
+            of_app.normal = None;
+            of_app.stable = None;
+        }
+        self.replace_all(app, None, now);
+    }
+
+    fn replace_all(&mut self, app: u32, kind: Option<Kind>, now: Millis) {
+        let theirs =
+            self.issued.values_mut().filter(|it| it.app == app && kind.is_none_or(|kind| it.kind == kind));
+        for issued in theirs {
+            issued.replaced_at = Some(issued.replaced_at.map_or(now, |at| at.min(now)));
+        }
+    }
+
+    fn remember(&mut self, app: u32, kind: Kind, token: String, now: Millis) -> Granted {
+        if self.order.len() >= REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.issued.remove(&oldest);
+        }
+        let expires_at = now.saturating_add(LIFE);
+        self.order.push_back(token.clone());
+        self.issued.insert(token.clone(), Issued { app, kind, expires_at, replaced_at: None });
+        Granted { token, expires_in: LIFE / 1000 }
+    }
+}
+
+/// Calls within one minute or day.
+#[derive(Default)]
+struct Counter {
+    window: i64,
+    calls: u32,
+}
+
+impl Counter {
+    /// Counts a call, or says that the window holds `limit` already.
+    fn count(&mut self, window: i64, limit: u32) -> bool {
+        if self.window != window {
+            *self = Counter { window, calls: 0 };
+        }
+        let room = self.calls < limit;
+        self.calls += u32::from(room);
+        room
+    }
+}
+
+/// WeChat's days begin at midnight in Beijing.
+fn day(now: Millis) -> i64 {
+    now.saturating_add(8 * 3_600_000).div_euclid(86_400_000)
+}

@@ -1,0 +1,280 @@
+//! Pools, connections and applications: small tables that every node holds in memory.
+
+use hufu_types::{
+    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform, Pool, PoolId,
+    SigningAlgorithm, Timestamp, TokenLifetimes,
+};
+use std::time::Duration;
+
+use crate::{Read, Row, StoreError, Tx, statements};
+
+statements! {
+    VERSION = "SELECT version FROM config_version";
+    RAISE_VERSION = "UPDATE config_version SET version = version + 1";
+    LIST_POOLS = "SELECT id, name FROM pools ORDER BY created_at, id";
+    INSERT_POOL = "INSERT INTO pools (id, name, created_at) VALUES ($1, $2, $3)";
+    UPDATE_POOL = "UPDATE pools SET name = $2 WHERE id = $1";
+    LIST_CONNECTIONS = "
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret
+        FROM connections ORDER BY created_at, id";
+    INSERT_CONNECTION = "
+        INSERT INTO connections
+            (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
+             created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+    UPDATE_CONNECTION = "
+        UPDATE connections
+        SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, app_id = $7, app_secret = $8,
+            updated_at = $9
+        WHERE pool_id = $1 AND id = $2";
+    LIST_APPLICATIONS = "
+        SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
+               user_token, session, access_token, refresh_token
+        FROM applications ORDER BY position, id";
+    INSERT_APPLICATION = "
+        INSERT INTO applications
+            (pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
+             user_token, session, access_token, refresh_token, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
+    UPDATE_APPLICATION = "
+        UPDATE applications
+        SET name = $3, kind = $4, is_default = $5, enabled = $6, position = $7, signing_algorithm = $8,
+            user_token = $9, session = $10, access_token = $11, refresh_token = $12, updated_at = $13
+        WHERE pool_id = $1 AND id = $2";
+    LIST_SWITCHED_ON = "
+        SELECT pool_id, application_id, connection_id FROM application_connections
+        ORDER BY pool_id, application_id, position";
+    SWITCH_ALL_OFF = "DELETE FROM application_connections WHERE pool_id = $1 AND application_id = $2";
+    SWITCH_ON = "
+        INSERT INTO application_connections (pool_id, application_id, connection_id, position)
+        VALUES ($1, $2, $3, $4)";
+}
+
+/// A connection as stored: its secret is sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredConnection {
+    /// The id.
+    pub id: ConnectionId,
+    /// The pool.
+    pub pool: PoolId,
+    /// The identifier.
+    pub identifier: Identifier,
+    /// The login mode.
+    pub kind: ConnectionKind,
+    /// The text of its button.
+    pub display_name: String,
+    /// Whether strangers are refused.
+    pub login_only: bool,
+    /// Whether it serves at all.
+    pub enabled: bool,
+    /// Where its UnionIDs are unique.
+    pub open_platform: OpenPlatform,
+    /// The AppID.
+    pub app_id: String,
+    /// The AppSecret, sealed.
+    pub app_secret: Vec<u8>,
+}
+
+/// Everything that nodes hold in memory of the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct StoredConfig {
+    /// The version that was read, or an older one.
+    pub version: i64,
+    /// All pools.
+    pub pools: Vec<Pool>,
+    /// All connections.
+    pub connections: Vec<StoredConnection>,
+    /// All applications, in the order of their position.
+    pub applications: Vec<Application>,
+}
+
+/// Reads the version that every change raises.
+pub struct ReadVersion;
+
+impl Read for ReadVersion {
+    type Out = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        version(tx).await
+    }
+}
+
+/// Reads the whole configuration.
+pub struct ReadConfig;
+
+impl Read for ReadConfig {
+    type Out = StoredConfig;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
+        read(tx).await
+    }
+}
+
+async fn version(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    Ok(tx.optional(VERSION, &[], |row| row.get(0)).await?.unwrap_or(0))
+}
+
+/// Reads the whole configuration; the version first, so that a change in between is seen by the next look.
+pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
+    let version = version(tx).await?;
+    let pools = tx.all(LIST_POOLS, &[], |row| Ok(Pool { id: pool_id(row, 0)?, name: row.get(1)? })).await?;
+    let connections = tx.all(LIST_CONNECTIONS, &[], decode_connection).await?;
+    let mut applications = tx.all(LIST_APPLICATIONS, &[], decode_application).await?;
+    let switched_on = tx.all(LIST_SWITCHED_ON, &[], decode_switched_on).await?;
+    for (pool, application, connection) in switched_on {
+        if let Some(found) = applications.iter_mut().find(|a| a.id == application && a.pool == pool) {
+            found.connections.push(connection);
+        }
+    }
+    Ok(StoredConfig { version, pools, connections, applications })
+}
+
+/// Tells every node to read the configuration again.
+pub async fn raise_version(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute(RAISE_VERSION, &[]).await.map(drop)
+}
+
+/// Makes a pool.
+pub async fn insert_pool(tx: &mut Tx<'_>, pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(INSERT_POOL, &[(&pool.id).into(), (&pool.name).into(), now.into()]).await.map(drop)
+}
+
+/// Renames a pool.
+pub async fn update_pool(tx: &mut Tx<'_>, pool: &Pool) -> Result<u64, StoreError> {
+    tx.execute(UPDATE_POOL, &[(&pool.id).into(), (&pool.name).into()]).await
+}
+
+/// Makes a connection.
+pub async fn insert_connection(tx: &mut Tx<'_>, new: &StoredConnection, now: Timestamp) -> Result<(), StoreError> {
+    let values = [
+        (&new.pool).into(),
+        (&new.id).into(),
+        new.identifier.as_str().into(),
+        new.kind.as_str().into(),
+        (&new.display_name).into(),
+        new.login_only.into(),
+        new.enabled.into(),
+        new.open_platform.0.as_str().into(),
+        (&new.app_id).into(),
+        (&new.app_secret).into(),
+        now.into(),
+    ];
+    tx.execute(INSERT_CONNECTION, &values).await.map(drop)
+}
+
+/// Changes what may change of a connection; its identifier and kind are fixed.
+pub async fn update_connection(tx: &mut Tx<'_>, new: &StoredConnection, now: Timestamp) -> Result<u64, StoreError> {
+    let values = [
+        (&new.pool).into(),
+        (&new.id).into(),
+        (&new.display_name).into(),
+        new.login_only.into(),
+        new.enabled.into(),
+        new.open_platform.0.as_str().into(),
+        (&new.app_id).into(),
+        (&new.app_secret).into(),
+        now.into(),
+    ];
+    tx.execute(UPDATE_CONNECTION, &values).await
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Makes an application and switches its connections on.
+pub async fn insert_application(tx: &mut Tx<'_>, new: &Application, now: Timestamp) -> Result<(), StoreError> {
+    write_application(tx, INSERT_APPLICATION, new, now).await?;
+    switch_on(tx, new).await
+}
+
+/// Changes an application and its connections.
+pub async fn update_application(tx: &mut Tx<'_>, new: &Application, now: Timestamp) -> Result<u64, StoreError> {
+    let affected = write_application(tx, UPDATE_APPLICATION, new, now).await?;
+    tx.execute(SWITCH_ALL_OFF, &[(&new.pool).into(), (&new.id).into()]).await?;
+    switch_on(tx, new).await?;
+    Ok(affected)
+}
+
+async fn write_application(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    new: &Application,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let values = [
+        (&new.pool).into(),
+        (&new.id).into(),
+        (&new.name).into(),
+        new.kind.as_str().into(),
+        new.is_default.into(),
+        new.enabled.into(),
+        new.position.into(),
+        new.signing_algorithm.as_str().into(),
+        seconds(new.lifetimes.user_token).into(),
+        seconds(new.lifetimes.session).into(),
+        seconds(new.lifetimes.access_token).into(),
+        seconds(new.lifetimes.refresh_token).into(),
+        now.into(),
+    ];
+    tx.execute(sql, &values).await
+}
+
+async fn switch_on(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
+    for (position, connection) in (0_i64..).zip(&application.connections) {
+        let values = [(&application.pool).into(), (&application.id).into(), connection.into(), position.into()];
+        tx.execute(SWITCH_ON, &values).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn pool_id(row: &Row<'_>, index: usize) -> Result<PoolId, StoreError> {
+    Ok(PoolId::parse(&row.get::<String>(index)?)?)
+}
+
+fn decode_switched_on(row: &Row<'_>) -> Result<(PoolId, ApplicationId, ConnectionId), StoreError> {
+    let application = ApplicationId::parse(&row.get::<String>(1)?)?;
+    Ok((pool_id(row, 0)?, application, ConnectionId::parse(&row.get::<String>(2)?)?))
+}
+
+fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
+    let identifier = |index, column| {
+        Identifier::parse(&row.get::<String>(index)?).map_err(|_| StoreError::Corrupt { column })
+    };
+    Ok(StoredConnection {
+        pool: pool_id(row, 0)?,
+        id: ConnectionId::parse(&row.get::<String>(1)?)?,
+        identifier: identifier(2, "identifier")?,
+        kind: ConnectionKind::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "kind" })?,
+        display_name: row.get(4)?,
+        login_only: row.get(5)?,
+        enabled: row.get(6)?,
+        open_platform: OpenPlatform(identifier(7, "open_platform")?),
+        app_id: row.get(8)?,
+        app_secret: row.get(9)?,
+    })
+}
+
+fn decode_application(row: &Row<'_>) -> Result<Application, StoreError> {
+    let lifetime = |index| -> Result<Duration, StoreError> {
+        Ok(Duration::from_secs(u64::try_from(row.get::<i64>(index)?).unwrap_or_default()))
+    };
+    Ok(Application {
+        pool: pool_id(row, 0)?,
+        id: ApplicationId::parse(&row.get::<String>(1)?)?,
+        name: row.get(2)?,
+        kind: ApplicationKind::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "kind" })?,
+        is_default: row.get(4)?,
+        enabled: row.get(5)?,
+        position: row.get(6)?,
+        connections: Vec::new(),
+        signing_algorithm: SigningAlgorithm::parse(&row.get::<String>(7)?)
+            .ok_or(StoreError::Corrupt { column: "signing_algorithm" })?,
+        lifetimes: TokenLifetimes {
+            user_token: lifetime(8)?,
+            session: lifetime(9)?,
+            access_token: lifetime(10)?,
+            refresh_token: lifetime(11)?,
+        },
+    })
+}

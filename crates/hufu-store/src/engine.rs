@@ -1,0 +1,108 @@
+//! The store: one of two engines behind one door.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::postgres::Postgres;
+use crate::sqlite::Sqlite;
+use crate::{Read, StoreError, Write};
+
+/// Where the database is: `sqlite://path/to/file.db` or `postgres://user@host/name`.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server.
+    Postgres(Box<PgConnectOptions>),
+}
+
+/// Why a text is no database URL. It never quotes the text, which may hold a password.
+#[derive(Debug, thiserror::Error)]
+#[error("a database URL is sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME")]
+pub struct DatabaseUrlError;
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        if let Some(path) = text.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return text.parse().map(|o| Self::Postgres(Box::new(o))).map_err(|_| DatabaseUrlError);
+        }
+        Err(DatabaseUrlError)
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Engine);
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Store {
+    /// Opens the database; a SQLite file is made if absent (mode 0600).
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        Ok(Self(match url {
+            DatabaseUrl::Sqlite(path) => Engine::Sqlite(Sqlite::open(path)?),
+            DatabaseUrl::Postgres(options) => Engine::Postgres(Postgres::open((**options).clone()).await?),
+        }))
+    }
+
+    /// `sqlite` or `postgres`.
+    pub const fn engine(&self) -> &'static str {
+        match self.0 {
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Runs a unit that writes; answers after its commit.
+    pub async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.write(unit).await,
+            Engine::Postgres(postgres) => postgres.write(unit).await,
+        }
+    }
+
+    /// Runs a unit that reads.
+    pub async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
+        match &self.0 {
+            Engine::Sqlite(sqlite) => sqlite.read(unit).await,
+            Engine::Postgres(postgres) => postgres.read(unit).await,
+        }
+    }
+
+    /// Finishes what waits and closes the connections.
+    pub async fn close(self) {
+        match self.0 {
+            Engine::Sqlite(sqlite) => {
+                let _ = tokio::task::spawn_blocking(move || sqlite.close()).await;
+            }
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls() {
+        assert!(matches!("sqlite://hufu.db".parse(), Ok(DatabaseUrl::Sqlite(path)) if path == PathBuf::from("hufu.db")));
+        assert!(matches!("sqlite:///var/lib/hufu.db".parse(), Ok(DatabaseUrl::Sqlite(path)) if path.is_absolute()));
+        assert!(matches!("postgres://hufu@localhost/hufu".parse(), Ok(DatabaseUrl::Postgres(_))));
+        for bad in ["", "hufu.db", "sqlite://", "mysql://x", "postgres//secret"] {
+            let error = bad.parse::<DatabaseUrl>().err().unwrap();
+            assert!(!error.to_string().contains("secret"));
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What WeChat codes were exchanged for: for a short while the same code is the same login.
+
+use hufu_types::{ApplicationId, PoolId, SessionId, Timestamp, TokenHash, UserId};
+
+use crate::{Read, Row, StoreError, Tx, Write, statements};
+
+statements! {
+    GET = "
+        SELECT application_id, sealed, user_id, session_id, created_at
+        FROM exchanges WHERE pool_id = $1 AND code_hash = $2";
+    PUT = "
+        INSERT INTO exchanges (pool_id, code_hash, application_id, sealed, user_id, session_id, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (pool_id, code_hash) DO UPDATE SET user_id = excluded.user_id, session_id = excluded.session_id";
+    SWEEP = "DELETE FROM exchanges WHERE created_at < $1";
+}
+
+/// The record of an exchange.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The application whose client sent the code.
+    pub application: ApplicationId,
+    /// What WeChat answered, sealed: it holds the session key.
+    pub sealed: Vec<u8>,
+    /// The login that came of it, if one did.
+    pub login: Option<(UserId, SessionId)>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Reads the record of a code.
+pub struct GetExchange {
+    /// The pool.
+    pub pool: PoolId,
+    /// Hash of connection and code.
+    pub code: TokenHash,
+}
+
+impl Read for GetExchange {
+    type Out = Option<Exchange>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Exchange>, StoreError> {
+        tx.optional(GET, &[(&self.pool).into(), (&self.code).into()], decode).await
+    }
+}
+
+/// Keeps the record of a code that was exchanged without a login.
+pub struct PutExchange {
+    /// The pool.
+    pub pool: PoolId,
+    /// Hash of connection and code.
+    pub code: TokenHash,
+    /// The record.
+    pub exchange: Exchange,
+}
+
+impl Write for PutExchange {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        put(tx, &self.pool, &self.code, &self.exchange).await
+    }
+}
+
+/// Keeps the record of a code.
+pub async fn put(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    code: &TokenHash,
+    exchange: &Exchange,
+) -> Result<(), StoreError> {
+    let values = [
+        pool.into(),
+        code.into(),
+        (&exchange.application).into(),
+        (&exchange.sealed).into(),
+        exchange.login.as_ref().map(|(user, _)| user.as_str()).into(),
+        exchange.login.as_ref().map(|(_, session)| session.as_str()).into(),
+        exchange.created_at.into(),
+    ];
+    tx.execute(PUT, &values).await.map(drop)
+}
+
+/// Forgets the records that are older than `before`.
+pub async fn sweep(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[before.into()]).await
+}
+
+fn decode(row: &Row<'_>) -> Result<Exchange, StoreError> {
+    let login = match (row.get::<Option<String>>(2)?, row.get::<Option<String>>(3)?) {
+        (Some(user), Some(session)) => Some((UserId::parse(&user)?, SessionId::parse(&session)?)),
+        _ => None,
+    };
+    Ok(Exchange {
+        application: ApplicationId::parse(&row.get::<String>(0)?)?,
+        sealed: row.get(1)?,
+        login,
+        created_at: Timestamp(row.get(4)?),
+    })
+}

@@ -1,0 +1,62 @@
+//! Facts about the instance as a whole.
+
+use crate::{Read, StoreError, Tx, Write, statements};
+
+statements! {
+    GET = "SELECT value FROM instance WHERE key = $1";
+    PUT_IF_ABSENT = "INSERT INTO instance (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    PING = "SELECT version FROM config_version";
+}
+
+/// A fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The id of the key that seals secrets.
+    SealingKeyId,
+    /// Set when `hufu dev` made the database.
+    MadeByDev,
+}
+
+impl Fact {
+    const fn key(self) -> &'static str {
+        match self {
+            Self::SealingKeyId => "sealing_key_id",
+            Self::MadeByDev => "made_by_dev",
+        }
+    }
+}
+
+/// Reads a fact.
+pub struct GetFact(pub Fact);
+
+impl Read for GetFact {
+    type Out = Option<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<String>, StoreError> {
+        tx.optional(GET, &[self.0.key().into()], |row| row.get(0)).await
+    }
+}
+
+/// Writes a fact if there is none, and answers with the one that stands.
+pub struct PutFactIfAbsent(pub Fact, pub String);
+
+impl Write for PutFactIfAbsent {
+    type Out = String;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<String, StoreError> {
+        tx.execute(PUT_IF_ABSENT, &[self.0.key().into(), (&self.1).into()]).await?;
+        let standing = tx.optional(GET, &[self.0.key().into()], |row| row.get(0)).await?;
+        Ok(standing.unwrap_or_else(|| self.1.clone()))
+    }
+}
+
+/// Asks the database anything, to see whether it answers.
+pub struct Ping;
+
+impl Read for Ping {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.optional(PING, &[], |_| Ok(())).await.map(drop)
+    }
+}

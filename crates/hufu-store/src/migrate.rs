@@ -1,0 +1,118 @@
+//! The schema: numbered migrations, the same numbers and names on both engines,
+//! forward only.
+
+use crate::engine::Store;
+use crate::{Read, StoreError, Tx, Write};
+
+/// One step of the schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its place in the order, from 1.
+    pub number: i64,
+    /// Its name, as in the file name.
+    pub name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+macro_rules! migrations {
+    ($($number:literal $name:literal),* $(,)?) => {
+        &[$(Migration {
+            number: $number,
+            name: $name,
+            sqlite: include_str!(concat!("../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../migrations/postgres/", $name, ".sql")),
+        }),*]
+    };
+}
+
+/// All migrations in order.
+const MIGRATIONS: &[Migration] = migrations![1 "0001_initial"];
+
+const CREATE_LEDGER: &str = "
+    CREATE TABLE IF NOT EXISTS schema_migrations (
+        number     BIGINT NOT NULL PRIMARY KEY,
+        name       TEXT   NOT NULL
+    )";
+const HAS_LEDGER_SQLITE: &str = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
+const HAS_LEDGER_POSTGRES: &str =
+    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
+const LIST: &str = "SELECT number, name FROM schema_migrations ORDER BY number";
+const RECORD: &str = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)";
+const LOCK_POSTGRES: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(4856463)) AS locked";
+
+/// How the database's schema stands to this program's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// As this program has it.
+    Current,
+    /// Migrations are missing: run `hufu migrate`.
+    Behind(Vec<&'static str>),
+    /// The database has migrations that this program does not know.
+    Ahead(Vec<String>),
+}
+
+struct State;
+
+impl Read for State {
+    type Out = SchemaState;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
+        state(tx).await
+    }
+}
+
+async fn state(tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
+    let question = if matches!(tx, Tx::Sqlite(_)) { HAS_LEDGER_SQLITE } else { HAS_LEDGER_POSTGRES };
+    let ledger: i64 = tx.optional(question, &[], |row| row.get(0)).await?.unwrap_or(0);
+    let applied: Vec<(i64, String)> = match ledger {
+        0 => Vec::new(),
+        _ => tx.all(LIST, &[], |row| Ok((row.get(0)?, row.get(1)?))).await?,
+    };
+    for (number, name) in &applied {
+        if MIGRATIONS.iter().any(|m| m.number == *number && m.name != name) {
+            return Err(StoreError::ForeignMigration { name: name.clone() });
+        }
+    }
+    let known = |number: i64| MIGRATIONS.iter().any(|m| m.number == number);
+    let ahead: Vec<String> = applied.iter().filter(|(n, _)| !known(*n)).map(|(_, name)| name.clone()).collect();
+    if !ahead.is_empty() {
+        return Ok(SchemaState::Ahead(ahead));
+    }
+    let missing = |m: &&Migration| !applied.iter().any(|(number, _)| *number == m.number);
+    let behind: Vec<&str> = MIGRATIONS.iter().filter(missing).map(|m| m.name).collect();
+    Ok(if behind.is_empty() { SchemaState::Current } else { SchemaState::Behind(behind) })
+}
+
+struct Migrate;
+
+impl Write for Migrate {
+    type Out = Vec<&'static str>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<&'static str>, StoreError> {
+        if matches!(tx, Tx::Postgres(_)) {
+            // Two nodes that start together migrate once.
+            tx.optional(LOCK_POSTGRES, &[], |_| Ok(())).await?;
+        }
+        tx.batch(CREATE_LEDGER).await?;
+        let SchemaState::Behind(missing) = state(tx).await? else { return Ok(Vec::new()) };
+        for migration in MIGRATIONS.iter().filter(|m| missing.contains(&m.name)) {
+            let text = if matches!(tx, Tx::Sqlite(_)) { migration.sqlite } else { migration.postgres };
+            tx.batch(text).await?;
+            tx.execute(RECORD, &[migration.number.into(), migration.name.into()]).await?;
+        }
+        Ok(missing)
+    }
+}
+
+impl Store {
+    /// How the schema stands.
+    pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
+        self.read(State).await
+    }
+
+    /// Applies what is missing, in one transaction, and names it.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
+        self.write(Migrate).await
+    }
+}

@@ -1,0 +1,86 @@
+//! PostgreSQL: every unit is a transaction of its own, run again after a lost race.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool, Postgres as PostgresEngine};
+use tokio::sync::Semaphore;
+
+use crate::{Read, StoreError, Tx, Write};
+
+/// Connections to the database at most.
+const MAX_CONNECTIONS: u32 = 32;
+/// Units that may wait for a connection before new ones are refused.
+const MAX_WAITING: usize = 4096;
+/// How long a unit waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a unit that lost a race runs again.
+const MAX_ATTEMPTS: u32 = 8;
+
+#[derive(Clone)]
+pub(crate) struct Postgres {
+    pool: PgPool,
+    waiting: std::sync::Arc<Semaphore>,
+}
+
+impl Postgres {
+    pub(crate) async fn open(options: PgConnectOptions) -> Result<Self, StoreError> {
+        let options = options.application_name("hufu").statement_cache_capacity(512);
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A dead connection shows in its first statement; a ping before each would cost a round trip.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool, waiting: std::sync::Arc::new(Semaphore::new(MAX_WAITING)) })
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
+        let _place = self.waiting.try_acquire().map_err(|_| StoreError::Overloaded)?;
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Runs the unit on a task of its own, so that it ends though its caller is gone.
+    pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+        let store = self.clone();
+        tokio::spawn(async move { store.write_until_won(unit).await }).await.map_err(|_| StoreError::Stopped)?
+    }
+
+    async fn write_until_won<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let result = self.write_once(&unit).await;
+            match result {
+                Err(error) if error.is_lost_race() && attempt < MAX_ATTEMPTS => {
+                    metrics::counter!("hufu_store_retries").increment(1);
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn write_once<W: Write>(&self, unit: &W) -> Result<W::Out, StoreError> {
+        let mut connection = self.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let result = unit.run(&mut Tx::Postgres(&mut transaction)).await;
+        match result {
+            Ok(out) => transaction.commit().await.map(|()| out).map_err(StoreError::Postgres),
+            Err(error) => {
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
+        let mut connection = self.acquire().await?;
+        unit.run(&mut Tx::Postgres(&mut connection)).await
+    }
+
+    pub(crate) async fn close(self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,133 @@
+//! Sessions: one login of one user on one device. Tokens live as long as theirs.
+
+use hufu_types::{ApplicationId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
+
+use crate::{Read, Row, StoreError, Tx, Write, refresh_tokens, statements};
+
+statements! {
+    GET = "
+        SELECT s.user_id, s.application_id, s.created_at, s.expires_at, u.status
+        FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
+        WHERE s.pool_id = $1 AND s.id = $2";
+    INSERT = "
+        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
+    DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
+    SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
+}
+
+/// A session as stored.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Whose.
+    pub user: UserId,
+    /// The application that was logged in to.
+    pub application: ApplicationId,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// When it ends, whatever its tokens say.
+    pub expires_at: Timestamp,
+    /// Whether the account may still be used.
+    pub user_is_active: bool,
+}
+
+/// What a login writes of a session.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The id.
+    pub id: SessionId,
+    /// The application that is logged in to.
+    pub application: ApplicationId,
+    /// The connection through which the person came.
+    pub connection: ConnectionId,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The address of the client.
+    pub ip: Option<String>,
+}
+
+/// Reads a session; an ended one is absent.
+pub struct GetSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The session.
+    pub session: SessionId,
+}
+
+impl Read for GetSession {
+    type Out = Option<Session>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Session>, StoreError> {
+        get(tx, &self.pool, &self.session).await
+    }
+}
+
+/// Reads a session; an ended one is absent.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<Option<Session>, StoreError> {
+    tx.optional(GET, &[pool.into(), session.into()], decode).await
+}
+
+/// Begins a session.
+pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId, new: &NewSession) -> Result<(), StoreError> {
+    let values = [
+        pool.into(),
+        (&new.id).into(),
+        user.into(),
+        (&new.application).into(),
+        (&new.connection).into(),
+        new.created_at.into(),
+        new.expires_at.into(),
+        (&new.ip).into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Lets a session live until `expires_at`, if it would end sooner.
+pub async fn extend(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    session: &SessionId,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(EXTEND, &[pool.into(), session.into(), expires_at.into()]).await.map(drop)
+}
+
+/// Ends a session and its refresh tokens.
+pub struct EndSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The session.
+    pub session: SessionId,
+}
+
+impl Write for EndSession {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        end(tx, &self.pool, &self.session).await
+    }
+}
+
+/// Ends a session and its refresh tokens.
+pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
+    refresh_tokens::revoke_family(tx, pool, session).await?;
+    tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
+}
+
+/// Forgets the sessions that ended before `now`.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[now.into()]).await
+}
+
+fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
+    Ok(Session {
+        user: UserId::parse(&row.get::<String>(0)?)?,
+        application: ApplicationId::parse(&row.get::<String>(1)?)?,
+        created_at: Timestamp(row.get(2)?),
+        expires_at: Timestamp(row.get(3)?),
+        user_is_active: row.get::<String>(4)? == hufu_types::UserStatus::Activated.as_str(),
+    })
+}

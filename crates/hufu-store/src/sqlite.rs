@@ -1,0 +1,183 @@
+//! SQLite: one writer thread with group commit, a few reader threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex, mpsc};
+
+use crate::unit::{Queued, Waiting};
+use crate::{Read, StoreError, Tx, Write};
+
+/// Units that may wait for the writer before new ones are refused.
+const WRITE_QUEUE: usize = 4096;
+/// Units that one `COMMIT` makes durable at most.
+const MAX_BATCH: usize = 256;
+/// Readers. More would only compete with the writer for the two cores of a small machine.
+const READERS: usize = 2;
+/// Units that may wait for a reader.
+const READ_QUEUE: usize = 1024;
+/// Statements kept prepared per connection: all that are registered.
+const STATEMENT_CACHE: usize = 512;
+/// How long another process may hold the write lock (`apply` beside `serve`).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Unit = Box<dyn Queued>;
+
+/// The threads that own the connections.
+#[derive(Clone)]
+pub(crate) struct Sqlite {
+    writer: mpsc::Sender<Unit>,
+    reader: mpsc::Sender<Unit>,
+    threads: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Sqlite {
+    /// Opens or makes the file and starts the threads.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut threads = Vec::new();
+        let (writer, write_queue) = mpsc::channel(WRITE_QUEUE);
+        let connection = open_writer(path)?;
+        threads.push(spawn("sqlite-writer", move || write_loop(connection, write_queue))?);
+
+        let (reader, read_queue) = mpsc::channel(READ_QUEUE);
+        let read_queue = Arc::new(Mutex::new(read_queue));
+        for _ in 0..READERS {
+            let connection = open_reader(path)?;
+            let queue = read_queue.clone();
+            threads.push(spawn("sqlite-reader", move || read_loop(connection, &queue))?);
+        }
+        Ok(Self { writer, reader, threads: Arc::new(std::sync::Mutex::new(threads)) })
+    }
+
+    pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+        let (waiting, answer) = Waiting::write(unit);
+        enqueue(&self.writer, waiting)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    pub(crate) async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
+        let (waiting, answer) = Waiting::read(unit);
+        enqueue(&self.reader, waiting)?;
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Lets the threads finish what waits and joins them. Other clones must be gone by then.
+    pub(crate) fn close(self) {
+        let Self { writer, reader, threads } = self;
+        drop((writer, reader));
+        let handles = threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
+        for thread in handles {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn enqueue(queue: &mpsc::Sender<Unit>, unit: Unit) -> Result<(), StoreError> {
+    queue.try_send(unit).map_err(|error| match error {
+        TrySendError::Full(_) => StoreError::Overloaded,
+        TrySendError::Closed(_) => StoreError::Stopped,
+    })
+}
+
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(|source| StoreError::File { path: name.to_owned(), source })
+}
+
+fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    make_private(path)?;
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // FULL: an answered login survives the loss of power. WAL: readers never wait.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -65536;",
+    )?;
+    Ok(connection)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")?;
+    Ok(connection)
+}
+
+/// A new database file is readable by its owner only.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let failed = |path: PathBuf| move |source| StoreError::File { path: path.display().to_string(), source };
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(failed(parent.to_owned()))?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(failed(path.to_owned()))
+}
+
+fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Unit>) {
+    let mut batch: Vec<Unit> = Vec::with_capacity(MAX_BATCH);
+    while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
+        metrics::histogram!("hufu_store_batch_size").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        let failure = run_batch(&mut connection, &mut batch).err().map(|error| error.to_string());
+        if let Some(failure) = &failure {
+            tracing::error!(error = %failure, units = batch.len(), "a batch of writes was lost");
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("ROLLBACK");
+            }
+        }
+        for unit in batch.drain(..) {
+            unit.answer(failure.as_deref());
+        }
+    }
+    // Leaves a database of one file behind.
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+/// Runs each unit in its own savepoint and commits them all at once.
+fn run_batch(connection: &mut Connection, batch: &mut [Unit]) -> rusqlite::Result<()> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    for unit in batch {
+        connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+        let keep = unit.run(&mut Tx::Sqlite(connection));
+        if connection.is_autocommit() {
+            // Disk full, I/O error: SQLite has rolled the whole transaction back.
+            return Err(rusqlite::Error::ExecuteReturnedResults);
+        }
+        if !keep {
+            connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+        }
+        connection.prepare_cached("RELEASE unit")?.execute([])?;
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
+}
+
+fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Unit>>) {
+    loop {
+        // The lock is held only while waiting: the other reader then waits for the lock.
+        let Some(mut unit) = queue.blocking_lock().blocking_recv() else { return };
+        // A transaction gives a unit of several statements one view of the data.
+        let begun = connection.prepare_cached("BEGIN").and_then(|mut s| s.execute([])).is_ok();
+        unit.run(&mut Tx::Sqlite(&mut connection));
+        if begun {
+            let _ = connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([]));
+        }
+        unit.answer(None);
+    }
+}

@@ -1,0 +1,158 @@
+//! What an `errcode` asks of the caller.
+//!
+//! One number can mean different things at different endpoints: 40001 is an expired app token on a business
+//! call, but a wrong secret where the token is fetched. An unknown number is for an administrator, and never a
+//! reason to throw a token away.
+
+/// What to do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// WeChat is busy or out of reach: later, the same call may succeed.
+    Retry,
+    /// The app token was refused: drop it, fetch one, repeat the call once.
+    Token,
+    /// The user or the client has to start again, with a new code for instance.
+    User,
+    /// WeChat refuses this person: no retry, an entry in the audit log.
+    Deny,
+    /// The app is misconfigured: its administrator has to act.
+    Admin,
+    /// A quota is used up: back off.
+    Limit,
+    /// The app is frozen, banned or cancelled: this login method is out of service.
+    AppDown,
+    /// The request itself is wrong: an error of this program.
+    Bug,
+}
+
+impl Class {
+    /// A stable lower-case name for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Token => "token",
+            Self::User => "user",
+            Self::Deny => "deny",
+            Self::Admin => "admin",
+            Self::Limit => "limit",
+            Self::AppDown => "app_down",
+            Self::Bug => "bug",
+        }
+    }
+}
+
+/// A call of WeChat's server API, as far as the meaning of error codes depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `GET /sns/jscode2session`: a mini program's login code.
+    CodeToSession,
+    /// `POST /wxa/business/getuserphonenumber`.
+    PhoneNumber,
+    /// `POST /cgi-bin/stable_token`.
+    StableToken,
+    /// `GET /cgi-bin/token`.
+    Token,
+    /// `GET /sns/oauth2/access_token`: a code of web or mobile authorization.
+    SnsAccessToken,
+    /// `GET /sns/oauth2/refresh_token`.
+    SnsRefreshToken,
+    /// `GET /sns/userinfo` and `/sns/auth`: calls with a user's token.
+    SnsUserInfo,
+    /// `GET /wxa/checksession` and `/wxa/resetusersessionkey`.
+    SessionKey,
+    /// `POST /wxa/generatescheme` and `/wxa/generate_urllink`.
+    SchemeOrLink,
+    /// Any other call that carries an app token.
+    Business,
+}
+
+impl Endpoint {
+    /// The name that WeChat's documentation gives the call; for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CodeToSession => "code2Session",
+            Self::PhoneNumber => "getPhoneNumber",
+            Self::StableToken => "getStableAccessToken",
+            Self::Token => "getAccessToken",
+            Self::SnsAccessToken => "snsAccessToken",
+            Self::SnsRefreshToken => "snsRefreshToken",
+            Self::SnsUserInfo => "snsUserInfo",
+            Self::SessionKey => "checkSessionKey",
+            Self::SchemeOrLink => "generateScheme",
+            Self::Business => "business",
+        }
+    }
+
+    /// What authenticates the call.
+    fn credential(self) -> Credential {
+        match self {
+            Self::CodeToSession
+            | Self::StableToken
+            | Self::Token
+            | Self::SnsAccessToken
+            | Self::SnsRefreshToken => Credential::Secret,
+            Self::SnsUserInfo => Credential::UserToken,
+            Self::PhoneNumber | Self::SessionKey | Self::SchemeOrLink | Self::Business => Credential::AppToken,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Credential {
+    Secret,
+    AppToken,
+    UserToken,
+}
+
+/// The class of a non-zero `errcode` at an endpoint.
+///
+/// Source: WeChat's global return codes and the tables of the single pages.
+pub fn classify(endpoint: Endpoint, errcode: i64) -> Class {
+    match errcode {
+        -1 | -1000 => Class::Retry,
+
+        // Credentials. Only an app token can be fetched anew; a user's token needs the user, a secret an
+        // administrator.
+        40001 | 40014 | 42001 | 48012 => match endpoint.credential() {
+            Credential::AppToken => Class::Token,
+            Credential::UserToken => Class::User,
+            Credential::Secret => Class::Admin,
+        },
+        42006 => Class::Token,
+
+        // Numbers with a second meaning at some endpoint.
+        40002 if endpoint == Endpoint::SchemeOrLink => Class::Admin, // no permission to generate
+        40002 => Class::Bug,                                         // grant_type
+        // The phone code belongs to another app than the token: as with a login code of another app, the
+        // client brought what does not fit.
+        40013 if endpoint == Endpoint::PhoneNumber => Class::User,
+        40013 if endpoint == Endpoint::SchemeOrLink => Class::AppDown, // generation banned
+        40013 => Class::Admin,
+        48001 if endpoint == Endpoint::SnsUserInfo => Class::User, // the user's token lacks the scope
+        48001 => Class::Admin,
+        // "User limited". With a user's code or token it is the user; where only the app is known, and at
+        // code2Session, which has 40226 for users, it is the app that is frozen or gone.
+        50002 => match endpoint {
+            Endpoint::SnsAccessToken | Endpoint::SnsRefreshToken | Endpoint::SnsUserInfo => Class::Deny,
+            _ => Class::AppDown,
+        },
+
+        40226 => Class::Deny,
+
+        40003 | 40029 | 40030 | 40163 | 42002 | 42003 | 42007 | 43004 | 43019 | 46004 | 50001 | 50005
+        | 87007 | 87009 => Class::User,
+
+        44990 | 44993 | 45009 | 45011 | 85406 => Class::Limit,
+
+        45104 | 45501 | 48004 | 50004 | 50007 | 85079 | 85408 | 89013 => Class::AppDown,
+
+        40033 | 40035 | 40048 | 40052 | 40053 | 40066 | 40097 | 40129 | 40159 | 40165 | 40169 | 40188
+        | 40212 | 41001 | 41002 | 41003 | 41004 | 41008 | 41009 | 41018 | 41021 | 43001 | 43002 | 43003
+        | 44002 | 47001 | 47002 | 49003 | 61014 | 61015 | 85096 | 85401 | 85402 | 87008 => Class::Bug,
+
+        // 40094, 40125, 40164, 40243, 41030, 45029, 45035, 45063, 50003, 61003…61011, 61023, 61024, 61028,
+        // 76001…76022, 85403, 85405, 85407, 89002, 89501…89507, and every number not known here.
+        _ => Class::Admin,
+    }
+}

@@ -1,0 +1,114 @@
+//! Ciphers and signatures of the mini program; [`message`] holds those of message pushes.
+//!
+//! Sources: WeChat's pages "signature verification and decryption of open data" and "login state signature".
+//! Comparisons take constant time. A failed decryption says no more than that, so that nobody learns from the
+//! kind of failure (a padding oracle).
+
+pub mod message;
+
+use aes::cipher::{BlockDecryptMut as _, BlockEncryptMut as _, KeyIvInit as _, block_padding};
+use aws_lc_rs::hmac;
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+use sha1::{Digest as _, Sha1};
+use subtle::ConstantTimeEq as _;
+
+use crate::identity::SessionKey;
+
+/// The data cannot be decrypted: wrong key, damaged, or never encrypted so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the data cannot be decrypted")]
+pub struct DecryptError;
+
+/// Reads base64 as WeChat's own libraries do: the last character of a 43-character key carries bits that belong
+/// to no byte and need not be zero, and padding may be missing.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+const BLOCK: usize = 16;
+
+/// Opens `encryptedData`: AES-128-CBC with PKCS#7, everything in base64. What comes out is not yet to be
+/// trusted: [`open_user_data`](crate::open_user_data) also checks the watermark.
+pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
+    let key = key.bytes().ok_or(DecryptError)?;
+    let iv: [u8; BLOCK] =
+        LENIENT.decode(iv).ok().and_then(|iv| iv.try_into().ok()).ok_or(DecryptError)?;
+    let mut data = LENIENT.decode(encrypted).map_err(|_| DecryptError)?;
+    if data.is_empty() {
+        return Err(DecryptError);
+    }
+    let plain = cbc::Decryptor::<aes::Aes128>::new(key.as_slice().into(), &iv.into())
+        .decrypt_padded_mut::<block_padding::NoPadding>(&mut data)
+        .map_err(|_| DecryptError)?
+        .len();
+    data.truncate(plain);
+    unpad(&mut data, BLOCK)?;
+    Ok(data)
+}
+
+/// Seals data as WeChat does, for simulators and tests. The result is base64.
+pub fn encrypt_data(key: &SessionKey, iv: &[u8; 16], plain: &[u8]) -> String {
+    // A SessionKey always decodes; zeros would only make a text that nobody can open.
+    let key = key.bytes().unwrap_or_default();
+    let sealed = cbc::Encryptor::<aes::Aes128>::new(key.as_slice().into(), iv.into())
+        .encrypt_padded_vec_mut::<block_padding::Pkcs7>(plain);
+    STANDARD.encode(sealed)
+}
+
+/// The `signature` beside `rawData`: hexadecimal SHA-1 of the raw text followed by the key's base64 text. It
+/// proves that the client holds a session with this key, not that the data is true.
+pub fn raw_data_signature(raw: &str, key: &SessionKey) -> String {
+    sha1_hex([raw.as_bytes(), key.expose().as_bytes()])
+}
+
+/// Whether `signature` is that of `raw`.
+pub fn verify_raw_data(raw: &str, key: &SessionKey, signature: &str) -> bool {
+    same(&raw_data_signature(raw, key), signature)
+}
+
+/// The login state's signature: hexadecimal HMAC-SHA-256 of `data` (the body of a POST, nothing for a GET),
+/// keyed with the key's base64 text.
+pub fn session_signature(key: &SessionKey, data: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
+    hex::encode(hmac::sign(&key, data))
+}
+
+/// Whether `signature` is the login state's for `data`.
+pub fn verify_session_signature(key: &SessionKey, data: &[u8], signature: &str) -> bool {
+    same(&session_signature(key, data), signature)
+}
+
+/// Compares two texts of public length in constant time.
+fn same(expected: &str, given: &str) -> bool {
+    expected.as_bytes().ct_eq(given.as_bytes()).into()
+}
+
+fn sha1_hex<const N: usize>(parts: [&[u8]; N]) -> String {
+    let mut hash = Sha1::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
+/// Removes PKCS#7 padding for blocks of up to `block` bytes; every padding byte must agree.
+fn unpad(data: &mut Vec<u8>, block: usize) -> Result<(), DecryptError> {
+    let pad = *data.last().ok_or(DecryptError)?;
+    let length = usize::from(pad);
+    if length == 0 || length > block {
+        return Err(DecryptError);
+    }
+    let end = data.len().checked_sub(length).ok_or(DecryptError)?;
+    let padding = data.get(end..).ok_or(DecryptError)?;
+    if padding.iter().fold(0, |differs, byte| differs | (byte ^ pad)) != 0 {
+        return Err(DecryptError);
+    }
+    data.truncate(end);
+    Ok(())
+}

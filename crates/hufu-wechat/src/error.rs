@@ -1,0 +1,263 @@
+//! Errors of calls. They carry what an operator needs and nothing that identifies or authenticates anyone.
+
+use std::{net::IpAddr, sync::Arc};
+
+use crate::class::{Class, Endpoint, classify};
+
+/// Why a client could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A base address is no plain `http` or `https` address.
+    #[error("the base address `{name}` must be http or https, without query, fragment or user")]
+    Base {
+        /// Which of the three.
+        name: &'static str,
+    },
+    /// The proxy's address cannot be used.
+    #[error("the proxy's address cannot be used")]
+    Proxy(#[source] reqwest::Error),
+    /// The HTTP client could not be made; most often no root certificate was found.
+    #[error("the HTTP client could not be made")]
+    Http(#[source] reqwest::Error),
+}
+
+/// A call that failed.
+///
+/// The text is for operators: it never holds an address, a secret, a token, a code or an openid.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("WeChat {}: {kind}", .endpoint.as_str())]
+pub struct Error {
+    endpoint: Endpoint,
+    #[source]
+    kind: ErrorKind,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// WeChat answered with an `errcode`.
+    #[error("errcode {code}: {message}")]
+    Api {
+        /// The `errcode`, never 0.
+        code: i64,
+        /// What it asks for, at this endpoint.
+        class: Class,
+        /// WeChat's id of the request, by which it can be looked up for seven days.
+        rid: Option<Box<str>>,
+        /// The address to put on the allow-list (40164 only).
+        ip: Option<IpAddr>,
+        /// WeChat's `errmsg`, shortened, without what was sent. Its wording changes; never match on it.
+        message: Box<str>,
+    },
+    /// No answer in time. The request may have been carried out.
+    #[error("no answer in time")]
+    Timeout,
+    /// No connection came about: the request was certainly not sent.
+    #[error("no connection")]
+    Connect(#[source] Arc<reqwest::Error>),
+    /// The connection broke after the request may have been sent.
+    #[error("the connection broke before the whole answer was read")]
+    Interrupted(#[source] Arc<reqwest::Error>),
+    /// An HTTP status other than success, which WeChat itself does not send: a gateway's answer.
+    #[error("HTTP status {status}")]
+    Status {
+        /// The status.
+        status: u16,
+    },
+    /// The body is longer than allowed.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body is no JSON.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// The body is JSON of another shape.
+    #[error("the answer is JSON of a wrong shape")]
+    WrongShape,
+    /// A success without a field that it must have, or with one that cannot be right.
+    #[error("the answer lacks a valid `{field}`")]
+    MissingField {
+        /// The field's name on the wire.
+        field: &'static str,
+    },
+    /// The data is sealed for another app.
+    #[error("the answer's watermark names another app")]
+    Watermark,
+    /// The caller's time was used up before the request was sent.
+    #[error("the time budget was used up before the request was sent")]
+    BudgetExhausted,
+    /// The shared fetch of the app token ended without an answer, as at shutdown.
+    #[error("the fetch of the app token was abandoned")]
+    Abandoned,
+}
+
+impl Error {
+    pub(crate) fn new(endpoint: Endpoint, kind: ErrorKind) -> Self {
+        Self { endpoint, kind }
+    }
+
+    /// An `errcode` with its `errmsg`, out of which everything in `sent` is struck.
+    pub(crate) fn api(endpoint: Endpoint, code: i64, errmsg: &str, sent: &[&str]) -> Self {
+        Self::new(
+            endpoint,
+            ErrorKind::Api {
+                code,
+                class: classify(endpoint, code),
+                rid: find_rid(errmsg).map(Box::from),
+                ip: if code == 40164 { find_ip(errmsg) } else { None },
+                message: redact(errmsg, sent).into_boxed_str(),
+            },
+        )
+    }
+
+    /// The call that failed.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        match &self.kind {
+            ErrorKind::Api { class, .. } => *class,
+            ErrorKind::Watermark => Class::Deny,
+            ErrorKind::Timeout
+            | ErrorKind::Connect(_)
+            | ErrorKind::Interrupted(_)
+            | ErrorKind::Status { .. }
+            | ErrorKind::TooLarge { .. }
+            | ErrorKind::NotJson
+            | ErrorKind::WrongShape
+            | ErrorKind::MissingField { .. }
+            | ErrorKind::BudgetExhausted
+            | ErrorKind::Abandoned => Class::Retry,
+        }
+    }
+
+    /// WeChat's `errcode`, where it gave one.
+    pub fn errcode(&self) -> Option<i64> {
+        match &self.kind {
+            ErrorKind::Api { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// WeChat's id of the request, where it gave one.
+    pub fn rid(&self) -> Option<&str> {
+        match &self.kind {
+            ErrorKind::Api { rid, .. } => rid.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The address that WeChat wants on the allow-list (40164).
+    pub fn unlisted_ip(&self) -> Option<IpAddr> {
+        match &self.kind {
+            ErrorKind::Api { ip, .. } => *ip,
+            _ => None,
+        }
+    }
+
+    /// Whether the code that was sent may have been consumed although no usable answer came. Such a call must
+    /// not be repeated with the same code.
+    pub fn is_ambiguous(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Timeout
+            | ErrorKind::Interrupted(_)
+            | ErrorKind::Status { .. }
+            | ErrorKind::TooLarge { .. }
+            | ErrorKind::NotJson
+            | ErrorKind::WrongShape
+            | ErrorKind::MissingField { .. }
+            | ErrorKind::Watermark => true,
+            ErrorKind::Api { .. }
+            | ErrorKind::Connect(_)
+            | ErrorKind::BudgetExhausted
+            | ErrorKind::Abandoned => false,
+        }
+    }
+}
+
+/// Longest `errmsg` looked at, and longest text kept of it.
+const LONGEST_ERRMSG: usize = 1024;
+const KEPT_CHARS: usize = 200;
+
+/// `errmsg` fit for a log: one line, short, without any of `sent`.
+fn redact(errmsg: &str, sent: &[&str]) -> String {
+    if errmsg.len() > LONGEST_ERRMSG {
+        return "(a very long errmsg)".to_owned();
+    }
+    let mut text = errmsg.to_owned();
+    for value in sent.iter().filter(|value| !value.is_empty()) {
+        if text.contains(value) {
+            text = text.replace(value, "***");
+        }
+    }
+    text.chars().filter(|c| !c.is_control()).take(KEPT_CHARS).collect()
+}
+
+/// The request id in `…, rid: 6129ee10-272863a4-64d75414`: three groups of eight hexadecimal digits.
+fn find_rid(errmsg: &str) -> Option<&str> {
+    const GROUP: usize = 8;
+    let (_, after) = errmsg.rsplit_once("rid:")?;
+    let rid = after.trim_start().get(..3 * GROUP + 2)?;
+    let is_rid = rid.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 17 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
+    is_rid.then_some(rid)
+}
+
+/// The first address in `invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist`.
+fn find_ip(errmsg: &str) -> Option<IpAddr> {
+    errmsg.split([' ', ',']).find_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_id_is_found_with_and_without_comma() {
+        for errmsg in [
+            "invalid code, rid: 6129ee10-272863a4-64d75414",
+            "invalid code rid: 6129ee10-272863a4-64d75414",
+            "invalid code, rid:6129ee10-272863a4-64d75414 more",
+        ] {
+            assert_eq!(find_rid(errmsg), Some("6129ee10-272863a4-64d75414"), "{errmsg}");
+        }
+        for errmsg in ["ok", "rid: ", "rid: 6129ee10-272863a4-64d7541", "rid: 6129ee10+272863a4-64d75414", "rid: é"]
+        {
+            assert_eq!(find_rid(errmsg), None, "{errmsg}");
+        }
+    }
+
+    #[test]
+    fn an_unlisted_address_is_kept() {
+        let error = Error::api(
+            Endpoint::StableToken,
+            40164,
+            "invalid ip 203.0.113.9 ipv6 ::ffff:203.0.113.9, not in whitelist, rid: 6129ee10-272863a4-64d75414",
+            &[],
+        );
+        assert_eq!(error.unlisted_ip(), Some([203, 0, 113, 9].into()));
+        assert_eq!(error.class(), Class::Admin);
+        assert_eq!(error.rid(), Some("6129ee10-272863a4-64d75414"));
+    }
+
+    #[test]
+    fn what_was_sent_is_struck_from_the_message() {
+        let text = Error::api(Endpoint::CodeToSession, 40029, "invalid code c0de\nfor s3cret", &["c0de", "s3cret", ""])
+            .to_string();
+        assert_eq!(text, "WeChat code2Session: errcode 40029: invalid code *** for ***".replace(" for", "for"));
+        let long = Error::api(Endpoint::CodeToSession, 40029, &"x".repeat(5000), &[]).to_string();
+        assert!(long.len() < 300);
+    }
+}

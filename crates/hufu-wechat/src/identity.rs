@@ -1,0 +1,126 @@
+//! What WeChat tells about a person: the session of a login code, and a phone number.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use secrecy::zeroize::Zeroizing;
+use subtle::ConstantTimeEq as _;
+
+/// The outcome of a mini program's login code.
+#[derive(Clone)]
+pub struct CodeSession {
+    /// Who, within this app. Case-sensitive.
+    pub openid: String,
+    /// Who, within the Open Platform account to which the app is bound, if it is.
+    pub unionid: Option<String>,
+    /// The key for data that the client brings from now on. It belongs on the server alone.
+    pub session_key: SessionKey,
+}
+
+impl fmt::Debug for CodeSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CodeSession").finish_non_exhaustive()
+    }
+}
+
+/// A mini program's `session_key`: 16 bytes in base64. Signatures are keyed with the text, ciphers with the
+/// bytes. It is wiped from memory when dropped, and `Debug` does not show it.
+#[derive(Clone)]
+pub struct SessionKey(Zeroizing<String>);
+
+/// The text is no base64 of 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a session_key is 16 bytes in base64")]
+pub struct InvalidSessionKey;
+
+impl SessionKey {
+    /// The key with this base64 text.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSessionKey> {
+        let text = Zeroizing::new(text.into());
+        decode(&text).ok_or(InvalidSessionKey)?;
+        Ok(Self(text))
+    }
+
+    /// The key with these bytes, as a simulator draws them.
+    pub fn from_bytes(bytes: &[u8; 16]) -> Self {
+        Self(Zeroizing::new(STANDARD.encode(bytes)))
+    }
+
+    /// The base64 text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The 16 bytes.
+    pub(crate) fn bytes(&self) -> Option<Zeroizing<[u8; 16]>> {
+        decode(&self.0)
+    }
+}
+
+fn decode(text: &str) -> Option<Zeroizing<[u8; 16]>> {
+    // The longest text of 16 bytes has 24 characters, for which the decoder asks 18 bytes of room.
+    let mut room = Zeroizing::new([0_u8; 18]);
+    let length = STANDARD.decode_slice(text, room.as_mut_slice()).ok()?;
+    let bytes = room.get(..length)?;
+    Some(Zeroizing::new(bytes.try_into().ok()?))
+}
+
+impl PartialEq for SessionKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for SessionKey {}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionKey(***)")
+    }
+}
+
+/// A phone number that WeChat has verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PhoneNumber {
+    /// Calling code, digits only: `86`.
+    pub country_code: String,
+    /// The number without its calling code, digits only.
+    pub pure_number: String,
+    /// The number as WeChat writes it: foreign ones carry their calling code.
+    pub phone_number: String,
+    /// When WeChat sealed it, in Unix seconds. [`is_fresh`](crate::is_fresh) judges it.
+    pub watermark_timestamp: i64,
+}
+
+impl PhoneNumber {
+    /// The number in the form of ITU-T E.164: `+8613800000000`.
+    pub fn e164(&self) -> String {
+        format!("+{}{}", self.country_code, self.pure_number)
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PhoneNumber")
+            .field("country_code", &self.country_code)
+            .field("watermark_timestamp", &self.watermark_timestamp)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_key_is_sixteen_bytes_and_stays_hidden() {
+        let key = SessionKey::parse("tiihtNczf5v6AKRyjwEUhQ==").unwrap();
+        assert_eq!(key.expose(), "tiihtNczf5v6AKRyjwEUhQ==");
+        assert_eq!(SessionKey::from_bytes(&key.bytes().unwrap()), key);
+        assert_eq!(format!("{key:?}"), "SessionKey(***)");
+        for bad in ["", "tiihtNczf5v6AKRyjwEU", "tiihtNczf5v6AKRyjwEUhQ", "tiihtNczf5v6AKRyjwEUhQ==\n", "密钥", &"A".repeat(500)]
+        {
+            assert_eq!(SessionKey::parse(bad), Err(InvalidSessionKey), "{bad}");
+        }
+    }
+}

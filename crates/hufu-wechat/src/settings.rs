@@ -1,0 +1,129 @@
+//! What a [`Client`](crate::Client) is told: where WeChat is, how long to wait, on whose behalf to call.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+use url::Url;
+
+/// Base addresses of WeChat. A base may carry a path prefix (`http://127.0.0.1:3100/api`); calls append to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The server API, `https://api.weixin.qq.com`.
+    pub api: Url,
+    /// The browser's authorize pages, `https://open.weixin.qq.com`.
+    pub open: Url,
+    /// QR images, `https://mp.weixin.qq.com`.
+    pub mp: Url,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        #[expect(clippy::expect_used, reason = "three constants, which a test parses")]
+        let real = |host: &str| Url::parse(host).expect("a constant address");
+        Self {
+            api: real("https://api.weixin.qq.com"),
+            open: real("https://open.weixin.qq.com"),
+            mp: real("https://mp.weixin.qq.com"),
+        }
+    }
+}
+
+/// How a client connects and waits. [`Settings::default`] is meant for production.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where WeChat is.
+    pub endpoints: Endpoints,
+    /// The longest one attempt may take, connecting included; a shorter [`Budget`] wins.
+    pub call_timeout: Duration,
+    /// The longest that connecting (name, TCP, TLS) may take.
+    pub connect_timeout: Duration,
+    /// Idle connections kept for each host. It should cover the calls in flight under full load, since a
+    /// connection above it is closed after one use.
+    pub max_idle_connections: usize,
+    /// How long an idle connection is kept. Shorter than the server's own patience, because a request that
+    /// meets a closing connection is lost and, for a code, may not be repeated.
+    pub idle_timeout: Duration,
+    /// Longest body accepted, after decompression, in bytes.
+    pub max_response_bytes: usize,
+    /// Further attempts after "busy" or a failed connect.
+    pub max_retries: u32,
+    /// Pause before the first further attempt; it doubles with each one, up to [`Settings::max_backoff`].
+    pub backoff: Duration,
+    /// The longest pause between two attempts.
+    pub max_backoff: Duration,
+    /// Proxy for all calls. Without it calls go direct, whatever the environment says.
+    pub proxy: Option<Url>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            endpoints: Endpoints::default(),
+            call_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(1),
+            max_idle_connections: 256,
+            idle_timeout: Duration::from_secs(20),
+            max_response_bytes: 64 * 1024,
+            max_retries: 2,
+            backoff: Duration::from_millis(200),
+            max_backoff: Duration::from_secs(1),
+            proxy: None,
+        }
+    }
+}
+
+/// The app on whose behalf a call is made.
+#[derive(Clone, Debug)]
+pub struct AppCredentials {
+    /// AppID: `wx` and 16 hexadecimal digits.
+    pub app_id: String,
+    /// AppSecret: 32 hexadecimal digits.
+    pub app_secret: SecretString,
+}
+
+/// The time a caller has left for everything it does, WeChat's answer included.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    deadline: Instant,
+}
+
+impl Budget {
+    /// A budget that starts now.
+    pub fn of(duration: Duration) -> Self {
+        Self { deadline: Instant::now() + duration }
+    }
+
+    /// A budget that ends at `deadline`.
+    pub fn until(deadline: Instant) -> Self {
+        Self { deadline }
+    }
+
+    /// When it ends.
+    pub fn deadline(self) -> Instant {
+        self.deadline
+    }
+
+    /// What is left of it; zero once it has ended.
+    pub fn remaining(self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_real_hosts() {
+        let endpoints = Endpoints::default();
+        assert_eq!(endpoints.api.host_str(), Some("api.weixin.qq.com"));
+        assert_eq!(endpoints.open.host_str(), Some("open.weixin.qq.com"));
+        assert_eq!(endpoints.mp.host_str(), Some("mp.weixin.qq.com"));
+    }
+
+    #[test]
+    fn a_spent_budget_has_nothing_left() {
+        assert_eq!(Budget::of(Duration::ZERO).remaining(), Duration::ZERO);
+    }
+}

@@ -1,0 +1,154 @@
+//! One call of WeChat: send, bound, read, judge; and the few cases in which it is sent again.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+    redirect, retry,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+use url::Url;
+
+use crate::{
+    class::Endpoint,
+    error::{BuildError, Error, ErrorKind},
+    settings::{Budget, Settings},
+    wire::{Answer, ErrorBody, from_json},
+};
+
+/// The HTTP side of a client.
+pub(crate) struct Transport {
+    http: reqwest::Client,
+    call_timeout: Duration,
+    max_response_bytes: usize,
+    max_retries: u32,
+    backoff: Duration,
+    max_backoff: Duration,
+}
+
+/// A request, which can be sent more than once.
+pub(crate) struct Call<'a> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) url: Url,
+    /// JSON to POST; without it the call is a GET.
+    pub(crate) body: Option<Vec<u8>>,
+    /// What must never show up in an error's text.
+    pub(crate) sent: &'a [&'a str],
+}
+
+impl Transport {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, BuildError> {
+        let mut http = reqwest::Client::builder()
+            .connect_timeout(settings.connect_timeout)
+            .pool_max_idle_per_host(settings.max_idle_connections)
+            .pool_idle_timeout(settings.idle_timeout)
+            .tcp_nodelay(true)
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            // Only this module decides what is sent twice. What remains below it is the connection pool's
+            // own rule, which moves a request of which no byte was written to another connection.
+            .retry(retry::never())
+            .referer(false)
+            .no_proxy();
+        if let Some(proxy) = &settings.proxy {
+            http = http.proxy(reqwest::Proxy::all(proxy.clone()).map_err(BuildError::Proxy)?);
+        }
+        let bases = [&settings.endpoints.api, &settings.endpoints.open, &settings.endpoints.mp];
+        if settings.proxy.is_none() && bases.iter().all(|base| base.scheme() == "http") {
+            // Nothing will ever speak TLS: spare the start the reading of the system's root certificates, which
+            // a bare container may lack anyway.
+            http = http.tls_certs_only([]);
+        }
+        Ok(Self {
+            http: http.build().map_err(|error| BuildError::Http(error.without_url()))?,
+            call_timeout: settings.call_timeout,
+            max_response_bytes: settings.max_response_bytes,
+            max_retries: settings.max_retries,
+            backoff: settings.backoff,
+            max_backoff: settings.max_backoff,
+        })
+    }
+
+    /// How long a call may take that nobody's budget bounds.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.call_timeout
+    }
+
+    /// Performs the call. It is sent again only after `errcode` -1 or a failed connect, and only while the
+    /// budget lasts.
+    pub(crate) async fn call<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
+        let mut retries = 0;
+        loop {
+            let error = match self.attempt(call, budget).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = matches!(error.kind(), ErrorKind::Connect(_) | ErrorKind::Api { code: -1, .. });
+            let pause = self.backoff.saturating_mul(1 << retries.min(16)).min(self.max_backoff);
+            if !again || retries >= self.max_retries || pause >= budget.remaining() {
+                return Err(error);
+            }
+            tracing::debug!(
+                endpoint = call.endpoint.as_str(),
+                rid = error.rid(),
+                errcode = error.errcode(),
+                "WeChat is busy or out of reach; trying again"
+            );
+            sleep(pause).await;
+            retries += 1;
+        }
+    }
+
+    async fn attempt<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
+        let fail = |kind| Error::new(call.endpoint, kind);
+        let now = Instant::now();
+        if budget.deadline() <= now {
+            return Err(fail(ErrorKind::BudgetExhausted));
+        }
+        let deadline = budget.deadline().min(now + self.call_timeout);
+        let body = timeout_at(deadline, self.exchange(call))
+            .await
+            .map_err(|_| fail(ErrorKind::Timeout))?
+            .map_err(fail)?;
+        read(call, body.as_ref())
+    }
+
+    async fn exchange(&self, call: &Call<'_>) -> Result<Body, ErrorKind> {
+        let request = match &call.body {
+            None => self.http.get(call.url.clone()),
+            Some(json) => self
+                .http
+                .post(call.url.clone())
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(json.clone()),
+        };
+        let response = request.send().await.map_err(|error| {
+            let never_sent = error.is_connect() || error.is_builder();
+            let error = Arc::new(error.without_url());
+            if never_sent { ErrorKind::Connect(error) } else { ErrorKind::Interrupted(error) }
+        })?;
+        if response.status() != StatusCode::OK {
+            return Err(ErrorKind::Status { status: response.status().as_u16() });
+        }
+        self.read_body(response).await
+    }
+
+    /// Reads at most the allowed number of bytes, whatever the headers promise. Most answers are one chunk,
+    /// which is not copied.
+    async fn read_body(&self, mut response: Response) -> Result<Body, ErrorKind> {
+        let limit = self.max_response_bytes;
+        let mut body = Body::default();
+        loop {
+            let chunk = response
+                .chunk()
+                .await
+                .map_err(|error| ErrorKind::Interrupted(Arc::new(error.without_url())))?;
+            let Some(chunk) = chunk else { return Ok(body) };
+            if body.len() + chunk.len() > limit {
+                return Err(ErrorKind::TooLarge { limit });
+            }
+            body.push(chunk);
+        }
+    }
+}

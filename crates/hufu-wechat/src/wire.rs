@@ -1,0 +1,315 @@
+//! The JSON of WeChat's server API, as a client and a simulator both need it.
+//!
+//! Reading is tolerant where WeChat is known to vary: unknown keys are ignored, `null` and `""` count as absent,
+//! `errcode` may be missing, a number or text, `countryCode` a number or text. Writing leaves out what is absent.
+//! None of these types shows its content in `Debug`, because all but [`ErrorBody`] name or authenticate someone.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+/// A failure; with `errcode` 0, the explicit absence of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+}
+
+/// Answer of `GET /sns/jscode2session`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct CodeSessionAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// 16 bytes in base64.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<String>,
+    /// The user within the Open Platform account; absent where the app is bound to none.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+}
+
+/// Body of `POST /wxa/business/getuserphonenumber`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct PhoneNumberRequest {
+    /// The code of the button `getPhoneNumber`, which is no login code.
+    pub code: String,
+    /// Whose number it is to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+}
+
+/// Answer of `POST /wxa/business/getuserphonenumber`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct PhoneNumberAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_info: Option<PhoneData>,
+}
+
+/// A phone number: within the answer above, and as the old `encryptedData` of `getPhoneNumber`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhoneData {
+    /// With the calling code, if foreign.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Without the calling code.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub pure_phone_number: Option<String>,
+    /// The calling code, as text or as a number.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub country_code: Option<String>,
+    /// For which app it was sealed, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
+}
+
+/// `encryptedData` of `getUserInfo` and `getUserProfile`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserInfoData {
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub open_id: Option<String>,
+    /// The user within the Open Platform account.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub union_id: Option<String>,
+    /// The nickname, or WeChat's placeholder for it.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub nick_name: Option<String>,
+    /// 1 male, 2 female, 0 unknown.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub gender: Option<i64>,
+    /// The language of the user's WeChat, as `zh_CN`.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// The city, empty for most apps.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub city: Option<String>,
+    /// The province, empty for most apps.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub province: Option<String>,
+    /// The country, empty for most apps.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Address of the avatar.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub avatar_url: Option<String>,
+    /// For which app it was sealed, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
+}
+
+/// For which app data was sealed, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watermark {
+    /// Unix seconds.
+    pub timestamp: i64,
+    /// AppID.
+    pub appid: String,
+}
+
+/// Body of `POST /cgi-bin/stable_token`.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StableTokenRequest {
+    /// Always `client_credential`.
+    pub grant_type: String,
+    /// AppID.
+    pub appid: String,
+    /// AppSecret.
+    pub secret: String,
+    /// Whether the present token dies at once.
+    #[serde(default)]
+    pub force_refresh: bool,
+}
+
+/// Answer of `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct StableTokenAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The token, up to 512 characters.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// Seconds that remain to it.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<i64>,
+}
+
+/// An answer that may be a failure.
+pub(crate) trait Answer: de::DeserializeOwned {
+    /// `errcode` with absent as 0, and `errmsg`.
+    fn status(&self) -> (i64, &str);
+}
+
+macro_rules! answers {
+    ($($name:ident),+) => {
+        $(impl Answer for $name {
+            fn status(&self) -> (i64, &str) {
+                (self.errcode.unwrap_or(0), self.errmsg.as_deref().unwrap_or_default())
+            }
+        })+
+    };
+}
+answers!(ErrorBody, CodeSessionAnswer, PhoneNumberAnswer, StableTokenAnswer);
+
+macro_rules! redacted {
+    ($($name:ident),+) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+redacted!(
+    CodeSessionAnswer,
+    PhoneNumberRequest,
+    PhoneNumberAnswer,
+    PhoneData,
+    UserInfoData,
+    StableTokenRequest,
+    StableTokenAnswer
+);
+
+/// A number, or text that is one.
+fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    struct Integer;
+
+    impl de::Visitor<'_> for Integer {
+        type Value = Option<i64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an integer, or text that is one")
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+            Ok(Some(number))
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+            i64::try_from(number).map(Some).map_err(|_| E::custom("the number is too large"))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text.trim() {
+                "" => Ok(None),
+                digits => digits.parse().map(Some).map_err(|_| E::custom("the text is no number")),
+            }
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+
+    from.deserialize_any(Integer)
+}
+
+/// Text, or a number as its digits; empty text is absent.
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    struct Text;
+
+    impl de::Visitor<'_> for Text {
+        type Value = Option<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("text, or a whole number")
+        }
+
+        fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+            Ok((!text.is_empty()).then(|| text.to_owned()))
+        }
+
+        fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+            Ok((!text.is_empty()).then_some(text))
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number.to_string()))
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+
+    from.deserialize_any(Text)
+}
+
+/// Reads JSON whatever its labels, without the C0 control characters that nicknames bring, and without a byte
+/// order mark.
+pub(crate) fn from_json<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    match serde_json::from_slice(body) {
+        Err(_) if body.iter().any(|byte| *byte < 0x20) => {
+            let clean: Vec<u8> = body.iter().copied().filter(|byte| *byte >= 0x20).collect();
+            serde_json::from_slice(&clean)
+        }
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_errcode_may_be_a_number_text_null_or_absent() {
+        for (json, expected) in [
+            (r#"{"errcode":40029}"#, Some(40029)),
+            (r#"{"errcode":"40029"}"#, Some(40029)),
+            (r#"{"errcode":"-1"}"#, Some(-1)),
+            (r#"{"errcode":-1}"#, Some(-1)),
+            (r#"{"errcode":null}"#, None),
+            (r#"{"errcode":""}"#, None),
+            (r#"{"other":[1]}"#, None),
+        ] {
+            assert_eq!(from_json::<ErrorBody>(json.as_bytes()).unwrap().errcode, expected, "{json}");
+        }
+        for json in [r#"{"errcode":"x"}"#, r#"{"errcode":[]}"#, r#"{"errcode":1.5}"#, "[]", "7"] {
+            assert!(from_json::<ErrorBody>(json.as_bytes()).is_err() || json == "[]", "{json}");
+        }
+    }
+
+    #[test]
+    fn a_calling_code_may_be_a_number_or_text() {
+        for json in [r#"{"countryCode":86}"#, r#"{"countryCode":"86"}"#] {
+            assert_eq!(from_json::<PhoneData>(json.as_bytes()).unwrap().country_code.as_deref(), Some("86"));
+        }
+    }
+
+    #[test]
+    fn control_characters_and_a_byte_order_mark_are_tolerated() {
+        let info: UserInfoData = from_json(b"\xef\xbb\xbf{\"nickName\":\"a\x01\nb\",\"gender\":\"1\"}\n").unwrap();
+        assert_eq!(info.nick_name.as_deref(), Some("ab"));
+        assert_eq!(info.gender, Some(1));
+    }
+
+    #[test]
+    fn absent_is_not_written() {
+        let answer = CodeSessionAnswer { openid: Some("o".into()), ..Default::default() };
+        assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"openid":"o"}"#);
+    }
+}
