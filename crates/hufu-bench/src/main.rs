@@ -1,1 +1,54 @@
-fn main() {}
+//! `hufu-bench`: what a complete mini program login costs, beside the floor under it.
+//!
+//! `run` measures; the other commands are the processes that it starts, each on its own so that the CPU of each is
+//! known: the sandbox (WeChat), the generator (phones) and the floor. docs/performance.md explains the method.
+//!
+//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] what the server is compared with,
+//! [`report`] what is printed.
+
+mod codes;
+mod database;
+mod floor;
+mod generate;
+mod histogram;
+mod http;
+mod machine;
+mod postgres;
+mod process;
+mod report;
+mod run;
+mod sandbox;
+mod world;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Measures complete mini program logins over HTTP, beside the floor under them.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure everything and print one line a figure.
+    Run(run::Options),
+    /// The load generator, a process of `run`.
+    #[command(hide = true)]
+    Generate(generate::Options),
+    /// The floor, a process of `run`.
+    #[command(hide = true)]
+    Floor(floor::Options),
+    /// The WeChat sandbox without its limits, a process of `run`.
+    #[command(hide = true)]
+    Sandbox(sandbox::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Run(options) => run::run(&options),
+        Command::Generate(options) => generate::generate(&options),
+        Command::Floor(options) => floor::serve(options),
+        Command::Sandbox(options) => sandbox::serve(&options),
+    }
+}

@@ -103,10 +103,26 @@ pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
 /// Names that only the issuer may set (RFC 7519 4.1, OpenID Connect Core 2 and
 /// 3.3.2.11, Front-Channel Logout 3).
 const PROTOCOL_CLAIMS: [&str; 15] = [
-    "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "auth_time", "nonce", "acr", "amr", "azp", "at_hash",
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "sid",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "at_hash",
     "c_hash",
 ];
 
-fn without_protocol_claims<S: Serializer>(profile: &Map<String, Value>, serializer: S) -> Result<S::Ok, S::Error> {
+fn without_protocol_claims<S: Serializer>(
+    profile: &Map<String, Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(profile.iter().filter(|(name, _)| !PROTOCOL_CLAIMS.contains(&name.as_str())))
 }

@@ -32,7 +32,9 @@ impl VerifyingKey {
     pub(crate) fn new(algorithm: SigningAlgorithm, bytes: &[u8]) -> Option<Self> {
         let (verification, public): (&'static dyn VerificationAlgorithm, _) = match algorithm {
             SigningAlgorithm::Es256 => (&ECDSA_P256_SHA256_FIXED, PublicParameters::from_p256_point(bytes)),
-            SigningAlgorithm::Rs256 => (&RSA_PKCS1_2048_8192_SHA256, PublicParameters::from_rsa_public_key(bytes)),
+            SigningAlgorithm::Rs256 => {
+                (&RSA_PKCS1_2048_8192_SHA256, PublicParameters::from_rsa_public_key(bytes))
+            }
             SigningAlgorithm::EdDsa => (&ED25519, Some(PublicParameters::from_ed25519(bytes))),
         };
         let key = ParsedPublicKey::new(verification, bytes).ok()?;
@@ -187,9 +189,8 @@ impl Serialize for KeySet {
 /// follows it. Lengths up to 65535 bytes are read; no RSA key is longer.
 fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match der.strip_prefix(&[tag])? {
-        [0x81, length, rest @ ..] => (usize::from(*length), rest),
         [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-        [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
+        [0x81, length, rest @ ..] | [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
         _ => return None,
     };
     rest.split_at_checked(length)

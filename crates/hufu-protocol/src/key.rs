@@ -120,8 +120,9 @@ impl SigningKey {
     pub fn sign<C: Serialize>(&self, typ: TokenType, claims: &C) -> Result<String, SignError> {
         let payload = serde_json::to_vec(claims).map_err(SignError::Claims)?;
         let header = self.header(typ);
-        let mut token =
-            String::with_capacity(header.len() + encoded(payload.len()) + 1 + encoded(self.0.pair.signature_length()));
+        let mut token = String::with_capacity(
+            header.len() + encoded(payload.len()) + 1 + encoded(self.0.pair.signature_length()),
+        );
         token.push_str(header);
         URL_SAFE_NO_PAD.encode_string(&payload, &mut token);
         self.0.pair.append_signature(&mut token).map_err(|_| SignError::Signature)?;

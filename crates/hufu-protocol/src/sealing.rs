@@ -43,9 +43,13 @@ pub struct SealingKey {
 
 impl SealingKey {
     /// From 32 unpredictable bytes.
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the library refuses only other lengths"
+    )]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let bytes = Zeroizing::new(bytes);
-        #[expect(clippy::expect_used, reason = "the library refuses only other lengths")]
         let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).expect("AES-256 takes 32 bytes");
         Self { key: LessSafeKey::new(key), id: key_id(&bytes) }
     }
@@ -58,6 +62,11 @@ impl SealingKey {
     /// Encrypts a secret. The context says what it is and whose, and is needed to
     /// open it. Nonces are drawn at random, which is safe for some 2³² secrets a
     /// key (NIST SP 800-38D 8.3).
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the library refuses only 64 GiB and more"
+    )]
     pub fn seal(&self, random: &dyn Random, context: &str, plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce);
@@ -71,10 +80,13 @@ impl SealingKey {
         sealed.extend_from_slice(plain);
 
         let (_, body) = sealed.split_at_mut(head);
-        #[expect(clippy::expect_used, reason = "the library refuses only texts of 64 GiB and more")]
         let tag = self
             .key
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context.as_bytes()), body)
+            .seal_in_place_separate_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(context.as_bytes()),
+                body,
+            )
             .expect("AES-GCM encrypts any secret that fits in memory");
         sealed.extend_from_slice(tag.as_ref());
         sealed
@@ -89,7 +101,13 @@ impl SealingKey {
         let mut plain = Zeroizing::new(vec![0; parts.ciphertext.len()]);
         let nonce = Nonce::assume_unique_for_key(parts.nonce);
         self.key
-            .open_separate_gather(nonce, Aad::from(context.as_bytes()), parts.ciphertext, parts.tag, &mut plain)
+            .open_separate_gather(
+                nonce,
+                Aad::from(context.as_bytes()),
+                parts.ciphertext,
+                parts.tag,
+                &mut plain,
+            )
             .map_err(|_| OpenError::Refused)?;
         Ok(SecretBytes::new(std::mem::take(&mut *plain)))
     }

@@ -111,7 +111,9 @@ pub fn verify<C: DeserializeOwned>(
     if header.crit {
         return Err(TokenError::Malformed);
     }
-    let typ = TokenType::parse(&header.typ).filter(|typ| expect.types.contains(typ)).ok_or(TokenError::WrongType)?;
+    let typ = TokenType::parse(&header.typ)
+        .filter(|typ| expect.types.contains(typ))
+        .ok_or(TokenError::WrongType)?;
     let key = keys.get(&header.kid).ok_or(TokenError::UnknownKey)?;
 
     let signature = decode(parts.signature)?;
@@ -188,6 +190,10 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
+    // Without this, an array with the members in order would pass for the object.
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err(TokenError::Malformed);
+    }
     serde_json::from_slice(json).map_err(|_| TokenError::Malformed)
 }
 

@@ -157,9 +157,10 @@ impl Ids {
 
     /// The request id that WeChat appends to every error text: the second, then two drawn groups.
     pub(crate) fn rid(&self, now_ms: i64) -> String {
-        let [a, b, c, d, e, f, g, h]: [u8; 8] = first_bytes(&self.draw());
         let seconds = u32::try_from(now_ms / 1000).unwrap_or_default();
-        let (left, right) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+        let drawn = self.draw();
+        let (left, right) = drawn.split_at(drawn.len() / 2);
+        let [left, right] = [left, right].map(|half| u32::from_be_bytes(first_bytes(half)));
         format!("{seconds:08x}-{left:08x}-{right:08x}")
     }
 

@@ -1,1 +1,198 @@
-//! A faithful WeChat for development and tests, listening on loopback.
+//! A faithful WeChat for development and tests, in memory, listening on loopback.
+//!
+//! Under `/api` it answers the server calls that a mini program's back end makes of `api.weixin.qq.com`, with
+//! WeChat's order of checks, error codes, labels and lifetimes. Under `/__sandbox` it is controlled: people and apps
+//! are made, codes drawn, faults injected, time advanced. At `/` a page does the same by click.
+//!
+//! ```text
+//! GET  /api/sns/jscode2session              POST /api/wxa/business/getuserphonenumber
+//! POST /api/cgi-bin/stable_token            GET  /api/cgi-bin/token
+//! GET  /api/wxa/checksession                GET  /api/wxa/resetusersessionkey
+//! ```
+//!
+//! Three rules hold throughout: openids and unionids are derived, never chosen; everything remembered is bounded;
+//! and the control API answers nobody but this machine.
+
+mod api;
+mod clock;
+mod control;
+mod ids;
+mod page;
+mod reply;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use control::seal::SealRequest;
+use tokio::net::TcpListener;
+
+pub use clock::ClockStart;
+pub use control::ControlError;
+pub use control::seal::{DataKind, Sealed};
+pub use state::apps::{AppKind, AppPatch, AppSecret, AppState, AppView, NewApp};
+pub use state::calls::Call;
+pub use state::faults::{Fault, WrongJson};
+pub use state::people::{AppIds, NewUser, UserPatch, UserView};
+
+pub(crate) const MAX_APPS: usize = 1_000;
+pub(crate) const MAX_PEOPLE: usize = 10_000;
+pub(crate) const MAX_FRESH_PEOPLE: usize = 1_000;
+pub(crate) const MAX_FAULTS: usize = 1_000;
+
+/// How a sandbox behaves. The default is WeChat's behaviour.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Logins that one person may make in one app within a minute (45011 beyond). `None` for no limit.
+    pub per_minute_code_limit: Option<u32>,
+    /// Calls of `/cgi-bin/token` that an app may make in a day (45009 beyond).
+    pub daily_token_limit: u32,
+    /// Where the clock starts.
+    pub clock: ClockStart,
+    /// Draws the same codes, tokens and keys each time: for exact tests.
+    pub seed: Option<[u8; 32]>,
+    /// Host names, beyond `localhost`, `127.0.0.1` and `[::1]`, under which the control API and the page answer,
+    /// for a sandbox in a container of its own.
+    pub control_hosts: Vec<String>,
+    /// Codes that are kept at one time, of each kind; about 100 bytes each.
+    pub max_codes: usize,
+    /// Session keys that are kept; beyond, the oldest person's is forgotten.
+    pub max_sessions: usize,
+    /// Calls that the log keeps.
+    pub log_capacity: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            per_minute_code_limit: Some(100),
+            daily_token_limit: 2_000,
+            clock: ClockStart::Now,
+            seed: None,
+            control_hosts: Vec::new(),
+            max_codes: 2_000_000,
+            max_sessions: 100_000,
+            log_capacity: 1_000,
+        }
+    }
+}
+
+/// A WeChat of one's own. Clones share everything.
+#[derive(Clone)]
+pub struct Sandbox {
+    state: Arc<state::State>,
+}
+
+impl Sandbox {
+    /// An empty sandbox: no apps, no people.
+    pub fn new(options: Options) -> Sandbox {
+        Sandbox { state: Arc::new(state::State::new(options)) }
+    }
+
+    /// WeChat's API under `/api`, the control API under `/__sandbox`, the page at `/`.
+    pub fn router(&self) -> Router {
+        api::router()
+            .merge(control::http::router(&self.state))
+            .merge(page::router(&self.state))
+            .with_state(Arc::clone(&self.state))
+    }
+
+    /// Serves until `shutdown` is done, then finishes what runs.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let address = listener.local_addr()?;
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "the WeChat sandbox listens beyond this machine: whoever reaches it can log in as anybody");
+        }
+        // Answers are one small packet: waiting for more of them would cost 40 ms a call.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!(%error, "TCP_NODELAY was refused");
+            }
+        });
+        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
+    }
+
+    /// Registers an app, or replaces the settings of the one with this AppID.
+    pub fn add_app(&self, app: NewApp) -> Result<AppView, ControlError> {
+        Ok(self.state.apps.put(app, &self.state.ids)?.0.view())
+    }
+
+    /// Changes an app.
+    pub fn change_app(&self, app_id: &str, patch: AppPatch) -> Result<AppView, ControlError> {
+        Ok(self.state.apps.patch(app_id, patch)?.view())
+    }
+
+    /// Makes a person, or replaces the one of this name.
+    pub fn add_user(&self, user: NewUser) -> Result<UserView, ControlError> {
+        Ok(self.state.view(&self.state.put_person(user)?.0))
+    }
+
+    /// Changes a person.
+    pub fn change_user(&self, name: &str, patch: UserPatch) -> Result<UserView, ControlError> {
+        Ok(self.state.view(&*self.state.people.patch(name, patch)?))
+    }
+
+    /// What `wx.login` gives this person in this app: a code for five minutes and one use. Without a name, or for
+    /// `new`, the person is a fresh one.
+    pub fn login_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
+        let app = self.state.app(app_id)?;
+        let person = self.state.person_or_fresh(user)?;
+        self.state.login_codes(&app, Some(person.key), 1).map(|mut codes| codes.pop().unwrap_or_default())
+    }
+
+    /// A code for each of `count` fresh people, of whom nothing else is remembered: for load.
+    pub fn fresh_login_codes(&self, app_id: &str, count: usize) -> Result<Vec<String>, ControlError> {
+        let app = self.state.app(app_id)?;
+        self.state.login_codes(&app, None, count)
+    }
+
+    /// What `getPhoneNumber` gives this person in this app: a code for five minutes and one use.
+    pub fn phone_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
+        let app = self.state.app(app_id)?;
+        let person = self.state.person_or_fresh(user)?;
+        self.state.phone_code(&app, &person)
+    }
+
+    /// The data that the phone of a login code's person gives the mini program, encrypted with the session key that
+    /// the code's exchange yields.
+    pub fn sealed_data(&self, app_id: &str, code: &str, kind: DataKind) -> Result<Sealed, ControlError> {
+        let code = Some(code.to_owned());
+        self.state.seal(&SealRequest { app_id: app_id.to_owned(), code, kind, ..SealRequest::default() })
+    }
+
+    /// Injects a fault.
+    pub fn add_fault(&self, fault: Fault) -> Result<(), ControlError> {
+        self.state.faults.add(fault)
+    }
+
+    /// Removes every fault.
+    pub fn clear_faults(&self) {
+        self.state.faults.clear();
+    }
+
+    /// Ends an app's tokens as another service that refreshed them would: their next use answers 40001.
+    pub fn discard_tokens(&self, app_id: &str) -> Result<(), ControlError> {
+        self.state.discard_tokens(app_id)
+    }
+
+    /// Moves the sandbox's clock forward.
+    pub fn advance(&self, time: Duration) {
+        self.state.clock.advance(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// The sandbox's time in Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.state.clock.now()
+    }
+
+    /// The latest calls after number `after`, oldest first.
+    pub fn calls(&self, after: u64) -> Vec<Call> {
+        self.state.calls.after(after, usize::MAX)
+    }
+}

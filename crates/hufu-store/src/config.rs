@@ -11,6 +11,7 @@ use crate::{Read, Row, StoreError, Tx, statements};
 statements! {
     VERSION = "SELECT version FROM config_version";
     RAISE_VERSION = "UPDATE config_version SET version = version + 1";
+    LOCK = "UPDATE config_version SET version = version";
     LIST_POOLS = "SELECT id, name FROM pools ORDER BY created_at, id";
     INSERT_POOL = "INSERT INTO pools (id, name, created_at) VALUES ($1, $2, $3)";
     UPDATE_POOL = "UPDATE pools SET name = $2 WHERE id = $1";
@@ -127,6 +128,12 @@ pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
         }
     }
     Ok(StoredConfig { version, pools, connections, applications })
+}
+
+/// Keeps every other change of the configuration out until the unit ends. A unit
+/// that plans by what it reads calls this first.
+pub async fn lock(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute(LOCK, &[]).await.map(drop)
 }
 
 /// Tells every node to read the configuration again.

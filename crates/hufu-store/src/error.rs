@@ -21,6 +21,13 @@ pub enum StoreError {
     /// The store has been shut down; or the thread of the database is gone.
     #[error("the database is shut down")]
     Stopped,
+    /// What the unit had read was changed by another before it wrote; it runs again,
+    /// and the caller sees this only after many lost races.
+    #[error("the unit lost too many races against others")]
+    LostRace,
+    /// The unit panicked and was rolled back: a bug.
+    #[error("the unit of work panicked")]
+    Panicked,
     /// A stored value is not what it should be.
     #[error("the column {column} of a stored row holds something unexpected")]
     Corrupt {
@@ -55,8 +62,13 @@ impl From<IdError> for StoreError {
 impl StoreError {
     /// Whether a unit may be run again because it lost a race.
     pub(crate) fn is_lost_race(&self) -> bool {
-        let Self::Postgres(sqlx::Error::Database(error)) = self else { return false };
-        // serialization_failure, deadlock_detected, unique_violation
-        matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
+        match self {
+            Self::LostRace => true,
+            // serialization_failure, deadlock_detected, unique_violation
+            Self::Postgres(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
+            }
+            _ => false,
+        }
     }
 }

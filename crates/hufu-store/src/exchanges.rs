@@ -11,7 +11,9 @@ statements! {
     PUT = "
         INSERT INTO exchanges (pool_id, code_hash, application_id, sealed, user_id, session_id, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
-        ON CONFLICT (pool_id, code_hash) DO UPDATE SET user_id = excluded.user_id, session_id = excluded.session_id";
+        ON CONFLICT (pool_id, code_hash) DO UPDATE
+        SET user_id = COALESCE(excluded.user_id, exchanges.user_id),
+            session_id = COALESCE(excluded.session_id, exchanges.session_id)";
     SWEEP = "DELETE FROM exchanges WHERE created_at < $1";
 }
 
@@ -62,7 +64,7 @@ impl Write for PutExchange {
     }
 }
 
-/// Keeps the record of a code.
+/// Keeps the record of a code. Of a code that has a record already, only a login is noted.
 pub async fn put(
     tx: &mut Tx<'_>,
     pool: &PoolId,

@@ -5,7 +5,7 @@ use crate::{Read, StoreError, Tx, Write, statements};
 statements! {
     GET = "SELECT value FROM instance WHERE key = $1";
     PUT_IF_ABSENT = "INSERT INTO instance (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
-    PING = "SELECT version FROM config_version";
+    PING = "SELECT only_row FROM config_version";
 }
 
 /// A fact.

@@ -63,7 +63,12 @@ impl Write for AddSigningKey {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let (key, algorithm) = (&self.key, self.key.algorithm.as_str());
-        if self.only_if_none && tx.optional(HAS_SIGNING, &[algorithm.into()], |_| Ok(())).await?.is_some() {
+        if self.only_if_none && has_signing(tx, algorithm).await? {
+            return Ok(false);
+        }
+        // This locks out other nodes, one of which may just have added the first key.
+        config::raise_version(tx).await?;
+        if self.only_if_none && has_signing(tx, algorithm).await? {
             return Ok(false);
         }
         let values =
@@ -71,9 +76,12 @@ impl Write for AddSigningKey {
         tx.execute(INSERT_SIGNING, &values).await?;
         let retire = [algorithm.into(), (&key.id).into(), self.predecessors_expire_at.into()];
         tx.execute(RETIRE_SIGNING, &retire).await?;
-        config::raise_version(tx).await?;
         Ok(true)
     }
+}
+
+async fn has_signing(tx: &mut Tx<'_>, algorithm: &str) -> Result<bool, StoreError> {
+    Ok(tx.optional(HAS_SIGNING, &[algorithm.into()], |_| Ok(())).await?.is_some())
 }
 
 /// Forgets the keys whose last token has ended.

@@ -11,13 +11,15 @@ use crate::{Read, StoreError, Tx, Write, exchanges, refresh_tokens, sessions, st
 statements! {
     USER_BY_IDENTITY = concat!(
         "SELECT ", user_columns!(), "
-         FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
+         FROM identities i JOIN users ON users.pool_id = i.pool_id AND users.id = i.user_id
          WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4"
     );
-    NOTE_LOGIN = "
-        UPDATE users
-        SET logins_count = logins_count + 1, last_login_at = $3, last_ip = $4, last_application = $5
-        WHERE pool_id = $1 AND id = $2";
+    NOTE_LOGIN = concat!(
+        "UPDATE users
+         SET logins_count = logins_count + 1, last_login_at = $3, last_ip = $4, last_application = $5
+         WHERE pool_id = $1 AND id = $2
+         RETURNING ", user_columns!()
+    );
     FILL = "
         UPDATE users SET phone = $3, phone_proof = $4, profile = $5, updated_at = $6
         WHERE pool_id = $1 AND id = $2";
@@ -112,7 +114,7 @@ impl Write for Login {
                     return Ok(LoginOutcome::Disabled);
                 }
                 self.attach(tx, &user.id, attach_openid, attach_unionid).await?;
-                (self.note(tx, user, fill_phone).await?, false, conflict)
+                (self.note(tx, &user.id, fill_phone).await?, false, conflict)
             }
         };
         if let Some(conflict) = &conflict {
@@ -172,20 +174,20 @@ impl Login {
     }
 
     /// Counts the login of a known user and fills what is empty.
-    async fn note(&self, tx: &mut Tx<'_>, mut user: User, fill_phone: bool) -> Result<User, StoreError> {
+    async fn note(&self, tx: &mut Tx<'_>, user: &UserId, fill_phone: bool) -> Result<User, StoreError> {
         let (pool, now) = (&self.who.pool, self.session.created_at);
         let values = [
             pool.into(),
-            (&user.id).into(),
+            user.into(),
             now.into(),
             (&self.session.ip).into(),
             (&self.session.application).into(),
         ];
-        tx.execute(NOTE_LOGIN, &values).await?;
-        user.logins_count += 1;
-        user.last_login_at = Some(now);
-        user.last_ip.clone_from(&self.session.ip);
-        user.last_application = Some(self.session.application.clone());
+        // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
+        let mut user = tx.optional(NOTE_LOGIN, &values, decode_user).await?.ok_or(StoreError::LostRace)?;
+        if !user.is_active() {
+            return Err(StoreError::LostRace);
+        }
 
         let before = (user.phone.clone(), user.profile.clone());
         if fill_phone && user.phone.is_none() {
@@ -213,6 +215,7 @@ impl Login {
         if let Some((owner, session)) = &self.resume
             && owner == user
             && let Some(going_on) = sessions::get(tx, &self.who.pool, session).await?
+            && going_on.expires_at > self.session.created_at
         {
             return Ok((session.clone(), going_on.created_at));
         }

@@ -39,13 +39,17 @@ impl Postgres {
 
     async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
         let _place = self.waiting.try_acquire().map_err(|_| StoreError::Overloaded)?;
-        Ok(self.pool.acquire().await?)
+        self.pool.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolClosed => StoreError::Stopped,
+            error => StoreError::Postgres(error),
+        })
     }
 
     /// Runs the unit on a task of its own, so that it ends though its caller is gone.
     pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
         let store = self.clone();
-        tokio::spawn(async move { store.write_until_won(unit).await }).await.map_err(|_| StoreError::Stopped)?
+        let ended = tokio::spawn(async move { store.write_until_won(unit).await }).await;
+        ended.map_err(|error| if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped })?
     }
 
     async fn write_until_won<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {

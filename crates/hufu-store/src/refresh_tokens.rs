@@ -11,14 +11,16 @@ statements! {
     GET = "
         SELECT session_id, application_id, scope, expires_at, used_at, successor
         FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
+    GET_LOCKED = "
+        UPDATE refresh_tokens SET used_at = used_at WHERE pool_id = $1 AND hash = $2
+        RETURNING session_id, application_id, scope, expires_at, used_at, successor";
     INSERT = "
         INSERT INTO refresh_tokens (pool_id, hash, session_id, application_id, scope, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     SUCCEED = "
         UPDATE refresh_tokens SET used_at = COALESCE(used_at, $3), successor = $4
         WHERE pool_id = $1 AND hash = $2";
-    IS_UNUSED = "SELECT 1 FROM refresh_tokens WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
-    DELETE = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
+    DELETE_UNUSED = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
     REVOKE_FAMILY = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND session_id = $2";
     SWEEP = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
@@ -74,21 +76,24 @@ impl Write for Rotate {
     type Out = Rotation;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
-        let presented = tx.optional(GET, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
+        // Of two nodes that are given one token the second waits here, and sees what the first did.
+        let presented = tx.optional(GET_LOCKED, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
         let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now) else {
             return Ok(Rotation::Unknown);
         };
+        let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
+            return Ok(Rotation::Unknown);
+        };
+        if !details.user_is_active || details.expires_at <= self.now {
+            return Ok(Rotation::Unknown);
+        }
         if let Some(used_at) = token.used_at {
             // Phones lose answers: while nobody used the successor, the same client may ask again.
             let fresh = self.now <= used_at.plus(self.grace);
             let replaced = match (&token.successor, fresh) {
                 (Some(successor), true) => {
                     let values = [(&self.pool).into(), successor.into()];
-                    let unused = tx.optional(IS_UNUSED, &values, |_| Ok(())).await?.is_some();
-                    if unused {
-                        tx.execute(DELETE, &values).await?;
-                    }
-                    unused
+                    tx.execute(DELETE_UNUSED, &values).await? == 1
                 }
                 _ => false,
             };
@@ -96,12 +101,6 @@ impl Write for Rotate {
                 sessions::end(tx, &self.pool, &token.session).await?;
                 return Ok(Rotation::Reused(token.session));
             }
-        }
-        let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
-            return Ok(Rotation::Unknown);
-        };
-        if !details.user_is_active {
-            return Ok(Rotation::Unknown);
         }
         let successor = NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
         let values =

@@ -27,12 +27,19 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Unit = Box<dyn Queued>;
 
-/// The threads that own the connections.
+/// The way to the threads that own the connections.
 #[derive(Clone)]
 pub(crate) struct Sqlite {
-    writer: mpsc::Sender<Unit>,
-    reader: mpsc::Sender<Unit>,
-    threads: Arc<std::sync::Mutex<Vec<JoinHandle<()>>>>,
+    writer: mpsc::WeakSender<Unit>,
+    reader: mpsc::WeakSender<Unit>,
+    running: Arc<std::sync::Mutex<Option<Running>>>,
+}
+
+/// What keeps the threads going: they end when the senders are gone, on closing or with the last clone.
+struct Running {
+    _writer: mpsc::Sender<Unit>,
+    _reader: mpsc::Sender<Unit>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Sqlite {
@@ -50,7 +57,11 @@ impl Sqlite {
             let queue = read_queue.clone();
             threads.push(spawn("sqlite-reader", move || read_loop(connection, &queue))?);
         }
-        Ok(Self { writer, reader, threads: Arc::new(std::sync::Mutex::new(threads)) })
+        Ok(Self {
+            writer: writer.downgrade(),
+            reader: reader.downgrade(),
+            running: Arc::new(std::sync::Mutex::new(Some(Running { _writer: writer, _reader: reader, threads }))),
+        })
     }
 
     pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
@@ -65,18 +76,19 @@ impl Sqlite {
         answer.await.map_err(|_| StoreError::Stopped)?
     }
 
-    /// Lets the threads finish what waits and joins them. Other clones must be gone by then.
+    /// Lets the threads finish what waits and joins them; what comes later is refused, through other clones too.
     pub(crate) fn close(self) {
-        let Self { writer, reader, threads } = self;
-        drop((writer, reader));
-        let handles = threads.lock().map(|mut t| std::mem::take(&mut *t)).unwrap_or_default();
-        for thread in handles {
+        let running = self.running.lock().map(|mut running| running.take()).unwrap_or_default();
+        let Some(Running { _writer, _reader, threads }) = running else { return };
+        drop((_writer, _reader));
+        for thread in threads {
             let _ = thread.join();
         }
     }
 }
 
-fn enqueue(queue: &mpsc::Sender<Unit>, unit: Unit) -> Result<(), StoreError> {
+fn enqueue(queue: &mpsc::WeakSender<Unit>, unit: Unit) -> Result<(), StoreError> {
+    let queue = queue.upgrade().ok_or(StoreError::Stopped)?;
     queue.try_send(unit).map_err(|error| match error {
         TrySendError::Full(_) => StoreError::Overloaded,
         TrySendError::Closed(_) => StoreError::Stopped,
@@ -157,7 +169,9 @@ fn run_batch(connection: &mut Connection, batch: &mut [Unit]) -> rusqlite::Resul
         let keep = unit.run(&mut Tx::Sqlite(connection));
         if connection.is_autocommit() {
             // Disk full, I/O error: SQLite has rolled the whole transaction back.
-            return Err(rusqlite::Error::ExecuteReturnedResults);
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
+            let why = "an error in one unit ended the transaction of all".to_owned();
+            return Err(rusqlite::Error::SqliteFailure(code, Some(why)));
         }
         if !keep {
             connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
@@ -173,10 +187,11 @@ fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Unit>>) {
         // The lock is held only while waiting: the other reader then waits for the lock.
         let Some(mut unit) = queue.blocking_lock().blocking_recv() else { return };
         // A transaction gives a unit of several statements one view of the data.
-        let begun = connection.prepare_cached("BEGIN").and_then(|mut s| s.execute([])).is_ok();
+        let _ = connection.prepare_cached("BEGIN").and_then(|mut s| s.execute([]));
         unit.run(&mut Tx::Sqlite(&mut connection));
-        if begun {
-            let _ = connection.prepare_cached("COMMIT").and_then(|mut s| s.execute([]));
+        // A transaction that stayed open would show old data for ever.
+        if !connection.is_autocommit() {
+            let _ = connection.prepare_cached("ROLLBACK").and_then(|mut s| s.execute([]));
         }
         unit.answer(None);
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use rusqlite::params_from_iter;
+use rusqlite::CachedStatement;
 use sqlx::PgConnection;
 
 use crate::{Row, StoreError, Value};
@@ -28,7 +28,7 @@ impl Tx<'_> {
         async move {
             match self {
                 Tx::Sqlite(connection) => {
-                    let affected = connection.prepare_cached(sql)?.execute(params_from_iter(values))?;
+                    let affected = bind(connection.prepare_cached(sql)?, values)?.raw_execute()?;
                     Ok(u64::try_from(affected).unwrap_or(u64::MAX))
                 }
                 Tx::Postgres(connection) => {
@@ -49,8 +49,8 @@ impl Tx<'_> {
         async move {
             match self {
                 Tx::Sqlite(connection) => {
-                    let mut statement = connection.prepare_cached(sql)?;
-                    let mut rows = statement.query(params_from_iter(values))?;
+                    let mut statement = bind(connection.prepare_cached(sql)?, values)?;
+                    let mut rows = statement.raw_query();
                     rows.next()?.map(|row| decode(&Row::Sqlite(row))).transpose()
                 }
                 Tx::Postgres(connection) => {
@@ -72,8 +72,8 @@ impl Tx<'_> {
         async move {
             match self {
                 Tx::Sqlite(connection) => {
-                    let mut statement = connection.prepare_cached(sql)?;
-                    let mut rows = statement.query(params_from_iter(values))?;
+                    let mut statement = bind(connection.prepare_cached(sql)?, values)?;
+                    let mut rows = statement.raw_query();
                     let mut all = Vec::new();
                     while let Some(row) = rows.next()? {
                         all.push(decode(&Row::Sqlite(row))?);
@@ -99,4 +99,20 @@ impl Tx<'_> {
         }
         Ok(())
     }
+}
+
+/// Gives `$1` the first value and so on. SQLite takes `$1` for a name and counts
+/// parameters by where they first stand in the text, so the order of values is not enough.
+fn bind<'c>(mut statement: CachedStatement<'c>, values: &[Value<'_>]) -> Result<CachedStatement<'c>, StoreError> {
+    let count = statement.parameter_count();
+    let wrong_count = || rusqlite::Error::InvalidParameterCount(values.len(), count);
+    if count != values.len() {
+        return Err(wrong_count().into());
+    }
+    for index in 1..=count {
+        let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let value = number.and_then(|number| values.get(number.checked_sub(1)?)).ok_or_else(wrong_count)?;
+        statement.raw_bind_parameter(index, value)?;
+    }
+    Ok(statement)
 }

@@ -1,6 +1,7 @@
 //! Units of work, and how they wait in a queue.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -70,7 +71,9 @@ impl<U, Out> Waiting<U, Out> {
 impl<U: Send, Out: Send> Queued for Waiting<U, Out> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         // rusqlite never waits, so one poll finishes the unit.
-        let result = (self.run)(&self.unit, tx).now_or_never().unwrap_or(Err(StoreError::Stopped));
+        let poll = || (self.run)(&self.unit, tx).now_or_never().unwrap_or(Err(StoreError::Stopped));
+        // A unit that panics is rolled back; the thread and the other units go on.
+        let result = catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Err(StoreError::Panicked));
         let keep = result.is_ok();
         self.kept = Some(result);
         keep

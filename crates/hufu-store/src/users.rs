@@ -11,19 +11,22 @@ use crate::{Read, Row, StoreError, Tx, Write, config, statements};
 /// The columns of a user, in the order of [`decode_user`].
 macro_rules! user_columns {
     () => {
-        "u.pool_id, u.id, u.status, u.username, u.email, u.email_verified, u.phone, u.phone_proof, u.external_id,
-         u.profile, u.custom_data, u.logins_count, u.last_login_at, u.last_ip, u.last_application,
-         u.register_source, u.created_at, u.updated_at"
+        "users.pool_id, users.id, users.status, users.username, users.email, users.email_verified, users.phone, users.phone_proof, users.external_id,
+         users.profile, users.custom_data, users.logins_count, users.last_login_at, users.last_ip, users.last_application,
+         users.register_source, users.created_at, users.updated_at"
     };
 }
 pub(crate) use user_columns;
 
 statements! {
-    GET_USER = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.pool_id = $1 AND u.id = $2");
-    BY_USERNAME = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.pool_id = $1 AND u.username = $2");
-    BY_EMAIL = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.pool_id = $1 AND u.email = $2");
-    BY_PHONE = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.pool_id = $1 AND u.phone = $2");
-    BY_EXTERNAL_ID = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.pool_id = $1 AND u.external_id = $2");
+    GET_USER = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.id = $2");
+    GET_LOCKED = concat!(
+        "UPDATE users SET status = status WHERE pool_id = $1 AND id = $2 RETURNING ", user_columns!()
+    );
+    BY_USERNAME = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.username = $2");
+    BY_EMAIL = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.email = $2");
+    BY_PHONE = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.phone = $2");
+    BY_EXTERNAL_ID = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.external_id = $2");
     ID_IN_POOL = "SELECT 1 FROM users WHERE pool_id = $1 AND id = $2";
     INSERT_USER = "
         INSERT INTO users
@@ -84,6 +87,11 @@ impl Read for GetUserWithIdentities {
 /// A user of a pool.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option<User>, StoreError> {
     tx.optional(GET_USER, &[pool.into(), user.into()], decode_user).await
+}
+
+/// A user whom no other unit changes until this one ends: for units that write back what they read.
+pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option<User>, StoreError> {
+    tx.optional(GET_LOCKED, &[pool.into(), user.into()], decode_user).await
 }
 
 /// The user who has this username.
@@ -148,7 +156,7 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -
     tx.execute(INSERT_USER, &values).await.map(drop)
 }
 
-/// Writes what a person says of themselves.
+/// Writes what a person says of themselves, read before by [`get_locked`].
 pub async fn set_profile(
     tx: &mut Tx<'_>,
     user: &UserId,

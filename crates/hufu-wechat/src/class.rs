@@ -84,6 +84,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether the call hands in a code that works once.
+    pub(crate) fn spends_a_code(self) -> bool {
+        matches!(self, Self::CodeToSession | Self::PhoneNumber | Self::SnsAccessToken)
+    }
+
     /// What authenticates the call.
     fn credential(self) -> Credential {
         match self {
@@ -93,7 +98,9 @@ impl Endpoint {
             | Self::SnsAccessToken
             | Self::SnsRefreshToken => Credential::Secret,
             Self::SnsUserInfo => Credential::UserToken,
-            Self::PhoneNumber | Self::SessionKey | Self::SchemeOrLink | Self::Business => Credential::AppToken,
+            Self::PhoneNumber | Self::SessionKey | Self::SchemeOrLink | Self::Business => {
+                Credential::AppToken
+            }
         }
     }
 }
@@ -108,18 +115,18 @@ enum Credential {
 /// The class of a non-zero `errcode` at an endpoint.
 ///
 /// Source: WeChat's global return codes and the tables of the single pages.
+#[expect(clippy::match_same_arms, reason = "a line for each meaning, in the order of the codes")]
 pub fn classify(endpoint: Endpoint, errcode: i64) -> Class {
     match errcode {
         -1 | -1000 => Class::Retry,
 
         // Credentials. Only an app token can be fetched anew; a user's token needs the user, a secret an
         // administrator.
-        40001 | 40014 | 42001 | 48012 => match endpoint.credential() {
+        40001 | 40014 | 42001 | 42006 | 48012 => match endpoint.credential() {
             Credential::AppToken => Class::Token,
             Credential::UserToken => Class::User,
             Credential::Secret => Class::Admin,
         },
-        42006 => Class::Token,
 
         // Numbers with a second meaning at some endpoint.
         40002 if endpoint == Endpoint::SchemeOrLink => Class::Admin, // no permission to generate

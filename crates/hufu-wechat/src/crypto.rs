@@ -37,8 +37,7 @@ const BLOCK: usize = 16;
 /// trusted: [`open_user_data`](crate::open_user_data) also checks the watermark.
 pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
     let key = key.bytes().ok_or(DecryptError)?;
-    let iv: [u8; BLOCK] =
-        LENIENT.decode(iv).ok().and_then(|iv| iv.try_into().ok()).ok_or(DecryptError)?;
+    let iv: [u8; BLOCK] = LENIENT.decode(iv).ok().and_then(|iv| iv.try_into().ok()).ok_or(DecryptError)?;
     let mut data = LENIENT.decode(encrypted).map_err(|_| DecryptError)?;
     if data.is_empty() {
         return Err(DecryptError);

@@ -12,7 +12,7 @@ use crate::{
 
 /// How far ahead of ours WeChat's clock may be: clocks of servers drift, and a watermark of the future is no
 /// attack as long as the seal holds.
-pub const MAX_CLOCK_SKEW: Duration = Duration::from_mins(10);
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// Why sealed data is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

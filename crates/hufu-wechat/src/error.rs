@@ -166,9 +166,15 @@ impl Error {
     }
 
     /// Whether the code that was sent may have been consumed although no usable answer came. Such a call must
-    /// not be repeated with the same code.
+    /// not be repeated with the same code. False where no code was sent, as when the app token was not to be had.
     pub fn is_ambiguous(&self) -> bool {
-        match &self.kind {
+        self.endpoint.spends_a_code() && self.kind.leaves_the_outcome_open()
+    }
+}
+
+impl ErrorKind {
+    fn leaves_the_outcome_open(&self) -> bool {
+        match self {
             ErrorKind::Timeout
             | ErrorKind::Interrupted(_)
             | ErrorKind::Status { .. }
@@ -200,7 +206,7 @@ fn redact(errmsg: &str, sent: &[&str]) -> String {
             text = text.replace(value, "***");
         }
     }
-    text.chars().filter(|c| !c.is_control()).take(KEPT_CHARS).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT_CHARS).collect()
 }
 
 /// The request id in `…, rid: 6129ee10-272863a4-64d75414`: three groups of eight hexadecimal digits.
@@ -233,7 +239,8 @@ mod tests {
         ] {
             assert_eq!(find_rid(errmsg), Some("6129ee10-272863a4-64d75414"), "{errmsg}");
         }
-        for errmsg in ["ok", "rid: ", "rid: 6129ee10-272863a4-64d7541", "rid: 6129ee10+272863a4-64d75414", "rid: é"]
+        for errmsg in
+            ["ok", "rid: ", "rid: 6129ee10-272863a4-64d7541", "rid: 6129ee10+272863a4-64d75414", "rid: é"]
         {
             assert_eq!(find_rid(errmsg), None, "{errmsg}");
         }
@@ -254,9 +261,14 @@ mod tests {
 
     #[test]
     fn what_was_sent_is_struck_from_the_message() {
-        let text = Error::api(Endpoint::CodeToSession, 40029, "invalid code c0de\nfor s3cret", &["c0de", "s3cret", ""])
-            .to_string();
-        assert_eq!(text, "WeChat code2Session: errcode 40029: invalid code *** for ***".replace(" for", "for"));
+        let text = Error::api(
+            Endpoint::CodeToSession,
+            40029,
+            "invalid code c0de\nfor s3cret",
+            &["c0de", "s3cret", ""],
+        )
+        .to_string();
+        assert_eq!(text, "WeChat code2Session: errcode 40029: invalid code *** for ***");
         let long = Error::api(Endpoint::CodeToSession, 40029, &"x".repeat(5000), &[]).to_string();
         assert!(long.len() < 300);
     }

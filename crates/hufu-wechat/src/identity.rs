@@ -118,8 +118,14 @@ mod tests {
         assert_eq!(key.expose(), "tiihtNczf5v6AKRyjwEUhQ==");
         assert_eq!(SessionKey::from_bytes(&key.bytes().unwrap()), key);
         assert_eq!(format!("{key:?}"), "SessionKey(***)");
-        for bad in ["", "tiihtNczf5v6AKRyjwEU", "tiihtNczf5v6AKRyjwEUhQ", "tiihtNczf5v6AKRyjwEUhQ==\n", "密钥", &"A".repeat(500)]
-        {
+        for bad in [
+            "",
+            "tiihtNczf5v6AKRyjwEU",
+            "tiihtNczf5v6AKRyjwEUhQ",
+            "tiihtNczf5v6AKRyjwEUhQ==\n",
+            "密钥",
+            &"A".repeat(500),
+        ] {
             assert_eq!(SessionKey::parse(bad), Err(InvalidSessionKey), "{bad}");
         }
     }

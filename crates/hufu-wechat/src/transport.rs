@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    Response, StatusCode,
+    Response,
     header::{CONTENT_TYPE, HeaderValue},
     redirect, retry,
 };
@@ -111,10 +111,10 @@ impl Transport {
             .await
             .map_err(|_| fail(ErrorKind::Timeout))?
             .map_err(fail)?;
-        read(call, body.as_ref())
+        read(call, &body)
     }
 
-    async fn exchange(&self, call: &Call<'_>) -> Result<Body, ErrorKind> {
+    async fn exchange(&self, call: &Call<'_>) -> Result<Vec<u8>, ErrorKind> {
         let request = match &call.body {
             None => self.http.get(call.url.clone()),
             Some(json) => self
@@ -128,17 +128,16 @@ impl Transport {
             let error = Arc::new(error.without_url());
             if never_sent { ErrorKind::Connect(error) } else { ErrorKind::Interrupted(error) }
         })?;
-        if response.status() != StatusCode::OK {
+        if !response.status().is_success() {
             return Err(ErrorKind::Status { status: response.status().as_u16() });
         }
         self.read_body(response).await
     }
 
-    /// Reads at most the allowed number of bytes, whatever the headers promise. Most answers are one chunk,
-    /// which is not copied.
-    async fn read_body(&self, mut response: Response) -> Result<Body, ErrorKind> {
+    /// Reads at most the allowed number of bytes, whatever the headers promise.
+    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, ErrorKind> {
         let limit = self.max_response_bytes;
-        let mut body = Body::default();
+        let mut body = Vec::new();
         loop {
             let chunk = response
                 .chunk()
@@ -148,7 +147,28 @@ impl Transport {
             if body.len() + chunk.len() > limit {
                 return Err(ErrorKind::TooLarge { limit });
             }
-            body.push(chunk);
+            body.extend_from_slice(&chunk);
         }
+    }
+}
+
+/// Judges a body by its content alone, since WeChat labels JSON as text: an `errcode` other than 0 is a failure,
+/// even where the rest has an unexpected shape.
+fn read<T: Answer>(call: &Call<'_>, body: &[u8]) -> Result<T, Error> {
+    let refusal = |(code, errmsg): (i64, &str)| match code {
+        0 => None,
+        code => Some(Error::api(call.endpoint, code, errmsg, call.sent)),
+    };
+    match from_json::<T>(body) {
+        Ok(answer) => match refusal(answer.status()) {
+            Some(error) => Err(error),
+            None => Ok(answer),
+        },
+        // What serde says may quote the body, so that it is not kept.
+        Err(error) if error.is_data() => Err(from_json::<ErrorBody>(body)
+            .ok()
+            .and_then(|body| refusal(body.status()))
+            .unwrap_or_else(|| Error::new(call.endpoint, ErrorKind::WrongShape))),
+        Err(_) => Err(Error::new(call.endpoint, ErrorKind::NotJson)),
     }
 }

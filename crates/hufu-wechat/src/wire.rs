@@ -288,8 +288,8 @@ mod tests {
         ] {
             assert_eq!(from_json::<ErrorBody>(json.as_bytes()).unwrap().errcode, expected, "{json}");
         }
-        for json in [r#"{"errcode":"x"}"#, r#"{"errcode":[]}"#, r#"{"errcode":1.5}"#, "[]", "7"] {
-            assert!(from_json::<ErrorBody>(json.as_bytes()).is_err() || json == "[]", "{json}");
+        for json in [r#"{"errcode":"x"}"#, r#"{"errcode":[]}"#, r#"{"errcode":1.5}"#, "7"] {
+            assert!(from_json::<ErrorBody>(json.as_bytes()).is_err(), "{json}");
         }
     }
 
@@ -302,7 +302,8 @@ mod tests {
 
     #[test]
     fn control_characters_and_a_byte_order_mark_are_tolerated() {
-        let info: UserInfoData = from_json(b"\xef\xbb\xbf{\"nickName\":\"a\x01\nb\",\"gender\":\"1\"}\n").unwrap();
+        let info: UserInfoData =
+            from_json(b"\xef\xbb\xbf{\"nickName\":\"a\x01\nb\",\"gender\":\"1\"}\n").unwrap();
         assert_eq!(info.nick_name.as_deref(), Some("ab"));
         assert_eq!(info.gender, Some(1));
     }

@@ -1,1 +1,35 @@
-fn main() {}
+//! The hufu binary: commands, configuration, telemetry, shutdown.
+
+mod commands;
+mod config;
+mod demo;
+mod instance;
+mod listen;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::commands::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(cli.run()) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Prints an error with its causes, for the person at the terminal.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    #[expect(clippy::print_stderr, reason = "this is the program's answer to the person at the terminal")]
+    {
+        eprintln!("hufu: {error:#}");
+    }
+    ExitCode::FAILURE
+}

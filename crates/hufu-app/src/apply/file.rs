@@ -12,7 +12,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hufu_types::{
@@ -164,20 +164,29 @@ pub fn read(
     let mut desired = Desired { pools: Vec::new() };
     if syntax_errors.is_empty() {
         let start = Position { line: 1, column: 1 };
-        desired = reader::read_file(Table::new(&source, start, document.get_ref(), "the file", &["user_pool"]));
+        desired =
+            reader::read_file(Table::new(&source, start, document.get_ref(), "the file", &["user_pool"]));
     } else {
         // The parser recovers as it can, and one slip makes several errors in a
         // line. The library's own display would quote the line, secrets and all.
-        let mut lines = HashMap::new();
+        let mut lines = HashSet::new();
         for error in syntax_errors {
             let at = source.position(error.span().map_or(0, |span| span.start));
-            lines.entry(at.line).or_insert_with(|| {
-                source.refuse(at, format!("not TOML: {} — correct the syntax here", error.message()));
-            });
+            if lines.insert(at.line) {
+                source.refuse(at, syntax_reason(error.message()));
+            }
         }
     }
     match source.into_errors() {
         errors if errors.is_empty() => Ok(desired),
         errors => Err(FileErrors::new(file_name, errors)),
+    }
+}
+
+/// The parser's messages are fixed texts: they quote nothing of the file.
+fn syntax_reason(message: &str) -> String {
+    match message {
+        "duplicate key" => "this key or table is there already — keep one of the two".to_owned(),
+        _ => format!("not TOML: {message} — correct the syntax here"),
     }
 }

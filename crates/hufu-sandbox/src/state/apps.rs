@@ -272,9 +272,8 @@ impl Apps {
 
 /// The shape of an AppID. Only what has it is written to the call log, in case a secret stands in its place.
 pub(crate) fn is_app_id(text: &str) -> bool {
-    text.strip_prefix("wx").is_some_and(|rest| {
-        rest.len() == 16 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    text.strip_prefix("wx")
+        .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn checked_secret(secret: AppSecret) -> Result<AppSecret, ControlError> {
@@ -286,12 +285,15 @@ fn checked_secret(secret: AppSecret) -> Result<AppSecret, ControlError> {
 fn checked_open_platform(name: Option<String>) -> Result<Option<String>, ControlError> {
     let name = name.filter(|name| !name.is_empty());
     if name.as_ref().is_some_and(|name| name.len() > 64 || name.chars().any(char::is_control)) {
-        return Err(ControlError::Invalid("open_platform must be at most 64 bytes without control characters"));
+        return Err(ControlError::Invalid(
+            "open_platform must be at most 64 bytes without control characters",
+        ));
     }
     Ok(name)
 }
 
 /// Tells `null` from absent: this runs only for what is present.
+#[expect(clippy::option_option, reason = "absent, null and a name are three different wishes")]
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(from).map(Some)
 }

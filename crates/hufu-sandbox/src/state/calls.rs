@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::lock;
 use crate::clock::Millis;
@@ -19,6 +19,7 @@ pub struct Call {
     /// The endpoint as WeChat names it; `unknown` for none of its own.
     pub path: &'static str,
     /// The app, if the call named one.
+    #[serde(serialize_with = "as_text")]
     pub app_id: Option<Arc<str>>,
     /// WeChat's code, 0 for success; absent where the answer was no JSON.
     pub errcode: Option<i32>,
@@ -69,7 +70,17 @@ impl CallLog {
         calls
     }
 
+    /// The number of the latest call.
+    pub(crate) fn last(&self) -> u64 {
+        lock(&self.ring).next - 1
+    }
+
     pub(crate) fn clear(&self) {
         lock(&self.ring).calls.clear();
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde's serialize_with passes a reference")]
+fn as_text<S: Serializer>(app_id: &Option<Arc<str>>, to: S) -> Result<S::Ok, S::Error> {
+    app_id.as_deref().serialize(to)
 }

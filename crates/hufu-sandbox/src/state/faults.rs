@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::lock;
 use crate::{ControlError, MAX_FAULTS};
@@ -11,6 +11,7 @@ use crate::{ControlError, MAX_FAULTS};
 /// A fault for the next calls of one endpoint. Combine `delay_ms` with at most one other effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the keys of the control API's JSON")]
 pub struct Fault {
     /// The endpoint as WeChat names it, such as `/sns/jscode2session`; every endpoint if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,8 +28,8 @@ pub struct Fault {
     /// Answers an HTML page, under 200 unless `http_status` says otherwise.
     #[serde(default, skip_serializing_if = "is_false")]
     pub html: bool,
-    /// Answers JSON that is not what was promised.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Answers JSON that is not what was promised; `true` is `"truncated"`.
+    #[serde(default, deserialize_with = "way_or_true", skip_serializing_if = "Option::is_none")]
     pub wrong_json: Option<WrongJson>,
     /// Closes the connection without a byte of an answer.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -145,6 +146,20 @@ impl Faults {
         self.number.store(waiting.len(), Ordering::Release);
         Some(met)
     }
+}
+
+fn way_or_true<'de, D: Deserializer<'de>>(from: D) -> Result<Option<WrongJson>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Wrong {
+        On(bool),
+        Way(WrongJson),
+    }
+    Ok(match Option::<Wrong>::deserialize(from)? {
+        Some(Wrong::Way(way)) => Some(way),
+        Some(Wrong::On(true)) => Some(WrongJson::Truncated),
+        Some(Wrong::On(false)) | None => None,
+    })
 }
 
 fn one() -> u32 {

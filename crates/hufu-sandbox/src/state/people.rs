@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{read, write};
 use crate::ids::PersonKey;
-use crate::{ControlError, MAX_PEOPLE};
+use crate::{ControlError, MAX_FRESH_PEOPLE, MAX_PEOPLE};
 
 /// The nickname and picture that WeChat gives of everybody since October 2022, whoever they are.
 pub(crate) const PLACEHOLDER_NICKNAME: &str = "微信用户";
@@ -114,7 +114,9 @@ pub(crate) struct People {
 #[derive(Default)]
 struct Registry {
     by_key: HashMap<PersonKey, Arc<Person>>,
-    in_order: VecDeque<PersonKey>,
+    in_order: Vec<PersonKey>,
+    /// Those whom the sandbox named itself; the oldest are forgotten.
+    fresh: VecDeque<PersonKey>,
 }
 
 impl People {
@@ -137,7 +139,9 @@ impl People {
         new: NewUser,
         fresh_name: impl FnOnce() -> String,
     ) -> Result<(Arc<Person>, bool), ControlError> {
-        let name = new.name.filter(|name| !name.is_empty() && name != "new").unwrap_or_else(fresh_name);
+        let chosen = new.name.filter(|name| !name.is_empty() && name != "new");
+        let is_fresh = chosen.is_none();
+        let name = chosen.unwrap_or_else(fresh_name);
         if name.len() > 64 || name.chars().any(char::is_control) {
             return Err(ControlError::Invalid("name must be at most 64 bytes without control characters"));
         }
@@ -156,7 +160,16 @@ impl People {
             if all.in_order.len() >= MAX_PEOPLE {
                 return Err(ControlError::Full("people"));
             }
-            all.in_order.push_back(key);
+            all.in_order.push(key);
+            if is_fresh {
+                all.fresh.push_back(key);
+            }
+        }
+        if all.fresh.len() > MAX_FRESH_PEOPLE
+            && let Some(oldest) = all.fresh.pop_front()
+        {
+            all.by_key.remove(&oldest);
+            all.in_order.retain(|key| *key != oldest);
         }
         all.by_key.insert(key, Arc::clone(&person));
         Ok((person, is_new))

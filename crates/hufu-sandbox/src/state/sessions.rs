@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::lock;
 use crate::clock::Millis;
-use crate::ids::{PersonKey, SessionKeyBytes, WechatId};
+use crate::ids::{SessionKeyBytes, WechatId};
 
 const SHARDS: usize = 16;
 
@@ -19,7 +19,6 @@ struct Owner {
 #[derive(Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) key: SessionKeyBytes,
-    pub(crate) person: PersonKey,
     minute: i64,
     logins: u32,
 }
@@ -48,7 +47,6 @@ impl Sessions {
     pub(crate) fn begin(
         &self,
         (app, openid): (u32, WechatId),
-        person: PersonKey,
         key: SessionKeyBytes,
         now: Millis,
         limit: Option<u32>,
@@ -62,7 +60,7 @@ impl Sessions {
             if limit.is_some_and(|limit| before >= limit) {
                 return Err(MinuteQuota);
             }
-            *session = Session { key, person, minute, logins: before + 1 };
+            *session = Session { key, minute, logins: before + 1 };
             return Ok(());
         }
         if shard.order.len() >= self.capacity_of_shard
@@ -71,7 +69,7 @@ impl Sessions {
             shard.sessions.remove(&oldest);
         }
         shard.order.push_back(owner);
-        shard.sessions.insert(owner, Session { key, person, minute, logins: 1 });
+        shard.sessions.insert(owner, Session { key, minute, logins: 1 });
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 //! Each function reads one table whole before it gives up on it, so that all
 //! its faults are reported together.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use hufu_types::{
@@ -63,13 +62,12 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         .filter_map(|connection| read_connection(connection, &mut identifiers))
         .collect();
 
-    let kinds = connections.iter().map(|connection| (&connection.identifier, connection.kind)).collect();
     let known = ["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
     let mut first_default = None;
     let applications = table
         .tables("application", "user_pool.application", "an application", &known)
         .into_iter()
-        .filter_map(|application| read_application(application, ids, &kinds, &mut first_default))
+        .filter_map(|application| read_application(application, ids, &connections, &mut first_default))
         .collect();
 
     let mut logins = LoginNames::default();
@@ -120,7 +118,7 @@ fn read_connection(table: Table<'_>, identifiers: &mut Unique) -> Option<Desired
 fn read_application(
     table: Table<'_>,
     ids: &mut InstanceIds,
-    kinds: &HashMap<&Identifier, ConnectionKind>,
+    in_file: &[DesiredConnection],
     first_default: &mut Option<Position>,
 ) -> Option<DesiredApplication> {
     let id = table.required("id").and_then(|item| {
@@ -143,7 +141,7 @@ fn read_application(
         }
         is_default
     });
-    let connections = table.optional("connections").map(|item| read_references(item, kind, kinds));
+    let connections = table.optional("connections").map(|item| read_references(item, kind, in_file));
     let signing_algorithm = table.optional("signing_algorithm").and_then(|item| {
         let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
         read_choice(item, "signing algorithm", SigningAlgorithm::parse, names)
@@ -165,7 +163,7 @@ fn read_application(
 fn read_references(
     list: Item<'_>,
     kind: Option<ApplicationKind>,
-    kinds: &HashMap<&Identifier, ConnectionKind>,
+    in_file: &[DesiredConnection],
 ) -> Vec<ConnectionReference> {
     let mut named = Unique::default();
     let read = |item: Item<'_>| {
@@ -173,13 +171,14 @@ fn read_references(
         if named.first(identifier.as_str(), item.at).is_some() {
             item.refuse(format!("`{identifier}` stands in this list already — name each connection once"));
         }
-        if let (Some(kind), Some(connection)) = (kind, kinds.get(&identifier))
-            && !kind.may_use(*connection)
+        let connection = in_file.iter().find(|connection| connection.identifier == identifier);
+        if let (Some(kind), Some(connection)) = (kind, connection)
+            && !kind.may_use(connection.kind)
         {
             item.refuse(format!(
                 "an application of type {} cannot use `{identifier}`, which is {} — take it out of the list",
                 kind.as_str(),
-                connection.as_str()
+                connection.kind.as_str()
             ));
         }
         Some(ConnectionReference { at: item.at, identifier })

@@ -111,7 +111,13 @@ impl<'a> Table<'a> {
     }
 
     /// The tables of an array of tables; none if the key is absent.
-    pub(super) fn tables(&self, key: &'static str, header: &str, what: &'static str, known: &[&str]) -> Vec<Self> {
+    pub(super) fn tables(
+        &self,
+        key: &'static str,
+        header: &str,
+        what: &'static str,
+        known: &[&str],
+    ) -> Vec<Self> {
         let Some(item) = self.optional(key) else { return Vec::new() };
         let advice = format!("write `[[{header}]]`");
         let DeValue::Array(array) = item.value.get_ref() else {
@@ -245,7 +251,8 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The known key that was probably meant.
 fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
-    let key: String = key.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
+    let key: String =
+        key.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
     let part_of = |known: &str| key.len() >= 4 && known.contains(&key);
     let (distance, near) = known
         .iter()

@@ -1,0 +1,198 @@
+//! The application as a whole: what every use case needs, and what goes on in the background.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::{ReadConfig, ReadVersion};
+use hufu_store::{Read, Store, StoreError, Tx, Write};
+use hufu_types::{Clock, Random, Timestamp};
+
+use crate::authentication::SessionCache;
+use crate::codes::Codes;
+use crate::keys::{KeyError, Keys, PasswordKeys};
+use crate::uploads::Decoders;
+use crate::{Config, Limits, Refusal};
+
+/// What an instance is made of.
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// The way to WeChat.
+    pub wechat: hufu_wechat::Client,
+    /// The key that seals secrets.
+    pub sealing: Arc<SealingKey>,
+    /// What is allowed.
+    pub limits: Limits,
+    /// The address under which people and clients reach the instance, without a slash at its end.
+    pub public_url: String,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+}
+
+/// An instance of Hufu.
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) wechat: hufu_wechat::Client,
+    pub(crate) sealing: Arc<SealingKey>,
+    pub(crate) limits: Limits,
+    pub(crate) public_url: String,
+    pub(crate) issuer: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) config: ArcSwap<Config>,
+    pub(crate) keys: ArcSwap<Keys>,
+    pub(crate) password_keys: PasswordKeys,
+    pub(crate) sessions: SessionCache,
+    pub(crate) codes: Codes,
+    pub(crate) decoders: Decoders,
+}
+
+/// Why an instance does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database refused.
+    #[error("the database cannot be read")]
+    Store(#[from] StoreError),
+    /// The signing keys cannot be used.
+    #[error("the signing keys cannot be used")]
+    Keys(#[from] KeyError),
+}
+
+impl App {
+    /// Starts an instance on a migrated database: makes the first signing key, reads the configuration.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
+        let Parts { store, wechat, sealing, limits, public_url, clock, random } = parts;
+        let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
+        let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
+        let app = Arc::new(Self {
+            issuer: format!("{public_url}/oidc"),
+            sessions: SessionCache::new(limits.session_cache),
+            codes: Codes::new(limits.code_replay),
+            decoders: Decoders::new(limits.upload_decodes),
+            config: ArcSwap::from_pointee(config),
+            keys: ArcSwap::from_pointee(keys),
+            password_keys: PasswordKeys::default(),
+            store,
+            wechat,
+            sealing,
+            limits,
+            public_url,
+            clock,
+            random,
+        });
+        app.make_missing_keys().await?;
+        Ok(app)
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The address of the instance.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The issuer of tokens: `{public_url}/oidc`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The configuration as this node knows it.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, Refusal> {
+        Ok(self.store.write(unit).await?)
+    }
+
+    pub(crate) async fn read<R: Read>(&self, unit: R) -> Result<R::Out, Refusal> {
+        Ok(self.store.read(unit).await?)
+    }
+
+    /// Whether the database answers and its schema is this program's.
+    pub async fn is_ready(&self) -> bool {
+        self.store.read(hufu_store::instance::Ping).await.is_ok()
+    }
+
+    /// Reads configuration and keys again if another process or node changed them.
+    pub async fn refresh_config(&self) -> Result<(), StartError> {
+        let version = self.store.read(ReadVersion).await?;
+        if version == self.config.load().version {
+            return Ok(());
+        }
+        let config = Config::unseal(self.store.read(ReadConfig).await?, &self.sealing);
+        let keys = Keys::load(&self.store, &self.sealing, &*self.clock, &*self.random).await?;
+        tracing::info!(version = config.version, "configuration taken up");
+        self.config.store(Arc::new(config));
+        self.keys.store(Arc::new(keys));
+        // A user may have been switched off, an application taken away.
+        self.sessions.forget_all();
+        self.make_missing_keys().await
+    }
+
+    /// Watches the configuration until the process ends.
+    pub async fn watch_config(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(self.limits.config_poll);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(error) = self.refresh_config().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the configuration cannot be read; the last one stays");
+            }
+        }
+    }
+
+    /// Forgets what has expired, every minute, until the process ends.
+    pub async fn sweep_forever(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(std::time::Duration::from_secs(60));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            if let Err(error) = self.sweep().await {
+                tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
+            }
+        }
+    }
+
+    /// Forgets what has expired.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await
+    }
+}
+
+struct Sweep {
+    now: Timestamp,
+    limits: Limits,
+}
+
+impl Write for Sweep {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let now = self.now;
+        // Codes live five minutes at WeChat; their records need not outlive them long.
+        hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
+        hufu_store::refresh_tokens::sweep(tx, now).await?;
+        hufu_store::sessions::sweep(tx, now).await?;
+        hufu_store::rates::sweep(tx, now).await?;
+        hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
+        hufu_store::keys::sweep(tx, now).await?;
+        Ok(())
+    }
+}

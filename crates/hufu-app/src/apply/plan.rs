@@ -1,0 +1,165 @@
+//! What applying a file does, for people to read.
+
+use std::fmt;
+
+use hufu_types::{Email, Phone};
+
+/// What applying a file does, or would do in a dry run.
+///
+/// Displayed one line a thing, as a stranger at a terminal understands it, and a
+/// summary at the end. It holds no secret; login names that are personal data are
+/// masked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub(super) pools: Vec<PoolPlan>,
+}
+
+/// A pool and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PoolPlan {
+    pub(super) header: Line,
+    pub(super) lines: Vec<Line>,
+}
+
+/// A thing of the file or of the database, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) fate: Fate,
+    pub(super) text: String,
+}
+
+/// What becomes of a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Add,
+    Change,
+    Disable,
+    /// As the file wants it; counted, not shown.
+    Unchanged,
+    /// There already, and not compared with the file.
+    Exists,
+    /// Not in the file.
+    LeftAlone,
+}
+
+/// How many things a plan touches, and how many not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Made.
+    pub add: usize,
+    /// Changed, including what is enabled again.
+    pub change: usize,
+    /// Disabled because the file does not have them.
+    pub disable: usize,
+    /// As the file wants them; users that exist are among these.
+    pub unchanged: usize,
+    /// Not in the file, and not touched.
+    pub left_alone: usize,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        let Changes { add, change, disable, .. } = self.changes();
+        add + change + disable == 0
+    }
+
+    /// How many things are touched, and how many not.
+    pub fn changes(&self) -> Changes {
+        let mut changes = Changes::default();
+        for line in self.pools.iter().flat_map(|pool| std::iter::once(&pool.header).chain(&pool.lines)) {
+            let count = match line.fate {
+                Fate::Add => &mut changes.add,
+                Fate::Change => &mut changes.change,
+                Fate::Disable => &mut changes.disable,
+                Fate::Unchanged | Fate::Exists => &mut changes.unchanged,
+                Fate::LeftAlone => &mut changes.left_alone,
+            };
+            *count += 1;
+        }
+        changes
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for PoolPlan { header, lines } in &self.pools {
+            let mut shown = lines.iter().filter(|line| line.fate != Fate::Unchanged).peekable();
+            if header.fate != Fate::Unchanged || shown.peek().is_some() {
+                writeln!(f, "{header}")?;
+            }
+            for line in shown {
+                writeln!(f, "  {line}")?;
+            }
+        }
+        write!(f, "{}", self.changes())
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.fate {
+            Fate::Add => "+ ",
+            Fate::Change => "~ ",
+            Fate::Disable => "- ",
+            Fate::Unchanged | Fate::Exists => "= ",
+            Fate::LeftAlone => "! left alone (not in the file): ",
+        })?;
+        // A name in the database may come from anywhere; it does not get to command the terminal.
+        let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+        f.write_str(&self.text.chars().map(plain).collect::<String>())
+    }
+}
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { add, change, disable, unchanged, left_alone } = self;
+        write!(
+            f,
+            "{add} to add, {change} to change, {disable} to disable, {unchanged} unchanged, {left_alone} left alone"
+        )
+    }
+}
+
+/// A phone number that its owner recognises and others do not: `+86138****0000`.
+pub(super) fn masked_phone(phone: &Phone) -> String {
+    let (code, number) = phone.parts();
+    // At least half of the number stays hidden, or four digits of a long one.
+    let tail = 4.min((number.len() / 2).saturating_sub(1));
+    let head = 3.min(number.len().saturating_sub(tail + 4));
+    // A number is digits only, so that bytes are characters.
+    let start = number.get(..head).unwrap_or_default();
+    let end = number.get(number.len() - tail..).unwrap_or_default();
+    format!("{code}{start}****{end}")
+}
+
+/// An e-mail address that its owner recognises and others do not: `b***@example.com`.
+pub(super) fn masked_email(email: &Email) -> String {
+    let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
+    let first: String = local.chars().take(1).collect();
+    format!("{first}***@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_and_addresses_are_masked() {
+        for (phone, masked) in [
+            ("+8613800000000", "+86138****0000"),
+            ("+12025550123", "+120****0123"),
+            ("+85291234567", "+8529****567"),
+            ("+35312345", "+353****5"),
+        ] {
+            assert_eq!(masked_phone(&Phone::parse(phone).unwrap()), masked);
+        }
+        assert_eq!(masked_email(&Email::parse("bob@example.com").unwrap()), "b***@example.com");
+    }
+
+    #[test]
+    fn names_do_not_command_the_terminal() {
+        let line = Line { fate: Fate::LeftAlone, text: "user_pool p \u{1b}[2J".to_owned() };
+        assert_eq!(line.to_string(), "! left alone (not in the file): user_pool p \u{fffd}[2J");
+    }
+}

@@ -1,0 +1,281 @@
+//! What has to be done so that the database matches the file: a pure comparison.
+
+mod applications;
+
+use std::collections::HashMap;
+
+use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_types::{Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, User, UserId};
+use secrecy::ExposeSecret as _;
+
+use self::applications::Order;
+use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
+use super::plan::{Fate, Line, Plan, PoolPlan};
+use super::users::{Found, Match};
+use super::{Place, Task, users};
+use crate::config::{open_secret, secret_context};
+
+/// A plan, and the steps that carry it out in their order.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One thing to write.
+pub(super) enum Step {
+    InsertPool(Pool),
+    UpdatePool(Pool),
+    InsertConnection(StoredConnection),
+    UpdateConnection(StoredConnection),
+    InsertApplication(Application),
+    UpdateApplication(Application),
+    /// With its place in the file, where the password is.
+    InsertUser(Box<User>, Place),
+}
+
+impl Step {
+    /// Whether nodes hold it in memory.
+    pub(super) fn changes_configuration(&self) -> bool {
+        !matches!(self, Self::InsertUser(..))
+    }
+}
+
+/// Compares a file with the configuration as stored and the users that were found.
+pub(super) fn plan(task: &Task, stored: &StoredConfig, found: &[Vec<Found>]) -> Result<Planned, FileErrors> {
+    let mut plan = Plan::default();
+    let (mut steps, mut errors) = (Vec::new(), Vec::new());
+    for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
+        let mut planner = PoolPlanner::new(task, stored, desired, &mut steps, &mut errors);
+        let header = planner.pool();
+        planner.connections();
+        planner.applications();
+        planner.users(index, found);
+        planner.connections_not_in_file();
+        planner.applications_not_in_file();
+        plan.pools.push(PoolPlan { header, lines: planner.lines });
+    }
+    let named = |pool: &Pool| task.desired.pools.iter().any(|desired| desired.id == pool.id);
+    for pool in stored.pools.iter().filter(|pool| !named(pool) && pool.id != PoolId::system()) {
+        let header = Line { fate: Fate::LeftAlone, text: pool_label(&pool.id, &pool.name) };
+        plan.pools.push(PoolPlan { header, lines: Vec::new() });
+    }
+    if errors.is_empty() {
+        Ok(Planned { plan, steps })
+    } else {
+        Err(FileErrors::new(&task.file_name, errors))
+    }
+}
+
+struct PoolPlanner<'a> {
+    task: &'a Task,
+    stored: &'a StoredConfig,
+    desired: &'a DesiredPool,
+    /// The connections that the pool has or will have.
+    known: HashMap<&'a Identifier, (ConnectionId, ConnectionKind)>,
+    order: Order<'a>,
+    lines: Vec<Line>,
+    steps: &'a mut Vec<Step>,
+    errors: &'a mut Vec<FileError>,
+}
+
+impl<'a> PoolPlanner<'a> {
+    fn new(
+        task: &'a Task,
+        stored: &'a StoredConfig,
+        desired: &'a DesiredPool,
+        steps: &'a mut Vec<Step>,
+        errors: &'a mut Vec<FileError>,
+    ) -> Self {
+        let of_pool = stored.connections.iter().filter(|connection| connection.pool == desired.id);
+        let known = of_pool.map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
+        let order = Order::new(stored, desired);
+        Self { task, stored, desired, known, order, lines: Vec::new(), steps, errors }
+    }
+
+    fn stored_connections(&self) -> impl Iterator<Item = &'a StoredConnection> + use<'a> {
+        let pool = &self.desired.id;
+        self.stored.connections.iter().filter(move |connection| connection.pool == *pool)
+    }
+
+    fn line(&mut self, fate: Fate, text: String) {
+        self.lines.push(Line { fate, text });
+    }
+
+    /// A line for something that exists, by the names of what changes.
+    fn compared(&mut self, label: &str, changed: &[&str], enabled_again: bool) {
+        let mut what = Vec::new();
+        if !changed.is_empty() {
+            what.push(format!("{} changed", changed.join(", ")));
+        }
+        if enabled_again {
+            what.push("enabled again".to_owned());
+        }
+        if what.is_empty() {
+            self.line(Fate::Unchanged, label.to_owned());
+        } else {
+            self.line(Fate::Change, format!("{label}: {}", what.join("; ")));
+        }
+    }
+
+    fn refuse(&mut self, at: Position, reason: impl Into<String>) {
+        self.errors.push(FileError::new(at, reason));
+    }
+
+    fn pool(&mut self) -> Line {
+        let DesiredPool { id, name, .. } = self.desired;
+        let wanted = Pool { id: id.clone(), name: name.clone() };
+        let text = pool_label(id, name);
+        match self.stored.pools.iter().find(|pool| pool.id == *id) {
+            None => {
+                self.steps.push(Step::InsertPool(wanted));
+                Line { fate: Fate::Add, text }
+            }
+            Some(present) if *present != wanted => {
+                self.steps.push(Step::UpdatePool(wanted));
+                Line { fate: Fate::Change, text: format!("{text}: name changed") }
+            }
+            Some(_) => Line { fate: Fate::Unchanged, text },
+        }
+    }
+
+    fn connections(&mut self) {
+        for desired in &self.desired.connections {
+            let present =
+                self.stored_connections().find(|connection| connection.identifier == desired.identifier);
+            match present {
+                Some(present) => self.connection_present(desired, present),
+                None => self.connection_new(desired),
+            }
+        }
+    }
+
+    fn connection_new(&mut self, desired: &'a DesiredConnection) {
+        let id = ConnectionId::generate(self.task.now, &*self.task.random);
+        let DesiredConnection { identifier, kind, .. } = desired;
+        self.known.insert(identifier, (id.clone(), *kind));
+        self.line(Fate::Add, format!("connection {identifier} ({})", kind.as_str()));
+        let connection = StoredConnection {
+            app_secret: self.seal(&id, desired),
+            id,
+            pool: self.desired.id.clone(),
+            identifier: identifier.clone(),
+            kind: *kind,
+            display_name: desired.display_name.clone(),
+            login_only: desired.login_only,
+            enabled: true,
+            open_platform: desired.open_platform.clone(),
+            app_id: desired.wechat.app_id.clone(),
+        };
+        self.steps.push(Step::InsertConnection(connection));
+    }
+
+    fn connection_present(&mut self, desired: &DesiredConnection, present: &StoredConnection) {
+        if desired.kind != present.kind {
+            self.refuse(
+                desired.at,
+                format!(
+                    "the connection `{}` exists and is {}; a connection's type is fixed once made — \
+                     write that type, or choose another identifier",
+                    desired.identifier,
+                    present.kind.as_str()
+                ),
+            );
+            return;
+        }
+        let wanted = StoredConnection {
+            display_name: desired.display_name.clone(),
+            login_only: desired.login_only,
+            enabled: true,
+            open_platform: desired.open_platform.clone(),
+            app_id: desired.wechat.app_id.clone(),
+            app_secret: self.same_or_sealed(desired, present),
+            ..present.clone()
+        };
+        let changed = names_of(&[
+            ("display_name", wanted.display_name != present.display_name),
+            ("login_only", wanted.login_only != present.login_only),
+            ("open_platform", wanted.open_platform != present.open_platform),
+            ("app_id", wanted.app_id != present.app_id),
+            ("app_secret", wanted.app_secret != present.app_secret),
+        ]);
+        self.compared(&connection_label(present), &changed, !present.enabled);
+        if wanted != *present {
+            self.steps.push(Step::UpdateConnection(wanted));
+        }
+    }
+
+    /// The stored secret if it is the one of the file. One that does not open, as
+    /// after the loss of the key, is replaced.
+    fn same_or_sealed(&self, desired: &DesiredConnection, present: &StoredConnection) -> Vec<u8> {
+        match open_secret(present, &self.task.sealing) {
+            Ok(secret) if secret.expose_secret() == desired.wechat.app_secret.expose_secret() => {
+                present.app_secret.clone()
+            }
+            _ => self.seal(&present.id, desired),
+        }
+    }
+
+    fn seal(&self, id: &ConnectionId, desired: &DesiredConnection) -> Vec<u8> {
+        let secret = desired.wechat.app_secret.expose_secret();
+        self.task.sealing.seal(&*self.task.random, &secret_context(id), secret.as_bytes())
+    }
+
+    fn users(&mut self, pool_index: usize, found: &[Found]) {
+        for (index, (desired, found)) in self.desired.users.iter().zip(found).enumerate() {
+            match found.resolve() {
+                Err(reason) => self.refuse(desired.at, reason),
+                Ok(Match::Exists { differs }) => self.user_exists(desired, &differs),
+                Ok(Match::Absent) => {
+                    let id = desired.id.clone();
+                    let id = id.unwrap_or_else(|| UserId::generate(self.task.now, &*self.task.random));
+                    let user = users::new_user(desired, &self.desired.id, id, self.task.now);
+                    self.line(Fate::Add, format!("user {}", users::label(desired)));
+                    self.steps.push(Step::InsertUser(Box::new(user), (pool_index, index)));
+                }
+            }
+        }
+    }
+
+    fn user_exists(&mut self, desired: &DesiredUser, differs: &[&str]) {
+        let label = users::label(desired);
+        let text = match differs {
+            [] => format!("user {label} exists"),
+            differs => {
+                format!("user {label} exists (with another {} or none, left as it is)", differs.join(", "))
+            }
+        };
+        self.line(Fate::Exists, text);
+    }
+
+    /// A connection that only an application of the file names is in use there, and so not pruned.
+    fn connections_not_in_file(&mut self) {
+        let in_file = |identifier: &Identifier| {
+            self.desired.connections.iter().any(|desired| desired.identifier == *identifier)
+        };
+        let others: Vec<_> = self.stored_connections().filter(|c| !in_file(&c.identifier)).collect();
+        for present in others {
+            let mut references = self.desired.applications.iter().flat_map(|desired| &desired.connections);
+            let is_named = references.any(|reference| reference.identifier == present.identifier);
+            let label = connection_label(present);
+            if self.task.prune && present.enabled && !is_named {
+                self.line(Fate::Disable, format!("{label}: disabled"));
+                self.steps
+                    .push(Step::UpdateConnection(StoredConnection { enabled: false, ..present.clone() }));
+            } else {
+                self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
+            }
+        }
+    }
+}
+
+fn pool_label(id: &PoolId, name: &str) -> String {
+    format!("user_pool {id} {name}")
+}
+
+fn connection_label(connection: &StoredConnection) -> String {
+    format!("connection {}", connection.identifier)
+}
+
+fn names_of(changes: &[(&'static str, bool)]) -> Vec<&'static str> {
+    changes.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
+}

@@ -1,0 +1,158 @@
+//! Whose request is this: bearer tokens and the sessions behind them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hufu_protocol::{Expectation, TokenType, verify};
+use hufu_store::sessions::{EndSession, GetSession, Session};
+use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
+use serde::Deserialize;
+
+use crate::config::Named;
+use crate::{App, Refusal, UserToken};
+
+/// Sessions that a node keeps in mind at most.
+const REMEMBERED_SESSIONS: u64 = 100_000;
+
+/// Which sessions are alive, believed for a few seconds.
+pub(crate) struct SessionCache(moka::sync::Cache<SessionId, Arc<Session>>);
+
+impl SessionCache {
+    pub(crate) fn new(believed: Duration) -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(believed).build())
+    }
+
+    pub(crate) fn forget(&self, session: &SessionId) {
+        self.0.invalidate(session);
+    }
+
+    pub(crate) fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+/// A request of a user who is logged in.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    /// The application whose token it is.
+    pub application: Arc<Application>,
+    /// The user.
+    pub user: UserId,
+    /// The session.
+    pub session: SessionId,
+    /// When the login was.
+    pub auth_time: Timestamp,
+    /// What an access token may be used for; a user token may do everything a user may.
+    pub scope: Option<ScopeSet>,
+    /// When the token was issued, in Unix seconds.
+    pub issued_at: i64,
+    /// When the token ends, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl Authenticated {
+    /// The pool.
+    pub fn pool(&self) -> &PoolId {
+        &self.application.pool
+    }
+}
+
+/// What both kinds of bearer tokens have in common.
+#[derive(Deserialize)]
+struct BearerClaims {
+    sub: UserId,
+    aud: ApplicationId,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+    scope: Option<ScopeSet>,
+}
+
+/// A token whose signature and time hold; whether its session does is another question.
+pub(crate) struct Bearer {
+    pub(crate) application: ApplicationId,
+    pub(crate) session: SessionId,
+    user: UserId,
+    scope: Option<ScopeSet>,
+    issued_at: i64,
+    expires_at: i64,
+}
+
+impl App {
+    /// Reads a bearer token: access tokens and user tokens, never id tokens.
+    pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
+        let expectation = Expectation {
+            types: &[TokenType::AccessToken, TokenType::UserToken],
+            issuer: &self.issuer,
+            now: self.now(),
+            leeway: self.limits.clock_leeway,
+        };
+        let keys = self.keys.load();
+        let verified =
+            verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Refusal::NotLoggedIn)?;
+        let claims = verified.claims;
+        Ok(Bearer {
+            application: claims.aud,
+            session: claims.sid,
+            user: claims.sub,
+            scope: claims.scope,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+        })
+    }
+
+    /// Who sends this bearer token, and that what else the request names agrees with it.
+    pub async fn authenticate(&self, token: Option<&str>, named: Named<'_>) -> Result<Authenticated, Refusal> {
+        let bearer = self.bearer_claims(token.ok_or(Refusal::NotLoggedIn)?)?;
+        let config = self.config();
+        let application = config.application(bearer.application.as_str()).ok_or(Refusal::NotLoggedIn)?;
+        if !named.agrees_with(application) {
+            return Err(Refusal::Disagreement);
+        }
+        let session = self.living_session(&application.pool, &bearer.session).await?;
+        if session.user != bearer.user || session.application != application.id {
+            return Err(Refusal::NotLoggedIn);
+        }
+        Ok(Authenticated {
+            application: application.clone(),
+            user: bearer.user,
+            session: bearer.session,
+            auth_time: session.created_at,
+            scope: bearer.scope,
+            issued_at: bearer.issued_at,
+            expires_at: bearer.expires_at,
+        })
+    }
+
+    async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
+        let session = match self.sessions.0.get(id) {
+            Some(session) => session,
+            None => {
+                let unit = GetSession { pool: pool.clone(), session: id.clone() };
+                let session = Arc::new(self.read(unit).await?.ok_or(Refusal::NotLoggedIn)?);
+                self.sessions.0.insert(id.clone(), session.clone());
+                session
+            }
+        };
+        if session.expires_at <= self.now() || !session.user_is_active {
+            return Err(Refusal::NotLoggedIn);
+        }
+        Ok(session)
+    }
+
+    /// A new user token of the same session, for the v2 clients.
+    pub fn renew(&self, who: &Authenticated) -> Result<UserToken, Refusal> {
+        self.user_token(&who.application, &who.user, &who.session, who.auth_time)
+    }
+
+    /// Ends the session of a token.
+    pub async fn log_out(&self, who: &Authenticated) -> Result<(), Refusal> {
+        self.end_session(who.pool(), &who.session).await
+    }
+
+    pub(crate) async fn end_session(&self, pool: &PoolId, session: &SessionId) -> Result<(), Refusal> {
+        self.write(EndSession { pool: pool.clone(), session: session.clone() }).await?;
+        self.sessions.forget(session);
+        Ok(())
+    }
+}

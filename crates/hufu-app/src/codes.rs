@@ -1,0 +1,269 @@
+//! Exchanging WeChat codes: each at most once after an ambiguous outcome, once
+//! for all parallel requests, and for a while the same code is the same login.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
+use hufu_types::{Application, Connection, Random, SessionId, Timestamp, TokenHash, UserId};
+use hufu_wechat::{AppCredentials, Budget, Class, CodeSession, SessionKey};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{App, Refusal};
+
+/// Longest code that is sent on; WeChat's have 32 characters.
+const MAX_CODE: usize = 512;
+/// How often a node looks for the record of another node.
+const RECORD_POLL: Duration = Duration::from_millis(50);
+
+/// What this node knows of codes: which are under way, and which it has spent lately.
+pub(crate) struct Codes {
+    under_way: Mutex<HashMap<TokenHash, Arc<tokio::sync::Mutex<()>>>>,
+    spent: Mutex<Spent>,
+    replay: Duration,
+}
+
+/// Codes spent in this period and the one before, as the first bytes of their
+/// hashes: a false hit only costs a look into the database.
+struct Spent {
+    current: HashSet<u64>,
+    previous: HashSet<u64>,
+    since: Timestamp,
+}
+
+/// A code held by one request; others with the same code wait until it is dropped.
+pub(crate) struct Held<'a> {
+    codes: &'a Codes,
+    hash: TokenHash,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.codes.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.guard.take());
+        // Nobody waits when only the map holds the lock.
+        if under_way.get(&self.hash).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            under_way.remove(&self.hash);
+        }
+    }
+}
+
+impl Codes {
+    pub(crate) fn new(replay: Duration) -> Self {
+        let spent = Spent { current: HashSet::new(), previous: HashSet::new(), since: Timestamp(0) };
+        Self { under_way: Mutex::default(), spent: Mutex::new(spent), replay }
+    }
+
+    async fn hold(&self, hash: &TokenHash) -> Held<'_> {
+        let lock = {
+            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.entry(hash.clone()).or_default().clone()
+        };
+        let guard = lock.lock_owned().await;
+        Held { codes: self, hash: hash.clone(), guard: Some(guard) }
+    }
+
+    fn was_spent(&self, hash: &TokenHash) -> bool {
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = first_bytes(hash);
+        spent.current.contains(&key) || spent.previous.contains(&key)
+    }
+
+    fn note_spent(&self, hash: &TokenHash, now: Timestamp) {
+        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if now >= spent.since.plus(self.replay) {
+            spent.previous = std::mem::take(&mut spent.current);
+            spent.since = now;
+        }
+        spent.current.insert(first_bytes(hash));
+    }
+}
+
+fn first_bytes(hash: &TokenHash) -> u64 {
+    hash.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// What a code was exchanged for.
+pub(crate) struct Exchanged<'a> {
+    /// The ids and the key.
+    pub(crate) session: CodeSession,
+    /// The login that came of the code before.
+    pub(crate) login: Option<(UserId, SessionId)>,
+    /// The hash of connection and code.
+    pub(crate) hash: TokenHash,
+    /// The exchange, sealed, for the record.
+    pub(crate) sealed: Vec<u8>,
+    /// Keeps others with the same code waiting.
+    pub(crate) _held: Held<'a>,
+}
+
+/// The form of an exchange inside its seal.
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    openid: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unionid: Option<std::borrow::Cow<'a, str>>,
+    session_key: std::borrow::Cow<'a, str>,
+}
+
+impl App {
+    /// Exchanges a `wx.login` code for a connection's credentials, or finds what
+    /// it was exchanged for within the last minute by the same application.
+    pub(crate) async fn exchange_code(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        budget: Budget,
+    ) -> Result<Exchanged<'_>, Refusal> {
+        check_code(code)?;
+        let hash = hash_code(connection, code);
+        let held = self.codes.hold(&hash).await;
+        if self.codes.was_spent(&hash) {
+            let record = self.recorded(application, &hash).await?.ok_or(Refusal::CodeUsed(None))?;
+            return self.reopen(record, hash, held);
+        }
+        let credentials = credentials(connection);
+        match self.wechat.code_to_session(&credentials, code, budget).await {
+            Ok(session) => {
+                self.codes.note_spent(&hash, self.now());
+                let sealed = seal(&session, &self.sealing, &*self.random, &hash);
+                Ok(Exchanged { session, login: None, hash, sealed, _held: held })
+            }
+            Err(error) => {
+                if error.is_ambiguous() {
+                    self.codes.note_spent(&hash, self.now());
+                }
+                // Another node may just be writing the record of the same code.
+                let wait = match error.errcode() {
+                    Some(40163) => self.limits.code_record_wait,
+                    Some(40029) => Duration::ZERO,
+                    _ => return Err(wechat_refusal(error)),
+                };
+                let deadline = tokio::time::Instant::now() + wait;
+                loop {
+                    if let Some(record) = self.recorded(application, &hash).await? {
+                        return self.reopen(record, hash, held);
+                    }
+                    if tokio::time::Instant::now() >= deadline {
+                        return Err(wechat_refusal(error));
+                    }
+                    tokio::time::sleep(RECORD_POLL).await;
+                }
+            }
+        }
+    }
+
+    /// Keeps what a code was exchanged for, where no login does.
+    pub(crate) async fn record_exchange(&self, application: &Application, done: &Exchanged<'_>) -> Result<(), Refusal> {
+        let exchange = self.exchange_record(application, done);
+        self.write(PutExchange { pool: application.pool.clone(), code: done.hash.clone(), exchange }).await
+    }
+
+    pub(crate) fn exchange_record(&self, application: &Application, done: &Exchanged<'_>) -> Exchange {
+        Exchange {
+            application: application.id.clone(),
+            sealed: done.sealed.clone(),
+            login: done.login.clone(),
+            created_at: self.now(),
+        }
+    }
+
+    /// The record of a code, if it is young and this application's own.
+    async fn recorded(&self, application: &Application, hash: &TokenHash) -> Result<Option<Exchange>, Refusal> {
+        let found = self.read(GetExchange { pool: application.pool.clone(), code: hash.clone() }).await?;
+        let oldest = self.now().minus(self.limits.code_replay);
+        match found {
+            Some(record) if record.created_at < oldest || record.application != application.id => {
+                Err(Refusal::CodeUsed(None))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn reopen<'a>(&self, record: Exchange, hash: TokenHash, held: Held<'a>) -> Result<Exchanged<'a>, Refusal> {
+        let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
+        let sealed: Sealed<'_> = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
+        let session = CodeSession {
+            openid: sealed.openid.into_owned(),
+            unionid: sealed.unionid.map(std::borrow::Cow::into_owned),
+            session_key: SessionKey::parse(sealed.session_key).map_err(Refusal::internal)?,
+        };
+        Ok(Exchanged { session, login: record.login, hash, sealed: record.sealed, _held: held })
+    }
+}
+
+/// Codes are opaque, but never empty, never long, and visible ASCII.
+pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
+    if (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(Refusal::CodeMalformed)
+    }
+}
+
+pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
+    AppCredentials { app_id: connection.wechat.app_id.clone(), app_secret: connection.wechat.app_secret.clone() }
+}
+
+fn hash_code(connection: &Connection, code: &str) -> TokenHash {
+    let mut context = Context::new(&SHA256);
+    context.update(connection.id.as_str().as_bytes());
+    context.update(b"\0");
+    context.update(code.as_bytes());
+    hash_bytes(&context.finish())
+}
+
+/// The hash of an opaque token of full entropy.
+pub(crate) fn hash_token(text: &str) -> TokenHash {
+    hash_bytes(&aws_lc_rs::digest::digest(&SHA256, text.as_bytes()))
+}
+
+fn hash_bytes(digest: &aws_lc_rs::digest::Digest) -> TokenHash {
+    let mut bytes = [0_u8; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    TokenHash(bytes)
+}
+
+fn context(hash: &TokenHash) -> String {
+    format!("exchange:{}", hex::encode(hash.as_bytes()))
+}
+
+fn seal(session: &CodeSession, key: &SealingKey, random: &dyn Random, hash: &TokenHash) -> Vec<u8> {
+    let sealed = Sealed {
+        openid: session.openid.as_str().into(),
+        unionid: session.unionid.as_deref().map(Into::into),
+        session_key: session.session_key.expose().into(),
+    };
+    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sealed).unwrap_or_default());
+    key.seal(random, &context(hash), &plain)
+}
+
+/// What a failed call to WeChat means for the request.
+pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
+    use hufu_wechat::ErrorKind;
+    match error.kind() {
+        ErrorKind::Timeout | ErrorKind::BudgetExhausted => return Refusal::WechatSlow(error),
+        ErrorKind::NotJson
+        | ErrorKind::WrongShape
+        | ErrorKind::MissingField { .. }
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::Watermark => return Refusal::WechatNonsense(error),
+        _ => {}
+    }
+    match (error.class(), error.errcode()) {
+        (Class::User, Some(40163)) => Refusal::CodeUsed(Some(error)),
+        (Class::User, _) => Refusal::CodeInvalid(Some(error)),
+        (Class::Retry, _) => Refusal::WechatDown(error),
+        (Class::Deny, _) => Refusal::Denied(error),
+        (Class::Admin | Class::Token, _) => Refusal::Misconfigured(error),
+        (Class::Limit, _) => Refusal::WechatLimit(error),
+        (Class::AppDown, _) => Refusal::AppDown(error),
+        (Class::Bug, _) => Refusal::WechatNonsense(error),
+    }
+}

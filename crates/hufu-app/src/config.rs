@@ -1,0 +1,267 @@
+//! The configuration in memory: which pool, which application, which connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_types::{Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Pool, PoolId, WechatApp};
+use secrecy::SecretString;
+
+use crate::Refusal;
+
+/// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'a> {
+    application: Option<&'a str>,
+    pool: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// From the values of the application header (or `client_id`) and the pool header.
+    pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
+        Self { application: application.and_then(named), pool: pool.and_then(named) }
+    }
+
+    /// Whether nothing is named.
+    pub const fn is_nothing(&self) -> bool {
+        self.application.is_none() && self.pool.is_none()
+    }
+
+    /// Whether what is named, if anything, is this application and its pool.
+    pub fn agrees_with(&self, application: &Application) -> bool {
+        self.application.is_none_or(|id| id == application.id.as_str())
+            && self.pool.is_none_or(|id| id == application.pool.as_str())
+    }
+}
+
+/// The text, unless it means nothing.
+pub fn named(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|t| !matches!(*t, "" | "undefined" | "null"))
+}
+
+/// The configuration of the instance at one version.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// The version.
+    pub version: i64,
+    pools: HashMap<PoolId, PoolConfig>,
+    applications: HashMap<ApplicationId, Arc<Application>>,
+    connections: HashMap<ConnectionId, Arc<Connection>>,
+}
+
+#[derive(Debug)]
+struct PoolConfig {
+    /// In the order of their position.
+    applications: Vec<Arc<Application>>,
+    connections: Vec<Arc<Connection>>,
+}
+
+impl Config {
+    /// Unseals what is stored. A secret that does not open leaves its connection
+    /// out and is reported, so that the others go on.
+    pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
+        let mut config = Self { version: stored.version, ..Self::default() };
+        for Pool { id, .. } in stored.pools {
+            config.pools.insert(id, PoolConfig { applications: Vec::new(), connections: Vec::new() });
+        }
+        for stored in stored.connections {
+            let (pool, identifier) = (stored.pool.clone(), stored.identifier.clone());
+            match unseal(stored, key) {
+                Ok(connection) => {
+                    let connection = Arc::new(connection);
+                    if let Some(pool) = config.pools.get_mut(&pool) {
+                        pool.connections.push(connection.clone());
+                    }
+                    config.connections.insert(connection.id.clone(), connection);
+                }
+                Err(error) => {
+                    tracing::error!(%pool, %identifier, %error, "a connection's secret cannot be opened; it serves nobody");
+                }
+            }
+        }
+        for application in stored.applications {
+            let application = Arc::new(application);
+            if let Some(pool) = config.pools.get_mut(&application.pool) {
+                pool.applications.push(application.clone());
+            }
+            config.applications.insert(application.id.clone(), application);
+        }
+        config
+    }
+
+    /// An application that is switched on.
+    pub fn application(&self, id: &str) -> Option<&Arc<Application>> {
+        let id = ApplicationId::parse(id).ok()?;
+        self.applications.get(&id).filter(|a| a.enabled)
+    }
+
+    /// All applications.
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.values()
+    }
+
+    /// A connection by its id.
+    pub fn connection(&self, id: &ConnectionId) -> Option<&Arc<Connection>> {
+        self.connections.get(id)
+    }
+
+    /// Whether there is such a pool.
+    pub fn has_pool(&self, id: &PoolId) -> bool {
+        self.pools.contains_key(id)
+    }
+
+    /// The application that serves a client before any login.
+    pub fn serving(&self, named: Named<'_>) -> Result<&Arc<Application>, Refusal> {
+        match (named.application, named.pool) {
+            (None, None) => Err(Refusal::NothingNamed),
+            (Some(id), pool) => {
+                let application = self.application(id).ok_or(Refusal::ApplicationUnknown)?;
+                match pool {
+                    Some(pool) if self.pool(pool).is_none() => Err(Refusal::PoolUnknown),
+                    Some(pool) if pool != application.pool.as_str() => Err(Refusal::Disagreement),
+                    _ => Ok(application),
+                }
+            }
+            (None, Some(pool)) => {
+                let pool = self.pool(pool).ok_or(Refusal::PoolUnknown)?;
+                let mut enabled = pool.applications.iter().filter(|a| a.enabled);
+                let marked = enabled.clone().find(|a| a.is_default);
+                marked
+                    .or_else(|| enabled.find(|a| a.kind == ApplicationKind::MiniProgram))
+                    .ok_or(Refusal::NoDefaultApplication)
+            }
+        }
+    }
+
+    fn pool(&self, id: &str) -> Option<&PoolConfig> {
+        self.pools.get(&PoolId::parse(id).ok()?)
+    }
+
+    /// The mini program connection of an application: the one that the client
+    /// names, else the one whose AppID stands in the `Referer` that real mini
+    /// programs send, else the application's first.
+    pub fn mini_program(
+        &self,
+        application: &Application,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
+        if let Some(identifier) = identifier.and_then(named) {
+            return self.named_connection(application, identifier);
+        }
+        let usable = |id: &ConnectionId| {
+            self.connection(id).filter(|c| c.enabled && c.kind == ConnectionKind::WechatMiniProgram)
+        };
+        let mut switched_on = application.connections.iter().filter_map(usable);
+        let found = match referer.and_then(mini_program_of_referer) {
+            Some(app_id) => switched_on
+                .find(|c| c.wechat.app_id == app_id)
+                .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
+            None => switched_on.next().ok_or(Refusal::NoConnection)?,
+        };
+        Ok(found.clone())
+    }
+
+    fn named_connection(&self, application: &Application, identifier: &str) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connection_of_pool(&application.pool, identifier);
+        let connection = found.ok_or_else(|| Refusal::ConnectionUnknown(identifier.to_owned()))?;
+        if !connection.enabled {
+            return Err(Refusal::ConnectionOff(connection.identifier.clone()));
+        }
+        if !application.connections.contains(&connection.id) {
+            return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
+        }
+        Ok(connection.clone())
+    }
+
+    fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
+        self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
+    }
+
+    /// The application for a helper call that names a connection, and of the rest
+    /// perhaps only the pool: the serving one, or the pool's first that has the connection.
+    pub fn serving_connection(&self, named: Named<'_>, identifier: Option<&str>) -> Result<&Arc<Application>, Refusal> {
+        let application = self.serving(named)?;
+        if named.application.is_some() {
+            return Ok(application);
+        }
+        let Some(connection) = identifier.and_then(|i| self.connection_of_pool(&application.pool, i)) else {
+            return Ok(application);
+        };
+        let has = |a: &&Arc<Application>| a.enabled && a.connections.contains(&connection.id);
+        let others = self.pools.get(&application.pool).map(|p| p.applications.as_slice()).unwrap_or_default();
+        Ok(Some(application).filter(has).or_else(|| others.iter().find(has)).unwrap_or(application))
+    }
+}
+
+/// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.
+fn mini_program_of_referer(referer: &str) -> Option<&str> {
+    let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
+    WechatApp::check_app_id(app_id).ok().map(|()| app_id)
+}
+
+/// What a connection's secret is sealed for.
+pub(crate) fn secret_context(connection: &ConnectionId) -> String {
+    format!("connection:{connection}:app_secret")
+}
+
+/// Opens a stored secret.
+pub(crate) fn open_secret(stored: &StoredConnection, key: &SealingKey) -> Result<SecretString, UnsealError> {
+    let opened = key.open(&secret_context(&stored.id), &stored.app_secret)?;
+    let text = std::str::from_utf8(opened.expose()).map_err(|_| UnsealError::NotText)?;
+    Ok(SecretString::from(text))
+}
+
+/// Why a stored secret cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnsealError {
+    #[error(transparent)]
+    Open(#[from] hufu_protocol::sealing::OpenError),
+    #[error("the secret is no text")]
+    NotText,
+}
+
+fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, UnsealError> {
+    let app_secret = open_secret(&stored, key)?;
+    Ok(Connection {
+        id: stored.id,
+        pool: stored.pool,
+        identifier: stored.identifier,
+        kind: stored.kind,
+        display_name: stored.display_name,
+        login_only: stored.login_only,
+        enabled: stored.enabled,
+        open_platform: stored.open_platform,
+        wechat: WechatApp { app_id: stored.app_id, app_secret },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_many_spellings() {
+        for nothing in ["", " ", "undefined", "null"] {
+            assert_eq!(named(nothing), None);
+        }
+        assert_eq!(named(" a "), Some("a"));
+        assert!(Named::new(Some("undefined"), Some("")).is_nothing());
+    }
+
+    #[test]
+    fn the_referer_of_a_mini_program() {
+        let app = "wx0123456789abcdef";
+        for (referer, found) in [
+            (format!("https://servicewechat.com/{app}/0/page-frame.html"), Some(app)),
+            (format!("https://servicewechat.com/{app}/devtools/page-frame.html"), Some(app)),
+            (format!("https://servicewechat.com.evil.example/{app}/0/x"), None),
+            (format!("http://servicewechat.com/{app}/0/x"), None),
+            (format!("https://servicewechat.com/{app}"), None),
+            ("https://servicewechat.com/touristappid/0/x".to_owned(), None),
+        ] {
+            assert_eq!(mini_program_of_referer(&referer), found, "{referer}");
+        }
+    }
+}

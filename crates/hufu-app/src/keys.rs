@@ -1,0 +1,225 @@
+//! The keys of the instance: those that sign tokens, and those with which clients encrypt passwords.
+
+use std::time::Duration;
+
+use hufu_protocol::sealing::{OpenError, SealingKey};
+use hufu_protocol::{KeySet, SigningKey};
+use hufu_store::keys::{AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey};
+use hufu_store::{Store, StoreError};
+use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use sm2::elliptic_curve::sec1::ToEncodedPoint as _;
+use tokio::sync::OnceCell;
+
+use crate::{App, Refusal};
+
+/// The signing keys of the instance at one version of the configuration.
+pub struct Keys {
+    /// With the moment from which each signs, in that order.
+    signing: Vec<(Timestamp, SigningKey)>,
+    published: KeySet,
+}
+
+/// Why keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key is sealed with another key.
+    #[error("the signing key {id} cannot be opened")]
+    Sealed {
+        /// Which.
+        id: String,
+        /// Why.
+        source: OpenError,
+    },
+    /// The key is no key.
+    #[error("a signing key is malformed")]
+    Malformed(#[from] hufu_protocol::KeyError),
+}
+
+impl Keys {
+    /// Reads all keys; makes the first ES256 key of an instance.
+    pub(crate) async fn load(
+        store: &Store,
+        sealing: &SealingKey,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Self, KeyError> {
+        let mut stored = store.read(ListSigningKeys).await?;
+        if !stored.iter().any(|k| k.algorithm == SigningAlgorithm::Es256) {
+            add(store, sealing, random, SigningAlgorithm::Es256, Start::First { now: clock.now() }).await?;
+            stored = store.read(ListSigningKeys).await?;
+        }
+        let mut signing = Vec::with_capacity(stored.len());
+        for key in stored {
+            let opened = sealing
+                .open(&context(&key.id), &key.sealed)
+                .map_err(|source| KeyError::Sealed { id: key.id.clone(), source })?;
+            signing.push((key.signs_from, SigningKey::from_pkcs8(key.algorithm, opened.expose())?));
+        }
+        let published = signing.iter().map(|(_, key)| key.public()).collect();
+        Ok(Self { signing, published })
+    }
+
+    /// The key that signs now: the latest whose time has come.
+    pub(crate) fn signing(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
+        let of_algorithm = self.signing.iter().filter(|(_, key)| key.algorithm() == algorithm);
+        of_algorithm.clone().rfind(|(from, _)| *from <= now).or_else(|| of_algorithm.clone().next()).map(|(_, key)| key)
+    }
+
+    /// The public halves of all keys.
+    pub fn published(&self) -> &KeySet {
+        &self.published
+    }
+}
+
+fn context(id: &str) -> String {
+    format!("signing_key:{id}")
+}
+
+/// When a key begins to sign.
+enum Start {
+    /// At once: there is none of its algorithm.
+    First {
+        /// Now.
+        now: Timestamp,
+    },
+    /// After it was published for a while.
+    Successor {
+        /// Now.
+        now: Timestamp,
+        /// How long it is published before.
+        lead: Duration,
+        /// How long the tokens of its predecessor live.
+        longest_token: Duration,
+    },
+}
+
+async fn add(
+    store: &Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+    algorithm: SigningAlgorithm,
+    start: Start,
+) -> Result<String, KeyError> {
+    let (key, der) = SigningKey::generate(algorithm)?;
+    let id = key.key_id().to_owned();
+    let (created_at, signs_from, predecessors_expire_at, only_if_none) = match start {
+        Start::First { now } => (now, now, now, true),
+        Start::Successor { now, lead, longest_token } => {
+            (now, now.plus(lead), now.plus(lead).plus(longest_token), false)
+        }
+    };
+    let key = StoredSigningKey {
+        sealed: sealing.seal(random, &context(&id), der.expose()),
+        id: id.clone(),
+        algorithm,
+        created_at,
+        signs_from,
+        expires_at: None,
+    };
+    store.write(AddSigningKey { key, only_if_none, predecessors_expire_at }).await?;
+    Ok(id)
+}
+
+impl App {
+    /// The public keys, as published at `/oidc/.well-known/jwks.json`.
+    pub fn published_keys(&self) -> std::sync::Arc<Keys> {
+        self.keys.load_full()
+    }
+
+    /// Makes a first key for every algorithm that an application asks for.
+    pub(crate) async fn make_missing_keys(&self) -> Result<(), crate::StartError> {
+        let config = self.config();
+        let keys = self.keys.load_full();
+        let now = self.now();
+        let missing: std::collections::HashSet<SigningAlgorithm> = config
+            .applications()
+            .map(|a| a.signing_algorithm)
+            .filter(|algorithm| keys.signing(*algorithm, now).is_none())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for algorithm in missing {
+            add(&self.store, &self.sealing, &*self.random, algorithm, Start::First { now }).await?;
+        }
+        let keys = Keys::load(&self.store, &self.sealing, &*self.clock, &*self.random).await?;
+        self.keys.store(std::sync::Arc::new(keys));
+        Ok(())
+    }
+
+    /// Makes a successor for the keys of an algorithm and gives its id. It is
+    /// published at once, signs after the lead, and its predecessors stay
+    /// published until their last token has ended.
+    pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<String, KeyError> {
+        let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {
+            a.lifetimes.user_token.max(a.lifetimes.access_token)
+        };
+        let longest_token = self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
+        let start = Start::Successor { now: self.now(), lead: self.limits.key_lead, longest_token };
+        add(&self.store, &self.sealing, &*self.random, algorithm, start).await
+    }
+}
+
+/// The key pairs with which clients encrypt passwords, made when first asked for.
+#[derive(Default)]
+pub(crate) struct PasswordKeys {
+    rsa: OnceCell<String>,
+    sm2: OnceCell<String>,
+}
+
+const RSA: &str = "rsa";
+const RSA_BITS: usize = 2048;
+const SM2: &str = "sm2";
+
+impl App {
+    /// The RSA public key for passwords as PEM (SubjectPublicKeyInfo).
+    pub async fn password_rsa_public_key(&self) -> Result<String, Refusal> {
+        let make = || async {
+            let der = self.password_key(RSA, make_rsa).await?;
+            let key = rsa::RsaPrivateKey::from_pkcs8_der(&der).map_err(Refusal::internal)?;
+            key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(Refusal::internal)
+        };
+        self.password_keys.rsa.get_or_try_init(make).await.cloned()
+    }
+
+    /// The SM2 public key for passwords: `04` and both coordinates in hexadecimal (GB/T 32918).
+    pub async fn password_sm2_public_key(&self) -> Result<String, Refusal> {
+        let make = || async {
+            let scalar = self.password_key(SM2, make_sm2).await?;
+            let key = sm2::SecretKey::from_slice(&scalar).map_err(Refusal::internal)?;
+            Ok(hex::encode(key.public_key().to_encoded_point(false)))
+        };
+        self.password_keys.sm2.get_or_try_init(make).await.cloned()
+    }
+
+    async fn password_key(
+        &self,
+        kind: &'static str,
+        make: fn() -> Result<Vec<u8>, Refusal>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let context = format!("password_key:{kind}");
+        let sealed = match self.read(GetPasswordKey(kind)).await? {
+            Some(sealed) => sealed,
+            None => {
+                let der = tokio::task::spawn_blocking(make).await.map_err(Refusal::internal)??;
+                let sealed = self.sealing.seal(&*self.random, &context, &der);
+                self.write(PutPasswordKey { kind, sealed, now: self.now() }).await?
+            }
+        };
+        let opened = self.sealing.open(&context, &sealed).map_err(Refusal::internal)?;
+        Ok(opened.expose().to_vec())
+    }
+}
+
+fn make_rsa() -> Result<Vec<u8>, Refusal> {
+    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS).map_err(Refusal::internal)?;
+    Ok(key.to_pkcs8_der().map_err(Refusal::internal)?.as_bytes().to_vec())
+}
+
+fn make_sm2() -> Result<Vec<u8>, Refusal> {
+    Ok(sm2::SecretKey::random(&mut rsa::rand_core::OsRng).to_bytes().to_vec())
+}

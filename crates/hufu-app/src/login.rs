@@ -1,0 +1,424 @@
+//! Login through a WeChat mini program.
+
+use std::sync::Arc;
+
+use hufu_store::logins::{Arriving, Bind, BindOutcome, LoggedIn, Login, LoginOutcome, WouldLogIn};
+use hufu_store::rates::Hit;
+use hufu_store::sessions::NewSession;
+use hufu_types::resolution::{Arrival, PhoneUse};
+use hufu_types::{Application, Connection, IdentityKey, Phone, Profile, ScopeSet, SessionId, User, UserId};
+use hufu_wechat::wire::{PhoneData, UserInfoData};
+use hufu_wechat::{Budget, open_user_data};
+use serde::Deserialize;
+
+use crate::authentication::Authenticated;
+use crate::codes::{Exchanged, check_code, credentials, wechat_refusal};
+use crate::tokens::Issue;
+use crate::{App, Refusal, TokenSet, UserToken};
+
+/// Data that WeChat sealed with the session key.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedData<'a> {
+    /// The initial vector, base64.
+    pub iv: &'a str,
+    /// The data, base64.
+    pub encrypted_data: &'a str,
+}
+
+/// How a phone number is proved.
+#[derive(Clone, Copy, Debug)]
+pub enum PhoneProofData<'a> {
+    /// By the dynamic code of the phone button.
+    Code(&'a str),
+    /// By the ciphertext of the old phone button.
+    Sealed(SealedData<'a>),
+}
+
+/// A mini program's login.
+#[derive(Clone, Debug)]
+pub struct MiniProgramLogin<'a> {
+    /// The application.
+    pub application: Arc<Application>,
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// What `wx.login` gave.
+    pub code: &'a str,
+    /// What `wx.getUserInfo` gave, sealed.
+    pub user_info: Option<SealedData<'a>>,
+    /// What `wx.getUserInfo` gave, plain and unproved.
+    pub raw_data: Option<&'a str>,
+    /// A phone number, and what it is for.
+    pub phone: Option<(PhoneProofData<'a>, PhoneUse)>,
+    /// The address of the client.
+    pub ip: Option<String>,
+}
+
+/// A login that succeeded.
+#[derive(Debug)]
+pub struct LoginDone {
+    /// The user.
+    pub user: User,
+    /// Whether the login made the user.
+    pub newly_created: bool,
+    /// The person's id within the mini program.
+    pub openid: String,
+    /// The person's id within the Open Platform account.
+    pub unionid: Option<String>,
+    session: SessionId,
+    auth_time: hufu_types::Timestamp,
+}
+
+impl App {
+    /// Logs in and answers as the v2 clients expect: a user and a user token.
+    pub async fn log_in_v2(&self, login: &MiniProgramLogin<'_>) -> Result<(LoginDone, UserToken), Refusal> {
+        let done = self.log_in(login, None).await?;
+        let token = self.user_token(&login.application, &done.user.id, &done.session, done.auth_time)?;
+        Ok((done, token))
+    }
+
+    /// Logs in and answers by OAuth's rules: a token set.
+    pub async fn log_in_v3(&self, login: &MiniProgramLogin<'_>, scope: ScopeSet) -> Result<TokenSet, Refusal> {
+        let refresh = self.new_refresh_token(&login.application, scope);
+        let (token, stored) = refresh.unzip();
+        let done = self.log_in(login, stored).await?;
+        let issue = Issue {
+            application: &login.application,
+            user: &done.user,
+            session: &done.session,
+            auth_time: done.auth_time,
+        };
+        self.token_set(&issue, scope, token)
+    }
+
+    async fn log_in(
+        &self,
+        login: &MiniProgramLogin<'_>,
+        refresh_token: Option<hufu_store::refresh_tokens::NewRefreshToken>,
+    ) -> Result<LoginDone, Refusal> {
+        let result = self.try_log_in(login, refresh_token).await;
+        match result {
+            Ok(done) => {
+                metrics::counter!("hufu_logins_total", "outcome" => if done.newly_created { "created" } else { "known" })
+                    .increment(1);
+                Ok(done)
+            }
+            Err(refusal) => {
+                metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
+                log_refusal(&login.application, &login.connection, &refusal);
+                self.count_failure(login, refusal).await
+            }
+        }
+    }
+
+    async fn try_log_in(
+        &self,
+        login: &MiniProgramLogin<'_>,
+        refresh_token: Option<hufu_store::refresh_tokens::NewRefreshToken>,
+    ) -> Result<LoginDone, Refusal> {
+        let (application, connection) = (&*login.application, &*login.connection);
+        let budget = Budget::of(self.limits.request_budget);
+        if let Some((PhoneProofData::Code(code), _)) = login.phone {
+            check_code(code)?;
+        }
+        let exchanged = self.exchange_code(application, connection, login.code, budget).await?;
+        let mut who = Arriving {
+            pool: application.pool.clone(),
+            arrival: arrival(connection, &exchanged),
+            phone: None,
+            login_only: connection.login_only,
+        };
+        if let Some((proof, phone_use)) = login.phone {
+            who.phone = self.proved_phone(&who, &proof, phone_use, connection, &exchanged, budget).await?;
+            who.arrival.phone = who.phone.as_ref().map(|_| phone_use);
+        }
+        let now = self.now();
+        let unit = Login {
+            profile: self.profile_from_wechat(login, &exchanged),
+            who,
+            candidate: UserId::generate(now, &*self.random),
+            register_source: connection.kind.as_str().to_owned(),
+            session: NewSession {
+                id: SessionId::generate(now, &*self.random),
+                application: application.id.clone(),
+                connection: connection.id.clone(),
+                created_at: now,
+                expires_at: now.plus(application.lifetimes.session),
+                ip: login.ip.clone(),
+            },
+            resume: exchanged.login.clone(),
+            refresh_token,
+            exchange: Some((exchanged.hash.clone(), exchanged.sealed.clone())),
+        };
+        let LoggedIn { user, newly_created, session, session_created_at, conflict } = match self.write(unit).await? {
+            LoginOutcome::LoggedIn(done) => *done,
+            LoginOutcome::Stranger => return Err(Refusal::Stranger),
+            LoginOutcome::Disabled => return Err(Refusal::Disabled),
+        };
+        if let Some(conflict) = conflict {
+            tracing::warn!(
+                pool = %application.pool,
+                connection = %connection.identifier,
+                kind = conflict.kind.as_str(),
+                chosen = %conflict.chosen,
+                other = %conflict.other,
+                "ids of one person name two accounts: nothing was moved, the conflict is recorded"
+            );
+            metrics::counter!("hufu_identity_conflicts_total").increment(1);
+        }
+        let openid = exchanged.session.openid.clone();
+        let unionid = exchanged.session.unionid.clone();
+        Ok(LoginDone { user, newly_created, openid, unionid, session, auth_time: session_created_at })
+    }
+
+    /// The phone number that goes with a login. A phone code is spent only after
+    /// the login itself is permitted.
+    async fn proved_phone(
+        &self,
+        who: &Arriving,
+        proof: &PhoneProofData<'_>,
+        phone_use: PhoneUse,
+        connection: &Connection,
+        exchanged: &Exchanged<'_>,
+        budget: Budget,
+    ) -> Result<Option<Phone>, Refusal> {
+        match proof {
+            PhoneProofData::Sealed(sealed) => Ok(Some(self.open_phone(connection, exchanged, *sealed)?.0)),
+            PhoneProofData::Code(code) => {
+                // By number a stranger may still be let in, so only the account's state can refuse beforehand.
+                let permitted = match phone_use {
+                    PhoneUse::Fill => self.read(WouldLogIn(who.clone())).await?,
+                    PhoneUse::LogIn => {
+                        let who = Arriving { login_only: false, ..who.clone() };
+                        self.read(WouldLogIn(who)).await?
+                    }
+                };
+                match permitted {
+                    Some(LoginOutcome::Stranger) => return Err(Refusal::Stranger),
+                    Some(_) => return Err(Refusal::Disabled),
+                    None => {}
+                }
+                let openid = exchanged.session.openid.as_str();
+                let result = self.wechat.phone_number(&credentials(connection), code, Some(openid), budget).await;
+                match result {
+                    Ok(number) => self.fresh_phone(&number).map(Some),
+                    // The same login again: its first answer was lost, and the number was written then.
+                    Err(error) if error.errcode() == Some(40029) && exchanged.login.is_some() => Ok(None),
+                    Err(error) if error.class() == hufu_wechat::Class::User => Err(Refusal::PhoneCodeInvalid(error)),
+                    Err(error) => Err(wechat_refusal(error)),
+                }
+            }
+        }
+    }
+
+    /// A number that WeChat told lately.
+    pub(crate) fn fresh_phone(&self, number: &hufu_wechat::PhoneNumber) -> Result<Phone, Refusal> {
+        if !hufu_wechat::is_fresh(number.watermark_timestamp, self.now().seconds(), self.limits.sealed_data_age) {
+            return Err(Refusal::DataUndecryptable(hufu_wechat::DataError::Stale));
+        }
+        parse_phone(&number.country_code, &number.pure_number)
+    }
+
+    pub(crate) fn open_phone(
+        &self,
+        connection: &Connection,
+        exchanged: &Exchanged<'_>,
+        sealed: SealedData<'_>,
+    ) -> Result<(Phone, PhoneData), Refusal> {
+        let data: PhoneData = self.open_sealed(connection, exchanged, sealed)?;
+        let (Some(code), Some(number)) = (&data.country_code, &data.pure_phone_number) else {
+            return Err(Refusal::PhoneMalformed);
+        };
+        let phone = parse_phone(code, number)?;
+        Ok((phone, data))
+    }
+
+    pub(crate) fn open_sealed<T: serde::de::DeserializeOwned>(
+        &self,
+        connection: &Connection,
+        exchanged: &Exchanged<'_>,
+        sealed: SealedData<'_>,
+    ) -> Result<T, Refusal> {
+        let key = &exchanged.session.session_key;
+        let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
+        let app_id = &connection.wechat.app_id;
+        open_user_data(key, sealed.iv, sealed.encrypted_data, app_id, now, age).map_err(Refusal::DataUndecryptable)
+    }
+
+    /// A nickname and a photo from data that decrypts, else from what the client
+    /// says; WeChat's placeholder for people who tell nothing is nothing.
+    fn profile_from_wechat(&self, login: &MiniProgramLogin<'_>, exchanged: &Exchanged<'_>) -> Profile {
+        let sealed = login.user_info.and_then(|sealed| {
+            let data: UserInfoData = self.open_sealed(&login.connection, exchanged, sealed).ok()?;
+            let own = data.open_id.is_none_or(|id| id == exchanged.session.openid);
+            own.then_some((data.nick_name, data.avatar_url))
+        });
+        let told = sealed.or_else(|| {
+            let raw: RawData = serde_json::from_str(login.raw_data?).ok()?;
+            Some((raw.nick_name, raw.avatar_url))
+        });
+        let Some((nickname, photo)) = told else { return Profile::default() };
+        if nickname.as_deref().is_some_and(|name| name.trim() == PLACEHOLDER_NICKNAME) {
+            return Profile::default();
+        }
+        Profile {
+            nickname: nickname.and_then(|name| clean_nickname(&name, self.limits.nickname)),
+            photo: photo.filter(|url| is_wechat_photo(url)),
+            ..Profile::default()
+        }
+    }
+
+    /// Binds a WeChat identity to the user who is logged in.
+    pub async fn bind_mini_program(
+        &self,
+        who: &Authenticated,
+        connection: &Connection,
+        code: &str,
+    ) -> Result<(), Refusal> {
+        let budget = Budget::of(self.limits.request_budget);
+        let result = async {
+            let exchanged = self.exchange_code(&who.application, connection, code, budget).await?;
+            let unit = Bind {
+                pool: who.pool().clone(),
+                user: who.user.clone(),
+                connection: connection.id.clone(),
+                arrival: arrival(connection, &exchanged),
+                exchange: Some((exchanged.hash.clone(), self.exchange_record(&who.application, &exchanged))),
+                now: self.now(),
+            };
+            match self.write(unit).await? {
+                BindOutcome::Bound => Ok(()),
+                BindOutcome::TakenByAnother => Err(Refusal::IdentityTaken),
+                BindOutcome::HasAnother => Err(Refusal::AnotherIdentityBound),
+            }
+        };
+        let result = result.await;
+        if let Err(refusal) = &result {
+            log_refusal(&who.application, connection, refusal);
+        }
+        result
+    }
+
+    /// Counts a failed login; beyond the limit of its address it is only told "too often".
+    async fn count_failure<T>(&self, login: &MiniProgramLogin<'_>, refusal: Refusal) -> Result<T, Refusal> {
+        let guessed = matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
+        let Some(ip) = login.ip.as_deref().filter(|_| guessed) else { return Err(refusal) };
+        let hit = Hit {
+            name: format!("login_failure:{}:{ip}", login.application.pool),
+            amount: 1,
+            window: self.limits.failure_window,
+            now: self.now(),
+        };
+        if self.write(hit).await? > self.limits.login_failures_per_ip {
+            return Err(Refusal::TooOften("failed logins from this address"));
+        }
+        Err(refusal)
+    }
+}
+
+/// What the fields of `rawData` hold, whatever else is there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawData {
+    nick_name: Option<String>,
+    avatar_url: Option<String>,
+}
+
+/// The nickname that WeChat gives for people who tell none (since October 2022).
+const PLACEHOLDER_NICKNAME: &str = "微信用户";
+/// Part of the address of the grey picture that comes with it.
+const PLACEHOLDER_PHOTO: &str = "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
+
+fn clean_nickname(name: &str, limit: usize) -> Option<String> {
+    let clean: String = name.trim().chars().filter(|c| !c.is_control()).take(limit).collect();
+    Some(clean).filter(|name| !name.is_empty())
+}
+
+/// Whether a photo is where WeChat keeps them: `https://*.qlogo.cn/`. It is never fetched.
+fn is_wechat_photo(address: &str) -> bool {
+    let Ok(parsed) = url::Url::parse(address) else { return false };
+    let at_wechat = parsed.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"));
+    let plain = parsed.username().is_empty() && parsed.password().is_none() && parsed.port().is_none();
+    parsed.scheme() == "https" && at_wechat && plain && address.len() <= 512 && !address.contains(PLACEHOLDER_PHOTO)
+}
+
+pub(crate) fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
+    Phone::from_parts(country_code, number).map_err(|_| Refusal::PhoneMalformed)
+}
+
+fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
+    let session = &exchanged.session;
+    Arrival {
+        openid: IdentityKey::wechat_openid(&connection.wechat.app_id, &session.openid),
+        unionid: session.unionid.as_deref().map(|id| IdentityKey::wechat_unionid(&connection.open_platform, id)),
+        phone: None,
+    }
+}
+
+/// One line for the operator, with WeChat's own id of the request where there is one.
+pub(crate) fn log_refusal(application: &Application, connection: &Connection, refusal: &Refusal) {
+    let wechat = wechat_error(refusal);
+    let (rid, errcode, class) =
+        (wechat.and_then(|e| e.rid()), wechat.and_then(hufu_wechat::Error::errcode), wechat.map(|e| e.class().as_str()));
+    let error = refusal as &dyn std::error::Error;
+    let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
+    match refusal {
+        Refusal::AppDown(_) => {
+            metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string()).increment(1);
+            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
+        }
+        Refusal::Misconfigured(_) => {
+            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
+        }
+        Refusal::Internal(_) | Refusal::Overloaded(_) => {
+            tracing::error!(%pool, %application, %connection, error, "refused by an internal error");
+        }
+        _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
+    }
+}
+
+fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
+    match refusal {
+        Refusal::CodeInvalid(error) | Refusal::CodeUsed(error) => error.as_ref(),
+        Refusal::PhoneCodeInvalid(error)
+        | Refusal::Denied(error)
+        | Refusal::Misconfigured(error)
+        | Refusal::AppDown(error)
+        | Refusal::WechatLimit(error)
+        | Refusal::WechatSlow(error)
+        | Refusal::WechatDown(error)
+        | Refusal::WechatNonsense(error) => Some(error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_only_from_where_wechat_keeps_them() {
+        for (url, fine) in [
+            ("https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", true),
+            ("http://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", false),
+            ("https://qlogo.cn.evil.example/x", false),
+            ("https://evilqlogo.cn/x", false),
+            ("https://user@thirdwx.qlogo.cn/x", false),
+            ("https://thirdwx.qlogo.cn:8443/x", false),
+            ("javascript:alert(1)//.qlogo.cn/", false),
+            ("", false),
+        ] {
+            assert_eq!(is_wechat_photo(url), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn nicknames_of_every_script() {
+        let emoji = "😀".repeat(64);
+        for name in ["小明", "محمد", "\u{202e}rtl", &emoji, "O'Brien <b>"] {
+            assert_eq!(clean_nickname(name, 256).as_deref(), Some(name));
+        }
+        assert_eq!(clean_nickname(" \u{0}\n ", 256), None);
+        assert_eq!(clean_nickname("", 256), None);
+        assert_eq!(clean_nickname(&"x".repeat(300), 256).map(|n| n.len()), Some(256));
+    }
+}

@@ -1,0 +1,137 @@
+//! Why something that a client asked for is not done.
+
+use hufu_store::StoreError;
+use hufu_types::Identifier;
+
+/// A refusal: nothing was stored. Surfaces turn it into their envelope, a stable
+/// code and a sentence for the person; the `Display` text is for operators.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The client names neither an application nor a pool.
+    #[error("the request names neither an application nor a user pool")]
+    NothingNamed,
+    /// No such pool.
+    #[error("there is no such user pool")]
+    PoolUnknown,
+    /// No such application, or it is switched off.
+    #[error("there is no such application")]
+    ApplicationUnknown,
+    /// The pool has no application that could serve a client that names only the pool.
+    #[error("the user pool has no default application")]
+    NoDefaultApplication,
+    /// Application header, pool header and token contradict each other.
+    #[error("the application, the user pool and the token of the request belong to different pools")]
+    Disagreement,
+    /// The pool has no connection of this identifier.
+    #[error("the pool has no connection {0}")]
+    ConnectionUnknown(String),
+    /// The connection is switched off.
+    #[error("the connection {0} is switched off")]
+    ConnectionOff(Identifier),
+    /// The connection is not switched on for this application.
+    #[error("the connection {0} is not switched on for this application")]
+    ConnectionNotForApplication(Identifier),
+    /// The application has no mini program connection.
+    #[error("no mini program connection is switched on for this application")]
+    NoConnection,
+    /// The request comes from a mini program that none of the application's connections is for.
+    #[error("no connection of this application is for the mini program {0}")]
+    OtherMiniProgram(String),
+    /// The code has not the form of a code.
+    #[error("the code is malformed")]
+    CodeMalformed,
+    /// WeChat does not know the code: unknown, expired, or another mini program's.
+    #[error("WeChat does not accept the code")]
+    CodeInvalid(#[source] Option<hufu_wechat::Error>),
+    /// The code was used.
+    #[error("the code was used before")]
+    CodeUsed(#[source] Option<hufu_wechat::Error>),
+    /// WeChat does not accept the phone code.
+    #[error("WeChat does not accept the phone code")]
+    PhoneCodeInvalid(#[source] hufu_wechat::Error),
+    /// The person may not log in by WeChat's own judgement.
+    #[error("WeChat refuses this person")]
+    Denied(#[source] hufu_wechat::Error),
+    /// The connection's settings are wrong at WeChat.
+    #[error("the connection is misconfigured")]
+    Misconfigured(#[source] hufu_wechat::Error),
+    /// The mini program is frozen, banned or gone.
+    #[error("the mini program is out of service at WeChat")]
+    AppDown(#[source] hufu_wechat::Error),
+    /// WeChat's own limits are reached.
+    #[error("WeChat's limit is reached")]
+    WechatLimit(#[source] hufu_wechat::Error),
+    /// WeChat did not answer in time.
+    #[error("WeChat did not answer in time")]
+    WechatSlow(#[source] hufu_wechat::Error),
+    /// WeChat is busy or not reachable.
+    #[error("WeChat is busy or not reachable")]
+    WechatDown(#[source] hufu_wechat::Error),
+    /// WeChat answered nonsense, or our request was wrong.
+    #[error("WeChat's answer makes no sense")]
+    WechatNonsense(#[source] hufu_wechat::Error),
+    /// Data that should be sealed by WeChat does not open, is stale or another app's.
+    #[error("the encrypted data cannot be accepted")]
+    DataUndecryptable(#[source] hufu_wechat::DataError),
+    /// WeChat gave a phone number that is none.
+    #[error("WeChat's phone number is malformed")]
+    PhoneMalformed,
+    /// A stranger came through a connection that makes no users.
+    #[error("nobody is known by this identity, and the connection makes no users")]
+    Stranger,
+    /// The account is switched off.
+    #[error("the account is switched off")]
+    Disabled,
+    /// No bearer token, or one that does not hold.
+    #[error("the request carries no valid token")]
+    NotLoggedIn,
+    /// The id in the request is not the token's own user.
+    #[error("the request is about another user than the token")]
+    NotYourself,
+    /// The identity leads to another user.
+    #[error("the identity leads to another user")]
+    IdentityTaken,
+    /// The user has another identity of the same app.
+    #[error("the user has another identity of this app")]
+    AnotherIdentityBound,
+    /// Something in the request is missing or wrong.
+    #[error("{0}")]
+    Invalid(String),
+    /// The body is larger than this many bytes.
+    #[error("the body is larger than {0} bytes")]
+    BodyTooLarge(usize),
+    /// Too much of something in too short a time.
+    #[error("too often: {0}")]
+    TooOften(&'static str),
+    /// The upload is no picture of a known kind.
+    #[error("the upload is no picture")]
+    NotAPicture,
+    /// The upload is too large in bytes or pixels.
+    #[error("the upload is too large")]
+    PictureTooLarge,
+    /// The refresh token does not hold.
+    #[error("the refresh token is not valid")]
+    GrantInvalid,
+    /// The database is overloaded.
+    #[error("overloaded")]
+    Overloaded(#[source] StoreError),
+    /// Something broke inside.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Refusal {
+    /// An internal error with its cause.
+    pub fn internal(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Box::new(cause))
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded => Self::Overloaded(error),
+            error => Self::internal(error),
+        }
+    }
+}

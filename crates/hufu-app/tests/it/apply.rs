@@ -1,0 +1,576 @@
+//! Applying a declarative file to a database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hufu_app::apply::{ApplyError, Changes, Options, Plan, apply, file};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::{ReadConfig, StoredConfig};
+use hufu_store::{Read, Store, StoreError, Tx};
+use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_types::{Application, Clock, PoolId, Random, TestClock, TestRandom, Timestamp, User};
+
+/// The example that the project's documentation gives.
+const EXAMPLE: &str = r#"
+[[user_pool]]
+id = "6560c0ffee00000000000001"
+name = "Shop"
+  [[user_pool.connection]]
+  identifier = "shop-mini"
+  type = "wechat:miniprogram:default"
+  display_name = "WeChat"
+  login_only = false
+  open_platform = "shop"
+  fields = { app_id = "wx0123456789abcdef", app_secret = { env = "SHOP_SECRET" } }
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000002"
+  name = "Shop mini program"
+  type = "mini-program"
+  default = true
+  connections = ["shop-mini"]
+  [[user_pool.user]]
+  username = "alice"
+  password = { env = "ALICE_PASSWORD" }
+  phone = "+8613800000000"
+"#;
+const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
+const POOL: &str = "6560c0ffee00000000000001";
+const APPLICATION: &str = "6560c0ffee00000000000002";
+
+/// A migrated database and what applying needs beside it.
+struct World {
+    database: TestDatabase,
+    store: Store,
+    sealing: Arc<SealingKey>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+const PLAIN: Options = Options { prune: false, dry_run: false };
+const PRUNE: Options = Options { prune: true, dry_run: false };
+const DRY_RUN: Options = Options { prune: false, dry_run: true };
+
+impl World {
+    async fn new(database: TestDatabase) -> Self {
+        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            database,
+            store,
+            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
+            clock: Arc::new(TestClock::new(Timestamp(1_700_000_000_000))),
+            random: Arc::new(TestRandom::new(1)),
+        }
+    }
+
+    /// A database to which the example has been applied.
+    async fn with_example(database: TestDatabase) -> Self {
+        let world = Self::new(database).await;
+        world.apply(EXAMPLE).await;
+        world
+    }
+
+    async fn try_apply(&self, file: &file::Desired, options: Options) -> Result<Plan, ApplyError> {
+        apply(&self.store, &self.sealing, &self.clock, &self.random, file, "hufu.toml", options).await
+    }
+
+    async fn apply_with(&self, text: &str, options: Options) -> Plan {
+        self.try_apply(&read(text), options).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    async fn apply(&self, text: &str) -> Plan {
+        self.apply_with(text, PLAIN).await
+    }
+
+    async fn prune(&self, text: &str) -> Plan {
+        self.apply_with(text, PRUNE).await
+    }
+
+    /// The refusal of a file, which leaves everything as it is, and which a dry run gives as well.
+    async fn refused(&self, text: &str) -> String {
+        let before = self.everything().await;
+        let file = read(text);
+        let error = self.try_apply(&file, PLAIN).await.expect_err("the file is refused").to_string();
+        assert_eq!(self.try_apply(&file, DRY_RUN).await.expect_err("a dry run too").to_string(), error);
+        assert_eq!(self.everything().await, before, "nothing is half-applied");
+        error
+    }
+
+    async fn config(&self) -> StoredConfig {
+        self.store.read(ReadConfig).await.unwrap()
+    }
+
+    async fn application(&self, id: &str) -> Application {
+        self.config().await.applications.into_iter().find(|a| a.id.as_str() == id).unwrap()
+    }
+
+    /// The ids of a pool's applications, in their order.
+    async fn order(&self) -> Vec<String> {
+        self.config().await.applications.iter().map(|a| a.id.as_str().to_owned()).collect()
+    }
+
+    /// The configuration with its version, and all users with their passwords.
+    async fn everything(&self) -> String {
+        format!("{:?} {:?}", self.config().await, self.store.read(Users).await.unwrap())
+    }
+
+    /// The user of the example's pool with this username, and the hash of the password.
+    async fn user(&self, username: &'static str) -> Option<(User, Option<String>)> {
+        let user = self.store.read(ByUsername(username)).await.unwrap()?;
+        let users = self.store.read(Users).await.unwrap();
+        let (_, hash) = users.into_iter().find(|(id, _)| id == user.id.as_str()).unwrap();
+        Some((user, hash))
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "SHOP_SECRET" => Some(SECRET.to_owned()),
+        "ALICE_PASSWORD" => Some("correct horse".to_owned()),
+        _ => None,
+    }
+}
+
+fn read(text: &str) -> file::Desired {
+    file::read(text, "hufu.toml", &environment).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The example with one text replaced.
+fn example_with(old: &str, new: &str) -> String {
+    assert!(EXAMPLE.contains(old), "{old}");
+    EXAMPLE.replace(old, new)
+}
+
+fn connection(identifier: &str) -> String {
+    format!(
+        "[[user_pool.connection]]\nidentifier = \"{identifier}\"\ntype = \"wechat:miniprogram:default\"\n\
+         fields = {{ app_id = \"wx0123456789abcdef\", app_secret = \"s\" }}\n"
+    )
+}
+
+fn application(id: &str, more: &str) -> String {
+    format!("[[user_pool.application]]\nid = \"{id}\"\nname = \"App {id}\"\ntype = \"web\"\n{more}\n")
+}
+
+fn user(keys: &str) -> String {
+    format!("[[user_pool.user]]\n{keys}\n")
+}
+
+/// The example's pool with other content.
+fn pool(content: &[String]) -> String {
+    format!("[[user_pool]]\nid = \"{POOL}\"\nname = \"Shop\"\n{}", content.concat())
+}
+
+/// All users: id and hash of the password.
+struct Users;
+
+impl Read for Users {
+    type Out = Vec<(String, Option<String>)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let sql = "SELECT id, password_hash FROM users ORDER BY pool_id, id";
+        tx.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))).await
+    }
+}
+
+struct ByUsername(&'static str);
+
+impl Read for ByUsername {
+    type Out = Option<User>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let username = hufu_types::Username::parse(self.0).unwrap();
+        hufu_store::users::by_username(tx, &PoolId::parse(POOL).unwrap(), &username).await
+    }
+}
+
+on_both_engines! {
+    async fn the_example_is_applied_to_an_empty_database(database) {
+        let world = World::new(database).await;
+        let version = world.config().await.version;
+        let plan = world.apply(EXAMPLE).await;
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        + user_pool 6560c0ffee00000000000001 Shop
+          + connection shop-mini (wechat:miniprogram:default)
+          + application 6560c0ffee00000000000002 Shop mini program (mini-program)
+          + user alice
+        4 to add, 0 to change, 0 to disable, 0 unchanged, 0 left alone
+        "); }
+        assert!(!format!("{plan}{plan:?}").contains(SECRET));
+
+        let config = world.config().await;
+        assert_eq!(config.version, version + 1);
+        let [_system, shop] = config.pools.as_slice() else { panic!("two pools") };
+        assert_eq!((shop.id.as_str(), shop.name.as_str()), (POOL, "Shop"));
+        let [connection] = config.connections.as_slice() else { panic!("one connection") };
+        assert_eq!(connection.id.as_str().len(), 24);
+        assert_eq!((connection.display_name.as_str(), connection.login_only, connection.enabled), ("WeChat", false, true));
+        assert_eq!((connection.open_platform.0.as_str(), connection.app_id.as_str()), ("shop", "wx0123456789abcdef"));
+        assert!(!connection.app_secret.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()), "sealed");
+        let [application] = config.applications.as_slice() else { panic!("one application") };
+        assert!(application.is_default && application.enabled);
+        assert_eq!(application.connections, std::slice::from_ref(&connection.id));
+        assert_eq!(application.lifetimes, hufu_types::TokenLifetimes::default());
+
+        let (alice, hash) = world.user("alice").await.unwrap();
+        assert_eq!(alice.register_source, "admin");
+        assert_eq!((alice.logins_count, alice.is_active(), alice.email_verified), (0, true, false));
+        let (phone, proof) = alice.phone.unwrap();
+        assert_eq!((phone.as_str(), proof), ("+8613800000000", hufu_types::PhoneProof::Administrator));
+        assert!(hash.unwrap().starts_with("$argon2id$"));
+
+        // What was sealed opens for the instance that runs on the same key.
+        let unsealed = hufu_app::Config::unseal(config.clone(), &world.sealing);
+        let opened = unsealed.connection(&connection.id).unwrap();
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&opened.wechat.app_secret), SECRET);
+    }
+
+    async fn the_second_time_there_is_nothing_to_do(database) {
+        let world = World::with_example(database).await;
+        let before = world.everything().await;
+        let plan = world.apply(EXAMPLE).await;
+        assert!(plan.is_empty());
+        assert_eq!(plan.changes(), Changes { unchanged: 4, ..Changes::default() });
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          = user alice exists
+        0 to add, 0 to change, 0 to disable, 4 unchanged, 0 left alone
+        "); }
+        assert!(world.prune(EXAMPLE).await.is_empty());
+        assert_eq!(world.everything().await, before);
+    }
+
+    async fn a_dry_run_plans_the_same_and_writes_nothing(database) {
+        let world = World::with_example(database).await;
+        let text = pool(&[connection("other"), application("web", "connections = [\"other\"]"), user("username = \"bob\"")]);
+        let before = world.everything().await;
+        let planned = world.apply_with(&text, Options { prune: true, dry_run: true }).await;
+        assert_eq!(world.everything().await, before);
+        assert_eq!(world.prune(&text).await, planned);
+        assert_ne!(world.everything().await, before);
+    }
+
+    async fn each_kind_of_change_is_made_and_named(database) {
+        let world = World::with_example(database).await;
+        let connection = "connection shop-mini";
+        let application = "application 6560c0ffee00000000000002";
+        for (old, new, line) in [
+            ("name = \"Shop\"", "name = \"Store\"", "~ user_pool 6560c0ffee00000000000001 Store: name changed".to_owned()),
+            ("\"WeChat\"", "\"微信\"", format!("  ~ {connection}: display_name changed")),
+            ("login_only = false", "login_only = true", format!("  ~ {connection}: login_only changed")),
+            ("open_platform = \"shop\"", "open_platform = \"mall\"", format!("  ~ {connection}: open_platform changed")),
+            ("wx0123456789abcdef", "wx0123456789abcde0", format!("  ~ {connection}: app_id changed")),
+            ("{ env = \"SHOP_SECRET\" }", "\"other\"", format!("  ~ {connection}: app_secret changed")),
+            ("Shop mini program", "Mini", format!("  ~ {application} Mini: name changed")),
+            ("\"mini-program\"", "\"spa\"", format!("  ~ {application} Shop mini program: type changed")),
+            ("default = true", "default = false", format!("  ~ {application} Shop mini program: default changed")),
+            ("[\"shop-mini\"]", "[]", format!("  ~ {application} Shop mini program: connections changed")),
+            ("default = true", "default = true\nsigning_algorithm = \"EdDSA\"", format!("  ~ {application} Shop mini program: signing_algorithm changed")),
+            ("default = true", "default = true\ntokens = { session = \"30d\" }", format!("  ~ {application} Shop mini program: tokens changed")),
+        ] {
+            let before = world.config().await;
+            let changed = example_with(old, new);
+            let plan = world.apply(&changed).await;
+            assert!(plan.to_string().lines().any(|shown| shown == line), "{line}\n{plan}");
+            assert_eq!(plan.changes(), Changes { change: 1, unchanged: 3, ..Changes::default() }, "{plan}");
+            assert_eq!(world.config().await.version, before.version + 1);
+            assert!(world.apply(&changed).await.is_empty(), "{line}");
+
+            // Back to the example, for the next change; what the example does not say stays.
+            world.apply(EXAMPLE).await;
+            assert_eq!(world.config().await.pools, before.pools);
+            assert_eq!(world.config().await.connections.first().map(|c| &c.id), before.connections.first().map(|c| &c.id));
+        }
+        let application = world.application(APPLICATION).await;
+        assert_eq!(application.signing_algorithm, hufu_types::SigningAlgorithm::EdDsa);
+        assert_eq!(application.lifetimes.session, Duration::from_secs(30 * 24 * 60 * 60));
+    }
+
+    async fn several_changes_of_a_thing_stand_in_one_line(database) {
+        let world = World::with_example(database).await;
+        let text = example_with("\"WeChat\"", "\"微信\"").replace("{ env = \"SHOP_SECRET\" }", "\"another-secret\"");
+        let text = text + &application("6560c0ffee00000000000003", "") + &user("phone = \"+12025550123\"")
+            + &user("email = \"bob@example.com\"") + "[[user_pool]]\nid = \"empty\"\nname = \"Empty\"\n";
+        let plan = world.apply(&text).await;
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          ~ connection shop-mini: display_name, app_secret changed
+          + application 6560c0ffee00000000000003 App 6560c0ffee00000000000003 (web)
+          = user alice exists
+          + user +120****0123
+          + user b***@example.com
+        + user_pool empty Empty
+        4 to add, 1 to change, 0 to disable, 3 unchanged, 0 left alone
+        "); }
+        assert!(!format!("{plan:?}").contains("another-secret"));
+    }
+
+    /// A database whose key was lost is mended by applying the file.
+    async fn a_secret_that_does_not_open_is_sealed_again(database) {
+        let mut world = World::with_example(database).await;
+        world.sealing = Arc::new(SealingKey::from_bytes([8; 32]));
+        let plan = world.apply(EXAMPLE).await;
+        assert!(plan.to_string().contains("~ connection shop-mini: app_secret changed"), "{plan}");
+        assert!(world.apply(EXAMPLE).await.is_empty());
+    }
+
+    async fn what_the_file_does_not_name_is_left_and_listed(database) {
+        let world = World::with_example(database).await;
+        world.apply("[[user_pool]]\nid = \"other\"\nname = \"Other\"").await;
+        let before = world.everything().await;
+        let plan = world.apply(&pool(&[])).await;
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          ! left alone (not in the file): connection shop-mini
+          ! left alone (not in the file): application 6560c0ffee00000000000002 Shop mini program
+        ! left alone (not in the file): user_pool other Other
+        0 to add, 0 to change, 0 to disable, 1 unchanged, 3 left alone
+        "); }
+        assert!(plan.is_empty());
+        assert_eq!(world.everything().await, before);
+    }
+
+    async fn pruning_disables_and_a_new_mention_enables_again(database) {
+        let world = World::with_example(database).await;
+        let version = world.config().await.version;
+        let plan = world.prune(&pool(&[])).await;
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          - connection shop-mini: disabled
+          - application 6560c0ffee00000000000002 Shop mini program: disabled
+        0 to add, 0 to change, 2 to disable, 1 unchanged, 0 left alone
+        "); }
+        let config = world.config().await;
+        assert_eq!(config.version, version + 1);
+        assert!(config.connections.iter().all(|c| !c.enabled) && config.applications.iter().all(|a| !a.enabled));
+        assert!(world.user("alice").await.is_some(), "users are never removed");
+
+        let again = world.prune(&pool(&[])).await;
+        assert!(again.is_empty());
+        assert!(again.to_string().contains("! left alone (not in the file): connection shop-mini, disabled"), "{again}");
+
+        let plan = world.apply(&example_with("\"WeChat\"", "\"微信\"")).await;
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          ~ connection shop-mini: display_name changed; enabled again
+          ~ application 6560c0ffee00000000000002 Shop mini program: enabled again
+          = user alice exists
+        0 to add, 2 to change, 0 to disable, 2 unchanged, 0 left alone
+        "); }
+        let config = world.config().await;
+        assert!(config.connections.iter().all(|c| c.enabled) && config.applications.iter().all(|a| a.enabled));
+    }
+
+    async fn pruning_leaves_other_pools_and_what_an_application_names(database) {
+        let world = World::with_example(database).await;
+        let other = "[[user_pool]]\nid = \"other\"\nname = \"Other\"\n";
+        let plan = world.prune(&(other.to_owned() + &connection("theirs"))).await;
+        assert_eq!(plan.changes().disable, 0, "{plan}");
+        let plan = world.prune(&pool(&[application("web", "connections = [\"shop-mini\"]")])).await;
+        assert!(plan.to_string().contains("! left alone (not in the file): connection shop-mini\n"), "{plan}");
+        assert_eq!(plan.changes().disable, 1, "{plan}");
+        let config = world.config().await;
+        assert!(config.connections.iter().all(|c| c.enabled));
+        let web = world.application("web").await;
+        assert_eq!(web.connections.first(), config.connections.iter().find(|c| c.identifier.as_str() == "shop-mini").map(|c| &c.id));
+    }
+
+    /// The app moved to another Open Platform account: nothing but the account's name changes.
+    async fn a_connection_moves_to_another_open_platform_account(database) {
+        let world = World::with_example(database).await;
+        let before = world.config().await.connections;
+        world.apply(&example_with("open_platform = \"shop\"", "open_platform = \"group\"")).await;
+        let after = world.config().await.connections;
+        let ([before], [after]) = (before.as_slice(), after.as_slice()) else { panic!("one connection") };
+        let expected = hufu_store::config::StoredConnection { open_platform: after.open_platform.clone(), ..before.clone() };
+        assert_eq!(after.open_platform.0.as_str(), "group");
+        assert_eq!(*after, expected);
+    }
+
+    async fn connections_are_exactly_those_of_the_list_in_its_order(database) {
+        let world = World::new(database).await;
+        let both = [connection("one"), connection("two")];
+        let with = |list: &str| pool(&[both.concat(), application("web", &format!("connections = {list}"))]);
+        for list in [&["one", "two"][..], &["two", "one"], &["two"], &[], &["one"]] {
+            world.apply(&with(&format!("{list:?}"))).await;
+            let config = world.config().await;
+            let name = |id| config.connections.iter().find(|c| c.id == id).unwrap().identifier.as_str();
+            let stored: Vec<_> = world.application("web").await.connections.into_iter().map(name).collect();
+            assert_eq!(stored, list);
+        }
+    }
+
+    async fn applications_stand_in_the_order_of_the_file(database) {
+        let world = World::new(database).await;
+        let applications = |ids: &[&str]| {
+            pool(&ids.iter().map(|id| application(id, "")).collect::<Vec<_>>())
+        };
+        world.apply(&applications(&["c", "a", "b"])).await;
+        assert_eq!(world.order().await, ["c", "a", "b"]);
+        world.apply(&applications(&["b", "d"])).await;
+        assert_eq!(world.order().await, ["b", "d", "c", "a"]);
+
+        let plan = world.apply(&applications(&["d", "a"])).await;
+        assert_eq!(world.order().await, ["d", "a", "b", "c"]);
+        insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
+        = user_pool 6560c0ffee00000000000001 Shop
+          ~ application d App d: position changed
+          ~ application a App a: position changed
+          ! left alone (not in the file): application b App b
+          ! left alone (not in the file): application c App c
+        0 to add, 2 to change, 0 to disable, 1 unchanged, 2 left alone
+        "); }
+        assert!(world.apply(&applications(&["d", "a"])).await.is_empty());
+        // A new one moves none of those that are there.
+        let plan = world.apply(&applications(&["new", "d", "a"])).await;
+        assert_eq!(plan.changes(), Changes { add: 1, unchanged: 3, left_alone: 2, ..Changes::default() });
+        assert_eq!(world.order().await, ["new", "d", "a", "b", "c"]);
+    }
+
+    async fn the_default_of_the_file_wins(database) {
+        let world = World::with_example(database).await;
+        let web = application("web", "default = true");
+        let plan = world.apply(&pool(&[connection("shop-mini"), web.clone()])).await;
+        let lost = "  ~ application 6560c0ffee00000000000002 Shop mini program: no longer the default\n";
+        assert!(plan.to_string().contains(lost), "{plan}");
+        assert!(!world.application(APPLICATION).await.is_default && world.application("web").await.is_default);
+
+        world.apply(EXAMPLE).await;
+        let plan = world.prune(&pool(&[web])).await;
+        assert!(plan.to_string().contains("Shop mini program: disabled, no longer the default\n"), "{plan}");
+        let defaults = world.config().await.applications.into_iter().filter(|a| a.is_default).count();
+        assert_eq!(defaults, 1);
+    }
+
+    async fn a_password_is_set_only_when_the_user_is_made(database) {
+        let world = World::with_example(database).await;
+        let (alice, hash) = world.user("alice").await.unwrap();
+        let version = world.config().await.version;
+        let text = example_with("{ env = \"ALICE_PASSWORD\" }", "\"battery staple\"")
+            .replace("phone = \"+8613800000000\"", "phone = \"+8613900000000\"\nnickname = \"Alice\"");
+        let plan = world.apply(&text).await;
+        assert!(plan.is_empty());
+        assert!(plan.to_string().contains("  = user alice exists (with another phone or none, left as it is)\n"), "{plan}");
+        assert_eq!(world.user("alice").await.unwrap(), (alice, hash));
+        assert_eq!(world.config().await.version, version);
+    }
+
+    async fn users_alone_do_not_raise_the_version(database) {
+        let world = World::with_example(database).await;
+        let version = world.config().await.version;
+        let keys = "id = \"legacy-7\"\nusername = \"bob\"\nemail = \"bob@example.com\"\nexternal_id = \"7\"\n\
+                    nickname = \"Bobby\"\nname = \"Bob B\"";
+        let plan = world.apply(&(EXAMPLE.to_owned() + &user(keys))).await;
+        assert_eq!(plan.changes(), Changes { add: 1, unchanged: 4, ..Changes::default() });
+        assert_eq!(world.config().await.version, version);
+        let (bob, hash) = world.user("bob").await.unwrap();
+        assert_eq!((bob.id.as_str(), bob.email_verified, hash), ("legacy-7", true, None));
+        assert_eq!((bob.profile.nickname.as_deref(), bob.profile.name.as_deref()), (Some("Bobby"), Some("Bob B")));
+        assert_eq!(bob.external_id.as_deref(), Some("7"));
+        assert!(world.apply(&(EXAMPLE.to_owned() + &user(keys))).await.is_empty());
+    }
+
+    async fn what_only_the_database_can_tell_is_refused(database) {
+        let world = World::with_example(database).await;
+        let other = "[[user_pool]]\nid = \"other\"\nname = \"Other\"\n".to_owned();
+        world.apply(&(other.clone() + &user("id = \"theirs\"\nusername = \"eve\""))).await;
+        world.apply(&pool(&[user("username = \"bob\"\nemail = \"bob@example.com\"")])).await;
+
+        let two = "lead to two users that exist already — take one of them out, or write each user on its own";
+        for (text, refusal) in [
+            (
+                pool(&[application("web", "connections = [\"shop-mini\", \"nowhere\"]")]),
+                "8:29: the user pool has no connection `nowhere`, here or in the database — \
+                 add it as [[user_pool.connection]], or take it out of the list".to_owned(),
+            ),
+            (
+                pool(&[application("web", "connections = [\"shop-mini\"]").replace("\"web\"\nc", "\"api\"\nc")]),
+                "8:16: an application of type api cannot use `shop-mini`, which is wechat:miniprogram:default — \
+                 take it out of the list".to_owned(),
+            ),
+            (
+                other.clone() + &application(APPLICATION, ""),
+                format!("4:1: the application id `{APPLICATION}` is taken in the user pool `{POOL}` — choose another id"),
+            ),
+            (
+                pool(&[application("web", "tokens = { session = \"10d\" }")]),
+                "4:1: `session` (10d) is shorter than `user_token` (14d), counting what the file leaves out as it stands — \
+                 a session lasts at least as long as its token".to_owned(),
+            ),
+            (
+                pool(&[user("username = \"alice\"\nemail = \"bob@example.com\"")]),
+                format!("4:1: `username` and `email` {two}"),
+            ),
+            (
+                pool(&[user("username = \"carol\"\nphone = \"+8613800000000\"")]),
+                "4:1: `phone` belongs to a user that exists already and has another `username` or none — \
+                 change or take out one of the two".to_owned(),
+            ),
+            (
+                pool(&[user("id = \"theirs\"\nusername = \"mallory\"")]),
+                "4:1: this user id is taken in another user pool — choose another id".to_owned(),
+            ),
+        ] {
+            assert_eq!(world.refused(&text).await, format!("hufu.toml:{refusal}"));
+        }
+    }
+
+    async fn everything_that_is_wrong_is_told_at_once_and_nothing_is_done(database) {
+        let world = World::with_example(database).await;
+        let text = pool(&[
+            connection("sound"),
+            application("web", "connections = [\"nowhere\"]"),
+            application("app", "connections = [\"neither\"]\ntokens = { user_token = \"91d\" }"),
+        ]);
+        assert_eq!(world.refused(&text).await.lines().count(), 3);
+    }
+
+    /// The last step fails in the database, after all others were executed.
+    async fn a_step_that_fails_takes_all_others_back(database) {
+        let world = World::with_example(database).await;
+        let text = pool(&[connection("new"), application("web", ""), user("phone = \"+8613900000000\"")]);
+        let mut file = read(&text);
+        let users = &mut file.pools[0].users;
+        users.push(users[0].clone());
+        let before = world.everything().await;
+        assert!(matches!(world.try_apply(&file, PLAIN).await, Err(ApplyError::Store(_))));
+        assert_eq!(world.everything().await, before);
+    }
+
+    /// As with `apply` in two terminals: each has its own connection to the database.
+    async fn two_at_once_end_in_one_consistent_state(database) {
+        let world = World::new(database).await;
+        let file = |first: &str, second: &str, name: &str| {
+            pool(&[
+                connection("one"),
+                connection("two"),
+                application(first, &format!("default = true\nconnections = [\"{first}\", \"{second}\"]")),
+                application(second, &format!("connections = [\"{second}\"]")),
+                user(&format!("username = \"alice\"\nphone = \"+8613800000000\"\npassword = \"{name} password\"")),
+            ])
+        };
+        let files = [file("one", "two", "first"), file("two", "one", "second")];
+        let other = Store::open(&world.database.url().parse().unwrap()).await.unwrap();
+        let runs = (0..12_usize).map(|run| {
+            let store = if run % 4 < 2 { &world.store } else { &other };
+            let (world, file) = (&world, read(&files[run % 2]));
+            async move {
+                apply(store, &world.sealing, &world.clock, &world.random, &file, "hufu.toml", PLAIN).await
+            }
+        });
+        for plan in futures::future::join_all(runs).await {
+            plan.unwrap_or_else(|error| panic!("{error:?}"));
+        }
+
+        let mut fits = 0;
+        for file in &files {
+            fits += usize::from(world.apply_with(file, DRY_RUN).await.is_empty());
+        }
+        assert_eq!(fits, 1, "one of the files stands, whole");
+        let config = world.config().await;
+        assert_eq!(config.applications.iter().filter(|a| a.is_default).count(), 1);
+        assert_eq!((config.connections.len(), config.applications.len()), (2, 2));
+        assert_eq!(world.store.read(Users).await.unwrap().len(), 1);
+        other.close().await;
+    }
+}

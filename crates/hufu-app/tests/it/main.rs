@@ -1,0 +1,3 @@
+//! The use cases, through the public surface, on both database engines.
+
+mod apply;

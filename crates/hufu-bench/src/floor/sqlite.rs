@@ -1,0 +1,113 @@
+//! Durable logins on SQLite: one writer thread, one COMMIT for all that wait, with the settings of hufu-store.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow};
+use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Fixed, Login, SESSION_MS, sql};
+use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
+
+/// Logins that one COMMIT makes durable at most.
+const MAX_BATCH: usize = 256;
+
+type Waiting = (Login, oneshot::Sender<Result<String>>);
+
+/// The way to the writer's thread.
+pub(super) struct Writer(mpsc::Sender<Waiting>);
+
+impl Writer {
+    pub(super) fn open(file: &str, fixed: Arc<Fixed>) -> Result<Writer> {
+        let connection = Connection::open(file)?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -65536;",
+        )?;
+        let (sender, receiver) = mpsc::channel(4096);
+        std::thread::spawn(move || write(&connection, &fixed, receiver));
+        Ok(Writer(sender))
+    }
+
+    /// The user's id, after the COMMIT.
+    pub(super) async fn log_in(&self, login: Login) -> Result<String> {
+        let (sender, answer) = oneshot::channel();
+        self.0.send((login, sender)).await.map_err(|_| anyhow!("the writer has ended"))?;
+        answer.await.context("the writer has ended")?
+    }
+}
+
+fn write(connection: &Connection, fixed: &Fixed, mut queue: mpsc::Receiver<Waiting>) {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
+        let ids = commit(connection, fixed, &batch);
+        match ids {
+            Ok(ids) => {
+                for ((_, caller), id) in batch.drain(..).zip(ids) {
+                    let _ = caller.send(Ok(id));
+                }
+            }
+            Err(error) => {
+                let _ = connection.execute_batch("ROLLBACK");
+                for (_, caller) in batch.drain(..) {
+                    let _ = caller.send(Err(anyhow!("the batch was lost: {error}")));
+                }
+            }
+        }
+    }
+}
+
+fn commit(connection: &Connection, fixed: &Fixed, batch: &[Waiting]) -> rusqlite::Result<Vec<String>> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let ids = batch.iter().map(|(login, _)| log_in(connection, fixed, login)).collect::<Result<_, _>>()?;
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(ids)
+}
+
+fn log_in(connection: &Connection, fixed: &Fixed, login: &Login) -> rusqlite::Result<String> {
+    let Fixed { world, openid_realm, unionid_realm } = fixed;
+    let Login { openid, unionid, candidate, session, code_hash, sealed, now } = login;
+    let (candidate, session) = (candidate.as_str(), session.as_str());
+    let known: Option<String> = connection
+        .prepare_cached(sql::FIND)?
+        .query_row(params![world.pool, openid_realm, openid, unionid_realm, unionid], |row| row.get(0))
+        .optional()?;
+    let user = if let Some(known) = known {
+        let values = params![now, CLIENT_ADDRESS, world.application, world.pool, known];
+        connection.prepare_cached(sql::NOTE_LOGIN)?.execute(values)?;
+        known
+    } else {
+        let values = params![world.pool, candidate, now, CLIENT_ADDRESS, world.application, REGISTER_SOURCE];
+        connection.prepare_cached(sql::INSERT_USER)?.execute(values)?;
+        let values = params![
+            world.pool,
+            openid_realm,
+            openid,
+            candidate,
+            world.connection,
+            now,
+            unionid_realm,
+            unionid
+        ];
+        connection.prepare_cached(sql::INSERT_IDENTITIES)?.execute(values)?;
+        candidate.to_owned()
+    };
+    let values = params![
+        world.pool,
+        session,
+        user,
+        world.application,
+        world.connection,
+        now,
+        now + SESSION_MS,
+        CLIENT_ADDRESS
+    ];
+    connection.prepare_cached(sql::INSERT_SESSION)?.execute(values)?;
+    let values = params![world.pool, code_hash, world.application, sealed, user, session, now];
+    connection.prepare_cached(sql::INSERT_EXCHANGE)?.execute(values)?;
+    Ok(user)
+}

@@ -1,0 +1,209 @@
+//! The load generator: phones that log in over kept connections.
+//!
+//! It shares the machine with what it measures, so it is cheap: one thread, requests written in advance, answers
+//! searched for what proves a login and not parsed. Any other answer ends the run.
+//!
+//! Without a rate the loop is closed: each connection sends its next login when the last one is answered. With a rate
+//! it is open: logins are due at fixed times, whoever is still waiting, and a latency counts from when its login was
+//! due, so that a server that stalls is charged for everything that it made wait.
+//!
+//! On standard output: `begin` when the timed part begins, `end` and the figures as JSON when it ends; then the
+//! process stays until its standard input closes, so that its CPU time can be read.
+
+use std::cell::{Cell, RefCell};
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::histogram::Histogram;
+use crate::http::{Answer, CODE_LENGTH, LoginRequest};
+use crate::world::World;
+
+/// No answer for so long fails the run.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Address of the server.
+    #[arg(long)]
+    target: String,
+    /// File of login codes, one a line, each used once and in this order.
+    #[arg(long)]
+    codes: PathBuf,
+    /// Connections.
+    #[arg(long)]
+    connections: usize,
+    /// Length of the timed part; it ends sooner when the codes are used up.
+    #[arg(long)]
+    seconds: f64,
+    /// Logins due in a second; without it, as many as get through.
+    #[arg(long)]
+    rate: Option<f64>,
+    #[command(flatten)]
+    world: World,
+}
+
+/// What a phase came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    /// Logins answered within the timed part.
+    pub(crate) logins: u64,
+    /// All logins answered, those in flight at its end included.
+    pub(crate) answered: u64,
+    /// The length of the timed part.
+    pub(crate) seconds: f64,
+    /// Whether the codes ran out before the time.
+    pub(crate) used_up: bool,
+    /// Latencies in microseconds.
+    pub(crate) p50: u64,
+    pub(crate) p99: u64,
+    pub(crate) p999: u64,
+    pub(crate) max: u64,
+}
+
+pub(crate) fn generate(options: &Options) -> Result<()> {
+    let codes = std::fs::read_to_string(&options.codes).context("the file of codes")?;
+    let codes: Vec<&str> = codes.lines().collect();
+    ensure!(codes.iter().all(|code| code.len() == CODE_LENGTH), "a login code has {CODE_LENGTH} characters");
+    ensure!(!codes.is_empty() && options.connections > 0, "there is nothing to do");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(drive(options, &codes))?;
+    say(&format!("end {}", serde_json::to_string(&outcome)?))?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(())
+}
+
+/// What the connections share. They are one task, so that cells do.
+struct Shared<'a> {
+    codes: &'a [&'a str],
+    taken: Cell<usize>,
+    /// Between two logins that are due, in an open loop.
+    interval: Option<Duration>,
+    begin: Instant,
+    end: Instant,
+    in_time: Cell<u64>,
+    answered: Cell<u64>,
+    last_answer: Cell<Instant>,
+    used_up: Cell<bool>,
+    latencies: RefCell<Histogram>,
+}
+
+async fn drive(options: &Options, codes: &[&str]) -> Result<Outcome> {
+    let connect = || async {
+        let stream = TcpStream::connect(&options.target).await?;
+        stream.set_nodelay(true)?;
+        Ok::<_, anyhow::Error>(stream)
+    };
+    let streams = try_join_all((0..options.connections).map(|_| connect())).await.context("connecting")?;
+
+    say("begin")?;
+    let begin = Instant::now();
+    let shared = Shared {
+        codes,
+        taken: Cell::new(0),
+        interval: options.rate.map(|rate| Duration::from_secs_f64(1.0 / rate)),
+        begin,
+        end: begin + Duration::from_secs_f64(options.seconds),
+        in_time: Cell::new(0),
+        answered: Cell::new(0),
+        last_answer: Cell::new(begin),
+        used_up: Cell::new(false),
+        latencies: RefCell::new(Histogram::default()),
+    };
+    let request = LoginRequest::new(&options.target, &options.world);
+    try_join_all(streams.into_iter().map(|stream| phone(stream, request.clone(), &shared))).await?;
+    Ok(shared.outcome())
+}
+
+/// One connection, login after login.
+async fn phone(mut stream: TcpStream, mut request: LoginRequest, shared: &Shared<'_>) -> Result<()> {
+    let mut buffer = Vec::with_capacity(16 * 1024);
+    while let Some((code, due)) = shared.next() {
+        if let Some(due) = due {
+            sleep_until(due).await;
+        }
+        let since = due.unwrap_or_else(Instant::now);
+        let login = async {
+            stream.write_all(request.with_code(code)).await?;
+            read_answer(&mut stream, &mut buffer).await
+        };
+        timeout(PATIENCE, login).await.context("the server did not answer")??;
+        shared.answered(since);
+    }
+    Ok(())
+}
+
+async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+    buffer.clear();
+    loop {
+        if stream.read_buf(buffer).await? == 0 {
+            bail!("the server closed the connection in the middle of a login");
+        }
+        if let Some(answer) = Answer::read(buffer)?
+            && buffer.len() >= answer.length
+        {
+            ensure!(buffer.len() == answer.length, "more came than one answer");
+            return answer.check_login(buffer);
+        }
+    }
+}
+
+impl Shared<'_> {
+    /// The next login and, in an open loop, when it is due; `None` once the time or the codes have run out.
+    fn next(&self) -> Option<(&str, Option<Instant>)> {
+        let index = self.taken.get();
+        let due = self.interval.map(|interval| {
+            let nanos = interval.as_nanos().saturating_mul(u128::try_from(index).unwrap_or(u128::MAX));
+            self.begin + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+        });
+        if due.unwrap_or_else(Instant::now) >= self.end {
+            return None;
+        }
+        let Some(code) = self.codes.get(index) else {
+            self.used_up.set(true);
+            return None;
+        };
+        self.taken.set(index + 1);
+        Some((code, due))
+    }
+
+    fn answered(&self, since: Instant) {
+        let now = Instant::now();
+        self.latencies.borrow_mut().record(now - since);
+        self.answered.set(self.answered.get() + 1);
+        if now <= self.end {
+            self.in_time.set(self.in_time.get() + 1);
+            self.last_answer.set(now);
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let latencies = self.latencies.borrow();
+        let micros = |parts| u64::try_from(latencies.per_mille(parts).as_micros()).unwrap_or(u64::MAX);
+        let end = if self.used_up.get() { self.last_answer.get() } else { self.end };
+        Outcome {
+            logins: self.in_time.get(),
+            answered: self.answered.get(),
+            seconds: (end - self.begin).as_secs_f64(),
+            used_up: self.used_up.get(),
+            p50: micros(500),
+            p99: micros(990),
+            p999: micros(999),
+            max: micros(1000),
+        }
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,154 @@
+//! As much of HTTP/1.1 as the generator needs: requests written once and patched, answers with a `Content-Length`.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::world::World;
+
+/// The length of a WeChat login code.
+pub(crate) const CODE_LENGTH: usize = 32;
+
+/// A login as the mini program SDK sends it, into which a code is put.
+#[derive(Clone)]
+pub(crate) struct LoginRequest {
+    bytes: Vec<u8>,
+    code_at: usize,
+}
+
+impl LoginRequest {
+    pub(crate) fn new(host: &str, world: &World) -> LoginRequest {
+        let World { pool, application, app_id, .. } = world;
+        let body = format!(r#"{{"code":"{}"}}"#, "0".repeat(CODE_LENGTH));
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "POST /connections/social/wechat-miniprogram/auth HTTP/1.1\r\n\
+             host: {host}\r\n\
+             content-type: application/json\r\n\
+             content-length: {}\r\n\
+             referer: https://servicewechat.com/{app_id}/1/page-frame.html\r\n\
+             x-authing-request-from: wxapp\r\n\
+             x-authing-sdk-version: wxapp:4.2.0\r\n\
+             x-authing-userpool-id: {pool}\r\n\
+             x-authing-app-id: {application}\r\n\r\n\
+             {body}",
+            body.len(),
+        );
+        let code_at = text.len() - CODE_LENGTH - 2;
+        LoginRequest { bytes: text.into_bytes(), code_at }
+    }
+
+    /// The request with this code in it.
+    pub(crate) fn with_code(&mut self, code: &str) -> &[u8] {
+        let place = self.bytes.iter_mut().skip(self.code_at).take(CODE_LENGTH);
+        place.zip(code.bytes()).for_each(|(to, from)| *to = from);
+        &self.bytes
+    }
+}
+
+/// Where the parts of an answer are.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    status: u16,
+    body_at: usize,
+    /// The length of head and body.
+    pub(crate) length: usize,
+}
+
+impl Answer {
+    /// Reads the head of what came so far; `None` while it is not complete.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Answer>> {
+        let Some(head_length) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
+        let (head, _) = bytes.split_at(head_length);
+        let head = std::str::from_utf8(head).context("the head of an answer is not text")?;
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+        let status =
+            status.parse().with_context(|| format!("{status_line:?} is no status line of HTTP/1.1"))?;
+        let mut body_length: Option<usize> = None;
+        for line in lines {
+            let Some((name, value)) = line.split_once(':') else { bail!("{line:?} is no header") };
+            if name.eq_ignore_ascii_case("content-length") {
+                body_length = Some(value.trim().parse().context("content-length is no number")?);
+            } else if name.eq_ignore_ascii_case("connection") {
+                ensure!(!value.trim().eq_ignore_ascii_case("close"), "the server closes the connection");
+            }
+        }
+        let body_length =
+            body_length.context("an answer without Content-Length, which this generator cannot read")?;
+        let body_at = head_length + 4;
+        Ok(Some(Answer { status, body_at, length: body_at + body_length }))
+    }
+
+    /// Whether somebody is logged in now: status 200, `code` 200, and a token.
+    pub(crate) fn check_login(&self, bytes: &[u8]) -> Result<()> {
+        let body = bytes.get(self.body_at..self.length).unwrap_or_default();
+        let logged_in = find(body, br#""code":200"#).is_some() && find(body, br#""token":"ey"#).is_some();
+        if self.status != 200 || !logged_in {
+            // Not a login, so there is no token in it to keep from the terminal.
+            let shown: String = String::from_utf8_lossy(body).chars().take(500).collect();
+            bail!("a login was answered with status {} and {shown}", self.status);
+        }
+        Ok(())
+    }
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    let first = *wanted.first()?;
+    let mut from = 0;
+    loop {
+        // Few bytes equal the first one, so that most of the body passes in one quick scan.
+        let at = from + bytes.get(from..)?.iter().position(|byte| *byte == first)?;
+        if bytes.get(at..)?.starts_with(wanted) {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_takes_one_code_after_the_other() {
+        let mut request = LoginRequest::new("127.0.0.1:3000", &World::default());
+        for letter in ["a", "b"] {
+            let code = letter.repeat(CODE_LENGTH);
+            let text = String::from_utf8(request.with_code(&code).to_vec()).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert_eq!(body, format!(r#"{{"code":"{code}"}}"#));
+            assert!(head.contains(&format!("content-length: {}", body.len())));
+        }
+    }
+
+    #[test]
+    fn an_answer_is_read_once_its_head_is_there() {
+        let body = r#"{"code":200,"statusCode":200,"data":{"token":"eyJh"}}"#;
+        let text = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\ndate: now\r\n\r\n{body}", body.len());
+        assert_eq!(Answer::read(&text.as_bytes()[..30]).unwrap(), None);
+        let answer = Answer::read(text.as_bytes()).unwrap().unwrap();
+        assert_eq!(answer.length, text.len());
+        answer.check_login(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_login_fails() {
+        for body in [r#"{"code":500,"message":"busy","data":{"token":"eyJh"}}"#, r#"{"code":200,"data":{}}"#]
+        {
+            let text = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let answer = Answer::read(text.as_bytes()).unwrap().unwrap();
+            answer.check_login(text.as_bytes()).unwrap_err();
+        }
+        for head in [
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+            "hello\r\n\r\n",
+        ] {
+            Answer::read(head.as_bytes()).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A PostgreSQL for the measurement: the one that a URL names, or a private one with default settings, which ends and
+//! vanishes with this value.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use sqlx::{Connection as _, PgConnection};
+
+use crate::process::{Process, free_address, signal};
+
+/// Names of unprivileged users as whom a private cluster may run: `postgres` refuses to run as root.
+const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
+
+/// A database server.
+pub(crate) struct Postgres {
+    /// `postgres://USER@HOST:PORT`, without a database.
+    base: String,
+    private: Option<Process>,
+}
+
+impl Postgres {
+    /// Uses the server at this URL, whose user may make databases.
+    pub(crate) fn at(url: &str) -> Postgres {
+        Postgres { base: url.trim_end_matches('/').to_owned(), private: None }
+    }
+
+    /// Makes and starts a cluster in `folder`.
+    pub(crate) fn start(folder: &Path) -> Result<Postgres> {
+        let data = folder.join("postgres");
+        fs::create_dir_all(&data)?;
+        let user = unprivileged(folder)?;
+        if let Some((user, group)) = user {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+            chown(&data, Some(user), Some(group))?;
+        }
+        let command = |name: &str| {
+            let mut command = Command::new(program(name));
+            command.current_dir(&data);
+            if let Some((user, group)) = user {
+                command.uid(user).gid(group);
+            }
+            command
+        };
+        let made = command("initdb")
+            .args(["--username=hufu", "--auth=trust", "--encoding=UTF8", "--no-locale", "--pgdata"])
+            .arg(&data)
+            .output()
+            .context("starting initdb: is PostgreSQL installed?")?;
+        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        let address = free_address()?;
+        let mut server = command("postgres");
+        server.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-k", "", "-p"]).arg(address.port().to_string());
+        let mut process = Process::start_logging("postgres", &mut server, &folder.join("postgres.log"))?;
+        wait_until_open(address, &mut process)?;
+        Ok(Postgres { base: format!("postgres://hufu@{address}"), private: Some(process) })
+    }
+
+    /// The URL of a database. Loopback needs no TLS, whichever of the two programs connects.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("{}/{database}?sslmode=disable", self.base)
+    }
+
+    /// The process whose children serve the connections, where it is our own.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.private.as_ref().map(Process::id)
+    }
+
+    /// Runs a statement that needs a connection to another database than the one that it names.
+    pub(crate) async fn administer(&self, statement: &str) -> Result<()> {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    }
+
+    /// Ends the private cluster.
+    pub(crate) fn stop(self) -> Result<()> {
+        let Some(process) = self.private else { return Ok(()) };
+        // SIGINT is PostgreSQL's fast shutdown: it waits for no client.
+        signal(process.id(), "INT")?;
+        process.terminate()
+    }
+}
+
+/// Whether a user is needed, and which: for root only.
+fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
+    use std::os::unix::fs::MetadataExt as _;
+    // Who makes a file owns it: that is this process's user.
+    if tempfile::tempfile_in(folder)?.metadata()?.uid() != 0 {
+        return Ok(None);
+    }
+    let users = fs::read_to_string("/etc/passwd")?;
+    let find = |wanted: &str| {
+        let mut fields =
+            users.lines().map(|line| line.split(':')).find(|line| line.clone().next() == Some(wanted))?;
+        Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
+    };
+    let user = UNPRIVILEGED.into_iter().find_map(find);
+    user.map(Some).context("PostgreSQL does not run as root, and there is no user postgres or nobody")
+}
+
+/// Where a program of PostgreSQL is: Debian keeps them out of the path.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin").join(name)).collect();
+    found.retain(|path| path.exists());
+    found.sort();
+    found.pop().unwrap_or_else(|| name.into())
+}
+
+fn wait_until_open(address: SocketAddr, process: &mut Process) -> Result<()> {
+    let begin = Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        ensure!(
+            process.is_running()? && begin.elapsed() < Duration::from_secs(30),
+            "postgres does not start"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Other processes: starting and ending them, and reading what they use.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+/// The unit of times in /proc, which Linux fixes towards programs (`USER_HZ`).
+const TICK: Duration = Duration::from_millis(10);
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+/// How long a process may take to start or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process of this measurement. It ends with this value.
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+    input: Option<ChildStdin>,
+    output: Option<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Starts a process that talks through its standard input and output.
+    pub(crate) fn start(name: &str, command: &mut Command) -> Result<Process> {
+        Process::spawn(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()))
+    }
+
+    /// Starts a process that writes to a log.
+    pub(crate) fn start_logging(name: &str, command: &mut Command, log: &Path) -> Result<Process> {
+        let log = fs::OpenOptions::new().create(true).append(true).open(log)?;
+        Process::spawn(name, command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log))
+    }
+
+    fn spawn(name: &str, command: &mut Command) -> Result<Process> {
+        let spawned = command.spawn();
+        let mut child =
+            spawned.with_context(|| format!("starting {name}: {}", command.get_program().display()))?;
+        let (input, output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
+        Ok(Process { child, name: name.to_owned(), input, output })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// The next line of its output.
+    pub(crate) fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.output.as_mut().context("it writes to a log")?.read_line(&mut line)?;
+        ensure!(!line.is_empty(), "{} ended: {}", self.name, self.child.wait()?);
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// The address that it announces first.
+    pub(crate) fn address(&mut self) -> Result<SocketAddr> {
+        let line = self.line()?;
+        let address =
+            line.strip_prefix("listening ").with_context(|| format!("{} said {line:?}", self.name))?;
+        Ok(address.parse()?)
+    }
+
+    /// Closes its input and waits for its end.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        drop(self.input.take());
+        let status = self.child.wait()?;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        Ok(())
+    }
+
+    /// Asks it to end (SIGTERM), as an operator does, and waits.
+    pub(crate) fn terminate(mut self) -> Result<()> {
+        signal(self.id(), "TERM")?;
+        let begin = Instant::now();
+        while begin.elapsed() < PATIENCE {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("{} does not end", self.name)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process that this one started.
+pub(crate) fn signal(process: u32, name: &str) -> Result<()> {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status()?;
+    ensure!(status.success(), "kill -{name} {process}: {status}");
+    Ok(())
+}
+
+/// An address of this machine that is free at the moment.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Waits until `GET /healthz` is answered with 200; says how long after `since` that was.
+pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: Instant) -> Result<Duration> {
+    use std::io::{Read as _, Write as _};
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    while since.elapsed() < PATIENCE {
+        if let Some(status) = process.child.try_wait()? {
+            bail!("{} ended with {status} before it answered", process.name);
+        }
+        if let Ok(mut stream) = TcpStream::connect(address) {
+            stream.set_nodelay(true)?;
+            stream.write_all(request.as_bytes())?;
+            let mut answer = [0; 12];
+            if stream.read_exact(&mut answer).is_ok() && answer.ends_with(b"200") {
+                return Ok(since.elapsed());
+            }
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    bail!("{} does not answer", process.name)
+}
+
+/// CPU time, user and system, that a process has used.
+pub(crate) fn cpu(process: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field, the name, may hold anything; the last parenthesis ends it.
+    let fields = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
+    let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
+    Ok(TICK * ticks.sum::<Result<u32, _>>()?)
+}
+
+/// CPU time of the processes that this one is the parent of.
+pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
+    let mut total = Duration::ZERO;
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        // A process may end between the two reads.
+        let Ok(status) = fs::read_to_string(format!("/proc/{process}/status")) else { continue };
+        let is_child = status
+            .lines()
+            .filter_map(|line| line.strip_prefix("PPid:"))
+            .any(|id| id.trim().parse() == Ok(parent));
+        if is_child {
+            total += cpu(process).unwrap_or_default();
+        }
+    }
+    Ok(total)
+}
+
+/// Resident memory of a process in bytes.
+pub(crate) fn resident(process: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
+}
+
+/// Samples the resident memory of a process and keeps the largest.
+pub(crate) struct ResidentPeak {
+    peak: Arc<AtomicU64>,
+    done: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl ResidentPeak {
+    pub(crate) fn watch(process: u32) -> ResidentPeak {
+        let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (seen, over) = (Arc::clone(&peak), Arc::clone(&done));
+        let thread = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                seen.fetch_max(resident(process).unwrap_or_default(), Ordering::Relaxed);
+                std::thread::sleep(SAMPLE_EVERY);
+            }
+        });
+        ResidentPeak { peak, done, thread }
+    }
+
+    pub(crate) fn bytes(self) -> u64 {
+        self.done.store(true, Ordering::Relaxed);
+        let _ = self.thread.join();
+        self.peak.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,153 @@
+//! What is printed: one line a figure, and whether the aims are met.
+
+#![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+
+use std::time::Duration;
+
+use crate::run::{Case, Measured};
+
+/// The aims: on two cores, with SQLite.
+const LOGINS_PER_SECOND: f64 = 3000.0;
+const SHARE_OF_FLOOR: f64 = 0.60;
+const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
+const IDLE_BYTES: u64 = 30_000_000;
+const START: Duration = Duration::from_millis(100);
+const CHANGE_WITH_USERS: f64 = 0.20;
+
+pub(crate) fn note(text: &str) {
+    println!("# {text}");
+}
+
+/// The figures of one program on one engine with so many users.
+pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} users  {program:<6}  {name:<36} {value:>12}", case.engine, case.users);
+    };
+    line("logins/s", format!("{:.0}", m.rate()));
+    line("p50 at most load, ms", millis(m.full.p50));
+    line("p99 at most load, ms", millis(m.full.p99));
+    line("p999 at most load, ms", millis(m.full.p999));
+    line("half load, logins/s", format!("{:.0}", m.half.rate()));
+    line("p50 at half load, ms", millis(m.half.p50));
+    line("p99 at half load, ms", millis(m.half.p99));
+    line("p999 at half load, ms", millis(m.half.p999));
+    line("CPU per login, µs", micros(m.cpu.program));
+    if let Some(database) = m.cpu.database {
+        line("CPU per login of PostgreSQL, µs", micros(database));
+    }
+    line("CPU per login of the generator, µs", micros(m.cpu.generator));
+    line("CPU per login of the sandbox, µs", micros(m.cpu.sandbox));
+    line("resident memory idle, MB", megabytes(m.resident_idle));
+    line("resident memory under load, MB", megabytes(m.resident_peak));
+    line("stored per login, bytes", format!("{:.0}", m.bytes_per_login));
+}
+
+/// The figures of a case as a whole.
+pub(crate) fn case(case: &Case) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} users  {:<6}  {name:<36} {value:>12}", case.engine, case.users, "");
+    };
+    if let Some(bytes) = case.bytes_per_user {
+        line("stored per user, bytes", format!("{bytes:.0}"));
+    }
+    if let Some(start) = case.start {
+        line("start to first answer, ms", millis_of(start));
+    }
+    if let Some(server) = &case.server {
+        line("server / floor, logins/s", percent(server.rate() / case.floor.rate()));
+        let cpu = |m: &Measured| (m.cpu.program + m.cpu.database.unwrap_or_default()).as_secs_f64();
+        line("server / floor, CPU per login", percent(cpu(server) / cpu(&case.floor)));
+    }
+}
+
+/// The aims for which there are figures, with what was measured.
+pub(crate) fn aims(cases: &[Case]) {
+    for case in cases.iter().filter(|case| case.engine == "sqlite") {
+        let Some(server) = &case.server else { continue };
+        let aim = |text: &str, measured: &str, met: bool| {
+            let verdict = if met { "met" } else { "NOT MET" };
+            println!(
+                "{:<8} {:>9} users  aim {text}: measured {measured}: {verdict}",
+                case.engine, case.users
+            );
+        };
+        let (rate, share) = (server.rate(), server.rate() / case.floor.rate());
+        aim("≥ 3,000 logins/s", &format!("{rate:.0}"), rate >= LOGINS_PER_SECOND);
+        aim("≥ 60 % of the floor", &percent(share), share >= SHARE_OF_FLOOR);
+        let p99 = Duration::from_micros(server.half.p99);
+        aim("p99 ≤ 20 ms at half load", &format!("{} ms", millis_of(p99)), p99 <= P99_AT_HALF_LOAD);
+        let idle = server.resident_idle;
+        aim("idle ≤ 30 MB", &format!("{} MB", megabytes(idle)), idle <= IDLE_BYTES);
+        if let Some(start) = case.start {
+            aim("start ≤ 100 ms", &format!("{} ms", millis_of(start)), start <= START);
+        }
+    }
+    for few in cases.iter().filter(|case| case.users == 0) {
+        for many in cases.iter().filter(|case| case.engine == few.engine && case.users > 0) {
+            compare(few, many);
+        }
+    }
+}
+
+/// How the figures change with the number of users: worse by a fifth at most.
+fn compare(few: &Case, many: &Case) {
+    let line = |name: &str, before: f64, after: f64, allowed: f64| {
+        let change = after / before - 1.0;
+        let met = change * allowed.signum() <= allowed.abs();
+        println!(
+            "{:<8} {:>9} users  aim {name} within 20 % of that at 0: measured {after:.1} after {before:.1} ({:+.0} %): {}",
+            many.engine,
+            many.users,
+            change * 100.0,
+            if met { "met" } else { "NOT MET" },
+        );
+    };
+    // A rate may not fall, the others may not rise.
+    let (falling, rising) = (-CHANGE_WITH_USERS, CHANGE_WITH_USERS);
+    if let (Some(before), Some(after)) = (&few.server, &many.server) {
+        let float = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
+        line("logins/s", before.rate(), after.rate(), falling);
+        line("p99 at most load (ms)", float(before.full.p99), float(after.full.p99), rising);
+        line("p99 at half load (ms)", float(before.half.p99), float(after.half.p99), rising);
+        let cpu = |m: &Measured| m.cpu.program.as_secs_f64() * 1e6;
+        line("CPU per login (µs)", cpu(before), cpu(after), rising);
+        let idle = |m: &Measured| megabytes_of(m.resident_idle);
+        line("resident memory idle (MB)", idle(before), idle(after), rising);
+    }
+    if let (Some(before), Some(after)) = (few.start, many.start) {
+        line("start (ms)", before.as_secs_f64() * 1000.0, after.as_secs_f64() * 1000.0, rising);
+    }
+    let rate = |case: &Case| case.floor.rate();
+    note(&format!(
+        "{} floor: {:.0} logins/s at {} users, {:.0} at 0",
+        few.engine,
+        rate(many),
+        many.users,
+        rate(few)
+    ));
+}
+
+fn millis(micros: u64) -> String {
+    millis_of(Duration::from_micros(micros))
+}
+
+fn millis_of(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1000.0)
+}
+
+fn micros(time: Duration) -> String {
+    format!("{:.0}", time.as_secs_f64() * 1e6)
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", megabytes_of(bytes))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn megabytes_of(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}

@@ -1,0 +1,181 @@
+//! WeChat's server API under `/api`, as `api.weixin.qq.com` has it. `/open` and `/mp` are reserved for the other two
+//! hosts.
+
+mod login;
+mod phone;
+mod session;
+mod token;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State as Extract;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use percent_encoding::percent_decode_str;
+pub(crate) use phone::written_number;
+
+use crate::reply::{Answer, Label, WechatError, code};
+use crate::state::State;
+use crate::state::apps::{App, Settings, is_app_id};
+use crate::state::faults::{Fault, WrongJson};
+use crate::state::lock;
+
+pub(crate) fn router() -> Router<Arc<State>> {
+    Router::new()
+        .route("/api/sns/jscode2session", any(login::jscode2session))
+        .route("/api/wxa/business/getuserphonenumber", any(phone::get_user_phone_number))
+        .route("/api/cgi-bin/stable_token", any(token::stable_token))
+        .route("/api/cgi-bin/token", any(token::token))
+        .route("/api/wxa/checksession", any(session::check))
+        .route("/api/wxa/resetusersessionkey", any(session::reset))
+        .fallback(unknown)
+}
+
+/// An endpoint by the name that WeChat gives it.
+struct Endpoint {
+    path: &'static str,
+    label: Label,
+}
+
+/// What a fault asks of the call itself.
+#[derive(Clone, Copy)]
+struct Twist {
+    wrong_watermark: bool,
+}
+
+/// Carries a call out, or what a fault makes of it, and writes it to the log.
+async fn conduct(
+    state: &State,
+    endpoint: &Endpoint,
+    app_id: Option<Arc<str>>,
+    call: impl FnOnce(Twist) -> Answer,
+) -> Response {
+    let Some(fault) = state.faults.take(endpoint.path, app_id.as_deref()) else {
+        let (outcome, response) = answer(state, endpoint, call(Twist { wrong_watermark: false }));
+        state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, false);
+        return response;
+    };
+    let spoilt = spoil(state, endpoint, &fault);
+    let (outcome, response) = match spoilt {
+        Some(spoilt) => {
+            if fault.after {
+                drop(call(Twist { wrong_watermark: false }));
+            }
+            spoilt
+        }
+        None => answer(state, endpoint, call(Twist { wrong_watermark: fault.wrong_watermark })),
+    };
+    state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, true);
+    if fault.delay_ms > 0 {
+        // The call is done before the wait: a caller that gives up has spent its code, as with the real one.
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    }
+    response
+}
+
+/// The errcode and the HTTP status, for the log.
+type Outcome = (Option<i32>, Option<u16>);
+
+fn answer(state: &State, endpoint: &Endpoint, answer: Answer) -> (Outcome, Response) {
+    let (errcode, body) = match answer {
+        Ok(body) => (0, body),
+        Err(error) => (error.0, error.body(&state.ids.rid(state.clock.now()))),
+    };
+    ((Some(errcode), Some(200)), json(endpoint.label, body))
+}
+
+/// The answer of a fault that takes the place of the call's own, if it is of that sort.
+fn spoil(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
+    if let Some(errcode) = fault.errcode {
+        return Some(answer(state, endpoint, Err(WechatError(errcode))));
+    }
+    if fault.html || fault.http_status.is_some() {
+        let status = fault.http_status.unwrap_or(200);
+        let page = format!(
+            "<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center><hr><center>nginx</center></body></html>\n"
+        );
+        let code = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let label = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))];
+        return Some(((None, Some(status)), (code, label, page).into_response()));
+    }
+    if let Some(wrong) = fault.wrong_json {
+        let body = match wrong {
+            WrongJson::Truncated => r#"{"openid":"o"#,
+            WrongJson::Types => {
+                r#"{"openid":[7],"session_key":{"a":1},"unionid":false,"access_token":{},"expires_in":[],"phone_info":"none"}"#
+            }
+            WrongJson::Empty => "{}",
+            WrongJson::Array => "[]",
+        };
+        return Some(((None, Some(200)), json(endpoint.label, body.to_owned())));
+    }
+    fault.drop_connection.then(|| {
+        // A body that fails before its first byte makes the server close the connection with nothing sent.
+        let broken = futures::stream::iter([Err::<String, _>(std::io::Error::other("dropped by a fault"))]);
+        ((None, None), Response::new(Body::from_stream(broken)))
+    })
+}
+
+fn json(label: Label, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, label.header());
+    response
+}
+
+async fn unknown(Extract(state): Extract<Arc<State>>, uri: Uri) -> Response {
+    const UNKNOWN: Endpoint = Endpoint { path: "unknown", label: Label::Json };
+    let first = uri.path().split('/').nth(1).unwrap_or_default();
+    if !matches!(first, "api" | "open" | "mp") {
+        return (StatusCode::NOT_FOUND, "not found: WeChat's API is under /api, the page at /\n")
+            .into_response();
+    }
+    let (outcome, response) = answer(&state, &UNKNOWN, Err(WechatError(code::INVALID_URL)));
+    state.calls.record(state.clock.now(), UNKNOWN.path, None, outcome, false);
+    response
+}
+
+/// The value of a query parameter; absent and empty are the same to WeChat.
+fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
+    if value.is_empty() {
+        return None;
+    }
+    if value.bytes().any(|b| matches!(b, b'%' | b'+')) {
+        let spaced = value.replace('+', " ");
+        return Some(Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned()));
+    }
+    Some(Cow::Borrowed(value))
+}
+
+/// The AppID as the log may show it: of a registered app, or of the right shape.
+fn shown_app_id(state: &State, app_id: Option<&str>) -> Option<Arc<str>> {
+    let app_id = app_id?;
+    let known = state.apps.get(app_id).map(|app| Arc::clone(&app.id));
+    known.or_else(|| is_app_id(app_id).then(|| app_id.into()))
+}
+
+/// The app that a token was made for, for the log; the token may be dead.
+fn maker(state: &State, token: Option<&str>) -> Option<Arc<str>> {
+    let maker = lock(&state.tokens).maker(token?)?;
+    state.apps.at(maker).map(|app| Arc::clone(&app.id))
+}
+
+/// The app that a call with an app token is for, if the token lives and WeChat lets the app call.
+fn app_of_token(state: &State, token: Option<&str>) -> Result<(Arc<App>, Arc<Settings>), WechatError> {
+    let token = token.ok_or(WechatError(code::ACCESS_TOKEN_MISSING))?;
+    let index = lock(&state.tokens).app_of(token, state.clock.now())?;
+    let app = state.apps.at(index).ok_or(WechatError(code::INVALID_ACCESS_TOKEN))?;
+    let settings = app.settings();
+    settings.may_call()?;
+    Ok((app, settings))
+}
+
+/// Text that is there and not empty.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

@@ -1,0 +1,73 @@
+//! Who may control the sandbox: somebody at this machine, and no web page but the sandbox's own.
+//!
+//! A page on the internet can make a browser call 127.0.0.1, and by DNS rebinding even read the answers. The first
+//! shows in `Origin` and `Sec-Fetch-Site`, the second in `Host`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Request, State as Extract};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::state::State;
+
+/// For the control API.
+pub(super) async fn guard_control(
+    Extract(state): Extract<Arc<State>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
+        return refused("pages of other sites may not control the sandbox");
+    }
+    guard_page(Extract(state), request, next).await
+}
+
+/// For the page, to which links of other sites may lead.
+pub(crate) async fn guard_page(
+    Extract(state): Extract<Arc<State>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(host) = host(&request) else {
+        return refused("the Host header is missing");
+    };
+    if !is_allowed(&state.options.control_hosts, host) {
+        return refused("the sandbox is controlled under localhost, 127.0.0.1 or [::1] only");
+    }
+    if !is_own_origin(request.headers(), host) {
+        return refused("pages of other sites may not control the sandbox");
+    }
+    next.run(request).await
+}
+
+fn host(request: &Request) -> Option<&str> {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    request.uri().authority().map(axum::http::uri::Authority::as_str).or(header)
+}
+
+fn is_allowed(more: &[String], host: &str) -> bool {
+    // A port follows the last colon, unless that colon is within an IPv6 address.
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    ["localhost", "127.0.0.1", "[::1]"]
+        .into_iter()
+        .chain(more.iter().map(String::as_str))
+        .any(|allowed| allowed.eq_ignore_ascii_case(name))
+}
+
+fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {
+    let Some(origin) = headers.get(header::ORIGIN) else { return true };
+    let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+    origin.is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+}
+
+fn refused(why: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, Json(json!({ "error": why }))).into_response()
+}

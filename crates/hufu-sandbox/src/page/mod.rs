@@ -1,0 +1,56 @@
+//! The page at `/`: apps and people to see, codes and faults to make by click, calls to watch.
+//!
+//! Everything is rendered here; the script only sends the forms and buttons to the control API, and follows the call
+//! log. Nothing is inline and nothing comes from another host, which the Content-Security-Policy holds to.
+
+mod text;
+mod view;
+
+use std::sync::Arc;
+
+use axum::extract::{RawQuery, State as Extract};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+
+use crate::control::guard_page;
+use crate::state::State;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
+    Router::new()
+        .route("/", get(page))
+        .route(
+            "/sandbox.css",
+            get(async || asset("text/css; charset=utf-8", include_str!("assets/sandbox.css"))),
+        )
+        .route(
+            "/sandbox.js",
+            get(async || asset("text/javascript; charset=utf-8", include_str!("assets/sandbox.js"))),
+        )
+        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
+        .route_layer(middleware::from_fn_with_state(Arc::clone(state), guard_page))
+}
+
+async fn page(
+    Extract(state): Extract<Arc<State>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let language = text::Language::choose(query.as_deref(), &headers);
+    asset("text/html; charset=utf-8", view::page(&state, language))
+}
+
+fn asset(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {
+    let headers: [(HeaderName, HeaderValue); 5] = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (headers, body.into()).into_response()
+}

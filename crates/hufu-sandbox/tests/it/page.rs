@@ -1,0 +1,71 @@
+//! The page at `/`.
+
+use axum::body::Body;
+use axum::http::Request;
+use hufu_sandbox::{NewUser, Options, Sandbox};
+
+use crate::support::{Answer, SHOP, World};
+
+async fn page(world: &World, path: &str, language: &str) -> Answer {
+    let request =
+        Request::builder().uri(path).header("host", "localhost:3100").header("accept-language", language);
+    world.send(request.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn it_speaks_the_readers_language() {
+    let world = World::new();
+    let cases = [
+        ("/", "zh-CN,zh;q=0.9,en;q=0.8", "微信沙箱"),
+        ("/", "en-GB", "WeChat sandbox"),
+        ("/", "fr, zh-TW;q=0.5", "微信沙箱"),
+        ("/", "fr", "WeChat sandbox"),
+        ("/?lang=zh", "en", "微信沙箱"),
+        ("/?lang=en", "zh", "WeChat sandbox"),
+        ("/?lang=xx", "zh", "微信沙箱"),
+    ];
+    for (path, language, title) in cases {
+        let answer = page(&world, path, language).await;
+        assert!(answer.text.contains(&format!("<h1>{title}</h1>")), "{path} {language}");
+    }
+}
+
+#[tokio::test]
+async fn it_shows_apps_and_people_and_escapes_what_was_typed() {
+    let world = World::new();
+    let name = "<script>alert('x')</script>&\"";
+    let person =
+        NewUser { name: Some(name.to_owned()), nickname: Some(name.to_owned()), ..NewUser::default() };
+    world.sandbox.add_user(person).unwrap();
+    let text = page(&world, "/", "en").await.text;
+    assert!(text.contains(SHOP) && text.contains("alice"));
+    assert!(
+        !text.contains("<script>alert")
+            && text.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;")
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
+    let world = World::new();
+    for path in ["/", "/sandbox.css", "/sandbox.js", "/icon.svg"] {
+        let answer = page(&world, path, "en").await;
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+        let elsewhere = answer.text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!elsewhere.contains("http://") && !elsewhere.contains("https://"), "{path}");
+        if path == "/" {
+            assert!(!elsewhere.contains(" style=") && !elsewhere.contains(" onclick="), "{path}");
+            assert_eq!(elsewhere.matches("<script").count(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_sandbox_says_how_to_begin() {
+    let world = World { sandbox: Sandbox::new(Options::default()) };
+    let text = page(&world, "/", "en").await.text;
+    assert!(text.contains("No mini program yet") && text.contains("Nobody yet"));
+}

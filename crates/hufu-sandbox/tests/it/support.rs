@@ -1,0 +1,141 @@
+//! A sandbox whose clock stands still, with two apps of one Open Platform account, one of none, and two people.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hufu_sandbox::{ClockStart, NewApp, NewUser, Options, Sandbox};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+pub(crate) const SHOP: &str = "wx0000000000000001";
+pub(crate) const SHOP_ALSO: &str = "wx0000000000000002";
+pub(crate) const ALONE: &str = "wx0000000000000003";
+pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// 2025-06-15 12:00:00 in Beijing.
+pub(crate) const START_MS: i64 = 1_749_960_000_000;
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
+    }
+
+    pub(crate) fn errcode(&self) -> i64 {
+        assert_eq!(self.status, StatusCode::OK, "WeChat's errors come under HTTP 200: {}", self.text);
+        self.json()["errcode"].as_i64().unwrap_or(0)
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        self.headers["content-type"].to_str().unwrap()
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        World::with(Options::default())
+    }
+
+    pub(crate) fn with(options: Options) -> World {
+        let options = Options { clock: ClockStart::StandingAt(START_MS), seed: Some([7; 32]), ..options };
+        let sandbox = Sandbox::new(options);
+        for (app_id, open_platform) in [(SHOP, Some("shop")), (SHOP_ALSO, Some("shop")), (ALONE, None)] {
+            let app = NewApp {
+                app_id: Some(app_id.to_owned()),
+                secret: Some(SECRET.into()),
+                open_platform: open_platform.map(str::to_owned),
+                ..NewApp::default()
+            };
+            sandbox.add_app(app).unwrap();
+        }
+        for (name, phone) in [("alice", "13800000001"), ("bob", "13800000002")] {
+            let user = NewUser {
+                name: Some(name.to_owned()),
+                phone: Some(phone.to_owned()),
+                nickname: Some(name.to_uppercase()),
+                ..NewUser::default()
+            };
+            sandbox.add_user(user).unwrap();
+        }
+        World { sandbox }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.sandbox.router().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    /// A call as this machine makes it.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:3100");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, body.to_string()).await
+    }
+
+    /// A control call that must succeed.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: Value) -> Value {
+        let answer = self.call(method, &format!("/__sandbox{path}"), body.to_string()).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text);
+        answer.json()
+    }
+
+    pub(crate) async fn login(&self, app_id: &str, code: &str) -> Answer {
+        self.get(&format!(
+            "/api/sns/jscode2session?appid={app_id}&secret={SECRET}&js_code={code}&grant_type=authorization_code"
+        ))
+        .await
+    }
+
+    /// Logs a person in and gives WeChat's answer.
+    pub(crate) async fn log_in(&self, app_id: &str, person: &str) -> Value {
+        let code = self.sandbox.login_code(app_id, Some(person)).unwrap();
+        let answer = self.login(app_id, &code).await;
+        assert_eq!(answer.errcode(), 0, "{}", answer.text);
+        answer.json()
+    }
+
+    pub(crate) async fn stable_token(&self, app_id: &str, force_refresh: bool) -> Answer {
+        let body = json!({
+            "grant_type": "client_credential",
+            "appid": app_id,
+            "secret": SECRET,
+            "force_refresh": force_refresh,
+        });
+        self.post("/api/cgi-bin/stable_token", body).await
+    }
+
+    pub(crate) async fn token(&self, app_id: &str) -> String {
+        self.stable_token(app_id, false).await.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// What a call with this token answers: 40029, for want of a code, if the token is good.
+    pub(crate) async fn token_errcode(&self, token: &str) -> i64 {
+        self.phone_number(token, json!({ "code": "none" })).await.errcode()
+    }
+
+    pub(crate) async fn phone_number(&self, token: &str, body: Value) -> Answer {
+        self.post(&format!("/api/wxa/business/getuserphonenumber?access_token={token}"), body).await
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.sandbox.advance(std::time::Duration::from_secs(seconds));
+    }
+}

@@ -1,0 +1,154 @@
+//! Pools, connections and applications.
+
+use hufu_store::config::{self, ReadConfig, StoredConnection};
+use hufu_testkit::on_both_engines;
+use hufu_types::{
+    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform, Pool,
+    SigningAlgorithm, Timestamp, TokenLifetimes,
+};
+
+use crate::raw;
+use crate::support::{APP, NOW, OTHER_APP, migrated, other_pool, pool, seconds, unit};
+
+enum Step {
+    MakePool(Pool),
+    RenamePool(Pool),
+    MakeConnection(StoredConnection),
+    ChangeConnection(StoredConnection),
+    MakeApplication(Application),
+    ChangeApplication(Application),
+}
+
+unit! {
+    Write Steps { steps: Vec<Step>, now: Timestamp } -> u64, |this, tx| {
+        let mut changed = 0;
+        for step in &this.steps {
+            changed += match step {
+                Step::MakePool(pool) => config::insert_pool(tx, pool, this.now).await.map(|()| 1)?,
+                Step::RenamePool(pool) => config::update_pool(tx, pool).await?,
+                Step::MakeConnection(new) => config::insert_connection(tx, new, this.now).await.map(|()| 1)?,
+                Step::ChangeConnection(new) => config::update_connection(tx, new, this.now).await?,
+                Step::MakeApplication(new) => config::insert_application(tx, new, this.now).await.map(|()| 1)?,
+                Step::ChangeApplication(new) => config::update_application(tx, new, this.now).await?,
+            };
+        }
+        config::raise_version(tx).await?;
+        Ok(changed)
+    }
+}
+
+fn shop() -> Pool {
+    Pool { id: pool(), name: "Shop".to_owned() }
+}
+
+fn mini(id: &str) -> StoredConnection {
+    StoredConnection {
+        id: ConnectionId::parse(id).unwrap(),
+        pool: pool(),
+        identifier: Identifier::parse(&format!("mini-{id}")).unwrap(),
+        kind: ConnectionKind::WechatMiniProgram,
+        display_name: "WeChat".to_owned(),
+        login_only: false,
+        enabled: true,
+        open_platform: OpenPlatform(Identifier::parse("shop").unwrap()),
+        app_id: APP.to_owned(),
+        app_secret: vec![0, 1, 255],
+    }
+}
+
+fn application(connections: &[&str]) -> Application {
+    Application {
+        id: ApplicationId::parse("app").unwrap(),
+        pool: pool(),
+        name: "Shop mini program".to_owned(),
+        kind: ApplicationKind::MiniProgram,
+        is_default: true,
+        position: 7,
+        enabled: true,
+        connections: connections.iter().map(|id| ConnectionId::parse(id).unwrap()).collect(),
+        signing_algorithm: SigningAlgorithm::Es256,
+        lifetimes: TokenLifetimes::default(),
+    }
+}
+
+on_both_engines! {
+    async fn what_is_written_is_read_again(database) {
+        let store = migrated(&database).await;
+        let before = store.read(ReadConfig).await.unwrap();
+        let made = vec![
+            Step::MakePool(shop()),
+            Step::MakeConnection(mini("a")),
+            Step::MakeConnection(mini("b")),
+            Step::MakeApplication(application(&["b", "a"])),
+        ];
+        assert_eq!(store.write(Steps { steps: made, now: NOW }).await.unwrap(), 4);
+        let read = store.read(ReadConfig).await.unwrap();
+        assert_eq!(read.version, before.version + 1);
+        assert_eq!(read.pools.last(), Some(&shop()));
+        assert_eq!(read.connections, [mini("a"), mini("b")]);
+        assert_eq!(read.applications, [application(&["b", "a"])], "the order of connections is kept");
+
+        let renamed = Pool { name: "Market".to_owned(), ..shop() };
+        let moved = StoredConnection {
+            display_name: "微信".to_owned(),
+            login_only: true,
+            enabled: false,
+            open_platform: OpenPlatform(Identifier::parse("market").unwrap()),
+            app_id: OTHER_APP.to_owned(),
+            app_secret: vec![9],
+            ..mini("a")
+        };
+        let changed = Application {
+            name: "Site".to_owned(),
+            kind: ApplicationKind::Web,
+            is_default: false,
+            position: 1,
+            enabled: false,
+            signing_algorithm: SigningAlgorithm::EdDsa,
+            lifetimes: TokenLifetimes {
+                user_token: seconds(1),
+                session: seconds(2),
+                access_token: seconds(3),
+                refresh_token: seconds(4),
+            },
+            ..application(&["a"])
+        };
+        let steps = vec![
+            Step::RenamePool(renamed.clone()),
+            Step::ChangeConnection(moved.clone()),
+            Step::ChangeApplication(changed.clone()),
+        ];
+        assert_eq!(store.write(Steps { steps, now: NOW.plus(seconds(1)) }).await.unwrap(), 3);
+        let read = store.read(ReadConfig).await.unwrap();
+        assert_eq!(read.pools.last(), Some(&renamed));
+        assert_eq!(read.connections, [moved, mini("b")]);
+        assert_eq!(read.applications, [changed]);
+        assert_eq!(raw::number(&database, "SELECT MAX(updated_at) - MIN(created_at) FROM applications").await, 1000);
+    }
+
+    async fn nothing_is_changed_through_another_pool(database) {
+        let store = migrated(&database).await;
+        let made = vec![
+            Step::MakePool(shop()),
+            Step::MakeConnection(mini("a")),
+            Step::MakeApplication(application(&["a"])),
+        ];
+        store.write(Steps { steps: made, now: NOW }).await.unwrap();
+        let steps = vec![
+            Step::ChangeConnection(StoredConnection { pool: other_pool(), enabled: false, ..mini("a") }),
+            Step::ChangeApplication(Application { pool: other_pool(), enabled: false, ..application(&[]) }),
+        ];
+        assert_eq!(store.write(Steps { steps, now: NOW }).await.unwrap(), 0);
+        let read = store.read(ReadConfig).await.unwrap();
+        assert_eq!((read.connections, read.applications), (vec![mini("a")], vec![application(&["a"])]));
+    }
+
+    async fn a_step_that_is_refused_undoes_all(database) {
+        let store = migrated(&database).await;
+        let twice = StoredConnection { id: ConnectionId::parse("b").unwrap(), ..mini("a") };
+        let steps = vec![Step::MakePool(shop()), Step::MakeConnection(mini("a")), Step::MakeConnection(twice)];
+        store.write(Steps { steps, now: NOW }).await.unwrap_err();
+        let read = store.read(ReadConfig).await.unwrap();
+        assert_eq!((read.pools.len(), read.connections.len()), (1, 0));
+    }
+}

@@ -1,0 +1,118 @@
+//! Migrations, and that both engines have the same schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use hufu_store::{SchemaState, Store, StoreError};
+use hufu_testkit::{TestDatabase, on_both_engines};
+
+use crate::raw;
+use crate::support::{migrated, open};
+
+fn files(engine: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn both_folders_hold_the_same_migrations() {
+    assert_eq!(files("sqlite"), files("postgres"));
+    for (number, name) in (1..).zip(files("sqlite")) {
+        assert_eq!(name.split_once('_').unwrap().0, format!("{number:04}"), "numbered without gaps");
+    }
+}
+
+on_both_engines! {
+    async fn a_fresh_database_is_migrated_once(database) {
+        let store = open(&database).await;
+        let all: Vec<String> = files("sqlite").iter().map(|name| name.trim_end_matches(".sql").to_owned()).collect();
+        let SchemaState::Behind(missing) = store.schema_state().await.unwrap() else { panic!("fresh") };
+        assert_eq!(missing, all);
+        assert_eq!(store.migrate().await.unwrap(), all);
+        assert_eq!(store.schema_state().await.unwrap(), SchemaState::Current);
+        assert_eq!(store.migrate().await.unwrap(), Vec::<&str>::new());
+        store.close().await;
+
+        let again = open(&database).await;
+        assert_eq!(again.schema_state().await.unwrap(), SchemaState::Current);
+    }
+
+    async fn a_schema_of_a_later_program_is_seen_and_left_alone(database) {
+        let store = migrated(&database).await;
+        raw::execute(&database, "INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_later')").await;
+        assert_eq!(store.schema_state().await.unwrap(), SchemaState::Ahead(vec!["9999_later".to_owned()]));
+        assert_eq!(store.migrate().await.unwrap(), Vec::<&str>::new());
+    }
+
+    async fn a_schema_of_another_program_is_refused(database) {
+        let store = migrated(&database).await;
+        raw::execute(&database, "UPDATE schema_migrations SET name = '0001_other' WHERE number = 1").await;
+        let error = store.schema_state().await.unwrap_err();
+        assert!(matches!(&error, StoreError::ForeignMigration { name } if name == "0001_other"), "{error:?}");
+        store.migrate().await.unwrap_err();
+    }
+
+    async fn nodes_that_start_together_migrate_once(database) {
+        let nodes: Vec<_> = (0..6)
+            .map(|_| {
+                let url = database.url().parse().unwrap();
+                tokio::spawn(async move { Store::open(&url).await?.migrate().await })
+            })
+            .collect();
+        let migrated = futures::future::join_all(nodes).await.into_iter().map(Result::unwrap);
+        let applied: Vec<_> = migrated.map(Result::unwrap).filter(|names| !names.is_empty()).collect();
+        assert_eq!(applied.len(), 1, "{applied:?}");
+        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM pools").await, 1, "the system pool");
+    }
+}
+
+#[tokio::test]
+async fn both_engines_have_the_same_tables_columns_and_indexes() {
+    let [sqlite, postgres] = TestDatabase::all();
+    migrated(&sqlite).await.close().await;
+    migrated(&postgres).await.close().await;
+
+    let of_sqlite = columns(
+        &sqlite,
+        "SELECT t.name, c.name, c.type, CASE c.\"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END
+         FROM sqlite_master t JOIN pragma_table_info(t.name) c
+         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'",
+    );
+    let of_postgres = columns(
+        &postgres,
+        "SELECT table_name::TEXT, column_name::TEXT, data_type::TEXT, is_nullable::TEXT
+         FROM information_schema.columns WHERE table_schema = current_schema()",
+    );
+    let (of_sqlite, of_postgres) = (of_sqlite.await, of_postgres.await);
+    assert!(of_sqlite.len() > 50, "{of_sqlite:?}");
+    assert_eq!(of_sqlite, of_postgres);
+
+    let indexes_of_sqlite =
+        raw::texts(&sqlite, "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").await;
+    let indexes_of_postgres = raw::texts(
+        &postgres,
+        "SELECT tablename::TEXT, indexname::TEXT FROM pg_indexes
+         WHERE schemaname = current_schema() AND indexname NOT LIKE '%\\_pkey' AND indexname NOT LIKE '%\\_key'",
+    )
+    .await;
+    let sorted = |rows: Vec<Vec<String>>| rows.into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(sorted(indexes_of_sqlite), sorted(indexes_of_postgres));
+}
+
+/// Table and column, with the class of its type and whether it may be NULL.
+async fn columns(database: &TestDatabase, sql: &str) -> BTreeMap<(String, String), (&'static str, String)> {
+    let class = |name: &str| match name.to_lowercase().as_str() {
+        "text" => "text",
+        "bigint" | "integer" | "smallint" => "integer",
+        "boolean" => "boolean",
+        "blob" | "bytea" => "bytes",
+        other => panic!("a column of type {other}"),
+    };
+    let rows = raw::texts(database, sql).await;
+    rows.into_iter().map(|row| ((row[0].clone(), row[1].clone()), (class(&row[2]), row[3].clone()))).collect()
+}

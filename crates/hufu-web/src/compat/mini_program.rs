@@ -1,0 +1,145 @@
+//! `/connections/social/wechat-miniprogram/*`: the calls of authing-wxapp-sdk, and binding.
+
+use axum::extract::State;
+use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
+use serde::{Deserialize, Serialize};
+
+use super::user::UserV2;
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server;
+
+/// What the clients send; empty text is none.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeRequest {
+    code: Option<String>,
+    iv: Option<String>,
+    encrypted_data: Option<String>,
+    raw_data: Option<String>,
+    #[serde(rename = "extIdpConnidentifier")]
+    connection: Option<String>,
+}
+
+impl CodeRequest {
+    fn code(&self) -> Result<&str, Refusal> {
+        given(self.code.as_ref()).ok_or_else(|| Refusal::Invalid("code is missing; send what wx.login returned".into()))
+    }
+
+    fn sealed(&self) -> Option<SealedData<'_>> {
+        Some(SealedData { iv: given(self.iv.as_ref())?, encrypted_data: given(self.encrypted_data.as_ref())? })
+    }
+
+    fn required_sealed(&self) -> Result<SealedData<'_>, Refusal> {
+        self.sealed().ok_or_else(|| {
+            Refusal::Invalid("iv or encryptedData is missing; send what the phone button returned".into())
+        })
+    }
+}
+
+/// `loginByCode`: silent login.
+pub(crate) async fn auth(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<UserV2>, Failure> {
+    let done = async {
+        let config = shared.app.config();
+        let application = config.serving(head.named())?;
+        let connection =
+            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+        let login = MiniProgramLogin {
+            application: application.clone(),
+            connection,
+            code: request.code()?,
+            user_info: request.sealed(),
+            raw_data: given(request.raw_data.as_ref()),
+            phone: None,
+            ip: head.ip.clone(),
+        };
+        shared.app.log_in_v2(&login).await
+    };
+    let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(UserV2::of_login(done, &token)))
+}
+
+/// `loginByPhone`: login by the number that the old phone button sealed.
+pub(crate) async fn auth_by_phone(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<UserV2>, Failure> {
+    let done = async {
+        let config = shared.app.config();
+        let application = config.serving(head.named())?;
+        let connection =
+            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+        let login = MiniProgramLogin {
+            application: application.clone(),
+            connection,
+            code: request.code()?,
+            user_info: None,
+            raw_data: None,
+            phone: Some((PhoneProofData::Sealed(request.required_sealed()?), PhoneUse::LogIn)),
+            ip: head.ip.clone(),
+        };
+        shared.app.log_in_v2(&login).await
+    };
+    let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(UserV2::of_login(done, &token)))
+}
+
+/// The answer of `getPhone`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PhoneAnswer {
+    country_code: String,
+    phone_number: String,
+    pure_phone_number: String,
+    openid: String,
+    unionid: Option<String>,
+}
+
+/// `getPhone`: the number, without login or binding.
+pub(crate) async fn get_phone(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<PhoneAnswer>, Failure> {
+    let told = async {
+        let config = shared.app.config();
+        let application = config.serving(head.named())?;
+        let connection =
+            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+        shared
+            .app
+            .phone_by_sealed_data(application, &connection, request.code()?, request.required_sealed()?)
+            .await
+    };
+    let told = told.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(PhoneAnswer {
+        country_code: told.phone.country_code,
+        phone_number: told.phone.phone_number,
+        pure_phone_number: told.phone.pure_phone_number,
+        openid: told.openid,
+        unionid: told.unionid,
+    }))
+}
+
+/// `bindPlatformByCode`: binds the WeChat identity to the user who is logged in.
+pub(crate) async fn bind(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<()>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let bound = async {
+        let config = shared.app.config();
+        let named = given(request.connection.as_ref());
+        let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
+        shared.app.bind_mini_program(&who, &connection, request.code()?).await
+    };
+    bound.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}

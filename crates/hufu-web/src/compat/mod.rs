@@ -1,0 +1,68 @@
+//! The HTTP API of the published Authing/GenAuth clients.
+//!
+//! Its rules: HTTP 200 with the result in the body; a stale, foreign or
+//! malformed bearer never fails a login; no handler reads a cookie, so that the
+//! reflected origin of CORS gives nothing away.
+
+pub(crate) mod graphql;
+mod mini_program;
+mod session;
+mod upload;
+pub(crate) mod user;
+mod v3;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, Method, header};
+use axum::routing::{get, post};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use crate::server::Shared;
+
+/// Request headers that the clients send across origins.
+const CLIENT_HEADERS: [&str; 12] = [
+    "x-authing-app-id",
+    "x-authing-userpool-id",
+    "x-authing-app-tenant-id",
+    "x-authing-device-id",
+    "x-authing-lang",
+    "x-authing-request-from",
+    "x-authing-sdk-version",
+    "x-authing-token",
+    "x-authing-oauth-accesstoken",
+    "x-authing-oauth-code",
+    "x-authing-oidc-accesstoken",
+    "x-authing-oidc-code",
+];
+
+pub(crate) fn cors() -> CorsLayer {
+    let headers = CLIENT_HEADERS.map(HeaderName::from_static);
+    let headers = headers.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_credentials(true)
+        .allow_methods(AllowMethods::list([Method::GET, Method::POST, Method::DELETE]))
+        .allow_headers(AllowHeaders::list(headers))
+        .max_age(Duration::from_secs(600))
+}
+
+pub(crate) fn routes(shared: &Shared) -> Router<Arc<Shared>> {
+    // A multipart body has some bytes around the file.
+    let upload_bytes = shared.app.limits().upload_bytes.saturating_add(64 * 1024);
+    let upload = post(upload::upload).layer(DefaultBodyLimit::max(upload_bytes));
+    Router::new()
+        .route("/connections/social/wechat-miniprogram/auth", post(mini_program::auth))
+        .route("/connections/social/wechat-miniprogram/auth-by-phone", post(mini_program::auth_by_phone))
+        .route("/connections/social/wechat-miniprogram/getphone", post(mini_program::get_phone))
+        .route("/connections/social/wechat-miniprogram/bind", post(mini_program::bind))
+        .route("/graphql/v2", post(graphql::handle))
+        .route("/api/v2/.well-known", get(session::well_known))
+        .route("/api/v2/logout", get(session::logout))
+        .route("/api/v2/upload", upload)
+        .merge(v3::routes())
+        .layer(cors())
+        .route("/uploads/{name}", get(upload::serve))
+}

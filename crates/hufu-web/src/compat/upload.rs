@@ -1,0 +1,75 @@
+//! Pictures: `POST /api/v2/upload` (anonymous, as the clients send it) and `GET /uploads/{name}`.
+
+use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hufu_app::Refusal;
+use serde::Serialize;
+
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::Head;
+use crate::server;
+
+/// The name of the multipart field that holds the file.
+const FIELD: &str = "file";
+
+/// Where the picture is.
+#[derive(Serialize)]
+pub(crate) struct UploadAnswer {
+    key: String,
+    url: String,
+}
+
+/// Takes a picture in.
+pub(crate) async fn upload(
+    State(shared): server::State,
+    head: Head,
+    request: Request,
+) -> Result<Success<UploadAnswer>, Failure> {
+    let uploaded = async {
+        shared.app.admit_upload(head.ip.as_deref()).await?;
+        let bytes = file(request).await?;
+        shared.app.upload(bytes).await
+    };
+    let uploaded = uploaded.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
+}
+
+async fn file(request: Request) -> Result<Vec<u8>, Refusal> {
+    let wrong = |_| Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
+    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| wrong(()))?;
+    loop {
+        let field = multipart.next_field().await.map_err(|error| too_large_or(&error, wrong))?;
+        let Some(field) = field else { return Err(wrong(())) };
+        if field.name() == Some(FIELD) {
+            let bytes = field.bytes().await.map_err(|error| too_large_or(&error, wrong))?;
+            return Ok(bytes.to_vec());
+        }
+    }
+}
+
+fn too_large_or(error: &axum::extract::multipart::MultipartError, wrong: impl Fn(()) -> Refusal) -> Refusal {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Refusal::PictureTooLarge } else { wrong(()) }
+}
+
+/// Serves a picture that somebody's photo names. It can do nothing but be shown.
+pub(crate) async fn serve(State(shared): server::State, head: Head, Path(name): Path<String>) -> Response {
+    match shared.app.picture(&name).await {
+        Ok(Some(picture)) => {
+            let headers = [
+                (header::CONTENT_TYPE, picture.content_type),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+                (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
+                (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
+            ];
+            (headers, picture.bytes).into_response()
+        }
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(refusal) => {
+            let failure = head.refuse(refusal);
+            let status = StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            status.into_response()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What mini programs ask beside login: phone numbers by code, sealed data opened.
+
+use axum::extract::State;
+use hufu_app::{Refusal, SealedData};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server;
+
+/// What the clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HelperRequest {
+    #[serde(rename = "extIdpConnidentifier")]
+    identifier: Option<String>,
+    code: Option<String>,
+    iv: Option<String>,
+    encrypted_data: Option<String>,
+}
+
+impl HelperRequest {
+    fn code(&self) -> Result<&str, Refusal> {
+        given(self.code.as_ref()).ok_or_else(|| Refusal::Invalid("code is missing; send one".to_owned()))
+    }
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PhoneInfo {
+    country_code: String,
+    phone_number: String,
+    pure_phone_number: String,
+    watermark: Watermark,
+}
+
+#[derive(Clone, Serialize)]
+struct Watermark {
+    appid: String,
+    timestamp: i64,
+}
+
+/// Nested for the SDK, flat for those who follow the documentation.
+#[derive(Serialize)]
+pub(crate) struct PhoneAnswer {
+    phone_info: PhoneInfo,
+    #[serde(flatten)]
+    flat: PhoneInfo,
+}
+
+/// `POST /api/v3/get-wechat-miniprogram-phone`
+pub(crate) async fn phone(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<HelperRequest>,
+) -> Result<Success<PhoneAnswer>, Failure> {
+    let told = async {
+        let config = shared.app.config();
+        let identifier = given(request.identifier.as_ref());
+        let application = config.serving_connection(head.named(), identifier)?;
+        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+        shared.app.phone_by_code(application, &connection, request.code()?).await
+    };
+    let told = told.await.map_err(|refusal| head.refuse(refusal))?;
+    let info = PhoneInfo {
+        country_code: told.country_code,
+        phone_number: told.phone_number,
+        pure_phone_number: told.pure_phone_number,
+        watermark: Watermark { appid: told.app_id, timestamp: told.timestamp },
+    };
+    Ok(Success::new(PhoneAnswer { phone_info: info.clone(), flat: info }))
+}
+
+/// `POST /api/v3/decrypt-wechat-miniprogram-data`
+pub(crate) async fn decrypt(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<HelperRequest>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let opened = async {
+        let config = shared.app.config();
+        let identifier = given(request.identifier.as_ref());
+        let application = config.serving_connection(head.named(), identifier)?;
+        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+        let missing = || Refusal::Invalid("iv or encryptedData is missing; send what WeChat returned".to_owned());
+        let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
+        let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
+        let sealed = SealedData { iv, encrypted_data };
+        shared.app.open_for_client(application, &connection, request.code()?, sealed).await
+    };
+    Ok(Success::new(opened.await.map_err(|refusal| head.refuse(refusal))?))
+}

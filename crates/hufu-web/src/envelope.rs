@@ -1,0 +1,43 @@
+//! The envelopes of the published clients. Every one has both `code` (v2, mobile)
+//! and `statusCode` (v3), and HTTP status 200: some clients look at one, some at
+//! the other, some at nothing else.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// The business code of an answer, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ApiCode(pub(crate) u32);
+
+/// A success: `{"code":200,"statusCode":200,"message":…,"data":…}`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Success<T> {
+    code: u16,
+    status_code: u16,
+    message: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<T>,
+}
+
+impl<T: Serialize> Success<T> {
+    pub(crate) fn new(data: T) -> Self {
+        Self { code: 200, status_code: 200, message: "OK", data: Some(data) }
+    }
+}
+
+impl Success<()> {
+    /// Without data: clients that expect only `{statusCode, message}` hand `data` to their callers.
+    pub(crate) fn empty() -> Self {
+        Self { code: 200, status_code: 200, message: "OK", data: None }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Success<T> {
+    fn into_response(self) -> Response {
+        let mut response = Json(self).into_response();
+        response.extensions_mut().insert(ApiCode(200));
+        response
+    }
+}

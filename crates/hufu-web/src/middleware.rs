@@ -1,0 +1,97 @@
+//! What goes around every handler: request ids, one log line, metrics, and a net under panics.
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::uri::Authority;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Instrument as _;
+
+use crate::envelope::ApiCode;
+use crate::server::State;
+
+/// The header that carries the id of a request, in and out.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id taken over from a client or proxy.
+const MAX_REQUEST_ID: usize = 64;
+
+/// The id of a request, for logs and answers.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Gives the request an id and notes route, status and duration. The log line
+/// holds the route's template, never the query or a parameter.
+pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+
+    let span = tracing::info_span!("request", id = %id, route = %route);
+    let mut response = next.run(request).instrument(span.clone()).await;
+
+    let elapsed = started.elapsed();
+    let code = response.extensions().get::<ApiCode>().map_or(i64::from(response.status().as_u16()), |c| i64::from(c.0));
+    metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
+    let _entered = span.enter();
+    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    tracing::debug!(%method, status = response.status().as_u16(), code, micros, "answered");
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+fn request_id(request: &Request) -> String {
+    let plain = |text: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(plain);
+    given.map_or_else(new_request_id, str::to_owned)
+}
+
+/// Unique enough to find a line in a log; nothing depends on its being hard to guess.
+fn new_request_id() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static SEED: std::sync::LazyLock<RandomState> = std::sync::LazyLock::new(RandomState::new);
+    format!("{:016x}", SEED.hash_one(NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+/// Refuses foreign `Host`s where only this machine's own names are served.
+pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
+    if shared.settings.loopback_hosts_only && !names_this_machine(&request) {
+        let body = serde_json::json!({
+            "code": 403,
+            "statusCode": 403,
+            "message": "A development server answers only to localhost and 127.0.0.1. Use one of these as host.",
+        });
+        return (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+    }
+    next.run(request).await
+}
+
+fn names_this_machine(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| matches!(authority.host(), "localhost" | "127.0.0.1" | "[::1]"))
+}
+
+/// A handler panicked: a defect of ours, but the process goes on.
+pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    tracing::error!("a handler panicked");
+    metrics::counter!("hufu_panics_total").increment(1);
+    let body = serde_json::json!({
+        "code": 500,
+        "statusCode": 500,
+        "apiCode": 500,
+        "message": "Something broke inside the server. Try again; if it stays, tell its operator.",
+    });
+    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
+}

@@ -1,0 +1,40 @@
+//! Health, readiness and metrics.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::server::{Shared, State};
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/healthz", get(health)).route("/readyz", get(readiness))
+}
+
+/// The router of the metrics address.
+pub fn metrics_router(handle: PrometheusHandle) -> Router {
+    let render = move || {
+        let handle = handle.clone();
+        async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()) }
+    };
+    Router::new().route("/metrics", get(render))
+}
+
+/// The process runs.
+async fn health() -> &'static str {
+    "ok"
+}
+
+/// The instance can serve: its database answers.
+async fn readiness(axum::extract::State(shared): State) -> Response {
+    let warnings = &shared.settings.warnings;
+    if shared.app.is_ready().await {
+        Json(serde_json::json!({ "status": "ready", "warnings": warnings })).into_response()
+    } else {
+        let body = serde_json::json!({ "status": "the database does not answer", "warnings": warnings });
+        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+    }
+}

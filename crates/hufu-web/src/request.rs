@@ -1,0 +1,162 @@
+//! What requests of the published clients have in common.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use hufu_app::{Authenticated, Named, Refusal, named};
+use serde::de::DeserializeOwned;
+
+use crate::middleware::RequestId;
+use crate::problem::{Failure, Language};
+use crate::server::Shared;
+
+/// The head of a request: who the client says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    application: Option<String>,
+    pool: Option<String>,
+    bearer: Option<String>,
+    /// The `Referer`.
+    pub(crate) referer: Option<String>,
+    /// The language of messages.
+    pub(crate) language: Language,
+    /// The address of the client.
+    pub(crate) ip: Option<String>,
+    /// The id of the request.
+    pub(crate) request_id: String,
+}
+
+impl Head {
+    /// The application and pool that the headers name.
+    pub(crate) fn named(&self) -> Named<'_> {
+        Named::new(self.application.as_deref(), self.pool.as_deref())
+    }
+
+    /// The application that the header names, or else this one, and the pool of the header.
+    pub(crate) fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
+        let from_header = self.application.as_deref().and_then(named);
+        Named::new(from_header.or(application), self.pool.as_deref())
+    }
+
+    /// The bearer token, with or without `Bearer` before it.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        self.bearer.as_deref()
+    }
+
+    /// A refusal as the answer to this request.
+    pub(crate) fn refuse(&self, refusal: Refusal) -> Failure {
+        Failure::new(refusal, self.language, self.request_id.clone())
+    }
+
+    /// Who sends the request.
+    pub(crate) async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
+        shared.app.authenticate(self.bearer(), self.named()).await.map_err(|refusal| self.refuse(refusal))
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("authorization")?.to_str().ok()?.trim();
+    let token = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+        Some(_) => return None,
+        None => value,
+    };
+    named(token).map(str::to_owned)
+}
+
+impl FromRequestParts<Arc<Shared>> for Head {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+        let headers = &parts.headers;
+        Ok(Self {
+            application: text(headers, "x-authing-app-id"),
+            pool: text(headers, "x-authing-userpool-id"),
+            bearer: bearer(headers),
+            referer: text(headers, "referer"),
+            language: Language::of(headers.get("x-authing-lang").and_then(|v| v.to_str().ok())),
+            ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
+            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+/// The last address in `X-Forwarded-For` that is no trusted proxy, where the peer is one.
+fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr {
+    let trusted = |ip: &IpAddr| shared.settings.trusted_proxies.iter().any(|net| net.contains(ip));
+    if !trusted(&peer) {
+        return peer;
+    }
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
+    let addresses: Vec<&str> = forwarded.flat_map(|list| list.split(',')).map(str::trim).collect();
+    let mut client = peer;
+    for address in addresses.iter().rev() {
+        let Ok(address) = address.parse::<IpAddr>() else { break };
+        client = address;
+        if !trusted(&address) {
+            break;
+        }
+    }
+    client
+}
+
+/// A JSON object as body, whatever the content type says: mini program clients send many.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Failure> {
+        let (head, bytes) = read(request, shared).await?;
+        parse(&bytes).map(Self).map_err(|refusal| head.refuse(refusal))
+    }
+}
+
+/// The head and the whole body.
+pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
+    let (mut parts, body) = request.into_parts();
+    let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
+    let bytes = Bytes::from_request(Request::from_parts(parts, body), shared).await;
+    let limit = shared.app.limits().body_bytes;
+    match bytes {
+        Ok(bytes) => Ok((head, bytes)),
+        Err(rejection) => {
+            let rejection = axum::response::IntoResponse::into_response(rejection);
+            Err(head.refuse(if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                Refusal::BodyTooLarge(limit)
+            } else {
+                Refusal::Invalid("the body could not be read; send the request again".to_owned())
+            }))
+        }
+    }
+}
+
+/// Reads a JSON object.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object {
+        return Err(Refusal::Invalid("the body is not a JSON object; send one".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        use serde_json::error::Category;
+        let place = format!("line {}, column {}", error.line(), error.column());
+        Refusal::Invalid(match error.classify() {
+            Category::Syntax | Category::Eof | Category::Io => format!("the body is not valid JSON ({place}); check it"),
+            Category::Data => format!("a field has a wrong type or is missing ({place}); compare with the API's description"),
+        })
+    })
+}
+
+/// Text that the client left out, or left empty.
+pub(crate) fn given(text: Option<&String>) -> Option<&str> {
+    text.map(String::as_str).and_then(named)
+}

@@ -1,0 +1,287 @@
+//! App tokens, kept in memory and fetched once for all who wait.
+//!
+//! The stable token makes this simple: asking again yields the same token until its last five minutes, so that
+//! several nodes can each run such a broker without retiring one another's tokens.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_lc_rs::digest;
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    class::Endpoint,
+    client::AccessToken,
+    error::{Error, ErrorKind},
+    settings::{AppCredentials, Budget},
+};
+
+/// A token with less than this left is renewed, while it still serves.
+const RENEW_BEFORE: Duration = Duration::from_secs(10 * 60);
+/// Spread of the renewals of several nodes.
+const RENEW_JITTER: Duration = Duration::from_secs(2 * 60);
+/// Between two renewals of one token, successful or not. WeChat hands out the same token until its last five
+/// minutes, and asking at every call would only use up a quota.
+const RENEW_PAUSE: Duration = Duration::from_secs(60);
+/// A token is no longer used this long before its end, because it must last until WeChat has read it.
+const UNUSABLE_BEFORE: Duration = Duration::from_secs(60);
+/// No app token lives longer, whatever an answer says.
+const LONGEST_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Tokens of all apps that this client calls for.
+#[derive(Default)]
+pub(crate) struct Broker {
+    slots: Mutex<HashMap<SlotId, Arc<Slot>>>,
+    /// Randomly keyed, which makes each process renew at another moment.
+    jitter: RandomState,
+}
+
+/// A hash of AppID and secret: a changed secret starts anew, and the map holds no secrets.
+type SlotId = [u8; 32];
+
+#[derive(Default)]
+struct Slot {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    held: Option<Held>,
+    flight: Option<Flight>,
+}
+
+/// A fetch under way. It runs as a task of its own, so that it does not end with the caller that began it.
+type Flight = Shared<BoxFuture<'static, Result<Held, Error>>>;
+
+/// A token, and until when it is good for what.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) token: SecretString,
+    /// Tells this fetch of the token from another, even if WeChat returned the same text.
+    fetched: Instant,
+    renew_from: Instant,
+    usable_until: Instant,
+}
+
+impl Broker {
+    /// The token of `app`. One that is about to end is renewed beside the call; one that has ended or was
+    /// dropped is fetched by `fetch`, once for all callers, each of whom waits within its own budget.
+    pub(crate) async fn token<F>(
+        &self,
+        app: &AppCredentials,
+        budget: Budget,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Held, Error>
+    where
+        F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
+    {
+        let slot = self.slot(app);
+        let flight = {
+            let now = Instant::now();
+            let mut state = slot.lock();
+            // A flight that ended without clearing itself was torn down; it must not be joined.
+            if state.flight.as_ref().is_some_and(|flight| flight.peek().is_some()) {
+                state.flight = None;
+            }
+            let held = state.held.clone().filter(|held| now < held.usable_until);
+            match held {
+                Some(held) if now < held.renew_from || state.flight.is_some() => return Ok(held),
+                Some(held) => {
+                    state.flight = Some(self.start(&slot, fetch()));
+                    return Ok(held);
+                }
+                None => match &state.flight {
+                    Some(flight) => flight.clone(),
+                    None => state.flight.insert(self.start(&slot, fetch())).clone(),
+                },
+            }
+        };
+        timeout_at(budget.deadline(), flight)
+            .await
+            .unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::BudgetExhausted)))
+    }
+
+    /// Forgets a token that WeChat refused, unless another has taken its place already.
+    pub(crate) fn drop_refused(&self, app: &AppCredentials, refused: &Held) {
+        let slot = self.slot(app);
+        let mut state = slot.lock();
+        if state.held.as_ref().is_some_and(|held| held.fetched == refused.fetched) {
+            state.held = None;
+        }
+    }
+
+    fn slot(&self, app: &AppCredentials) -> Arc<Slot> {
+        let id = slot_id(app);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(&id) {
+            return Arc::clone(slot);
+        }
+        // A new app or secret is rare: the moment to forget what nobody asks for any more.
+        let now = Instant::now();
+        slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_useful(now));
+        Arc::clone(slots.entry(id).or_default())
+    }
+
+    fn start<F>(&self, slot: &Arc<Slot>, fetch: F) -> Flight
+    where
+        F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
+    {
+        let slot = Arc::clone(slot);
+        let jitter = self.jitter();
+        let task = tokio::spawn(async move {
+            let outcome = fetch.await.map(|token| Held::new(token, Instant::now(), jitter));
+            slot.land(&outcome);
+            outcome
+        });
+        async move {
+            // The task ends early only when the runtime shuts down, or by a panic.
+            task.await.unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::Abandoned)))
+        }
+        .boxed()
+        .shared()
+    }
+
+    fn jitter(&self) -> Duration {
+        let millis = u64::try_from(RENEW_JITTER.as_millis()).unwrap_or(1);
+        Duration::from_millis(self.jitter.hash_one(Instant::now()) % millis)
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the outcome of a flight in. A failed renewal leaves the old token in service and is tried again
+    /// after a pause.
+    fn land(&self, outcome: &Result<Held, Error>) {
+        let mut state = self.lock();
+        state.flight = None;
+        match outcome {
+            Ok(held) => state.held = Some(held.clone()),
+            Err(error) => {
+                tracing::warn!(%error, rid = error.rid(), "the app token could not be fetched");
+                if let Some(held) = &mut state.held {
+                    held.renew_from = Instant::now() + RENEW_PAUSE;
+                }
+            }
+        }
+    }
+
+    fn is_useful(&self, now: Instant) -> bool {
+        let state = self.lock();
+        state.flight.is_some() || state.held.as_ref().is_some_and(|held| now < held.usable_until)
+    }
+}
+
+impl Held {
+    fn new(token: AccessToken, now: Instant, jitter: Duration) -> Self {
+        let life = token.expires_in.min(LONGEST_LIFE);
+        // A short-lived token, which only a simulator gives, is used for most of its life all the same.
+        let unusable_before = UNUSABLE_BEFORE.min(life / 5);
+        let renew_pause = RENEW_PAUSE.min(life / 2);
+        Self {
+            token: token.token,
+            fetched: now,
+            renew_from: now + life.saturating_sub(RENEW_BEFORE + jitter).max(renew_pause),
+            usable_until: now + life - unusable_before,
+        }
+    }
+}
+
+fn slot_id(app: &AppCredentials) -> SlotId {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    hash.update(app.app_id.as_bytes());
+    hash.update(&[0]);
+    hash.update(app.app_secret.expose_secret().as_bytes());
+    let mut id = SlotId::default();
+    for (to, from) in id.iter_mut().zip(hash.finish().as_ref()) {
+        *to = *from;
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(secret: &str) -> AppCredentials {
+        AppCredentials { app_id: "wx0123456789abcdef".into(), app_secret: secret.into() }
+    }
+
+    fn token(text: &str, expires_in: u64) -> AccessToken {
+        AccessToken { token: text.into(), expires_in: Duration::from_secs(expires_in) }
+    }
+
+    fn held(expires_in: u64) -> (Held, Instant) {
+        let now = Instant::now();
+        (Held::new(token("t", expires_in), now, Duration::from_secs(30)), now)
+    }
+
+    #[test]
+    fn a_token_is_renewed_before_its_last_ten_minutes_and_unused_in_its_last() {
+        let (fresh, now) = held(7200);
+        assert_eq!(fresh.renew_from - now, Duration::from_secs(7200 - 600 - 30));
+        assert_eq!(fresh.usable_until - now, Duration::from_secs(7200 - 60));
+        // WeChat still hands out the old token: the next renewal waits a minute.
+        let (ending, now) = held(400);
+        assert_eq!(ending.renew_from - now, Duration::from_secs(60));
+        assert_eq!(ending.usable_until - now, Duration::from_secs(340));
+        // An impossible life is cut.
+        let (eternal, now) = held(u64::from(u32::MAX));
+        assert_eq!(eternal.usable_until - now, Duration::from_secs(7140));
+        let (brief, now) = held(10);
+        assert_eq!(brief.usable_until - now, Duration::from_secs(8));
+    }
+
+    #[test]
+    fn a_changed_secret_is_another_slot() {
+        assert_ne!(slot_id(&app("a")), slot_id(&app("b")));
+        assert_eq!(slot_id(&app("a")), slot_id(&app("a")));
+    }
+
+    #[tokio::test]
+    async fn a_failed_renewal_leaves_the_old_token_in_service() {
+        let broker = Broker::default();
+        let budget = Budget::of(Duration::from_secs(5));
+        let app = app("secret");
+        broker.token(&app, budget, || async { Ok(token("old", 7200)) }).await.unwrap();
+        broker.slot(&app).lock().held.as_mut().unwrap().renew_from = Instant::now();
+
+        let refuse = || async { Err(Error::new(Endpoint::StableToken, ErrorKind::Timeout)) };
+        let served = broker.token(&app, budget, refuse).await.unwrap();
+        assert_eq!(served.token.expose_secret(), "old");
+        let renewal = broker.slot(&app).lock().flight.clone();
+        if let Some(renewal) = renewal {
+            renewal.await.map(|_| ()).unwrap_err();
+        }
+
+        // The next renewal is not at once: this fetch must not be called.
+        let served = broker.token(&app, budget, || async { unreachable!("a renewal without pause") }).await;
+        assert_eq!(served.unwrap().token.expose_secret(), "old");
+        assert!(broker.slot(&app).lock().flight.is_none());
+    }
+
+    #[tokio::test]
+    async fn only_the_refused_token_is_dropped() {
+        let broker = Broker::default();
+        let budget = Budget::of(Duration::from_secs(5));
+        let app = app("secret");
+        let old = broker.token(&app, budget, || async { Ok(token("old", 7200)) }).await.unwrap();
+        broker.drop_refused(&app, &old);
+        let new = broker.token(&app, budget, || async { Ok(token("new", 7200)) }).await.unwrap();
+        assert_eq!(new.token.expose_secret(), "new");
+        broker.drop_refused(&app, &old);
+        let kept = broker.token(&app, budget, || async { Ok(token("newer", 7200)) }).await.unwrap();
+        assert_eq!(kept.token.expose_secret(), "new");
+    }
+}

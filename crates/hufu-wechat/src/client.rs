@@ -1,0 +1,258 @@
+//! The calls.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use url::{Url, form_urlencoded::byte_serialize};
+
+use crate::{
+    broker::{Broker, Held},
+    class::{Class, Endpoint},
+    error::{BuildError, Error, ErrorKind},
+    identity::{CodeSession, PhoneNumber, SessionKey},
+    settings::{AppCredentials, Budget, Endpoints, Settings},
+    transport::{Call, Transport},
+    wire::{
+        CodeSessionAnswer, PhoneData, PhoneNumberAnswer, PhoneNumberRequest, StableTokenAnswer,
+        StableTokenRequest,
+    },
+};
+
+/// A client of WeChat's server API. Clones share connections and app tokens.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    tokens: Broker,
+    endpoints: Endpoints,
+    /// The API's base without a slash at its end.
+    api: String,
+}
+
+/// An app token.
+#[derive(Clone, Debug)]
+pub struct AccessToken {
+    /// The token.
+    pub token: SecretString,
+    /// What remained of its life when WeChat answered.
+    pub expires_in: Duration,
+}
+
+impl Client {
+    /// A client with its own connection pool and token cache; make one and clone it.
+    pub fn new(settings: Settings) -> Result<Self, BuildError> {
+        let Endpoints { api, open, mp } = &settings.endpoints;
+        for (name, base) in [("api", api), ("open", open), ("mp", mp)] {
+            if !is_base(base) {
+                return Err(BuildError::Base { name });
+            }
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                transport: Transport::new(&settings)?,
+                tokens: Broker::default(),
+                api: api.as_str().trim_end_matches('/').to_owned(),
+                endpoints: settings.endpoints,
+            }),
+        })
+    }
+
+    /// Where this client finds WeChat.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.inner.endpoints
+    }
+
+    /// Exchanges a mini program's login code, which works once within five minutes.
+    ///
+    /// Source: "code2Session". The call carries the app's secret; no app token and no IP allow-list are involved.
+    pub async fn code_to_session(
+        &self,
+        app: &AppCredentials,
+        js_code: &str,
+        budget: Budget,
+    ) -> Result<CodeSession, Error> {
+        const ENDPOINT: Endpoint = Endpoint::CodeToSession;
+        let secret = app.app_secret.expose_secret();
+        let url = self.url(
+            ENDPOINT,
+            "/sns/jscode2session",
+            &[
+                ("appid", &app.app_id),
+                ("secret", secret),
+                ("js_code", js_code),
+                ("grant_type", "authorization_code"),
+            ],
+        )?;
+        let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, js_code] };
+        let answer: CodeSessionAnswer = self.inner.transport.call(&call, budget).await?;
+        code_session(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
+    }
+
+    /// Exchanges the code of a phone-number button, which works once within five minutes and is no login code.
+    /// With `openid`, WeChat refuses a code of another person. How old the number may be is the caller's to
+    /// judge, with [`is_fresh`](crate::is_fresh).
+    ///
+    /// Source: "getPhoneNumber". A refused app token is fetched anew once, and the call repeated once.
+    pub async fn phone_number(
+        &self,
+        app: &AppCredentials,
+        code: &str,
+        openid: Option<&str>,
+        budget: Budget,
+    ) -> Result<PhoneNumber, Error> {
+        let request = PhoneNumberRequest { code: code.to_owned(), openid: openid.map(str::to_owned) };
+        let held = self.app_token(app, budget).await?;
+        let outcome = self.phone_number_with(&held.token, app, &request, budget).await;
+        match outcome {
+            Err(error) if error.class() == Class::Token => {
+                tracing::debug!(rid = error.rid(), "WeChat refused the app token; fetching one");
+                self.inner.tokens.drop_refused(app, &held);
+                let held = self.app_token(app, budget).await?;
+                self.phone_number_with(&held.token, app, &request, budget).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Fetches an app token, past the cache that [`Client::phone_number`] uses.
+    ///
+    /// With `force_refresh` the present token dies at once, everywhere; WeChat allows it 20 times a day. It is
+    /// for an administrator whose token leaked.
+    ///
+    /// Source: "getStableAccessToken".
+    pub async fn stable_access_token(
+        &self,
+        app: &AppCredentials,
+        force_refresh: bool,
+        budget: Budget,
+    ) -> Result<AccessToken, Error> {
+        const ENDPOINT: Endpoint = Endpoint::StableToken;
+        let secret = app.app_secret.expose_secret();
+        let body = json(
+            ENDPOINT,
+            &StableTokenRequest {
+                grant_type: "client_credential".to_owned(),
+                appid: app.app_id.clone(),
+                secret: secret.to_owned(),
+                force_refresh,
+            },
+        )?;
+        let url = self.url(ENDPOINT, "/cgi-bin/stable_token", &[])?;
+        let call = Call { endpoint: ENDPOINT, url, body: Some(body), sent: &[secret] };
+        let answer: StableTokenAnswer = self.inner.transport.call(&call, budget).await?;
+        access_token(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
+    }
+
+    async fn app_token(&self, app: &AppCredentials, budget: Budget) -> Result<Held, Error> {
+        let fetch = || {
+            let (client, app) = (self.clone(), app.clone());
+            async move {
+                let budget = Budget::of(client.inner.transport.call_timeout());
+                client.stable_access_token(&app, false, budget).await
+            }
+        };
+        self.inner.tokens.token(app, budget, fetch).await
+    }
+
+    async fn phone_number_with(
+        &self,
+        token: &SecretString,
+        app: &AppCredentials,
+        request: &PhoneNumberRequest,
+        budget: Budget,
+    ) -> Result<PhoneNumber, Error> {
+        const ENDPOINT: Endpoint = Endpoint::PhoneNumber;
+        let token = token.expose_secret();
+        let url = self.url(ENDPOINT, "/wxa/business/getuserphonenumber", &[("access_token", token)])?;
+        let openid = request.openid.as_deref().unwrap_or_default();
+        let sent = &[token, &request.code, openid];
+        let call = Call { endpoint: ENDPOINT, url, body: Some(json(ENDPOINT, request)?), sent };
+        let answer: PhoneNumberAnswer = self.inner.transport.call(&call, budget).await?;
+        let info = answer
+            .phone_info
+            .ok_or_else(|| Error::new(ENDPOINT, ErrorKind::MissingField { field: "phone_info" }))?;
+        phone_number(info, &app.app_id).map_err(|kind| Error::new(ENDPOINT, kind))
+    }
+
+    fn url(&self, endpoint: Endpoint, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
+        let mut text = String::with_capacity(256);
+        text.push_str(&self.inner.api);
+        text.push_str(path);
+        let mut separator = '?';
+        for (name, value) in query {
+            text.push(separator);
+            text.push_str(name);
+            text.push('=');
+            text.extend(byte_serialize(value.as_bytes()));
+            separator = '&';
+        }
+        // The base was checked when the client was made, so that this cannot fail.
+        Url::parse(&text).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
+    }
+}
+
+fn is_base(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
+
+fn json(endpoint: Endpoint, body: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(body).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
+}
+
+/// Longest openid, unionid and token accepted, in bytes. WeChat documents 28 for ids and 512 for tokens.
+const LONGEST_ID: usize = 128;
+const LONGEST_TOKEN: usize = 2048;
+
+fn printable(text: Option<String>, longest: usize) -> Option<String> {
+    text.filter(|text| text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+/// The session in a success; the name of the field that is missing or cannot be right.
+fn code_session(answer: CodeSessionAnswer) -> Result<CodeSession, &'static str> {
+    let unionid = match answer.unionid {
+        None => None,
+        given => Some(printable(given, LONGEST_ID).ok_or("unionid")?),
+    };
+    Ok(CodeSession {
+        openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
+        unionid,
+        session_key: answer.session_key.and_then(|key| SessionKey::parse(key).ok()).ok_or("session_key")?,
+    })
+}
+
+fn access_token(answer: StableTokenAnswer) -> Result<AccessToken, &'static str> {
+    let token = printable(answer.access_token, LONGEST_TOKEN).ok_or("access_token")?;
+    let expires_in =
+        answer.expires_in.and_then(|seconds| u64::try_from(seconds).ok()).filter(|&seconds| seconds > 0);
+    Ok(AccessToken { token: token.into(), expires_in: Duration::from_secs(expires_in.ok_or("expires_in")?) })
+}
+
+fn phone_number(info: PhoneData, app_id: &str) -> Result<PhoneNumber, ErrorKind> {
+    let digits = |text: Option<String>, longest: usize, field: &'static str| {
+        text.filter(|text| text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .ok_or(ErrorKind::MissingField { field })
+    };
+    let watermark = info.watermark.ok_or(ErrorKind::MissingField { field: "watermark" })?;
+    if watermark.appid != app_id {
+        return Err(ErrorKind::Watermark);
+    }
+    // E.164 allows three digits of calling code and fifteen in all; a little room does no harm here.
+    let country_code = info.country_code.map(|code| code.trim_start_matches('+').to_owned());
+    let country_code = digits(country_code.filter(|code| !code.is_empty()), 4, "countryCode")?;
+    let pure_number = digits(info.pure_phone_number, 15, "purePhoneNumber")?;
+    Ok(PhoneNumber {
+        phone_number: printable(info.phone_number, 32).unwrap_or_else(|| pure_number.clone()),
+        country_code,
+        pure_number,
+        watermark_timestamp: watermark.timestamp,
+    })
+}

@@ -1,0 +1,48 @@
+//! `hufu apply`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use hufu_app::apply::{self, Options, file};
+
+use super::{ConfigFlag, say};
+use crate::instance::Instance;
+
+/// Make pools, connections, applications and users match a TOML file. Creates and updates; what the
+/// file does not name is left alone and listed. Works while the server runs, which takes it up within a second.
+#[derive(Args)]
+pub(crate) struct Apply {
+    /// The file.
+    file: PathBuf,
+    /// Print the plan and change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Switch off connections and applications that a named pool has and the file has not.
+    #[arg(long)]
+    prune: bool,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+impl Apply {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let name = self.file.display().to_string();
+        let text = std::fs::read_to_string(&self.file).with_context(|| format!("{name} cannot be read"))?;
+        let desired = file::read(&text, &name, &|variable| std::env::var(variable).ok())
+            .map_err(|errors| anyhow::anyhow!("nothing was changed:\n{errors}"))?;
+        let config = self.config.read()?;
+        let Instance { store, sealing, clock, random } = Instance::open(&config.database, &config.key).await?;
+        let options = Options { prune: self.prune, dry_run: self.dry_run };
+        let plan = apply::apply(&store, &sealing, &clock, &random, &desired, &name, options)
+            .await
+            .map_err(|error| anyhow::anyhow!("nothing was changed:\n{error}"))?;
+        say!("{plan}");
+        if self.dry_run {
+            say!("Dry run: nothing was changed.");
+        }
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,170 @@
+//! `hufu dev`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use hufu_app::KeySource;
+use hufu_app::apply::{self, Options};
+use hufu_sandbox::Sandbox;
+use hufu_store::instance::{Fact, PutFactIfAbsent};
+use hufu_store::{DatabaseUrl, Store};
+use hufu_web::WebSettings;
+use tokio::sync::watch;
+
+use super::serve::Server;
+use super::say;
+use crate::config::{Config, Log};
+use crate::instance::Instance;
+use crate::telemetry::{Format, start_logging, start_metrics};
+use crate::{demo, listen};
+
+/// Run everything on this machine: the server with a database in a folder, the WeChat sandbox, and a
+/// demonstration pool. Run it again and it keeps its data.
+#[derive(Args)]
+pub(crate) struct Dev {
+    /// Where the server listens.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// Where the WeChat sandbox listens.
+    #[arg(long, default_value = "127.0.0.1:3100")]
+    sandbox_listen: SocketAddr,
+    /// Where metrics are served.
+    #[arg(long, default_value = "127.0.0.1:3001")]
+    metrics_listen: SocketAddr,
+    /// The folder of the database and its key.
+    #[arg(long, default_value = "hufu-data", value_name = "FOLDER")]
+    data: PathBuf,
+    /// Listen beyond this machine. The demonstration's secrets are known to everybody.
+    #[arg(long)]
+    allow_remote: bool,
+    /// What is logged, such as `debug`.
+    #[arg(long, default_value = "warn")]
+    log: String,
+}
+
+impl Dev {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        for address in [self.listen, self.sandbox_listen, self.metrics_listen] {
+            if !address.ip().is_loopback() && !self.allow_remote {
+                bail!("{address} is not an address of this machine alone; if you mean it, add --allow-remote");
+            }
+        }
+        start_logging(&Log(self.log.clone()), &Format::Pretty)?;
+        let metrics = start_metrics()?;
+        let listener = listen::bind(self.listen, "--listen").await?;
+        let sandbox_listener = listen::bind(self.sandbox_listen, "--sandbox-listen").await?;
+        let metrics_listener = listen::bind(self.metrics_listen, "--metrics-listen").await?;
+        let addresses = Addresses {
+            server: listener.local_addr()?,
+            sandbox: sandbox_listener.local_addr()?,
+            metrics: metrics_listener.local_addr()?,
+        };
+
+        let sandbox = Sandbox::new(hufu_sandbox::Options::default());
+        demo::fill_sandbox(&sandbox)?;
+        let (instance, config) = self.prepare(&addresses).await?;
+
+        let (stop, stopping) = watch::channel(false);
+        let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
+        let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
+        let web = WebSettings {
+            introspection: true,
+            loopback_hosts_only: !self.allow_remote,
+            warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            ..WebSettings::default()
+        };
+        self.welcome(&addresses);
+        tokio::spawn(async move {
+            listen::told_to_stop().await;
+            let _ = stop.send(true);
+        });
+        let server = Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
+        server.run(stopping).await?;
+        sandbox.await.context("the sandbox failed")??;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Opens or makes the database, marks it as made here, and makes the demonstration pool.
+    async fn prepare(&self, addresses: &Addresses) -> anyhow::Result<(Instance, Config)> {
+        std::fs::create_dir_all(&self.data)
+            .with_context(|| format!("the folder {} cannot be made", self.data.display()))?;
+        let database = DatabaseUrl::Sqlite(self.data.join("hufu.db"));
+        let key = KeySource::File(self.data.join("hufu.key"));
+        let store = Store::open(&database).await.context("the database cannot be opened")?;
+        let fresh = store.migrate().await.context("the database cannot be migrated")?;
+        if fresh.len() > 0 {
+            store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
+        }
+        let instance = Instance::of(store, &key).await?;
+        let options = Options { prune: false, dry_run: false };
+        let demo = demo::pool()?;
+        let Instance { store, sealing, clock, random } = &instance;
+        apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)
+            .await
+            .map_err(|error| anyhow::anyhow!("the demonstration pool cannot be made:\n{error}"))?;
+        let sandbox = |path: &str| format!("http://{}{path}", addresses.sandbox).parse();
+        let config = Config {
+            listen: addresses.server,
+            public_url: format!("http://{}", addresses.server),
+            database,
+            key,
+            metrics_listen: Some(addresses.metrics),
+            log: Log(self.log.clone()),
+            trusted_proxies: Vec::new(),
+            wechat: hufu_wechat::Endpoints {
+                api: sandbox("/api")?,
+                open: sandbox("/open")?,
+                mp: sandbox("/mp")?,
+            },
+        };
+        Ok((instance, config))
+    }
+
+    fn welcome(&self, addresses: &Addresses) {
+        let Addresses { server, sandbox, metrics } = addresses;
+        let program = std::env::args().next().unwrap_or_else(|| "hufu".to_owned());
+        let mut command = format!("{program} try");
+        if server.port() != 3000 {
+            command.push_str(&format!(" --host http://{server}"));
+        }
+        if sandbox.port() != 3100 {
+            command.push_str(&format!(" --sandbox http://{sandbox}"));
+        }
+        say!(
+            "
+Hufu is running. Stop it with Ctrl-C; run it again and it keeps its data.
+
+  Server    http://{server}
+  Sandbox   http://{sandbox}   a WeChat to try with: people, codes, faults
+  Metrics   http://{metrics}/metrics
+  Data      {data}
+
+Demonstration pool, for your SDK:
+
+  host         http://{server}
+  userPoolId   {pool}
+  appId        {application}   (mini program)
+  connection   demo-mini
+  WeChat       {app_id} in the sandbox, with alice, bob and carol
+
+A complete mini program login, step by step, in another terminal:
+
+  {command}
+",
+            data = self.data.display(),
+            pool = demo::POOL,
+            application = demo::APPLICATION,
+            app_id = demo::APP_ID,
+        );
+    }
+}
+
+/// Where everything listens.
+struct Addresses {
+    server: SocketAddr,
+    sandbox: SocketAddr,
+    metrics: SocketAddr,
+}

@@ -1,0 +1,31 @@
+//! `hufu migrate`
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use hufu_store::Store;
+
+use super::{ConfigFlag, say};
+
+/// Bring the database's schema up to this version. Makes a SQLite file if there is none.
+#[derive(Args)]
+pub(crate) struct Migrate {
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+impl Migrate {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.config.read()?;
+        let store = Store::open(&config.database).await.context("the database cannot be opened")?;
+        let applied = store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
+        if applied.is_empty() {
+            say!("The schema is current.");
+        } else {
+            say!("Applied: {}", applied.join(", "));
+        }
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,79 @@
+//! The commands.
+
+mod admin;
+mod apply;
+mod dev;
+mod migrate;
+mod sandbox;
+mod serve;
+mod try_login;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Hufu: users for everything that is built around WeChat.
+#[derive(Parser)]
+#[command(name = "hufu", version, about, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything on this machine: server, database, WeChat sandbox, a demonstration pool.
+    Dev(dev::Dev),
+    /// Run the server.
+    Serve(serve::Serve),
+    /// Make pools, connections, applications and users match a TOML file.
+    Apply(apply::Apply),
+    /// Bring the database's schema up to this version.
+    Migrate(migrate::Migrate),
+    /// Run the WeChat sandbox alone.
+    Sandbox(sandbox::SandboxCommand),
+    /// Log in as a mini program would, and show each step.
+    Try(try_login::Try),
+    /// Administer an instance from its own machine.
+    Admin(admin::Admin),
+}
+
+/// Where the configuration is.
+#[derive(Args)]
+pub(crate) struct ConfigFlag {
+    /// Configuration file (TOML). Every key can also be given in the environment, as HUFU_LISTEN.
+    #[arg(long, value_name = "FILE", env = "HUFU_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFlag {
+    pub(crate) fn read(&self) -> anyhow::Result<Config> {
+        Config::read(self.config.as_deref(), |name| std::env::var(name).ok())
+    }
+}
+
+impl Cli {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Dev(command) => command.run().await,
+            Command::Serve(command) => command.run().await,
+            Command::Apply(command) => command.run().await,
+            Command::Migrate(command) => command.run().await,
+            Command::Sandbox(command) => command.run().await,
+            Command::Try(command) => command.run().await,
+            Command::Admin(command) => command.run().await,
+        }
+    }
+}
+
+/// Prints a line to the person at the terminal.
+macro_rules! say {
+    ($($argument:tt)*) => {{
+        #[expect(clippy::print_stdout, reason = "this is what the command is asked to print")]
+        { println!($($argument)*); }
+    }};
+}
+pub(crate) use say;

@@ -1,0 +1,62 @@
+//! `hufu sandbox`
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use hufu_sandbox::{Options, Sandbox};
+
+use super::say;
+use crate::config::Log;
+use crate::telemetry::{Format, start_logging};
+use crate::{demo, listen};
+
+/// Run the WeChat sandbox alone: a WeChat for development and tests, in memory.
+#[derive(Args)]
+pub(crate) struct SandboxCommand {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:3100")]
+    listen: SocketAddr,
+    /// Listen beyond this machine. Whoever reaches a sandbox can log in as anybody in it.
+    #[arg(long)]
+    allow_remote: bool,
+    /// Further host names under which page and control calls answer.
+    #[arg(long, value_name = "NAME")]
+    control_host: Vec<String>,
+    /// Lift WeChat's limit of 100 logins a minute for one person.
+    #[arg(long)]
+    no_minute_limit: bool,
+    /// Begin without the demonstration's mini program and people.
+    #[arg(long)]
+    empty: bool,
+}
+
+impl SandboxCommand {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.listen.ip().is_loopback() && !self.allow_remote {
+            bail!("{} is not an address of this machine alone; if you mean it, add --allow-remote", self.listen);
+        }
+        start_logging(&Log("info".to_owned()), &Format::Pretty)?;
+        let defaults = Options::default();
+        let sandbox = Sandbox::new(Options {
+            per_minute_code_limit: defaults.per_minute_code_limit.filter(|_| !self.no_minute_limit),
+            control_hosts: self.control_host,
+            ..defaults
+        });
+        if !self.empty {
+            demo::fill_sandbox(&sandbox)?;
+        }
+        let listener = listen::bind(self.listen, "--listen").await?;
+        let address = listener.local_addr()?;
+        say!("WeChat sandbox on http://{address}/ — use http://{address}/api as [wechat] api_base");
+        let (stop, stopping) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            listen::told_to_stop().await;
+            let _ = stop.send(true);
+        });
+        let serving = sandbox.serve(listener, listen::stop_signal(&stopping));
+        listen::serve_until(serving, stopping).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,129 @@
+//! `hufu serve`, and the server part of `hufu dev`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use hufu_app::{App, Limits, Parts};
+use hufu_web::{WebSettings, metrics_router, router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::ConfigFlag;
+use crate::config::Config;
+use crate::instance::Instance;
+use crate::listen;
+use crate::telemetry::{Format, start_logging, start_metrics};
+
+/// Run the server.
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    config: ConfigFlag,
+    /// Serve a database that `hufu dev` made, whose secrets everybody knows.
+    #[arg(long)]
+    accept_dev_data: bool,
+}
+
+impl Serve {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.config.read()?;
+        start_logging(&config.log, &Format::Json)?;
+        let metrics = start_metrics()?;
+        let instance = Instance::open(&config.database, &config.key).await?;
+        if !self.accept_dev_data {
+            instance.refuse_dev_data().await?;
+        }
+        let warnings = warnings(&config);
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let web = WebSettings { trusted_proxies: config.trusted_proxies.clone(), warnings, ..WebSettings::default() };
+        let listener = listen::bind(config.listen, "listen").await?;
+        let metrics_listener = match config.metrics_listen {
+            Some(address) => Some(listen::bind(address, "metrics_listen").await?),
+            None => None,
+        };
+        let (stop, stopping) = watch::channel(false);
+        tokio::spawn(async move {
+            listen::told_to_stop().await;
+            let _ = stop.send(true);
+        });
+        let server = Server { config, instance, web, listener, metrics, metrics_listener };
+        server.run(stopping).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.wechat != hufu_wechat::Endpoints::default() {
+        warnings.push("[wechat] names other hosts than WeChat's own: whoever runs them decides who may log in".to_owned());
+    }
+    if !config.public_url.starts_with("https://") && !config.listen.ip().is_loopback() {
+        warnings.push("public_url is not https: tokens cross the network in plain text".to_owned());
+    }
+    warnings
+}
+
+/// A server, bound and ready to run.
+pub(crate) struct Server {
+    pub(crate) config: Config,
+    pub(crate) instance: Instance,
+    pub(crate) web: WebSettings,
+    pub(crate) listener: TcpListener,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) metrics_listener: Option<TcpListener>,
+}
+
+impl Server {
+    /// Serves until told to stop; then what runs is finished and what is answered is durable.
+    pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let Self { config, instance, web, listener, metrics, metrics_listener } = self;
+        let store = instance.store.clone();
+        let wechat = hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
+        let app = App::start(Parts {
+            store: instance.store,
+            wechat: hufu_wechat::Client::new(wechat).context("the client for WeChat cannot start")?,
+            sealing: instance.sealing,
+            limits: Limits::default(),
+            public_url: config.public_url.clone(),
+            clock: instance.clock,
+            random: instance.random,
+        })
+        .await?;
+
+        let mut background = tokio::task::JoinSet::new();
+        background.spawn(Arc::clone(&app).watch_config());
+        background.spawn(Arc::clone(&app).sweep_forever());
+        background.spawn(upkeep(metrics.clone()));
+        if let Some(listener) = metrics_listener {
+            let stopping = stopping.clone();
+            background.spawn(async move {
+                if let Err(error) = listen::serve(listener, metrics_router(metrics), &stopping).await {
+                    tracing::error!(error = format!("{error:#}"), "metrics are not served");
+                }
+            });
+        }
+        tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
+        listen::serve(listener, router(Arc::clone(&app), web), &stopping).await?;
+
+        tracing::info!("stopping: requests are finished");
+        background.shutdown().await;
+        drop(app);
+        store.close().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Keeps the memory of histograms bounded.
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
+    }
+}

@@ -1,0 +1,136 @@
+//! `hufu try`: a complete mini program login in the terminal, each step shown.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Args;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+
+use super::say;
+use crate::demo;
+
+/// Log in as a mini program would, against `hufu dev`, and show each step.
+#[derive(Args)]
+pub(crate) struct Try {
+    /// The server.
+    #[arg(long, default_value = "http://127.0.0.1:3000")]
+    host: String,
+    /// The WeChat sandbox.
+    #[arg(long, default_value = "http://127.0.0.1:3100")]
+    sandbox: String,
+    /// The application.
+    #[arg(long, default_value = demo::APPLICATION)]
+    app_id: String,
+    /// The mini program's AppID in the sandbox.
+    #[arg(long, default_value = demo::APP_ID)]
+    wechat_app_id: String,
+    /// Who logs in: a person of the sandbox, or `new` for a stranger.
+    #[arg(long, default_value = "bob")]
+    person: String,
+}
+
+impl Try {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let http = Http(Client::builder(TokioExecutor::new()).build_http());
+
+        say!("1. wx.login()   {} opens the mini program {} in the sandbox", self.person, self.wechat_app_id);
+        let seen = http.get(&format!("{}/__sandbox/log", self.sandbox)).await.context("is `hufu dev` running?")?;
+        let last_seen = last_call(&seen).map_or(0, |call| call["number"].as_u64().unwrap_or(0));
+        let body = json!({ "app_id": self.wechat_app_id, "user": self.person });
+        let drawn = http.post(&format!("{}/__sandbox/codes", self.sandbox), &[], &body).await?;
+        let code = drawn["code"].as_str().with_context(|| format!("the sandbox answers {drawn}"))?;
+        say!("   code         {code}\n");
+
+        say!("2. loginByCode(code)   POST {}/connections/social/wechat-miniprogram/auth", self.host);
+        let url = format!("{}/connections/social/wechat-miniprogram/auth", self.host);
+        let headers = [("x-authing-app-id", self.app_id.as_str()), ("x-authing-lang", "en-US")];
+        let answer = http.post(&url, &headers, &json!({ "code": code })).await?;
+        if answer["code"] != 200 {
+            bail!("the server refuses: {} (code {})", text(&answer["message"]), answer["code"]);
+        }
+
+        let calls = http.get(&format!("{}/__sandbox/log", self.sandbox)).await?;
+        match last_call(&calls).filter(|call| call["number"].as_u64().unwrap_or(0) > last_seen) {
+            Some(call) => say!(
+                "   exchange     the server asked WeChat: {} {} for {} → {}\n",
+                text(&call["method"]), text(&call["path"]), text(&call["app_id"]),
+                if call["errcode"] == 0 || call["errcode"].is_null() { "openid, unionid and session key".to_owned() } else { call["errcode"].to_string() }
+            ),
+            None => say!("   exchange     (the sandbox's log shows none)\n"),
+        }
+
+        let user = &answer["data"];
+        let logins = user["loginsCount"].as_i64().unwrap_or(0);
+        let found = if user["newlyCreated"] == true { "made now" } else { "found" };
+        say!("3. The account  {found}: this is its login number {logins}");
+        for (label, field) in [
+            ("id", "id"), ("pool", "userPoolId"), ("nickname", "nickname"), ("phone", "phone"), ("openid", "openid"),
+            ("unionid", "unionid"), ("since", "createdAt"),
+        ] {
+            say!("   {label:<12} {}", if user[field].is_null() { "–".to_owned() } else { text(&user[field]) });
+        }
+
+        let token = text(&user["token"]);
+        say!("\n4. The token    what the SDK keeps and sends along ({} bytes, JWT)", token.len());
+        let mut parts = token.split('.');
+        for label in ["header", "claims"] {
+            let part = parts.next().context("the token is no JWT")?;
+            let decoded: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?;
+            say!("   {label:<12} {decoded}");
+        }
+        say!("   keys         {}/oidc/.well-known/jwks.json", self.host);
+
+        say!("\n5. The token in use   checkLoginStatus");
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("x-authing-app-id", self.app_id.as_str())];
+        let query = "query { checkLoginStatus { code status message exp } }";
+        let status = http.post(&format!("{}/graphql/v2", self.host), &headers, &json!({ "query": query })).await?;
+        say!("   answer       {}", status["data"]["checkLoginStatus"]);
+        say!("\nRun it again: the same account is found. With --person new, a stranger's is made.");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn last_call(log: &Value) -> Option<&Value> {
+    log["calls"].as_array().or_else(|| log.as_array())?.last()
+}
+
+struct Http(Client<HttpConnector, Full<Bytes>>);
+
+impl Http {
+    async fn get(&self, url: &str) -> anyhow::Result<Value> {
+        self.send("GET", url, &[], Full::default()).await
+    }
+
+    async fn post(&self, url: &str, headers: &[(&str, &str)], body: &Value) -> anyhow::Result<Value> {
+        self.send("POST", url, headers, Full::from(body.to_string())).await
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Full<Bytes>,
+    ) -> anyhow::Result<Value> {
+        let mut request = hyper::Request::builder().method(method).uri(url).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = self.0.request(request.body(body)?).await.with_context(|| format!("{url} does not answer"))?;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await?.to_bytes();
+        serde_json::from_slice(&bytes).with_context(|| format!("{url} answers {status} without JSON"))
+    }
+}

@@ -1,0 +1,40 @@
+//! The demonstration: a pool, and the mini program and people of the sandbox that go with it.
+
+use anyhow::Context as _;
+use hufu_app::apply::file::{self, Desired};
+use hufu_sandbox::{NewApp, NewUser, Sandbox};
+
+/// The pool.
+pub(crate) const POOL: &str = "6560c0ffee00000000000001";
+/// The mini program application.
+pub(crate) const APPLICATION: &str = "6560c0ffee00000000000002";
+/// The AppID of the mini program in the sandbox.
+pub(crate) const APP_ID: &str = "wx0de30de30de30001";
+const APP_SECRET: &str = "0de30de30de30de30de30de30de30001";
+const TEXT: &str = include_str!("demo.toml");
+
+/// The demonstration pool.
+pub(crate) fn pool() -> anyhow::Result<Desired> {
+    file::read(TEXT, "demo.toml", &|_| None).context("the demonstration's own file")
+}
+
+/// Registers the mini program and makes a few people.
+pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
+    sandbox.add_app(NewApp {
+        app_id: Some(APP_ID.to_owned()),
+        secret: Some(APP_SECRET.to_owned().into()),
+        open_platform: Some("demo".to_owned()),
+        ..NewApp::default()
+    })?;
+    for (name, phone, nickname) in
+        [("alice", "13800000001", Some("Alice")), ("bob", "13800000002", Some("小明")), ("carol", "13800000003", None)]
+    {
+        sandbox.add_user(NewUser {
+            name: Some(name.to_owned()),
+            phone: Some(phone.to_owned()),
+            nickname: nickname.map(str::to_owned),
+            ..NewUser::default()
+        })?;
+    }
+    Ok(())
+}

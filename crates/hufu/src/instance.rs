@@ -1,0 +1,55 @@
+//! An instance as a process sees it: its database and the key to its secrets.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use hufu_app::{KeySource, load_sealing_key};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::instance::{Fact, GetFact};
+use hufu_store::{DatabaseUrl, SchemaState, Store};
+use hufu_types::{Clock, Random, SystemClock, SystemRandom};
+
+/// What commands work on.
+pub(crate) struct Instance {
+    pub(crate) store: Store,
+    pub(crate) sealing: Arc<SealingKey>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Arc<dyn Random>,
+}
+
+impl Instance {
+    /// Opens a migrated database and the key to its secrets.
+    pub(crate) async fn open(database: &DatabaseUrl, key: &KeySource) -> anyhow::Result<Self> {
+        if let DatabaseUrl::Sqlite(path) = database
+            && !path.exists()
+        {
+            bail!("there is no database {}; make it with `hufu migrate`", path.display());
+        }
+        let store = Store::open(database).await.context("the database cannot be opened")?;
+        match store.schema_state().await.context("the database cannot be read")? {
+            SchemaState::Current => {}
+            SchemaState::Behind(missing) => {
+                bail!("the database lacks {} migration(s) ({}); run `hufu migrate` with the same --config", missing.len(), missing.join(", "))
+            }
+            SchemaState::Ahead(names) => {
+                bail!("the database belongs to a newer version of hufu (it has {}); run that version", names.join(", "))
+            }
+        }
+        Self::of(store, key).await
+    }
+
+    /// The key to the secrets of an open database.
+    pub(crate) async fn of(store: Store, key: &KeySource) -> anyhow::Result<Self> {
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let sealing = Arc::new(load_sealing_key(&store, key, &*random).await?);
+        Ok(Self { store, sealing, clock: Arc::new(SystemClock), random })
+    }
+
+    /// Refuses a database that `hufu dev` made: everybody knows its secrets.
+    pub(crate) async fn refuse_dev_data(&self) -> anyhow::Result<()> {
+        if self.store.read(GetFact(Fact::MadeByDev)).await?.is_some() {
+            bail!("this database was made by `hufu dev`, with secrets that everybody knows; use another, or accept it with --accept-dev-data");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+// The search of the logs for secrets finds what there is to find; otherwise its silence would prove nothing.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Secrets } from "./secrets.mjs";
+
+const LOGIN = {
+  data: { token: "a-token-of-a-user", identities: [{ userIdInIdp: "o-an-openid-of-somebody" }], phone: "13912345678", nickname: "a nickname" },
+};
+
+test("a log with a secret fails, and the failure does not repeat it", () => {
+  for (const secret of ["a-token-of-a-user", "o-an-openid-of-somebody", "13912345678"]) {
+    const secrets = new Secrets();
+    secrets.harvest(LOGIN);
+    assert.throws(
+      () => secrets.assertAbsentFrom(`started\nserving somebody x${secret}y\n`),
+      (error) => /line 2/.test(error.message) && !error.message.includes(secret),
+    );
+  }
+});
+
+test("a log with what looks like a secret fails, whoever saw it", () => {
+  for (const secret of ["eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "13812345678", "o0q0otL8aEzpcZL/FT9WsQ=="]) {
+    assert.throws(() => new Secrets().assertAbsentFrom(`somebody said "${secret}"`));
+  }
+});
+
+test("a log without secrets passes", () => {
+  const secrets = new Secrets();
+  secrets.harvest(LOGIN);
+  secrets.assertAbsentFrom('{"level":"INFO","at":1795259810754,"nickname":"a nickname","rid":"6740bd0e-13912345-67800000"}\n');
+});
