@@ -153,7 +153,10 @@ impl App {
         loop {
             tick.tick().await;
             if let Err(error) = self.refresh_config().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "the configuration cannot be read; the last one stays");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the configuration cannot be read; the last one stays"
+                );
             }
         }
     }

@@ -88,8 +88,8 @@ impl App {
             leeway: self.limits.clock_leeway,
         };
         let keys = self.keys.load();
-        let verified =
-            verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Refusal::NotLoggedIn)?;
+        let verified = verify::<BearerClaims>(token, keys.published(), &expectation)
+            .map_err(|_| Refusal::NotLoggedIn)?;
         let claims = verified.claims;
         Ok(Bearer {
             application: claims.aud,
@@ -102,7 +102,11 @@ impl App {
     }
 
     /// Who sends this bearer token, and that what else the request names agrees with it.
-    pub async fn authenticate(&self, token: Option<&str>, named: Named<'_>) -> Result<Authenticated, Refusal> {
+    pub async fn authenticate(
+        &self,
+        token: Option<&str>,
+        named: Named<'_>,
+    ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Refusal::NotLoggedIn)?)?;
         let config = self.config();
         let application = config.application(bearer.application.as_str()).ok_or(Refusal::NotLoggedIn)?;
@@ -125,14 +129,13 @@ impl App {
     }
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
-        let session = match self.sessions.0.get(id) {
-            Some(session) => session,
-            None => {
-                let unit = GetSession { pool: pool.clone(), session: id.clone() };
-                let session = Arc::new(self.read(unit).await?.ok_or(Refusal::NotLoggedIn)?);
-                self.sessions.0.insert(id.clone(), session.clone());
-                session
-            }
+        let session = if let Some(session) = self.sessions.0.get(id) {
+            session
+        } else {
+            let unit = GetSession { pool: pool.clone(), session: id.clone() };
+            let session = Arc::new(self.read(unit).await?.ok_or(Refusal::NotLoggedIn)?);
+            self.sessions.0.insert(id.clone(), session.clone());
+            session
         };
         if session.expires_at <= self.now() || !session.user_is_active {
             return Err(Refusal::NotLoggedIn);

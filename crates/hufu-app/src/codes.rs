@@ -160,7 +160,11 @@ impl App {
     }
 
     /// Keeps what a code was exchanged for, where no login does.
-    pub(crate) async fn record_exchange(&self, application: &Application, done: &Exchanged<'_>) -> Result<(), Refusal> {
+    pub(crate) async fn record_exchange(
+        &self,
+        application: &Application,
+        done: &Exchanged<'_>,
+    ) -> Result<(), Refusal> {
         let exchange = self.exchange_record(application, done);
         self.write(PutExchange { pool: application.pool.clone(), code: done.hash.clone(), exchange }).await
     }
@@ -175,7 +179,11 @@ impl App {
     }
 
     /// The record of a code, if it is young and this application's own.
-    async fn recorded(&self, application: &Application, hash: &TokenHash) -> Result<Option<Exchange>, Refusal> {
+    async fn recorded(
+        &self,
+        application: &Application,
+        hash: &TokenHash,
+    ) -> Result<Option<Exchange>, Refusal> {
         let found = self.read(GetExchange { pool: application.pool.clone(), code: hash.clone() }).await?;
         let oldest = self.now().minus(self.limits.code_replay);
         match found {
@@ -186,7 +194,12 @@ impl App {
         }
     }
 
-    fn reopen<'a>(&self, record: Exchange, hash: TokenHash, held: Held<'a>) -> Result<Exchanged<'a>, Refusal> {
+    fn reopen<'a>(
+        &self,
+        record: Exchange,
+        hash: TokenHash,
+        held: Held<'a>,
+    ) -> Result<Exchanged<'a>, Refusal> {
         let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
         let sealed: Sealed<'_> = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
         let session = CodeSession {
@@ -208,7 +221,10 @@ pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
 }
 
 pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
-    AppCredentials { app_id: connection.wechat.app_id.clone(), app_secret: connection.wechat.app_secret.clone() }
+    AppCredentials {
+        app_id: connection.wechat.app_id.clone(),
+        app_secret: connection.wechat.app_secret.clone(),
+    }
 }
 
 fn hash_code(connection: &Connection, code: &str) -> TokenHash {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
-use hufu_types::{Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Pool, PoolId, WechatApp};
+use hufu_types::{
+    Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Pool, PoolId,
+    WechatApp,
+};
 use secrecy::SecretString;
 
 use crate::Refusal;
@@ -163,7 +166,11 @@ impl Config {
         Ok(found.clone())
     }
 
-    fn named_connection(&self, application: &Application, identifier: &str) -> Result<Arc<Connection>, Refusal> {
+    fn named_connection(
+        &self,
+        application: &Application,
+        identifier: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
         let found = self.connection_of_pool(&application.pool, identifier);
         let connection = found.ok_or_else(|| Refusal::ConnectionUnknown(identifier.to_owned()))?;
         if !connection.enabled {
@@ -181,7 +188,11 @@ impl Config {
 
     /// The application for a helper call that names a connection, and of the rest
     /// perhaps only the pool: the serving one, or the pool's first that has the connection.
-    pub fn serving_connection(&self, named: Named<'_>, identifier: Option<&str>) -> Result<&Arc<Application>, Refusal> {
+    pub fn serving_connection(
+        &self,
+        named: Named<'_>,
+        identifier: Option<&str>,
+    ) -> Result<&Arc<Application>, Refusal> {
         let application = self.serving(named)?;
         if named.application.is_some() {
             return Ok(application);

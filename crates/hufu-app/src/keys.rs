@@ -66,7 +66,11 @@ impl Keys {
     /// The key that signs now: the latest whose time has come.
     pub(crate) fn signing(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
         let of_algorithm = self.signing.iter().filter(|(_, key)| key.algorithm() == algorithm);
-        of_algorithm.clone().rfind(|(from, _)| *from <= now).or_else(|| of_algorithm.clone().next()).map(|(_, key)| key)
+        of_algorithm
+            .clone()
+            .rfind(|(from, _)| *from <= now)
+            .or_else(|| of_algorithm.clone().next())
+            .map(|(_, key)| key)
     }
 
     /// The public halves of all keys.
@@ -158,7 +162,8 @@ impl App {
         let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {
             a.lifetimes.user_token.max(a.lifetimes.access_token)
         };
-        let longest_token = self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
+        let longest_token =
+            self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
         let start = Start::Successor { now: self.now(), lead: self.limits.key_lead, longest_token };
         add(&self.store, &self.sealing, &*self.random, algorithm, start).await
     }
@@ -199,27 +204,28 @@ impl App {
     async fn password_key(
         &self,
         kind: &'static str,
-        make: fn() -> Result<Vec<u8>, Refusal>,
+        make: fn() -> Result<Vec<u8>, rsa::Error>,
     ) -> Result<Vec<u8>, Refusal> {
         let context = format!("password_key:{kind}");
-        let sealed = match self.read(GetPasswordKey(kind)).await? {
-            Some(sealed) => sealed,
-            None => {
-                let der = tokio::task::spawn_blocking(make).await.map_err(Refusal::internal)??;
-                let sealed = self.sealing.seal(&*self.random, &context, &der);
-                self.write(PutPasswordKey { kind, sealed, now: self.now() }).await?
-            }
+        let sealed = if let Some(sealed) = self.read(GetPasswordKey(kind)).await? {
+            sealed
+        } else {
+            let pair = tokio::task::spawn_blocking(make).await.map_err(Refusal::internal)?;
+            let secret = zeroize::Zeroizing::new(pair.map_err(Refusal::internal)?);
+            let sealed = self.sealing.seal(&*self.random, &context, &secret);
+            self.write(PutPasswordKey { kind, sealed, now: self.now() }).await?
         };
         let opened = self.sealing.open(&context, &sealed).map_err(Refusal::internal)?;
         Ok(opened.expose().to_vec())
     }
 }
 
-fn make_rsa() -> Result<Vec<u8>, Refusal> {
-    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS).map_err(Refusal::internal)?;
-    Ok(key.to_pkcs8_der().map_err(Refusal::internal)?.as_bytes().to_vec())
+fn make_rsa() -> Result<Vec<u8>, rsa::Error> {
+    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS)?;
+    Ok(key.to_pkcs8_der()?.as_bytes().to_vec())
 }
 
-fn make_sm2() -> Result<Vec<u8>, Refusal> {
+#[expect(clippy::unnecessary_wraps, reason = "made like the other pair")]
+fn make_sm2() -> Result<Vec<u8>, rsa::Error> {
     Ok(sm2::SecretKey::random(&mut rsa::rand_core::OsRng).to_bytes().to_vec())
 }

@@ -77,7 +77,11 @@ impl App {
     }
 
     /// Logs in and answers by OAuth's rules: a token set.
-    pub async fn log_in_v3(&self, login: &MiniProgramLogin<'_>, scope: ScopeSet) -> Result<TokenSet, Refusal> {
+    pub async fn log_in_v3(
+        &self,
+        login: &MiniProgramLogin<'_>,
+        scope: ScopeSet,
+    ) -> Result<TokenSet, Refusal> {
         let refresh = self.new_refresh_token(&login.application, scope);
         let (token, stored) = refresh.unzip();
         let done = self.log_in(login, stored).await?;
@@ -149,11 +153,12 @@ impl App {
             refresh_token,
             exchange: Some((exchanged.hash.clone(), exchanged.sealed.clone())),
         };
-        let LoggedIn { user, newly_created, session, session_created_at, conflict } = match self.write(unit).await? {
-            LoginOutcome::LoggedIn(done) => *done,
-            LoginOutcome::Stranger => return Err(Refusal::Stranger),
-            LoginOutcome::Disabled => return Err(Refusal::Disabled),
-        };
+        let LoggedIn { user, newly_created, session, session_created_at, conflict } =
+            match self.write(unit).await? {
+                LoginOutcome::LoggedIn(done) => *done,
+                LoginOutcome::Stranger => return Err(Refusal::Stranger),
+                LoginOutcome::Disabled => return Err(Refusal::Disabled),
+            };
         if let Some(conflict) = conflict {
             tracing::warn!(
                 pool = %application.pool,
@@ -198,12 +203,15 @@ impl App {
                     None => {}
                 }
                 let openid = exchanged.session.openid.as_str();
-                let result = self.wechat.phone_number(&credentials(connection), code, Some(openid), budget).await;
+                let result =
+                    self.wechat.phone_number(&credentials(connection), code, Some(openid), budget).await;
                 match result {
                     Ok(number) => self.fresh_phone(&number).map(Some),
                     // The same login again: its first answer was lost, and the number was written then.
                     Err(error) if error.errcode() == Some(40029) && exchanged.login.is_some() => Ok(None),
-                    Err(error) if error.class() == hufu_wechat::Class::User => Err(Refusal::PhoneCodeInvalid(error)),
+                    Err(error) if error.class() == hufu_wechat::Class::User => {
+                        Err(Refusal::PhoneCodeInvalid(error))
+                    }
                     Err(error) => Err(wechat_refusal(error)),
                 }
             }
@@ -212,7 +220,11 @@ impl App {
 
     /// A number that WeChat told lately.
     pub(crate) fn fresh_phone(&self, number: &hufu_wechat::PhoneNumber) -> Result<Phone, Refusal> {
-        if !hufu_wechat::is_fresh(number.watermark_timestamp, self.now().seconds(), self.limits.sealed_data_age) {
+        if !hufu_wechat::is_fresh(
+            number.watermark_timestamp,
+            self.now().seconds(),
+            self.limits.sealed_data_age,
+        ) {
             return Err(Refusal::DataUndecryptable(hufu_wechat::DataError::Stale));
         }
         parse_phone(&number.country_code, &number.pure_number)
@@ -241,7 +253,8 @@ impl App {
         let key = &exchanged.session.session_key;
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
         let app_id = &connection.wechat.app_id;
-        open_user_data(key, sealed.iv, sealed.encrypted_data, app_id, now, age).map_err(Refusal::DataUndecryptable)
+        open_user_data(key, sealed.iv, sealed.encrypted_data, app_id, now, age)
+            .map_err(Refusal::DataUndecryptable)
     }
 
     /// A nickname and a photo from data that decrypts, else from what the client
@@ -300,7 +313,8 @@ impl App {
 
     /// Counts a failed login; beyond the limit of its address it is only told "too often".
     async fn count_failure<T>(&self, login: &MiniProgramLogin<'_>, refusal: Refusal) -> Result<T, Refusal> {
-        let guessed = matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
+        let guessed =
+            matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
         let Some(ip) = login.ip.as_deref().filter(|_| guessed) else { return Err(refusal) };
         let hit = Hit {
             name: format!("login_failure:{}:{ip}", login.application.pool),
@@ -326,7 +340,8 @@ struct RawData {
 /// The nickname that WeChat gives for people who tell none (since October 2022).
 const PLACEHOLDER_NICKNAME: &str = "微信用户";
 /// Part of the address of the grey picture that comes with it.
-const PLACEHOLDER_PHOTO: &str = "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
+const PLACEHOLDER_PHOTO: &str =
+    "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
 
 fn clean_nickname(name: &str, limit: usize) -> Option<String> {
     let clean: String = name.trim().chars().filter(|c| !c.is_control()).take(limit).collect();
@@ -338,7 +353,11 @@ fn is_wechat_photo(address: &str) -> bool {
     let Ok(parsed) = url::Url::parse(address) else { return false };
     let at_wechat = parsed.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"));
     let plain = parsed.username().is_empty() && parsed.password().is_none() && parsed.port().is_none();
-    parsed.scheme() == "https" && at_wechat && plain && address.len() <= 512 && !address.contains(PLACEHOLDER_PHOTO)
+    parsed.scheme() == "https"
+        && at_wechat
+        && plain
+        && address.len() <= 512
+        && !address.contains(PLACEHOLDER_PHOTO)
 }
 
 pub(crate) fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
@@ -349,7 +368,10 @@ fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
     let session = &exchanged.session;
     Arrival {
         openid: IdentityKey::wechat_openid(&connection.wechat.app_id, &session.openid),
-        unionid: session.unionid.as_deref().map(|id| IdentityKey::wechat_unionid(&connection.open_platform, id)),
+        unionid: session
+            .unionid
+            .as_deref()
+            .map(|id| IdentityKey::wechat_unionid(&connection.open_platform, id)),
         phone: None,
     }
 }
@@ -357,13 +379,17 @@ fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
 /// One line for the operator, with WeChat's own id of the request where there is one.
 pub(crate) fn log_refusal(application: &Application, connection: &Connection, refusal: &Refusal) {
     let wechat = wechat_error(refusal);
-    let (rid, errcode, class) =
-        (wechat.and_then(|e| e.rid()), wechat.and_then(hufu_wechat::Error::errcode), wechat.map(|e| e.class().as_str()));
+    let (rid, errcode, class) = (
+        wechat.and_then(|e| e.rid()),
+        wechat.and_then(hufu_wechat::Error::errcode),
+        wechat.map(|e| e.class().as_str()),
+    );
     let error = refusal as &dyn std::error::Error;
     let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
     match refusal {
         Refusal::AppDown(_) => {
-            metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string()).increment(1);
+            metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string())
+                .increment(1);
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
         }
         Refusal::Misconfigured(_) => {

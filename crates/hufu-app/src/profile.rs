@@ -35,14 +35,20 @@ impl App {
     /// Changes what the user says of themselves.
     pub async fn update_profile(&self, who: &Authenticated, change: ProfileChange) -> Result<User, Refusal> {
         self.check_change(&change)?;
-        let claimed = change.fields.iter().find(|(name, _)| *name == "photo").map(|(_, photo)| {
-            photo.as_deref().and_then(|photo| self.upload_of_photo(photo)).map(str::to_owned)
-        });
+        let photo = match change.fields.iter().rfind(|(name, _)| *name == "photo") {
+            None => Photo::Stays,
+            Some((_, address)) => {
+                match address.as_deref().and_then(|address| self.upload_of_photo(address)) {
+                    Some(upload) => Photo::Upload(upload.to_owned()),
+                    None => Photo::Elsewhere,
+                }
+            }
+        };
         let unit = ChangeProfile {
             pool: who.pool().clone(),
             user: who.user.clone(),
             change,
-            photo_upload: claimed,
+            photo,
             max_keys: self.limits.custom_keys,
             now: self.now(),
         };
@@ -61,10 +67,14 @@ impl App {
         for (name, value) in &change.fields {
             let Some(value) = value else { continue };
             if value.chars().count() > limit {
-                return Err(Refusal::Invalid(format!("{name} is longer than {limit} characters; shorten it")));
+                return Err(Refusal::Invalid(format!(
+                    "{name} is longer than {limit} characters; shorten it"
+                )));
             }
             if *name == "photo" && !is_picture_address(value) {
-                return Err(Refusal::Invalid("photo is not an http or https address; upload the picture first".to_owned()));
+                return Err(Refusal::Invalid(
+                    "photo is not an http or https address; upload the picture first".to_owned(),
+                ));
             }
             if value.contains('\0') {
                 return Err(Refusal::Invalid(format!("{name} contains a NUL character; remove it")));
@@ -79,7 +89,9 @@ impl App {
             let text = value.to_string();
             if text.len() > self.limits.custom_value || text.contains("\\u0000") {
                 let limit = self.limits.custom_value;
-                return Err(Refusal::Invalid(format!("the value of {key} is longer than {limit} bytes; shorten it")));
+                return Err(Refusal::Invalid(format!(
+                    "the value of {key} is longer than {limit} bytes; shorten it"
+                )));
             }
         }
         Ok(())
@@ -95,10 +107,19 @@ struct ChangeProfile {
     pool: PoolId,
     user: UserId,
     change: ProfileChange,
-    /// When the photo changes: the upload that it names, if one of ours.
-    photo_upload: Option<Option<String>>,
+    photo: Photo,
     max_keys: usize,
     now: Timestamp,
+}
+
+/// What a change does to the uploads that the photo names.
+enum Photo {
+    /// Nothing.
+    Stays,
+    /// It names an upload of ours.
+    Upload(String),
+    /// It names none of ours.
+    Elsewhere,
 }
 
 enum Changed {
@@ -125,9 +146,12 @@ impl Write for ChangeProfile {
         }
         user.updated_at = self.now;
         users::set_profile(tx, &self.user, &self.pool, &user.profile, &user.custom_data, self.now).await?;
-        if let Some(upload) = &self.photo_upload {
-            uploads::claim(tx, &self.pool, &self.user, upload.as_deref(), self.now).await?;
-        }
+        let named = match &self.photo {
+            Photo::Stays => return Ok(Changed::Done(Box::new(user))),
+            Photo::Upload(name) => Some(name.as_str()),
+            Photo::Elsewhere => None,
+        };
+        uploads::claim(tx, &self.pool, &self.user, named, self.now).await?;
         Ok(Changed::Done(Box::new(user)))
     }
 }

@@ -6,7 +6,8 @@ use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, Use
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
 use hufu_store::users::GetUser;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User, UserId,
+    Application, ApplicationId, OpaqueToken, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
+    UserId,
 };
 use serde_json::{Map, Value};
 
@@ -75,7 +76,10 @@ impl App {
             exp: expires_at.seconds(),
             auth_time: Some(auth_time.seconds()),
         };
-        let token = self.signing_key(application, now)?.sign(TokenType::UserToken, &claims).map_err(Refusal::internal)?;
+        let token = self
+            .signing_key(application, now)?
+            .sign(TokenType::UserToken, &claims)
+            .map_err(Refusal::internal)?;
         Ok(UserToken { token, issued_at: now, expires_at })
     }
 
@@ -144,7 +148,11 @@ impl App {
     }
 
     /// The refresh token grant (RFC 6749 6): a new token set, and a successor for the token.
-    pub async fn refresh(&self, application: &Application, presented: &OpaqueToken) -> Result<TokenSet, Refusal> {
+    pub async fn refresh(
+        &self,
+        application: &Application,
+        presented: &OpaqueToken,
+    ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let now = self.now();
         let rotation = Rotate {

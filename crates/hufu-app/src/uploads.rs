@@ -66,9 +66,8 @@ impl App {
             return Err(Refusal::PictureTooLarge);
         }
         let turn = tokio::time::timeout(TURN, self.decoders.0.clone().acquire_owned()).await;
-        let permit = turn
-            .map_err(|_| Refusal::TooOften("pictures being decoded"))?
-            .map_err(Refusal::internal)?;
+        let permit =
+            turn.map_err(|_| Refusal::TooOften("pictures being decoded"))?.map_err(Refusal::internal)?;
         let (pixels, side) = (self.limits.upload_pixels, self.limits.upload_side);
         let encoded = tokio::task::spawn_blocking(move || {
             let encoded = encode_anew(&bytes, pixels, side);
@@ -111,7 +110,8 @@ impl App {
 /// transparent) or JPEG, without anything else that was in the file.
 fn encode_anew(bytes: &[u8], max_pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
     let reader = || {
-        let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Refusal::NotAPicture)?;
+        let mut reader =
+            ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Refusal::NotAPicture)?;
         let mut limits = ImageLimits::default();
         limits.max_alloc = Some(max_pixels.saturating_mul(8));
         reader.limits(limits);
@@ -155,7 +155,9 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_refused() {
-        for bytes in [b"<svg xmlns='http://www.w3.org/2000/svg'/>".as_slice(), b"<html>", b"", b"\x89PNG\r\n\x1a\n"] {
+        for bytes in
+            [b"<svg xmlns='http://www.w3.org/2000/svg'/>".as_slice(), b"<html>", b"", b"\x89PNG\r\n\x1a\n"]
+        {
             assert!(matches!(encode_anew(bytes, 1_000_000, 512), Err(Refusal::NotAPicture)));
         }
         assert!(matches!(encode_anew(&png(1001, 1000), 1_000_000, 512), Err(Refusal::PictureTooLarge)));

@@ -77,13 +77,15 @@ impl Postgres {
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
         Ok(connection.close().await?)
     }
+}
 
-    /// Ends the private cluster.
-    pub(crate) fn stop(self) -> Result<()> {
-        let Some(process) = self.private else { return Ok(()) };
-        // SIGINT is PostgreSQL's fast shutdown: it waits for no client.
-        signal(process.id(), "INT")?;
-        process.terminate()
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(process) = self.private.take() {
+            // PostgreSQL's fast shutdown, which waits for no client. Killed outright, it would leave shared memory.
+            let _ = signal(process.id(), "INT");
+            let _ = process.terminate();
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Pools, connections and applications: small tables that every node holds in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform, Pool, PoolId,
-    SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
+    Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 use std::time::Duration;
 
@@ -152,7 +152,11 @@ pub async fn update_pool(tx: &mut Tx<'_>, pool: &Pool) -> Result<u64, StoreError
 }
 
 /// Makes a connection.
-pub async fn insert_connection(tx: &mut Tx<'_>, new: &StoredConnection, now: Timestamp) -> Result<(), StoreError> {
+pub async fn insert_connection(
+    tx: &mut Tx<'_>,
+    new: &StoredConnection,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -170,7 +174,11 @@ pub async fn insert_connection(tx: &mut Tx<'_>, new: &StoredConnection, now: Tim
 }
 
 /// Changes what may change of a connection; its identifier and kind are fixed.
-pub async fn update_connection(tx: &mut Tx<'_>, new: &StoredConnection, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn update_connection(
+    tx: &mut Tx<'_>,
+    new: &StoredConnection,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -190,13 +198,21 @@ fn seconds(duration: Duration) -> i64 {
 }
 
 /// Makes an application and switches its connections on.
-pub async fn insert_application(tx: &mut Tx<'_>, new: &Application, now: Timestamp) -> Result<(), StoreError> {
+pub async fn insert_application(
+    tx: &mut Tx<'_>,
+    new: &Application,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     write_application(tx, INSERT_APPLICATION, new, now).await?;
     switch_on(tx, new).await
 }
 
 /// Changes an application and its connections.
-pub async fn update_application(tx: &mut Tx<'_>, new: &Application, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn update_application(
+    tx: &mut Tx<'_>,
+    new: &Application,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let affected = write_application(tx, UPDATE_APPLICATION, new, now).await?;
     tx.execute(SWITCH_ALL_OFF, &[(&new.pool).into(), (&new.id).into()]).await?;
     switch_on(tx, new).await?;
@@ -229,7 +245,8 @@ async fn write_application(
 
 async fn switch_on(tx: &mut Tx<'_>, application: &Application) -> Result<(), StoreError> {
     for (position, connection) in (0_i64..).zip(&application.connections) {
-        let values = [(&application.pool).into(), (&application.id).into(), connection.into(), position.into()];
+        let values =
+            [(&application.pool).into(), (&application.id).into(), connection.into(), position.into()];
         tx.execute(SWITCH_ON, &values).await?;
     }
     Ok(())

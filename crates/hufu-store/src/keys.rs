@@ -71,8 +71,13 @@ impl Write for AddSigningKey {
         if self.only_if_none && has_signing(tx, algorithm).await? {
             return Ok(false);
         }
-        let values =
-            [(&key.id).into(), algorithm.into(), (&key.sealed).into(), key.created_at.into(), key.signs_from.into()];
+        let values = [
+            (&key.id).into(),
+            algorithm.into(),
+            (&key.sealed).into(),
+            key.created_at.into(),
+            key.signs_from.into(),
+        ];
         tx.execute(INSERT_SIGNING, &values).await?;
         let retire = [algorithm.into(), (&key.id).into(), self.predecessors_expire_at.into()];
         tx.execute(RETIRE_SIGNING, &retire).await?;

@@ -1,7 +1,10 @@
 //! The unit of a login: who arrives, which account, its session and what was exchanged for it.
 
 use hufu_types::resolution::{Arrival, Conflict, Holdings, PhoneUse, Resolution, resolve};
-use hufu_types::{ConnectionId, IdentityKey, Phone, PhoneProof, PoolId, Profile, SessionId, Timestamp, TokenHash, User, UserId, UserStatus};
+use hufu_types::{
+    ConnectionId, IdentityKey, Phone, PhoneProof, PoolId, Profile, SessionId, Timestamp, TokenHash, User,
+    UserId, UserStatus,
+};
 
 use crate::refresh_tokens::NewRefreshToken;
 use crate::sessions::NewSession;
@@ -108,7 +111,9 @@ impl Write for Login {
             Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => known,
-                    None => users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?,
+                    None => {
+                        users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?
+                    }
                 };
                 if !user.is_active() {
                     return Ok(LoginOutcome::Disabled);
@@ -162,7 +167,13 @@ impl Login {
         }
     }
 
-    async fn attach(&self, tx: &mut Tx<'_>, user: &UserId, openid: bool, unionid: bool) -> Result<(), StoreError> {
+    async fn attach(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &UserId,
+        openid: bool,
+        unionid: bool,
+    ) -> Result<(), StoreError> {
         let arrival = &self.who.arrival;
         let openid = openid.then_some(&arrival.openid);
         let unionid = arrival.unionid.as_ref().filter(|_| unionid);
@@ -211,7 +222,11 @@ impl Login {
         Ok(user)
     }
 
-    async fn begin_session(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<(SessionId, Timestamp), StoreError> {
+    async fn begin_session(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &UserId,
+    ) -> Result<(SessionId, Timestamp), StoreError> {
         if let Some((owner, session)) = &self.resume
             && owner == user
             && let Some(going_on) = sessions::get(tx, &self.who.pool, session).await?
@@ -244,7 +259,9 @@ impl Arriving {
             None => None,
         };
         let other_unionid = match (&by_openid, &arrival.unionid, &by_unionid) {
-            (Some(user), Some(unionid), None) => users::has_other_in_realm(tx, pool, &user.id, unionid).await?,
+            (Some(user), Some(unionid), None) => {
+                users::has_other_in_realm(tx, pool, &user.id, unionid).await?
+            }
             _ => false,
         };
         let phone_has_other_openid = match (&by_phone, arrival.phone) {
@@ -325,7 +342,9 @@ impl Write for Bind {
             match users::identity_owner(tx, pool, key).await? {
                 Some(owner) if owner != *user => return Ok(BindOutcome::TakenByAnother),
                 Some(_) => {}
-                None if users::has_other_in_realm(tx, pool, user, key).await? => return Ok(BindOutcome::HasAnother),
+                None if users::has_other_in_realm(tx, pool, user, key).await? => {
+                    return Ok(BindOutcome::HasAnother);
+                }
                 None => missing.push(key),
             }
         }
@@ -339,7 +358,11 @@ impl Write for Bind {
     }
 }
 
-async fn user_by_identity(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result<Option<User>, StoreError> {
+async fn user_by_identity(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    key: &IdentityKey,
+) -> Result<Option<User>, StoreError> {
     let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
     tx.optional(USER_BY_IDENTITY, &values, decode_user).await
 }

@@ -34,9 +34,9 @@ const CREATE_LEDGER: &str = "
         number     BIGINT NOT NULL PRIMARY KEY,
         name       TEXT   NOT NULL
     )";
-const HAS_LEDGER_SQLITE: &str = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
-const HAS_LEDGER_POSTGRES: &str =
-    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
+const HAS_LEDGER_SQLITE: &str =
+    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
+const HAS_LEDGER_POSTGRES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
 const LIST: &str = "SELECT number, name FROM schema_migrations ORDER BY number";
 const RECORD: &str = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)";
 const LOCK_POSTGRES: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(4856463)) AS locked";
@@ -75,7 +75,8 @@ async fn state(tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
         }
     }
     let known = |number: i64| MIGRATIONS.iter().any(|m| m.number == number);
-    let ahead: Vec<String> = applied.iter().filter(|(n, _)| !known(*n)).map(|(_, name)| name.clone()).collect();
+    let ahead: Vec<String> =
+        applied.iter().filter(|(n, _)| !known(*n)).map(|(_, name)| name.clone()).collect();
     if !ahead.is_empty() {
         return Ok(SchemaState::Ahead(ahead));
     }

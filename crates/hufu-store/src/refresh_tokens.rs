@@ -77,8 +77,10 @@ impl Write for Rotate {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
         // Of two nodes that are given one token the second waits here, and sees what the first did.
-        let presented = tx.optional(GET_LOCKED, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now) else {
+        let presented =
+            tx.optional(GET_LOCKED, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
+        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now)
+        else {
             return Ok(Rotation::Unknown);
         };
         let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
@@ -102,7 +104,8 @@ impl Write for Rotate {
                 return Ok(Rotation::Reused(token.session));
             }
         }
-        let successor = NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
+        let successor =
+            NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
         let values =
             [(&self.pool).into(), (&self.presented).into(), self.now.into(), (&self.successor).into()];
         tx.execute(SUCCEED, &values).await?;
@@ -157,7 +160,11 @@ pub async fn insert(
 }
 
 /// Forgets all refresh tokens of a session.
-pub(crate) async fn revoke_family(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
+pub(crate) async fn revoke_family(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    session: &SessionId,
+) -> Result<(), StoreError> {
     tx.execute(REVOKE_FAMILY, &[pool.into(), session.into()]).await.map(drop)
 }
 

@@ -71,7 +71,12 @@ pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
 }
 
 /// Begins a session.
-pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId, new: &NewSession) -> Result<(), StoreError> {
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    new: &NewSession,
+) -> Result<(), StoreError> {
     let values = [
         pool.into(),
         (&new.id).into(),

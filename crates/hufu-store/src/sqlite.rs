@@ -37,8 +37,7 @@ pub(crate) struct Sqlite {
 
 /// What keeps the threads going: they end when the senders are gone, on closing or with the last clone.
 struct Running {
-    _writer: mpsc::Sender<Unit>,
-    _reader: mpsc::Sender<Unit>,
+    senders: [mpsc::Sender<Unit>; 2],
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -60,7 +59,7 @@ impl Sqlite {
         Ok(Self {
             writer: writer.downgrade(),
             reader: reader.downgrade(),
-            running: Arc::new(std::sync::Mutex::new(Some(Running { _writer: writer, _reader: reader, threads }))),
+            running: Arc::new(std::sync::Mutex::new(Some(Running { senders: [writer, reader], threads }))),
         })
     }
 
@@ -79,8 +78,8 @@ impl Sqlite {
     /// Lets the threads finish what waits and joins them; what comes later is refused, through other clones too.
     pub(crate) fn close(self) {
         let running = self.running.lock().map(|mut running| running.take()).unwrap_or_default();
-        let Some(Running { _writer, _reader, threads }) = running else { return };
-        drop((_writer, _reader));
+        let Some(Running { senders, threads }) = running else { return };
+        drop(senders);
         for thread in threads {
             let _ = thread.join();
         }
@@ -121,7 +120,8 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
@@ -145,7 +145,8 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
 fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Unit>) {
     let mut batch: Vec<Unit> = Vec::with_capacity(MAX_BATCH);
     while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
-        metrics::histogram!("hufu_store_batch_size").record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        metrics::histogram!("hufu_store_batch_size")
+            .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
         let failure = run_batch(&mut connection, &mut batch).err().map(|error| error.to_string());
         if let Some(failure) = &failure {
             tracing::error!(error = %failure, units = batch.len(), "a batch of writes was lost");

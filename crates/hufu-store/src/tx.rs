@@ -1,7 +1,5 @@
 //! A transaction, or a connection for reading, on either engine.
 
-use std::future::Future;
-
 use rusqlite::CachedStatement;
 use sqlx::PgConnection;
 
@@ -20,71 +18,61 @@ pub enum Tx<'a> {
 
 impl Tx<'_> {
     /// Runs a statement and counts the rows that it affected.
-    pub fn execute(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
-        async move {
-            match self {
-                Tx::Sqlite(connection) => {
-                    let affected = bind(connection.prepare_cached(sql)?, values)?.raw_execute()?;
-                    Ok(u64::try_from(affected).unwrap_or(u64::MAX))
-                }
-                Tx::Postgres(connection) => {
-                    let query = sqlx::query_with(sql, Value::arguments(values)?);
-                    Ok(query.execute(&mut **connection).await?.rows_affected())
-                }
+    pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        match self {
+            Tx::Sqlite(connection) => {
+                let affected = bind(connection.prepare_cached(sql)?, values)?.raw_execute()?;
+                Ok(u64::try_from(affected).unwrap_or(u64::MAX))
+            }
+            Tx::Postgres(connection) => {
+                let query = sqlx::query_with(sql, Value::arguments(values)?);
+                Ok(query.execute(&mut **connection).await?.rows_affected())
             }
         }
     }
 
     /// The first row of an answer, if there is one.
-    pub fn optional<T: Send>(
+    pub async fn optional<T: Send>(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
         decode: Decode<T>,
-    ) -> impl Future<Output = Result<Option<T>, StoreError>> + Send {
-        async move {
-            match self {
-                Tx::Sqlite(connection) => {
-                    let mut statement = bind(connection.prepare_cached(sql)?, values)?;
-                    let mut rows = statement.raw_query();
-                    rows.next()?.map(|row| decode(&Row::Sqlite(row))).transpose()
-                }
-                Tx::Postgres(connection) => {
-                    let query = sqlx::query_with(sql, Value::arguments(values)?);
-                    let row = query.fetch_optional(&mut **connection).await?;
-                    row.map(|row| decode(&Row::Postgres(&row))).transpose()
-                }
+    ) -> Result<Option<T>, StoreError> {
+        match self {
+            Tx::Sqlite(connection) => {
+                let mut statement = bind(connection.prepare_cached(sql)?, values)?;
+                let mut rows = statement.raw_query();
+                rows.next()?.map(|row| decode(&Row::Sqlite(row))).transpose()
+            }
+            Tx::Postgres(connection) => {
+                let query = sqlx::query_with(sql, Value::arguments(values)?);
+                let row = query.fetch_optional(&mut **connection).await?;
+                row.map(|row| decode(&Row::Postgres(&row))).transpose()
             }
         }
     }
 
     /// All rows of an answer.
-    pub fn all<T: Send>(
+    pub async fn all<T: Send>(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],
         decode: Decode<T>,
-    ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send {
-        async move {
-            match self {
-                Tx::Sqlite(connection) => {
-                    let mut statement = bind(connection.prepare_cached(sql)?, values)?;
-                    let mut rows = statement.raw_query();
-                    let mut all = Vec::new();
-                    while let Some(row) = rows.next()? {
-                        all.push(decode(&Row::Sqlite(row))?);
-                    }
-                    Ok(all)
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Tx::Sqlite(connection) => {
+                let mut statement = bind(connection.prepare_cached(sql)?, values)?;
+                let mut rows = statement.raw_query();
+                let mut all = Vec::new();
+                while let Some(row) = rows.next()? {
+                    all.push(decode(&Row::Sqlite(row))?);
                 }
-                Tx::Postgres(connection) => {
-                    let query = sqlx::query_with(sql, Value::arguments(values)?);
-                    let rows = query.fetch_all(&mut **connection).await?;
-                    rows.iter().map(|row| decode(&Row::Postgres(row))).collect()
-                }
+                Ok(all)
+            }
+            Tx::Postgres(connection) => {
+                let query = sqlx::query_with(sql, Value::arguments(values)?);
+                let rows = query.fetch_all(&mut **connection).await?;
+                rows.iter().map(|row| decode(&Row::Postgres(row))).collect()
             }
         }
     }
@@ -103,14 +91,18 @@ impl Tx<'_> {
 
 /// Gives `$1` the first value and so on. SQLite takes `$1` for a name and counts
 /// parameters by where they first stand in the text, so the order of values is not enough.
-fn bind<'c>(mut statement: CachedStatement<'c>, values: &[Value<'_>]) -> Result<CachedStatement<'c>, StoreError> {
+fn bind<'c>(
+    mut statement: CachedStatement<'c>,
+    values: &[Value<'_>],
+) -> Result<CachedStatement<'c>, StoreError> {
     let count = statement.parameter_count();
     let wrong_count = || rusqlite::Error::InvalidParameterCount(values.len(), count);
     if count != values.len() {
         return Err(wrong_count().into());
     }
     for index in 1..=count {
-        let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
+        let number =
+            statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
         let value = number.and_then(|number| values.get(number.checked_sub(1)?)).ok_or_else(wrong_count)?;
         statement.raw_bind_parameter(index, value)?;
     }

@@ -43,8 +43,13 @@ impl Write for PutUpload {
         if held.saturating_add(size) > self.capacity {
             return Ok(false);
         }
-        let values =
-            [(&self.name).into(), self.content_type.into(), (&self.bytes).into(), size.into(), self.now.into()];
+        let values = [
+            (&self.name).into(),
+            self.content_type.into(),
+            (&self.bytes).into(),
+            size.into(),
+            self.now.into(),
+        ];
         tx.execute(INSERT, &values).await?;
         Ok(true)
     }

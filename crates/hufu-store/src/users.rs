@@ -1,8 +1,8 @@
 //! Users and their identities.
 
 use hufu_types::{
-    ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof, PoolId, Profile,
-    Timestamp, User, UserId, UserStatus, Username,
+    ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof, PoolId,
+    Profile, Timestamp, User, UserId, UserStatus, Username,
 };
 use serde_json::{Map, Value as Json};
 
@@ -95,7 +95,11 @@ pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result
 }
 
 /// The user who has this username.
-pub async fn by_username(tx: &mut Tx<'_>, pool: &PoolId, name: &Username) -> Result<Option<User>, StoreError> {
+pub async fn by_username(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    name: &Username,
+) -> Result<Option<User>, StoreError> {
     tx.optional(BY_USERNAME, &[pool.into(), name.as_str().into()], decode_user).await
 }
 
@@ -131,7 +135,8 @@ pub async fn id_is_taken(
 
 /// Makes a user.
 pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), StoreError> {
-    let (profile, custom_data) = (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
+    let (profile, custom_data) =
+        (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
     let values = [
         (&user.pool).into(),
         (&user.id).into(),
@@ -218,7 +223,8 @@ pub async fn has_other_in_realm(
     user: &UserId,
     key: &IdentityKey,
 ) -> Result<bool, StoreError> {
-    let values = [pool.into(), user.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
+    let values =
+        [pool.into(), user.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
     Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
 }
 
@@ -275,7 +281,11 @@ pub(crate) fn decode_user(row: &Row<'_>) -> Result<User, StoreError> {
             .map(|text| Username::parse(&text))
             .transpose()
             .map_err(corrupt("username"))?,
-        email: row.get::<Option<String>>(4)?.map(|text| Email::parse(&text)).transpose().map_err(corrupt("email"))?,
+        email: row
+            .get::<Option<String>>(4)?
+            .map(|text| Email::parse(&text))
+            .transpose()
+            .map_err(corrupt("email"))?,
         email_verified: row.get(5)?,
         phone,
         external_id: row.get(8)?,

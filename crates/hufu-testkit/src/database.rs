@@ -136,7 +136,8 @@ impl Server {
         for byte in random {
             write!(name, "{byte:02x}")?;
         }
-        self.run(format!("CREATE DATABASE {name}")).with_context(|| format!("the server of {SERVER} refused"))?;
+        self.run(format!("CREATE DATABASE {name}"))
+            .with_context(|| format!("the server of {SERVER} refused"))?;
         Ok(Kind::Postgres(self, name))
     }
 
@@ -169,7 +170,9 @@ mod tests {
         let server = Server::parse("postgresql://me:secret@[::1]:5433/postgres?sslmode=disable").unwrap();
         assert_eq!(server.url_of("other"), "postgres://me:secret@[::1]:5433/other?sslmode=disable");
         assert_eq!(Server::parse("postgres://localhost/a").unwrap().url_of("b"), "postgres://localhost/b");
-        assert!(Server::parse("mysql://localhost/a").is_none() && Server::parse("postgres://localhost").is_none());
+        assert!(
+            Server::parse("mysql://localhost/a").is_none() && Server::parse("postgres://localhost").is_none()
+        );
     }
 
     #[test]
@@ -177,9 +180,8 @@ mod tests {
         let [one, other] = [TestDatabase::postgres(), TestDatabase::postgres()];
         assert_ne!(one.url(), other.url());
         let url = one.url();
-        let connect = |url: String| {
-            on_own_thread(async move { Ok(PgConnection::connect(&url).await?.close().await?) })
-        };
+        let connect =
+            |url: String| on_own_thread(async move { Ok(PgConnection::connect(&url).await?.close().await?) });
         connect(url.clone()).unwrap();
         drop(one);
         connect(url).unwrap_err();

@@ -54,7 +54,9 @@ impl ApplicationKind {
     pub const fn may_use(self, connection: ConnectionKind) -> bool {
         match (self, connection) {
             (Self::Api, _) => false,
-            (Self::Web | Self::Spa | Self::Native | Self::MiniProgram, ConnectionKind::WechatMiniProgram) => true,
+            (Self::Web | Self::Spa | Self::Native | Self::MiniProgram, ConnectionKind::WechatMiniProgram) => {
+                true
+            }
         }
     }
 }

@@ -88,7 +88,9 @@ mod tests {
     #[test]
     fn app_ids() {
         assert!(WechatApp::check_app_id("wx0123456789abcdef").is_ok());
-        for bad in ["", "wx", "wx0123456789ABCDEF", "wx0123456789abcde", "0123456789abcdef00", "wx0123456789abcdef0"] {
+        for bad in
+            ["", "wx", "wx0123456789ABCDEF", "wx0123456789abcde", "0123456789abcdef00", "wx0123456789abcdef0"]
+        {
             assert_eq!(WechatApp::check_app_id(bad), Err(WechatAppIdError), "{bad:?}");
         }
     }

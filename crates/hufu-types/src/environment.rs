@@ -36,7 +36,10 @@ pub struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
-        #[expect(clippy::expect_used, reason = "without randomness nothing may go on; the OS source does not fail once started")]
+        #[expect(
+            clippy::expect_used,
+            reason = "without randomness nothing may go on; the OS source does not fail once started"
+        )]
         getrandom::fill(buffer).expect("the operating system gives random bytes");
     }
 }
@@ -78,7 +81,8 @@ impl Random for TestRandom {
     fn fill(&self, buffer: &mut [u8]) {
         for chunk in buffer.chunks_mut(8) {
             // SplitMix64
-            let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z =
+                self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::SeqCst).wrapping_add(0x9e37_79b9_7f4a_7c15);
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             for (byte, value) in chunk.iter_mut().zip((z ^ (z >> 31)).to_le_bytes()) {

@@ -14,7 +14,8 @@ use crate::{Random, Timestamp};
 pub struct IdError;
 
 fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
 /// 48 bits of milliseconds, then 48 random bits, in hexadecimal.

@@ -11,7 +11,9 @@ pub enum NameError {
     #[error("an e-mail address looks like name@example.com, in at most 254 characters")]
     Email,
     /// Not a telephone number in international form.
-    #[error("a phone number is written in international form: '+', country code, number, 8 to 15 digits in all")]
+    #[error(
+        "a phone number is written in international form: '+', country code, number, 8 to 15 digits in all"
+    )]
     Phone,
     /// Not a username.
     #[error("a username has 1 to 64 characters, without spaces at its ends, control characters or '@'")]
@@ -94,9 +96,9 @@ impl Email {
         let fits = text.len() <= 254 && (1..=64).contains(&local.len());
         let plain = |part: &str| part.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '@');
         let dotted = domain.split('.').count() >= 2
-            && domain.split('.').all(|label| {
-                !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
-            });
+            && domain
+                .split('.')
+                .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'));
         if fits && plain(local) && plain(domain) && dotted { Ok(Self(text)) } else { Err(NameError::Email) }
     }
 }
@@ -104,9 +106,9 @@ impl Email {
 /// The country calling codes of one and two digits; all others have three
 /// (ITU-T E.164, list of assigned country codes).
 const SHORT_CODES: [&str; 46] = [
-    "1", "7", "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
-    "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84",
-    "86", "90", "91", "92", "93", "94", "95", "98",
+    "1", "7", "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
+    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66",
+    "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
 ];
 
 impl Phone {
@@ -137,13 +139,18 @@ impl Phone {
                 _ => return Err(NameError::Phone),
             }
         }
-        if (9..=16).contains(&text.len()) && !text.starts_with("+0") { Ok(Self(text)) } else { Err(NameError::Phone) }
+        if (9..=16).contains(&text.len()) && !text.starts_with("+0") {
+            Ok(Self(text))
+        } else {
+            Err(NameError::Phone)
+        }
     }
 
     /// The country calling code with its plus sign, and the rest: (`+86`, `13800000000`).
     pub fn parts(&self) -> (&str, &str) {
         let digits = self.0.get(1..).unwrap_or_default();
-        let length = (1..=2).find(|n| digits.get(..*n).is_some_and(|code| SHORT_CODES.contains(&code))).unwrap_or(3);
+        let length =
+            (1..=2).find(|n| digits.get(..*n).is_some_and(|code| SHORT_CODES.contains(&code))).unwrap_or(3);
         self.0.split_at_checked(length + 1).unwrap_or((self.as_str(), ""))
     }
 }

@@ -108,7 +108,8 @@ pub fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
     match (by_id, arrival.phone, &holdings.by_phone) {
         // The number leads to an account, and this call logs in by number.
         (by_id, Some(PhoneUse::LogIn), Some(owner)) => {
-            let conflict = |kind, other: &UserId| Some(Conflict { kind, chosen: owner.clone(), other: other.clone() });
+            let conflict =
+                |kind, other: &UserId| Some(Conflict { kind, chosen: owner.clone(), other: other.clone() });
             match by_id {
                 Some(user) if user != owner => Resolution::LogIn {
                     user: owner.clone(),
@@ -140,7 +141,13 @@ pub fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
 }
 
 /// Logs in an account that one of the ids names.
-fn log_in(arrival: &Arrival, holdings: &Holdings, user: &UserId, unionid_is_new: bool, fill_phone: bool) -> Resolution {
+fn log_in(
+    arrival: &Arrival,
+    holdings: &Holdings,
+    user: &UserId,
+    unionid_is_new: bool,
+    fill_phone: bool,
+) -> Resolution {
     let conflict = match (&holdings.by_openid, &holdings.by_unionid, &holdings.by_phone) {
         (Some(a), Some(b), _) if a != b => {
             Some(Conflict { kind: ConflictKind::OpenidUnionid, chosen: user.clone(), other: b.clone() })
@@ -204,7 +211,10 @@ mod tests {
         let create = Resolution::Create { fill_phone: false };
         assert_eq!(resolve(&arrival(true, None), &holdings(None, None, None)), create);
         assert_eq!(resolve(&arrival(false, None), &holdings(None, None, None)), create);
-        assert_eq!(resolve(&arrival(false, None), &holdings(Some("a"), None, None)), into("a", false, false, false));
+        assert_eq!(
+            resolve(&arrival(false, None), &holdings(Some("a"), None, None)),
+            into("a", false, false, false)
+        );
         assert_eq!(
             resolve(&arrival(true, None), &holdings(None, Some("a"), None)),
             into("a", true, false, false),
@@ -214,7 +224,10 @@ mod tests {
 
     #[test]
     fn a_unionid_that_appears_later_is_attached() {
-        assert_eq!(resolve(&arrival(true, None), &holdings(Some("a"), None, None)), into("a", false, true, false));
+        assert_eq!(
+            resolve(&arrival(true, None), &holdings(Some("a"), None, None)),
+            into("a", false, true, false)
+        );
     }
 
     #[test]
@@ -243,9 +256,13 @@ mod tests {
     fn a_phone_fills_only_where_it_is_free() {
         let fill = arrival(false, Some(PhoneUse::Fill));
         assert_eq!(resolve(&fill, &holdings(None, None, None)), Resolution::Create { fill_phone: true });
-        assert_eq!(resolve(&fill, &holdings(None, None, Some("b"))), Resolution::Create { fill_phone: false });
+        assert_eq!(
+            resolve(&fill, &holdings(None, None, Some("b"))),
+            Resolution::Create { fill_phone: false }
+        );
         assert_eq!(resolve(&fill, &holdings(Some("a"), None, None)), into("a", false, false, true));
-        let Resolution::LogIn { fill_phone, conflict, .. } = resolve(&fill, &holdings(Some("a"), None, Some("b")))
+        let Resolution::LogIn { fill_phone, conflict, .. } =
+            resolve(&fill, &holdings(Some("a"), None, Some("b")))
         else {
             panic!("logs in")
         };
@@ -257,7 +274,10 @@ mod tests {
     fn a_login_by_phone_leads_to_the_number_s_account() {
         let by_phone = arrival(true, Some(PhoneUse::LogIn));
         assert_eq!(resolve(&by_phone, &holdings(None, None, Some("b"))), into("b", true, true, false));
-        assert_eq!(resolve(&by_phone, &holdings(Some("b"), Some("b"), Some("b"))), into("b", false, false, false));
+        assert_eq!(
+            resolve(&by_phone, &holdings(Some("b"), Some("b"), Some("b"))),
+            into("b", false, false, false)
+        );
         assert_eq!(resolve(&by_phone, &holdings(None, None, None)), Resolution::Create { fill_phone: true });
         let Resolution::LogIn { user: chosen, attach_openid, conflict, .. } =
             resolve(&by_phone, &holdings(Some("a"), None, Some("b")))

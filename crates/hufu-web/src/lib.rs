@@ -15,7 +15,7 @@ mod problem;
 mod request;
 mod server;
 
-pub use problem::Problem;
 pub use axum::Router;
 pub use operations::metrics_router;
+pub use problem::Problem;
 pub use server::{Listener, WebSettings, router};

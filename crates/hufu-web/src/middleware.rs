@@ -36,7 +36,10 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
 
     let elapsed = started.elapsed();
-    let code = response.extensions().get::<ApiCode>().map_or(i64::from(response.status().as_u16()), |c| i64::from(c.0));
+    let code = response
+        .extensions()
+        .get::<ApiCode>()
+        .map_or(i64::from(response.status().as_u16()), |c| i64::from(c.0));
     metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
     let _entered = span.enter();
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
@@ -49,7 +52,8 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
 
 fn request_id(request: &Request) -> String {
     let plain = |text: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        (1..=MAX_REQUEST_ID).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(plain);
     given.map_or_else(new_request_id, str::to_owned)

@@ -48,8 +48,9 @@ impl Head {
     }
 
     /// A refusal as the answer to this request.
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub(crate) fn refuse(&self, refusal: Refusal) -> Failure {
-        Failure::new(refusal, self.language, self.request_id.clone())
+        Failure::new(&refusal, self.language, self.request_id.clone())
     }
 
     /// Who sends the request.
@@ -150,8 +151,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         use serde_json::error::Category;
         let place = format!("line {}, column {}", error.line(), error.column());
         Refusal::Invalid(match error.classify() {
-            Category::Syntax | Category::Eof | Category::Io => format!("the body is not valid JSON ({place}); check it"),
-            Category::Data => format!("a field has a wrong type or is missing ({place}); compare with the API's description"),
+            Category::Syntax | Category::Eof | Category::Io => {
+                format!("the body is not valid JSON ({place}); check it")
+            }
+            Category::Data => format!(
+                "a field has a wrong type or is missing ({place}); compare with the API's description"
+            ),
         })
     })
 }

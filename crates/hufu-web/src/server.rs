@@ -58,11 +58,14 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
 }
 
 async fn not_found(_: Uri) -> Response {
-    (StatusCode::NOT_FOUND, axum::Json(serde_json::json!({
-        "code": 404,
-        "statusCode": 404,
-        "message": "There is nothing at this address. Check the path and the version of your SDK.",
-    })))
+    (
+        StatusCode::NOT_FOUND,
+        axum::Json(serde_json::json!({
+            "code": 404,
+            "statusCode": 404,
+            "message": "There is nothing at this address. Check the path and the version of your SDK.",
+        })),
+    )
         .into_response()
 }
 
@@ -76,7 +79,11 @@ impl Listener {
     }
 
     /// Serves until `stop` is done, then finishes what runs.
-    pub async fn serve(self, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    pub async fn serve(
+        self,
+        router: Router,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
         // Answers are one small packet: waiting for more of them would cost 40 ms a call.
         let listener = self.0.tap_io(|connection| {
             let _ = connection.set_nodelay(true);

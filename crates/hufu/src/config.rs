@@ -54,7 +54,10 @@ pub(crate) struct Log(pub(crate) String);
 
 impl Config {
     /// Reads the file, if there is one, and what the environment says in place of it.
-    pub(crate) fn read(path: Option<&Path>, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    pub(crate) fn read(
+        path: Option<&Path>,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> anyhow::Result<Self> {
         let file = match path {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
@@ -72,14 +75,17 @@ impl Config {
 
         let listen = either("HUFU_LISTEN", file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
         let listen = address("listen", &listen)?;
-        let public_url = either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("http://{listen}"));
-        let database = either("HUFU_DATABASE_URL", file.database_url).unwrap_or_else(|| "sqlite://hufu.db".to_owned());
-        let key = match (either("HUFU_ENCRYPTION_KEY", file.encryption_key), set("HUFU_ENCRYPTION_KEY_FILE")) {
+        let public_url =
+            either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("http://{listen}"));
+        let database =
+            either("HUFU_DATABASE_URL", file.database_url).unwrap_or_else(|| "sqlite://hufu.db".to_owned());
+        let key = match (either("HUFU_ENCRYPTION_KEY", file.encryption_key), set("HUFU_ENCRYPTION_KEY_FILE"))
+        {
             (Some(key), None) => KeySource::Given(SecretString::from(key)),
             (_, Some(path)) => KeySource::File(path.into()),
-            (None, None) => {
-                KeySource::File(PathBuf::from(file.encryption_key_file.unwrap_or_else(|| "hufu.key".to_owned())))
-            }
+            (None, None) => KeySource::File(PathBuf::from(
+                file.encryption_key_file.unwrap_or_else(|| "hufu.key".to_owned()),
+            )),
         };
         let metrics = either("HUFU_METRICS_LISTEN", file.metrics_listen).filter(|value| value != "off");
         let proxies = match set("HUFU_TRUSTED_PROXIES") {
@@ -112,7 +118,10 @@ impl Config {
 fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let (line, column) = (before.matches('\n').count() + 1, before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1);
+        let (line, column) = (
+            before.matches('\n').count() + 1,
+            before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1,
+        );
         anyhow::anyhow!("{}:{line}:{column}: {}", path.display(), error.message())
     })
 }
@@ -129,7 +138,8 @@ fn network(text: &str) -> anyhow::Result<IpNet> {
 }
 
 fn http_url(key: &str, text: &str) -> anyhow::Result<Url> {
-    let url: Url = text.parse().with_context(|| format!("{key} is not an address such as https://example.com"))?;
+    let url: Url =
+        text.parse().with_context(|| format!("{key} is not an address such as https://example.com"))?;
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
         bail!("{key} is not an http or https address without query and fragment");
     }
@@ -175,7 +185,8 @@ mod tests {
             ("HUFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
             ("HUFU_METRICS_LISTEN", ""),
         ];
-        let config = read("listen = \"127.0.0.1:1\"\nmetrics_listen = \"127.0.0.1:2\"", &environment).unwrap();
+        let config =
+            read("listen = \"127.0.0.1:1\"\nmetrics_listen = \"127.0.0.1:2\"", &environment).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
         assert_eq!(config.wechat.api.as_str(), "http://127.0.0.1:9/api");
         assert_eq!(config.trusted_proxies.len(), 2);

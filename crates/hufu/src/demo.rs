@@ -26,9 +26,11 @@ pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
         open_platform: Some("demo".to_owned()),
         ..NewApp::default()
     })?;
-    for (name, phone, nickname) in
-        [("alice", "13800000001", Some("Alice")), ("bob", "13800000002", Some("小明")), ("carol", "13800000003", None)]
-    {
+    for (name, phone, nickname) in [
+        ("alice", "13800000001", Some("Alice")),
+        ("bob", "13800000002", Some("小明")),
+        ("carol", "13800000003", None),
+    ] {
         sandbox.add_user(NewUser {
             name: Some(name.to_owned()),
             phone: Some(phone.to_owned()),

@@ -29,10 +29,17 @@ impl Instance {
         match store.schema_state().await.context("the database cannot be read")? {
             SchemaState::Current => {}
             SchemaState::Behind(missing) => {
-                bail!("the database lacks {} migration(s) ({}); run `hufu migrate` with the same --config", missing.len(), missing.join(", "))
+                bail!(
+                    "the database lacks {} migration(s) ({}); run `hufu migrate` with the same --config",
+                    missing.len(),
+                    missing.join(", ")
+                )
             }
             SchemaState::Ahead(names) => {
-                bail!("the database belongs to a newer version of hufu (it has {}); run that version", names.join(", "))
+                bail!(
+                    "the database belongs to a newer version of hufu (it has {}); run that version",
+                    names.join(", ")
+                )
             }
         }
         Self::of(store, key).await
@@ -48,7 +55,9 @@ impl Instance {
     /// Refuses a database that `hufu dev` made: everybody knows its secrets.
     pub(crate) async fn refuse_dev_data(&self) -> anyhow::Result<()> {
         if self.store.read(GetFact(Fact::MadeByDev)).await?.is_some() {
-            bail!("this database was made by `hufu dev`, with secrets that everybody knows; use another, or accept it with --accept-dev-data");
+            bail!(
+                "this database was made by `hufu dev`, with secrets that everybody knows; use another, or accept it with --accept-dev-data"
+            );
         }
         Ok(())
     }

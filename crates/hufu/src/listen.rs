@@ -60,7 +60,9 @@ pub(crate) async fn serve_until(
 }
 
 /// The future that a server waits for before it stops taking connections.
-pub(crate) fn stop_signal(stopping: &tokio::sync::watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+pub(crate) fn stop_signal(
+    stopping: &tokio::sync::watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + use<> {
     let mut stopping = stopping.clone();
     async move {
         let _ = stopping.wait_for(|stop| *stop).await;

@@ -1,188 +1,16 @@
 //! Applying a declarative file to a database.
 
+mod world;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use hufu_app::apply::{ApplyError, Changes, Options, Plan, apply, file};
+use hufu_app::apply::{ApplyError, Changes, Options};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::{ReadConfig, StoredConfig};
-use hufu_store::{Read, Store, StoreError, Tx};
-use hufu_testkit::{TestDatabase, on_both_engines};
-use hufu_types::{Application, Clock, PoolId, Random, TestClock, TestRandom, Timestamp, User};
+use hufu_store::config::StoredConnection;
+use hufu_testkit::on_both_engines;
 
-/// The example that the project's documentation gives.
-const EXAMPLE: &str = r#"
-[[user_pool]]
-id = "6560c0ffee00000000000001"
-name = "Shop"
-  [[user_pool.connection]]
-  identifier = "shop-mini"
-  type = "wechat:miniprogram:default"
-  display_name = "WeChat"
-  login_only = false
-  open_platform = "shop"
-  fields = { app_id = "wx0123456789abcdef", app_secret = { env = "SHOP_SECRET" } }
-  [[user_pool.application]]
-  id = "6560c0ffee00000000000002"
-  name = "Shop mini program"
-  type = "mini-program"
-  default = true
-  connections = ["shop-mini"]
-  [[user_pool.user]]
-  username = "alice"
-  password = { env = "ALICE_PASSWORD" }
-  phone = "+8613800000000"
-"#;
-const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
-const POOL: &str = "6560c0ffee00000000000001";
-const APPLICATION: &str = "6560c0ffee00000000000002";
-
-/// A migrated database and what applying needs beside it.
-struct World {
-    database: TestDatabase,
-    store: Store,
-    sealing: Arc<SealingKey>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-}
-
-const PLAIN: Options = Options { prune: false, dry_run: false };
-const PRUNE: Options = Options { prune: true, dry_run: false };
-const DRY_RUN: Options = Options { prune: false, dry_run: true };
-
-impl World {
-    async fn new(database: TestDatabase) -> Self {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        Self {
-            database,
-            store,
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
-            clock: Arc::new(TestClock::new(Timestamp(1_700_000_000_000))),
-            random: Arc::new(TestRandom::new(1)),
-        }
-    }
-
-    /// A database to which the example has been applied.
-    async fn with_example(database: TestDatabase) -> Self {
-        let world = Self::new(database).await;
-        world.apply(EXAMPLE).await;
-        world
-    }
-
-    async fn try_apply(&self, file: &file::Desired, options: Options) -> Result<Plan, ApplyError> {
-        apply(&self.store, &self.sealing, &self.clock, &self.random, file, "hufu.toml", options).await
-    }
-
-    async fn apply_with(&self, text: &str, options: Options) -> Plan {
-        self.try_apply(&read(text), options).await.unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    async fn apply(&self, text: &str) -> Plan {
-        self.apply_with(text, PLAIN).await
-    }
-
-    async fn prune(&self, text: &str) -> Plan {
-        self.apply_with(text, PRUNE).await
-    }
-
-    /// The refusal of a file, which leaves everything as it is, and which a dry run gives as well.
-    async fn refused(&self, text: &str) -> String {
-        let before = self.everything().await;
-        let file = read(text);
-        let error = self.try_apply(&file, PLAIN).await.expect_err("the file is refused").to_string();
-        assert_eq!(self.try_apply(&file, DRY_RUN).await.expect_err("a dry run too").to_string(), error);
-        assert_eq!(self.everything().await, before, "nothing is half-applied");
-        error
-    }
-
-    async fn config(&self) -> StoredConfig {
-        self.store.read(ReadConfig).await.unwrap()
-    }
-
-    async fn application(&self, id: &str) -> Application {
-        self.config().await.applications.into_iter().find(|a| a.id.as_str() == id).unwrap()
-    }
-
-    /// The ids of a pool's applications, in their order.
-    async fn order(&self) -> Vec<String> {
-        self.config().await.applications.iter().map(|a| a.id.as_str().to_owned()).collect()
-    }
-
-    /// The configuration with its version, and all users with their passwords.
-    async fn everything(&self) -> String {
-        format!("{:?} {:?}", self.config().await, self.store.read(Users).await.unwrap())
-    }
-
-    /// The user of the example's pool with this username, and the hash of the password.
-    async fn user(&self, username: &'static str) -> Option<(User, Option<String>)> {
-        let user = self.store.read(ByUsername(username)).await.unwrap()?;
-        let users = self.store.read(Users).await.unwrap();
-        let (_, hash) = users.into_iter().find(|(id, _)| id == user.id.as_str()).unwrap();
-        Some((user, hash))
-    }
-}
-
-fn environment(name: &str) -> Option<String> {
-    match name {
-        "SHOP_SECRET" => Some(SECRET.to_owned()),
-        "ALICE_PASSWORD" => Some("correct horse".to_owned()),
-        _ => None,
-    }
-}
-
-fn read(text: &str) -> file::Desired {
-    file::read(text, "hufu.toml", &environment).unwrap_or_else(|errors| panic!("{errors}"))
-}
-
-/// The example with one text replaced.
-fn example_with(old: &str, new: &str) -> String {
-    assert!(EXAMPLE.contains(old), "{old}");
-    EXAMPLE.replace(old, new)
-}
-
-fn connection(identifier: &str) -> String {
-    format!(
-        "[[user_pool.connection]]\nidentifier = \"{identifier}\"\ntype = \"wechat:miniprogram:default\"\n\
-         fields = {{ app_id = \"wx0123456789abcdef\", app_secret = \"s\" }}\n"
-    )
-}
-
-fn application(id: &str, more: &str) -> String {
-    format!("[[user_pool.application]]\nid = \"{id}\"\nname = \"App {id}\"\ntype = \"web\"\n{more}\n")
-}
-
-fn user(keys: &str) -> String {
-    format!("[[user_pool.user]]\n{keys}\n")
-}
-
-/// The example's pool with other content.
-fn pool(content: &[String]) -> String {
-    format!("[[user_pool]]\nid = \"{POOL}\"\nname = \"Shop\"\n{}", content.concat())
-}
-
-/// All users: id and hash of the password.
-struct Users;
-
-impl Read for Users {
-    type Out = Vec<(String, Option<String>)>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let sql = "SELECT id, password_hash FROM users ORDER BY pool_id, id";
-        tx.all(sql, &[], |row| Ok((row.get(0)?, row.get(1)?))).await
-    }
-}
-
-struct ByUsername(&'static str);
-
-impl Read for ByUsername {
-    type Out = Option<User>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let username = hufu_types::Username::parse(self.0).unwrap();
-        hufu_store::users::by_username(tx, &PoolId::parse(POOL).unwrap(), &username).await
-    }
-}
+use self::world::*;
 
 on_both_engines! {
     async fn the_example_is_applied_to_an_empty_database(database) {
@@ -204,7 +32,8 @@ on_both_engines! {
         assert_eq!((shop.id.as_str(), shop.name.as_str()), (POOL, "Shop"));
         let [connection] = config.connections.as_slice() else { panic!("one connection") };
         assert_eq!(connection.id.as_str().len(), 24);
-        assert_eq!((connection.display_name.as_str(), connection.login_only, connection.enabled), ("WeChat", false, true));
+        assert_eq!(connection.display_name, "WeChat");
+        assert!(connection.enabled && !connection.login_only);
         assert_eq!((connection.open_platform.0.as_str(), connection.app_id.as_str()), ("shop", "wx0123456789abcdef"));
         assert!(!connection.app_secret.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()), "sealed");
         let [application] = config.applications.as_slice() else { panic!("one application") };
@@ -242,7 +71,8 @@ on_both_engines! {
 
     async fn a_dry_run_plans_the_same_and_writes_nothing(database) {
         let world = World::with_example(database).await;
-        let text = pool(&[connection("other"), application("web", "connections = [\"other\"]"), user("username = \"bob\"")]);
+        let web = application("web", "connections = [\"other\"]");
+        let text = pool(&[connection("other"), web, user("username = \"bob\"")]);
         let before = world.everything().await;
         let planned = world.apply_with(&text, Options { prune: true, dry_run: true }).await;
         assert_eq!(world.everything().await, before);
@@ -254,19 +84,28 @@ on_both_engines! {
         let world = World::with_example(database).await;
         let connection = "connection shop-mini";
         let application = "application 6560c0ffee00000000000002";
+        let same_name = "application 6560c0ffee00000000000002 Shop mini program";
         for (old, new, line) in [
-            ("name = \"Shop\"", "name = \"Store\"", "~ user_pool 6560c0ffee00000000000001 Store: name changed".to_owned()),
+            ("name = \"Shop\"", "name = \"Store\"", format!("~ user_pool {POOL} Store: name changed")),
             ("\"WeChat\"", "\"微信\"", format!("  ~ {connection}: display_name changed")),
             ("login_only = false", "login_only = true", format!("  ~ {connection}: login_only changed")),
-            ("open_platform = \"shop\"", "open_platform = \"mall\"", format!("  ~ {connection}: open_platform changed")),
+            ("= \"shop\"", "= \"mall\"", format!("  ~ {connection}: open_platform changed")),
             ("wx0123456789abcdef", "wx0123456789abcde0", format!("  ~ {connection}: app_id changed")),
             ("{ env = \"SHOP_SECRET\" }", "\"other\"", format!("  ~ {connection}: app_secret changed")),
             ("Shop mini program", "Mini", format!("  ~ {application} Mini: name changed")),
-            ("\"mini-program\"", "\"spa\"", format!("  ~ {application} Shop mini program: type changed")),
-            ("default = true", "default = false", format!("  ~ {application} Shop mini program: default changed")),
-            ("[\"shop-mini\"]", "[]", format!("  ~ {application} Shop mini program: connections changed")),
-            ("default = true", "default = true\nsigning_algorithm = \"EdDSA\"", format!("  ~ {application} Shop mini program: signing_algorithm changed")),
-            ("default = true", "default = true\ntokens = { session = \"30d\" }", format!("  ~ {application} Shop mini program: tokens changed")),
+            ("\"mini-program\"", "\"spa\"", format!("  ~ {same_name}: type changed")),
+            ("default = true", "default = false", format!("  ~ {same_name}: default changed")),
+            ("[\"shop-mini\"]", "[]", format!("  ~ {same_name}: connections changed")),
+            (
+                "default = true",
+                "default = true\nsigning_algorithm = \"EdDSA\"",
+                format!("  ~ {same_name}: signing_algorithm changed"),
+            ),
+            (
+                "default = true",
+                "default = true\ntokens = { session = \"30d\" }",
+                format!("  ~ {same_name}: tokens changed"),
+            ),
         ] {
             let before = world.config().await;
             let changed = example_with(old, new);
@@ -279,7 +118,7 @@ on_both_engines! {
             // Back to the example, for the next change; what the example does not say stays.
             world.apply(EXAMPLE).await;
             assert_eq!(world.config().await.pools, before.pools);
-            assert_eq!(world.config().await.connections.first().map(|c| &c.id), before.connections.first().map(|c| &c.id));
+            assert_eq!(world.config().await.connections[0].id, before.connections[0].id);
         }
         let application = world.application(APPLICATION).await;
         assert_eq!(application.signing_algorithm, hufu_types::SigningAlgorithm::EdDsa);
@@ -342,12 +181,13 @@ on_both_engines! {
         "); }
         let config = world.config().await;
         assert_eq!(config.version, version + 1);
-        assert!(config.connections.iter().all(|c| !c.enabled) && config.applications.iter().all(|a| !a.enabled));
+        assert!(!config.connections[0].enabled && !config.applications[0].enabled);
         assert!(world.user("alice").await.is_some(), "users are never removed");
 
         let again = world.prune(&pool(&[])).await;
         assert!(again.is_empty());
-        assert!(again.to_string().contains("! left alone (not in the file): connection shop-mini, disabled"), "{again}");
+        let left = "! left alone (not in the file): connection shop-mini, disabled\n";
+        assert!(again.to_string().contains(left), "{again}");
 
         let plan = world.apply(&example_with("\"WeChat\"", "\"微信\"")).await;
         insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
@@ -371,8 +211,8 @@ on_both_engines! {
         assert_eq!(plan.changes().disable, 1, "{plan}");
         let config = world.config().await;
         assert!(config.connections.iter().all(|c| c.enabled));
-        let web = world.application("web").await;
-        assert_eq!(web.connections.first(), config.connections.iter().find(|c| c.identifier.as_str() == "shop-mini").map(|c| &c.id));
+        let shop_mini = config.connections.iter().find(|c| c.identifier.as_str() == "shop-mini").unwrap();
+        assert_eq!(world.application("web").await.connections, std::slice::from_ref(&shop_mini.id));
     }
 
     /// The app moved to another Open Platform account: nothing but the account's name changes.
@@ -382,9 +222,8 @@ on_both_engines! {
         world.apply(&example_with("open_platform = \"shop\"", "open_platform = \"group\"")).await;
         let after = world.config().await.connections;
         let ([before], [after]) = (before.as_slice(), after.as_slice()) else { panic!("one connection") };
-        let expected = hufu_store::config::StoredConnection { open_platform: after.open_platform.clone(), ..before.clone() };
         assert_eq!(after.open_platform.0.as_str(), "group");
-        assert_eq!(*after, expected);
+        assert_eq!(*after, StoredConnection { open_platform: after.open_platform.clone(), ..before.clone() });
     }
 
     async fn connections_are_exactly_those_of_the_list_in_its_order(database) {
@@ -490,12 +329,14 @@ on_both_engines! {
             ),
             (
                 other.clone() + &application(APPLICATION, ""),
-                format!("4:1: the application id `{APPLICATION}` is taken in the user pool `{POOL}` — choose another id"),
+                format!(
+                    "4:1: the application id `{APPLICATION}` is taken in the user pool `{POOL}` — choose another id"
+                ),
             ),
             (
                 pool(&[application("web", "tokens = { session = \"10d\" }")]),
-                "4:1: `session` (10d) is shorter than `user_token` (14d), counting what the file leaves out as it stands — \
-                 a session lasts at least as long as its token".to_owned(),
+                "4:1: `session` (10d) is shorter than `user_token` (14d), counting what the file leaves out as it \
+                 stands — a session lasts at least as long as its token".to_owned(),
             ),
             (
                 pool(&[user("username = \"alice\"\nemail = \"bob@example.com\"")]),
@@ -537,7 +378,6 @@ on_both_engines! {
         assert_eq!(world.everything().await, before);
     }
 
-    /// As with `apply` in two terminals: each has its own connection to the database.
     async fn two_at_once_end_in_one_consistent_state(database) {
         let world = World::new(database).await;
         let file = |first: &str, second: &str, name: &str| {
@@ -546,21 +386,11 @@ on_both_engines! {
                 connection("two"),
                 application(first, &format!("default = true\nconnections = [\"{first}\", \"{second}\"]")),
                 application(second, &format!("connections = [\"{second}\"]")),
-                user(&format!("username = \"alice\"\nphone = \"+8613800000000\"\npassword = \"{name} password\"")),
+                user(&format!("username = \"alice\"\npassword = \"{name} password\"")),
             ])
         };
         let files = [file("one", "two", "first"), file("two", "one", "second")];
-        let other = Store::open(&world.database.url().parse().unwrap()).await.unwrap();
-        let runs = (0..12_usize).map(|run| {
-            let store = if run % 4 < 2 { &world.store } else { &other };
-            let (world, file) = (&world, read(&files[run % 2]));
-            async move {
-                apply(store, &world.sealing, &world.clock, &world.random, &file, "hufu.toml", PLAIN).await
-            }
-        });
-        for plan in futures::future::join_all(runs).await {
-            plan.unwrap_or_else(|error| panic!("{error:?}"));
-        }
+        world.apply_at_once(&[files.clone(), files.clone(), files.clone()].concat()).await;
 
         let mut fits = 0;
         for file in &files {
@@ -571,6 +401,21 @@ on_both_engines! {
         assert_eq!(config.applications.iter().filter(|a| a.is_default).count(), 1);
         assert_eq!((config.connections.len(), config.applications.len()), (2, 2));
         assert_eq!(world.store.read(Users).await.unwrap().len(), 1);
-        other.close().await;
+    }
+
+    /// The files have no row in common, so that only the order of the runs keeps them consistent.
+    async fn several_at_once_leave_one_default_and_one_order(database) {
+        let world = World::with_example(database).await;
+        let version = world.config().await.version;
+        let files: Vec<_> = ('a'..='h').map(|id| pool(&[application(&id.to_string(), "default = true")])).collect();
+        world.apply_at_once(&files).await;
+
+        let config = world.config().await;
+        let defaults: Vec<_> = config.applications.iter().filter(|a| a.is_default).collect();
+        let [default] = defaults.as_slice() else { panic!("one default: {defaults:?}") };
+        assert_eq!(default.id, config.applications[0].id, "the last file's application is the first");
+        let positions: Vec<_> = config.applications.iter().map(|a| a.position).collect();
+        assert_eq!(positions, (0..9).collect::<Vec<_>>());
+        assert_eq!(config.version, version + 8);
     }
 }

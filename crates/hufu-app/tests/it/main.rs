@@ -1,3 +1,4 @@
 //! The use cases, through the public surface, on both database engines.
+#![cfg(test)]
 
 mod apply;

@@ -23,11 +23,7 @@ pub(crate) struct Stored {
 }
 
 /// So many users; among them, spread evenly, the known persons.
-pub(crate) fn stored<'a>(
-    count: usize,
-    known: &'a [Person],
-    now: Timestamp,
-) -> impl Iterator<Item = Stored> + 'a {
+pub(crate) fn stored(count: usize, known: &[Person], now: Timestamp) -> impl Iterator<Item = Stored> {
     let mut random = SplitMix(0x6856_6675);
     let spacing = count / known.len().max(1);
     (0..count).map(move |number| {
@@ -88,7 +84,7 @@ impl SplitMix {
     }
 
     fn one_in(&mut self, n: u64) -> bool {
-        self.next() % n == 0
+        self.next().is_multiple_of(n)
     }
 
     /// In the form of an openid.

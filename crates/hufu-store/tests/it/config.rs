@@ -3,8 +3,8 @@
 use hufu_store::config::{self, ReadConfig, StoredConnection};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform, Pool,
-    SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
+    Pool, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
 use crate::raw;

@@ -90,7 +90,9 @@ fn run_and_kill(url: &str, enough: usize) -> Vec<String> {
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         // The test runner may print something before it; the last line may be cut off by the kill.
-        let Some(login) = line.split_once(ANSWERED).and_then(|(_, login)| login.strip_suffix('.')) else { continue };
+        let Some(login) = line.split_once(ANSWERED).and_then(|(_, login)| login.strip_suffix('.')) else {
+            continue;
+        };
         answered.push(login.to_owned());
         if answered.len() == enough {
             child.kill().unwrap();

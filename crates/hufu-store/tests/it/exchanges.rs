@@ -9,7 +9,8 @@ use crate::support::{NOW, application, hash, migrated, other_pool, pool, seconds
 unit! { Write Sweep { before: Timestamp } -> u64, |this, tx| exchanges::sweep(tx, this.before).await }
 
 fn put(login: Option<(&str, &str)>, sealed: &[u8], created_at: Timestamp) -> PutExchange {
-    let login = login.map(|(user, session)| (UserId::parse(user).unwrap(), SessionId::parse(session).unwrap()));
+    let login =
+        login.map(|(user, session)| (UserId::parse(user).unwrap(), SessionId::parse(session).unwrap()));
     let exchange = Exchange { application: application(), sealed: sealed.to_owned(), login, created_at };
     PutExchange { pool: pool(), code: hash("code"), exchange }
 }

@@ -142,28 +142,28 @@ on_both_engines! {
 async fn no_unit_of_a_batch_is_answered_before_its_commit() {
     let database = TestDatabase::sqlite();
     let store = migrated(&database).await;
-    let (blocker, blocked) = Held::new(make("blocker", Ending::Well));
-    let (middle, in_the_middle) = Held::new(make("middle", Ending::Well));
-    let blocker = enqueue([Box::pin(store.write(blocker)) as Waiting<'_>]).await;
-    blocked.until_worked();
+    let (first, at_first) = Held::new(make("first", Ending::Well));
+    let (middle, at_middle) = Held::new(make("middle", Ending::Well));
+    let first = enqueue([Box::pin(store.write(first)) as Waiting<'_>]).await;
+    at_first.until_worked();
     let batch: [Waiting<'_>; 3] = [
         Box::pin(store.write(make("early", Ending::Well))),
         Box::pin(store.write(middle)),
         Box::pin(store.write(make("late", Ending::Well))),
     ];
     let mut batch = enqueue(batch).await;
-    blocked.release();
-    join_all(blocker).await.pop().unwrap().unwrap();
+    at_first.release();
+    join_all(first).await.pop().unwrap().unwrap();
 
     // `early` has run and `middle` is running: one transaction, not committed.
-    in_the_middle.until_worked();
-    assert_eq!(pools(&database).await, ["blocker"]);
+    at_middle.until_worked();
+    assert_eq!(pools(&database).await, ["first"]);
     for unit in &mut batch {
         assert!(poll!(unit.as_mut()).is_pending());
     }
-    in_the_middle.release();
+    at_middle.release();
     join_all(batch).await.into_iter().for_each(Result::unwrap);
-    assert_eq!(pools(&database).await, ["blocker", "early", "late", "middle"]);
+    assert_eq!(pools(&database).await, ["early", "first", "late", "middle"]);
 }
 
 #[tokio::test]
@@ -183,7 +183,8 @@ async fn a_full_queue_refuses_and_loses_nothing() {
 
     let mut waiting: Vec<Waiting<'_>> = Vec::new();
     let refused = loop {
-        let mut unit: Waiting<'_> = Box::pin(store.write(make(&format!("pool{}", waiting.len()), Ending::Well)));
+        let mut unit: Waiting<'_> =
+            Box::pin(store.write(make(&format!("pool{}", waiting.len()), Ending::Well)));
         match poll!(unit.as_mut()) {
             std::task::Poll::Pending => waiting.push(unit),
             std::task::Poll::Ready(answer) => break answer.unwrap_err(),

@@ -1,7 +1,9 @@
 //! Signing keys and password keys.
 
 use hufu_store::config::ReadVersion;
-use hufu_store::keys::{self, AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey};
+use hufu_store::keys::{
+    self, AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey,
+};
 use hufu_testkit::on_both_engines;
 use hufu_types::{SigningAlgorithm, Timestamp};
 

@@ -15,10 +15,12 @@ use crate::support::{migrated, unit};
 const LOCKS: &str = "HUFU_STORE_TEST_LOCKS";
 
 unit! {
-    Write WaitAtMost { time: Duration } -> (), |this, tx| Ok(match tx {
-        Tx::Sqlite(connection) => connection.busy_timeout(this.time)?,
-        Tx::Postgres(_) => {}
-    })
+    Write WaitAtMost { time: Duration } -> (), |this, tx| {
+        if let Tx::Sqlite(connection) = tx {
+            connection.busy_timeout(this.time)?;
+        }
+        Ok(())
+    }
 }
 
 /// A process that holds the write lock until it is told to go.

@@ -9,8 +9,8 @@ use hufu_types::{IdentityKey, PhoneProof, PoolId, UserId, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, OTHER_APP, Variant as _, application, connection, hash, log_in, login, migrated, openid, other_pool,
-    phone, pool, seconds, unionid,
+    APP, NOW, OTHER_APP, Variant as _, application, connection, hash, log_in, login, migrated, openid,
+    other_pool, phone, pool, seconds, unionid,
 };
 
 /// The identities that lead to a user.

@@ -19,7 +19,8 @@ async fn a_new_file_is_its_owners_alone() {
         assert_eq!(mode & 0o777, 0o600, "{}", entry.path().display());
     }
     store.close().await;
-    let left: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().map(|e| e.unwrap().path()).collect();
+    let left: Vec<_> =
+        std::fs::read_dir(file.parent().unwrap()).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(left, [file], "a closed database is one file");
 }
 
@@ -36,17 +37,18 @@ async fn a_file_that_cannot_be_made_is_named() {
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
     let database = TestDatabase::sqlite();
-    std::fs::write(database.file().unwrap(), "this is a text that has been here before. ".repeat(100)).unwrap();
+    std::fs::write(database.file().unwrap(), "this is a text that has been here before. ".repeat(100))
+        .unwrap();
     let error = Store::open(&database.url().parse().unwrap()).await.err().unwrap();
     assert!(matches!(error, StoreError::Sqlite(_)), "{error}");
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_an_error_without_the_password() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let url = format!("postgres://hufu:geheim@127.0.0.1:{port}/hufu");
+async fn a_server_that_refuses_is_an_error_without_the_password() {
+    let database = TestDatabase::postgres();
+    let url = database.url();
+    let server = url.rsplit_once('@').unwrap().1;
+    let url = format!("postgres://nobody-known:geheim@{server}");
     let error = Store::open(&url.parse().unwrap()).await.err().unwrap();
     assert!(matches!(error, StoreError::Postgres(_)), "{error}");
     assert!(!format!("{error} {error:?}").contains("geheim"));

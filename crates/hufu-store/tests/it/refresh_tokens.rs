@@ -9,7 +9,8 @@ use hufu_types::{ApplicationId, ScopeSet, Timestamp, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool, seconds, unit,
+    APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool,
+    seconds, unit,
 };
 
 const DAY: u64 = 86_400;

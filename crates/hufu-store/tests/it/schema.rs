@@ -92,8 +92,11 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     assert!(of_sqlite.len() > 50, "{of_sqlite:?}");
     assert_eq!(of_sqlite, of_postgres);
 
-    let indexes_of_sqlite =
-        raw::texts(&sqlite, "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").await;
+    let indexes_of_sqlite = raw::texts(
+        &sqlite,
+        "SELECT tbl_name, name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+    )
+    .await;
     let indexes_of_postgres = raw::texts(
         &postgres,
         "SELECT tablename::TEXT, indexname::TEXT FROM pg_indexes

@@ -30,7 +30,10 @@ async fn postgres_prepares_all() {
         let statement = statement.unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
         let Some(Either::Left(parameters)) = statement.parameters() else { panic!("{name}: no types") };
         for parameter in parameters {
-            assert!(["TEXT", "INT8", "BOOL", "BYTEA"].contains(&parameter.name()), "{name}: {parameter}\n{sql}");
+            assert!(
+                ["TEXT", "INT8", "BOOL", "BYTEA"].contains(&parameter.name()),
+                "{name}: {parameter}\n{sql}"
+            );
         }
         for column in statement.columns() {
             let types = ["TEXT", "INT8", "BOOL", "BYTEA", "INT4", "INT2"];
@@ -57,9 +60,8 @@ fn every_query_on_tenant_data_names_the_pool() {
     for (name, sql) in all_statements() {
         let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').collect();
         let touches = ["FROM", "UPDATE", "INTO", "JOIN"];
-        let on_tenant_data = words
-            .windows(2)
-            .any(|pair| touches.contains(&pair[0]) && tenant.contains(&pair[1]));
+        let on_tenant_data =
+            words.windows(2).any(|pair| touches.contains(&pair[0]) && tenant.contains(&pair[1]));
         if on_tenant_data && name != "SWEEP" {
             let flat = sql.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(flat.contains("pool_id = $1") || flat.contains("(pool_id,"), "{name}: {flat}");

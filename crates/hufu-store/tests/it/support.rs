@@ -11,8 +11,8 @@ use hufu_store::{Store, StoreError, Tx, Write};
 use hufu_testkit::TestDatabase;
 use hufu_types::resolution::{Arrival, PhoneUse};
 use hufu_types::{
-    ApplicationId, ConnectionId, Identifier, IdentityKey, OpenPlatform, Phone, PoolId, Profile, Random as _, ScopeSet,
-    SessionId, SystemRandom, Timestamp, TokenHash, UserId,
+    ApplicationId, ConnectionId, Identifier, IdentityKey, OpenPlatform, Phone, PoolId, Profile, Random as _,
+    ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash, UserId,
 };
 
 /// When the tests play.

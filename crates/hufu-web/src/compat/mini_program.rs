@@ -24,11 +24,15 @@ pub(crate) struct CodeRequest {
 
 impl CodeRequest {
     fn code(&self) -> Result<&str, Refusal> {
-        given(self.code.as_ref()).ok_or_else(|| Refusal::Invalid("code is missing; send what wx.login returned".into()))
+        given(self.code.as_ref())
+            .ok_or_else(|| Refusal::Invalid("code is missing; send what wx.login returned".into()))
     }
 
     fn sealed(&self) -> Option<SealedData<'_>> {
-        Some(SealedData { iv: given(self.iv.as_ref())?, encrypted_data: given(self.encrypted_data.as_ref())? })
+        Some(SealedData {
+            iv: given(self.iv.as_ref())?,
+            encrypted_data: given(self.encrypted_data.as_ref())?,
+        })
     }
 
     fn required_sealed(&self) -> Result<SealedData<'_>, Refusal> {

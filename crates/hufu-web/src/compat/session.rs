@@ -16,7 +16,10 @@ pub(crate) struct WellKnown {
 }
 
 /// Public: a bearer is ignored.
-pub(crate) async fn well_known(State(shared): server::State, head: Head) -> Result<Success<WellKnown>, Failure> {
+pub(crate) async fn well_known(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<WellKnown>, Failure> {
     let public_key = shared.app.password_rsa_public_key().await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(WellKnown { public_key }))
 }

@@ -37,7 +37,8 @@ pub(crate) async fn upload(
 }
 
 async fn file(request: Request) -> Result<Vec<u8>, Refusal> {
-    let wrong = |_| Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
+    let wrong =
+        |()| Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
     let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| wrong(()))?;
     loop {
         let field = multipart.next_field().await.map_err(|error| too_large_or(&error, wrong))?;
@@ -68,7 +69,8 @@ pub(crate) async fn serve(State(shared): server::State, head: Head, Path(name): 
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(refusal) => {
             let failure = head.refuse(refusal);
-            let status = StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status =
+                StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             status.into_response()
         }
     }

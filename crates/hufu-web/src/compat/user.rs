@@ -9,8 +9,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, Serialize, SimpleObject)]
 #[graphql(name = "User", complex)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the clients' own field names")]
-pub struct UserV2 {
+pub(crate) struct UserV2 {
     pub id: String,
     pub arn: String,
     pub user_pool_id: String,
@@ -78,8 +77,7 @@ pub struct UserV2 {
 #[derive(Clone, Debug, Serialize, SimpleObject)]
 #[graphql(name = "Identity")]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the clients' own field names")]
-pub struct IdentityV2 {
+pub(crate) struct IdentityV2 {
     pub openid: Option<String>,
     pub user_id_in_idp: Option<String>,
     pub user_id: Option<String>,
@@ -183,7 +181,8 @@ impl UserV2 {
         self.openid = first(IdentityKind::Openid);
         self.unionid = first(IdentityKind::Unionid);
         let pool = self.user_pool_id.clone();
-        self.identities = Some(identities.into_iter().map(|identity| IdentityV2::new(identity, &pool)).collect());
+        self.identities =
+            Some(identities.into_iter().map(|identity| IdentityV2::new(identity, &pool)).collect());
         self
     }
 }

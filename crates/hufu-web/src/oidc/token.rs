@@ -122,7 +122,9 @@ pub(crate) async fn token(State(shared): server::State, request: Request) -> Res
     let bad = |error, text: &str| OAuthError::new(StatusCode::BAD_REQUEST, error, text);
     match form.grant_type.as_deref().and_then(named) {
         Some("refresh_token") => {}
-        Some(_) => return Err(bad("unsupported_grant_type", "This server answers grant_type refresh_token.")),
+        Some(_) => {
+            return Err(bad("unsupported_grant_type", "This server answers grant_type refresh_token."));
+        }
         None => return Err(bad("invalid_request", "grant_type is missing.")),
     }
     let Some(refresh_token) = form.refresh_token.filter(|token| !token.is_empty()) else {

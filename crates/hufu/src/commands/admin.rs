@@ -66,7 +66,8 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
     };
     let instance = Instance::open(&config.database, &config.key).await?;
     let store = instance.store.clone();
-    let wechat = hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
+    let wechat =
+        hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
     let app: Arc<App> = App::start(Parts {
         store: instance.store,
         wechat: hufu_wechat::Client::new(wechat)?,
@@ -98,6 +99,10 @@ async fn set_status(arguments: &UserArguments, status: UserStatus) -> anyhow::Re
     if !found {
         bail!("the pool {} has no user {}", arguments.pool, arguments.user);
     }
-    say!("{} is {}.", arguments.user, if status == UserStatus::Activated { "switched on" } else { "switched off" });
+    say!(
+        "{} is {}.",
+        arguments.user,
+        if status == UserStatus::Activated { "switched on" } else { "switched off" }
+    );
     Ok(())
 }

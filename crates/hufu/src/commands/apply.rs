@@ -33,7 +33,8 @@ impl Apply {
         let desired = file::read(&text, &name, &|variable| std::env::var(variable).ok())
             .map_err(|errors| anyhow::anyhow!("nothing was changed:\n{errors}"))?;
         let config = self.config.read()?;
-        let Instance { store, sealing, clock, random } = Instance::open(&config.database, &config.key).await?;
+        let Instance { store, sealing, clock, random } =
+            Instance::open(&config.database, &config.key).await?;
         let options = Options { prune: self.prune, dry_run: self.dry_run };
         let plan = apply::apply(&store, &sealing, &clock, &random, &desired, &name, options)
             .await

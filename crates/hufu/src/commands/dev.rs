@@ -14,8 +14,8 @@ use hufu_store::{DatabaseUrl, Store};
 use hufu_web::WebSettings;
 use tokio::sync::watch;
 
-use super::serve::Server;
 use super::say;
+use super::serve::Server;
 use crate::config::{Config, Log};
 use crate::instance::Instance;
 use crate::telemetry::{Format, start_logging, start_metrics};
@@ -49,7 +49,9 @@ impl Dev {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         for address in [self.listen, self.sandbox_listen, self.metrics_listen] {
             if !address.ip().is_loopback() && !self.allow_remote {
-                bail!("{address} is not an address of this machine alone; if you mean it, add --allow-remote");
+                bail!(
+                    "{address} is not an address of this machine alone; if you mean it, add --allow-remote"
+                );
             }
         }
         start_logging(&Log(self.log.clone()), &Format::Pretty)?;
@@ -81,7 +83,8 @@ impl Dev {
             listen::told_to_stop().await;
             let _ = stop.send(true);
         });
-        let server = Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
+        let server =
+            Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
         server.run(stopping).await?;
         sandbox.await.context("the sandbox failed")??;
         Ok(ExitCode::SUCCESS)
@@ -95,7 +98,7 @@ impl Dev {
         let key = KeySource::File(self.data.join("hufu.key"));
         let store = Store::open(&database).await.context("the database cannot be opened")?;
         let fresh = store.migrate().await.context("the database cannot be migrated")?;
-        if fresh.len() > 0 {
+        if !fresh.is_empty() {
             store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         }
         let instance = Instance::of(store, &key).await?;
@@ -128,10 +131,10 @@ impl Dev {
         let program = std::env::args().next().unwrap_or_else(|| "hufu".to_owned());
         let mut command = format!("{program} try");
         if server.port() != 3000 {
-            command.push_str(&format!(" --host http://{server}"));
+            command = format!("{command} --host http://{server}");
         }
         if sandbox.port() != 3100 {
-            command.push_str(&format!(" --sandbox http://{sandbox}"));
+            command = format!("{command} --sandbox http://{sandbox}");
         }
         say!(
             "

@@ -19,7 +19,8 @@ impl Migrate {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.config.read()?;
         let store = Store::open(&config.database).await.context("the database cannot be opened")?;
-        let applied = store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
+        let applied =
+            store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
         if applied.is_empty() {
             say!("The schema is current.");
         } else {

@@ -71,9 +71,11 @@ impl Cli {
 
 /// Prints a line to the person at the terminal.
 macro_rules! say {
-    ($($argument:tt)*) => {{
-        #[expect(clippy::print_stdout, reason = "this is what the command is asked to print")]
-        { println!($($argument)*); }
-    }};
+    ($($argument:tt)*) => { $crate::commands::print_line(&format_args!($($argument)*)) };
 }
 pub(crate) use say;
+
+#[expect(clippy::print_stdout, reason = "this is what the command is asked to print")]
+pub(crate) fn print_line(line: &std::fmt::Arguments<'_>) {
+    println!("{line}");
+}

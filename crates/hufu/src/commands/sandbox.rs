@@ -35,7 +35,10 @@ pub(crate) struct SandboxCommand {
 impl SandboxCommand {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         if !self.listen.ip().is_loopback() && !self.allow_remote {
-            bail!("{} is not an address of this machine alone; if you mean it, add --allow-remote", self.listen);
+            bail!(
+                "{} is not an address of this machine alone; if you mean it, add --allow-remote",
+                self.listen
+            );
         }
         start_logging(&Log("info".to_owned()), &Format::Pretty)?;
         let defaults = Options::default();

@@ -40,7 +40,11 @@ impl Serve {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        let web = WebSettings { trusted_proxies: config.trusted_proxies.clone(), warnings, ..WebSettings::default() };
+        let web = WebSettings {
+            trusted_proxies: config.trusted_proxies.clone(),
+            warnings,
+            ..WebSettings::default()
+        };
         let listener = listen::bind(config.listen, "listen").await?;
         let metrics_listener = match config.metrics_listen {
             Some(address) => Some(listen::bind(address, "metrics_listen").await?),
@@ -60,7 +64,10 @@ impl Serve {
 fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     if config.wechat != hufu_wechat::Endpoints::default() {
-        warnings.push("[wechat] names other hosts than WeChat's own: whoever runs them decides who may log in".to_owned());
+        warnings.push(
+            "[wechat] names other hosts than WeChat's own: whoever runs them decides who may log in"
+                .to_owned(),
+        );
     }
     if !config.public_url.starts_with("https://") && !config.listen.ip().is_loopback() {
         warnings.push("public_url is not https: tokens cross the network in plain text".to_owned());
@@ -83,7 +90,8 @@ impl Server {
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self { config, instance, web, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
-        let wechat = hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
+        let wechat =
+            hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
         let app = App::start(Parts {
             store: instance.store,
             wechat: hufu_wechat::Client::new(wechat).context("the client for WeChat cannot start")?,

@@ -1,5 +1,7 @@
 //! `hufu try`: a complete mini program login in the terminal, each step shown.
 
+#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a key that it has not")]
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -41,8 +43,9 @@ impl Try {
         let http = Http(Client::builder(TokioExecutor::new()).build_http());
 
         say!("1. wx.login()   {} opens the mini program {} in the sandbox", self.person, self.wechat_app_id);
-        let seen = http.get(&format!("{}/__sandbox/log", self.sandbox)).await.context("is `hufu dev` running?")?;
-        let last_seen = last_call(&seen).map_or(0, |call| call["number"].as_u64().unwrap_or(0));
+        let seen =
+            http.get(&format!("{}/__sandbox/log", self.sandbox)).await.context("is `hufu dev` running?")?;
+        let last_seen = last_call(&seen).map_or(0, |call| call["seq"].as_u64().unwrap_or(0));
         let body = json!({ "app_id": self.wechat_app_id, "user": self.person });
         let drawn = http.post(&format!("{}/__sandbox/codes", self.sandbox), &[], &body).await?;
         let code = drawn["code"].as_str().with_context(|| format!("the sandbox answers {drawn}"))?;
@@ -57,11 +60,16 @@ impl Try {
         }
 
         let calls = http.get(&format!("{}/__sandbox/log", self.sandbox)).await?;
-        match last_call(&calls).filter(|call| call["number"].as_u64().unwrap_or(0) > last_seen) {
+        match last_call(&calls).filter(|call| call["seq"].as_u64().unwrap_or(0) > last_seen) {
             Some(call) => say!(
-                "   exchange     the server asked WeChat: {} {} for {} → {}\n",
-                text(&call["method"]), text(&call["path"]), text(&call["app_id"]),
-                if call["errcode"] == 0 || call["errcode"].is_null() { "openid, unionid and session key".to_owned() } else { call["errcode"].to_string() }
+                "   exchange     the server asked WeChat: {} for {} → {}\n",
+                text(&call["path"]),
+                text(&call["app_id"]),
+                if call["errcode"] == 0 {
+                    "openid, unionid, session key".to_owned()
+                } else {
+                    format!("errcode {}", call["errcode"])
+                }
             ),
             None => say!("   exchange     (the sandbox's log shows none)\n"),
         }
@@ -71,10 +79,18 @@ impl Try {
         let found = if user["newlyCreated"] == true { "made now" } else { "found" };
         say!("3. The account  {found}: this is its login number {logins}");
         for (label, field) in [
-            ("id", "id"), ("pool", "userPoolId"), ("nickname", "nickname"), ("phone", "phone"), ("openid", "openid"),
-            ("unionid", "unionid"), ("since", "createdAt"),
+            ("id", "id"),
+            ("pool", "userPoolId"),
+            ("nickname", "nickname"),
+            ("phone", "phone"),
+            ("openid", "openid"),
+            ("unionid", "unionid"),
+            ("since", "createdAt"),
         ] {
-            say!("   {label:<12} {}", if user[field].is_null() { "–".to_owned() } else { text(&user[field]) });
+            say!(
+                "   {label:<12} {}",
+                if user[field].is_null() { "–".to_owned() } else { text(&user[field]) }
+            );
         }
 
         let token = text(&user["token"]);
@@ -91,7 +107,8 @@ impl Try {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str()), ("x-authing-app-id", self.app_id.as_str())];
         let query = "query { checkLoginStatus { code status message exp } }";
-        let status = http.post(&format!("{}/graphql/v2", self.host), &headers, &json!({ "query": query })).await?;
+        let status =
+            http.post(&format!("{}/graphql/v2", self.host), &headers, &json!({ "query": query })).await?;
         say!("   answer       {}", status["data"]["checkLoginStatus"]);
         say!("\nRun it again: the same account is found. With --person new, a stranger's is made.");
         Ok(ExitCode::SUCCESS)
@@ -124,11 +141,13 @@ impl Http {
         headers: &[(&str, &str)],
         body: Full<Bytes>,
     ) -> anyhow::Result<Value> {
-        let mut request = hyper::Request::builder().method(method).uri(url).header("content-type", "application/json");
+        let mut request =
+            hyper::Request::builder().method(method).uri(url).header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = self.0.request(request.body(body)?).await.with_context(|| format!("{url} does not answer"))?;
+        let answer =
+            self.0.request(request.body(body)?).await.with_context(|| format!("{url} does not answer"))?;
         let status = answer.status();
         let bytes = answer.into_body().collect().await?.to_bytes();
         serde_json::from_slice(&bytes).with_context(|| format!("{url} answers {status} without JSON"))

@@ -84,7 +84,8 @@ pub(crate) async fn decrypt(
         let identifier = given(request.identifier.as_ref());
         let application = config.serving_connection(head.named(), identifier)?;
         let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-        let missing = || Refusal::Invalid("iv or encryptedData is missing; send what WeChat returned".to_owned());
+        let missing =
+            || Refusal::Invalid("iv or encryptedData is missing; send what WeChat returned".to_owned());
         let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
         let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
         let sealed = SealedData { iv, encrypted_data };

@@ -79,10 +79,16 @@ fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
             "customData" => match value {
                 Value::Object(data) => change.custom_data = data,
                 Value::Null => {}
-                _ => return Err(Refusal::Invalid("customData is not an object; send key and value pairs".into())),
+                _ => {
+                    return Err(Refusal::Invalid(
+                        "customData is not an object; send key and value pairs".into(),
+                    ));
+                }
             },
             _ => {
-                let Some(field) = Profile::FIELDS.iter().find(|field| camel_case(field) == key) else { continue };
+                let Some(field) = Profile::FIELDS.iter().find(|field| camel_case(field) == key) else {
+                    continue;
+                };
                 match value {
                     Value::String(text) => change.fields.push((field, Some(text))),
                     Value::Null => change.fields.push((field, None)),

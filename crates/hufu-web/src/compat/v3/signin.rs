@@ -57,7 +57,10 @@ impl LoginInfo {
     }
 
     fn sealed(&self) -> Option<SealedData<'_>> {
-        Some(SealedData { iv: given(self.iv.as_ref())?, encrypted_data: given(self.encrypted_data.as_ref())? })
+        Some(SealedData {
+            iv: given(self.iv.as_ref())?,
+            encrypted_data: given(self.encrypted_data.as_ref())?,
+        })
     }
 }
 

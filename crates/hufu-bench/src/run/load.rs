@@ -1,0 +1,186 @@
+//! One program under load: warm-up, as many logins as get through, half as many.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Bench;
+use super::program::{self, Program};
+use crate::database::Database;
+use crate::generate::Outcome;
+use crate::postgres::Postgres;
+use crate::process::{self, Process, ResidentPeak};
+use crate::report;
+
+/// One program under load.
+pub(crate) struct Measured {
+    /// As many logins as get through.
+    pub(crate) full: Outcome,
+    /// Half as many, each due at its time.
+    pub(crate) half: Outcome,
+    /// CPU time per login at full load.
+    pub(crate) cpu: Cpu,
+    pub(crate) resident_idle: u64,
+    pub(crate) resident_peak: u64,
+    /// What a login of the mix takes on the disk.
+    pub(crate) bytes_per_login: f64,
+}
+
+/// CPU time of each process.
+#[derive(Clone, Copy)]
+pub(crate) struct Cpu {
+    pub(crate) program: Duration,
+    /// The processes of a private PostgreSQL.
+    pub(crate) database: Option<Duration>,
+    pub(crate) generator: Duration,
+    pub(crate) sandbox: Duration,
+}
+
+impl Outcome {
+    /// Logins answered in a second.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub(crate) fn rate(&self) -> f64 {
+        self.logins as f64 / self.seconds
+    }
+}
+
+impl Measured {
+    pub(crate) fn rate(&self) -> f64 {
+        self.full.rate()
+    }
+}
+
+impl Bench<'_> {
+    pub(super) fn measure(
+        &self,
+        program: &dyn Program,
+        database: &Database<'_>,
+        postgres: Option<&Postgres>,
+        users: usize,
+    ) -> Result<Measured> {
+        let size_before = self.runtime.block_on(database.size())?;
+        let [_, sessions_before, _] = self.runtime.block_on(database.count())?;
+        let (process, address) = program.start(database)?;
+        std::thread::sleep(Duration::from_secs(2));
+        let resident_idle = process::resident(process.id())?;
+        let peak = ResidentPeak::watch(process.id());
+        let target = address.to_string();
+        let watched =
+            Watched { program: process.id(), database: postgres.and_then(Postgres::process), target };
+
+        // With users stored, the returning persons are among them and stay cold; without, the warm-up brings them.
+        let known = self.returning.len();
+        let warm_up = match users {
+            0 => self.runtime.block_on(self.wechat.returning(&self.returning, known))?,
+            _ => self.runtime.block_on(self.wechat.strangers(known))?,
+        };
+        let (warm_up, _) = self.load(&watched, &warm_up, Duration::from_secs(600), None)?;
+
+        let time = Duration::from_secs_f64(self.options.seconds);
+        let mut answered = warm_up.answered;
+        let mut rounds = Vec::new();
+        for _ in 0..self.options.rounds.max(1) {
+            // Twice what the warm-up suggests, so that the codes do not run out.
+            let wanted = whole(warm_up.rate() * 2.0 * self.options.seconds);
+            let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
+            let round = self.load(&watched, &codes, time, None)?;
+            if round.0.used_up {
+                report::note(&format!("the codes were used up after {:.1} s", round.0.seconds));
+            }
+            answered += round.0.answered;
+            rounds.push(round);
+        }
+        rounds.sort_by(|(a, _), (b, _)| a.rate().total_cmp(&b.rate()));
+        let (full, cpu) = rounds.swap_remove(rounds.len() / 2);
+
+        let rate = full.rate() / 2.0;
+        let wanted = whole(rate * self.options.seconds) + 2;
+        let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
+        let (half, _) = self.load(&watched, &codes, time, Some(rate))?;
+
+        let resident_peak = peak.bytes();
+        process.terminate()?;
+        answered += half.answered;
+        let [_, sessions, _] = self.runtime.block_on(database.count())?;
+        let stored = u64::try_from(sessions - sessions_before)?;
+        ensure!(stored == answered, "{answered} logins were answered, but {stored} sessions are stored");
+        let size = self.runtime.block_on(database.size())?;
+        let bytes_per_login = per(size.saturating_sub(size_before), usize::try_from(answered)?);
+        Ok(Measured { full, half, cpu, resident_idle, resident_peak, bytes_per_login })
+    }
+
+    /// One phase of the generator, and the CPU time of each process for each of its logins.
+    fn load(
+        &self,
+        watched: &Watched,
+        codes: &[String],
+        time: Duration,
+        rate: Option<f64>,
+    ) -> Result<(Outcome, Cpu)> {
+        let file = self.folder.join("codes");
+        std::fs::write(&file, codes.join("\n"))?;
+        // An open loop needs a connection for each login that may be waiting.
+        let connections =
+            if rate.is_some() { self.options.connections * 4 } else { self.options.connections };
+        let mut command = program::this_program()?;
+        command.arg("generate").args(["--target", &watched.target]).arg("--codes").arg(&file);
+        command.args([
+            "--connections",
+            &connections.to_string(),
+            "--seconds",
+            &time.as_secs_f64().to_string(),
+        ]);
+        if let Some(rate) = rate {
+            command.args(["--rate", &rate.to_string()]);
+        }
+        let mut generator = Process::start("generator", command.args(self.world.arguments()))?;
+        ensure!(generator.line()? == "begin", "the generator does not begin");
+        let before = self.cpu(watched, &generator)?;
+        let line = generator.line()?;
+        let after = self.cpu(watched, &generator)?;
+        let outcome = line.strip_prefix("end ").context("the generator does not end")?;
+        let outcome: Outcome = serde_json::from_str(outcome)?;
+        generator.finish()?;
+        ensure!(outcome.answered > 0, "not one login was answered");
+        let each = |before: Duration, after: Duration| {
+            after.saturating_sub(before) / u32::try_from(outcome.answered).unwrap_or(u32::MAX)
+        };
+        let cpu = Cpu {
+            program: each(before.program, after.program),
+            database: before.database.zip(after.database).map(|(before, after)| each(before, after)),
+            generator: each(before.generator, after.generator),
+            sandbox: each(before.sandbox, after.sandbox),
+        };
+        Ok((outcome, cpu))
+    }
+
+    fn cpu(&self, watched: &Watched, generator: &Process) -> Result<Cpu> {
+        Ok(Cpu {
+            program: process::cpu(watched.program)?,
+            database: watched.database.map(process::cpu_of_children).transpose()?,
+            generator: process::cpu(generator.id())?,
+            sandbox: process::cpu(self.sandbox.id())?,
+        })
+    }
+}
+
+/// What is under load.
+struct Watched {
+    target: String,
+    program: u32,
+    database: Option<u32>,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+pub(super) fn per(bytes: u64, count: usize) -> f64 {
+    bytes as f64 / count.max(1) as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a number of logins, not below zero"
+)]
+fn whole(number: f64) -> usize {
+    number.ceil() as usize
+}

@@ -1,0 +1,106 @@
+//! The answers: `{data, errors}`, where the message of an error is an object.
+
+use async_graphql::{PathSegment, Pos, ServerError};
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use hufu_app::Refusal;
+use serde::Serialize;
+
+use super::Refused;
+use crate::envelope::ApiCode;
+use crate::problem::Failure;
+use crate::request::Head;
+
+/// Errors told at most; a document that is no document of ours can have one for each field.
+const ERRORS: usize = 10;
+/// Longest text of the library taken over, in Unicode code points; it repeats what the client sent.
+const TEXT: usize = 300;
+
+#[derive(Serialize)]
+struct Answer {
+    data: async_graphql::Value,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    message: Message,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locations: Vec<Pos>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    path: Vec<PathSegment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extensions: Option<Extensions>,
+}
+
+/// What the clients read of an error.
+#[derive(Serialize)]
+struct Message {
+    code: u32,
+    message: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions {
+    request_id: String,
+}
+
+impl Message {
+    fn of(failure: &Failure) -> Self {
+        Self { code: failure.problem.code, message: failure.message().to_owned() }
+    }
+}
+
+impl Answer {
+    fn into_response(self) -> Response {
+        // The clients report the last error, and so does the log.
+        let code = self.errors.last().map_or(200, |fault| fault.message.code);
+        let mut response = Json(self).into_response();
+        response.extensions_mut().insert(ApiCode(code));
+        response
+    }
+}
+
+/// The answer to a request that was not executed.
+pub(super) fn failed(failure: &Failure) -> Response {
+    let fault = Fault { message: Message::of(failure), locations: vec![], path: vec![], extensions: None };
+    Answer { data: async_graphql::Value::Null, errors: vec![fault] }.into_response()
+}
+
+/// The answer to a request that was executed, or that validation stopped.
+pub(super) fn executed(response: async_graphql::Response, head: &Head) -> Response {
+    let errors = response.errors.into_iter().take(ERRORS).map(|error| fault(error, head)).collect();
+    Answer { data: response.data, errors }.into_response()
+}
+
+fn fault(error: ServerError, head: &Head) -> Fault {
+    let message = match error.source::<Refused>() {
+        Some(Refused(failure)) => Message::of(failure),
+        None => Message::of(&head.refuse(Refusal::Invalid(told(&error.message)))),
+    };
+    let extensions = Some(Extensions { request_id: head.request_id.clone() });
+    Fault { message, locations: error.locations, path: error.path, extensions }
+}
+
+/// The library's text about a document, as part of a sentence.
+fn told(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    let mut told: String = text.chars().take(TEXT).collect();
+    if told.len() < text.len() {
+        told.push('…');
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_the_library_are_shortened() {
+        assert_eq!(told("Unknown field."), "Unknown field");
+        assert_eq!(told(&"虎".repeat(1000)).chars().count(), TEXT + 1);
+    }
+}

@@ -1,0 +1,215 @@
+//! What a document may be. The clients send small ones with a single operation
+//! and a single root field; everything larger is refused before it costs
+//! anything, or can count past a limit that is meant for one request.
+
+use std::collections::HashMap;
+
+use async_graphql::Name;
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, Selection, SelectionSet};
+use async_graphql::{Pos, Positioned};
+use hufu_app::Refusal;
+
+/// Longest document in bytes; the clients' longest has about two thousand.
+const LENGTH: usize = 16 * 1024;
+/// Opening brackets in a document. The parser descends once for each in a row
+/// and has no limit of its own for values and types; so this bounds its stack.
+const BRACKETS: usize = 64;
+/// Fields, fragments and their uses, each counted as often as it is used.
+const SELECTIONS: usize = 1024;
+/// Depth of selections; the root field has depth 1.
+const DEPTH: usize = 6;
+/// The same for questions about the schema, where these are answered at all.
+const INTROSPECTION_DEPTH: usize = 16;
+
+/// Reads a document.
+pub(super) fn read(text: &str, introspection: bool) -> Result<ExecutableDocument, Refusal> {
+    if text.len() > LENGTH {
+        return Err(invalid(format!("the document is longer than {LENGTH} bytes; shorten it")));
+    }
+    // Those in strings and comments count too: no need to know where they begin.
+    if text.bytes().filter(|byte| matches!(byte, b'{' | b'[' | b'(')).count() > BRACKETS {
+        return Err(invalid(format!("the document has more than {BRACKETS} opening brackets; simplify it")));
+    }
+    let document = parse_query(text).map_err(|error| {
+        let place = error
+            .positions()
+            .next()
+            .map_or(String::new(), |Pos { line, column }| format!(" (line {line}, column {column})"));
+        invalid(format!("the document is not valid GraphQL{place}; check it"))
+    })?;
+    check(&document, introspection)?;
+    Ok(document)
+}
+
+fn invalid(what: impl Into<String>) -> Refusal {
+    Refusal::Invalid(what.into())
+}
+
+fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refusal> {
+    let mut operations = document.operations.iter();
+    let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
+        return Err(invalid("the document has several operations; send one"));
+    };
+    let mut walk = Walk { fragments: &document.fragments, left: SELECTIONS, introspection };
+    let deepest = if introspection { INTROSPECTION_DEPTH } else { DEPTH };
+    if walk.fields(&operation.node.selection_set.node, deepest)? > 1 {
+        return Err(invalid("the document has several root fields; send one document for each"));
+    }
+    // Unused fragments are validated as well, and must not cost more than used ones.
+    for fragment in document.fragments.values() {
+        walk.fields(&fragment.node.selection_set.node, deepest)?;
+    }
+    Ok(())
+}
+
+struct Walk<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    /// Selections that may still come. Fragments that use themselves end here too.
+    left: usize,
+    introspection: bool,
+}
+
+impl Walk<'_> {
+    /// Goes through a selection set that may be so deep. The number of its own fields, those of fragments included.
+    fn fields(&mut self, set: &SelectionSet, depth: usize) -> Result<usize, Refusal> {
+        let mut fields = 0;
+        for selection in &set.items {
+            self.left = self.left.checked_sub(1).ok_or_else(|| {
+                invalid(format!("the document selects more than {SELECTIONS} fields; select fewer"))
+            })?;
+            match &selection.node {
+                Selection::Field(field) => {
+                    let name = field.node.name.node.as_str();
+                    if !self.introspection && matches!(name, "__schema" | "__type") {
+                        return Err(invalid(
+                            "this server does not tell its schema; leave __schema and __type out",
+                        ));
+                    }
+                    let Some(below) = depth.checked_sub(1) else {
+                        return Err(invalid(format!(
+                            "the document is deeper than {DEPTH} fields; flatten it"
+                        )));
+                    };
+                    self.fields(&field.node.selection_set.node, below)?;
+                    fields += usize::from(name != "__typename");
+                }
+                Selection::InlineFragment(fragment) => {
+                    fields += self.fields(&fragment.node.selection_set.node, depth)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    // One that does not exist is left to the validation.
+                    if let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) {
+                        fields += self.fields(&fragment.node.selection_set.node, depth)?;
+                    }
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        match read(text, false) {
+            Err(Refusal::Invalid(what)) => what,
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_root_field_however_it_is_written() {
+        for one in [
+            "{ user { id } }",
+            "query { me: user { id email: id } __typename }",
+            "{ ... on Query { user { id } } }",
+            "{ ...A } fragment A on Query { user { ...B } } fragment B on User { id nickname }",
+            "{ __typename }",
+        ] {
+            assert!(read(one, false).is_ok(), "{one}");
+        }
+        for several in [
+            "{ user { id } user { id } }",
+            "{ a: user { id } b: user { id } }",
+            "{ user { id } ... { b: user { id } } }",
+            "{ ...A ...A } fragment A on Query { user { id } }",
+            "{ ...A b: user { id } } fragment A on Query { user { id } }",
+            "mutation { a: refreshToken { token } b: refreshToken { token } }",
+            "{ user @skip(if: true) { id } b: user { id } }",
+        ] {
+            assert!(refused(several).contains("several root fields"), "{several}");
+        }
+    }
+
+    #[test]
+    fn one_operation() {
+        assert!(refused("query a { user { id } } query b { user { id } }").contains("several operations"));
+        assert!(refused("{ user { id } } { user { id } }").contains("not valid GraphQL"));
+    }
+
+    #[test]
+    fn six_fields_deep() {
+        let nested = |depth| format!("{}{}", "{ a ".repeat(depth), "}".repeat(depth));
+        assert!(read(&nested(6), false).is_ok());
+        assert!(refused(&nested(7)).contains("deeper than 6"));
+        let through_fragments =
+            "{ a { ...F } } fragment F on A { b { ...G } } fragment G on B { c { d { e { f { g } } } } }";
+        assert!(refused(through_fragments).contains("deeper than 6"));
+        assert!(read(&nested(7), true).is_ok(), "introspection of the usual tools is deeper");
+    }
+
+    #[test]
+    fn nothing_is_expensive() {
+        let long = format!("{{ user {{ id }} }} #{}", "x".repeat(LENGTH));
+        assert!(refused(&long).contains("longer than"));
+        let aliases: String = (0..1100).map(|i| format!("a{i}:id ")).collect();
+        assert!(refused(&format!("{{ user {{ {aliases} }} }}")).contains("selects more than"));
+        // Each fragment uses the next one ten times: a thousand million fields.
+        let mut bomb = "{ user { ...F0 } } fragment F9 on User { id }".to_owned();
+        for i in 0..9 {
+            bomb += &format!(" fragment F{i} on User {{ {} }}", format!("...F{} ", i + 1).repeat(10));
+        }
+        assert!(refused(&bomb).contains("selects more than"));
+        let unused = bomb.replace("{ user { ...F0 } }", "{ user { id } }");
+        assert!(refused(&unused).contains("selects more than"));
+        assert!(refused("{ ...A } fragment A on Query { ...A }").contains("selects more than"));
+    }
+
+    #[test]
+    fn brackets_never_reach_the_parser_s_stack() {
+        for deep in [
+            format!("{{ user(id: {} ) {{ id }} }}", "[".repeat(8000)),
+            format!("{{ user(id: {} ) {{ id }} }}", "{a:".repeat(4000)),
+            format!("query($a: {}) {{ user {{ id }} }}", "[".repeat(8000)),
+            "{a".repeat(8000),
+        ] {
+            assert!(refused(&deep).contains("opening brackets"), "{}", &deep[..20]);
+        }
+        // What the limit lets through, on the stack of a thread of the server.
+        for (open, close) in [("[", "]"), ("{a:", "}")] {
+            let value = format!("{}1{}", open.repeat(60), close.repeat(60));
+            assert!(read(&format!("{{ user(id: {value}) {{ id }} }}"), false).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_schema_is_told_only_where_it_was_switched_on() {
+        for question in ["{ __schema { types { name } } }", "{ __type(name: \"User\") { name } }"] {
+            assert!(refused(question).contains("does not tell its schema"), "{question}");
+            assert!(read(question, true).is_ok(), "{question}");
+        }
+    }
+
+    #[test]
+    fn syntax_errors_say_where() {
+        assert_eq!(refused("{"), "the document is not valid GraphQL (line 1, column 2); check it");
+        assert!(refused("").contains("not valid GraphQL"));
+        assert!(
+            refused("{ user(id: \"\\ud83d\") { id } }").contains("not valid GraphQL"),
+            "half a surrogate pair"
+        );
+    }
+}

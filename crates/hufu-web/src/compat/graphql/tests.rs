@@ -1,0 +1,5 @@
+use super::*;
+#[test]
+fn sdl() {
+    println!("{}", schema(false).sdl());
+}
