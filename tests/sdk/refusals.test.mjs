@@ -16,15 +16,15 @@ const SIGNIN = "/api/v3/signin-by-mobile";
 
 // The numbers of the refusals for which the published clients know more than one number, or none.
 const CODES = {
-  noConnection: [2101],
-  badCode: [2001],
-  misconfigured: [1001],
-  appDown: [1001],
+  noConnection: [2402, 2403, 2404, 2405, 2406],
+  badCode: [2206, 2207],
+  misconfigured: [2407],
+  appDown: [2408],
   denied: [1001],
-  busy: [1000],
-  nonsense: [1000],
+  busy: [1000, 408],
+  nonsense: [500],
   limit: [1002],
-  notAPicture: [2231],
+  notAPicture: [2410],
 };
 
 // The two ways in, given a code: what is asked, and where.

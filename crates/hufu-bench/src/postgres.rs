@@ -115,9 +115,12 @@ fn program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| name.into())
 }
 
+/// A server that listens may still refuse while it starts.
 fn wait_until_open(address: SocketAddr, process: &mut Process) -> Result<()> {
     let begin = Instant::now();
-    while std::net::TcpStream::connect(address).is_err() {
+    let mut ask = Command::new(program("pg_isready"));
+    ask.args(["--quiet", "--host", "127.0.0.1", "--port"]).arg(address.port().to_string());
+    while !ask.status().context("starting pg_isready")?.success() {
         ensure!(
             process.is_running()? && begin.elapsed() < Duration::from_secs(30),
             "postgres does not start"

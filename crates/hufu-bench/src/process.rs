@@ -160,6 +160,16 @@ pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
     Ok(total)
 }
 
+/// CPU time that the whole machine has spent on anything, the hypervisor's share included.
+pub(crate) fn cpu_of_machine() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let fields = stat.lines().next().context("/proc/stat")?.split_whitespace().skip(1);
+    // user, nice, system, idle, iowait, irq, softirq, steal; guest times are part of the first two.
+    let busy = fields.take(8).enumerate().filter(|(place, _)| !matches!(place, 3 | 4));
+    let ticks = busy.map(|(_, ticks)| ticks.parse::<u32>());
+    Ok(TICK * ticks.sum::<Result<u32, _>>()?)
+}
+
 /// Resident memory of a process in bytes.
 pub(crate) fn resident(process: u32) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;

@@ -37,6 +37,7 @@ pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     }
     line("CPU per login of the generator, µs", micros(m.cpu.generator));
     line("CPU per login of the sandbox, µs", micros(m.cpu.sandbox));
+    line("CPU per login of all else, µs", micros(m.cpu.others));
     line("resident memory idle, MB", megabytes(m.resident_idle));
     line("resident memory under load, MB", megabytes(m.resident_peak));
     line("stored per login, bytes", format!("{:.0}", m.bytes_per_login));

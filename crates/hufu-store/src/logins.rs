@@ -264,18 +264,18 @@ impl Arriving {
             }
             _ => false,
         };
-        let phone_has_other_openid = match (&by_phone, arrival.phone) {
-            (Some(user), Some(PhoneUse::LogIn)) => {
-                users::has_other_in_realm(tx, pool, &user.id, &arrival.openid).await?
+        let mut phone_is_another_persons = false;
+        if let (Some(owner), Some(PhoneUse::LogIn)) = (&by_phone, arrival.phone) {
+            for key in std::iter::once(&arrival.openid).chain(&arrival.unionid) {
+                phone_is_another_persons |= users::has_other_in_realm(tx, pool, &owner.id, key).await?;
             }
-            _ => false,
-        };
+        }
         let holdings = Holdings {
             by_openid: by_openid.as_ref().map(|u| u.id.clone()),
             by_unionid,
             by_phone: by_phone.as_ref().map(|u| u.id.clone()),
             other_unionid,
-            phone_has_other_openid,
+            phone_is_another_persons,
         };
         let known = by_openid.into_iter().chain(by_phone).collect();
         Ok((resolve(arrival, &holdings), known))

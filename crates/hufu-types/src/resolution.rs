@@ -39,8 +39,9 @@ pub struct Holdings {
     /// Whether the account that the OpenID leads to has another UnionID of the same
     /// Open Platform account.
     pub other_unionid: bool,
-    /// Whether the account that has the phone number has another OpenID of the same app.
-    pub phone_has_other_openid: bool,
+    /// Whether the account that has the phone number is another WeChat person's already: it
+    /// has another OpenID of the same app, or another UnionID of the same Open Platform account.
+    pub phone_is_another_persons: bool,
 }
 
 /// Why ids disagree; kept for the person or an administrator to settle.
@@ -119,7 +120,7 @@ pub fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
                     conflict: conflict(ConflictKind::IdentityPhone, user),
                 },
                 Some(_) => log_in(arrival, holdings, owner, unionid_is_new, false),
-                None if holdings.phone_has_other_openid => Resolution::LogIn {
+                None if holdings.phone_is_another_persons => Resolution::LogIn {
                     user: owner.clone(),
                     attach_openid: false,
                     attach_unionid: false,
@@ -289,8 +290,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_whose_account_has_another_openid_of_the_app_binds_nothing() {
-        let held = Holdings { phone_has_other_openid: true, ..holdings(None, None, Some("b")) };
+    fn a_number_of_another_wechat_person_binds_nothing() {
+        let held = Holdings { phone_is_another_persons: true, ..holdings(None, None, Some("b")) };
         let Resolution::LogIn { user: chosen, attach_openid, conflict, .. } =
             resolve(&arrival(false, Some(PhoneUse::LogIn)), &held)
         else {

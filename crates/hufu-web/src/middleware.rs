@@ -68,6 +68,17 @@ fn new_request_id() -> String {
     format!("{:016x}", SEED.hash_one(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
+/// Runs a request to its end though its client has gone. Phones lose connections: what a code was exchanged for must
+/// be there when they send it again, and WeChat gives it only once.
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request).in_current_span()).await {
+        Ok(response) => response,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // Only the end of the process cancels it.
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
 /// Refuses foreign `Host`s where only this machine's own names are served.
 pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
     if shared.settings.loopback_hosts_only && !names_this_machine(&request) {

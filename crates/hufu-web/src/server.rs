@@ -48,6 +48,7 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     Router::new()
         .merge(compat::routes(&shared))
         .merge(oidc::routes())
+        .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(body_bytes))

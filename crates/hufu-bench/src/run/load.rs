@@ -34,6 +34,8 @@ pub(crate) struct Cpu {
     pub(crate) database: Option<Duration>,
     pub(crate) generator: Duration,
     pub(crate) sandbox: Duration,
+    /// Everything else that ran: the kernel's own work, and whoever disturbs the measurement.
+    pub(crate) others: Duration,
 }
 
 impl Outcome {
@@ -146,6 +148,7 @@ impl Bench<'_> {
             after.saturating_sub(before) / u32::try_from(outcome.answered).unwrap_or(u32::MAX)
         };
         let cpu = Cpu {
+            others: each(before.others, after.others),
             program: each(before.program, after.program),
             database: before.database.zip(after.database).map(|(before, after)| each(before, after)),
             generator: each(before.generator, after.generator),
@@ -155,12 +158,12 @@ impl Bench<'_> {
     }
 
     fn cpu(&self, watched: &Watched, generator: &Process) -> Result<Cpu> {
-        Ok(Cpu {
-            program: process::cpu(watched.program)?,
-            database: watched.database.map(process::cpu_of_children).transpose()?,
-            generator: process::cpu(generator.id())?,
-            sandbox: process::cpu(self.sandbox.id())?,
-        })
+        let program = process::cpu(watched.program)?;
+        let database = watched.database.map(process::cpu_of_children).transpose()?;
+        let (generator, sandbox) = (process::cpu(generator.id())?, process::cpu(self.sandbox.id())?);
+        let known = program + database.unwrap_or_default() + generator + sandbox;
+        let others = process::cpu_of_machine()?.saturating_sub(known);
+        Ok(Cpu { program, database, generator, sandbox, others })
     }
 }
 

@@ -7,7 +7,8 @@ use hufu_store::keys::{
 use hufu_testkit::on_both_engines;
 use hufu_types::{SigningAlgorithm, Timestamp};
 
-use crate::support::{NOW, migrated, seconds, unit};
+use crate::raw;
+use crate::support::{Held, NOW, migrated, seconds, unit};
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| keys::sweep(tx, this.now).await }
 
@@ -52,9 +53,14 @@ on_both_engines! {
 
     async fn nodes_that_start_together_make_one_key(database) {
         let store = migrated(&database).await;
-        let added = (0..20).map(|n| store.write(add(&format!("key{n}"), SigningAlgorithm::Es256, NOW, true)));
-        let added = futures::future::join_all(added).await;
-        assert_eq!(added.into_iter().map(Result::unwrap).filter(|added| *added).count(), 1);
+        let (first, hold) = Held::new(add("first", SigningAlgorithm::Es256, NOW, true));
+        let first = tokio::spawn({ let store = store.clone(); async move { store.write(first).await } });
+        hold.until_worked();
+        let second = add("second", SigningAlgorithm::Es256, NOW, true);
+        let second = tokio::spawn({ let store = store.clone(); async move { store.write(second).await } });
+        raw::until_blocked(&database, &second).await;
+        hold.release();
+        assert!(first.await.unwrap().unwrap() && !second.await.unwrap().unwrap());
         assert_eq!(store.read(ListSigningKeys).await.unwrap().len(), 1);
     }
 

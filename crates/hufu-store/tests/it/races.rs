@@ -89,9 +89,7 @@ on_both_engines! {
         filling.profile.nickname = Some("WeChat name".to_owned());
         filling.profile.photo = Some("https://thirdwx.qlogo.cn/1".to_owned());
         let filling = tokio::spawn({ let store = store.clone(); async move { log_in(&store, filling).await } });
-        if database.engine() == "postgres" {
-            raw::until_blocked(&database, 1).await;
-        }
+        raw::until_blocked(&database, &filling).await;
         hold.release();
         renaming.await.unwrap().unwrap();
         let filled = filling.await.unwrap().user;
@@ -109,9 +107,7 @@ on_both_engines! {
         hold.until_worked();
         let second = Change { user: user.clone(), nickname: None, city: Some("Shenzhen") };
         let second = tokio::spawn({ let store = store.clone(); async move { store.write(second).await } });
-        if database.engine() == "postgres" {
-            raw::until_blocked(&database, 1).await;
-        }
+        raw::until_blocked(&database, &second).await;
         hold.release();
         first.await.unwrap().unwrap();
         second.await.unwrap().unwrap();
@@ -129,9 +125,7 @@ on_both_engines! {
         hold.until_worked();
         let arrival = login(openid(APP, "o1"), None);
         let arriving = tokio::spawn({ let store = store.clone(); async move { store.write(arrival).await } });
-        if database.engine() == "postgres" {
-            raw::until_blocked(&database, 1).await;
-        }
+        raw::until_blocked(&database, &arriving).await;
         hold.release();
         assert!(disabling.await.unwrap().unwrap());
         assert!(matches!(arriving.await.unwrap().unwrap(), LoginOutcome::Disabled));

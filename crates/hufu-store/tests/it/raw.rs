@@ -2,6 +2,7 @@
 
 use hufu_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use tokio::task::JoinHandle;
 
 /// The file of an SQLite database, opened a second time.
 pub(crate) fn sqlite(database: &TestDatabase) -> rusqlite::Connection {
@@ -49,11 +50,12 @@ pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
     connection.close().await.unwrap();
 }
 
-/// Returns once `sessions` sessions of the database wait for a lock of another.
-pub(crate) async fn until_blocked(database: &TestDatabase, sessions: i64) {
+/// Returns once `unit` waits for a lock of another on PostgreSQL, or has ended.
+/// On SQLite it waits for the writer anyway.
+pub(crate) async fn until_blocked<T>(database: &TestDatabase, unit: &JoinHandle<T>) {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while number(database, waiting).await < sessions {
+    while database.engine() == "postgres" && !unit.is_finished() && number(database, waiting).await == 0 {
         tokio::task::yield_now().await;
     }
 }

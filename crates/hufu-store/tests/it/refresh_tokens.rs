@@ -213,9 +213,7 @@ async fn race(database: &TestDatabase, store: &Store, first: Rotate, second: Rot
         let store = store.clone();
         async move { store.write(second).await.unwrap() }
     });
-    if database.engine() == "postgres" {
-        raw::until_blocked(database, 1).await;
-    }
+    raw::until_blocked(database, &second).await;
     hold.release();
     (first.await.unwrap(), second.await.unwrap())
 }

@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::Refused;
 use crate::envelope::ApiCode;
-use crate::problem::Failure;
-use crate::request::Head;
+use crate::problem::{Failure, Language};
 
 /// Errors told at most; a document that is no document of ours can have one for each field.
 const ERRORS: usize = 10;
@@ -70,17 +69,20 @@ pub(super) fn failed(failure: &Failure) -> Response {
 }
 
 /// The answer to a request that was executed, or that validation stopped.
-pub(super) fn executed(response: async_graphql::Response, head: &Head) -> Response {
-    let errors = response.errors.into_iter().take(ERRORS).map(|error| fault(error, head)).collect();
+pub(super) fn executed(response: async_graphql::Response, language: Language, request_id: &str) -> Response {
+    let errors = response.errors.into_iter().take(ERRORS);
+    let errors = errors.map(|error| fault(error, language, request_id)).collect();
     Answer { data: response.data, errors }.into_response()
 }
 
-fn fault(error: ServerError, head: &Head) -> Fault {
-    let message = match error.source::<Refused>() {
-        Some(Refused(failure)) => Message::of(failure),
-        None => Message::of(&head.refuse(Refusal::Invalid(told(&error.message)))),
+fn fault(error: ServerError, language: Language, request_id: &str) -> Fault {
+    let message = if let Some(Refused(failure)) = error.source::<Refused>() {
+        Message::of(failure)
+    } else {
+        let refusal = Refusal::Invalid(told(&error.message));
+        Message::of(&Failure::new(&refusal, language, request_id.to_owned()))
     };
-    let extensions = Some(Extensions { request_id: head.request_id.clone() });
+    let extensions = Some(Extensions { request_id: request_id.to_owned() });
     Fault { message, locations: error.locations, path: error.path, extensions }
 }
 

@@ -64,7 +64,7 @@ pub(crate) async fn handle(State(shared): server::State, request: Request) -> Re
         Ok(request) => {
             let call = Call { shared: shared.clone(), head: head.clone() };
             let response = shared.graphql.execute(request.data(call)).await;
-            answer::executed(response, &head)
+            answer::executed(response, head.language, &head.request_id)
         }
         Err(refusal) => answer::failed(&head.refuse(refusal)),
     }

@@ -28,9 +28,10 @@ impl Mutation {
         context: &Context<'_>,
         id: Option<String>,
         input: UpdateUserInput,
-        #[graphql(name = "emailToken")] _email_token: Option<String>,
-        #[graphql(name = "phoneToken")] _phone_token: Option<String>,
+        email_token: Option<String>,
+        phone_token: Option<String>,
     ) -> Result<UserV2> {
+        let _ = (email_token, phone_token);
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
         if let Some(change) = input.into_change() {

@@ -1,5 +1,223 @@
+//! The schema against the documents of the published clients, and the shape of
+//! errors. Without a request behind them resolvers fail at once, with
+//! [`NO_REQUEST`]: who sees that sent a valid document with valid arguments.
+
+use axum::body::to_bytes;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
 use super::*;
+use crate::envelope::ApiCode;
+use crate::problem::Language;
+
+/// What authing-js-sdk 4.15.8 selects of a user.
+const USER: &str = "id arn userPoolId status username email emailVerified phone phoneVerified unionid openid nickname \
+    registerSource photo password oauth token tokenExpiredAt loginsCount lastLogin lastIP signedUp blocked isDeleted \
+    device browser company name givenName familyName middleName profile preferredUsername website gender birthdate \
+    zoneinfo locale address formatted streetAddress locality region postalCode city province country createdAt \
+    updatedAt externalId";
+/// What 4.23.55 selects of a user besides, in one call or another.
+const NEWER: &str = "phoneCountryCode phoneCountryCode newlyCreated expiredAt directManagement mainDepartmentId \
+    mainDepartmentCode customData { key value dataType label }";
+const IDENTITY: &str = "openid userIdInIdp userId connectionId isSocial provider userPoolId";
+const UDV: &str = "key dataType value label";
+const NO_REQUEST: &str = "graphql::Call` does not exist";
+const ID: &str = "6560c0ffee00000000000009";
+
+async fn executed(request: async_graphql::Request) -> Vec<async_graphql::ServerError> {
+    schema(false).execute(request).await.errors
+}
+
+fn request(body: &Value) -> Result<async_graphql::Request, Refusal> {
+    prepare(body.to_string().as_bytes(), false)
+}
+
+async fn answered(body: &Value, language: Language) -> Value {
+    let response = match request(body) {
+        Ok(request) => answer::executed(schema(false).execute(request).await, language, "a-request"),
+        Err(refusal) => answer::failed(&Failure::new(&refusal, language, "a-request".to_owned())),
+    };
+    assert_eq!(response.status(), StatusCode::OK);
+    assert!(response.extensions().get::<ApiCode>().is_some());
+    serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
+}
+
+/// `schema.graphql` is what clients can rely on. It has no descriptions, which may be reworded.
 #[test]
-fn sdl() {
-    println!("{}", schema(false).sdl());
+fn the_schema() {
+    let sdl = schema(false).sdl();
+    let undescribed: String = sdl
+        .split("\"\"\"\n")
+        .step_by(2)
+        .flat_map(str::lines)
+        .fold(String::new(), |sdl, line| if line.trim().is_empty() { sdl } else { sdl + line + "\n" });
+    assert!(undescribed == include_str!("schema.graphql"), "schema.graphql should be:\n{undescribed}");
+}
+
+#[tokio::test]
+async fn the_documents_of_the_clients_are_valid() {
+    let target = "targetType: $targetType, targetId: $targetId";
+    let targets = "$targetType: UDFTargetType!, $targetId: String!";
+    let own = json!({ "targetType": "USER", "targetId": ID, "key": "k", "value": "\"v\"" });
+    let input =
+        json!({ "nickname": "Bob", "photo": null, "blocked": true, "loginsCount": 1, "lastIP": "::1" });
+    let documents = [
+        (format!("query user($id: String) {{ user(id: $id) {{ {USER} identities {{ {IDENTITY} }} }} }}"), json!({})),
+        (
+            format!(
+                "query user($id: String) {{ user(id: $id) {{ {USER} identities {{ {IDENTITY} type extIdpId \
+                 userInfoInIdp accessToken refreshToken }} {NEWER} }} }}"
+            ),
+            json!({ "id": ID }),
+        ),
+        ("query ofNewerTypes($id: String!) { user(id: $id) { id } }".to_owned(), json!({ "id": ID })),
+        (
+            "query checkLoginStatus($token: String) { checkLoginStatus(token: $token) { code message status exp iat \
+             data { id userPoolId arn } } }"
+                .to_owned(),
+            json!({ "token": null }),
+        ),
+        (format!("query udv({targets}) {{ udv({target}) {{ {UDV} }} }}"), own.clone()),
+        (
+            format!(
+                "mutation updateUser($id: String, $input: UpdateUserInput!) {{ updateUser(id: $id, input: $input) \
+                 {{ {USER} }} }}"
+            ),
+            json!({ "id": ID, "input": input }),
+        ),
+        (
+            format!(
+                "mutation updateUser($id: String, $input: UpdateUserInput!, $emailToken: String, $phoneToken: String) \
+                 {{ updateUser(id: $id, input: $input, emailToken: $emailToken, phoneToken: $phoneToken) \
+                 {{ {USER} {NEWER} }} }}"
+            ),
+            json!({ "input": { "mainDepartmentId": "1", "directManagement": "1", "phoneCountryCode": "+86" } }),
+        ),
+        ("mutation refreshToken($id: String) { refreshToken(id: $id) { token iat exp } }".to_owned(), json!({})),
+        (
+            format!(
+                "mutation setUdv({targets}, $key: String!, $value: String!) {{ setUdv({target}, key: $key, value: \
+                 $value) {{ {UDV} }} }}"
+            ),
+            own.clone(),
+        ),
+        (
+            format!(
+                "mutation setUdvBatch({targets}, $udvList: [UserDefinedDataInput!]) {{ setUdvBatch({target}, \
+                 udvList: $udvList) {{ {UDV} }} }}"
+            ),
+            json!({ "targetType": "USER", "targetId": ID, "udvList": [{ "key": "k", "value": "1" }, { "key": "l" }] }),
+        ),
+        (
+            format!("mutation removeUdv({targets}, $key: String!) {{ removeUdv({target}, key: $key) {{ {UDV} }} }}"),
+            own.clone(),
+        ),
+    ];
+    for (query, variables) in documents {
+        let request = request(&json!({ "query": query, "variables": variables })).unwrap();
+        let errors = executed(request).await;
+        assert!(errors.len() == 1 && errors[0].message.contains(NO_REQUEST), "{query}\n{errors:?}");
+    }
+}
+
+#[tokio::test]
+async fn errors_are_objects() {
+    let bodies = [
+        json!({ "query": "{ nonsense }" }),
+        json!({ "query": "{ user { id nonsense } }" }),
+        json!({ "query": "query($id: Int) { user(id: $id) { id } }", "variables": { "id": 7 } }),
+        json!({ "query": "query($token: String!) { checkLoginStatus(token: $token) { code } }" }),
+        json!({
+            "query": "mutation($input: UpdateUserInput!) { updateUser(input: $input) { id } }",
+            "variables": { "input": { "nickname": 7 } },
+        }),
+        json!({
+            "query": "mutation($input: UpdateUserInput!) { updateUser(input: $input) { id } }",
+            "variables": { "input": { "isAdministrator": true } },
+        }),
+        json!({ "query": "mutation { loginByEmail(input: { email: \"a@example.com\" }) { id } }" }),
+        json!({ "query": "subscription { user { id } }" }),
+        json!({ "query": "{ user { id } }", "operationName": "another" }),
+        json!({ "query": "{ __schema { types { name } } }" }),
+        json!({ "query": "{" }),
+        json!({ "query": "" }),
+        json!({ "query": 7 }),
+        json!({ "query": "{ user { id } }", "variables": [] }),
+        json!({}),
+        json!([]),
+        json!("text"),
+    ];
+    for body in bodies {
+        let answer = answered(&body, Language::English).await;
+        assert_eq!(answer["data"], Value::Null, "{body}");
+        let errors = answer["errors"].as_array().unwrap();
+        assert!(!errors.is_empty(), "{body}");
+        for error in errors {
+            assert_eq!(error["message"]["code"], 2231, "{body}: {answer}");
+            let text = error["message"]["message"].as_str().unwrap();
+            assert!(text.starts_with("The request is not right: ") && text.ends_with('.'), "{text}");
+            assert!(!text.contains(NO_REQUEST), "a resolver was asked for {body}");
+            assert!(!text.contains("Did you mean"), "the schema is nobody's business: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_says_what_and_where() {
+    let body = json!({ "query": "{ user { nonsense } }" });
+    let expected = json!({
+        "data": null,
+        "errors": [{
+            "message": { "code": 2231, "message": "请求参数有误:Unknown field \"nonsense\" on type \"User\"" },
+            "locations": [{ "line": 1, "column": 10 }],
+            "extensions": { "requestId": "a-request" },
+        }],
+    });
+    assert_eq!(answered(&body, Language::Chinese).await, expected);
+}
+
+#[tokio::test]
+async fn many_errors_are_told_in_part() {
+    let nonsense: Vec<String> = (0..500).map(|i| format!("f{i}")).collect();
+    let query = format!("{{ user {{ {} }} }}", nonsense.join(" "));
+    let answer = answered(&json!({ "query": query }), Language::Chinese).await;
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 10);
+
+    let body = json!({
+        "query": "mutation($input: UpdateUserInput!) { updateUser(input: $input) { id } }",
+        "variables": { "input": { "nickname": ["x".repeat(100_000)] } },
+    });
+    assert!(answered(&body, Language::Chinese).await.to_string().len() < 2_000);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_application_keeps_its_code() {
+    let failure = Failure::new(&Refusal::NotYourself, Language::English, "a-request".to_owned());
+    let error = async_graphql::Error::from(Refused(failure)).into_server_error(async_graphql::Pos::default());
+    let response =
+        answer::executed(async_graphql::Response::from_errors(vec![error]), Language::English, "a-request");
+    assert_eq!(response.extensions().get::<ApiCode>().unwrap().0, 1001);
+    let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), 4096).await.unwrap()).unwrap();
+    assert_eq!(body["errors"][0]["message"]["code"], 1001);
+    assert_eq!(body["errors"][0]["extensions"]["requestId"], "a-request");
+}
+
+#[tokio::test]
+async fn type_names_may_be_asked_for() {
+    let answer = answered(&json!({ "query": "{ __typename }", "variables": null }), Language::Chinese).await;
+    assert_eq!(answer, json!({ "data": { "__typename": "Query" } }));
+}
+
+#[tokio::test]
+async fn the_schema_answers_tools_where_introspection_is_on() {
+    let query = "query IntrospectionQuery { __schema { queryType { name } mutationType { name } types { ...FullType } } } \
+        fragment FullType on __Type { kind name fields(includeDeprecated: true) { name args { ...InputValue } type { \
+        ...TypeRef } } inputFields { ...InputValue } enumValues { name } } \
+        fragment InputValue on __InputValue { name type { ...TypeRef } defaultValue } \
+        fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind \
+        name } } } } }";
+    let bytes = json!({ "query": query }).to_string();
+    let response = schema(true).execute(prepare(bytes.as_bytes(), true).unwrap()).await;
+    assert!(response.errors.is_empty(), "{:?}", response.errors);
+    assert!(prepare(bytes.as_bytes(), false).is_err());
 }

@@ -1,0 +1,25 @@
+//! The server over HTTP, against the sandbox as WeChat, on both database engines.
+//!
+//! [`world`] makes an instance with two pools, [`client`] talks to it as the
+//! published clients do. Whatever a test learns that is secret is looked for in
+//! the log when the test ends ([`logs`]).
+#![cfg(test)]
+
+mod bearers;
+mod client;
+mod codes;
+mod configuration;
+mod cross_origin;
+mod input;
+mod isolation;
+mod limits;
+mod logs;
+mod people;
+mod phones;
+mod profiles;
+mod routing;
+mod sessions;
+mod signing_keys;
+mod uploads;
+mod wechat_failures;
+mod world;

@@ -1,0 +1,121 @@
+//! The crates depend on one another in one direction, and each kind of library has its one place.
+//! ARCHITECTURE.md draws both. Development dependencies are free.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Each crate, and those of this workspace that it may name. A new crate gets its line here, and in ARCHITECTURE.md.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("hufu-types", &[]),
+    ("hufu-protocol", &["hufu-types"]),
+    ("hufu-store", &["hufu-types", "hufu-protocol"]),
+    ("hufu-wechat", &["hufu-types", "hufu-protocol"]),
+    ("hufu-connect", &["hufu-types", "hufu-protocol"]),
+    ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
+    ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
+    ("hufu-sandbox", &["hufu-wechat"]),
+    (
+        "hufu",
+        &[
+            "hufu-types",
+            "hufu-protocol",
+            "hufu-store",
+            "hufu-wechat",
+            "hufu-connect",
+            "hufu-app",
+            "hufu-web",
+            "hufu-sandbox",
+        ],
+    ),
+];
+
+/// Crates that never reach a user: they may name anything, and no other crate may name them.
+const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
+
+/// Libraries that only these crates may name.
+const PLACES: &[(&str, &[&str])] = &[
+    ("sqlx", &["hufu-store"]),
+    ("rusqlite", &["hufu-store"]),
+    ("axum", &["hufu-web", "hufu-sandbox"]),
+    ("async-graphql", &["hufu-web"]),
+    ("reqwest", &["hufu-wechat", "hufu-connect"]),
+    ("clap", &["hufu"]),
+    // Elsewhere every error is a type.
+    ("anyhow", &["hufu"]),
+];
+
+/// What crates without I/O do not name.
+const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
+const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
+
+/// Each crate of the workspace that reaches users, with the names of its dependencies.
+fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
+    let shipped = metadata.workspace_packages().into_iter().filter(|package| !is_development_only(&package.name));
+    shipped
+        .map(|package| {
+            let reaching_users =
+                package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+            let names = reaching_users.map(|dependency| dependency.name.clone()).collect();
+            (package.name.to_string(), names)
+        })
+        .collect()
+}
+
+fn is_development_only(name: &str) -> bool {
+    DEVELOPMENT_ONLY.contains(&name)
+}
+
+#[test]
+fn arrows_go_one_way() {
+    for (name, dependencies) in shipped_crates() {
+        let allowed = ARROWS.iter().find(|(crate_name, _)| *crate_name == name).map(|(_, allowed)| *allowed);
+        let allowed = allowed.unwrap_or_else(|| panic!("{name} has no line in ARROWS"));
+        for dependency in dependencies.iter().filter(|dependency| dependency.starts_with("hufu")) {
+            assert!(allowed.contains(&dependency.as_str()), "{name} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_arrows_has_no_circle() {
+    for (place, (name, allowed)) in ARROWS.iter().enumerate() {
+        for dependency in *allowed {
+            let below = ARROWS.iter().position(|(other, _)| other == dependency);
+            assert!(below.is_some_and(|below| below < place), "{name} may only name what stands above it");
+        }
+    }
+}
+
+#[test]
+fn each_kind_of_library_has_its_place() {
+    for (name, dependencies) in shipped_crates() {
+        for (library, places) in PLACES {
+            let misplaced = dependencies.contains(*library) && !places.contains(&name.as_str());
+            assert!(!misplaced, "{name} names {library}, whose place is {}", places.join(" and "));
+        }
+        if WITHOUT_IO.contains(&name.as_str()) {
+            let io = IO.iter().find(|library| dependencies.contains(**library));
+            assert_eq!(io, None, "{name} does no I/O");
+        }
+    }
+}
+
+#[test]
+fn versions_stand_in_the_workspace_alone() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for entry in std::fs::read_dir(crates).unwrap() {
+        let manifest = entry.unwrap().path().join("Cargo.toml");
+        let Ok(text) = std::fs::read_to_string(&manifest) else { continue };
+        let table: toml::Table = text.parse().unwrap();
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            for (library, value) in table.get(section).and_then(toml::Value::as_table).into_iter().flatten() {
+                let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+                assert!(inherited, "{} gives {library} a version of its own", manifest.display());
+            }
+        }
+    }
+}

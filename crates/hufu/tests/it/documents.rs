@@ -1,0 +1,105 @@
+//! The documents tell what the code has: each code, metric, key and command, and no link leads nowhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All files below a folder whose names end like this.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, ending));
+        } else if path.to_string_lossy().ends_with(ending) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The texts between a mark and the first character that is not part of a name.
+fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
+    text.match_indices(mark).filter_map(move |(at, _)| {
+        let rest = text[at + mark.len()..].trim_start().trim_start_matches('"');
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        Some(&rest[..end]).filter(|name| !name.is_empty())
+    })
+}
+
+#[test]
+fn every_code_is_on_the_page_of_errors() {
+    let source = read("crates/hufu-web/src/problem.rs");
+    let numbers = |text: &str| {
+        let mut parts = text.split(',').map(|part| part.trim().parse::<u32>().ok());
+        Some((parts.next()??, parts.next()??))
+    };
+    let in_code: BTreeSet<_> =
+        source.match_indices("problem(").filter_map(|(at, mark)| numbers(&source[at + mark.len()..])).collect();
+    assert!(in_code.len() > 20, "the table of problem.rs is written otherwise now: {in_code:?}");
+
+    let page = read("docs/errors.md");
+    let on_page: BTreeSet<_> = page
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split('|').map(|cell| cell.trim().parse::<u32>().ok());
+            Some((cells.next()??, cells.next()??))
+        })
+        .collect();
+    assert_eq!(in_code, on_page, "code and status: in problem.rs, and in docs/errors.md");
+}
+
+#[test]
+fn every_metric_is_on_the_page_of_operations() {
+    let page = read("docs/operations.md");
+    let mut metrics = BTreeSet::new();
+    for crate_folder in std::fs::read_dir(root().join("crates")).unwrap() {
+        for file in files(&crate_folder.unwrap().path().join("src"), ".rs") {
+            let source = std::fs::read_to_string(file).unwrap();
+            for mark in ["metrics::counter!(", "metrics::histogram!(", "metrics::gauge!("] {
+                metrics.extend(names_after(&source, mark).map(str::to_owned));
+            }
+        }
+    }
+    assert!(metrics.contains("hufu_logins_total"), "{metrics:?}");
+    for metric in metrics {
+        assert!(page.contains(&format!("`{metric}")), "docs/operations.md does not tell of {metric}");
+    }
+}
+
+#[test]
+fn every_key_is_on_the_page_of_configuration() {
+    let source = read("crates/hufu/src/config.rs");
+    let page = read("docs/configuration.md");
+    let mut keys: BTreeSet<_> = names_after(&source, "\"HUFU_").collect();
+    assert!(keys.contains("LISTEN") && keys.contains("WECHAT_API_BASE"), "{keys:?}");
+    keys.insert("CONFIG");
+    for key in keys {
+        assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not tell of HUFU_{key}");
+    }
+}
+
+#[test]
+fn no_link_leads_nowhere() {
+    let mut documents = files(&root().join("docs"), ".md");
+    let in_root = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
+    documents.extend(in_root.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        for (at, mark) in text.match_indices("](") {
+            let target = text[at + mark.len()..].split(')').next().unwrap_or_default();
+            let file = target.split('#').next().unwrap_or_default();
+            let elsewhere = file.is_empty() || target.contains("://") || target.contains(char::is_whitespace);
+            let exists = elsewhere || document.parent().unwrap().join(file).exists();
+            assert!(exists, "{} links to {target}, which is not there", document.display());
+        }
+    }
+}
