@@ -234,7 +234,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       { query: "{ nonsense }", token: user.token },
       { query: "{", token: user.token },
       { query: "{ user { id nonsense } }", token: user.token },
-      { query: "query($id: Int) { user(id: $id) { id } }", token: user.token },
+      { query: "query($id: Int) { user(id: $id) { id } }", variables: { id: 7 }, token: user.token },
       { query: "{ user { id } checkLoginStatus { code } }", token: user.token },
       { query: "{ __schema { types { name } } }", token: user.token },
       { query: 'mutation { updateUser(id: "6560c0ffee0000000000dead", input: { nickname: "x" }) { id } }', token: user.token },

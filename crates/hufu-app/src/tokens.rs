@@ -66,7 +66,9 @@ impl App {
     ) -> Result<UserToken, Refusal> {
         let now = self.now();
         let lifetimes = application.lifetimes;
-        let expires_at = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
+        // Whole seconds, as the token says it.
+        let ends = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
+        let expires_at = Timestamp(ends.seconds().saturating_mul(1000));
         let claims = UserTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
             sub: user.clone(),

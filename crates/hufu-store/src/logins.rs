@@ -19,7 +19,7 @@ statements! {
     );
     NOTE_LOGIN = concat!(
         "UPDATE users
-         SET logins_count = logins_count + 1, last_login_at = $3, last_ip = $4, last_application = $5
+         SET logins_count = logins_count + $6, last_login_at = $3, last_ip = $4, last_application = $5
          WHERE pool_id = $1 AND id = $2
          RETURNING ", user_columns!()
     );
@@ -100,13 +100,13 @@ impl Write for Login {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
         let (pool, now) = (&self.who.pool, self.session.created_at);
         let (resolution, known) = self.who.resolve(tx).await?;
-        let (user, newly_created, conflict) = match resolution {
+        let (user, newly_created, conflict, going_on) = match resolution {
             Resolution::Create { .. } if self.who.login_only => return Ok(LoginOutcome::Stranger),
             Resolution::Create { fill_phone } => {
                 let user = self.new_user(fill_phone);
                 users::insert(tx, &user, None).await?;
                 self.attach(tx, &user.id, true, self.who.arrival.unionid.is_some()).await?;
-                (user, true, None)
+                (user, true, None, None)
             }
             Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
@@ -119,13 +119,22 @@ impl Write for Login {
                     return Ok(LoginOutcome::Disabled);
                 }
                 self.attach(tx, &user.id, attach_openid, attach_unionid).await?;
-                (self.note(tx, &user.id, fill_phone).await?, false, conflict)
+                // The same code again is the same login, and counts once.
+                let going_on = self.session_that_goes_on(tx, &user.id).await?;
+                let counts = i64::from(going_on.is_none());
+                (self.note(tx, &user.id, fill_phone, counts).await?, false, conflict, going_on)
             }
         };
         if let Some(conflict) = &conflict {
             record_conflict(tx, pool, &self.session.connection, conflict, now).await?;
         }
-        let (session, session_created_at) = self.begin_session(tx, &user.id).await?;
+        let (session, session_created_at) = match going_on {
+            Some(session) => session,
+            None => {
+                sessions::insert(tx, pool, &user.id, &self.session).await?;
+                (self.session.id.clone(), now)
+            }
+        };
         if let Some(token) = &self.refresh_token {
             refresh_tokens::insert(tx, pool, &session, &self.session.application, token, now).await?;
         }
@@ -185,7 +194,13 @@ impl Login {
     }
 
     /// Counts the login of a known user and fills what is empty.
-    async fn note(&self, tx: &mut Tx<'_>, user: &UserId, fill_phone: bool) -> Result<User, StoreError> {
+    async fn note(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &UserId,
+        fill_phone: bool,
+        counts: i64,
+    ) -> Result<User, StoreError> {
         let (pool, now) = (&self.who.pool, self.session.created_at);
         let values = [
             pool.into(),
@@ -193,6 +208,7 @@ impl Login {
             now.into(),
             (&self.session.ip).into(),
             (&self.session.application).into(),
+            counts.into(),
         ];
         // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
         let mut user = tx.optional(NOTE_LOGIN, &values, decode_user).await?.ok_or(StoreError::LostRace)?;
@@ -222,20 +238,20 @@ impl Login {
         Ok(user)
     }
 
-    async fn begin_session(
+    /// The session that the same code began before, if it is this user's and alive, and when it began.
+    async fn session_that_goes_on(
         &self,
         tx: &mut Tx<'_>,
         user: &UserId,
-    ) -> Result<(SessionId, Timestamp), StoreError> {
+    ) -> Result<Option<(SessionId, Timestamp)>, StoreError> {
         if let Some((owner, session)) = &self.resume
             && owner == user
             && let Some(going_on) = sessions::get(tx, &self.who.pool, session).await?
             && going_on.expires_at > self.session.created_at
         {
-            return Ok((session.clone(), going_on.created_at));
+            return Ok(Some((session.clone(), going_on.created_at)));
         }
-        sessions::insert(tx, &self.who.pool, user, &self.session).await?;
-        Ok((self.session.id.clone(), self.session.created_at))
+        Ok(None)
     }
 }
 

@@ -5,7 +5,7 @@ use hufu_app::{LoginDone, UserToken};
 use hufu_types::{Identity, IdentityKind, User, UserStatus};
 use serde::Serialize;
 
-/// A user (`spec`: the v2 `User`). What Hufu does not keep is null.
+/// A user of a pool. What is not kept is null.
 #[derive(Clone, Debug, Default, Serialize, SimpleObject)]
 #[graphql(name = "User", complex)]
 #[serde(rename_all = "camelCase")]

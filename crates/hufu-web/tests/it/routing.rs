@@ -1,1 +1,182 @@
-//! .
+//! Which pool, which application, which connection serves a client that names only some of them.
+
+use hufu_testkit::on_both_engines;
+use serde_json::json;
+
+use crate::client::{AUTH, Answer, Client, DECRYPT, GRAPHQL, PHONE, SIGNIN, claims};
+use crate::world::{
+    CAFE, CAFE_APP, CAFE_MINI, EMPTY, FILE, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO, World,
+};
+
+/// All that is no name.
+const NOTHING: [&str; 5] = ["", " ", "undefined", "null", " null "];
+
+fn application(answer: &Answer) -> String {
+    claims(&answer.user().token)["aud"].as_str().unwrap().to_owned()
+}
+
+/// Sends a code through the connection of this name.
+async fn named(client: &Client<'_>, identifier: &str) -> Answer {
+    let code = client.world.code(MINI, "bob");
+    client.post(AUTH, json!({ "code": code, "extIdpConnidentifier": identifier })).await
+}
+
+on_both_engines! {
+    async fn absent_empty_undefined_and_null_are_none(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        for nothing in NOTHING {
+            let by_pool = world.nobody().app(nothing).pool(SHOP);
+            assert_eq!(application(&by_pool.send_code(&world.code(MINI, "bob")).await), SHOP_APP, "{nothing:?}");
+            let by_app = world.nobody().app(SHOP_APP).pool(nothing);
+            assert_eq!(application(&by_app.send_code(&world.code(MINI, "bob")).await), SHOP_APP, "{nothing:?}");
+            let by_none = world.nobody().app(nothing).pool(nothing);
+            world.stores_nothing(by_none.send_code(&world.code(MINI, "bob"))).await.refused(2101);
+
+            let body = json!({ "code": world.code(MINI, "bob"), "extIdpConnidentifier": nothing, "rawData": nothing });
+            world.client().post(AUTH, body).await.user();
+            world.client().post(AUTH, json!({ "code": nothing })).await.refused(2231);
+        }
+        world.nobody().send_code("x").await.refused(2101);
+        let both = world.nobody().app(SHOP_APP).pool(SHOP);
+        assert_eq!(application(&both.send_code(&world.code(MINI, "bob")).await), SHOP_APP);
+    }
+
+    async fn a_pool_alone_is_served_by_its_default_application(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        // The shop has one marked, which is not the first; the cafe has none, and its first application is a website.
+        let shop = world.nobody().pool(SHOP);
+        assert_eq!(application(&shop.send_code(&world.code(MINI, "bob")).await), SHOP_APP);
+        let cafe = world.nobody().pool(CAFE);
+        assert_eq!(application(&cafe.send_code(&world.code(CAFE_MINI, "bob")).await), CAFE_APP);
+        let message = world.nobody().pool(EMPTY).send_code("x").await.refused(2011);
+        assert!(message.contains("no default application"), "{message}");
+
+        // The position is that of the file, not of time.
+        let (head, second) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000012\"").unwrap();
+        let (first_rest, second_rest) = second.split_once("  [[user_pool.application]]").unwrap();
+        let (second_body, tail) = second_rest.split_once("\n[[user_pool]]").unwrap();
+        let turned = format!(
+            "{head}  [[user_pool.application]]{second_body}\n  [[user_pool.application]]\n  id = \"{CAFE_APP}\"{first_rest}\n[[user_pool]]{tail}"
+        );
+        world.reconfigure(&turned).await;
+        let answer = cafe.send_code(&world.code(CAFE_MINI, "bob")).await;
+        assert_eq!(application(&answer), "6560c0ffee00000000000013");
+    }
+
+    async fn the_application_decides_and_must_agree_with_the_pool(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        for (app, pool, code) in [
+            ("6560c0ffee00000000000099", "", 2011),
+            ("no id at all!", "", 2011),
+            ("", "6560c0ffee00000000000099", 2224),
+            (SHOP_APP, "6560c0ffee00000000000099", 2224),
+            ("6560c0ffee00000000000099", SHOP, 2011),
+            (SHOP_APP, CAFE, 2020),
+            (CAFE_APP, SHOP, 2020),
+            (SHOP_APP, SHOP_APP, 2224),
+            (SHOP, "", 2011),
+            // The pool of the administrators serves nobody here.
+            ("", "system", 2011),
+        ] {
+            let client = world.nobody().app(app).pool(pool);
+            let body = json!({ "code": world.code(MINI, "bob") });
+            world.stores_nothing(client.post(AUTH, body)).await.refused(code);
+        }
+        assert_eq!(world.exchanges(), 0, "no code is spent on a client that is told to correct itself");
+    }
+
+    async fn the_referer_of_a_mini_program_picks_the_connection(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let shop = world.nobody().pool(SHOP);
+        for app_id in [MINI, TWO] {
+            shop.clone().referer(app_id).send_code(&world.code(app_id, "bob")).await.user();
+        }
+        // Without one, the first of the application's list, which is another for each application.
+        shop.send_code(&world.code(MINI, "bob")).await.user();
+        world.nobody().app(SHOP_WEB).send_code(&world.code(TWO, "bob")).await.user();
+        // Nor does the address of a web page say anything.
+        for referer in ["https://shop.example/wx00000000000000a2/", "https://servicewechat.com/", "http://servicewechat.com/wx00000000000000a2/1/", "https://servicewechat.com.evil.example/wx00000000000000a2/1/x"] {
+            shop.clone().header("referer", referer).send_code(&world.code(MINI, "bob")).await.user();
+        }
+        // A name counts for more than the Referer.
+        let body = json!({ "code": world.code(TWO, "bob"), "extIdpConnidentifier": "shop-two" });
+        shop.clone().referer(MINI).post(AUTH, body).await.user();
+
+        let before = world.exchanges();
+        for unknown in ["wxffffffffffffffff", SPARE, CAFE_MINI] {
+            let answer = world.stores_nothing(shop.clone().referer(unknown).send_code(&world.code(MINI, "bob"))).await;
+            let message = answer.refused(2406);
+            assert!(message.contains(unknown), "{message}");
+            assert!(answer.log().contains("code=2406"), "{}", answer.log());
+        }
+        world.nobody().app(SHOP_WEB).referer(MEMBERS).send_code("x").await.refused(2406);
+        assert_eq!(world.exchanges(), before, "no code goes to a mini program that it is not of");
+    }
+
+    async fn a_connection_must_exist_be_on_and_be_for_the_application(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let shop = world.client();
+        let message = world.stores_nothing(named(&shop, "no-such")).await.refused(2402);
+        assert!(message.contains("no-such"), "{message}");
+        world.stores_nothing(named(&shop, "cafe-mini")).await.refused(2402);
+        world.stores_nothing(named(&shop, "shop-spare")).await.refused(2404);
+        world.stores_nothing(named(&world.nobody().app(SHOP_WEB), "shop-members")).await.refused(2404);
+        world.stores_nothing(world.nobody().app(SHOP_BARE).send_code("x")).await.refused(2405);
+        world.stores_nothing(world.nobody().app(SHOP_BARE).referer(MINI).send_code("x")).await.refused(2406);
+
+        // The file no longer has it: it is switched off.
+        let (head, rest) = FILE.split_once("  [[user_pool.connection]]\n  identifier = \"shop-spare\"").unwrap();
+        let (_, tail) = rest.split_once("  [[user_pool.application]]").unwrap();
+        world.reconfigure(&format!("{head}  [[user_pool.application]]{tail}")).await;
+        let answer = world.stores_nothing(named(&shop, "shop-spare")).await;
+        answer.refused(2403);
+        assert!(answer.log().contains("code=2403"), "{}", answer.log());
+
+        // An application that is switched off serves nobody.
+        let (head, rest) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000004\"").unwrap();
+        let (_, tail) = rest.split_once("  [[user_pool.user]]").unwrap();
+        world.reconfigure(&format!("{head}  [[user_pool.user]]{tail}")).await;
+        world.nobody().app(SHOP_BARE).send_code("x").await.refused(2011);
+        assert_eq!(world.exchanges(), 0);
+    }
+
+    async fn v3_logins_and_helpers_choose_in_the_same_way(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let (path, mut body) = crate::client::Mode::Code.request(&world, TWO, "bob");
+        body["extIdpConnidentifier"] = "shop-two".into();
+        body["client_id"] = SHOP_WEB.into();
+        let tokens = world.nobody().post(path, body.clone()).await.tokens();
+        assert_eq!(claims(&tokens.access)["client_id"], SHOP_WEB, "server-side SDKs name it in the body");
+
+        for (identifier, code) in [("no-such", 2402), ("cafe-mini", 2402), ("shop-spare", 2404)] {
+            body["extIdpConnidentifier"] = identifier.into();
+            world.stores_nothing(world.client().post(SIGNIN, body.clone())).await.refused(code);
+            let helper = json!({ "code": "x", "iv": "x", "encryptedData": "x", "extIdpConnidentifier": identifier });
+            for path in [PHONE, DECRYPT] {
+                world.stores_nothing(world.client().post(path, helper.clone())).await.refused(code);
+                world.stores_nothing(world.nobody().pool(SHOP).post(path, helper.clone())).await.refused(code);
+            }
+        }
+        world.nobody().referer("wxffffffffffffffff").pool(SHOP).post(PHONE, json!({ "code": "x" })).await.refused(2406);
+        world.nobody().post(PHONE, json!({ "code": "x" })).await.refused(2101);
+        let phone = json!({ "code": world.phone_code(TWO, "bob"), "extIdpConnidentifier": "shop-two" });
+        let told = world.nobody().pool(SHOP).post(PHONE, phone).await.data();
+        assert_eq!(told["phone_info"]["watermark"]["appid"], TWO);
+        assert_eq!(told["phoneNumber"], told["phone_info"]["phoneNumber"]);
+    }
+
+    async fn a_client_that_names_nothing_is_told_so_only_where_it_must_name_something(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        // After the login, pool and user come from the token alone.
+        let answer = world.nobody().bearer(&user.token).post(GRAPHQL, json!({ "query": "{ user { id } }" })).await;
+        assert_eq!(answer.data()["user"]["id"], user.id.as_str());
+    }
+}
