@@ -24,7 +24,7 @@ const CODES = {
   busy: [1000, 408],
   nonsense: [500],
   limit: [1002],
-  notAPicture: [2410],
+  notAPicture: [2410, 2411],
 };
 
 // The two ways in, given a code: what is asked, and where.
@@ -266,7 +266,7 @@ describe(`refusals on ${ENGINE}`, () => {
       for (const [name, request] of bodies) {
         test(`${name}, at ${path}`, async () => {
           const answer = await stack.call(path, { app: SHOP, pool: SHOP_POOL, ...request });
-          refused(answer, [2231, ...CODES.badCode]);
+          refused(answer, [2231, 413, ...CODES.badCode]);
         });
       }
     }

@@ -1,6 +1,7 @@
 //! Whose request is this: bearer tokens and the sessions behind them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hufu_protocol::{Expectation, TokenType, verify};
@@ -15,19 +16,34 @@ use crate::{App, Refusal, UserToken};
 const REMEMBERED_SESSIONS: u64 = 100_000;
 
 /// Which sessions are alive, believed for a few seconds.
-pub(crate) struct SessionCache(moka::sync::Cache<SessionId, Arc<Session>>);
+pub(crate) struct SessionCache {
+    believed: moka::sync::Cache<SessionId, Arc<Session>>,
+    /// How often something was forgotten: what was read before the last time is not believed.
+    forgotten: AtomicU64,
+}
 
 impl SessionCache {
     pub(crate) fn new(believed: Duration) -> Self {
-        Self(moka::sync::Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(believed).build())
+        let cache = moka::sync::Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(believed);
+        Self { believed: cache.build(), forgotten: AtomicU64::new(0) }
+    }
+
+    /// Keeps what was read since `forgotten` was this number. A logout in between wins, whichever comes last here.
+    fn believe(&self, id: &SessionId, session: Arc<Session>, forgotten: u64) {
+        self.believed.insert(id.clone(), session);
+        if self.forgotten.load(Ordering::SeqCst) != forgotten {
+            self.believed.invalidate(id);
+        }
     }
 
     pub(crate) fn forget(&self, session: &SessionId) {
-        self.0.invalidate(session);
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.believed.invalidate(session);
     }
 
     pub(crate) fn forget_all(&self) {
-        self.0.invalidate_all();
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        self.believed.invalidate_all();
     }
 }
 
@@ -129,12 +145,15 @@ impl App {
     }
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
-        let session = if let Some(session) = self.sessions.0.get(id) {
+        // One that seems over may have been extended since it was read.
+        let believed = self.sessions.believed.get(id).filter(|session| session.expires_at > self.now());
+        let session = if let Some(session) = believed {
             session
         } else {
+            let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
             let unit = GetSession { pool: pool.clone(), session: id.clone() };
             let session = Arc::new(self.read(unit).await?.ok_or(Refusal::NotLoggedIn)?);
-            self.sessions.0.insert(id.clone(), session.clone());
+            self.sessions.believe(id, session.clone(), forgotten);
             session
         };
         if session.expires_at <= self.now() || !session.user_is_active {

@@ -55,6 +55,8 @@ pub struct Limits {
     pub failure_window: Duration,
     /// Body of a JSON or form request in bytes.
     pub body_bytes: usize,
+    /// How many bytes of a body beyond its limit are read and thrown away, so that the client sees the answer.
+    pub discarded_bytes: usize,
 }
 
 impl Default for Limits {
@@ -87,6 +89,7 @@ impl Default for Limits {
             login_failures_per_ip: 120,
             failure_window: MINUTE,
             body_bytes: 256 * 1024,
+            discarded_bytes: 16 * 1024 * 1024,
         }
     }
 }

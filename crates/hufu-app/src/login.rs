@@ -17,7 +17,7 @@ use crate::tokens::Issue;
 use crate::{App, Refusal, TokenSet, UserToken};
 
 /// Data that WeChat sealed with the session key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct SealedData<'a> {
     /// The initial vector, base64.
     pub iv: &'a str,
@@ -26,7 +26,7 @@ pub struct SealedData<'a> {
 }
 
 /// How a phone number is proved.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum PhoneProofData<'a> {
     /// By the dynamic code of the phone button.
     Code(&'a str),
@@ -35,7 +35,7 @@ pub enum PhoneProofData<'a> {
 }
 
 /// A mini program's login.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MiniProgramLogin<'a> {
     /// The application.
     pub application: Arc<Application>,
@@ -54,7 +54,6 @@ pub struct MiniProgramLogin<'a> {
 }
 
 /// A login that succeeded.
-#[derive(Debug)]
 pub struct LoginDone {
     /// The user.
     pub user: User,

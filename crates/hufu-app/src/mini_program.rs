@@ -9,7 +9,7 @@ use crate::login::{SealedData, log_refusal};
 use crate::{App, Refusal};
 
 /// A phone number as WeChat tells it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ToldPhone {
     /// With the country code in front, where WeChat puts it.
     pub phone_number: String,
@@ -24,7 +24,7 @@ pub struct ToldPhone {
 }
 
 /// A phone number together with whose it is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ToldPhoneOf {
     /// The number.
     pub phone: ToldPhone,

@@ -1,6 +1,7 @@
 //! Issuing, renewing and revoking tokens.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
@@ -14,8 +15,8 @@ use serde_json::{Map, Value};
 use crate::codes::hash_token;
 use crate::{App, Refusal};
 
-/// The v2 client's user token.
-#[derive(Clone, Debug)]
+/// The v2 client's user token. `Debug` does not show it.
+#[derive(Clone)]
 pub struct UserToken {
     /// The token.
     pub token: String,
@@ -25,8 +26,8 @@ pub struct UserToken {
     pub expires_at: Timestamp,
 }
 
-/// What a login by OAuth's rules answers with.
-#[derive(Clone, Debug)]
+/// What a login by OAuth's rules answers with. `Debug` shows no token.
+#[derive(Clone)]
 pub struct TokenSet {
     /// The access token.
     pub access_token: String,
@@ -38,6 +39,18 @@ pub struct TokenSet {
     pub scope: ScopeSet,
     /// Seconds until the access token ends.
     pub expires_in: u64,
+}
+
+impl fmt::Debug for UserToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet").field("scope", &self.scope).finish_non_exhaustive()
+    }
 }
 
 /// The session that tokens are issued for.
@@ -201,7 +214,7 @@ impl App {
         Ok(())
     }
 
-    /// The session of an access or user token of this application, however old.
+    /// The session of an access or user token of this application that has not ended.
     fn session_of_token(&self, token: &str, application: &ApplicationId) -> Option<SessionId> {
         let claims = self.bearer_claims(token).ok()?;
         (claims.application == *application).then_some(claims.session)

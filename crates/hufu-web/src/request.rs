@@ -1,14 +1,17 @@
 //! What requests of the published clients have in common.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
 use hufu_app::{Authenticated, Named, Refusal, named};
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use crate::middleware::RequestId;
 use crate::problem::{Failure, Language};
@@ -126,19 +129,39 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
 pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
     let (mut parts, body) = request.into_parts();
     let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
-    let bytes = Bytes::from_request(Request::from_parts(parts, body), shared).await;
-    let limit = shared.app.limits().body_bytes;
-    match bytes {
+    match collect(body, shared.app.limits().body_bytes, shared).await {
         Ok(bytes) => Ok((head, bytes)),
-        Err(rejection) => {
-            let rejection = axum::response::IntoResponse::into_response(rejection);
-            Err(head.refuse(if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                Refusal::BodyTooLarge(limit)
-            } else {
-                Refusal::Invalid("the body could not be read; send the request again".to_owned())
-            }))
+        Err(refusal) => Err(head.refuse(refusal)),
+    }
+}
+
+/// Runs the work of a request to its end though its client is gone: a phone that lost the answer asks
+/// again with the same code, and finds the login that its first request made.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+) -> Result<T, Refusal> {
+    let task = tokio::spawn(work.instrument(tracing::Span::current()));
+    task.await.map_err(Refusal::internal)?
+}
+
+/// The whole body, if it is no longer than `limit`. What is longer is read on for
+/// a while and thrown away: a client that is still writing would not see the answer.
+pub(crate) async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
+    let patience = limit.saturating_add(shared.app.limits().discarded_bytes);
+    let mut stream = body.into_data_stream();
+    let (mut kept, mut length) = (BytesMut::new(), 0_usize);
+    while let Some(chunk) = stream.next().await {
+        let chunk =
+            chunk.map_err(|_| Refusal::Invalid("the body broke off; send the request again".to_owned()))?;
+        length = length.saturating_add(chunk.len());
+        if length > patience {
+            break;
+        }
+        if length <= limit {
+            kept.extend_from_slice(&chunk);
         }
     }
+    if length > limit { Err(Refusal::BodyTooLarge(limit)) } else { Ok(kept.freeze()) }
 }
 
 /// Reads a JSON object.

@@ -42,16 +42,16 @@ pub(crate) type State = axum::extract::State<Arc<Shared>>;
 
 /// All public surfaces of an instance, for [`Listener::serve`].
 pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
-    let body_bytes = app.limits().body_bytes;
     let graphql = compat::graphql::schema(settings.introspection);
     let shared = Arc::new(Shared { app, settings, graphql });
     Router::new()
-        .merge(compat::routes(&shared))
+        .merge(compat::routes())
         .merge(oidc::routes())
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .fallback(not_found)
-        .layer(DefaultBodyLimit::max(body_bytes))
+        // Handlers bound what they read themselves, with an answer that the client sees.
+        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
         .layer(axum::middleware::from_fn(middleware::observe))

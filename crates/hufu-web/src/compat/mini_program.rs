@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::user::UserV2;
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, given, to_the_end};
 use crate::server;
 
 /// What the clients send; empty text is none.
@@ -48,11 +48,12 @@ pub(crate) async fn auth(
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<UserV2>, Failure> {
-    let done = async {
+    let who = head.clone();
+    let done = to_the_end(async move {
         let config = shared.app.config();
-        let application = config.serving(head.named())?;
+        let application = config.serving(who.named())?;
         let connection =
-            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
         let login = MiniProgramLogin {
             application: application.clone(),
             connection,
@@ -60,10 +61,10 @@ pub(crate) async fn auth(
             user_info: request.sealed(),
             raw_data: given(request.raw_data.as_ref()),
             phone: None,
-            ip: head.ip.clone(),
+            ip: who.ip.clone(),
         };
         shared.app.log_in_v2(&login).await
-    };
+    });
     let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(UserV2::of_login(done, &token)))
 }
@@ -74,11 +75,12 @@ pub(crate) async fn auth_by_phone(
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<UserV2>, Failure> {
-    let done = async {
+    let who = head.clone();
+    let done = to_the_end(async move {
         let config = shared.app.config();
-        let application = config.serving(head.named())?;
+        let application = config.serving(who.named())?;
         let connection =
-            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
         let login = MiniProgramLogin {
             application: application.clone(),
             connection,
@@ -86,10 +88,10 @@ pub(crate) async fn auth_by_phone(
             user_info: None,
             raw_data: None,
             phone: Some((PhoneProofData::Sealed(request.required_sealed()?), PhoneUse::LogIn)),
-            ip: head.ip.clone(),
+            ip: who.ip.clone(),
         };
         shared.app.log_in_v2(&login).await
-    };
+    });
     let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(UserV2::of_login(done, &token)))
 }
@@ -111,16 +113,17 @@ pub(crate) async fn get_phone(
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<PhoneAnswer>, Failure> {
-    let told = async {
+    let who = head.clone();
+    let told = to_the_end(async move {
         let config = shared.app.config();
-        let application = config.serving(head.named())?;
+        let application = config.serving(who.named())?;
         let connection =
-            config.mini_program(application, given(request.connection.as_ref()), head.referer.as_deref())?;
+            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
         shared
             .app
             .phone_by_sealed_data(application, &connection, request.code()?, request.required_sealed()?)
             .await
-    };
+    });
     let told = told.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(PhoneAnswer {
         country_code: told.phone.country_code,
@@ -138,12 +141,13 @@ pub(crate) async fn bind(
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<()>, Failure> {
     let who = head.authenticate(&shared).await?;
-    let bound = async {
+    let referer = head.referer.clone();
+    let bound = to_the_end(async move {
         let config = shared.app.config();
         let named = given(request.connection.as_ref());
-        let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
+        let connection = config.mini_program(&who.application, named, referer.as_deref())?;
         shared.app.bind_mini_program(&who, &connection, request.code()?).await
-    };
+    });
     bound.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::empty())
 }

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, Method, header};
 use axum::routing::{get, post};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
@@ -49,10 +48,7 @@ pub(crate) fn cors() -> CorsLayer {
         .max_age(Duration::from_secs(600))
 }
 
-pub(crate) fn routes(shared: &Shared) -> Router<Arc<Shared>> {
-    // A multipart body has some bytes around the file.
-    let upload_bytes = shared.app.limits().upload_bytes.saturating_add(64 * 1024);
-    let upload = post(upload::upload).layer(DefaultBodyLimit::max(upload_bytes));
+pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/connections/social/wechat-miniprogram/auth", post(mini_program::auth))
         .route("/connections/social/wechat-miniprogram/auth-by-phone", post(mini_program::auth_by_phone))
@@ -61,7 +57,7 @@ pub(crate) fn routes(shared: &Shared) -> Router<Arc<Shared>> {
         .route("/graphql/v2", post(graphql::handle))
         .route("/api/v2/.well-known", get(session::well_known))
         .route("/api/v2/logout", get(session::logout))
-        .route("/api/v2/upload", upload)
+        .route("/api/v2/upload", post(upload::upload))
         .merge(v3::routes())
         .layer(cors())
         .route("/uploads/{name}", get(upload::serve))

@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::Head;
-use crate::server;
+use crate::request::{Head, collect};
+use crate::server::{self, Shared};
 
 /// The name of the multipart field that holds the file.
 const FIELD: &str = "file";
+/// Bytes around the file in a multipart body.
+const FRAMING: usize = 64 * 1024;
 
 /// Where the picture is.
 #[derive(Serialize)]
@@ -29,29 +31,29 @@ pub(crate) async fn upload(
 ) -> Result<Success<UploadAnswer>, Failure> {
     let uploaded = async {
         shared.app.admit_upload(head.ip.as_deref()).await?;
-        let bytes = file(request).await?;
+        let bytes = file(request, &shared).await?;
         shared.app.upload(bytes).await
     };
     let uploaded = uploaded.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
 }
 
-async fn file(request: Request) -> Result<Vec<u8>, Refusal> {
-    let wrong =
-        |()| Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
-    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| wrong(()))?;
-    loop {
-        let field = multipart.next_field().await.map_err(|error| too_large_or(&error, wrong))?;
-        let Some(field) = field else { return Err(wrong(())) };
+async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+    let wrong = || Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
+    let (parts, body) = request.into_parts();
+    let limit = shared.app.limits().upload_bytes.saturating_add(FRAMING);
+    let body = collect(body, limit, shared).await.map_err(|refusal| match refusal {
+        Refusal::BodyTooLarge(_) => Refusal::PictureTooLarge,
+        refusal => refusal,
+    })?;
+    let whole = Request::from_parts(parts, body.into());
+    let mut multipart = Multipart::from_request(whole, &()).await.map_err(|_| wrong())?;
+    while let Some(field) = multipart.next_field().await.map_err(|_| wrong())? {
         if field.name() == Some(FIELD) {
-            let bytes = field.bytes().await.map_err(|error| too_large_or(&error, wrong))?;
-            return Ok(bytes.to_vec());
+            return Ok(field.bytes().await.map_err(|_| wrong())?.to_vec());
         }
     }
-}
-
-fn too_large_or(error: &axum::extract::multipart::MultipartError, wrong: impl Fn(()) -> Refusal) -> Refusal {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE { Refusal::PictureTooLarge } else { wrong(()) }
+    Err(wrong())
 }
 
 /// Serves a picture that somebody's photo names. It can do nothing but be shown.

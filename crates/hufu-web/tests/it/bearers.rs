@@ -7,7 +7,9 @@ use hufu_testkit::on_both_engines;
 use hufu_types::{ApplicationId, SessionId, SigningAlgorithm, UserId};
 use serde_json::{Value, json};
 
-use crate::client::{GET_PROFILE, GRAPHQL, LOGOUT, Mode, SYSTEM, UPDATE_PROFILE, WELL_KNOWN, claims, header_of};
+use crate::client::{
+    GET_PROFILE, GRAPHQL, LOGOUT, Mode, SYSTEM, UPDATE_PROFILE, WELL_KNOWN, claims, header_of,
+};
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, PUBLIC_URL, SHOP, SHOP_APP, SHOP_WEB, World};
 
 /// A token that somebody else signed, and says all the right things.

@@ -136,7 +136,8 @@ impl<'w> Client<'w> {
 
     /// Changes the profile as the v2 clients do.
     pub(crate) async fn update_user(&self, input: Value) -> Answer {
-        let mutation = "mutation ($input: UpdateUserInput!) { updateUser(input: $input) { id nickname photo token } }";
+        let mutation =
+            "mutation ($input: UpdateUserInput!) { updateUser(input: $input) { id nickname photo token } }";
         self.graphql(mutation, json!({ "input": input })).await
     }
 
@@ -252,7 +253,8 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     fn of(data: &Value) -> Self {
-        let token = |name: &str| data[name].as_str().unwrap_or_else(|| panic!("no {name}: {data}")).to_owned();
+        let token =
+            |name: &str| data[name].as_str().unwrap_or_else(|| panic!("no {name}: {data}")).to_owned();
         assert!(data["expires_in"].is_u64() && data["expire_in"] == data["expires_in"], "{data}");
         assert_eq!(data["token_type"], "Bearer");
         Self { access: token("access_token"), id: token("id_token"), refresh: token("refresh_token") }
@@ -282,7 +284,10 @@ impl Answer {
         let json = self.json();
         assert_eq!(self.status, 200, "{self}");
         if json.get("code").is_some() {
-            assert!(json["code"] == 200 && json["statusCode"] == 200 && json.get("apiCode").is_none(), "{self}");
+            assert!(
+                json["code"] == 200 && json["statusCode"] == 200 && json.get("apiCode").is_none(),
+                "{self}"
+            );
         } else {
             assert!(json.get("errors").is_none() && json["data"].is_object(), "{self}");
         }
@@ -365,7 +370,9 @@ impl Answer {
             match value {
                 Value::Object(fields) => {
                     for (name, value) in fields {
-                        if name.contains("token") && let Some(text) = value.as_str() {
+                        if name.contains("token")
+                            && let Some(text) = value.as_str()
+                        {
                             world.secret(text);
                         }
                         walk(value, world);

@@ -1,1 +1,218 @@
-//! .
+//! Bad input: every one is told what is wrong, in the envelope of its client, and leaves nothing behind.
+
+use axum::http::Method;
+use hufu_testkit::on_both_engines;
+use serde_json::{Value, json};
+
+use crate::client::{
+    AUTH, AUTH_BY_PHONE, BIND, Client, DECRYPT, GET_PHONE, GET_PROFILE, GRAPHQL, JWKS, LOGOUT, PHONE, REVOCATION, SIGNIN, SYSTEM,
+    TOKEN, UPDATE_PROFILE, UPLOAD, WELL_KNOWN,
+};
+use crate::world::{MINI, Plan, SHOP_APP, World};
+
+/// The calls that take a JSON object in the envelope.
+const ENVELOPED: [&str; 8] =
+    [AUTH, AUTH_BY_PHONE, GET_PHONE, BIND, SIGNIN, UPDATE_PROFILE, PHONE, DECRYPT];
+
+async fn message(client: Client<'_>) -> String {
+    client.send_code("x").await.json()["message"].as_str().unwrap().to_owned()
+}
+
+on_both_engines! {
+    async fn bodies_that_are_no_object_of_the_right_shape(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let token = world.client().log_in(MINI, "bob").await.token;
+        let client = world.client().bearer(&token);
+        let deep = "[".repeat(100_000);
+        let bodies: [&[u8]; 14] = [
+            b"", b" ", b"null", b"7", b"\"code\"", b"[]", b"[{\"code\":\"x\"}]", b"{", b"{\"code\":", b"{code:1}", b"code=x",
+            b"{\"code\":\"\xff\"}", b"\xef\xbb\xbf{}", deep.as_bytes(),
+        ];
+        for path in ENVELOPED {
+            for body in bodies {
+                let send = client.send(Method::POST, path, "application/json", body.to_vec());
+                let answer = world.stores_nothing(send).await;
+                let message = answer.refused(2231);
+                assert!(message.starts_with("The request is not right"), "{path}: {message}");
+                assert!(answer.log().contains("code=2231"), "{}", answer.log());
+            }
+        }
+        for body in bodies {
+            client.send(Method::POST, GRAPHQL, "application/json", body.to_vec()).await.refused(2231);
+        }
+        let wrong = json!({ "code": 7, "iv": [], "encryptedData": {}, "rawData": false, "extIdpConnidentifier": 1,
+            "connection": [], "nickname": 7 });
+        for path in ENVELOPED {
+            world.stores_nothing(client.post(path, wrong.clone())).await.refused(2231);
+            let twice = br#"{"code":"a","code":"b","connection":"a","connection":"b","nickname":1,"nickname":2}"#;
+            client.send(Method::POST, path, "application/json", twice.to_vec()).await.refused(2231);
+        }
+        for query in [json!(7), json!(null), json!([]), json!(""), json!("{ user { nothing } }"), json!("{ nothing }")] {
+            client.post(GRAPHQL, json!({ "query": query })).await.refused(2231);
+        }
+        client.post(GRAPHQL, json!({ "query": "{ user { id } }", "variables": 7 })).await.refused(2231);
+        assert_eq!(world.exchanges(), 1);
+    }
+
+    async fn what_is_missing_is_named(database) {
+        let world = World::new(database).await;
+        let sealed = json!({ "code": "x", "iv": "", "encryptedData": null });
+        for (path, body, named) in [
+            (AUTH, json!({}), "code"),
+            (AUTH, json!({ "code": null }), "code"),
+            (AUTH_BY_PHONE, json!({ "code": "x" }), "iv or encryptedData"),
+            (AUTH_BY_PHONE, sealed.clone(), "iv or encryptedData"),
+            (GET_PHONE, sealed, "iv or encryptedData"),
+            (SIGNIN, json!({}), "connection"),
+            (SIGNIN, json!({ "connection": "PASSWORD" }), "connection"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_code" }), "wechatMiniProgramCodePayload"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_phone" }), "wechatMiniProgramPhonePayload"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_phone", "wechatMiniProgramPhonePayload": { "code": "x" } }), "encryptedData"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone" }), "wechatMiniProgramCodeAndPhonePayload"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload": {} }), "wxLoginInfo"),
+            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload": { "wxLoginInfo": { "code": "x" } } }), "wxPhoneInfo"),
+            (PHONE, json!({}), "code"),
+            (DECRYPT, json!({ "code": "x" }), "iv or encryptedData"),
+        ] {
+            let message = world.stores_nothing(world.client().post(path, body.clone())).await.refused(2231);
+            assert!(message.contains(named), "{path} {body}: {message}");
+        }
+        assert_eq!(world.exchanges(), 0);
+    }
+
+    async fn malformed_codes_never_reach_wechat(database) {
+        let world = World::new(database).await;
+        for code in ["a b", "código", "code\n", "\u{0}", &"x".repeat(513)] {
+            let answer = world.stores_nothing(world.client().send_code(code)).await;
+            let message = answer.refused(2207);
+            assert!(message.contains("malformed"), "{message}");
+        }
+        assert_eq!(world.exchanges(), 0);
+        // These have the form of a code, and no way to break out of the call.
+        for code in ["x", "&secret=y", "a%26b", "🔥", "'; DROP TABLE users; --".trim_end_matches(" --")] {
+            let refusal = world.stores_nothing(world.client().send_code(code)).await;
+            refusal.refused(2207);
+        }
+        for call in world.sandbox.calls(0) {
+            assert_eq!((call.errcode, call.app_id.as_deref()), (Some(40029), Some(MINI)));
+        }
+    }
+
+    async fn a_body_may_be_so_large_and_no_larger(database) {
+        let world = Plan::new().limits(|limits| limits.body_bytes = 2_000).build(database).await;
+        let padded = |length: usize| {
+            let body = json!({ "code": "", "connection": "", "query": "", "padding": "" }).to_string();
+            body.replace("\"padding\":\"\"", &format!("\"padding\":\"{}\"", "x".repeat(length - body.len())))
+        };
+        for path in ENVELOPED.into_iter().chain([GRAPHQL]) {
+            let answer = world.client().send(Method::POST, path, "application/json", padded(2_001).into_bytes()).await;
+            let message = answer.refused(413);
+            assert!(message.contains("2000 bytes"), "{message}");
+            let answer = world.client().send(Method::POST, path, "application/json", padded(2_000).into_bytes()).await;
+            assert_ne!(answer.code(), 413, "{path}");
+        }
+        for path in [TOKEN, REVOCATION] {
+            let answer = world.client().form(path, &[("token", &"x".repeat(2_000))]).await;
+            answer.oauth_error("invalid_request");
+        }
+    }
+
+    async fn oauth_forms_that_are_none(database) {
+        let world = World::new(database).await;
+        let client = world.client();
+        client.form(TOKEN, &[]).await.oauth_error("invalid_request");
+        client.form(TOKEN, &[("grant_type", "")]).await.oauth_error("invalid_request");
+        client.form(TOKEN, &[("grant_type", "password")]).await.oauth_error("unsupported_grant_type");
+        client.form(TOKEN, &[("grant_type", "refresh_token")]).await.oauth_error("invalid_request");
+        client.form(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", "")]).await.oauth_error("invalid_request");
+        client.refresh("unknown").await.oauth_error("invalid_grant");
+        let twice = [("grant_type", "refresh_token"), ("refresh_token", "a"), ("refresh_token", "b")];
+        client.form(TOKEN, &twice).await.oauth_error("invalid_request");
+        client.form(REVOCATION, &[("token", "a"), ("token", "b")]).await.oauth_error("invalid_request");
+        for path in [TOKEN, REVOCATION] {
+            client.post(path, json!({ "grant_type": "refresh_token" })).await.oauth_error("invalid_request");
+            client.send(Method::POST, path, "text/plain", vec![0xff, 0xfe]).await.oauth_error("invalid_request");
+        }
+    }
+
+    async fn profile_changes_that_are_none(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&user.token);
+        let many: serde_json::Map<String, Value> = (0..101).map(|i| (format!("key{i}"), Value::Bool(true))).collect();
+        for change in [
+            json!({ "nickname": 7 }), json!({ "nickname": "x".repeat(1001) }), json!({ "nickname": "\u{0}" }),
+            json!({ "gender": "X" }), json!({ "gender": 1 }), json!({ "photo": "javascript:alert(1)" }),
+            json!({ "photo": "data:text/html,x" }), json!({ "customData": [] }), json!({ "customData": many }),
+            json!({ "customData": { "": 1 } }), json!({ "customData": { "a b": 1 } }), json!({ "customData": { "a": "x".repeat(9000) } }),
+            json!({ "customData": { "a": "\u{0}" } }),
+        ] {
+            world.stores_nothing(client.post(UPDATE_PROFILE, change)).await.refused(2231);
+        }
+        let privileged = json!({ "username": "root", "phone": "+8613800000000", "email": "a@example.com", "status": "Suspended",
+            "userId": "x", "loginsCount": 7, "phoneVerified": true, "password": "new" });
+        let after = client.post(UPDATE_PROFILE, privileged).await.data();
+        assert!(after["username"].is_null() && after["phone"].is_null() && after["email"].is_null(), "{after}");
+        assert_eq!((&after["status"], &after["userId"], &after["loginsCount"]), (&json!("Activated"), &json!(user.id), &json!(1)));
+        client.get(&format!("{GET_PROFILE}?withCustomData=perhaps&withCustomData=true")).await.data();
+    }
+
+    async fn wrong_methods_and_unknown_paths(database) {
+        let world = World::new(database).await;
+        let posts = ENVELOPED.into_iter().chain([GRAPHQL, UPLOAD, TOKEN, REVOCATION]);
+        let gets = [WELL_KNOWN, LOGOUT, SYSTEM, GET_PROFILE, JWKS, "/healthz", "/readyz", "/uploads/x"];
+        let wrong = posts.map(|path| (Method::GET, path)).chain(gets.into_iter().map(|path| (Method::POST, path)));
+        for (method, path) in wrong {
+            let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
+            assert_eq!(answer.status, 405, "{path}");
+        }
+        for path in ["/", "/api", "/api/v2/nothing", "/api/v3/nothing", "/oidc/auth/nothing", "/graphql", &format!("{AUTH}/x")] {
+            for method in [Method::GET, Method::POST] {
+                let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
+                assert_eq!((answer.status.as_u16(), answer.code()), (404, 404), "{path}");
+                assert_eq!(answer.json()["statusCode"], 404);
+            }
+        }
+    }
+
+    async fn messages_come_in_the_language_that_is_asked_for(database) {
+        let world = World::new(database).await;
+        let client = world.nobody().pool("unknown");
+        for english in ["en", "en-US", "EN"] {
+            assert!(message(client.clone().header("x-authing-lang", english)).await.is_ascii());
+        }
+        for chinese in ["zh-CN", "", "x", "语言"] {
+            assert!(message(client.clone().header("x-authing-lang", chinese)).await.contains("用户池不存在"));
+        }
+        assert!(message(client.clone().without("x-authing-lang")).await.contains("用户池不存在"));
+    }
+
+    async fn request_ids_are_given_taken_over_and_answered(database) {
+        let world = World::new(database).await;
+        let answer = world.nobody().header("x-request-id", "my-own-1").send_code("x").await;
+        assert_eq!((answer.request_id(), &answer.json()["requestId"]), ("my-own-1", &json!("my-own-1")));
+        for bad in ["", "a b", "<script>", &"x".repeat(65)] {
+            let answer = world.nobody().header("x-request-id", bad).send_code("x").await;
+            assert!(answer.request_id().len() == 16 && answer.request_id() != bad);
+        }
+    }
+
+    async fn health_and_readiness(database) {
+        let world = Plan::new().web(|web| web.warnings = vec!["WeChat is a simulator".to_owned()]).build(database).await;
+        let answer = world.nobody().get("/healthz").await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.as_slice()), (200, b"ok".as_slice()));
+        let answer = world.nobody().get("/readyz").await;
+        assert_eq!(answer.json(), json!({ "status": "ready", "warnings": ["WeChat is a simulator"] }));
+    }
+
+    async fn a_development_server_answers_only_to_its_own_names(database) {
+        let world = Plan::new().web(|web| web.loopback_hosts_only = true).build(database).await;
+        world.person("bob");
+        // The client of these tests calls it id.example.com.
+        let answer = world.client().app(SHOP_APP).send_code(&world.code(MINI, "bob")).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (403, 403));
+        assert_eq!(world.exchanges(), 0);
+    }
+}

@@ -5,7 +5,8 @@ use serde_json::json;
 
 use crate::client::{AUTH, Answer, Client, DECRYPT, GRAPHQL, PHONE, SIGNIN, claims};
 use crate::world::{
-    CAFE, CAFE_APP, CAFE_MINI, EMPTY, FILE, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO, World,
+    CAFE, CAFE_APP, CAFE_MINI, EMPTY, FILE, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO,
+    World,
 };
 
 /// All that is no name.

@@ -14,7 +14,10 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// The published keys: `kid` and `alg`.
 async fn published(client: Client<'_>) -> Vec<(String, String)> {
     let answer = client.get(JWKS).await;
-    assert_eq!((answer.status.as_u16(), &answer.headers["cache-control"]), (200, &"public, max-age=300".parse().unwrap()));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["cache-control"]),
+        (200, &"public, max-age=300".parse().unwrap())
+    );
     let json = answer.json();
     for private in ["\"d\"", "\"p\"", "\"q\"", "\"k\""] {
         assert!(!answer.to_string().contains(private), "{answer}");

@@ -54,11 +54,14 @@ const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
 fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
-    let shipped = metadata.workspace_packages().into_iter().filter(|package| !is_development_only(&package.name));
+    let shipped =
+        metadata.workspace_packages().into_iter().filter(|package| !is_development_only(&package.name));
     shipped
         .map(|package| {
-            let reaching_users =
-                package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+            let reaching_users = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind != DependencyKind::Development);
             let names = reaching_users.map(|dependency| dependency.name.clone()).collect();
             (package.name.to_string(), names)
         })

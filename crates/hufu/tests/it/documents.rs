@@ -42,8 +42,10 @@ fn every_code_is_on_the_page_of_errors() {
         let mut parts = text.split(',').map(|part| part.trim().parse::<u32>().ok());
         Some((parts.next()??, parts.next()??))
     };
-    let in_code: BTreeSet<_> =
-        source.match_indices("problem(").filter_map(|(at, mark)| numbers(&source[at + mark.len()..])).collect();
+    let in_code: BTreeSet<_> = source
+        .match_indices("problem(")
+        .filter_map(|(at, mark)| numbers(&source[at + mark.len()..]))
+        .collect();
     assert!(in_code.len() > 20, "the table of problem.rs is written otherwise now: {in_code:?}");
 
     let page = read("docs/errors.md");
@@ -96,10 +98,25 @@ fn no_link_leads_nowhere() {
         let text = std::fs::read_to_string(&document).unwrap();
         for (at, mark) in text.match_indices("](") {
             let target = text[at + mark.len()..].split(')').next().unwrap_or_default();
-            let file = target.split('#').next().unwrap_or_default();
-            let elsewhere = file.is_empty() || target.contains("://") || target.contains(char::is_whitespace);
-            let exists = elsewhere || document.parent().unwrap().join(file).exists();
-            assert!(exists, "{} links to {target}, which is not there", document.display());
+            if target.contains("://") || target.contains(char::is_whitespace) {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            let leads = file.exists() && (heading.is_empty() || has_heading(&file, heading));
+            assert!(leads, "{} links to {target}, which is not there", document.display());
         }
     }
+}
+
+/// Whether a page has a heading of this anchor: lower case, hyphens for spaces, no other punctuation.
+fn has_heading(page: &Path, anchor: &str) -> bool {
+    let text = std::fs::read_to_string(page).unwrap();
+    let headings =
+        text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let anchors = headings.map(|heading| {
+        let heading = heading.to_lowercase().replace(' ', "-");
+        heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect::<String>()
+    });
+    anchors.into_iter().any(|of_heading| of_heading == anchor)
 }
