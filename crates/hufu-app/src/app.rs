@@ -154,7 +154,7 @@ impl App {
             tick.tick().await;
             if let Err(error) = self.refresh_config().await {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = hufu_types::chain(&error),
                     "the configuration cannot be read; the last one stays"
                 );
             }
@@ -168,7 +168,7 @@ impl App {
         loop {
             tick.tick().await;
             if let Err(error) = self.sweep().await {
-                tracing::error!(error = &error as &dyn std::error::Error, "sweeping failed");
+                tracing::error!(error = hufu_types::chain(&error), "sweeping failed");
             }
         }
     }

@@ -383,7 +383,7 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
         wechat.and_then(hufu_wechat::Error::errcode),
         wechat.map(|e| e.class().as_str()),
     );
-    let error = refusal as &dyn std::error::Error;
+    let error = hufu_types::chain(refusal);
     let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
     match refusal {
         Refusal::AppDown(_) => {

@@ -132,7 +132,9 @@ impl Write for ChangeProfile {
     type Out = Changed;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Changed, StoreError> {
-        let Some(mut user) = users::get_locked(tx, &self.pool, &self.user).await? else { return Ok(Changed::Gone) };
+        let Some(mut user) = users::get_locked(tx, &self.pool, &self.user).await? else {
+            return Ok(Changed::Gone);
+        };
         apply(&mut user.profile, &self.change);
         for (key, value) in &self.change.custom_data {
             if value.is_null() {

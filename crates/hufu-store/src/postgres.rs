@@ -58,7 +58,7 @@ impl Postgres {
             let result = self.write_once(&unit).await;
             match result {
                 Err(error) if error.is_lost_race() && attempt < MAX_ATTEMPTS => {
-                    metrics::counter!("hufu_store_retries").increment(1);
+                    metrics::counter!("hufu_store_retries_total").increment(1);
                     attempt += 1;
                 }
                 result => return result,

@@ -14,6 +14,10 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
+    DELETE_TOKENS_OF_USER = "
+        DELETE FROM refresh_tokens
+        WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND user_id = $2)";
+    DELETE_OF_USER = "DELETE FROM sessions WHERE pool_id = $1 AND user_id = $2";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
@@ -120,6 +124,12 @@ impl Write for EndSession {
 pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
     refresh_tokens::revoke_family(tx, pool, session).await?;
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
+}
+
+/// Ends all sessions of a user and their refresh tokens.
+pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
+    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Forgets the sessions that ended before `now`.

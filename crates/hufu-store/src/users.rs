@@ -6,7 +6,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::{Read, Row, StoreError, Tx, Write, config, statements};
+use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements};
 
 /// The columns of a user, in the order of [`decode_user`].
 macro_rules! user_columns {
@@ -175,7 +175,7 @@ pub async fn set_profile(
     tx.execute(SET_PROFILE, &values).await
 }
 
-/// Switches an account off or on again, and tells every node.
+/// Switches an account off, which ends its sessions, or on again; and tells every node.
 pub struct SetStatus {
     /// The pool.
     pub pool: PoolId,
@@ -194,6 +194,9 @@ impl Write for SetStatus {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let values = [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.now.into()];
         let affected = tx.execute(SET_STATUS, &values).await?;
+        if self.status != UserStatus::Activated {
+            sessions::end_all(tx, &self.pool, &self.user).await?;
+        }
         // Nodes forget which sessions they believe alive when the version rises.
         config::raise_version(tx).await?;
         Ok(affected == 1)

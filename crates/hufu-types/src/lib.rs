@@ -7,6 +7,7 @@
 mod application;
 mod connection;
 mod environment;
+mod failure;
 mod id;
 mod name;
 pub mod resolution;
@@ -18,6 +19,7 @@ mod user;
 pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use connection::{Connection, ConnectionKind, OpenPlatform, Pool, WechatApp, WechatAppIdError};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
+pub use failure::chain;
 pub use id::{ApplicationId, ConnectionId, IdError, PoolId, SessionId, UserId};
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use scope::{Scope, ScopeSet};

@@ -64,6 +64,7 @@ async fn not_found(_: Uri) -> Response {
         axum::Json(serde_json::json!({
             "code": 404,
             "statusCode": 404,
+            "apiCode": 404,
             "message": "There is nothing at this address. Check the path and the version of your SDK.",
         })),
     )

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,8 +13,6 @@ use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 /// Logins that one COMMIT makes durable at most.
 const MAX_BATCH: usize = 256;
 
-static DONE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-static FRAMES: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
 type Waiting = (Login, oneshot::Sender<Result<String>>);
 
 /// The way to the writer's thread.
@@ -30,29 +29,8 @@ impl Writer {
              PRAGMA temp_store = MEMORY;
              PRAGMA cache_size = -65536;",
         )?;
-        let mode = std::env::var("BENCH_MODE").unwrap_or_default();
-        if mode.contains("qpsg") {
-            connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        }
-        if let Some(n) = mode.split("ckpt=").nth(1).and_then(|t| t.split(',').next()) {
-            connection.pragma_update(None, "wal_autocheckpoint", n)?;
-        }
-        if mode.contains("background") {
-            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-            let other = Connection::open(file)?;
-            other.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
-            let wal = format!("{file}-wal");
-            std::thread::spawn(move || loop {
-                std::thread::sleep(std::time::Duration::from_millis(20));
-                let size = std::fs::metadata(&wal).map_or(0, |m| m.len());
-                let t = std::time::Instant::now();
-                if DONE.load(std::sync::atomic::Ordering::Relaxed) { continue; }
-                if FRAMES.load(std::sync::atomic::Ordering::Relaxed) < 4000 { continue; }
-                let r: (i64, i64, i64) = other.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap_or_default();
-                if mode.contains("log") { eprintln!("passive {r:?} {size} {:?}", t.elapsed()); }
-                DONE.store(true, std::sync::atomic::Ordering::Relaxed);
-            });
-        }
+        // Without it this build of SQLite (STAT4) plans some statements anew for each value that is bound.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (sender, receiver) = mpsc::channel(4096);
         std::thread::spawn(move || write(&connection, &fixed, receiver));
         Ok(Writer(sender))
@@ -68,29 +46,12 @@ impl Writer {
 
 fn write(connection: &Connection, fixed: &Fixed, mut queue: mpsc::Receiver<Waiting>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    let log = std::env::var("BENCH_MODE").unwrap_or_default().contains("log");
-    let bg = std::env::var("BENCH_MODE").unwrap_or_default().contains("background");
-    let wal = connection.path().map(|p| format!("{p}-wal")).unwrap_or_default();
-    let mut commits = 0;
     while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
-        let t = std::time::Instant::now();
-        let n = batch.len();
         let ids = commit(connection, fixed, &batch);
-        if log && t.elapsed().as_millis() > 10 { eprintln!("commit {n} {:?}", t.elapsed()); }
         match ids {
             Ok(ids) => {
                 for ((_, caller), id) in batch.drain(..).zip(ids) {
                     let _ = caller.send(Ok(id));
-                }
-                commits += n as i64;
-                FRAMES.store(commits * 10, std::sync::atomic::Ordering::Relaxed);
-                if bg && DONE.load(std::sync::atomic::Ordering::Relaxed) {
-                    let t = std::time::Instant::now();
-                    let r: (i64, i64, i64) = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).unwrap_or_default();
-                    if log { eprintln!("restart {r:?} {:?} {wal}", t.elapsed()); }
-                    commits = 0;
-                    FRAMES.store(0, std::sync::atomic::Ordering::Relaxed);
-                    DONE.store(false, std::sync::atomic::Ordering::Relaxed);
                 }
             }
             Err(error) => {

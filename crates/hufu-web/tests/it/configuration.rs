@@ -1,1 +1,100 @@
-//! .
+//! A file applied elsewhere while the server runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hufu_sandbox::AppPatch;
+use hufu_testkit::on_both_engines;
+use serde_json::json;
+
+use crate::client::{AUTH, GET_PROFILE};
+use crate::world::{CAFE, FILE, MINI, Plan, SHOP_APP, TWO, World, secret_of};
+
+on_both_engines! {
+    async fn a_change_is_taken_up_when_the_node_looks(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let file = FILE.replace("connections = [\"shop-mini\", \"shop-two\", \"shop-members\"]", "connections = [\"shop-two\"]");
+        world.apply(&file).await;
+        world.client().log_in(MINI, "bob").await;
+        world.node.app.refresh_config().await.unwrap();
+        world.client().try_log_in(crate::client::Mode::V2Code, MINI, "bob").await.refused(2406);
+        assert_eq!(world.client().log_in(TWO, "bob").await.id, user.id);
+        world.nobody().bearer(&user.token).get(GET_PROFILE).await.data();
+    }
+
+    async fn a_running_server_looks_by_itself(database) {
+        let world = Plan::new().limits(|limits| limits.config_poll = Duration::from_millis(5)).build(database).await;
+        let watching = tokio::spawn(Arc::clone(&world.node.app).watch_config());
+        let before = world.node.app.config().version;
+        world.apply(&FILE.replace("name = \"Shop mini program\"", "name = \"Renamed\"")).await;
+        let taken_up = async {
+            while world.node.app.config().version == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), taken_up).await.unwrap();
+        assert_eq!(world.node.app.config().application(SHOP_APP).unwrap().name, "Renamed");
+        watching.abort();
+        assert!(hufu_app::Limits::default().config_poll < Duration::from_secs(1), "within a second");
+    }
+
+    async fn applying_the_same_file_again_disturbs_no_node(database) {
+        let world = World::new(database).await;
+        let before = world.node.app.config().version;
+        world.reconfigure(FILE).await;
+        assert_eq!(world.node.app.config().version, before);
+    }
+
+    async fn a_new_secret_heals_a_connection(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let secret = "new-secret-of-wx00000000000000a1";
+        world.secret(secret);
+        let patch = AppPatch { secret: Some(secret.into()), ..AppPatch::default() };
+        world.sandbox.change_app(MINI, patch).unwrap();
+        world.client().send_code(&world.code(MINI, "bob")).await.refused(2407);
+        world.reconfigure_with(&secret_of(MINI), secret).await;
+        world.client().log_in(MINI, "bob").await;
+    }
+
+    /// The app moved to another Open Platform account: its people have other unionids, and stay who they are.
+    async fn known_people_carry_on_where_the_open_platform_changed(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let before = world.client().log_in(MINI, "bob").await;
+        let patch = AppPatch { open_platform: Some(Some("other".to_owned())), ..AppPatch::default() };
+        world.sandbox.change_app(MINI, patch).unwrap();
+        world.reconfigure_with("open_platform = \"shop\"", "open_platform = \"other\"").await;
+        let after = world.client().log_in(MINI, "bob").await;
+        assert_eq!(after.id, before.id);
+        assert_ne!(after.data["unionid"], before.data["unionid"]);
+        assert_eq!(world.client().log_in(TWO, "bob").await.id, before.id, "by the unionid of before");
+        assert_eq!(world.rows("identity_conflicts").await, 0);
+        let identities = world.nobody().bearer(&after.token).get(&format!("{GET_PROFILE}?withIdentities=true")).await.data();
+        assert_eq!(identities["identities"].as_array().unwrap().len(), 4, "two openids, and a unionid of each account");
+    }
+
+    async fn an_application_that_is_switched_off_loses_its_tokens(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let tokens = world.client().log_in_v3(MINI, "bob").await;
+        let (head, rest) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000002\"").unwrap();
+        let (_, tail) = rest.split_once("  [[user_pool.application]]").unwrap();
+        world.reconfigure(&format!("{head}  [[user_pool.application]]{tail}")).await;
+        world.nobody().bearer(&tokens.access).get(GET_PROFILE).await.refused(2020);
+        world.client().refresh(&tokens.refresh).await.oauth_error("invalid_client");
+        world.client().post(AUTH, json!({ "code": "x" })).await.refused(2011);
+        world.reconfigure(FILE).await;
+        world.nobody().bearer(&tokens.access).get(GET_PROFILE).await.data();
+    }
+
+    async fn a_pool_of_a_new_file_is_served(database) {
+        let world = World::new(database).await;
+        let new = CAFE.replace("11", "31");
+        world.nobody().pool(&new).send_code("x").await.refused(2224);
+        world.reconfigure(&format!("{FILE}\n[[user_pool]]\nid = \"{new}\"\nname = \"New\"\n")).await;
+        world.nobody().pool(&new).send_code("x").await.refused(2011);
+    }
+}

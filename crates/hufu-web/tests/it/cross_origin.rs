@@ -1,1 +1,80 @@
-//! .
+//! Other origins may call what the published clients call, and nothing else; and no cookie means anything there.
+
+use axum::http::{HeaderMap, Method};
+use hufu_testkit::on_both_engines;
+use serde_json::json;
+
+use crate::client::{Answer, GET_PROFILE};
+use crate::isolation::ROUTES;
+use crate::world::{MINI, World};
+
+const ORIGIN: &str = "https://h5.shop.example";
+const WANTED: &str = "authorization,content-type,x-authing-app-id,x-authing-userpool-id,x-authing-request-from,\
+                      x-authing-sdk-version,x-authing-lang";
+
+fn cors(headers: &HeaderMap) -> Vec<String> {
+    let of_cors = |name: &str| name.starts_with("access-control-");
+    headers.keys().map(|name| name.as_str().to_owned()).filter(|name| of_cors(name)).collect()
+}
+
+fn open(path: &str) -> bool {
+    !path.starts_with("/uploads/") && !path.ends_with("z")
+}
+
+on_both_engines! {
+    async fn other_origins_are_let_in_only_where_published_clients_call(database) {
+        let world = World::new(database).await;
+        let others = [(Method::GET, "/nothing"), (Method::GET, "/metrics"), (Method::GET, "/")];
+        let routes = ROUTES.iter().map(|(method, path)| (method.parse().unwrap(), path.replace("{name}", "x")));
+        for (method, path) in routes.chain(others.map(|(method, path)| (method, path.to_owned()))) {
+            let is_open = open(&path) && ROUTES.iter().any(|(_, route)| *route == path);
+            let client = world.client().header("origin", ORIGIN);
+            let preflight = client
+                .clone()
+                .header("access-control-request-method", method.as_str())
+                .header("access-control-request-headers", WANTED);
+            let asked = preflight.send(Method::OPTIONS, &path, "text/plain", Vec::new()).await;
+            let answer = client.send(method, &path, "application/json", b"{}".to_vec()).await;
+            if is_open {
+                assert_eq!(asked.status, 200, "{path}");
+                for headers in [&asked.headers, &answer.headers] {
+                    assert_eq!(headers["access-control-allow-origin"], ORIGIN, "{path}");
+                    assert_eq!(headers["access-control-allow-credentials"], "true", "{path}");
+                    assert!(headers["vary"].to_str().unwrap().contains("origin"), "{path}: caches keep origins apart");
+                }
+                let allowed = asked.headers["access-control-allow-headers"].to_str().unwrap();
+                for header in WANTED.split(',') {
+                    assert!(allowed.split(',').any(|allowed| allowed == header), "{path}: {header}");
+                }
+            } else {
+                for headers in [&asked.headers, &answer.headers] {
+                    assert_eq!(cors(headers), [""; 0], "{path}");
+                }
+            }
+        }
+    }
+
+    async fn cookies_change_nothing(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let token = world.client().log_in(MINI, "bob").await.token;
+        let cookie = format!("session={token}; authing_session={token}; Authorization={token}; x-authing-app-id=x; sid=1");
+        let same = |answer: &Answer| (answer.status, answer.json()["code"].clone(), answer.headers.get("set-cookie").cloned());
+        for (method, path) in ROUTES {
+            let path = path.replace("{name}", "x");
+            let method: Method = method.parse().unwrap();
+            if path == "/oidc/.well-known/jwks.json" || path.ends_with('z') || path.starts_with("/uploads") {
+                continue;
+            }
+            let body = json!({ "code": "x", "query": "{ user { id } }" }).to_string().into_bytes();
+            let without = world.client().send(method.clone(), &path, "application/json", body.clone()).await;
+            let with = world.client().header("cookie", &cookie).send(method, &path, "application/json", body).await;
+            assert_eq!(same(&with), same(&without), "{path}");
+            assert!(with.headers.get("set-cookie").is_none(), "{path}");
+        }
+        world.nobody().header("cookie", &cookie).get(GET_PROFILE).await.refused(2020);
+        let client = world.nobody().bearer(&token);
+        let with = client.clone().header("cookie", "session=another; sid=2").get(GET_PROFILE).await.data();
+        assert_eq!(with, client.get(GET_PROFILE).await.data());
+    }
+}

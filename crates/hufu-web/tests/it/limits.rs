@@ -1,1 +1,59 @@
-//! .
+//! Failures are limited by address; successes never are, since carriers put thousands behind one.
+
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt as _};
+use hufu_testkit::on_both_engines;
+
+use crate::client::Mode;
+use crate::world::{CAFE_MINI, MINI, Plan, World};
+
+on_both_engines! {
+    async fn a_good_code_logs_in_after_a_thousand_failures_from_its_address(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let codes: Vec<u64> = stream::iter(0..1_000)
+            .map(|index| {
+                let client = world.client();
+                async move { client.send_code(&format!("guess-{index}")).await.code() }
+            })
+            .buffer_unordered(16)
+            .collect()
+            .await;
+        let told = |wanted| codes.iter().filter(|code| **code == wanted).count();
+        assert_eq!((told(2207), told(1002)), (120, 880), "beyond the limit they learn nothing");
+        for mode in Mode::ALL {
+            world.client().try_log_in(mode, MINI, "bob").await.logged_in();
+        }
+        assert_eq!(world.rows("rate_buckets").await, 1, "successes touch no bucket");
+    }
+
+    async fn failures_count_by_address_pool_and_minute(database) {
+        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 2).build(database).await;
+        for refusal in [2207, 2207, 1002, 1002] {
+            world.client().send_code("guess").await.refused(refusal);
+        }
+        world.client().from([198, 51, 100, 1]).send_code("guess").await.refused(2207);
+        world.cafe().send_code("guess").await.refused(2207);
+        world.advance(Duration::from_secs(60));
+        world.client().send_code("guess").await.refused(2207);
+        world.advance(Duration::from_secs(120));
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(world.rows("rate_buckets").await, 0);
+    }
+
+    async fn only_guesses_count_as_failures(database) {
+        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 0).build(database).await;
+        world.person("bob");
+        // Refused for other reasons than the code.
+        let fault = hufu_sandbox::Fault { errcode: Some(45011), ..hufu_sandbox::Fault::default() };
+        world.exchange_fault(fault);
+        world.client().send_code(&world.code(MINI, "bob")).await.refused(1002);
+        world.nobody().send_code("x").await.refused(2101);
+        world.client().referer(CAFE_MINI).send_code("x").await.refused(2406);
+        assert_eq!(world.rows("rate_buckets").await, 0);
+        let answer = world.client().send_code("guess").await;
+        answer.refused(1002);
+        assert_eq!(world.rows("rate_buckets").await, 1);
+    }
+}

@@ -49,11 +49,11 @@ on_both_engines! {
         assert_eq!(world.client().log_in(MINI, "alice").await.id, user.id, "the identity is linked");
         assert_eq!(world.client().log_in(TWO, "alice").await.id, user.id, "and so is the unionid");
 
-        person_with_phone(&world, "new", "13812340009");
-        let user = world.client().try_log_in(Mode::V2Phone, MINI, "new").await.user();
+        person_with_phone(&world, "newcomer", "13812340009");
+        let user = world.client().try_log_in(Mode::V2Phone, MINI, "newcomer").await.user();
         assert_eq!((&user.data["newlyCreated"], &user.data["phone"]), (&json!(true), &json!("13812340009")));
         assert_eq!((&user.data["phoneVerified"], &user.data["phoneCountryCode"]), (&json!(true), &json!("+86")));
-        assert_eq!(world.client().log_in(MINI, "new").await.id, user.id);
+        assert_eq!(world.client().log_in(MINI, "newcomer").await.id, user.id);
     }
 
     async fn a_number_and_an_identity_of_two_accounts_move_nothing(database) {

@@ -15,9 +15,14 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 
-/// Hufu: users for everything that is built around WeChat.
+/// The command line.
 #[derive(Parser)]
-#[command(name = "hufu", version, about, arg_required_else_help = true)]
+#[command(
+    name = "hufu",
+    version,
+    about = "Users for everything that is built around WeChat",
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

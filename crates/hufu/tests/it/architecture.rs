@@ -56,7 +56,7 @@ fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {
     let metadata = MetadataCommand::new().manifest_path(manifest).no_deps().exec().unwrap();
     let shipped =
         metadata.workspace_packages().into_iter().filter(|package| !is_development_only(&package.name));
-    shipped
+    let shipped: BTreeMap<String, BTreeSet<String>> = shipped
         .map(|package| {
             let reaching_users = package
                 .dependencies
@@ -65,7 +65,9 @@ fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {
             let names = reaching_users.map(|dependency| dependency.name.clone()).collect();
             (package.name.to_string(), names)
         })
-        .collect()
+        .collect();
+    assert!(shipped.contains_key("hufu-store"), "the workspace is not seen: {shipped:?}");
+    shipped
 }
 
 fn is_development_only(name: &str) -> bool {
