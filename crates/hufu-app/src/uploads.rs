@@ -7,7 +7,7 @@ use std::time::Duration;
 use hufu_store::rates::Hit;
 use hufu_store::uploads::{GetUpload, PutUpload};
 use hufu_types::{OpaqueToken, TokenPurpose};
-use image::{DynamicImage, ImageFormat, ImageReader, Limits as ImageLimits};
+use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits as ImageLimits};
 use tokio::sync::Semaphore;
 
 use crate::{App, Refusal};
@@ -94,6 +94,12 @@ impl App {
 
     /// A picture that somebody's photo names.
     pub async fn picture(&self, name: &str) -> Result<Option<Picture>, Refusal> {
+        if !is_name(name) {
+            return Ok(None);
+        }
+        if !is_upload_name(name) {
+            return Ok(None);
+        }
         let found = self.read(GetUpload { name: name.to_owned() }).await?;
         Ok(found.map(|(content_type, bytes)| Picture { content_type, bytes }))
     }
@@ -101,9 +107,18 @@ impl App {
     /// The name of the upload that a photo's address names, if it is one of ours.
     pub(crate) fn upload_of_photo<'a>(&self, photo: &'a str) -> Option<&'a str> {
         let name = photo.strip_prefix(self.public_url.as_str())?.strip_prefix(UPLOADS_PATH)?;
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-        (name.len() <= 64 && plain).then_some(name)
+        is_name(name).then_some(name)
     }
+}
+
+/// Whether an upload could have this name.
+fn is_name(name: &str) -> bool {
+    name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+}
+
+/// What could be the name of an upload: nothing else reaches the database.
+fn is_upload_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }
 
 /// Decodes a picture of a known kind and encodes it as PNG (where it may be
@@ -117,11 +132,15 @@ fn encode_anew(bytes: &[u8], max_pixels: u64, side: u32) -> Result<(&'static str
         reader.limits(limits);
         Ok::<_, Refusal>(reader)
     };
-    let (width, height) = reader()?.into_dimensions().map_err(|_| Refusal::NotAPicture)?;
+    let unreadable = |error| match error {
+        ImageError::Limits(_) => Refusal::PictureTooLarge,
+        _ => Refusal::NotAPicture,
+    };
+    let (width, height) = reader()?.into_dimensions().map_err(unreadable)?;
     if u64::from(width) * u64::from(height) > max_pixels {
         return Err(Refusal::PictureTooLarge);
     }
-    let mut picture = reader()?.decode().map_err(|_| Refusal::NotAPicture)?;
+    let mut picture = reader()?.decode().map_err(unreadable)?;
     if width > side || height > side {
         picture = picture.thumbnail(side, side);
     }

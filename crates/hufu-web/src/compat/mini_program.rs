@@ -1,14 +1,17 @@
 //! `/connections/social/wechat-miniprogram/*`: the calls of authing-wxapp-sdk, and binding.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
+use hufu_types::{Application, Connection};
 use serde::{Deserialize, Serialize};
 
 use super::user::UserV2;
 use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given, to_the_end};
-use crate::server;
+use crate::server::{self, Shared};
 
 /// What the clients send; empty text is none.
 #[derive(Deserialize)]
@@ -23,6 +26,15 @@ pub(crate) struct CodeRequest {
 }
 
 impl CodeRequest {
+    /// The application and connection that serve the request.
+    fn place(&self, shared: &Shared, who: &Head) -> Result<(Arc<Application>, Arc<Connection>), Refusal> {
+        let config = shared.app.config();
+        let application = config.serving(who.named())?;
+        let connection =
+            config.mini_program(application, given(self.connection.as_ref()), who.referer.as_deref())?;
+        Ok((application.clone(), connection))
+    }
+
     fn code(&self) -> Result<&str, Refusal> {
         given(self.code.as_ref())
             .ok_or_else(|| Refusal::Invalid("code is missing; send what wx.login returned".into()))
@@ -44,50 +56,41 @@ impl CodeRequest {
 
 /// `loginByCode`: silent login.
 pub(crate) async fn auth(
-    State(shared): server::State,
+    shared: server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<UserV2>, Failure> {
-    let who = head.clone();
-    let done = to_the_end(async move {
-        let config = shared.app.config();
-        let application = config.serving(who.named())?;
-        let connection =
-            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
-        let login = MiniProgramLogin {
-            application: application.clone(),
-            connection,
-            code: request.code()?,
-            user_info: request.sealed(),
-            raw_data: given(request.raw_data.as_ref()),
-            phone: None,
-            ip: who.ip.clone(),
-        };
-        shared.app.log_in_v2(&login).await
-    });
-    let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
-    Ok(Success::new(UserV2::of_login(done, &token)))
+    log_in(shared, head, request, |_| Ok(None)).await
 }
 
 /// `loginByPhone`: login by the number that the old phone button sealed.
 pub(crate) async fn auth_by_phone(
-    State(shared): server::State,
+    shared: server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<UserV2>, Failure> {
+    log_in(shared, head, request, |request| request.required_sealed().map(Some)).await
+}
+
+/// Logs in, by the number too where `phone` finds one in the request.
+async fn log_in(
+    State(shared): server::State,
+    head: Head,
+    request: CodeRequest,
+    phone: fn(&CodeRequest) -> Result<Option<SealedData<'_>>, Refusal>,
+) -> Result<Success<UserV2>, Failure> {
     let who = head.clone();
     let done = to_the_end(async move {
-        let config = shared.app.config();
-        let application = config.serving(who.named())?;
-        let connection =
-            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
+        let (application, connection) = request.place(&shared, &who)?;
+        let phone = phone(&request)?;
         let login = MiniProgramLogin {
-            application: application.clone(),
+            application,
             connection,
             code: request.code()?,
-            user_info: None,
-            raw_data: None,
-            phone: Some((PhoneProofData::Sealed(request.required_sealed()?), PhoneUse::LogIn)),
+            // With a number, `iv` and `encryptedData` are the number's.
+            user_info: if phone.is_none() { request.sealed() } else { None },
+            raw_data: given(request.raw_data.as_ref()),
+            phone: phone.map(|sealed| (PhoneProofData::Sealed(sealed), PhoneUse::LogIn)),
             ip: who.ip.clone(),
         };
         shared.app.log_in_v2(&login).await
@@ -115,14 +118,9 @@ pub(crate) async fn get_phone(
 ) -> Result<Success<PhoneAnswer>, Failure> {
     let who = head.clone();
     let told = to_the_end(async move {
-        let config = shared.app.config();
-        let application = config.serving(who.named())?;
-        let connection =
-            config.mini_program(application, given(request.connection.as_ref()), who.referer.as_deref())?;
-        shared
-            .app
-            .phone_by_sealed_data(application, &connection, request.code()?, request.required_sealed()?)
-            .await
+        let (application, connection) = request.place(&shared, &who)?;
+        let (code, sealed) = (request.code()?, request.required_sealed()?);
+        shared.app.phone_by_sealed_data(&application, &connection, code, sealed).await
     });
     let told = told.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(PhoneAnswer {
