@@ -97,9 +97,6 @@ impl App {
         if !is_name(name) {
             return Ok(None);
         }
-        if !is_upload_name(name) {
-            return Ok(None);
-        }
         let found = self.read(GetUpload { name: name.to_owned() }).await?;
         Ok(found.map(|(content_type, bytes)| Picture { content_type, bytes }))
     }
@@ -114,11 +111,6 @@ impl App {
 /// Whether an upload could have this name.
 fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
-}
-
-/// What could be the name of an upload: nothing else reaches the database.
-fn is_upload_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }
 
 /// Decodes a picture of a known kind and encodes it as PNG (where it may be

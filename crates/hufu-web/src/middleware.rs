@@ -43,7 +43,13 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
     let _entered = span.enter();
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::debug!(%method, status = response.status().as_u16(), code, micros, "answered");
+    let status = response.status().as_u16();
+    if code == 200 {
+        tracing::debug!(%method, status, code, micros, "answered");
+    } else {
+        // With the route that is enough for an operator to see what a client does wrong.
+        tracing::info!(%method, status, code, micros, "refused");
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }

@@ -31,9 +31,9 @@ fn set_state(world: &World, state: AppState) {
 
 /// A line of this level that holds WeChat's id of the request.
 fn assert_told(log: &str, level: &str) {
-    let line = log.lines().find(|line| line.contains("rid=")).unwrap_or_else(|| panic!("no rid: {log}"));
-    assert!(line.trim_start().starts_with(level), "{line}");
-    assert!(line.contains("connection=shop-mini") && line.contains("errcode="), "{line}");
+    let told = |line: &&str| line.contains("rid=") && line.contains("connection=shop-mini");
+    let line = log.lines().find(told).unwrap_or_else(|| panic!("no rid: {log}"));
+    assert!(line.trim_start().starts_with(level) && line.contains("errcode="), "{line}");
     let (_, rid) = line.split_once("rid=").unwrap();
     let rid = rid.trim_start_matches('"').get(..26).unwrap();
     assert!(rid.split('-').count() == 3 && rid.chars().all(|c| c == '-' || c.is_ascii_hexdigit()), "{line}");

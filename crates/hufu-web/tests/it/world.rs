@@ -168,11 +168,6 @@ impl Plan {
         self
     }
 
-    pub(crate) fn sandbox(mut self, change: impl FnOnce(&mut hufu_sandbox::Options)) -> Self {
-        change(&mut self.sandbox);
-        self
-    }
-
     /// Makes the world.
     pub(crate) async fn build(self, database: TestDatabase) -> World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -310,10 +305,6 @@ impl World {
     pub(crate) fn advance(&self, time: Duration) {
         self.clock.advance(time);
         self.sandbox.advance(time);
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 
     /// Notes what must never be logged.
