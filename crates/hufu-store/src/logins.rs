@@ -128,12 +128,11 @@ impl Write for Login {
         if let Some(conflict) = &conflict {
             record_conflict(tx, pool, &self.session.connection, conflict, now).await?;
         }
-        let (session, session_created_at) = match going_on {
-            Some(session) => session,
-            None => {
-                sessions::insert(tx, pool, &user.id, &self.session).await?;
-                (self.session.id.clone(), now)
-            }
+        let (session, session_created_at) = if let Some(going_on) = going_on {
+            going_on
+        } else {
+            sessions::insert(tx, pool, &user.id, &self.session).await?;
+            (self.session.id.clone(), now)
         };
         if let Some(token) = &self.refresh_token {
             refresh_tokens::insert(tx, pool, &session, &self.session.application, token, now).await?;

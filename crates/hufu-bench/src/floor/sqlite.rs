@@ -25,7 +25,7 @@ impl Writer {
             "PRAGMA journal_mode = WAL;
              PRAGMA synchronous = FULL;
              PRAGMA journal_size_limit = 67108864;
-             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA wal_autocheckpoint = 1000;
              PRAGMA temp_store = MEMORY;
              PRAGMA cache_size = -65536;",
         )?;

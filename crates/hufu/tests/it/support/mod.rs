@@ -1,0 +1,25 @@
+//! What the tests of the program share: it as a process, an instance for it to serve, and a client.
+
+mod client;
+mod instance;
+mod process;
+
+pub(crate) use client::{Answer, Client, claims};
+pub(crate) use instance::{
+    APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, sandbox_options,
+};
+pub(crate) use process::{PATIENCE, Process, Ran, hufu};
+
+/// Asks again and again until the answer is yes; fails after [`PATIENCE`].
+pub(crate) async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !asked().await {
+        assert!(begin.elapsed() < PATIENCE, "it never came to pass that {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+/// An address of this machine that is free at the moment.
+pub(crate) fn free_address() -> std::net::SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}

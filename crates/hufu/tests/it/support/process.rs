@@ -1,0 +1,141 @@
+//! The program as a process: started, listened to, and ended with its test.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// How long anything may take before a test gives up; far more than it takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with nothing in its environment that would configure it.
+pub(crate) fn hufu() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hufu"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("HUFU_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// What it writes to standard output.
+    pub(crate) out: Output,
+    /// What it writes to standard error.
+    pub(crate) err: Output,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let out = Output::of(child.stdout.take().unwrap());
+        let err = Output::of(child.stderr.take().unwrap());
+        Self { child, out, err }
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends it at once, whatever it does (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, as an operator's service manager does (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn finish(mut self) -> Ran {
+        let (out, err) = (self.out.all().await, self.err.all().await);
+        // Who has closed both has ended, or is about to.
+        Ran { code: self.child.wait().unwrap().code(), out, err }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that has ended, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// What it printed. Fails unless it succeeded.
+    #[track_caller]
+    pub(crate) fn succeeded(&self) -> &str {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        &self.out
+    }
+
+    /// What it complained of. Fails unless it ended with exit code 1, having printed nothing else.
+    #[track_caller]
+    pub(crate) fn failed(&self) -> &str {
+        assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
+        let complaint = self.err.find("hufu: ").map(|at| &self.err[at + "hufu: ".len()..]);
+        complaint.unwrap_or_else(|| panic!("no complaint: {self:?}")).trim_end()
+    }
+}
+
+/// Lines that a process writes.
+pub(crate) struct Output(watch::Receiver<Written>);
+
+#[derive(Default)]
+struct Written {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+impl Output {
+    fn of(stream: impl Read + Send + 'static) -> Self {
+        let (written, seen) = watch::channel(Written::default());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                written.send_modify(|written| written.lines.push(line));
+            }
+            written.send_modify(|written| written.ended = true);
+        });
+        Self(seen)
+    }
+
+    /// The first line with this text, once it is there.
+    pub(crate) async fn line_with(&self, text: &str) -> String {
+        let mut seen = self.0.clone();
+        let has = |written: &Written| written.lines.iter().any(|line| line.contains(text));
+        let seen = tokio::time::timeout(PATIENCE, seen.wait_for(|written| written.ended || has(written)));
+        let written = seen.await.unwrap_or_else(|_| panic!("no line with {text:?}: {:?}", self.lines()));
+        let lines = &written.unwrap().lines;
+        let line = lines.iter().find(|line| line.contains(text));
+        line.unwrap_or_else(|| panic!("it ended without a line with {text:?}: {lines:?}")).clone()
+    }
+
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.borrow().lines.clone()
+    }
+
+    /// Everything, once it is closed.
+    async fn all(&self) -> String {
+        let mut seen = self.0.clone();
+        let ended = tokio::time::timeout(PATIENCE, seen.wait_for(|written| written.ended)).await;
+        assert!(ended.is_ok(), "the process does not end: {:?}", self.lines());
+        self.lines().iter().map(|line| format!("{line}\n")).collect()
+    }
+}
