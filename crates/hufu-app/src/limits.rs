@@ -53,6 +53,14 @@ pub struct Limits {
     pub login_failures_per_ip: i64,
     /// The window of the limit above.
     pub failure_window: Duration,
+    /// Connections at the same time; more wait in the kernel's queue.
+    pub connections: usize,
+    /// How long a client may take for the head of a request, or leave a kept connection idle.
+    pub header_time: Duration,
+    /// Head of a request in bytes.
+    pub header_bytes: usize,
+    /// How long a client may take for the body of a request.
+    pub body_time: Duration,
     /// Body of a JSON or form request in bytes.
     pub body_bytes: usize,
     /// How many bytes of a body beyond its limit are read and thrown away, so that the client sees the answer.
@@ -88,6 +96,10 @@ impl Default for Limits {
             upload_orphan_age: HOUR,
             login_failures_per_ip: 120,
             failure_window: MINUTE,
+            connections: 10_000,
+            header_time: Duration::from_secs(30),
+            header_bytes: 64 * 1024,
+            body_time: MINUTE,
             body_bytes: 256 * 1024,
             discarded_bytes: 16 * 1024 * 1024,
         }

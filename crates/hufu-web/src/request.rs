@@ -147,7 +147,17 @@ pub(crate) async fn to_the_end<T: Send + 'static>(
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
 pub(crate) async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
-    let patience = limit.saturating_add(shared.app.limits().discarded_bytes);
+    let slow = |_| Refusal::Invalid("the body came too slowly; send the request again".to_owned());
+    let limits = shared.app.limits();
+    tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
+}
+
+async fn collect_at_leisure(
+    body: axum::body::Body,
+    limit: usize,
+    limits: &hufu_app::Limits,
+) -> Result<Bytes, Refusal> {
+    let patience = limit.saturating_add(limits.discarded_bytes);
     let mut stream = body.into_data_stream();
     let (mut kept, mut length) = (BytesMut::new(), 0_usize);
     while let Some(chunk) = stream.next().await {

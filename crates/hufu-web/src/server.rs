@@ -1,17 +1,23 @@
 //! The router with everything that goes around handlers.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::serve::ListenerExt as _;
-use hufu_app::App;
+use hufu_app::{App, Limits};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{compat, middleware, oidc, operations};
@@ -72,26 +78,68 @@ async fn not_found(_: Uri) -> Response {
 }
 
 /// A bound address that serves a router.
-pub struct Listener(TcpListener);
+pub struct Listener {
+    listener: TcpListener,
+    limits: Limits,
+}
+
+/// How long to wait when the machine has no more file descriptors for connections.
+const BREATHER: Duration = Duration::from_millis(100);
 
 impl Listener {
     /// Takes a bound listener.
-    pub fn new(listener: TcpListener) -> Self {
-        Self(listener)
+    pub fn new(listener: TcpListener, limits: Limits) -> Self {
+        Self { listener, limits }
     }
 
-    /// Serves until `stop` is done, then finishes what runs.
+    /// Serves until `stop` is done, then finishes what runs. Clients that are slow to say what they want, or
+    /// say nothing, lose their connection; more connections than allowed wait in the kernel's queue.
     pub async fn serve(
         self,
         router: Router,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        // Answers are one small packet: waiting for more of them would cost 40 ms a call.
-        let listener = self.0.tap_io(|connection| {
-            let _ = connection.set_nodelay(true);
-        });
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
-            .with_graceful_shutdown(stop)
-            .await
+        let Self { listener, limits } = self;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(limits.header_time)
+            .max_buf_size(limits.header_bytes);
+        let places = Arc::new(Semaphore::new(limits.connections));
+        let graceful = GracefulShutdown::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await.map_err(std::io::Error::other)?;
+                let (stream, peer) = listener.accept().await?;
+                Ok::<_, std::io::Error>((place, stream, peer))
+            };
+            let (place, stream, peer) = tokio::select! {
+                () = &mut stop => break,
+                accepted = next => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(BREATHER).await;
+                        continue;
+                    }
+                },
+            };
+            // Answers are one small packet: waiting for more of them would cost 40 ms a call.
+            let _ = stream.set_nodelay(true);
+            let router = router.clone();
+            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.clone().call(request.map(axum::body::Body::new))
+            });
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // It ends when either side closes it; how is the client's affair.
+                let _ = connection.await;
+                drop(place);
+            });
+        }
+        drop(listener);
+        graceful.shutdown().await;
+        Ok(())
     }
 }

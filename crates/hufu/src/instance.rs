@@ -35,12 +35,7 @@ impl Instance {
                     missing.join(", ")
                 )
             }
-            SchemaState::Ahead(names) => {
-                bail!(
-                    "the database belongs to a newer version of hufu (it has {}); run that version",
-                    names.join(", ")
-                )
-            }
+            SchemaState::Ahead(names) => return Err(newer(&names)),
         }
         Self::of(store, key).await
     }
@@ -61,4 +56,20 @@ impl Instance {
         }
         Ok(())
     }
+}
+
+/// Brings the schema of an open database up to this version; the names of what was applied.
+pub(crate) async fn migrate(store: &Store) -> anyhow::Result<Vec<&'static str>> {
+    let applied = store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
+    match store.schema_state().await.context("the database cannot be read")? {
+        SchemaState::Ahead(names) => Err(newer(&names)),
+        SchemaState::Current | SchemaState::Behind(_) => Ok(applied),
+    }
+}
+
+fn newer(names: &[String]) -> anyhow::Error {
+    anyhow::anyhow!(
+        "the database belongs to a newer version of hufu (it has {}); run that version",
+        names.join(", ")
+    )
 }

@@ -75,5 +75,9 @@ pub(crate) async fn serve(
     router: hufu_web::Router,
     stopping: &tokio::sync::watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    serve_until(Listener::new(listener).serve(router, stop_signal(stopping)), stopping.clone()).await
+    serve_until(
+        Listener::new(listener, hufu_app::Limits::default()).serve(router, stop_signal(stopping)),
+        stopping.clone(),
+    )
+    .await
 }

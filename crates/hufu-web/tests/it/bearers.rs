@@ -41,14 +41,27 @@ on_both_engines! {
         let bob = world.client().log_in(MINI, "bob").await.id;
         let long = "x".repeat(9000);
         let bearers = [
-            format!("Bearer {}", foreign.token), foreign.token.clone(), format!("Bearer {}", stale.token),
-            format!("Bearer {id_token}"), "Bearer undefined".into(), "null".into(), "Bearer ".into(), "Bearer".into(),
-            "Basic YTpi".into(), "Bearer a.b.c".into(), "🔑".into(), format!("Bearer {long}"),
+            format!("Bearer {}", foreign.token),
+            foreign.token.clone(),
+            format!("Bearer {}", stale.token),
+            format!("Bearer {id_token}"),
+            "Bearer undefined".into(),
+            "null".into(),
+            "Bearer ".into(),
+            "Bearer".into(),
+            "Basic YTpi".into(),
+            "Bearer a.b.c".into(),
+            "🔑".into(),
+            format!("Bearer {long}"),
         ];
         for bearer in &bearers {
             let client = world.client().header("authorization", bearer);
             for mode in Mode::ALL {
-                assert_eq!(client.try_log_in(mode, MINI, "bob").await.logged_in(), bob, "{mode:?} with {bearer}");
+                assert_eq!(
+                    client.try_log_in(mode, MINI, "bob").await.logged_in(),
+                    bob,
+                    "{mode:?} with {bearer}"
+                );
             }
             client.get(WELL_KNOWN).await.data();
             assert!(client.get(SYSTEM).await.json()["rsa"]["publicKey"].is_string());
@@ -62,13 +75,20 @@ on_both_engines! {
         let user = world.client().log_in(MINI, "bob").await;
         let access = world.client().log_in_v3(MINI, "bob").await.access;
         for token in [&user.token, &access] {
-            for value in [format!("Bearer {token}"), token.clone(), format!("bearer {token}"), format!("  {token} ")] {
+            for value in
+                [format!("Bearer {token}"), token.clone(), format!("bearer {token}"), format!("  {token} ")]
+            {
                 let client = world.nobody().header("authorization", &value);
                 assert_eq!(client.get(GET_PROFILE).await.data()["userId"], user.id.as_str());
                 let answer = client.graphql("{ user { id token } }", Value::Null).await;
                 assert_eq!(answer.data()["user"]["id"], user.id.as_str());
             }
-            world.nobody().header("authorization", &format!("Basic {token}")).get(GET_PROFILE).await.refused(2020);
+            world
+                .nobody()
+                .header("authorization", &format!("Basic {token}"))
+                .get(GET_PROFILE)
+                .await
+                .refused(2020);
         }
     }
 
@@ -78,7 +98,8 @@ on_both_engines! {
         let client = world.client();
         let user = client.log_in(MINI, "bob").await;
         let tokens = client.log_in_v3(MINI, "bob").await;
-        for (token, typ) in [(&user.token, "hufu-user+jwt"), (&tokens.access, "at+jwt"), (&tokens.id, "JWT")] {
+        for (token, typ) in [(&user.token, "hufu-user+jwt"), (&tokens.access, "at+jwt"), (&tokens.id, "JWT")]
+        {
             assert_eq!(header_of(token)["typ"], typ);
             assert_eq!(claims(token)["iss"], format!("{PUBLIC_URL}/oidc"));
             assert_eq!(claims(token)["aud"], SHOP_APP);
@@ -110,10 +131,19 @@ on_both_engines! {
         let user = world.client().log_in(MINI, "bob").await;
         let issuer = format!("{PUBLIC_URL}/oidc");
         let (head, signature) = user.token.rsplit_once('.').unwrap();
-        let unsigned = format!("{}.{}.", "eyJhbGciOiJub25lIiwidHlwIjoiaHVmdS11c2VyK2p3dCJ9", head.split('.').nth(1).unwrap());
+        let unsigned = format!(
+            "{}.{}.",
+            "eyJhbGciOiJub25lIiwidHlwIjoiaHVmdS11c2VyK2p3dCJ9",
+            head.split('.').nth(1).unwrap()
+        );
         let tokens = [
-            forged(&user.token, &issuer), forged(&user.token, "https://evil.example/oidc"), unsigned,
-            format!("{head}."), head.to_owned(), format!("{head}.{signature}x"), String::new(),
+            forged(&user.token, &issuer),
+            forged(&user.token, "https://evil.example/oidc"),
+            unsigned,
+            format!("{head}."),
+            head.to_owned(),
+            format!("{head}.{signature}x"),
+            String::new(),
         ];
         for token in &tokens {
             world.nobody().bearer(token).get(GET_PROFILE).await.refused(2020);
@@ -139,12 +169,21 @@ on_both_engines! {
             client.clone().app(app).pool(pool).get(GET_PROFILE).await.data();
         }
         let changes = json!({ "query": "mutation { updateUser(input: {nickname: \"Eve\"}) { id } }" });
-        for (app, pool) in
-            [(CAFE_APP, ""), ("", CAFE), (SHOP_APP, CAFE), (CAFE_APP, SHOP), (SHOP_WEB, ""), ("x", ""), ("", "x")]
-        {
+        for (app, pool) in [
+            (CAFE_APP, ""),
+            ("", CAFE),
+            (SHOP_APP, CAFE),
+            (CAFE_APP, SHOP),
+            (SHOP_WEB, ""),
+            ("x", ""),
+            ("", "x"),
+        ] {
             let client = client.clone().app(app).pool(pool);
             client.get(GET_PROFILE).await.refused(2020);
-            world.stores_nothing(client.post(UPDATE_PROFILE, json!({ "nickname": "Eve" }))).await.refused(2020);
+            world
+                .stores_nothing(client.post(UPDATE_PROFILE, json!({ "nickname": "Eve" })))
+                .await
+                .refused(2020);
             world.stores_nothing(client.post(GRAPHQL, changes.clone())).await.refused(2020);
         }
     }

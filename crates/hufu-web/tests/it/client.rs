@@ -215,23 +215,25 @@ impl Mode {
         match self {
             Self::V2Code => (AUTH, json!({ "code": code })),
             Self::V2Phone => (AUTH_BY_PHONE, sealed_phone()),
-            Self::Code => (SIGNIN, signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", plain)),
+            Self::Code => {
+                (SIGNIN, signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &plain))
+            }
             Self::Phone => {
                 let payload = sealed_phone();
-                (SIGNIN, signin("wechat_mini_program_phone", "wechatMiniProgramPhonePayload", payload))
+                (SIGNIN, signin("wechat_mini_program_phone", "wechatMiniProgramPhonePayload", &payload))
             }
             Self::CodeAndPhone => {
                 let phone = json!({ "code": world.phone_code(app_id, name) });
                 let payload = json!({ "wxLoginInfo": plain, "wxPhoneInfo": phone });
                 let name = "wechatMiniProgramCodeAndPhonePayload";
-                (SIGNIN, signin("wechat_mini_program_code_and_phone", name, payload))
+                (SIGNIN, signin("wechat_mini_program_code_and_phone", name, &payload))
             }
         }
     }
 }
 
 /// A v3 login with every scope.
-pub(crate) fn signin(connection: &str, name: &str, payload: Value) -> Value {
+pub(crate) fn signin(connection: &str, name: &str, payload: &Value) -> Value {
     json!({ "connection": connection, name: payload, "options": { "scope": SCOPE } })
 }
 

@@ -234,11 +234,13 @@ on_both_engines! {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = world.node.router.clone();
-        tokio::spawn(hufu_web::Listener::new(listener).serve(router, std::future::pending()));
+        let listener = hufu_web::Listener::new(listener, hufu_app::Limits::default());
+        tokio::spawn(listener.serve(router, std::future::pending()));
 
         let body = json!({ "code": code }).to_string();
         let request = format!(
-            "POST {AUTH} HTTP/1.1\r\nHost: {address}\r\nx-authing-app-id: {SHOP_APP}\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST {AUTH} HTTP/1.1\r\nHost: {address}\r\nx-authing-app-id: {SHOP_APP}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut phone = TcpStream::connect(address).await.unwrap();

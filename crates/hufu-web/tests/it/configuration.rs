@@ -8,14 +8,17 @@ use hufu_testkit::on_both_engines;
 use serde_json::json;
 
 use crate::client::{AUTH, GET_PROFILE};
-use crate::world::{CAFE, FILE, MINI, Plan, SHOP_APP, TWO, World, secret_of};
+use crate::world::{CAFE, FILE, MINI, Plan, SHOP_APP, TWO, World, file_without, secret_of};
 
 on_both_engines! {
     async fn a_change_is_taken_up_when_the_node_looks(database) {
         let world = World::new(database).await;
         world.person("bob");
         let user = world.client().log_in(MINI, "bob").await;
-        let file = FILE.replace("connections = [\"shop-mini\", \"shop-two\", \"shop-members\"]", "connections = [\"shop-two\"]");
+        let file = FILE.replace(
+            "connections = [\"shop-mini\", \"shop-two\", \"shop-members\"]",
+            "connections = [\"shop-two\"]",
+        );
         world.apply(&file).await;
         world.client().log_in(MINI, "bob").await;
         world.node.app.refresh_config().await.unwrap();
@@ -25,7 +28,8 @@ on_both_engines! {
     }
 
     async fn a_running_server_looks_by_itself(database) {
-        let world = Plan::new().limits(|limits| limits.config_poll = Duration::from_millis(5)).build(database).await;
+        let world =
+            Plan::new().limits(|limits| limits.config_poll = Duration::from_millis(5)).build(database).await;
         let watching = tokio::spawn(Arc::clone(&world.node.app).watch_config());
         let before = world.node.app.config().version;
         world.apply(&FILE.replace("name = \"Shop mini program\"", "name = \"Renamed\"")).await;
@@ -72,17 +76,24 @@ on_both_engines! {
         assert_ne!(after.data["unionid"], before.data["unionid"]);
         assert_eq!(world.client().log_in(TWO, "bob").await.id, before.id, "by the unionid of before");
         assert_eq!(world.rows("identity_conflicts").await, 0);
-        let identities = world.nobody().bearer(&after.token).get(&format!("{GET_PROFILE}?withIdentities=true")).await.data();
-        assert_eq!(identities["identities"].as_array().unwrap().len(), 4, "two openids, and a unionid of each account");
+        let identities = world
+            .nobody()
+            .bearer(&after.token)
+            .get(&format!("{GET_PROFILE}?withIdentities=true"))
+            .await
+            .data();
+        assert_eq!(
+            identities["identities"].as_array().unwrap().len(),
+            4,
+            "two openids, and a unionid of each account"
+        );
     }
 
     async fn an_application_that_is_switched_off_loses_its_tokens(database) {
         let world = World::new(database).await;
         world.person("bob");
         let tokens = world.client().log_in_v3(MINI, "bob").await;
-        let (head, rest) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000002\"").unwrap();
-        let (_, tail) = rest.split_once("  [[user_pool.application]]").unwrap();
-        world.reconfigure(&format!("{head}  [[user_pool.application]]{tail}")).await;
+        world.reconfigure(&file_without(SHOP_APP)).await;
         world.nobody().bearer(&tokens.access).get(GET_PROFILE).await.refused(2020);
         world.client().refresh(&tokens.refresh).await.oauth_error("invalid_client");
         world.client().post(AUTH, json!({ "code": "x" })).await.refused(2011);

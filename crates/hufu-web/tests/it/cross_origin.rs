@@ -25,7 +25,8 @@ on_both_engines! {
     async fn other_origins_are_let_in_only_where_published_clients_call(database) {
         let world = World::new(database).await;
         let others = [(Method::GET, "/nothing"), (Method::GET, "/")];
-        let routes = ROUTES.iter().map(|(method, path)| (method.parse().unwrap(), path.replace("{name}", "x")));
+        let routes =
+            ROUTES.iter().map(|(method, path)| (method.parse().unwrap(), path.replace("{name}", "x")));
         for (method, path) in routes.chain(others.map(|(method, path)| (method, path.to_owned()))) {
             let is_open = open(&path) && ROUTES.iter().any(|(_, route)| *route == path);
             let client = world.client().header("origin", ORIGIN);
@@ -40,7 +41,10 @@ on_both_engines! {
                 for headers in [&asked.headers, &answer.headers] {
                     assert_eq!(headers["access-control-allow-origin"], ORIGIN, "{path}");
                     assert_eq!(headers["access-control-allow-credentials"], "true", "{path}");
-                    assert!(headers["vary"].to_str().unwrap().contains("origin"), "{path}: caches keep origins apart");
+                    assert!(
+                        headers["vary"].to_str().unwrap().contains("origin"),
+                        "{path}: caches keep origins apart"
+                    );
                 }
                 let allowed = asked.headers["access-control-allow-headers"].to_str().unwrap();
                 for header in WANTED.split(',') {
@@ -58,8 +62,12 @@ on_both_engines! {
         let world = World::new(database).await;
         world.person("bob");
         let token = world.client().log_in(MINI, "bob").await.token;
-        let cookie = format!("session={token}; authing_session={token}; Authorization={token}; x-authing-app-id=x; sid=1");
-        let same = |answer: &Answer| (answer.status, answer.json()["code"].clone(), answer.headers.get("set-cookie").cloned());
+        let cookie = format!(
+            "session={token}; authing_session={token}; Authorization={token}; x-authing-app-id=x; sid=1"
+        );
+        let same = |answer: &Answer| {
+            (answer.status, answer.json()["code"].clone(), answer.headers.get("set-cookie").cloned())
+        };
         for (method, path) in ROUTES {
             let path = path.replace("{name}", "x");
             let method: Method = method.parse().unwrap();
@@ -68,7 +76,8 @@ on_both_engines! {
             }
             let body = json!({ "code": "x", "query": "{ user { id } }" }).to_string().into_bytes();
             let without = world.client().send(method.clone(), &path, "application/json", body.clone()).await;
-            let with = world.client().header("cookie", &cookie).send(method, &path, "application/json", body).await;
+            let with =
+                world.client().header("cookie", &cookie).send(method, &path, "application/json", body).await;
             assert_eq!(same(&with), same(&without), "{path}");
             assert!(with.headers.get("set-cookie").is_none(), "{path}");
         }

@@ -25,8 +25,20 @@ on_both_engines! {
         let client = world.client().bearer(&token);
         let deep = "[".repeat(100_000);
         let bodies: [&[u8]; 14] = [
-            b"", b" ", b"null", b"7", b"\"code\"", b"[]", b"[{\"code\":\"x\"}]", b"{", b"{\"code\":", b"{code:1}", b"code=x",
-            b"{\"code\":\"\xff\"}", b"\xef\xbb\xbf{}", deep.as_bytes(),
+            b"",
+            b" ",
+            b"null",
+            b"7",
+            b"\"code\"",
+            b"[]",
+            b"[{\"code\":\"x\"}]",
+            b"{",
+            b"{\"code\":",
+            b"{code:1}",
+            b"code=x",
+            b"{\"code\":\"\xff\"}",
+            b"\xef\xbb\xbf{}",
+            deep.as_bytes(),
         ];
         for path in ENVELOPED {
             for body in bodies {
@@ -44,10 +56,13 @@ on_both_engines! {
             "connection": [], "nickname": 7 });
         for path in ENVELOPED {
             world.stores_nothing(client.post(path, wrong.clone())).await.refused(2231);
-            let twice = br#"{"code":"a","code":"b","connection":"a","connection":"b","nickname":1,"nickname":2}"#;
+            let twice =
+                br#"{"code":"a","code":"b","connection":"a","connection":"b","nickname":1,"nickname":2}"#;
             client.send(Method::POST, path, "application/json", twice.to_vec()).await.refused(2231);
         }
-        for query in [json!(7), json!(null), json!([]), json!(""), json!("{ user { nothing } }"), json!("{ nothing }")] {
+        for query in
+            [json!(7), json!(null), json!([]), json!(""), json!("{ user { nothing } }"), json!("{ nothing }")]
+        {
             client.post(GRAPHQL, json!({ "query": query })).await.refused(2231);
         }
         client.post(GRAPHQL, json!({ "query": "{ user { id } }", "variables": 7 })).await.refused(2231);
@@ -57,6 +72,10 @@ on_both_engines! {
     async fn what_is_missing_is_named(database) {
         let world = World::new(database).await;
         let sealed = json!({ "code": "x", "iv": "", "encryptedData": null });
+        let both = |payload| {
+            let connection = "wechat_mini_program_code_and_phone";
+            json!({ "connection": connection, "wechatMiniProgramCodeAndPhonePayload": payload })
+        };
         for (path, body, named) in [
             (AUTH, json!({}), "code"),
             (AUTH, json!({ "code": null }), "code"),
@@ -67,10 +86,18 @@ on_both_engines! {
             (SIGNIN, json!({ "connection": "PASSWORD" }), "connection"),
             (SIGNIN, json!({ "connection": "wechat_mini_program_code" }), "wechatMiniProgramCodePayload"),
             (SIGNIN, json!({ "connection": "wechat_mini_program_phone" }), "wechatMiniProgramPhonePayload"),
-            (SIGNIN, json!({ "connection": "wechat_mini_program_phone", "wechatMiniProgramPhonePayload": { "code": "x" } }), "encryptedData"),
-            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone" }), "wechatMiniProgramCodeAndPhonePayload"),
-            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload": {} }), "wxLoginInfo"),
-            (SIGNIN, json!({ "connection": "wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload": { "wxLoginInfo": { "code": "x" } } }), "wxPhoneInfo"),
+            (
+                SIGNIN,
+                json!({ "connection": "wechat_mini_program_phone", "wechatMiniProgramPhonePayload": { "code": "x" } }),
+                "encryptedData",
+            ),
+            (
+                SIGNIN,
+                json!({ "connection": "wechat_mini_program_code_and_phone" }),
+                "wechatMiniProgramCodeAndPhonePayload",
+            ),
+            (SIGNIN, both(json!({})), "wxLoginInfo"),
+            (SIGNIN, both(json!({ "wxLoginInfo": { "code": "x" } })), "wxPhoneInfo"),
             (PHONE, json!({}), "code"),
             (DECRYPT, json!({ "code": "x" }), "iv or encryptedData"),
         ] {
@@ -105,10 +132,12 @@ on_both_engines! {
             body.replace("\"padding\":\"\"", &format!("\"padding\":\"{}\"", "x".repeat(length - body.len())))
         };
         for path in ENVELOPED.into_iter().chain([GRAPHQL]) {
-            let answer = world.client().send(Method::POST, path, "application/json", padded(2_001).into_bytes()).await;
+            let answer =
+                world.client().send(Method::POST, path, "application/json", padded(2_001).into_bytes()).await;
             let message = answer.refused(413);
             assert!(message.contains("2000 bytes"), "{message}");
-            let answer = world.client().send(Method::POST, path, "application/json", padded(2_000).into_bytes()).await;
+            let answer =
+                world.client().send(Method::POST, path, "application/json", padded(2_000).into_bytes()).await;
             assert_ne!(answer.code(), 413, "{path}");
         }
         for path in [TOKEN, REVOCATION] {
@@ -124,14 +153,20 @@ on_both_engines! {
         client.form(TOKEN, &[("grant_type", "")]).await.oauth_error("invalid_request");
         client.form(TOKEN, &[("grant_type", "password")]).await.oauth_error("unsupported_grant_type");
         client.form(TOKEN, &[("grant_type", "refresh_token")]).await.oauth_error("invalid_request");
-        client.form(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", "")]).await.oauth_error("invalid_request");
+        client
+            .form(TOKEN, &[("grant_type", "refresh_token"), ("refresh_token", "")])
+            .await
+            .oauth_error("invalid_request");
         client.refresh("unknown").await.oauth_error("invalid_grant");
         let twice = [("grant_type", "refresh_token"), ("refresh_token", "a"), ("refresh_token", "b")];
         client.form(TOKEN, &twice).await.oauth_error("invalid_request");
         client.form(REVOCATION, &[("token", "a"), ("token", "b")]).await.oauth_error("invalid_request");
         for path in [TOKEN, REVOCATION] {
             client.post(path, json!({ "grant_type": "refresh_token" })).await.oauth_error("invalid_request");
-            client.send(Method::POST, path, "text/plain", vec![0xff, 0xfe]).await.oauth_error("invalid_request");
+            client
+                .send(Method::POST, path, "text/plain", vec![0xff, 0xfe])
+                .await
+                .oauth_error("invalid_request");
         }
     }
 
@@ -140,21 +175,38 @@ on_both_engines! {
         world.person("bob");
         let user = world.client().log_in(MINI, "bob").await;
         let client = world.nobody().bearer(&user.token);
-        let many: serde_json::Map<String, Value> = (0..101).map(|i| (format!("key{i}"), Value::Bool(true))).collect();
+        let many: serde_json::Map<String, Value> =
+            (0..101).map(|i| (format!("key{i}"), Value::Bool(true))).collect();
         for change in [
-            json!({ "nickname": 7 }), json!({ "nickname": "x".repeat(1001) }), json!({ "nickname": "\u{0}" }),
-            json!({ "gender": "X" }), json!({ "gender": 1 }), json!({ "photo": "javascript:alert(1)" }),
-            json!({ "photo": "data:text/html,x" }), json!({ "customData": [] }), json!({ "customData": many }),
-            json!({ "customData": { "": 1 } }), json!({ "customData": { "a b": 1 } }), json!({ "customData": { "a": "x".repeat(9000) } }),
+            json!({ "nickname": 7 }),
+            json!({ "nickname": "x".repeat(1001) }),
+            json!({ "nickname": "\u{0}" }),
+            json!({ "gender": "X" }),
+            json!({ "gender": 1 }),
+            json!({ "photo": "javascript:alert(1)" }),
+            json!({ "photo": "data:text/html,x" }),
+            json!({ "customData": [] }),
+            json!({ "customData": many }),
+            json!({ "customData": { "": 1 } }),
+            json!({ "customData": { "a b": 1 } }),
+            json!({ "customData": { "a": "x".repeat(9000) } }),
             json!({ "customData": { "a": "\u{0}" } }),
         ] {
             world.stores_nothing(client.post(UPDATE_PROFILE, change)).await.refused(2231);
         }
-        let privileged = json!({ "username": "root", "phone": "+8613800000000", "email": "a@example.com", "status": "Suspended",
-            "userId": "x", "loginsCount": 7, "phoneVerified": true, "password": "new" });
+        let privileged = json!({
+            "username": "root", "phone": "+8613800000000", "email": "a@example.com", "status": "Suspended",
+            "userId": "x", "loginsCount": 7, "phoneVerified": true, "password": "new",
+        });
         let after = client.post(UPDATE_PROFILE, privileged).await.data();
-        assert!(after["username"].is_null() && after["phone"].is_null() && after["email"].is_null(), "{after}");
-        assert_eq!((&after["status"], &after["userId"], &after["loginsCount"]), (&json!("Activated"), &json!(user.id), &json!(1)));
+        assert!(
+            after["username"].is_null() && after["phone"].is_null() && after["email"].is_null(),
+            "{after}"
+        );
+        assert_eq!(
+            (&after["status"], &after["userId"], &after["loginsCount"]),
+            (&json!("Activated"), &json!(user.id), &json!(1))
+        );
         client.get(&format!("{GET_PROFILE}?withCustomData=perhaps&withCustomData=true")).await.data();
     }
 
@@ -162,12 +214,21 @@ on_both_engines! {
         let world = World::new(database).await;
         let posts = ENVELOPED.into_iter().chain([GRAPHQL, UPLOAD, TOKEN, REVOCATION]);
         let gets = [WELL_KNOWN, LOGOUT, SYSTEM, GET_PROFILE, JWKS, "/healthz", "/readyz", "/uploads/x"];
-        let wrong = posts.map(|path| (Method::GET, path)).chain(gets.into_iter().map(|path| (Method::POST, path)));
+        let wrong =
+            posts.map(|path| (Method::GET, path)).chain(gets.into_iter().map(|path| (Method::POST, path)));
         for (method, path) in wrong {
             let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
             assert_eq!(answer.status, 405, "{path}");
         }
-        for path in ["/", "/api", "/api/v2/nothing", "/api/v3/nothing", "/oidc/auth/nothing", "/graphql", &format!("{AUTH}/x")] {
+        for path in [
+            "/",
+            "/api",
+            "/api/v2/nothing",
+            "/api/v3/nothing",
+            "/oidc/auth/nothing",
+            "/graphql",
+            &format!("{AUTH}/x"),
+        ] {
             for method in [Method::GET, Method::POST] {
                 let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
                 assert_eq!((answer.status.as_u16(), answer.code()), (404, 404), "{path}");
@@ -199,7 +260,10 @@ on_both_engines! {
     }
 
     async fn health_and_readiness(database) {
-        let world = Plan::new().web(|web| web.warnings = vec!["WeChat is a simulator".to_owned()]).build(database).await;
+        let world = Plan::new()
+            .web(|web| web.warnings = vec!["WeChat is a simulator".to_owned()])
+            .build(database)
+            .await;
         let answer = world.nobody().get("/healthz").await;
         assert_eq!((answer.status.as_u16(), answer.bytes.as_slice()), (200, b"ok".as_slice()));
         let answer = world.nobody().get("/readyz").await;

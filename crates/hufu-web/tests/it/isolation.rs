@@ -1,6 +1,7 @@
 //! Pools are isolated: every route, tried with another pool's ids.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::http::Method;
 use hufu_sandbox::{DataKind, NewUser};
@@ -11,7 +12,7 @@ use crate::client::{
     AUTH, AUTH_BY_PHONE, Answer, BIND, Client, DECRYPT, GET_PHONE, GET_PROFILE, GRAPHQL, JWKS, LOGOUT, Mode,
     PHONE, REVOCATION, SIGNIN, SYSTEM, TOKEN, Tokens, UPDATE_PROFILE, UPLOAD, User, WELL_KNOWN,
 };
-use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, SHOP, SHOP_APP, World};
+use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// Every route of the server.
 pub(crate) const ROUTES: [(&str, &str); 21] = [
@@ -145,11 +146,20 @@ on_both_engines! {
             let cafe = world.cafe();
             // The other pool's connection, app id, pool id, mini program, code.
             scene.refused(cafe.clone(), path, scene.body(path, MINI, "bob", Some("shop-mini")), 2402).await;
-            scene.refused(cafe.clone().pool(SHOP), path, scene.body(path, CAFE_MINI, "eve", None), 2020).await;
+            scene
+                .refused(cafe.clone().pool(SHOP), path, scene.body(path, CAFE_MINI, "eve", None), 2020)
+                .await;
             scene.refused(world.client().pool(CAFE), path, scene.body(path, MINI, "bob", None), 2020).await;
             scene.refused(cafe.clone().referer(MINI), path, scene.body(path, MINI, "bob", None), 2406).await;
             scene.refused(cafe.clone(), path, scene.body(path, MINI, "bob", None), 2207).await;
-            scene.refused(world.nobody().pool(CAFE), path, scene.body(path, MINI, "bob", Some("shop-mini")), 2402).await;
+            scene
+                .refused(
+                    world.nobody().pool(CAFE),
+                    path,
+                    scene.body(path, MINI, "bob", Some("shop-mini")),
+                    2402,
+                )
+                .await;
 
             // The other pool's token on a call that ignores tokens: eve is eve, in the cafe.
             if matches!(path, AUTH | AUTH_BY_PHONE | SIGNIN) {
@@ -167,28 +177,35 @@ on_both_engines! {
         assert_ne!(answer.logged_in(), scene.bob.id);
     }
 
+    /// Even through a connection of its own with the same credentials the other pool's record is not found.
     async fn a_code_that_the_other_pool_exchanged(database) {
-        let world = World::new(database).await;
+        let plan = Plan::new().limits(|limits| limits.code_record_wait = Duration::ZERO);
+        let world = plan.build(database).await;
         let scene = Scene::new(&world).await;
+        let mut tables: Vec<String> = tables().into_iter().map(str::to_owned).collect();
+        let place =
+            |tables: &[String], text: &str| tables.iter().position(|table| table.contains(text)).unwrap();
+        let application = place(&tables, CAFE_APP);
+        tables[application] = tables[application].replace("[\"cafe-mini\"]", "[\"cafe-mini\", \"same-app\"]");
+        let connection = place(&tables, "identifier = \"cafe-mini\"");
+        let same_app = format!(
+            "user_pool.connection]]\nidentifier = \"same-app\"\ntype = \"wechat:miniprogram:default\"\n\
+             fields = {{ app_id = \"{MINI}\", app_secret = \"secret-of-{MINI}\" }}\n"
+        );
+        tables.insert(connection, same_app);
+        world.reconfigure(&tables.join("[[")).await;
+
         let code = world.code(MINI, "bob");
         let sealed = world.sealed(MINI, &code, DataKind::Phone);
         world.client().referer(MINI).send_code(&code).await.user();
-        // Even through a connection with the same credentials the record of the shop is not found.
-        let place = "secret-of-wx00000000000000b1\" }";
-        world.reconfigure_with(
-            place,
-            &format!(
-                "{place}\n  [[user_pool.connection]]\n  identifier = \"shop-mini\"\n  type = \"wechat:miniprogram:default\"\n  \
-                 fields = {{ app_id = \"{MINI}\", app_secret = \"secret-of-{MINI}\" }}"
-            ),
-        )
-        .await;
-        let file_application = "connections = [\"cafe-mini\"]\n";
-        let body = json!({ "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data, "extIdpConnidentifier": "shop-mini" });
+        let body = json!({
+            "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data, "extIdpConnidentifier": "same-app",
+        });
         for path in [AUTH, AUTH_BY_PHONE, GET_PHONE, DECRYPT] {
-            scene.refused(world.cafe(), path, body.clone(), 2404).await;
+            scene.refused(world.cafe(), path, body.clone(), 2206).await;
         }
-        assert!(crate::world::FILE.contains(file_application));
+        let answer = world.cafe().referer(MINI).send_code(&world.code(MINI, "bob")).await;
+        assert_eq!(answer.data()["newlyCreated"], true, "the same person is somebody else here");
     }
 
     async fn calls_after_a_login(database) {
@@ -197,9 +214,13 @@ on_both_engines! {
         let bob = [&scene.bob.token, &scene.bob_tokens.access];
         for token in bob {
             // The other pool's token, on a client of this pool.
-            for client in [world.cafe(), world.nobody().pool(CAFE), world.cafe().pool(CAFE), world.cafe().pool(SHOP)] {
+            for client in
+                [world.cafe(), world.nobody().pool(CAFE), world.cafe().pool(CAFE), world.cafe().pool(SHOP)]
+            {
                 let client = client.bearer(token);
-                scene.refused(client.clone(), UPDATE_PROFILE, json!({ "nickname": "Eve was here" }), 2020).await;
+                scene
+                    .refused(client.clone(), UPDATE_PROFILE, json!({ "nickname": "Eve was here" }), 2020)
+                    .await;
                 scene.refused(client.clone(), BIND, scene.body(BIND, CAFE_MINI, "eve", None), 2020).await;
                 for query in documents(&scene.bob.id) {
                     scene.refused(client.clone(), GRAPHQL, query, 2020).await;
@@ -226,7 +247,12 @@ on_both_engines! {
             let changed = eve.post(UPDATE_PROFILE, change).await;
             assert_eq!(changed.data()["userId"], scene.eve.id.as_str());
             scene.check(&changed);
-            let answer = eve.get(&format!("{GET_PROFILE}?withIdentities=true&withCustomData=true&userId={}", scene.bob.id)).await;
+            let answer = eve
+                .get(&format!(
+                    "{GET_PROFILE}?withIdentities=true&withCustomData=true&userId={}",
+                    scene.bob.id
+                ))
+                .await;
             assert_eq!(answer.data()["userId"], scene.eve.id.as_str());
             scene.check(&answer);
         }
@@ -259,7 +285,10 @@ on_both_engines! {
             let answer = world.stores_nothing(world.nobody().form(REVOCATION, &fields)).await;
             assert_eq!(answer.status, 200);
             let fields = [("client_id", SHOP_APP), ("token", token)];
-            world.stores_nothing(world.cafe().pool(SHOP).form(REVOCATION, &fields)).await.oauth_error("invalid_client");
+            world
+                .stores_nothing(world.cafe().pool(SHOP).form(REVOCATION, &fields))
+                .await
+                .oauth_error("invalid_client");
         }
         world.client().refresh(refresh).await.tokens();
     }
@@ -275,7 +304,8 @@ on_both_engines! {
                 scene.check(&answer);
             }
         }
-        let answer = world.cafe().bearer(&scene.bob.token).send(Method::POST, UPLOAD, "text/plain", Vec::new()).await;
+        let answer =
+            world.cafe().bearer(&scene.bob.token).send(Method::POST, UPLOAD, "text/plain", Vec::new()).await;
         answer.refused(2231);
         scene.check(&answer);
     }
@@ -287,7 +317,7 @@ fn documents(user: &str) -> Vec<Value> {
     let list = "{ key value }";
     [
         "query ($id: String!) { user(id: $id) { id nickname phone openid token identities { openid } } }".to_owned(),
-        "mutation ($id: String!) { updateUser(id: $id, input: { nickname: \"Eve\" }) { id nickname token } }".to_owned(),
+        "mutation ($id: String!) { updateUser(id: $id, input: { nickname: \"Eve\" }) { id token } }".to_owned(),
         "mutation ($id: String!) { refreshToken(id: $id) { token } }".to_owned(),
         format!("query ($id: String!) {{ udv{data}) {list} }}"),
         format!("mutation ($id: String!) {{ setUdv{data}, key: \"k\", value: \"1\") {list} }}"),

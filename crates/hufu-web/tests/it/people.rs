@@ -40,7 +40,8 @@ on_both_engines! {
                         bind_to_open_platform(&world, true);
                     }
                     let connection = if app_id == MINI { "shop-mini" } else { "shop-two" };
-                    let body = json!({ "code": world.code(app_id, &name), "extIdpConnidentifier": connection });
+                    let body =
+                        json!({ "code": world.code(app_id, &name), "extIdpConnidentifier": connection });
                     let user = client.post(crate::client::AUTH, body).await.user();
                     assert_eq!(user.data["unionid"].is_string(), index >= bound_from);
                     accounts.insert((user.id, app_id));
@@ -55,7 +56,11 @@ on_both_engines! {
                 conflicts += i64::from(apart);
             }
         }
-        assert_eq!(world.rows("identity_conflicts").await, conflicts, "each pair of accounts is recorded once");
+        assert_eq!(
+            world.rows("identity_conflicts").await,
+            conflicts,
+            "each pair of accounts is recorded once"
+        );
     }
 
     async fn thirty_first_logins_at_the_same_instant_make_one_user(database) {
@@ -164,7 +169,10 @@ on_both_engines! {
         let (path, mut body) = Mode::V2Phone.request(&world, MEMBERS, "alice");
         body["extIdpConnidentifier"] = "shop-members".into();
         let user = world.client().post(path, body).await.user();
-        assert_eq!((user.data["username"].as_str(), user.data["newlyCreated"].as_bool()), (Some("alice"), Some(false)));
+        assert_eq!(
+            (user.data["username"].as_str(), user.data["newlyCreated"].as_bool()),
+            (Some("alice"), Some(false))
+        );
     }
 
     async fn nicknames_of_every_script(database) {
@@ -172,8 +180,24 @@ on_both_engines! {
         let emoji = "👩‍👩‍👧‍👦".repeat(64);
         let long = "名".repeat(256);
         let names = [
-            "小明", "محمد بن سلمان", "Łukasz", "Ольга", "ひかり", "안녕", "नमस्ते", "ᚠᛇᚻ", "𠮷野家", "O'Brien \"; DROP TABLE users; --",
-            "\u{202e}reversed\u{202c}", "\u{200f}مرحبا", "a\u{0301}", "<script>alert(1)</script>", "null", "undefined", &emoji, &long,
+            "小明",
+            "محمد بن سلمان",
+            "Łukasz",
+            "Ольга",
+            "ひかり",
+            "안녕",
+            "नमस्ते",
+            "ᚠᛇᚻ",
+            "𠮷野家",
+            "O'Brien \"; DROP TABLE users; --",
+            "\u{202e}reversed\u{202c}",
+            "\u{200f}مرحبا",
+            "a\u{0301}",
+            "<script>alert(1)</script>",
+            "null",
+            "undefined",
+            &emoji,
+            &long,
         ];
         for (index, name) in names.into_iter().enumerate() {
             let person = format!("person-{index}");
@@ -204,7 +228,8 @@ on_both_engines! {
         client.update_user(json!({ "nickname": "a\u{0}b" })).await.refused(2231);
         client.update_user(json!({ "nickname": "x".repeat(1001) })).await.refused(2231);
         let half_a_pair = br#"{"query":"mutation{updateUser(input:{nickname:\"\\ud83d\"}){id token}}"}"#;
-        let answer = client.send(axum::http::Method::POST, GRAPHQL, "application/json", half_a_pair.to_vec()).await;
+        let answer =
+            client.send(axum::http::Method::POST, GRAPHQL, "application/json", half_a_pair.to_vec()).await;
         answer.refused(2231);
     }
 

@@ -29,7 +29,10 @@ on_both_engines! {
             // The person has a new number: the one that is a login name stays.
             person_with_phone(&world, &name, &format!("1381234001{index}"));
             let again = world.client().try_log_in(mode, MINI, &name).await.tokens();
-            assert_eq!((again.user(), &claims(&again.id)["phone_number"]), (tokens.user(), &id_token["phone_number"]));
+            assert_eq!(
+                (again.user(), &claims(&again.id)["phone_number"]),
+                (tokens.user(), &id_token["phone_number"])
+            );
             assert_eq!(world.rows("identity_conflicts").await, 0);
 
             // Alice has this number: it leads nobody to her account here, and stays hers.
@@ -52,7 +55,10 @@ on_both_engines! {
         person_with_phone(&world, "newcomer", "13812340009");
         let user = world.client().try_log_in(Mode::V2Phone, MINI, "newcomer").await.user();
         assert_eq!((&user.data["newlyCreated"], &user.data["phone"]), (&json!(true), &json!("13812340009")));
-        assert_eq!((&user.data["phoneVerified"], &user.data["phoneCountryCode"]), (&json!(true), &json!("+86")));
+        assert_eq!(
+            (&user.data["phoneVerified"], &user.data["phoneCountryCode"]),
+            (&json!(true), &json!("+86"))
+        );
         assert_eq!(world.client().log_in(MINI, "newcomer").await.id, user.id);
     }
 
@@ -61,7 +67,10 @@ on_both_engines! {
         person_with_phone(&world, "bob", ALICE_PHONE);
         let bob = world.client().log_in(MINI, "bob").await;
         let by_number = world.client().try_log_in(Mode::V2Phone, MINI, "bob").await.user();
-        assert_eq!(by_number.data["username"], "alice", "the number was proved, and the call logs in by number");
+        assert_eq!(
+            by_number.data["username"], "alice",
+            "the number was proved, and the call logs in by number"
+        );
         assert_eq!(world.rows("identity_conflicts").await, 1);
         assert_eq!(world.client().log_in(MINI, "bob").await.id, bob.id);
         world.client().try_log_in(Mode::V2Phone, MINI, "bob").await.user();
@@ -70,7 +79,8 @@ on_both_engines! {
         // Somebody else with the same number and mini program does not take the account over.
         let first = world.client().try_log_in(Mode::V2Phone, MINI, "bob").await.user();
         assert_eq!(first.id, by_number.id);
-        let identities = world.nobody().bearer(&by_number.token).get(&format!("{GET_PROFILE}?withIdentities=true")).await;
+        let identities =
+            world.nobody().bearer(&by_number.token).get(&format!("{GET_PROFILE}?withIdentities=true")).await;
         assert_eq!(identities.data()["identities"], json!([]));
     }
 
@@ -89,7 +99,8 @@ on_both_engines! {
             });
             let tokens = world.client().try_log_in(Mode::CodeAndPhone, MINI, &name).await.tokens();
             assert_eq!(claims(&tokens.id)["phone_number"], format!("+852{number}"));
-            let told = world.client().post(PHONE, json!({ "code": world.phone_code(MINI, &name) })).await.data();
+            let told =
+                world.client().post(PHONE, json!({ "code": world.phone_code(MINI, &name) })).await.data();
             assert_eq!(told["countryCode"], "852");
             assert_eq!(told["purePhoneNumber"], number);
         }
@@ -112,14 +123,27 @@ on_both_engines! {
     async fn bad_phone_codes_and_answers_log_nobody_in(database) {
         let world = World::new(database).await;
         world.person("bob");
-        for (code, refusal, asked) in [("unknown", 2207, true), ("", 2231, false), ("a b", 2207, false), (&"x".repeat(513), 2207, false)] {
+        for (code, refusal, asked) in [
+            ("unknown", 2207, true),
+            ("", 2231, false),
+            ("a b", 2207, false),
+            (&"x".repeat(513), 2207, false),
+        ] {
             let before = (world.exchanges(), world.calls(PHONE_NUMBER));
             let login = json!({ "code": world.code(MINI, "bob"), "iv": "", "encryptedData": "" });
             let payload = json!({ "wxLoginInfo": login, "wxPhoneInfo": { "code": code } });
-            let body = signin("wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload", payload);
+            let body = signin(
+                "wechat_mini_program_code_and_phone",
+                "wechatMiniProgramCodeAndPhonePayload",
+                &payload,
+            );
             world.stores_nothing(world.client().post(SIGNIN, body)).await.refused(refusal);
             let calls = usize::from(asked);
-            assert_eq!((world.exchanges(), world.calls(PHONE_NUMBER)), (before.0 + calls, before.1 + calls), "{code}");
+            assert_eq!(
+                (world.exchanges(), world.calls(PHONE_NUMBER)),
+                (before.0 + calls, before.1 + calls),
+                "{code}"
+            );
         }
         let fault = Fault { path: Some(PHONE_NUMBER.to_owned()), count: 1, ..Fault::default() };
         for (fault, refusal) in [
@@ -130,7 +154,8 @@ on_both_engines! {
             (Fault { errcode: Some(45009), ..fault.clone() }, 1002),
         ] {
             world.sandbox.add_fault(fault).unwrap();
-            let answer = world.stores_nothing(world.client().try_log_in(Mode::CodeAndPhone, MINI, "bob")).await;
+            let answer =
+                world.stores_nothing(world.client().try_log_in(Mode::CodeAndPhone, MINI, "bob")).await;
             answer.refused(refusal);
         }
     }
@@ -167,6 +192,9 @@ on_both_engines! {
         assert!(told["openid"].is_string() && told["unionid"].is_string());
         let told = world.client().post(PHONE, json!({ "code": world.phone_code(MINI, "bob") })).await.data();
         assert_eq!(told["phone_info"]["purePhoneNumber"], ALICE_PHONE);
-        assert_eq!((world.rows("users").await, world.rows("identities").await, world.rows("sessions").await), (before.0, before.1, 0));
+        assert_eq!(
+            (world.rows("users").await, world.rows("identities").await, world.rows("sessions").await),
+            (before.0, before.1, 0)
+        );
     }
 }

@@ -58,7 +58,8 @@ on_both_engines! {
         client.update_user(json!({ "nickname": "Bob" })).await.data();
         let code = world.code(MINI, "bob");
         let sealed = world.sealed(MINI, &code, DataKind::UserInfo);
-        let user = log_in_with(&world, &code, &sealed.iv, &sealed.encrypted_data, r#"{"nickName":"Eve"}"#).await;
+        let user =
+            log_in_with(&world, &code, &sealed.iv, &sealed.encrypted_data, r#"{"nickName":"Eve"}"#).await;
         assert_eq!((&user.data["nickname"], &user.data["photo"]), (&json!("Bob"), &json!(PHOTO)));
     }
 
@@ -86,7 +87,10 @@ on_both_engines! {
 
         known(&world, "carol");
         let user = log_in_with(&world, &world.code(MINI, "carol"), "bm9uc2Vuc2U=", "bm9uc2Vuc2U=", raw).await;
-        assert_eq!((&user.data["nickname"], &user.data["photo"]), (&json!("Eve"), &json!("https://wx.qlogo.cn/eve/0")));
+        assert_eq!(
+            (&user.data["nickname"], &user.data["photo"]),
+            (&json!("Eve"), &json!("https://wx.qlogo.cn/eve/0"))
+        );
     }
 
     async fn wechat_s_placeholder_is_no_profile(database) {
@@ -100,7 +104,8 @@ on_both_engines! {
             let user = log_in_with(&world, &code, &sealed.iv, &sealed.encrypted_data, raw).await;
             assert!(user.data["nickname"].is_null() && user.data["photo"].is_null(), "{}", user.data);
         }
-        let user = log_in_with(&world, &world.code(MINI, "bob"), "", "", sealed.raw_data.as_ref().unwrap()).await;
+        let user =
+            log_in_with(&world, &world.code(MINI, "bob"), "", "", sealed.raw_data.as_ref().unwrap()).await;
         assert!(user.data["nickname"].is_null() && user.data["photo"].is_null(), "{}", user.data);
     }
 
@@ -119,12 +124,25 @@ on_both_engines! {
         for nothing in ["photo", "phone", "username", "email"] {
             assert!(user.data[nothing].is_null(), "{nothing}: {}", user.data);
         }
-        for photo in ["http://wx.qlogo.cn/a", "https://qlogo.cn.evil.example/a", "https://user:pw@wx.qlogo.cn/a", "javascript:alert(1)"] {
+        for photo in [
+            "http://wx.qlogo.cn/a",
+            "https://qlogo.cn.evil.example/a",
+            "https://user:pw@wx.qlogo.cn/a",
+            "javascript:alert(1)",
+        ] {
             let raw = json!({ "nickName": "Bob", "avatarUrl": photo });
             let user = log_in_with(&world, &world.code(MINI, "bob"), "", "", &raw.to_string()).await;
             assert!(user.data["photo"].is_null(), "{photo}");
         }
-        for nonsense in ["{", "[]", "null", "7", r#"{"nickName":7}"#, r#"{"nickName":null}"#, r#"{"nickName":" \u0000 "}"#] {
+        for nonsense in [
+            "{",
+            "[]",
+            "null",
+            "7",
+            r#"{"nickName":7}"#,
+            r#"{"nickName":null}"#,
+            r#"{"nickName":" \u0000 "}"#,
+        ] {
             log_in_with(&world, &world.code(MINI, "bob"), "", "", nonsense).await;
         }
     }
@@ -142,9 +160,13 @@ on_both_engines! {
                 async move {
                     let request = match case {
                         "another login" => json!({ "app_id": MINI, "code": other_login, "kind": kind }),
-                        "another app" => json!({ "app_id": MINI, "code": code, "kind": kind, "watermark_app_id": TWO }),
+                        "another app" => {
+                            json!({ "app_id": MINI, "code": code, "kind": kind, "watermark_app_id": TWO })
+                        }
                         "another app's key" => json!({ "app_id": TWO, "code": other_app, "kind": kind }),
-                        "too old" => json!({ "app_id": MINI, "code": code, "kind": kind, "age_seconds": 2 * 86_400 + 1 }),
+                        "too old" => {
+                            json!({ "app_id": MINI, "code": code, "kind": kind, "age_seconds": 2 * 86_400 + 1 })
+                        }
                         _ => return ("not base64!".to_owned(), "???".to_owned()),
                     };
                     sealed_otherwise(world, request).await
@@ -156,17 +178,25 @@ on_both_engines! {
 
             let (iv, data) = make("phone").await;
             let body = json!({ "code": code, "iv": iv, "encryptedData": data });
-            let phone_payload = crate::client::signin("wechat_mini_program_phone", "wechatMiniProgramPhonePayload", body.clone());
-            for (path, body) in [(AUTH_BY_PHONE, &body), (GET_PHONE, &body), (DECRYPT, &body), (SIGNIN, &phone_payload)] {
+            let phone_payload =
+                crate::client::signin("wechat_mini_program_phone", "wechatMiniProgramPhonePayload", &body);
+            for (path, body) in
+                [(AUTH_BY_PHONE, &body), (GET_PHONE, &body), (DECRYPT, &body), (SIGNIN, &phone_payload)]
+            {
                 let answer = world.stores_nothing(world.client().post(path, body.clone())).await;
                 answer.refused(2016);
             }
         }
         // Sealed a moment ago, as measured by WeChat, is fine.
         let code = world.code(MINI, "bob");
-        let request = json!({ "app_id": MINI, "code": code, "kind": "phone", "age_seconds": 2 * 86_400 - 10 });
+        let request =
+            json!({ "app_id": MINI, "code": code, "kind": "phone", "age_seconds": 2 * 86_400 - 10 });
         let (iv, data) = sealed_otherwise(&world, request).await;
-        world.client().post(AUTH_BY_PHONE, json!({ "code": code, "iv": iv, "encryptedData": data })).await.user();
+        world
+            .client()
+            .post(AUTH_BY_PHONE, json!({ "code": code, "iv": iv, "encryptedData": data }))
+            .await
+            .user();
     }
 
     async fn sealed_data_is_opened_for_the_mini_program_that_asks(database) {
@@ -174,7 +204,9 @@ on_both_engines! {
         known(&world, "bob");
         let code = world.code(MINI, "bob");
         let sealed = world.sealed(MINI, &code, DataKind::UserInfo);
-        let body = json!({ "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data, "extIdpConnidentifier": "shop-mini" });
+        let body = json!({
+            "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data, "extIdpConnidentifier": "shop-mini",
+        });
         let opened = world.client().post(DECRYPT, body.clone()).await.data();
         assert_eq!((&opened["nickName"], &opened["watermark"]["appid"]), (&json!("小明"), &json!(MINI)));
         for missing in ["code", "iv", "encryptedData"] {

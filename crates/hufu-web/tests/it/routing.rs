@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::client::{AUTH, Answer, Client, DECRYPT, GRAPHQL, PHONE, SIGNIN, claims};
 use crate::world::{
-    CAFE, CAFE_APP, CAFE_MINI, EMPTY, FILE, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO,
-    World,
+    CAFE, CAFE_APP, CAFE_MINI, EMPTY, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO, World,
+    file_without, tables,
 };
 
 /// All that is no name.
@@ -28,9 +28,17 @@ on_both_engines! {
         world.person("bob");
         for nothing in NOTHING {
             let by_pool = world.nobody().app(nothing).pool(SHOP);
-            assert_eq!(application(&by_pool.send_code(&world.code(MINI, "bob")).await), SHOP_APP, "{nothing:?}");
+            assert_eq!(
+                application(&by_pool.send_code(&world.code(MINI, "bob")).await),
+                SHOP_APP,
+                "{nothing:?}"
+            );
             let by_app = world.nobody().app(SHOP_APP).pool(nothing);
-            assert_eq!(application(&by_app.send_code(&world.code(MINI, "bob")).await), SHOP_APP, "{nothing:?}");
+            assert_eq!(
+                application(&by_app.send_code(&world.code(MINI, "bob")).await),
+                SHOP_APP,
+                "{nothing:?}"
+            );
             let by_none = world.nobody().app(nothing).pool(nothing);
             world.stores_nothing(by_none.send_code(&world.code(MINI, "bob"))).await.refused(2101);
 
@@ -55,13 +63,11 @@ on_both_engines! {
         assert!(message.contains("no default application"), "{message}");
 
         // The position is that of the file, not of time.
-        let (head, second) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000012\"").unwrap();
-        let (first_rest, second_rest) = second.split_once("  [[user_pool.application]]").unwrap();
-        let (second_body, tail) = second_rest.split_once("\n[[user_pool]]").unwrap();
-        let turned = format!(
-            "{head}  [[user_pool.application]]{second_body}\n  [[user_pool.application]]\n  id = \"{CAFE_APP}\"{first_rest}\n[[user_pool]]{tail}"
-        );
-        world.reconfigure(&turned).await;
+        let mut tables = tables();
+        let place = |id: &str| tables.iter().position(|table| table.contains(id)).unwrap();
+        let (first, second) = (place(CAFE_APP), place("6560c0ffee00000000000013"));
+        tables.swap(first, second);
+        world.reconfigure(&tables.join("[[")).await;
         let answer = cafe.send_code(&world.code(CAFE_MINI, "bob")).await;
         assert_eq!(application(&answer), "6560c0ffee00000000000013");
     }
@@ -100,7 +106,12 @@ on_both_engines! {
         shop.send_code(&world.code(MINI, "bob")).await.user();
         world.nobody().app(SHOP_WEB).send_code(&world.code(TWO, "bob")).await.user();
         // Nor does the address of a web page say anything.
-        for referer in ["https://shop.example/wx00000000000000a2/", "https://servicewechat.com/", "http://servicewechat.com/wx00000000000000a2/1/", "https://servicewechat.com.evil.example/wx00000000000000a2/1/x"] {
+        for referer in [
+            "https://shop.example/wx00000000000000a2/",
+            "https://servicewechat.com/",
+            "http://servicewechat.com/wx00000000000000a2/1/",
+            "https://servicewechat.com.evil.example/wx00000000000000a2/1/x",
+        ] {
             shop.clone().header("referer", referer).send_code(&world.code(MINI, "bob")).await.user();
         }
         // A name counts for more than the Referer.
@@ -109,7 +120,8 @@ on_both_engines! {
 
         let before = world.exchanges();
         for unknown in ["wxffffffffffffffff", SPARE, CAFE_MINI] {
-            let answer = world.stores_nothing(shop.clone().referer(unknown).send_code(&world.code(MINI, "bob"))).await;
+            let answer =
+                world.stores_nothing(shop.clone().referer(unknown).send_code(&world.code(MINI, "bob"))).await;
             let message = answer.refused(2406);
             assert!(message.contains(unknown), "{message}");
             assert!(answer.log().contains("code=2406"), "{}", answer.log());
@@ -131,17 +143,13 @@ on_both_engines! {
         world.stores_nothing(world.nobody().app(SHOP_BARE).referer(MINI).send_code("x")).await.refused(2406);
 
         // The file no longer has it: it is switched off.
-        let (head, rest) = FILE.split_once("  [[user_pool.connection]]\n  identifier = \"shop-spare\"").unwrap();
-        let (_, tail) = rest.split_once("  [[user_pool.application]]").unwrap();
-        world.reconfigure(&format!("{head}  [[user_pool.application]]{tail}")).await;
+        world.reconfigure(&file_without("identifier = \"shop-spare\"")).await;
         let answer = world.stores_nothing(named(&shop, "shop-spare")).await;
         answer.refused(2403);
         assert!(answer.log().contains("code=2403"), "{}", answer.log());
 
         // An application that is switched off serves nobody.
-        let (head, rest) = FILE.split_once("  [[user_pool.application]]\n  id = \"6560c0ffee00000000000004\"").unwrap();
-        let (_, tail) = rest.split_once("  [[user_pool.user]]").unwrap();
-        world.reconfigure(&format!("{head}  [[user_pool.user]]{tail}")).await;
+        world.reconfigure(&file_without(SHOP_BARE)).await;
         world.nobody().app(SHOP_BARE).send_code("x").await.refused(2011);
         assert_eq!(world.exchanges(), 0);
     }
@@ -158,13 +166,23 @@ on_both_engines! {
         for (identifier, code) in [("no-such", 2402), ("cafe-mini", 2402), ("shop-spare", 2404)] {
             body["extIdpConnidentifier"] = identifier.into();
             world.stores_nothing(world.client().post(SIGNIN, body.clone())).await.refused(code);
-            let helper = json!({ "code": "x", "iv": "x", "encryptedData": "x", "extIdpConnidentifier": identifier });
+            let helper =
+                json!({ "code": "x", "iv": "x", "encryptedData": "x", "extIdpConnidentifier": identifier });
             for path in [PHONE, DECRYPT] {
                 world.stores_nothing(world.client().post(path, helper.clone())).await.refused(code);
-                world.stores_nothing(world.nobody().pool(SHOP).post(path, helper.clone())).await.refused(code);
+                world
+                    .stores_nothing(world.nobody().pool(SHOP).post(path, helper.clone()))
+                    .await
+                    .refused(code);
             }
         }
-        world.nobody().referer("wxffffffffffffffff").pool(SHOP).post(PHONE, json!({ "code": "x" })).await.refused(2406);
+        world
+            .nobody()
+            .referer("wxffffffffffffffff")
+            .pool(SHOP)
+            .post(PHONE, json!({ "code": "x" }))
+            .await
+            .refused(2406);
         world.nobody().post(PHONE, json!({ "code": "x" })).await.refused(2101);
         let phone = json!({ "code": world.phone_code(TWO, "bob"), "extIdpConnidentifier": "shop-two" });
         let told = world.nobody().pool(SHOP).post(PHONE, phone).await.data();
@@ -177,7 +195,8 @@ on_both_engines! {
         world.person("bob");
         let user = world.client().log_in(MINI, "bob").await;
         // After the login, pool and user come from the token alone.
-        let answer = world.nobody().bearer(&user.token).post(GRAPHQL, json!({ "query": "{ user { id } }" })).await;
+        let answer =
+            world.nobody().bearer(&user.token).post(GRAPHQL, json!({ "query": "{ user { id } }" })).await;
         assert_eq!(answer.data()["user"]["id"], user.id.as_str());
     }
 }

@@ -34,12 +34,17 @@ on_both_engines! {
         assert_eq!((lifetime(&tokens.access), lifetime(&tokens.id)), (7_200, 7_200));
         assert_eq!(user.data["tokenExpiredAt"], "2025-06-29T15:06:40.000Z");
 
-        world.reconfigure(&with_lifetimes(r#"user_token = "3h", access_token = "5m", refresh_token = "2d""#)).await;
+        world
+            .reconfigure(&with_lifetimes(r#"user_token = "3h", access_token = "5m", refresh_token = "2d""#))
+            .await;
         let user = world.client().log_in(MINI, "bob").await;
         let answer = world.client().try_log_in(Mode::Code, MINI, "bob").await;
         let tokens = answer.tokens();
         assert_eq!(answer.data()["expires_in"], 300);
-        assert_eq!((lifetime(&user.token), lifetime(&tokens.access), lifetime(&tokens.id)), (10_800, 300, 300));
+        assert_eq!(
+            (lifetime(&user.token), lifetime(&tokens.access), lifetime(&tokens.id)),
+            (10_800, 300, 300)
+        );
         world.advance(2 * DAY + Duration::from_millis(1));
         world.client().refresh(&tokens.refresh).await.oauth_error("invalid_grant");
     }
@@ -53,7 +58,8 @@ on_both_engines! {
         for _ in 0..8 {
             world.advance(11 * DAY);
             let client = world.client().bearer(&token);
-            let answer = client.graphql("mutation { refreshToken { token iat exp } }", Value::Null).await.data();
+            let answer =
+                client.graphql("mutation { refreshToken { token iat exp } }", Value::Null).await.data();
             let renewed = &answer["refreshToken"];
             token = renewed["token"].as_str().unwrap().to_owned();
             let now = claims(&token);
@@ -156,7 +162,11 @@ on_both_engines! {
         }
         world.nobody().refresh(&tokens.refresh).await.oauth_error("invalid_client");
         world.nobody().app("undefined").refresh(&tokens.refresh).await.oauth_error("invalid_client");
-        let fields = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str()), ("client_id", SHOP_WEB)];
+        let fields = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", tokens.refresh.as_str()),
+            ("client_id", SHOP_WEB),
+        ];
         world.client().form(TOKEN, &fields).await.oauth_error("invalid_client");
         let fields = [fields[0], fields[1], ("client_id", SHOP_APP)];
         world.nobody().form(TOKEN, &fields).await.tokens();
@@ -167,7 +177,7 @@ on_both_engines! {
         world.person("bob");
         let log_in = |options: Value| {
             let payload = json!({ "code": world.code(MINI, "bob"), "iv": "", "encryptedData": "" });
-            let mut body = signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", payload);
+            let mut body = signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &payload);
             body["options"] = options;
             let client = world.client();
             async move { client.post(crate::client::SIGNIN, body).await.data() }
@@ -202,14 +212,20 @@ on_both_engines! {
             let token = if by_access_token { &tokens.access } else { &tokens.refresh };
 
             // Another application's, an unknown and an absent token change nothing.
-            for (client, token) in [(SHOP_WEB, token.as_str()), (CAFE_APP, token.as_str()), (SHOP_APP, "unknown")] {
+            for (client, token) in
+                [(SHOP_WEB, token.as_str()), (CAFE_APP, token.as_str()), (SHOP_APP, "unknown")]
+            {
                 let fields = [("client_id", client), ("token", token)];
                 let answer = world.stores_nothing(world.nobody().form(REVOCATION, &fields)).await;
                 assert_eq!(answer.status, 200, "{answer}");
             }
             world.client().form(REVOCATION, &[("client_id", SHOP_APP)]).await.oauth_error("invalid_request");
             world.nobody().form(REVOCATION, &[("token", token)]).await.oauth_error("invalid_client");
-            world.nobody().form(REVOCATION, &[("token", token), ("client_id", "x")]).await.oauth_error("invalid_client");
+            world
+                .nobody()
+                .form(REVOCATION, &[("token", token), ("client_id", "x")])
+                .await
+                .oauth_error("invalid_client");
             bearer.get(GET_PROFILE).await.data();
 
             let fields = [("client_id", SHOP_APP), ("token", token.as_str())];

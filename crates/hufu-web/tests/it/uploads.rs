@@ -26,7 +26,7 @@ fn png() -> Vec<u8> {
 
 /// A PNG that says that it is this large, and holds nothing.
 fn png_of_size(width: u32, height: u32) -> Vec<u8> {
-    fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let content = [kind, data].concat();
         let length = u32::try_from(data.len()).unwrap();
         [&length.to_be_bytes()[..], &content, &crc32(&content).to_be_bytes()].concat()
@@ -135,7 +135,9 @@ on_both_engines! {
         world.person("bob");
         let user = world.client().log_in(MINI, "bob").await;
         for (format, content_type) in [
-            (ImageFormat::Png, "image/jpeg"), (ImageFormat::Jpeg, "image/jpeg"), (ImageFormat::Gif, "image/png"),
+            (ImageFormat::Png, "image/jpeg"),
+            (ImageFormat::Jpeg, "image/jpeg"),
+            (ImageFormat::Gif, "image/png"),
             (ImageFormat::WebP, "image/png"),
         ] {
             let mut bytes = picture(600, format);
@@ -144,7 +146,10 @@ on_both_engines! {
             choose(&world, &user, &format!("{PUBLIC_URL}{path}")).await;
             let answer = world.nobody().get(&path).await;
             assert_eq!(answer.headers["content-type"], content_type, "{format:?}");
-            assert!(!answer.bytes.windows(7).any(|window| window == b"<script"), "{format:?}: only the picture is kept");
+            assert!(
+                !answer.bytes.windows(7).any(|window| window == b"<script"),
+                "{format:?}: only the picture is kept"
+            );
             assert_eq!(image::load_from_memory(&answer.bytes).unwrap().width(), 512);
         }
     }
@@ -157,7 +162,10 @@ on_both_engines! {
             ("SVG in XML", [b"<?xml version=\"1.0\"?>".to_vec(), svg].concat()),
             ("HTML", b"<!doctype html><script>alert(1)</script>".to_vec()),
             ("a GIF that is a script", b"GIF89a/*\x00\x00*/=1;alert(document.domain)//".to_vec()),
-            ("a PNG that is a page", [b"\x89PNG\r\n\x1a\n".to_vec(), b"<html><script>alert(1)</script>".to_vec()].concat()),
+            (
+                "a PNG that is a page",
+                [b"\x89PNG\r\n\x1a\n".to_vec(), b"<html><script>alert(1)</script>".to_vec()].concat(),
+            ),
             ("half a picture", picture(64, ImageFormat::Jpeg)[..300].to_vec()),
             ("nothing", Vec::new()),
             ("BMP", [b"BM".to_vec(), vec![0; 200]].concat()),
@@ -242,8 +250,10 @@ on_both_engines! {
 
     async fn the_address_of_the_client_is_what_a_trusted_proxy_says(database) {
         let plan = Plan::new().limits(|limits| limits.uploads_per_ip = 1);
-        let world = plan.web(|web| web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]).build(database).await;
-        let forwarded = |peer: [u8; 4], value: &str| world.nobody().from(peer).header("x-forwarded-for", value);
+        let world =
+            plan.web(|web| web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]).build(database).await;
+        let forwarded =
+            |peer: [u8; 4], value: &str| world.nobody().from(peer).header("x-forwarded-for", value);
         forwarded([10, 0, 0, 1], "198.51.100.1").upload(&png()).await.data();
         forwarded([10, 0, 0, 2], "198.51.100.1").upload(&png()).await.refused(1002);
         forwarded([10, 0, 0, 2], "198.51.100.2, 10.9.9.9").upload(&png()).await.data();

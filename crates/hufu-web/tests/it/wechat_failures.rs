@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::client::{BIND, DECRYPT, GET_PHONE, Mode, PHONE};
-use crate::world::{MINI, Plan, TWO, World};
+use crate::world::{MINI, NOW, Plan, TWO, World};
 
 fn exchange_answers(errcode: i32) -> Fault {
     Fault {
@@ -27,6 +27,11 @@ fn exchange_answers(errcode: i32) -> Fault {
 
 fn set_state(world: &World, state: AppState) {
     world.sandbox.change_app(MINI, AppPatch { state: Some(state), ..AppPatch::default() }).unwrap();
+}
+
+/// Does not wait for the record of another node, of which there is none.
+fn impatient() -> Plan {
+    Plan::new().limits(|limits| limits.code_record_wait = Duration::ZERO)
 }
 
 /// A line of this level that holds WeChat's id of the request.
@@ -67,7 +72,9 @@ on_both_engines! {
     async fn an_app_whose_token_is_not_to_be_had_gives_no_numbers(database) {
         let world = World::new(database).await;
         world.person("bob");
-        for (state, refusal) in [(AppState::Frozen, 2408), (AppState::SecretReset, 2407), (AppState::Deleted, 2407)] {
+        for (state, refusal) in
+            [(AppState::Frozen, 2408), (AppState::SecretReset, 2407), (AppState::Deleted, 2407)]
+        {
             let code = world.phone_code(MINI, "bob");
             set_state(&world, state);
             let answer = world.stores_nothing(world.client().post(PHONE, json!({ "code": code }))).await;
@@ -81,7 +88,7 @@ on_both_engines! {
     }
 
     async fn every_refusal_of_an_exchange(database) {
-        let world = World::new(database).await;
+        let world = impatient().build(database).await;
         world.person("bob");
         world.person_with(NewUser { name: Some("risky".to_owned()), risky: true, ..NewUser::default() });
         let answer = world.stores_nothing(world.client().try_log_in(Mode::V2Code, MINI, "risky")).await;
@@ -153,7 +160,7 @@ on_both_engines! {
         const APP_TOKEN: &str = "61_app-token-that-nobody-should-see";
         const NUMBER: &str = "13700001111";
 
-        let (world, address) = Plan::new().build_unreachable(database).await;
+        let (world, address) = impatient().build_unreachable(database).await;
         let errcode = Arc::new(Mutex::new(0));
         let wanted = errcode.clone();
         let talkative = Router::new().fallback(move |request: Request| {
@@ -166,10 +173,12 @@ on_both_engines! {
                     (0, "/api/sns/jscode2session") => {
                         json!({ "session_key": SESSION_KEY, "openid": OPENID, "unionid": UNIONID })
                     }
-                    (_, "/api/cgi-bin/stable_token") => json!({ "access_token": APP_TOKEN, "expires_in": 7200 }),
+                    (_, "/api/cgi-bin/stable_token") => {
+                        json!({ "access_token": APP_TOKEN, "expires_in": 7200 })
+                    }
                     (0, _) => json!({ "errcode": 0, "errmsg": "ok", "phone_info": {
                         "phoneNumber": NUMBER, "purePhoneNumber": NUMBER, "countryCode": "86",
-                        "watermark": { "timestamp": world_seconds(), "appid": MINI },
+                        "watermark": { "timestamp": NOW.seconds(), "appid": MINI },
                     }}),
                     (errcode, _) => json!({
                         "errcode": errcode,
@@ -204,13 +213,8 @@ on_both_engines! {
             }
             world.client().post(PHONE, json!({ "code": world.phone_code(MINI, "bob") })).await;
         }
-        // The world looks through the log when it ends; the scan itself is seen to work here.
+        // The world looks through the log when it ends.
     }
-}
-
-/// The time at which the tests play, in seconds.
-fn world_seconds() -> i64 {
-    crate::world::NOW.seconds()
 }
 
 /// The scan that every test ends with finds what it should find.

@@ -132,6 +132,18 @@ name = "Empty"
   connections = []
 "#;
 
+/// The usual file in pieces: what is before the first table, and each table without its opening brackets.
+pub(crate) fn tables() -> Vec<&'static str> {
+    FILE.split("[[").collect()
+}
+
+/// The usual file without the table that holds this text.
+pub(crate) fn file_without(text: &str) -> String {
+    let others: Vec<&str> = tables().into_iter().filter(|table| !table.contains(text)).collect();
+    assert_eq!(others.len() + 1, tables().len(), "one table holds {text}");
+    others.join("[[")
+}
+
 /// What a world is made with, where the usual does not do.
 pub(crate) struct Plan {
     limits: Limits,
@@ -142,8 +154,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new() -> Self {
-        let mut wechat = hufu_wechat::Settings::default();
-        wechat.backoff = Duration::from_millis(1);
+        let wechat = hufu_wechat::Settings { backoff: Duration::from_millis(1), ..Default::default() };
         let sandbox = hufu_sandbox::Options {
             clock: ClockStart::StandingAt(NOW.0),
             log_capacity: 10_000,

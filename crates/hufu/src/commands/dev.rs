@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::say;
 use super::serve::Server;
 use crate::config::{Config, Log};
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen};
 
@@ -97,10 +97,9 @@ impl Dev {
         let database = DatabaseUrl::Sqlite(self.data.join("hufu.db"));
         let key = KeySource::File(self.data.join("hufu.key"));
         let store = Store::open(&database).await.context("the database cannot be opened")?;
-        let fresh = store.migrate().await.context("the database cannot be migrated")?;
-        if !fresh.is_empty() {
-            store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
-        }
+        instance::migrate(&store).await?;
+        // Whoever made it: it gets the demonstration, whose secrets everybody knows.
+        store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, dry_run: false };
         let demo = demo::pool()?;

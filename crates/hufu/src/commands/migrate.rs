@@ -7,6 +7,7 @@ use clap::Args;
 use hufu_store::Store;
 
 use super::{ConfigFlag, say};
+use crate::instance;
 
 /// Bring the database's schema up to this version. Makes a SQLite file if there is none.
 #[derive(Args)]
@@ -19,8 +20,7 @@ impl Migrate {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.config.read()?;
         let store = Store::open(&config.database).await.context("the database cannot be opened")?;
-        let applied =
-            store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
+        let applied = instance::migrate(&store).await?;
         if applied.is_empty() {
             say!("The schema is current.");
         } else {

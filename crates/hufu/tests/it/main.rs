@@ -1,6 +1,15 @@
-//! What holds for the workspace as a whole.
+//! What holds for the workspace as a whole, and for the program as a process.
 
 #![cfg(test)]
 
+mod administering;
+mod applying;
 mod architecture;
+mod dev;
 mod documents;
+mod durability;
+mod logs;
+mod operations;
+mod shutdown;
+mod starting;
+mod support;

@@ -168,7 +168,7 @@ async fn an_error_says_what_and_where() {
     let expected = json!({
         "data": null,
         "errors": [{
-            "message": { "code": 2231, "message": "请求参数有误:Unknown field \"nonsense\" on type \"User\"" },
+            "message": { "code": 2231, "message": "请求参数有误：Unknown field \"nonsense\" on type \"User\"" },
             "locations": [{ "line": 1, "column": 10 }],
             "extensions": { "requestId": "a-request" },
         }],

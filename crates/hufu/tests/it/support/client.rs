@@ -90,6 +90,15 @@ impl Client {
         self.try_post("/connections/social/wechat-miniprogram/auth", &json!({ "code": code })).await
     }
 
+    /// Logs in as the v2 clients do, from the mini program with this AppID.
+    pub(crate) async fn log_in_from(&self, app_id: &str, code: &str) -> Answer {
+        let request = self.request(Method::POST, "/connections/social/wechat-miniprogram/auth");
+        let request =
+            request.header("referer", format!("https://servicewechat.com/{app_id}/1/page-frame.html"));
+        let request = request.header("content-type", "application/json");
+        sent(request.body(json!({ "code": code }).to_string())).await.unwrap()
+    }
+
     /// Logs in with a code of `wx.login`, as the v3 clients do, with every scope.
     pub(crate) async fn log_in_v3(&self, code: &str) -> Answer {
         self.try_log_in_v3(code).await.unwrap()
@@ -122,7 +131,9 @@ impl Client {
     pub(crate) async fn refresh(&self, token: &str) -> Answer {
         let request = self.request(Method::POST, "/oidc/token");
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        sent(request.body(format!("grant_type=refresh_token&redirect_uri=&refresh_token={token}"))).await.unwrap()
+        sent(request.body(format!("grant_type=refresh_token&redirect_uri=&refresh_token={token}")))
+            .await
+            .unwrap()
     }
 }
 
@@ -135,6 +146,15 @@ async fn sent(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
 
 /// The claims of a token, unverified.
 pub(crate) fn claims(token: &str) -> Value {
-    let part = token.split('.').nth(1).unwrap();
+    part(token, 1)
+}
+
+/// The header of a token.
+pub(crate) fn header_of(token: &str) -> Value {
+    part(token, 0)
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

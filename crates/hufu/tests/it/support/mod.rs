@@ -4,9 +4,9 @@ mod client;
 mod instance;
 mod process;
 
-pub(crate) use client::{Answer, Client, claims};
+pub(crate) use client::{Answer, Client, claims, header_of};
 pub(crate) use instance::{
-    APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, sandbox_options,
+    APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, fill, sandbox_options,
 };
 pub(crate) use process::{PATIENCE, Process, Ran, hufu};
 

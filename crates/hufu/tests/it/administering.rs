@@ -1,0 +1,94 @@
+//! `hufu admin` beside a running server.
+
+use std::time::{Duration, Instant};
+
+use hufu_testkit::on_both_engines;
+use serde_json::Value;
+
+use crate::support::{Client, Instance, POOL, claims, eventually, header_of};
+
+/// How soon a server takes up what another process has changed. It looks twice a second; a busy machine is slower.
+const SOON: Duration = Duration::from_secs(5);
+
+async fn keys(client: &Client) -> Vec<Value> {
+    let keys = client.get("/oidc/.well-known/jwks.json").await.json();
+    keys["keys"].as_array().unwrap().clone()
+}
+
+on_both_engines! {
+    async fn a_new_signing_key_is_published_and_old_tokens_hold(database) {
+        let instance = Instance::ready(database).await;
+        let server = instance.serve().await;
+        let client = &server.client;
+        let old = client.log_in(&instance.code(None)).await.token();
+        let before = keys(client).await;
+        assert_eq!((before.len(), &before[0]["kid"]), (1, &header_of(&old)["kid"]));
+
+        let ran = instance.run(&["admin", "rotate-signing-key"]).await;
+        let rotated = Instant::now();
+        let said = ran.succeeded();
+        assert!(said.starts_with("Key ") && said.ends_with(" is published now and signs in 60 minutes.\n"), "{said}");
+        eventually("the new key is published", async || keys(client).await.len() == 2).await;
+        assert!(rotated.elapsed() < SOON, "{:?}", rotated.elapsed());
+        let after = keys(client).await;
+        assert!(after.contains(&before[0]), "the old one stays as it is: {after:?}");
+        let new = after.iter().find(|key| **key != before[0]).unwrap();
+        assert!(new["kty"] == "EC" && new["alg"] == "ES256" && new.get("d").is_none(), "{new}");
+        assert!(said.contains(new["kid"].as_str().unwrap()), "{said}");
+
+        assert!(client.is_logged_in(&old).await);
+        let token = client.log_in(&instance.code(None)).await.token();
+        assert_eq!(header_of(&token)["kid"], before[0]["kid"], "nobody has seen the new key for an hour yet");
+
+        // A restart changes nothing of it.
+        server.stop().await.succeeded();
+        let server = instance.serve().await;
+        assert!(server.client.is_logged_in(&old).await && server.client.is_logged_in(&token).await);
+        assert_eq!(keys(&server.client).await.len(), 2);
+
+        let ran = instance.run(&["admin", "rotate-signing-key", "--algorithm", "HS256"]).await;
+        assert_eq!(ran.failed(), "HS256 is none of ES256, RS256 and EdDSA");
+    }
+
+    async fn a_user_who_is_switched_off_is_out_until_switched_on(database) {
+        let instance = Instance::ready(database).await;
+        let server = instance.serve().await;
+        let client = &server.client;
+        let v2 = client.log_in(&instance.code(Some("alice"))).await.token();
+        let v3 = client.log_in_v3(&instance.code(Some("alice"))).await.token();
+        let other = client.log_in(&instance.code(Some("bob"))).await.token();
+        let user = claims(&v2)["sub"].as_str().unwrap().to_owned();
+        assert_eq!(claims(&v3)["sub"].as_str(), Some(user.as_str()));
+        let admin = async |command: &str, user: &str| {
+            instance.run(&["admin", command, "--pool", POOL, "--user", user]).await
+        };
+
+        let ran = admin("disable-user", &user).await;
+        let switched = Instant::now();
+        assert_eq!(ran.succeeded(), format!("{user} is switched off.\n"));
+        eventually("the token is refused", async || !client.is_logged_in(&v2).await).await;
+        assert!(switched.elapsed() < SOON, "{:?}", switched.elapsed());
+        assert_eq!(client.profile(&v3).await.code(), 2020);
+        for answer in [
+            client.log_in(&instance.code(Some("alice"))).await,
+            client.log_in_v3(&instance.code(Some("alice"))).await,
+        ] {
+            assert_eq!(answer.code(), 2005, "{answer:?}");
+        }
+        assert!(client.is_logged_in(&other).await, "nobody else is");
+
+        assert_eq!(admin("enable-user", &user).await.succeeded(), format!("{user} is switched on.\n"));
+        let again = client.log_in(&instance.code(Some("alice"))).await;
+        assert_eq!(claims(&again.token())["sub"].as_str(), Some(user.as_str()));
+        eventually("the sessions of before go on", async || {
+            client.is_logged_in(&v2).await && client.profile(&v3).await.code() == 200
+        })
+        .await;
+
+        let ran = admin("disable-user", "nobody").await;
+        assert_eq!(ran.failed(), format!("the pool {POOL} has no user nobody"));
+        let ran = instance.run(&["admin", "disable-user", "--pool", "system", "--user", &user]).await;
+        assert_eq!(ran.failed(), format!("the pool system has no user {user}"));
+        assert!(client.is_logged_in(&v2).await);
+    }
+}

@@ -1,0 +1,166 @@
+//! `hufu apply`, also while a server runs.
+
+use std::time::{Duration, Instant};
+
+use hufu_sandbox::NewApp;
+use hufu_store::Store;
+use hufu_store::config::{ReadConfig, ReadVersion};
+use hufu_testkit::on_both_engines;
+
+use crate::support::{APP_ID, Instance, SECRET, Server, WORLD, eventually};
+
+/// How soon a server takes up what another process has changed. It looks twice a second; a busy machine is slower.
+const SOON: Duration = Duration::from_secs(5);
+
+/// The AppID of the second mini program.
+const SECOND_APP_ID: &str = "wx00000000000000a2";
+
+/// [`WORLD`] with a second mini program, which comes first.
+fn second_world() -> String {
+    let connection = format!(
+        r#"
+  [[user_pool.connection]]
+  identifier = "second-mini"
+  type = "wechat:miniprogram:default"
+  open_platform = "shop"
+  fields = {{ app_id = "{SECOND_APP_ID}", app_secret = "{SECRET}" }}
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000003"
+  name = "Second"
+  type = "mini-program"
+  connections = ["second-mini"]
+"#
+    );
+    format!("{WORLD}{connection}").replace(r#"["shop-mini"]"#, r#"["second-mini", "shop-mini"]"#)
+}
+
+fn register_second(instance: &Instance) {
+    let app = NewApp {
+        app_id: Some(SECOND_APP_ID.to_owned()),
+        secret: Some(SECRET.into()),
+        open_platform: Some("shop".to_owned()),
+        ..NewApp::default()
+    };
+    instance.sandbox.add_app(app).unwrap();
+}
+
+/// What the database has of the configuration.
+async fn stored(instance: &Instance) -> String {
+    let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
+    let config = store.read(ReadConfig).await.unwrap();
+    store.close().await;
+    let names = |all: &[String]| all.join(" ");
+    let pools: Vec<_> = config.pools.iter().map(|pool| format!("{pool:?}")).collect();
+    let connections: Vec<_> =
+        config.connections.iter().map(|c| format!("{} {}", c.identifier, c.enabled)).collect();
+    let applications: Vec<_> =
+        config.applications.iter().map(|a| format!("{} {}", a.id, a.enabled)).collect();
+    format!("{} {} {} {}", config.version, names(&pools), names(&connections), names(&applications))
+}
+
+async fn version(instance: &Instance) -> i64 {
+    let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
+    let version = store.read(ReadVersion).await.unwrap();
+    store.close().await;
+    version
+}
+
+/// Whether somebody new logs in through this mini program.
+async fn lets_in(server: &Server, instance: &Instance, app_id: &str) -> bool {
+    let code = instance.sandbox.login_code(app_id, None).unwrap();
+    let answer = server.client.log_in_from(app_id, &code).await;
+    if answer.code() == 200 {
+        return true;
+    }
+    assert!(matches!(answer.code(), 2403 | 2404 | 2406), "{answer:?}");
+    false
+}
+
+on_both_engines! {
+    async fn a_running_server_takes_changes_up_at_once(database) {
+        let instance = Instance::ready(database).await;
+        register_second(&instance);
+        let server = instance.serve().await;
+        assert!(lets_in(&server, &instance, APP_ID).await && !lets_in(&server, &instance, SECOND_APP_ID).await);
+
+        instance.write("second.toml", &second_world());
+        let ran = instance.run(&["apply", "second.toml"]).await;
+        let applied = Instant::now();
+        let plan = ran.succeeded();
+        assert!(plan.contains("+ connection second-mini") && plan.ends_with("2 unchanged, 0 left alone\n"), "{plan}");
+        eventually("people log in by the new connection", || lets_in(&server, &instance, SECOND_APP_ID)).await;
+        assert!(applied.elapsed() < SOON, "{:?}", applied.elapsed());
+
+        // What the file does not name is listed and left; pruning switches it off.
+        let ran = instance.run(&["apply", "world.toml"]).await;
+        let plan = ran.succeeded();
+        assert!(plan.contains("! left alone (not in the file): connection second-mini"), "{plan}");
+        assert!(stored(&instance).await.contains("second-mini true"));
+        let ran = instance.run(&["apply", "world.toml", "--prune"]).await;
+        let applied = Instant::now();
+        let plan = ran.succeeded();
+        assert!(plan.contains("- connection second-mini") && plan.contains("- application 6560c0ffee00000000000003"), "{plan}");
+        eventually("nobody logs in by it", async || !lets_in(&server, &instance, SECOND_APP_ID).await).await;
+        assert!(applied.elapsed() < SOON, "{:?}", applied.elapsed());
+        assert!(lets_in(&server, &instance, APP_ID).await);
+        let ran = server.stop().await;
+        assert_eq!(ran.code, Some(0));
+        assert!(ran.err.matches("configuration taken up").count() >= 2, "{}", ran.err);
+    }
+
+    async fn a_dry_run_prints_the_plan_and_changes_nothing(database) {
+        let instance = Instance::ready(database).await;
+        let before = stored(&instance).await;
+        instance.write("second.toml", &second_world());
+        let dry = instance.run(&["apply", "second.toml", "--dry-run"]).await;
+        let plan = dry.succeeded().strip_suffix("Dry run: nothing was changed.\n").unwrap();
+        assert!(plan.contains("+ connection second-mini (wechat:miniprogram:default)"), "{plan}");
+        assert!(!plan.contains(SECRET), "{plan}");
+        assert_eq!(stored(&instance).await, before);
+
+        assert_eq!(instance.run(&["apply", "second.toml"]).await.succeeded(), plan);
+        let after = version(&instance).await;
+        let again = instance.run(&["apply", "second.toml"]).await;
+        assert!(again.succeeded().ends_with("0 to add, 0 to change, 0 to disable, 5 unchanged, 0 left alone\n"), "{again:?}");
+        assert_eq!(version(&instance).await, after, "no node is disturbed");
+    }
+
+    async fn a_file_with_mistakes_changes_nothing_and_all_are_told(database) {
+        let instance = Instance::ready(database).await;
+        let before = stored(&instance).await;
+        // One that the text shows, one in a value, one in the environment; the rest would be fine.
+        let mistaken = second_world()
+            .replace("name = \"Shop\"", "name = \"Store\"\nnmae = \"Store\"")
+            .replace("name = \"Second\"", "name = \"\"")
+            .replace("SHOP_SECRET", "NO_SUCH_SECRET");
+        instance.write("mistaken.toml", &mistaken);
+        let place = |text: &str| {
+            let before = &mistaken[..mistaken.find(text).unwrap()];
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            format!("mistaken.toml:{}:{column}: ", before.matches('\n').count() + 1)
+        };
+        for arguments in [&["apply", "mistaken.toml"] as &[&str], &["apply", "mistaken.toml", "--dry-run"]] {
+            let ran = instance.run(arguments).await;
+            let mut lines = ran.failed().lines();
+            assert_eq!(lines.next(), Some("nothing was changed:"));
+            let told: Vec<&str> = lines.collect();
+            let places = [place("nmae"), place("\"NO_SUCH_SECRET\""), place("\"\"")];
+            assert_eq!(told.len(), places.len(), "{told:?}");
+            for (line, place) in told.iter().zip(places) {
+                assert!(line.starts_with(&place), "{line} is not at {place}");
+            }
+            assert!(told[0].contains("nmae") && told[1].contains("NO_SUCH_SECRET"), "{told:?}");
+        }
+
+        // What only the database shows: the application is another pool's.
+        let other = WORLD.replace("6560c0ffee00000000000001", "6560c0ffee00000000000009");
+        instance.write("other.toml", &other);
+        let ran = instance.run(&["apply", "other.toml"]).await;
+        let complaint = ran.failed();
+        assert!(complaint.starts_with("nothing was changed:\nother.toml:11:"), "{complaint}");
+        assert_eq!(stored(&instance).await, before);
+
+        let ran = instance.run(&["apply", "absent.toml"]).await;
+        assert!(ran.failed().starts_with("absent.toml cannot be read: "), "{ran:?}");
+    }
+}

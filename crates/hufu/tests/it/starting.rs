@@ -1,0 +1,198 @@
+//! What a server wants before it serves: a configuration, a migrated database of production, the key to its secrets.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+
+use hufu_store::instance::{Fact, GetFact, PutFactIfAbsent};
+use hufu_store::{Store, StoreError, Tx, Write};
+use hufu_testkit::on_both_engines;
+
+use crate::support::{APPLICATION, CONFIG, Instance, Process, Ran, Server, WORLD, claims, hufu};
+
+/// The commands that work on a database.
+const COMMANDS: [&[&str]; 3] = [&["serve"], &["apply", "world.toml"], &["admin", "rotate-signing-key"]];
+
+async fn store(instance: &Instance) -> Store {
+    Store::open(&instance.database_url().parse().unwrap()).await.unwrap()
+}
+
+/// The id of the key that the database needs.
+async fn wanted_key(instance: &Instance) -> String {
+    let store = store(instance).await;
+    let wanted = store.read(GetFact(Fact::SealingKeyId)).await.unwrap().unwrap();
+    store.close().await;
+    wanted
+}
+
+async fn with(instance: &Instance, name: &str, value: &str, arguments: &[&str]) -> Ran {
+    Process::start(instance.command(arguments).env(name, value)).finish().await
+}
+
+on_both_engines! {
+    async fn a_database_is_migrated_first_and_that_can_be_done_again(database) {
+        let instance = Instance::empty(database).await;
+        instance.write("world.toml", WORLD);
+        for command in COMMANDS {
+            let ran = instance.run(command).await;
+            let complaint = ran.failed();
+            assert!(complaint.contains("`hufu migrate`"), "{complaint}");
+            assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
+        }
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "Applied: 0001_initial\n");
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");
+        instance.run(&["apply", "world.toml"]).await.succeeded();
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");
+        let server = instance.serve().await;
+        server.client.log_in(&instance.code(None)).await.data();
+    }
+
+    async fn a_newer_programs_database_is_left_alone(database) {
+        let instance = Instance::ready(database).await;
+        let store = store(&instance).await;
+        store.write(MigrateByNewerProgram).await.unwrap();
+        store.close().await;
+        for command in COMMANDS.into_iter().chain([&["migrate"] as &[&str]]) {
+            let ran = instance.run(command).await;
+            let complaint = ran.failed();
+            assert!(complaint.contains("9999_future"), "{complaint}");
+            assert!(complaint.contains("newer"), "{complaint}");
+        }
+    }
+
+    async fn a_database_of_development_is_served_only_if_that_is_meant(database) {
+        let instance = Instance::ready(database).await;
+        let store = store(&instance).await;
+        store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await.unwrap();
+        store.close().await;
+        let ran = instance.run(&["serve"]).await;
+        let complaint = ran.failed();
+        assert!(complaint.contains("`hufu dev`") && complaint.contains("--accept-dev-data"), "{complaint}");
+
+        let server = Server::start(&mut instance.command(&["serve", "--accept-dev-data"])).await;
+        server.client.log_in(&instance.code(None)).await.data();
+    }
+
+    async fn the_key_file_is_made_once_and_for_its_owner_alone(database) {
+        let instance = Instance::ready(database).await;
+        let path = instance.path("hufu.key");
+        let made = std::fs::read(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        for _ in 0..2 {
+            instance.serve().await.stop().await.succeeded();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), made);
+    }
+
+    async fn without_its_key_a_database_is_not_served(database) {
+        let instance = Instance::ready(database).await;
+        let (path, wanted) = (instance.path("hufu.key"), wanted_key(&instance).await);
+        let right = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        for command in COMMANDS {
+            let ran = instance.run(command).await;
+            let complaint = ran.failed();
+            assert!(complaint.contains("hufu.key") && complaint.contains(&wanted), "{complaint}");
+            assert!(!path.exists(), "no other key is made");
+        }
+
+        let other = "0123456789abcdef".repeat(4);
+        std::fs::write(&path, &other).unwrap();
+        let in_file = instance.run(&["serve"]).await;
+        std::fs::write(&path, &right).unwrap();
+        let given = with(&instance, "HUFU_ENCRYPTION_KEY", &other, &["serve"]).await;
+        for ran in [in_file, given] {
+            let complaint = ran.failed();
+            assert!(complaint.contains(&format!("needs the key {wanted}")), "{complaint}");
+            assert!(!complaint.contains(&other), "{complaint}");
+        }
+        let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
+        assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
+
+        // The key itself does as well as its file, wherever that is.
+        std::fs::rename(&path, instance.path("elsewhere.key")).unwrap();
+        for (name, value) in [("HUFU_ENCRYPTION_KEY", right.trim()), ("HUFU_ENCRYPTION_KEY_FILE", "elsewhere.key")] {
+            let server = Server::start(instance.command(&["serve"]).env(name, value)).await;
+            server.client.log_in(&instance.code(None)).await.data();
+        }
+    }
+
+    async fn a_port_that_is_taken_is_told_with_what_to_change(database) {
+        let instance = Instance::ready(database).await;
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+        for (name, key) in [("HUFU_LISTEN", "listen"), ("HUFU_METRICS_LISTEN", "metrics_listen")] {
+            let ran = with(&instance, name, &address, &["serve"]).await;
+            let complaint = ran.failed();
+            let sentence = format!(
+                "cannot listen on {address}; if another program has the port, choose another with {key}: "
+            );
+            assert!(complaint.starts_with(&sentence), "{complaint}");
+        }
+    }
+
+    async fn the_environment_wins_over_the_file(database) {
+        let instance = Instance::ready(database).await;
+        let file = std::fs::read_to_string(instance.path(CONFIG)).unwrap();
+        let api = file.lines().find_map(|line| line.strip_prefix("api_base = ")).unwrap().trim_matches('"');
+        let elsewhere = "listen = \"192.0.2.1:1\"\npublic_url = \"https://wrong.example.com\"\nlog = \"error\"\n\
+                         database_url = \"sqlite://wrong.db\"\nencryption_key_file = \"wrong.key\"\n\
+                         [wechat]\napi_base = \"http://127.0.0.1:1/api\"\n";
+        instance.write("elsewhere.toml", elsewhere);
+        let mut command = hufu();
+        command.current_dir(instance.path("")).arg("serve").envs([
+            ("HUFU_CONFIG", "elsewhere.toml"),
+            ("HUFU_LISTEN", "127.0.0.1:0"),
+            ("HUFU_PUBLIC_URL", "https://right.example.com/"),
+            ("HUFU_DATABASE_URL", instance.database_url().as_str()),
+            ("HUFU_ENCRYPTION_KEY_FILE", "hufu.key"),
+            ("HUFU_LOG", "info"),
+            ("HUFU_METRICS_LISTEN", ""),
+            ("HUFU_WECHAT_API_BASE", api),
+        ]);
+        let server = Server::start(&mut command).await;
+        let token = server.client.log_in(&instance.code(None)).await.token();
+        let claims = claims(&token);
+        assert_eq!((&claims["iss"], &claims["aud"]), (&"https://right.example.com/oidc".into(), &APPLICATION.into()));
+        assert!(!instance.path("wrong.db").exists() && !instance.path("wrong.key").exists());
+    }
+}
+
+/// What is wrong in the configuration file, and what is said of it.
+const MISTAKES: [(&str, &str); 6] = [
+    ("log = \"info\"\nlisen = \"127.0.0.1:0\"\n", "hufu.toml:2:1: unknown field `lisen`, expected one of"),
+    ("[wechat]\n  api = \"http://x\"", "hufu.toml:2:3: unknown field `api`, expected one of"),
+    ("listen = 3000", "hufu.toml:1:10: invalid type: integer `3000`, expected a string"),
+    ("listen = \"geheim", "hufu.toml:1:"),
+    ("listen = \"3000\"", "listen is not an address and port such as 127.0.0.1:3000: 3000"),
+    ("database_url = \"mysql://u:geheim@h/d\"", "database_url: "),
+];
+
+#[tokio::test]
+async fn mistakes_in_the_configuration_are_told_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = async |arguments: &[&str]| {
+        Process::start(hufu().current_dir(&folder).args(arguments).args(["--config", CONFIG])).finish().await
+    };
+    let ran = run(&["serve"]).await;
+    assert!(ran.failed().starts_with("the configuration file hufu.toml cannot be read: "), "{ran:?}");
+    for (text, told) in MISTAKES {
+        std::fs::write(folder.path().join(CONFIG), text).unwrap();
+        for command in [&["serve"] as &[&str], &["migrate"], &["admin", "rotate-signing-key"]] {
+            let ran = run(command).await;
+            let complaint = ran.failed();
+            assert!(complaint.starts_with(told), "{text}: {complaint}");
+            assert!(!complaint.contains("geheim"), "{complaint}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing was made");
+}
+
+struct MigrateByNewerProgram;
+
+impl Write for MigrateByNewerProgram {
+    type Out = u64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+        tx.execute("INSERT INTO schema_migrations (number, name) VALUES (9999, '9999_future')", &[]).await
+    }
+}
