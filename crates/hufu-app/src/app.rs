@@ -10,6 +10,7 @@ use hufu_types::{Clock, Random, Timestamp};
 
 use crate::authentication::SessionCache;
 use crate::codes::Codes;
+use crate::failures::Failures;
 use crate::keys::{KeyError, Keys, PasswordKeys};
 use crate::uploads::Decoders;
 use crate::{Config, Limits, Refusal};
@@ -47,6 +48,7 @@ pub struct App {
     pub(crate) password_keys: PasswordKeys,
     pub(crate) sessions: SessionCache,
     pub(crate) codes: Codes,
+    pub(crate) failures: Failures,
     pub(crate) decoders: Decoders,
 }
 
@@ -70,8 +72,9 @@ impl App {
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),
-            codes: Codes::new(limits.code_replay),
-            decoders: Decoders::new(limits.upload_decodes),
+            codes: Codes::new(&limits),
+            failures: Failures::new(&limits),
+            decoders: Decoders::new(&limits),
             config: ArcSwap::from_pointee(config),
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),

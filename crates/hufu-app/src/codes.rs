@@ -13,7 +13,7 @@ use hufu_wechat::{AppCredentials, Budget, Class, CodeSession, SessionKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::{App, Refusal};
+use crate::{App, Limits, Refusal};
 
 /// Longest code that is sent on; WeChat's have 32 characters.
 const MAX_CODE: usize = 512;
@@ -24,12 +24,14 @@ const RECORD_POLL: Duration = Duration::from_millis(50);
 pub(crate) struct Codes {
     under_way: Mutex<HashMap<TokenHash, Arc<tokio::sync::Mutex<()>>>>,
     spent: Mutex<Spent>,
-    replay: Duration,
+    /// Codes that may have been spent, for as long as WeChat could still take them.
+    unclear: Mutex<Spent>,
 }
 
 /// Codes spent in this period and the one before, as the first bytes of their
 /// hashes: a false hit only costs a look into the database.
 struct Spent {
+    period: Duration,
     current: HashSet<u64>,
     previous: HashSet<u64>,
     since: Timestamp,
@@ -54,9 +56,12 @@ impl Drop for Held<'_> {
 }
 
 impl Codes {
-    pub(crate) fn new(replay: Duration) -> Self {
-        let spent = Spent { current: HashSet::new(), previous: HashSet::new(), since: Timestamp(0) };
-        Self { under_way: Mutex::default(), spent: Mutex::new(spent), replay }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            under_way: Mutex::default(),
+            spent: Mutex::new(Spent::new(limits.code_replay)),
+            unclear: Mutex::new(Spent::new(limits.code_life)),
+        }
     }
 
     async fn hold(&self, hash: &TokenHash) -> Held<'_> {
@@ -69,18 +74,35 @@ impl Codes {
     }
 
     fn was_spent(&self, hash: &TokenHash) -> bool {
-        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = first_bytes(hash);
-        spent.current.contains(&key) || spent.previous.contains(&key)
+        let among = |set: &Mutex<Spent>| set.lock().unwrap_or_else(PoisonError::into_inner).has(hash);
+        among(&self.spent) || among(&self.unclear)
     }
 
     fn note_spent(&self, hash: &TokenHash, now: Timestamp) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if now >= spent.since.plus(self.replay) {
-            spent.previous = std::mem::take(&mut spent.current);
-            spent.since = now;
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    }
+
+    fn note_unclear(&self, hash: &TokenHash, now: Timestamp) {
+        self.unclear.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    }
+}
+
+impl Spent {
+    fn new(period: Duration) -> Self {
+        Self { period, current: HashSet::new(), previous: HashSet::new(), since: Timestamp(0) }
+    }
+
+    fn has(&self, hash: &TokenHash) -> bool {
+        let key = first_bytes(hash);
+        self.current.contains(&key) || self.previous.contains(&key)
+    }
+
+    fn note(&mut self, hash: &TokenHash, now: Timestamp) {
+        if now >= self.since.plus(self.period) {
+            self.previous = std::mem::take(&mut self.current);
+            self.since = now;
         }
-        spent.current.insert(first_bytes(hash));
+        self.current.insert(first_bytes(hash));
     }
 }
 
@@ -137,7 +159,7 @@ impl App {
             }
             Err(error) => {
                 if error.is_ambiguous() {
-                    self.codes.note_spent(&hash, self.now());
+                    self.codes.note_unclear(&hash, self.now());
                 }
                 // Another node may just be writing the record of the same code.
                 let wait = match error.errcode() {

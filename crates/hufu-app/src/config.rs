@@ -6,8 +6,8 @@ use std::sync::Arc;
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Pool, PoolId,
-    WechatApp,
+    Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
+    PoolId, WechatApp,
 };
 use secrecy::SecretString;
 
@@ -171,8 +171,13 @@ impl Config {
         application: &Application,
         identifier: &str,
     ) -> Result<Arc<Connection>, Refusal> {
-        let found = self.connection_of_pool(&application.pool, identifier);
-        let connection = found.ok_or_else(|| Refusal::ConnectionUnknown(identifier.to_owned()))?;
+        // What is no identifier is not repeated in the answer.
+        let unknown = || {
+            Refusal::ConnectionUnknown(
+                Identifier::parse(identifier).map_or_else(|_| String::new(), String::from),
+            )
+        };
+        let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
         if !connection.enabled {
             return Err(Refusal::ConnectionOff(connection.identifier.clone()));
         }

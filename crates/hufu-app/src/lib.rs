@@ -5,11 +5,13 @@
 //! application and connection a request is about), [`login`](MiniProgramLogin),
 //! tokens and [`Authenticated`] requests, then profile, uploads, [`apply`].
 
+mod address;
 mod app;
 pub mod apply;
 mod authentication;
 mod codes;
 mod config;
+mod failures;
 mod keys;
 mod limits;
 mod login;
@@ -32,6 +34,6 @@ pub use profile::ProfileChange;
 pub use refusal::Refusal;
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use tokens::{TokenSet, UserToken, claims_of};
-pub use uploads::{Picture, Uploaded};
+pub use uploads::{Picture, UploadSlot, Uploaded};
 
 pub use hufu_types::resolution::PhoneUse;

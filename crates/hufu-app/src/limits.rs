@@ -9,6 +9,8 @@ pub struct Limits {
     pub request_budget: Duration,
     /// How long the same code from the same application is the same login.
     pub code_replay: Duration,
+    /// How long WeChat takes a code: one whose exchange had no clear outcome is not sent again.
+    pub code_life: Duration,
     /// How long a node that is told "code been used" waits for another node's record.
     pub code_record_wait: Duration,
     /// How old data sealed by WeChat may be.
@@ -31,6 +33,10 @@ pub struct Limits {
     pub custom_keys: usize,
     /// Custom data: bytes of one value as JSON.
     pub custom_value: usize,
+    /// Custom data: bytes of all of a user's as JSON.
+    pub custom_total: usize,
+    /// Custom data: how deep the arrays and objects of one value may be nested.
+    pub custom_depth: usize,
     /// Upload: bytes of the file.
     pub upload_bytes: usize,
     /// Upload: pixels of the picture, known before it is decoded.
@@ -39,6 +45,8 @@ pub struct Limits {
     pub upload_side: u32,
     /// Upload: pictures decoded at the same time.
     pub upload_decodes: usize,
+    /// Upload: files being read or decoded at the same time; more are refused.
+    pub uploads_at_once: usize,
     /// Upload: files of one address in [`Limits::upload_window`].
     pub uploads_per_ip: i64,
     /// Upload: files of all addresses together in [`Limits::upload_window`].
@@ -53,8 +61,12 @@ pub struct Limits {
     pub login_failures_per_ip: i64,
     /// The window of the limit above.
     pub failure_window: Duration,
+    /// Calls of WeChat at the same time for an address beyond that limit.
+    pub failure_lane: usize,
     /// Connections at the same time; more wait in the kernel's queue.
     pub connections: usize,
+    /// How long a connection is kept, however busy.
+    pub connection_time: Duration,
     /// How long a client may take for the head of a request, or leave a kept connection idle.
     pub header_time: Duration,
     /// Head of a request in bytes.
@@ -74,6 +86,7 @@ impl Default for Limits {
         Self {
             request_budget: Duration::from_secs(8),
             code_replay: MINUTE,
+            code_life: MINUTE * 5,
             code_record_wait: Duration::from_secs(1),
             sealed_data_age: Duration::from_secs(2 * 24 * 60 * 60),
             session_cache: Duration::from_secs(5),
@@ -85,10 +98,13 @@ impl Default for Limits {
             nickname: 256,
             custom_keys: 100,
             custom_value: 8 * 1024,
+            custom_total: 64 * 1024,
+            custom_depth: 32,
             upload_bytes: 10 * 1024 * 1024,
             upload_pixels: 50_000_000,
             upload_side: 512,
             upload_decodes: 2,
+            uploads_at_once: 8,
             uploads_per_ip: 60,
             uploads_in_all: 10_000,
             upload_window: HOUR,
@@ -96,7 +112,9 @@ impl Default for Limits {
             upload_orphan_age: HOUR,
             login_failures_per_ip: 120,
             failure_window: MINUTE,
+            failure_lane: 4,
             connections: 10_000,
+            connection_time: HOUR,
             header_time: Duration::from_secs(30),
             header_bytes: 64 * 1024,
             body_time: MINUTE,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use hufu_store::logins::{Arriving, Bind, BindOutcome, LoggedIn, Login, LoginOutcome, WouldLogIn};
-use hufu_store::rates::Hit;
 use hufu_store::sessions::NewSession;
 use hufu_types::resolution::{Arrival, PhoneUse};
 use hufu_types::{Application, Connection, IdentityKey, Phone, Profile, ScopeSet, SessionId, User, UserId};
@@ -108,7 +107,7 @@ impl App {
             Err(refusal) => {
                 metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
                 log_refusal(&login.application, &login.connection, &refusal);
-                self.count_failure(login, refusal).await
+                Err(self.count_failure(&login.application.pool, login.ip.as_deref(), refusal).await)
             }
         }
     }
@@ -123,6 +122,7 @@ impl App {
         if let Some((PhoneProofData::Code(code), _)) = login.phone {
             check_code(code)?;
         }
+        let _place = self.pass(&application.pool, login.ip.as_deref()).await;
         let exchanged = self.exchange_code(application, connection, login.code, budget).await?;
         let mut who = Arriving {
             pool: application.pool.clone(),
@@ -157,6 +157,7 @@ impl App {
                 LoginOutcome::LoggedIn(done) => *done,
                 LoginOutcome::Stranger => return Err(Refusal::Stranger),
                 LoginOutcome::Disabled => return Err(Refusal::Disabled),
+                LoginOutcome::Ended => return Err(Refusal::CodeUsed(None)),
             };
         if let Some(conflict) = conflict {
             tracing::warn!(
@@ -274,7 +275,7 @@ impl App {
         }
         Profile {
             nickname: nickname.and_then(|name| clean_nickname(&name, self.limits.nickname)),
-            photo: photo.filter(|url| is_wechat_photo(url)),
+            photo: photo.as_deref().and_then(wechat_photo),
             ..Profile::default()
         }
     }
@@ -309,23 +310,6 @@ impl App {
         }
         result
     }
-
-    /// Counts a failed login; beyond the limit of its address it is only told "too often".
-    async fn count_failure<T>(&self, login: &MiniProgramLogin<'_>, refusal: Refusal) -> Result<T, Refusal> {
-        let guessed =
-            matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
-        let Some(ip) = login.ip.as_deref().filter(|_| guessed) else { return Err(refusal) };
-        let hit = Hit {
-            name: format!("login_failure:{}:{ip}", login.application.pool),
-            amount: 1,
-            window: self.limits.failure_window,
-            now: self.now(),
-        };
-        if self.write(hit).await? > self.limits.login_failures_per_ip {
-            return Err(Refusal::TooOften("failed logins from this address"));
-        }
-        Err(refusal)
-    }
 }
 
 /// What the fields of `rawData` hold, whatever else is there.
@@ -347,16 +331,14 @@ fn clean_nickname(name: &str, limit: usize) -> Option<String> {
     Some(clean).filter(|name| !name.is_empty())
 }
 
-/// Whether a photo is where WeChat keeps them: `https://*.qlogo.cn/`. It is never fetched.
-fn is_wechat_photo(address: &str) -> bool {
-    let Ok(parsed) = url::Url::parse(address) else { return false };
+/// A photo where WeChat keeps them, `https://*.qlogo.cn/`, in normal form. It is never fetched.
+fn wechat_photo(address: &str) -> Option<String> {
+    let parsed = url::Url::parse(address).ok()?;
     let at_wechat = parsed.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"));
     let plain = parsed.username().is_empty() && parsed.password().is_none() && parsed.port().is_none();
-    parsed.scheme() == "https"
-        && at_wechat
-        && plain
-        && address.len() <= 512
-        && !address.contains(PLACEHOLDER_PHOTO)
+    let kept = parsed.scheme() == "https" && at_wechat && plain && !address.contains(PLACEHOLDER_PHOTO);
+    let normal = String::from(parsed);
+    (kept && normal.len() <= 512).then_some(normal)
 }
 
 pub(crate) fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
@@ -394,9 +376,8 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
         Refusal::Misconfigured(_) => {
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
         }
-        Refusal::Internal(_) | Refusal::Overloaded(_) => {
-            tracing::error!(%pool, %application, %connection, error, "refused by an internal error");
-        }
+        // Logged where it becomes an answer, with every other internal error.
+        Refusal::Internal(_) | Refusal::Overloaded(_) => {}
         _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
     }
 }
@@ -432,8 +413,14 @@ mod tests {
             ("javascript:alert(1)//.qlogo.cn/", false),
             ("", false),
         ] {
-            assert_eq!(is_wechat_photo(url), fine, "{url}");
+            assert_eq!(wechat_photo(url).is_some(), fine, "{url}");
         }
+    }
+
+    #[test]
+    fn photos_are_kept_in_normal_form() {
+        let kept = wechat_photo("https://thirdwx.qlogo.cn/a b\u{0}\n").unwrap();
+        assert_eq!(kept, "https://thirdwx.qlogo.cn/a%20b");
     }
 
     #[test]

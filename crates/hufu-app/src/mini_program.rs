@@ -41,15 +41,20 @@ impl App {
         application: &Application,
         connection: &Connection,
         code: &str,
+        ip: Option<&str>,
     ) -> Result<ToldPhone, Refusal> {
         check_code(code)?;
+        let _place = self.pass(&application.pool, ip).await;
         let budget = Budget::of(self.limits.request_budget);
         let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
         let number = result.map_err(|error| match error.class() {
             Class::User => Refusal::PhoneCodeInvalid(error),
             _ => wechat_refusal(error),
         });
-        let number = number.inspect_err(|refusal| log_refusal(application, connection, refusal))?;
+        let number = match number {
+            Ok(number) => number,
+            Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
+        };
         self.fresh_phone(&number)?;
         Ok(ToldPhone {
             phone_number: number.phone_number,
@@ -67,8 +72,10 @@ impl App {
         connection: &Connection,
         code: &str,
         sealed: SealedData<'_>,
+        ip: Option<&str>,
     ) -> Result<ToldPhoneOf, Refusal> {
         let result = async {
+            let _place = self.pass(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
             let exchanged = self.exchange_code(application, connection, code, budget).await?;
             self.record_exchange(application, &exchanged).await?;
@@ -85,7 +92,10 @@ impl App {
                 unionid: exchanged.session.unionid.clone(),
             })
         };
-        result.await.inspect_err(|refusal| log_refusal(application, connection, refusal))
+        match result.await {
+            Ok(done) => Ok(done),
+            Err(refusal) => Err(self.failed(application, connection, refusal, ip).await),
+        }
     }
 
     /// What WeChat sealed for the mini program, opened.
@@ -95,13 +105,30 @@ impl App {
         connection: &Connection,
         code: &str,
         sealed: SealedData<'_>,
+        ip: Option<&str>,
     ) -> Result<Map<String, Value>, Refusal> {
         let result = async {
+            let _place = self.pass(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
             let exchanged = self.exchange_code(application, connection, code, budget).await?;
             self.record_exchange(application, &exchanged).await?;
             self.open_sealed(connection, &exchanged, sealed)
         };
-        result.await.inspect_err(|refusal| log_refusal(application, connection, refusal))
+        match result.await {
+            Ok(done) => Ok(done),
+            Err(refusal) => Err(self.failed(application, connection, refusal, ip).await),
+        }
+    }
+
+    /// Logs and counts a failure.
+    async fn failed(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        refusal: Refusal,
+        ip: Option<&str>,
+    ) -> Refusal {
+        log_refusal(application, connection, &refusal);
+        self.count_failure(&application.pool, ip, refusal).await
     }
 }

@@ -50,6 +50,7 @@ impl App {
             change,
             photo,
             max_keys: self.limits.custom_keys,
+            max_total: self.limits.custom_total,
             now: self.now(),
         };
         match self.write(unit).await? {
@@ -58,6 +59,12 @@ impl App {
             Changed::TooManyKeys => {
                 let limit = self.limits.custom_keys;
                 Err(Refusal::Invalid(format!("custom data has at most {limit} keys; remove some first")))
+            }
+            Changed::TooMuch => {
+                let limit = self.limits.custom_total;
+                Err(Refusal::Invalid(format!(
+                    "custom data has at most {limit} bytes in all; remove or shorten some first"
+                )))
             }
         }
     }
@@ -86,8 +93,14 @@ impl App {
                 let rule = "a custom data key is 1 to 64 characters of A-Z, a-z, 0-9, '_', '-' and '.'";
                 return Err(Refusal::Invalid(rule.to_owned()));
             }
-            let text = value.to_string();
-            if text.len() > self.limits.custom_value || text.contains("\\u0000") {
+            // Deeper than serde_json reads, the user could never be read again.
+            let limit = self.limits.custom_depth;
+            if is_deeper(value, limit) {
+                return Err(Refusal::Invalid(format!(
+                    "the value of {key} is nested deeper than {limit} levels; flatten it"
+                )));
+            }
+            if value.to_string().len() > self.limits.custom_value {
                 let limit = self.limits.custom_value;
                 return Err(Refusal::Invalid(format!(
                     "the value of {key} is longer than {limit} bytes; shorten it"
@@ -103,12 +116,23 @@ fn is_picture_address(value: &str) -> bool {
     value.is_empty() || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
+/// Whether arrays and objects are nested deeper than so many levels. Looks no deeper than that.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let deeper = |item: &Value| levels.checked_sub(1).is_none_or(|left| is_deeper(item, left));
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(deeper),
+        Value::Object(members) => levels == 0 || members.values().any(deeper),
+        _ => false,
+    }
+}
+
 struct ChangeProfile {
     pool: PoolId,
     user: UserId,
     change: ProfileChange,
     photo: Photo,
     max_keys: usize,
+    max_total: usize,
     now: Timestamp,
 }
 
@@ -126,6 +150,7 @@ enum Changed {
     Done(Box<User>),
     Gone,
     TooManyKeys,
+    TooMuch,
 }
 
 impl Write for ChangeProfile {
@@ -136,6 +161,7 @@ impl Write for ChangeProfile {
             return Ok(Changed::Gone);
         };
         apply(&mut user.profile, &self.change);
+        let before = bytes(&user.custom_data)?;
         for (key, value) in &self.change.custom_data {
             if value.is_null() {
                 user.custom_data.remove(key);
@@ -145,6 +171,11 @@ impl Write for ChangeProfile {
         }
         if user.custom_data.len() > self.max_keys {
             return Ok(Changed::TooManyKeys);
+        }
+        // What is there stays changeable where the limit has become smaller.
+        let total = bytes(&user.custom_data)?;
+        if total > self.max_total && total > before {
+            return Ok(Changed::TooMuch);
         }
         user.updated_at = self.now;
         users::set_profile(tx, &self.user, &self.pool, &user.profile, &user.custom_data, self.now).await?;
@@ -158,6 +189,10 @@ impl Write for ChangeProfile {
     }
 }
 
+fn bytes(data: &Map<String, Value>) -> Result<usize, StoreError> {
+    Ok(serde_json::to_string(data)?.len())
+}
+
 fn apply(profile: &mut Profile, change: &ProfileChange) {
     for (name, value) in &change.fields {
         if let Some(field) = profile.field_mut(name) {
@@ -166,5 +201,22 @@ fn apply(profile: &mut Profile, change: &ProfileChange) {
     }
     if change.gender.is_some() {
         profile.gender = change.gender;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_arrays_and_objects() {
+        let nested = |levels: usize| -> Value {
+            let text = format!("{}7{}", "[{\"a\":".repeat(levels / 2), "}]".repeat(levels / 2));
+            serde_json::from_str(&text).unwrap()
+        };
+        assert!(!is_deeper(&Value::from("text"), 0));
+        assert!(is_deeper(&Value::from(Vec::<Value>::new()), 0));
+        assert!(!is_deeper(&nested(32), 32) && is_deeper(&nested(32), 31));
+        assert!(is_deeper(&nested(126), 32));
     }
 }

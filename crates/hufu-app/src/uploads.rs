@@ -4,25 +4,51 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hufu_store::rates::Hit;
+use hufu_store::rates::{Admit, Admitted, Bucket};
 use hufu_store::uploads::{GetUpload, PutUpload};
 use hufu_types::{OpaqueToken, TokenPurpose};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits as ImageLimits};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{App, Refusal};
+use crate::address::network_of;
+use crate::{App, Limits, Refusal};
 
 /// Where pictures are served.
 const UPLOADS_PATH: &str = "/uploads/";
 /// How long an upload waits for its turn to be decoded.
 const TURN: Duration = Duration::from_secs(10);
 
-/// Bounds how many pictures are decoded at the same time.
-pub(crate) struct Decoders(Arc<Semaphore>);
+/// Above so many pixels, pictures are decoded one at a time, and none of 16 bits a channel.
+const LARGE: u64 = 12_000_000;
+/// Memory of a decoder besides the pixels.
+const WORKING_MEMORY: u64 = 8 * 1024 * 1024;
+
+/// Bounds how many uploads are under way, and how many of them are decoded at the same time.
+pub(crate) struct Decoders {
+    uploads: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    at_once: u32,
+}
+
+/// Room for one upload, from before its body is read until its picture is encoded.
+#[derive(Debug)]
+pub struct UploadSlot(OwnedSemaphorePermit);
 
 impl Decoders {
-    pub(crate) fn new(at_once: usize) -> Self {
-        Self(Arc::new(Semaphore::new(at_once)))
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let at_once = u32::try_from(limits.upload_decodes).unwrap_or(u32::MAX).max(1);
+        Self {
+            uploads: Arc::new(Semaphore::new(limits.uploads_at_once)),
+            turns: Arc::new(Semaphore::new(at_once as usize)),
+            at_once,
+        }
+    }
+
+    /// Waits until a picture of so many pixels may be decoded.
+    async fn turn(&self, pixels: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+        let turns = if pixels > LARGE { self.at_once } else { 1 };
+        let turn = tokio::time::timeout(TURN, self.turns.clone().acquire_many_owned(turns)).await;
+        turn.map_err(|_| Refusal::TooOften("pictures being decoded"))?.map_err(Refusal::internal)
     }
 }
 
@@ -45,36 +71,52 @@ pub struct Picture {
 }
 
 impl App {
-    /// Counts an upload of an address before its body is read.
-    pub async fn admit_upload(&self, ip: Option<&str>) -> Result<(), Refusal> {
+    /// Makes room for an upload of an address, and counts it, before its body is read.
+    pub async fn admit_upload(&self, ip: Option<&str>) -> Result<UploadSlot, Refusal> {
+        let slot = self.decoders.uploads.clone().try_acquire_owned();
+        let slot = slot.map_err(|_| Refusal::TooOften("uploads at the same time"))?;
         let limits = &self.limits;
-        let count = |name: String| Hit { name, amount: 1, window: limits.upload_window, now: self.now() };
-        if let Some(ip) = ip
-            && self.write(count(format!("upload:{ip}"))).await? > limits.uploads_per_ip
-        {
-            return Err(Refusal::TooOften("uploads from this address"));
+        let unit = Admit {
+            all: Bucket { name: "upload".to_owned(), limit: limits.uploads_in_all },
+            one: ip.map(|ip| Bucket {
+                name: format!("upload:{}", network_of(ip)),
+                limit: limits.uploads_per_ip,
+            }),
+            window: limits.upload_window,
+            now: self.now(),
+        };
+        match self.write(unit).await? {
+            Admitted::Yes => Ok(UploadSlot(slot)),
+            Admitted::TooManyOfAll => Err(Refusal::TooOften("uploads in all")),
+            Admitted::TooManyOfOne => Err(Refusal::TooOften("uploads from this address")),
         }
-        if self.write(count("upload".to_owned())).await? > limits.uploads_in_all {
-            return Err(Refusal::TooOften("uploads in all"));
-        }
-        Ok(())
     }
 
     /// Takes a picture in.
-    pub async fn upload(&self, bytes: Vec<u8>) -> Result<Uploaded, Refusal> {
-        if bytes.len() > self.limits.upload_bytes {
+    pub async fn upload(
+        &self,
+        slot: UploadSlot,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Uploaded, Refusal> {
+        if bytes.as_ref().len() > self.limits.upload_bytes {
             return Err(Refusal::PictureTooLarge);
         }
-        let turn = tokio::time::timeout(TURN, self.decoders.0.clone().acquire_owned()).await;
-        let permit =
-            turn.map_err(|_| Refusal::TooOften("pictures being decoded"))?.map_err(Refusal::internal)?;
-        let (pixels, side) = (self.limits.upload_pixels, self.limits.upload_side);
-        let encoded = tokio::task::spawn_blocking(move || {
-            let encoded = encode_anew(&bytes, pixels, side);
-            drop(permit);
+        let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
+        // The slot goes along: what is being decoded takes memory though its client has left.
+        let (slot, bytes, pixels) = blocking(move || {
+            let pixels = pixels_of(bytes.as_ref(), most)?;
+            Ok((slot, bytes, pixels))
+        })
+        .await?;
+        let turn = self.decoders.turn(pixels).await?;
+        let (content_type, bytes) = blocking(move || {
+            let encoded = encode_anew(bytes.as_ref(), pixels, side);
+            // The memory first, then the room for it.
+            drop(bytes);
+            drop((turn, slot.0));
             encoded
-        });
-        let (content_type, bytes) = encoded.await.map_err(Refusal::internal)??;
+        })
+        .await?;
         let extension = content_type.rsplit('/').next().unwrap_or_default();
         let name = OpaqueToken::generate(TokenPurpose::Upload, &*self.random);
         let key = format!("{}.{extension}", name.expose());
@@ -113,27 +155,47 @@ fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }
 
-/// Decodes a picture of a known kind and encodes it as PNG (where it may be
-/// transparent) or JPEG, without anything else that was in the file.
-fn encode_anew(bytes: &[u8], max_pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
-    let reader = || {
-        let mut reader =
-            ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|_| Refusal::NotAPicture)?;
-        let mut limits = ImageLimits::default();
-        limits.max_alloc = Some(max_pixels.saturating_mul(8));
-        reader.limits(limits);
-        Ok::<_, Refusal>(reader)
-    };
-    let unreadable = |error| match error {
+/// Runs what would keep other requests waiting.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?
+}
+
+fn reader(bytes: &[u8], memory: u64) -> Result<ImageReader<Cursor<&[u8]>>, Refusal> {
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(|_| Refusal::NotAPicture)?;
+    let mut limits = ImageLimits::default();
+    limits.max_alloc = Some(memory);
+    reader.limits(limits);
+    Ok(reader)
+}
+
+fn unreadable(error: ImageError) -> Refusal {
+    match error {
         ImageError::Limits(_) => Refusal::PictureTooLarge,
         _ => Refusal::NotAPicture,
-    };
-    let (width, height) = reader()?.into_dimensions().map_err(unreadable)?;
-    if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(Refusal::PictureTooLarge);
     }
-    let mut picture = reader()?.decode().map_err(unreadable)?;
-    if width > side || height > side {
+}
+
+/// How many pixels a picture says that it has, if they are not too many.
+fn pixels_of(bytes: &[u8], most: u64) -> Result<u64, Refusal> {
+    let (width, height) = reader(bytes, WORKING_MEMORY)?.into_dimensions().map_err(unreadable)?;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > most { Err(Refusal::PictureTooLarge) } else { Ok(pixels) }
+}
+
+/// The most memory that decoding so many pixels may take: four channels, of 16 bits if there are not many.
+fn memory_for(pixels: u64) -> u64 {
+    let bytes = if pixels > LARGE { 4 } else { 8 };
+    pixels.saturating_mul(bytes).saturating_add(WORKING_MEMORY)
+}
+
+/// Decodes a picture of a known kind and so many pixels, and encodes it as PNG (where it may be
+/// transparent) or JPEG, without anything else that was in the file.
+fn encode_anew(bytes: &[u8], pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
+    let mut picture = reader(bytes, memory_for(pixels))?.decode().map_err(unreadable)?;
+    if picture.width() > side || picture.height() > side {
         picture = picture.thumbnail(side, side);
     }
     let mut encoded = Cursor::new(Vec::new());
@@ -148,7 +210,27 @@ fn encode_anew(bytes: &[u8], max_pixels: u64, side: u32) -> Result<(&'static str
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
+
+    fn take_in(bytes: &[u8]) -> Result<(&'static str, Vec<u8>), Refusal> {
+        encode_anew(bytes, pixels_of(bytes, 1_000_000)?, 512)
+    }
+
+    #[tokio::test]
+    async fn large_pictures_are_decoded_alone() {
+        let limits = Limits { upload_decodes: 2, ..Limits::default() };
+        let decoders = Decoders::new(&limits);
+        let one = decoders.turn(LARGE).await.unwrap();
+        let two = decoders.turn(1).await.unwrap();
+        assert!(decoders.turn(1).now_or_never().is_none(), "two at a time");
+        drop(two);
+        assert!(decoders.turn(LARGE + 1).now_or_never().is_none(), "not beside another");
+        drop(one);
+        let _alone = decoders.turn(LARGE + 1).await.unwrap();
+        assert!(decoders.turn(1).now_or_never().is_none(), "no other beside it");
+    }
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -158,7 +240,7 @@ mod tests {
 
     #[test]
     fn pictures_shrink_and_change_their_bytes() {
-        let (content_type, bytes) = encode_anew(&png(1024, 300), 1_000_000, 512).unwrap();
+        let (content_type, bytes) = take_in(&png(1024, 300)).unwrap();
         assert_eq!(content_type, "image/jpeg");
         let kept = image::load_from_memory(&bytes).unwrap();
         assert_eq!((kept.width(), kept.height()), (512, 150));
@@ -169,16 +251,16 @@ mod tests {
         for bytes in
             [b"<svg xmlns='http://www.w3.org/2000/svg'/>".as_slice(), b"<html>", b"", b"\x89PNG\r\n\x1a\n"]
         {
-            assert!(matches!(encode_anew(bytes, 1_000_000, 512), Err(Refusal::NotAPicture)));
+            assert!(matches!(take_in(bytes), Err(Refusal::NotAPicture)));
         }
-        assert!(matches!(encode_anew(&png(1001, 1000), 1_000_000, 512), Err(Refusal::PictureTooLarge)));
+        assert!(matches!(take_in(&png(1001, 1000)), Err(Refusal::PictureTooLarge)));
     }
 
     #[test]
     fn what_follows_the_picture_is_not_kept() {
         let mut bytes = png(2, 2);
         bytes.extend_from_slice(b"<script>alert(1)</script>");
-        let (_, kept) = encode_anew(&bytes, 1_000_000, 512).unwrap();
+        let (_, kept) = take_in(&bytes).unwrap();
         assert!(!kept.windows(7).any(|w| w == b"<script"));
     }
 }

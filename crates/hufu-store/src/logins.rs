@@ -77,6 +77,8 @@ pub enum LoginOutcome {
     Stranger,
     /// The account is switched off.
     Disabled,
+    /// The login that the same code began before is over: logged out, or revoked.
+    Ended,
 }
 
 /// A login that was written.
@@ -118,9 +120,13 @@ impl Write for Login {
                 if !user.is_active() {
                     return Ok(LoginOutcome::Disabled);
                 }
-                self.attach(tx, &user.id, attach_openid, attach_unionid).await?;
                 // The same code again is the same login, and counts once.
-                let going_on = self.session_that_goes_on(tx, &user.id).await?;
+                let going_on = match self.resumed(tx, &user.id).await? {
+                    Resumed::Nothing => None,
+                    Resumed::GoesOn(session, since) => Some((session, since)),
+                    Resumed::Ended => return Ok(LoginOutcome::Ended),
+                };
+                self.attach(tx, &user.id, attach_openid, attach_unionid).await?;
                 let counts = i64::from(going_on.is_none());
                 (self.note(tx, &user.id, fill_phone, counts).await?, false, conflict, going_on)
             }
@@ -237,21 +243,27 @@ impl Login {
         Ok(user)
     }
 
-    /// The session that the same code began before, if it is this user's and alive, and when it began.
-    async fn session_that_goes_on(
-        &self,
-        tx: &mut Tx<'_>,
-        user: &UserId,
-    ) -> Result<Option<(SessionId, Timestamp)>, StoreError> {
-        if let Some((owner, session)) = &self.resume
-            && owner == user
-            && let Some(going_on) = sessions::get(tx, &self.who.pool, session).await?
-            && going_on.expires_at > self.session.created_at
-        {
-            return Ok(Some((session.clone(), going_on.created_at)));
-        }
-        Ok(None)
+    /// What became of the session that the same code began before, if it is this user's.
+    async fn resumed(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<Resumed, StoreError> {
+        let Some((_, session)) = self.resume.as_ref().filter(|(owner, _)| owner == user) else {
+            return Ok(Resumed::Nothing);
+        };
+        let found = sessions::get(tx, &self.who.pool, session).await?;
+        Ok(match found.filter(|found| found.expires_at > self.session.created_at) {
+            Some(found) => Resumed::GoesOn(session.clone(), found.created_at),
+            None => Resumed::Ended,
+        })
     }
+}
+
+/// What became of a session that a code began before.
+enum Resumed {
+    /// The code began none of this user's.
+    Nothing,
+    /// It is alive, since then.
+    GoesOn(SessionId, Timestamp),
+    /// It is over.
+    Ended,
 }
 
 fn fill_empty(field: &mut Option<String>, value: Option<&String>) {

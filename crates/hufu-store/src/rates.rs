@@ -31,11 +31,69 @@ impl Write for Hit {
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        let length = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX).max(1);
-        let start = Timestamp(self.now.0.div_euclid(length).saturating_mul(length));
-        let values = [(&self.name).into(), start.into(), self.amount.into(), start.plus(self.window).into()];
-        Ok(tx.optional(HIT, &values, |row| row.get(0)).await?.unwrap_or(self.amount))
+        count(tx, &self.name, self.amount, self.window, self.now).await
     }
+}
+
+/// A bucket and how many hits a window of it holds.
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// The most that is admitted.
+    pub limit: i64,
+}
+
+/// Counts a hit in the bucket of everybody and in the one of its sender, if both have room for it.
+pub struct Admit {
+    /// The bucket of everybody.
+    pub all: Bucket,
+    /// The bucket of the sender.
+    pub one: Option<Bucket>,
+    /// The length of a window.
+    pub window: Duration,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Whether a hit was admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// It was, and both buckets count it.
+    Yes,
+    /// Everybody together sent too many: the bucket of the sender is not touched.
+    TooManyOfAll,
+    /// The sender sent too many: the bucket of everybody does not count it.
+    TooManyOfOne,
+}
+
+impl Write for Admit {
+    type Out = Admitted;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Admitted, StoreError> {
+        if count(tx, &self.all.name, 1, self.window, self.now).await? > self.all.limit {
+            return Ok(Admitted::TooManyOfAll);
+        }
+        let Some(one) = &self.one else { return Ok(Admitted::Yes) };
+        if count(tx, &one.name, 1, self.window, self.now).await? > one.limit {
+            count(tx, &self.all.name, -1, self.window, self.now).await?;
+            return Ok(Admitted::TooManyOfOne);
+        }
+        Ok(Admitted::Yes)
+    }
+}
+
+/// The hits in the present window of a bucket, with these.
+async fn count(
+    tx: &mut Tx<'_>,
+    name: &str,
+    amount: i64,
+    window: Duration,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
+    let start = Timestamp(now.0.div_euclid(length).saturating_mul(length));
+    let values = [name.into(), start.into(), amount.into(), start.plus(window).into()];
+    Ok(tx.optional(HIT, &values, |row| row.get(0)).await?.unwrap_or(amount))
 }
 
 /// Forgets the windows that are over.

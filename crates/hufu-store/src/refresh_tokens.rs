@@ -20,7 +20,8 @@ statements! {
     SUCCEED = "
         UPDATE refresh_tokens SET used_at = COALESCE(used_at, $3), successor = $4
         WHERE pool_id = $1 AND hash = $2";
-    DELETE_UNUSED = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
+    SUPERSEDE_UNUSED = "
+        UPDATE refresh_tokens SET used_at = $3 WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
     REVOKE_FAMILY = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND session_id = $2";
     SWEEP = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
@@ -94,8 +95,9 @@ impl Write for Rotate {
             let fresh = self.now <= used_at.plus(self.grace);
             let replaced = match (&token.successor, fresh) {
                 (Some(successor), true) => {
-                    let values = [(&self.pool).into(), successor.into()];
-                    tx.execute(DELETE_UNUSED, &values).await? == 1
+                    // It has no successor of its own: whoever presents it now is not who asked again.
+                    let values = [(&self.pool).into(), successor.into(), self.now.into()];
+                    tx.execute(SUPERSEDE_UNUSED, &values).await? == 1
                 }
                 _ => false,
             };

@@ -3,6 +3,7 @@
 //! the other, some at nothing else.
 
 use axum::Json;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -36,7 +37,8 @@ impl Success<()> {
 
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        let mut response = Json(self).into_response();
+        // Nearly every answer holds a token or personal data.
+        let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(self)).into_response();
         response.extensions_mut().insert(ApiCode(200));
         response
     }

@@ -1,6 +1,5 @@
 //! What requests of the published clients have in common.
 
-use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -11,7 +10,6 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use hufu_app::{Authenticated, Named, Refusal, named};
 use serde::de::DeserializeOwned;
-use tracing::Instrument as _;
 
 use crate::middleware::RequestId;
 use crate::problem::{Failure, Language};
@@ -97,6 +95,8 @@ impl FromRequestParts<Arc<Shared>> for Head {
 /// The last address in `X-Forwarded-For` that is no trusted proxy, where the peer is one.
 fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr {
     let trusted = |ip: &IpAddr| shared.settings.trusted_proxies.iter().any(|net| net.contains(ip));
+    // A socket that listens on both families gives IPv4 peers as `::ffff:203.0.113.9`.
+    let peer = peer.to_canonical();
     if !trusted(&peer) {
         return peer;
     }
@@ -104,13 +104,20 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr 
     let addresses: Vec<&str> = forwarded.flat_map(|list| list.split(',')).map(str::trim).collect();
     let mut client = peer;
     for address in addresses.iter().rev() {
-        let Ok(address) = address.parse::<IpAddr>() else { break };
+        let Some(address) = address_in(address) else { break };
         client = address;
         if !trusted(&address) {
             break;
         }
     }
     client
+}
+
+/// An address as proxies write it: bare, in brackets, or with the port.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
+    address.ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
 /// A JSON object as body, whatever the content type says: mini program clients send many.
@@ -133,15 +140,6 @@ pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head
         Ok(bytes) => Ok((head, bytes)),
         Err(refusal) => Err(head.refuse(refusal)),
     }
-}
-
-/// Runs the work of a request to its end though its client is gone: a phone that lost the answer asks
-/// again with the same code, and finds the login that its first request made.
-pub(crate) async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
-) -> Result<T, Refusal> {
-    let task = tokio::spawn(work.instrument(tracing::Span::current()));
-    task.await.map_err(Refusal::internal)?
 }
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for

@@ -132,9 +132,11 @@ impl Listener {
                 router.clone().call(request.map(axum::body::Body::new))
             });
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            let longest = limits.connection_time;
             tokio::spawn(async move {
-                // It ends when either side closes it; how is the client's affair.
-                let _ = connection.await;
+                // It ends when either side closes it, how is the client's affair; or after its time, since a
+                // client that never reads its answers would keep its place for ever.
+                let _ = tokio::time::timeout(longest, connection).await;
                 drop(place);
             });
         }

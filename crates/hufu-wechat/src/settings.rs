@@ -41,6 +41,9 @@ pub struct Settings {
     /// Idle connections kept for each host. It should cover the calls in flight under full load, since a
     /// connection above it is closed after one use.
     pub max_idle_connections: usize,
+    /// Calls under way at the same time; more wait, within their budget. A slow WeChat must not use up the
+    /// machine's file descriptors.
+    pub max_calls: usize,
     /// How long an idle connection is kept. Shorter than the server's own patience, because a request that
     /// meets a closing connection is lost and, for a code, may not be repeated.
     pub idle_timeout: Duration,
@@ -63,6 +66,7 @@ impl Default for Settings {
             call_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(1),
             max_idle_connections: 256,
+            max_calls: 256,
             idle_timeout: Duration::from_secs(20),
             max_response_bytes: 64 * 1024,
             max_retries: 2,

@@ -7,6 +7,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderValue},
     redirect, retry,
 };
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use url::Url;
 
@@ -20,6 +21,7 @@ use crate::{
 /// The HTTP side of a client.
 pub(crate) struct Transport {
     http: reqwest::Client,
+    places: Semaphore,
     call_timeout: Duration,
     max_response_bytes: usize,
     max_retries: u32,
@@ -62,6 +64,7 @@ impl Transport {
         }
         Ok(Self {
             http: http.build().map_err(|error| BuildError::Http(error.without_url()))?,
+            places: Semaphore::new(settings.max_calls),
             call_timeout: settings.call_timeout,
             max_response_bytes: settings.max_response_bytes,
             max_retries: settings.max_retries,
@@ -102,6 +105,9 @@ impl Transport {
 
     async fn attempt<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let fail = |kind| Error::new(call.endpoint, kind);
+        // Whoever finds no place before the deadline has sent nothing.
+        let place = timeout_at(budget.deadline(), self.places.acquire()).await;
+        let Ok(Ok(_place)) = place else { return Err(fail(ErrorKind::BudgetExhausted)) };
         let now = Instant::now();
         if budget.deadline() <= now {
             return Err(fail(ErrorKind::BudgetExhausted));

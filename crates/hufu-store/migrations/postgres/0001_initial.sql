@@ -178,15 +178,17 @@ CREATE TABLE password_keys (
 CREATE TABLE uploads (
     name         TEXT   NOT NULL PRIMARY KEY,
     content_type TEXT   NOT NULL,
-    bytes        BYTEA   NOT NULL,
     size         BIGINT NOT NULL,
     created_at   BIGINT NOT NULL,
     -- The user whose photo names it; without one it is an orphan since then.
     pool_id      TEXT,
     user_id      TEXT,
-    orphan_since BIGINT
+    orphan_since BIGINT,
+    -- The last column: SQLite reaches what stands behind a large value only through all its pages.
+    bytes        BYTEA  NOT NULL
 );
-CREATE INDEX uploads_orphans ON uploads (orphan_since) WHERE orphan_since IS NOT NULL;
+-- With the size, so that the sum of the orphans is read from the index alone.
+CREATE INDEX uploads_orphans ON uploads (orphan_since, size) WHERE orphan_since IS NOT NULL;
 CREATE INDEX uploads_user ON uploads (pool_id, user_id) WHERE user_id IS NOT NULL;
 
 CREATE TABLE rate_buckets (

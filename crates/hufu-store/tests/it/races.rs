@@ -129,6 +129,6 @@ on_both_engines! {
         hold.release();
         assert!(disabling.await.unwrap().unwrap());
         assert!(matches!(arriving.await.unwrap().unwrap(), LoginOutcome::Disabled));
-        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM sessions").await, 1);
+        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM sessions").await, 0);
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::user::UserV2;
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::{Body, Head, given, to_the_end};
+use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
 
 /// What the clients send; empty text is none.
@@ -79,9 +79,8 @@ async fn log_in(
     request: CodeRequest,
     phone: fn(&CodeRequest) -> Result<Option<SealedData<'_>>, Refusal>,
 ) -> Result<Success<UserV2>, Failure> {
-    let who = head.clone();
-    let done = to_the_end(async move {
-        let (application, connection) = request.place(&shared, &who)?;
+    let done = async {
+        let (application, connection) = request.place(&shared, &head)?;
         let phone = phone(&request)?;
         let login = MiniProgramLogin {
             application,
@@ -91,10 +90,10 @@ async fn log_in(
             user_info: if phone.is_none() { request.sealed() } else { None },
             raw_data: given(request.raw_data.as_ref()),
             phone: phone.map(|sealed| (PhoneProofData::Sealed(sealed), PhoneUse::LogIn)),
-            ip: who.ip.clone(),
+            ip: head.ip.clone(),
         };
         shared.app.log_in_v2(&login).await
-    });
+    };
     let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(UserV2::of_login(done, &token)))
 }
@@ -116,12 +115,11 @@ pub(crate) async fn get_phone(
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<PhoneAnswer>, Failure> {
-    let who = head.clone();
-    let told = to_the_end(async move {
-        let (application, connection) = request.place(&shared, &who)?;
+    let told = async {
+        let (application, connection) = request.place(&shared, &head)?;
         let (code, sealed) = (request.code()?, request.required_sealed()?);
-        shared.app.phone_by_sealed_data(&application, &connection, code, sealed).await
-    });
+        shared.app.phone_by_sealed_data(&application, &connection, code, sealed, head.ip.as_deref()).await
+    };
     let told = told.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(PhoneAnswer {
         country_code: told.phone.country_code,
@@ -139,13 +137,12 @@ pub(crate) async fn bind(
     Body(request): Body<CodeRequest>,
 ) -> Result<Success<()>, Failure> {
     let who = head.authenticate(&shared).await?;
-    let referer = head.referer.clone();
-    let bound = to_the_end(async move {
+    let bound = async {
         let config = shared.app.config();
         let named = given(request.connection.as_ref());
-        let connection = config.mini_program(&who.application, named, referer.as_deref())?;
+        let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
         shared.app.bind_mini_program(&who, &connection, request.code()?).await
-    });
+    };
     bound.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::empty())
 }

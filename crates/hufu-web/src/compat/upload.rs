@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use hufu_app::Refusal;
 use serde::Serialize;
 
@@ -15,6 +16,8 @@ use crate::server::{self, Shared};
 const FIELD: &str = "file";
 /// Bytes around the file in a multipart body.
 const FRAMING: usize = 64 * 1024;
+/// How many parts of a multipart body are looked at. The clients send one.
+const PARTS: usize = 16;
 
 /// Where the picture is.
 #[derive(Serialize)]
@@ -30,15 +33,15 @@ pub(crate) async fn upload(
     request: Request,
 ) -> Result<Success<UploadAnswer>, Failure> {
     let uploaded = async {
-        shared.app.admit_upload(head.ip.as_deref()).await?;
+        let slot = shared.app.admit_upload(head.ip.as_deref()).await?;
         let bytes = file(request, &shared).await?;
-        shared.app.upload(bytes).await
+        shared.app.upload(slot, bytes).await
     };
     let uploaded = uploaded.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
 }
 
-async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+async fn file(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
     let wrong = || Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
     let (parts, body) = request.into_parts();
     let limit = shared.app.limits().upload_bytes.saturating_add(FRAMING);
@@ -48,9 +51,10 @@ async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     })?;
     let whole = Request::from_parts(parts, body.into());
     let mut multipart = Multipart::from_request(whole, &()).await.map_err(|_| wrong())?;
-    while let Some(field) = multipart.next_field().await.map_err(|_| wrong())? {
+    for _ in 0..PARTS {
+        let Some(field) = multipart.next_field().await.map_err(|_| wrong())? else { break };
         if field.name() == Some(FIELD) {
-            return Ok(field.bytes().await.map_err(|_| wrong())?.to_vec());
+            return field.bytes().await.map_err(|_| wrong());
         }
     }
     Err(wrong())

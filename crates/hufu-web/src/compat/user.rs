@@ -108,8 +108,8 @@ pub(crate) fn phone_text(phone: &hufu_types::Phone) -> String {
 }
 
 impl UserV2 {
-    /// A user with the token that the client keeps.
-    pub(crate) fn new(user: User, token: &UserToken) -> Self {
+    /// A user with the token that the client keeps, if it keeps one.
+    pub(crate) fn new(user: User, token: Option<&UserToken>) -> Self {
         let (arn, profile) = (arn(&user), user.profile);
         let phone = user.phone.as_ref().map(|(phone, _)| phone);
         Self {
@@ -126,8 +126,8 @@ impl UserV2 {
             nickname: profile.nickname,
             register_source: Some(vec![user.register_source]),
             photo: profile.photo,
-            token: Some(token.token.clone()),
-            token_expired_at: Some(token.expires_at.to_iso()),
+            token: token.map(|token| token.token.clone()),
+            token_expired_at: token.map(|token| token.expires_at.to_iso()),
             logins_count: Some(i32::try_from(user.logins_count).unwrap_or(i32::MAX)),
             last_login: user.last_login_at.map(hufu_types::Timestamp::to_iso),
             last_ip: user.last_ip,
@@ -171,7 +171,7 @@ impl UserV2 {
             openid: Some(done.openid),
             unionid: done.unionid,
             newly_created: Some(done.newly_created),
-            ..Self::new(done.user, token)
+            ..Self::new(done.user, Some(token))
         }
     }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use hufu_types::OpaqueToken;
 use serde::Deserialize;
 
-use super::token::{OAuthError, form, no_store};
+use super::token::{OAuthError, client, form, no_store};
 use crate::server;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ pub(crate) async fn revoke(State(shared): server::State, request: Request) -> Re
     };
     let revoked = async {
         let config = shared.app.config();
-        let application = config.serving(head.named_or(form.client_id.as_deref()))?;
+        let application = client(&config, &head, form.client_id.as_deref())?;
         shared.app.revoke(application, &OpaqueToken::presented(token)).await
     };
     revoked.await.map_err(|refusal| OAuthError::of(refusal, &head))?;

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hufu_app::{Refusal, TokenSet, named};
-use hufu_types::{OpaqueToken, ScopeSet};
+use hufu_app::{Config, Refusal, TokenSet, named};
+use hufu_types::{Application, OpaqueToken, ScopeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::request::{Head, read};
@@ -109,6 +109,19 @@ pub(crate) async fn form<T: serde::de::DeserializeOwned>(
     Ok((head, form))
 }
 
+/// The client of a request, which names itself by header, by parameter, or by both alike.
+pub(crate) fn client<'a>(
+    config: &'a Config,
+    head: &Head,
+    client_id: Option<&str>,
+) -> Result<&'a Arc<Application>, Refusal> {
+    let application = config.serving(head.named_or(client_id))?;
+    if client_id.and_then(named).is_some_and(|id| id != application.id.as_str()) {
+        return Err(Refusal::Disagreement);
+    }
+    Ok(application)
+}
+
 #[derive(Deserialize)]
 struct TokenRequest {
     grant_type: Option<String>,
@@ -132,11 +145,7 @@ pub(crate) async fn token(State(shared): server::State, request: Request) -> Res
     };
     let tokens = async {
         let config = shared.app.config();
-        let named_client = head.named_or(form.client_id.as_deref());
-        let application = config.serving(named_client)?;
-        if form.client_id.as_deref().and_then(named).is_some_and(|id| id != application.id.as_str()) {
-            return Err(Refusal::Disagreement);
-        }
+        let application = client(&config, &head, form.client_id.as_deref())?;
         shared.app.refresh(application, &OpaqueToken::presented(refresh_token)).await
     };
     let tokens = tokens.await.map_err(|refusal| OAuthError::of(refusal, &head))?;

@@ -118,11 +118,31 @@ on_both_engines! {
         for token in [&user.token, &tokens.access, &tokens.id] {
             client.refresh(token).await.oauth_error("invalid_grant");
         }
-        // The v2 clients keep the token of the answer: an access token never becomes their user token.
-        let answer = world.nobody().bearer(&tokens.access).graphql("{ user { token } }", Value::Null).await;
-        assert_eq!(header_of(answer.data()["user"]["token"].as_str().unwrap())["typ"], "hufu-user+jwt");
-        let answer = world.nobody().bearer(&user.token).graphql("{ user { token } }", Value::Null).await;
-        assert_eq!(answer.data()["user"]["token"], user.token.as_str());
+    }
+
+    async fn an_access_token_never_becomes_a_user_token(database) {
+        const USER: &str = "{ user { token tokenExpiredAt } }";
+        const REFRESH: &str = "mutation { refreshToken { token } }";
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let tokens = world.client().log_in_v3(MINI, "bob").await;
+
+        let client = world.nobody().bearer(&tokens.access);
+        let data = client.graphql(USER, Value::Null).await.data();
+        assert_eq!(data["user"], json!({ "token": null, "tokenExpiredAt": null }));
+        let data = client.update_user(json!({ "nickname": "Bob" })).await.data();
+        assert_eq!((&data["updateUser"]["nickname"], &data["updateUser"]["token"]), (&json!("Bob"), &Value::Null));
+        let message = world.stores_nothing(client.graphql(REFRESH, Value::Null)).await.refused(2231);
+        assert!(message.contains("/oidc/token"), "{message}");
+
+        // The v2 clients keep the token of the answer: with a user token it is the same one.
+        let client = world.nobody().bearer(&user.token);
+        let data = client.graphql(USER, Value::Null).await.data();
+        assert_eq!(data["user"]["token"], user.token.as_str());
+        assert!(data["user"]["tokenExpiredAt"].is_string());
+        let data = client.graphql(REFRESH, Value::Null).await.data();
+        assert_eq!(header_of(data["refreshToken"]["token"].as_str().unwrap())["typ"], "hufu-user+jwt");
     }
 
     async fn forged_foreign_and_expired_tokens_are_no_login(database) {

@@ -79,7 +79,7 @@ impl<'w> Client<'w> {
         self.header("referer", &format!("https://servicewechat.com/{app_id}/12/page-frame.html"))
     }
 
-    pub(crate) fn from(mut self, ip: [u8; 4]) -> Self {
+    pub(crate) fn from(mut self, ip: impl Into<IpAddr>) -> Self {
         self.ip = ip.into();
         self
     }

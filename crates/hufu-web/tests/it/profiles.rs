@@ -7,7 +7,9 @@ use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::client::{AUTH, AUTH_BY_PHONE, DECRYPT, GET_PHONE, Mode, SIGNIN, User};
+use crate::client::{
+    AUTH, AUTH_BY_PHONE, Answer, Client, DECRYPT, GET_PHONE, GET_PROFILE, Mode, SIGNIN, UPDATE_PROFILE, User,
+};
 use crate::world::{MINI, TWO, World};
 
 const PHOTO: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132";
@@ -41,7 +43,109 @@ async fn sealed_otherwise(world: &World, request: Value) -> (String, String) {
     (text("iv"), text("encryptedData"))
 }
 
+/// Sets a value of custom data, given as JSON, as the v2 clients do.
+async fn set(client: &Client<'_>, user: &User, key: &str, value: &str) -> Answer {
+    let mutation = "mutation ($id: String!, $key: String!, $value: String!) { setUdv(targetType: USER, targetId: $id, \
+        key: $key, value: $value) { key value } }";
+    client.graphql(mutation, json!({ "id": user.id, "key": key, "value": value })).await
+}
+
+/// Sets several.
+async fn set_batch(client: &Client<'_>, user: &User, list: Value) -> Answer {
+    let mutation = "mutation ($id: String!, $list: [UserDefinedDataInput!]) { setUdvBatch(targetType: USER, targetId: \
+        $id, udvList: $list) { key value } }";
+    client.graphql(mutation, json!({ "id": user.id, "list": list })).await
+}
+
+fn nested(levels: usize) -> String {
+    format!("{}{}", "[".repeat(levels), "]".repeat(levels))
+}
+
 on_both_engines! {
+    async fn custom_data_is_small_in_all(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&user.token);
+        let value = json!("x".repeat(8000)).to_string();
+        for i in 0..8 {
+            set(&client, &user, &format!("key{i}"), &value).await.data();
+        }
+        let list = json!([{ "key": "key8", "value": value }]);
+        let v3 = json!({ "customData": { "key8": "x".repeat(8000) } });
+        for answer in [
+            world.stores_nothing(set(&client, &user, "key8", &value)).await,
+            world.stores_nothing(set_batch(&client, &user, list)).await,
+            world.stores_nothing(client.post(UPDATE_PROFILE, v3)).await,
+        ] {
+            let message = answer.refused(2231);
+            assert!(message.contains("65536 bytes in all"), "{message}");
+        }
+        // Exchanging one for another is fine, and so is everything else.
+        let exchange = json!({ "nickname": "Bob", "customData": { "key0": null, "key8": "x".repeat(8000) } });
+        client.post(UPDATE_PROFILE, exchange).await.data();
+    }
+
+    async fn custom_data_is_not_too_deep_to_be_read_again(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&user.token);
+        for levels in [33, 120, 127] {
+            let text = nested(levels);
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let list = json!([{ "key": "shallow", "value": "1" }, { "key": "deep", "value": text }]);
+            let mut answers = vec![
+                world.stores_nothing(set(&client, &user, "deep", &text)).await,
+                world.stores_nothing(set_batch(&client, &user, list)).await,
+            ];
+            // With two levels around it, the deepest of these is no JSON that is read.
+            if levels < 127 {
+                let v3 = json!({ "customData": { "deep": value } });
+                answers.push(world.stores_nothing(client.post(UPDATE_PROFILE, v3)).await);
+            }
+            for answer in answers {
+                let message = answer.refused(2231);
+                assert!(message.contains("deeper than 32 levels"), "{levels}: {message}");
+            }
+        }
+        set(&client, &user, "deep", &nested(32)).await.data();
+        let profile = client.get(&format!("{GET_PROFILE}?withCustomData=true")).await.data();
+        assert_eq!(profile["customData"]["deep"].to_string(), nested(32));
+        assert_eq!(world.client().log_in(MINI, "bob").await.id, user.id);
+    }
+
+    async fn custom_data_is_any_text(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&user.token);
+        let texts = ["a\u{0}b", r"a\u0000b", r"\\u0000", "\u{1}\u{7f}\u{ffff}", "虎符🐯"];
+        for text in texts {
+            for value in [json!(text), json!([text, { (text): text }])] {
+                set(&client, &user, "text", &value.to_string()).await.data();
+                client.post(UPDATE_PROFILE, json!({ "customData": { "same": value } })).await.data();
+                let profile = client.get(&format!("{GET_PROFILE}?withCustomData=true")).await.data();
+                assert_eq!(profile["customData"], json!({ "text": value, "same": value }));
+                assert_eq!(world.client().log_in(MINI, "bob").await.id, user.id);
+            }
+        }
+        client.post(UPDATE_PROFILE, json!({ "nickname": "\u{0}" })).await.refused(2231);
+    }
+
+    async fn one_value_is_told_a_few_times_at_most(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&user.token);
+        set(&client, &user, "text", &json!("x".repeat(8000)).to_string()).await.data();
+        let aliases: String = (0..100).map(|i| format!("a{i}: value ")).collect();
+        let query = format!("{{ user {{ customData {{ {aliases} }} }} }}");
+        client.graphql(&query, Value::Null).await.refused(2231);
+        let query = "{ user { customData { value again: value } } }";
+        client.graphql(query, Value::Null).await.data();
+    }
+
     async fn sealed_data_fills_an_empty_nickname_and_photo(database) {
         let world = World::new(database).await;
         known(&world, "bob");

@@ -1,12 +1,20 @@
 //! Uploads: raster images only, small, served when somebody's photo names them, and limited.
 
+use std::convert::Infallible;
 use std::io::Cursor;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::http::Method;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request};
+use futures::channel::mpsc;
+use futures::{SinkExt as _, stream};
 use hufu_testkit::on_both_engines;
 use image::{DynamicImage, ImageFormat};
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use crate::client::{Answer, Client, UPDATE_PROFILE, UPLOAD, User};
 use crate::world::{MINI, PUBLIC_URL, Plan, World};
@@ -26,12 +34,17 @@ fn png() -> Vec<u8> {
 
 /// A PNG that says that it is this large, and holds nothing.
 fn png_of_size(width: u32, height: u32) -> Vec<u8> {
+    png_of(width, height, [8, 2])
+}
+
+/// A PNG of nothing with this bit depth and kind of colour.
+fn png_of(width: u32, height: u32, kind: [u8; 2]) -> Vec<u8> {
     fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let content = [kind, data].concat();
         let length = u32::try_from(data.len()).unwrap();
         [&length.to_be_bytes()[..], &content, &crc32(&content).to_be_bytes()].concat()
     }
-    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &kind, &[0, 0, 0]].concat();
     [b"\x89PNG\r\n\x1a\n".to_vec(), chunk(b"IHDR", &header), chunk(b"IDAT", &[]), chunk(b"IEND", &[])]
         .concat()
 }
@@ -44,6 +57,13 @@ fn crc32(bytes: &[u8]) -> u32 {
             |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
         )
     })
+}
+
+/// A multipart body of empty parts, and then the file.
+fn behind_parts(count: usize) -> Vec<u8> {
+    let empty = b"--frontier\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n".repeat(count);
+    let head = b"--frontier\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
+    [&empty[..], head, &png(), b"\r\n--frontier--\r\n"].concat()
 }
 
 /// The path of an uploaded picture.
@@ -193,6 +213,69 @@ on_both_engines! {
         }
     }
 
+    async fn sixteen_bits_a_channel_are_taken_in_ordinary_sizes(database) {
+        let world = World::new(database).await;
+        let mut bytes = Cursor::new(Vec::new());
+        DynamicImage::new_rgba16(600, 400).write_to(&mut bytes, ImageFormat::Png).unwrap();
+        anonymous(&world).upload(&bytes.into_inner()).await.data();
+        const WITH_ALPHA: u8 = 6;
+        anonymous(&world).upload(&png_of(4_000, 3_000, [16, WITH_ALPHA])).await.refused(2410);
+        anonymous(&world).upload(&png_of(4_000, 3_001, [8, WITH_ALPHA])).await.refused(2410);
+        anonymous(&world).upload(&png_of(4_000, 3_001, [16, WITH_ALPHA])).await.refused(2411);
+    }
+
+    async fn few_parts_are_looked_at(database) {
+        let world = World::new(database).await;
+        let send = |count| {
+            let client = anonymous(&world);
+            async move {
+                let content_type = "multipart/form-data; boundary=frontier";
+                client.send(Method::POST, UPLOAD, content_type, behind_parts(count)).await
+            }
+        };
+        send(15).await.data();
+        send(16).await.refused(2231);
+        send(150_000).await.refused(2231);
+    }
+
+    async fn few_uploads_are_under_way_at_once(database) {
+        let world = Plan::new().limits(|limits| limits.uploads_at_once = 1).build(database).await;
+        let (mut feed, chunks) = mpsc::channel::<Result<Vec<u8>, Infallible>>(0);
+        let request = Request::post(UPLOAD)
+            .header("content-type", "multipart/form-data; boundary=frontier")
+            .body(Body::from_stream(chunks))
+            .unwrap();
+        let slow = tokio::spawn(world.node.router.clone().oneshot(request));
+        let body = behind_parts(0);
+        // A channel without room passes things on only to who asks for them: the first upload is being read.
+        feed.send(Ok(body[..10].to_vec())).await.unwrap();
+        feed.flush().await.unwrap();
+
+        let asked = Arc::new(AtomicBool::new(false));
+        let unread = stream::once({
+            let asked = asked.clone();
+            async move {
+                asked.store(true, Ordering::Relaxed);
+                Ok::<_, Infallible>(Vec::new())
+            }
+        });
+        let request = Request::post(UPLOAD).body(Body::from_stream(unread)).unwrap();
+        world.node.router.clone().oneshot(request).await.unwrap();
+        assert!(!asked.load(Ordering::Relaxed), "refused before its body is read");
+        let buckets = world.rows("rate_buckets").await;
+        anonymous(&world).upload(&png()).await.refused(1002);
+        assert_eq!(world.rows("rate_buckets").await, buckets, "it is not counted");
+
+        feed.send(Ok(body[10..].to_vec())).await.unwrap();
+        drop(feed);
+        let answer = slow.await.unwrap().unwrap();
+        let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&answer).contains("/uploads/"), "the first one goes on");
+        anonymous(&world).upload(&png()).await.data();
+        anonymous(&world).upload(b"").await.refused(2410);
+        anonymous(&world).upload(&png()).await.data();
+    }
+
     async fn bodies_without_a_file(database) {
         let world = World::new(database).await;
         let client = anonymous(&world);
@@ -237,6 +320,15 @@ on_both_engines! {
         client.upload(&png()).await.data();
     }
 
+    async fn what_is_refused_for_all_is_not_counted_for_each(database) {
+        let world = Plan::new().limits(|limits| limits.uploads_in_all = 1).build(database).await;
+        for last in 1..=5 {
+            let answer = world.nobody().from([198, 51, 100, last]).upload(&png()).await;
+            assert_eq!(answer.code(), if last == 1 { 200 } else { 1002 }, "{answer}");
+        }
+        assert_eq!(world.rows("rate_buckets").await, 2);
+    }
+
     async fn pictures_that_nobody_chose_have_limited_room(database) {
         let world = Plan::new().limits(|limits| limits.upload_orphan_bytes = 1_500).build(database).await;
         world.person("bob");
@@ -262,6 +354,34 @@ on_both_engines! {
         // … nor does the header of anybody else.
         forwarded([198, 51, 100, 9], "192.0.2.1").upload(&png()).await.data();
         forwarded([198, 51, 100, 9], "192.0.2.2").upload(&png()).await.refused(1002);
+    }
+
+    async fn one_sender_is_one_however_its_address_is_written(database) {
+        let plan = Plan::new().limits(|limits| limits.uploads_per_ip = 1);
+        let world = plan
+            .web(|web| web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()])
+            .build(database)
+            .await;
+        for (peer, forwarded, code) in [
+            ("::ffff:198.51.100.1", "", 200),
+            ("198.51.100.1", "", 1002),
+            ("::ffff:10.0.0.1", "198.51.100.2", 200),
+            ("10.0.0.1", "::ffff:198.51.100.2", 1002),
+            ("10.0.0.1", "198.51.100.2:4711", 1002),
+            ("10.0.0.1", "198.51.100.2, ::ffff:10.0.0.9", 1002),
+            ("10.0.0.1", "198.51.100.2, 10.0.0.9:80, [fd00::1]:80", 1002),
+            // IPv6: whoever has an address has all of its network.
+            ("2001:db8:1:2::1", "", 200),
+            ("2001:db8:1:2:ffff::9", "", 1002),
+            ("10.0.0.1", "2001:db8:1:2::3", 1002),
+            ("10.0.0.1", "[2001:db8:1:2::4]", 1002),
+            ("10.0.0.1", "[2001:db8:1:2::5]:4711", 1002),
+            ("10.0.0.1", "[2001:db8:1:3::5]:4711", 200),
+        ] {
+            let peer: IpAddr = peer.parse().unwrap();
+            let client = world.nobody().from(peer).header("x-forwarded-for", forwarded);
+            assert_eq!(client.upload(&png()).await.code(), code, "{peer} {forwarded}");
+        }
     }
 
     async fn names_lead_nowhere_else(database) {

@@ -1,14 +1,11 @@
 //! `hufu admin` beside a running server.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hufu_testkit::on_both_engines;
 use serde_json::Value;
 
-use crate::support::{Client, Instance, POOL, claims, eventually, header_of};
-
-/// How soon a server takes up what another process has changed. It looks twice a second; a busy machine is slower.
-const SOON: Duration = Duration::from_secs(5);
+use crate::support::{Client, Instance, POOL, SOON, claims, eventually, header_of};
 
 async fn keys(client: &Client) -> Vec<Value> {
     let keys = client.get("/oidc/.well-known/jwks.json").await.json();
@@ -78,17 +75,18 @@ on_both_engines! {
         assert!(client.is_logged_in(&other).await, "nobody else is");
 
         assert_eq!(admin("enable-user", &user).await.succeeded(), format!("{user} is switched on.\n"));
-        let again = client.log_in(&instance.code(Some("alice"))).await;
-        assert_eq!(claims(&again.token())["sub"].as_str(), Some(user.as_str()));
-        eventually("the sessions of before go on", async || {
-            client.is_logged_in(&v2).await && client.profile(&v3).await.code() == 200
+        eventually("the person logs in anew", async || {
+            let answer = client.log_in(&instance.code(Some("alice"))).await;
+            answer.code() == 200 && claims(&answer.token())["sub"] == user.as_str()
         })
         .await;
+        assert!(!client.is_logged_in(&v2).await, "what was ended stays ended");
+        assert_eq!(client.profile(&v3).await.code(), 2020);
 
         let ran = admin("disable-user", "nobody").await;
         assert_eq!(ran.failed(), format!("the pool {POOL} has no user nobody"));
         let ran = instance.run(&["admin", "disable-user", "--pool", "system", "--user", &user]).await;
         assert_eq!(ran.failed(), format!("the pool system has no user {user}"));
-        assert!(client.is_logged_in(&v2).await);
+        assert!(client.is_logged_in(&other).await);
     }
 }

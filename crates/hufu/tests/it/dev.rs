@@ -25,7 +25,7 @@ impl Dev {
             line.split_whitespace().nth(1).unwrap().to_owned()
         };
         let (server, sandbox) = (word("  Server ").await, word("  Sandbox ").await);
-        let command = process.out.line_with(" try").await;
+        let command = process.out.line_with("hufu try").await;
         Self { process, server, sandbox, command: command.trim().to_owned() }
     }
 

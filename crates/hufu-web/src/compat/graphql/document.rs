@@ -15,8 +15,15 @@ const LENGTH: usize = 16 * 1024;
 /// Opening brackets in a document. The parser descends once for each in a row
 /// and has no limit of its own for values and types; so this bounds its stack.
 const BRACKETS: usize = 64;
-/// Fields, fragments and their uses, each counted as often as it is used.
-const SELECTIONS: usize = 1024;
+/// Fields, fragments and their uses, each counted as often as it is used. The
+/// clients' largest document has half of that.
+const SELECTIONS: usize = 152;
+/// The same for questions about the schema, where these are answered at all.
+const INTROSPECTION_SELECTIONS: usize = 1024;
+/// How often a field may be selected in one place, under whatever aliases:
+/// otherwise a small document makes a large answer out of one long value. The
+/// clients have no aliases, but one of them repeats a field.
+const REPEATS: usize = 2;
 /// Depth of selections; the root field has depth 1.
 const DEPTH: usize = 6;
 /// The same for questions about the schema, where these are answered at all.
@@ -51,8 +58,9 @@ fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refus
     let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
         return Err(invalid("the document has several operations; send one"));
     };
-    let mut walk = Walk { fragments: &document.fragments, left: SELECTIONS, introspection };
-    let deepest = if introspection { INTROSPECTION_DEPTH } else { DEPTH };
+    let (deepest, selections) =
+        if introspection { (INTROSPECTION_DEPTH, INTROSPECTION_SELECTIONS) } else { (DEPTH, SELECTIONS) };
+    let mut walk = Walk { fragments: &document.fragments, selections, left: selections, introspection };
     if walk.fields(&operation.node.selection_set.node, deepest)? > 1 {
         return Err(invalid("the document has several root fields; send one document for each"));
     }
@@ -65,18 +73,31 @@ fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refus
 
 struct Walk<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    selections: usize,
     /// Selections that may still come. Fragments that use themselves end here too.
     left: usize,
     introspection: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// Goes through a selection set that may be so deep. The number of its own fields, those of fragments included.
-    fn fields(&mut self, set: &SelectionSet, depth: usize) -> Result<usize, Refusal> {
-        let mut fields = 0;
+    fn fields(&mut self, set: &'a SelectionSet, depth: usize) -> Result<usize, Refusal> {
+        let mut selected = HashMap::new();
+        self.collect(set, depth, &mut selected)?;
+        Ok(selected.values().sum())
+    }
+
+    /// The same for a part of a selection set. Counts its fields by name, `__typename` aside.
+    fn collect(
+        &mut self,
+        set: &'a SelectionSet,
+        depth: usize,
+        selected: &mut HashMap<&'a str, usize>,
+    ) -> Result<(), Refusal> {
         for selection in &set.items {
             self.left = self.left.checked_sub(1).ok_or_else(|| {
-                invalid(format!("the document selects more than {SELECTIONS} fields; select fewer"))
+                let most = self.selections;
+                invalid(format!("the document selects more than {most} fields; select fewer"))
             })?;
             match &selection.node {
                 Selection::Field(field) => {
@@ -91,21 +112,30 @@ impl Walk<'_> {
                             "the document is deeper than {DEPTH} fields; flatten it"
                         )));
                     };
+                    if name != "__typename" {
+                        let times = selected.entry(name).or_default();
+                        *times += 1;
+                        if *times > REPEATS {
+                            return Err(invalid(format!(
+                                "the document repeats a field more than {REPEATS} times in one place; \
+                                 select each once, without aliases"
+                            )));
+                        }
+                    }
                     self.fields(&field.node.selection_set.node, below)?;
-                    fields += usize::from(name != "__typename");
                 }
                 Selection::InlineFragment(fragment) => {
-                    fields += self.fields(&fragment.node.selection_set.node, depth)?;
+                    self.collect(&fragment.node.selection_set.node, depth, selected)?;
                 }
                 Selection::FragmentSpread(spread) => {
                     // One that does not exist is left to the validation.
                     if let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) {
-                        fields += self.fields(&fragment.node.selection_set.node, depth)?;
+                        self.collect(&fragment.node.selection_set.node, depth, selected)?;
                     }
                 }
             }
         }
-        Ok(fields)
+        Ok(())
     }
 }
 
@@ -165,17 +195,44 @@ mod tests {
     fn nothing_is_expensive() {
         let long = format!("{{ user {{ id }} }} #{}", "x".repeat(LENGTH));
         assert!(refused(&long).contains("longer than"));
-        let aliases: Vec<String> = (0..1100).map(|i| format!("a{i}:id")).collect();
-        assert!(refused(&format!("{{ user {{ {} }} }}", aliases.join(" "))).contains("selects more than"));
+        let names = |n: u32| (1..n).map(|i| format!("f{i} ")).collect::<String>();
+        assert!(read(&format!("{{ user {{ {} }} }}", names(152)), false).is_ok());
+        assert!(refused(&format!("{{ user {{ {} }} }}", names(153))).contains("selects more than 152"));
+        assert!(read(&format!("{{ user {{ {} }} }}", names(153)), true).is_ok());
         // Each fragment uses the next one ten times: a thousand million fields.
         let fragment =
             |i: u32| format!("fragment F{i} on User {{ {} }}", format!("...F{} ", i + 1).repeat(10));
         let fragments: Vec<String> = (0..9).map(fragment).collect();
-        let bomb = format!("{{ user {{ ...F0 }} }} fragment F9 on User {{ id }} {}", fragments.join(" "));
+        let bomb =
+            format!("{{ user {{ ...F0 }} }} fragment F9 on User {{ __typename }} {}", fragments.join(" "));
         assert!(refused(&bomb).contains("selects more than"));
         let unused = bomb.replace("{ user { ...F0 } }", "{ user { id } }");
         assert!(refused(&unused).contains("selects more than"));
         assert!(refused("{ ...A } fragment A on Query { ...A }").contains("selects more than"));
+    }
+
+    #[test]
+    fn one_value_is_not_told_many_times() {
+        for few in [
+            "{ user { phoneCountryCode phoneCountryCode } }",
+            "{ user { id name: nickname nickname } }",
+            "{ user { customData { value } identities { value } } }",
+            "{ user { a: __typename b: __typename c: __typename } }",
+        ] {
+            assert!(read(few, false).is_ok(), "{few}");
+        }
+        for many in [
+            "{ user { a: token b: token c: token } }",
+            "{ user { token token token } }",
+            "{ user { customData { a: value b: value c: value } } }",
+            "{ user { a: customData { value } b: customData { value } c: customData { value } } }",
+            "{ user { a: token ... on User { b: token ... { c: token } } } }",
+            "{ user { a: token ...A ...B } } fragment A on User { b: token } fragment B on User { c: token }",
+            "{ user { ...A ...A ...A } } fragment A on User { token }",
+            "{ user { id } } fragment A on User { a: token b: token c: token }",
+        ] {
+            assert!(refused(many).contains("repeats a field more than 2 times"), "{many}");
+        }
     }
 
     #[test]

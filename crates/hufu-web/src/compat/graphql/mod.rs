@@ -116,26 +116,25 @@ impl Call {
         }
     }
 
-    /// The user with identities, and with the token that the client is to keep from now on.
+    /// The user with identities, and with the token that the client is to keep.
     async fn user(&self, who: &Authenticated) -> Result<UserV2, Refused> {
         let answer = async {
             let (user, identities) = self.shared.app.user_with_identities(who).await?;
-            Ok(UserV2::new(user, &self.token_to_keep(who)?).with_identities(identities))
+            Ok(UserV2::new(user, self.token_to_keep(who).as_ref()).with_identities(identities))
         };
         answer.await.map_err(|refusal| self.refuse(refusal))
     }
 
     /// The clients overwrite their stored token with the one of the answer: they
-    /// get back the one they sent, or a user token if that was an access token.
-    fn token_to_keep(&self, who: &Authenticated) -> Result<UserToken, Refusal> {
-        match self.head.bearer() {
-            Some(token) if who.scope.is_none() => Ok(UserToken {
-                token: token.to_owned(),
-                issued_at: at_second(who.issued_at),
-                expires_at: at_second(who.expires_at),
-            }),
-            _ => self.shared.app.renew(who),
-        }
+    /// get back the one they sent. An access token is none that they keep, and
+    /// never becomes a user token, which may do more and lasts longer.
+    fn token_to_keep(&self, who: &Authenticated) -> Option<UserToken> {
+        let token = self.head.bearer().filter(|_| who.scope.is_none())?;
+        Some(UserToken {
+            token: token.to_owned(),
+            issued_at: at_second(who.issued_at),
+            expires_at: at_second(who.expires_at),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The mutations.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
+use hufu_app::Refusal;
 
 use super::Call;
 use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput};
@@ -40,10 +41,14 @@ impl Mutation {
         Ok(call.user(&who).await?)
     }
 
-    /// A new user token of the same session.
+    /// A new user token of the same session, for a user token.
     async fn refresh_token(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<RefreshToken>> {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
+        if who.scope.is_some() {
+            let what = "an access token is renewed at /oidc/token; send the refresh token there";
+            return Err(call.refuse(Refusal::Invalid(what.to_owned())).into());
+        }
         let renewed = call.shared.app.renew(&who).map_err(|refusal| call.refuse(refusal))?;
         Ok(Some(RefreshToken {
             iat: Some(renewed.issued_at.seconds()),

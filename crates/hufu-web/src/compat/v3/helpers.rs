@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::{Body, Head, given, to_the_end};
+use crate::request::{Body, Head, given};
 use crate::server;
 
 /// What the clients send.
@@ -56,14 +56,13 @@ pub(crate) async fn phone(
     head: Head,
     Body(request): Body<HelperRequest>,
 ) -> Result<Success<PhoneAnswer>, Failure> {
-    let who = head.clone();
-    let told = to_the_end(async move {
+    let told = async {
         let config = shared.app.config();
         let identifier = given(request.identifier.as_ref());
-        let application = config.serving_connection(who.named(), identifier)?;
-        let connection = config.mini_program(application, identifier, who.referer.as_deref())?;
-        shared.app.phone_by_code(application, &connection, request.code()?).await
-    });
+        let application = config.serving_connection(head.named(), identifier)?;
+        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+        shared.app.phone_by_code(application, &connection, request.code()?, head.ip.as_deref()).await
+    };
     let told = told.await.map_err(|refusal| head.refuse(refusal))?;
     let info = PhoneInfo {
         country_code: told.country_code,
@@ -80,18 +79,20 @@ pub(crate) async fn decrypt(
     head: Head,
     Body(request): Body<HelperRequest>,
 ) -> Result<Success<Map<String, Value>>, Failure> {
-    let who = head.clone();
-    let opened = to_the_end(async move {
+    let opened = async {
         let config = shared.app.config();
         let identifier = given(request.identifier.as_ref());
-        let application = config.serving_connection(who.named(), identifier)?;
-        let connection = config.mini_program(application, identifier, who.referer.as_deref())?;
+        let application = config.serving_connection(head.named(), identifier)?;
+        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
         let missing =
             || Refusal::Invalid("iv or encryptedData is missing; send what WeChat returned".to_owned());
         let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
         let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
         let sealed = SealedData { iv, encrypted_data };
-        shared.app.open_for_client(application, &connection, request.code()?, sealed).await
-    });
+        shared
+            .app
+            .open_for_client(application, &connection, request.code()?, sealed, head.ip.as_deref())
+            .await
+    };
     Ok(Success::new(opened.await.map_err(|refusal| head.refuse(refusal))?))
 }

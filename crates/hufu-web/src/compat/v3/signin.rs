@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::envelope::Success;
 use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
-use crate::request::{Body, Head, given, to_the_end};
+use crate::request::{Body, Head, given};
 use crate::server;
 
 /// What the clients send.
@@ -118,13 +118,12 @@ pub(crate) async fn signin_by_mobile(
     head: Head,
     Body(request): Body<SigninRequest>,
 ) -> Result<Success<TokenAnswer>, Failure> {
-    let who = head.clone();
-    let tokens = to_the_end(async move {
+    let tokens = async {
         let config = shared.app.config();
-        let application = config.serving(who.named_or(request.client_id.as_deref()))?;
+        let application = config.serving(head.named_or(request.client_id.as_deref()))?;
         let described = request.describe()?;
         let identifier = given(request.identifier.as_ref());
-        let connection = config.mini_program(application, identifier, who.referer.as_deref())?;
+        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
         let login = MiniProgramLogin {
             application: application.clone(),
             connection,
@@ -132,10 +131,10 @@ pub(crate) async fn signin_by_mobile(
             user_info: described.user_info,
             raw_data: None,
             phone: described.phone.map(|proof| (proof, PhoneUse::Fill)),
-            ip: who.ip.clone(),
+            ip: head.ip.clone(),
         };
         shared.app.log_in_v3(&login, request.scope()).await
-    });
+    };
     let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(TokenAnswer::from(tokens)))
 }

@@ -8,7 +8,7 @@ pub(crate) use client::{Answer, Client, claims, header_of};
 pub(crate) use instance::{
     APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, fill, sandbox_options,
 };
-pub(crate) use process::{PATIENCE, Process, Ran, hufu};
+pub(crate) use process::{PATIENCE, Process, Ran, SOON, hufu};
 
 /// Asks again and again until the answer is yes; fails after [`PATIENCE`].
 pub(crate) async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 
 /// How long anything may take before a test gives up; far more than it takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How soon a server takes up what another process has changed. It looks twice a second; a busy machine is slower.
+pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// The program, with nothing in its environment that would configure it.
 pub(crate) fn hufu() -> Command {
@@ -36,10 +38,6 @@ impl Process {
         let out = Output::of(child.stdout.take().unwrap());
         let err = Output::of(child.stderr.take().unwrap());
         Self { child, out, err }
-    }
-
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
     }
 
     /// Ends it at once, whatever it does (SIGKILL).
@@ -136,6 +134,6 @@ impl Output {
         let mut seen = self.0.clone();
         let ended = tokio::time::timeout(PATIENCE, seen.wait_for(|written| written.ended)).await;
         assert!(ended.is_ok(), "the process does not end: {:?}", self.lines());
-        self.lines().iter().map(|line| format!("{line}\n")).collect()
+        self.lines().into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
     }
 }

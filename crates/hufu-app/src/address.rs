@@ -1,0 +1,40 @@
+//! What counts as one sender where hits are counted by address.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// The bits that a network hands to one customer to number as it likes (RFC 6177, RFC 4291 section 2.5.4).
+const NETWORK: u32 = 64;
+
+/// The name of the network that an address is counted under: an IPv4 address itself, for IPv6 its `/64`.
+/// What is no address stays as it is.
+pub(crate) fn network_of(ip: &str) -> String {
+    match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Ok(IpAddr::V6(address)) => {
+            let network = address.to_bits() & (u128::MAX << (128 - NETWORK));
+            format!("{}/{NETWORK}", Ipv6Addr::from_bits(network))
+        }
+        Err(_) => ip.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_count_by_network() {
+        for (address, network) in [
+            ("203.0.113.9", "203.0.113.9"),
+            ("::ffff:203.0.113.9", "203.0.113.9"),
+            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+            ("2001:DB8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+            ("::1", "::/64"),
+            ("nonsense", "nonsense"),
+            ("", ""),
+        ] {
+            assert_eq!(network_of(address), network);
+        }
+    }
+}
