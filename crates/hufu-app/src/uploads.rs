@@ -171,7 +171,7 @@ fn reader(bytes: &[u8], memory: u64) -> Result<ImageReader<Cursor<&[u8]>>, Refus
     Ok(reader)
 }
 
-fn unreadable(error: ImageError) -> Refusal {
+fn unreadable(error: &ImageError) -> Refusal {
     match error {
         ImageError::Limits(_) => Refusal::PictureTooLarge,
         _ => Refusal::NotAPicture,
@@ -180,7 +180,8 @@ fn unreadable(error: ImageError) -> Refusal {
 
 /// How many pixels a picture says that it has, if they are not too many.
 fn pixels_of(bytes: &[u8], most: u64) -> Result<u64, Refusal> {
-    let (width, height) = reader(bytes, WORKING_MEMORY)?.into_dimensions().map_err(unreadable)?;
+    let (width, height) =
+        reader(bytes, WORKING_MEMORY)?.into_dimensions().map_err(|error| unreadable(&error))?;
     let pixels = u64::from(width) * u64::from(height);
     if pixels > most { Err(Refusal::PictureTooLarge) } else { Ok(pixels) }
 }
@@ -194,7 +195,7 @@ fn memory_for(pixels: u64) -> u64 {
 /// Decodes a picture of a known kind and so many pixels, and encodes it as PNG (where it may be
 /// transparent) or JPEG, without anything else that was in the file.
 fn encode_anew(bytes: &[u8], pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
-    let mut picture = reader(bytes, memory_for(pixels))?.decode().map_err(unreadable)?;
+    let mut picture = reader(bytes, memory_for(pixels))?.decode().map_err(|error| unreadable(&error))?;
     if picture.width() > side || picture.height() > side {
         picture = picture.thumbnail(side, side);
     }

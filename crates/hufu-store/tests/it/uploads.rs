@@ -3,8 +3,8 @@
 use hufu_store::uploads::{self, GetUpload, PutUpload};
 use hufu_store::{Store, all_statements};
 use hufu_testkit::{TestDatabase, on_both_engines};
-use sqlx::{AssertSqlSafe, Row as _};
 use hufu_types::{PoolId, Timestamp, UserId};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::raw;
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
@@ -42,7 +42,10 @@ async fn plan_of_the_sum(database: &TestDatabase) -> String {
     }
     let mut connection = raw::postgres(database).await;
     // On a table of no rows any plan costs the same.
-    sqlx::raw_sql("SET enable_seqscan = off; SET enable_bitmapscan = off").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("SET enable_seqscan = off; SET enable_bitmapscan = off")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let explain = AssertSqlSafe(format!("EXPLAIN {sum}"));
     let lines = sqlx::query(explain).fetch_all(&mut connection).await.unwrap();
     lines.iter().map(|line| line.get::<String, _>(0)).collect()

@@ -37,6 +37,9 @@ fn png_of_size(width: u32, height: u32) -> Vec<u8> {
     png_of(width, height, [8, 2])
 }
 
+/// The kind of colour of a PNG with transparency.
+const WITH_ALPHA: u8 = 6;
+
 /// A PNG of nothing with this bit depth and kind of colour.
 fn png_of(width: u32, height: u32, kind: [u8; 2]) -> Vec<u8> {
     fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
@@ -218,7 +221,6 @@ on_both_engines! {
         let mut bytes = Cursor::new(Vec::new());
         DynamicImage::new_rgba16(600, 400).write_to(&mut bytes, ImageFormat::Png).unwrap();
         anonymous(&world).upload(&bytes.into_inner()).await.data();
-        const WITH_ALPHA: u8 = 6;
         anonymous(&world).upload(&png_of(4_000, 3_000, [16, WITH_ALPHA])).await.refused(2410);
         anonymous(&world).upload(&png_of(4_000, 3_001, [8, WITH_ALPHA])).await.refused(2410);
         anonymous(&world).upload(&png_of(4_000, 3_001, [16, WITH_ALPHA])).await.refused(2411);
