@@ -8,7 +8,7 @@ use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 
 use crate::client::{GET_PROFILE, LOGOUT, Mode, REVOCATION, TOKEN, claims, session_of, signin};
-use crate::world::{CAFE_APP, FILE, MINI, SHOP, SHOP_APP, SHOP_WEB, World};
+use crate::world::{CAFE_APP, FILE, MINI, SHOP_APP, SHOP_WEB, World};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
