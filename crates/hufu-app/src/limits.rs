@@ -1,125 +1,209 @@
-//! Every limit of the product, named in one place.
+//! Every limit of the product, named in one place; each can be set as `[limits]` in the configuration.
 
 use std::time::Duration;
 
-/// What is allowed, and for how long. [`Limits::default`] is meant for production.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Time for one request that calls WeChat, all attempts together.
-    pub request_budget: Duration,
-    /// How long the same code from the same application is the same login.
-    pub code_replay: Duration,
-    /// How long WeChat takes a code: one whose exchange had no clear outcome is not sent again.
-    pub code_life: Duration,
-    /// How long a node that is told "code been used" waits for another node's record.
-    pub code_record_wait: Duration,
-    /// How old data sealed by WeChat may be.
-    pub sealed_data_age: Duration,
-    /// How long a node believes that a session is alive without asking the database.
-    pub session_cache: Duration,
-    /// How often a node looks whether the configuration has changed.
-    pub config_poll: Duration,
-    /// How long a used refresh token may be presented again while its successor is unused.
-    pub refresh_grace: Duration,
-    /// How far clocks may differ when tokens are read.
-    pub clock_leeway: Duration,
-    /// How long a new signing key is published before it signs.
-    pub key_lead: Duration,
-    /// Longest value of a profile field, in Unicode code points.
-    pub profile_field: usize,
-    /// Longest nickname taken over from WeChat, in Unicode code points.
-    pub nickname: usize,
-    /// Custom data: number of keys.
-    pub custom_keys: usize,
-    /// Custom data: bytes of one value as JSON.
-    pub custom_value: usize,
-    /// Custom data: bytes of all of a user's as JSON.
-    pub custom_total: usize,
-    /// Custom data: how deep the arrays and objects of one value may be nested.
-    pub custom_depth: usize,
-    /// Upload: bytes of the file.
-    pub upload_bytes: usize,
-    /// Upload: pixels of the picture, known before it is decoded.
-    pub upload_pixels: u64,
-    /// Upload: longest side of what is kept, in pixels.
-    pub upload_side: u32,
-    /// Upload: pictures decoded at the same time.
-    pub upload_decodes: usize,
-    /// Upload: files being read or decoded at the same time; more are refused.
-    pub uploads_at_once: usize,
-    /// Upload: files of one address in [`Limits::upload_window`].
-    pub uploads_per_ip: i64,
-    /// Upload: files of all addresses together in [`Limits::upload_window`].
-    pub uploads_in_all: i64,
-    /// Upload: the window of the two limits above.
-    pub upload_window: Duration,
-    /// Upload: bytes of pictures that nobody's photo names, in all.
-    pub upload_orphan_bytes: i64,
-    /// Upload: how long a picture may be nobody's.
-    pub upload_orphan_age: Duration,
-    /// Failed logins of one address in [`Limits::failure_window`] before failures are only told "too often".
-    pub login_failures_per_ip: i64,
-    /// The window of the limit above.
-    pub failure_window: Duration,
-    /// Calls of WeChat at the same time for an address beyond that limit.
-    pub failure_lane: usize,
-    /// Connections at the same time; more wait in the kernel's queue.
-    pub connections: usize,
-    /// How long a connection is kept, however busy.
-    pub connection_time: Duration,
-    /// How long a client may take for the head of a request, or leave a kept connection idle.
-    pub header_time: Duration,
-    /// Head of a request in bytes.
-    pub header_bytes: usize,
-    /// How long a client may take for the body of a request.
-    pub body_time: Duration,
-    /// Body of a JSON or form request in bytes.
-    pub body_bytes: usize,
-    /// How many bytes of a body beyond its limit are read and thrown away, so that the client sees the answer.
-    pub discarded_bytes: usize,
+use serde::{Deserialize, Deserializer, de};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// No limit is larger: 2^40, a tebibyte.
+const LARGEST: u64 = 1 << 40;
+/// No limit is longer: a year.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+macro_rules! limits {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
+        /// What is allowed, and for how long. [`Limits::default`] is meant for production.
+        #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Limits {
+            $($(#[$doc])* #[serde(deserialize_with = "read")] pub $name: $kind,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// The name of every limit.
+            pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+            /// Sets the limit of this name, spelt as in the configuration; else says what it must be.
+            pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
+                match name {
+                    $(stringify!($name) => {
+                        let spelling = <$kind as Limit>::SPELLING;
+                        self.$name = Limit::parse(text).ok_or_else(|| format!("it must be {spelling}"))?;
+                    })*
+                    _ => return Err("there is no such limit".to_owned()),
+                }
+                Ok(())
+            }
+        }
+    };
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
-        const HOUR: Duration = Duration::from_secs(60 * 60);
-        Self {
-            request_budget: Duration::from_secs(8),
-            code_replay: MINUTE,
-            code_life: MINUTE * 5,
-            code_record_wait: Duration::from_secs(1),
-            sealed_data_age: Duration::from_secs(2 * 24 * 60 * 60),
-            session_cache: Duration::from_secs(5),
-            config_poll: Duration::from_millis(500),
-            refresh_grace: Duration::from_secs(30),
-            clock_leeway: Duration::from_secs(5),
-            key_lead: HOUR,
-            profile_field: 1000,
-            nickname: 256,
-            custom_keys: 100,
-            custom_value: 8 * 1024,
-            custom_total: 64 * 1024,
-            custom_depth: 32,
-            upload_bytes: 10 * 1024 * 1024,
-            upload_pixels: 50_000_000,
-            upload_side: 512,
-            upload_decodes: 2,
-            uploads_at_once: 8,
-            uploads_per_ip: 60,
-            uploads_in_all: 10_000,
-            upload_window: HOUR,
-            upload_orphan_bytes: 512 * 1024 * 1024,
-            upload_orphan_age: HOUR,
-            login_failures_per_ip: 120,
-            failure_window: MINUTE,
-            failure_lane: 4,
-            connections: 10_000,
-            connection_time: HOUR,
-            header_time: Duration::from_secs(30),
-            header_bytes: 64 * 1024,
-            body_time: MINUTE,
-            body_bytes: 256 * 1024,
-            discarded_bytes: 16 * 1024 * 1024,
+limits! {
+    /// Time for one request that calls WeChat, all attempts together.
+    request_budget: Duration = SECOND * 8,
+    /// How long the same code from the same application is the same login.
+    code_replay: Duration = MINUTE,
+    /// How long WeChat takes a code: one whose exchange had no clear outcome is not sent again.
+    code_life: Duration = MINUTE * 5,
+    /// How long a node that is told "code been used" waits for another node's record.
+    code_record_wait: Duration = SECOND,
+    /// How old data sealed by WeChat may be.
+    sealed_data_age: Duration = HOUR * 48,
+    /// How long a node believes that a session is alive without asking the database.
+    session_cache: Duration = SECOND * 5,
+    /// How often a node looks whether the configuration has changed.
+    config_poll: Duration = Duration::from_millis(500),
+    /// How long a used refresh token may be presented again while its successor is unused.
+    refresh_grace: Duration = SECOND * 30,
+    /// How far clocks may differ when tokens are read.
+    clock_leeway: Duration = SECOND * 5,
+    /// How long a new signing key is published before it signs.
+    key_lead: Duration = HOUR,
+    /// Longest value of a profile field, in Unicode code points.
+    profile_field: usize = 1000,
+    /// Longest nickname taken over from WeChat, in Unicode code points.
+    nickname: usize = 256,
+    /// Custom data: number of keys.
+    custom_keys: usize = 100,
+    /// Custom data: bytes of one value as JSON.
+    custom_value: usize = 8 * 1024,
+    /// Custom data: bytes of all of a user's as JSON.
+    custom_total: usize = 64 * 1024,
+    /// Custom data: how deep the arrays and objects of one value may be nested.
+    custom_depth: usize = 32,
+    /// Upload: bytes of the file.
+    upload_bytes: usize = 10 * 1024 * 1024,
+    /// Upload: pixels of the picture, known before it is decoded.
+    upload_pixels: u64 = 50_000_000,
+    /// Upload: longest side of what is kept, in pixels.
+    upload_side: u32 = 512,
+    /// Upload: pictures decoded at the same time.
+    upload_decodes: usize = 2,
+    /// Upload: files being read or decoded at the same time; more are refused.
+    uploads_at_once: usize = 8,
+    /// Upload: files of one address in [`Limits::upload_window`].
+    uploads_per_ip: i64 = 60,
+    /// Upload: files of all addresses together in [`Limits::upload_window`].
+    uploads_in_all: i64 = 10_000,
+    /// Upload: the window of the two limits above.
+    upload_window: Duration = HOUR,
+    /// Upload: bytes of pictures that nobody's photo names, in all.
+    upload_orphan_bytes: i64 = 512 * 1024 * 1024,
+    /// Upload: how long a picture may be nobody's.
+    upload_orphan_age: Duration = HOUR,
+    /// Failed logins of one address in [`Limits::failure_window`] before failures are only told "too often".
+    login_failures_per_ip: i64 = 120,
+    /// The window of the limit above.
+    failure_window: Duration = MINUTE,
+    /// Calls of WeChat at the same time for an address beyond that limit.
+    failure_lane: usize = 4,
+    /// Connections at the same time; more wait in the kernel's queue.
+    connections: usize = 10_000,
+    /// How long a connection is kept, however busy.
+    connection_time: Duration = HOUR,
+    /// How long a client may take for the head of a request, or leave a kept connection idle.
+    header_time: Duration = SECOND * 30,
+    /// Head of a request in bytes.
+    header_bytes: usize = 64 * 1024,
+    /// How long a client may take for the body of a request.
+    body_time: Duration = MINUTE,
+    /// Body of a JSON or form request in bytes.
+    body_bytes: usize = 256 * 1024,
+    /// How many bytes of a body beyond its limit are read and thrown away, so that the client sees the answer.
+    discarded_bytes: usize = 16 * 1024 * 1024,
+}
+
+/// A limit as the configuration spells it: a number, or for durations text such as `500ms`, `30s`, `5m`,
+/// `2h`. Nothing may be zero.
+trait Limit: Sized {
+    /// Reads it.
+    fn parse(text: &str) -> Option<Self>;
+    /// How it is spelt.
+    const SPELLING: &str;
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => {$(
+        impl Limit for $number {
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok().filter(|n| *n > 0 && u64::try_from(*n).is_ok_and(|n| n <= LARGEST))
+            }
+            const SPELLING: &str = "a whole number above 0";
+        }
+    )*};
+}
+numbers!(u32, u64, usize, i64);
+
+impl Limit for Duration {
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.find(|c: char| !c.is_ascii_digit())?;
+        let (number, unit) = text.split_at_checked(digits)?;
+        let unit = match unit {
+            "ms" => Duration::from_millis(1),
+            "s" => SECOND,
+            "m" => MINUTE,
+            "h" => HOUR,
+            _ => return None,
+        };
+        unit.checked_mul(number.parse().ok()?).filter(|d| !d.is_zero() && *d <= LONGEST)
+    }
+    const SPELLING: &str = "a duration above 0 such as \"500ms\", \"30s\", \"5m\" or \"2h\"";
+}
+
+fn read<'de, D: Deserializer<'de>, L: Limit>(deserializer: D) -> Result<L, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Spelt {
+        Number(i64),
+        Text(String),
+    }
+    let text = match Spelt::deserialize(deserializer)? {
+        Spelt::Number(number) => number.to_string(),
+        Spelt::Text(text) => text,
+    };
+    L::parse(&text).ok_or_else(|| de::Error::custom(format_args!("it must be {}", L::SPELLING)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> Result<Limits, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn what_is_not_set_stays() {
+        assert_eq!(set("").unwrap(), Limits::default());
+        let limits =
+            set("upload_bytes = 5\nrequest_budget = \"1500ms\"\nbody_time = \"2m\"\nconnections = \"7\"")
+                .unwrap();
+        assert_eq!((limits.upload_bytes, limits.connections), (5, 7));
+        assert_eq!((limits.request_budget, limits.body_time), (Duration::from_millis(1500), MINUTE * 2));
+        assert_eq!(limits.upload_pixels, Limits::default().upload_pixels);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "nonsense = 1",
+            "upload_bytes = 0",
+            "upload_bytes = -1",
+            "upload_side = 4294967296",
+            "request_budget = 8",
+            "request_budget = \"0s\"",
+            "request_budget = \"8 s\"",
+            "request_budget = \"99999999999h\"",
+        ] {
+            assert!(set(text).is_err(), "{text}");
         }
     }
 }

@@ -83,6 +83,8 @@ pub struct Listener {
     limits: Limits,
 }
 
+/// The least that the HTTP library can read the head of a request with.
+const LEAST_HEADER_BYTES: usize = 8192;
 /// How long to wait when the machine has no more file descriptors for connections.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -103,7 +105,7 @@ impl Listener {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
-            .max_buf_size(limits.header_bytes);
+            .max_buf_size(limits.header_bytes.max(LEAST_HEADER_BYTES));
         let places = Arc::new(Semaphore::new(limits.connections));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);

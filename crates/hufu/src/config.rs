@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use hufu_app::KeySource;
+use hufu_app::{KeySource, Limits};
 use hufu_store::DatabaseUrl;
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -25,6 +25,8 @@ struct File {
     trusted_proxies: Option<Vec<String>>,
     #[serde(default)]
     wechat: Wechat,
+    #[serde(default)]
+    limits: Limits,
 }
 
 #[derive(Deserialize, Default)]
@@ -46,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) wechat: hufu_wechat::Endpoints,
+    pub(crate) limits: Limits,
 }
 
 /// What is logged.
@@ -97,7 +100,9 @@ impl Config {
             Some(text) => http_url(key, &text),
             None => Ok(default),
         };
+        let limits = limits(file.limits, &set)?;
         Ok(Self {
+            limits,
             public_url: http_url("public_url", &public_url)?.as_str().trim_end_matches('/').to_owned(),
             listen,
             database: database.parse().context("database_url")?,
@@ -112,6 +117,17 @@ impl Config {
             },
         })
     }
+}
+
+/// The limits of the file, and what the environment says in place of them: `HUFU_LIMITS_UPLOAD_BYTES`.
+fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Limits> {
+    for name in Limits::NAMES {
+        let variable = format!("HUFU_LIMITS_{}", name.to_uppercase());
+        if let Some(value) = set(&variable) {
+            limits.set(name, &value).map_err(|reason| anyhow::anyhow!("{variable}: {reason}"))?;
+        }
+    }
+    Ok(limits)
 }
 
 /// TOML's own message quotes the line, which may hold a key: only place and reason are told.
@@ -190,6 +206,10 @@ mod tests {
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
         assert_eq!(config.wechat.api.as_str(), "http://127.0.0.1:9/api");
         assert_eq!(config.trusted_proxies.len(), 2);
+        let limited =
+            read("[limits]\nupload_bytes = 7", &[("HUFU_LIMITS_REQUEST_BUDGET", "3s")]).unwrap().limits;
+        assert_eq!((limited.upload_bytes, limited.request_budget.as_secs()), (7, 3));
+        assert!(read("", &[("HUFU_LIMITS_REQUEST_BUDGET", "3")]).is_err());
         assert_eq!(config.metrics_listen.map(|a| a.port()), Some(2), "empty is not set");
     }
 
@@ -203,6 +223,7 @@ mod tests {
             ("database_url = \"mysql://u:geheim@h/d\"", "database_url: a database URL is"),
             ("trusted_proxies = [\"x\"]", "trusted_proxies: x is no address"),
             ("encryption_key = \"geheim", "hufu.toml:1:"),
+            ("[limits]\nupload_bytes = 0", "hufu.toml:2:16: it must be a whole number above 0"),
         ] {
             let error = format!("{:#}", read(text, &[]).err().unwrap());
             assert!(error.starts_with(told), "{text}: {error}");

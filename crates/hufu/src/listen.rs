@@ -73,11 +73,8 @@ pub(crate) fn stop_signal(
 pub(crate) async fn serve(
     listener: TcpListener,
     router: hufu_web::Router,
+    limits: hufu_app::Limits,
     stopping: &tokio::sync::watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    serve_until(
-        Listener::new(listener, hufu_app::Limits::default()).serve(router, stop_signal(stopping)),
-        stopping.clone(),
-    )
-    .await
+    serve_until(Listener::new(listener, limits).serve(router, stop_signal(stopping)), stopping.clone()).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use hufu_app::{App, Limits, Parts};
+use hufu_app::{App, Parts};
 use hufu_store::users::SetStatus;
 use hufu_types::{PoolId, SigningAlgorithm, UserId, UserStatus};
 
@@ -72,7 +72,7 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
         store: instance.store,
         wechat: hufu_wechat::Client::new(wechat)?,
         sealing: instance.sealing,
-        limits: Limits::default(),
+        limits: config.limits.clone(),
         public_url: config.public_url.clone(),
         clock: instance.clock,
         random: instance.random,

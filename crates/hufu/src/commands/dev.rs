@@ -116,6 +116,7 @@ impl Dev {
             metrics_listen: Some(addresses.metrics),
             log: Log(self.log.clone()),
             trusted_proxies: Vec::new(),
+            limits: hufu_app::Limits::default(),
             wechat: hufu_wechat::Endpoints {
                 api: sandbox("/api")?,
                 open: sandbox("/open")?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use hufu_app::{App, Limits, Parts};
+use hufu_app::{App, Parts};
 use hufu_web::{WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
@@ -96,7 +96,7 @@ impl Server {
             store: instance.store,
             wechat: hufu_wechat::Client::new(wechat).context("the client for WeChat cannot start")?,
             sealing: instance.sealing,
-            limits: Limits::default(),
+            limits: config.limits.clone(),
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
@@ -108,15 +108,16 @@ impl Server {
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
         if let Some(listener) = metrics_listener {
-            let stopping = stopping.clone();
+            let (stopping, limits) = (stopping.clone(), config.limits.clone());
             background.spawn(async move {
-                if let Err(error) = listen::serve(listener, metrics_router(metrics), &stopping).await {
+                if let Err(error) = listen::serve(listener, metrics_router(metrics), limits, &stopping).await
+                {
                     tracing::error!(error = format!("{error:#}"), "metrics are not served");
                 }
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
-        listen::serve(listener, router(Arc::clone(&app), web), &stopping).await?;
+        listen::serve(listener, router(Arc::clone(&app), web), config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
         background.shutdown().await;
