@@ -1,6 +1,6 @@
 //! Making the database match a declarative file.
 //!
-//! [`file`] reads the text; [`apply`] compares it with the database and does what
+//! [`mod@file`] reads the text; [`apply`] compares it with the database and does what
 //! differs. All of it is one unit of work: the unit keeps other changes of the
 //! configuration out, reads what there is, plans, and carries the plan out, so
 //! that nothing is ever half-applied and a plan never rests on old data. A dry
