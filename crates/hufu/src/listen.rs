@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hufu_web::Listener;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// How long requests that run may take to finish after the signal to stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
@@ -18,31 +19,36 @@ pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpL
     })
 }
 
-/// Done when the process is told to stop: Ctrl-C or SIGTERM.
-pub(crate) async fn told_to_stop() {
-    let interrupt = async {
+/// Tells when the process is told to stop: Ctrl-C or SIGTERM. It listens from this call on, so call it before
+/// anybody is told that the process runs.
+pub(crate) fn watch_for_stop() -> anyhow::Result<watch::Receiver<bool>> {
+    let (stop, stopping) = watch::channel(false);
+    #[cfg(unix)]
+    let told = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        async move {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        }
+    };
+    #[cfg(not(unix))]
+    let told = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! { () = interrupt => {}, () = terminate => {} }
+    tokio::spawn(async move {
+        told.await;
+        let _ = stop.send(true);
+    });
+    Ok(stopping)
 }
 
 /// Serves until told to stop, then finishes what runs, at most for [`GRACE`].
 pub(crate) async fn serve_until(
     serving: impl Future<Output = std::io::Result<()>> + Send + 'static,
-    stopping: tokio::sync::watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let task = tokio::spawn(serving);
     let mut stopping = stopping;
@@ -60,9 +66,7 @@ pub(crate) async fn serve_until(
 }
 
 /// The future that a server waits for before it stops taking connections.
-pub(crate) fn stop_signal(
-    stopping: &tokio::sync::watch::Receiver<bool>,
-) -> impl Future<Output = ()> + Send + use<> {
+pub(crate) fn stop_signal(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
     let mut stopping = stopping.clone();
     async move {
         let _ = stopping.wait_for(|stop| *stop).await;
@@ -74,7 +78,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     router: hufu_web::Router,
     limits: hufu_app::Limits,
-    stopping: &tokio::sync::watch::Receiver<bool>,
+    stopping: &watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     serve_until(Listener::new(listener, limits).serve(router, stop_signal(stopping)), stopping.clone()).await
 }

@@ -12,7 +12,6 @@ use hufu_sandbox::Sandbox;
 use hufu_store::instance::{Fact, PutFactIfAbsent};
 use hufu_store::{DatabaseUrl, Store};
 use hufu_web::WebSettings;
-use tokio::sync::watch;
 
 use super::say;
 use super::serve::Server;
@@ -69,7 +68,7 @@ impl Dev {
         demo::fill_sandbox(&sandbox)?;
         let (instance, config) = self.prepare(&addresses).await?;
 
-        let (stop, stopping) = watch::channel(false);
+        let stopping = listen::watch_for_stop()?;
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
         let web = WebSettings {
@@ -79,10 +78,6 @@ impl Dev {
             ..WebSettings::default()
         };
         self.welcome(&addresses);
-        tokio::spawn(async move {
-            listen::told_to_stop().await;
-            let _ = stop.send(true);
-        });
         let server =
             Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
         server.run(stopping).await?;

@@ -52,12 +52,8 @@ impl SandboxCommand {
         }
         let listener = listen::bind(self.listen, "--listen").await?;
         let address = listener.local_addr()?;
+        let stopping = listen::watch_for_stop()?;
         say!("WeChat sandbox on http://{address}/ — use http://{address}/api as [wechat] api_base");
-        let (stop, stopping) = tokio::sync::watch::channel(false);
-        tokio::spawn(async move {
-            listen::told_to_stop().await;
-            let _ = stop.send(true);
-        });
         let serving = sandbox.serve(listener, listen::stop_signal(&stopping));
         listen::serve_until(serving, stopping).await?;
         Ok(ExitCode::SUCCESS)

@@ -50,11 +50,7 @@ impl Serve {
             Some(address) => Some(listen::bind(address, "metrics_listen").await?),
             None => None,
         };
-        let (stop, stopping) = watch::channel(false);
-        tokio::spawn(async move {
-            listen::told_to_stop().await;
-            let _ = stop.send(true);
-        });
+        let stopping = listen::watch_for_stop()?;
         let server = Server { config, instance, web, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
