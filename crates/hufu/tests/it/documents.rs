@@ -84,8 +84,16 @@ fn every_key_is_on_the_page_of_configuration() {
     let mut keys: BTreeSet<_> = names_after(&source, "\"HUFU_").collect();
     assert!(keys.contains("LISTEN") && keys.contains("WECHAT_API_BASE"), "{keys:?}");
     keys.insert("CONFIG");
+    keys.retain(|key| !key.starts_with("LIMITS_"));
     for key in keys {
         assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not tell of HUFU_{key}");
+    }
+    assert!(page.contains("`HUFU_LIMITS_`"));
+    for limit in hufu_app::Limits::NAMES {
+        assert!(
+            page.contains(&format!("\n| `{limit}` | ")),
+            "docs/configuration.md does not tell of {limit}"
+        );
     }
 }
 
