@@ -296,7 +296,7 @@ pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
     }
     match (error.class(), error.errcode()) {
         (Class::User, Some(40163)) => Refusal::CodeUsed(Some(error)),
-        (Class::User, _) => Refusal::CodeInvalid(Some(error)),
+        (Class::User, _) => Refusal::CodeInvalid(error),
         (Class::Retry, _) => Refusal::WechatDown(error),
         (Class::Deny, _) => Refusal::Denied(error),
         (Class::Admin | Class::Token, _) => Refusal::Misconfigured(error),

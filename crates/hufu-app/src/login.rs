@@ -384,8 +384,9 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
 
 fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
     match refusal {
-        Refusal::CodeInvalid(error) | Refusal::CodeUsed(error) => error.as_ref(),
-        Refusal::PhoneCodeInvalid(error)
+        Refusal::CodeUsed(error) => error.as_ref(),
+        Refusal::CodeInvalid(error)
+        | Refusal::PhoneCodeInvalid(error)
         | Refusal::Denied(error)
         | Refusal::Misconfigured(error)
         | Refusal::AppDown(error)

@@ -42,7 +42,7 @@ pub enum Refusal {
     CodeMalformed,
     /// WeChat does not know the code: unknown, expired, or another mini program's.
     #[error("WeChat does not accept the code")]
-    CodeInvalid(#[source] Option<hufu_wechat::Error>),
+    CodeInvalid(#[source] hufu_wechat::Error),
     /// The code was used.
     #[error("the code was used before")]
     CodeUsed(#[source] Option<hufu_wechat::Error>),

@@ -11,5 +11,6 @@ mod durability;
 mod logs;
 mod operations;
 mod shutdown;
+mod slow_clients;
 mod starting;
 mod support;
