@@ -11,7 +11,8 @@ use hufu_types::{Clock, Random, Timestamp};
 use crate::authentication::SessionCache;
 use crate::codes::Codes;
 use crate::failures::Failures;
-use crate::keys::{KeyError, Keys, PasswordKeys};
+use crate::keys::{KeyError, Keys};
+use crate::password::PasswordKeys;
 use crate::uploads::Decoders;
 use crate::{Config, Limits, Refusal};
 
@@ -196,6 +197,8 @@ impl Write for Sweep {
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
+        hufu_store::flows::sweep(tx, now).await?;
+        hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hufu_protocol::{Expectation, TokenType, verify};
+use hufu_store::events::Trace;
 use hufu_store::sessions::{EndSession, GetSession, Session};
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
 use crate::config::Named;
-use crate::{App, Refusal, UserToken};
+use crate::{App, Origin, Refusal, UserToken};
 
 /// Sessions that a node keeps in mind at most.
 const REMEMBERED_SESSIONS: u64 = 100_000;
@@ -52,12 +53,16 @@ impl SessionCache {
 pub struct Authenticated {
     /// The application whose token it is.
     pub application: Arc<Application>,
-    /// The user.
+    /// The account.
     pub user: UserId,
+    /// The `sub` of the token: another id of the account, where the one that it belonged to was merged into it.
+    pub subject: UserId,
     /// The session.
     pub session: SessionId,
     /// When the login was.
     pub auth_time: Timestamp,
+    /// Where the request comes from.
+    pub origin: Origin,
     /// What an access token may be used for; a user token may do everything a user may.
     pub scope: Option<ScopeSet>,
     /// When the token was issued, in Unix seconds.
@@ -88,7 +93,7 @@ struct BearerClaims {
 pub(crate) struct Bearer {
     pub(crate) application: ApplicationId,
     pub(crate) session: SessionId,
-    user: UserId,
+    pub(crate) user: UserId,
     scope: Option<ScopeSet>,
     issued_at: i64,
     expires_at: i64,
@@ -122,6 +127,7 @@ impl App {
         &self,
         token: Option<&str>,
         named: Named<'_>,
+        origin: Origin,
     ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Refusal::NotLoggedIn)?)?;
         let config = self.config();
@@ -135,9 +141,11 @@ impl App {
         }
         Ok(Authenticated {
             application: application.clone(),
-            user: bearer.user,
+            user: session.account.clone(),
+            subject: bearer.user,
             session: bearer.session,
             auth_time: session.created_at,
+            origin,
             scope: bearer.scope,
             issued_at: bearer.issued_at,
             expires_at: bearer.expires_at,
@@ -164,16 +172,21 @@ impl App {
 
     /// A new user token of the same session, for the v2 clients.
     pub fn renew(&self, who: &Authenticated) -> Result<UserToken, Refusal> {
-        self.user_token(&who.application, &who.user, &who.session, who.auth_time)
+        self.user_token(&who.application, &who.subject, &who.session, who.auth_time)
     }
 
     /// Ends the session of a token.
     pub async fn log_out(&self, who: &Authenticated) -> Result<(), Refusal> {
-        self.end_session(who.pool(), &who.session).await
+        self.end_session(who.pool(), &who.session, self.trace_of(who)).await
     }
 
-    pub(crate) async fn end_session(&self, pool: &PoolId, session: &SessionId) -> Result<(), Refusal> {
-        self.write(EndSession { pool: pool.clone(), session: session.clone() }).await?;
+    pub(crate) async fn end_session(
+        &self,
+        pool: &PoolId,
+        session: &SessionId,
+        trace: Trace,
+    ) -> Result<(), Refusal> {
+        self.write(EndSession { pool: pool.clone(), session: session.clone(), trace }).await?;
         self.sessions.forget(session);
         Ok(())
     }

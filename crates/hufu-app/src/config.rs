@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_store::events::Subscriber;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
-    PoolId, WechatApp,
+    PoolId, PoolSettings, WechatApp,
 };
 use secrecy::SecretString;
 
@@ -58,6 +59,9 @@ struct PoolConfig {
     /// In the order of their position.
     applications: Vec<Arc<Application>>,
     connections: Vec<Arc<Connection>>,
+    name: String,
+    settings: Arc<PoolSettings>,
+    subscribers: Arc<[Subscriber]>,
 }
 
 impl Config {
@@ -65,8 +69,16 @@ impl Config {
     /// out and is reported, so that the others go on.
     pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
         let mut config = Self { version: stored.version, ..Self::default() };
-        for Pool { id, .. } in stored.pools {
-            config.pools.insert(id, PoolConfig { applications: Vec::new(), connections: Vec::new() });
+        for Pool { id, name, settings } in stored.pools {
+            let of_pool = stored.subscribers.iter().filter(|(pool, _)| *pool == id);
+            let pool = PoolConfig {
+                applications: Vec::new(),
+                connections: Vec::new(),
+                name,
+                settings: Arc::new(settings),
+                subscribers: of_pool.map(|(_, subscriber)| subscriber.clone()).collect(),
+            };
+            config.pools.insert(id, pool);
         }
         for stored in stored.connections {
             let (pool, identifier) = (stored.pool.clone(), stored.identifier.clone());
@@ -112,6 +124,26 @@ impl Config {
     /// Whether there is such a pool.
     pub fn has_pool(&self, id: &PoolId) -> bool {
         self.pools.contains_key(id)
+    }
+
+    /// The name of a pool.
+    pub fn pool_name(&self, id: &PoolId) -> Option<&str> {
+        self.pools.get(id).map(|pool| pool.name.as_str())
+    }
+
+    /// All pools.
+    pub fn pools(&self) -> impl Iterator<Item = &PoolId> {
+        self.pools.keys()
+    }
+
+    /// What a pool decides for its people.
+    pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
+        self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()
+    }
+
+    /// The webhooks that want to know of what happens in a pool.
+    pub fn subscribers(&self, pool: &PoolId) -> Arc<[Subscriber]> {
+        self.pools.get(pool).map(|pool| pool.subscribers.clone()).unwrap_or_default()
     }
 
     /// The application that serves a client before any login.
@@ -249,6 +281,7 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Unse
         login_only: stored.login_only,
         enabled: stored.enabled,
         open_platform: stored.open_platform,
+        association: stored.association,
         wechat: WechatApp { app_id: stored.app_id, app_secret },
     })
 }

@@ -1,17 +1,14 @@
-//! The keys of the instance: those that sign tokens, and those with which clients encrypt passwords.
+//! The keys of the instance that sign tokens.
 
 use std::time::Duration;
 
 use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_protocol::{KeySet, SigningKey};
-use hufu_store::keys::{AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey};
+use hufu_store::keys::{AddSigningKey, ListSigningKeys, StoredSigningKey};
 use hufu_store::{Store, StoreError};
 use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
-use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
-use sm2::elliptic_curve::sec1::ToEncodedPoint as _;
-use tokio::sync::OnceCell;
 
-use crate::{App, Refusal};
+use crate::App;
 
 /// The signing keys of the instance at one version of the configuration.
 pub struct Keys {
@@ -167,65 +164,4 @@ impl App {
         let start = Start::Successor { now: self.now(), lead: self.limits.key_lead, longest_token };
         add(&self.store, &self.sealing, &*self.random, algorithm, start).await
     }
-}
-
-/// The key pairs with which clients encrypt passwords, made when first asked for.
-#[derive(Default)]
-pub(crate) struct PasswordKeys {
-    rsa: OnceCell<String>,
-    sm2: OnceCell<String>,
-}
-
-const RSA: &str = "rsa";
-const RSA_BITS: usize = 2048;
-const SM2: &str = "sm2";
-
-impl App {
-    /// The RSA public key for passwords as PEM (SubjectPublicKeyInfo).
-    pub async fn password_rsa_public_key(&self) -> Result<String, Refusal> {
-        let make = || async {
-            let der = self.password_key(RSA, make_rsa).await?;
-            let key = rsa::RsaPrivateKey::from_pkcs8_der(&der).map_err(Refusal::internal)?;
-            key.to_public_key().to_public_key_pem(LineEnding::LF).map_err(Refusal::internal)
-        };
-        self.password_keys.rsa.get_or_try_init(make).await.cloned()
-    }
-
-    /// The SM2 public key for passwords: `04` and both coordinates in hexadecimal (GB/T 32918).
-    pub async fn password_sm2_public_key(&self) -> Result<String, Refusal> {
-        let make = || async {
-            let scalar = self.password_key(SM2, make_sm2).await?;
-            let key = sm2::SecretKey::from_slice(&scalar).map_err(Refusal::internal)?;
-            Ok(hex::encode(key.public_key().to_encoded_point(false)))
-        };
-        self.password_keys.sm2.get_or_try_init(make).await.cloned()
-    }
-
-    async fn password_key(
-        &self,
-        kind: &'static str,
-        make: fn() -> Result<Vec<u8>, rsa::Error>,
-    ) -> Result<Vec<u8>, Refusal> {
-        let context = format!("password_key:{kind}");
-        let sealed = if let Some(sealed) = self.read(GetPasswordKey(kind)).await? {
-            sealed
-        } else {
-            let pair = tokio::task::spawn_blocking(make).await.map_err(Refusal::internal)?;
-            let secret = zeroize::Zeroizing::new(pair.map_err(Refusal::internal)?);
-            let sealed = self.sealing.seal(&*self.random, &context, &secret);
-            self.write(PutPasswordKey { kind, sealed, now: self.now() }).await?
-        };
-        let opened = self.sealing.open(&context, &sealed).map_err(Refusal::internal)?;
-        Ok(opened.expose().to_vec())
-    }
-}
-
-fn make_rsa() -> Result<Vec<u8>, rsa::Error> {
-    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, RSA_BITS)?;
-    Ok(key.to_pkcs8_der()?.as_bytes().to_vec())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "made like the other pair")]
-fn make_sm2() -> Result<Vec<u8>, rsa::Error> {
-    Ok(sm2::SecretKey::random(&mut rsa::rand_core::OsRng).to_bytes().to_vec())
 }

@@ -57,6 +57,10 @@ limits! {
     code_record_wait: Duration = SECOND,
     /// How old data sealed by WeChat may be.
     sealed_data_age: Duration = HOUR * 48,
+    /// How long a waiting login may be taken up.
+    flow_life: Duration = MINUTE * 10,
+    /// Failed steps after which a waiting login is over.
+    flow_tries: i64 = 10,
     /// How long a node believes that a session is alive without asking the database.
     session_cache: Duration = SECOND * 5,
     /// How often a node looks whether the configuration has changed.

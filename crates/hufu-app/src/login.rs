@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
-use hufu_store::logins::{Arriving, Bind, BindOutcome, LoggedIn, Login, LoginOutcome, WouldLogIn};
-use hufu_store::sessions::NewSession;
-use hufu_types::resolution::{Arrival, PhoneUse};
-use hufu_types::{Application, Connection, IdentityKey, Phone, Profile, ScopeSet, SessionId, User, UserId};
+use hufu_store::events::Trace;
+use hufu_store::logins::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
+use hufu_types::flow::Want;
+use hufu_types::resolution::{Arrival, PhoneUse, Rules};
+use hufu_types::{
+    Application, AssociationMode, ConflictRule, Connection, FlowId, IdentityKey, Phone, Profile, UserId,
+};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, open_user_data};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::authentication::Authenticated;
 use crate::codes::{Exchanged, check_code, credentials, wechat_refusal};
-use crate::tokens::Issue;
-use crate::{App, Refusal, TokenSet, UserToken};
+use crate::entry::{Entering, LoginDone};
+use crate::origin::Origin;
+use crate::{App, Refusal};
 
 /// Data that WeChat sealed with the session key.
 #[derive(Clone, Copy)]
@@ -48,131 +52,115 @@ pub struct MiniProgramLogin<'a> {
     pub raw_data: Option<&'a str>,
     /// A phone number, and what it is for.
     pub phone: Option<(PhoneProofData<'a>, PhoneUse)>,
-    /// The address of the client.
-    pub ip: Option<String>,
+    /// What the login ends with.
+    pub want: Want,
+    /// Where the request comes from.
+    pub origin: Origin,
 }
 
-/// A login that succeeded.
-pub struct LoginDone {
-    /// The user.
-    pub user: User,
-    /// Whether the login made the user.
-    pub newly_created: bool,
-    /// The person's id within the mini program.
-    pub openid: String,
-    /// The person's id within the Open Platform account.
-    pub unionid: Option<String>,
-    session: SessionId,
-    auth_time: hufu_types::Timestamp,
+/// What a source proved, as a waiting login keeps it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptProof {
+    pub(crate) openid: String,
+    pub(crate) unionid: Option<String>,
+    pub(crate) phone: Option<Phone>,
+    pub(crate) log_in_by_phone: bool,
+    pub(crate) profile: Profile,
 }
 
 impl App {
-    /// Logs in and answers as the v2 clients expect: a user and a user token.
-    pub async fn log_in_v2(&self, login: &MiniProgramLogin<'_>) -> Result<(LoginDone, UserToken), Refusal> {
-        let done = self.log_in(login, None).await?;
-        let token = self.user_token(&login.application, &done.user.id, &done.session, done.auth_time)?;
-        Ok((done, token))
-    }
-
-    /// Logs in and answers by OAuth's rules: a token set.
-    pub async fn log_in_v3(
-        &self,
-        login: &MiniProgramLogin<'_>,
-        scope: ScopeSet,
-    ) -> Result<TokenSet, Refusal> {
-        let refresh = self.new_refresh_token(&login.application, scope);
-        let (token, stored) = refresh.unzip();
-        let done = self.log_in(login, stored).await?;
-        let issue = Issue {
-            application: &login.application,
-            user: &done.user,
-            session: &done.session,
-            auth_time: done.auth_time,
-        };
-        self.token_set(&issue, scope, token)
-    }
-
-    async fn log_in(
-        &self,
-        login: &MiniProgramLogin<'_>,
-        refresh_token: Option<hufu_store::refresh_tokens::NewRefreshToken>,
-    ) -> Result<LoginDone, Refusal> {
-        let result = self.try_log_in(login, refresh_token).await;
-        match result {
-            Ok(done) => {
-                metrics::counter!("hufu_logins_total", "outcome" => if done.newly_created { "created" } else { "known" })
-                    .increment(1);
-                Ok(done)
-            }
+    /// Logs a person in who comes from a mini program.
+    pub async fn log_in(&self, login: &MiniProgramLogin<'_>) -> Result<LoginDone, Refusal> {
+        match self.try_log_in(login).await {
+            Ok(done) => Ok(done),
+            // Not refused: the person goes on.
+            Err(waiting @ Refusal::Waiting(_)) => Err(waiting),
             Err(refusal) => {
                 metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
                 log_refusal(&login.application, &login.connection, &refusal);
-                Err(self.count_failure(&login.application.pool, login.ip.as_deref(), refusal).await)
+                Err(self.count_failure(&login.application.pool, login.origin.ip.as_deref(), refusal).await)
             }
         }
     }
 
-    async fn try_log_in(
-        &self,
-        login: &MiniProgramLogin<'_>,
-        refresh_token: Option<hufu_store::refresh_tokens::NewRefreshToken>,
-    ) -> Result<LoginDone, Refusal> {
+    async fn try_log_in(&self, login: &MiniProgramLogin<'_>) -> Result<LoginDone, Refusal> {
         let (application, connection) = (&*login.application, &*login.connection);
         let budget = Budget::of(self.limits.request_budget);
         if let Some((PhoneProofData::Code(code), _)) = login.phone {
             check_code(code)?;
         }
-        let _place = self.pass(&application.pool, login.ip.as_deref()).await;
+        let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
         let exchanged = self.exchange_code(application, connection, login.code, budget).await?;
         let mut who = Arriving {
             pool: application.pool.clone(),
             arrival: arrival(connection, &exchanged),
             phone: None,
-            login_only: connection.login_only,
+            email: None,
+            external_id: None,
+            rules: self.rules(connection),
         };
         if let Some((proof, phone_use)) = login.phone {
             who.phone = self.proved_phone(&who, &proof, phone_use, connection, &exchanged, budget).await?;
             who.arrival.phone = who.phone.as_ref().map(|_| phone_use);
         }
-        let now = self.now();
+        let profile = self.profile_from_wechat(login, &exchanged);
+        let flow = self.new_flow_id();
+        let proof = self.kept_proof(connection, &who, &exchanged, &profile, &flow)?;
+        let entry = self.entry(Entering {
+            application: &login.application,
+            connection: connection.id.clone(),
+            method: connection.kind.as_str(),
+            want: login.want,
+            origin: &login.origin,
+            proof,
+            flow,
+        });
         let unit = Login {
-            profile: self.profile_from_wechat(login, &exchanged),
+            profile,
             who,
-            candidate: UserId::generate(now, &*self.random),
+            candidate: UserId::generate(self.now(), &*self.random),
             register_source: connection.kind.as_str().to_owned(),
-            session: NewSession {
-                id: SessionId::generate(now, &*self.random),
-                application: application.id.clone(),
-                connection: connection.id.clone(),
-                created_at: now,
-                expires_at: now.plus(application.lifetimes.session),
-                ip: login.ip.clone(),
-            },
+            ticket: entry.ticket.clone(),
             resume: exchanged.login.clone(),
-            refresh_token,
             exchange: Some((exchanged.hash.clone(), exchanged.sealed.clone())),
         };
-        let LoggedIn { user, newly_created, session, session_created_at, conflict } =
-            match self.write(unit).await? {
-                LoginOutcome::LoggedIn(done) => *done,
-                LoginOutcome::Stranger => return Err(Refusal::Stranger),
-                LoginOutcome::Disabled => return Err(Refusal::Disabled),
-                LoginOutcome::Ended => return Err(Refusal::CodeUsed(None)),
-            };
-        if let Some(conflict) = conflict {
-            tracing::warn!(
-                pool = %application.pool,
-                connection = %connection.identifier,
-                kind = conflict.kind.as_str(),
-                chosen = %conflict.chosen,
-                other = %conflict.other,
-                "ids of one person name two accounts: nothing was moved, the conflict is recorded"
-            );
-            metrics::counter!("hufu_identity_conflicts_total").increment(1);
+        let outcome = self.write(unit).await?;
+        let done = self.conclude(application, &entry.ticket, entry.back, outcome)?;
+        let (openid, unionid) = (exchanged.session.openid.clone(), exchanged.session.unionid.clone());
+        Ok(LoginDone { openid: Some(openid), unionid, ..done })
+    }
+
+    /// What a connection and its pool permit.
+    pub(crate) fn rules(&self, connection: &Connection) -> Rules {
+        Rules {
+            login_only: connection.login_only,
+            registration: self.config().settings(&connection.pool).registration,
+            association: connection.association.clone(),
         }
-        let openid = exchanged.session.openid.clone();
-        let unionid = exchanged.session.unionid.clone();
-        Ok(LoginDone { user, newly_created, openid, unionid, session, auth_time: session_created_at })
+    }
+
+    /// What a login that may have to wait for an account keeps of its proof, sealed for its flow.
+    fn kept_proof(
+        &self,
+        connection: &Connection,
+        who: &Arriving,
+        exchanged: &Exchanged<'_>,
+        profile: &Profile,
+        flow: &FlowId,
+    ) -> Result<Vec<u8>, Refusal> {
+        let association = &connection.association;
+        if association.mode == AssociationMode::None && association.conflict == ConflictRule::Keep {
+            return Ok(Vec::new());
+        }
+        let kept = KeptProof {
+            openid: exchanged.session.openid.clone(),
+            unionid: exchanged.session.unionid.clone(),
+            phone: who.phone.clone(),
+            log_in_by_phone: who.arrival.phone == Some(PhoneUse::LogIn),
+            profile: profile.clone(),
+        };
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(&kept).map_err(Refusal::internal)?);
+        Ok(self.sealing.seal(&*self.random, &proof_context(flow), &plain))
     }
 
     /// The phone number that goes with a login. A phone code is spent only after
@@ -193,12 +181,14 @@ impl App {
                 let permitted = match phone_use {
                     PhoneUse::Fill => self.read(WouldLogIn(who.clone())).await?,
                     PhoneUse::LogIn => {
-                        let who = Arriving { login_only: false, ..who.clone() };
-                        self.read(WouldLogIn(who)).await?
+                        let rules = Rules { login_only: false, registration: true, ..who.rules.clone() };
+                        self.read(WouldLogIn(Arriving { rules, ..who.clone() })).await?
                     }
                 };
                 match permitted {
                     Some(LoginOutcome::Stranger) => return Err(Refusal::Stranger),
+                    Some(LoginOutcome::RegistrationOff) => return Err(Refusal::RegistrationOff),
+                    Some(LoginOutcome::Leaving(at)) => return Err(Refusal::Leaving(at)),
                     Some(_) => return Err(Refusal::Disabled),
                     None => {}
                 }
@@ -296,7 +286,7 @@ impl App {
                 connection: connection.id.clone(),
                 arrival: arrival(connection, &exchanged),
                 exchange: Some((exchanged.hash.clone(), self.exchange_record(&who.application, &exchanged))),
-                now: self.now(),
+                trace: Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) },
             };
             match self.write(unit).await? {
                 BindOutcome::Bound => Ok(()),
@@ -354,7 +344,13 @@ fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
             .as_deref()
             .map(|id| IdentityKey::wechat_unionid(&connection.open_platform, id)),
         phone: None,
+        snapshot: false,
     }
+}
+
+/// What the proof of a waiting login is sealed for.
+pub(crate) fn proof_context(flow: &FlowId) -> String {
+    format!("login_flow:{flow}:proof")
 }
 
 /// One line for the operator, with WeChat's own id of the request where there is one.

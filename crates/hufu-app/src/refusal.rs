@@ -1,7 +1,9 @@
 //! Why something that a client asked for is not done.
 
 use hufu_store::StoreError;
-use hufu_types::Identifier;
+use hufu_types::{Identifier, Timestamp};
+
+use crate::FlowView;
 
 /// A refusal: nothing was stored. Surfaces turn it into their envelope, a stable
 /// code and a sentence for the person; the `Display` text is for operators.
@@ -79,9 +81,27 @@ pub enum Refusal {
     /// A stranger came through a connection that makes no users.
     #[error("nobody is known by this identity, and the connection makes no users")]
     Stranger,
+    /// A stranger, where the pool makes no users.
+    #[error("nobody is known by this identity, and the pool makes no users")]
+    RegistrationOff,
+    /// A virtual user of WeChat's "snapshot page", who is nobody.
+    #[error("WeChat answered for the virtual user of a snapshot page")]
+    SnapshotUser,
     /// The account is switched off.
     #[error("the account is switched off")]
     Disabled,
+    /// The account was deleted by its owner, and is gone for good at this time.
+    #[error("the account was deleted by its owner")]
+    Leaving(Timestamp),
+    /// The login waits for the person's next step.
+    #[error("the login waits for the next step: {}", .0.stage.as_str())]
+    Waiting(Box<FlowView>),
+    /// There is no such waiting login: gone through, expired, another browser's, or the handle of an earlier step.
+    #[error("there is no such waiting login")]
+    FlowUnknown,
+    /// The step is not possible where the login stands.
+    #[error("the step is not possible at this stage of the login")]
+    StepImpossible,
     /// No bearer token, or one that does not hold.
     #[error("the request carries no valid token")]
     NotLoggedIn,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
+use hufu_store::events::Actor;
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
 use hufu_store::users::GetUser;
 use hufu_types::{
@@ -12,8 +13,9 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use crate::authentication::Bearer;
 use crate::codes::hash_token;
-use crate::{App, Refusal};
+use crate::{App, Origin, Refusal};
 
 /// The v2 client's user token. `Debug` does not show it.
 #[derive(Clone)]
@@ -199,9 +201,16 @@ impl App {
 
     /// Revokes an access or refresh token of an application and ends its session (RFC 7009).
     /// An unknown token is no error.
-    pub async fn revoke(&self, application: &Application, token: &OpaqueToken) -> Result<(), Refusal> {
-        if let Some(session) = self.session_of_token(token.expose(), &application.id) {
-            return self.end_session(&application.pool, &session).await;
+    pub async fn revoke(
+        &self,
+        application: &Application,
+        token: &OpaqueToken,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        if let Some(bearer) = self.token_of(token.expose(), &application.id) {
+            let actor = Some(Actor::user(&bearer.user));
+            let trace = self.trace(&application.pool, actor, Some(&application.id), None, origin);
+            return self.end_session(&application.pool, &bearer.session, trace).await;
         }
         let unit = RevokeByToken {
             pool: application.pool.clone(),
@@ -214,10 +223,9 @@ impl App {
         Ok(())
     }
 
-    /// The session of an access or user token of this application that has not ended.
-    fn session_of_token(&self, token: &str, application: &ApplicationId) -> Option<SessionId> {
-        let claims = self.bearer_claims(token).ok()?;
-        (claims.application == *application).then_some(claims.session)
+    /// An access or user token of this application that has not ended.
+    fn token_of(&self, token: &str, application: &ApplicationId) -> Option<Bearer> {
+        self.bearer_claims(token).ok().filter(|bearer| bearer.application == *application)
     }
 }
 
@@ -267,7 +275,7 @@ pub fn claims_of(user: &User, scope: ScopeSet) -> Map<String, Value> {
         claims.insert("email_verified".to_owned(), user.email_verified.into());
     }
     if scope.has(Scope::Phone) && user.phone.is_some() {
-        claims.insert("phone_number_verified".to_owned(), true.into());
+        claims.insert("phone_number_verified".to_owned(), user.vouched_phone().is_some().into());
     }
     if scope.has(Scope::ExtendedFields) && !user.custom_data.is_empty() {
         claims.insert("extended_fields".to_owned(), user.custom_data.clone().into());

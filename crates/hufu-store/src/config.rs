@@ -1,33 +1,36 @@
 //! Pools, connections and applications: small tables that every node holds in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
-    Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
+    Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes, WebhookId,
 };
 use std::time::Duration;
 
+use crate::events::Subscriber;
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     VERSION = "SELECT version FROM config_version";
     RAISE_VERSION = "UPDATE config_version SET version = version + 1";
     LOCK = "UPDATE config_version SET version = version";
-    LIST_POOLS = "SELECT id, name FROM pools ORDER BY created_at, id";
-    INSERT_POOL = "INSERT INTO pools (id, name, created_at) VALUES ($1, $2, $3)";
-    UPDATE_POOL = "UPDATE pools SET name = $2 WHERE id = $1";
+    LIST_POOLS = "SELECT id, name, settings FROM pools ORDER BY created_at, id";
+    INSERT_POOL = "INSERT INTO pools (id, name, settings, created_at) VALUES ($1, $2, $3, $4)";
+    UPDATE_POOL = "UPDATE pools SET name = $2, settings = $3 WHERE id = $1";
     LIST_CONNECTIONS = "
-        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
+               association
         FROM connections ORDER BY created_at, id";
     INSERT_CONNECTION = "
         INSERT INTO connections
             (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
-             created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+             association, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
     UPDATE_CONNECTION = "
         UPDATE connections
         SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, app_id = $7, app_secret = $8,
-            updated_at = $9
+            association = $9, updated_at = $10
         WHERE pool_id = $1 AND id = $2";
+    LIST_SUBSCRIBERS = "SELECT pool_id, id, events FROM webhooks WHERE enabled ORDER BY pool_id, id";
     LIST_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
                user_token, session, access_token, refresh_token
@@ -74,6 +77,8 @@ pub struct StoredConnection {
     pub app_id: String,
     /// The AppSecret, sealed.
     pub app_secret: Vec<u8>,
+    /// How first logins find their account.
+    pub association: Association,
 }
 
 /// Everything that nodes hold in memory of the configuration.
@@ -87,6 +92,8 @@ pub struct StoredConfig {
     pub connections: Vec<StoredConnection>,
     /// All applications, in the order of their position.
     pub applications: Vec<Application>,
+    /// The webhooks that are switched on, by pool.
+    pub subscribers: Vec<(PoolId, Subscriber)>,
 }
 
 /// Reads the version that every change raises.
@@ -118,16 +125,17 @@ async fn version(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
 /// Reads the whole configuration; the version first, so that a change in between is seen by the next look.
 pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
     let version = version(tx).await?;
-    let pools = tx.all(LIST_POOLS, &[], |row| Ok(Pool { id: pool_id(row, 0)?, name: row.get(1)? })).await?;
+    let pools = tx.all(LIST_POOLS, &[], decode_pool).await?;
     let connections = tx.all(LIST_CONNECTIONS, &[], decode_connection).await?;
     let mut applications = tx.all(LIST_APPLICATIONS, &[], decode_application).await?;
+    let subscribers = tx.all(LIST_SUBSCRIBERS, &[], decode_subscriber).await?;
     let switched_on = tx.all(LIST_SWITCHED_ON, &[], decode_switched_on).await?;
     for (pool, application, connection) in switched_on {
         if let Some(found) = applications.iter_mut().find(|a| a.id == application && a.pool == pool) {
             found.connections.push(connection);
         }
     }
-    Ok(StoredConfig { version, pools, connections, applications })
+    Ok(StoredConfig { version, pools, connections, applications, subscribers })
 }
 
 /// Keeps every other change of the configuration out until the unit ends. A unit
@@ -143,12 +151,15 @@ pub async fn raise_version(tx: &mut Tx<'_>) -> Result<(), StoreError> {
 
 /// Makes a pool.
 pub async fn insert_pool(tx: &mut Tx<'_>, pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute(INSERT_POOL, &[(&pool.id).into(), (&pool.name).into(), now.into()]).await.map(drop)
+    let settings = serde_json::to_string(&pool.settings)?;
+    let values = [(&pool.id).into(), (&pool.name).into(), (&settings).into(), now.into()];
+    tx.execute(INSERT_POOL, &values).await.map(drop)
 }
 
-/// Renames a pool.
+/// Changes the name and the settings of a pool.
 pub async fn update_pool(tx: &mut Tx<'_>, pool: &Pool) -> Result<u64, StoreError> {
-    tx.execute(UPDATE_POOL, &[(&pool.id).into(), (&pool.name).into()]).await
+    let settings = serde_json::to_string(&pool.settings)?;
+    tx.execute(UPDATE_POOL, &[(&pool.id).into(), (&pool.name).into(), (&settings).into()]).await
 }
 
 /// Makes a connection.
@@ -157,6 +168,7 @@ pub async fn insert_connection(
     new: &StoredConnection,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let association = serde_json::to_string(&new.association)?;
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -168,6 +180,7 @@ pub async fn insert_connection(
         new.open_platform.0.as_str().into(),
         (&new.app_id).into(),
         (&new.app_secret).into(),
+        (&association).into(),
         now.into(),
     ];
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
@@ -179,6 +192,7 @@ pub async fn update_connection(
     new: &StoredConnection,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    let association = serde_json::to_string(&new.association)?;
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -188,6 +202,7 @@ pub async fn update_connection(
         new.open_platform.0.as_str().into(),
         (&new.app_id).into(),
         (&new.app_secret).into(),
+        (&association).into(),
         now.into(),
     ];
     tx.execute(UPDATE_CONNECTION, &values).await
@@ -256,6 +271,16 @@ pub(crate) fn pool_id(row: &Row<'_>, index: usize) -> Result<PoolId, StoreError>
     Ok(PoolId::parse(&row.get::<String>(index)?)?)
 }
 
+fn decode_pool(row: &Row<'_>) -> Result<Pool, StoreError> {
+    let settings = serde_json::from_str(&row.get::<String>(2)?)?;
+    Ok(Pool { id: pool_id(row, 0)?, name: row.get(1)?, settings })
+}
+
+fn decode_subscriber(row: &Row<'_>) -> Result<(PoolId, Subscriber), StoreError> {
+    let actions = serde_json::from_str(&row.get::<String>(2)?)?;
+    Ok((pool_id(row, 0)?, Subscriber { webhook: WebhookId::parse(&row.get::<String>(1)?)?, actions }))
+}
+
 fn decode_switched_on(row: &Row<'_>) -> Result<(PoolId, ApplicationId, ConnectionId), StoreError> {
     let application = ApplicationId::parse(&row.get::<String>(1)?)?;
     Ok((pool_id(row, 0)?, application, ConnectionId::parse(&row.get::<String>(2)?)?))
@@ -276,6 +301,7 @@ fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
         open_platform: OpenPlatform(identifier(7, "open_platform")?),
         app_id: row.get(8)?,
         app_secret: row.get(9)?,
+        association: serde_json::from_str(&row.get::<String>(10)?)?,
     })
 }
 

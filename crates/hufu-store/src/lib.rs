@@ -23,10 +23,14 @@ mod unit;
 mod value;
 
 pub mod config;
+pub mod events;
 pub mod exchanges;
+pub mod flows;
 pub mod instance;
+pub mod jobs;
 pub mod keys;
 pub mod logins;
+pub mod passcodes;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod sessions;
@@ -44,10 +48,14 @@ pub use value::{Column, Row, Value};
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         config::STATEMENTS,
+        events::STATEMENTS,
         exchanges::STATEMENTS,
+        flows::STATEMENTS,
         instance::STATEMENTS,
+        jobs::STATEMENTS,
         keys::STATEMENTS,
         logins::STATEMENTS,
+        passcodes::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         sessions::STATEMENTS,

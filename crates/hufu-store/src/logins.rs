@@ -1,15 +1,23 @@
 //! The unit of a login: who arrives, which account, its session and what was exchanged for it.
 
-use hufu_types::resolution::{Arrival, Conflict, Holdings, PhoneUse, Resolution, resolve};
-use hufu_types::{
-    ConnectionId, IdentityKey, Phone, PhoneProof, PoolId, Profile, SessionId, Timestamp, TokenHash, User,
-    UserId, UserStatus,
-};
+use std::sync::Arc;
 
+use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::resolution::{
+    Arrival, Conflict, Denial, Holdings, Owner, Resolution, Rules, resolve,
+};
+use hufu_types::{
+    Action, ConnectionId, Email, IdentityKey, MatchField, Phone, PhoneProof, PoolId, PoolSettings, Profile,
+    SessionId, Timestamp, TokenHash, User, UserId,
+};
+use serde_json::json;
+
+use crate::events::{Event, Recorder, Trace};
+use crate::flows::NewFlow;
 use crate::refresh_tokens::NewRefreshToken;
 use crate::sessions::NewSession;
 use crate::users::{self, decode_user, user_columns};
-use crate::{Read, StoreError, Tx, Write, exchanges, refresh_tokens, sessions, statements};
+use crate::{Read, StoreError, Tx, Write, exchanges, flows, refresh_tokens, sessions, statements};
 
 statements! {
     USER_BY_IDENTITY = concat!(
@@ -43,11 +51,34 @@ pub struct Arriving {
     pub arrival: Arrival,
     /// The phone number that the source proved.
     pub phone: Option<Phone>,
-    /// Whether strangers are refused.
-    pub login_only: bool,
+    /// The e-mail address that the source verified.
+    pub email: Option<Email>,
+    /// The id in the owner's original system, where the source warrants it.
+    pub external_id: Option<String>,
+    /// What the connection and the pool permit.
+    pub rules: Rules,
 }
 
-/// Logs a person in.
+/// What every login writes once its account is known, however the person came.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The session, if none goes on.
+    pub session: NewSession,
+    /// The refresh token, where one is wanted.
+    pub refresh_token: Option<NewRefreshToken>,
+    /// What the pool asks of accounts.
+    pub settings: Arc<PoolSettings>,
+    /// The flow, if the login has to wait.
+    pub flow: NewFlow,
+    /// What the login ends with.
+    pub want: Want,
+    /// By what the person came: a connection's kind, `password`, `phone-code` and so on.
+    pub method: &'static str,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// Logs a person in who comes from a source.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// Who.
@@ -58,12 +89,10 @@ pub struct Login {
     pub profile: Profile,
     /// What makes the account, if one must be made.
     pub register_source: String,
-    /// The session, if none goes on.
-    pub session: NewSession,
+    /// What is written once the account is known.
+    pub ticket: Ticket,
     /// A session that goes on if it is the same user's: the same code came again.
     pub resume: Option<(UserId, SessionId)>,
-    /// The refresh token, where one is wanted.
-    pub refresh_token: Option<NewRefreshToken>,
     /// The record of the code: its hash and the sealed exchange.
     pub exchange: Option<(TokenHash, Vec<u8>)>,
 }
@@ -73,10 +102,18 @@ pub struct Login {
 pub enum LoginOutcome {
     /// The person is in.
     LoggedIn(Box<LoggedIn>),
+    /// The person has a step to take first.
+    Waiting(Box<Waiting>),
     /// Nobody is known by these ids, and the connection makes no users.
     Stranger,
+    /// Nobody is known by these ids, and the pool makes no users.
+    RegistrationOff,
+    /// A virtual user of WeChat's "snapshot page".
+    Snapshot,
     /// The account is switched off.
     Disabled,
+    /// The account was deleted by its owner, and is gone for good at this time.
+    Leaving(Timestamp),
     /// The login that the same code began before is over: logged out, or revoked.
     Ended,
 }
@@ -96,29 +133,57 @@ pub struct LoggedIn {
     pub conflict: Option<Conflict>,
 }
 
+/// A login that waits for the person.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Where it stands.
+    pub state: FlowState,
+    /// The accounts that it is about, to show to the person.
+    pub accounts: Vec<User>,
+}
+
+/// How a login came to its account.
+#[derive(Debug, Default)]
+pub struct Came {
+    /// Whether it made the account.
+    pub newly_created: bool,
+    /// A session that goes on.
+    pub going_on: Option<(SessionId, Timestamp)>,
+    /// Ids that disagree.
+    pub conflict: Option<Conflict>,
+    /// What else the audit log should know.
+    pub details: serde_json::Map<String, serde_json::Value>,
+}
+
 impl Write for Login {
     type Out = LoginOutcome;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
-        let (pool, now) = (&self.who.pool, self.session.created_at);
-        let (resolution, known) = self.who.resolve(tx).await?;
-        let (user, newly_created, conflict, going_on) = match resolution {
-            Resolution::Create { .. } if self.who.login_only => return Ok(LoginOutcome::Stranger),
+        let (pool, ticket) = (&self.who.pool, &self.ticket);
+        let resolved = self.who.resolve(tx).await?;
+        let mut events = ticket.trace.recorder();
+        let outcome = match resolved.resolution {
+            Resolution::Deny(denial) => denied(denial),
             Resolution::Create { fill_phone } => {
-                let user = self.new_user(fill_phone);
+                let user = self.who.new_user(self, fill_phone);
+                if fill_phone && let Some(phone) = &self.who.phone {
+                    release_phone(tx, &mut events, pool, phone, &user.id, ticket.trace.at).await?;
+                }
                 users::insert(tx, &user, None).await?;
-                self.attach(tx, &user.id, true, self.who.arrival.unionid.is_some()).await?;
-                (user, true, None, None)
+                let unionid = self.who.arrival.unionid.is_some();
+                self.who.attach(tx, &ticket.trace, &user.id, true, unionid).await?;
+                let created = Event::of(Action::UserCreated, &user.id).with(json!({ "by": ticket.method }));
+                events.record(tx, pool, created).await?;
+                let came = Came { newly_created: true, ..Came::default() };
+                finish(tx, ticket, &mut events, user, came).await?
             }
             Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
-                let user = match known.into_iter().find(|k| k.id == user) {
+                let user = match resolved.known.into_iter().find(|k| k.id == user) {
                     Some(known) => known,
-                    None => {
-                        users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?
-                    }
+                    None => users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?,
                 };
-                if !user.is_active() {
-                    return Ok(LoginOutcome::Disabled);
+                if let Some(refused) = unusable(&user) {
+                    return Ok(refused);
                 }
                 // The same code again is the same login, and counts once.
                 let going_on = match self.resumed(tx, &user.id).await? {
@@ -126,104 +191,206 @@ impl Write for Login {
                     Resumed::GoesOn(session, since) => Some((session, since)),
                     Resumed::Ended => return Ok(LoginOutcome::Ended),
                 };
-                self.attach(tx, &user.id, attach_openid, attach_unionid).await?;
+                self.who.attach(tx, &ticket.trace, &user.id, attach_openid, attach_unionid).await?;
+                if attach_openid || attach_unionid {
+                    let bound = Event::of(Action::IdentityBound, &user.id);
+                    events.record(tx, pool, bound.with(json!({ "by": ticket.method }))).await?;
+                }
                 let counts = i64::from(going_on.is_none());
-                (self.note(tx, &user.id, fill_phone, counts).await?, false, conflict, going_on)
+                let user = self.note(tx, &mut events, &user.id, fill_phone, counts).await?;
+                finish(tx, ticket, &mut events, user, Came { going_on, conflict, ..Came::default() }).await?
+            }
+            Resolution::Choose { accounts } => {
+                let state = ticket.waiting_at(Stage::Select);
+                let state = FlowState { candidates: accounts.to_vec(), may_merge: true, ..state };
+                wait(tx, pool, ticket, state).await?
+            }
+            Resolution::Ask { may_create } => {
+                let state = FlowState { may_create, ..ticket.waiting_at(Stage::Associate) };
+                wait(tx, pool, ticket, state).await?
             }
         };
-        if let Some(conflict) = &conflict {
-            record_conflict(tx, pool, &self.session.connection, conflict, now).await?;
-        }
-        let (session, session_created_at) = if let Some(going_on) = going_on {
-            going_on
-        } else {
-            sessions::insert(tx, pool, &user.id, &self.session).await?;
-            (self.session.id.clone(), now)
-        };
-        if let Some(token) = &self.refresh_token {
-            refresh_tokens::insert(tx, pool, &session, &self.session.application, token, now).await?;
-        }
         if let Some((code, sealed)) = &self.exchange {
+            let login = match &outcome {
+                LoginOutcome::LoggedIn(done) => Some((done.user.id.clone(), done.session.clone())),
+                LoginOutcome::Waiting(_) => None,
+                _ => return Ok(outcome),
+            };
             let exchange = exchanges::Exchange {
-                application: self.session.application.clone(),
+                application: ticket.session.application.clone(),
                 sealed: sealed.clone(),
-                login: Some((user.id.clone(), session.clone())),
-                created_at: now,
+                login,
+                created_at: ticket.trace.at,
             };
             exchanges::put(tx, pool, code, &exchange).await?;
         }
-        let done = LoggedIn { user, newly_created, session, session_created_at, conflict };
-        Ok(LoginOutcome::LoggedIn(Box::new(done)))
+        Ok(outcome)
+    }
+}
+
+/// Logs an account in whose names or identity were proved: its checks, its session, the audit log. The login
+/// is counted before ([`count`], or in the new user).
+pub async fn finish(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    events: &mut Recorder<'_>,
+    user: User,
+    came: Came,
+) -> Result<LoginOutcome, StoreError> {
+    let pool = user.pool.clone();
+    if let Some(refused) = unusable(&user) {
+        return Ok(refused);
+    }
+    if let Some(conflict) = &came.conflict {
+        record_conflict(tx, &pool, &ticket.session.connection, conflict, ticket.trace.at).await?;
+        let disagree = json!({ "kind": conflict.kind.as_str(), "other": conflict.other.as_str() });
+        events.record(tx, &pool, Event::of(Action::IdentityConflict, &user.id).with(disagree)).await?;
+    }
+    let stage = flow::stage_of(&user, &ticket.settings);
+    if stage != Stage::Done {
+        let state = ticket.waiting_at(stage);
+        let state = FlowState { user: Some(user.id.clone()), newly_created: came.newly_created, ..state };
+        return wait(tx, &pool, ticket, state).await;
+    }
+    log_in(tx, ticket, events, user, came).await
+}
+
+/// Begins the session of an account that is through with everything.
+async fn log_in(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    events: &mut Recorder<'_>,
+    user: User,
+    came: Came,
+) -> Result<LoginOutcome, StoreError> {
+    let (pool, now) = (user.pool.clone(), ticket.trace.at);
+    let (session, session_created_at) = if let Some(going_on) = came.going_on {
+        going_on
+    } else {
+        sessions::insert(tx, &pool, &user.id, &ticket.session).await?;
+        let mut details = came.details;
+        details.insert("by".to_owned(), ticket.method.into());
+        details.insert("session".to_owned(), ticket.session.id.as_str().into());
+        let event = Event::of(Action::Login, &user.id).with(details.into());
+        events.record(tx, &pool, event).await?;
+        (ticket.session.id.clone(), now)
+    };
+    if let Some(token) = &ticket.refresh_token {
+        refresh_tokens::insert(tx, &pool, &session, &ticket.session.application, token, now).await?;
+    }
+    let (newly_created, conflict) = (came.newly_created, came.conflict);
+    Ok(LoginOutcome::LoggedIn(Box::new(LoggedIn { user, newly_created, session, session_created_at, conflict })))
+}
+
+/// Lets a login wait.
+pub(crate) async fn wait(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    ticket: &Ticket,
+    state: FlowState,
+) -> Result<LoginOutcome, StoreError> {
+    let (session, flow) = (&ticket.session, &ticket.flow);
+    flows::insert(tx, pool, &session.application, &session.connection, flow, &state, ticket.trace.at).await?;
+    let mut accounts = Vec::new();
+    for id in state.candidates.iter().chain(&state.user) {
+        accounts.extend(users::get(tx, pool, id).await?);
+    }
+    Ok(LoginOutcome::Waiting(Box::new(Waiting { state, accounts })))
+}
+
+/// Why an account is logged in nowhere, if it is not.
+pub(crate) fn unusable(user: &User) -> Option<LoginOutcome> {
+    match (user.is_active(), user.delete_after) {
+        (true, _) => None,
+        (false, Some(at)) => Some(LoginOutcome::Leaving(at)),
+        (false, None) => Some(LoginOutcome::Disabled),
+    }
+}
+
+fn denied(denial: Denial) -> LoginOutcome {
+    match denial {
+        Denial::Snapshot => LoginOutcome::Snapshot,
+        Denial::Stranger => LoginOutcome::Stranger,
+        Denial::RegistrationOff => LoginOutcome::RegistrationOff,
+    }
+}
+
+/// Counts a login of a known user, who is locked from here on; as it is now. Nothing where it was switched
+/// off meanwhile.
+pub async fn count(tx: &mut Tx<'_>, ticket: &Ticket, pool: &PoolId, user: &UserId) -> Result<User, StoreError> {
+    note(tx, ticket, pool, user, 1).await
+}
+
+async fn note(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    pool: &PoolId,
+    user: &UserId,
+    counts: i64,
+) -> Result<User, StoreError> {
+    let values = [
+        pool.into(),
+        user.into(),
+        ticket.trace.at.into(),
+        (&ticket.session.ip).into(),
+        (&ticket.session.application).into(),
+        counts.into(),
+    ];
+    let user = tx.optional(NOTE_LOGIN, &values, decode_user).await?.ok_or(StoreError::LostRace)?;
+    if !user.is_active() || user.merged_into.is_some() {
+        return Err(StoreError::LostRace);
+    }
+    Ok(user)
+}
+
+/// Takes a proved number from whoever has it unverified, and says so.
+pub(crate) async fn release_phone(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    phone: &Phone,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(from) = users::release_phone(tx, pool, phone, prover, now).await? {
+        let why = json!({ "because": "another account proved it" });
+        events.record(tx, pool, Event::of(Action::PhoneUnbound, &from).with(why)).await?;
+    }
+    Ok(())
+}
+
+impl Ticket {
+    pub(crate) fn waiting_at(&self, stage: Stage) -> FlowState {
+        FlowState {
+            stage,
+            want: self.want,
+            may_create: false,
+            candidates: Vec::new(),
+            may_merge: false,
+            user: None,
+            newly_created: false,
+        }
     }
 }
 
 impl Login {
-    fn new_user(&self, fill_phone: bool) -> User {
-        let now = self.session.created_at;
-        User {
-            id: self.candidate.clone(),
-            pool: self.who.pool.clone(),
-            status: UserStatus::Activated,
-            username: None,
-            email: None,
-            email_verified: false,
-            phone: self.who.phone.clone().filter(|_| fill_phone).map(|phone| (phone, PhoneProof::Wechat)),
-            external_id: None,
-            profile: self.profile.clone(),
-            custom_data: serde_json::Map::new(),
-            logins_count: 1,
-            last_login_at: Some(now),
-            last_ip: self.session.ip.clone(),
-            last_application: Some(self.session.application.clone()),
-            register_source: self.register_source.clone(),
-            created_at: now,
-            updated_at: now,
-        }
-    }
-
-    async fn attach(
-        &self,
-        tx: &mut Tx<'_>,
-        user: &UserId,
-        openid: bool,
-        unionid: bool,
-    ) -> Result<(), StoreError> {
-        let arrival = &self.who.arrival;
-        let openid = openid.then_some(&arrival.openid);
-        let unionid = arrival.unionid.as_ref().filter(|_| unionid);
-        for key in openid.into_iter().chain(unionid) {
-            let now = self.session.created_at;
-            users::insert_identity(tx, &self.who.pool, user, &self.session.connection, key, now).await?;
-        }
-        Ok(())
-    }
-
     /// Counts the login of a known user and fills what is empty.
     async fn note(
         &self,
         tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
         user: &UserId,
         fill_phone: bool,
         counts: i64,
     ) -> Result<User, StoreError> {
-        let (pool, now) = (&self.who.pool, self.session.created_at);
-        let values = [
-            pool.into(),
-            user.into(),
-            now.into(),
-            (&self.session.ip).into(),
-            (&self.session.application).into(),
-            counts.into(),
-        ];
+        let (pool, now) = (&self.who.pool, self.ticket.trace.at);
         // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
-        let mut user = tx.optional(NOTE_LOGIN, &values, decode_user).await?.ok_or(StoreError::LostRace)?;
-        if !user.is_active() {
-            return Err(StoreError::LostRace);
-        }
+        let mut user = note(tx, &self.ticket, pool, user, counts).await?;
 
         let before = (user.phone.clone(), user.profile.clone());
-        if fill_phone && user.phone.is_none() {
-            user.phone = self.who.phone.clone().map(|phone| (phone, PhoneProof::Wechat));
+        if fill_phone && user.vouched_phone().is_none() && let Some(phone) = &self.who.phone {
+            release_phone(tx, events, pool, phone, &user.id, now).await?;
+            user.phone = Some((phone.clone(), PhoneProof::Wechat));
         }
         fill_empty(&mut user.profile.nickname, self.profile.nickname.as_ref());
         fill_empty(&mut user.profile.photo, self.profile.photo.as_ref());
@@ -249,7 +416,7 @@ impl Login {
             return Ok(Resumed::Nothing);
         };
         let found = sessions::get(tx, &self.who.pool, session).await?;
-        Ok(match found.filter(|found| found.expires_at > self.session.created_at) {
+        Ok(match found.filter(|found| found.expires_at > self.ticket.trace.at) {
             Some(found) => Resumed::GoesOn(session.clone(), found.created_at),
             None => Resumed::Ended,
         })
@@ -272,40 +439,103 @@ fn fill_empty(field: &mut Option<String>, value: Option<&String>) {
     }
 }
 
+/// What is to be done, and the users that were read on the way.
+pub(crate) struct Resolved {
+    pub(crate) resolution: Resolution,
+    pub(crate) known: Vec<User>,
+}
+
 impl Arriving {
     /// What is to be done, and the users that were read on the way.
-    async fn resolve(&self, tx: &mut Tx<'_>) -> Result<(Resolution, Vec<User>), StoreError> {
+    pub(crate) async fn resolve(&self, tx: &mut Tx<'_>) -> Result<Resolved, StoreError> {
         let (pool, arrival) = (&self.pool, &self.arrival);
-        let by_openid = user_by_identity(tx, pool, &arrival.openid).await?;
-        let by_unionid = match &arrival.unionid {
-            Some(unionid) => users::identity_owner(tx, pool, unionid).await?,
-            None => None,
-        };
-        let by_phone = match &self.phone {
-            Some(phone) => users::by_phone(tx, pool, phone).await?,
-            None => None,
-        };
-        let other_unionid = match (&by_openid, &arrival.unionid, &by_unionid) {
-            (Some(user), Some(unionid), None) => {
-                users::has_other_in_realm(tx, pool, &user.id, unionid).await?
-            }
-            _ => false,
-        };
-        let mut phone_is_another_persons = false;
-        if let (Some(owner), Some(PhoneUse::LogIn)) = (&by_phone, arrival.phone) {
-            for key in std::iter::once(&arrival.openid).chain(&arrival.unionid) {
-                phone_is_another_persons |= users::has_other_in_realm(tx, pool, &owner.id, key).await?;
+        let mut holdings = Holdings::default();
+        let mut known = Vec::new();
+        if let Some(user) = user_by_identity(tx, pool, &arrival.openid).await? {
+            holdings.by_openid = Some(user.id.clone());
+            known.push(user);
+        }
+        if let Some(unionid) = &arrival.unionid {
+            holdings.by_unionid = users::identity_owner(tx, pool, unionid).await?;
+            if let (Some(user), None) = (&holdings.by_openid, &holdings.by_unionid) {
+                holdings.other_unionid = users::has_other_in_realm(tx, pool, user, unionid).await?;
             }
         }
-        let holdings = Holdings {
-            by_openid: by_openid.as_ref().map(|u| u.id.clone()),
-            by_unionid,
-            by_phone: by_phone.as_ref().map(|u| u.id.clone()),
-            other_unionid,
-            phone_is_another_persons,
-        };
-        let known = by_openid.into_iter().chain(by_phone).collect();
-        Ok((resolve(arrival, &holdings), known))
+        if let (Some(phone), Some(_)) = (&self.phone, arrival.phone) {
+            let found = users::by_phone(tx, pool, phone).await?;
+            let vouched = found.as_ref().is_some_and(|user| user.vouched_phone().is_some());
+            holdings.by_phone = self.owner(tx, found, vouched, &mut known).await?;
+        }
+        // What else is proved counts for strangers alone, and only where the connection matches by it.
+        if holdings.by_openid.is_none() && holdings.by_unionid.is_none() {
+            if let Some(email) = self.email.as_ref().filter(|_| self.rules.association.matches(MatchField::Email)) {
+                let found = users::by_email(tx, pool, email).await?;
+                let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
+                holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
+            }
+            let matches = self.rules.association.matches(MatchField::ExternalId);
+            if let Some(id) = self.external_id.as_ref().filter(|_| matches) {
+                let found = users::by_external_id(tx, pool, id).await?;
+                holdings.by_external_id = self.owner(tx, found, true, &mut known).await?;
+            }
+        }
+        Ok(Resolved { resolution: resolve(arrival, &holdings, &self.rules), known })
+    }
+
+    async fn owner(
+        &self,
+        tx: &mut Tx<'_>,
+        found: Option<User>,
+        vouched: bool,
+        known: &mut Vec<User>,
+    ) -> Result<Option<Owner>, StoreError> {
+        let Some(user) = found else { return Ok(None) };
+        let user = users::survivor(tx, user).await?;
+        let another_persons = self.is_another_persons(tx, &user.id).await?;
+        let owner = Owner { user: user.id.clone(), vouched, another_persons };
+        known.push(user);
+        Ok(Some(owner))
+    }
+
+    /// Whether an account has another id where the source gives a person one.
+    pub(crate) async fn is_another_persons(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<bool, StoreError> {
+        for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
+            if users::has_other_in_realm(tx, &self.pool, user, key).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(crate) async fn attach(
+        &self,
+        tx: &mut Tx<'_>,
+        trace: &Trace,
+        user: &UserId,
+        openid: bool,
+        unionid: bool,
+    ) -> Result<(), StoreError> {
+        let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
+        let openid = openid.then_some(&self.arrival.openid);
+        let unionid = self.arrival.unionid.as_ref().filter(|_| unionid);
+        for key in openid.into_iter().chain(unionid) {
+            users::insert_identity(tx, &self.pool, user, &connection, key, trace.at).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn new_user(&self, login: &Login, fill_phone: bool) -> User {
+        let Ticket { session, trace, .. } = &login.ticket;
+        let phone = self.phone.clone().filter(|_| fill_phone);
+        User {
+            phone: phone.map(|phone| (phone, PhoneProof::Wechat)),
+            profile: login.profile.clone(),
+            logins_count: 1,
+            last_login_at: Some(trace.at),
+            last_ip: session.ip.clone(),
+            last_application: Some(session.application.clone()),
+            ..User::new(self.pool.clone(), login.candidate.clone(), &login.register_source, trace.at)
+        }
     }
 }
 
@@ -317,16 +547,16 @@ impl Read for WouldLogIn {
     type Out = Option<LoginOutcome>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let (resolution, known) = self.0.resolve(tx).await?;
+        let Resolved { resolution, known } = self.0.resolve(tx).await?;
         Ok(match resolution {
-            Resolution::Create { .. } if self.0.login_only => Some(LoginOutcome::Stranger),
-            Resolution::Create { .. } => None,
+            Resolution::Deny(denial) => Some(denied(denial)),
+            Resolution::Create { .. } | Resolution::Choose { .. } | Resolution::Ask { .. } => None,
             Resolution::LogIn { user, .. } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => Some(known),
                     None => users::get(tx, &self.0.pool, &user).await?,
                 };
-                user.filter(|u| !u.is_active()).map(|_| LoginOutcome::Disabled)
+                user.as_ref().and_then(unusable)
             }
         })
     }
@@ -344,8 +574,8 @@ pub struct Bind {
     pub arrival: Arrival,
     /// The record of the code: its hash and the exchange.
     pub exchange: Option<(TokenHash, exchanges::Exchange)>,
-    /// Now.
-    pub now: Timestamp,
+    /// Who does it, from where and when.
+    pub trace: Trace,
 }
 
 /// What came of binding.
@@ -375,8 +605,12 @@ impl Write for Bind {
                 None => missing.push(key),
             }
         }
+        let is_new = !missing.is_empty();
         for key in missing {
-            users::insert_identity(tx, pool, user, &self.connection, key, self.now).await?;
+            users::insert_identity(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        }
+        if is_new {
+            self.trace.recorder().record(tx, pool, Event::of(Action::IdentityBound, user)).await?;
         }
         if let Some((code, exchange)) = &self.exchange {
             exchanges::put(tx, pool, code, exchange).await?;
@@ -391,7 +625,10 @@ async fn user_by_identity(
     key: &IdentityKey,
 ) -> Result<Option<User>, StoreError> {
     let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
-    tx.optional(USER_BY_IDENTITY, &values, decode_user).await
+    match tx.optional(USER_BY_IDENTITY, &values, decode_user).await? {
+        Some(user) => users::survivor(tx, user).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 async fn record_conflict(

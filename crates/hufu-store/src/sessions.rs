@@ -1,31 +1,41 @@
 //! Sessions: one login of one user on one device. Tokens live as long as theirs.
 
-use hufu_types::{ApplicationId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
+use hufu_types::{Action, ApplicationId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
+use serde_json::json;
 
+use crate::events::{Event, Trace};
 use crate::{Read, Row, StoreError, Tx, Write, refresh_tokens, statements};
 
 statements! {
     GET = "
-        SELECT s.user_id, s.application_id, s.created_at, s.expires_at, u.status
+        SELECT s.user_id, s.application_id, s.created_at, s.expires_at, COALESCE(t.id, u.id), COALESCE(t.status, u.status)
         FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
+        LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
     INSERT = "
-        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
     DELETE_TOKENS_OF_USER = "
         DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND user_id = $2)";
-    DELETE_OF_USER = "DELETE FROM sessions WHERE pool_id = $1 AND user_id = $2";
+        WHERE pool_id = $1 AND session_id IN (
+            SELECT s.id FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
+            WHERE s.pool_id = $1 AND (u.id = $2 OR u.merged_into = $2))";
+    DELETE_OF_USER = "
+        DELETE FROM sessions
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
 /// A session as stored.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Whose.
+    /// Whose; the `sub` of its tokens.
     pub user: UserId,
+    /// The account behind it: another one, where its own was merged into that.
+    pub account: UserId,
     /// The application that was logged in to.
     pub application: ApplicationId,
     /// When the login was.
@@ -51,6 +61,8 @@ pub struct NewSession {
     pub expires_at: Timestamp,
     /// The address of the client.
     pub ip: Option<String>,
+    /// The client, as it calls itself.
+    pub user_agent: Option<String>,
 }
 
 /// Reads a session; an ended one is absent.
@@ -90,6 +102,7 @@ pub async fn insert(
         new.created_at.into(),
         new.expires_at.into(),
         (&new.ip).into(),
+        (&new.user_agent).into(),
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }
@@ -110,13 +123,21 @@ pub struct EndSession {
     pub pool: PoolId,
     /// The session.
     pub session: SessionId,
+    /// Who does it, from where and when.
+    pub trace: Trace,
 }
 
 impl Write for EndSession {
     type Out = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        end(tx, &self.pool, &self.session).await
+        if let Some(found) = get(tx, &self.pool, &self.session).await? {
+            end(tx, &self.pool, &self.session).await?;
+            let details = json!({ "session": self.session.as_str() });
+            let event = Event::of(Action::Logout, &found.account).with(details);
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(())
     }
 }
 
@@ -143,6 +164,7 @@ fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
         application: ApplicationId::parse(&row.get::<String>(1)?)?,
         created_at: Timestamp(row.get(2)?),
         expires_at: Timestamp(row.get(3)?),
-        user_is_active: row.get::<String>(4)? == hufu_types::UserStatus::Activated.as_str(),
+        account: UserId::parse(&row.get::<String>(4)?)?,
+        user_is_active: row.get::<String>(5)? == hufu_types::UserStatus::Activated.as_str(),
     })
 }

@@ -1,11 +1,12 @@
 //! Users and their identities.
 
 use hufu_types::{
-    ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof, PoolId,
+    Action, ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof, PoolId,
     Profile, Timestamp, User, UserId, UserStatus, Username,
 };
 use serde_json::{Map, Value as Json};
 
+use crate::events::{Event, Trace};
 use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements};
 
 /// The columns of a user, in the order of [`decode_user`].
@@ -13,7 +14,8 @@ macro_rules! user_columns {
     () => {
         "users.pool_id, users.id, users.status, users.username, users.email, users.email_verified, users.phone, users.phone_proof, users.external_id,
          users.profile, users.custom_data, users.logins_count, users.last_login_at, users.last_ip, users.last_application,
-         users.register_source, users.created_at, users.updated_at"
+         users.register_source, users.created_at, users.updated_at, users.merged_into, users.password_set_at, users.must_reset,
+         users.agreements, users.delete_after"
     };
 }
 pub(crate) use user_columns;
@@ -32,19 +34,34 @@ statements! {
         INSERT INTO users
             (pool_id, id, status, username, email, email_verified, phone, phone_proof, external_id, password_hash,
              profile, custom_data, logins_count, last_login_at, last_ip, last_application, register_source,
-             created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+             created_at, updated_at, password_set_at, must_reset, agreements)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
     SET_PROFILE = "
         UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
     SET_STATUS = "UPDATE users SET status = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
     LIST_IDENTITIES = "
         SELECT realm, kind, value, user_id, connection_id, created_at
-        FROM identities WHERE pool_id = $1 AND user_id = $2 ORDER BY created_at, kind, realm";
+        FROM identities
+        WHERE pool_id = $1
+          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+        ORDER BY created_at, kind, realm";
     IDENTITY_OWNER = "
-        SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
+        SELECT COALESCE(u.merged_into, u.id)
+        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
+        WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4";
     OTHER_IN_REALM = "
         SELECT 1 FROM identities
-        WHERE pool_id = $1 AND user_id = $2 AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
+        WHERE pool_id = $1
+          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
+    RELEASE_PHONE = "
+        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $4
+        WHERE pool_id = $1 AND phone = $2 AND phone_proof = 'none' AND id <> $3
+        RETURNING id";
+    RELEASE_EMAIL = "
+        UPDATE users SET email = NULL, updated_at = $4
+        WHERE pool_id = $1 AND email = $2 AND NOT email_verified AND id <> $3
+        RETURNING id";
     INSERT_IDENTITY = "
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -94,6 +111,12 @@ pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result
     tx.optional(GET_LOCKED, &[pool.into(), user.into()], decode_user).await
 }
 
+/// The account that a user stands for: itself, or the one that it was merged into.
+pub async fn survivor(tx: &mut Tx<'_>, user: User) -> Result<User, StoreError> {
+    let Some(id) = &user.merged_into else { return Ok(user) };
+    get(tx, &user.pool, id).await?.ok_or(StoreError::Corrupt { column: "merged_into" })
+}
+
 /// The user who has this username.
 pub async fn by_username(
     tx: &mut Tx<'_>,
@@ -137,6 +160,7 @@ pub async fn id_is_taken(
 pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), StoreError> {
     let (profile, custom_data) =
         (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
+    let agreements = serde_json::to_string(&user.agreements)?;
     let values = [
         (&user.pool).into(),
         (&user.id).into(),
@@ -157,6 +181,9 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -
         (&user.register_source).into(),
         user.created_at.into(),
         user.updated_at.into(),
+        password_hash.map(|_| user.password_set_at.unwrap_or(user.created_at)).into(),
+        user.must_reset.into(),
+        (&agreements).into(),
     ];
     tx.execute(INSERT_USER, &values).await.map(drop)
 }
@@ -183,8 +210,8 @@ pub struct SetStatus {
     pub user: UserId,
     /// The new status.
     pub status: UserStatus,
-    /// Now.
-    pub now: Timestamp,
+    /// Who does it, and when.
+    pub trace: Trace,
 }
 
 impl Write for SetStatus {
@@ -192,10 +219,19 @@ impl Write for SetStatus {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let values = [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.now.into()];
+        let values = [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.trace.at.into()];
         let affected = tx.execute(SET_STATUS, &values).await?;
         if self.status != UserStatus::Activated {
             sessions::end_all(tx, &self.pool, &self.user).await?;
+        }
+        if affected == 1 {
+            let action = match self.status {
+                UserStatus::Activated => Action::UserEnabled,
+                UserStatus::Suspended => Action::UserDisabled,
+                UserStatus::Archived => Action::UserArchived,
+                UserStatus::Deactivated => Action::UserDeletionRequested,
+            };
+            self.trace.recorder().record(tx, &self.pool, Event::of(action, &self.user)).await?;
         }
         // Nodes forget which sessions they believe alive when the version rises.
         config::raise_version(tx).await?;
@@ -229,6 +265,32 @@ pub async fn has_other_in_realm(
     let values =
         [pool.into(), user.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
     Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
+}
+
+/// Takes a phone number, which `prover` has proved, from an account that has it unverified; which that was.
+pub async fn release_phone(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    phone: &Phone,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let values = [pool.into(), phone.as_str().into(), prover.into(), now.into()];
+    let from: Option<String> = tx.optional(RELEASE_PHONE, &values, |row| row.get(0)).await?;
+    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
+}
+
+/// Takes an e-mail address, which `prover` has proved, from an account that has it unverified; which that was.
+pub async fn release_email(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    email: &Email,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let values = [pool.into(), email.as_str().into(), prover.into(), now.into()];
+    let from: Option<String> = tx.optional(RELEASE_EMAIL, &values, |row| row.get(0)).await?;
+    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
 }
 
 /// Leads an identity to a user.
@@ -301,5 +363,10 @@ pub(crate) fn decode_user(row: &Row<'_>) -> Result<User, StoreError> {
         register_source: row.get(15)?,
         created_at: Timestamp(row.get(16)?),
         updated_at: Timestamp(row.get(17)?),
+        merged_into: row.get::<Option<String>>(18)?.map(|id| UserId::parse(&id)).transpose()?,
+        password_set_at: row.get::<Option<i64>>(19)?.map(Timestamp),
+        must_reset: row.get(20)?,
+        agreements: serde_json::from_str(&row.get::<String>(21)?)?,
+        delete_after: row.get::<Option<i64>>(22)?.map(Timestamp),
     })
 }

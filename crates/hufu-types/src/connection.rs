@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{ConnectionId, Identifier, PoolId};
+use crate::{Association, ConnectionId, Identifier, PoolId, PoolSettings};
 
 /// A user pool: users, connections and applications that know nothing of other pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Pool {
     pub id: PoolId,
     /// The name.
     pub name: String,
+    /// What it decides for its people.
+    pub settings: PoolSettings,
 }
 
 text_enum! {
@@ -77,6 +79,8 @@ pub struct Connection {
     pub enabled: bool,
     /// Where its UnionIDs are unique.
     pub open_platform: OpenPlatform,
+    /// How first logins find their account.
+    pub association: Association,
     /// Its credentials.
     pub wechat: WechatApp,
 }

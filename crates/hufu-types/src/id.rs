@@ -95,6 +95,38 @@ id!(/// A user of a pool; the `sub` of tokens.
     UserId);
 id!(/// One login of one user on one device; the `sid` of tokens.
     SessionId);
+id!(/// Something that happened; what webhooks and the audit log call it by.
+    EventId);
+id!(/// A login that waits for the person's next step.
+    FlowId);
+id!(/// A merge of two accounts.
+    MergeId);
+id!(/// A webhook of a pool.
+    WebhookId);
+id!(/// One event on its way to one webhook.
+    DeliveryId);
+id!(/// Something to be done in the background.
+    JobId);
+id!(/// The public part of an access key.
+    AccessKeyId);
+id!(/// An import of users.
+    ImportId);
+
+impl EventId {
+    /// The id of the next event of the same deed, so that a unit of work makes the same ids when it runs again.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let number = u128::from_str_radix(&self.0, 16).unwrap_or_default();
+        Self(format!("{:024x}", number.wrapping_add(1) & ((1 << 96) - 1)).into())
+    }
+}
+
+impl ConnectionId {
+    /// What stands in the place of a connection where people log in with what the pool itself knows of them.
+    pub fn own() -> Self {
+        Self("own".into())
+    }
+}
 
 impl PoolId {
     /// The reserved pool whose users are the administrators of the instance.

@@ -5,24 +5,38 @@
 //! ([`Clock`], [`Random`]), so that tests decide both.
 
 mod application;
+mod association;
 mod connection;
 mod environment;
+mod event;
 mod failure;
+pub mod flow;
 mod id;
 mod name;
+mod passcode;
+mod password_policy;
 pub mod resolution;
 mod scope;
 mod secret;
+mod settings;
 mod time;
 mod user;
 
 pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
+pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use connection::{Connection, ConnectionKind, OpenPlatform, Pool, WechatApp, WechatAppIdError};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
+pub use event::{Action, ActorKind};
 pub use failure::chain;
-pub use id::{ApplicationId, ConnectionId, IdError, PoolId, SessionId, UserId};
+pub use id::{
+    AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId, PoolId,
+    SessionId, UserId, WebhookId,
+};
 pub use name::{Email, Identifier, NameError, Phone, Username};
+pub use passcode::{PasscodeChannel, PasscodePurpose};
+pub use password_policy::{PasswordLevel, PasswordPolicy};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
+pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use time::Timestamp;
 pub use user::{Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus};

@@ -5,7 +5,7 @@
 //! found by every id it ever proved; a phone number leads to an account only
 //! where the call asks for that and somebody vouched for the number.
 
-use crate::{IdentityKey, UserId};
+use crate::{Association, AssociationMode, ConflictRule, IdentityKey, MatchField, UserId};
 
 /// What a proved phone number is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,20 @@ pub struct Arrival {
     pub unionid: Option<IdentityKey>,
     /// Whether a phone number was proved as well, and what for.
     pub phone: Option<PhoneUse>,
+    /// Whether the source answered for a virtual user of WeChat's "snapshot page", who is nobody.
+    pub snapshot: bool,
+}
+
+/// The account that has a field which the source proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The account.
+    pub user: UserId,
+    /// Whether somebody vouches that the field is the account's.
+    pub vouched: bool,
+    /// Whether the account is another person's of the same source already: it has another
+    /// OpenID of the same app, or another UnionID of the same Open Platform account.
+    pub another_persons: bool,
 }
 
 /// What the pool holds about an arrival.
@@ -34,14 +48,32 @@ pub struct Holdings {
     pub by_openid: Option<UserId>,
     /// The account that the UnionID leads to.
     pub by_unionid: Option<UserId>,
-    /// The account that has the phone number, vouched for.
-    pub by_phone: Option<UserId>,
     /// Whether the account that the OpenID leads to has another UnionID of the same
     /// Open Platform account.
     pub other_unionid: bool,
-    /// Whether the account that has the phone number is another WeChat person's already: it
-    /// has another OpenID of the same app, or another UnionID of the same Open Platform account.
-    pub phone_is_another_persons: bool,
+    /// The account that has the proved phone number.
+    pub by_phone: Option<Owner>,
+    /// The account that has the proved e-mail address.
+    pub by_email: Option<Owner>,
+    /// The account that has the external id which the source warrants.
+    pub by_external_id: Option<Owner>,
+}
+
+/// What the connection and the pool permit.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Whether strangers are refused.
+    pub login_only: bool,
+    /// Whether the pool lets people make accounts.
+    pub registration: bool,
+    /// How first logins find their account.
+    pub association: Association,
+}
+
+impl Rules {
+    fn may_create(&self) -> bool {
+        self.registration && !self.login_only
+    }
 }
 
 /// Why ids disagree; kept for the person or an administrator to settle.
@@ -77,6 +109,17 @@ pub struct Conflict {
     pub other: UserId,
 }
 
+/// Why nobody is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// A virtual user of WeChat's "snapshot page".
+    Snapshot,
+    /// A stranger, where the connection makes no users.
+    Stranger,
+    /// A stranger, where the pool makes no users.
+    RegistrationOff,
+}
+
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
@@ -98,74 +141,130 @@ pub enum Resolution {
         /// What disagrees.
         conflict: Option<Conflict>,
     },
+    /// The person chooses one of two accounts.
+    Choose {
+        /// The accounts; the one that would be logged in without a choice is the first.
+        accounts: [UserId; 2],
+    },
+    /// The person binds an account, or makes one.
+    Ask {
+        /// Whether one may be made.
+        may_create: bool,
+    },
+    /// Nobody is logged in.
+    Deny(Denial),
 }
 
 /// Decides.
-pub fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
-    let phone_is_free = arrival.phone.is_some() && holdings.by_phone.is_none();
-    let unionid_is_new = arrival.unionid.is_some() && holdings.by_unionid.is_none();
+pub fn resolve(arrival: &Arrival, holdings: &Holdings, rules: &Rules) -> Resolution {
+    if arrival.snapshot {
+        return Resolution::Deny(Denial::Snapshot);
+    }
+    // A number that nobody vouches for belongs to whoever proves it.
+    let phone_owner = holdings.by_phone.as_ref().filter(|owner| owner.vouched);
     let by_id = holdings.by_openid.as_ref().or(holdings.by_unionid.as_ref());
+    let logs_in_by_phone = arrival.phone == Some(PhoneUse::LogIn);
 
-    match (by_id, arrival.phone, &holdings.by_phone) {
-        // The number leads to an account, and this call logs in by number.
-        (by_id, Some(PhoneUse::LogIn), Some(owner)) => {
-            let conflict =
-                |kind, other: &UserId| Some(Conflict { kind, chosen: owner.clone(), other: other.clone() });
-            match by_id {
-                Some(user) if user != owner => Resolution::LogIn {
-                    user: owner.clone(),
-                    attach_openid: false,
-                    attach_unionid: false,
-                    fill_phone: false,
-                    conflict: conflict(ConflictKind::IdentityPhone, user),
-                },
-                Some(_) => log_in(arrival, holdings, owner, unionid_is_new, false),
-                None if holdings.phone_is_another_persons => Resolution::LogIn {
-                    user: owner.clone(),
-                    attach_openid: false,
-                    attach_unionid: false,
-                    fill_phone: false,
-                    conflict: conflict(ConflictKind::IdentityPhone, owner),
-                },
-                None => Resolution::LogIn {
-                    user: owner.clone(),
-                    attach_openid: true,
-                    attach_unionid: unionid_is_new,
-                    fill_phone: false,
-                    conflict: None,
-                },
-            }
+    let resolution = match (by_id, phone_owner.filter(|_| logs_in_by_phone)) {
+        (Some(user), Some(owner)) if owner.user != *user => without_moving(&owner.user, user),
+        (Some(user), _) => known(arrival, holdings, user, phone_owner),
+        (None, Some(owner)) if owner.another_persons => without_moving(&owner.user, &owner.user),
+        (None, Some(owner)) => join(arrival, holdings, &owner.user, false),
+        (None, None) => stranger(arrival, holdings, rules, phone_owner),
+    };
+    match resolution {
+        Resolution::LogIn { conflict: Some(Conflict { kind, chosen, other }), .. }
+            if rules.association.conflict == ConflictRule::Choose
+                && kind != ConflictKind::UnionidChanged
+                && (kind == ConflictKind::OpenidUnionid || logs_in_by_phone)
+                && chosen != other =>
+        {
+            Resolution::Choose { accounts: [chosen, other] }
         }
-        (Some(user), _, _) => log_in(arrival, holdings, user, unionid_is_new, phone_is_free),
-        (None, _, _) => Resolution::Create { fill_phone: phone_is_free },
+        resolution => resolution,
+    }
+}
+
+/// Nobody is known by the ids.
+fn stranger(
+    arrival: &Arrival,
+    holdings: &Holdings,
+    rules: &Rules,
+    phone_owner: Option<&Owner>,
+) -> Resolution {
+    let phone_is_free = arrival.phone.is_some() && phone_owner.is_none();
+    let association = &rules.association;
+    if association.mode == AssociationMode::Field {
+        let owner_by = |field| match field {
+            MatchField::Phone => holdings.by_phone.as_ref(),
+            MatchField::Email => holdings.by_email.as_ref(),
+            MatchField::ExternalId => holdings.by_external_id.as_ref(),
+        };
+        let mut matched = association.fields.iter().filter_map(|field| owner_by(*field));
+        // An account of another person of this source is nobody's to take, whoever shares a number with them.
+        if let Some(owner) = matched.find(|owner| owner.vouched && !owner.another_persons) {
+            return join(arrival, holdings, &owner.user, phone_is_free);
+        }
+    }
+    let may_create = rules.may_create();
+    match association.mode {
+        AssociationMode::Ask => Resolution::Ask { may_create },
+        _ if may_create => Resolution::Create { fill_phone: phone_is_free },
+        // Nothing matched and nothing may be made: who can prove an account is still let in.
+        AssociationMode::Field if !association.methods.is_empty() => Resolution::Ask { may_create: false },
+        _ if rules.login_only => Resolution::Deny(Denial::Stranger),
+        _ => Resolution::Deny(Denial::RegistrationOff),
+    }
+}
+
+/// Attaches all ids to an account that none of them leads to.
+fn join(arrival: &Arrival, holdings: &Holdings, user: &UserId, fill_phone: bool) -> Resolution {
+    Resolution::LogIn {
+        user: user.clone(),
+        attach_openid: true,
+        attach_unionid: arrival.unionid.is_some() && holdings.by_unionid.is_none(),
+        fill_phone,
+        conflict: None,
+    }
+}
+
+/// Logs the owner of a number in, and leaves all ids where they are.
+fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
+    Resolution::LogIn {
+        user: owner.clone(),
+        attach_openid: false,
+        attach_unionid: false,
+        fill_phone: false,
+        conflict: Some(Conflict {
+            kind: ConflictKind::IdentityPhone,
+            chosen: owner.clone(),
+            other: other.clone(),
+        }),
     }
 }
 
 /// Logs in an account that one of the ids names.
-fn log_in(
-    arrival: &Arrival,
-    holdings: &Holdings,
-    user: &UserId,
-    unionid_is_new: bool,
-    fill_phone: bool,
-) -> Resolution {
-    let conflict = match (&holdings.by_openid, &holdings.by_unionid, &holdings.by_phone) {
+fn known(arrival: &Arrival, holdings: &Holdings, user: &UserId, phone_owner: Option<&Owner>) -> Resolution {
+    let unionid_is_new = arrival.unionid.is_some() && holdings.by_unionid.is_none();
+    let conflict = match (&holdings.by_openid, &holdings.by_unionid, phone_owner) {
         (Some(a), Some(b), _) if a != b => {
             Some(Conflict { kind: ConflictKind::OpenidUnionid, chosen: user.clone(), other: b.clone() })
         }
         (Some(_), None, _) if unionid_is_new && holdings.other_unionid => {
             Some(Conflict { kind: ConflictKind::UnionidChanged, chosen: user.clone(), other: user.clone() })
         }
-        (_, _, Some(owner)) if arrival.phone.is_some() && owner != user => {
-            Some(Conflict { kind: ConflictKind::IdentityPhone, chosen: user.clone(), other: owner.clone() })
-        }
+        (_, _, Some(owner)) if arrival.phone.is_some() && owner.user != *user => Some(Conflict {
+            kind: ConflictKind::IdentityPhone,
+            chosen: user.clone(),
+            other: owner.user.clone(),
+        }),
         _ => None,
     };
     Resolution::LogIn {
         user: user.clone(),
         attach_openid: holdings.by_openid.is_none(),
         attach_unionid: unionid_is_new && !holdings.other_unionid,
-        fill_phone,
+        fill_phone: arrival.phone.is_some() && phone_owner.is_none(),
         conflict,
     }
 }
@@ -185,16 +284,33 @@ mod tests {
             openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
             unionid: unionid.then(|| IdentityKey::wechat_unionid(&platform, "u1")),
             phone,
+            snapshot: false,
         }
+    }
+
+    fn owner(name: &str) -> Owner {
+        Owner { user: user(name), vouched: true, another_persons: false }
     }
 
     fn holdings(openid: Option<&str>, unionid: Option<&str>, phone: Option<&str>) -> Holdings {
         Holdings {
             by_openid: openid.map(user),
             by_unionid: unionid.map(user),
-            by_phone: phone.map(user),
+            by_phone: phone.map(owner),
             ..Holdings::default()
         }
+    }
+
+    fn open() -> Rules {
+        Rules { registration: true, ..Rules::default() }
+    }
+
+    fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
+        super::resolve(arrival, holdings, &open())
+    }
+
+    fn with(mode: AssociationMode) -> Rules {
+        Rules { association: Association { mode, ..Association::default() }, ..open() }
     }
 
     fn into(name: &str, openid: bool, unionid: bool, fill: bool) -> Resolution {
@@ -291,7 +407,8 @@ mod tests {
 
     #[test]
     fn a_number_of_another_wechat_person_binds_nothing() {
-        let held = Holdings { phone_is_another_persons: true, ..holdings(None, None, Some("b")) };
+        let mut held = holdings(None, None, Some("b"));
+        held.by_phone.as_mut().unwrap().another_persons = true;
         let Resolution::LogIn { user: chosen, attach_openid, conflict, .. } =
             resolve(&arrival(false, Some(PhoneUse::LogIn)), &held)
         else {
@@ -299,5 +416,93 @@ mod tests {
         };
         assert_eq!((chosen, attach_openid), (user("b"), false));
         assert!(conflict.is_some());
+    }
+
+    #[test]
+    fn a_snapshot_user_is_nobody() {
+        let nobody = Arrival { snapshot: true, ..arrival(true, None) };
+        assert_eq!(resolve(&nobody, &holdings(Some("a"), Some("a"), None)), Resolution::Deny(Denial::Snapshot));
+    }
+
+    #[test]
+    fn a_number_that_nobody_vouches_for_leads_nowhere() {
+        let mut held = holdings(None, None, Some("b"));
+        held.by_phone.as_mut().unwrap().vouched = false;
+        for phone_use in [PhoneUse::Fill, PhoneUse::LogIn] {
+            for mode in [AssociationMode::None, AssociationMode::Field] {
+                let arrival = arrival(false, Some(phone_use));
+                assert_eq!(
+                    super::resolve(&arrival, &held, &with(mode)),
+                    Resolution::Create { fill_phone: true },
+                    "whoever lies in wait with it gets nobody, and loses it"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_matched_in_the_order_of_the_setting() {
+        let held = Holdings {
+            by_email: Some(owner("e")),
+            by_external_id: Some(owner("x")),
+            ..holdings(None, None, Some("p"))
+        };
+        let fill = arrival(true, Some(PhoneUse::Fill));
+        let mut rules = with(AssociationMode::Field);
+        for (fields, expected) in [
+            (vec![MatchField::Phone, MatchField::Email], "p"),
+            (vec![MatchField::Email, MatchField::Phone], "e"),
+            (vec![MatchField::ExternalId], "x"),
+        ] {
+            rules.association.fields = fields;
+            assert_eq!(super::resolve(&fill, &held, &rules), into(expected, true, true, false));
+        }
+        rules.association.fields = Vec::new();
+        assert_eq!(super::resolve(&fill, &held, &rules), Resolution::Create { fill_phone: false });
+    }
+
+    #[test]
+    fn a_matched_account_of_another_person_of_the_source_is_left_alone() {
+        let mut held = holdings(None, None, Some("b"));
+        held.by_phone.as_mut().unwrap().another_persons = true;
+        let fill = arrival(false, Some(PhoneUse::Fill));
+        let rules = with(AssociationMode::Field);
+        assert_eq!(super::resolve(&fill, &held, &rules), Resolution::Create { fill_phone: false });
+    }
+
+    #[test]
+    fn strangers_by_what_the_settings_permit() {
+        use AssociationMode::{Ask, Field, None as Nothing};
+        let create = Resolution::Create { fill_phone: false };
+        let ask = |may_create| Resolution::Ask { may_create };
+        let deny = Resolution::Deny;
+        for (mode, login_only, registration, expected) in [
+            (Nothing, false, true, create.clone()),
+            (Nothing, true, true, deny(Denial::Stranger)),
+            (Nothing, false, false, deny(Denial::RegistrationOff)),
+            (Field, false, true, create),
+            (Field, true, true, ask(false)),
+            (Field, false, false, ask(false)),
+            (Ask, false, true, ask(true)),
+            (Ask, true, true, ask(false)),
+            (Ask, false, false, ask(false)),
+        ] {
+            let rules = Rules { login_only, registration, ..with(mode) };
+            let resolved = super::resolve(&arrival(true, None), &holdings(None, None, None), &rules);
+            assert_eq!(resolved, expected, "{mode:?} {login_only} {registration}");
+        }
+    }
+
+    #[test]
+    fn with_a_choice_two_accounts_are_offered() {
+        let mut rules = open();
+        rules.association.conflict = ConflictRule::Choose;
+        let choose = |a, b| Resolution::Choose { accounts: [user(a), user(b)] };
+        assert_eq!(
+            super::resolve(&arrival(true, None), &holdings(Some("a"), Some("b"), None), &rules),
+            choose("a", "b")
+        );
+        let by_phone = arrival(false, Some(PhoneUse::LogIn));
+        assert_eq!(super::resolve(&by_phone, &holdings(Some("a"), None, Some("b")), &rules), choose("b", "a"));
     }
 }

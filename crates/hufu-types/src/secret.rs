@@ -13,6 +13,14 @@ pub enum TokenPurpose {
     Refresh,
     /// The name of an upload: 128 bits.
     Upload,
+    /// The handle of a waiting login.
+    Flow,
+    /// What leads from the first step of a change to the second.
+    Step,
+    /// The secret part of an access key.
+    AccessKey,
+    /// The secret that signs a webhook.
+    Webhook,
 }
 
 impl TokenPurpose {
@@ -20,13 +28,17 @@ impl TokenPurpose {
         match self {
             Self::Refresh => "hfr_",
             Self::Upload => "",
+            Self::Flow => "hff_",
+            Self::Step => "hfs_",
+            Self::AccessKey => "hfk_",
+            Self::Webhook => "hfw_",
         }
     }
 
     const fn bytes(self) -> usize {
         match self {
-            Self::Refresh => 32,
             Self::Upload => 16,
+            Self::Refresh | Self::Flow | Self::Step | Self::AccessKey | Self::Webhook => 32,
         }
     }
 }
@@ -66,6 +78,12 @@ impl fmt::Debug for OpaqueToken {
 pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
+    /// Whether stored bytes are this hash, told in constant time.
+    pub fn matches(&self, stored: &[u8]) -> bool {
+        use subtle::ConstantTimeEq as _;
+        self.0.as_slice().ct_eq(stored).into()
+    }
+
     /// The bytes, as stored.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

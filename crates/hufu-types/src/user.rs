@@ -1,5 +1,6 @@
 //! Users and the identities that lead to them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ text_enum! {
         Suspended = "Suspended",
         /// Put away; logs in nowhere.
         Archived = "Archived",
+        /// Deleted by its owner, and kept for the days of grace; logs in nowhere.
+        Deactivated = "Deactivated",
     }
 }
 
@@ -33,9 +36,13 @@ text_enum! {
 }
 
 text_enum! {
-    /// How a phone number came to an account. All of these may be matched
-    /// against; a number that nobody vouches for is not stored as a login name.
+    /// How a phone number came to an account. A number that nobody vouches for is
+    /// matched against nothing, and leaves the account when somebody proves it.
     PhoneProof {
+        /// The person wrote it, and nobody vouches for it.
+        Unverified = "none",
+        /// A code sent to it came back.
+        Code = "code",
         /// WeChat confirmed the number for the person.
         Wechat = "wechat",
         /// An administrator or an import wrote it.
@@ -50,6 +57,13 @@ text_enum! {
         Openid = "openid",
         /// A person's id within one Open Platform account.
         Unionid = "unionid",
+    }
+}
+
+impl PhoneProof {
+    /// Whether somebody vouches for the number.
+    pub fn is_vouched(self) -> bool {
+        self != Self::Unverified
     }
 }
 
@@ -121,6 +135,14 @@ macro_rules! profile {
         impl Profile {
             /// Every text field with its name, for reading and for writing.
             pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
+
+            /// The text field of this name, where it has one and it is filled.
+            pub fn field(&self, name: &str) -> Option<&str> {
+                match name {
+                    $(stringify!($field) => self.$field.as_deref(),)*
+                    _ => None,
+                }
+            }
 
             /// The text field of this name.
             pub fn field_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
@@ -223,9 +245,57 @@ pub struct User {
     pub created_at: Timestamp,
     /// When it was last changed, logins aside.
     pub updated_at: Timestamp,
+    /// The account that this one was merged into: what leads here leads there.
+    pub merged_into: Option<UserId>,
+    /// When the password was set; none where there is no password.
+    pub password_set_at: Option<Timestamp>,
+    /// Whether the next login asks for a new password.
+    pub must_reset: bool,
+    /// The agreements that the person accepted, by id, with their version.
+    pub agreements: BTreeMap<String, u32>,
+    /// When the account is gone for good, if its owner deleted it.
+    pub delete_after: Option<Timestamp>,
 }
 
 impl User {
+    /// A new account in use, without any name.
+    pub fn new(pool: PoolId, id: UserId, register_source: &str, now: Timestamp) -> Self {
+        Self {
+            id,
+            pool,
+            status: UserStatus::Activated,
+            username: None,
+            email: None,
+            email_verified: false,
+            phone: None,
+            external_id: None,
+            profile: Profile::default(),
+            custom_data: Map::new(),
+            logins_count: 0,
+            last_login_at: None,
+            last_ip: None,
+            last_application: None,
+            register_source: register_source.to_owned(),
+            created_at: now,
+            updated_at: now,
+            merged_into: None,
+            password_set_at: None,
+            must_reset: false,
+            agreements: BTreeMap::new(),
+            delete_after: None,
+        }
+    }
+
+    /// The phone number, where somebody vouches for it.
+    pub fn vouched_phone(&self) -> Option<&Phone> {
+        self.phone.as_ref().filter(|(_, proof)| proof.is_vouched()).map(|(phone, _)| phone)
+    }
+
+    /// The e-mail address, where somebody vouches for it.
+    pub fn vouched_email(&self) -> Option<&Email> {
+        self.email.as_ref().filter(|_| self.email_verified)
+    }
+
     /// Whether the account may log in at all.
     pub fn is_active(&self) -> bool {
         self.status == UserStatus::Activated

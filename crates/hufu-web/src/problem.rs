@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use hufu_app::Refusal;
+use hufu_app::{FlowView, Refusal};
+use hufu_types::flow::Stage;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::envelope::ApiCode;
 
@@ -50,6 +52,42 @@ fn problem(
     english: impl Into<Cow<'static, str>>,
 ) -> Problem {
     Problem { code, status, chinese: chinese.into(), english: english.into() }
+}
+
+/// The code tells the clients which page to show: see docs/errors.md.
+fn waiting(view: &FlowView) -> Problem {
+    match view.stage {
+        Stage::Associate if view.may_create => problem(
+            1641,
+            499,
+            "尚无关联账号：请绑定已有账号或创建新账号。",
+            "No account is known by this identity: bind an existing account or make a new one.",
+        ),
+        Stage::Associate => problem(
+            1640,
+            499,
+            "尚无关联账号：请绑定已有账号。",
+            "No account is known by this identity: bind an existing account.",
+        ),
+        Stage::NewPassword => {
+            problem(1639, 499, "请先设置新密码，再继续登录。", "Set a new password first, then the login goes on.")
+        }
+        Stage::Complete => {
+            problem(1642, 499, "请先补全必填资料，再继续登录。", "Fill in what is missing, then the login goes on.")
+        }
+        Stage::Agree => problem(
+            2414,
+            499,
+            "请先阅读并同意协议，再继续登录。",
+            "Read and accept the agreements, then the login goes on.",
+        ),
+        Stage::Select | Stage::Identify | Stage::Done | Stage::Refused => problem(
+            2921,
+            499,
+            "找到多个账号：请选择其中一个登录，或合并它们。",
+            "Several accounts are yours: choose one to log in, or merge them.",
+        ),
+    }
 }
 
 impl Problem {
@@ -207,6 +245,37 @@ impl Problem {
                 "用户不存在：该登录方式仅限已有账号，请先用其他方式注册或绑定。",
                 "The user does not exist: this way of logging in is for existing accounts; register or bind another way first.",
             ),
+            Refusal::RegistrationOff => problem(
+                2031,
+                403,
+                "该用户池已关闭注册：请使用已有账号登录，或联系管理员开通账号。",
+                "This user pool takes no registrations: log in with an existing account, or ask the administrator for one.",
+            ),
+            Refusal::SnapshotUser => problem(
+                2412,
+                403,
+                "当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。",
+                "This is WeChat's snapshot page, where nobody can log in: tap \"Use full service\" at its bottom right and try again.",
+            ),
+            Refusal::Leaving(at) => problem(
+                2413,
+                403,
+                format!("账号已申请注销，将于 {} 彻底删除：如需恢复请联系管理员。", at.to_iso()),
+                format!("The account was deleted by its owner and is gone for good at {}: ask the administrator to bring it back before.", at.to_iso()),
+            ),
+            Refusal::Waiting(view) => waiting(view),
+            Refusal::FlowUnknown => problem(
+                2206,
+                400,
+                "登录流程不存在或已结束：请重新登录。",
+                "There is no such login in progress, or it is over: log in again.",
+            ),
+            Refusal::StepImpossible => problem(
+                2231,
+                400,
+                "当前登录步骤不支持该操作：请按返回的 stage 和 actions 继续。",
+                "This step is not possible where the login stands: go on as its stage and actions say.",
+            ),
             Refusal::Disabled => problem(
                 2005,
                 403,
@@ -295,6 +364,8 @@ impl Problem {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) problem: Problem,
+    /// What the client goes on with, where it can.
+    pub(crate) data: Option<Value>,
     language: Language,
     request_id: String,
 }
@@ -307,6 +378,8 @@ struct Envelope<'a> {
     api_code: u32,
     message: &'a str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
 }
 
 impl Failure {
@@ -317,7 +390,11 @@ impl Failure {
             tracing::error!(code = problem.code, error = hufu_types::chain(refusal), "request failed");
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
-        Self { problem, language, request_id }
+        let data = match refusal {
+            Refusal::Waiting(view) => Some(crate::compat::flow_data(view)),
+            _ => None,
+        };
+        Self { problem, data, language, request_id }
     }
 
     /// The sentence for the person.
@@ -334,6 +411,7 @@ impl IntoResponse for Failure {
             api_code: self.problem.code,
             message: self.message(),
             request_id: &self.request_id,
+            data: self.data.as_ref(),
         };
         let mut response = Json(body).into_response();
         response.extensions_mut().insert(ApiCode(self.problem.code));

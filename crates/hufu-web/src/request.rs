@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use hufu_app::{Authenticated, Named, Refusal, named};
+use hufu_app::{Authenticated, Named, Origin, Refusal, named};
 use serde::de::DeserializeOwned;
 
 use crate::middleware::RequestId;
@@ -27,6 +27,8 @@ pub(crate) struct Head {
     pub(crate) language: Language,
     /// The address of the client.
     pub(crate) ip: Option<String>,
+    /// The client, as it calls itself.
+    user_agent: Option<String>,
     /// The id of the request.
     pub(crate) request_id: String,
 }
@@ -43,6 +45,15 @@ impl Head {
         Named::new(from_header.or(application), self.pool.as_deref())
     }
 
+    /// Where the request comes from.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            ip: self.ip.clone(),
+            user_agent: self.user_agent.clone(),
+            request_id: Some(self.request_id.clone()),
+        }
+    }
+
     /// The bearer token, with or without `Bearer` before it.
     pub(crate) fn bearer(&self) -> Option<&str> {
         self.bearer.as_deref()
@@ -56,7 +67,8 @@ impl Head {
 
     /// Who sends the request.
     pub(crate) async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
-        shared.app.authenticate(self.bearer(), self.named()).await.map_err(|refusal| self.refuse(refusal))
+        let origin = self.origin();
+        shared.app.authenticate(self.bearer(), self.named(), origin).await.map_err(|refusal| self.refuse(refusal))
     }
 }
 
@@ -87,6 +99,7 @@ impl FromRequestParts<Arc<Shared>> for Head {
             referer: text(headers, "referer"),
             language: Language::of(headers.get("x-authing-lang").and_then(|v| v.to_str().ok())),
             ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
+            user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         })
     }

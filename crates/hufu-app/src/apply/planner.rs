@@ -5,7 +5,7 @@ mod applications;
 use std::collections::HashMap;
 
 use hufu_store::config::{StoredConfig, StoredConnection};
-use hufu_types::{Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, User, UserId};
+use hufu_types::{Association, Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, User, UserId};
 use secrecy::ExposeSecret as _;
 
 use self::applications::Order;
@@ -123,9 +123,11 @@ impl<'a> PoolPlanner<'a> {
 
     fn pool(&mut self) -> Line {
         let DesiredPool { id, name, .. } = self.desired;
-        let wanted = Pool { id: id.clone(), name: name.clone() };
+        let present = self.stored.pools.iter().find(|pool| pool.id == *id);
+        let settings = present.map(|pool| pool.settings.clone()).unwrap_or_default();
+        let wanted = Pool { id: id.clone(), name: name.clone(), settings };
         let text = pool_label(id, name);
-        match self.stored.pools.iter().find(|pool| pool.id == *id) {
+        match present {
             None => {
                 self.steps.push(Step::InsertPool(wanted));
                 Line { fate: Fate::Add, text }
@@ -165,6 +167,7 @@ impl<'a> PoolPlanner<'a> {
             enabled: true,
             open_platform: desired.open_platform.clone(),
             app_id: desired.wechat.app_id.clone(),
+            association: Association::default(),
         };
         self.steps.push(Step::InsertConnection(connection));
     }

@@ -2,7 +2,7 @@
 
 use hufu_store::config::StoredConfig;
 use hufu_store::{StoreError, Tx, users};
-use hufu_types::{PhoneProof, Pool, PoolId, Profile, Timestamp, User, UserId, UserStatus};
+use hufu_types::{PhoneProof, Pool, PoolId, Profile, Timestamp, User, UserId};
 
 use super::file::{Desired, DesiredUser};
 use super::plan::{masked_email, masked_phone};
@@ -107,9 +107,6 @@ impl Found {
 /// A user as the file describes it, on whose login names an administrator has the word.
 pub(super) fn new_user(desired: &DesiredUser, pool: &PoolId, id: UserId, now: Timestamp) -> User {
     User {
-        id,
-        pool: pool.clone(),
-        status: UserStatus::Activated,
         username: desired.username.clone(),
         email: desired.email.clone(),
         email_verified: desired.email.is_some(),
@@ -120,14 +117,7 @@ pub(super) fn new_user(desired: &DesiredUser, pool: &PoolId, id: UserId, now: Ti
             name: desired.name.clone(),
             ..Profile::default()
         },
-        custom_data: serde_json::Map::new(),
-        logins_count: 0,
-        last_login_at: None,
-        last_ip: None,
-        last_application: None,
-        register_source: "admin".to_owned(),
-        created_at: now,
-        updated_at: now,
+        ..User::new(pool.clone(), id, "admin", now)
     }
 }
 

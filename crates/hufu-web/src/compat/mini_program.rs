@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
+use hufu_types::flow::Want;
 use hufu_types::{Application, Connection};
 use serde::{Deserialize, Serialize};
 
@@ -90,12 +91,13 @@ async fn log_in(
             user_info: if phone.is_none() { request.sealed() } else { None },
             raw_data: given(request.raw_data.as_ref()),
             phone: phone.map(|sealed| (PhoneProofData::Sealed(sealed), PhoneUse::LogIn)),
-            ip: head.ip.clone(),
+            want: Want::UserToken,
+            origin: head.origin(),
         };
-        shared.app.log_in_v2(&login).await
+        shared.app.log_in(&login).await
     };
-    let (done, token) = done.await.map_err(|refusal| head.refuse(refusal))?;
-    Ok(Success::new(UserV2::of_login(done, &token)))
+    let done = done.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(UserV2::of_login(done)))
 }
 
 /// The answer of `getPhone`.

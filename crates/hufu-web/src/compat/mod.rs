@@ -5,6 +5,7 @@
 //! reflected origin of CORS gives nothing away.
 
 pub(crate) mod graphql;
+mod login_flow;
 mod mini_program;
 mod session;
 mod upload;
@@ -20,6 +21,8 @@ use axum::routing::{get, post};
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::server::Shared;
+
+pub(crate) use login_flow::flow_data;
 
 /// Request headers that the clients send across origins.
 const CLIENT_HEADERS: [&str; 12] = [

@@ -26,7 +26,7 @@ pub(crate) async fn well_known(
 
 /// Ends the session of the bearer token. Without a valid one there is nothing to end, which is no error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Result<Success<()>, Failure> {
-    match shared.app.authenticate(head.bearer(), head.named()).await {
+    match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
         Ok(who) => shared.app.log_out(&who).await.map_err(|refusal| head.refuse(refusal))?,
         Err(refusal @ (hufu_app::Refusal::Internal(_) | hufu_app::Refusal::Overloaded(_))) => {
             return Err(head.refuse(refusal));

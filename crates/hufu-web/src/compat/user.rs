@@ -110,19 +110,24 @@ pub(crate) fn phone_text(phone: &hufu_types::Phone) -> String {
 impl UserV2 {
     /// A user with the token that the client keeps, if it keeps one.
     pub(crate) fn new(user: User, token: Option<&UserToken>) -> Self {
+        let phone_verified = user.vouched_phone().is_some();
         let (arn, profile) = (arn(&user), user.profile);
         let phone = user.phone.as_ref().map(|(phone, _)| phone);
         Self {
             arn,
             id: user.id.as_str().to_owned(),
             user_pool_id: user.pool.as_str().to_owned(),
-            status: Some(user.status.as_str()),
+            status: Some(match user.status {
+                // The enumeration of these clients has no name for it.
+                UserStatus::Deactivated => UserStatus::Archived.as_str(),
+                status => status.as_str(),
+            }),
             username: user.username.map(String::from),
             email: user.email.map(String::from),
             email_verified: Some(user.email_verified),
             phone: phone.map(phone_text),
             phone_country_code: phone.map(|phone| phone.parts().0.to_owned()),
-            phone_verified: Some(phone.is_some()),
+            phone_verified: Some(phone_verified),
             nickname: profile.nickname,
             register_source: Some(vec![user.register_source]),
             photo: profile.photo,
@@ -166,12 +171,13 @@ impl UserV2 {
     }
 
     /// A user who has just logged in.
-    pub(crate) fn of_login(done: LoginDone, token: &UserToken) -> Self {
+    pub(crate) fn of_login(done: LoginDone) -> Self {
+        let token = done.user_token().cloned();
         Self {
-            openid: Some(done.openid),
+            openid: done.openid,
             unionid: done.unionid,
             newly_created: Some(done.newly_created),
-            ..Self::new(done.user, Some(token))
+            ..Self::new(done.user, token.as_ref())
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) async fn revoke(State(shared): server::State, request: Request) -> Re
     let revoked = async {
         let config = shared.app.config();
         let application = client(&config, &head, form.client_id.as_deref())?;
-        shared.app.revoke(application, &OpaqueToken::presented(token)).await
+        shared.app.revoke(application, &OpaqueToken::presented(token), &head.origin()).await
     };
     revoked.await.map_err(|refusal| OAuthError::of(refusal, &head))?;
     Ok((no_store(), StatusCode::OK).into_response())

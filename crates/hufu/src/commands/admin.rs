@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::{App, Parts};
+use hufu_store::events::Trace;
 use hufu_store::users::SetStatus;
 use hufu_types::{PoolId, SigningAlgorithm, UserId, UserStatus};
 
@@ -92,7 +93,7 @@ async fn set_status(arguments: &UserArguments, status: UserStatus) -> anyhow::Re
         pool: PoolId::parse(&arguments.pool).context("--pool")?,
         user: UserId::parse(&arguments.user).context("--user")?,
         status,
-        now: instance.clock.now(),
+        trace: Trace::of_command(instance.clock.now(), &*instance.random),
     };
     let found = instance.store.write(unit).await?;
     instance.store.close().await;

@@ -75,7 +75,7 @@ impl Query {
 
 async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refusal> {
     let app = &call.shared.app;
-    let who: Authenticated = app.authenticate(token, call.head.named()).await?;
+    let who: Authenticated = app.authenticate(token, call.head.named(), call.head.origin()).await?;
     let user = app.user(&who).await?;
     let message = match call.head.language {
         Language::Chinese => "已登录",

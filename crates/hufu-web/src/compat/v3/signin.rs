@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
+use hufu_types::flow::Want;
 use hufu_types::ScopeSet;
 use serde::Deserialize;
 
@@ -131,9 +132,10 @@ pub(crate) async fn signin_by_mobile(
             user_info: described.user_info,
             raw_data: None,
             phone: described.phone.map(|proof| (proof, PhoneUse::Fill)),
-            ip: head.ip.clone(),
+            want: Want::TokenSet(request.scope()),
+            origin: head.origin(),
         };
-        shared.app.log_in_v3(&login, request.scope()).await
+        shared.app.log_in(&login).await?.token_set().ok_or(Refusal::StepImpossible)
     };
     let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(TokenAnswer::from(tokens)))

@@ -1,0 +1,633 @@
+//! Password hashes as the database holds them: our own, and those that users bring along from elsewhere.
+//!
+//! | scheme | read | written |
+//! |---|---|---|
+//! | Argon2 (RFC 9106) | PHC `$argon2id$`, `$argon2i$`, `$argon2d$` | the same |
+//! | bcrypt | `$2a$`, `$2b$`, `$2y$` | the same |
+//! | scrypt (RFC 7914) | PHC `$scrypt$ln=…,r=…,p=…$` | the same |
+//! | PBKDF2 (RFC 8018) | PHC `$pbkdf2-sha256$i=…,l=…$`; passlib's `$pbkdf2-sha256$29000$`; Django's `pbkdf2_sha256$600000$`; with SHA-1 and SHA-512 too | PHC |
+//!
+//! The parameters in a hash say what verifying costs. They are bounded here, so
+//! that no imported row can take the server's memory or seconds of its time.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use aws_lc_rs::pbkdf2;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use super::hash::HashingError;
+use super::phc::{self, Phc};
+
+/// No hash is longer, as text.
+const LONGEST_TEXT: usize = 2048;
+const MEBIBYTE: u64 = 1024 * 1024;
+/// Memory of one verification. For scrypt, which is slower, times its parallel parts: about a second and a half.
+const MOST_MEMORY: u64 = 256 * MEBIBYTE;
+/// Memory times passes of Argon2: about a second.
+const MOST_MEMORY_PASSES: u64 = 1024 * MEBIBYTE;
+const MOST_LANES: u32 = 64;
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
+/// Iterations times blocks of output.
+const MOST_ITERATIONS: u64 = 5_000_000;
+/// A shorter hash would match wrong passwords by chance (the PHC format's own minimum).
+const SHORTEST_HASH: usize = 10;
+const LONGEST_HASH: usize = 512;
+/// What bcrypt reads of a password.
+const BCRYPT_BYTES: usize = 72;
+
+/// bcrypt's own base64. Old writers left bits behind the 16 bytes of the salt; everybody ignores them.
+const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::BCRYPT,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(base64::engine::DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Why a text is not taken as a password hash. The text itself is never in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForeignHashError {
+    /// Nothing known begins so.
+    #[error("the hash is of no known scheme: argon2, bcrypt ($2a$, $2b$, $2y$), scrypt and pbkdf2 are known")]
+    UnknownScheme,
+    /// The scheme is known, and the rest is not of its form.
+    #[error("the {scheme} hash is malformed: {what}")]
+    Malformed {
+        /// Which scheme.
+        scheme: &'static str,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Verifying it would cost too much.
+    #[error("the {scheme} hash costs too much: {parameter} is {value}, and at most {most} is taken")]
+    TooCostly {
+        /// Which scheme.
+        scheme: &'static str,
+        /// Of what there is too much.
+        parameter: &'static str,
+        /// How much.
+        value: u64,
+        /// How much is taken.
+        most: u64,
+    },
+}
+
+/// A password hash, read and checked. `Display` writes the form in which it is stored.
+#[derive(Clone)]
+pub struct StoredPassword(Scheme);
+
+#[derive(Clone)]
+enum Scheme {
+    Argon2 { algorithm: Algorithm, version: Version, parameters: Params, salt: Vec<u8>, hash: Vec<u8> },
+    Bcrypt { minor: char, cost: u32, salt: [u8; 16], hash: [u8; 23] },
+    Scrypt { parameters: scrypt::Params, salt: Vec<u8>, hash: Vec<u8> },
+    Pbkdf2 { digest: Digest, iterations: NonZeroU32, salt: Vec<u8>, hash: Vec<u8> },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Digest {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl StoredPassword {
+    /// Reads a hash in any of the forms above.
+    pub fn parse(text: &str) -> Result<Self, ForeignHashError> {
+        if text.len() > LONGEST_TEXT {
+            return Err(ForeignHashError::Malformed { scheme: "password", what: "it is too long" });
+        }
+        let (id, rest) =
+            text.strip_prefix('$').unwrap_or(text).split_once('$').ok_or(ForeignHashError::UnknownScheme)?;
+        let malformed = |scheme| move |what| ForeignHashError::Malformed { scheme, what };
+        let scheme = match (text.starts_with('$'), id) {
+            (true, "argon2id") => argon2(Algorithm::Argon2id, rest)?,
+            (true, "argon2i") => argon2(Algorithm::Argon2i, rest)?,
+            (true, "argon2d") => argon2(Algorithm::Argon2d, rest)?,
+            (true, "2a") => bcrypt('a', rest)?,
+            (true, "2b") => bcrypt('b', rest)?,
+            (true, "2y") => bcrypt('y', rest)?,
+            (true, "scrypt") => scrypt(rest)?,
+            (_, id) => match Digest::of(id) {
+                Some((digest, django)) if django != text.starts_with('$') => {
+                    let read = match rest.split_once('$') {
+                        _ if django => pbkdf2_of_django(rest),
+                        Some((first, _)) if first.contains('=') => pbkdf2_phc(rest),
+                        _ => pbkdf2_of_passlib(rest),
+                    };
+                    pbkdf2(digest, read.map_err(malformed("pbkdf2"))?)?
+                }
+                _ => return Err(ForeignHashError::UnknownScheme),
+            },
+        };
+        Ok(Self(scheme))
+    }
+
+    /// Our own: Argon2id in its present version.
+    pub(super) const fn argon2id(parameters: Params, salt: Vec<u8>, hash: Vec<u8>) -> Self {
+        let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
+        Self(Scheme::Argon2 { algorithm, version, parameters, salt, hash })
+    }
+
+    /// Whether it is Argon2id that costs no less than this.
+    pub(super) fn is_as_strong_as(&self, ours: &Params) -> bool {
+        match &self.0 {
+            Scheme::Argon2 {
+                algorithm: Algorithm::Argon2id,
+                version: Version::V0x13,
+                parameters,
+                salt,
+                hash,
+            } => {
+                parameters.m_cost() >= ours.m_cost()
+                    && memory_passes(parameters) >= memory_passes(ours)
+                    && salt.len() >= 16
+                    && hash.len() >= 32
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether verifying it takes less time than Argon2id with these parameters;
+    /// by measurements on one machine, with some room for others.
+    pub(super) fn is_quicker_than(&self, ours: &Params) -> bool {
+        match &self.0 {
+            Scheme::Argon2 { parameters, .. } => memory_passes(parameters) < memory_passes(ours),
+            Scheme::Bcrypt { cost, .. } => *cost < 10,
+            Scheme::Scrypt { parameters, .. } => 3 * scrypt_memory(parameters) < memory_passes(ours),
+            Scheme::Pbkdf2 { digest, iterations, hash, .. } => digest.work(*iterations, hash.len()) < 200_000,
+        }
+    }
+
+    /// Whether the password is the one. Takes its time: call it off the asynchronous threads.
+    pub(super) fn verify(&self, password: &[u8]) -> Result<bool, HashingError> {
+        Ok(match &self.0 {
+            Scheme::Argon2 { algorithm, version, parameters, salt, hash } => {
+                let mut output = Zeroizing::new(vec![0; hash.len()]);
+                Argon2::new(*algorithm, *version, parameters.clone())
+                    .hash_password_into(password, salt, &mut output)
+                    .map_err(HashingError::failed)?;
+                output.ct_eq(hash).into()
+            }
+            Scheme::Bcrypt { cost, salt, hash, .. } => {
+                // The text ends with a zero byte, unless it is cut before.
+                let mut key = Zeroizing::new([0; BCRYPT_BYTES]);
+                let end = key.iter_mut().zip(password).map(|(to, from)| *to = *from).count();
+                let key = key.get(..(end + 1).min(BCRYPT_BYTES)).unwrap_or_default();
+                let output = bcrypt::bcrypt(*cost, *salt, key);
+                output[..23].ct_eq(hash).into()
+            }
+            Scheme::Scrypt { parameters, salt, hash } => {
+                let mut output = Zeroizing::new(vec![0; hash.len()]);
+                scrypt::scrypt(password, salt, parameters, &mut output).map_err(HashingError::failed)?;
+                output.ct_eq(hash).into()
+            }
+            Scheme::Pbkdf2 { digest, iterations, salt, hash } => {
+                pbkdf2::verify(digest.algorithm(), *iterations, salt, password, hash).is_ok()
+            }
+        })
+    }
+}
+
+impl fmt::Display for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match &self.0 {
+            Scheme::Argon2 { algorithm, version, parameters, salt, hash } => {
+                // Version 0x10 is what the format means where it names none.
+                let version = (*version == Version::V0x13).then_some(0x13);
+                let (m, t, p) = (parameters.m_cost(), parameters.t_cost(), parameters.p_cost());
+                phc::format(algorithm.as_str(), version, &[("m", m), ("t", t), ("p", p)], salt, hash)
+            }
+            Scheme::Bcrypt { minor, cost, salt, hash } => {
+                let (salt, hash) = (BCRYPT_BASE64.encode(salt), BCRYPT_BASE64.encode(hash));
+                format!("$2{minor}${cost:02}${salt}{hash}")
+            }
+            Scheme::Scrypt { parameters, salt, hash } => {
+                let (ln, r, p) = (parameters.log_n().into(), parameters.r(), parameters.p());
+                phc::format("scrypt", None, &[("ln", ln), ("r", r), ("p", p)], salt, hash)
+            }
+            Scheme::Pbkdf2 { digest, iterations, salt, hash } => {
+                let length = u32::try_from(hash.len()).unwrap_or_default();
+                let parameters = [("i", iterations.get()), ("l", length)];
+                phc::format(digest.id(), None, &parameters, salt, hash)
+            }
+        })
+    }
+}
+
+impl fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match &self.0 {
+            Scheme::Argon2 { algorithm, .. } => algorithm.as_str(),
+            Scheme::Bcrypt { .. } => "bcrypt",
+            Scheme::Scrypt { .. } => "scrypt",
+            Scheme::Pbkdf2 { digest, .. } => digest.id(),
+        };
+        write!(f, "StoredPassword({scheme}, redacted)")
+    }
+}
+
+impl Digest {
+    /// The digest of a scheme's id, and whether the id is spelt as Django does.
+    fn of(id: &str) -> Option<(Self, bool)> {
+        Some(match id {
+            "pbkdf2-sha256" => (Self::Sha256, false),
+            "pbkdf2-sha512" => (Self::Sha512, false),
+            // passlib calls SHA-1 just so.
+            "pbkdf2-sha1" | "pbkdf2" => (Self::Sha1, false),
+            "pbkdf2_sha256" => (Self::Sha256, true),
+            "pbkdf2_sha512" => (Self::Sha512, true),
+            "pbkdf2_sha1" => (Self::Sha1, true),
+            _ => return None,
+        })
+    }
+
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Sha1 => "pbkdf2-sha1",
+            Self::Sha256 => "pbkdf2-sha256",
+            Self::Sha512 => "pbkdf2-sha512",
+        }
+    }
+
+    const fn algorithm(self) -> pbkdf2::Algorithm {
+        match self {
+            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+            Self::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+        }
+    }
+
+    /// How many iterations one verification makes: each block of the output needs all of them.
+    fn work(self, iterations: NonZeroU32, output: usize) -> u64 {
+        let block = match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        };
+        u64::from(iterations.get()) * u64::try_from(output.div_ceil(block)).unwrap_or(u64::MAX)
+    }
+}
+
+fn argon2(algorithm: Algorithm, rest: &str) -> Result<Scheme, ForeignHashError> {
+    const SCHEME: &str = "argon2";
+    let malformed = |what| ForeignHashError::Malformed { scheme: SCHEME, what };
+    let mut phc = Phc::parse(rest).map_err(malformed)?;
+    let version = match phc.version {
+        Some(0x13) => Version::V0x13,
+        Some(0x10) | None => Version::V0x10,
+        Some(_) => return Err(malformed("its version is unknown")),
+    };
+    let mut take = |name| phc.take(name).ok_or(malformed("it does not say m, t and p"));
+    let (memory, passes, lanes) = (take("m")?, take("t")?, take("p")?);
+    phc.finish().map_err(malformed)?;
+    bounded(SCHEME, "memory in KiB", memory.into(), MOST_MEMORY / 1024)?;
+    bounded(
+        SCHEME,
+        "memory in KiB times passes",
+        u64::from(memory) * u64::from(passes),
+        MOST_MEMORY_PASSES / 1024,
+    )?;
+    bounded(SCHEME, "lanes", lanes.into(), MOST_LANES.into())?;
+    let parameters = Params::new(memory, passes, lanes, None)
+        .map_err(|_| malformed("its parameters contradict each other"))?;
+    if phc.salt.len() < argon2::MIN_SALT_LEN {
+        return Err(malformed("its salt is too short"));
+    }
+    let (salt, hash) = (phc.salt, sized(SCHEME, phc.hash)?);
+    Ok(Scheme::Argon2 { algorithm, version, parameters, salt, hash })
+}
+
+fn bcrypt(minor: char, rest: &str) -> Result<Scheme, ForeignHashError> {
+    const SCHEME: &str = "bcrypt";
+    let malformed = |what| ForeignHashError::Malformed { scheme: SCHEME, what };
+    let (cost, rest) = rest.split_once('$').ok_or(malformed("it does not say its cost"))?;
+    if cost.len() != 2 || !cost.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(malformed("its cost is not two digits"));
+    }
+    let cost = cost.parse().map_err(|_| malformed("its cost is not two digits"))?;
+    bounded(SCHEME, "the cost", u64::from(cost), u64::from(*BCRYPT_COSTS.end()))?;
+    if !BCRYPT_COSTS.contains(&cost) {
+        return Err(malformed("its cost is below 4"));
+    }
+    let (salt, hash) = rest.split_at_checked(22).ok_or(malformed("it is too short"))?;
+    let salt: [u8; 16] = decode(&BCRYPT_BASE64, salt).ok_or(malformed("its salt is not of 16 bytes"))?;
+    let hash: [u8; 23] = decode(&BCRYPT_BASE64, hash).ok_or(malformed("its hash is not of 23 bytes"))?;
+    Ok(Scheme::Bcrypt { minor, cost, salt, hash })
+}
+
+fn decode<const N: usize>(engine: &GeneralPurpose, text: &str) -> Option<[u8; N]> {
+    engine.decode(text).ok()?.try_into().ok()
+}
+
+fn scrypt(rest: &str) -> Result<Scheme, ForeignHashError> {
+    const SCHEME: &str = "scrypt";
+    let malformed = |what| ForeignHashError::Malformed { scheme: SCHEME, what };
+    let mut phc = Phc::parse(rest).map_err(malformed)?;
+    let mut take = |name| phc.take(name).ok_or(malformed("it does not say ln, r and p"));
+    let (ln, r, p) = (take("ln")?, take("r")?, take("p")?);
+    phc.finish().map_err(malformed)?;
+    if ln == 0 || r == 0 || p == 0 || phc.version.is_some() {
+        return Err(malformed("its parameters are not those of scrypt"));
+    }
+    // 2^32 is beyond the bound already.
+    let memory = (128_u64 << ln.min(32)).saturating_mul(r.into());
+    bounded(SCHEME, "memory in bytes times p", memory.saturating_mul(p.into()), MOST_MEMORY)?;
+    let parameters = u8::try_from(ln)
+        .ok()
+        .and_then(|ln| scrypt::Params::new(ln, r, p).ok())
+        .ok_or(malformed("its parameters contradict each other"))?;
+    let (salt, hash) = (phc.salt, sized(SCHEME, phc.hash)?);
+    Ok(Scheme::Scrypt { parameters, salt, hash })
+}
+
+/// Iterations, salt and hash.
+type Pbkdf2Parts = (u32, Vec<u8>, Vec<u8>);
+
+fn pbkdf2(digest: Digest, (iterations, salt, hash): Pbkdf2Parts) -> Result<Scheme, ForeignHashError> {
+    const SCHEME: &str = "pbkdf2";
+    let iterations = NonZeroU32::new(iterations)
+        .ok_or(ForeignHashError::Malformed { scheme: SCHEME, what: "it has no iterations" })?;
+    let hash = sized(SCHEME, hash)?;
+    bounded(SCHEME, "iterations of all blocks", digest.work(iterations, hash.len()), MOST_ITERATIONS)?;
+    Ok(Scheme::Pbkdf2 { digest, iterations, salt, hash })
+}
+
+/// `i=29000,l=32$salt$hash`; the length may be absent, else it is the hash's.
+fn pbkdf2_phc(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
+    let mut phc = Phc::parse(rest)?;
+    let iterations = phc.take("i").ok_or("it does not say i")?;
+    if phc.take("l").is_some_and(|length| usize::try_from(length) != Ok(phc.hash.len())) {
+        return Err("its hash is not as long as it says");
+    }
+    phc.finish()?;
+    Ok((iterations, phc.salt, phc.hash))
+}
+
+/// `29000$salt$hash`, base64 with a dot in place of the plus sign.
+fn pbkdf2_of_passlib(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
+    let [iterations, salt, hash] = three(rest)?;
+    let decode = |text: &str| phc::BASE64.decode(text.replace('.', "+"));
+    let salt = decode(salt).map_err(|_| "its salt is no base64")?;
+    Ok((phc::number(iterations)?, salt, decode(hash).map_err(|_| "its hash is no base64")?))
+}
+
+/// `600000$salt$hash`, the salt as it is.
+fn pbkdf2_of_django(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
+    let [iterations, salt, hash] = three(rest)?;
+    let hash = phc::BASE64.decode(hash).map_err(|_| "its hash is no base64")?;
+    Ok((phc::number(iterations)?, salt.as_bytes().to_vec(), hash))
+}
+
+fn three(rest: &str) -> Result<[&str; 3], &'static str> {
+    rest.split('$').collect::<Vec<_>>().try_into().map_err(|_| "it is not of iterations, salt and hash")
+}
+
+fn sized(scheme: &'static str, hash: Vec<u8>) -> Result<Vec<u8>, ForeignHashError> {
+    if (SHORTEST_HASH..=LONGEST_HASH).contains(&hash.len()) {
+        Ok(hash)
+    } else {
+        Err(ForeignHashError::Malformed {
+            scheme,
+            what: "its hash is shorter than 10 or longer than 512 bytes",
+        })
+    }
+}
+
+fn bounded(
+    scheme: &'static str,
+    parameter: &'static str,
+    value: u64,
+    most: u64,
+) -> Result<(), ForeignHashError> {
+    if value <= most { Ok(()) } else { Err(ForeignHashError::TooCostly { scheme, parameter, value, most }) }
+}
+
+/// Bytes that Argon2 fills, in all passes.
+fn memory_passes(parameters: &Params) -> u64 {
+    u64::from(parameters.m_cost()) * 1024 * u64::from(parameters.t_cost())
+}
+
+/// Bytes that scrypt fills, and reads again, in all its parallel parts.
+fn scrypt_memory(parameters: &scrypt::Params) -> u64 {
+    let part = 128 * parameters.n() * u64::from(parameters.r());
+    part.saturating_mul(parameters.p().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verifies(text: &str, password: impl AsRef<[u8]>) -> bool {
+        let stored = StoredPassword::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let again = StoredPassword::parse(&stored.to_string()).expect("what is written can be read");
+        assert_eq!(stored.to_string(), again.to_string());
+        assert!(!again.verify(b"another password").unwrap(), "{text}");
+        again.verify(password.as_ref()).unwrap()
+    }
+
+    fn phc(id: &str, parameters: &[(&str, u32)], salt: &str, hash: &str) -> String {
+        phc::format(id, None, parameters, salt.as_bytes(), &hex::decode(hash).unwrap())
+    }
+
+    /// From the test program of Argon2's reference implementation.
+    #[test]
+    fn argon2() {
+        let id = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert!(verifies(id, "password"));
+        assert_eq!(StoredPassword::parse(id).unwrap().to_string(), id);
+        let old = "$argon2i$m=65536,t=2,p=1$c29tZXNhbHQ$9sTbSlTio3Biev89thdrlKKiCaYsjjYVJxGAL3swxpQ";
+        assert!(verifies(old, "password"));
+        assert_eq!(StoredPassword::parse(old).unwrap().to_string(), old);
+    }
+
+    /// From the tests of crypt_blowfish (Openwall) and of jBCrypt.
+    #[test]
+    fn bcrypt() {
+        for (text, password) in [
+            ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", b"U*U".as_slice()),
+            ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK", b"U*U*"),
+            ("$2a$06$DCq7YPn5Rq63x1Lad4cll.TV4S6ytwfsfvkgY8jIucDrjc8deX1s.", b""),
+            ("$2y$05$/OK.fbVrR/bpIqNJ5ianF.Sa7shbm4.OzKpvFnX1pQLmQW96oUlCq", b"\xa3"),
+            (
+                "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui",
+                b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored",
+            ),
+        ] {
+            assert!(verifies(text, password), "{text}");
+            assert_eq!(StoredPassword::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    /// RFC 7914 12.
+    #[test]
+    fn scrypt() {
+        let text = phc(
+            "scrypt",
+            &[("ln", 14), ("r", 8), ("p", 1)],
+            "SodiumChloride",
+            "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2\
+             d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887",
+        );
+        assert!(verifies(&text, "pleaseletmein"));
+        let text = phc(
+            "scrypt",
+            &[("ln", 10), ("r", 8), ("p", 16)],
+            "NaCl",
+            "fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162\
+             2eaf30d92e22a3886ff109279d9830dac727afb94a83ee6d8360cbdfa2cc0640",
+        );
+        assert!(verifies(&text, "password"));
+    }
+
+    /// RFC 6070 for SHA-1, RFC 7914 11 for SHA-256.
+    #[test]
+    fn pbkdf2() {
+        let text =
+            phc("pbkdf2-sha1", &[("i", 4096), ("l", 20)], "salt", "4b007901b765489abead49d926f721d065a429c1");
+        assert!(verifies(&text, "password"));
+        // Of one iteration; the first block of the output stands by itself.
+        let hash = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
+        assert!(verifies(&phc("pbkdf2-sha256", &[("i", 1)], "salt", hash), "passwd"));
+        let text = phc(
+            "pbkdf2-sha256",
+            &[("i", 80_000), ("l", 64)],
+            "NaCl",
+            "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56\
+             a1d425a1225833549adb841b51c9b3176a272bdebba1d078478f62b397f33c8d",
+        );
+        assert!(verifies(&text, "Password"));
+    }
+
+    /// Made with Django, and in passlib's form with Python's hashlib.
+    #[test]
+    fn pbkdf2_as_django_and_passlib_write_it() {
+        let django = "pbkdf2_sha256$20000$seasalt$oBSd886ysm3AqYun62DOdin8YcfbU1z9cksZSuLP9r0=";
+        assert!(verifies(django, "lètmein"));
+        assert_eq!(
+            StoredPassword::parse(django).unwrap().to_string(),
+            "$pbkdf2-sha256$i=20000,l=32$c2Vhc2FsdA$oBSd886ysm3AqYun62DOdin8YcfbU1z9cksZSuLP9r0"
+        );
+        assert!(verifies("pbkdf2_sha1$260000$seasalt2$wAibXvW6jgvatCdONi6SMJ6q7mI=", "lètmein"));
+        let passlib = "$pbkdf2-sha512$25$z80ghJXVZe9m59/5.Ydk2g$\
+                       znkmrf9CTby0VYBgry1jQgrZDg0/9AlkF.idd8.wlgShaYOgXmdaGukgwnrPcbdUEgUw3KZaS0akecmwijzYOw";
+        assert!(verifies(passlib, "password"));
+    }
+
+    fn refused(text: &str) -> ForeignHashError {
+        StoredPassword::parse(text).map(|stored| stored.to_string()).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused_with_the_reason() {
+        for text in [
+            "",
+            "$",
+            "$$",
+            "password",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "$1$salt$hash",
+            "$2x$05$x",
+            "$2$05$x",
+            "{SSHA}abc",
+            "argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
+            "$pbkdf2_sha256$1$salt$x",
+            "pbkdf2-sha256$1$salt$x",
+            "$pbkdf2-md5$1$salt$hash",
+            "2a$05$x",
+        ] {
+            assert_eq!(refused(text), ForeignHashError::UnknownScheme, "{text}");
+        }
+        let hash = "AAAAAAAAAAAAAAAAAAAAAA";
+        for text in [
+            "$argon2id$",
+            &format!("$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ${hash}$more"),
+            &format!("$argon2id$v=18$m=64,t=1,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=1,p=1,keyid=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=1,p=1,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=064,t=1,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=-1,t=1,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=7,t=1,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=0,p=1$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=1,p=0$c29tZXNhbHQ${hash}"),
+            &format!("$argon2id$v=19$m=64,t=1,p=1$c2FsdA${hash}"),
+            "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$",
+            "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$c2hvcnQ",
+            "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHQ$密码",
+            "$2b$5$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2b$03$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2b$+5$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+            "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+            "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeWW",
+            "$2b$05$CCCCCCCCCCCCCCCCCCCC密码密码密码密码密码密码",
+            "$2b$05$",
+            &format!("$scrypt$ln=0,r=8,p=1$c2FsdA${hash}"),
+            &format!("$scrypt$ln=10,r=0,p=1$c2FsdA${hash}"),
+            &format!("$scrypt$ln=10,r=8,p=0$c2FsdA${hash}"),
+            &format!("$scrypt$v=1$ln=10,r=8,p=1$c2FsdA${hash}"),
+            &format!("$pbkdf2-sha256$i=0$c2FsdA${hash}"),
+            &format!("$pbkdf2-sha256$i=1,l=32$c2FsdA${hash}"),
+            &format!("$pbkdf2-sha256$l=16$c2FsdA${hash}"),
+            &format!("$pbkdf2-sha256$x$c2FsdA${hash}"),
+            &format!("$pbkdf2-sha256$99999999999$c2FsdA${hash}"),
+            "$pbkdf2-sha256$1$c2FsdA$",
+            "pbkdf2_sha256$1$salt",
+            &format!("pbkdf2_sha256$1$sa$lt${hash}"),
+            &"$".repeat(3000),
+        ] {
+            assert!(
+                matches!(refused(text), ForeignHashError::Malformed { .. }),
+                "{text}: {:?}",
+                refused(text)
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_that_would_burn_the_server_is_refused() {
+        let hash = "AAAAAAAAAAAAAAAAAAAAAA";
+        let long = phc::BASE64.encode([0; 512]);
+        for (text, parameter) in [
+            (format!("$argon2id$v=19$m=262145,t=1,p=1$c29tZXNhbHQ${hash}"), "memory in KiB"),
+            (format!("$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ${hash}"), "memory in KiB"),
+            (format!("$argon2id$v=19$m=262144,t=5,p=1$c29tZXNhbHQ${hash}"), "memory in KiB times passes"),
+            (format!("$argon2id$v=19$m=8,t=4294967295,p=1$c29tZXNhbHQ${hash}"), "memory in KiB times passes"),
+            (format!("$argon2id$v=19$m=65536,t=1,p=65$c29tZXNhbHQ${hash}"), "lanes"),
+            ("$2b$15$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(), "the cost"),
+            ("$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(), "the cost"),
+            (format!("$scrypt$ln=19,r=8,p=1$c2FsdA${hash}"), "memory in bytes times p"),
+            (format!("$scrypt$ln=64,r=1,p=1$c2FsdA${hash}"), "memory in bytes times p"),
+            (
+                format!("$scrypt$ln=4294967295,r=4294967295,p=4294967295$c2FsdA${hash}"),
+                "memory in bytes times p",
+            ),
+            (format!("$scrypt$ln=1,r=1,p=4294967295$c2FsdA${hash}"), "memory in bytes times p"),
+            (format!("$scrypt$ln=18,r=8,p=2$c2FsdA${hash}"), "memory in bytes times p"),
+            (format!("$pbkdf2-sha256$i=5000001$c2FsdA${hash}"), "iterations of all blocks"),
+            (format!("$pbkdf2-sha512$i=1000000$c2FsdA${long}"), "iterations of all blocks"),
+            (format!("pbkdf2_sha256$4294967295$salt${hash}"), "iterations of all blocks"),
+        ] {
+            match refused(&text) {
+                ForeignHashError::TooCostly { parameter: found, value, most, .. } => {
+                    assert_eq!(found, parameter, "{text}");
+                    assert!(value > most, "{text}");
+                }
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn neither_debug_nor_errors_show_the_hash() {
+        let text = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        assert_eq!(format!("{:?}", StoredPassword::parse(text).unwrap()), "StoredPassword(bcrypt, redacted)");
+        assert!(!refused("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRG").to_string().contains("E5YPO9"));
+    }
+}

@@ -1,0 +1,295 @@
+//! Hashing and verifying passwords: Argon2id (RFC 9106) in PHC string format.
+//!
+//! 19 MiB of memory, two passes, one lane: what the OWASP Password Storage Cheat
+//! Sheet recommends. The parameters stand in each hash, so that they can rise
+//! later. Hashing takes tens of milliseconds of a core; it runs beside the
+//! asynchronous threads, at most so many at once, and never inside a unit of work.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use hufu_store::StoreError;
+use hufu_types::Random;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+
+use super::foreign::StoredPassword;
+use crate::Refusal;
+
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+/// RFC 9106 3.1: 16 bytes are recommended for password hashing.
+const SALT_BYTES: usize = 16;
+const HASH_BYTES: usize = 32;
+/// More at once would take the cores from everything else.
+const MOST_AT_ONCE: usize = 4;
+/// Some seconds of work: who comes later would not wait for it anyway.
+const WAITING: usize = 256;
+/// How often [`calibrate`] hashes.
+const SAMPLES: usize = 5;
+
+/// Why a password could not be hashed or verified.
+#[derive(Debug, thiserror::Error)]
+pub enum HashingError {
+    /// Too many are waiting.
+    #[error("too many passwords wait to be hashed or verified")]
+    Overloaded,
+    /// There is no memory, or the process shuts down.
+    #[error("a password cannot be hashed or verified: {0}")]
+    Failed(String),
+}
+
+impl HashingError {
+    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<HashingError> for Refusal {
+    fn from(error: HashingError) -> Self {
+        match error {
+            HashingError::Overloaded => Self::Overloaded(StoreError::Overloaded),
+            error @ HashingError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+/// What verifying found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the password is the one.
+    pub matches: bool,
+    /// Whether, now that the password is known, a new hash should take the old
+    /// one's place: it is of another scheme, or weaker than those made today.
+    pub rehash: bool,
+}
+
+/// Hashes and verifies, so many at once, while so many wait.
+#[derive(Clone, Debug)]
+pub struct Hasher {
+    /// One place for each that runs or waits.
+    places: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Default for Hasher {
+    /// One for each core, at most four.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::new(cores.min(MOST_AT_ONCE), WAITING)
+    }
+}
+
+impl Hasher {
+    /// Lets `concurrency` run at once, at least one, and `queue` wait.
+    pub fn new(concurrency: usize, queue: usize) -> Self {
+        let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS / 2);
+        let places = concurrency + queue.min(Semaphore::MAX_PERMITS / 2);
+        Self { places: Arc::new(Semaphore::new(places)), running: Arc::new(Semaphore::new(concurrency)) }
+    }
+
+    /// Hashes a password with a fresh salt.
+    pub async fn hash(&self, password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
+        let salt = salt(random);
+        self.run(move || hash_now(&password, salt)).await
+    }
+
+    /// Verifies a password against the user's hash.
+    ///
+    /// With `None`, because there is no such user or the user has no password, it
+    /// verifies against a hash that nothing matches, so that the time it takes does
+    /// not tell. A hash that takes less time than ours gets that one in addition.
+    /// A foreign hash that takes more time can be told by it, until its owner logs
+    /// in for the first time and gets a new one.
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        stored: Option<StoredPassword>,
+    ) -> Result<Verdict, HashingError> {
+        self.run(move || verify_now(&password, stored.as_ref())).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, HashingError> + Send + 'static,
+    ) -> Result<T, HashingError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashingError::Overloaded)?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(HashingError::failed)?;
+        let work = move || {
+            // Held to the end of the work, though whoever asked for it may be gone.
+            let _held = (place, turn);
+            work()
+        };
+        tokio::task::spawn_blocking(work).await.map_err(HashingError::failed)?
+    }
+}
+
+/// Hashes a password with a fresh salt, without a bound: for commands, which bound themselves.
+pub(crate) async fn hash(password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
+    let salt = salt(random);
+    tokio::task::spawn_blocking(move || hash_now(&password, salt)).await.map_err(HashingError::failed)?
+}
+
+/// Measures how long one hash takes on this machine while nothing else runs: the median of five.
+pub fn calibrate() -> Result<Duration, HashingError> {
+    let mut times = [Duration::ZERO; SAMPLES];
+    for time in &mut times {
+        let start = Instant::now();
+        verify_now(&SecretString::from("calibration"), None)?;
+        *time = start.elapsed();
+    }
+    times.sort_unstable();
+    let [_, _, median, _, _] = times;
+    Ok(median)
+}
+
+fn salt(random: &dyn Random) -> [u8; SALT_BYTES] {
+    let mut salt = [0; SALT_BYTES];
+    random.fill(&mut salt);
+    salt
+}
+
+fn parameters() -> Result<Params, HashingError> {
+    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(HashingError::failed)
+}
+
+fn hash_now(password: &SecretString, salt: [u8; SALT_BYTES]) -> Result<String, HashingError> {
+    let parameters = parameters()?;
+    let mut hash = vec![0; HASH_BYTES];
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone())
+        .hash_password_into(password.expose_secret().as_bytes(), &salt, &mut hash)
+        .map_err(HashingError::failed)?;
+    Ok(StoredPassword::argon2id(parameters, salt.to_vec(), hash).to_string())
+}
+
+fn verify_now(password: &SecretString, stored: Option<&StoredPassword>) -> Result<Verdict, HashingError> {
+    let ours = parameters()?;
+    let password = password.expose_secret().as_bytes();
+    if stored.is_none_or(|stored| stored.is_quicker_than(&ours)) {
+        // Whoever knew a password of this hash would not get in: its verdict is thrown away.
+        let dummy = StoredPassword::argon2id(ours.clone(), vec![0; SALT_BYTES], vec![0; HASH_BYTES]);
+        std::hint::black_box(dummy.verify(password)?);
+    }
+    let Some(stored) = stored else { return Ok(Verdict { matches: false, rehash: false }) };
+    let matches = stored.verify(password)?;
+    Ok(Verdict { matches, rehash: matches && !stored.is_as_strong_as(&ours) })
+}
+
+#[cfg(test)]
+mod tests {
+    use hufu_types::TestRandom;
+
+    use super::*;
+
+    async fn verify(hasher: &Hasher, password: &str, stored: &str) -> Verdict {
+        hasher.verify(password.into(), Some(StoredPassword::parse(stored).unwrap())).await.unwrap()
+    }
+
+    const RIGHT: Verdict = Verdict { matches: true, rehash: false };
+    const WRONG: Verdict = Verdict { matches: false, rehash: false };
+    const RIGHT_BUT_OLD: Verdict = Verdict { matches: true, rehash: true };
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_and_tells_its_parameters() {
+        let (hasher, random) = (Hasher::new(2, 8), TestRandom::new(1));
+        let first = hasher.hash("correct horse".into(), &random).await.unwrap();
+        assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
+        let second = hash("correct horse".into(), &random).await.unwrap();
+        assert_ne!(first, second, "each has its own salt");
+
+        for stored in [&first, &second] {
+            assert_eq!(verify(&hasher, "correct horse", stored).await, RIGHT);
+            assert_eq!(verify(&hasher, "correct horsf", stored).await, WRONG);
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_matches_where_there_is_no_hash() {
+        let hasher = Hasher::new(1, 0);
+        for password in ["", "password"] {
+            assert_eq!(hasher.verify(password.into(), None).await.unwrap(), WRONG);
+        }
+    }
+
+    #[tokio::test]
+    async fn foreign_and_weaker_hashes_want_to_be_made_anew_once_they_match() {
+        let hasher = Hasher::new(1, 1);
+        let foreign = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        assert_eq!(verify(&hasher, "U*U", foreign).await, RIGHT_BUT_OLD);
+        assert_eq!(verify(&hasher, "U*V", foreign).await, WRONG);
+
+        for (algorithm, memory, passes, verdict) in [
+            (Algorithm::Argon2id, MEMORY_KIB, 1, RIGHT_BUT_OLD),
+            (Algorithm::Argon2id, MEMORY_KIB / 2, 4, RIGHT_BUT_OLD),
+            (Algorithm::Argon2i, MEMORY_KIB, 2, RIGHT_BUT_OLD),
+            (Algorithm::Argon2id, MEMORY_KIB, 3, RIGHT),
+            (Algorithm::Argon2id, MEMORY_KIB * 2, 1, RIGHT),
+        ] {
+            let mut output = [0; HASH_BYTES];
+            let parameters = Params::new(memory, passes, 1, None).unwrap();
+            let argon2 = Argon2::new(algorithm, Version::V0x13, parameters);
+            argon2.hash_password_into(b"password", &[7; SALT_BYTES], &mut output).unwrap();
+            let stored = super::super::phc::format(
+                algorithm.as_str(),
+                Some(0x13),
+                &[("m", memory), ("t", passes), ("p", 1)],
+                &[7; SALT_BYTES],
+                &output,
+            );
+            assert_eq!(verify(&hasher, "password", &stored).await, verdict, "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_quicker_than_ours_is_known() {
+        let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for (stored, quicker) in [
+            (format!("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ${hash}"), false),
+            (format!("$argon2id$v=19$m=4096,t=3,p=1$c29tZXNhbHQ${hash}"), true),
+            ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(), true),
+            ("$2a$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned(), false),
+            (format!("$scrypt$ln=13,r=8,p=1$c29tZXNhbHQ${hash}"), true),
+            (format!("$scrypt$ln=14,r=8,p=1$c29tZXNhbHQ${hash}"), false),
+            (format!("$pbkdf2-sha256$i=29000$c29tZXNhbHQ${hash}"), true),
+            (format!("$pbkdf2-sha256$i=600000$c29tZXNhbHQ${hash}"), false),
+        ] {
+            let parsed = StoredPassword::parse(&stored).unwrap();
+            assert_eq!(parsed.is_quicker_than(&parameters().unwrap()), quicker, "{stored}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_so_and_places_come_back() {
+        let hasher = Hasher::new(1, 1);
+        let random = TestRandom::new(2);
+        let (first, second, third) = futures::join!(
+            hasher.hash("one".into(), &random),
+            hasher.verify("two".into(), None),
+            hasher.verify("three".into(), None),
+        );
+        assert!(first.is_ok() && second.is_ok());
+        assert!(matches!(third, Err(HashingError::Overloaded)), "{third:?}");
+        assert!(hasher.verify("four".into(), None).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn work_whose_caller_is_gone_keeps_its_place_until_it_ends() {
+        let hasher = Hasher::new(1, 0);
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let abandoned = hasher.run(move || wait.recv().map_err(HashingError::failed));
+        // Polled once, so that the work has begun, and then dropped.
+        assert!(futures::FutureExt::now_or_never(abandoned).is_none());
+        assert!(matches!(hasher.verify("x".into(), None).await, Err(HashingError::Overloaded)));
+        go.send(()).unwrap();
+        let freed = hasher.places.acquire().await.unwrap();
+        drop(freed);
+        assert_eq!(hasher.verify("x".into(), None).await.unwrap(), WRONG);
+    }
+
+    #[test]
+    fn calibration_measures_something() {
+        assert!(calibrate().unwrap() > Duration::ZERO);
+    }
+}

@@ -1,0 +1,26 @@
+//! Passwords: what a client sends, what the database holds, and what a pool asks of them.
+//!
+//! Reading order: [`transport`] (from the wire to a password, with [`key_pairs`]),
+//! [`policy`] (which passwords are taken), [`hash`] (hashing and verifying off the
+//! asynchronous threads), [`foreign`] (hashes that were made elsewhere). Nothing
+//! here is called inside a unit of work.
+
+pub mod foreign;
+pub mod hash;
+mod key_pairs;
+mod phc;
+pub mod policy;
+mod rsa_key;
+mod sm2_key;
+pub mod transport;
+
+pub use foreign::{ForeignHashError, StoredPassword};
+pub use hash::{Hasher, HashingError, Verdict};
+pub use policy::Weakness;
+pub use transport::PasswordEncryption;
+
+pub(crate) use hash::hash;
+pub(crate) use key_pairs::PasswordKeys;
+
+/// The name of [`HashingError`] for those who only hash.
+pub type PasswordError = HashingError;

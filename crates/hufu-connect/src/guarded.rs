@@ -1,0 +1,351 @@
+//! The one HTTP client for addresses that somebody else chose: webhooks, providers of text messages, identity
+//! sources, the doctor.
+//!
+//! Whoever may write an address into a setting must not reach through it what only this machine can reach. So every
+//! address that a name has is checked, in the resolver that the connection itself uses: what was checked is what is
+//! connected to, and a name that changes its mind between two questions gains nothing. Redirects are not followed
+//! and no proxy is taken from the environment.
+
+use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use reqwest::{
+    Method,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{
+        CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    },
+    redirect, retry,
+};
+use tokio::time::timeout;
+use url::{Host, Url};
+
+use crate::{BuildError, is_public};
+
+/// What a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether addresses that are not public may be connected to: loopback, private networks, link-local.
+    pub allow_private: bool,
+    /// The longest a call may take, from the name to the last byte of the answer.
+    pub timeout: Duration,
+    /// The longest that connecting (name, TCP, TLS) may take.
+    pub connect_timeout: Duration,
+    /// How many bytes of an answer's body are read.
+    pub max_response_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+            max_response_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers; bytes that are no UTF-8 are replaced.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most as long as the client reads.
+    pub body: Vec<u8>,
+    /// Whether more would have come.
+    pub cut: bool,
+}
+
+impl Response {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body, for those to whom a part of it is of no use.
+    ///
+    /// # Errors
+    /// [`OutgoingError::TooLarge`]
+    pub fn whole_body(&self) -> Result<&[u8], OutgoingError> {
+        if self.cut { Err(OutgoingError::TooLarge { limit: self.body.len() }) } else { Ok(&self.body) }
+    }
+}
+
+/// Why there is no answer. The text never holds the address that was called.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OutgoingError {
+    /// The address cannot be used at all.
+    #[error("the address cannot be used: {0}")]
+    Url(&'static str),
+    /// A header cannot be sent, or is not for the caller to set.
+    #[error("a header cannot be sent")]
+    Header,
+    /// The name leads to an address that is not public, or the address itself is not.
+    #[error("the address is not public")]
+    AddressRefused,
+    /// The name has no address.
+    #[error("the name has no address")]
+    Resolve,
+    /// This machine has no root certificates, so that `https` cannot be spoken.
+    #[error("the system has no root certificates")]
+    NoCertificates,
+    /// No connection came about: nothing was sent.
+    #[error("no connection")]
+    Connect(#[source] Arc<reqwest::Error>),
+    /// No whole answer in time. The request may have been carried out.
+    #[error("no answer in time")]
+    Timeout,
+    /// The answer is longer than is read.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLarge {
+        /// How many bytes are read.
+        limit: usize,
+    },
+    /// The connection broke, or what came is no HTTP. The request may have been carried out.
+    #[error("the exchange broke off")]
+    Http(#[source] Arc<reqwest::Error>),
+}
+
+impl OutgoingError {
+    /// A short name that never changes, for records of deliveries.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "url",
+            Self::Header => "header",
+            Self::AddressRefused => "address_refused",
+            Self::Resolve => "resolve",
+            Self::NoCertificates => "no_certificates",
+            Self::Connect(_) => "connect",
+            Self::Timeout => "timeout",
+            Self::TooLarge { .. } => "too_large",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// Whether another attempt is useless until somebody changes a setting.
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Url(_) | Self::Header | Self::AddressRefused | Self::NoCertificates)
+    }
+}
+
+/// Asks which addresses a name has. One real implementation, [`SystemLookup`], and those of tests.
+pub trait Lookup: Send + Sync + 'static {
+    /// All addresses of a name.
+    fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
+}
+
+/// Asks the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemLookup;
+
+impl Lookup for SystemLookup {
+    fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// The client; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct GuardedClient {
+    http: reqwest::Client,
+    settings: Settings,
+    /// Whether `https` can be spoken.
+    tls: bool,
+}
+
+impl GuardedClient {
+    /// A client that asks the operating system for names.
+    ///
+    /// # Errors
+    /// [`BuildError::Http`]
+    pub fn new(settings: Settings) -> Result<Self, BuildError> {
+        Self::with_lookup(settings, Arc::new(SystemLookup))
+    }
+
+    /// A client that asks `lookup` for names.
+    ///
+    /// # Errors
+    /// [`BuildError::Http`]
+    pub fn with_lookup(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, BuildError> {
+        let guard = Arc::new(Guard { lookup, allow_private: settings.allow_private });
+        let builder = || {
+            reqwest::Client::builder()
+                .dns_resolver(Arc::clone(&guard))
+                .connect_timeout(settings.connect_timeout)
+                .redirect(redirect::Policy::none())
+                .retry(retry::never())
+                .no_proxy()
+                .no_gzip()
+                .http1_only()
+                .referer(false)
+                .user_agent("Hufu")
+        };
+        // A bare container has no root certificates, which matters only to those who call https from it.
+        let (http, tls) = match builder().build() {
+            Ok(http) => (Ok(http), true),
+            Err(_) => (builder().tls_certs_only([]).build(), false),
+        };
+        let http = http.map_err(|error| BuildError::Http(Arc::new(error.without_url())))?;
+        Ok(Self { http, settings, tls })
+    }
+
+    /// What this client may do.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// A GET.
+    ///
+    /// # Errors
+    /// [`OutgoingError`]
+    pub async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Response, OutgoingError> {
+        self.call(Method::GET, url, headers, None).await
+    }
+
+    /// A POST.
+    ///
+    /// # Errors
+    /// [`OutgoingError`]
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Response, OutgoingError> {
+        self.call(Method::POST, url, headers, Some(body)).await
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Result<Response, OutgoingError> {
+        let mut request = self.http.request(method, self.check(url)?).headers(read_headers(headers)?);
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        timeout(self.settings.timeout, self.exchange(request)).await.map_err(|_| OutgoingError::Timeout)?
+    }
+
+    /// Reads an address, and refuses what can be refused without asking for names. An address that is written as
+    /// a number is not asked for later: it is checked here, in the form that `url` gave it, whatever form it had.
+    fn check(&self, url: &str) -> Result<Url, OutgoingError> {
+        let url = Url::parse(url).map_err(|_| OutgoingError::Url("it is no address"))?;
+        let secure = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            _ => return Err(OutgoingError::Url("it must begin with http:// or https://")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OutgoingError::Url("it must not hold a user or a password"));
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) => None,
+            None => return Err(OutgoingError::Url("it names no host")),
+        };
+        if literal.is_some_and(|address| !self.settings.allow_private && !is_public(address)) {
+            return Err(OutgoingError::AddressRefused);
+        }
+        if secure && !self.tls {
+            return Err(OutgoingError::NoCertificates);
+        }
+        Ok(url)
+    }
+
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Response, OutgoingError> {
+        let mut response = request.send().await.map_err(judge)?;
+        let limit = self.settings.max_response_bytes;
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let mut answer =
+            Response { status: response.status().as_u16(), headers, body: Vec::new(), cut: false };
+        while let Some(chunk) = response.chunk().await.map_err(judge)? {
+            let room = limit.saturating_sub(answer.body.len());
+            answer.cut = chunk.len() > room;
+            answer.body.extend(chunk.into_iter().take(room));
+            if answer.cut {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// Headers that speak of the connection or the message's frame are the client's own.
+fn read_headers(headers: &[(&str, &str)]) -> Result<HeaderMap, OutgoingError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| OutgoingError::Header)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| OutgoingError::Header)?;
+        if [HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE].contains(&name) {
+            return Err(OutgoingError::Header);
+        }
+        map.append(name, value);
+    }
+    Ok(map)
+}
+
+/// Finds out what a failed call means; what the resolver said stands among its causes.
+fn judge(error: reqwest::Error) -> OutgoingError {
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        match inner.downcast_ref::<Unusable>() {
+            Some(Unusable::Refused) => return OutgoingError::AddressRefused,
+            Some(Unusable::Unknown) => return OutgoingError::Resolve,
+            None => cause = inner.source(),
+        }
+    }
+    let (no_connection, late) = (error.is_connect(), error.is_timeout());
+    let error = Arc::new(error.without_url());
+    match (no_connection, late) {
+        (true, _) => OutgoingError::Connect(error),
+        (false, true) => OutgoingError::Timeout,
+        (false, false) => OutgoingError::Http(error),
+    }
+}
+
+/// The resolver that connections use: it gives them checked addresses or none.
+struct Guard {
+    lookup: Arc<dyn Lookup>,
+    allow_private: bool,
+}
+
+/// Why a name gives no addresses.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Unusable {
+    #[error("the address is not public")]
+    Refused,
+    #[error("the name has no address")]
+    Unknown,
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (found, allow_private) = (self.lookup.lookup(name.as_str()), self.allow_private);
+        Box::pin(async move {
+            let found = found.await.map_err(|_| Unusable::Unknown)?;
+            if found.is_empty() {
+                return Err(Unusable::Unknown.into());
+            }
+            // One bad address among good ones is no accident.
+            if !allow_private && !found.iter().all(|address| is_public(*address)) {
+                return Err(Unusable::Refused.into());
+            }
+            // The port comes from the URL.
+            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
+            Ok(addresses)
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! Mail, and SMTP.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use hufu_types::{Clock, Email, Random};
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Tls, TlsParameters},
+        extension::ClientId,
+    },
+};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::{BuildError, Fault, Means, SendError, StoredSecret};
+
+/// A message to one mailbox.
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// To whom.
+    pub to: Email,
+    /// The subject, in one line.
+    pub subject: String,
+    /// The text for those who read no HTML.
+    pub text: String,
+    /// The same as HTML.
+    pub html: Option<String>,
+    /// The code that the texts hold, which the outbox of development shows by itself and errors leave out.
+    pub code: Option<SecretString>,
+}
+
+/// Sends mail.
+pub trait Mailer: Send + Sync {
+    /// Hands a message to the next server.
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), SendError>>;
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encryption {
+    /// Not at all: only for a server on the same machine or network. Credentials travel in clear.
+    None,
+    /// Begun in clear and then required (RFC 3207); a server that does not offer it gets nothing.
+    #[default]
+    Starttls,
+    /// From the first byte (RFC 8314).
+    Tls,
+}
+
+impl Encryption {
+    /// The usual port: 25, 587, 465.
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::None => 25,
+            Self::Starttls => 587,
+            Self::Tls => 465,
+        }
+    }
+}
+
+/// A mail server, and in whose name to send through it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpSettings {
+    /// The server's name. It is the operator's own choice, so that private addresses are allowed.
+    pub host: String,
+    /// The port; by default the usual one for the encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// How the connection is protected; by default STARTTLS.
+    #[serde(default)]
+    pub encryption: Encryption,
+    /// Without it nobody is authenticated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Belongs to `username`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<StoredSecret>,
+    /// The sender: `name@example.com` or `A Name <name@example.com>`.
+    pub from: String,
+    /// The longest that one message may take, in seconds.
+    #[serde(default = "default_timeout")]
+    pub timeout_seconds: u16,
+}
+
+const fn default_timeout() -> u16 {
+    15
+}
+
+const PROVIDER: &str = "smtp";
+
+/// Sends through a mail server, with one connection per message.
+pub struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    timeout: Duration,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Smtp").finish_non_exhaustive()
+    }
+}
+
+impl Smtp {
+    /// A sender; nothing is connected yet.
+    ///
+    /// # Errors
+    /// [`BuildError`] for a sender that is no address, half of the credentials, or TLS without root certificates.
+    pub fn new(settings: &SmtpSettings, means: &Means) -> Result<Self, BuildError> {
+        let wrong = |setting, reason: &str| BuildError::setting(PROVIDER, setting, reason);
+        let from: Mailbox = settings
+            .from
+            .parse()
+            .map_err(|_| wrong("from", "it must be like name@example.com or A Name <name@example.com>"))?;
+        if settings.host.is_empty() {
+            return Err(wrong("host", "it must name the mail server"));
+        }
+        let tls =
+            || TlsParameters::new(settings.host.clone()).map_err(|error| BuildError::Tls(Arc::new(error)));
+        let timeout = Duration::from_secs(settings.timeout_seconds.max(1).into());
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
+            .port(settings.port.unwrap_or(settings.encryption.port()))
+            .tls(match settings.encryption {
+                Encryption::None => Tls::None,
+                Encryption::Starttls => Tls::Required(tls()?),
+                Encryption::Tls => Tls::Wrapper(tls()?),
+            })
+            // A machine in a container has no name of its own that would mean anything to a mail server.
+            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
+            .timeout(Some(timeout));
+        match (&settings.username, &settings.password) {
+            (Some(username), Some(password)) => {
+                transport =
+                    transport.credentials(Credentials::new(username.clone(), password.expose().to_owned()));
+            }
+            (None, None) => {}
+            (Some(_), None) => return Err(wrong("password", "it must be there where `username` is")),
+            (None, Some(_)) => return Err(wrong("username", "it must be there where `password` is")),
+        }
+        Ok(Self {
+            transport: transport.build(),
+            from,
+            timeout,
+            clock: Arc::clone(&means.clock),
+            random: Arc::clone(&means.random),
+        })
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, SendError> {
+        let unfit = |fault, what| SendError::new(PROVIDER, fault, what);
+        let to = mail.to.as_str().parse::<Address>();
+        let to = to.map_err(|_| unfit(Fault::Recipient, "the address cannot be written to"))?;
+        let mut id = [0_u8; 16];
+        self.random.fill(&mut id);
+        let since = Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or_default());
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, to))
+            .subject(mail.subject.replace(char::is_control, " "))
+            .date(std::time::UNIX_EPOCH + since)
+            .message_id(Some(format!("<{}@{}>", hex::encode(id), self.from.email.domain())));
+        // So that absence notes are not sent back (RFC 3834).
+        if let Ok(name) = HeaderName::new_from_ascii("Auto-Submitted".to_owned()) {
+            builder = builder.raw_header(HeaderValue::new(name, "auto-generated".to_owned()));
+        }
+        match &mail.html {
+            None => builder.body(mail.text.clone()),
+            Some(html) => {
+                builder.multipart(MultiPart::alternative_plain_html(mail.text.clone(), html.clone()))
+            }
+        }
+        .map_err(|_| unfit(Fault::Settings, "the message cannot be composed"))
+    }
+}
+
+impl Mailer for Smtp {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async move {
+            let message = self.message(mail)?;
+            let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
+            match sent {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(judge(&error, mail)),
+                Err(_) => Err(SendError::new(PROVIDER, Fault::Temporary, "the mail server is too slow")),
+            }
+        })
+    }
+}
+
+/// Reads a reply of the mail server, or what happened instead of one.
+fn judge(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
+    use secrecy::ExposeSecret;
+
+    let Some(code) = error.status().map(u16::from) else {
+        let (fault, what) = if error.is_tls() {
+            (Fault::Settings, "TLS with the mail server failed")
+        } else if error.is_timeout() {
+            (Fault::Temporary, "the mail server is too slow")
+        } else if error.is_client() {
+            // No common way to authenticate, no STARTTLS, an address that the server cannot take.
+            (Fault::Settings, "the mail server lacks what the settings ask for")
+        } else {
+            (Fault::Temporary, "the connection to the mail server failed")
+        };
+        return SendError::new(PROVIDER, fault, what);
+    };
+    let fault = match code {
+        // RFC 5321, 4.2.3: no such mailbox, moved away, full, name not allowed, and RFC 7504's "no mail here".
+        550..=553 | 556 => Fault::Recipient,
+        400..=499 => Fault::Temporary,
+        // Credentials, an unknown command, a message refused as a whole.
+        _ => Fault::Settings,
+    };
+    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let hidden = mail.code.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+    SendError::said(PROVIDER, fault, &code.to_string(), &said, &[mail.to.as_str(), hidden])
+}

@@ -1,0 +1,135 @@
+//! The sender of development: messages stay in memory, for the terminal and a page.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures::future::BoxFuture;
+use hufu_types::{Clock, Timestamp};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use tokio::sync::broadcast;
+
+use crate::{Mail, Mailer, SendError, Sms, SmsSender};
+
+/// How many messages are kept; older ones go.
+pub const KEPT: usize = 200;
+
+/// How a message would have gone out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// As mail.
+    Email,
+    /// As a text message.
+    Sms,
+}
+
+/// A message that nobody was sent.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// Counts from 1.
+    pub number: u64,
+    /// How it would have gone out.
+    pub channel: Channel,
+    /// An e-mail address or a number.
+    pub to: String,
+    /// Of mail only.
+    pub subject: Option<String>,
+    /// What it says.
+    pub text: String,
+    /// The code in it.
+    pub code: Option<String>,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, channel, at, .. } = self;
+        f.debug_struct("Message")
+            .field("number", number)
+            .field("channel", channel)
+            .field("at", at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The messages of this process; a clone is the same outbox.
+#[derive(Clone)]
+pub struct Outbox(Arc<Shared>);
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    kept: Mutex<Kept>,
+    news: broadcast::Sender<Message>,
+}
+
+#[derive(Default)]
+struct Kept {
+    messages: VecDeque<Message>,
+    last: u64,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outbox")
+    }
+}
+
+impl Outbox {
+    /// An empty outbox.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let news = broadcast::Sender::new(KEPT);
+        Self(Arc::new(Shared { clock, kept: Mutex::default(), news }))
+    }
+
+    /// What is kept, the newest first.
+    pub fn list(&self) -> Vec<Message> {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.messages.iter().rev().cloned().collect()
+    }
+
+    /// Every message from now on, for whoever prints them. A reader that falls behind by [`KEPT`] messages is told
+    /// how many it lost.
+    pub fn subscribe(&self) -> broadcast::Receiver<Message> {
+        self.0.news.subscribe()
+    }
+
+    fn put(&self, channel: Channel, to: &str, subject: Option<&str>, text: &str, code: Option<&str>) {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.last += 1;
+        let message = Message {
+            number: kept.last,
+            channel,
+            to: to.to_owned(),
+            subject: subject.map(str::to_owned),
+            text: text.to_owned(),
+            code: code.map(str::to_owned),
+            at: self.0.clock.now(),
+        };
+        if kept.messages.len() == KEPT {
+            kept.messages.pop_front();
+        }
+        kept.messages.push_back(message.clone());
+        // Sent under the lock, so that readers hear messages in their order. Nobody need listen.
+        let _ = self.0.news.send(message);
+    }
+}
+
+impl Mailer for Outbox {
+    fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), SendError>> {
+        let code = mail.code.as_ref().map(ExposeSecret::expose_secret);
+        self.put(Channel::Email, mail.to.as_str(), Some(&mail.subject), &mail.text, code);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl SmsSender for Outbox {
+    fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
+        self.put(Channel::Sms, sms.to.as_str(), None, &sms.text, Some(sms.code.expose_secret()));
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

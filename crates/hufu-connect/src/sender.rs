@@ -1,0 +1,82 @@
+//! The settings of mail and text messages as they are stored, and the senders made of them.
+
+use std::{fmt, sync::Arc};
+
+use hufu_types::{Clock, Random};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    BuildError, GuardedClient, Mailer, Outbox, SmsSender, Smtp, SmtpSettings,
+    sms::{AliyunSettings, AliyunSms, HttpSettings, HttpSms, TencentSettings, TencentSms},
+};
+
+/// What senders are made with.
+#[derive(Clone)]
+pub struct Means {
+    /// Calls providers.
+    pub http: GuardedClient,
+    /// Takes what is not to be sent.
+    pub outbox: Outbox,
+    /// Dates messages and signatures.
+    pub clock: Arc<dyn Clock>,
+    /// Makes nonces and ids of messages.
+    pub random: Arc<dyn Random>,
+}
+
+impl fmt::Debug for Means {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Means")
+    }
+}
+
+/// How mail is sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
+pub enum MailSettings {
+    /// Through a mail server.
+    Smtp(SmtpSettings),
+    /// Not at all: into the outbox of development.
+    Outbox {},
+}
+
+impl MailSettings {
+    /// The sender that the settings describe.
+    ///
+    /// # Errors
+    /// [`BuildError`]
+    pub fn build(&self, means: &Means) -> Result<Arc<dyn Mailer>, BuildError> {
+        Ok(match self {
+            Self::Smtp(settings) => Arc::new(Smtp::new(settings, means)?),
+            Self::Outbox {} => Arc::new(means.outbox.clone()),
+        })
+    }
+}
+
+/// How text messages are sent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
+pub enum SmsSettings {
+    /// Through Alibaba Cloud.
+    Aliyun(AliyunSettings),
+    /// Through Tencent Cloud.
+    Tencent(TencentSettings),
+    /// Through any provider that takes JSON.
+    Http(HttpSettings),
+    /// Not at all: into the outbox of development.
+    Outbox {},
+}
+
+impl SmsSettings {
+    /// The sender that the settings describe.
+    ///
+    /// # Errors
+    /// [`BuildError`]
+    pub fn build(&self, means: &Means) -> Result<Arc<dyn SmsSender>, BuildError> {
+        Ok(match self {
+            Self::Aliyun(settings) => Arc::new(AliyunSms::new(settings, means)?),
+            Self::Tencent(settings) => Arc::new(TencentSms::new(settings, means)?),
+            Self::Http(settings) => Arc::new(HttpSms::new(settings, means)?),
+            Self::Outbox {} => Arc::new(means.outbox.clone()),
+        })
+    }
+}

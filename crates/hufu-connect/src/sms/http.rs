@@ -1,0 +1,194 @@
+//! Any provider that takes JSON by POST.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Sms, SmsSender};
+use crate::{BuildError, Fault, Means, SendError, StoredSecret, cloud::endpoint};
+
+/// How to call a provider.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpSettings {
+    /// The address to POST to. It is a secret where the provider wants a key in it.
+    pub url: StoredSecret,
+    /// Further headers, such as `authorization`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, StoredSecret>,
+    /// The JSON to send. In its texts `{{phone}}` is the number as `+8613800000000`, `{{country_code}}` is `86`,
+    /// `{{national}}` is `13800000000`, and `{{code}}`, `{{minutes}}` and `{{text}}` are what they say. Values are
+    /// put into the texts of the finished JSON, so that nothing in them can change its structure.
+    pub body: Value,
+    /// What an answer must hold besides a status of success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Accepted>,
+}
+
+/// A value that tells success.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// Where it stands in the answer, as a JSON pointer (RFC 6901), such as `/result/code`.
+    pub pointer: String,
+    /// What it must be.
+    pub equals: Value,
+}
+
+const PROVIDER: &str = "http";
+const PLACEHOLDERS: [&str; 6] = ["phone", "country_code", "national", "code", "minutes", "text"];
+
+/// Sends through a provider of JSON.
+#[derive(Debug)]
+pub struct HttpSms {
+    settings: HttpSettings,
+    means: Means,
+}
+
+impl HttpSms {
+    /// A sender.
+    ///
+    /// # Errors
+    /// [`BuildError::Setting`] for an address, a placeholder or a pointer that cannot be right, and for a body that
+    /// holds neither number nor code.
+    pub fn new(settings: &HttpSettings, means: &Means) -> Result<Self, BuildError> {
+        let wrong = |setting, reason: String| BuildError::setting(PROVIDER, setting, reason);
+        // A query is allowed here; otherwise the rules are those of every endpoint.
+        let (base, _) = settings.url.expose().split_once('?').unwrap_or((settings.url.expose(), ""));
+        endpoint(PROVIDER, base)?;
+        let mut names = Vec::new();
+        visit(&settings.body, &mut |text| names.extend(placeholders(text).map(str::to_owned)));
+        if let Some(unknown) = names.iter().find(|name| !PLACEHOLDERS.contains(&name.as_str())) {
+            let known = PLACEHOLDERS.join(", ");
+            return Err(wrong("body", format!("{{{{{unknown}}}}} is none of the placeholders {known}")));
+        }
+        let holds_one = |of: &[&str]| names.iter().any(|name| of.contains(&name.as_str()));
+        if !holds_one(&["phone", "national"]) {
+            return Err(wrong("body", "it needs {{phone}} or {{national}}".to_owned()));
+        }
+        if !holds_one(&["code", "text"]) {
+            return Err(wrong("body", "it needs {{code}} or {{text}}".to_owned()));
+        }
+        if settings
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| !accepted.pointer.is_empty() && !accepted.pointer.starts_with('/'))
+        {
+            return Err(wrong("accepted", "a JSON pointer begins with '/'".to_owned()));
+        }
+        Ok(Self { settings: settings.clone(), means: means.clone() })
+    }
+
+    async fn call(&self, sms: &Sms) -> Result<(), SendError> {
+        let (country, national) = sms.to.parts();
+        let minutes = sms.minutes.to_string();
+        let code = sms.code.expose_secret();
+        let values = |name: &str| match name {
+            "phone" => sms.to.as_str(),
+            "country_code" => country.trim_start_matches('+'),
+            "national" => national,
+            "code" => code,
+            "minutes" => &minutes,
+            _ => &sms.text,
+        };
+        let body = fill(&self.settings.body, &values).to_string();
+        let mut headers: Vec<(&str, &str)> =
+            self.settings.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            headers.push(("content-type", "application/json"));
+        }
+        let fail = |error| SendError::outgoing(PROVIDER, error);
+        let response = self
+            .means
+            .http
+            .post(self.settings.url.expose(), &headers, body.into_bytes())
+            .await
+            .map_err(fail)?;
+        if !response.is_success() {
+            let fault = match response.status {
+                429 => Fault::TooOften,
+                408 | 500.. => Fault::Temporary,
+                _ => Fault::Settings,
+            };
+            let status = response.status.to_string();
+            return Err(SendError::said(PROVIDER, fault, &status, "an HTTP status other than success", &[]));
+        }
+        let Some(accepted) = &self.settings.accepted else { return Ok(()) };
+        let answer: Value = serde_json::from_slice(response.whole_body().map_err(fail)?)
+            .map_err(|_| SendError::new(PROVIDER, Fault::Temporary, "the answer is not JSON"))?;
+        match answer.pointer(&accepted.pointer) {
+            Some(value) if *value == accepted.equals => Ok(()),
+            // What refusals mean is known to the provider alone; nothing says that the next would do better.
+            Some(Value::Object(_) | Value::Array(_)) | None => Err(SendError::new(
+                PROVIDER,
+                Fault::Settings,
+                "the answer lacks the value that tells success",
+            )),
+            Some(value) => {
+                let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let sent = [national, code];
+                Err(SendError::said(PROVIDER, Fault::Settings, &said, "the provider refused", &sent))
+            }
+        }
+    }
+}
+
+impl SmsSender for HttpSms {
+    fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(self.call(sms))
+    }
+}
+
+/// Shows every text in a value.
+fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
+    match value {
+        Value::String(text) => see(text),
+        Value::Array(items) => items.iter().for_each(|item| visit(item, see)),
+        Value::Object(fields) => fields.values().for_each(|field| visit(field, see)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The same value with every text filled in.
+fn fill<'a>(value: &Value, values: &dyn Fn(&str) -> &'a str) -> Value {
+    match value {
+        Value::String(text) => Value::String(fill_text(text, values)),
+        Value::Array(items) => items.iter().map(|item| fill(item, values)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| (name.clone(), fill(field, values))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// One pass: what a value brings in is not looked at again.
+fn fill_text<'a>(text: &str, values: &dyn Fn(&str) -> &'a str) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, name, after)) = next_placeholder(rest) {
+        filled.push_str(before);
+        filled.push_str(values(name));
+        rest = after;
+    }
+    filled.push_str(rest);
+    filled
+}
+
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, name, after) = next_placeholder(rest)?;
+        rest = after;
+        Some(name)
+    })
+}
+
+/// What stands before the next `{{name}}`, the name, and what follows.
+fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, after) = text.split_once("{{")?;
+    let (name, after) = after.split_once("}}")?;
+    Some((before, name.trim(), after))
+}

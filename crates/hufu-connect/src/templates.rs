@@ -1,0 +1,334 @@
+//! What messages say, per purpose and language, and what a pool says instead.
+//!
+//! A text holds the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything but a word, such as those
+//! of a style sheet, stay as they are.
+
+mod texts;
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+
+/// What a code is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateKind {
+    /// Logging in.
+    Login,
+    /// Making an account.
+    Register,
+    /// Choosing a new password because the old one is forgotten.
+    ResetPassword,
+    /// Logging in for the first time, to an account that an administrator made.
+    FirstLogin,
+    /// Adding a phone number.
+    BindPhone,
+    /// Taking a phone number away.
+    UnbindPhone,
+    /// Replacing the phone number: sent to the old and to the new one.
+    ChangePhone,
+    /// Adding an e-mail address.
+    BindEmail,
+    /// Taking an e-mail address away.
+    UnbindEmail,
+    /// Replacing the e-mail address: sent to the old and to the new one.
+    ChangeEmail,
+    /// Proving an e-mail address that the account has already.
+    VerifyEmail,
+    /// Completing a profile that needs a phone number or an e-mail address.
+    CompleteProfile,
+    /// Proving oneself before something that needs it.
+    VerifyIdentity,
+    /// The second factor of a login.
+    SecondFactor,
+    /// Unlocking an account after too many attempts.
+    UnlockAccount,
+    /// Deleting the account.
+    DeleteAccount,
+}
+
+impl TemplateKind {
+    /// Every purpose.
+    pub const ALL: [Self; 16] = [
+        Self::Login,
+        Self::Register,
+        Self::ResetPassword,
+        Self::FirstLogin,
+        Self::BindPhone,
+        Self::UnbindPhone,
+        Self::ChangePhone,
+        Self::BindEmail,
+        Self::UnbindEmail,
+        Self::ChangeEmail,
+        Self::VerifyEmail,
+        Self::CompleteProfile,
+        Self::VerifyIdentity,
+        Self::SecondFactor,
+        Self::UnlockAccount,
+        Self::DeleteAccount,
+    ];
+}
+
+/// The languages of messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Language {
+    /// Simplified Chinese.
+    #[default]
+    #[serde(rename = "zh-CN")]
+    SimplifiedChinese,
+    /// Traditional Chinese.
+    #[serde(rename = "zh-TW")]
+    TraditionalChinese,
+    /// English.
+    #[serde(rename = "en")]
+    English,
+    /// Japanese.
+    #[serde(rename = "ja")]
+    Japanese,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 4] =
+        [Self::SimplifiedChinese, Self::TraditionalChinese, Self::English, Self::Japanese];
+
+    /// The tag (RFC 5646).
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::SimplifiedChinese => "zh-CN",
+            Self::TraditionalChinese => "zh-TW",
+            Self::English => "en",
+            Self::Japanese => "ja",
+        }
+    }
+
+    /// The language that a tag means, whatever its region: `zh-Hant-HK` is traditional Chinese, `en-GB` English.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let tag = tag.trim().to_ascii_lowercase().replace('_', "-");
+        let mut parts = tag.split('-');
+        match parts.next()? {
+            "zh" => {
+                let rest: Vec<_> = parts.collect();
+                let has = |names: &[&str]| rest.iter().any(|part| names.contains(part));
+                let traditional = has(&["hant"]) || (!has(&["hans"]) && has(&["tw", "hk", "mo"]));
+                Some(if traditional { Self::TraditionalChinese } else { Self::SimplifiedChinese })
+            }
+            "en" => Some(Self::English),
+            "ja" => Some(Self::Japanese),
+            _ => None,
+        }
+    }
+
+    /// The first language of an `Accept-Language` header (RFC 9110) that messages have. The order of the list is
+    /// taken for the order of preference, as browsers send it.
+    pub fn of_header(header: &str) -> Option<Self> {
+        header.split(',').find_map(|range| Self::of_tag(range.split(';').next()?))
+    }
+}
+
+/// What takes the placeholders' places.
+#[derive(Clone, Copy)]
+pub struct Values<'a> {
+    /// What the application, or the pool, is called.
+    pub app: &'a str,
+    /// The code.
+    pub code: &'a str,
+    /// For how many minutes it is good.
+    pub minutes: u32,
+}
+
+/// A message ready for mail.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailText {
+    /// The subject, in one line.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+}
+
+/// What a pool says instead of the built-in texts, for one purpose and language. What is left out stays as it is;
+/// a text without its HTML is sent as HTML too.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// The subject of the mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The plain text of the mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The HTML of the mail. Values are escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+    /// The text message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sms: Option<String>,
+}
+
+type Overrides = BTreeMap<TemplateKind, BTreeMap<Language, Override>>;
+
+/// The texts of a pool: the built-in ones, and those that it replaces. Read by purpose, then language, as in
+/// `[login.zh-CN]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Overrides", into = "Overrides")]
+pub struct Templates(Overrides);
+
+/// Why a text cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// A placeholder that nothing stands for.
+    #[error(
+        "the {part} of the template {kind:?} in {language} has {{{name}}}, which is none of {{app}}, {{code}}, {{minutes}}"
+    )]
+    Unknown {
+        /// For which purpose.
+        kind: TemplateKind,
+        /// In which language.
+        language: &'static str,
+        /// `subject`, `text`, `html` or `sms`.
+        part: &'static str,
+        /// The placeholder.
+        name: String,
+    },
+    /// A text that does not say the code.
+    #[error("the {part} of the template {kind:?} in {language} lacks {{code}}")]
+    NoCode {
+        /// For which purpose.
+        kind: TemplateKind,
+        /// In which language.
+        language: &'static str,
+        /// `text`, `html` or `sms`.
+        part: &'static str,
+    },
+}
+
+impl TryFrom<Overrides> for Templates {
+    type Error = TemplateError;
+
+    fn try_from(overrides: Overrides) -> Result<Self, TemplateError> {
+        for (kind, languages) in &overrides {
+            for (language, texts) in languages {
+                check(*kind, *language, texts)?;
+            }
+        }
+        Ok(Self(overrides))
+    }
+}
+
+impl From<Templates> for Overrides {
+    fn from(templates: Templates) -> Self {
+        templates.0
+    }
+}
+
+impl Templates {
+    /// The mail for a purpose, in a language.
+    pub fn mail(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> MailText {
+        let own = self.own(kind, language);
+        let built_in = texts::built_in(kind, language);
+        let text = match own.and_then(|own| own.text.as_deref()) {
+            Some(text) => fill(text, values, Escape::No),
+            None => fill(&built_in.text, values, Escape::No),
+        };
+        let html = match own {
+            Some(Override { html: Some(html), .. }) => fill(html, values, Escape::Html),
+            Some(Override { text: Some(_), .. }) => {
+                texts::page(language, &format!("<p>{}</p>", escape(&text).replace('\n', "<br>")))
+            }
+            _ => fill(&built_in.html, values, Escape::Html),
+        };
+        let subject = own.and_then(|own| own.subject.as_deref()).unwrap_or(&built_in.subject);
+        let subject = fill(subject, values, Escape::No).replace(char::is_control, " ");
+        MailText { subject, text, html }
+    }
+
+    /// The text message for a purpose, in a language.
+    pub fn sms(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> String {
+        match self.own(kind, language).and_then(|own| own.sms.as_deref()) {
+            Some(text) => fill(text, values, Escape::No),
+            None => fill(&texts::built_in(kind, language).sms, values, Escape::No),
+        }
+    }
+
+    fn own(&self, kind: TemplateKind, language: Language) -> Option<&Override> {
+        self.0.get(&kind)?.get(&language)
+    }
+}
+
+fn check(kind: TemplateKind, language: Language, texts: &Override) -> Result<(), TemplateError> {
+    let language = language.tag();
+    let parts =
+        [("subject", &texts.subject), ("text", &texts.text), ("html", &texts.html), ("sms", &texts.sms)];
+    for (part, text) in parts {
+        let Some(text) = text else { continue };
+        let names: Vec<_> = pieces(text).filter_map(|(_, name)| name).collect();
+        if let Some(name) = names.iter().find(|name| !["app", "code", "minutes"].contains(name)) {
+            return Err(TemplateError::Unknown { kind, language, part, name: (*name).to_owned() });
+        }
+        if part != "subject" && !names.contains(&"code") {
+            return Err(TemplateError::NoCode { kind, language, part });
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Escape {
+    No,
+    Html,
+}
+
+/// One pass: what a value brings in is not looked at again.
+fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
+    let minutes = values.minutes.to_string();
+    let mut filled = String::with_capacity(template.len() + 32);
+    for (before, name) in pieces(template) {
+        filled.push_str(before);
+        let value = match name {
+            None => "",
+            Some("app") => values.app,
+            Some("code") => values.code,
+            Some(_) => &minutes,
+        };
+        filled.push_str(&match how {
+            Escape::No => Cow::Borrowed(value),
+            Escape::Html => escape(value),
+        });
+    }
+    filled
+}
+
+/// Cuts a template into what stands before a placeholder and the placeholder; the last piece has none.
+fn pieces(template: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut rest = Some(template);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let opened = text.match_indices('{').find_map(|(at, _)| {
+            let (name, after) = text.get(at + 1..)?.split_once('}')?;
+            let word = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            word.then_some((text.get(..at)?, name, after))
+        });
+        rest = opened.map(|(_, _, after)| after);
+        Some(opened.map_or((text, None), |(before, name, _)| (before, Some(name))))
+    })
+}
+
+fn escape(value: &str) -> Cow<'_, str> {
+    if !value.contains(['&', '<', '>', '"', '\'']) {
+        return Cow::Borrowed(value);
+    }
+    let mut escaped = String::with_capacity(value.len() + 16);
+    for c in value.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}

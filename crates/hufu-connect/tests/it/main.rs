@@ -1,0 +1,48 @@
+//! Tests of the public surface, against small servers on loopback: one that speaks HTTP, one that speaks SMTP.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod addresses;
+mod fake_http;
+mod fake_smtp;
+mod guard;
+mod mail;
+mod outbox;
+mod settings;
+mod sms;
+mod templates;
+mod webhook_signature;
+
+use std::{sync::Arc, time::Duration};
+
+use hufu_connect::{GuardedClient, Means, Outbox, guarded};
+use hufu_types::{TestClock, TestRandom, Timestamp};
+
+/// 2026-03-01T00:00:00Z.
+const NOW: Timestamp = Timestamp(1_772_323_200_000);
+
+fn open_settings() -> guarded::Settings {
+    guarded::Settings { allow_private: true, timeout: Duration::from_secs(20), ..Default::default() }
+}
+
+/// Means whose client may call loopback.
+fn means() -> Means {
+    let clock = Arc::new(TestClock::new(NOW));
+    Means {
+        http: GuardedClient::new(open_settings()).unwrap(),
+        outbox: Outbox::new(clock.clone()),
+        clock,
+        random: Arc::new(TestRandom::new(7)),
+    }
+}
+
+/// Everything that an error can print: text, debug text, and its causes.
+fn everything_printed(error: &dyn std::error::Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text} {error} {error:?}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! The sender of development.
+
+use hufu_connect::{
+    Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
+    outbox::{Channel, KEPT},
+};
+use hufu_types::{Email, Phone};
+
+use crate::{NOW, means};
+
+fn sms(code: &str) -> Sms {
+    Sms {
+        to: Phone::parse("+8613800000000").unwrap(),
+        code: code.into(),
+        minutes: 5,
+        template: TemplateKind::Login,
+        language: Language::English,
+        text: format!("Shop: {code}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_are_kept_and_told() {
+    let means = means();
+    let mut news = means.outbox.subscribe();
+    let mail = Mail {
+        to: Email::parse("bob@example.com").unwrap(),
+        subject: "Hello".into(),
+        text: "Your code is 123456".into(),
+        html: None,
+        code: Some("123456".into()),
+    };
+    MailSettings::Outbox {}.build(&means).unwrap().send(&mail).await.unwrap();
+    SmsSettings::Outbox {}.build(&means).unwrap().send(&sms("654321")).await.unwrap();
+
+    let list = means.outbox.list();
+    let [last, first] = list.as_slice() else { panic!("{list:?}") };
+    assert_eq!((first.number, first.channel, first.at), (1, Channel::Email, NOW));
+    assert_eq!((first.to.as_str(), first.subject.as_deref()), ("bob@example.com", Some("Hello")));
+    assert_eq!(first.code.as_deref(), Some("123456"));
+    assert_eq!((last.number, last.channel), (2, Channel::Sms));
+    assert_eq!((last.text.as_str(), last.code.as_deref()), ("Shop: 654321", Some("654321")));
+    assert_eq!((&news.recv().await.unwrap(), &news.recv().await.unwrap()), (first, last));
+    assert!(!format!("{list:?}").contains("654321"));
+}
+
+#[tokio::test]
+async fn the_oldest_go() {
+    let means = means();
+    let sender = SmsSettings::Outbox {}.build(&means).unwrap();
+    for n in 0..KEPT + 3 {
+        sender.send(&sms(&n.to_string())).await.unwrap();
+    }
+    let list = means.outbox.list();
+    assert_eq!(list.len(), KEPT);
+    assert_eq!((list[0].number, list[KEPT - 1].number), (KEPT as u64 + 3, 4));
+}

@@ -1,0 +1,148 @@
+//! Logins that wait for the person's next step.
+
+use hufu_types::flow::FlowState;
+use hufu_types::{ApplicationId, ConnectionId, FlowId, PoolId, Timestamp, TokenHash};
+
+use crate::{Read, Row, StoreError, Tx, statements};
+
+statements! {
+    INSERT = "
+        INSERT INTO login_flows
+            (pool_id, id, application_id, connection_id, handle, cookie, proof, state, tries, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)";
+    GET = "
+        SELECT application_id, connection_id, handle, cookie, proof, state, tries, expires_at
+        FROM login_flows WHERE pool_id = $1 AND id = $2";
+    LOCK = "
+        UPDATE login_flows SET tries = tries WHERE pool_id = $1 AND id = $2
+        RETURNING application_id, connection_id, handle, cookie, proof, state, tries, expires_at";
+    ADVANCE = "
+        UPDATE login_flows SET handle = $3, state = $4, tries = $5 WHERE pool_id = $1 AND id = $2";
+    DELETE = "DELETE FROM login_flows WHERE pool_id = $1 AND id = $2";
+    SWEEP = "DELETE FROM login_flows WHERE expires_at < $1";
+}
+
+/// A login that may have to wait.
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    /// The id.
+    pub id: FlowId,
+    /// The hash of the handle that the next step needs.
+    pub handle: TokenHash,
+    /// The hash of the cookie of the browser, where there is one.
+    pub cookie: Option<TokenHash>,
+    /// What the source proved, sealed for this flow.
+    pub proof: Vec<u8>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A login that waits.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// The application that is logged in to.
+    pub application: ApplicationId,
+    /// The connection through which the person came.
+    pub connection: Option<ConnectionId>,
+    /// The hash of the handle that the next step needs.
+    pub handle: TokenHash,
+    /// The hash of the cookie of the browser, where there is one.
+    pub cookie: Option<TokenHash>,
+    /// What the source proved, sealed for this flow.
+    pub proof: Vec<u8>,
+    /// Where it stands.
+    pub state: FlowState,
+    /// How many steps failed.
+    pub tries: i64,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Reads a flow; one that was gone through is absent.
+pub struct GetFlow {
+    /// The pool.
+    pub pool: PoolId,
+    /// The flow.
+    pub flow: FlowId,
+}
+
+impl Read for GetFlow {
+    type Out = Option<Flow>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Flow>, StoreError> {
+        tx.optional(GET, &[(&self.pool).into(), self.flow.as_str().into()], decode).await
+    }
+}
+
+/// Begins to wait.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    application: &ApplicationId,
+    connection: &ConnectionId,
+    new: &NewFlow,
+    state: &FlowState,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let state = serde_json::to_string(state)?;
+    let values = [
+        pool.into(),
+        new.id.as_str().into(),
+        application.into(),
+        connection.into(),
+        (&new.handle).into(),
+        new.cookie.as_ref().map(TokenHash::as_bytes).into(),
+        (&new.proof).into(),
+        (&state).into(),
+        now.into(),
+        new.expires_at.into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// A flow that no other unit changes until this one ends.
+pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option<Flow>, StoreError> {
+    tx.optional(LOCK, &[pool.into(), flow.as_str().into()], decode).await
+}
+
+/// Goes on to another stage, or counts a failed step; with a new handle.
+pub async fn advance(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    flow: &FlowId,
+    handle: &TokenHash,
+    state: &FlowState,
+    tries: i64,
+) -> Result<(), StoreError> {
+    let state = serde_json::to_string(state)?;
+    let values = [pool.into(), flow.as_str().into(), handle.into(), (&state).into(), tries.into()];
+    tx.execute(ADVANCE, &values).await.map(drop)
+}
+
+/// Ends a flow.
+pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
+    tx.execute(DELETE, &[pool.into(), flow.as_str().into()]).await.map(drop)
+}
+
+/// Forgets the flows that ended before `now`.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[now.into()]).await
+}
+
+fn hash(bytes: &[u8], column: &'static str) -> Result<TokenHash, StoreError> {
+    Ok(TokenHash(bytes.try_into().map_err(|_| StoreError::Corrupt { column })?))
+}
+
+fn decode(row: &Row<'_>) -> Result<Flow, StoreError> {
+    let cookie: Option<Vec<u8>> = row.get(3)?;
+    Ok(Flow {
+        application: ApplicationId::parse(&row.get::<String>(0)?)?,
+        connection: row.get::<Option<String>>(1)?.map(|id| ConnectionId::parse(&id)).transpose()?,
+        handle: hash(&row.get::<Vec<u8>>(2)?, "handle")?,
+        cookie: cookie.map(|bytes| hash(&bytes, "cookie")).transpose()?,
+        proof: row.get(4)?,
+        state: serde_json::from_str(&row.get::<String>(5)?)?,
+        tries: row.get(6)?,
+        expires_at: Timestamp(row.get(7)?),
+    })
+}
