@@ -50,14 +50,15 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let carries = |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
+    let carries =
+        |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     match address.segments() {
         // Mapped (RFC 4291), translated (RFC 2765) and NAT64 (RFC 6052) addresses end in one of IPv4.
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => carries(high, low),
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         // 6to4 (RFC 3056) has it after the prefix.
-        [0x2002, high, low, ..] => carries(high, low),
+        | [0x2002, high, low, ..] => carries(high, low),
         // Teredo (RFC 4380) has its server's, and its client's with all bits turned over.
         [0x2001, 0, server_high, server_low, _, _, client_high, client_low] => {
             carries(server_high, server_low) && carries(!client_high, !client_low)

@@ -7,7 +7,11 @@ mod texts;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use hufu_types::Email;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+use crate::Mail;
 
 /// What a code is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -146,6 +150,13 @@ pub struct MailText {
     pub text: String,
     /// The same as HTML.
     pub html: String,
+}
+
+impl MailText {
+    /// The message to a mailbox; `code` is the one in the texts.
+    pub fn to(self, to: Email, code: SecretString) -> Mail {
+        Mail { to, subject: self.subject, text: self.text, html: Some(self.html), code: Some(code) }
+    }
 }
 
 /// What a pool says instead of the built-in texts, for one purpose and language. What is left out stays as it is;

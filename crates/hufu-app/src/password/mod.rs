@@ -1,6 +1,6 @@
 //! Passwords: what a client sends, what the database holds, and what a pool asks of them.
 //!
-//! Reading order: [`transport`] (from the wire to a password, with [`key_pairs`]),
+//! Reading order: [`transport`] (from the wire to a password, with `key_pairs`),
 //! [`policy`] (which passwords are taken), [`hash`] (hashing and verifying off the
 //! asynchronous threads), [`foreign`] (hashes that were made elsewhere). Nothing
 //! here is called inside a unit of work.

@@ -197,8 +197,7 @@ async fn redirects_are_answers() {
 async fn long_answers_are_cut() {
     for (length, cut) in [(999, false), (1000, false), (1001, true), (300_000, true)] {
         let server = Server::answering(200, &"x".repeat(length)).await;
-        let client =
-            GuardedClient::new(Settings { max_response_bytes: 1000, ..open_settings() }).unwrap();
+        let client = GuardedClient::new(Settings { max_response_bytes: 1000, ..open_settings() }).unwrap();
         let answer = client.get(&server.base, &[]).await.unwrap();
         assert_eq!((answer.body.len(), answer.cut), (length.min(1000), cut), "{length}");
         assert_eq!(matches!(answer.whole_body(), Err(OutgoingError::TooLarge { limit: 1000 })), cut);
@@ -208,7 +207,8 @@ async fn long_answers_are_cut() {
 #[tokio::test]
 async fn silence_and_closed_doors_are_told_apart() {
     let server = Server::start(|_| Reply::Silence).await;
-    let client = GuardedClient::new(Settings { timeout: Duration::from_millis(50), ..open_settings() }).unwrap();
+    let client =
+        GuardedClient::new(Settings { timeout: Duration::from_millis(50), ..open_settings() }).unwrap();
     let late = client.get(&format!("{}/s3cret?k=s3cret", server.base), &[]).await.unwrap_err();
     assert_eq!(late.code(), "timeout");
 

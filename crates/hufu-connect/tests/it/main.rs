@@ -1,6 +1,6 @@
 //! Tests of the public surface, against small servers on loopback: one that speaks HTTP, one that speaks SMTP.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod addresses;
 mod fake_http;

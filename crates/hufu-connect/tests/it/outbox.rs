@@ -34,13 +34,13 @@ async fn messages_are_kept_and_told() {
     SmsSettings::Outbox {}.build(&means).unwrap().send(&sms("654321")).await.unwrap();
 
     let list = means.outbox.list();
-    let [last, first] = list.as_slice() else { panic!("{list:?}") };
-    assert_eq!((first.number, first.channel, first.at), (1, Channel::Email, NOW));
-    assert_eq!((first.to.as_str(), first.subject.as_deref()), ("bob@example.com", Some("Hello")));
-    assert_eq!(first.code.as_deref(), Some("123456"));
-    assert_eq!((last.number, last.channel), (2, Channel::Sms));
-    assert_eq!((last.text.as_str(), last.code.as_deref()), ("Shop: 654321", Some("654321")));
-    assert_eq!((&news.recv().await.unwrap(), &news.recv().await.unwrap()), (first, last));
+    let [newer, older] = list.as_slice() else { panic!("{list:?}") };
+    assert_eq!((older.number, older.channel, older.at), (1, Channel::Email, NOW));
+    assert_eq!((older.to.as_str(), older.subject.as_deref()), ("bob@example.com", Some("Hello")));
+    assert_eq!(older.code.as_deref(), Some("123456"));
+    assert_eq!((newer.number, newer.channel), (2, Channel::Sms));
+    assert_eq!((newer.text.as_str(), newer.code.as_deref()), ("Shop: 654321", Some("654321")));
+    assert_eq!((&news.recv().await.unwrap(), &news.recv().await.unwrap()), (older, newer));
     assert!(!format!("{list:?}").contains("654321"));
 }
 

@@ -1,0 +1,132 @@
+//! What messages say.
+
+use hufu_connect::{Language, TemplateKind, Templates, templates::Values};
+
+const VALUES: Values<'_> = Values { app: "<Shop> & Co", code: "012345", minutes: 5 };
+
+#[test]
+fn every_purpose_is_said_in_every_language() {
+    let templates = Templates::default();
+    let mut subjects = std::collections::BTreeSet::new();
+    for kind in TemplateKind::ALL {
+        for language in Language::ALL {
+            let mail = templates.mail(kind, language, &VALUES);
+            let sms = templates.sms(kind, language, &VALUES);
+            for text in [&mail.text, &mail.html, &sms] {
+                assert!(text.contains("012345") && text.contains('5'), "{kind:?} {language:?}: {text}");
+            }
+            for text in [&mail.subject, &mail.text, &mail.html, &sms] {
+                assert!(!text.contains(['{', '}']), "{kind:?} {language:?}: {text}");
+            }
+            assert!(mail.subject.contains("<Shop> & Co") && mail.text.contains("<Shop> & Co"));
+            assert!(mail.html.contains("&lt;Shop&gt; &amp; Co") && !mail.html.contains("<Shop>"));
+            assert!(mail.html.contains(&format!("lang=\"{}\"", language.tag())));
+            // A Chinese text message of 70 characters is charged as one.
+            let longest = if language == Language::English { 140 } else { 70 };
+            assert!(sms.chars().count() <= longest, "{kind:?} {language:?}: {sms}");
+            subjects.insert(mail.subject);
+        }
+    }
+    // No two purposes read alike, nor two languages.
+    assert_eq!(subjects.len(), TemplateKind::ALL.len() * Language::ALL.len());
+}
+
+#[test]
+fn one_text_of_each_language() {
+    let values = Values { app: "Shop", code: "123456", minutes: 10 };
+    let templates = Templates::default();
+    let say = |kind, language| templates.sms(kind, language, &values);
+    assert_eq!(
+        say(TemplateKind::Login, Language::SimplifiedChinese),
+        "【Shop】登录验证码：123456，10 分钟内有效。请勿告诉他人；非本人操作请忽略。"
+    );
+    assert_eq!(
+        say(TemplateKind::DeleteAccount, Language::English),
+        "Shop: 123456 is your code to delete your account. It expires in 10 min. Never share it."
+    );
+    let mail = templates.mail(TemplateKind::ResetPassword, Language::English, &values);
+    assert_eq!(mail.subject, "Shop: your code to reset your password");
+    assert!(mail.text.starts_with("Use this code to reset your password at Shop:\n\n    123456\n\n"));
+}
+
+#[test]
+fn a_pool_says_it_in_its_own_words() {
+    let templates: Templates = toml::from_str(
+        r#"
+        [login.en]
+        subject = "Welcome to {app}"
+        text = "Hi <you>,\n{code} for {minutes} minutes"
+        [login.ja]
+        html = "<style>b { color: red }</style><b>{code}</b> {app}"
+        sms = "{code}{code} {not a placeholder}"
+        "#,
+    )
+    .unwrap();
+    let mail = templates.mail(TemplateKind::Login, Language::English, &VALUES);
+    assert_eq!(mail.subject, "Welcome to <Shop> & Co");
+    assert_eq!(mail.text, "Hi <you>,\n012345 for 5 minutes");
+    assert!(mail.html.contains("<p>Hi &lt;you&gt;,<br>012345 for 5 minutes</p>"), "{}", mail.html);
+
+    let built_in = Templates::default();
+    assert_eq!(
+        templates.sms(TemplateKind::Login, Language::English, &VALUES),
+        built_in.sms(TemplateKind::Login, Language::English, &VALUES)
+    );
+    let mail = templates.mail(TemplateKind::Login, Language::Japanese, &VALUES);
+    assert_eq!(mail.html, "<style>b { color: red }</style><b>012345</b> &lt;Shop&gt; &amp; Co");
+    assert_eq!(mail.text, built_in.mail(TemplateKind::Login, Language::Japanese, &VALUES).text);
+    assert_eq!(
+        templates.sms(TemplateKind::Login, Language::Japanese, &VALUES),
+        "012345012345 {not a placeholder}"
+    );
+    let stored = serde_json::to_string(&templates).unwrap();
+    assert_eq!(serde_json::from_str::<Templates>(&stored).unwrap(), templates);
+}
+
+#[test]
+fn values_bring_in_no_placeholders_and_no_lines() {
+    let values = Values { app: "{code}\r\nBcc: eve@example.com", code: "123456", minutes: 5 };
+    let mail = Templates::default().mail(TemplateKind::Login, Language::English, &values);
+    assert!(mail.subject.starts_with("{code}  Bcc:") && !mail.subject.contains(['\r', '\n']));
+}
+
+#[test]
+fn texts_that_cannot_be_right_are_refused() {
+    for (text, words) in [
+        ("[login.en]\ntext = \"{cod}\"", "the text of the template Login in en has {cod}"),
+        ("[login.en]\nsubject = \"{Code}\"", "the subject of the template Login in en has {Code}"),
+        ("[bind_phone.zh-CN]\nsms = \"{验证码}\"", "{验证码}"),
+        ("[login.en]\nhtml = \"<b>hello</b>\"", "the html of the template Login in en lacks {code}"),
+        ("[login.en]\nsms = \"{ code }\"", "lacks {code}"),
+        ("[login.fr]\nsms = \"{code}\"", "fr"),
+        ("[log_in.en]\nsms = \"{code}\"", "log_in"),
+        ("[login.en]\nbody = \"{code}\"", "body"),
+    ] {
+        let error = toml::from_str::<Templates>(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}: {error}");
+    }
+}
+
+#[test]
+fn languages_are_found_by_their_tags() {
+    use Language::{English, Japanese, SimplifiedChinese, TraditionalChinese};
+    for (tag, language) in [
+        ("zh", Some(SimplifiedChinese)),
+        ("zh-CN", Some(SimplifiedChinese)),
+        ("zh_Hans_HK", Some(SimplifiedChinese)),
+        ("zh-TW", Some(TraditionalChinese)),
+        ("zh-hant-hk", Some(TraditionalChinese)),
+        ("zh-HK", Some(TraditionalChinese)),
+        ("en-GB", Some(English)),
+        ("ja-JP", Some(Japanese)),
+        ("fr", None),
+        ("", None),
+    ] {
+        assert_eq!(Language::of_tag(tag), language, "{tag}");
+    }
+    assert_eq!(Language::of_header("fr-FR, ja;q=0.8, en;q=0.7"), Some(Japanese));
+    assert_eq!(Language::of_header("*"), None);
+    for language in Language::ALL {
+        assert_eq!(Language::of_tag(language.tag()), Some(language));
+    }
+}
