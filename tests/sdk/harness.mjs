@@ -5,13 +5,14 @@
 // server where databases may be made; needed for ENGINE=postgres).
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PostOffice } from "./post.mjs";
 import { Secrets } from "./secrets.mjs";
 import { ALICE, MINI, worldEnvironment, worldToml } from "./world.mjs";
 import { Phone } from "./wx.mjs";
@@ -35,6 +36,8 @@ export async function startStack({ wechatBase, environment } = {}) {
 
 export class Stack {
   secrets = new Secrets();
+  /** Where messages to people arrive. */
+  post = new PostOffice();
   /** What the commands printed, the server's first. */
   log = "";
   #dir = mkdtempSync(join(tmpdir(), "hufu-sdk-"));
@@ -49,6 +52,7 @@ export class Stack {
     this.secrets.add("password", ALICE.password);
 
     await this.#startSandbox();
+    await this.post.start();
     this.database = ENGINE === "sqlite" ? `sqlite://${this.#dir}/hufu.db` : await createPostgresDatabase();
     const [port, metricsPort] = [await freePort(), await freePort()];
     this.host = `http://127.0.0.1:${port}`;
@@ -61,12 +65,14 @@ database_url = "${this.database}"
 encryption_key_file = "${this.#dir}/hufu.key"
 metrics_listen = "127.0.0.1:${metricsPort}"
 log = "debug"
+# The post office is on this machine.
+outgoing_private = true
 [wechat]
 api_base = "${wechatBase ?? `${this.sandbox}/api`}"
 `,
     );
     await this.command("migrate", "--config", this.config);
-    await this.apply(worldToml());
+    await this.apply(worldToml({ senders: this.post.toml() }));
     await this.startServer();
   }
 
@@ -138,6 +144,20 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
     const view = await this.wechat("users", { name, ...profile });
     this.secrets.add("phone", view?.phone);
     return { ...view, name };
+  }
+
+  /** A mainland number that nobody has yet. */
+  number() {
+    const number = `138${randomInt(10 ** 8).toString().padStart(8, "0")}`;
+    this.secrets.add("number", number);
+    return number;
+  }
+
+  /** An e-mail address that nobody has yet. */
+  address() {
+    const address = `person-${++this.#names}@mail.example.com`;
+    this.secrets.add("address", address);
+    return address;
   }
 
   /** What `wx.login` gives this person in this mini program. */
@@ -214,6 +234,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
       for (const phone of this.#phones) {
         for (const { answer } of phone.calls) this.secrets.harvest(answer);
       }
+      for (const address of this.post.addresses) this.secrets.add("address", address);
       assert.ok(this.log.length > 0, "the server logged nothing at all");
       this.secrets.assertAbsentFrom(this.log);
     } finally {
@@ -222,6 +243,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
   }
 
   async abandon() {
+    this.post.close();
     for (const child of [this.server, this.sandboxProcess]) child?.kill("SIGKILL");
     if (this.database?.startsWith("postgres")) {
       await psql(`DROP DATABASE IF EXISTS ${new URL(this.database).pathname.slice(1)} WITH (FORCE)`).catch(() => {});

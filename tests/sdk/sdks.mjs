@@ -1,4 +1,4 @@
-// The two published SDKs, loaded unmodified from npm.
+// The published SDKs, loaded unmodified from npm.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -35,4 +35,9 @@ export async function loadMiniappSdk() {
   const copy = `${cache}miniapp-taro-${process.pid}.mjs`;
   writeFileSync(copy, readFileSync(bundle));
   return import(copy);
+}
+
+/** npm `authing-js-sdk` 4.23, the newest of the line that authing-wxapp-sdk is built on. */
+export function loadJsSdk() {
+  return require("authing-js-sdk-4-23");
 }

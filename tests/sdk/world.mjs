@@ -33,8 +33,11 @@ export function worldEnvironment() {
   return { ...Object.fromEntries(secrets), ALICE_PASSWORD: ALICE.password };
 }
 
-/** The world as a file for `hufu apply`. `without` leaves connections of the shop out. */
-export function worldToml({ without = [] } = {}) {
+/**
+ * The world as a file for `hufu apply`. `without` leaves connections of the shop out; `senders` are tables that say how
+ * pools send messages.
+ */
+export function worldToml({ without = [], senders = "" } = {}) {
   const ofShop = ["shop-mini", "club-mini", "member-mini", "broken-mini", "frozen-mini", "spare-mini"].filter(
     (identifier) => !without.includes(identifier),
   );
@@ -43,6 +46,7 @@ export function worldToml({ without = [] } = {}) {
 [[user_pool]]
 id = "${SHOP_POOL}"
 name = "Shop"
+${senders}
 ${ofShop.map(connection).join("")}
 ${application(SHOP, "Shop mini program", listed("shop-mini", "club-mini"), true)}
 ${application(MEMBERS, "Members only", listed("member-mini"))}
@@ -57,6 +61,9 @@ ${application(EMPTY, "No connection", [])}
 [[user_pool]]
 id = "${OTHER_POOL}"
 name = "Other"
+${senders}
+  [user_pool.settings]
+  tell_existence = true
 ${connection("other-mini")}
 ${application(OTHER, "Other mini program", ["other-mini"], true)}
 `;

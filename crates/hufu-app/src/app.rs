@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use hufu_connect::{GuardedClient, Means, Outbox};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
@@ -12,8 +13,9 @@ use crate::authentication::SessionCache;
 use crate::codes::Codes;
 use crate::failures::Failures;
 use crate::keys::{KeyError, Keys};
-use crate::password::PasswordKeys;
+use crate::password::{Hasher, PasswordKeys};
 use crate::uploads::Decoders;
+use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
 
 /// What an instance is made of.
@@ -32,6 +34,10 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// The way to everything outside but WeChat: webhooks, providers of messages.
+    pub outgoing: GuardedClient,
+    /// Where the messages of pools without a sender go: in development alone.
+    pub outbox: Option<Outbox>,
 }
 
 /// An instance of Hufu.
@@ -51,6 +57,16 @@ pub struct App {
     pub(crate) codes: Codes,
     pub(crate) failures: Failures,
     pub(crate) decoders: Decoders,
+    pub(crate) hasher: Hasher,
+    /// What senders are made with.
+    pub(crate) means: Means,
+    /// The outbox of development, where there is one.
+    pub(crate) outbox: Option<Outbox>,
+    /// Told when a unit has put jobs into the queue.
+    pub(crate) jobs_waiting: tokio::sync::Notify,
+    /// What this node calls itself where it takes jobs.
+    pub(crate) node: String,
+    pub(crate) receivers: Receivers,
 }
 
 /// Why an instance does not start.
@@ -67,7 +83,7 @@ pub enum StartError {
 impl App {
     /// Starts an instance on a migrated database: makes the first signing key, reads the configuration.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random } = parts;
+        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
         let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
         let app = Arc::new(Self {
@@ -79,6 +95,17 @@ impl App {
             config: ArcSwap::from_pointee(config),
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
+            hasher: Hasher::default(),
+            means: Means {
+                http: outgoing,
+                outbox: outbox.clone().unwrap_or_else(|| Outbox::new(clock.clone())),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            outbox,
+            jobs_waiting: tokio::sync::Notify::new(),
+            node: hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned(),
+            receivers: Receivers::default(),
             store,
             wechat,
             sealing,
@@ -179,7 +206,9 @@ impl App {
 
     /// Forgets what has expired.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await
+        self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await?;
+        self.delete_expired().await?;
+        self.forget_audit().await
     }
 }
 
@@ -199,9 +228,13 @@ impl Write for Sweep {
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
+        hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;
+        hufu_store::administration::sweep(tx, now).await?;
+        let old = now.minus(self.limits.webhook_history);
+        hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
         Ok(())
     }
 }

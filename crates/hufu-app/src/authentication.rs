@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::events::Trace;
-use hufu_store::sessions::{EndSession, GetSession, Session};
+use hufu_store::sessions::{EndSession, GetSession, Session, Touch};
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 
@@ -167,7 +167,24 @@ impl App {
         if session.expires_at <= self.now() || !session.user_is_active {
             return Err(Refusal::NotLoggedIn);
         }
+        self.note_use(pool, id, &session).await;
         Ok(session)
+    }
+
+    /// Notes, now and then, that a session is in use, for the list that its owner sees. No request fails for it.
+    async fn note_use(&self, pool: &PoolId, id: &SessionId, session: &Session) {
+        let now = self.now();
+        if now < session.last_used_at.plus(self.limits.session_touch) {
+            return;
+        }
+        let noted = Session { last_used_at: now, ..session.clone() };
+        // Requests of the same moment find it noted.
+        let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
+        self.sessions.believe(id, Arc::new(noted), forgotten);
+        let unit = Touch { pool: pool.clone(), session: id.clone(), now };
+        if let Err(refusal) = self.write(unit).await {
+            tracing::debug!(error = hufu_types::chain(&refusal), "the use of a session is not noted");
+        }
     }
 
     /// A new user token of the same session, for the v2 clients.

@@ -121,6 +121,11 @@ impl Config {
         self.connections.get(id)
     }
 
+    /// The connections of a pool.
+    pub fn connections(&self, pool: &PoolId) -> &[Arc<Connection>] {
+        self.pools.get(pool).map(|pool| pool.connections.as_slice()).unwrap_or_default()
+    }
+
     /// Whether there is such a pool.
     pub fn has_pool(&self, id: &PoolId) -> bool {
         self.pools.contains_key(id)
@@ -219,7 +224,7 @@ impl Config {
         Ok(connection.clone())
     }
 
-    fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
+    pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
         self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
     }
 

@@ -98,6 +98,13 @@ pub(crate) struct KeptBack {
     handle: OpaqueToken,
 }
 
+impl KeptBack {
+    /// The secret that the next step of a waiting login needs.
+    pub(crate) fn handle(&self) -> &OpaqueToken {
+        &self.handle
+    }
+}
+
 impl App {
     pub(crate) fn new_flow_id(&self) -> FlowId {
         FlowId::generate(self.now(), &*self.random)
@@ -207,7 +214,7 @@ impl App {
         Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
     }
 
-    fn view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
+    pub(crate) fn view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
         let Waiting { state, accounts } = waiting;
         let id = ticket.flow.id.clone();
         let association =

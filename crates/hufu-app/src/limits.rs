@@ -61,8 +61,76 @@ limits! {
     flow_life: Duration = MINUTE * 10,
     /// Failed steps after which a waiting login is over.
     flow_tries: i64 = 10,
+    /// How long a code sent by SMS or e-mail is good.
+    passcode_life: Duration = MINUTE * 5,
+    /// Wrong tries after which such a code is void.
+    passcode_tries: i64 = 5,
+    /// How long one phone number or e-mail address waits for its next code.
+    passcode_pause: Duration = MINUTE,
+    /// Codes to one phone number or e-mail address in [`Limits::passcode_window`].
+    passcodes_per_target: i64 = 10,
+    /// Codes that one address asks for in [`Limits::passcode_window`].
+    passcodes_per_ip: i64 = 60,
+    /// Codes of one pool in [`Limits::passcode_window`].
+    passcodes_per_pool: i64 = 10_000,
+    /// The window of the three limits above.
+    passcode_window: Duration = HOUR,
+    /// Messages that a node sends at the same time.
+    message_jobs: usize = 16,
+    /// Wrong passwords of one account in [`Limits::password_window`] before it is locked.
+    password_failures: i64 = 10,
+    /// The window of the limit above; with its end the account is unlocked.
+    password_window: Duration = MINUTE * 15,
+    /// Wrong passwords and, by themselves, wrong codes of one address in [`Limits::guess_window`]; more are not looked at.
+    guesses_per_ip: i64 = 50,
+    /// The window of the limit above.
+    guess_window: Duration = MINUTE * 5,
+    /// Accounts that one address registers without a code in [`Limits::registration_window`].
+    registrations_per_ip: i64 = 50,
+    /// The window of the limit above.
+    registration_window: Duration = MINUTE * 5,
+    /// How long the second step of a change may follow the first.
+    step_token_life: Duration = MINUTE,
+    /// Accounts whose time of grace is over, deleted at one sweep.
+    deletions_at_once: i64 = 500,
+    /// How old a login may be for what should not happen with a lost phone: merging, deleting, taking data out.
+    recent_login: Duration = MINUTE * 15,
+    /// How long a merge of accounts can be undone.
+    merge_undo_window: Duration = HOUR * 24 * 30,
+    /// How often a person takes out their own data in [`Limits::export_window`].
+    exports_per_user: i64 = 5,
+    /// The window of the limit above.
+    export_window: Duration = HOUR * 24,
+    /// How often a node looks for jobs in the queue.
+    job_poll: Duration = SECOND,
+    /// How long one job may take. A job is another node's to take up after twice this time.
+    job_time: Duration = SECOND * 30,
+    /// How often a job is taken that always breaks off or takes too long, before it is given up.
+    job_tries: i64 = 10,
+    /// Webhooks: of one pool.
+    webhooks_per_pool: i64 = 20,
+    /// Webhooks: deliveries that a node sends at the same time.
+    webhook_jobs: usize = 16,
+    /// Webhooks: deliveries to one webhook that a node sends at the same time.
+    webhook_at_once: usize = 4,
+    /// Webhooks: attempts before a delivery is given up.
+    webhook_attempts: i64 = 10,
+    /// Webhooks: the wait after the first failure; each further one is five times as long.
+    webhook_retry_first: Duration = SECOND * 5,
+    /// Webhooks: the longest wait between two attempts.
+    webhook_retry_longest: Duration = HOUR * 12,
+    /// Webhooks: deliveries given up one after another before the log says that a webhook takes nothing any more.
+    webhook_give_up: i64 = 20,
+    /// Webhooks: how long deliveries can be looked at and sent again.
+    webhook_history: Duration = HOUR * 24 * 30,
+    /// Webhooks: old deliveries forgotten at one sweep.
+    deliveries_forgotten: i64 = 10_000,
+    /// Webhooks: how long the secret before signs as well.
+    webhook_secret_overlap: Duration = HOUR * 24,
     /// How long a node believes that a session is alive without asking the database.
     session_cache: Duration = SECOND * 5,
+    /// After how long it is noted again that a session is in use.
+    session_touch: Duration = HOUR,
     /// How often a node looks whether the configuration has changed.
     config_poll: Duration = Duration::from_millis(500),
     /// How long a used refresh token may be presented again while its successor is unused.
@@ -109,6 +177,14 @@ limits! {
     failure_window: Duration = MINUTE,
     /// Calls of WeChat at the same time for an address beyond that limit.
     failure_lane: usize = 4,
+    /// How long an administrator who logs in stays so.
+    admin_session: Duration = HOUR * 12,
+    /// Failed logins of one administrator, and from one address, in [`Limits::admin_failure_window`].
+    admin_failures: i64 = 10,
+    /// The window of the limit above.
+    admin_failure_window: Duration = MINUTE * 15,
+    /// Access keys that do not hold, of one address in [`Limits::failure_window`], before it is only told "too often".
+    admin_key_failures: i64 = 60,
     /// Connections at the same time; more wait in the kernel's queue.
     connections: usize = 10_000,
     /// How long a connection is kept, however busy.

@@ -102,6 +102,18 @@ pub enum Refusal {
     /// The step is not possible where the login stands.
     #[error("the step is not possible at this stage of the login")]
     StepImpossible,
+    /// The connection does not permit to bind accounts in this way.
+    #[error("the connection does not permit this way of binding an account")]
+    MethodNotPermitted,
+    /// Something that the login asks for is still missing.
+    #[error("something that the login asks for is still missing")]
+    StillMissing,
+    /// The account is none of those to choose from.
+    #[error("the account is none of those to choose from")]
+    NotACandidate,
+    /// A step of a waiting login failed, and the login waits where it was, with another handle.
+    #[error("a step of the login failed")]
+    StepFailed(#[source] Box<Refusal>, Box<FlowView>),
     /// No bearer token, or one that does not hold.
     #[error("the request carries no valid token")]
     NotLoggedIn,
@@ -132,6 +144,129 @@ pub enum Refusal {
     /// The refresh token does not hold.
     #[error("the refresh token is not valid")]
     GrantInvalid,
+    /// No access key, or one that does not hold: unknown, revoked, expired, or of a dismissed administrator.
+    #[error("the request carries no valid access key")]
+    NotAdministrating,
+    /// Username or password of an administrator is wrong, or there is no such administrator.
+    #[error("username or password of the administrator is wrong")]
+    AdministratorUnknown,
+    /// The role does not permit it.
+    #[error("the role lacks the permission {}", .0.as_str())]
+    NotPermitted(hufu_types::Permission),
+    /// The pool has no such user.
+    #[error("there is no such user")]
+    UserUnknown,
+    /// The user was changed since it was read.
+    #[error("the user was changed since it was read")]
+    ChangedMeanwhile,
+    /// Another user has this login name.
+    #[error("another user has this {0}")]
+    NameTaken(&'static str),
+    /// The pool has as many webhooks as it may have.
+    #[error("the pool has {0} webhooks, and may have no more")]
+    TooManyWebhooks(i64),
+    /// The delivery is on its way already.
+    #[error("the delivery is on its way already")]
+    DeliveryWaiting,
+    /// There is nothing of this kind with this id.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+    /// The account was merged into another, which is the one to act on.
+    #[error("the account was merged into {0}")]
+    MergedInto(hufu_types::UserId),
+    /// The account's status does not allow it.
+    #[error("the account's status does not allow it: {0}")]
+    StatusForbids(&'static str),
+    /// The code sent by SMS or e-mail is wrong, used or expired; or there is none.
+    #[error("the verification code is wrong, used or expired")]
+    WrongCode,
+    /// The pool has nothing to send such messages with.
+    #[error("the pool has no sender for {}", .0.as_str())]
+    NoSender(hufu_types::PasscodeChannel),
+    /// There is no such account, or the password is another: which of the two is not told.
+    #[error("the account or the password is wrong")]
+    WrongPassword {
+        /// How many tries are left before the account is locked.
+        remaining: i64,
+    },
+    /// Too many wrong passwords: no password is accepted for a while.
+    #[error("the account is locked after wrong passwords")]
+    Locked,
+    /// The pool does not take this password.
+    #[error("the pool does not take this password")]
+    WeakPassword(#[source] crate::password::Weakness),
+    /// Another account has this username.
+    #[error("another account has this username")]
+    UsernameTaken,
+    /// The phone number, which is proved, is another account's.
+    #[error("another account has this phone number")]
+    PhoneTaken,
+    /// The e-mail address, which is proved, is another account's.
+    #[error("another account has this e-mail address")]
+    EmailTaken,
+    /// An account of this e-mail address exists, which the person did not prove.
+    #[error("an account of this e-mail address exists")]
+    AccountExists,
+    /// Registering with an e-mail address needs a code in this pool.
+    #[error("registering with an e-mail address needs a code")]
+    CodeNeeded,
+    /// The password is changed only with the old one.
+    #[error("the old password is needed")]
+    OldPasswordNeeded,
+    /// The old password is another.
+    #[error("the old password is wrong")]
+    OldPasswordWrong,
+    /// The phone number is not the account's, or the old one was not proved.
+    #[error("the old phone number is not the account's, or is not proved")]
+    OldPhoneMismatch,
+    /// The e-mail address is not the account's, or the old one was not proved.
+    #[error("the old e-mail address is not the account's, or is not proved")]
+    OldEmailMismatch,
+    /// A phone number is bound: it is changed, not bound.
+    #[error("the account has a phone number")]
+    HasPhone,
+    /// An e-mail address is bound: it is changed, not bound.
+    #[error("the account has an e-mail address")]
+    HasEmail,
+    /// Nothing of this kind is bound.
+    #[error("the account has nothing of this kind bound")]
+    NotBound,
+    /// Without it nobody could log in to the account any more.
+    #[error("it is the last way into the account")]
+    LastWayIn,
+    /// The token of the first step is unknown, used, expired, another account's, or for something else.
+    #[error("the token of the first step does not hold")]
+    StepTokenInvalid,
+    /// The pool tells nobody which accounts exist.
+    #[error("the pool does not tell which accounts exist")]
+    NotTold,
+    /// The login is too old for what is asked.
+    #[error("the login is older than {} minutes", .0.as_secs() / 60)]
+    LoginTooOld(std::time::Duration),
+    /// The custom field is for administrators alone.
+    #[error("the custom field {0} is for administrators alone")]
+    FieldNotEditable(String),
+    /// The account has no living session of this id.
+    #[error("the account has no such session")]
+    SessionUnknown,
+    /// The account has no merge of this id.
+    #[error("there is no such merge")]
+    MergeUnknown,
+    /// The merge was undone before.
+    #[error("the merge was undone before")]
+    MergeUndoneBefore,
+    /// The merge is too long ago to be undone.
+    #[error("the merge is too long ago to be undone")]
+    MergeTooOld,
+    /// The survivor was merged on into another account.
+    #[error("the survivor of the merge was merged on into another account")]
+    MergedOn,
+    /// Both ids are one account's already.
+    #[error("both are one account already")]
+    SameAccount,
+    /// One of the accounts is switched off, leaving, or merged into a third.
+    #[error("one of the accounts cannot be merged as it stands")]
+    MergeImpossible,
     /// The database is overloaded.
     #[error("overloaded")]
     Overloaded(#[source] StoreError),

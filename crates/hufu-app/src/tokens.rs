@@ -183,8 +183,10 @@ impl App {
         };
         match self.write(rotation).await? {
             Rotation::Rotated { session, details, scope } => {
-                let unit = GetUser { pool: application.pool.clone(), user: details.user.clone() };
-                let user = self.read(unit).await?.ok_or(Refusal::GrantInvalid)?;
+                let unit = GetUser { pool: application.pool.clone(), user: details.account.clone() };
+                let account = self.read(unit).await?.ok_or(Refusal::GrantInvalid)?;
+                // Clients know the person by the `sub` that the session began with, though it was merged since.
+                let user = User { id: details.user.clone(), ..account };
                 let issue =
                     Issue { application, user: &user, session: &session, auth_time: details.created_at };
                 self.token_set(&issue, scope, Some(successor))

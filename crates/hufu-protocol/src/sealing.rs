@@ -8,6 +8,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::hmac;
 use hufu_types::Random;
 use zeroize::Zeroizing;
 
@@ -17,6 +18,7 @@ const VERSION: u8 = 1;
 const KEY_ID_LENGTH: usize = 8;
 const TAG_LENGTH: usize = 16;
 const KEY_ID_LABEL: &[u8] = b"hufu sealing key id\0";
+const MAC_LABEL: &[u8] = b"hufu keyed hashes\0";
 
 /// Why a sealed secret stays shut.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,7 @@ pub enum OpenError {
 /// The key that guards the secrets of an instance.
 pub struct SealingKey {
     key: LessSafeKey,
+    mac: hmac::Key,
     id: [u8; KEY_ID_LENGTH],
 }
 
@@ -51,12 +54,19 @@ impl SealingKey {
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let bytes = Zeroizing::new(bytes);
         let key = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).expect("AES-256 takes 32 bytes");
-        Self { key: LessSafeKey::new(key), id: key_id(&bytes) }
+        let mac = derive(&hmac::Key::new(hmac::HMAC_SHA256, bytes.as_slice()), MAC_LABEL);
+        Self { key: LessSafeKey::new(key), mac, id: key_id(&bytes) }
     }
 
     /// Names the key without telling anything of it: 16 hexadecimal digits.
     pub fn key_id(&self) -> String {
         hex::encode(self.id)
+    }
+
+    /// A keyed hash: HMAC-SHA-256 (RFC 2104) under a key that is derived for the context. For what is too short to be
+    /// hashed without a key, such as codes of six digits, so that whoever reads the database cannot try them all.
+    pub fn mac(&self, context: &str, data: &[u8]) -> [u8; 32] {
+        tag(&derive(&self.mac, context.as_bytes()), data)
     }
 
     /// Encrypts a secret. The context says what it is and whose, and is needed to
@@ -134,6 +144,15 @@ impl<'a> Parts<'a> {
         let (ciphertext, tag) = rest.split_last_chunk::<TAG_LENGTH>()?;
         Some(Self { key_id: *key_id, nonce: *nonce, ciphertext, tag })
     }
+}
+
+/// A key for one purpose: the master key's hash of the purpose (NIST SP 800-108, with one block).
+fn derive(master: &hmac::Key, purpose: &[u8]) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, Zeroizing::new(tag(master, purpose)).as_slice())
+}
+
+fn tag(key: &hmac::Key, data: &[u8]) -> [u8; 32] {
+    hmac::sign(key, data).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 fn key_id(key: &[u8; 32]) -> [u8; KEY_ID_LENGTH] {

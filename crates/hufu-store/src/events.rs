@@ -196,6 +196,8 @@ impl Recorder<'_> {
                 "connectionId": trace.connection.as_ref().map(ConnectionId::as_str),
                 "actor": { "kind": actor.kind.as_str(), "id": actor.id },
                 "ip": trace.ip,
+                "userAgent": trace.user_agent,
+                "requestId": trace.request_id,
                 "details": event.details,
             },
         })

@@ -22,20 +22,34 @@ mod tx;
 mod unit;
 mod value;
 
+pub mod audit;
+pub mod administration;
 pub mod config;
+pub mod credentials;
+pub mod deliveries;
 pub mod events;
 pub mod exchanges;
+pub mod exports;
+pub mod flow_steps;
 pub mod flows;
+pub mod imports;
 pub mod instance;
 pub mod jobs;
 pub mod keys;
 pub mod logins;
+pub mod merges;
 pub mod passcodes;
+pub mod personal;
 pub mod rates;
 pub mod refresh_tokens;
+pub mod senders;
+pub mod search;
 pub mod sessions;
+pub mod step_tokens;
 pub mod uploads;
 pub mod users;
+pub mod ways_in;
+pub mod webhooks;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -47,22 +61,41 @@ pub use value::{Column, Row, Value};
 /// Every statement that Hufu sends, with its name; a test prepares all of them.
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
+        audit::STATEMENTS,
+        administration::STATEMENTS,
         config::STATEMENTS,
+        &credentials::statements(),
+        deliveries::STATEMENTS,
         events::STATEMENTS,
         exchanges::STATEMENTS,
+        exports::STATEMENTS,
+        flow_steps::STATEMENTS,
         flows::STATEMENTS,
+        imports::STATEMENTS,
         instance::STATEMENTS,
         jobs::STATEMENTS,
         keys::STATEMENTS,
         logins::STATEMENTS,
+        merges::STATEMENTS,
         passcodes::STATEMENTS,
+        personal::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        senders::STATEMENTS,
+        search::STATEMENTS,
         sessions::STATEMENTS,
+        step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,
+        ways_in::STATEMENTS,
+        webhooks::STATEMENTS,
     ]
     .concat()
+}
+
+/// The statements that only the engine of this name understands, `sqlite` or `postgres`.
+pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
+    if engine == "sqlite" { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS }
 }
 
 /// Declares statements as constants and registers them in the module's `STATEMENTS`.

@@ -160,9 +160,9 @@ impl Write for Login {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
         let (pool, ticket) = (&self.who.pool, &self.ticket);
-        let resolved = self.who.resolve(tx).await?;
+        let Resolved { resolution: decided, known } = self.who.resolve(tx).await?;
         let mut events = ticket.trace.recorder();
-        let outcome = match resolved.resolution {
+        let outcome = match decided.clone() {
             Resolution::Deny(denial) => denied(denial),
             Resolution::Create { fill_phone } => {
                 let user = self.who.new_user(self, fill_phone);
@@ -178,7 +178,7 @@ impl Write for Login {
                 finish(tx, ticket, &mut events, user, came).await?
             }
             Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
-                let user = match resolved.known.into_iter().find(|k| k.id == user) {
+                let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => known,
                     None => users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?,
                 };
@@ -191,8 +191,14 @@ impl Write for Login {
                     Resumed::GoesOn(session, since) => Some((session, since)),
                     Resumed::Ended => return Ok(LoginOutcome::Ended),
                 };
-                self.who.attach(tx, &ticket.trace, &user.id, attach_openid, attach_unionid).await?;
                 if attach_openid || attach_unionid {
+                    // Once the account is locked, what was decided must still be right: of two persons who prove
+                    // one number at once, the second sees that the account is the first one's.
+                    users::get_locked(tx, pool, &user.id).await?;
+                    if self.who.resolve(tx).await?.resolution != decided {
+                        return Err(StoreError::LostRace);
+                    }
+                    self.who.attach(tx, &ticket.trace, &user.id, attach_openid, attach_unionid).await?;
                     let bound = Event::of(Action::IdentityBound, &user.id);
                     events.record(tx, pool, bound.with(json!({ "by": ticket.method }))).await?;
                 }
@@ -355,6 +361,22 @@ pub(crate) async fn release_phone(
     if let Some(from) = users::release_phone(tx, pool, phone, prover, now).await? {
         let why = json!({ "because": "another account proved it" });
         events.record(tx, pool, Event::of(Action::PhoneUnbound, &from).with(why)).await?;
+    }
+    Ok(())
+}
+
+/// Takes a proved e-mail address from whoever has it unverified, and says so.
+pub(crate) async fn release_email(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    email: &Email,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(from) = users::release_email(tx, pool, email, prover, now).await? {
+        let why = json!({ "because": "another account proved it" });
+        events.record(tx, pool, Event::of(Action::EmailUnbound, &from).with(why)).await?;
     }
     Ok(())
 }
@@ -593,7 +615,9 @@ impl Write for Bind {
     type Out = BindOutcome;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<BindOutcome, StoreError> {
-        let (pool, user) = (&self.pool, &self.user);
+        let pool = &self.pool;
+        // From here on the account is locked: of two binds at once the second sees what the first one bound.
+        let user = &locked_account(tx, pool, &self.user).await?.id;
         let mut missing = Vec::new();
         for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
             match users::identity_owner(tx, pool, key).await? {
@@ -617,6 +641,14 @@ impl Write for Bind {
         }
         Ok(BindOutcome::Bound)
     }
+}
+
+/// The account that a user stands for, which no other unit changes until this one ends.
+async fn locked_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<User, StoreError> {
+    let known = users::get(tx, pool, user).await?.ok_or(StoreError::LostRace)?;
+    let account = known.merged_into.unwrap_or(known.id);
+    let locked = users::get_locked(tx, pool, &account).await?;
+    locked.filter(|user| user.merged_into.is_none()).ok_or(StoreError::LostRace)
 }
 
 async fn user_by_identity(

@@ -1,6 +1,6 @@
 //! Codes sent by SMS and e-mail. What is stored of target and code are keyed hashes.
 
-use hufu_types::{PasscodeChannel, PasscodePurpose, PoolId, Timestamp, TokenHash};
+use hufu_types::{Email, PasscodeChannel, PasscodePurpose, Phone, PoolId, Timestamp, TokenHash};
 
 use crate::{StoreError, Tx, statements};
 
@@ -16,6 +16,41 @@ statements! {
         RETURNING code, tries";
     DELETE = "DELETE FROM passcodes WHERE pool_id = $1 AND channel = $2 AND target = $3 AND purpose = $4";
     SWEEP = "DELETE FROM passcodes WHERE expires_at < $1";
+}
+
+/// Where a code is sent to, and what it proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A phone number, by SMS.
+    Phone(Phone),
+    /// An e-mail address.
+    Email(Email),
+}
+
+impl Target {
+    /// By what codes are sent there.
+    pub const fn channel(&self) -> PasscodeChannel {
+        match self {
+            Self::Phone(_) => PasscodeChannel::Sms,
+            Self::Email(_) => PasscodeChannel::Email,
+        }
+    }
+
+    /// The number or the address.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Phone(phone) => phone.as_str(),
+            Self::Email(email) => email.as_str(),
+        }
+    }
+
+    /// As its owner recognises it and others do not.
+    pub fn masked(&self) -> String {
+        match self {
+            Self::Phone(phone) => phone.masked(),
+            Self::Email(email) => email.masked(),
+        }
+    }
 }
 
 /// Which code is meant.
@@ -71,6 +106,41 @@ pub enum Consumed {
     Wrong,
 }
 
+/// Compares a code, and says for which purpose it was sent, if it is right. The comparison counts as a try, so
+/// that the unit has to end well, with an outcome that says so. The code can be presented again until
+/// [`spend`], as long as it has tries.
+pub async fn verify(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    presented: &Presented,
+    now: Timestamp,
+) -> Result<Option<PasscodePurpose>, StoreError> {
+    let (channel, target) = (presented.to.channel.as_str(), &presented.to.target);
+    for purpose in presented.purposes {
+        let values = [pool.into(), channel.into(), target.into(), purpose.as_str().into(), now.into()];
+        let found = tx.optional(TRY, &values, |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?))).await?;
+        let Some((code, tries)) = found else { continue };
+        if tries <= presented.max_tries && presented.code.matches(&code) {
+            return Ok(Some(*purpose));
+        }
+        if tries >= presented.max_tries {
+            spend(tx, pool, &presented.to, *purpose).await?;
+        }
+    }
+    Ok(None)
+}
+
+/// Makes a code void.
+pub async fn spend(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    to: &Addressed,
+    purpose: PasscodePurpose,
+) -> Result<(), StoreError> {
+    let values = [pool.into(), to.channel.as_str().into(), (&to.target).into(), purpose.as_str().into()];
+    tx.execute(DELETE, &values).await.map(drop)
+}
+
 /// Spends a code. A wrong one counts as a try: the unit has to end well for that, with an outcome that says so.
 pub async fn consume(
     tx: &mut Tx<'_>,
@@ -78,22 +148,13 @@ pub async fn consume(
     presented: &Presented,
     now: Timestamp,
 ) -> Result<Consumed, StoreError> {
-    let (channel, target) = (presented.to.channel.as_str(), &presented.to.target);
-    let mut accepted = Consumed::Wrong;
-    for purpose in presented.purposes {
-        let values = [pool.into(), channel.into(), target.into(), purpose.as_str().into(), now.into()];
-        let found = tx.optional(TRY, &values, |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?))).await?;
-        let Some((code, tries)) = found else { continue };
-        let right = presented.code.matches(&code);
-        if right || tries >= presented.max_tries {
-            tx.execute(DELETE, &[pool.into(), channel.into(), target.into(), purpose.as_str().into()]).await?;
+    match verify(tx, pool, presented, now).await? {
+        Some(purpose) => {
+            spend(tx, pool, &presented.to, purpose).await?;
+            Ok(Consumed::Accepted)
         }
-        if right && tries <= presented.max_tries {
-            accepted = Consumed::Accepted;
-            break;
-        }
+        None => Ok(Consumed::Wrong),
     }
-    Ok(accepted)
 }
 
 /// Forgets the codes that expired before `now`.

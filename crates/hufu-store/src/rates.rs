@@ -11,6 +11,14 @@ statements! {
         INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (name, window_start) DO UPDATE SET hits = rate_buckets.hits + excluded.hits
         RETURNING hits";
+    HITS = "SELECT hits FROM rate_buckets WHERE name = $1 AND window_start = $2";
+    CLEAR = "DELETE FROM rate_buckets WHERE name = $1";
+    // A pause is a bucket without windows, which is over when it expires.
+    PAUSE = "
+        INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, 0, 1, $3)
+        ON CONFLICT (name, window_start) DO UPDATE SET expires_at = excluded.expires_at
+        WHERE rate_buckets.expires_at <= $2
+        RETURNING hits";
     SWEEP = "DELETE FROM rate_buckets WHERE expires_at < $1";
 }
 
@@ -82,6 +90,70 @@ impl Write for Admit {
     }
 }
 
+/// A bucket of its own window, for units that count among other things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Its name.
+    pub name: String,
+    /// How many hits a window of it holds.
+    pub most: i64,
+    /// The length of a window.
+    pub window: Duration,
+}
+
+impl Limit {
+    /// Whether its present window holds no more. Counts nothing.
+    pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        let values = [(&self.name).into(), window_start(self.window, now).into()];
+        let hits: Option<i64> = tx.optional(HITS, &values, |row| row.get(0)).await?;
+        Ok(hits.unwrap_or(0) >= self.most)
+    }
+
+    /// Counts a hit; how many more its present window holds, below zero where it held no more.
+    pub async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
+        Ok(self.most.saturating_sub(count(tx, &self.name, 1, self.window, now).await?))
+    }
+}
+
+/// Counts a hit in each of the buckets, if all have room for it, and nothing else; which one is full.
+pub async fn admit<'l>(
+    tx: &mut Tx<'_>,
+    limits: &'l [Limit],
+    now: Timestamp,
+) -> Result<Option<&'l Limit>, StoreError> {
+    for (index, limit) in limits.iter().enumerate() {
+        if limit.hit(tx, now).await? < 0 {
+            take_back(tx, limits.get(..=index).unwrap_or_default(), now).await?;
+            return Ok(Some(limit));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes a hit in each of the buckets back.
+pub async fn take_back(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result<(), StoreError> {
+    for limit in limits {
+        count(tx, &limit.name, -1, limit.window, now).await?;
+    }
+    Ok(())
+}
+
+/// Begins a pause of this name, if none goes on; whether that was so.
+pub async fn pause(tx: &mut Tx<'_>, name: &str, length: Duration, now: Timestamp) -> Result<bool, StoreError> {
+    let values = [name.into(), now.into(), now.plus(length).into()];
+    Ok(tx.optional(PAUSE, &values, |_| Ok(())).await?.is_some())
+}
+
+/// Empties a bucket.
+pub async fn clear(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
+    tx.execute(CLEAR, &[name.into()]).await.map(drop)
+}
+
+fn window_start(window: Duration, now: Timestamp) -> Timestamp {
+    let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
+    Timestamp(now.0.div_euclid(length).saturating_mul(length))
+}
+
 /// The hits in the present window of a bucket, with these.
 async fn count(
     tx: &mut Tx<'_>,
@@ -90,8 +162,7 @@ async fn count(
     window: Duration,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
-    let length = i64::try_from(window.as_millis()).unwrap_or(i64::MAX).max(1);
-    let start = Timestamp(now.0.div_euclid(length).saturating_mul(length));
+    let start = window_start(window, now);
     let values = [name.into(), start.into(), amount.into(), start.plus(window).into()];
     Ok(tx.optional(HIT, &values, |row| row.get(0)).await?.unwrap_or(amount))
 }

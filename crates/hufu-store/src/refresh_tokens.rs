@@ -113,6 +113,7 @@ impl Write for Rotate {
         tx.execute(SUCCEED, &values).await?;
         insert(tx, &self.pool, &token.session, &self.application, &successor, self.now).await?;
         sessions::extend(tx, &self.pool, &token.session, self.expires_at).await?;
+        sessions::touch(tx, &self.pool, &token.session, self.now).await?;
         Ok(Rotation::Rotated { session: token.session, details, scope: token.scope })
     }
 }

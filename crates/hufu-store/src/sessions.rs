@@ -8,7 +8,8 @@ use crate::{Read, Row, StoreError, Tx, Write, refresh_tokens, statements};
 
 statements! {
     GET = "
-        SELECT s.user_id, s.application_id, s.created_at, s.expires_at, COALESCE(t.id, u.id), COALESCE(t.status, u.status)
+        SELECT s.user_id, s.application_id, s.created_at, s.expires_at, COALESCE(t.id, u.id), COALESCE(t.status, u.status),
+               COALESCE(s.last_used_at, s.created_at)
         FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
         LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
@@ -16,6 +17,7 @@ statements! {
         INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
+    TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
     DELETE_TOKENS_OF_USER = "
         DELETE FROM refresh_tokens
@@ -26,6 +28,16 @@ statements! {
         DELETE FROM sessions
         WHERE pool_id = $1
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
+    DELETE_TOKENS_BUT = "
+        DELETE FROM refresh_tokens
+        WHERE pool_id = $1 AND session_id <> $3 AND session_id IN (
+            SELECT s.id FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
+            WHERE s.pool_id = $1 AND (u.id = $2 OR u.merged_into = $2))";
+    DELETE_BUT = "
+        DELETE FROM sessions
+        WHERE pool_id = $1 AND id <> $3
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+        RETURNING id";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
@@ -44,6 +56,8 @@ pub struct Session {
     pub expires_at: Timestamp,
     /// Whether the account may still be used.
     pub user_is_active: bool,
+    /// When it was last used, as far as that is noted.
+    pub last_used_at: Timestamp,
 }
 
 /// What a login writes of a session.
@@ -117,6 +131,34 @@ pub async fn extend(
     tx.execute(EXTEND, &[pool.into(), session.into(), expires_at.into()]).await.map(drop)
 }
 
+/// Notes that a session is in use.
+pub async fn touch(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    session: &SessionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(TOUCH, &[pool.into(), session.into(), now.into()]).await.map(drop)
+}
+
+/// Notes that a session is in use, for the list that its owner sees.
+pub struct Touch {
+    /// The pool.
+    pub pool: PoolId,
+    /// The session.
+    pub session: SessionId,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Write for Touch {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        touch(tx, &self.pool, &self.session, self.now).await
+    }
+}
+
 /// Ends a session and its refresh tokens.
 pub struct EndSession {
     /// The pool.
@@ -153,6 +195,21 @@ pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<()
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
+/// Ends the sessions of a user and their refresh tokens, but for the one to be kept; which those were, for nodes
+/// to forget.
+pub async fn end_all_but(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    kept: Option<&SessionId>,
+) -> Result<Vec<SessionId>, StoreError> {
+    // No session has an empty id.
+    let kept = kept.map_or("", SessionId::as_str);
+    let values = [pool.into(), user.into(), kept.into()];
+    tx.execute(DELETE_TOKENS_BUT, &values).await?;
+    tx.all(DELETE_BUT, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
+}
+
 /// Forgets the sessions that ended before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
@@ -166,5 +223,6 @@ fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
         expires_at: Timestamp(row.get(3)?),
         account: UserId::parse(&row.get::<String>(4)?)?,
         user_is_active: row.get::<String>(5)? == hufu_types::UserStatus::Activated.as_str(),
+        last_used_at: Timestamp(row.get(6)?),
     })
 }

@@ -314,7 +314,7 @@ pub async fn insert_identity(
     tx.execute(INSERT_IDENTITY, &values).await.map(drop)
 }
 
-fn decode_identity(row: &Row<'_>) -> Result<Identity, StoreError> {
+pub(crate) fn decode_identity(row: &Row<'_>) -> Result<Identity, StoreError> {
     let kind = IdentityKind::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "kind" })?;
     Ok(Identity {
         key: IdentityKey { realm: row.get(0)?, kind, value: row.get(2)? },

@@ -81,6 +81,8 @@ text_enum! {
         AccessKeyRevoked = "access_key.revoked",
         /// An administrator was appointed, changed or dismissed.
         AdministratorChanged = "administrator.changed",
+        /// An administrator or access key asked for what they may not do.
+        AdministrationRefused = "administration.refused",
         /// The audit log was taken out to a file.
         AuditExported = "audit.exported",
     }

@@ -4,14 +4,17 @@
 //! Nothing here waits or does I/O. Time and randomness come in as parameters
 //! ([`Clock`], [`Random`]), so that tests decide both.
 
+mod administration;
 mod application;
 mod association;
 mod connection;
+mod custom_field;
 mod environment;
 mod event;
 mod failure;
 pub mod flow;
 mod id;
+mod mask;
 mod name;
 mod passcode;
 mod password_policy;
@@ -19,9 +22,11 @@ pub mod resolution;
 mod scope;
 mod secret;
 mod settings;
+mod settings_check;
 mod time;
 mod user;
 
+pub use administration::{AdminRole, Permission};
 pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use connection::{Connection, ConnectionKind, OpenPlatform, Pool, WechatApp, WechatAppIdError};
@@ -32,11 +37,13 @@ pub use id::{
     AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId, PoolId,
     SessionId, UserId, WebhookId,
 };
+pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
+pub use settings_check::SettingProblem;
 pub use time::Timestamp;
 pub use user::{Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus};

@@ -70,6 +70,11 @@ impl ScopeSet {
         set
     }
 
+    /// What a login asks for: [`Self::default_login`], where it asks for nothing that is known.
+    pub fn asked(text: Option<&str>) -> Self {
+        text.map(Self::parse).filter(|set| !set.is_empty()).unwrap_or_else(Self::default_login)
+    }
+
     /// Whether the scope is in the set.
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & (1 << scope as u8) != 0

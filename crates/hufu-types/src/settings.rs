@@ -72,6 +72,10 @@ pub struct PoolSettings {
     pub registration: bool,
     /// Whether anybody may ask if an account exists.
     pub tell_existence: bool,
+    /// Whether people register with an e-mail address and a password, and no code, as the older clients do. Where
+    /// it is so, who registers an address learns whether an account has it, though [`Self::tell_existence`] is off;
+    /// where it is not, a code sent to the address is needed.
+    pub register_email_without_code: bool,
     /// What passwords must be.
     pub password: PasswordPolicy,
     /// Whether a change of the phone number needs a code sent to the old one.
@@ -98,6 +102,7 @@ impl Default for PoolSettings {
         Self {
             registration: true,
             tell_existence: false,
+            register_email_without_code: true,
             password: PasswordPolicy::default(),
             verify_old_phone: true,
             verify_old_email: true,

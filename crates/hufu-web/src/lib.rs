@@ -11,6 +11,8 @@ mod envelope;
 mod middleware;
 mod oidc;
 mod operations;
+mod outbox;
+mod personal;
 mod problem;
 mod request;
 mod server;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use hufu_app::password::Weakness;
 use hufu_app::{FlowView, Refusal};
+use hufu_types::PasscodeChannel;
 use hufu_types::flow::Stage;
 use serde::Serialize;
 use serde_json::Value;
@@ -88,6 +90,27 @@ fn waiting(view: &FlowView) -> Problem {
             "Several accounts are yours: choose one to log in, or merge them.",
         ),
     }
+}
+
+/// What a better password would be.
+fn weak(weakness: Weakness) -> Problem {
+    let (chinese, english) = match weakness {
+        Weakness::TooShort => ("密码过短：请使用更长的密码。", "The password is too short: choose a longer one."),
+        Weakness::TooLong => ("密码过长：请使用更短的密码。", "The password is too long: choose a shorter one."),
+        Weakness::TooCommon => (
+            "密码过于常见，容易被猜到：请换一个。",
+            "The password is one of those that are tried first: choose another.",
+        ),
+        Weakness::ContainsOwnName => (
+            "密码不能包含自己的用户名、邮箱、手机号或姓名：请换一个。",
+            "The password contains a name of the account: choose one without.",
+        ),
+        Weakness::NeedsMoreKinds => (
+            "密码强度不足：请同时使用字母和数字（高强度还需大小写字母且不少于 12 位）。",
+            "The password is too plain: mix letters and digits (at the high level lower and upper case, 12 characters or more).",
+        ),
+    };
+    problem(2061, 400, chinese, english)
 }
 
 impl Problem {
@@ -270,6 +293,25 @@ impl Problem {
                 "登录流程不存在或已结束：请重新登录。",
                 "There is no such login in progress, or it is over: log in again.",
             ),
+            Refusal::MethodNotPermitted => problem(
+                2415,
+                403,
+                "该身份源连接不支持这种绑定方式：请使用返回的 methods 中的方式。",
+                "This connection does not permit this way of binding: use one of the methods that were offered.",
+            ),
+            Refusal::StillMissing => problem(
+                2416,
+                400,
+                "仍有必填项未完成：请按返回的 missing 或 agreements 补全。",
+                "Something that is required is still missing: see missing and agreements of the answer.",
+            ),
+            Refusal::NotACandidate => problem(
+                2417,
+                400,
+                "该账号不在可选列表中：请选择返回的 accounts 中的账号。",
+                "This account is none of those to choose from: send the id of one of the accounts of the answer.",
+            ),
+            Refusal::StepFailed(refusal, _) => Self::of(refusal),
             Refusal::StepImpossible => problem(
                 2231,
                 400,
@@ -339,6 +381,249 @@ impl Problem {
                 "refresh_token 无效：请重新登录。",
                 "The refresh token is not valid: log in again.",
             ),
+            Refusal::NotAdministrating => problem(
+                2440,
+                401,
+                "访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。",
+                "The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` makes one.",
+            ),
+            Refusal::AdministratorUnknown => problem(
+                2441,
+                401,
+                "用户名或密码错误：请核对后重试。",
+                "Username or password is wrong: check them and try again.",
+            ),
+            Refusal::NotPermitted(permission) => problem(
+                2442,
+                403,
+                format!("权限不足（{}）：请换用具备该权限的角色。", permission.as_str()),
+                format!("Your role lacks {}: use a key whose role has it.", permission.as_str()),
+            ),
+            Refusal::UserUnknown => {
+                problem(2443, 404, "用户不存在：请核对用户 ID。", "There is no such user: check the id.")
+            }
+            Refusal::ChangedMeanwhile => problem(
+                2444,
+                409,
+                "用户已被他人修改：请重新读取后再提交。",
+                "The user was changed since you read it: read it again, then send your change.",
+            ),
+            Refusal::NameTaken(field) => problem(
+                2445,
+                409,
+                format!("{field} 已被其他用户使用：请换一个。"),
+                format!("Another user has this {field}: choose another one."),
+            ),
+            Refusal::TooManyWebhooks(most) => problem(
+                2430,
+                409,
+                format!("该用户池已有 {most} 个 Webhook：请先删除不用的。"),
+                format!("The user pool has {most} webhooks already: delete one that is not used."),
+            ),
+            Refusal::DeliveryWaiting => problem(
+                2431,
+                409,
+                "该投递仍在等待发送：无需重放。",
+                "The delivery is on its way already: there is nothing to send again.",
+            ),
+            Refusal::NoSuch(what) => problem(
+                2446,
+                404,
+                format!("未找到该对象（{what}）：请核对 ID。"),
+                format!("There is no such {what}: check its id."),
+            ),
+            Refusal::MergedInto(user) => problem(
+                2447,
+                409,
+                format!("该账号已合并到 {user}：请对该账号操作。"),
+                format!("The account was merged into {user}: act on that one."),
+            ),
+            Refusal::StatusForbids(_) => problem(
+                2448,
+                409,
+                "账号当前状态不允许此操作：请先查看其 status。",
+                "The account's status does not allow this: look at its status first.",
+            ),
+            Refusal::WrongCode => problem(
+                2001,
+                400,
+                "验证码错误或已过期：请核对后重试，或重新获取验证码。",
+                "The code is wrong or has expired: check it, or ask for a new one.",
+            ),
+            Refusal::NoSender(channel) => match channel {
+                PasscodeChannel::Sms => problem(
+                    2420,
+                    503,
+                    "尚未配置短信服务：请联系管理员为该用户池配置短信发送方。",
+                    "No SMS sender is configured: let the administrator set one up for this user pool.",
+                ),
+                PasscodeChannel::Email => problem(
+                    2420,
+                    503,
+                    "尚未配置邮件服务：请联系管理员为该用户池配置邮件发送方。",
+                    "No e-mail sender is configured: let the administrator set one up for this user pool.",
+                ),
+            },
+            Refusal::WrongPassword { .. } => problem(
+                2333,
+                400,
+                "账号或密码错误：请核对后重试，或重置密码。",
+                "The account or the password is wrong: check both, or reset the password.",
+            ),
+            Refusal::Locked => problem(
+                2057,
+                403,
+                "密码错误次数过多，账号已暂时锁定：请 15 分钟后重试，或用短信、邮件验证码解锁或重置密码。",
+                "Too many wrong passwords, the account is locked for now: wait 15 minutes, or unlock it or reset the password with a code by SMS or e-mail.",
+            ),
+            Refusal::WeakPassword(weakness) => weak(*weakness),
+            Refusal::UsernameTaken => problem(
+                2034,
+                409,
+                "用户名已被使用：请换一个。",
+                "Somebody has this username: choose another.",
+            ),
+            Refusal::PhoneTaken => problem(
+                2035,
+                409,
+                "该手机号已绑定其他账号：请直接用它登录，或先在那个账号中解绑。",
+                "This phone number is another account's: log in with it, or unbind it there first.",
+            ),
+            Refusal::EmailTaken => problem(
+                2200,
+                409,
+                "该邮箱已绑定其他账号：请直接用它登录，或先在那个账号中解绑。",
+                "This e-mail address is another account's: log in with it, or unbind it there first.",
+            ),
+            Refusal::AccountExists => problem(
+                2026,
+                409,
+                "该账号已存在：请直接登录，或重置密码。",
+                "This account exists: log in, or reset the password.",
+            ),
+            Refusal::CodeNeeded => problem(
+                2422,
+                400,
+                "使用邮箱注册需要验证码：请先获取邮箱验证码，再带上它注册。",
+                "Registering with an e-mail address needs a code: ask for one, and send it along.",
+            ),
+            Refusal::OldPasswordNeeded => problem(
+                2201,
+                400,
+                "修改密码需要提供旧密码：请填写旧密码，或用验证码重置密码。",
+                "The old password is needed: send it along, or reset the password with a code.",
+            ),
+            Refusal::OldPasswordWrong => problem(
+                2203,
+                400,
+                "旧密码错误：请核对后重试，或用验证码重置密码。",
+                "The old password is wrong: check it, or reset the password with a code.",
+            ),
+            Refusal::OldPhoneMismatch => problem(
+                2038,
+                400,
+                "原手机号不正确或未验证：请填写账号当前的手机号，并带上发送到它的验证码。",
+                "The old phone number is not the account's, or is not proved: send the present number with the code sent to it.",
+            ),
+            Refusal::OldEmailMismatch => problem(
+                2037,
+                400,
+                "原邮箱不正确或未验证：请填写账号当前的邮箱，并带上发送到它的验证码。",
+                "The old e-mail address is not the account's, or is not proved: send the present address with the code sent to it.",
+            ),
+            Refusal::HasPhone => problem(
+                2226,
+                409,
+                "账号已绑定手机号：请使用更换手机号的接口。",
+                "The account has a phone number: change it instead of binding one.",
+            ),
+            Refusal::HasEmail => problem(
+                2225,
+                409,
+                "账号已绑定邮箱：请使用更换邮箱的接口。",
+                "The account has an e-mail address: change it instead of binding one.",
+            ),
+            Refusal::NotBound => problem(
+                2216,
+                400,
+                "账号没有绑定该项：无需解绑。",
+                "The account has nothing of this kind bound: there is nothing to unbind.",
+            ),
+            Refusal::LastWayIn => problem(
+                2217,
+                409,
+                "这是账号唯一的登录方式，无法解绑：请先绑定另一种登录方式。",
+                "This is the last way into the account: bind another one first.",
+            ),
+            Refusal::StepTokenInvalid => problem(
+                2421,
+                400,
+                "操作凭证无效、已使用或已过期（有效期 60 秒）：请重新验证后再试。",
+                "The token of the first step is unknown, used or expired (it lasts 60 s): begin again.",
+            ),
+            Refusal::NotTold => problem(
+                1001,
+                403,
+                "该用户池不允许查询账号是否存在：请联系管理员开启，或直接登录、注册。",
+                "This user pool does not tell which accounts exist: let the administrator allow it, or just log in or register.",
+            ),
+            Refusal::LoginTooOld(most) => {
+                let minutes = most.as_secs().div_ceil(60);
+                problem(
+                    2460,
+                    403,
+                    format!("为了账号安全，该操作要求 {minutes} 分钟内登录过：请重新登录后再试。"),
+                    format!("For your safety this needs a login of the last {minutes} minutes: log in again, then repeat it."),
+                )
+            }
+            Refusal::FieldNotEditable(key) => problem(
+                2461,
+                403,
+                format!("字段 {key} 只能由管理员修改：请去掉该字段后重试。"),
+                format!("Only administrators change the field {key}: leave it out."),
+            ),
+            Refusal::SessionUnknown => problem(
+                2462,
+                404,
+                "登录会话不存在或已结束：请刷新会话列表。",
+                "There is no such session, or it is over: read the list again.",
+            ),
+            Refusal::MergeUnknown => problem(
+                2463,
+                404,
+                "未找到该合并记录：请核对 ID。",
+                "There is no such merge: check its id.",
+            ),
+            Refusal::MergeUndoneBefore => problem(
+                2464,
+                409,
+                "该合并已被撤销：无需再次操作。",
+                "This merge was undone before: there is nothing to undo.",
+            ),
+            Refusal::MergeTooOld => problem(
+                2465,
+                403,
+                "已超过可撤销合并的期限：请联系管理员。",
+                "The merge is too long ago to be undone: ask the administrator.",
+            ),
+            Refusal::MergedOn => problem(
+                2466,
+                409,
+                "合并后的账号又被合并到其他账号：请先撤销较晚的合并。",
+                "The account was merged on into another one since: undo that later merge first.",
+            ),
+            Refusal::SameAccount => problem(
+                2467,
+                409,
+                "两者已是同一个账号：无需合并。",
+                "Both are one account already: there is nothing to merge.",
+            ),
+            Refusal::MergeImpossible => problem(
+                2468,
+                409,
+                "其中一个账号已停用、已申请注销或已合并到其他账号：请用正常使用中的账号合并。",
+                "One of the accounts is switched off, leaving, or was merged into another: only accounts in use are merged.",
+            ),
             Refusal::Overloaded(_) => {
                 problem(1000, 503, "服务繁忙：请稍后重试。", "The server is busy: try again in a moment.")
             }
@@ -391,7 +676,8 @@ impl Failure {
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) => Some(crate::compat::flow_data(view)),
+            Refusal::Waiting(view) | Refusal::StepFailed(_, view) => Some(crate::compat::flow_data(view)),
+            Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };
         Self { problem, data, language, request_id }

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{compat, middleware, oidc, operations};
+use crate::{compat, middleware, oidc, operations, outbox};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct WebSettings {
     pub loopback_hosts_only: bool,
     /// Warnings that `/readyz` repeats.
     pub warnings: Vec<String>,
+    /// The outbox whose messages are shown under `/dev/outbox`: in development alone.
+    pub outbox: Option<hufu_app::connect::Outbox>,
 }
 
 /// What every handler can get at.
@@ -49,12 +51,14 @@ pub(crate) type State = axum::extract::State<Arc<Shared>>;
 /// All public surfaces of an instance, for [`Listener::serve`].
 pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     let graphql = compat::graphql::schema(settings.introspection);
+    let development = if settings.outbox.is_some() { outbox::routes() } else { Router::new() };
     let shared = Arc::new(Shared { app, settings, graphql });
     Router::new()
         .merge(compat::routes())
         .merge(oidc::routes())
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
+        .merge(development)
         .fallback(not_found)
         // Handlers bound what they read themselves, with an answer that the client sees.
         .layer(DefaultBodyLimit::disable())

@@ -23,6 +23,7 @@ struct File {
     metrics_listen: Option<String>,
     log: Option<String>,
     trusted_proxies: Option<Vec<String>>,
+    outgoing_private: Option<bool>,
     #[serde(default)]
     wechat: Wechat,
     #[serde(default)]
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whether webhooks and providers of messages may be at private addresses.
+    pub(crate) outgoing_private: bool,
     pub(crate) wechat: hufu_wechat::Endpoints,
     pub(crate) limits: Limits,
 }
@@ -95,6 +98,12 @@ impl Config {
             Some(list) => list.split(',').map(|item| item.trim().to_owned()).collect(),
             None => file.trusted_proxies.unwrap_or_default(),
         };
+        let outgoing_private = match set("HUFU_OUTGOING_PRIVATE").as_deref() {
+            None => file.outgoing_private.unwrap_or(false),
+            Some("true") => true,
+            Some("false") => false,
+            Some(_) => bail!("HUFU_OUTGOING_PRIVATE is neither true nor false"),
+        };
         let real = hufu_wechat::Endpoints::default();
         let base = |name: &str, key: &str, value: Option<String>, default: Url| match either(name, value) {
             Some(text) => http_url(key, &text),
@@ -105,6 +114,7 @@ impl Config {
             limits,
             public_url: http_url("public_url", &public_url)?.as_str().trim_end_matches('/').to_owned(),
             listen,
+            outgoing_private,
             database: database.parse().context("database_url")?,
             key,
             metrics_listen: metrics.map(|text| address("metrics_listen", &text)).transpose()?,
@@ -200,12 +210,16 @@ mod tests {
             ("HUFU_WECHAT_API_BASE", "http://127.0.0.1:9/api"),
             ("HUFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
             ("HUFU_METRICS_LISTEN", ""),
+            ("HUFU_OUTGOING_PRIVATE", "true"),
         ];
         let config =
             read("listen = \"127.0.0.1:1\"\nmetrics_listen = \"127.0.0.1:2\"", &environment).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
         assert_eq!(config.wechat.api.as_str(), "http://127.0.0.1:9/api");
         assert_eq!(config.trusted_proxies.len(), 2);
+        assert!(config.outgoing_private && !read("", &[]).unwrap().outgoing_private);
+        assert!(read("outgoing_private = true", &[]).unwrap().outgoing_private);
+        assert!(read("", &[("HUFU_OUTGOING_PRIVATE", "yes")]).is_err());
         let limited =
             read("[limits]\nupload_bytes = 7", &[("HUFU_LIMITS_REQUEST_BUDGET", "3s")]).unwrap().limits;
         assert_eq!((limited.upload_bytes, limited.request_budget.as_secs()), (7, 3));

@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod instance;
 mod listen;
+mod messages;
 mod telemetry;
 
 use std::process::ExitCode;

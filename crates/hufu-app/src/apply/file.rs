@@ -7,7 +7,9 @@
 //! an error message or debug output.
 
 mod error;
+mod messages;
 mod reader;
+mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -15,14 +17,16 @@ mod tests;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use hufu_connect::{MailSettings, SmsSettings, Templates};
 use hufu_types::{
-    ApplicationId, ApplicationKind, ConnectionKind, Email, Identifier, OpenPlatform, Phone, PoolId,
-    SigningAlgorithm, TokenLifetimes, UserId, Username, WechatApp,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone, PoolId,
+    PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username, WechatApp,
 };
 use secrecy::SecretString;
 use toml::de::DeTable;
 
 pub use self::error::{FileError, FileErrors, Position};
+pub use self::messages::DesiredSender;
 use self::table::{Source, Table};
 
 /// What the file wants there to be.
@@ -41,6 +45,14 @@ pub struct DesiredPool {
     pub id: PoolId,
     /// The name.
     pub name: String,
+    /// What it decides for its people, `[user_pool.settings]`; left as it is where the file has none.
+    pub settings: Option<PoolSettings>,
+    /// How it sends e-mail, `[user_pool.email]`.
+    pub email: Option<DesiredSender<MailSettings>>,
+    /// How it sends text messages, `[user_pool.sms]`.
+    pub sms: Option<DesiredSender<SmsSettings>>,
+    /// The texts that it replaces, `[user_pool.templates.…]`.
+    pub templates: Option<Templates>,
     /// The connections, in the order of the file.
     pub connections: Vec<DesiredConnection>,
     /// The applications, in the order of the file.
@@ -64,6 +76,8 @@ pub struct DesiredConnection {
     pub login_only: bool,
     /// Where its UnionIDs are unique.
     pub open_platform: OpenPlatform,
+    /// How first logins find their account.
+    pub association: Association,
     /// Its credentials.
     pub wechat: WechatApp,
 }

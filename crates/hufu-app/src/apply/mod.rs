@@ -19,9 +19,11 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config};
-use hufu_types::{Clock, Random, Timestamp};
+use hufu_store::events::{Event, Recorder, Trace};
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders};
+use hufu_types::{Action, Clock, Random, Timestamp};
 use secrecy::SecretString;
+use serde_json::json;
 
 use self::file::{Desired, FileErrors};
 pub use self::plan::{Changes, Plan};
@@ -75,13 +77,15 @@ pub async fn apply(
     file_name: &str,
     options: Options,
 ) -> Result<Plan, ApplyError> {
+    let now = clock.now();
     let task = Arc::new(Task {
         desired: file.clone(),
         file_name: file_name.to_owned(),
         prune: options.prune,
         sealing: sealing.clone(),
         random: random.clone(),
-        now: clock.now(),
+        now,
+        trace: Trace::of_command(now, &**random),
     });
     if options.dry_run {
         return Ok(store.read(DryRun(task)).await??.plan);
@@ -107,6 +111,8 @@ struct Task {
     sealing: Arc<SealingKey>,
     random: Arc<dyn Random>,
     now: Timestamp,
+    /// What the audit log says of who did it.
+    trace: Trace,
 }
 
 /// A user of the file: the index of the pool, and that of the user in it.
@@ -116,8 +122,9 @@ type PasswordHashes = HashMap<Place, String>;
 impl Task {
     async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
         let stored = config::read(tx).await?;
+        let senders = senders::list(tx).await?;
         let found = users::find(tx, &self.desired, &stored).await?;
-        Ok(planner::plan(self, &stored, &found))
+        Ok(planner::plan(self, &stored, &senders, &found))
     }
 
     fn password(&self, (pool, user): Place) -> Option<&SecretString> {
@@ -168,9 +175,11 @@ impl Write for Execute {
         if !needed.is_empty() {
             return Ok(Ok(Executed::PasswordsNeeded(needed)));
         }
+        let mut events = self.task.trace.recorder();
         for step in &steps {
-            self.execute(tx, step).await?;
+            self.execute(tx, &mut events, step).await?;
         }
+        self.audit(tx, &mut events, &plan).await?;
         if steps.iter().any(Step::changes_configuration) {
             config::raise_version(tx).await?;
         }
@@ -188,7 +197,24 @@ impl Execute {
         }
     }
 
-    async fn execute(&self, tx: &mut Tx<'_>, step: &Step) -> Result<(), StoreError> {
+    /// What changed, pool by pool, in the lines of the plan. They hold no secrets.
+    async fn audit(&self, tx: &mut Tx<'_>, events: &mut Recorder<'_>, plan: &Plan) -> Result<(), StoreError> {
+        for (pool, planned) in self.task.desired.pools.iter().zip(&plan.pools) {
+            if !planned.changes.is_empty() {
+                let details = json!({ "by": "apply", "changes": planned.changes });
+                let event = Event { action: Action::ConfigurationChanged, code: 0, user: None, details };
+                events.record(tx, &pool.id, event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        step: &Step,
+    ) -> Result<(), StoreError> {
         let now = self.task.now;
         let updated = match step {
             Step::InsertPool(pool) => return config::insert_pool(tx, pool, now).await,
@@ -200,8 +226,12 @@ impl Execute {
             }
             Step::InsertUser(user, place) => {
                 let hash = self.hashes.get(place).map(String::as_str);
-                return hufu_store::users::insert(tx, user, hash).await;
+                hufu_store::users::insert(tx, user, hash).await?;
+                let event = Event::of(Action::UserCreated, &user.id).with(json!({ "by": "apply" }));
+                return events.record(tx, &user.pool, event).await;
             }
+            Step::PutSender(sender) => return senders::put(tx, sender, now).await,
+            Step::DeleteSender(pool, kind) => u64::from(senders::delete(tx, pool, *kind).await?),
             Step::UpdatePool(pool) => config::update_pool(tx, pool).await?,
             Step::UpdateConnection(connection) => config::update_connection(tx, connection, now).await?,
             Step::UpdateApplication(application) => config::update_application(tx, application, now).await?,

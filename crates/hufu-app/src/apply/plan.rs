@@ -19,6 +19,8 @@ pub struct Plan {
 pub(super) struct PoolPlan {
     pub(super) header: Line,
     pub(super) lines: Vec<Line>,
+    /// The lines that change the configuration, for the audit log.
+    pub(super) changes: Vec<String>,
 }
 
 /// A thing of the file or of the database, and what becomes of it.
@@ -40,6 +42,13 @@ pub(super) enum Fate {
     Exists,
     /// Not in the file.
     LeftAlone,
+}
+
+impl Fate {
+    /// Whether something is written.
+    pub(super) const fn is_change(self) -> bool {
+        matches!(self, Self::Add | Self::Change | Self::Disable)
+    }
 }
 
 /// How many things a plan touches, and how many not.
@@ -83,7 +92,7 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for PoolPlan { header, lines } in &self.pools {
+        for PoolPlan { header, lines, .. } in &self.pools {
             let mut shown = lines.iter().filter(|line| line.fate != Fate::Unchanged).peekable();
             if header.fate != Fate::Unchanged || shown.peek().is_some() {
                 writeln!(f, "{header}")?;

@@ -1,12 +1,15 @@
 //! What has to be done so that the database matches the file: a pure comparison.
 
 mod applications;
+mod senders;
 
 use std::collections::HashMap;
 
 use hufu_store::config::{StoredConfig, StoredConnection};
-use hufu_types::{Association, Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, User, UserId};
+use hufu_store::senders::{SenderKind, StoredSender};
+use hufu_types::{Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, PoolSettings, User, UserId};
 use secrecy::ExposeSecret as _;
+use serde_json::Value as Json;
 
 use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
@@ -29,6 +32,8 @@ pub(super) enum Step {
     UpdateConnection(StoredConnection),
     InsertApplication(Application),
     UpdateApplication(Application),
+    PutSender(StoredSender),
+    DeleteSender(PoolId, SenderKind),
     /// With its place in the file, where the password is.
     InsertUser(Box<User>, Place),
 }
@@ -41,23 +46,33 @@ impl Step {
 }
 
 /// Compares a file with the configuration as stored and the users that were found.
-pub(super) fn plan(task: &Task, stored: &StoredConfig, found: &[Vec<Found>]) -> Result<Planned, FileErrors> {
+pub(super) fn plan(
+    task: &Task,
+    stored: &StoredConfig,
+    senders: &[StoredSender],
+    found: &[Vec<Found>],
+) -> Result<Planned, FileErrors> {
     let mut plan = Plan::default();
     let (mut steps, mut errors) = (Vec::new(), Vec::new());
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
-        let mut planner = PoolPlanner::new(task, stored, desired, &mut steps, &mut errors);
+        let mut planner = PoolPlanner::new(task, (stored, senders), desired, &mut steps, &mut errors);
         let header = planner.pool();
+        planner.senders();
         planner.connections();
         planner.applications();
         planner.users(index, found);
         planner.connections_not_in_file();
         planner.applications_not_in_file();
-        plan.pools.push(PoolPlan { header, lines: planner.lines });
+        let PoolPlanner { lines, mut changes, .. } = planner;
+        if header.fate.is_change() {
+            changes.insert(0, header.to_string());
+        }
+        plan.pools.push(PoolPlan { header, lines, changes });
     }
     let named = |pool: &Pool| task.desired.pools.iter().any(|desired| desired.id == pool.id);
     for pool in stored.pools.iter().filter(|pool| !named(pool) && pool.id != PoolId::system()) {
         let header = Line { fate: Fate::LeftAlone, text: pool_label(&pool.id, &pool.name) };
-        plan.pools.push(PoolPlan { header, lines: Vec::new() });
+        plan.pools.push(PoolPlan { header, lines: Vec::new(), changes: Vec::new() });
     }
     if errors.is_empty() {
         Ok(Planned { plan, steps })
@@ -69,11 +84,14 @@ pub(super) fn plan(task: &Task, stored: &StoredConfig, found: &[Vec<Found>]) -> 
 struct PoolPlanner<'a> {
     task: &'a Task,
     stored: &'a StoredConfig,
+    senders: &'a [StoredSender],
     desired: &'a DesiredPool,
     /// The connections that the pool has or will have.
     known: HashMap<&'a Identifier, (ConnectionId, ConnectionKind)>,
     order: Order<'a>,
     lines: Vec<Line>,
+    /// What changes of the configuration, for the audit log: no users.
+    changes: Vec<String>,
     steps: &'a mut Vec<Step>,
     errors: &'a mut Vec<FileError>,
 }
@@ -81,7 +99,7 @@ struct PoolPlanner<'a> {
 impl<'a> PoolPlanner<'a> {
     fn new(
         task: &'a Task,
-        stored: &'a StoredConfig,
+        (stored, senders): (&'a StoredConfig, &'a [StoredSender]),
         desired: &'a DesiredPool,
         steps: &'a mut Vec<Step>,
         errors: &'a mut Vec<FileError>,
@@ -89,7 +107,7 @@ impl<'a> PoolPlanner<'a> {
         let of_pool = stored.connections.iter().filter(|connection| connection.pool == desired.id);
         let known = of_pool.map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
         let order = Order::new(stored, desired);
-        Self { task, stored, desired, known, order, lines: Vec::new(), steps, errors }
+        Self { task, stored, senders, desired, known, order, lines: Vec::new(), changes: Vec::new(), steps, errors }
     }
 
     fn stored_connections(&self) -> impl Iterator<Item = &'a StoredConnection> + use<'a> {
@@ -98,7 +116,11 @@ impl<'a> PoolPlanner<'a> {
     }
 
     fn line(&mut self, fate: Fate, text: String) {
-        self.lines.push(Line { fate, text });
+        let line = Line { fate, text };
+        if fate.is_change() {
+            self.changes.push(line.to_string());
+        }
+        self.lines.push(line);
     }
 
     /// A line for something that exists, by the names of what changes.
@@ -124,7 +146,9 @@ impl<'a> PoolPlanner<'a> {
     fn pool(&mut self) -> Line {
         let DesiredPool { id, name, .. } = self.desired;
         let present = self.stored.pools.iter().find(|pool| pool.id == *id);
-        let settings = present.map(|pool| pool.settings.clone()).unwrap_or_default();
+        let before = present.map(|pool| pool.settings.clone()).unwrap_or_default();
+        let settings = self.desired.settings.clone().unwrap_or_else(|| before.clone());
+        let changed_settings = setting_differences(&before, &settings);
         let wanted = Pool { id: id.clone(), name: name.clone(), settings };
         let text = pool_label(id, name);
         match present {
@@ -133,10 +157,17 @@ impl<'a> PoolPlanner<'a> {
                 Line { fate: Fate::Add, text }
             }
             Some(present) if *present != wanted => {
+                let name = (present.name != wanted.name).then(|| "name".to_owned());
+                let changed: Vec<_> = name.into_iter().chain(changed_settings).collect();
                 self.steps.push(Step::UpdatePool(wanted));
-                Line { fate: Fate::Change, text: format!("{text}: name changed") }
+                Line { fate: Fate::Change, text: format!("{text}: {} changed", changed.join(", ")) }
             }
-            Some(_) => Line { fate: Fate::Unchanged, text },
+            Some(present) => {
+                if self.desired.settings.is_none() && present.settings != PoolSettings::default() {
+                    self.line(Fate::LeftAlone, "settings".to_owned());
+                }
+                Line { fate: Fate::Unchanged, text }
+            }
         }
     }
 
@@ -167,7 +198,7 @@ impl<'a> PoolPlanner<'a> {
             enabled: true,
             open_platform: desired.open_platform.clone(),
             app_id: desired.wechat.app_id.clone(),
-            association: Association::default(),
+            association: desired.association.clone(),
         };
         self.steps.push(Step::InsertConnection(connection));
     }
@@ -190,6 +221,7 @@ impl<'a> PoolPlanner<'a> {
             login_only: desired.login_only,
             enabled: true,
             open_platform: desired.open_platform.clone(),
+            association: desired.association.clone(),
             app_id: desired.wechat.app_id.clone(),
             app_secret: self.same_or_sealed(desired, present),
             ..present.clone()
@@ -198,6 +230,7 @@ impl<'a> PoolPlanner<'a> {
             ("display_name", wanted.display_name != present.display_name),
             ("login_only", wanted.login_only != present.login_only),
             ("open_platform", wanted.open_platform != present.open_platform),
+            ("association", wanted.association != present.association),
             ("app_id", wanted.app_id != present.app_id),
             ("app_secret", wanted.app_secret != present.app_secret),
         ]);
@@ -232,7 +265,9 @@ impl<'a> PoolPlanner<'a> {
                     let id = desired.id.clone();
                     let id = id.unwrap_or_else(|| UserId::generate(self.task.now, &*self.task.random));
                     let user = users::new_user(desired, &self.desired.id, id, self.task.now);
-                    self.line(Fate::Add, format!("user {}", users::label(desired)));
+                    // A line of its own kind: people are no configuration.
+                    let text = format!("user {}", users::label(desired));
+                    self.lines.push(Line { fate: Fate::Add, text });
                     self.steps.push(Step::InsertUser(Box::new(user), (pool_index, index)));
                 }
             }
@@ -269,6 +304,16 @@ impl<'a> PoolPlanner<'a> {
             }
         }
     }
+}
+
+/// The settings that differ, as `settings.registration`.
+fn setting_differences(before: &PoolSettings, after: &PoolSettings) -> Vec<String> {
+    let object = |settings: &PoolSettings| match serde_json::to_value(settings) {
+        Ok(Json::Object(object)) => object,
+        _ => serde_json::Map::new(),
+    };
+    let (before, after) = (object(before), object(after));
+    senders::differences(&before, &after).into_iter().map(|name| format!("settings.{name}")).collect()
 }
 
 fn pool_label(id: &PoolId, name: &str) -> String {

@@ -168,6 +168,8 @@ mod tests {
             public_url: "https://id.example.com".to_owned(),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            outgoing: hufu_connect::GuardedClient::new(hufu_connect::guarded::Settings::default()).unwrap(),
+            outbox: None,
         })
         .await
         .unwrap()

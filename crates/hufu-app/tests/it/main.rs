@@ -2,3 +2,4 @@
 #![cfg(test)]
 
 mod apply;
+mod transfer;

@@ -52,21 +52,28 @@ CREATE TABLE jobs (
     attempts     BIGINT  NOT NULL,
     -- Until then a node is at it.
     locked_until BIGINT,
+    -- Which one, for whoever looks.
     locked_by    TEXT
 ) WITHOUT ROWID;
-CREATE INDEX jobs_run_at ON jobs (run_at);
+CREATE INDEX jobs_due ON jobs (kind, run_at);
 
 CREATE TABLE webhooks (
-    pool_id    TEXT    NOT NULL,
-    id         TEXT    NOT NULL,
-    name       TEXT    NOT NULL,
-    url        TEXT    NOT NULL,
+    pool_id         TEXT    NOT NULL,
+    id              TEXT    NOT NULL,
+    name            TEXT    NOT NULL,
+    url             TEXT    NOT NULL,
     -- JSON list of actions; an empty one means all.
-    events     TEXT    NOT NULL,
-    secret     BLOB    NOT NULL,
-    enabled    BOOLEAN NOT NULL,
-    created_at BIGINT  NOT NULL,
-    updated_at BIGINT  NOT NULL,
+    events          TEXT    NOT NULL,
+    -- What deliveries are signed with, sealed.
+    secret          BLOB    NOT NULL,
+    -- The one before, sealed, with which they are signed as well for a while.
+    previous_secret BLOB,
+    previous_until  BIGINT,
+    enabled         BOOLEAN NOT NULL,
+    -- Deliveries that were given up since the last that arrived.
+    failures        BIGINT  NOT NULL DEFAULT 0,
+    created_at      BIGINT  NOT NULL,
+    updated_at      BIGINT  NOT NULL,
     PRIMARY KEY (pool_id, id)
 ) WITHOUT ROWID;
 
@@ -91,11 +98,12 @@ CREATE TABLE webhook_deliveries (
 ) WITHOUT ROWID;
 CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (pool_id, webhook_id, id);
 CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (pool_id, webhook_id, id) WHERE state = 'failed';
 
--- How a pool sends e-mail and SMS: its settings with their secrets, sealed.
+-- How a pool sends e-mail and SMS, and its own texts: settings with their secrets, sealed.
 CREATE TABLE senders (
     pool_id    TEXT   NOT NULL,
-    -- email or sms.
+    -- email, sms or templates.
     channel    TEXT   NOT NULL,
     sealed     BLOB   NOT NULL,
     updated_at BIGINT NOT NULL,
@@ -195,8 +203,11 @@ CREATE TABLE imports (
     id          TEXT   NOT NULL,
     -- What is imported, so that a resumed import is of the same file.
     fingerprint TEXT   NOT NULL,
+    -- The file's name, so that another file of the same name is not taken for it.
+    file_name   TEXT   NOT NULL,
     rows_done   BIGINT NOT NULL,
     created     BIGINT NOT NULL,
+    skipped     BIGINT NOT NULL,
     refused     BIGINT NOT NULL,
     started_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL,

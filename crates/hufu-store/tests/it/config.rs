@@ -3,8 +3,8 @@
 use hufu_store::config::{self, ReadConfig, StoredConnection};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
-    Pool, SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind, Identifier,
+    OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
 use crate::raw;
@@ -38,7 +38,7 @@ unit! {
 }
 
 fn shop() -> Pool {
-    Pool { id: pool(), name: "Shop".to_owned() }
+    Pool { id: pool(), name: "Shop".to_owned(), settings: PoolSettings { required_fields: vec!["phone".to_owned()], ..PoolSettings::default() } }
 }
 
 fn mini(id: &str) -> StoredConnection {
@@ -53,6 +53,7 @@ fn mini(id: &str) -> StoredConnection {
         open_platform: OpenPlatform(Identifier::parse("shop").unwrap()),
         app_id: APP.to_owned(),
         app_secret: vec![0, 1, 255],
+        association: Association { mode: AssociationMode::Field, ..Association::default() },
     }
 }
 
@@ -88,7 +89,7 @@ on_both_engines! {
         assert_eq!(read.connections, [mini("a"), mini("b")]);
         assert_eq!(read.applications, [application(&["b", "a"])], "the order of connections is kept");
 
-        let renamed = Pool { name: "Market".to_owned(), ..shop() };
+        let renamed = Pool { name: "Market".to_owned(), settings: PoolSettings::default(), ..shop() };
         let moved = StoredConnection {
             display_name: "微信".to_owned(),
             login_only: true,
@@ -96,6 +97,7 @@ on_both_engines! {
             open_platform: OpenPlatform(Identifier::parse("market").unwrap()),
             app_id: OTHER_APP.to_owned(),
             app_secret: vec![9],
+            association: Association::default(),
             ..mini("a")
         };
         let changed = Application {

@@ -8,7 +8,7 @@ use futures::poll;
 use hufu_store::instance::{Fact, GetFact, Ping, PutFactIfAbsent};
 use hufu_store::{StoreError, Tx, config};
 use hufu_testkit::{TestDatabase, on_both_engines};
-use hufu_types::{Pool, PoolId};
+use hufu_types::{Pool, PoolId, PoolSettings};
 
 use crate::raw;
 use crate::support::{Held, NOW, migrated, unit};
@@ -27,7 +27,7 @@ enum Ending {
 
 unit! {
     Write MakePool { name: String, ending: Ending } -> (), |this, tx| {
-        let pool = Pool { id: PoolId::parse(&this.name).unwrap(), name: this.name.clone() };
+        let pool = Pool { id: PoolId::parse(&this.name).unwrap(), name: this.name.clone(), settings: PoolSettings::default() };
         config::insert_pool(tx, &pool, NOW).await?;
         match this.ending {
             Ending::Well => Ok(()),

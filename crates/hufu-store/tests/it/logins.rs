@@ -4,13 +4,13 @@ use hufu_store::logins::{Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
 use hufu_store::users::{GetUser, GetUserWithIdentities, SetStatus};
 use hufu_store::{Store, exchanges, sessions};
 use hufu_testkit::{TestDatabase, on_both_engines};
-use hufu_types::resolution::{Arrival, ConflictKind, PhoneUse};
+use hufu_types::resolution::{ConflictKind, PhoneUse};
 use hufu_types::{IdentityKey, PhoneProof, PoolId, UserId, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, OTHER_APP, Variant as _, application, connection, hash, log_in, login, migrated, openid,
-    other_pool, phone, pool, seconds, unionid,
+    APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated, openid,
+    other_pool, phone, pool, seconds, trace, unionid,
 };
 
 /// The identities that lead to a user.
@@ -21,7 +21,7 @@ async fn identities(store: &Store, pool: PoolId, user: &UserId) -> Vec<IdentityK
 
 async fn disable(store: &Store, user: &UserId) {
     let status = UserStatus::Suspended;
-    assert!(store.write(SetStatus { pool: pool(), user: user.clone(), status, now: NOW }).await.unwrap());
+    assert!(store.write(SetStatus { pool: pool(), user: user.clone(), status, trace: trace(NOW) }).await.unwrap());
 }
 
 async fn users(database: &TestDatabase) -> i64 {
@@ -206,7 +206,7 @@ on_both_engines! {
         assert_eq!(store.read(GetUser { pool: other_pool(), user: here.user.id.clone() }).await.unwrap(), None);
         let session = sessions::GetSession { pool: other_pool(), session: here.session.clone() };
         assert!(store.read(session).await.unwrap().is_none());
-        store.write(sessions::EndSession { pool: other_pool(), session: here.session.clone() }).await.unwrap();
+        store.write(sessions::EndSession { pool: other_pool(), session: here.session.clone(), trace: trace(NOW) }).await.unwrap();
         assert!(
             store.read(sessions::GetSession { pool: pool(), session: here.session }).await.unwrap().is_some(),
             "a session ends only in its own pool"
@@ -215,7 +215,7 @@ on_both_engines! {
             pool: other_pool(),
             user: here.user.id.clone(),
             status: UserStatus::Suspended,
-            now: NOW,
+            trace: trace(NOW),
         };
         assert!(!store.write(foreign).await.unwrap());
         assert!(store.read(GetUser { pool: pool(), user: here.user.id }).await.unwrap().unwrap().is_active());
@@ -238,7 +238,7 @@ on_both_engines! {
 
         let foreign = Login { resume: again.resume.clone(), ..login(openid(APP, "o2"), None) };
         assert_ne!(log_in(&store, foreign).await.session, first.session, "only of the same user");
-        store.write(sessions::EndSession { pool: pool(), session: first.session.clone() }).await.unwrap();
+        store.write(sessions::EndSession { pool: pool(), session: first.session.clone(), trace: trace(NOW) }).await.unwrap();
         assert!(matches!(store.write(again).await.unwrap(), LoginOutcome::Ended), "logged out is logged out");
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM sessions").await, 1, "the other person's");
     }
@@ -248,9 +248,9 @@ on_both_engines! {
         let user = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;
         let other = log_in(&store, login(openid(APP, "o2"), None)).await.user.id;
         let bind = async |user: &UserId, openid: IdentityKey, unionid: Option<IdentityKey>| {
-            let arrival = Arrival { openid, unionid, phone: None };
+            let arrival = arrival(openid, unionid);
             let (user, connection) = (user.clone(), connection());
-            store.write(Bind { pool: pool(), user, connection, arrival, exchange: None, now: NOW }).await.unwrap()
+            store.write(Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) }).await.unwrap()
         };
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);

@@ -1,14 +1,19 @@
 //! Tests of the store through its public surface, on both engines.
 #![cfg(test)]
 
+mod audit;
 mod config;
+mod crowd;
 mod durability;
 mod exchanges;
 mod group_commit;
+mod histories;
 mod instance;
+mod jobs;
 mod keys;
 mod locks;
 mod logins;
+mod merges;
 mod opening;
 mod races;
 mod rates;
@@ -20,3 +25,4 @@ mod statements;
 mod support;
 mod uploads;
 mod users;
+mod webhooks;

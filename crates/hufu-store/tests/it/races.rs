@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hufu_store::logins::LoginOutcome;
+use hufu_store::logins::{Bind, BindOutcome, LoginOutcome};
 use hufu_store::users::{self, SetStatus};
 use hufu_testkit::on_both_engines;
 use hufu_types::resolution::PhoneUse;
@@ -10,7 +10,8 @@ use hufu_types::{UserId, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, Held, NOW, OTHER_APP, Variant as _, log_in, login, migrated, openid, phone, pool, unionid, unit,
+    APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone, pool, trace,
+    unionid, unit,
 };
 
 unit! {
@@ -77,6 +78,54 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM users WHERE phone IS NOT NULL").await, 10);
     }
 
+    /// A number that is proved by many at once, such as a family's: its account becomes that of one of them.
+    async fn of_ten_who_prove_one_number_at_once_one_is_joined_to_its_account(database) {
+        let store = migrated(&database).await;
+        for round in 0..8 {
+            let owner = login(openid(OTHER_APP, &format!("o{round}")), None).with_phone(phone(round), PhoneUse::LogIn);
+            let owner = log_in(&store, owner).await.user.id;
+            let arrivals = (0..10).map(|n| {
+                let ids = login(openid(APP, &format!("o{round}-{n}")), Some(unionid(&format!("u{round}-{n}"))));
+                let (store, arrival) = (store.clone(), ids.with_phone(phone(round), PhoneUse::LogIn));
+                tokio::spawn(async move { log_in(&store, arrival).await })
+            });
+            let done: Vec<_> = futures::future::join_all(arrivals).await.into_iter().map(Result::unwrap).collect();
+            assert!(done.iter().all(|d| d.user.id == owner), "the number leads all of them there");
+            assert_eq!(done.iter().filter(|d| d.conflict.is_none()).count(), 1);
+            let identities = store.read(users::GetUserWithIdentities { pool: pool(), user: owner }).await.unwrap();
+            assert_eq!(identities.unwrap().1.len(), 3, "its own, and the two ids of one of the ten");
+        }
+    }
+
+    async fn of_two_binds_at_once_one_wins(database) {
+        let store = migrated(&database).await;
+        for round in 0..8 {
+            let user = log_in(&store, login(openid(OTHER_APP, &format!("o{round}")), None)).await.user.id;
+            let binds = (0..4).map(|n| {
+                let arrival = arrival(openid(APP, &format!("x{round}-{n}")), None);
+                let (user, connection) = (user.clone(), connection());
+                let bind = Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) };
+                tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
+            });
+            let done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();
+            let count = |outcome| done.iter().filter(|done| **done == outcome).count();
+            assert_eq!((count(BindOutcome::Bound), count(BindOutcome::HasAnother)), (1, 3), "{done:?}");
+
+            // The same id for two accounts at once: it leads to one of them.
+            let other = log_in(&store, login(openid(OTHER_APP, &format!("p{round}")), None)).await.user.id;
+            let third = log_in(&store, login(openid(OTHER_APP, &format!("q{round}")), None)).await.user.id;
+            let binds = [other, third].map(|user| {
+                let arrival = arrival(openid(APP, &format!("y{round}")), None);
+                let connection = connection();
+                let bind = Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) };
+                tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
+            });
+            let mut done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();
+            done.sort_by_key(|outcome| *outcome == BindOutcome::TakenByAnother);
+            assert_eq!(done, [BindOutcome::Bound, BindOutcome::TakenByAnother]);
+        }
+    }
+
     /// What fills an empty nickname never overwrites one that was written a moment before.
     async fn a_login_that_fills_a_profile_loses_no_change_of_another(database) {
         let store = migrated(&database).await;
@@ -119,7 +168,7 @@ on_both_engines! {
     async fn a_login_that_waits_for_a_disabling_is_refused(database) {
         let store = migrated(&database).await;
         let user = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;
-        let disabling = SetStatus { pool: pool(), user, status: UserStatus::Suspended, now: NOW };
+        let disabling = SetStatus { pool: pool(), user, status: UserStatus::Suspended, trace: trace(NOW) };
         let (disabling, hold) = Held::new(disabling);
         let disabling = tokio::spawn({ let store = store.clone(); async move { store.write(disabling).await } });
         hold.until_worked();

@@ -10,7 +10,7 @@ use hufu_types::{ApplicationId, ScopeSet, Timestamp, UserStatus};
 use crate::raw;
 use crate::support::{
     APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool,
-    seconds, unit,
+    seconds, trace, unit,
 };
 
 const DAY: u64 = 86_400;
@@ -128,7 +128,7 @@ on_both_engines! {
         assert_eq!(store.write(revoke).await.unwrap(), None);
         assert!(is_rotated(&rotate(&store, "first", "second", NOW).await), "none of this did harm");
 
-        let status = |status| SetStatus { pool: pool(), user: begun.user.id.clone(), status, now: NOW };
+        let status = |status| SetStatus { pool: pool(), user: begun.user.id.clone(), status, trace: trace(NOW) };
         assert!(store.write(status(UserStatus::Suspended)).await.unwrap());
         assert!(unknown(rotation("second", "x", NOW)).await);
         assert!(store.write(status(UserStatus::Activated)).await.unwrap());
@@ -138,7 +138,7 @@ on_both_engines! {
     async fn a_session_that_is_over_renews_nothing(database) {
         let store = migrated(&database).await;
         let mut short = login(openid(APP, "o1"), None).with_refresh_token(hash("first"));
-        short.session.expires_at = NOW.plus(seconds(60));
+        short.ticket.session.expires_at = NOW.plus(seconds(60));
         log_in(&store, short).await;
         assert!(matches!(rotate(&store, "first", "x", NOW.plus(seconds(60))).await, Rotation::Unknown));
         assert!(is_rotated(&rotate(&store, "first", "second", NOW.plus(seconds(59))).await));

@@ -6,7 +6,7 @@ use hufu_types::{SessionId, Timestamp};
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, Variant as _, application, hash, log_in, login, migrated, openid, pool, seconds, unit,
+    APP, NOW, Variant as _, application, hash, log_in, login, migrated, openid, pool, seconds, trace, unit,
 };
 
 unit! {
@@ -30,7 +30,7 @@ on_both_engines! {
         let store = migrated(&database).await;
         let begun = log_in(&store, login(openid(APP, "o1"), None).with_refresh_token(hash("a"))).await;
         let other = log_in(&store, login(openid(APP, "o1"), None).with_refresh_token(hash("b"))).await;
-        let end = || EndSession { pool: pool(), session: begun.session.clone() };
+        let end = || EndSession { pool: pool(), session: begun.session.clone(), trace: trace(NOW) };
         store.write(end()).await.unwrap();
         store.write(end()).await.unwrap();
         let get = |session: &SessionId| GetSession { pool: pool(), session: session.clone() };

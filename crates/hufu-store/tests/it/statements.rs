@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use hufu_store::all_statements;
+use hufu_store::{all_statements, statements_of};
 use hufu_testkit::TestDatabase;
 use sqlx::{Column as _, Either, Executor as _, Statement as _, TypeInfo as _};
 
@@ -14,7 +14,7 @@ async fn sqlite_prepares_all() {
     let database = TestDatabase::sqlite();
     migrated(&database).await.close().await;
     let connection = raw::sqlite(&database);
-    for (name, sql) in all_statements() {
+    for (name, sql) in all_statements().iter().chain(statements_of("sqlite")).copied() {
         connection.prepare(sql).unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
     }
 }
@@ -25,7 +25,7 @@ async fn postgres_prepares_all() {
     let database = TestDatabase::postgres();
     migrated(&database).await.close().await;
     let mut connection = raw::postgres(&database).await;
-    for (name, sql) in all_statements() {
+    for (name, sql) in all_statements().iter().chain(statements_of("postgres")).copied() {
         let statement = connection.prepare(sqlx::SqlStr::from_static(sql)).await;
         let statement = statement.unwrap_or_else(|error| panic!("{name}: {error}\n{sql}"));
         let Some(Either::Left(parameters)) = statement.parameters() else { panic!("{name}: no types") };

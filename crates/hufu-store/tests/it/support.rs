@@ -1,18 +1,21 @@
 //! What many of the tests need: an open store, the parts of a login, units that stop on the way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use hufu_store::logins::{Arriving, LoggedIn, Login, LoginOutcome};
+use hufu_store::events::Trace;
+use hufu_store::flows::NewFlow;
+use hufu_store::logins::{Arriving, LoggedIn, Login, LoginOutcome, Ticket};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_store::{Store, StoreError, Tx, Write};
 use hufu_testkit::TestDatabase;
-use hufu_types::resolution::{Arrival, PhoneUse};
+use hufu_types::flow::Want;
+use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{
-    ApplicationId, ConnectionId, Identifier, IdentityKey, OpenPlatform, Phone, PoolId, Profile, Random as _,
-    ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash, UserId,
+    ApplicationId, Association, ConnectionId, EventId, FlowId, Identifier, IdentityKey, OpenPlatform, Phone, PoolId,
+    PoolSettings, Profile, Random as _, ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash, UserId,
 };
 
 /// When the tests play.
@@ -79,28 +82,69 @@ pub(crate) fn unionid(value: &str) -> IdentityKey {
     IdentityKey::wechat_unionid(&OpenPlatform(Identifier::parse("shop").unwrap()), value)
 }
 
+/// Who does something at this moment: nobody in particular, for whom nobody waits.
+pub(crate) fn trace(now: Timestamp) -> Trace {
+    Trace {
+        actor: None,
+        application: Some(application()),
+        connection: Some(connection()),
+        ip: Some("203.0.113.9".to_owned()),
+        user_agent: Some("a test".to_owned()),
+        request_id: None,
+        at: now,
+        first: EventId::generate(now, &SystemRandom),
+        subscribers: Arc::default(),
+    }
+}
+
+/// What a login at this moment writes once its account is known.
+pub(crate) fn ticket(now: Timestamp) -> Ticket {
+    Ticket {
+        session: NewSession {
+            id: SessionId::generate(now, &SystemRandom),
+            application: application(),
+            connection: connection(),
+            created_at: now,
+            expires_at: now.plus(seconds(90 * 86_400)),
+            ip: Some("203.0.113.9".to_owned()),
+            user_agent: Some("a test".to_owned()),
+        },
+        refresh_token: None,
+        settings: Arc::new(PoolSettings::default()),
+        flow: NewFlow {
+            id: FlowId::generate(now, &SystemRandom),
+            handle: random_hash(),
+            cookie: None,
+            proof: b"sealed".to_vec(),
+            expires_at: now.plus(seconds(600)),
+        },
+        want: Want::UserToken,
+        method: "wechat:miniprogram:default",
+        trace: trace(now),
+    }
+}
+
+/// Ids that a source proved, and nothing more.
+pub(crate) fn arrival(openid: IdentityKey, unionid: Option<IdentityKey>) -> Arrival {
+    Arrival { openid, unionid, phone: None, snapshot: false }
+}
+
 /// Who comes with these ids into the first pool, at [`NOW`].
 pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login {
     Login {
         who: Arriving {
             pool: pool(),
-            arrival: Arrival { openid, unionid, phone: None },
+            arrival: arrival(openid, unionid),
             phone: None,
-            login_only: false,
+            email: None,
+            external_id: None,
+            rules: Rules { registration: true, ..Rules::default() },
         },
         candidate: UserId::generate(NOW, &SystemRandom),
         profile: Profile::default(),
         register_source: "wechat:miniprogram:default".to_owned(),
-        session: NewSession {
-            id: SessionId::generate(NOW, &SystemRandom),
-            application: application(),
-            connection: connection(),
-            created_at: NOW,
-            expires_at: NOW.plus(seconds(90 * 86_400)),
-            ip: Some("203.0.113.9".to_owned()),
-        },
+        ticket: ticket(NOW),
         resume: None,
-        refresh_token: None,
         exchange: None,
     }
 }
@@ -110,6 +154,7 @@ pub(crate) trait Variant {
     fn with_phone(self, phone: Phone, phone_use: PhoneUse) -> Self;
     fn into_pool(self, pool: PoolId) -> Self;
     fn login_only(self) -> Self;
+    fn associating(self, association: Association) -> Self;
     fn at(self, now: Timestamp) -> Self;
     fn with_refresh_token(self, hash: TokenHash) -> Self;
 }
@@ -127,19 +172,24 @@ impl Variant for Login {
     }
 
     fn login_only(mut self) -> Self {
-        self.who.login_only = true;
+        self.who.rules.login_only = true;
+        self
+    }
+
+    fn associating(mut self, association: Association) -> Self {
+        self.who.rules.association = association;
         self
     }
 
     fn at(mut self, now: Timestamp) -> Self {
-        self.session.created_at = now;
+        self.ticket = Ticket { refresh_token: self.ticket.refresh_token, ..ticket(now) };
         self
     }
 
     fn with_refresh_token(mut self, hash: TokenHash) -> Self {
         let scope = ScopeSet::parse("openid offline_access");
-        let expires_at = self.session.created_at.plus(seconds(30 * 86_400));
-        self.refresh_token = Some(NewRefreshToken { hash, scope, expires_at });
+        let expires_at = self.ticket.trace.at.plus(seconds(30 * 86_400));
+        self.ticket.refresh_token = Some(NewRefreshToken { hash, scope, expires_at });
         self
     }
 }

@@ -1,5 +1,7 @@
 //! Users that an administrator or an import makes, and how they are found.
 
+use std::collections::BTreeMap;
+
 use hufu_store::users::{self, GetUser};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
@@ -37,8 +39,6 @@ fn alice() -> User {
     }
     let custom = json!({ "a": [1, null, { "b": "\u{0}" }], "虎": 1.5 });
     User {
-        id: UserId::parse("Imported_user-1").unwrap(),
-        pool: pool(),
         status: UserStatus::Archived,
         username: Some(Username::parse("alice").unwrap()),
         email: Some(Email::parse("alice@example.com").unwrap()),
@@ -51,9 +51,11 @@ fn alice() -> User {
         last_login_at: Some(NOW),
         last_ip: Some("2001:db8::1".to_owned()),
         last_application: Some(ApplicationId::parse("app").unwrap()),
-        register_source: "admin".to_owned(),
-        created_at: NOW,
         updated_at: NOW.plus(seconds(1)),
+        password_set_at: Some(NOW.plus(seconds(2))),
+        must_reset: true,
+        agreements: BTreeMap::from([("terms".to_owned(), 3)]),
+        ..User::new(pool(), UserId::parse("Imported_user-1").unwrap(), "admin", NOW)
     }
 }
 

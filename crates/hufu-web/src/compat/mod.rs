@@ -4,13 +4,17 @@
 //! malformed bearer never fails a login; no handler reads a cookie, so that the
 //! reflected origin of CORS gives nothing away.
 
+mod codes;
+pub(crate) mod fields;
 pub(crate) mod graphql;
 mod login_flow;
 mod mini_program;
+mod registration;
 mod session;
 mod upload;
 pub(crate) mod user;
-mod v3;
+mod users;
+pub(crate) mod v3;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +65,15 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v2/.well-known", get(session::well_known))
         .route("/api/v2/logout", get(session::logout))
         .route("/api/v2/upload", post(upload::upload))
+        .route("/api/v2/sms/send", post(codes::send_sms))
+        .route("/api/v2/login/email-code", post(registration::login_by_email_code))
+        .route("/api/v2/register/email-code", post(registration::register_by_email_code))
+        .route("/api/v2/users/me", get(users::me))
+        .route("/api/v2/users/me/security-level", get(users::security_level))
+        .route("/api/v2/users/link", post(users::link))
+        .route("/api/v2/users/unlink", post(users::unlink))
         .merge(v3::routes())
+        .merge(crate::personal::routes())
         .layer(cors())
         .route("/uploads/{name}", get(upload::serve))
 }

@@ -1,9 +1,11 @@
 //! The user as the v2 clients know it, in REST answers and in GraphQL alike.
 
 use async_graphql::SimpleObject;
-use hufu_app::{LoginDone, UserToken};
-use hufu_types::{Identity, IdentityKind, User, UserStatus};
+use hufu_app::{Authenticated, LoginDone, UserToken};
+use hufu_types::{Identity, IdentityKind, Timestamp, User, UserStatus};
 use serde::Serialize;
+
+use crate::request::Head;
 
 /// A user of a pool. What is not kept is null.
 #[derive(Clone, Debug, Default, Serialize, SimpleObject)]
@@ -92,6 +94,19 @@ pub(crate) struct IdentityV2 {
     pub user_info_in_idp: Option<String>,
     pub access_token: Option<String>,
     pub refresh_token: Option<String>,
+}
+
+/// The clients overwrite their stored token with the one of an answer: they get
+/// back the one they sent. An access token is none that they keep, and never
+/// becomes a user token, which may do more and lasts longer.
+pub(crate) fn token_to_keep(head: &Head, who: &Authenticated) -> Option<UserToken> {
+    let token = head.bearer().filter(|_| who.scope.is_none())?;
+    let at_second = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
+    Some(UserToken {
+        token: token.to_owned(),
+        issued_at: at_second(who.issued_at),
+        expires_at: at_second(who.expires_at),
+    })
 }
 
 /// `arn:cn:authing:{pool}:user:{user}`.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hufu_app::apply::{self, Options};
+use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Limits, Parts};
 use hufu_protocol::sealing::SealingKey;
 use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
+use hufu_store::events::Trace;
 use hufu_store::users::SetStatus;
 use hufu_store::{Read, Store, StoreError, Tx};
 use hufu_testkit::TestDatabase;
@@ -220,6 +222,7 @@ impl Plan {
             limits: self.limits,
             web: self.web,
             wechat: self.wechat,
+            outbox: Outbox::new(clock.clone()),
         };
         apply_to(&store, &setup, &clock, FILE).await;
         let node = Node::start(store, &setup, &clock).await;
@@ -239,6 +242,14 @@ struct Setup {
     limits: Limits,
     web: WebSettings,
     wechat: hufu_wechat::Settings,
+    outbox: Outbox,
+}
+
+impl Setup {
+    /// What calls webhooks and providers, which are on this machine here.
+    fn outgoing() -> GuardedClient {
+        GuardedClient::new(guarded::Settings { allow_private: true, ..guarded::Settings::default() }).unwrap()
+    }
 }
 
 /// A server process.
@@ -257,6 +268,8 @@ impl Node {
             public_url: PUBLIC_URL.to_owned(),
             clock: clock.clone(),
             random: setup.random.clone(),
+            outgoing: Setup::outgoing(),
+            outbox: Some(setup.outbox.clone()),
         };
         let app = App::start(parts).await.unwrap();
         let router = hufu_web::router(app.clone(), setup.web.clone());
@@ -316,6 +329,11 @@ impl World {
     pub(crate) fn advance(&self, time: Duration) {
         self.clock.advance(time);
         self.sandbox.advance(time);
+    }
+
+    /// What was sent by SMS and e-mail.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.setup.outbox
     }
 
     /// Notes what must never be logged.
@@ -401,7 +419,7 @@ impl World {
             pool: PoolId::parse(pool).unwrap(),
             user: UserId::parse(user).unwrap(),
             status,
-            now: self.clock.now(),
+            trace: Trace::of_command(self.clock.now(), &SystemRandom),
         };
         self.node.app.store().write(unit).await.unwrap();
     }

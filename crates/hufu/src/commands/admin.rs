@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::{App, Parts};
 use hufu_store::events::Trace;
 use hufu_store::users::SetStatus;
@@ -77,6 +78,8 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
         public_url: config.public_url.clone(),
         clock: instance.clock,
         random: instance.random,
+        outgoing: GuardedClient::new(guarded::Settings::default())?,
+        outbox: None,
     })
     .await?;
     let id = app.rotate_signing_key(algorithm).await?;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use hufu_app::KeySource;
+use hufu_app::connect::Outbox;
 use hufu_app::apply::{self, Options};
 use hufu_sandbox::Sandbox;
 use hufu_store::instance::{Fact, PutFactIfAbsent};
@@ -18,7 +19,7 @@ use super::serve::Server;
 use crate::config::{Config, Log};
 use crate::instance::{self, Instance};
 use crate::telemetry::{Format, start_logging, start_metrics};
-use crate::{demo, listen};
+use crate::{demo, listen, messages};
 
 /// Run everything on this machine: the server with a database in a folder, the WeChat sandbox, and a
 /// demonstration pool. Run it again and it keeps its data.
@@ -71,16 +72,20 @@ impl Dev {
         let stopping = listen::watch_for_stop()?;
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
+        let outbox = Outbox::new(instance.clock.clone());
+        let printing = tokio::spawn(messages::print_all(outbox.clone(), format!("http://{}/dev/outbox", addresses.server)));
         let web = WebSettings {
             introspection: true,
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            outbox: Some(outbox),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
         let server =
             Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
         server.run(stopping).await?;
+        printing.abort();
         sandbox.await.context("the sandbox failed")??;
         Ok(ExitCode::SUCCESS)
     }
@@ -111,6 +116,8 @@ impl Dev {
             metrics_listen: Some(addresses.metrics),
             log: Log(self.log.clone()),
             trusted_proxies: Vec::new(),
+            // Webhooks of whoever develops are on this machine.
+            outgoing_private: true,
             limits: hufu_app::Limits::default(),
             wechat: hufu_wechat::Endpoints {
                 api: sandbox("/api")?,
@@ -137,6 +144,7 @@ Hufu is running. Stop it with Ctrl-C; run it again and it keeps its data.
 
   Server    http://{server}
   Sandbox   http://{sandbox}   a WeChat to try with: people, codes, faults
+  Outbox    http://{server}/dev/outbox   text messages and mail, which nobody is sent
   Metrics   http://{metrics}/metrics
   Data      {data}
 
@@ -148,6 +156,12 @@ Demonstration pool, for your SDK:
   connection   demo-mini
   WeChat       {app_id} in the sandbox, with alice, bob and carol
 
+Another of its mini programs asks newcomers whether they have an account already:
+
+  appId        {ask_application}
+  connection   demo-mini-ask
+  WeChat       {ask_app_id}
+
 A complete mini program login, step by step, in another terminal:
 
   {command}
@@ -156,6 +170,8 @@ A complete mini program login, step by step, in another terminal:
             pool = demo::POOL,
             application = demo::APPLICATION,
             app_id = demo::APP_ID,
+            ask_application = demo::ASK_APPLICATION,
+            ask_app_id = demo::ASK_APP_ID,
         );
     }
 }

@@ -3,6 +3,8 @@
 mod admin;
 mod apply;
 mod dev;
+mod export;
+mod import;
 mod migrate;
 mod sandbox;
 mod serve;
@@ -38,6 +40,10 @@ enum Command {
     Apply(apply::Apply),
     /// Bring the database's schema up to this version.
     Migrate(migrate::Migrate),
+    /// Bring users in from a file: JSON, JSON Lines or CSV.
+    Import(import::Import),
+    /// Take the users of a pool out to a file.
+    Export(export::Export),
     /// Run the WeChat sandbox alone.
     Sandbox(sandbox::SandboxCommand),
     /// Log in as a mini program would, and show each step.
@@ -67,6 +73,8 @@ impl Cli {
             Command::Serve(command) => command.run().await,
             Command::Apply(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
+            Command::Import(command) => command.run().await,
+            Command::Export(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,
             Command::Try(command) => command.run().await,
             Command::Admin(command) => command.run().await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
+use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::{App, Parts};
 use hufu_web::{WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -86,6 +87,7 @@ impl Server {
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self { config, instance, web, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
+        let outgoing = guarded::Settings { allow_private: config.outgoing_private, ..guarded::Settings::default() };
         let wechat =
             hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
         let app = App::start(Parts {
@@ -96,6 +98,9 @@ impl Server {
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
+            outgoing: GuardedClient::new(outgoing)
+                .context("the client for outgoing calls cannot start")?,
+            outbox: web.outbox.clone(),
         })
         .await?;
 
@@ -103,6 +108,7 @@ impl Server {
         background.spawn(Arc::clone(&app).watch_config());
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
+        let jobs = tokio::spawn(Arc::clone(&app).run_jobs_until(listen::stop_signal(&stopping)));
         if let Some(listener) = metrics_listener {
             let (stopping, limits) = (stopping.clone(), config.limits.clone());
             background.spawn(async move {
@@ -116,6 +122,11 @@ impl Server {
         listen::serve(listener, router(Arc::clone(&app), web), config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
+        // A job that is cut off here is taken up again later.
+        let cut_off = jobs.abort_handle();
+        if tokio::time::timeout(listen::GRACE, jobs).await.is_err() {
+            cut_off.abort();
+        }
         background.shutdown().await;
         drop(app);
         store.close().await;

@@ -6,11 +6,13 @@
 use std::time::Duration;
 
 use hufu_types::{
-    ApplicationId, ApplicationKind, ConnectionKind, Email, Identifier, OpenPlatform, Phone, PoolId,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone, PoolId,
     SigningAlgorithm, UserId, Username, WechatApp,
 };
 
 use super::error::Position;
+use super::messages::{read_email, read_sms, read_templates};
+use super::settings::{read_association, read_settings};
 use super::table::{Item, Table, Unique, quoted};
 use super::{
     ConnectionReference, Desired, DesiredApplication, DesiredConnection, DesiredLifetimes, DesiredPool,
@@ -37,7 +39,19 @@ struct InstanceIds {
 
 pub(super) fn read_file(file: Table<'_>) -> Desired {
     let mut ids = InstanceIds::default();
-    let known = ["id", "name", "connection", "application", "user"];
+    let known = [
+        "id",
+        "name",
+        "settings",
+        "email",
+        "sms",
+        "templates",
+        "webhook",
+        "open_platform",
+        "connection",
+        "application",
+        "user",
+    ];
     let pools = file.tables("user_pool", "user_pool", "a user pool", &known);
     Desired { pools: pools.into_iter().filter_map(|pool| read_pool(pool, &mut ids)).collect() }
 }
@@ -54,12 +68,18 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
     });
     let name = table.required("name").and_then(read_label);
 
+    let settings = table.optional("settings").and_then(read_settings);
+    let email = table.optional("email").and_then(read_email);
+    let sms = table.optional("sms").and_then(read_sms);
+    let templates = table.optional("templates").and_then(read_templates);
+
+    let platforms = read_open_platforms(table);
     let mut identifiers = Unique::default();
-    let known = ["identifier", "type", "display_name", "login_only", "open_platform", "fields"];
+    let known = ["identifier", "type", "display_name", "login_only", "open_platform", "association", "fields"];
     let connections: Vec<_> = table
         .tables("connection", "user_pool.connection", "a connection", &known)
         .into_iter()
-        .filter_map(|connection| read_connection(connection, &mut identifiers))
+        .filter_map(|connection| read_connection(connection, &mut identifiers, platforms.as_deref()))
         .collect();
 
     let known = ["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
@@ -78,10 +98,40 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         .map(|user| read_user(user, ids, &mut logins))
         .collect();
 
-    Some(DesiredPool { at: table.at, id: id?, name: name?, connections, applications, users })
+    Some(DesiredPool {
+        at: table.at,
+        id: id?,
+        name: name?,
+        settings,
+        email,
+        sms,
+        templates,
+        connections,
+        applications,
+        users,
+    })
 }
 
-fn read_connection(table: Table<'_>, identifiers: &mut Unique) -> Option<DesiredConnection> {
+/// The Open Platform accounts that the pool declares, so that a misspelt one is seen; none where it declares none,
+/// and connections may name any.
+fn read_open_platforms(table: Table<'_>) -> Option<Vec<Identifier>> {
+    let mut taken = Unique::default();
+    table.optional("open_platform")?;
+    let declared = table.tables("open_platform", "user_pool.open_platform", "an Open Platform account", &["name"]);
+    let read = |platform: Table<'_>| {
+        let item = platform.required("name")?;
+        let name = item.parse(Identifier::parse)?;
+        item.claim(&mut taken, name.as_str(), &format!("the Open Platform account `{name}`"));
+        Some(name)
+    };
+    Some(declared.into_iter().filter_map(read).collect())
+}
+
+fn read_connection(
+    table: Table<'_>,
+    identifiers: &mut Unique,
+    platforms: Option<&[Identifier]>,
+) -> Option<DesiredConnection> {
     let identifier = table.required("identifier").and_then(|item| {
         let identifier = item.parse(Identifier::parse)?;
         item.claim(identifiers, identifier.as_str(), &format!("the connection identifier `{identifier}`"));
@@ -91,8 +141,17 @@ fn read_connection(table: Table<'_>, identifiers: &mut Unique) -> Option<Desired
     let display_name = table.optional("display_name").and_then(read_label);
     let login_only = table.optional("login_only").and_then(|item| item.boolean()).unwrap_or(false);
     let open_platform = match table.optional("open_platform") {
-        Some(item) => item.parse(Identifier::parse),
+        Some(item) => item.parse(Identifier::parse).inspect(|name| {
+            if platforms.is_some_and(|declared| !declared.contains(name)) {
+                let advice = "correct the name, or declare it as [[user_pool.open_platform]]";
+                item.refuse(format!("the user pool declares no Open Platform account `{name}` — {advice}"));
+            }
+        }),
         None => Identifier::parse(OpenPlatform::DEFAULT).ok(),
+    };
+    let association = match table.optional("association") {
+        Some(item) => read_association(item, kind),
+        None => Some(Association::default()),
     };
     let wechat = table.required("fields").and_then(|item| {
         let advice = "write { app_id = \"…\", app_secret = … }";
@@ -111,6 +170,7 @@ fn read_connection(table: Table<'_>, identifiers: &mut Unique) -> Option<Desired
         kind: kind?,
         login_only,
         open_platform: OpenPlatform(open_platform?),
+        association: association?,
         wechat: wechat?,
     })
 }

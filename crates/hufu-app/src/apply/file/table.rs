@@ -6,10 +6,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{FileError, Position};
 
@@ -80,7 +84,17 @@ impl<'a> Table<'a> {
         what: &'static str,
         known: &[&str],
     ) -> Self {
+        let table = Self { source, at, entries, what };
+        table.refuse_unknown(known);
+        table
+    }
+
+    /// Refuses the keys that are not among the known ones; whether there were none.
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> bool {
+        let Self { source, entries, what, .. } = self;
+        let mut is_known = true;
         for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            is_known = false;
             let advice = match nearest(key.get_ref(), known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the keys here are {}", known.join(", ")),
@@ -88,7 +102,7 @@ impl<'a> Table<'a> {
             let reason = format!("unknown key {} in {what} — {advice}", quoted(key.get_ref()));
             source.refuse(source.position(key.span().start), reason);
         }
-        Self { source, at, entries, what }
+        is_known
     }
 
     pub(super) fn refuse(&self, reason: impl Into<String>) {
@@ -99,6 +113,17 @@ impl<'a> Table<'a> {
     pub(super) fn optional(&self, key: &'static str) -> Option<Item<'a>> {
         let value = self.entries.get(key)?;
         Some(Item { source: self.source, at: self.source.position(value.span().start), key, value })
+    }
+
+    /// Every key, with its value.
+    pub(super) fn items(&self) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let source = self.source;
+        self.entries.iter().map(move |(key, value)| Item {
+            source,
+            at: source.position(value.span().start),
+            key: key.get_ref(),
+            value,
+        })
     }
 
     /// The value of a key that has to be there.
@@ -133,7 +158,7 @@ impl<'a> Table<'a> {
 pub(super) struct Item<'a> {
     source: &'a Source<'a>,
     pub(super) at: Position,
-    key: &'static str,
+    pub(super) key: &'a str,
     value: &'a Spanned<DeValue<'a>>,
 }
 
@@ -156,7 +181,7 @@ impl<'a> Item<'a> {
             DeValue::Integer(_) | DeValue::Array(_) => "an",
             _ => "a",
         };
-        self.refuse(format!("`{}` is {article} {} — {advice}", self.key, self.value.get_ref().type_str()));
+        self.refuse(format!("{} is {article} {} — {advice}", quoted(self.key), self.value.get_ref().type_str()));
     }
 
     fn element(&self, value: &'a Spanned<DeValue<'a>>) -> Self {
@@ -195,11 +220,105 @@ impl<'a> Item<'a> {
 
     /// The value as a table.
     pub(super) fn table(&self, advice: &str, what: &'static str, known: &[&str]) -> Option<Table<'a>> {
+        let table = self.open_table(advice, what)?;
+        table.refuse_unknown(known);
+        Some(table)
+    }
+
+    /// The value as a table whose keys the caller looks at.
+    pub(super) fn open_table(&self, advice: &str, what: &'static str) -> Option<Table<'a>> {
         let DeValue::Table(entries) = self.value.get_ref() else {
             self.refuse_type(advice);
             return None;
         };
-        Some(Table::new(self.source, self.at, entries, what, known))
+        Some(Table { source: self.source, at: self.at, entries, what })
+    }
+
+    /// The value as a type of the domain that holds no secrets: what is wrong may be quoted.
+    pub(super) fn value<T: DeserializeOwned>(&self) -> Option<T> {
+        let read = T::deserialize(ValueDeserializer::from(self.value.clone()));
+        read.map_err(|error| {
+            let at = error.span().map_or(self.at, |span| self.source.position(span.start));
+            self.source.refuse(at, format!("{} is not valid — {}", quoted(self.key), error.message()));
+        })
+        .ok()
+    }
+
+    /// The value as settings without secrets, in which every key may be absent. What is wrong is told key by key.
+    pub(super) fn settings<T>(&self, advice: &str, what: &'static str) -> Option<T>
+    where
+        T: Default + Serialize + DeserializeOwned,
+    {
+        let table = self.open_table(advice, what)?;
+        let defaults = serde_json::to_value(T::default()).unwrap_or_default();
+        let known: Vec<&str> = defaults.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
+        let mut is_sound = table.refuse_unknown(&known);
+        for (key, value) in table.entries.iter().filter(|(key, _)| known.contains(&key.get_ref().as_ref())) {
+            let alone: DeTable<'_> = std::iter::once((key.clone(), value.clone())).collect();
+            let alone = Spanned::new(value.span(), DeValue::Table(alone));
+            let item = Item { key: key.get_ref(), value: &alone, ..*self };
+            is_sound &= item.value::<T>().is_some();
+        }
+        if is_sound { self.value() } else { None }
+    }
+
+    /// The place of a value within this one, by keys and indices joined with dots; as near as there is one.
+    pub(super) fn place_of(&self, path: &str) -> Position {
+        let mut value = self.value;
+        for part in path.split('.') {
+            let inner = match value.get_ref() {
+                DeValue::Table(table) => table.get(part),
+                DeValue::Array(array) => part.parse().ok().and_then(|index: usize| array.get(index)),
+                _ => None,
+            };
+            let Some(inner) = inner else { break };
+            value = inner;
+        }
+        self.source.position(value.span().start)
+    }
+
+    /// Refuses what stands somewhere within this value.
+    pub(super) fn refuse_within(&self, path: &str, reason: &str) {
+        let key = path.split('.').rfind(|part| part.parse::<usize>().is_err()).unwrap_or(self.key);
+        self.source.refuse(self.place_of(path), format!("`{key}`: {reason}"));
+    }
+
+    /// A whole number in a range; `rule` names it.
+    pub(super) fn integer(&self, range: RangeInclusive<i64>, rule: &str) -> Option<i64> {
+        let DeValue::Integer(number) = self.value.get_ref() else {
+            self.refuse_type("write a whole number");
+            return None;
+        };
+        let number = i64::from_str_radix(number.as_str(), number.radix()).ok();
+        let fitting = number.filter(|number| range.contains(number));
+        if fitting.is_none() {
+            self.refuse(format!("{} is not valid — {rule}", quoted(self.key)));
+        }
+        fitting
+    }
+
+    /// The value as JSON; wherever a table is `{ env = "NAME" }`, the secret of that variable stands.
+    pub(super) fn json(&self) -> Option<Json> {
+        Some(match self.value.get_ref() {
+            DeValue::String(text) => Json::String(text.to_string()),
+            DeValue::Boolean(value) => Json::Bool(*value),
+            DeValue::Integer(_) => Json::from(self.integer(i64::MIN..=i64::MAX, "the number is too large")?),
+            DeValue::Float(number) => Json::from(number.as_str().replace('_', "").parse::<f64>().ok()?),
+            DeValue::Datetime(moment) => Json::String(moment.to_string()),
+            DeValue::Array(array) => {
+                // All are read before the first that is wrong ends it.
+                let elements: Vec<_> = array.iter().map(|value| self.element(value).json()).collect();
+                Json::Array(elements.into_iter().collect::<Option<_>>()?)
+            }
+            DeValue::Table(entries) if entries.len() == 1 && entries.contains_key("env") => {
+                Json::String(self.secret(|_| Ok(()))?.expose_secret().to_owned())
+            }
+            DeValue::Table(_) => {
+                let table = self.open_table("write a table", "a table")?;
+                let members: Vec<_> = table.items().map(|item| Some((item.key.to_owned(), item.json()?))).collect();
+                Json::Object(members.into_iter().collect::<Option<_>>()?)
+            }
+        })
     }
 
     /// A secret, written out or in an environment variable; `rule` says what is

@@ -1,3 +1,6 @@
+mod messages;
+mod settings;
+
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -237,7 +240,7 @@ fn connections() {
         (
             "logo = \"x\"",
             "5:1: unknown key `logo` in a connection — the keys here are \
-             identifier, type, display_name, login_only, open_platform, fields"
+             identifier, type, display_name, login_only, open_platform, association, fields"
                 .to_owned(),
         ),
         ("fields = 1", "5:10: `fields` is an integer — write { app_id = \"…\", app_secret = … }".to_owned()),

@@ -38,6 +38,9 @@ struct Fault {
 struct Message {
     code: u32,
     message: String,
+    /// What the client goes on with, where it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
@@ -48,7 +51,7 @@ struct Extensions {
 
 impl Message {
     fn of(failure: &Failure) -> Self {
-        Self { code: failure.problem.code, message: failure.message().to_owned() }
+        Self { code: failure.problem.code, message: failure.message().to_owned(), data: failure.data.clone() }
     }
 }
 

@@ -1,13 +1,15 @@
 //! `/graphql/v2`: the GraphQL endpoint of the v2 clients.
 //!
 //! Every answer is HTTP 200 with `{data, errors}`, and `errors[].message` is an
-//! object `{code, message}`: so do the clients read it, against the custom of
+//! object `{code, message, data}`: so do the clients read it, against the custom of
 //! GraphQL. A document is checked before the library sees it ([`document`]); the
-//! operations are in [`query`] and [`mutation`].
+//! operations are in [`query`], [`mutation`], [`login`] and [`credentials`].
 
 mod answer;
+mod credentials;
 mod custom_data;
 mod document;
+mod login;
 mod mutation;
 mod profile;
 mod query;
@@ -20,14 +22,13 @@ use std::sync::Arc;
 use async_graphql::{Context, EmptySubscription, Variables};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hufu_app::{Authenticated, Refusal, UserToken, named};
-use hufu_types::Timestamp;
+use hufu_app::{Authenticated, Refusal, named};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::mutation::Mutation;
 use self::query::Query;
-use super::user::UserV2;
+use super::user::{UserV2, token_to_keep};
 use crate::problem::Failure;
 use crate::request::{Head, given, parse, read};
 use crate::server::{self, Shared};
@@ -37,7 +38,7 @@ pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscriptio
 
 /// Builds the schema. Without introspection nothing, suggestions in error texts included, tells what it contains.
 pub(crate) fn schema(introspection: bool) -> Schema {
-    let builder = Schema::build(Query, Mutation, EmptySubscription);
+    let builder = Schema::build(Query, Mutation::default(), EmptySubscription);
     if introspection {
         builder.finish()
     } else {
@@ -120,24 +121,8 @@ impl Call {
     async fn user(&self, who: &Authenticated) -> Result<UserV2, Refused> {
         let answer = async {
             let (user, identities) = self.shared.app.user_with_identities(who).await?;
-            Ok(UserV2::new(user, self.token_to_keep(who).as_ref()).with_identities(identities))
+            Ok(UserV2::new(user, token_to_keep(&self.head, who).as_ref()).with_identities(identities))
         };
         answer.await.map_err(|refusal| self.refuse(refusal))
     }
-
-    /// The clients overwrite their stored token with the one of the answer: they
-    /// get back the one they sent. An access token is none that they keep, and
-    /// never becomes a user token, which may do more and lasts longer.
-    fn token_to_keep(&self, who: &Authenticated) -> Option<UserToken> {
-        let token = self.head.bearer().filter(|_| who.scope.is_none())?;
-        Some(UserToken {
-            token: token.to_owned(),
-            issued_at: at_second(who.issued_at),
-            expires_at: at_second(who.expires_at),
-        })
-    }
-}
-
-fn at_second(seconds: i64) -> Timestamp {
-    Timestamp(seconds.saturating_mul(1000))
 }

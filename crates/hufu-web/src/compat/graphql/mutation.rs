@@ -1,15 +1,22 @@
-//! The mutations.
+//! The mutations: those of somebody's profile and data here, others in [`super::login`] and [`super::credentials`].
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, MergedObject, Object, Result, SimpleObject};
 use hufu_app::Refusal;
 
 use super::Call;
+use super::credentials::CredentialMutation;
 use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput};
+use super::login::LoginMutation;
 use super::profile::UpdateUserInput;
 use crate::compat::user::UserV2;
 
 /// The mutations.
-pub(crate) struct Mutation;
+#[derive(Default, MergedObject)]
+pub(crate) struct Mutation(ProfileMutation, LoginMutation, CredentialMutation);
+
+/// Somebody's profile, data and token.
+#[derive(Default)]
+pub(crate) struct ProfileMutation;
 
 /// A new token. Times are Unix seconds.
 #[derive(SimpleObject)]
@@ -20,7 +27,7 @@ pub(super) struct RefreshToken {
 }
 
 #[Object]
-impl Mutation {
+impl ProfileMutation {
     /// Changes the profile of the user who is logged in. Everything in the input
     /// that is no profile is ignored, and so are the tokens that prove an e-mail
     /// address or a phone number: login names have calls of their own.

@@ -1,10 +1,12 @@
 //! The queries.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
-use hufu_app::{Authenticated, Refusal};
+use hufu_app::{AccountName, Authenticated, Refusal};
 
 use super::Call;
 use super::custom_data::{self, TargetType, UserDefinedData};
+use crate::compat::codes::serving;
+use crate::compat::fields;
 use crate::compat::user::{UserV2, arn};
 use crate::problem::{Language, Problem};
 use crate::request::given;
@@ -31,6 +33,13 @@ pub(super) struct TokenStatusDetail {
     id: Option<String>,
     user_pool_id: Option<String>,
     arn: Option<String>,
+}
+
+/// Whether a pool takes a password.
+#[derive(SimpleObject)]
+pub(super) struct CheckPasswordStrengthResult {
+    valid: bool,
+    message: Option<String>,
 }
 
 #[Object]
@@ -70,6 +79,54 @@ impl Query {
         let who = custom_data::target(call, target_type, &target_id).await?;
         let user = call.shared.app.user(&who).await.map_err(|refusal| call.refuse(refusal))?;
         Ok(custom_data::list(&user.custom_data))
+    }
+
+    /// Whether the pool takes a password, which comes as it is. A bearer is ignored.
+    async fn check_password_strength(
+        &self,
+        context: &Context<'_>,
+        password: String,
+    ) -> Result<CheckPasswordStrengthResult> {
+        let call = Call::of(context)?;
+        let application = serving(&call.shared, &call.head).map_err(|refusal| call.refuse(refusal))?;
+        match call.shared.app.password_strength(&application.pool, &password) {
+            Ok(()) => Ok(CheckPasswordStrengthResult { valid: true, message: None }),
+            Err(refusal @ Refusal::WeakPassword(_)) => {
+                let message = Problem::of(&refusal).message(call.head.language).to_owned();
+                Ok(CheckPasswordStrengthResult { valid: false, message: Some(message) })
+            }
+            Err(refusal) => Err(call.refuse(refusal).into()),
+        }
+    }
+
+    /// Whether there is an account of this name, where the pool lets anybody ask. A bearer is ignored.
+    async fn is_user_exists(
+        &self,
+        context: &Context<'_>,
+        email: Option<String>,
+        phone: Option<String>,
+        username: Option<String>,
+        external_id: Option<String>,
+    ) -> Result<Option<bool>> {
+        let call = Call::of(context)?;
+        let exists = async {
+            let text = |text: &Option<String>| given(text.as_ref()).map(str::to_owned);
+            let name = if let Some(email) = text(&email) {
+                AccountName::Email(email)
+            } else if let Some(phone) = text(&phone) {
+                AccountName::Phone(fields::phone(&phone, None)?)
+            } else if let Some(username) = text(&username) {
+                AccountName::Username(username)
+            } else if let Some(id) = text(&external_id) {
+                AccountName::ExternalId(id)
+            } else {
+                let what = "email, phone, username and externalId are missing; send one of them";
+                return Err(Refusal::Invalid(what.to_owned()));
+            };
+            let application = serving(&call.shared, &call.head)?;
+            call.shared.app.user_exists(&application, name).await
+        };
+        Ok(Some(exists.await.map_err(|refusal| call.refuse(refusal))?))
     }
 }
 

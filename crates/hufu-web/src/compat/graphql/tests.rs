@@ -113,11 +113,133 @@ async fn the_documents_of_the_clients_are_valid() {
             own.clone(),
         ),
     ];
-    for (query, variables) in documents {
+    for (query, variables) in documents.into_iter().chain(credential_documents()) {
         let request = request(&json!({ "query": query, "variables": variables })).unwrap();
         let errors = executed(request).await;
         assert!(errors.len() == 1 && errors[0].message.contains(NO_REQUEST), "{query}\n{errors:?}");
     }
+}
+
+/// What the clients send to log in, to register, and about what somebody logs in with.
+fn credential_documents() -> Vec<(String, Value)> {
+    let profile = json!({
+        "ip": "::1", "oauth": "{}", "username": "bob", "nickname": "Bob", "company": null, "photo": "", "device": "d",
+        "browser": "b", "gender": "M", "city": "c", "phone": "1", "email": "e", "udf": [{ "key": "k", "value": "v" }],
+    });
+    let either = json!({ "clientIp": "::1", "params": "[]", "context": null });
+    let with = |more: Value| {
+        let mut all = either.as_object().unwrap().clone();
+        all.extend(more.as_object().unwrap().clone());
+        json!({ "input": all })
+    };
+    let by_password = json!({ "password": "p", "captchaCode": null, "autoRegister": true });
+    let login = |name: &str| {
+        let mut input = by_password.clone();
+        input[name] = json!("bob");
+        with(input)
+    };
+    let register = |mut more: Value| {
+        more["profile"] = profile.clone();
+        more["forceLogin"] = json!(false);
+        more["generateToken"] = json!(true);
+        with(more)
+    };
+    let of_input = [
+        ("loginByEmail", "LoginByEmailInput", login("email")),
+        ("loginByUsername", "LoginByUsernameInput", login("username")),
+        ("loginByPhonePassword", "LoginByPhonePasswordInput", login("phone")),
+        (
+            "loginByPhoneCode",
+            "LoginByPhoneCodeInput",
+            with(json!({ "phone": "1", "code": "2", "autoRegister": null, "phoneCountryCode": "+86" })),
+        ),
+        (
+            "registerByEmail",
+            "RegisterByEmailInput",
+            register(json!({ "email": "e", "password": "p", "phoneToken": null })),
+        ),
+        ("registerByUsername", "RegisterByUsernameInput", register(json!({ "username": "u", "password": "p" }))),
+        (
+            "registerByPhoneCode",
+            "RegisterByPhoneCodeInput",
+            register(json!({ "phone": "1", "code": "2", "phoneCountryCode": "+1", "emailToken": null })),
+        ),
+    ];
+    let of_input = of_input.map(|(name, input, variables)| {
+        (
+            format!("mutation {name}($input: {input}!) {{ {name}(input: $input) {{ {USER} {NEWER} }} }}"),
+            variables,
+        )
+    });
+    let account = json!({ "account": "bob", "password": "p", "captchaCode": null, "clientIp": "::1" });
+    let phones = json!({ "phone": "1", "phoneCode": "2", "oldPhone": "3", "phoneCountryCode": "+86" });
+    let emails = json!({ "email": "e", "emailCode": "2", "oldEmail": null });
+    let reset = json!({ "email": "e", "code": "1", "newPassword": "p" });
+    // The name, the arguments, the selection, the variables.
+    let others = [
+        ("loginBySubAccount", "account: String!, password: String!, captchaCode: String, clientIp: String", USER, account),
+        ("updatePassword", "newPassword: String!, oldPassword: String", USER, json!({ "newPassword": "p" })),
+        (
+            "updatePhone",
+            "phone: String!, phoneCode: String!, oldPhone: String, oldPhoneCode: String, phoneCountryCode: String, \
+             oldPhoneCountryCode: String",
+            USER,
+            phones.clone(),
+        ),
+        ("updateEmail", "email: String!, emailCode: String!, oldEmail: String, oldEmailCode: String", USER, emails.clone()),
+        ("bindPhone", "phone: String!, phoneCode: String!, phoneCountryCode: String", USER, phones),
+        ("bindEmail", "email: String!, emailCode: String!", USER, emails),
+        ("unbindPhone", "", USER, json!({})),
+        ("unbindEmail", "", USER, json!({})),
+        (
+            "resetPassword",
+            "phone: String, email: String, code: String!, newPassword: String!, phoneCountryCode: String",
+            "message code",
+            reset,
+        ),
+    ];
+    let others = others.map(|(name, arguments, selection, variables)| {
+        let (declared, passed) = signature(arguments);
+        (format!("mutation {name}{declared} {{ {name}{passed} {{ {selection} }} }}"), variables)
+    });
+    let scenes = [
+        "RESET_PASSWORD", "VERIFY_EMAIL", "CHANGE_EMAIL", "MFA_VERIFY", "RESET_PASSWORD_VERIFY_CODE",
+        "FIRST_EMAIL_LOGIN_VERIFY", "CONSOLE_CONDUCTED_VERIFY", "EMAIL_BIND_VERIFY_CODE", "EMAIL_UNBIND_VERIFY_CODE",
+        "VERIFY_CODE", "REGISTER_VERIFY_CODE", "LOGIN_VERIFY_CODE", "MFA_VERIFY_CODE",
+        "INFORMATION_COMPLETION_VERIFY_CODE",
+    ];
+    let sends = scenes.map(|scene| {
+        let query = "mutation sendEmail($email: String!, $scene: EmailScene!) { sendEmail(email: $email, scene: $scene) \
+                     { message code } }";
+        (query.to_owned(), json!({ "email": "e", "scene": scene }))
+    });
+    let queries = [
+        (
+            "query checkPasswordStrength($password: String!) { checkPasswordStrength(password: $password) { valid \
+             message } }",
+            json!({ "password": "p" }),
+        ),
+        (
+            "query isUserExists($email: String, $phone: String, $username: String, $externalId: String) { \
+             isUserExists(email: $email, phone: $phone, username: $username, externalId: $externalId) }",
+            json!({ "username": "bob" }),
+        ),
+    ]
+    .map(|(query, variables)| (query.to_owned(), variables));
+    of_input.into_iter().chain(others).chain(sends).chain(queries).collect()
+}
+
+/// Arguments as a document declares them, and as it passes them on.
+fn signature(arguments: &str) -> (String, String) {
+    if arguments.is_empty() {
+        return (String::new(), String::new());
+    }
+    let pairs: Vec<_> = arguments.split(", ").filter_map(|pair| pair.split_once(": ")).collect();
+    let join = |part: fn(&(&str, &str)) -> String| pairs.iter().map(part).collect::<Vec<_>>().join(", ");
+    (
+        format!("({})", join(|(name, kind)| format!("${name}: {kind}"))),
+        format!("({})", join(|(name, _)| format!("{name}: ${name}"))),
+    )
 }
 
 #[tokio::test]

@@ -2,11 +2,12 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use hufu_app::{ProfileChange, Refusal};
-use hufu_types::{Gender, Identity, Profile, User};
+use hufu_app::{ProfileChange, Refusal, identity_id};
+use hufu_types::{Gender, Identity, PoolId, Profile, User};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::compat::registration::{camel_case, field_of};
 use crate::compat::user::phone_text;
 use crate::envelope::Success;
 use crate::problem::Failure;
@@ -43,7 +44,7 @@ pub(crate) async fn get_profile(
     };
     let mut dto = user_dto(&user);
     if let Some(identities) = identities {
-        dto.insert("identities".to_owned(), identities.iter().map(identity_dto).collect());
+        dto.insert("identities".to_owned(), identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect());
     }
     if yes(wanted.with_custom_data.as_ref()) {
         dto.insert("customData".to_owned(), user.custom_data.into());
@@ -71,7 +72,7 @@ pub(crate) async fn update_profile(
     Ok(Success::new(dto))
 }
 
-fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
+pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
     let mut change = ProfileChange::default();
     for (key, value) in request {
         match key.as_str() {
@@ -86,9 +87,7 @@ fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
                 }
             },
             _ => {
-                let Some(field) = Profile::FIELDS.iter().find(|field| camel_case(field) == key) else {
-                    continue;
-                };
+                let Some(field) = field_of(&key) else { continue };
                 match value {
                     Value::String(text) => change.fields.push((field, Some(text))),
                     Value::Null => change.fields.push((field, None)),
@@ -110,24 +109,8 @@ fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
     }
 }
 
-/// `given_name` as `givenName`.
-fn camel_case(name: &str) -> String {
-    let mut upper = false;
-    let mut camel = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c == '_' {
-            upper = true;
-        } else if std::mem::take(&mut upper) {
-            camel.extend(c.to_uppercase());
-        } else {
-            camel.push(c);
-        }
-    }
-    camel
-}
-
 /// The v3 `UserDto`.
-fn user_dto(user: &User) -> Map<String, Value> {
+pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
     let phone = user.phone.as_ref().map(|(phone, _)| phone);
     let fields = json!({
         "userId": user.id,
@@ -141,7 +124,7 @@ fn user_dto(user: &User) -> Map<String, Value> {
         "emailVerified": user.email_verified,
         "phone": phone.map(phone_text),
         "phoneCountryCode": phone.map(|phone| phone.parts().0),
-        "phoneVerified": phone.is_some(),
+        "phoneVerified": user.vouched_phone().is_some(),
         "externalId": user.external_id,
         "loginsCount": user.logins_count,
         "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
@@ -150,8 +133,8 @@ fn user_dto(user: &User) -> Map<String, Value> {
         "userSourceType": if user.register_source == "admin" { "adminCreated" } else { "register" },
         "registerSource": [user.register_source],
         "gender": user.profile.gender.unwrap_or(Gender::Unknown).as_str(),
-        "passwordLastSetAt": null,
-        "resetPasswordOnNextLogin": false,
+        "passwordLastSetAt": user.password_set_at.map(hufu_types::Timestamp::to_iso),
+        "resetPasswordOnNextLogin": user.must_reset,
     });
     let mut dto = match fields {
         Value::Object(dto) => dto,
@@ -165,9 +148,10 @@ fn user_dto(user: &User) -> Map<String, Value> {
     dto
 }
 
-fn identity_dto(identity: &Identity) -> Value {
+/// An identity in the answers of v3.
+pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
     json!({
-        "identityId": format!("{}:{}", identity.key.realm, identity.key.kind.as_str()),
+        "identityId": identity_id(pool, &identity.key),
         "extIdpId": identity.connection,
         "provider": identity.key.provider(),
         "type": identity.key.kind.as_str(),
@@ -180,12 +164,6 @@ fn identity_dto(identity: &Identity) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_are_named_as_the_clients_name_them() {
-        assert_eq!(camel_case("given_name"), "givenName");
-        assert_eq!(camel_case("nickname"), "nickname");
-    }
 
     #[test]
     fn login_names_cannot_be_changed_here() {

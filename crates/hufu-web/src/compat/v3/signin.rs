@@ -5,7 +5,9 @@ use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
 use hufu_types::flow::Want;
 use hufu_types::ScopeSet;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use crate::compat::fields;
 use crate::envelope::Success;
 use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
@@ -48,8 +50,10 @@ struct PhoneInfo {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Options {
     scope: Option<String>,
+    custom_data: Option<Value>,
 }
 
 impl LoginInfo {
@@ -108,8 +112,11 @@ impl SigninRequest {
     }
 
     fn scope(&self) -> ScopeSet {
-        let asked = self.options.as_ref().and_then(|o| given(o.scope.as_ref())).map(ScopeSet::parse);
-        asked.filter(|scope| !scope.is_empty()).unwrap_or_else(ScopeSet::default_login)
+        ScopeSet::asked(self.options.as_ref().and_then(|options| given(options.scope.as_ref())))
+    }
+
+    fn custom_data(&self) -> Result<Map<String, Value>, Refusal> {
+        fields::custom_data(self.options.as_ref().and_then(|options| options.custom_data.clone()))
     }
 }
 
@@ -122,7 +129,7 @@ pub(crate) async fn signin_by_mobile(
     let tokens = async {
         let config = shared.app.config();
         let application = config.serving(head.named_or(request.client_id.as_deref()))?;
-        let described = request.describe()?;
+        let (described, custom_data) = (request.describe()?, request.custom_data()?);
         let identifier = given(request.identifier.as_ref());
         let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
         let login = MiniProgramLogin {
@@ -135,7 +142,9 @@ pub(crate) async fn signin_by_mobile(
             want: Want::TokenSet(request.scope()),
             origin: head.origin(),
         };
-        shared.app.log_in(&login).await?.token_set().ok_or(Refusal::StepImpossible)
+        let done = shared.app.log_in(&login).await?;
+        let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
+        done.token_set().ok_or(Refusal::StepImpossible)
     };
     let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(TokenAnswer::from(tokens)))

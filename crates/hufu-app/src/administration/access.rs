@@ -1,0 +1,499 @@
+//! Access keys, administrators and their logins.
+//!
+//! A key reads `hfk_ID_SECRET`: the id is public, of the secret the database holds a hash. A login of an
+//! administrator gives a key for some hours, whose role is read from `administrators` at each use.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_store::administration::{
+    self as store, AccessKey, Administrator, CredentialsOfAdministrator, GetAccessKey, ListAccessKeys,
+    ListAdministrators, NewAccessKey,
+};
+use hufu_store::events::{Actor, Event, Recorder, Trace};
+use hufu_store::rates::Hit;
+use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::{
+    AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, User, UserId,
+    Username,
+};
+use secrecy::SecretString;
+use serde_json::{Value as Json, json};
+
+use super::Administrating;
+use crate::address::network_of;
+use crate::codes::hash_token;
+use crate::password::StoredPassword;
+use crate::{App, Origin, Refusal};
+
+/// What every access key begins with.
+const PREFIX: &str = "hfk_";
+/// Longest name of a key, in characters.
+const LONGEST_NAME: usize = 100;
+/// The code of [`Refusal::NotAdministrating`], for the audit log.
+const KEY_CODE: u32 = 2440;
+/// The code of [`Refusal::AdministratorUnknown`], for the audit log.
+const LOGIN_CODE: u32 = 2441;
+
+/// A key to be made.
+#[derive(Clone, Debug)]
+pub struct KeyWish {
+    /// What it is for, as lists show it.
+    pub name: String,
+    /// What it may do.
+    pub role: AdminRole,
+    /// The pool that it is for; all pools without it.
+    pub pool: Option<PoolId>,
+    /// When it ends, if ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An administrator who has logged in.
+#[derive(Debug)]
+pub struct AdminLogin {
+    /// The access key, shown this once.
+    pub key: SecretString,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The administrator.
+    pub administrator: Administrator,
+}
+
+impl App {
+    /// Who sends this access key.
+    ///
+    /// # Errors
+    /// [`Refusal::NotAdministrating`]; [`Refusal::TooOften`] for an address that sends many that do not hold.
+    pub async fn administrate(&self, token: Option<&str>, origin: Origin) -> Result<Administrating, Refusal> {
+        let token = token.ok_or(Refusal::NotAdministrating)?;
+        let parts = token.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('_'));
+        let id = parts.and_then(|(id, _)| AccessKeyId::parse(id).ok());
+        let key = match &id {
+            Some(id) => self.read(GetAccessKey(id.clone())).await?,
+            None => None,
+        };
+        let Some(key) = key else { return Err(self.key_refused(None, &origin, "unknown").await?) };
+        let reason = if !hash_token(token).matches(&key.secret) {
+            Some("wrong secret")
+        } else if key.expires_at.is_some_and(|at| at <= self.now()) {
+            Some("expired")
+        } else if !key.is_backed {
+            Some("administrator dismissed or switched off")
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            return Err(self.key_refused(Some(&key), &origin, reason).await?);
+        }
+        let actor = match &key.user {
+            Some(user) => Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) },
+            None => Actor { kind: ActorKind::AccessKey, id: Some(key.id.as_str().to_owned()) },
+        };
+        Ok(Administrating { actor, role: key.role, scope: key.scope, key: Some(key.id), user: key.user, origin })
+    }
+
+    /// Notes a key that does not hold, unless its address has sent many: whoever guesses must not fill the log.
+    async fn key_refused(
+        &self,
+        key: Option<&AccessKey>,
+        origin: &Origin,
+        reason: &str,
+    ) -> Result<Refusal, Refusal> {
+        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
+        let hit = Hit {
+            name: format!("admin_key:{network}"),
+            amount: 1,
+            window: self.limits.failure_window,
+            now: self.now(),
+        };
+        if self.write(hit).await? > self.limits.admin_key_failures {
+            return Ok(Refusal::TooOften("access keys that do not hold, from this address"));
+        }
+        let pool = PoolId::system();
+        let actor = Actor {
+            kind: ActorKind::AccessKey,
+            id: key.map(|key| key.id.as_str().to_owned()),
+        };
+        let trace = self.trace(&pool, Some(actor), None, None, origin);
+        self.record_refusal(&pool, trace, Action::AdministrationRefused, None, KEY_CODE, reason).await?;
+        Ok(Refusal::NotAdministrating)
+    }
+
+    /// Makes an access key. Its text is told this once.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    pub async fn create_access_key(
+        &self,
+        by: &Administrating,
+        wish: KeyWish,
+    ) -> Result<(AccessKey, SecretString), Refusal> {
+        self.permit_within(by, Permission::ManageKeys, wish.pool.as_ref()).await?;
+        let name = wish.name.trim().to_owned();
+        if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+            return Err(Refusal::Invalid(format!("name: it has 1 to {LONGEST_NAME} characters in one line")));
+        }
+        if wish.expires_at.is_some_and(|at| at <= self.now()) {
+            return Err(Refusal::Invalid("expiresAt: it is in the past".to_owned()));
+        }
+        let (key, text) = self.new_key(name, wish.role, wish.pool, None, wish.expires_at);
+        let details = json!({ "after": told(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
+        let id = key.id.clone();
+        self.write(IssueKey { key, action: Action::AccessKeyCreated, details, trace: self.trace_in(by, None) }).await?;
+        let key = self.read(GetAccessKey(id)).await?.ok_or(Refusal::NoSuch("access key"))?;
+        Ok((key, text))
+    }
+
+    /// The access keys of machines that someone may see.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`].
+    pub async fn access_keys(&self, by: &Administrating) -> Result<Vec<AccessKey>, Refusal> {
+        self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
+        self.read(ListAccessKeys(by.scope.clone())).await
+    }
+
+    /// Revokes an access key: from the next request on it does not hold.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::NotPermitted`].
+    pub async fn revoke_access_key(&self, by: &Administrating, id: &AccessKeyId) -> Result<(), Refusal> {
+        self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
+        let key = self.read(GetAccessKey(id.clone())).await?;
+        let key = key.filter(|key| by.scope.is_none() || by.scope == key.scope);
+        if key.is_none() {
+            return Err(Refusal::NoSuch("access key"));
+        }
+        let trace = self.trace_in(by, None);
+        match self.write(RevokeKey { id: id.clone(), trace, action: Action::AccessKeyRevoked }).await? {
+            true => Ok(()),
+            false => Err(Refusal::NoSuch("access key")),
+        }
+    }
+
+    /// Logs an administrator in.
+    ///
+    /// # Errors
+    /// [`Refusal::AdministratorUnknown`], [`Refusal::TooOften`].
+    pub async fn log_in_administrator(
+        &self,
+        username: &str,
+        password: SecretString,
+        origin: &Origin,
+    ) -> Result<AdminLogin, Refusal> {
+        self.count_admin_login(username, origin, 1).await?;
+        let found = match Username::parse(username) {
+            Ok(username) => self.read(CredentialsOfAdministrator(username)).await?,
+            Err(_) => None,
+        };
+        let stored = found.as_ref().and_then(|(_, hash, _)| hash.as_deref());
+        let stored = stored.and_then(|hash| StoredPassword::parse(hash).ok());
+        // Somebody unknown takes as long as somebody known.
+        let matches = self.hasher.verify(password, stored).await?.matches;
+        let pool = PoolId::system();
+        let Some((user, _, true)) = found.as_ref().filter(|_| matches) else {
+            let trace = self.trace(&pool, None, None, None, origin);
+            let user = found.map(|(user, ..)| user);
+            let reason = if matches { "switched off" } else { "wrong username or password" };
+            self.record_refusal(&pool, trace, Action::Login, user, LOGIN_CODE, reason).await?;
+            return Err(Refusal::AdministratorUnknown);
+        };
+        self.count_admin_login(username, origin, -1).await?;
+        let expires_at = self.now().plus(self.limits.admin_session);
+        let (key, text) =
+            self.new_key("login".to_owned(), AdminRole::Auditor, None, Some(user.clone()), Some(expires_at));
+        let actor = Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) };
+        let trace = self.trace(&pool, Some(actor), None, None, origin);
+        let details = json!({ "key": key.id.as_str() });
+        self.write(IssueKey { key, action: Action::Login, details, trace }).await?;
+        let administrator =
+            self.read(GetAdministrator(user.clone())).await?.ok_or(Refusal::AdministratorUnknown)?;
+        Ok(AdminLogin { key: text, expires_at, administrator })
+    }
+
+    /// Ends the login whose key is used.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`] for a key of a machine, which is revoked and not logged out.
+    pub async fn log_out_administrator(&self, by: &Administrating) -> Result<(), Refusal> {
+        let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Refusal::NoSuch("session")) };
+        let trace = self.trace_in(by, None);
+        self.write(RevokeKey { id: id.clone(), trace, action: Action::Logout }).await.map(drop)
+    }
+
+    /// The administrators that someone may see.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`].
+    pub async fn administrators(&self, by: &Administrating) -> Result<Vec<Administrator>, Refusal> {
+        self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
+        self.read(ListAdministrators(by.scope.clone())).await
+    }
+
+    /// Makes an administrator, with a user of the system pool and a password that is told this once.
+    ///
+    /// # Errors
+    /// [`Refusal::NameTaken`], [`Refusal::Invalid`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    pub async fn create_administrator(
+        &self,
+        by: &Administrating,
+        username: &str,
+        role: AdminRole,
+        scope: Option<PoolId>,
+    ) -> Result<(Administrator, SecretString), Refusal> {
+        self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
+        let username = Username::parse(username).map_err(|error| Refusal::Invalid(format!("username: {error}")))?;
+        let password = self.new_password();
+        let hash = self.hasher.hash(password.clone(), &*self.random).await?;
+        let now = self.now();
+        let user = User {
+            username: Some(username),
+            ..User::new(PoolId::system(), UserId::generate(now, &*self.random), "admin", now)
+        };
+        let trace = self.trace_in(by, None);
+        match self.write(CreateAdministrator { user, hash, role, scope, trace }).await? {
+            Some(administrator) => Ok((administrator, password)),
+            None => Err(Refusal::NameTaken("username")),
+        }
+    }
+
+    /// Appoints a user of the system pool, or changes what an administrator may do; from the next request on.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    pub async fn appoint_administrator(
+        &self,
+        by: &Administrating,
+        user: &UserId,
+        role: AdminRole,
+        scope: Option<PoolId>,
+    ) -> Result<Administrator, Refusal> {
+        self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
+        let appointment = Some((role, scope));
+        self.change_administrator(by, user, appointment).await?.ok_or(Refusal::NoSuch("administrator"))
+    }
+
+    /// Dismisses an administrator: their logins end at once.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::NotPermitted`].
+    pub async fn dismiss_administrator(&self, by: &Administrating, user: &UserId) -> Result<(), Refusal> {
+        self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
+        self.change_administrator(by, user, None).await.map(drop)
+    }
+
+    async fn change_administrator(
+        &self,
+        by: &Administrating,
+        user: &UserId,
+        appointment: Option<(AdminRole, Option<PoolId>)>,
+    ) -> Result<Option<Administrator>, Refusal> {
+        let trace = self.trace_in(by, None);
+        let unit = ChangeAdministrator { user: user.clone(), reach: by.scope.clone(), appointment, trace };
+        self.write(unit).await?.ok_or(Refusal::NoSuch("administrator"))
+    }
+
+    /// A password that nobody guesses.
+    pub(super) fn new_password(&self) -> SecretString {
+        let mut bytes = [0_u8; 18];
+        self.random.fill(&mut bytes);
+        SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Whether someone may do this for one pool, or for all where none is given.
+    async fn permit_within(
+        &self,
+        by: &Administrating,
+        permission: Permission,
+        pool: Option<&PoolId>,
+    ) -> Result<(), Refusal> {
+        match pool {
+            None => self.permit_everywhere(by, permission).await,
+            Some(pool) if *pool == PoolId::system() => Err(Refusal::PoolUnknown),
+            Some(pool) => self.permit(by, permission, pool).await,
+        }
+    }
+
+    /// What keys and administrators have in the log stands in the system pool.
+    fn trace_in(&self, by: &Administrating, pool: Option<&PoolId>) -> Trace {
+        self.trace_by(pool.unwrap_or(&PoolId::system()), by)
+    }
+
+    fn new_key(
+        &self,
+        name: String,
+        role: AdminRole,
+        scope: Option<PoolId>,
+        user: Option<UserId>,
+        expires_at: Option<Timestamp>,
+    ) -> (NewAccessKey, SecretString) {
+        let now = self.now();
+        let id = AccessKeyId::generate(now, &*self.random);
+        let secret = OpaqueToken::generate(TokenPurpose::AccessKey, &*self.random);
+        let secret = secret.expose().trim_start_matches(PREFIX);
+        let text = format!("{PREFIX}{id}_{secret}");
+        let secret = hash_token(&text);
+        let key = NewAccessKey { id, secret, name, role, scope, user, created_at: now, expires_at };
+        (key, SecretString::from(text))
+    }
+
+    /// Counts an attempt to log in, before the password is looked at; one that succeeds is taken off again.
+    async fn count_admin_login(&self, username: &str, origin: &Origin, amount: i64) -> Result<(), Refusal> {
+        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
+        let account = hex::encode(hash_token(username.trim()).as_bytes());
+        for name in [format!("admin_login:{account}"), format!("admin_login_from:{network}")] {
+            let hit = Hit { name, amount, window: self.limits.admin_failure_window, now: self.now() };
+            if self.write(hit).await? > self.limits.admin_failures && amount > 0 {
+                return Err(Refusal::TooOften("failed logins of administrators"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn told(name: &str, role: AdminRole, scope: Option<&PoolId>, expires_at: Option<Timestamp>) -> Json {
+    json!({
+        "name": name,
+        "role": role.as_str(),
+        "pool": scope.map(PoolId::as_str),
+        "expiresAt": expires_at.map(Timestamp::to_iso),
+    })
+}
+
+struct GetAdministrator(UserId);
+
+impl hufu_store::Read for GetAdministrator {
+    type Out = Option<Administrator>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Administrator>, StoreError> {
+        store::administrator(tx, &self.0).await
+    }
+}
+
+struct IssueKey {
+    key: NewAccessKey,
+    action: Action,
+    details: Json,
+    trace: Trace,
+}
+
+impl Write for IssueKey {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        store::insert_access_key(tx, &self.key).await?;
+        let mut details = self.details.clone();
+        if let Some(details) = details.as_object_mut() {
+            details.insert("key".to_owned(), self.key.id.as_str().into());
+        }
+        record(tx, &mut self.trace.recorder(), self.action, self.key.user.as_ref(), details).await
+    }
+}
+
+struct RevokeKey {
+    id: AccessKeyId,
+    action: Action,
+    trace: Trace,
+}
+
+impl Write for RevokeKey {
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let Some(key) = store::access_key(tx, &self.id).await? else { return Ok(false) };
+        if !store::delete_access_key(tx, &self.id).await? {
+            return Ok(false);
+        }
+        let before = told(&key.name, key.role, key.scope.as_ref(), key.expires_at);
+        let details = json!({ "key": self.id.as_str(), "before": before });
+        record(tx, &mut self.trace.recorder(), self.action, key.user.as_ref(), details).await?;
+        Ok(true)
+    }
+}
+
+struct CreateAdministrator {
+    user: User,
+    hash: String,
+    role: AdminRole,
+    scope: Option<PoolId>,
+    trace: Trace,
+}
+
+impl Write for CreateAdministrator {
+    /// Nothing where the username is taken.
+    type Out = Option<Administrator>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let (user, now) = (&self.user, self.trace.at);
+        if let Some(username) = &user.username
+            && users::by_username(tx, &user.pool, username).await?.is_some()
+        {
+            return Ok(None);
+        }
+        users::insert(tx, user, Some(&self.hash)).await?;
+        store::insert_administrator(tx, &user.id, self.role, self.scope.as_ref(), now).await?;
+        let mut events = self.trace.recorder();
+        events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id)).await?;
+        let details = json!({ "after": appointment(self.role, self.scope.as_ref()) });
+        record(tx, &mut events, Action::AdministratorChanged, Some(&user.id), details).await?;
+        store::administrator(tx, &user.id).await
+    }
+}
+
+struct ChangeAdministrator {
+    user: UserId,
+    /// Whose role is for another pool is out of reach.
+    reach: Option<PoolId>,
+    /// Role and pool, or dismissed.
+    appointment: Option<(AdminRole, Option<PoolId>)>,
+    trace: Trace,
+}
+
+impl Write for ChangeAdministrator {
+    /// The administrator as it is now, or nothing where there is none that can be reached.
+    type Out = Option<Option<Administrator>>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let system = PoolId::system();
+        if users::get_locked(tx, &system, &self.user).await?.is_none() {
+            return Ok(None);
+        }
+        let before = store::administrator(tx, &self.user).await?;
+        let out_of_reach = |before: &Administrator| self.reach.is_some() && self.reach != before.scope;
+        if before.as_ref().is_some_and(out_of_reach) {
+            return Ok(None);
+        }
+        match (&before, &self.appointment) {
+            (None, None) => return Ok(None),
+            (None, Some((role, scope))) => {
+                store::insert_administrator(tx, &self.user, *role, scope.as_ref(), self.trace.at).await?;
+            }
+            (Some(_), Some((role, scope))) => {
+                store::set_administrator(tx, &self.user, *role, scope.as_ref()).await?;
+            }
+            (Some(_), None) => {
+                store::delete_administrator(tx, &self.user).await?;
+                store::delete_access_keys_of(tx, &self.user).await?;
+            }
+        }
+        let details = json!({
+            "before": before.map(|before| appointment(before.role, before.scope.as_ref())),
+            "after": self.appointment.as_ref().map(|(role, scope)| appointment(*role, scope.as_ref())),
+        });
+        record(tx, &mut self.trace.recorder(), Action::AdministratorChanged, Some(&self.user), details).await?;
+        Ok(Some(store::administrator(tx, &self.user).await?))
+    }
+}
+
+fn appointment(role: AdminRole, scope: Option<&PoolId>) -> Json {
+    json!({ "role": role.as_str(), "pool": scope.map(PoolId::as_str) })
+}
+
+async fn record(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    action: Action,
+    user: Option<&UserId>,
+    details: Json,
+) -> Result<(), StoreError> {
+    events.record(tx, &PoolId::system(), Event { action, code: 0, user, details }).await
+}

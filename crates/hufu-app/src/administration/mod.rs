@@ -1,0 +1,106 @@
+//! Administration: who may do what to whom, by access key.
+//!
+//! Reading order: [`Administrating`] (who asks, and what they may), `access` (keys
+//! and administrators), then users: `users`, `names`, `identities`, `sessions`, `search`.
+//! Every deed and every refusal is in the audit log, with who did it.
+
+mod access;
+mod people;
+mod search;
+mod users;
+
+pub use access::{AdminLogin, KeyWish};
+pub use people::ConflictPage;
+pub use search::{Matching, UserPage, UserQuery};
+pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
+
+use hufu_store::events::{Actor, Trace};
+use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
+
+use crate::{App, Origin, Refusal};
+
+/// Someone who administers: an access key, an administrator who is logged in, or the command line.
+#[derive(Clone, Debug)]
+pub struct Administrating {
+    /// Who it is, for the audit log.
+    pub actor: Actor,
+    /// What they may do.
+    pub role: AdminRole,
+    /// The only pool that they may do it in; all pools without it.
+    pub scope: Option<PoolId>,
+    /// The access key of the request.
+    pub key: Option<AccessKeyId>,
+    /// The administrator, where the key is of a login.
+    pub user: Option<UserId>,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+impl Administrating {
+    /// The command line on the machine itself, which may do everything.
+    pub fn command() -> Self {
+        Self {
+            actor: Actor { kind: ActorKind::Command, id: None },
+            role: AdminRole::Owner,
+            scope: None,
+            key: None,
+            user: None,
+            origin: Origin::default(),
+        }
+    }
+
+    /// Whether this pool is theirs to see.
+    pub fn reaches(&self, pool: &PoolId) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope == pool)
+    }
+}
+
+impl App {
+    /// What all events of an administrator's deed have in common.
+    pub(crate) fn trace_by(&self, pool: &PoolId, by: &Administrating) -> Trace {
+        self.trace(pool, Some(by.actor.clone()), None, None, &by.origin)
+    }
+
+    /// Whether someone may do this in a pool. A pool beyond their reach does not exist for them.
+    ///
+    /// # Errors
+    /// [`Refusal::PoolUnknown`]; [`Refusal::NotPermitted`], which the audit log keeps.
+    pub async fn permit(&self, by: &Administrating, permission: Permission, pool: &PoolId) -> Result<(), Refusal> {
+        if !by.reaches(pool) || !self.config().has_pool(pool) {
+            return Err(Refusal::PoolUnknown);
+        }
+        // Whoever could change the users of the system pool could make themselves an owner.
+        if *pool == PoolId::system() && by.role != AdminRole::Owner {
+            return Err(self.not_permitted(by, permission, pool).await?);
+        }
+        self.permit_role(by, permission, pool).await
+    }
+
+    /// Whether someone may do this in the instance as a whole: keys of one pool may not.
+    ///
+    /// # Errors
+    /// [`Refusal::NotPermitted`], which the audit log keeps.
+    pub async fn permit_everywhere(&self, by: &Administrating, permission: Permission) -> Result<(), Refusal> {
+        let pool = PoolId::system();
+        if by.scope.is_some() {
+            return Err(self.not_permitted(by, permission, &pool).await?);
+        }
+        self.permit_role(by, permission, &pool).await
+    }
+
+    async fn permit_role(&self, by: &Administrating, permission: Permission, pool: &PoolId) -> Result<(), Refusal> {
+        if by.role.may(permission) { Ok(()) } else { Err(self.not_permitted(by, permission, pool).await?) }
+    }
+
+    async fn not_permitted(
+        &self,
+        by: &Administrating,
+        permission: Permission,
+        pool: &PoolId,
+    ) -> Result<Refusal, Refusal> {
+        let trace = self.trace_by(pool, by);
+        let reason = format!("role {} lacks {}", by.role.as_str(), permission.as_str());
+        self.record_refusal(pool, trace, Action::AdministrationRefused, None, 2442, &reason).await?;
+        Ok(Refusal::NotPermitted(permission))
+    }
+}

@@ -1,0 +1,311 @@
+//! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
+
+use hufu_store::administration::{Conflict, ListConflicts};
+use hufu_store::events::{Event, Trace};
+use hufu_store::merges::StoredMerge;
+use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession, Unbind, Unbound};
+use hufu_store::{StoreError, Tx, Write, config, users};
+use hufu_types::{
+    Action, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId, SessionId,
+    User, UserId,
+};
+use serde_json::json;
+
+use super::search::{opaque, page_size, parts};
+use super::users::{Unfit, locked};
+use super::{Administrating, Found};
+use crate::{App, MergePreview, MergeUndone, Refusal, identity_id};
+
+/// Longest value of an identity, in bytes.
+const LONGEST_VALUE: usize = 128;
+
+/// Conflicts of identities, and how to go on.
+#[derive(Clone, Debug)]
+pub struct ConflictPage {
+    /// The conflicts.
+    pub conflicts: Vec<Conflict>,
+    /// What to send as `cursor` for the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl App {
+    /// Leads an identity to an account, as a connection of the pool would have proved it.
+    ///
+    /// # Errors
+    /// [`Refusal::ConnectionUnknown`], [`Refusal::IdentityTaken`], [`Refusal::AnotherIdentityBound`],
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    pub async fn link_identity(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        connection: &str,
+        kind: IdentityKind,
+        value: &str,
+    ) -> Result<Vec<Identity>, Refusal> {
+        self.permit(by, Permission::LinkIdentities, pool).await?;
+        let plain = value.bytes().all(|b| b.is_ascii_graphic());
+        if !(1..=LONGEST_VALUE).contains(&value.len()) || !plain {
+            return Err(Refusal::Invalid(format!(
+                "value: it has 1 to {LONGEST_VALUE} letters, digits and signs of ASCII, without spaces"
+            )));
+        }
+        let config = self.config();
+        let connection = config
+            .connection_of_pool(pool, connection)
+            .or_else(|| {
+                let id = ConnectionId::parse(connection).ok()?;
+                config.connection(&id).filter(|found| found.pool == *pool)
+            })
+            .ok_or(Refusal::NoSuch("connection"))?;
+        let unit = Link {
+            pool: pool.clone(),
+            user: user.clone(),
+            connection: connection.id.clone(),
+            key: identity_of(connection, kind, value),
+            trace: self.trace_by(pool, by),
+        };
+        match self.write(unit).await? {
+            Linked::Done(identities) => Ok(identities),
+            Linked::Not(unfit) => Err(unfit.into()),
+            Linked::Taken => Err(Refusal::IdentityTaken),
+            Linked::AnotherBound => Err(Refusal::AnotherIdentityBound),
+        }
+    }
+
+    /// Takes an identity from an account, be it the last way into it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    pub async fn unlink_identity(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        identity: &str,
+    ) -> Result<Vec<Identity>, Refusal> {
+        self.permit(by, Permission::UnlinkIdentities, pool).await?;
+        let found = self.account(pool, user).await?;
+        let identity = found.identities.iter().find(|found| identity_id(pool, &found.key) == identity);
+        let key = identity.ok_or(Refusal::NoSuch("identity"))?.key.clone();
+        let unit = Unbind {
+            pool: pool.clone(),
+            user: user.clone(),
+            keys: vec![key],
+            even_the_last: true,
+            trace: self.trace_by(pool, by),
+        };
+        match self.write(unit).await? {
+            Unbound::Done(left) => Ok(left),
+            Unbound::NotBound | Unbound::LastWayIn => Err(Refusal::NoSuch("identity")),
+        }
+    }
+
+    /// The living sessions of an account, the last used first.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    pub async fn sessions_of_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+    ) -> Result<Vec<OwnSession>, Refusal> {
+        self.permit(by, Permission::ReadUsers, pool).await?;
+        self.account(pool, user).await?;
+        self.read(ListSessions { pool: pool.clone(), user: user.clone(), now: self.now() }).await
+    }
+
+    /// Ends one session of an account, or all: its tokens hold no longer on this node, and on others within a second.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    pub async fn end_sessions_of_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        session: Option<SessionId>,
+    ) -> Result<usize, Refusal> {
+        self.permit(by, Permission::EndSessions, pool).await?;
+        self.account(pool, user).await?;
+        let one = session.is_some();
+        let which = session.map_or(Ending::All, Ending::One);
+        let trace = self.trace_by(pool, by);
+        let unit = SignOut(EndSessions { pool: pool.clone(), user: user.clone(), which, trace });
+        let ended = self.write(unit).await?;
+        for session in &ended {
+            self.sessions.forget(session);
+        }
+        if one && ended.is_empty() { Err(Refusal::NoSuch("session")) } else { Ok(ended.len()) }
+    }
+
+    /// The merges into an account, latest first.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], and what [`App::permit`] refuses.
+    pub async fn merges_of_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+    ) -> Result<Vec<StoredMerge>, Refusal> {
+        let found = self.find_user(by, pool, user).await?;
+        self.merges_of(pool, &found.user.id).await
+    }
+
+    /// What merging an account into another would do.
+    ///
+    /// # Errors
+    /// As [`App::preview_merge`], and what [`App::permit`] refuses.
+    pub async fn preview_merge_of_users(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        survivor: &UserId,
+        merged: &UserId,
+    ) -> Result<MergePreview, Refusal> {
+        self.permit(by, Permission::DeleteUsers, pool).await?;
+        self.preview_merge(pool, survivor, merged).await
+    }
+
+    /// Merges an account into another.
+    ///
+    /// # Errors
+    /// As [`App::merge_users`], and what [`App::permit`] refuses.
+    pub async fn merge_two_users(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        survivor: &UserId,
+        merged: &UserId,
+    ) -> Result<User, Refusal> {
+        self.permit(by, Permission::DeleteUsers, pool).await?;
+        self.merge_users(pool, survivor, merged, self.trace_by(pool, by)).await
+    }
+
+    /// Takes a merge back.
+    ///
+    /// # Errors
+    /// As [`App::undo_merge_of`], and what [`App::permit`] refuses.
+    pub async fn undo_merge_of_users(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        merge: &MergeId,
+    ) -> Result<MergeUndone, Refusal> {
+        self.permit(by, Permission::DeleteUsers, pool).await?;
+        self.undo_merge_of(pool, merge, None, self.trace_by(pool, by)).await
+    }
+
+    /// Ids of one person that named two accounts.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    pub async fn conflicts(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        cursor: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<ConflictPage, Refusal> {
+        self.permit(by, Permission::ReadUsers, pool).await?;
+        let limit = page_size(limit)?;
+        let after = cursor.map(parts::<3>).transpose()?.map(|[kind, chosen, other]| (kind, chosen, other));
+        let unit = ListConflicts { pool: pool.clone(), after, limit: i64::from(limit) + 1 };
+        let mut conflicts = self.read(unit).await?;
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = conflicts.len() > size;
+        conflicts.truncate(size);
+        let place = |last: &Conflict| opaque(&[&last.kind, last.chosen.as_str(), last.other.as_str()]);
+        let next = conflicts.last().filter(|_| more).map(place);
+        Ok(ConflictPage { conflicts, next })
+    }
+
+    /// The pools that someone may see, with their names.
+    pub fn pools_of(&self, by: &Administrating) -> Vec<(PoolId, String)> {
+        let config = self.config();
+        let seen = config.pools().filter(|pool| by.reaches(pool));
+        let mut pools: Vec<_> =
+            seen.map(|pool| (pool.clone(), config.pool_name(pool).unwrap_or_default().to_owned())).collect();
+        pools.sort();
+        pools
+    }
+
+    /// An account that was not merged into another.
+    async fn account(&self, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
+        let unit = users::GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
+        let (user, identities) = self.read(unit).await?.ok_or(Refusal::UserUnknown)?;
+        match user.merged_into {
+            Some(into) => Err(Refusal::MergedInto(into)),
+            None => Ok(Found { user, identities, merged_from: None }),
+        }
+    }
+}
+
+fn identity_of(connection: &Connection, kind: IdentityKind, value: &str) -> IdentityKey {
+    match kind {
+        IdentityKind::Openid => IdentityKey::wechat_openid(&connection.wechat.app_id, value),
+        IdentityKind::Unionid => IdentityKey::wechat_unionid(&connection.open_platform, value),
+    }
+}
+
+struct Link {
+    pool: PoolId,
+    user: UserId,
+    connection: ConnectionId,
+    key: IdentityKey,
+    trace: Trace,
+}
+
+enum Linked {
+    Done(Vec<Identity>),
+    Not(Unfit),
+    Taken,
+    AnotherBound,
+}
+
+impl Write for Link {
+    type Out = Linked;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Linked, StoreError> {
+        let (pool, user, key) = (&self.pool, &self.user, &self.key);
+        if let Err(unfit) = locked(tx, pool, user).await? {
+            return Ok(Linked::Not(unfit));
+        }
+        match users::identity_owner(tx, pool, key).await? {
+            Some(owner) if owner == *user => return Ok(Linked::Done(users::identities(tx, pool, user).await?)),
+            Some(_) => return Ok(Linked::Taken),
+            None => {}
+        }
+        if users::has_other_in_realm(tx, pool, user, key).await? {
+            return Ok(Linked::AnotherBound);
+        }
+        users::insert_identity(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        let details = json!({
+            "realm": key.realm,
+            "kind": key.kind.as_str(),
+            "connection": self.connection.as_str(),
+            "after": hufu_types::masked(&key.value),
+        });
+        let event = Event::of(Action::IdentityBound, user).with(details);
+        self.trace.recorder().record(tx, pool, event).await?;
+        Ok(Linked::Done(users::identities(tx, pool, user).await?))
+    }
+}
+
+/// Ends sessions and tells every node.
+struct SignOut(EndSessions);
+
+impl Write for SignOut {
+    type Out = Vec<SessionId>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
+        let ended = self.0.run(tx).await?;
+        if !ended.is_empty() {
+            // Nodes forget which sessions they believe alive when the version rises.
+            config::raise_version(tx).await?;
+        }
+        Ok(ended)
+    }
+}

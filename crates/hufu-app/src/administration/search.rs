@@ -1,0 +1,192 @@
+//! Finding users, page by page.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_store::search::{LONGEST_TEXT, Place, SHORTEST_SUBSTRING, SearchUsers, Sought};
+use hufu_types::{Permission, PoolId, Timestamp, User, UserStatus};
+
+use super::Administrating;
+use crate::{App, Refusal};
+
+/// Users on a page where nothing is said.
+const USUAL_PAGE: u32 = 20;
+/// Most users on a page.
+const LARGEST_PAGE: u32 = 100;
+
+/// How names are compared with what is looked for; ASCII letters without case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Matching {
+    /// An id, external id or name that is this.
+    Exact,
+    /// A name that begins so.
+    #[default]
+    Prefix,
+    /// A name that contains it.
+    Substring,
+}
+
+/// Which users are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct UserQuery {
+    /// What is looked for; everybody, newest first, without it.
+    pub text: Option<String>,
+    /// How.
+    pub matching: Matching,
+    /// Only users of this status.
+    pub status: Option<UserStatus>,
+    /// Only users made then or later.
+    pub created_from: Option<Timestamp>,
+    /// Only users made before.
+    pub created_before: Option<Timestamp>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+    /// At most so many: 1 to 100, and 20 where nothing is said.
+    pub limit: Option<u32>,
+}
+
+/// Users, and how to go on.
+#[derive(Clone, Debug)]
+pub struct UserPage {
+    /// The users.
+    pub users: Vec<User>,
+    /// What to send as `cursor` for the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl App {
+    /// Finds users of a pool.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    pub async fn search_users(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        query: UserQuery,
+    ) -> Result<UserPage, Refusal> {
+        self.permit(by, Permission::ReadUsers, pool).await?;
+        let limit = page_size(query.limit)?;
+        let sought = sought(query.text.as_deref(), query.matching)?;
+        let after = query.cursor.as_deref().map(|cursor| read_cursor(cursor, &sought)).transpose()?;
+        let search = SearchUsers {
+            sought,
+            status: query.status,
+            created_from: query.created_from.unwrap_or(Timestamp(0)),
+            created_before: query.created_before.unwrap_or(Timestamp(i64::MAX)),
+            after,
+            // One more tells whether there is a next page.
+            ..SearchUsers::all(pool.clone(), i64::from(limit) + 1)
+        };
+        let mut found = self.read(search).await?;
+        let size = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        found.truncate(size);
+        let next = found.last().filter(|_| more).map(|(_, place)| cursor(place));
+        Ok(UserPage { users: found.into_iter().map(|(user, _)| user).collect(), next })
+    }
+}
+
+/// How many rows a page has, by what was asked for.
+///
+/// # Errors
+/// [`Refusal::Invalid`]
+pub(super) fn page_size(limit: Option<u32>) -> Result<u32, Refusal> {
+    let limit = limit.unwrap_or(USUAL_PAGE);
+    if (1..=LARGEST_PAGE).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Refusal::Invalid(format!("limit: it is 1 to {LARGEST_PAGE}")))
+    }
+}
+
+fn sought(text: Option<&str>, matching: Matching) -> Result<Sought, Refusal> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Sought::All) };
+    let length = text.chars().count();
+    if length > LONGEST_TEXT || text.chars().any(char::is_control) {
+        return Err(Refusal::Invalid(format!("q: it has at most {LONGEST_TEXT} characters in one line")));
+    }
+    let text = text.to_owned();
+    match matching {
+        Matching::Exact => Ok(Sought::Exact(text)),
+        Matching::Prefix => Ok(Sought::Prefix(text)),
+        Matching::Substring if length < SHORTEST_SUBSTRING => Err(Refusal::Invalid(format!(
+            "q: inside of names at least {SHORTEST_SUBSTRING} characters are looked for; send more, or match=prefix"
+        ))),
+        Matching::Substring => Ok(Sought::Substring(text)),
+    }
+}
+
+/// A cursor that no client needs to understand.
+pub(super) fn opaque(parts: &[&str]) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
+}
+
+/// The parts of a cursor.
+///
+/// # Errors
+/// [`Refusal::Invalid`]
+pub(super) fn parts<const N: usize>(cursor: &str) -> Result<[String; N], Refusal> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    let parts: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let parts = parts.and_then(|parts| <[String; N]>::try_from(parts).ok());
+    // PostgreSQL takes no NUL.
+    parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(foreign_cursor)
+}
+
+fn foreign_cursor() -> Refusal {
+    Refusal::Invalid("cursor: it is none of this search; begin without one".to_owned())
+}
+
+fn cursor(place: &Place) -> String {
+    match place {
+        Place::Created(at, id) => opaque(&["c", &at.0.to_string(), id]),
+        Place::Name(name, id) => opaque(&["n", name, id]),
+        Place::Indexed(seq) => opaque(&["i", &seq.to_string(), ""]),
+    }
+}
+
+fn read_cursor(text: &str, sought: &Sought) -> Result<Place, Refusal> {
+    let [kind, first, second] = parts(text)?;
+    let number = || first.parse::<i64>().map_err(|_| foreign_cursor());
+    match (kind.as_str(), sought) {
+        ("c", Sought::All | Sought::Exact(_)) => Ok(Place::Created(Timestamp(number()?), second)),
+        ("n", Sought::Prefix(_)) => Ok(Place::Name(first, second)),
+        ("i", Sought::Substring(_)) => Ok(Place::Indexed(number()?)),
+        _ => Err(foreign_cursor()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_round_trip_and_foreign_ones_are_refused() {
+        let (all, prefix) = (Sought::All, Sought::Prefix("a".to_owned()));
+        for (place, sought) in [
+            (Place::Created(Timestamp(5), "id".to_owned()), &all),
+            (Place::Name("na\"me".to_owned(), "id".to_owned()), &prefix),
+            (Place::Indexed(7), &Sought::Substring("abc".to_owned())),
+        ] {
+            assert_eq!(read_cursor(&cursor(&place), sought).unwrap(), place);
+        }
+        for (bad, sought) in [
+            ("", &all),
+            ("!", &all),
+            (opaque(&["c", "x", ""]).as_str(), &all),
+            (opaque(&["c", "5"]).as_str(), &all),
+            (cursor(&Place::Indexed(7)).as_str(), &all),
+            (opaque(&["n", "a\0", ""]).as_str(), &prefix),
+        ] {
+            assert!(matches!(read_cursor(bad, sought), Err(Refusal::Invalid(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn short_texts_are_looked_for_at_the_beginning_only() {
+        assert!(sought(Some("ab"), Matching::Prefix).is_ok());
+        assert!(sought(Some("ab"), Matching::Substring).is_err());
+        assert_eq!(sought(Some("小明同"), Matching::Substring).unwrap(), Sought::Substring("小明同".to_owned()));
+        assert_eq!(sought(Some("  "), Matching::Substring).unwrap(), Sought::All);
+    }
+}

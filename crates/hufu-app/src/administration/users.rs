@@ -1,0 +1,624 @@
+//! What administrators do with accounts: make, read, change, switch off and on, delete.
+//!
+//! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
+//! person who proved it.
+
+use hufu_store::events::{Event, Recorder, Trace};
+use hufu_store::sessions;
+use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
+use hufu_store::{StoreError, Tx, Write, administration as store, config, uploads};
+use hufu_types::{
+    Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus, Username,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value as Json, json};
+
+use super::Administrating;
+use crate::profile::{Editor, apply, bytes, changed_names, check_custom_data};
+use crate::{App, ProfileChange, Refusal};
+
+/// Longest external id, in characters.
+const LONGEST_EXTERNAL_ID: usize = 128;
+
+/// A change of something that may be empty: it stays, is emptied, or becomes this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays.
+    #[default]
+    Stays,
+    /// It is emptied.
+    Emptied,
+    /// It becomes this.
+    Becomes(T),
+}
+
+/// Names that lead to an account, and what else only administrators write.
+#[derive(Clone, Debug, Default)]
+pub struct AccountChange {
+    /// The username.
+    pub username: Change<Username>,
+    /// The e-mail address.
+    pub email: Change<Email>,
+    /// The phone number.
+    pub phone: Change<Phone>,
+    /// The id in the owner's original system.
+    pub external_id: Change<String>,
+    /// Whether the next login asks for a new password.
+    pub must_reset: Option<bool>,
+    /// Profile and custom data.
+    pub profile: ProfileChange,
+    /// Refuse if the account was changed after this.
+    pub unchanged_since: Option<Timestamp>,
+}
+
+/// An account to be made.
+#[derive(Clone, Debug, Default)]
+pub struct NewAccount {
+    /// Its names, at least one; profile; custom data; whether the first login asks for a new password.
+    pub account: AccountChange,
+    /// Its password.
+    pub password: Option<SecretString>,
+}
+
+/// An account with its identities.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The account.
+    pub user: User,
+    /// What leads to it.
+    pub identities: Vec<Identity>,
+    /// The id that was asked for, where its account was merged into this one.
+    pub merged_from: Option<UserId>,
+}
+
+/// What an administrator does to an account's status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusChange {
+    /// Switch it off: its sessions end.
+    Disable,
+    /// Switch it on again, or take it out of the archive.
+    Enable,
+    /// Put it away: its sessions end.
+    Archive,
+    /// Call off the deletion that its owner asked for.
+    CancelDeletion,
+}
+
+/// A new password.
+#[derive(Debug, Default)]
+pub struct PasswordWish {
+    /// The password; a new one that nobody guesses without it.
+    pub password: Option<SecretString>,
+    /// Whether the next login asks for another one.
+    pub must_reset: bool,
+    /// Whether the account's sessions go on.
+    pub keep_sessions: bool,
+}
+
+impl App {
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::WeakPassword`], [`Refusal::NameTaken`], and what [`App::permit`] refuses.
+    pub async fn create_user(&self, by: &Administrating, pool: &PoolId, new: NewAccount) -> Result<User, Refusal> {
+        self.permit(by, Permission::WriteUsers, pool).await?;
+        let NewAccount { account, password } = new;
+        let now = self.now();
+        let mut user = User::new(pool.clone(), UserId::generate(now, &*self.random), "admin", now);
+        let photo = self.check_account(pool, &account)?;
+        if put_names(&mut user, &account).is_empty() {
+            return Err(Refusal::Invalid(
+                "a user needs a username, an e-mail address, a phone number or an external id".to_owned(),
+            ));
+        }
+        put_rest(&mut user, &account);
+        self.check_amount(&user.custom_data, None)?;
+        let hash = match password {
+            None => None,
+            Some(password) => {
+                self.check_password_of(&user, &password)?;
+                Some(self.hasher.hash(password, &*self.random).await?)
+            }
+        };
+        user.password_set_at = hash.as_ref().map(|_| now);
+        let trace = self.trace_by(pool, by);
+        match self.write(CreateUser { user: user.clone(), hash, photo, trace }).await? {
+            Ok(()) => Ok(user),
+            Err(name) => Err(Refusal::NameTaken(name)),
+        }
+    }
+
+    /// An account with its identities; of one that was merged, the one that it was merged into.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], and what [`App::permit`] refuses.
+    pub async fn find_user(&self, by: &Administrating, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
+        self.permit(by, Permission::ReadUsers, pool).await?;
+        let read = |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
+        let (found, identities) = read(user).await?.ok_or(Refusal::UserUnknown)?;
+        match found.merged_into {
+            None => Ok(Found { user: found, identities, merged_from: None }),
+            Some(survivor) => {
+                let (user, identities) = read(&survivor).await?.ok_or(Refusal::UserUnknown)?;
+                Ok(Found { user, identities, merged_from: Some(found.id) })
+            }
+        }
+    }
+
+    /// Changes names, profile and custom data of an account.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::ChangedMeanwhile`], [`Refusal::NameTaken`],
+    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    pub async fn update_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        change: AccountChange,
+    ) -> Result<User, Refusal> {
+        self.permit(by, Permission::WriteUsers, pool).await?;
+        let photo = self.check_account(pool, &change)?;
+        let unit = UpdateUser {
+            pool: pool.clone(),
+            user: user.clone(),
+            change,
+            photo,
+            max_keys: self.limits.custom_keys,
+            max_total: self.limits.custom_total,
+            trace: self.trace_by(pool, by),
+        };
+        match self.write(unit).await? {
+            Updated::Done(user) => Ok(*user),
+            Updated::Not(why) => Err(why.into()),
+            Updated::Taken(name) => Err(Refusal::NameTaken(name)),
+            Updated::TooMuch(custom_data, before) => {
+                self.check_amount(&custom_data, before)?;
+                Err(Refusal::Invalid("custom data: it is too much; remove some first".to_owned()))
+            }
+        }
+    }
+
+    /// Gives an account another password; the answer is it, where none was given.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::WeakPassword`], and what [`App::permit`] refuses.
+    pub async fn set_password(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        wish: PasswordWish,
+    ) -> Result<Option<SecretString>, Refusal> {
+        self.permit(by, Permission::WriteUsers, pool).await?;
+        let PasswordWish { password, must_reset, keep_sessions } = wish;
+        let made = if password.is_none() { Some(self.new_password()) } else { None };
+        if let Some(password) = &password {
+            let read = GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
+            let (user, _) = self.read(read).await?.ok_or(Refusal::UserUnknown)?;
+            self.check_password_of(&user, password)?;
+        }
+        let Some(password) = password.or_else(|| made.clone()) else { return Ok(None) };
+        let hash = self.hasher.hash(password, &*self.random).await?;
+        let trace = self.trace_by(pool, by);
+        let unit = SetPassword { pool: pool.clone(), user: user.clone(), hash, must_reset, keep_sessions, trace };
+        self.write(unit).await??;
+        self.sessions.forget_all();
+        Ok(made)
+    }
+
+    /// Switches an account off or on, puts it away, or calls its deletion off.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::StatusForbids`], and what [`App::permit`] refuses.
+    pub async fn change_status(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        change: StatusChange,
+    ) -> Result<User, Refusal> {
+        let permission = match change {
+            StatusChange::Disable | StatusChange::Enable => Permission::DisableUsers,
+            StatusChange::Archive | StatusChange::CancelDeletion => Permission::DeleteUsers,
+        };
+        self.permit(by, permission, pool).await?;
+        let trace = self.trace_by(pool, by);
+        let unit = ChangeStatus { pool: pool.clone(), user: user.clone(), change, trace };
+        let user = self.write(unit).await??;
+        self.sessions.forget_all();
+        Ok(*user)
+    }
+
+    /// Deletes an account for good, with all that leads to it.
+    ///
+    /// # Errors
+    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    pub async fn delete_user(&self, by: &Administrating, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
+        self.permit(by, Permission::DeleteUsers, pool).await?;
+        let trace = self.trace_by(pool, by);
+        self.write(DeleteUser { pool: pool.clone(), user: user.clone(), trace }).await??;
+        self.sessions.forget_all();
+        Ok(())
+    }
+
+    /// What a change writes to must have its form; the answer is what happens to the picture.
+    fn check_account(&self, pool: &PoolId, change: &AccountChange) -> Result<Photo, Refusal> {
+        if let Change::Becomes(id) = &change.external_id {
+            let fits = (1..=LONGEST_EXTERNAL_ID).contains(&id.chars().count());
+            if !fits || id.trim() != id || id.chars().any(char::is_control) {
+                return Err(Refusal::Invalid(format!(
+                    "externalId: it has 1 to {LONGEST_EXTERNAL_ID} characters in one line, with no space around them"
+                )));
+            }
+        }
+        self.check_change(&change.profile)?;
+        check_custom_data(&self.config().settings(pool), &change.profile.custom_data, Editor::Administrator)?;
+        let photo = change.profile.fields.iter().rfind(|(name, _)| *name == "photo");
+        Ok(photo.map(|(_, address)| {
+            let upload = address.as_deref().and_then(|address| self.upload_of_photo(address));
+            upload.map(str::to_owned)
+        }))
+    }
+
+    /// What is there stays changeable where the limit has become smaller.
+    fn check_amount(&self, data: &Map<String, Json>, before: Option<usize>) -> Result<(), Refusal> {
+        let (keys, total) = (self.limits.custom_keys, self.limits.custom_total);
+        if data.len() > keys {
+            return Err(Refusal::Invalid(format!("customData: it has at most {keys} keys; remove some first")));
+        }
+        let size = bytes(data)?;
+        if size > total && before.is_none_or(|before| size > before) {
+            return Err(Refusal::Invalid(format!("customData: it has at most {total} bytes in all; shorten it")));
+        }
+        Ok(())
+    }
+
+    fn check_password_of(&self, user: &User, password: &SecretString) -> Result<(), Refusal> {
+        let phone = user.phone.as_ref().map(|(phone, _)| phone.as_str());
+        let email = user.email.as_ref().map(Email::as_str);
+        let username = user.username.as_ref().map(Username::as_str);
+        let names: Vec<&str> = [username, email, phone, user.profile.name.as_deref()].into_iter().flatten().collect();
+        self.check_new_password(&user.pool, password.expose_secret(), &names)
+    }
+}
+
+/// Nothing where the picture stays; else the upload of ours that it is now, if it is one.
+type Photo = Option<Option<String>>;
+
+/// Why an account is not to be acted on.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    Unknown,
+    Merged(UserId),
+    ChangedMeanwhile,
+    Status(&'static str),
+}
+
+impl From<Unfit> for Refusal {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Unknown => Self::UserUnknown,
+            Unfit::Merged(into) => Self::MergedInto(into),
+            Unfit::ChangedMeanwhile => Self::ChangedMeanwhile,
+            Unfit::Status(why) => Self::StatusForbids(why),
+        }
+    }
+}
+
+/// An account to be acted on, which no other unit changes meanwhile.
+pub(super) async fn locked(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+) -> Result<Result<User, Unfit>, StoreError> {
+    Ok(match users::get_locked(tx, pool, user).await? {
+        None => Err(Unfit::Unknown),
+        Some(User { merged_into: Some(into), .. }) => Err(Unfit::Merged(into)),
+        Some(user) => Ok(user),
+    })
+}
+
+/// Writes the names of a change into an account; which became something.
+fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
+    fn put<T: Clone>(field: &mut Option<T>, change: &Change<T>) -> bool {
+        match change {
+            Change::Stays => return false,
+            Change::Emptied => *field = None,
+            Change::Becomes(value) => *field = Some(value.clone()),
+        }
+        field.is_some()
+    }
+    let mut phone = user.phone.take();
+    let had = phone.clone();
+    let mut named = Vec::new();
+    if put(&mut user.username, &change.username) {
+        named.push("username");
+    }
+    if put(&mut user.email, &change.email) {
+        named.push("email");
+    }
+    if change.email != Change::Stays {
+        user.email_verified = user.email.is_some();
+    }
+    let by_administrator = match &change.phone {
+        Change::Stays => Change::Stays,
+        Change::Emptied => Change::Emptied,
+        // Who vouched for the number before still does.
+        Change::Becomes(number) => Change::Becomes(match had {
+            Some((had, proof)) if had == *number && proof.is_vouched() => (had, proof),
+            _ => (number.clone(), PhoneProof::Administrator),
+        }),
+    };
+    if put(&mut phone, &by_administrator) {
+        named.push("phone");
+    }
+    user.phone = phone;
+    if put(&mut user.external_id, &change.external_id) {
+        named.push("externalId");
+    }
+    named
+}
+
+fn put_rest(user: &mut User, change: &AccountChange) {
+    apply(&mut user.profile, &change.profile);
+    for (key, value) in &change.profile.custom_data {
+        if value.is_null() {
+            user.custom_data.remove(key);
+        } else {
+            user.custom_data.insert(key.clone(), value.clone());
+        }
+    }
+    if let Some(must_reset) = change.must_reset {
+        user.must_reset = must_reset;
+    }
+}
+
+/// Takes an account's names from whoever has them unverified; which of them is another's for good.
+async fn claim_names(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    user: &User,
+    now: Timestamp,
+) -> Result<Option<&'static str>, StoreError> {
+    let pool = &user.pool;
+    let is_other = |found: Option<User>| found.is_some_and(|found| found.id != user.id);
+    if let Some(username) = &user.username
+        && is_other(users::by_username(tx, pool, username).await?)
+    {
+        return Ok(Some("username"));
+    }
+    if let Some(email) = &user.email {
+        if let Some(from) = users::release_email(tx, pool, email, &user.id, now).await? {
+            events.record(tx, pool, Event::of(Action::EmailUnbound, &from)).await?;
+        }
+        if is_other(users::by_email(tx, pool, email).await?) {
+            return Ok(Some("email"));
+        }
+    }
+    if let Some((phone, _)) = &user.phone {
+        if let Some(from) = users::release_phone(tx, pool, phone, &user.id, now).await? {
+            events.record(tx, pool, Event::of(Action::PhoneUnbound, &from)).await?;
+        }
+        if is_other(users::by_phone(tx, pool, phone).await?) {
+            return Ok(Some("phone"));
+        }
+    }
+    if let Some(id) = &user.external_id
+        && is_other(users::by_external_id(tx, pool, id).await?)
+    {
+        return Ok(Some("externalId"));
+    }
+    Ok(None)
+}
+
+/// The names of an account as the audit log keeps them.
+fn masked(user: &User) -> Map<String, Json> {
+    let names = [
+        ("username", user.username.as_ref().map(Username::masked)),
+        ("email", user.email.as_ref().map(Email::masked)),
+        ("phone", user.phone.as_ref().map(|(phone, _)| phone.masked())),
+        ("externalId", user.external_id.as_deref().map(hufu_types::masked)),
+    ];
+    names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Json::from(value?)))).collect()
+}
+
+struct CreateUser {
+    user: User,
+    hash: Option<String>,
+    photo: Photo,
+    trace: Trace,
+}
+
+impl Write for CreateUser {
+    /// Or the name that is another's.
+    type Out = Result<(), &'static str>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let (user, mut events) = (&self.user, self.trace.recorder());
+        if let Some(name) = claim_names(tx, &mut events, user, self.trace.at).await? {
+            return Ok(Err(name));
+        }
+        users::insert(tx, user, self.hash.as_deref()).await?;
+        if let Some(Some(upload)) = &self.photo {
+            uploads::claim(tx, &user.pool, &user.id, Some(upload), self.trace.at).await?;
+        }
+        let details = json!({ "source": "admin", "after": masked(user), "password": self.hash.is_some() });
+        events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id).with(details)).await?;
+        Ok(Ok(()))
+    }
+}
+
+struct UpdateUser {
+    pool: PoolId,
+    user: UserId,
+    change: AccountChange,
+    photo: Photo,
+    max_keys: usize,
+    max_total: usize,
+    trace: Trace,
+}
+
+enum Updated {
+    Done(Box<User>),
+    Not(Unfit),
+    Taken(&'static str),
+    /// The custom data that it would be, and the size of what is.
+    TooMuch(Map<String, Json>, Option<usize>),
+}
+
+impl Write for UpdateUser {
+    type Out = Updated;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Updated, StoreError> {
+        let before = match locked(tx, &self.pool, &self.user).await? {
+            Ok(user) => user,
+            Err(unfit) => return Ok(Updated::Not(unfit)),
+        };
+        if self.change.unchanged_since.is_some_and(|at| at != before.updated_at) {
+            return Ok(Updated::Not(Unfit::ChangedMeanwhile));
+        }
+        let mut user = before.clone();
+        put_names(&mut user, &self.change);
+        put_rest(&mut user, &self.change);
+        let (was, is) = (bytes(&before.custom_data)?, bytes(&user.custom_data)?);
+        if user.custom_data.len() > self.max_keys || (is > self.max_total && is > was) {
+            return Ok(Updated::TooMuch(user.custom_data, Some(was)));
+        }
+        let mut events = self.trace.recorder();
+        if let Some(name) = claim_names(tx, &mut events, &user, self.trace.at).await? {
+            // Nobody gives a name up to a change that is refused.
+            return Ok(Updated::Taken(name));
+        }
+        // Two changes in one millisecond must not look like one.
+        user.updated_at = self.trace.at.max(Timestamp(before.updated_at.0 + 1));
+        store::write_user(tx, &user).await?;
+        if let Some(upload) = &self.photo {
+            uploads::claim(tx, &self.pool, &user.id, upload.as_deref(), self.trace.at).await?;
+        }
+        self.record(tx, &mut events, &before, &user).await?;
+        Ok(Updated::Done(Box::new(user)))
+    }
+}
+
+impl UpdateUser {
+    async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        before: &User,
+        after: &User,
+    ) -> Result<(), StoreError> {
+        let named = [
+            ("username", before.username != after.username),
+            ("email", before.email != after.email),
+            ("phone", before.phone != after.phone),
+            ("externalId", before.external_id != after.external_id),
+            ("mustReset", before.must_reset != after.must_reset),
+        ];
+        let named = named.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+        let rest =
+            changed_names((&before.profile, &before.custom_data), (&after.profile, &after.custom_data));
+        let changed: Vec<String> = named.chain(rest).collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let only_changed = |mut names: Map<String, Json>| {
+            names.retain(|name, _| changed.contains(name));
+            names
+        };
+        let details = json!({
+            "changed": changed,
+            "before": only_changed(masked(before)),
+            "after": only_changed(masked(after)),
+        });
+        events.record(tx, &self.pool, Event::of(Action::UserUpdated, &after.id).with(details)).await
+    }
+}
+
+struct SetPassword {
+    pool: PoolId,
+    user: UserId,
+    hash: String,
+    must_reset: bool,
+    keep_sessions: bool,
+    trace: Trace,
+}
+
+impl Write for SetPassword {
+    type Out = Result<(), Unfit>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let user = match locked(tx, &self.pool, &self.user).await? {
+            Ok(user) => user,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
+        let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
+        store::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
+        if !self.keep_sessions {
+            sessions::end_all(tx, &self.pool, &user.id).await?;
+            config::raise_version(tx).await?;
+        }
+        let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
+        let event = Event::of(Action::PasswordChanged, &user.id).with(details);
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(Ok(()))
+    }
+}
+
+struct ChangeStatus {
+    pool: PoolId,
+    user: UserId,
+    change: StatusChange,
+    trace: Trace,
+}
+
+impl Write for ChangeStatus {
+    type Out = Result<Box<User>, Unfit>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        use UserStatus::{Activated, Archived, Deactivated, Suspended};
+        let user = match locked(tx, &self.pool, &self.user).await? {
+            Ok(user) => user,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
+        let wanted = match (self.change, user.status) {
+            (StatusChange::Disable, Activated | Suspended) => Suspended,
+            (StatusChange::Enable, Activated | Suspended | Archived) => Activated,
+            (StatusChange::Archive, Activated | Suspended | Archived) => Archived,
+            (StatusChange::CancelDeletion, Deactivated) => Activated,
+            (StatusChange::CancelDeletion, _) => return Ok(Err(Unfit::Status("no deletion was asked for"))),
+            (StatusChange::Disable, Archived) => return Ok(Err(Unfit::Status("it is archived"))),
+            (_, Deactivated) => return Ok(Err(Unfit::Status("its owner asked for its deletion"))),
+        };
+        if self.change == StatusChange::CancelDeletion {
+            store::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;
+            let event = Event::of(Action::UserDeletionCancelled, &user.id);
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        } else if wanted != user.status {
+            let (pool, user, trace) = (self.pool.clone(), user.id.clone(), self.trace.clone());
+            SetStatus { pool, user, status: wanted, trace }.run(tx).await?;
+        }
+        let user = users::get(tx, &self.pool, &self.user).await?;
+        Ok(user.map(Box::new).ok_or(Unfit::Unknown))
+    }
+}
+
+struct DeleteUser {
+    pool: PoolId,
+    user: UserId,
+    trace: Trace,
+}
+
+impl Write for DeleteUser {
+    type Out = Result<(), Unfit>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        if let Err(unfit) = locked(tx, &self.pool, &self.user).await? {
+            return Ok(Err(unfit));
+        }
+        let mut events = self.trace.recorder();
+        store::delete_user(tx, &mut events, &self.pool, &self.user, self.trace.at).await?;
+        Ok(Ok(()))
+    }
+}

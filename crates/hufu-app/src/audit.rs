@@ -1,0 +1,312 @@
+//! The audit log: looking into it, taking it out, forgetting it.
+
+use std::sync::Arc;
+
+use futures::Stream;
+use hufu_store::StoreError;
+use hufu_store::audit::{Forget, GetEvent, ListEvents};
+use hufu_store::events::{Event, Trace};
+use hufu_store::{Tx, Write};
+use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
+use serde_json::{Value as Json, json};
+
+pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
+
+use crate::administration::Administrating;
+use crate::{App, Refusal};
+
+/// Most entries on a page.
+const LARGEST_PAGE: usize = 200;
+/// Entries of an export that are read at a time.
+const EXPORT_PAGE: i64 = 500;
+/// Entries that one unit of work forgets.
+const FORGOTTEN_AT_ONCE: u64 = 2000;
+/// Units of work that forget entries of one pool, in one sweep.
+const FORGETTING_UNITS: usize = 20;
+/// A day in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+/// Entries of the audit log, newest first.
+#[derive(Clone, Debug)]
+pub struct AuditPage {
+    /// The entries.
+    pub events: Vec<AuditEvent>,
+    /// What to give as `before` for the next page, if there may be one.
+    pub next: Option<EventId>,
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// One JSON object a line, as [`audit_json`] makes them.
+    JsonLines,
+    /// RFC 4180, with a line of names. A cell that a spreadsheet would take for a formula has `'` before it.
+    Csv,
+}
+
+impl App {
+    /// Entries of the audit log of a pool, newest first: at most `limit` (up to 200), those before `before`.
+    ///
+    /// # Errors
+    /// What [`Self::permit`] refuses.
+    pub async fn audit_events(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        filter: &AuditFilter,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> Result<AuditPage, Refusal> {
+        self.permit(by, Permission::ReadAudit, pool).await?;
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = ListEvents { pool: pool.clone(), filter: filter.clone(), before, limit: rows };
+        let events = self.read(unit).await?;
+        let next = events.last().filter(|_| events.len() == limit).map(|last| last.id.clone());
+        Ok(AuditPage { events, next })
+    }
+
+    /// One entry of the audit log of a pool.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn audit_event(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &EventId,
+    ) -> Result<AuditEvent, Refusal> {
+        self.permit(by, Permission::ReadAudit, pool).await?;
+        self.read(GetEvent(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("event"))
+    }
+
+    /// Takes the audit log of a pool out, newest first and piece by piece, so that memory stays flat. That it was taken
+    /// out is in the log before the first piece.
+    ///
+    /// # Errors
+    /// What [`Self::permit`] refuses.
+    pub async fn export_audit(
+        self: &Arc<Self>,
+        by: &Administrating,
+        pool: &PoolId,
+        filter: AuditFilter,
+        format: ExportFormat,
+    ) -> Result<impl Stream<Item = Result<Vec<u8>, Refusal>> + Send + use<>, Refusal> {
+        self.permit(by, Permission::ReadAudit, pool).await?;
+        let details = json!({ "format": format.as_str(), "filter": told(&filter) });
+        self.write(RecordExport { pool: pool.clone(), trace: self.trace_by(pool, by), details }).await?;
+        let export = Export {
+            app: Arc::clone(self),
+            list: ListEvents { pool: pool.clone(), filter, before: None, limit: EXPORT_PAGE },
+            format,
+            begun: false,
+            over: false,
+        };
+        Ok(futures::stream::try_unfold(export, Export::next))
+    }
+
+    /// Forgets entries that are older than their pool keeps them; a pool of 0 days keeps them for good.
+    pub(crate) async fn forget_audit(&self) -> Result<(), StoreError> {
+        let (config, now) = (self.config(), self.now());
+        for pool in config.pools() {
+            let days = i64::from(config.settings(pool).audit_days);
+            if days == 0 {
+                continue;
+            }
+            let before = hufu_types::Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)));
+            let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
+            for _ in 0..FORGETTING_UNITS {
+                let forgotten = self.store.write(Forget { pool: pool.clone(), before, limit }).await?;
+                if forgotten < FORGOTTEN_AT_ONCE {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An entry as `/admin/v1`, exports and webhooks' readers know it.
+pub fn audit_json(event: &AuditEvent) -> Json {
+    json!({
+        "id": event.id.as_str(),
+        "time": event.at.to_iso(),
+        "action": event.action,
+        "code": event.code,
+        "actor": { "kind": event.actor_kind, "id": event.actor_id },
+        "userId": event.user,
+        "applicationId": event.application,
+        "connectionId": event.connection,
+        "ip": event.ip,
+        "userAgent": event.user_agent,
+        "requestId": event.request_id,
+        "details": event.details,
+    })
+}
+
+impl ExportFormat {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JsonLines => "jsonl",
+            Self::Csv => "csv",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::JsonLines, Self::Csv].into_iter().find(|format| format.as_str() == text)
+    }
+
+    /// The media type of an export.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::JsonLines => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8",
+        }
+    }
+}
+
+struct RecordExport {
+    pool: PoolId,
+    trace: Trace,
+    details: Json,
+}
+
+impl Write for RecordExport {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let details = self.details.clone();
+        let event = Event { action: Action::AuditExported, code: 0, user: None, details };
+        self.trace.recorder().record(tx, &self.pool, event).await
+    }
+}
+
+fn told(filter: &AuditFilter) -> Json {
+    let outcome = filter.outcome.map(|outcome| match outcome {
+        Outcome::Done => json!("done"),
+        Outcome::Refused => json!("refused"),
+        Outcome::Code(code) => json!(code),
+    });
+    json!({
+        "userId": filter.user.as_ref().map(UserId::as_str),
+        "actions": filter.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>(),
+        "actor": filter.actor,
+        "applicationId": filter.application.as_ref().map(ApplicationId::as_str),
+        "connectionId": filter.connection.as_ref().map(ConnectionId::as_str),
+        "ip": filter.ip,
+        "outcome": outcome,
+        "from": filter.from.map(hufu_types::Timestamp::to_iso),
+        "to": filter.to.map(hufu_types::Timestamp::to_iso),
+    })
+}
+
+/// An export under way.
+struct Export {
+    app: Arc<App>,
+    list: ListEvents,
+    format: ExportFormat,
+    begun: bool,
+    over: bool,
+}
+
+impl Export {
+    async fn next(mut self) -> Result<Option<(Vec<u8>, Self)>, Refusal> {
+        if self.over {
+            return Ok(None);
+        }
+        let events = self.app.read(self.list.clone()).await?;
+        self.over = i64::try_from(events.len()).unwrap_or(i64::MAX) < EXPORT_PAGE;
+        self.list.before = events.last().map(|last| last.id.clone());
+        let mut text = String::new();
+        if self.format == ExportFormat::Csv && !self.begun {
+            csv_line(&mut text, CSV_NAMES.iter().copied());
+        }
+        self.begun = true;
+        for event in &events {
+            match self.format {
+                ExportFormat::JsonLines => {
+                    text.push_str(&audit_json(event).to_string());
+                    text.push('\n');
+                }
+                ExportFormat::Csv => csv_event(&mut text, event),
+            }
+        }
+        Ok(Some((text.into_bytes(), self)))
+    }
+}
+
+const CSV_NAMES: [&str; 13] = [
+    "id",
+    "time",
+    "action",
+    "code",
+    "actorKind",
+    "actorId",
+    "userId",
+    "applicationId",
+    "connectionId",
+    "ip",
+    "userAgent",
+    "requestId",
+    "details",
+];
+
+fn csv_event(text: &mut String, event: &AuditEvent) {
+    let (time, code, details) = (event.at.to_iso(), event.code.to_string(), event.details.to_string());
+    let cells: [&str; CSV_NAMES.len()] = [
+        event.id.as_str(),
+        &time,
+        &event.action,
+        &code,
+        &event.actor_kind,
+        event.actor_id.as_deref().unwrap_or_default(),
+        event.user.as_deref().unwrap_or_default(),
+        event.application.as_deref().unwrap_or_default(),
+        event.connection.as_deref().unwrap_or_default(),
+        event.ip.as_deref().unwrap_or_default(),
+        event.user_agent.as_deref().unwrap_or_default(),
+        event.request_id.as_deref().unwrap_or_default(),
+        &details,
+    ];
+    csv_line(text, cells.into_iter());
+}
+
+/// Writes a line by RFC 4180. What clients say of themselves may be made for a spreadsheet to run: such a cell gets a
+/// `'`, which spreadsheets take as "this is text".
+fn csv_line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
+    for (index, cell) in cells.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
+        let quoted = formula || cell.contains(['"', ',', '\r', '\n']);
+        if quoted {
+            text.push('"');
+        }
+        if formula {
+            text.push('\'');
+        }
+        text.push_str(&cell.replace('"', "\"\""));
+        if quoted {
+            text.push('"');
+        }
+    }
+    text.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_text_whatever_they_begin_with() {
+        let mut text = String::new();
+        csv_line(&mut text, ["a", "=1+1", "+86", "-1", "@x", "a,b", "say \"hi\"", "two\nlines", ""].into_iter());
+        assert_eq!(
+            text,
+            "a,\"'=1+1\",\"'+86\",\"'-1\",\"'@x\",\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\r\n"
+        );
+    }
+}

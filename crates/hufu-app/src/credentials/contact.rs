@@ -1,0 +1,271 @@
+//! Binding, changing and unbinding the phone number and the e-mail address.
+
+use hufu_store::credentials::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
+use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
+use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
+use serde::{Deserialize, Serialize};
+
+use super::{StepToken, TOO_MANY_CODES, Target, accepted};
+use crate::codes::hash_token;
+use crate::{App, Authenticated, Refusal};
+
+/// What the first step of a change proved.
+#[derive(Serialize, Deserialize)]
+struct Change {
+    new: String,
+    /// What the account had then.
+    old: Option<String>,
+}
+
+impl App {
+    /// Binds a phone number, which a code proves, to an account that has none.
+    pub async fn bind_phone(&self, who: &Authenticated, phone: Phone, code: &str) -> Result<User, Refusal> {
+        self.bind(who, Target::Phone(phone), code).await
+    }
+
+    /// Binds an e-mail address, which a code proves, to an account that has none; or verifies the one it has.
+    pub async fn bind_email(&self, who: &Authenticated, email: Email, code: &str) -> Result<User, Refusal> {
+        self.bind(who, Target::Email(email), code).await
+    }
+
+    /// Takes the phone number away, unless it is the last way into the account.
+    pub async fn unbind_phone(&self, who: &Authenticated) -> Result<User, Refusal> {
+        self.unbind(who, PasscodeChannel::Sms).await
+    }
+
+    /// Takes the e-mail address away, unless it is the last way into the account.
+    pub async fn unbind_email(&self, who: &Authenticated) -> Result<User, Refusal> {
+        self.unbind(who, PasscodeChannel::Email).await
+    }
+
+    /// Changes the phone number. Where the pool wants it so, the old one is proved by a code too.
+    pub async fn change_phone(
+        &self,
+        who: &Authenticated,
+        new: Phone,
+        new_code: &str,
+        old: Option<(Phone, String)>,
+    ) -> Result<User, Refusal> {
+        let old = old.map(|(phone, code)| (Target::Phone(phone), code));
+        self.change(who, Target::Phone(new), new_code, old).await
+    }
+
+    /// Changes the e-mail address. Where the pool wants it so, the old one is proved by a code too.
+    pub async fn change_email(
+        &self,
+        who: &Authenticated,
+        new: Email,
+        new_code: &str,
+        old: Option<(Email, String)>,
+    ) -> Result<User, Refusal> {
+        let old = old.map(|(email, code)| (Target::Email(email), code));
+        self.change(who, Target::Email(new), new_code, old).await
+    }
+
+    /// The first step of a change in two steps.
+    pub async fn request_phone_change(
+        &self,
+        who: &Authenticated,
+        new: Phone,
+        new_code: &str,
+        old: Option<(Phone, String)>,
+    ) -> Result<StepToken, Refusal> {
+        let old = old.map(|(phone, code)| (Target::Phone(phone), code));
+        self.request_change(who, Target::Phone(new), new_code, old, StepPurpose::ChangePhone).await
+    }
+
+    /// The first step of a change in two steps.
+    pub async fn request_email_change(
+        &self,
+        who: &Authenticated,
+        new: Email,
+        new_code: &str,
+        old: Option<(Email, String)>,
+    ) -> Result<StepToken, Refusal> {
+        let old = old.map(|(email, code)| (Target::Email(email), code));
+        self.request_change(who, Target::Email(new), new_code, old, StepPurpose::ChangeEmail).await
+    }
+
+    /// The second step of a change in two steps.
+    pub async fn change_phone_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
+        self.change_by_token(who, token, StepPurpose::ChangePhone).await
+    }
+
+    /// The second step of a change in two steps.
+    pub async fn change_email_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
+        self.change_by_token(who, token, StepPurpose::ChangeEmail).await
+    }
+
+    async fn bind(&self, who: &Authenticated, new: Target, code: &str) -> Result<User, Refusal> {
+        let guess = self.guess(who.pool(), &new, code, accepted::BIND, &who.origin);
+        self.set_contact(who, new, Proof::Code(guess), Old::Absent).await
+    }
+
+    async fn change(
+        &self,
+        who: &Authenticated,
+        new: Target,
+        code: &str,
+        old: Option<(Target, String)>,
+    ) -> Result<User, Refusal> {
+        let guess = self.guess(who.pool(), &new, code, accepted::CHANGE_TO, &who.origin);
+        let old = self.old(who, new.channel(), old);
+        self.set_contact(who, new, Proof::Code(guess), old).await
+    }
+
+    async fn request_change(
+        &self,
+        who: &Authenticated,
+        new: Target,
+        code: &str,
+        old: Option<(Target, String)>,
+        purpose: StepPurpose,
+    ) -> Result<StepToken, Refusal> {
+        let present = self.user(who).await?;
+        let present = match new {
+            Target::Phone(_) => present.vouched_phone().map(|phone| phone.as_str().to_owned()),
+            Target::Email(_) => present.vouched_email().map(|email| email.as_str().to_owned()),
+        };
+        let change = Change { new: new.as_str().to_owned(), old: present };
+        let content = serde_json::to_vec(&change).map_err(Refusal::internal)?;
+        let (token, new_token) = self.new_step_token(purpose, &content);
+        let unit = ChangeContact {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            proof: Proof::Code(self.guess(who.pool(), &new, code, accepted::CHANGE_TO, &who.origin)),
+            old: self.old(who, new.channel(), old),
+            new,
+            then: Then::Issue(new_token),
+            trace: self.trace_of(who),
+        };
+        let channel = unit.new.channel();
+        match self.write(unit).await? {
+            ContactOutcome::Issued => Ok(token),
+            outcome => contact_refusal(outcome, channel),
+        }
+    }
+
+    async fn change_by_token(
+        &self,
+        who: &Authenticated,
+        token: &str,
+        purpose: StepPurpose,
+    ) -> Result<User, Refusal> {
+        let presented = self.presented_step(who, token, purpose);
+        let sealed = self.read(Peek(presented.clone())).await?.ok_or(Refusal::StepTokenInvalid)?;
+        let opened = self.sealing.open(&step_context(&presented.hash), &sealed).map_err(Refusal::internal)?;
+        let change: Change = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
+        let read = |text: &str| match purpose {
+            StepPurpose::ChangeEmail => Email::parse(text).map(Target::Email),
+            _ => Phone::parse(text).map(Target::Phone),
+        };
+        let new = read(&change.new).map_err(Refusal::internal)?;
+        let old = change.old.as_deref().map(read).transpose().map_err(Refusal::internal)?;
+        self.set_contact(who, new, Proof::Token(presented), Old::Still(old)).await
+    }
+
+    async fn set_contact(
+        &self,
+        who: &Authenticated,
+        new: Target,
+        proof: Proof,
+        old: Old,
+    ) -> Result<User, Refusal> {
+        let channel = new.channel();
+        let unit = ChangeContact {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            new,
+            proof,
+            old,
+            then: Then::Set,
+            trace: self.trace_of(who),
+        };
+        match self.write(unit).await? {
+            ContactOutcome::Done(user) => Ok(*user),
+            outcome => contact_refusal(outcome, channel),
+        }
+    }
+
+    /// What the pool asks about the present number or address.
+    fn old(&self, who: &Authenticated, channel: PasscodeChannel, old: Option<(Target, String)>) -> Old {
+        let settings = self.config().settings(who.pool());
+        let must_be_proved = match channel {
+            PasscodeChannel::Sms => settings.verify_old_phone,
+            PasscodeChannel::Email => settings.verify_old_email,
+        };
+        if !must_be_proved {
+            return Old::Anything;
+        }
+        Old::Proved(old.map(|(target, code)| {
+            let guess = self.guess(who.pool(), &target, &code, accepted::CHANGE_FROM, &who.origin);
+            (target, guess)
+        }))
+    }
+
+    async fn unbind(&self, who: &Authenticated, channel: PasscodeChannel) -> Result<User, Refusal> {
+        let unit = UnbindContact {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            channel,
+            trace: self.trace_of(who),
+        };
+        match self.write(unit).await? {
+            Unbound::Done(user) => Ok(*user),
+            Unbound::NotBound => Err(Refusal::NotBound),
+            Unbound::LastWayIn => Err(Refusal::LastWayIn),
+            Unbound::Gone => Err(Refusal::NotLoggedIn),
+        }
+    }
+
+    /// A token for the second step, for the person and for the database.
+    pub(super) fn new_step_token(&self, purpose: StepPurpose, content: &[u8]) -> (StepToken, NewStepToken) {
+        let token = OpaqueToken::generate(TokenPurpose::Step, &*self.random);
+        let hash = hash_token(token.expose());
+        let new = NewStepToken {
+            sealed: self.sealing.seal(&*self.random, &step_context(&hash), content),
+            hash,
+            purpose,
+            expires_at: self.now().plus(self.limits.step_token_life),
+        };
+        (StepToken { token, expires_in: self.limits.step_token_life.as_secs() }, new)
+    }
+
+    /// A token that a person presents.
+    pub(super) fn presented_step(
+        &self,
+        who: &Authenticated,
+        token: &str,
+        purpose: StepPurpose,
+    ) -> step_tokens::Presented {
+        step_tokens::Presented {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            hash: hash_token(token),
+            purpose,
+            now: self.now(),
+        }
+    }
+}
+
+fn contact_refusal<T>(outcome: ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
+    let either = |phone, email| match channel {
+        PasscodeChannel::Sms => phone,
+        PasscodeChannel::Email => email,
+    };
+    Err(match outcome {
+        ContactOutcome::WrongCode => Refusal::WrongCode,
+        ContactOutcome::TooOften => TOO_MANY_CODES,
+        ContactOutcome::Taken => either(Refusal::PhoneTaken, Refusal::EmailTaken),
+        ContactOutcome::HasOne => either(Refusal::HasPhone, Refusal::HasEmail),
+        ContactOutcome::OldMismatch => either(Refusal::OldPhoneMismatch, Refusal::OldEmailMismatch),
+        ContactOutcome::TokenInvalid => Refusal::StepTokenInvalid,
+        // The two that are no refusals are taken up where they can come.
+        ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => Refusal::NotLoggedIn,
+    })
+}
+
+/// What the content of a token is sealed for.
+fn step_context(hash: &TokenHash) -> String {
+    format!("step_token:{}", hex::encode(hash.as_bytes()))
+}

@@ -1,0 +1,297 @@
+//! Codes and the messages that tell them.
+//!
+//! A code is kept as a keyed hash. Its message waits in the queue of jobs, sealed, and is sent by whichever node takes
+//! it; a sender that is slow or down keeps nobody waiting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hufu_connect::sms::Sms;
+use hufu_connect::templates::Values;
+use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};
+use hufu_store::credentials::{SendCode, Sent};
+use hufu_store::jobs::{Job, NewJob};
+use hufu_store::rates::Limit;
+use hufu_store::senders::{ReadSenders, SenderKind};
+use hufu_types::{Application, JobId, PasscodeChannel, PasscodePurpose, PoolId, Random, Timestamp};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::{MessageLanguage, Target};
+use crate::address::network_of;
+use crate::jobs::JobOutcome;
+use crate::senders::SenderSettings;
+use crate::{App, Origin, Refusal};
+
+/// The kind of the jobs that send messages; the payload is a sealed [`Message`].
+pub(crate) const MESSAGE_JOB: &str = "message";
+
+/// Codes have so many digits.
+const DIGITS: usize = 6;
+/// There are so many of them.
+const CODES: u32 = 1_000_000;
+/// The first wait before a message is sent again, and the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// A message that waits to be sent.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    channel: PasscodeChannel,
+    target: String,
+    code: String,
+    template: TemplateKind,
+    language: MessageLanguage,
+    app: String,
+    minutes: u32,
+    expires_at: Timestamp,
+    /// Nobody is to get it: it is there so that nobody can tell.
+    suppressed: bool,
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        self.code.zeroize();
+    }
+}
+
+impl App {
+    /// Sends a code. For resetting and unlocking, which concern accounts that exist, one that does not exist gets the
+    /// same answer and no message.
+    pub async fn send_code(
+        &self,
+        application: &Arc<Application>,
+        to: Target,
+        purpose: PasscodePurpose,
+        language: MessageLanguage,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let (pool, channel, now) = (&application.pool, to.channel(), self.now());
+        self.require_sender(pool, channel).await?;
+        let code = new_code(&*self.random);
+        let expires_at = now.plus(self.limits.passcode_life);
+        let message = Message {
+            channel,
+            target: to.as_str().to_owned(),
+            code: code.to_string(),
+            template: template(purpose, channel),
+            language,
+            app: application.name.clone(),
+            minutes: u32::try_from(self.limits.passcode_life.as_secs() / 60).unwrap_or(u32::MAX).max(1),
+            expires_at,
+            suppressed: false,
+        };
+        let id = JobId::generate(now, &*self.random);
+        let payload = self.seal_message(&id, &message)?;
+        let to_nobody = match purpose {
+            PasscodePurpose::ResetPassword | PasscodePurpose::Unlock => {
+                Some(self.seal_message(&id, &Message { suppressed: true, code: code.to_string(), target: String::new(), app: String::new(), ..message })?)
+            }
+            _ => None,
+        };
+        let addressed = self.addressed(pool, &to);
+        let target_name = format!("{pool}:{}", hex::encode(addressed.target.as_bytes()));
+        let unit = SendCode {
+            pool: pool.clone(),
+            code: self.code_hash(pool, &to, &code),
+            to: addressed,
+            purpose,
+            expires_at,
+            limits: self.sending_limits(pool, &target_name, origin),
+            pause: format!("passcode_pause:{target_name}"),
+            pause_length: self.limits.passcode_pause,
+            job: NewJob { id, kind: MESSAGE_JOB, pool: pool.clone(), payload, run_at: now },
+            to_nobody,
+            trace: self.trace(pool, None, Some(&application.id), None, origin),
+            target: to,
+        };
+        match self.write(unit).await? {
+            Sent::Queued => {
+                self.jobs_waiting.notify_one();
+                Ok(())
+            }
+            Sent::TooOften => Err(Refusal::TooOften("codes")),
+        }
+    }
+
+    fn sending_limits(&self, pool: &PoolId, target: &str, origin: &Origin) -> Vec<Limit> {
+        let limits = &self.limits;
+        let limit = |name: String, most: i64| Limit { name, most, window: limits.passcode_window };
+        let mut all = vec![
+            limit(format!("passcode_pool:{pool}"), limits.passcodes_per_pool),
+            limit(format!("passcode_target:{target}"), limits.passcodes_per_target),
+        ];
+        if let Some(ip) = &origin.ip {
+            all.push(limit(format!("passcode_ip:{pool}:{}", network_of(ip)), limits.passcodes_per_ip));
+        }
+        all
+    }
+
+    /// Refuses where the pool has nothing to send with, whoever the message is for.
+    async fn require_sender(&self, pool: &PoolId, channel: PasscodeChannel) -> Result<(), Refusal> {
+        if self.outbox.is_some() {
+            return Ok(());
+        }
+        let kind = match channel {
+            PasscodeChannel::Sms => SenderKind::Sms,
+            PasscodeChannel::Email => SenderKind::Email,
+        };
+        let senders = self.read(ReadSenders(pool.clone())).await?;
+        if senders.iter().any(|sender| sender.kind == kind) { Ok(()) } else { Err(Refusal::NoSender(channel)) }
+    }
+
+    fn seal_message(&self, id: &JobId, message: &Message) -> Result<Vec<u8>, Refusal> {
+        let plain = Zeroizing::new(serde_json::to_vec(message).map_err(Refusal::internal)?);
+        Ok(self.sealing.seal(&*self.random, &context(id), &plain))
+    }
+
+    /// Sends a message that waits, as long as its code is alive.
+    pub(crate) async fn send_message(&self, job: &Job) -> JobOutcome {
+        let message: Message = match self.sealing.open(&context(&job.id), &job.payload) {
+            Ok(plain) => match serde_json::from_slice(plain.expose()) {
+                Ok(message) => message,
+                Err(_) => return self.not_sent(job, "the message is not what this version writes"),
+            },
+            Err(_) => return self.not_sent(job, "the message cannot be opened with this key"),
+        };
+        if message.suppressed {
+            return JobOutcome::Done;
+        }
+        if message.expires_at <= self.now() {
+            return self.not_sent(job, "its code has expired before a sender took it");
+        }
+        match self.hand_over(&job.pool, &message).await {
+            Ok(()) => JobOutcome::Done,
+            Err(NotSent::Reason(reason)) => self.not_sent(job, reason),
+            Err(NotSent::Failed(error)) => {
+                let (provider, code, fault) = (error.provider(), error.code(), error.fault());
+                let text = hufu_types::chain(&error);
+                match fault {
+                    // People mistype; that concerns no operator.
+                    Fault::Recipient => {
+                        tracing::info!(pool = %job.pool, provider, code, error = text, "a message has no recipient");
+                        JobOutcome::Done
+                    }
+                    Fault::Settings => {
+                        tracing::error!(pool = %job.pool, provider, code, error = text, "the sender refuses a message: check its settings");
+                        JobOutcome::Failed
+                    }
+                    Fault::TooOften | Fault::Temporary => {
+                        tracing::warn!(pool = %job.pool, provider, code, error = text, attempts = job.attempts, "a message was not sent");
+                        let at = self.retry_at(FIRST_WAIT, LONGEST_WAIT, job.attempts);
+                        if at < message.expires_at { JobOutcome::RetryAt(at) } else { JobOutcome::Failed }
+                    }
+                }
+            }
+        }
+    }
+
+    fn not_sent(&self, job: &Job, reason: &str) -> JobOutcome {
+        tracing::error!(pool = %job.pool, job = %job.id, "a message was not sent: {reason}");
+        JobOutcome::Failed
+    }
+
+    async fn hand_over(&self, pool: &PoolId, message: &Message) -> Result<(), NotSent> {
+        let stored = self.read(ReadSenders(pool.clone())).await;
+        let stored = stored.map_err(|_| NotSent::Reason("the database does not answer"))?;
+        let settings = SenderSettings::open(&stored, &self.sealing);
+        let settings = settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
+        let (code, values) = (
+            SecretString::from(message.code.as_str()),
+            Values { app: &message.app, code: &message.code, minutes: message.minutes },
+        );
+        let (template, language) = (message.template, message.language);
+        const UNUSABLE: NotSent = NotSent::Reason("the pool's sender is misconfigured");
+        const NONE: NotSent = NotSent::Reason("the pool has no sender any more");
+        const UNREADABLE: NotSent = NotSent::Reason("its recipient cannot be read");
+        match message.channel {
+            PasscodeChannel::Sms => {
+                let sender: Arc<dyn SmsSender> = match (&settings.sms, &self.outbox) {
+                    (Some(sms), _) => sms.build(&self.means).map_err(|_| UNUSABLE)?,
+                    (None, Some(outbox)) => Arc::new(outbox.clone()),
+                    (None, None) => return Err(NONE),
+                };
+                let to = hufu_types::Phone::parse(&message.target).map_err(|_| UNREADABLE)?;
+                let text = settings.templates.sms(template, language, &values);
+                let sms = Sms { to, code, minutes: message.minutes, template, language, text };
+                sender.send(&sms).await.map_err(NotSent::Failed)
+            }
+            PasscodeChannel::Email => {
+                let sender: Arc<dyn Mailer> = match (&settings.email, &self.outbox) {
+                    (Some(mail), _) => mail.build(&self.means).map_err(|_| UNUSABLE)?,
+                    (None, Some(outbox)) => Arc::new(outbox.clone()),
+                    (None, None) => return Err(NONE),
+                };
+                let to = hufu_types::Email::parse(&message.target).map_err(|_| UNREADABLE)?;
+                let mail = settings.templates.mail(template, language, &values).to(to, code);
+                sender.send(&mail).await.map_err(NotSent::Failed)
+            }
+        }
+    }
+}
+
+/// Why a message was not sent.
+enum NotSent {
+    Reason(&'static str),
+    Failed(SendError),
+}
+
+/// What a message is sealed for.
+fn context(id: &JobId) -> String {
+    format!("job:{id}:message")
+}
+
+/// A new code, each as likely as every other.
+fn new_code(random: &dyn Random) -> Zeroizing<String> {
+    // What is left over above the largest multiple would make low codes likelier.
+    const FAIR: u32 = u32::MAX / CODES * CODES;
+    loop {
+        let mut bytes = [0; 4];
+        random.fill(&mut bytes);
+        let number = u32::from_be_bytes(bytes);
+        if number < FAIR {
+            return Zeroizing::new(format!("{:0DIGITS$}", number % CODES));
+        }
+    }
+}
+
+/// Which text tells a code of this purpose.
+fn template(purpose: PasscodePurpose, channel: PasscodeChannel) -> TemplateKind {
+    let either = |sms, email| match channel {
+        PasscodeChannel::Sms => sms,
+        PasscodeChannel::Email => email,
+    };
+    match purpose {
+        PasscodePurpose::General | PasscodePurpose::Confirm => TemplateKind::VerifyIdentity,
+        PasscodePurpose::Login => TemplateKind::Login,
+        PasscodePurpose::Register => TemplateKind::Register,
+        PasscodePurpose::ResetPassword => TemplateKind::ResetPassword,
+        PasscodePurpose::Bind => either(TemplateKind::BindPhone, TemplateKind::BindEmail),
+        PasscodePurpose::Unbind => either(TemplateKind::UnbindPhone, TemplateKind::UnbindEmail),
+        PasscodePurpose::Change => either(TemplateKind::ChangePhone, TemplateKind::ChangeEmail),
+        PasscodePurpose::Verify => either(TemplateKind::VerifyIdentity, TemplateKind::VerifyEmail),
+        PasscodePurpose::Complete => TemplateKind::CompleteProfile,
+        PasscodePurpose::DeleteAccount => TemplateKind::DeleteAccount,
+        PasscodePurpose::Unlock => TemplateKind::UnlockAccount,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hufu_types::TestRandom;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_six_digits_and_spread_evenly() {
+        let random = TestRandom::new(1);
+        let mut first = [0_u32; 10];
+        for _ in 0..10_000 {
+            let code = new_code(&random);
+            assert!(code.len() == DIGITS && code.bytes().all(|b| b.is_ascii_digit()), "{}", *code);
+            first[usize::from(code.as_bytes()[0] - b'0')] += 1;
+        }
+        assert!(first.iter().all(|count| (850..1150).contains(count)), "{first:?}");
+    }
+}

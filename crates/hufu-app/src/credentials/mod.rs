@@ -1,0 +1,250 @@
+//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and what
+//! they do with them: logging in, registering, changing what they log in with, leaving.
+//!
+//! Reading order: the types here, [`messages`] (sending codes), `login`, `registration`, `password`, `contact`,
+//! `deletion`. What is written, and in which order codes are compared and spent, stands in
+//! [`hufu_store::credentials`]; passwords are hashed and verified before, outside any unit of work.
+//!
+//! No answer and no timing tells whether an account exists, unless the pool says so (`tell_existence`) or what is
+//! asked about was proved. A registration that is refused for a name tells it nevertheless: usernames are public,
+//! and an e-mail address that needs no code (`register_email_without_code`) cannot be hidden.
+
+mod contact;
+mod deletion;
+mod login;
+mod messages;
+mod password;
+mod registration;
+
+use hufu_store::credentials::{Guess, LockRule, Name};
+use hufu_store::passcodes::{Addressed, Presented};
+use hufu_store::rates::Limit;
+use hufu_types::{Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::address::network_of;
+use crate::{App, Origin, Refusal};
+
+pub use hufu_connect::Language as MessageLanguage;
+pub use hufu_store::passcodes::Target;
+
+pub(crate) use messages::MESSAGE_JOB;
+
+/// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
+/// they never unlock or delete an account.
+pub(crate) mod accepted {
+    use super::PasscodePurpose::{self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify};
+
+    pub(crate) const LOGIN: &[PasscodePurpose] = &[Login, General];
+    pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
+    pub(crate) const RESET: &[PasscodePurpose] = &[ResetPassword, General];
+    pub(crate) const UNLOCK: &[PasscodePurpose] = &[Unlock];
+    /// The older clients know no purpose for binding an e-mail address.
+    pub(crate) const BIND: &[PasscodePurpose] = &[Bind, Change, Verify, General];
+    pub(crate) const CHANGE_TO: &[PasscodePurpose] = &[Change, Bind, Verify, General];
+    pub(crate) const CHANGE_FROM: &[PasscodePurpose] = &[Change, Unbind, General];
+    pub(crate) const DELETE: &[PasscodePurpose] = &[DeleteAccount];
+}
+
+/// What an account is called by, as it was typed. What has not the form of such a name is an account that does not exist.
+#[derive(Clone, Debug)]
+pub enum AccountName {
+    /// A username.
+    Username(String),
+    /// An e-mail address.
+    Email(String),
+    /// A phone number.
+    Phone(Phone),
+    /// Whatever the person calls themselves.
+    Any(String),
+    /// The id in the owner's original system: nobody logs in with it.
+    ExternalId(String),
+}
+
+/// A new account.
+#[derive(Clone, Debug, Default)]
+pub struct Registration {
+    /// Its username.
+    pub username: Option<Username>,
+    /// Its e-mail address.
+    pub email: Option<Email>,
+    /// Its phone number, which needs the code.
+    pub phone: Option<Phone>,
+    /// What proves the phone number, else the e-mail address.
+    pub code: Option<String>,
+    /// Its password.
+    pub password: Option<SecretString>,
+    /// What the person says of themselves.
+    pub profile: Profile,
+    /// What the application keeps with them.
+    pub custom_data: Map<String, Value>,
+}
+
+/// What leads from the first step of a change to the second.
+#[derive(Clone, Debug)]
+pub struct StepToken {
+    /// The token.
+    pub token: OpaqueToken,
+    /// For how many seconds it is good.
+    pub expires_in: u64,
+}
+
+/// How somebody proves themselves before something that matters.
+#[derive(Clone, Debug)]
+pub enum Confirmation {
+    /// By a code sent to their own phone number or e-mail address.
+    Code {
+        /// Where it was sent to.
+        target: Target,
+        /// The code.
+        code: String,
+    },
+    /// By their password.
+    Password(SecretString),
+}
+
+impl AccountName {
+    /// The names that it may be, in the order in which they are looked up; none where it has no form of a name.
+    fn names(&self) -> Vec<Name> {
+        let username = |text: &str| Username::parse(text).ok().map(Name::Username);
+        let email = |text: &str| Email::parse(text).ok().map(Name::Email);
+        match self {
+            Self::Username(text) => username(text).into_iter().collect(),
+            Self::Email(text) => email(text).into_iter().collect(),
+            Self::Phone(phone) => vec![Name::Phone(phone.clone())],
+            Self::Any(text) if text.contains('@') => email(text).into_iter().collect(),
+            Self::Any(text) => {
+                username(text).into_iter().chain(phone_in(text).map(Name::Phone)).collect()
+            }
+            Self::ExternalId(id) => vec![Name::ExternalId(id.clone())],
+        }
+    }
+
+    /// One text for all ways to write the same, so that a name that is nobody's is locked as one that is somebody's.
+    fn canonical(&self) -> String {
+        match self {
+            Self::Phone(phone) => phone.as_str().to_owned(),
+            Self::Username(text) | Self::Email(text) | Self::Any(text) | Self::ExternalId(text) => {
+                phone_in(text).map_or_else(|| text.trim().to_lowercase(), String::from)
+            }
+        }
+    }
+}
+
+/// The phone number that a text is; without a country code it is a Chinese one.
+fn phone_in(text: &str) -> Option<Phone> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.chars().all(|c| matches!(c, '0'..='9' | ' ' | '-'));
+    if digits { Phone::from_parts("86", text) } else { Phone::parse(text) }.ok()
+}
+
+impl App {
+    /// Where a code was sent to, as the database knows it.
+    fn addressed(&self, pool: &PoolId, target: &Target) -> Addressed {
+        let channel = target.channel();
+        let text = format!("{pool}\0{}\0{}", channel.as_str(), target.as_str());
+        Addressed { channel, target: TokenHash(self.sealing.mac("passcode:target", text.as_bytes())) }
+    }
+
+    /// A code, as the database knows it.
+    fn code_hash(&self, pool: &PoolId, target: &Target, code: &str) -> TokenHash {
+        let text = format!("{pool}\0{}\0{}\0{code}", target.channel().as_str(), target.as_str());
+        TokenHash(self.sealing.mac("passcode:code", text.as_bytes()))
+    }
+
+    /// A code that somebody presents.
+    pub(crate) fn presented(
+        &self,
+        pool: &PoolId,
+        target: &Target,
+        code: &str,
+        purposes: &'static [PasscodePurpose],
+    ) -> Presented {
+        Presented {
+            to: self.addressed(pool, target),
+            code: self.code_hash(pool, target, code.trim()),
+            purposes,
+            max_tries: self.limits.passcode_tries,
+        }
+    }
+
+    /// A code that somebody presents, with the bucket of wrong ones.
+    fn guess(
+        &self,
+        pool: &PoolId,
+        target: &Target,
+        code: &str,
+        purposes: &'static [PasscodePurpose],
+        origin: &Origin,
+    ) -> Guess {
+        let code = self.presented(pool, target, code, purposes);
+        Guess { code, guard: self.guard("wrong_code", pool, origin) }
+    }
+
+    /// The bucket in which wrong guesses of an address are counted.
+    fn guard(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Limit> {
+        let network = network_of(origin.ip.as_deref()?);
+        let name = format!("{what}:{pool}:{network}");
+        Some(Limit { name, most: self.limits.guesses_per_ip, window: self.limits.guess_window })
+    }
+
+    /// When an account, or a name that is nobody's, is locked.
+    fn lock_rule(&self, pool: &PoolId, name: &str) -> LockRule {
+        let hash = self.sealing.mac("password:name", format!("{pool}\0{name}").as_bytes());
+        LockRule {
+            unknown: format!("password:{pool}:-{}", hex::encode(hash)),
+            most: self.limits.password_failures,
+            window: self.limits.password_window,
+        }
+    }
+
+    /// Whether somebody has this name, where the pool tells.
+    pub async fn user_exists(&self, application: &Application, name: AccountName) -> Result<bool, Refusal> {
+        let pool = &application.pool;
+        if !self.config().settings(pool).tell_existence {
+            return Err(Refusal::NotTold);
+        }
+        let unit = hufu_store::credentials::FindAccount {
+            pool: pool.clone(),
+            names: name.names(),
+            lock: self.lock_rule(pool, &name.canonical()),
+            guard: None,
+            now: self.now(),
+        };
+        Ok(self.read(unit).await?.user.is_some())
+    }
+}
+
+/// What is said where too many wrong codes came from an address.
+const TOO_MANY_CODES: Refusal = Refusal::TooOften("wrong codes from this address");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_account_is_called_by() {
+        let phone = |text| Name::Phone(Phone::parse(text).unwrap());
+        let username = |text| Name::Username(Username::parse(text).unwrap());
+        for (text, names) in [
+            ("alice", vec![username("alice")]),
+            ("Bob@Example.com", vec![Name::Email(Email::parse("bob@example.com").unwrap())]),
+            ("bob@", vec![]),
+            ("13800000000", vec![username("13800000000"), phone("+8613800000000")]),
+            ("+1 202 555 0123", vec![username("+1 202 555 0123"), phone("+12025550123")]),
+            ("", vec![]),
+        ] {
+            assert_eq!(AccountName::Any(text.to_owned()).names(), names, "{text}");
+        }
+        assert_eq!(AccountName::Username("a@b".to_owned()).names(), []);
+    }
+
+    #[test]
+    fn one_name_has_one_lock() {
+        let phone = Phone::parse("+8613800000000").unwrap();
+        let any = |text: &str| AccountName::Any(text.to_owned()).canonical();
+        assert_eq!(AccountName::Phone(phone).canonical(), any("138-0000-0000"));
+        assert_eq!(any(" Bob@Example.com "), AccountName::Email("bob@example.com".to_owned()).canonical());
+    }
+}

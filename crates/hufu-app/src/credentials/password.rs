@@ -1,0 +1,146 @@
+//! Changing a password, and setting another where it is forgotten.
+
+use std::sync::Arc;
+
+use hufu_store::credentials::{ChangePassword, Found, GetPassword, PasswordChange, Reset, ResetPassword};
+use hufu_store::logins::LoginOutcome;
+use hufu_types::{Action, Application, PoolId, SessionId, User};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::login::{ProvedByPassword, Wrong};
+use super::{TOO_MANY_CODES, Target, accepted};
+use crate::password::{Weakness, policy};
+use crate::{App, Authenticated, Origin, Refusal};
+
+impl App {
+    /// Whether the pool takes a password, whoever's it is to be.
+    pub fn password_strength(&self, pool: &PoolId, password: &str) -> Result<(), Refusal> {
+        self.check_new_password(pool, password, &[])
+    }
+
+    /// Whether the pool takes a password of somebody who is called this.
+    pub(crate) fn check_new_password(&self, pool: &PoolId, password: &str, names: &[&str]) -> Result<(), Refusal> {
+        let settings = self.config().settings(pool);
+        policy::check(&settings.password, password, names).map_err(Refusal::WeakPassword)
+    }
+
+    /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
+    pub async fn reset_password(
+        &self,
+        application: &Arc<Application>,
+        target: Target,
+        code: &str,
+        new: SecretString,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let pool = &application.pool;
+        self.check_new_password(pool, new.expose_secret(), &[])?;
+        let hash = self.hasher.hash(new.clone(), &*self.random).await?;
+        let rules = self.config().settings(pool);
+        let unit = ResetPassword {
+            pool: pool.clone(),
+            guess: self.guess(pool, &target, code, accepted::RESET, origin),
+            target,
+            hash,
+            suits: Arc::new(move |user| {
+                policy::check(&rules.password, new.expose_secret(), &names_of(user)).is_ok()
+            }),
+            trace: self.trace(pool, None, Some(&application.id), None, origin),
+        };
+        match self.write(unit).await? {
+            Reset::Done(ended) => {
+                self.forget_sessions(&ended);
+                Ok(())
+            }
+            Reset::WrongCode => Err(Refusal::WrongCode),
+            Reset::TooOften => Err(TOO_MANY_CODES),
+            Reset::Stranger => Err(Refusal::Stranger),
+            Reset::Unsuitable => Err(Refusal::WeakPassword(Weakness::ContainsOwnName)),
+            Reset::Unusable(outcome) => Err(match *outcome {
+                LoginOutcome::Leaving(at) => Refusal::Leaving(at),
+                _ => Refusal::Disabled,
+            }),
+        }
+    }
+
+    /// Sets another password of a person who is logged in, who knows the old one if there is one. Their other
+    /// sessions end.
+    pub async fn change_password(
+        &self,
+        who: &Authenticated,
+        new: SecretString,
+        old: Option<SecretString>,
+    ) -> Result<User, Refusal> {
+        let pool = who.pool();
+        let found = self.own_password(who).await?;
+        let user = found.user.as_ref().ok_or(Refusal::NotLoggedIn)?;
+        self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
+        let verified = match (&found.hash, old) {
+            (None, _) => None,
+            (Some(_), None) => return Err(Refusal::OldPasswordNeeded),
+            (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
+                Ok(proved) => Some(proved.verified),
+                Err(Refusal::WrongPassword { .. }) => return Err(Refusal::OldPasswordWrong),
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        let unit = ChangePassword {
+            pool: pool.clone(),
+            user: who.user.clone(),
+            verified,
+            hash: self.hasher.hash(new, &*self.random).await?,
+            session: who.session.clone(),
+            trace: self.trace_of(who),
+        };
+        match self.write(unit).await? {
+            PasswordChange::Done(user, ended) => {
+                self.forget_sessions(&ended);
+                Ok(*user)
+            }
+            // Somebody else changed it at the same moment, so that the old one is no longer the old one.
+            PasswordChange::Changed => Err(Refusal::OldPasswordWrong),
+        }
+    }
+
+    /// The account of a person who is logged in, with the hash of its password.
+    pub(super) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
+        let pool = who.pool();
+        let unit = GetPassword {
+            pool: pool.clone(),
+            user: who.user.clone(),
+            lock: self.lock_rule(pool, ""),
+            now: self.now(),
+        };
+        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// Verifies the password of a person who is logged in.
+    pub(super) async fn verify_own(
+        &self,
+        who: &Authenticated,
+        found: Found,
+        password: &SecretString,
+        action: Action,
+    ) -> Result<ProvedByPassword, Refusal> {
+        let wrong = Wrong { pool: who.pool(), guard: None, action, by: "password", trace: self.trace_of(who) };
+        self.verify_password(found, password, wrong).await
+    }
+
+    pub(super) fn forget_sessions(&self, ended: &[SessionId]) {
+        for session in ended {
+            self.sessions.forget(session);
+        }
+    }
+}
+
+/// What a person is called, which their password may not contain.
+pub(crate) fn names_of(user: &User) -> Vec<&str> {
+    let names = [
+        user.username.as_ref().map(|name| name.as_str()),
+        user.email.as_ref().map(|email| email.as_str()),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()),
+        user.profile.name.as_deref(),
+        user.profile.nickname.as_deref(),
+    ];
+    names.into_iter().flatten().collect()
+}

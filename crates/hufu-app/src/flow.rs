@@ -1,0 +1,338 @@
+//! A login that waits goes on: the steps of the login engine, whoever draws the pages for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hufu_store::flow_steps::{Continue, Continued, Doing, StepFailure};
+use hufu_store::flows::{Flow, GetFlow};
+use hufu_store::logins::{Arriving, Waiting};
+use hufu_types::flow::{Stage, Want};
+use hufu_types::resolution::{Arrival, PhoneUse};
+use hufu_types::{
+    Application, BindMethod, Connection, ConnectionId, FlowId, IdentityKey, MergeId, OpaqueToken,
+    PasscodePurpose, Profile, TokenHash, UserId, Username,
+};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::codes::hash_token;
+use crate::credentials::{AccountName, Target};
+use crate::entry::{Entering, Entry, FlowView, LoginDone};
+use crate::login::{KeptProof, proof_context};
+use crate::{App, Origin, Refusal};
+
+/// What a person does in a login that waits.
+pub enum FlowAction {
+    /// Looks where it stands.
+    View,
+    /// Makes a new account.
+    Create,
+    /// Binds an account that a code proves.
+    BindByCode(Target, String),
+    /// Binds an account that a password proves.
+    BindByPassword(AccountName, SecretString),
+    /// Chooses an account.
+    Choose(UserId),
+    /// Merges the accounts into this one.
+    Merge(UserId),
+    /// Sets a new password.
+    SetPassword(SecretString),
+    /// Fills in what is missing.
+    FillIn(FillIn),
+    /// Accepts agreements by id.
+    Accept(Vec<String>),
+    /// Gives up.
+    GiveUp,
+}
+
+/// What a person fills in.
+#[derive(Default)]
+pub struct FillIn {
+    /// Text fields of the profile by name.
+    pub fields: Vec<(String, String)>,
+    /// Custom data.
+    pub custom_data: Map<String, Value>,
+    /// A username.
+    pub username: Option<String>,
+    /// Phone numbers and e-mail addresses with the codes that prove them.
+    pub proved: Vec<(Target, String)>,
+}
+
+/// What came of a step.
+pub enum FlowAnswer {
+    /// Where the login stands.
+    Waiting(Box<FlowView>),
+    /// The person is logged in.
+    Done(Box<LoginDone>),
+    /// The person gave up.
+    GivenUp,
+}
+
+/// A step of a login that waits.
+pub struct FlowStep<'a> {
+    /// The application of the request.
+    pub application: &'a Arc<Application>,
+    /// The handle of the last answer.
+    pub handle: &'a str,
+    /// The secret of the browser's cookie, where there is one.
+    pub cookie: Option<&'a str>,
+    /// What the person does.
+    pub action: FlowAction,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+/// A flow that is there, and the handle's hash.
+struct Found {
+    id: FlowId,
+    handle: TokenHash,
+    flow: Flow,
+    connection: Option<Arc<Connection>>,
+    proof: Option<KeptProof>,
+}
+
+impl App {
+    /// Goes on with a login that waits. A failed step comes as [`Refusal::StepFailed`], with the next handle.
+    pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, Refusal> {
+        let found = self.find_flow(&step).await?;
+        let FlowStep { application, action, origin, cookie, .. } = step;
+        let doing = match self.doing(application, &found, action, &origin).await? {
+            Some(doing) => doing,
+            None => return Ok(FlowAnswer::Waiting(Box::new(self.view_flow(application, found).await?))),
+        };
+        let Entry { mut ticket, back } = self.entry(Entering {
+            application,
+            connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
+            method: found.connection.as_ref().map_or("own", |connection| connection.kind.as_str()),
+            want: found.flow.state.want,
+            origin: &origin,
+            proof: Vec::new(),
+            flow: found.id.clone(),
+        });
+        ticket.flow.expires_at = found.flow.expires_at;
+        let unit = Continue {
+            pool: application.pool.clone(),
+            flow: found.id.clone(),
+            handle: found.handle.clone(),
+            cookie: cookie.map(hash_token),
+            doing,
+            who: self.who(&found),
+            profile: found.proof.as_ref().map(|proof| proof.profile.clone()).unwrap_or_default(),
+            candidate: UserId::generate(self.now(), &*self.random),
+            ticket: ticket.clone(),
+            max_tries: self.limits.flow_tries,
+        };
+        let resets = matches!(unit.doing, Doing::SetPassword { .. } | Doing::Merge { .. });
+        let continued = self.write(unit).await?;
+        if resets {
+            self.sessions.forget_all();
+        }
+        match continued {
+            Continued::On(outcome) => {
+                match self.conclude(application, &ticket, back, *outcome) {
+                    Ok(done) => Ok(FlowAnswer::Done(Box::new(with_ids(done, found.proof)))),
+                    Err(Refusal::Waiting(view)) => Ok(FlowAnswer::Waiting(view)),
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            Continued::Failed(failure, waiting) => {
+                let view = self.view(&ticket, back.handle(), *waiting);
+                Err(Refusal::StepFailed(Box::new(refusal_of(failure)), Box::new(view)))
+            }
+            Continued::Over(failure) => Err(refusal_of(failure)),
+            Continued::Unknown => Err(Refusal::FlowUnknown),
+            Continued::Impossible => Err(Refusal::StepImpossible),
+            Continued::GivenUp => Ok(FlowAnswer::GivenUp),
+        }
+    }
+
+    async fn find_flow(&self, step: &FlowStep<'_>) -> Result<Found, Refusal> {
+        let (id, secret) = step.handle.split_once('.').ok_or(Refusal::FlowUnknown)?;
+        let id = FlowId::parse(id).map_err(|_| Refusal::FlowUnknown)?;
+        let handle = hash_token(secret);
+        let pool = &step.application.pool;
+        let unit = GetFlow { pool: pool.clone(), flow: id.clone() };
+        let flow = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
+        let same_browser = match &flow.cookie {
+            None => true,
+            Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
+        };
+        let holds = flow.handle.matches(handle.as_bytes())
+            && flow.expires_at > self.now()
+            && flow.application == step.application.id
+            && same_browser;
+        if !holds {
+            return Err(Refusal::FlowUnknown);
+        }
+        let connection = flow.connection.as_ref().and_then(|id| self.config().connection(id).cloned());
+        let switched_off = flow.connection.as_ref().is_some_and(|id| *id != ConnectionId::own())
+            && connection.as_ref().is_none_or(|connection| !connection.enabled);
+        if switched_off {
+            return Err(Refusal::FlowUnknown);
+        }
+        let proof = if flow.proof.is_empty() {
+            None
+        } else {
+            let opened = self.sealing.open(&proof_context(&id), &flow.proof).map_err(Refusal::internal)?;
+            Some(serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?)
+        };
+        Ok(Found { id, handle, flow, connection, proof })
+    }
+
+    /// Who arrived, as the source proved it then and the connection's rules are now.
+    fn who(&self, found: &Found) -> Option<Arriving> {
+        let (connection, proof) = (found.connection.as_ref()?, found.proof.as_ref()?);
+        let phone_use = if proof.log_in_by_phone { PhoneUse::LogIn } else { PhoneUse::Fill };
+        let platform = &connection.open_platform;
+        Some(Arriving {
+            pool: connection.pool.clone(),
+            arrival: Arrival {
+                openid: IdentityKey::wechat_openid(&connection.wechat.app_id, &proof.openid),
+                unionid: proof.unionid.as_deref().map(|id| IdentityKey::wechat_unionid(platform, id)),
+                phone: proof.phone.as_ref().map(|_| phone_use),
+                snapshot: false,
+            },
+            phone: proof.phone.clone(),
+            email: None,
+            external_id: None,
+            rules: self.rules(connection),
+        })
+    }
+
+    async fn view_flow(&self, application: &Arc<Application>, found: Found) -> Result<FlowView, Refusal> {
+        let state = found.flow.state;
+        let mut accounts = Vec::new();
+        for user in state.candidates.iter().chain(&state.user) {
+            let unit = hufu_store::users::GetUser { pool: application.pool.clone(), user: user.clone() };
+            accounts.extend(self.read(unit).await?);
+        }
+        let Entry { mut ticket, .. } = self.entry(Entering {
+            application,
+            connection: found.flow.connection.unwrap_or_else(ConnectionId::own),
+            method: "view",
+            want: Want::UserToken,
+            origin: &Origin::default(),
+            proof: Vec::new(),
+            flow: found.id,
+        });
+        ticket.flow.expires_at = found.flow.expires_at;
+        // The handle stays: nothing was done. It is the client's own, and not told again.
+        let view = self.view(&ticket, &OpaqueToken::presented(String::new()), Waiting { state, accounts });
+        Ok(FlowView { handle: String::new(), ..view })
+    }
+
+    /// A step with everything that takes time done: codes hashed, passwords verified. Nothing for a look.
+    async fn doing(
+        &self,
+        application: &Arc<Application>,
+        found: &Found,
+        action: FlowAction,
+        origin: &Origin,
+    ) -> Result<Option<Doing>, Refusal> {
+        let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
+        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Refusal::StepImpossible) };
+        let permitted = |method| {
+            if methods.contains(&method) { Ok(()) } else { Err(Refusal::MethodNotPermitted) }
+        };
+        Ok(Some(match action {
+            FlowAction::View => return Ok(None),
+            FlowAction::Create => Doing::Create,
+            FlowAction::BindByCode(target, code) => {
+                at(Stage::Associate)?;
+                permitted(match target {
+                    Target::Phone(_) => BindMethod::PhoneCode,
+                    Target::Email(_) => BindMethod::EmailCode,
+                })?;
+                let code = self.presented(&application.pool, &target, &code, BIND_PURPOSES);
+                Doing::BindByCode { code, to: target }
+            }
+            FlowAction::BindByPassword(account, password) => {
+                at(Stage::Associate)?;
+                permitted(match account {
+                    AccountName::Username(_) | AccountName::Any(_) => BindMethod::UsernamePassword,
+                    AccountName::Phone(_) => BindMethod::PhonePassword,
+                    AccountName::Email(_) => BindMethod::EmailPassword,
+                })?;
+                let (user, hash) = self.verify_password(application, account, password, origin).await?;
+                Doing::BindByPassword { user, hash }
+            }
+            FlowAction::Choose(user) => Doing::Choose(user),
+            FlowAction::Merge(survivor) => {
+                Doing::Merge { survivor, id: MergeId::generate(self.now(), &*self.random) }
+            }
+            FlowAction::SetPassword(password) => {
+                at(Stage::NewPassword)?;
+                let hash = self.hash_for(application, found.flow.state.user.as_ref(), password).await?;
+                Doing::SetPassword { hash }
+            }
+            FlowAction::FillIn(fill_in) => {
+                at(Stage::Complete)?;
+                self.fill_in(application, fill_in)?
+            }
+            FlowAction::Accept(ids) => {
+                let settings = self.config().settings(&application.pool);
+                let version = |id: &String| {
+                    settings.agreements.iter().find(|a| a.id == *id).map(|a| (id.clone(), a.version))
+                };
+                Doing::Accept(ids.iter().filter_map(version).collect::<BTreeMap<_, _>>())
+            }
+            FlowAction::GiveUp => Doing::GiveUp,
+        }))
+    }
+
+    fn fill_in(&self, application: &Application, fill_in: FillIn) -> Result<Doing, Refusal> {
+        for (name, value) in &fill_in.fields {
+            if !Profile::FIELDS.contains(&name.as_str()) {
+                return Err(Refusal::Invalid(format!("{name} is no field of the profile; leave it out")));
+            }
+            if value.is_empty() || value.chars().count() > self.limits.profile_field || value.contains('\0') {
+                let limit = self.limits.profile_field;
+                return Err(Refusal::Invalid(format!("{name} has 1 to {limit} characters and no NUL")));
+            }
+        }
+        let settings = self.config().settings(&application.pool);
+        crate::profile::check_custom_data(&self.limits, &settings, &fill_in.custom_data)?;
+        let username = fill_in.username.as_deref().map(Username::parse).transpose();
+        let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let proved = fill_in.proved.into_iter().map(|(target, code)| {
+            let code = self.presented(&application.pool, &target, &code, COMPLETE_PURPOSES);
+            (target, code)
+        });
+        Ok(Doing::FillIn {
+            proved: proved.collect(),
+            fields: fill_in.fields,
+            custom_data: fill_in.custom_data,
+            username,
+        })
+    }
+}
+
+/// For which purposes a code may have been sent that binds an account.
+const BIND_PURPOSES: &[PasscodePurpose] =
+    &[PasscodePurpose::Bind, PasscodePurpose::Login, PasscodePurpose::General];
+/// For which purposes a code may have been sent that fills in a login name.
+const COMPLETE_PURPOSES: &[PasscodePurpose] =
+    &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General];
+
+fn with_ids(done: LoginDone, proof: Option<KeptProof>) -> LoginDone {
+    match proof {
+        Some(proof) => LoginDone { openid: Some(proof.openid), unionid: proof.unionid, ..done },
+        None => done,
+    }
+}
+
+fn refusal_of(failure: StepFailure) -> Refusal {
+    match failure {
+        StepFailure::WrongCode => Refusal::WrongCode,
+        StepFailure::WrongPassword => Refusal::WrongPassword,
+        StepFailure::NoAccount => Refusal::NoAccountThere,
+        StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
+        StepFailure::IdentityTaken => Refusal::IdentityTaken,
+        StepFailure::NotACandidate => Refusal::NotACandidate,
+        StepFailure::MayNotCreate => Refusal::RegistrationOff,
+        StepFailure::Unusable => Refusal::Disabled,
+        StepFailure::UsernameTaken => Refusal::UsernameTaken,
+        StepFailure::NameTaken => Refusal::PhoneTaken,
+        StepFailure::StillMissing => Refusal::StillMissing,
+    }
+}

@@ -1,0 +1,204 @@
+//! Taking users out, page by page. What comes out goes in again as it was.
+
+use std::io::Write;
+
+use hufu_store::events::{Event, Trace};
+use hufu_store::exports::{ExportPage, ExportedUser};
+use hufu_store::{StoreError, Tx, Write as Unit};
+use hufu_types::{Action, ApplicationId, PoolId, Timestamp, UserId, Username};
+use serde_json::{Map, Value, json};
+
+use super::identities::{Source, written};
+use super::{ExportError, Format, Transfer, csv, fields};
+
+/// Users fetched at a time.
+const PAGE: i64 = 500;
+
+/// How to take users out.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportOptions {
+    /// How to write them.
+    pub format: Format,
+    /// Whether the hashes of their passwords go with them.
+    pub with_hashes: bool,
+}
+
+impl Transfer {
+    /// Writes all users of the pool, accounts that were merged into others last, and says how many they were.
+    /// `watch` is told after each page. Users who are made or changed meanwhile are in it as they were, or as they are.
+    ///
+    /// # Errors
+    /// [`ExportError`]; what was written before is no whole export.
+    pub async fn export(
+        &self,
+        to: &mut (dyn Write + Send),
+        options: ExportOptions,
+        watch: &mut (dyn FnMut(u64) + Send),
+    ) -> Result<u64, ExportError> {
+        if !self.config.has_pool(&self.pool) {
+            return Err(ExportError::PoolUnknown);
+        }
+        // Written down before anything leaves, so that an export that was broken off is in the log too.
+        let unit = RecordExport { pool: self.pool.clone(), options, trace: self.trace() };
+        self.store.write(unit).await?;
+        let sources = self.sources();
+        let columns = columns(options.with_hashes);
+        let mut to = to;
+        match options.format {
+            Format::Csv => csv::write_row(&mut to, columns.iter().copied())?,
+            Format::Json => to.write_all(b"[")?,
+            Format::JsonLines => {}
+        }
+        let mut count = 0;
+        for merged in [false, true] {
+            let mut after = String::new();
+            loop {
+                let unit = ExportPage { pool: self.pool.clone(), after, limit: PAGE, merged };
+                let page = self.store.read(unit).await?;
+                let Some(last) = page.last() else { break };
+                after = last.user.id.as_str().to_owned();
+                for user in &page {
+                    write_user(&mut to, user, options, &columns, &sources, count == 0)?;
+                    count += 1;
+                }
+                watch(count);
+            }
+        }
+        if options.format == Format::Json {
+            to.write_all(b"\n]\n")?;
+        }
+        to.flush()?;
+        Ok(count)
+    }
+}
+
+fn write_user(
+    to: &mut dyn Write,
+    exported: &ExportedUser,
+    options: ExportOptions,
+    columns: &[&'static str],
+    sources: &[Source],
+    first: bool,
+) -> Result<(), ExportError> {
+    let mut to = to;
+    let row = row(exported, options.with_hashes, sources);
+    match options.format {
+        Format::Csv => {
+            let cells: Vec<String> = columns.iter().map(|column| cell(row.get(*column))).collect();
+            csv::write_row(&mut to, cells.iter().map(String::as_str))?;
+        }
+        Format::Json => {
+            to.write_all(if first { b"\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut to, &row)?;
+        }
+        Format::JsonLines => {
+            serde_json::to_writer(&mut to, &row)?;
+            to.write_all(b"\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// A text as it is, all else as JSON.
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// The columns of a CSV.
+fn columns(with_hashes: bool) -> Vec<&'static str> {
+    let mut columns = vec![
+        "id",
+        "username",
+        "email",
+        "emailVerified",
+        "phone",
+        "phoneProof",
+        "externalId",
+        "status",
+        "identities",
+    ];
+    columns.extend(fields::profile().iter().map(|field| field.camel));
+    columns.extend([
+        "gender",
+        "customData",
+        "mustReset",
+        "agreements",
+        "createdAt",
+        "updatedAt",
+        "loginsCount",
+    ]);
+    columns.extend(["lastLogin", "lastIp", "lastLoginApp", "registerSource", "mergedInto", "deleteAfter"]);
+    if with_hashes {
+        columns.extend(["passwordHash", "passwordLastSetAt"]);
+    }
+    columns
+}
+
+/// A user by the names that the import reads; what is empty is absent.
+fn row(exported: &ExportedUser, with_hashes: bool, sources: &[Source]) -> Map<String, Value> {
+    let ExportedUser { user, password_hash, identities } = exported;
+    let mut row = Map::new();
+    let mut put = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            row.insert(name.to_owned(), value);
+        }
+    };
+    let time = |at: Timestamp| Value::from(at.to_iso());
+    put("id", Some(user.id.as_str().into()));
+    put("username", user.username.as_ref().map(|name: &Username| name.as_str().into()));
+    put("email", user.email.as_ref().map(|email| email.as_str().into()));
+    put("emailVerified", user.email.as_ref().map(|_| user.email_verified.into()));
+    put("phone", user.phone.as_ref().map(|(phone, _)| phone.as_str().into()));
+    put("phoneProof", user.phone.as_ref().map(|(_, proof)| proof.as_str().into()));
+    put("externalId", user.external_id.as_deref().map(Value::from));
+    put("status", Some(user.status.as_str().into()));
+    for field in fields::profile() {
+        put(field.camel, user.profile.field(field.snake).filter(|text| !text.is_empty()).map(Value::from));
+    }
+    put("gender", user.profile.gender.map(|gender| gender.as_str().into()));
+    put("customData", Some(&user.custom_data).filter(|data| !data.is_empty()).map(|data| json!(data)));
+    put("mustReset", user.must_reset.then_some(Value::Bool(true)));
+    put("agreements", Some(&user.agreements).filter(|all| !all.is_empty()).map(|all| json!(all)));
+    put("createdAt", Some(time(user.created_at)));
+    put("updatedAt", Some(time(user.updated_at)));
+    put("loginsCount", Some(user.logins_count.into()));
+    put("lastLogin", user.last_login_at.map(time));
+    put("lastIp", user.last_ip.as_deref().map(Value::from));
+    put("lastLoginApp", user.last_application.as_ref().map(|id: &ApplicationId| id.as_str().into()));
+    put("registerSource", Some(user.register_source.as_str().into()));
+    put("mergedInto", user.merged_into.as_ref().map(|id: &UserId| id.as_str().into()));
+    put("deleteAfter", user.delete_after.map(time));
+    if with_hashes && let Some(hash) = password_hash {
+        put("passwordHash", Some(hash.as_str().into()));
+        put("passwordLastSetAt", user.password_set_at.map(time));
+    }
+    let mut identities: Vec<_> = identities.iter().collect();
+    identities.sort_by_key(|identity| {
+        let key = &identity.key;
+        (key.realm.clone(), key.kind.as_str(), key.value.clone())
+    });
+    let identities: Vec<_> = identities.into_iter().map(|identity| written(identity, sources)).collect();
+    put("identities", Some(identities).filter(|all| !all.is_empty()).map(Value::from));
+    row
+}
+
+struct RecordExport {
+    pool: PoolId,
+    options: ExportOptions,
+    trace: Trace,
+}
+
+impl Unit for RecordExport {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let details =
+            json!({ "format": self.options.format.as_str(), "passwordHashes": self.options.with_hashes });
+        let event = Event { action: Action::UsersExported, code: 0, user: None, details };
+        self.trace.recorder().record(tx, &self.pool, event).await
+    }
+}

@@ -1,0 +1,164 @@
+//! Identities of a row: what leads to the user at a source, through the connections of the pool.
+
+use hufu_store::imports::NewIdentity;
+use hufu_types::{Connection, ConnectionId, IdentityKey, IdentityKind, OpenPlatform, Timestamp};
+use serde_json::{Value, json};
+
+use super::fields;
+use super::reader::Fields;
+
+/// The longest OpenID or UnionID, in bytes; WeChat's have 28.
+const LONGEST_VALUE: usize = 128;
+/// Identities of one user at most.
+const MOST: usize = 64;
+
+/// A connection, as far as identities need it.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    id: ConnectionId,
+    identifier: String,
+    app_id: String,
+    open_platform: OpenPlatform,
+}
+
+impl Source {
+    pub(super) fn of(connection: &Connection) -> Self {
+        Self {
+            id: connection.id.clone(),
+            identifier: connection.identifier.as_str().to_owned(),
+            app_id: connection.wechat.app_id.clone(),
+            open_platform: connection.open_platform.clone(),
+        }
+    }
+
+    fn key(&self, kind: IdentityKind, value: &str) -> IdentityKey {
+        match kind {
+            IdentityKind::Openid => IdentityKey::wechat_openid(&self.app_id, value),
+            IdentityKind::Unionid => IdentityKey::wechat_unionid(&self.open_platform, value),
+        }
+    }
+}
+
+/// Takes the identities out of a row: the list `identities`, and the fields `openid` and `unionid`.
+pub(super) fn read(
+    row: &mut Fields,
+    sources: &[Source],
+    created_at: Timestamp,
+) -> Result<Vec<NewIdentity>, String> {
+    let mut all: Vec<NewIdentity> = Vec::new();
+    match fields::take(row, &["identities"]).map(fields::document) {
+        None => {}
+        Some(Some(Value::Array(listed))) => {
+            for identity in listed {
+                let Value::Object(identity) = identity else {
+                    return Err("identities: one of them is no JSON object".to_owned());
+                };
+                all.push(listed_identity(identity, sources, created_at)?);
+            }
+        }
+        Some(_) => return Err("identities: it is no JSON list".to_owned()),
+    }
+    let connection = fields::text(row, &["connection"])?;
+    let values = [
+        (IdentityKind::Openid, fields::text(row, &["openid"])?),
+        (IdentityKind::Unionid, fields::text(row, &["unionid"])?),
+    ];
+    for (kind, value) in values {
+        let Some(value) = value else { continue };
+        let source =
+            source(sources, connection.as_deref()).map_err(|reason| format!("connection: {reason}"))?;
+        let key = source.key(kind, checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?);
+        all.push(NewIdentity { connection: source.id.clone(), key, created_at });
+    }
+    // Two connections of one Open Platform account tell the same UnionID.
+    let mut kept: Vec<NewIdentity> = Vec::with_capacity(all.len());
+    for identity in all {
+        if kept.iter().all(|other| other.key != identity.key) {
+            kept.push(identity);
+        }
+    }
+    if kept.len() > MOST {
+        return Err(format!("identities: more than {MOST}"));
+    }
+    Ok(kept)
+}
+
+/// One of `{connection, type, value}`, or as the published clients write it:
+/// `{extIdpId, type, userIdInIdp, originConnIds}`.
+fn listed_identity(
+    mut identity: Fields,
+    sources: &[Source],
+    created_at: Timestamp,
+) -> Result<NewIdentity, String> {
+    let within = |reason: String| format!("identities: {reason}");
+    let kind = fields::text(&mut identity, &["type"]).map_err(within)?.unwrap_or_default();
+    let kind = IdentityKind::parse(&kind)
+        .ok_or_else(|| "identities: a type is neither openid nor unionid".to_owned())?;
+    let value = fields::text(&mut identity, &["value", "userIdInIdp"]).map_err(within)?.unwrap_or_default();
+    let value = checked(&value).map_err(|reason| within(reason.to_owned()))?;
+    let realm = fields::text(&mut identity, &["realm"]).map_err(within)?;
+    let created_at = match fields::take(&mut identity, &["createdAt"]) {
+        None => created_at,
+        Some(at) => fields::time(&at).ok_or_else(|| "identities: a createdAt is no time".to_owned())?,
+    };
+    let origin = match identity.get("originConnIds") {
+        Some(Value::Array(ids)) => ids.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    let connection = fields::text(&mut identity, &["connection"]).map_err(within)?;
+    let provider = fields::text(&mut identity, &["extIdpId"]).map_err(within)?;
+    // A connection that is named must be there; what other systems call theirs may be another's.
+    let source = match &connection {
+        Some(connection) => source(sources, Some(connection)),
+        None => provider
+            .iter()
+            .chain(&origin)
+            .find_map(|name| source(sources, Some(name)).ok())
+            .map_or_else(|| source(sources, None), Ok),
+    };
+    let source = source.map_err(within)?;
+    let mut key = source.key(kind, value);
+    if let Some(realm) = realm {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.');
+        if realm.len() > 128 || !realm.contains(':') || !realm.chars().all(plain) {
+            return Err("identities: a realm looks like wechat:wx0123456789abcdef".to_owned());
+        }
+        key.realm = realm;
+    }
+    Ok(NewIdentity { connection: source.id.clone(), key, created_at })
+}
+
+/// The connection of this identifier or id; where none is named, the only one.
+fn source<'s>(sources: &'s [Source], name: Option<&str>) -> Result<&'s Source, String> {
+    match (name, sources) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err("they do not say of which connection of the pool they are".to_owned()),
+        (Some(name), _) => sources
+            .iter()
+            .find(|source| source.identifier == name || source.id.as_str() == name)
+            .ok_or_else(|| "the pool has no such connection".to_owned()),
+    }
+}
+
+fn checked(value: &str) -> Result<&str, &'static str> {
+    let plain =
+        !value.is_empty() && value.len() <= LONGEST_VALUE && value.bytes().all(|b| b.is_ascii_graphic());
+    if plain { Ok(value) } else { Err("a value is not 1 to 128 printable ASCII characters") }
+}
+
+/// An identity as exports write it. The realm is told only where it is not the connection's own.
+pub(super) fn written(identity: &NewIdentity, sources: &[Source]) -> Value {
+    let NewIdentity { connection, key, created_at } = identity;
+    let source = sources.iter().find(|source| source.id == *connection);
+    let mut written = json!({
+        "connection": source.map_or(connection.as_str(), |source| &source.identifier),
+        "type": key.kind.as_str(),
+        "value": key.value,
+        "createdAt": created_at.to_iso(),
+    });
+    let own_realm = source.is_some_and(|source| source.key(key.kind, &key.value).realm == key.realm);
+    if !own_realm && let Value::Object(written) = &mut written {
+        written.insert("realm".to_owned(), Value::from(key.realm.clone()));
+    }
+    written
+}

@@ -1,0 +1,301 @@
+//! Users in from files and out to files.
+
+mod world;
+
+use hufu_app::password::{Hasher, StoredPassword};
+use hufu_app::transfer::{Counts, ExportOptions, Format, ImportError, ImportOptions, OnExisting};
+use hufu_testkit::on_both_engines;
+use hufu_types::{IdentityKey, IdentityKind, PhoneProof, UserStatus};
+use serde_json::{Value, json};
+
+use self::world::*;
+
+fn counts(rows: i64, created: i64, skipped: i64, refused: i64) -> Counts {
+    Counts { rows, created, skipped, refused }
+}
+
+on_both_engines! {
+    async fn every_field_arrives(database) {
+        let world = World::new(database).await;
+        let file = json!([
+            {
+                "id": "Legacy_1", "username": "alice", "email": "Alice@Example.com", "phone": "13800000001",
+                "phoneCountryCode": "+86", "externalId": 77, "nickname": "阿丽", "givenName": "Li", "gender": "女",
+                "photo": "https://example.com/a.png", "customData": { "level": 3 }, "status": "Suspended",
+                "createdAt": "2020-01-02T03:04:05Z", "loginsCount": 9, "mustReset": true,
+                "passwordHash": "pbkdf2_sha256$1000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+                "identities": [{ "connection": "mini", "type": "openid", "value": "o-alice" }]
+            },
+            // As the published clients write a user.
+            {
+                "userId": "Legacy_2", "email": "bob@example.com", "emailVerified": false, "phone": "+8613800000002",
+                "phoneVerified": false, "workStatus": "Active", "departmentIds": [], "resetPasswordOnNextLogin": false,
+                "identities": [
+                    { "extIdpId": "mini", "provider": "wechat", "type": "unionid", "userIdInIdp": "u-bob", "originConnIds": [] }
+                ]
+            }
+        ]);
+        let done = world.import(&file.to_string(), Format::Json).await;
+        assert_eq!((done.counts, done.refused.as_slice()), (counts(2, 2, 0, 0), [].as_slice()));
+
+        let (alice, hash) = world.user("Legacy_1").await.unwrap();
+        assert_eq!(alice.username.unwrap().as_str(), "alice");
+        assert_eq!((alice.email.unwrap().as_str(), alice.email_verified), ("alice@example.com", true));
+        let (phone, proof) = alice.phone.unwrap();
+        assert_eq!((phone.as_str(), proof), ("+8613800000001", PhoneProof::Administrator));
+        assert_eq!(alice.external_id.as_deref(), Some("77"));
+        assert_eq!((alice.profile.field("nickname"), alice.profile.field("given_name")), (Some("阿丽"), Some("Li")));
+        assert_eq!(alice.custom_data["level"], 3);
+        assert_eq!((alice.status, alice.must_reset, alice.logins_count), (UserStatus::Suspended, true, 9));
+        assert_eq!(alice.created_at.to_iso(), "2020-01-02T03:04:05.000Z");
+        assert_eq!(alice.register_source, "import");
+        // In the form in which the server reads it.
+        assert!(hash.unwrap().starts_with("$pbkdf2-sha256$i=1000,l=32$"));
+
+        let (bob, hash) = world.user("Legacy_2").await.unwrap();
+        assert_eq!((bob.email_verified, bob.phone.unwrap().1, hash), (false, PhoneProof::Unverified, None));
+        let owner = |realm: &str, kind, value: &str| {
+            world.owner(IdentityKey { realm: realm.to_owned(), kind, value: value.to_owned() })
+        };
+        assert_eq!(owner("wechat:wx0123456789abcdef", IdentityKind::Openid, "o-alice").await.as_deref(), Some("Legacy_1"));
+        assert_eq!(owner("wechat:open:shop", IdentityKind::Unionid, "u-bob").await.as_deref(), Some("Legacy_2"));
+        assert_eq!(world.events("users.imported").await.len(), 1);
+    }
+
+    async fn a_csv_says_the_same(database) {
+        let world = World::new(database).await;
+        let file = "\u{feff}id,username,phone,phoneCountryCode,nickname,custom.level,openid,unionid,emailVerified\r\n\
+            c-1,carol,'+8613800000003,,\"C, \"\"the\"\" third\",gold,o-carol,u-carol,\r\n\
+            c-2,dave,13800000004,86,,,,,\r\n";
+        let done = world.import(file, Format::Csv).await;
+        assert_eq!(done.refused, []);
+        let (carol, _) = world.user("c-1").await.unwrap();
+        assert_eq!(carol.vouched_phone().unwrap().as_str(), "+8613800000003");
+        assert_eq!((carol.profile.field("nickname"), &carol.custom_data["level"]), (Some("C, \"the\" third"), &json!("gold")));
+        let union = IdentityKey { realm: "wechat:open:shop".to_owned(), kind: IdentityKind::Unionid, value: "u-carol".to_owned() };
+        assert_eq!(world.owner(union).await.as_deref(), Some("c-1"));
+        assert_eq!(world.user("c-2").await.unwrap().0.vouched_phone().unwrap().as_str(), "+8613800000004");
+    }
+
+    async fn bad_rows_are_reported_and_cost_no_other(database) {
+        let world = World::new(database).await;
+        world.import(r#"[{"id":"there","username":"there","email":"there@example.com"}]"#, Format::Json).await;
+        let other_pool = world.in_other_pool();
+        other_pool.import(r#"[{"id":"elsewhere","username":"x"}]"#, Format::Json).await;
+
+        let long = "x".repeat(70_000);
+        let rows = [
+            (r#"{"username":"good-1"}"#, None),
+            (r#"{"username":" bad "}"#, Some("username: ")),
+            (r#"{"email":"nonsense"}"#, Some("email: ")),
+            (r#"{"phone":"13800000000"}"#, Some("phone: it names no country")),
+            (r#"{"id":"bad id"}"#, Some("id: ")),
+            (r#"{"id":"there","username":"new"}"#, Some("id: taken")),
+            (r#"{"id":"elsewhere","username":"new"}"#, Some("id: taken in another user pool")),
+            (r#"{"username":"there"}"#, Some("username: taken")),
+            (r#"{"username":"good-2","email":"two@example.com"}"#, None),
+            // An earlier row of the file has the address.
+            (r#"{"username":"good-3","email":"TWO@example.com"}"#, Some("email: taken")),
+            (r#"{"username":"a","passwordHash":"$9$secret"}"#, Some("passwordHash: the hash is of no known scheme")),
+            (r#"{"username":"a","passwordHash":"$2b$20$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"}"#, Some("passwordHash: the bcrypt hash costs too much")),
+            (r#"{"username":"a","password":"x","passwordHash":"$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"}"#, Some("password: ")),
+            (r#"{"username":"#, Some("the row is no JSON")),
+            ("[1]", Some("the row is no JSON object")),
+            (long.as_str(), Some("the row is longer than 65536 bytes")),
+            (r#"{"usernam":"typo"}"#, Some("`usernam`: no field of this name is known")),
+            (r#"{"username":"a","identities":[{"connection":"none","type":"openid","value":"o"}]}"#, Some("identities: the pool has no such connection")),
+            (r#"{"username":"a","identities":[{"connection":"mini","type":"email","value":"o"}]}"#, Some("identities: a type")),
+            (r#"{"username":"a","customData":{"bad key":1}}"#, Some("customData: a key")),
+            (r#"{"username":"a","photo":"javascript:alert(1)"}"#, Some("photo: ")),
+            (r#"{"username":"a\u0000"}"#, Some("username: it holds a NUL")),
+            (r#"{"username":"a","createdAt":"yesterday"}"#, Some("createdAt: ")),
+            (r#"{"username":"a","status":"Gone"}"#, Some("status: ")),
+            (r#"{"nickname":"nobody"}"#, Some("the row has no username")),
+            (r#"{"username":"i-1","identities":[{"type":"openid","value":"o-1"}]}"#, None),
+            // The row is taken back whole.
+            (r#"{"username":"i-2","identities":[{"type":"unionid","value":"u-2"},{"type":"openid","value":"o-1"}]}"#, Some("identities: taken")),
+            (r#"{"username":"i-2","identities":[{"type":"unionid","value":"u-2"}]}"#, None),
+            (r#"{"username":"good-4","mergedInto":"nobody"}"#, Some("mergedInto: ")),
+        ];
+        let file: String = rows.iter().map(|(row, _)| format!("{row}\n")).collect();
+        let expected: Vec<_> = rows.iter().enumerate().filter_map(|(at, (_, why))| Some((i64::try_from(at).unwrap() + 1, (*why)?))).collect();
+        let check = |refused: &[(i64, String)]| {
+            let found: Vec<_> = refused.iter().map(|(number, _)| *number).collect();
+            assert_eq!(found, expected.iter().map(|(number, _)| *number).collect::<Vec<_>>(), "{refused:?}");
+            for ((_, reason), (_, start)) in refused.iter().zip(&expected) {
+                assert!(reason.starts_with(start), "{reason} | {start}");
+                // No values of the file in it.
+                assert!(!reason.contains("secret") && !reason.contains("example.com"), "{reason}");
+            }
+        };
+        let before = world.export(JSON_LINES).await;
+        let rehearsed = world.import_with(&file, &ImportOptions { dry_run: true, ..options(Format::JsonLines) }).await.unwrap();
+        check(&rehearsed.refused);
+        assert_eq!(world.export(JSON_LINES).await, before, "a dry run writes nothing");
+        let done = world.import(&file, Format::JsonLines).await;
+        assert_eq!(done.counts, rehearsed.counts);
+        assert_eq!(done.counts, counts(29, 4, 0, 25));
+        check(&done.refused);
+        // The report is made of what is in the database.
+        assert_eq!(done.report.lines().count(), 26);
+        assert!(done.report.starts_with("row,reason\r\n2,username: "), "{}", done.report);
+    }
+
+    async fn who_is_there_already_can_be_skipped(database) {
+        let world = World::new(database).await;
+        let file = r#"[{"id":"a","username":"a"},{"username":"b","phone":"+8613800000001"},{"email":"c@example.com"}]"#;
+        assert_eq!(world.import(file, Format::Json).await.counts, counts(3, 3, 0, 0));
+        let again = world.import(file, Format::Json).await;
+        assert_eq!(again.counts, counts(3, 0, 0, 3));
+        let skipping = ImportOptions { on_existing: OnExisting::Skip, ..options(Format::Json) };
+        assert_eq!(world.import_with(file, &skipping).await.unwrap().counts, counts(3, 0, 3, 0));
+        // Names that lead to two users, or a new name first, are mistakes all the same.
+        let mixed = r#"[{"username":"a","phone":"+8613800000001"},{"username":"new","email":"c@example.com"},{"username":"b"}]"#;
+        let done = world.import_with(mixed, &skipping).await.unwrap();
+        assert_eq!(done.counts, counts(3, 0, 1, 2));
+        let rehearsal = ImportOptions { dry_run: true, ..skipping };
+        assert_eq!(world.import_with(mixed, &rehearsal).await.unwrap().counts, done.counts);
+    }
+
+    async fn what_goes_out_comes_in_again_as_it_was(database) {
+        let world = World::new(database).await;
+        let file = json!([
+            {
+                "id": "z-1", "username": "=cmd", "email": "a@example.com", "phone": "+8613800000001", "phoneProof": "wechat",
+                "nickname": "-\"quoted\", 'and'\nmore", "name": "'=x", "gender": "F", "customData": { "a": [1, null, "x"], "b": "+1" },
+                "passwordHash": "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "loginsCount": 4,
+                "lastLogin": 1_700_000_000_123_i64, "createdAt": "2020-01-02T03:04:05.006Z", "agreements": { "terms": 2 },
+                "identities": [
+                    { "connection": "mini", "type": "openid", "value": "o-1", "createdAt": "2021-01-01T00:00:00Z" },
+                    { "connection": "other", "type": "openid", "value": "o-2" },
+                    { "connection": "mini", "type": "unionid", "value": "u-1", "realm": "wechat:open:former" }
+                ]
+            },
+            // Sorts before the one that it was merged into.
+            { "id": "z-2", "username": "survivor", "status": "Archived" },
+            { "id": "a-1", "username": "merged", "mergedInto": "z-2", "identities": [{ "connection": "mini", "type": "openid", "value": "o-3" }] },
+            { "id": "d-1", "externalId": "77", "status": "Deactivated", "deleteAfter": "2030-01-01T00:00:00Z", "mustReset": true }
+        ]);
+        assert_eq!(world.import(&file.to_string(), Format::Json).await.refused, []);
+        for with_hashes in [false, true] {
+            for format in [Format::Json, Format::JsonLines, Format::Csv] {
+                let out = ExportOptions { format, with_hashes };
+                let text = world.export(out).await;
+                let fresh = World::sqlite().await;
+                let done = fresh.import(&text, format).await;
+                assert_eq!((done.refused.as_slice(), done.counts.created), ([].as_slice(), 4), "{text}");
+                assert_eq!(fresh.export(out).await, text);
+                assert_eq!(text.contains("$2b$05$"), with_hashes);
+                // And it is what was in the first file.
+                if with_hashes {
+                    assert_eq!(fresh.export(ALL).await, world.export(ALL).await);
+                }
+            }
+        }
+        assert_eq!(world.events("users.exported").await.len(), 8);
+    }
+
+    async fn each_scheme_of_hashes_verifies_the_password(database) {
+        let world = World::new(database).await;
+        let rows: String = HASHES.iter().enumerate().map(|(at, (hash, _))| {
+            json!({ "id": format!("u-{at}"), "username": format!("u-{at}"), "passwordHash": hash }).to_string() + "\n"
+        }).collect();
+        assert_eq!(world.import(&(rows + r#"{"id":"plain","username":"plain","password":"in clear text"}"#), Format::JsonLines).await.refused, []);
+        let hasher = Hasher::default();
+        let passwords = HASHES.iter().map(|(_, password)| *password).enumerate().map(|(at, password)| (format!("u-{at}"), password));
+        for (id, password) in passwords.chain([("plain".to_owned(), "in clear text")]) {
+            let hash = world.user(&id).await.unwrap().1.unwrap();
+            for (password, matches) in [(password.to_owned(), true), (format!("{password}!"), false)] {
+                let stored = StoredPassword::parse(&hash).unwrap();
+                assert_eq!(hasher.verify(password.into(), Some(stored)).await.unwrap().matches, matches, "{hash}");
+            }
+        }
+    }
+
+    async fn an_import_that_was_stopped_goes_on_behind_the_last_batch(database) {
+        let world = World::new(database).await;
+        // Every tenth row is a duplicate of the one before.
+        let row = |n: u32| format!("{{\"username\":\"user-{}\",\"nickname\":\"{n}\"}}\n", if n % 10 == 0 { n - 1 } else { n });
+        let file: String = (1..=3000).map(row).collect();
+        let stopped = world.import_until(&file, 1000).await;
+        assert!((1000..3000).contains(&stopped), "{stopped}");
+
+        // With another content it does not go on.
+        let changed = file.replace("user-2999", "user-2999-changed");
+        let refusal = world.import_with(&changed, &options(Format::JsonLines)).await;
+        assert!(matches!(refusal, Err(ImportError::Changed { rows }) if rows == stopped), "{refusal:?}");
+
+        let done = world.import(&file, Format::JsonLines).await;
+        assert_eq!((done.counts, done.resumed_at), (counts(3000, 2700, 0, 300), stopped));
+        assert_eq!(done.report.lines().count(), 301, "of both runs");
+        assert_eq!(world.export(JSON_LINES).await.lines().count(), 2700);
+
+        // It is finished now: the same file is another import.
+        assert_eq!(world.import(&file, Format::JsonLines).await.counts, counts(3000, 0, 0, 3000));
+        let stopped = world.import_until(&changed, 500).await;
+        assert!(stopped < 3000);
+        let over = ImportOptions { start_over: true, on_existing: OnExisting::Skip, ..options(Format::JsonLines) };
+        let done = world.import_with(&file, &over).await.unwrap();
+        assert_eq!((done.counts, done.resumed_at), (counts(3000, 0, 3000, 0), 0));
+    }
+
+    async fn two_imports_at_once_make_nobody_twice(database) {
+        let world = World::new(database).await;
+        let one: String = (0..2000).map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"one-{n}\"}}\n")).collect();
+        let other: String = (0..2000).rev().map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"other-{n}\"}}\n")).collect();
+        let named = |name: &str| ImportOptions { file_name: name.to_owned(), ..options(Format::JsonLines) };
+        let (first, second) = (named("one"), named("other"));
+        let (first, second) = futures::join!(world.import_with(&one, &first), world.import_with(&other, &second));
+        let (first, second) = (first.unwrap().counts, second.unwrap().counts);
+        assert_eq!((first.rows, second.rows), (2000, 2000));
+        assert_eq!((first.created + second.created, first.refused + second.refused), (2000, 2000));
+        assert_eq!(world.export(JSON_LINES).await.lines().count(), 2000);
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_wrong_as_a_whole_begin_nothing() {
+    let world = World::sqlite().await;
+    for (content, format, reason) in [
+        (&b"username\n\xc0\xcf\xbb\xa2"[..], Format::Csv, "not UTF-8"),
+        (b"usernam,e-mail\nx,y", Format::Csv, "no fields are known for the columns `usernam`, `e-mail`"),
+        (b"username,username\nx,y", Format::Csv, "stands twice"),
+        (b"", Format::Csv, "empty"),
+        (b"{\"username\":\"x\"}", Format::Json, "no JSON list"),
+    ] {
+        let error = world.import_bytes(content, &options(format)).await.unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let ignoring = ImportOptions { ignore_unknown: true, ..options(Format::Csv) };
+    assert_eq!(world.import_with("username,e-mail\nx,y\n", &ignoring).await.unwrap().counts, counts(1, 1, 0, 0));
+    // Phone numbers of one country may stand as people write them.
+    let chinese = ImportOptions { country_code: Some("86".to_owned()), ..options(Format::Csv) };
+    assert_eq!(world.import_with("id,phone\np,138 0000 0001\n", &chinese).await.unwrap().refused, []);
+    assert_eq!(world.user("p").await.unwrap().0.phone.unwrap().0.as_str(), "+8613800000001");
+}
+
+#[tokio::test]
+async fn administrators_and_strangers_pools_are_not_imported() {
+    let world = World::sqlite().await;
+    for (pool, is_system) in [("system", true), ("nobody", false)] {
+        let error = world.of_pool(pool).import_bytes(b"[]", &options(Format::Json)).await.unwrap_err();
+        assert_eq!(matches!(error, ImportError::SystemPool), is_system);
+        assert_eq!(matches!(error, ImportError::PoolUnknown), !is_system);
+    }
+}
+
+#[tokio::test]
+async fn custom_fields_are_what_the_pool_declares() {
+    let world = World::sqlite().await.with_settings(json!({
+        "custom_fields": [
+            { "key": "age", "type": "number" }, { "key": "vip", "type": "boolean" },
+            { "key": "size", "type": "enum", "options": ["S", "M"] }
+        ],
+        "custom_fields_only": true
+    })).await;
+    let done = world.import("id,custom.age,custom.vip,custom.size\na,7,是,S\nb,seven,,\nc,,,XL\n", Format::Csv).await;
+    assert_eq!(done.refused.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(Value::from(world.user("a").await.unwrap().0.custom_data), json!({ "age": 7, "vip": true, "size": "S" }));
+    let done = world.import("id,custom.other\nd,x\n", Format::Csv).await;
+    assert!(done.refused[0].1.starts_with("`other`: "), "{:?}", done.refused);
+}

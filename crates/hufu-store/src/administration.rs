@@ -1,0 +1,458 @@
+//! Access keys, administrators, and what administrators write to users.
+
+use std::time::Duration;
+
+use hufu_types::{
+    AccessKeyId, Action, AdminRole, ConnectionId, Email, PhoneProof, PoolId, TokenHash,
+    Timestamp, User, UserId, UserStatus, Username,
+};
+use serde_json::json;
+
+use crate::events::{Event, Recorder, Trace};
+use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements, uploads, users};
+
+/// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
+/// only, so that it changes for every login at once.
+macro_rules! key_columns {
+    () => {
+        "k.id, k.secret, k.name, COALESCE(a.role, k.role), CASE WHEN k.user_id IS NULL THEN k.scope_pool ELSE a.scope_pool END,
+         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status"
+    };
+}
+macro_rules! with_administrator {
+    () => {
+        " FROM access_keys k
+         LEFT JOIN administrators a ON a.user_id = k.user_id
+         LEFT JOIN users u ON u.pool_id = $1 AND u.id = k.user_id "
+    };
+}
+
+statements! {
+    INSERT_KEY = "
+        INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    GET_KEY = concat!("SELECT ", key_columns!(), with_administrator!(), "WHERE k.id = $2");
+    LIST_KEYS = concat!(
+        "SELECT ", key_columns!(), with_administrator!(), "
+         WHERE k.user_id IS NULL AND (CAST($2 AS TEXT) IS NULL OR k.scope_pool = $2)
+         ORDER BY k.created_at, k.id"
+    );
+    DELETE_KEY = "DELETE FROM access_keys WHERE id = $1";
+    DELETE_KEYS_OF = "DELETE FROM access_keys WHERE user_id = $1";
+    SWEEP_KEYS = "DELETE FROM access_keys WHERE expires_at < $1 AND (user_id IS NOT NULL OR expires_at < $2)";
+    INSERT_ADMINISTRATOR = "
+        INSERT INTO administrators (user_id, role, scope_pool, created_at) VALUES ($1, $2, $3, $4)";
+    SET_ADMINISTRATOR = "UPDATE administrators SET role = $2, scope_pool = $3 WHERE user_id = $1";
+    DELETE_ADMINISTRATOR = "DELETE FROM administrators WHERE user_id = $1";
+    LIST_ADMINISTRATORS = "
+        SELECT a.user_id, a.role, a.scope_pool, a.created_at, u.username, u.status
+        FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
+        WHERE CAST($2 AS TEXT) IS NULL OR a.scope_pool = $2
+        ORDER BY a.created_at, a.user_id";
+    GET_ADMINISTRATOR = "
+        SELECT a.user_id, a.role, a.scope_pool, a.created_at, u.username, u.status
+        FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
+        WHERE a.user_id = $2";
+    CREDENTIALS_OF_ADMINISTRATOR = "
+        SELECT u.id, u.password_hash, u.status
+        FROM users u JOIN administrators a ON a.user_id = u.id
+        WHERE u.pool_id = $1 AND u.username = $2";
+    WRITE_USER = "
+        UPDATE users
+        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
+            profile = $9, custom_data = $10, must_reset = $11, updated_at = $12
+        WHERE pool_id = $1 AND id = $2";
+    WRITE_PASSWORD = "
+        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = $5, updated_at = $6
+        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+    CANCEL_DELETION = "
+        UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    ACCOUNT_ROWS = "SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+    DELETE_IDENTITIES = "
+        DELETE FROM identities
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
+    DELETE_EXCHANGES = "DELETE FROM exchanges WHERE pool_id = $1 AND user_id = $2";
+    DELETE_STEP_TOKENS = "DELETE FROM step_tokens WHERE pool_id = $1 AND user_id = $2";
+    DELETE_MERGES = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
+    DELETE_CONFLICTS = "
+        DELETE FROM identity_conflicts WHERE pool_id = $1 AND (chosen_user = $2 OR other_user = $2)";
+    DELETE_USER = "DELETE FROM users WHERE pool_id = $1 AND id = $2";
+    DUE_FOR_DELETION = "
+        SELECT pool_id, id FROM users
+        WHERE pool_id = $1 AND delete_after IS NOT NULL AND delete_after <= $2 ORDER BY delete_after LIMIT $3";
+    LIST_CONFLICTS = "
+        SELECT kind, chosen_user, other_user, connection_id, first_seen_at, last_seen_at, occurrences
+        FROM identity_conflicts
+        WHERE pool_id = $1 AND (kind, chosen_user, other_user) > ($2, $3, $4)
+        ORDER BY kind, chosen_user, other_user LIMIT $5";
+}
+
+/// How long an access key that has expired can still be seen in lists.
+const EXPIRED_KEYS_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// An access key to be written.
+#[derive(Clone, Debug)]
+pub struct NewAccessKey {
+    /// The public part.
+    pub id: AccessKeyId,
+    /// The hash of the secret part.
+    pub secret: TokenHash,
+    /// What it is for.
+    pub name: String,
+    /// What it may do; of a login, the administrator's role counts.
+    pub role: AdminRole,
+    /// The pool that it is for; all pools without it.
+    pub scope: Option<PoolId>,
+    /// The administrator whose login it is.
+    pub user: Option<UserId>,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it ends, if ever.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// An access key as stored.
+#[derive(Clone, Debug)]
+pub struct AccessKey {
+    /// The public part.
+    pub id: AccessKeyId,
+    /// The hash of the secret part.
+    pub secret: Vec<u8>,
+    /// What it is for.
+    pub name: String,
+    /// What it may do now.
+    pub role: AdminRole,
+    /// The pool that it is for; all pools without it.
+    pub scope: Option<PoolId>,
+    /// The administrator whose login it is.
+    pub user: Option<UserId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// Whether its administrator, where it has one, is appointed and in use.
+    pub is_backed: bool,
+}
+
+/// Reads an access key.
+pub struct GetAccessKey(pub AccessKeyId);
+
+impl Read for GetAccessKey {
+    type Out = Option<AccessKey>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<AccessKey>, StoreError> {
+        access_key(tx, &self.0).await
+    }
+}
+
+/// An access key.
+pub async fn access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<Option<AccessKey>, StoreError> {
+    tx.optional(GET_KEY, &[(&PoolId::system()).into(), id.as_str().into()], decode_key).await
+}
+
+/// Reads the access keys of machines: of one pool, or all.
+pub struct ListAccessKeys(pub Option<PoolId>);
+
+impl Read for ListAccessKeys {
+    type Out = Vec<AccessKey>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<AccessKey>, StoreError> {
+        let scope = self.0.as_ref().map(PoolId::as_str);
+        tx.all(LIST_KEYS, &[(&PoolId::system()).into(), scope.into()], decode_key).await
+    }
+}
+
+/// Writes an access key.
+pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<(), StoreError> {
+    let values = [
+        key.id.as_str().into(),
+        (&key.secret).into(),
+        (&key.name).into(),
+        key.role.as_str().into(),
+        key.scope.as_ref().map(PoolId::as_str).into(),
+        key.user.as_ref().map(UserId::as_str).into(),
+        key.created_at.into(),
+        key.expires_at.into(),
+    ];
+    tx.execute(INSERT_KEY, &values).await.map(drop)
+}
+
+/// Deletes an access key; whether there was one.
+pub async fn delete_access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<bool, StoreError> {
+    Ok(tx.execute(DELETE_KEY, &[id.as_str().into()]).await? == 1)
+}
+
+/// Deletes the access keys of an administrator's logins.
+pub async fn delete_access_keys_of(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_KEYS_OF, &[user.into()]).await.map(drop)
+}
+
+/// Forgets the access keys that have expired: of logins at once, of machines when nobody asks any more.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP_KEYS, &[now.into(), now.minus(EXPIRED_KEYS_SHOWN).into()]).await
+}
+
+/// An administrator.
+#[derive(Clone, Debug)]
+pub struct Administrator {
+    /// The user of the system pool.
+    pub user: UserId,
+    /// What they may do.
+    pub role: AdminRole,
+    /// The pool that the role is for; all pools without it.
+    pub scope: Option<PoolId>,
+    /// When they were appointed.
+    pub created_at: Timestamp,
+    /// The name that they log in by.
+    pub username: Option<String>,
+    /// Whether the account is in use.
+    pub status: UserStatus,
+}
+
+/// Reads the administrators: of one pool, or all.
+pub struct ListAdministrators(pub Option<PoolId>);
+
+impl Read for ListAdministrators {
+    type Out = Vec<Administrator>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Administrator>, StoreError> {
+        let scope = self.0.as_ref().map(PoolId::as_str);
+        tx.all(LIST_ADMINISTRATORS, &[(&PoolId::system()).into(), scope.into()], decode_administrator).await
+    }
+}
+
+/// An administrator.
+pub async fn administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<Administrator>, StoreError> {
+    tx.optional(GET_ADMINISTRATOR, &[(&PoolId::system()).into(), user.into()], decode_administrator).await
+}
+
+/// Appoints a user of the system pool.
+pub async fn insert_administrator(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    role: AdminRole,
+    scope: Option<&PoolId>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [user.into(), role.as_str().into(), scope.map(PoolId::as_str).into(), now.into()];
+    tx.execute(INSERT_ADMINISTRATOR, &values).await.map(drop)
+}
+
+/// Changes what an administrator may do.
+pub async fn set_administrator(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    role: AdminRole,
+    scope: Option<&PoolId>,
+) -> Result<(), StoreError> {
+    let values = [user.into(), role.as_str().into(), scope.map(PoolId::as_str).into()];
+    tx.execute(SET_ADMINISTRATOR, &values).await.map(drop)
+}
+
+/// Dismisses an administrator; the user of the system pool stays.
+pub async fn delete_administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_ADMINISTRATOR, &[user.into()]).await.map(drop)
+}
+
+/// Reads what the login of an administrator is checked against.
+pub struct CredentialsOfAdministrator(pub Username);
+
+impl Read for CredentialsOfAdministrator {
+    /// The account, the hash of its password, and whether it is in use.
+    type Out = Option<(UserId, Option<String>, bool)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let system = PoolId::system();
+        let values = [(&system).into(), self.0.as_str().into()];
+        tx.optional(CREDENTIALS_OF_ADMINISTRATOR, &values, |row| {
+            let is_active = row.get::<String>(2)? == UserStatus::Activated.as_str();
+            Ok((UserId::parse(&row.get::<String>(0)?)?, row.get(1)?, is_active))
+        })
+        .await
+    }
+}
+
+/// Writes names, profile, custom data and whether the next login asks for a new password.
+pub async fn write_user(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    let (profile, custom_data) =
+        (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        user.username.as_ref().map(Username::as_str).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
+        user.phone.as_ref().map(|(_, proof)| PhoneProof::as_str(*proof)).into(),
+        (&user.external_id).into(),
+        (&profile).into(),
+        (&custom_data).into(),
+        user.must_reset.into(),
+        user.updated_at.into(),
+    ];
+    tx.execute(WRITE_USER, &values).await.map(drop)
+}
+
+/// Sets or, with `None`, takes away the password of an account and of what was merged into it.
+pub async fn write_password(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    hash: Option<&str>,
+    must_reset: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let set_at = hash.map(|_| now);
+    let values = [pool.into(), user.into(), hash.into(), set_at.into(), must_reset.into(), now.into()];
+    tx.execute(WRITE_PASSWORD, &values).await.map(drop)
+}
+
+/// Calls off the deletion that an account's owner asked for.
+pub async fn cancel_deletion(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(CANCEL_DELETION, &[pool.into(), user.into(), now.into()]).await.map(drop)
+}
+
+/// Deletes an account for good, with what was merged into it and everything that leads to either; what the audit
+/// log says of it stays. False where the pool has no such account.
+pub async fn delete_user(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if users::get_locked(tx, pool, user).await?.is_none() {
+        return Ok(false);
+    }
+    sessions::end_all(tx, pool, user).await?;
+    tx.execute(DELETE_IDENTITIES, &[pool.into(), user.into()]).await?;
+    let rows = tx.all(ACCOUNT_ROWS, &[pool.into(), user.into()], |row| row.get::<String>(0)).await?;
+    for id in &rows {
+        let values = [pool.into(), id.into()];
+        for sql in [DELETE_EXCHANGES, DELETE_STEP_TOKENS, DELETE_MERGES, DELETE_CONFLICTS, DELETE_USER] {
+            tx.execute(sql, &values).await?;
+        }
+        uploads::claim(tx, pool, &UserId::parse(id)?, None, now).await?;
+    }
+    if *pool == PoolId::system() {
+        delete_access_keys_of(tx, user).await?;
+        delete_administrator(tx, user).await?;
+    }
+    let merged: Vec<&str> = rows.iter().map(String::as_str).filter(|id| *id != user.as_str()).collect();
+    let event = Event::of(Action::UserDeleted, user).with(json!({ "merged": merged }));
+    events.record(tx, pool, event).await?;
+    // Nodes forget which sessions they believe alive when the version rises.
+    config::raise_version(tx).await?;
+    Ok(true)
+}
+
+/// Deletes accounts of a pool whose days of grace are over.
+pub struct DeleteDue {
+    /// The pool.
+    pub pool: PoolId,
+    /// At most so many at once.
+    pub limit: i64,
+    /// The instance itself, and when.
+    pub trace: Trace,
+}
+
+impl Write for DeleteDue {
+    /// How many were deleted.
+    type Out = usize;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+        let values = [(&self.pool).into(), self.trace.at.into(), self.limit.into()];
+        let due = tx.all(DUE_FOR_DELETION, &values, |row| Ok(UserId::parse(&row.get::<String>(1)?)?)).await?;
+        let mut events = self.trace.recorder();
+        for user in &due {
+            delete_user(tx, &mut events, &self.pool, user, self.trace.at).await?;
+        }
+        Ok(due.len())
+    }
+}
+
+/// Ids of one person that name two accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Which ids: the kind of the conflict.
+    pub kind: String,
+    /// The account that was logged in.
+    pub chosen: UserId,
+    /// The other account.
+    pub other: UserId,
+    /// The connection through which it was seen first.
+    pub connection: ConnectionId,
+    /// When it was seen first.
+    pub first_seen_at: Timestamp,
+    /// When it was seen last.
+    pub last_seen_at: Timestamp,
+    /// How often it was seen.
+    pub occurrences: i64,
+}
+
+/// Reads the conflicts of a pool, in the order of their keys.
+pub struct ListConflicts {
+    /// The pool.
+    pub pool: PoolId,
+    /// Kind and accounts of the last one of the page before.
+    pub after: Option<(String, String, String)>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+impl Read for ListConflicts {
+    type Out = Vec<Conflict>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Conflict>, StoreError> {
+        let (kind, chosen, other) =
+            self.after.as_ref().map_or(("", "", ""), |(kind, chosen, other)| (kind, chosen, other));
+        let values = [(&self.pool).into(), kind.into(), chosen.into(), other.into(), self.limit.into()];
+        tx.all(LIST_CONFLICTS, &values, decode_conflict).await
+    }
+}
+
+fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
+    let user = row.get::<Option<String>>(5)?.map(|id| UserId::parse(&id)).transpose()?;
+    let appointed: bool = row.get(8)?;
+    let in_use = row.get::<Option<String>>(9)?.as_deref() == Some(UserStatus::Activated.as_str());
+    Ok(AccessKey {
+        id: AccessKeyId::parse(&row.get::<String>(0)?)?,
+        secret: row.get(1)?,
+        name: row.get(2)?,
+        role: AdminRole::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "role" })?,
+        scope: row.get::<Option<String>>(4)?.map(|id| PoolId::parse(&id)).transpose()?,
+        is_backed: user.is_none() || (appointed && in_use),
+        user,
+        created_at: Timestamp(row.get(6)?),
+        expires_at: row.get::<Option<i64>>(7)?.map(Timestamp),
+    })
+}
+
+fn decode_administrator(row: &Row<'_>) -> Result<Administrator, StoreError> {
+    Ok(Administrator {
+        user: UserId::parse(&row.get::<String>(0)?)?,
+        role: AdminRole::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "role" })?,
+        scope: row.get::<Option<String>>(2)?.map(|id| PoolId::parse(&id)).transpose()?,
+        created_at: Timestamp(row.get(3)?),
+        username: row.get(4)?,
+        status: UserStatus::parse(&row.get::<String>(5)?).ok_or(StoreError::Corrupt { column: "status" })?,
+    })
+}
+
+fn decode_conflict(row: &Row<'_>) -> Result<Conflict, StoreError> {
+    Ok(Conflict {
+        kind: row.get(0)?,
+        chosen: UserId::parse(&row.get::<String>(1)?)?,
+        other: UserId::parse(&row.get::<String>(2)?)?,
+        connection: ConnectionId::parse(&row.get::<String>(3)?)?,
+        first_seen_at: Timestamp(row.get(4)?),
+        last_seen_at: Timestamp(row.get(5)?),
+        occurrences: row.get(6)?,
+    })
+}

@@ -1,0 +1,118 @@
+//! Making an account that its owner asks for.
+
+use hufu_types::{Action, Email, PhoneProof, User};
+use serde_json::json;
+
+use super::{Guess, Judged, holder, is_vouched, release};
+use crate::events::{Event, Trace};
+use crate::logins::{self, Came, LoginOutcome, Ticket};
+use crate::passcodes::Target;
+use crate::rates::Limit;
+use crate::{StoreError, Tx, Write, uploads, users};
+
+/// Makes an account, and logs it in where that is wanted.
+pub struct Register {
+    /// The account, with nothing in it that a code has to prove.
+    pub user: User,
+    /// The hash of its password.
+    pub password: Option<String>,
+    /// What the code proves, and the code.
+    pub proved: Option<(Target, Guess)>,
+    /// An e-mail address that nothing proves.
+    pub unproved: Option<Email>,
+    /// Counts accounts of one address that no code stands for.
+    pub limit: Option<Limit>,
+    /// The upload that the photo names.
+    pub photo: Option<String>,
+    /// What is written of the login, where one is wanted.
+    pub ticket: Option<Ticket>,
+    /// From where and when.
+    pub trace: Trace,
+}
+
+/// Which name is another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesTaken {
+    /// The username.
+    Username,
+    /// The phone number, which was proved.
+    Phone,
+    /// The e-mail address, which was proved.
+    Email,
+    /// The e-mail address, which was not proved.
+    UnprovedEmail,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Registered {
+    /// The account is made, and logged in where that was wanted.
+    Done(Box<User>, Option<Box<LoginOutcome>>),
+    /// The code is wrong.
+    WrongCode,
+    /// Too many accounts, or too many wrong codes, came from the address.
+    TooOften,
+    /// A name is another's.
+    Taken(NamesTaken),
+}
+
+impl Write for Register {
+    type Out = Registered;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Registered, StoreError> {
+        let (pool, now) = (&self.user.pool, self.trace.at);
+        let mut events = self.trace.recorder();
+        if let Some(limit) = &self.limit && limit.hit(tx, now).await? < 0 {
+            return Ok(Registered::TooOften);
+        }
+        // Usernames are public, so that nobody loses a code over one.
+        if let Some(name) = &self.user.username && users::by_username(tx, pool, name).await?.is_some() {
+            return Ok(Registered::Taken(NamesTaken::Username));
+        }
+        let mut user = self.user.clone();
+        if let Some((target, guess)) = &self.proved {
+            let purpose = match guess.judge(tx, pool, now).await? {
+                Judged::Right(purpose) => purpose,
+                Judged::Wrong => return Ok(Registered::WrongCode),
+                Judged::TooOften => return Ok(Registered::TooOften),
+            };
+            if holder(tx, pool, target).await?.is_some_and(|holder| is_vouched(&holder, target)) {
+                return Ok(Registered::Taken(match target {
+                    Target::Phone(_) => NamesTaken::Phone,
+                    Target::Email(_) => NamesTaken::Email,
+                }));
+            }
+            guess.spend(tx, pool, purpose).await?;
+        }
+        if let Some(email) = &self.unproved {
+            if users::by_email(tx, pool, email).await?.is_some() {
+                return Ok(Registered::Taken(NamesTaken::UnprovedEmail));
+            }
+            user.email = Some(email.clone());
+        }
+        if let Some((target, _)) = &self.proved {
+            release(tx, &mut events, pool, target, &user.id, now).await?;
+            match target.clone() {
+                Target::Phone(phone) => user.phone = Some((phone, PhoneProof::Code)),
+                Target::Email(email) => (user.email, user.email_verified) = (Some(email), true),
+            }
+        }
+        if let Some(ticket) = &self.ticket {
+            user.logins_count = 1;
+            user.last_login_at = Some(now);
+            user.last_ip.clone_from(&ticket.session.ip);
+            user.last_application = Some(ticket.session.application.clone());
+        }
+        user.password_set_at = self.password.as_ref().map(|_| now);
+        users::insert(tx, &user, self.password.as_deref()).await?;
+        if let Some(photo) = &self.photo {
+            uploads::claim(tx, pool, &user.id, Some(photo), now).await?;
+        }
+        let created = Event::of(Action::UserCreated, &user.id).with(json!({ "by": "register" }));
+        events.record(tx, pool, created).await?;
+        let Some(ticket) = &self.ticket else { return Ok(Registered::Done(Box::new(user), None)) };
+        let came = Came { newly_created: true, ..Came::default() };
+        let outcome = logins::finish(tx, ticket, &mut events, user.clone(), came).await?;
+        Ok(Registered::Done(Box::new(user), Some(Box::new(outcome))))
+    }
+}

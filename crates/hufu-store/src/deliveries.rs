@@ -1,0 +1,437 @@
+//! Deliveries: one event on its way to one webhook. Those of events are written with the event itself; here they are
+//! taken, recorded, looked at and sent again.
+
+use hufu_types::{DeliveryId, EventId, JobId, PoolId, Timestamp, WebhookId};
+use serde_json::json;
+
+use crate::events::WEBHOOK_JOB;
+use crate::jobs::{self, NewJob};
+use crate::{Read, Row, StoreError, Tx, Write, statements};
+
+statements! {
+    INSERT_PING = "
+        INSERT INTO webhook_deliveries
+            (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
+        SELECT $1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7
+        FROM webhooks WHERE pool_id = $1 AND id = $3";
+    LIST = "
+        SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
+               response_status, response, body
+        FROM webhook_deliveries
+        WHERE pool_id = $1 AND webhook_id = $2 AND id < $3 AND (CAST($4 AS TEXT) IS NULL OR state = $4)
+        ORDER BY id DESC LIMIT $5";
+    LIST_FAILED = "
+        SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
+               response_status, response, body
+        FROM webhook_deliveries
+        WHERE pool_id = $1 AND webhook_id = $2 AND id < $3 AND state = 'failed'
+        ORDER BY id DESC LIMIT $4";
+    GET = "
+        SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
+               response_status, response, body
+        FROM webhook_deliveries WHERE pool_id = $1 AND id = $2";
+    OUTGOING = "
+        SELECT d.action, d.body, d.webhook_id, w.url, w.secret, w.previous_secret, w.previous_until, w.enabled
+        FROM webhook_deliveries d
+        LEFT JOIN webhooks w ON w.pool_id = d.pool_id AND w.id = d.webhook_id
+        WHERE d.pool_id = $1 AND d.id = $2 AND d.state = 'pending'";
+    RECORD = "
+        UPDATE webhook_deliveries
+        SET state = $3, attempts = attempts + $4, next_attempt_at = $5, last_attempt_at = $6, response_status = $7,
+            response = $8
+        WHERE pool_id = $1 AND id = $2 AND state = 'pending'
+        RETURNING webhook_id";
+    ARRIVED = "UPDATE webhooks SET failures = 0 WHERE pool_id = $1 AND id = $2 AND failures > 0";
+    GIVEN_UP = "UPDATE webhooks SET failures = failures + 1 WHERE pool_id = $1 AND id = $2 RETURNING failures";
+    LOCK = "UPDATE webhook_deliveries SET state = state WHERE pool_id = $1 AND id = $2 RETURNING state";
+    AGAIN = "
+        UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = $3
+        WHERE pool_id = $1 AND id = $2 AND state <> 'pending'";
+    FAILED_AGAIN = "
+        UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = $4
+        WHERE pool_id = $1 AND state = 'failed' AND id IN (
+            SELECT id FROM webhook_deliveries
+            WHERE pool_id = $1 AND webhook_id = $2 AND id >= $3 AND state = 'failed'
+            ORDER BY id LIMIT $5)
+        RETURNING id";
+    SWEEP = "
+        DELETE FROM webhook_deliveries
+        WHERE (pool_id, id) IN (
+            SELECT pool_id, id FROM webhook_deliveries
+            WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
+}
+
+/// What a delivery is called by that was asked for to see whether a webhook works.
+pub const PING: &str = "ping";
+
+/// How far a delivery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It waits for its next attempt.
+    Pending,
+    /// The receiver has taken it.
+    Delivered,
+    /// It was given up.
+    Failed,
+}
+
+impl DeliveryState {
+    /// The name in the table and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Pending, Self::Delivered, Self::Failed].into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+/// A delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The id, which receivers tell duplicates apart by.
+    pub id: DeliveryId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Of which event.
+    pub event: EventId,
+    /// What happened: the name of an action, or [`PING`].
+    pub action: String,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// How often it was sent.
+    pub attempts: i64,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was last tried.
+    pub last_attempt_at: Option<Timestamp>,
+    /// The HTTP status that the receiver last answered with.
+    pub response_status: Option<i64>,
+    /// The beginning of the receiver's answer, or what went wrong.
+    pub response: Option<String>,
+    /// What is sent: JSON.
+    pub body: String,
+}
+
+/// The deliveries to a webhook, newest first.
+#[derive(Clone, Debug)]
+pub struct ListDeliveries {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Only those.
+    pub state: Option<DeliveryState>,
+    /// Only those before this one.
+    pub before: Option<DeliveryId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+impl Read for ListDeliveries {
+    type Out = Vec<Delivery>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Delivery>, StoreError> {
+        let before = self.before.as_ref().map_or(AFTER_ALL_IDS, DeliveryId::as_str);
+        let (pool, webhook) = ((&self.pool).into(), self.webhook.as_str().into());
+        if self.state == Some(DeliveryState::Failed) {
+            return tx.all(LIST_FAILED, &[pool, webhook, before.into(), self.limit.into()], decode).await;
+        }
+        let state = self.state.map(DeliveryState::as_str).into();
+        tx.all(LIST, &[pool, webhook, before.into(), state, self.limit.into()], decode).await
+    }
+}
+
+/// Sorts after every id that Hufu makes: those are hexadecimal.
+pub(crate) const AFTER_ALL_IDS: &str = "g";
+
+/// The smallest id that Hufu makes at this time.
+pub(crate) fn first_id_at(time: Timestamp) -> String {
+    format!("{:012x}{:012x}", time.0.clamp(0, (1 << 48) - 1), 0)
+}
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct GetDelivery(pub PoolId, pub DeliveryId);
+
+impl Read for GetDelivery {
+    type Out = Option<Delivery>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Delivery>, StoreError> {
+        tx.optional(GET, &[(&self.0).into(), self.1.as_str().into()], decode).await
+    }
+}
+
+/// Queues a delivery that tells nothing, to see whether a webhook works.
+#[derive(Clone, Debug)]
+pub struct Ping {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// The id of the delivery.
+    pub id: DeliveryId,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Write for Ping {
+    /// Whether there is such a webhook.
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        // It is no event of the audit log, so that it lends the delivery's id.
+        let body = json!({
+            "id": self.id.as_str(),
+            "type": PING,
+            "time": self.now.to_iso(),
+            "poolId": self.pool.as_str(),
+            "data": {},
+        })
+        .to_string();
+        let id = self.id.as_str();
+        let values = [
+            (&self.pool).into(),
+            id.into(),
+            self.webhook.as_str().into(),
+            id.into(),
+            PING.into(),
+            (&body).into(),
+            self.now.into(),
+        ];
+        if tx.execute(INSERT_PING, &values).await? == 0 {
+            return Ok(false);
+        }
+        enqueue(tx, &self.pool, &self.id, JobId::parse(id)?, self.now).await?;
+        Ok(true)
+    }
+}
+
+/// What is to be sent, and where.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// What happened: the name of an action, or [`PING`].
+    pub action: String,
+    /// The body.
+    pub body: String,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Where to; nowhere, where the webhook was deleted.
+    pub to: Option<Destination>,
+}
+
+/// Where a delivery goes.
+#[derive(Clone)]
+pub struct Destination {
+    /// The address.
+    pub url: String,
+    /// The secret, sealed.
+    pub secret: Vec<u8>,
+    /// The secret before, sealed, and until when it signs as well.
+    pub previous: Option<(Vec<u8>, Timestamp)>,
+    /// Whether the webhook is switched on.
+    pub enabled: bool,
+}
+
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Destination(redacted)")
+    }
+}
+
+/// Reads what is to be sent; nothing, where the delivery does not wait.
+#[derive(Clone, Debug)]
+pub struct ReadOutgoing(pub PoolId, pub DeliveryId);
+
+impl Read for ReadOutgoing {
+    type Out = Option<Outgoing>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Outgoing>, StoreError> {
+        tx.optional(OUTGOING, &[(&self.0).into(), self.1.as_str().into()], decode_outgoing).await
+    }
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Whether anything was sent, or could have been.
+    pub sent: bool,
+    /// How far the delivery is with it.
+    pub state: DeliveryState,
+    /// When it is tried next.
+    pub next: Option<Timestamp>,
+    /// The HTTP status of the answer.
+    pub status: Option<i64>,
+    /// The beginning of the answer, or what went wrong. PostgreSQL takes no NUL in it.
+    pub response: String,
+}
+
+/// Keeps what came of an attempt, and counts what a webhook does not take.
+#[derive(Clone, Debug)]
+pub struct RecordAttempt {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// Of which delivery.
+    pub id: DeliveryId,
+    /// What came of it.
+    pub attempt: Attempt,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Write for RecordAttempt {
+    /// Deliveries that the webhook did not take, one after another.
+    type Out = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        let Attempt { sent, state, next, status, response } = &self.attempt;
+        let values = [
+            (&self.pool).into(),
+            self.id.as_str().into(),
+            state.as_str().into(),
+            i64::from(*sent).into(),
+            (*next).into(),
+            self.now.into(),
+            (*status).into(),
+            response.into(),
+        ];
+        let webhook = tx.optional(RECORD, &values, |row| row.get::<String>(0)).await?;
+        let Some(webhook) = webhook else { return Ok(0) };
+        let webhook = [(&self.pool).into(), (&webhook).into()];
+        match state {
+            DeliveryState::Pending => Ok(0),
+            DeliveryState::Delivered => tx.execute(ARRIVED, &webhook).await.map(|_| 0),
+            DeliveryState::Failed => {
+                Ok(tx.optional(GIVEN_UP, &webhook, |row| row.get(0)).await?.unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// Sends a delivery again that arrived or was given up.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// Which.
+    pub id: DeliveryId,
+    /// The id of the job.
+    pub job: JobId,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What became of sending a delivery again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// It is on its way.
+    Queued,
+    /// It is on its way already.
+    Waiting,
+    /// There is no such delivery.
+    Unknown,
+}
+
+impl Write for Replay {
+    type Out = Replayed;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Replayed, StoreError> {
+        let (pool, id) = ((&self.pool).into(), self.id.as_str().into());
+        let state = tx.optional(LOCK, &[pool, id], |row| row.get::<String>(0)).await?;
+        if state.is_none() {
+            return Ok(Replayed::Unknown);
+        }
+        if tx.execute(AGAIN, &[pool, id, self.now.into()]).await? == 0 {
+            return Ok(Replayed::Waiting);
+        }
+        enqueue(tx, &self.pool, &self.id, self.job.clone(), self.now).await?;
+        Ok(Replayed::Queued)
+    }
+}
+
+/// Sends deliveries to a webhook again that were given up, the oldest first.
+#[derive(Clone, Debug)]
+pub struct ReplayFailed {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// To which webhook.
+    pub webhook: WebhookId,
+    /// Only those written then or later.
+    pub since: Timestamp,
+    /// The ids of the jobs: as many deliveries at most.
+    pub jobs: Vec<JobId>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Write for ReplayFailed {
+    /// How many are on their way again.
+    type Out = usize;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
+        let since = first_id_at(self.since);
+        let values = [
+            (&self.pool).into(),
+            self.webhook.as_str().into(),
+            (&since).into(),
+            self.now.into(),
+            i64::try_from(self.jobs.len()).unwrap_or(i64::MAX).into(),
+        ];
+        let ids = tx.all(FAILED_AGAIN, &values, |row| Ok(DeliveryId::parse(&row.get::<String>(0)?)?)).await?;
+        for (id, job) in ids.iter().zip(&self.jobs) {
+            enqueue(tx, &self.pool, id, job.clone(), self.now).await?;
+        }
+        Ok(ids.len())
+    }
+}
+
+async fn enqueue(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    delivery: &DeliveryId,
+    job: JobId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let payload = delivery.as_str().as_bytes().to_vec();
+    jobs::enqueue(tx, &NewJob { id: job, kind: WEBHOOK_JOB, pool: pool.clone(), payload, run_at: now }).await
+}
+
+/// Forgets deliveries that were written before this, at most so many.
+pub async fn sweep(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[before.into(), limit.into()]).await
+}
+
+fn decode(row: &Row<'_>) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: DeliveryId::parse(&row.get::<String>(0)?)?,
+        webhook: WebhookId::parse(&row.get::<String>(1)?)?,
+        event: EventId::parse(&row.get::<String>(2)?)?,
+        action: row.get(3)?,
+        state: DeliveryState::parse(&row.get::<String>(4)?).ok_or(StoreError::Corrupt { column: "state" })?,
+        attempts: row.get(5)?,
+        created_at: Timestamp(row.get(6)?),
+        next_attempt_at: row.get::<Option<i64>>(7)?.map(Timestamp),
+        last_attempt_at: row.get::<Option<i64>>(8)?.map(Timestamp),
+        response_status: row.get(9)?,
+        response: row.get(10)?,
+        body: row.get(11)?,
+    })
+}
+
+fn decode_outgoing(row: &Row<'_>) -> Result<Outgoing, StoreError> {
+    let to = match (row.get::<Option<String>>(3)?, row.get(4)?, row.get(7)?) {
+        (Some(url), Some(secret), Some(enabled)) => {
+            let previous = row.get::<Option<Vec<u8>>>(5)?.zip(row.get::<Option<i64>>(6)?.map(Timestamp));
+            Some(Destination { url, secret, previous, enabled })
+        }
+        _ => None,
+    };
+    Ok(Outgoing { action: row.get(0)?, body: row.get(1)?, webhook: WebhookId::parse(&row.get::<String>(2)?)?, to })
+}

@@ -1,0 +1,98 @@
+//! How pools send messages: their settings for e-mail and SMS, and the texts that they replace. All of it is sealed,
+//! since secrets are among it.
+
+use hufu_types::{PoolId, Timestamp};
+
+use crate::{Read, Row, StoreError, Tx, statements};
+
+statements! {
+    LIST = "SELECT pool_id, channel, sealed FROM senders ORDER BY pool_id, channel";
+    OF_POOL = "SELECT pool_id, channel, sealed FROM senders WHERE pool_id = $1 ORDER BY channel";
+    GET = "SELECT sealed FROM senders WHERE pool_id = $1 AND channel = $2";
+    PUT = "
+        INSERT INTO senders (pool_id, channel, sealed, updated_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (pool_id, channel) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at";
+    DELETE = "DELETE FROM senders WHERE pool_id = $1 AND channel = $2";
+}
+
+/// What a setting is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SenderKind {
+    /// How e-mail is sent.
+    Email,
+    /// How text messages are sent.
+    Sms,
+    /// What messages say.
+    Templates,
+}
+
+impl SenderKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Email, Self::Sms, Self::Templates];
+
+    /// The name in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sms => "sms",
+            Self::Templates => "templates",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A setting as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSender {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// About what.
+    pub kind: SenderKind,
+    /// JSON, sealed.
+    pub sealed: Vec<u8>,
+}
+
+/// Reads the settings of a pool.
+#[derive(Clone, Debug)]
+pub struct ReadSenders(pub PoolId);
+
+impl Read for ReadSenders {
+    type Out = Vec<StoredSender>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        tx.all(OF_POOL, &[(&self.0).into()], decode).await
+    }
+}
+
+/// The settings of all pools.
+pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<StoredSender>, StoreError> {
+    tx.all(LIST, &[], decode).await
+}
+
+/// One setting of a pool, sealed.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, kind: SenderKind) -> Result<Option<Vec<u8>>, StoreError> {
+    tx.optional(GET, &[pool.into(), kind.as_str().into()], |row| row.get(0)).await
+}
+
+/// Writes a setting of a pool.
+pub async fn put(tx: &mut Tx<'_>, setting: &StoredSender, now: Timestamp) -> Result<(), StoreError> {
+    let StoredSender { pool, kind, sealed } = setting;
+    let values = [pool.into(), kind.as_str().into(), sealed.into(), now.into()];
+    tx.execute(PUT, &values).await.map(drop)
+}
+
+/// Takes a setting of a pool away; whether it was there.
+pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, kind: SenderKind) -> Result<bool, StoreError> {
+    Ok(tx.execute(DELETE, &[pool.into(), kind.as_str().into()]).await? == 1)
+}
+
+fn decode(row: &Row<'_>) -> Result<StoredSender, StoreError> {
+    Ok(StoredSender {
+        pool: crate::config::pool_id(row, 0)?,
+        kind: SenderKind::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "channel" })?,
+        sealed: row.get(2)?,
+    })
+}

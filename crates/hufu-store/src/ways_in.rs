@@ -1,0 +1,198 @@
+//! By which ways an account can be entered, so that nobody gives up the last one.
+//!
+//! The accounts that were merged into it count: their names and identities lead to it. A unit that takes a way
+//! away first locks the account (`users::get_locked`), so that of two that do it at once the second sees what
+//! the first left.
+
+use hufu_types::{Identity, IdentityKey, PoolId, User, UserId};
+
+use crate::users::{decode_identity, decode_user, user_columns};
+use crate::{Read, StoreError, Tx, statements};
+
+statements! {
+    WITH_MERGED = concat!(
+        "SELECT ", user_columns!(), "
+         FROM users
+         WHERE users.pool_id = $1 AND (users.id = $2 OR users.merged_into = $2)
+         ORDER BY users.created_at, users.id"
+    );
+    ENTERING_IDENTITIES = "
+        SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at
+        FROM identities i
+        WHERE i.pool_id = $1
+          AND (i.user_id = $2 OR i.user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND EXISTS (
+              SELECT 1
+              FROM connections c
+              JOIN application_connections ac ON ac.pool_id = c.pool_id AND ac.connection_id = c.id
+              JOIN applications a ON a.pool_id = ac.pool_id AND a.id = ac.application_id
+              WHERE c.pool_id = $1 AND c.enabled AND a.enabled
+                AND (   (i.kind = 'openid' AND i.realm = 'wechat:' || c.app_id)
+                     OR (i.kind = 'unionid' AND i.realm = 'wechat:open:' || c.open_platform)))
+        ORDER BY i.created_at, i.kind, i.realm";
+}
+
+/// What kind of login name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// A username.
+    Username,
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+}
+
+/// A login name, by who holds it: the account itself, or one that was merged into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldName {
+    /// What it is.
+    pub kind: NameKind,
+    /// In whose row it stands.
+    pub holder: UserId,
+}
+
+/// The ways into an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaysIn {
+    /// The account.
+    pub account: UserId,
+    /// The names that log in with the password; none where there is no password.
+    pub password_names: Vec<HeldName>,
+    /// The holders of phone numbers to which a code can be sent: those that somebody vouches for.
+    pub phone: Vec<UserId>,
+    /// The holders of e-mail addresses to which a code can be sent: those that are verified.
+    pub email: Vec<UserId>,
+    /// The identities of connections that are switched on for an application.
+    pub identities: Vec<Identity>,
+}
+
+/// What is to be taken away.
+#[derive(Clone, Copy, Debug)]
+pub enum Without<'a> {
+    /// The account's own phone number.
+    Phone,
+    /// The account's own e-mail address.
+    Email,
+    /// The password.
+    Password,
+    /// These identities.
+    Identities(&'a [IdentityKey]),
+}
+
+impl WaysIn {
+    /// Whether the account could still be entered without this.
+    pub fn would_remain(&self, without: Without<'_>) -> bool {
+        let is_own = |holder: &UserId, taken: bool| taken && *holder == self.account;
+        let (phone, email) = (matches!(without, Without::Phone), matches!(without, Without::Email));
+        let name_remains = |name: &HeldName| match name.kind {
+            NameKind::Username => true,
+            NameKind::Phone => !is_own(&name.holder, phone),
+            NameKind::Email => !is_own(&name.holder, email),
+        };
+        let by_password = !matches!(without, Without::Password) && self.password_names.iter().any(name_remains);
+        let gone: &[IdentityKey] = match without {
+            Without::Identities(keys) => keys,
+            _ => &[],
+        };
+        by_password
+            || self.phone.iter().any(|holder| !is_own(holder, phone))
+            || self.email.iter().any(|holder| !is_own(holder, email))
+            || self.identities.iter().any(|identity| !gone.contains(&identity.key))
+    }
+}
+
+/// Reads by which ways an account can be entered.
+pub struct GetWaysIn {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+}
+
+impl Read for GetWaysIn {
+    type Out = WaysIn;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<WaysIn, StoreError> {
+        ways_in(tx, &self.pool, &self.user).await
+    }
+}
+
+/// By which ways an account, with what was merged into it, can be entered.
+pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<WaysIn, StoreError> {
+    let rows = with_merged(tx, pool, user).await?;
+    let mut ways = WaysIn {
+        account: user.clone(),
+        password_names: Vec::new(),
+        phone: Vec::new(),
+        email: Vec::new(),
+        identities: tx.all(ENTERING_IDENTITIES, &[pool.into(), user.into()], decode_identity).await?,
+    };
+    // Every name logs in with the password of the account, never with that of what was merged into it.
+    let has_password = rows.iter().any(|row| row.id == *user && row.password_set_at.is_some());
+    for row in rows {
+        let names = [
+            (NameKind::Username, row.username.is_some()),
+            (NameKind::Email, row.email.is_some()),
+            (NameKind::Phone, row.phone.is_some()),
+        ];
+        let held = names.into_iter().filter(|(_, is_held)| *is_held && has_password);
+        ways.password_names.extend(held.map(|(kind, _)| HeldName { kind, holder: row.id.clone() }));
+        ways.phone.extend(row.vouched_phone().map(|_| row.id.clone()));
+        ways.email.extend(row.vouched_email().map(|_| row.id.clone()));
+    }
+    Ok(ways)
+}
+
+/// An account and what was merged into it, oldest first.
+pub async fn with_merged(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<User>, StoreError> {
+    tx.all(WITH_MERGED, &[pool.into(), user.into()], decode_user).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> UserId {
+        UserId::parse(text).unwrap()
+    }
+
+    fn nothing() -> WaysIn {
+        WaysIn {
+            account: id("a"),
+            password_names: Vec::new(),
+            phone: Vec::new(),
+            email: Vec::new(),
+            identities: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_way_in_is_told_apart() {
+        let phone = WaysIn { phone: vec![id("a")], ..nothing() };
+        assert!(!phone.would_remain(Without::Phone) && phone.would_remain(Without::Email));
+        let merged = WaysIn { phone: vec![id("a"), id("b")], ..nothing() };
+        assert!(merged.would_remain(Without::Phone), "the number of what was merged stays");
+        let held = |kind| HeldName { kind, holder: id("a") };
+        let password = WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };
+        assert!(!password.would_remain(Without::Phone), "no password without a name");
+        assert!(password.would_remain(Without::Password));
+        let named = WaysIn { password_names: vec![held(NameKind::Username)], ..nothing() };
+        assert!(named.would_remain(Without::Phone) && !named.would_remain(Without::Password));
+    }
+
+    #[test]
+    fn identities_are_ways_in() {
+        let key = |value| IdentityKey::wechat_openid("wx0123456789abcdef", value);
+        let identity = |value| Identity {
+            key: key(value),
+            user: id("a"),
+            connection: hufu_types::ConnectionId::own(),
+            created_at: hufu_types::Timestamp(0),
+        };
+        let two = WaysIn { identities: vec![identity("o1"), identity("o2")], ..nothing() };
+        assert!(two.would_remain(Without::Identities(&[key("o1")])));
+        assert!(!two.would_remain(Without::Identities(&[key("o1"), key("o2")])));
+        assert!(!nothing().would_remain(Without::Identities(&[])));
+    }
+}

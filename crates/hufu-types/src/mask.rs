@@ -1,0 +1,58 @@
+//! Names as their owner recognises them and others do not.
+
+use crate::{Email, Phone, Username};
+
+impl Phone {
+    /// The number with its middle hidden: `+86138****0000`.
+    pub fn masked(&self) -> String {
+        let (code, number) = self.parts();
+        // At least half of the number stays hidden, or four digits of a long one.
+        let tail = 4.min((number.len() / 2).saturating_sub(1));
+        let head = 3.min(number.len().saturating_sub(tail + 4));
+        // A number is digits only, so that bytes are characters.
+        let start = number.get(..head).unwrap_or_default();
+        let end = number.get(number.len() - tail..).unwrap_or_default();
+        format!("{code}{start}****{end}")
+    }
+}
+
+impl Email {
+    /// The address with all but its first letter and its domain hidden: `b***@example.com`.
+    pub fn masked(&self) -> String {
+        let (local, domain) = self.as_str().rsplit_once('@').unwrap_or_default();
+        let first: String = local.chars().take(1).collect();
+        format!("{first}***@{domain}")
+    }
+}
+
+impl Username {
+    /// The name with all but its first character hidden: `a***`.
+    pub fn masked(&self) -> String {
+        masked(self.as_str())
+    }
+}
+
+/// Any id with all but its first character hidden.
+pub fn masked(text: &str) -> String {
+    let first: String = text.chars().take(1).collect();
+    format!("{first}***")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_masked_hides_most_of_itself() {
+        for (phone, masked) in [
+            ("+8613800000000", "+86138****0000"),
+            ("+12025550123", "+120****0123"),
+            ("+35312345", "+353****5"),
+        ] {
+            assert_eq!(Phone::parse(phone).unwrap().masked(), masked);
+        }
+        assert_eq!(Email::parse("bob@example.com").unwrap().masked(), "b***@example.com");
+        assert_eq!(Username::parse("虎符").unwrap().masked(), "虎***");
+        assert_eq!(masked("oABC"), "o***");
+    }
+}

@@ -1,0 +1,337 @@
+//! What settings cannot mean, told with the place, for files and forms alike.
+
+use std::collections::HashSet;
+
+use crate::{
+    Association, AssociationMode, BindMethod, ConnectionKind, CustomFieldType, MatchField, PasswordPolicy,
+    PoolSettings, Profile,
+};
+
+/// Something in settings that cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingProblem {
+    /// Where: keys and indices, joined with dots, such as `custom_fields.2.key`.
+    pub path: String,
+    /// What is wrong, and what to do, as `what is wrong — what to do`.
+    pub reason: String,
+}
+
+/// No grace and no log lasts longer, in days: ten years.
+const MOST_DAYS: u32 = 3650;
+/// Names of custom fields and of agreements have at most so many characters.
+const LONGEST_KEY: usize = 64;
+
+impl MatchField {
+    /// Whether a source of this kind can prove the field, so that accounts may be found by it.
+    pub const fn is_proved_by(self, kind: ConnectionKind) -> bool {
+        match (kind, self) {
+            // WeChat confirms the person's number; it knows no address, and no owner's ids.
+            (ConnectionKind::WechatMiniProgram, Self::Phone) => true,
+            (ConnectionKind::WechatMiniProgram, Self::Email | Self::ExternalId) => false,
+        }
+    }
+
+    /// The fields that a source of this kind can prove.
+    pub fn proved_by(kind: ConnectionKind) -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|field| field.is_proved_by(kind)).collect()
+    }
+}
+
+impl Association {
+    /// What this setting cannot mean for a connection of a kind.
+    pub fn problems(&self, kind: ConnectionKind) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        if self.mode == AssociationMode::Field {
+            if self.fields.is_empty() {
+                let known = names(MatchField::proved_by(kind).into_iter().map(MatchField::as_str));
+                problems.add("fields", format!("`field` matches by nothing — name one of {known}"));
+            }
+            for (index, field) in self.fields.iter().enumerate() {
+                let path = format!("fields.{index}");
+                if !field.is_proved_by(kind) {
+                    let (name, source) = (field.as_str(), kind.as_str());
+                    let sources = ConnectionKind::ALL.iter().filter(|kind| field.is_proved_by(**kind));
+                    let sources = names(sources.map(|kind| kind.as_str()));
+                    let who = match sources.as_str() {
+                        "" => "no connection of this version does".to_owned(),
+                        sources => format!("connections of type {sources} do"),
+                    };
+                    let reason =
+                        format!("{source} cannot prove `{name}`, and {who} — take it out of the list");
+                    problems.add(&path, reason);
+                } else if self.fields.iter().take(index).any(|before| before == field) {
+                    problems.repeated(&path, field.as_str());
+                }
+            }
+        }
+        if self.mode == AssociationMode::Ask {
+            if self.methods.is_empty() {
+                let known = names(BindMethod::ALL.iter().map(|method| method.as_str()));
+                let reason =
+                    format!("`ask` without a way to prove an account — name at least one of {known}");
+                problems.add("methods", reason);
+            }
+            for (index, method) in self.methods.iter().enumerate() {
+                if self.methods.iter().take(index).any(|before| before == method) {
+                    problems.repeated(&format!("methods.{index}"), method.as_str());
+                }
+            }
+        }
+        problems.0
+    }
+}
+
+impl PoolSettings {
+    /// What these settings cannot mean.
+    pub fn problems(&self) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        self.check_password(&mut problems);
+        self.check_custom_fields(&mut problems);
+        self.check_required_fields(&mut problems);
+        self.check_agreements(&mut problems);
+        if self.deletion_grace_days > MOST_DAYS {
+            problems.add("deletion_grace_days", format!("too long — write 0 to {MOST_DAYS}"));
+        }
+        if !(1..=MOST_DAYS).contains(&self.audit_days) {
+            problems.add("audit_days", format!("out of range — write 1 to {MOST_DAYS}"));
+        }
+        problems.0
+    }
+
+    fn check_password(&self, problems: &mut Problems) {
+        let PasswordPolicy { min_length, max_length, .. } = self.password;
+        let longest = PasswordPolicy::LONGEST;
+        if !(1..=longest).contains(&min_length) {
+            problems.add("password.min_length", format!("out of range — write 1 to {longest}"));
+        } else if !(min_length..=longest).contains(&max_length) {
+            let reason = format!("out of range — write min_length ({min_length}) to {longest}");
+            problems.add("password.max_length", reason);
+        }
+    }
+
+    fn check_custom_fields(&self, problems: &mut Problems) {
+        let mut keys = HashSet::new();
+        for (index, field) in self.custom_fields.iter().enumerate() {
+            let at = |part: &str| format!("custom_fields.{index}.{part}");
+            if !is_key(&field.key) {
+                problems.key(&at("key"));
+            } else if !keys.insert(&field.key) {
+                problems.repeated(&at("key"), &field.key);
+            }
+            match (field.kind, field.options.as_slice()) {
+                (CustomFieldType::Enumeration, []) => {
+                    let reason = "an enum without options — write options = [\"…\"]";
+                    problems.add(&format!("custom_fields.{index}"), reason);
+                }
+                (CustomFieldType::Enumeration, options) => {
+                    let mut seen = HashSet::new();
+                    for (option, text) in options.iter().enumerate() {
+                        let path = at(&format!("options.{option}"));
+                        if text.trim().is_empty() {
+                            problems.add(&path, "an empty option — write what it is called");
+                        } else if !seen.insert(text) {
+                            problems.repeated(&path, text);
+                        }
+                    }
+                }
+                (_, []) => {}
+                (_, _) => {
+                    let reason = "only an enum has options — take them out, or write type = \"enum\"";
+                    problems.add(&at("options"), reason);
+                }
+            }
+        }
+    }
+
+    fn check_required_fields(&self, problems: &mut Problems) {
+        let mut seen = HashSet::new();
+        for (index, name) in self.required_fields.iter().enumerate() {
+            let path = format!("required_fields.{index}");
+            let is_known = match name.strip_prefix("custom.") {
+                Some(key) => self.custom_fields.iter().any(|field| field.key == key),
+                None => {
+                    matches!(name.as_str(), "phone" | "email" | "username" | "gender")
+                        || Profile::FIELDS.contains(&name.as_str())
+                }
+            };
+            if !is_known {
+                let advice = if name.starts_with("custom.") {
+                    "declare it in custom_fields, or take it out"
+                } else {
+                    "write phone, email, username, a field of the profile, or custom.KEY"
+                };
+                problems.add(&path, format!("there is no field `{}` — {advice}", name.escape_debug()));
+            } else if !seen.insert(name) {
+                problems.repeated(&path, name);
+            }
+        }
+    }
+
+    fn check_agreements(&self, problems: &mut Problems) {
+        let mut ids = HashSet::new();
+        for (index, agreement) in self.agreements.iter().enumerate() {
+            let at = |part: &str| format!("agreements.{index}.{part}");
+            if !is_key(&agreement.id) {
+                problems.key(&at("id"));
+            } else if !ids.insert(&agreement.id) {
+                problems.repeated(&at("id"), &agreement.id);
+            }
+            if agreement.version == 0 {
+                problems.add(&at("version"), "versions count from 1 — write 1 or more");
+            }
+            if agreement.title.trim().is_empty() {
+                problems.add(&at("title"), "an empty title — write what people are asked to accept");
+            }
+            let url = agreement.url.as_str();
+            if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+                problems.add(&at("url"), "no address — write one that begins with https://");
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Problems(Vec<SettingProblem>);
+
+impl Problems {
+    fn add(&mut self, path: &str, reason: impl Into<String>) {
+        self.0.push(SettingProblem { path: path.to_owned(), reason: reason.into() });
+    }
+
+    fn repeated(&mut self, path: &str, name: &str) {
+        self.add(path, format!("`{}` is there already — name each once", name.escape_debug()));
+    }
+
+    fn key(&mut self, path: &str) {
+        let rule = format!("write 1 to {LONGEST_KEY} characters of A-Z, a-z, 0-9, '_', '-' and '.'");
+        self.add(path, format!("not a key — {rule}"));
+    }
+}
+
+fn is_key(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn names(names: impl Iterator<Item = &'static str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Agreement, CustomField};
+
+    #[test]
+    fn which_source_proves_which_field() {
+        for (kind, field, proves) in [
+            (ConnectionKind::WechatMiniProgram, MatchField::Phone, true),
+            (ConnectionKind::WechatMiniProgram, MatchField::Email, false),
+            (ConnectionKind::WechatMiniProgram, MatchField::ExternalId, false),
+        ] {
+            assert_eq!(field.is_proved_by(kind), proves, "{kind:?} {field:?}");
+        }
+        let pairs = ConnectionKind::ALL.len() * MatchField::ALL.len();
+        assert_eq!(pairs, 3, "the table above names every pair");
+        assert_eq!(MatchField::proved_by(ConnectionKind::WechatMiniProgram), [MatchField::Phone]);
+    }
+
+    fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
+        for problem in &problems {
+            assert!(problem.reason.contains(" — "), "{problem:?}");
+        }
+        problems.into_iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn associations_that_cannot_be_meant() {
+        let mini = ConnectionKind::WechatMiniProgram;
+        let association = |json: &str| serde_json::from_str::<Association>(json).unwrap();
+        assert!(Association::default().problems(mini).is_empty());
+        for (json, wrong) in [
+            (r#"{"mode":"field","fields":["phone"],"conflict":"choose"}"#, &[][..]),
+            (r#"{"mode":"field","fields":[]}"#, &["fields"]),
+            (r#"{"mode":"field","fields":["email","phone","external_id"]}"#, &["fields.0", "fields.2"]),
+            (r#"{"mode":"field","fields":["phone","phone"]}"#, &["fields.1"]),
+            (r#"{"mode":"ask"}"#, &[]),
+            (r#"{"mode":"ask","methods":[]}"#, &["methods"]),
+            (r#"{"mode":"ask","methods":["phone-code","email-code","phone-code"]}"#, &["methods.2"]),
+            (r#"{"mode":"none","fields":["email"],"methods":[]}"#, &[]),
+        ] {
+            assert_eq!(paths(association(json).problems(mini)), wrong, "{json}");
+        }
+    }
+
+    #[test]
+    fn settings_that_cannot_be_meant() {
+        assert!(PoolSettings::default().problems().is_empty());
+        let settings: PoolSettings = serde_json::from_str(
+            r#"{
+                "password": { "min_length": 12, "max_length": 10 },
+                "custom_fields": [
+                    { "key": "a b", "type": "string" },
+                    { "key": "size", "type": "enum" },
+                    { "key": "size", "type": "number", "options": ["x"] },
+                    { "key": "tone", "type": "enum", "options": ["c", "", "c"] }
+                ],
+                "required_fields": ["phone", "phone", "shoe", "custom.size", "custom.none", "gender", "city"],
+                "agreements": [
+                    { "id": "", "version": 0, "title": " ", "url": "terms.html" },
+                    { "id": "terms", "version": 1, "title": "T", "url": "https://example.com/terms" },
+                    { "id": "terms", "version": 2, "title": "T" }
+                ],
+                "deletion_grace_days": 3651,
+                "audit_days": 0
+            }"#,
+        )
+        .unwrap();
+        assert_eq!(
+            paths(settings.problems()),
+            [
+                "password.max_length",
+                "custom_fields.0.key",
+                "custom_fields.1",
+                "custom_fields.2.key",
+                "custom_fields.2.options",
+                "custom_fields.3.options.1",
+                "custom_fields.3.options.2",
+                "required_fields.1",
+                "required_fields.2",
+                "required_fields.4",
+                "agreements.0.id",
+                "agreements.0.version",
+                "agreements.0.title",
+                "agreements.0.url",
+                "agreements.2.id",
+                "deletion_grace_days",
+                "audit_days",
+            ]
+        );
+        for (min_length, wrong) in [(0, 1), (1, 0), (128, 0), (129, 1)] {
+            let mut settings = PoolSettings::default();
+            settings.password.min_length = min_length;
+            assert_eq!(settings.problems().len(), wrong, "{min_length}");
+        }
+    }
+
+    #[test]
+    fn sound_settings_have_no_problems() {
+        let mut settings = PoolSettings { required_fields: vec!["custom.x".to_owned()], ..PoolSettings::default() };
+        settings.custom_fields.push(CustomField {
+            key: "x".to_owned(),
+            kind: CustomFieldType::Text,
+            label: String::new(),
+            options: Vec::new(),
+            visible: true,
+            editable: true,
+        });
+        settings.agreements.push(Agreement {
+            id: "terms".to_owned(),
+            version: 1,
+            title: "Terms".to_owned(),
+            url: String::new(),
+            required: true,
+        });
+        assert_eq!(settings.problems(), []);
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests of the domain's rules through the public surface.
+#![cfg(test)]
+
+mod resolution;

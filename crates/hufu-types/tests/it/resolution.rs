@@ -1,0 +1,296 @@
+//! What holds of account resolution whatever arrives, whatever the pool holds and whatever its settings permit.
+
+use hufu_types::resolution::{
+    Arrival, Conflict, ConflictKind, Denial, Holdings, Owner, PhoneUse, Resolution, Rules, resolve,
+};
+use hufu_types::{
+    Association, AssociationMode, BindMethod, ConflictRule, Identifier, IdentityKey, MatchField, OpenPlatform, UserId,
+};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+
+fn user(name: &str) -> UserId {
+    UserId::parse(name).unwrap()
+}
+
+/// One of few, so that ids often name the same one.
+fn some_user() -> impl Strategy<Value = UserId> {
+    select(vec!["a", "b", "c"]).prop_map(user)
+}
+
+fn owner() -> impl Strategy<Value = Owner> {
+    (some_user(), any::<bool>(), any::<bool>()).prop_map(|(user, vouched, another_persons)| Owner {
+        user,
+        vouched,
+        another_persons,
+    })
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let association = (
+        select(AssociationMode::ALL),
+        subsequence(MatchField::ALL, 0..=MatchField::ALL.len()).prop_shuffle(),
+        subsequence(BindMethod::ALL, 0..=BindMethod::ALL.len()),
+        select(ConflictRule::ALL),
+    )
+        .prop_map(|(mode, fields, methods, conflict)| Association { mode, fields, methods, conflict });
+    (any::<bool>(), any::<bool>(), association).prop_map(|(login_only, registration, association)| Rules {
+        login_only,
+        registration,
+        association,
+    })
+}
+
+/// What arrives, and what a pool can hold of it: nothing is held about what was not proved.
+fn arrivals() -> impl Strategy<Value = (Arrival, Holdings)> {
+    let platform = OpenPlatform(Identifier::parse("shop").unwrap());
+    let unionid = IdentityKey::wechat_unionid(&platform, "u1");
+    let arrival = (
+        any::<bool>(),
+        option::of(select(vec![PhoneUse::Fill, PhoneUse::LogIn])),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(move |(has_unionid, phone, snapshot)| Arrival {
+            openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
+            unionid: has_unionid.then(|| unionid.clone()),
+            phone,
+            snapshot,
+        });
+    let ids = (option::of(some_user()), option::of(some_user()), any::<bool>());
+    let fields = (option::of(owner()), option::of(owner()), option::of(owner()));
+    (arrival, ids, fields).prop_map(
+        |(arrival, (by_openid, by_unionid, other_unionid), (by_phone, by_email, by_external_id))| {
+            let by_unionid = by_unionid.filter(|_| arrival.unionid.is_some());
+            let is_new_unionid = arrival.unionid.is_some() && by_unionid.is_none();
+            let holdings = Holdings {
+                other_unionid: other_unionid && by_openid.is_some() && is_new_unionid,
+                by_phone: by_phone.filter(|_| arrival.phone.is_some()),
+                by_openid,
+                by_unionid,
+                by_email,
+                by_external_id,
+            };
+            (arrival, holdings)
+        },
+    )
+}
+
+/// The owner of a field, where somebody vouches for it.
+fn vouched(owner: Option<&Owner>) -> Option<&Owner> {
+    owner.filter(|owner| owner.vouched)
+}
+
+/// The owners of the fields that may lead a stranger to an account.
+fn matched<'a>(holdings: &'a Holdings, rules: &'a Rules) -> impl Iterator<Item = &'a Owner> {
+    MatchField::ALL.iter().filter(|field| rules.association.matches(**field)).filter_map(|field| {
+        vouched(match field {
+            MatchField::Phone => holdings.by_phone.as_ref(),
+            MatchField::Email => holdings.by_email.as_ref(),
+            MatchField::ExternalId => holdings.by_external_id.as_ref(),
+        })
+    })
+}
+
+/// What the pool holds after what was decided is done; a new account is `new`.
+fn done(arrival: &Arrival, before: &Holdings, resolution: &Resolution) -> Holdings {
+    let mut after = before.clone();
+    let (user, openid, unionid, phone) = match resolution {
+        Resolution::Create { fill_phone } => (user("new"), true, arrival.unionid.is_some(), *fill_phone),
+        Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, .. } => {
+            (user.clone(), *attach_openid, *attach_unionid, *fill_phone)
+        }
+        _ => return after,
+    };
+    if openid {
+        after.by_openid = Some(user.clone());
+    }
+    if unionid {
+        after.by_unionid = Some(user.clone());
+    }
+    if phone {
+        after.by_phone = Some(Owner { user, vouched: true, another_persons: false });
+    }
+    after
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4096) })]
+
+    #[test]
+    fn two_ids_that_name_two_accounts_move_nothing((arrival, held) in arrivals(), rules in rules()) {
+        let resolution = resolve(&arrival, &held, &rules);
+        if let (Some(a), Some(b)) = (&held.by_openid, &held.by_unionid)
+            && a != b
+            && !arrival.snapshot
+        {
+            match resolution {
+                Resolution::LogIn { attach_openid, attach_unionid, conflict, .. } => {
+                    prop_assert!(!attach_openid && !attach_unionid && conflict.is_some());
+                    prop_assert_eq!(rules.association.conflict, ConflictRule::Keep);
+                }
+                Resolution::Choose { .. } => prop_assert_eq!(rules.association.conflict, ConflictRule::Choose),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+
+    /// Nothing that leads somewhere is led elsewhere, and an account gets no second UnionID of one Open Platform account.
+    #[test]
+    fn only_what_leads_nowhere_is_attached((arrival, held) in arrivals(), rules in rules()) {
+        if let Resolution::LogIn { attach_openid, attach_unionid, .. } = resolve(&arrival, &held, &rules) {
+            prop_assert!(!attach_openid || held.by_openid.is_none());
+            let is_new = arrival.unionid.is_some() && held.by_unionid.is_none();
+            prop_assert!(!attach_unionid || (is_new && !held.other_unionid));
+        }
+    }
+
+    #[test]
+    fn an_account_of_another_person_is_joined_by_no_field((arrival, held) in arrivals(), rules in rules()) {
+        if let Resolution::LogIn { user, attach_openid, attach_unionid, .. } = resolve(&arrival, &held, &rules)
+            && held.by_openid.is_none()
+            && held.by_unionid.is_none()
+            && (attach_openid || attach_unionid)
+        {
+            let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.phone == Some(PhoneUse::LogIn));
+            let mut ways = matched(&held, &rules).chain(by_number).filter(|owner| owner.user == user);
+            prop_assert!(ways.any(|owner| !owner.another_persons));
+        }
+    }
+
+    #[test]
+    fn who_is_logged_in_is_named_by_an_id_or_by_a_vouched_field_that_may((arrival, held) in arrivals(), rules in rules()) {
+        let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.phone == Some(PhoneUse::LogIn));
+        let by_id: Vec<&UserId> = held.by_openid.iter().chain(&held.by_unionid).collect();
+        let is_named = |user: &UserId| {
+            by_id.contains(&user)
+                || by_number.is_some_and(|owner| owner.user == *user)
+                || (by_id.is_empty() && matched(&held, &rules).any(|owner| owner.user == *user))
+        };
+        match resolve(&arrival, &held, &rules) {
+            Resolution::LogIn { user, .. } => prop_assert!(is_named(&user), "{:?}", user),
+            Resolution::Choose { accounts: [a, b] } => {
+                prop_assert!(is_named(&a) && is_named(&b));
+                prop_assert_ne!(a, b);
+            }
+            _ => {}
+        }
+    }
+
+    /// A field that nobody vouches for decides nothing: as if nobody had it.
+    #[test]
+    fn who_lies_in_wait_with_a_field_changes_nothing((arrival, held) in arrivals(), rules in rules()) {
+        let honest = |owner: &Option<Owner>| vouched(owner.as_ref()).cloned();
+        let without = Holdings {
+            by_phone: honest(&held.by_phone),
+            by_email: honest(&held.by_email),
+            by_external_id: honest(&held.by_external_id),
+            ..held.clone()
+        };
+        prop_assert_eq!(resolve(&arrival, &held, &rules), resolve(&arrival, &without, &rules));
+    }
+
+    #[test]
+    fn a_snapshot_user_is_always_nobody((arrival, held) in arrivals(), rules in rules()) {
+        let nobody = Arrival { snapshot: true, ..arrival };
+        prop_assert_eq!(resolve(&nobody, &held, &rules), Resolution::Deny(Denial::Snapshot));
+    }
+
+    #[test]
+    fn accounts_are_made_only_for_strangers_and_where_they_may_be((arrival, held) in arrivals(), rules in rules()) {
+        let may_create = rules.registration && !rules.login_only;
+        let is_known = held.by_openid.is_some() || held.by_unionid.is_some();
+        match resolve(&arrival, &held, &rules) {
+            Resolution::Create { .. } => {
+                prop_assert!(may_create && !is_known);
+                prop_assert_ne!(rules.association.mode, AssociationMode::Ask);
+                prop_assert!(matched(&held, &rules).all(|owner| owner.another_persons), "one could be joined");
+            }
+            Resolution::Ask { may_create: offered } => {
+                prop_assert!(!is_known);
+                prop_assert_eq!(offered, may_create);
+            }
+            Resolution::Deny(denial) => {
+                let expected = match (arrival.snapshot, rules.login_only) {
+                    (true, _) => Denial::Snapshot,
+                    (false, true) => Denial::Stranger,
+                    (false, false) => Denial::RegistrationOff,
+                };
+                prop_assert_eq!(denial, expected);
+                prop_assert!(arrival.snapshot || (!may_create && !is_known));
+            }
+            Resolution::LogIn { .. } | Resolution::Choose { .. } => {}
+        }
+    }
+
+    /// Who can prove an account is let in, wherever the connection associates at all.
+    #[test]
+    fn association_is_never_a_dead_end((arrival, held) in arrivals(), mut rules in rules()) {
+        rules.association.methods = BindMethod::ALL.to_vec();
+        let resolution = resolve(&Arrival { snapshot: false, ..arrival }, &held, &rules);
+        let associates = rules.association.mode != AssociationMode::None;
+        prop_assert!(!associates || !matches!(resolution, Resolution::Deny(_)), "{:?}", resolution);
+    }
+
+    #[test]
+    fn a_number_is_filled_in_only_where_it_was_proved_and_is_nobody_elses((arrival, held) in arrivals(), rules in rules()) {
+        if let Resolution::Create { fill_phone: true } | Resolution::LogIn { fill_phone: true, .. } =
+            resolve(&arrival, &held, &rules)
+        {
+            prop_assert!(arrival.phone.is_some());
+            prop_assert_eq!(vouched(held.by_phone.as_ref()), None);
+        }
+    }
+
+    /// A number that only fills leads nobody who is known to another account.
+    #[test]
+    fn a_number_that_fills_leads_nobody_away_from_their_ids((arrival, held) in arrivals(), rules in rules()) {
+        if arrival.phone != Some(PhoneUse::LogIn)
+            && let Some(known) = held.by_openid.as_ref().or(held.by_unionid.as_ref())
+        {
+            match resolve(&arrival, &held, &rules) {
+                Resolution::LogIn { user, .. } => prop_assert_eq!(&user, known),
+                Resolution::Choose { accounts: [first, second] } => {
+                    prop_assert_eq!((Some(&first), Some(&second)), (held.by_openid.as_ref(), held.by_unionid.as_ref()));
+                }
+                other => prop_assert_eq!(other, Resolution::Deny(Denial::Snapshot)),
+            }
+        }
+    }
+
+    #[test]
+    fn a_conflict_names_the_account_that_is_logged_in((arrival, held) in arrivals(), rules in rules()) {
+        if let Resolution::LogIn { user, conflict: Some(Conflict { kind, chosen, other }), .. } =
+            resolve(&arrival, &held, &rules)
+        {
+            prop_assert_eq!(&chosen, &user);
+            match kind {
+                ConflictKind::OpenidUnionid => prop_assert_eq!(Some(&other), held.by_unionid.as_ref()),
+                ConflictKind::UnionidChanged => prop_assert!(held.other_unionid && other == user),
+                ConflictKind::IdentityPhone => prop_assert!(vouched(held.by_phone.as_ref()).is_some()),
+            }
+        }
+    }
+
+    /// What was done once is found again, and there is nothing more to do.
+    #[test]
+    fn the_same_arrival_again_leads_to_the_same_account((arrival, held) in arrivals(), rules in rules()) {
+        let first = resolve(&arrival, &held, &rules);
+        let again = resolve(&arrival, &done(&arrival, &held, &first), &rules);
+        let came_to = match &first {
+            Resolution::Create { .. } => user("new"),
+            Resolution::LogIn { user, .. } => user.clone(),
+            other => {
+                prop_assert_eq!(&again, other, "nothing was done");
+                return Ok(());
+            }
+        };
+        match again {
+            Resolution::LogIn { user, attach_openid, attach_unionid, .. } => {
+                prop_assert_eq!(user, came_to);
+                prop_assert!(!attach_openid && !attach_unionid);
+            }
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `POST /api/v3/send-sms` and `POST /api/v3/send-email`: codes. A bearer is ignored.
+
+use axum::extract::State;
+use hufu_app::Target;
+use serde::Deserialize;
+
+use crate::compat::codes::{of_email_channel, of_sms_channel, send};
+use crate::compat::fields::{self, required};
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head};
+use crate::server;
+
+/// What the clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SmsRequest {
+    phone_number: Option<String>,
+    phone_country_code: Option<String>,
+    channel: Option<String>,
+}
+
+/// A code by SMS.
+pub(crate) async fn send_sms(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<SmsRequest>,
+) -> Result<Success<()>, Failure> {
+    let sent = async {
+        let number = required(request.phone_number.as_ref(), "phoneNumber")?;
+        let phone = fields::phone(number, request.phone_country_code.as_ref())?;
+        send(&shared, &head, Target::Phone(phone), of_sms_channel(request.channel.as_ref())?).await
+    };
+    sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// What the clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EmailRequest {
+    email: Option<String>,
+    channel: Option<String>,
+}
+
+/// A code by e-mail.
+pub(crate) async fn send_email(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<EmailRequest>,
+) -> Result<Success<()>, Failure> {
+    let sent = async {
+        let address = fields::email(required(request.email.as_ref(), "email")?)?;
+        send(&shared, &head, Target::Email(address), of_email_channel(request.channel.as_ref())?).await
+    };
+    sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}

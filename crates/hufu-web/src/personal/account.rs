@@ -1,0 +1,139 @@
+//! `/api/v3/me`, `/api/v3/me/profile`, `/api/v3/me/deletion`: the account as a whole.
+
+use axum::extract::State;
+use hufu_app::{Authenticated, Confirmation, Refusal, Target};
+use hufu_types::{CustomField, PoolSettings, User};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::compat::fields;
+use crate::compat::user::phone_text;
+use crate::compat::v3::profile::{read_change, user_dto};
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server::{self, Shared};
+
+/// The account: profile, custom fields, login names, ways in.
+pub(crate) async fn me(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let dto = async {
+        let user = shared.app.user(&who).await?;
+        describe(&shared, &who, &user).await
+    };
+    Ok(Success::new(dto.await.map_err(|refusal| head.refuse(refusal))?))
+}
+
+/// Changes the profile and custom data; what is no field of either is ignored.
+pub(crate) async fn update(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<Map<String, Value>>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let dto = async {
+        let user = shared.app.update_profile(&who, read_change(request)?).await?;
+        describe(&shared, &who, &user).await
+    };
+    Ok(Success::new(dto.await.map_err(|refusal| head.refuse(refusal))?))
+}
+
+/// How a person confirms that the account is to be deleted: by password, or by a code sent to the account's own
+/// phone number or e-mail address for this purpose.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeletionRequest {
+    password: Option<String>,
+    password_encrypt_type: Option<String>,
+    phone: Option<String>,
+    phone_country_code: Option<String>,
+    email: Option<String>,
+    code: Option<String>,
+}
+
+impl DeletionRequest {
+    async fn confirmation(&self, shared: &Shared) -> Result<Confirmation, Refusal> {
+        if let Some(password) = given(self.password.as_ref()) {
+            let declared = fields::encryption(self.password_encrypt_type.as_ref())?;
+            return Ok(Confirmation::Password(shared.app.open_password(password, declared).await?));
+        }
+        let target = match (given(self.phone.as_ref()), given(self.email.as_ref())) {
+            (Some(phone), _) => Target::Phone(fields::phone(phone, self.phone_country_code.as_ref())?),
+            (None, Some(email)) => Target::Email(fields::email(email)?),
+            (None, None) => {
+                let what = "password, phone and email are all missing; send one of them, with code for the last two";
+                return Err(Refusal::Invalid(what.to_owned()));
+            }
+        };
+        let code = fields::required(self.code.as_ref(), "code")?.to_owned();
+        Ok(Confirmation::Code { target, code })
+    }
+}
+
+/// Deletes the account, which is kept for the pool's days of grace.
+pub(crate) async fn delete(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<DeletionRequest>,
+) -> Result<Success<()>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let deleted = async {
+        let proof = request.confirmation(&shared).await?;
+        shared.app.delete_own_account(&who, proof).await
+    };
+    deleted.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+async fn describe(shared: &Shared, who: &Authenticated, user: &User) -> Result<Map<String, Value>, Refusal> {
+    let ways = shared.app.own_ways_in(who).await?;
+    let settings = shared.app.config().settings(who.pool());
+    let mut dto = user_dto(user);
+    dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
+    dto.insert("customFields".to_owned(), custom_fields(&settings, user));
+    dto.insert("loginNames".to_owned(), login_names(user));
+    let ways = json!({
+        "password": !ways.password_names.is_empty(),
+        "phoneCode": !ways.phone.is_empty(),
+        "emailCode": !ways.email.is_empty(),
+        "identities": ways.identities.iter()
+            .map(|identity| hufu_app::identity_id(who.pool(), &identity.key))
+            .collect::<Vec<_>>(),
+    });
+    dto.insert("waysIn".to_owned(), ways);
+    Ok(dto)
+}
+
+fn custom_fields(settings: &PoolSettings, user: &User) -> Value {
+    let seen = settings.custom_fields.iter().filter(|field| field.visible);
+    seen.map(|field: &CustomField| {
+        json!({
+            "key": field.key,
+            "type": field.kind.as_str(),
+            "label": field.label,
+            "options": field.options,
+            "editable": field.editable,
+            "value": user.custom_data.get(&field.key),
+        })
+    })
+    .collect()
+}
+
+fn login_names(user: &User) -> Value {
+    let username = user.username.as_ref().map(|name| json!({ "type": "username", "value": name }));
+    let email = user.email.as_ref().map(|email| {
+        json!({ "type": "email", "value": email, "verified": user.email_verified })
+    });
+    let phone = user.phone.as_ref().map(|(phone, proof)| {
+        json!({
+            "type": "phone",
+            "value": phone_text(phone),
+            "countryCode": phone.parts().0,
+            "verified": proof.is_vouched(),
+        })
+    });
+    username.into_iter().chain(email).chain(phone).collect()
+}

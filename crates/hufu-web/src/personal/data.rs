@@ -1,0 +1,139 @@
+//! `/api/v3/me/activity` and `/api/v3/me/export`: what is kept about the person.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use hufu_app::{OwnEvent, OwnExport, OwnSession, Refusal, StoredMerge};
+use hufu_types::{Action, EventId, Identity, Timestamp, User};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Head, given};
+use crate::server;
+
+/// Entries on a page, where the client does not say.
+const USUAL_PAGE: i64 = 20;
+
+/// Which page.
+#[derive(Default, Deserialize)]
+pub(crate) struct Page {
+    before: Option<String>,
+    limit: Option<String>,
+}
+
+/// What happened to the account, latest first. `next` is what to send as `before` for the next page.
+pub(crate) async fn activity(
+    State(shared): server::State,
+    head: Head,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let page = page.map(|Query(page)| page).unwrap_or_default();
+    let read = async {
+        let invalid = |what: &str| Refusal::Invalid(what.to_owned());
+        let before = given(page.before.as_ref()).map(EventId::parse).transpose();
+        let before = before.map_err(|_| invalid("before is no id of an entry; send next of the last page"))?;
+        let limit = given(page.limit.as_ref()).map(str::parse::<i64>).transpose();
+        let limit = limit.map_err(|_| invalid("limit is no number; send 1 to 100"))?.unwrap_or(USUAL_PAGE);
+        let events = shared.app.own_activity(&who, before, limit).await?;
+        let is_full = i64::try_from(events.len()).is_ok_and(|count| count == limit.clamp(1, 100));
+        let next = events.last().filter(|_| is_full).map(|event| event.id.clone());
+        let list: Vec<Value> = events.iter().map(event_dto).collect();
+        Ok(json!({ "list": list, "next": next }))
+    };
+    Ok(Success::new(read.await.map_err(|refusal| head.refuse(refusal))?))
+}
+
+/// All that is kept about the person.
+pub(crate) async fn export(State(shared): server::State, head: Head) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let OwnExport { data, at } = shared.app.export_own_data(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(json!({
+        "exportedAt": at.to_iso(),
+        "userPoolId": who.pool(),
+        "accounts": data.accounts.iter().map(account_dto).collect::<Vec<_>>(),
+        "identities": data.identities.iter().map(identity_dto).collect::<Vec<_>>(),
+        "sessions": data.sessions.iter().map(session_dto).collect::<Vec<_>>(),
+        "activity": data.events.iter().map(event_dto).collect::<Vec<_>>(),
+        "merges": data.merges.iter().map(merge_dto).collect::<Vec<_>>(),
+    })))
+}
+
+fn event_dto(event: &OwnEvent) -> Value {
+    // The id of another person's account is not this person's to know.
+    let details = if event.action == Action::IdentityConflict { json!({}) } else { event.details.clone() };
+    json!({
+        "id": event.id,
+        "time": event.at.to_iso(),
+        "action": event.action.as_str(),
+        "code": event.code,
+        "by": event.actor.as_str(),
+        "applicationId": event.application,
+        "connectionId": event.connection,
+        "ip": event.ip,
+        "userAgent": event.user_agent,
+        "details": details,
+    })
+}
+
+fn account_dto(user: &User) -> Value {
+    json!({
+        "userId": user.id,
+        "mergedInto": user.merged_into,
+        "status": user.status.as_str(),
+        "username": user.username,
+        "email": user.email,
+        "emailVerified": user.email_verified,
+        "phone": user.phone.as_ref().map(|(phone, _)| phone),
+        "phoneProof": user.phone.as_ref().map(|(_, proof)| proof.as_str()),
+        "externalId": user.external_id,
+        "profile": user.profile,
+        "customData": user.custom_data,
+        "agreements": user.agreements,
+        "hasPassword": user.password_set_at.is_some(),
+        "passwordSetAt": user.password_set_at.map(Timestamp::to_iso),
+        "registerSource": user.register_source,
+        "loginsCount": user.logins_count,
+        "lastLogin": user.last_login_at.map(Timestamp::to_iso),
+        "lastIp": user.last_ip,
+        "lastLoginApp": user.last_application,
+        "createdAt": user.created_at.to_iso(),
+        "updatedAt": user.updated_at.to_iso(),
+    })
+}
+
+fn identity_dto(identity: &Identity) -> Value {
+    json!({
+        "realm": identity.key.realm,
+        "type": identity.key.kind.as_str(),
+        "value": identity.key.value,
+        "userId": identity.user,
+        "connectionId": identity.connection,
+        "createdAt": identity.created_at.to_iso(),
+    })
+}
+
+fn session_dto(session: &OwnSession) -> Value {
+    json!({
+        "id": session.id,
+        "applicationId": session.application,
+        "connectionId": session.connection,
+        "ip": session.ip,
+        "userAgent": session.user_agent,
+        "createdAt": session.created_at.to_iso(),
+        "lastUsedAt": session.last_used_at.map(Timestamp::to_iso),
+        "expiresAt": session.expires_at.to_iso(),
+    })
+}
+
+fn merge_dto(merge: &StoredMerge) -> Value {
+    json!({
+        "id": merge.id,
+        "survivor": merge.survivor,
+        "merged": merge.merged,
+        "moved": merge.changes.names(),
+        "createdAt": merge.created_at.to_iso(),
+        "undoneAt": merge.undone_at.map(Timestamp::to_iso),
+    })
+}

@@ -1,0 +1,71 @@
+//! `/api/v3/me/sessions`: where the person is logged in.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use hufu_app::{Refusal, SessionView};
+use hufu_types::{SessionId, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::Head;
+use crate::server;
+
+/// The living sessions, the last used first.
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let sessions = shared.app.own_sessions(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(sessions.iter().map(dto).collect()))
+}
+
+/// Ends one session: tokens of it are refused from now on.
+pub(crate) async fn end_one(
+    State(shared): server::State,
+    head: Head,
+    Path(id): Path<String>,
+) -> Result<Success<()>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let ended = async {
+        let session = SessionId::parse(&id).map_err(|_| Refusal::SessionUnknown)?;
+        shared.app.end_own_session(&who, &session).await
+    };
+    ended.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// Whether the present session ends as well.
+#[derive(Default, Deserialize)]
+pub(crate) struct Wanted {
+    current: Option<String>,
+}
+
+/// Ends all sessions but the present one, or all with `?current=true`.
+pub(crate) async fn end_all(
+    State(shared): server::State,
+    head: Head,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
+    let with_current = wanted.current.as_deref() == Some("true");
+    let ended = shared.app.end_own_sessions(&who, with_current).await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(json!({ "ended": ended })))
+}
+
+fn dto(view: &SessionView) -> Value {
+    let SessionView { session, application, client, current } = view;
+    json!({
+        "id": session.id,
+        "applicationId": session.application,
+        "applicationName": application,
+        "device": client.device,
+        "browser": client.browser,
+        "userAgent": session.user_agent,
+        "ip": session.ip,
+        "createdAt": session.created_at.to_iso(),
+        "lastUsedAt": session.last_used_at.unwrap_or(session.created_at).to_iso(),
+        "expiresAt": Timestamp::to_iso(session.expires_at),
+        "current": current,
+    })
+}

@@ -1,0 +1,296 @@
+//! Logins that wait: associating, choosing, merging, and what an account has to be through with.
+
+use std::time::Duration;
+
+use hufu_sandbox::{AppPatch, NewUser};
+use hufu_testkit::on_both_engines;
+use hufu_types::UserStatus;
+use serde_json::{Value, json};
+
+use crate::client::{AUTH, Answer, Client, Mode};
+use crate::world::{ALICE_PHONE, CAFE, CAFE_APP, FILE, MINI, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
+
+/// The shop, whose first mini program asks strangers.
+fn asking(more: &str) -> String {
+    connection_with(&format!("association = {{ mode = \"ask\"{more} }}"))
+}
+
+/// The shop, whose first mini program has these keys as well.
+fn connection_with(keys: &str) -> String {
+    FILE.replacen("identifier = \"shop-mini\"", &format!("identifier = \"shop-mini\"\n  {keys}"), 1)
+}
+
+/// The shop with these settings, and alice with a password and an e-mail address.
+fn shop_with(file: &str, settings: &str) -> String {
+    file.replacen("name = \"Shop\"", &format!("name = \"Shop\"\n  [user_pool.settings]\n  {settings}"), 1)
+        .replacen("phone = \"+8613912340000\"", "phone = \"+8613912340000\"\n  email = \"alice@example.com\"\n  password = \"a good long password\"", 1)
+}
+
+/// What a waiting login answered.
+struct Waiting {
+    id: String,
+    data: Value,
+}
+
+impl Waiting {
+    fn of(answer: &Answer, code: u64) -> Self {
+        answer.refused(code);
+        let data = answer.json()["data"].clone();
+        let id = data["flowId"].as_str().unwrap().to_owned();
+        assert!(data["key"].as_str().unwrap().starts_with(&format!("{id}.hff_")), "{data}");
+        Self { id, data }
+    }
+
+    async fn step(&self, client: &Client<'_>, step: Value) -> Answer {
+        let mut body = step;
+        body.as_object_mut().unwrap().entry("key").or_insert_with(|| self.data["key"].clone());
+        client.post(&format!("/api/v3/login-flows/{}", self.id), body).await
+    }
+}
+
+async fn world_with(database: hufu_testkit::TestDatabase, file: &str) -> World {
+    let world = World::new(database).await;
+    world.reconfigure(file).await;
+    world
+}
+
+fn bind_alice() -> Value {
+    json!({ "action": "bind", "method": "username-password", "account": "alice", "password": "a good long password" })
+}
+
+on_both_engines! {
+    async fn a_stranger_makes_an_account_or_binds_one(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1641);
+        assert_eq!(waiting.data["stage"], "associate");
+        assert_eq!(waiting.data["mayCreate"], true);
+        assert_eq!(world.rows("users").await, 1, "nobody but alice");
+        let bob = waiting.step(&client, json!({ "action": "create" })).await.user();
+        assert_eq!(client.log_in(MINI, "bob").await.id, bob.id, "and is known from now on");
+        assert_eq!(client.log_in(TWO, "bob").await.id, bob.id, "by the UnionID too");
+
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "alice").await, 1641);
+        let alice = waiting.step(&client, bind_alice()).await.user();
+        assert_eq!(alice.data["username"], "alice");
+        assert_eq!(client.log_in(MINI, "alice").await.id, alice.id);
+        assert_eq!(world.rows("users").await, 2);
+
+        // The v3 calls answer with tokens.
+        let waiting = Waiting::of(&client.try_log_in(Mode::Code, MINI, "carol").await, 1641);
+        let tokens = waiting.step(&client, json!({ "action": "create" })).await.tokens();
+        assert_ne!(tokens.user(), bob.id);
+    }
+
+    async fn the_account_must_not_be_another_persons(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let alice = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "alice").await, 1641);
+        alice.step(&client, bind_alice()).await.user();
+        let eve = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
+        let failed = eve.step(&client, bind_alice()).await;
+        failed.refused(2215);
+        // The flow goes on, with the handle of the refusal.
+        let eve = Waiting::of(&failed, 2215);
+        eve.step(&client, json!({ "action": "create" })).await.user();
+    }
+
+    async fn two_that_bind_to_one_account_at_once(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let first = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "alice").await, 1641);
+        let second = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
+        let (a, b) = futures::join!(first.step(&client, bind_alice()), second.step(&client, bind_alice()));
+        let mut codes = [a.code(), b.code()];
+        codes.sort_unstable();
+        assert_eq!(codes, [200, 2215], "one is in, the other is told");
+    }
+
+    async fn a_handle_is_good_once_for_its_application_and_its_time(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1641);
+        let create = || json!({ "action": "create" });
+        let view = waiting.step(&client, json!({ "action": "view" })).await.data();
+        assert_eq!((&view["stage"], &view["key"]), (&json!("associate"), &json!("")));
+
+        waiting.step(&world.nobody().app(SHOP_WEB), create()).await.refused(2206);
+        waiting.step(&world.nobody().app(CAFE_APP), create()).await.refused(2206);
+        waiting.step(&world.nobody().pool(CAFE), create()).await.refused(2206);
+        let other = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "carol").await, 1641);
+        waiting.step(&client, json!({ "action": "create", "key": other.data["key"] })).await.refused(2206);
+        waiting.step(&client, json!({ "action": "create", "key": format!("{}.hff_00", waiting.id) })).await.refused(2206);
+        waiting.step(&client, json!({ "action": "create", "key": "" })).await.refused(2231);
+        waiting.step(&client, json!({ "action": "dance" })).await.refused(2231);
+        waiting.step(&client, json!({ "action": "choose", "accountId": "x" })).await.refused(2231);
+        waiting.step(&client, create()).await.user();
+        waiting.step(&client, create()).await.refused(2206);
+
+        let late = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "late").await, 1641);
+        world.advance(Duration::from_secs(601));
+        late.step(&client, create()).await.refused(2206);
+        assert_eq!(world.rows("users").await, 2, "alice and bob");
+    }
+
+    async fn a_password_is_not_guessed_in_a_flow(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let mut waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
+        let guess = |account: &str| json!({ "action": "bind", "method": "username-password", "account": account, "password": "wrong password" });
+        for account in ["alice", "nobody"] {
+            let failed = waiting.step(&client, guess(account)).await;
+            let told = failed.refused(2333);
+            assert!(!told.contains("alice"), "{told}");
+            if failed.json()["data"]["key"].is_string() {
+                waiting = Waiting::of(&failed, 2333);
+            }
+        }
+        let mut codes = Vec::new();
+        for _ in 0..20 {
+            let failed = waiting.step(&client, guess("alice")).await;
+            codes.push(failed.code());
+            if failed.json()["data"]["key"].is_string() {
+                waiting = Waiting::of(&failed, failed.code());
+            }
+        }
+        assert!(codes.iter().all(|code| [2333, 2057, 2206, 1002].contains(code)), "{codes:?}");
+        assert_ne!(codes.last(), Some(&2333), "it ends: {codes:?}");
+    }
+
+    async fn login_only_binds_only(database) {
+        let file = shop_with(&asking(""), "").replacen("open_platform = \"shop\"", "open_platform = \"shop\"\n  login_only = true", 1);
+        let world = world_with(database, &file).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1640);
+        assert_eq!(waiting.data["mayCreate"], false);
+        let failed = waiting.step(&client, json!({ "action": "create" })).await;
+        let waiting = Waiting::of(&failed, 2031);
+        waiting.step(&client, bind_alice()).await.user();
+    }
+
+    async fn only_the_methods_of_the_connection(database) {
+        let world = world_with(database, &shop_with(&asking(", methods = [\"phone-code\"]"), "")).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1641);
+        assert_eq!(waiting.data["methods"], json!(["phone-code"]));
+        waiting.step(&client, bind_alice()).await.refused(2415);
+        client.post("/api/v2/sms/send", json!({ "phone": ALICE_PHONE })).await.data();
+        world.node.app.run_due_jobs().await;
+        let code = world.outbox().list().first().unwrap().code.clone().unwrap();
+        world.secret(&code);
+        let wrong = if code == "000000" { "000001" } else { "000000" };
+        let bind = |code: &str| json!({ "action": "bind", "method": "phone-code", "phone": ALICE_PHONE, "code": code });
+        let failed = waiting.step(&client, bind(wrong)).await;
+        let waiting = Waiting::of(&failed, 2001);
+        let alice = waiting.step(&client, bind(&code)).await.user();
+        assert_eq!(alice.data["username"], "alice");
+    }
+
+    async fn a_field_finds_only_who_is_vouched_for(database) {
+        let keys = "association = { mode = \"field\", fields = [\"phone\"] }";
+        let world = world_with(database, &shop_with(&connection_with(keys), "")).await;
+        let client = world.client();
+        person(&world, "alice", ALICE_PHONE);
+        let tokens = client.try_log_in(Mode::CodeAndPhone, MINI, "alice").await.tokens();
+        assert_eq!(crate::client::claims(&tokens.id)["username"], "alice", "found by the number that WeChat proved");
+        // Somebody else of the same mini program with that number is somebody else.
+        person(&world, "eve", ALICE_PHONE);
+        let eve = client.try_log_in(Mode::CodeAndPhone, MINI, "eve").await.tokens();
+        assert_ne!(eve.user(), tokens.user());
+    }
+
+    async fn two_accounts_of_one_person_are_chosen_or_merged(database) {
+        let world = world_with(database, &connection_with("association = { conflict = \"choose\" }")).await;
+        let client = world.client();
+        let (by_openid, by_unionid) = two_accounts(&world).await;
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
+        let ids: Vec<_> = waiting.data["accounts"].as_array().unwrap().iter().map(|a| a["id"].clone()).collect();
+        assert_eq!(ids, [by_openid.as_str(), by_unionid.as_str()]);
+        let failed = waiting.step(&client, json!({ "action": "choose", "accountId": "6560c0ffee00000000000009" })).await;
+        let waiting = Waiting::of(&failed, 2417);
+        let chosen = waiting.step(&client, json!({ "action": "choose", "accountId": by_unionid })).await.user();
+        assert_eq!(chosen.id, by_unionid);
+
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
+        let merged = waiting.step(&client, json!({ "action": "merge", "accountId": by_openid })).await.user();
+        assert_eq!(merged.id, by_openid);
+        for app in [MINI, TWO] {
+            assert_eq!(client.log_in(app, "bob").await.id, by_openid, "all ids lead to the one that stayed");
+        }
+        // The token of the account that was merged goes on, as the one that stayed.
+        let profile = client.bearer(&chosen.token).get("/api/v3/get-profile").await.data();
+        assert_eq!(profile["userId"], by_openid.as_str());
+    }
+
+    async fn a_disabled_candidate_is_no_way_in(database) {
+        let world = world_with(database, &connection_with("association = { conflict = \"choose\" }")).await;
+        let client = world.client();
+        let (by_openid, by_unionid) = two_accounts(&world).await;
+        world.set_status(SHOP, &by_unionid, UserStatus::Suspended).await;
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
+        let failed = waiting.step(&client, json!({ "action": "choose", "accountId": by_unionid })).await;
+        let waiting = Waiting::of(&failed, 2005);
+        let failed = waiting.step(&client, json!({ "action": "merge", "accountId": by_openid })).await;
+        let waiting = Waiting::of(&failed, 2005);
+        waiting.step(&client, json!({ "action": "choose", "accountId": by_openid })).await.user();
+    }
+
+    async fn what_the_pool_asks_of_accounts(database) {
+        let settings = "required_fields = [\"nickname\", \"custom.size\"]\n  agreements = [{ id = \"terms\", version = 2, title = \"Terms\" }]\n  custom_fields = [{ key = \"size\", type = \"enum\", options = [\"S\", \"M\"] }]";
+        let world = world_with(database, &shop_with(FILE, settings)).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::Code, MINI, "bob").await, 1642);
+        assert_eq!(waiting.data["missing"], json!(["nickname", "custom.size"]));
+        let failed = waiting.step(&client, json!({ "action": "fill_in", "profile": { "nickname": "Bob" } })).await;
+        let waiting = Waiting::of(&failed, 2416);
+        assert_eq!(waiting.data["missing"], json!(["custom.size"]), "what was filled in stays");
+        waiting.step(&client, json!({ "action": "fill_in", "customData": { "size": "XXL" } })).await.refused(2231);
+        let next = waiting.step(&client, json!({ "action": "fill_in", "customData": { "size": "M" } })).await;
+        let waiting = Waiting::of(&next, 2414);
+        assert_eq!(waiting.data["agreements"][0]["id"], "terms");
+        let failed = waiting.step(&client, json!({ "action": "accept", "agreements": ["other"] })).await;
+        let waiting = Waiting::of(&failed, 2416);
+        let tokens = waiting.step(&client, json!({ "action": "accept", "agreements": ["terms"] })).await.tokens();
+        let again = client.log_in_v3(MINI, "bob").await;
+        assert_eq!(again.user(), tokens.user(), "asked once");
+    }
+
+    async fn giving_up_ends_it(database) {
+        let world = world_with(database, &asking("")).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1641);
+        assert_eq!(waiting.step(&client, json!({ "action": "expire" })).await.data()["stage"], "refused");
+        waiting.step(&client, json!({ "action": "create" })).await.refused(2206);
+        assert_eq!(world.rows("login_flows").await, 0);
+    }
+
+    async fn a_flow_tells_nothing_to_logs(database) {
+        let world = world_with(database, &asking("")).await;
+        let client = world.nobody().app(SHOP_APP);
+        let code = world.code(MINI, "bob");
+        let answer = client.post(AUTH, json!({ "code": code })).await;
+        let waiting = Waiting::of(&answer, 1641);
+        let secret = waiting.data["key"].as_str().unwrap().split_once('.').unwrap().1.to_owned();
+        world.secret(&secret);
+        waiting.step(&client, json!({ "action": "create" })).await.user();
+    }
+}
+
+fn person(world: &World, name: &str, phone: &str) {
+    let (name, phone) = (Some(name.to_owned()), Some(phone.to_owned()));
+    world.person_with(NewUser { name, phone, ..NewUser::default() });
+}
+
+/// Two accounts of bob: by the OpenID of the one mini program, and by the UnionID that the other one told first.
+async fn two_accounts(world: &World) -> (String, String) {
+    let bind_app_to = |open_platform| {
+        let open_platform = Some(open_platform);
+        world.sandbox.change_app(MINI, AppPatch { open_platform, ..AppPatch::default() }).unwrap();
+    };
+    bind_app_to(None);
+    let by_openid = world.client().log_in(MINI, "bob").await.id;
+    bind_app_to(Some("shop".to_owned()));
+    let by_unionid = world.client().log_in(TWO, "bob").await.id;
+    assert_ne!(by_openid, by_unionid);
+    (by_openid, by_unionid)
+}

@@ -1,0 +1,264 @@
+//! `hufu import`
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use hufu_app::transfer::{
+    self, Format, ImportError, ImportOptions, OnExisting, Progress, RefusedRow, Summary, Transfer,
+};
+
+use super::{ConfigFlag, say};
+use crate::instance::Instance;
+
+/// The exit code where rows were refused and all others are in.
+const SOME_REFUSED: u8 = 2;
+/// How often progress is told.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Bring users in from a file: JSON, JSON Lines or CSV, with ids, password hashes and identities. A row that cannot
+/// be taken is reported and stops nothing. If the import is stopped, the same command goes on where it was. Works
+/// while the server runs. Exit code 0: all rows are in; 2: some were refused; 1: the import did not come to its end.
+#[derive(Args)]
+pub(crate) struct Import {
+    /// The file, in UTF-8.
+    file: PathBuf,
+    /// The user pool's id.
+    #[arg(long)]
+    pool: String,
+    /// How the file is written; told by the end of its name if absent.
+    #[arg(long, value_enum)]
+    format: Option<FileFormat>,
+    /// What becomes of a row whose user is in the pool already.
+    #[arg(long, value_enum, default_value = "refuse")]
+    on_existing: Existing,
+    /// Check every row and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Where refused rows are listed as CSV: number and reason.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// The country of phone numbers that name none, such as 86.
+    #[arg(long, value_name = "CODE")]
+    phone_country_code: Option<String>,
+    /// Leave out fields of unknown names, instead of refusing them.
+    #[arg(long)]
+    ignore_unknown: bool,
+    /// Give up an import of this file that was not finished, and begin with the first row.
+    #[arg(long)]
+    start_over: bool,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+/// How a file of users is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum FileFormat {
+    /// A list of objects.
+    Json,
+    /// An object a line.
+    Jsonl,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Existing {
+    /// It is refused.
+    Refuse,
+    /// It is skipped.
+    Skip,
+}
+
+impl FileFormat {
+    /// The one that was asked for, or that the file's name ends with.
+    pub(super) fn of(asked: Option<Self>, file: Option<&Path>) -> anyhow::Result<Format> {
+        if let Some(asked) = asked {
+            return Ok(match asked {
+                Self::Json => Format::Json,
+                Self::Jsonl => Format::JsonLines,
+                Self::Csv => Format::Csv,
+            });
+        }
+        let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
+        ending.and_then(Format::parse).context(
+            "the file's name ends with none of .json, .jsonl and .csv; say which it is with --format",
+        )
+    }
+}
+
+impl Import {
+    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+        let format = FileFormat::of(self.format, Some(&self.file))?;
+        let name = self.file.display().to_string();
+        let file = File::open(&self.file).with_context(|| format!("{name} cannot be read"))?;
+        let path = self.file.canonicalize().with_context(|| format!("{name} cannot be read"))?;
+        let (transfer, instance) = open(&self.config, &self.pool).await?;
+        let options = ImportOptions {
+            format,
+            file_name: path.display().to_string(),
+            on_existing: match self.on_existing {
+                Existing::Refuse => OnExisting::Refuse,
+                Existing::Skip => OnExisting::Skip,
+            },
+            dry_run: self.dry_run,
+            start_over: self.start_over,
+            country_code: self.phone_country_code.clone(),
+            ignore_unknown: self.ignore_unknown,
+        };
+        let mut told = Told::new();
+        let mut report = self.report_of_dry_run()?;
+        let mut watch = |progress: &Progress, refused: &[RefusedRow]| {
+            told.tell(progress);
+            if let Some((_, writing)) = &mut report
+                && let Ok(to) = writing
+                && let Err(error) = transfer::report_lines(to, refused)
+            {
+                *writing = Err(error);
+            }
+        };
+        let summary = match transfer.import(file, &options, &mut watch).await {
+            Ok(summary) => summary,
+            Err(ImportError::Changed { rows }) => bail!(
+                "an import of {name} stopped after {rows} rows, and the file has changed since; finish with the file as \
+                 it was, or give --start-over (rows that are in already are refused then, or skipped with \
+                 --on-existing skip)"
+            ),
+            Err(error) => return Err(anyhow::Error::new(error).context(name)),
+        };
+        if let Some((path, writing)) = report {
+            let named = || format!("{} cannot be written", path.display());
+            writing.and_then(|mut to| to.flush()).with_context(named)?;
+        }
+        self.write_report(&transfer, &summary).await?;
+        instance.store.close().await;
+        self.summarize(&summary, told.begun.elapsed());
+        if told.hashed > 0 {
+            say!(
+                "{} passwords were in clear text and were hashed, which takes most of the time; passwordHash takes none.",
+                told.hashed
+            );
+        }
+        Ok(if summary.counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_REFUSED) })
+    }
+
+    /// A dry run keeps nothing in the database that a report could be made of at its end.
+    #[expect(clippy::type_complexity, reason = "a file with what became of writing to it")]
+    fn report_of_dry_run(&self) -> anyhow::Result<Option<(&Path, std::io::Result<BufWriter<File>>)>> {
+        let Some(path) = self.report.as_deref().filter(|_| self.dry_run) else { return Ok(None) };
+        let named = || format!("{} cannot be written", path.display());
+        let mut to = BufWriter::new(File::create(path).with_context(named)?);
+        transfer::begin_report(&mut to).with_context(named)?;
+        Ok(Some((path, Ok(to))))
+    }
+
+    async fn write_report(&self, transfer: &Transfer, summary: &Summary) -> anyhow::Result<()> {
+        let (Some(path), Some(import)) = (&self.report, &summary.import) else { return Ok(()) };
+        let named = || format!("{} cannot be written", path.display());
+        let mut to = BufWriter::new(File::create(path).with_context(named)?);
+        transfer.report(import, &mut to).await.with_context(named)?;
+        to.flush().with_context(named)
+    }
+
+    fn summarize(&self, summary: &Summary, took: Duration) {
+        let Summary { import, counts, resumed_at } = summary;
+        if *resumed_at > 0 {
+            say!("Went on behind row {resumed_at}, where the import had stopped.");
+        }
+        let verb = if self.dry_run { "would be imported" } else { "imported" };
+        let rate = per_second(counts.rows - resumed_at, took);
+        say!(
+            "{} rows in {:.1} s ({rate} rows/s): {} {verb}, {} skipped, {} refused.",
+            counts.rows,
+            took.as_secs_f64(),
+            counts.created,
+            counts.skipped,
+            counts.refused
+        );
+        match (&self.report, counts.refused) {
+            (_, 0) => {}
+            (Some(report), _) => say!("Refused rows, each with its reason: {}", report.display()),
+            (None, _) if self.dry_run => say!("For the reasons give --report FILE."),
+            (None, _) => {
+                let import = import.as_ref().map(hufu_types::ImportId::as_str).unwrap_or_default();
+                say!(
+                    "Reasons are in the table import_refusals under {import}; a file has them with --report FILE."
+                );
+            }
+        }
+        if self.dry_run {
+            say!("Dry run: nothing was changed.");
+        }
+    }
+}
+
+/// Opens an instance for moving users of a pool.
+pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Transfer, Instance)> {
+    let config = config.read()?;
+    let pool = hufu_types::PoolId::parse(pool).context("--pool")?;
+    let instance = Instance::open(&config.database, &config.key).await?;
+    let stored = instance.store.read(hufu_store::config::ReadConfig).await?;
+    let stored = std::sync::Arc::new(hufu_app::Config::unseal(stored, &instance.sealing));
+    let (clock, random) = (instance.clock.clone(), instance.random.clone());
+    let transfer = Transfer::of_command(instance.store.clone(), stored, config.limits, clock, random, pool);
+    Ok((transfer, instance))
+}
+
+/// Progress on standard error: one line that is written over on a terminal, else a line a second.
+struct Told {
+    begun: Instant,
+    last: Option<Instant>,
+    hashed: i64,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { begun: Instant::now(), last: None, hashed: 0 }
+    }
+
+    fn tell(&mut self, progress: &Progress) {
+        self.hashed = progress.hashed;
+        let last = *self.last.get_or_insert(self.begun);
+        if last.elapsed() < EVERY {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let (counts, took) = (progress.counts, self.begun.elapsed());
+        let rate = per_second(counts.rows - progress.resumed_at, took);
+        let left = match (progress.bytes, progress.of_bytes.saturating_sub(progress.bytes)) {
+            (0, _) => String::new(),
+            #[expect(clippy::cast_precision_loss, reason = "a guess for a person")]
+            (done, left) => format!(", {:.0} s left", took.as_secs_f64() * left as f64 / done as f64),
+        };
+        progress_line(&format!("{} rows, {rate} rows/s, {} refused{left}", counts.rows, counts.refused));
+    }
+}
+
+/// Says on standard error how far something is.
+#[expect(
+    clippy::print_stderr,
+    reason = "this is for the person at the terminal, beside what the command prints"
+)]
+pub(super) fn progress_line(line: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K{line}");
+    } else {
+        eprintln!("{line}");
+    }
+}
+
+fn per_second(rows: i64, took: Duration) -> u64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for a person"
+    )]
+    {
+        (rows as f64 / took.as_secs_f64().max(0.001)) as u64
+    }
+}
