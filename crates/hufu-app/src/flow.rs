@@ -6,19 +6,21 @@ use std::sync::Arc;
 use hufu_store::flow_steps::{Continue, Continued, Doing, StepFailure};
 use hufu_store::flows::{Flow, GetFlow};
 use hufu_store::logins::{Arriving, Waiting};
+use hufu_store::users::GetUser;
 use hufu_types::flow::{Stage, Want};
 use hufu_types::resolution::{Arrival, PhoneUse};
 use hufu_types::{
     Application, BindMethod, Connection, ConnectionId, FlowId, IdentityKey, MergeId, OpaqueToken,
     PasscodePurpose, Profile, TokenHash, UserId, Username,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::codes::hash_token;
 use crate::credentials::{AccountName, Target};
 use crate::entry::{Entering, Entry, FlowView, LoginDone};
 use crate::login::{KeptProof, proof_context};
+use crate::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 
 /// What a person does in a login that waits.
@@ -203,7 +205,7 @@ impl App {
         let state = found.flow.state;
         let mut accounts = Vec::new();
         for user in state.candidates.iter().chain(&state.user) {
-            let unit = hufu_store::users::GetUser { pool: application.pool.clone(), user: user.clone() };
+            let unit = GetUser { pool: application.pool.clone(), user: user.clone() };
             accounts.extend(self.read(unit).await?);
         }
         let Entry { mut ticket, .. } = self.entry(Entering {
@@ -249,12 +251,16 @@ impl App {
             FlowAction::BindByPassword(account, password) => {
                 at(Stage::Associate)?;
                 permitted(match account {
-                    AccountName::Username(_) | AccountName::Any(_) => BindMethod::UsernamePassword,
+                    AccountName::Username(_) | AccountName::Any(_) | AccountName::ExternalId(_) => {
+                        BindMethod::UsernamePassword
+                    }
                     AccountName::Phone(_) => BindMethod::PhonePassword,
                     AccountName::Email(_) => BindMethod::EmailPassword,
                 })?;
-                let (user, hash) = self.verify_password(application, account, password, origin).await?;
-                Doing::BindByPassword { user, hash }
+                let pool = &application.pool;
+                let trace = self.trace(pool, None, Some(&application.id), None, origin);
+                let proved = self.prove_by_password(pool, &account, &password, "bind", origin, trace).await?;
+                Doing::BindByPassword { user: proved.user.id, hash: proved.verified }
             }
             FlowAction::Choose(user) => Doing::Choose(user),
             FlowAction::Merge(survivor) => {
@@ -262,8 +268,16 @@ impl App {
             }
             FlowAction::SetPassword(password) => {
                 at(Stage::NewPassword)?;
-                let hash = self.hash_for(application, found.flow.state.user.as_ref(), password).await?;
-                Doing::SetPassword { hash }
+                let user = match &found.flow.state.user {
+                    Some(user) => {
+                        let unit = GetUser { pool: application.pool.clone(), user: user.clone() };
+                        self.read(unit).await?
+                    }
+                    None => None,
+                };
+                let names = user.as_ref().map(crate::credentials::names_of).unwrap_or_default();
+                self.check_new_password(&application.pool, password.expose_secret(), &names)?;
+                Doing::SetPassword { hash: self.hasher.hash(password, &*self.random).await? }
             }
             FlowAction::FillIn(fill_in) => {
                 at(Stage::Complete)?;
@@ -281,17 +295,20 @@ impl App {
     }
 
     fn fill_in(&self, application: &Application, fill_in: FillIn) -> Result<Doing, Refusal> {
+        let mut fields = Vec::new();
         for (name, value) in &fill_in.fields {
-            if !Profile::FIELDS.contains(&name.as_str()) {
+            let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
                 return Err(Refusal::Invalid(format!("{name} is no field of the profile; leave it out")));
+            };
+            if value.is_empty() {
+                return Err(Refusal::Invalid(format!("{name} is empty; fill it in or leave it out")));
             }
-            if value.is_empty() || value.chars().count() > self.limits.profile_field || value.contains('\0') {
-                let limit = self.limits.profile_field;
-                return Err(Refusal::Invalid(format!("{name} has 1 to {limit} characters and no NUL")));
-            }
+            fields.push((*name, Some(value.clone())));
         }
+        let custom_data = fill_in.custom_data.clone();
+        self.check_change(&ProfileChange { fields, gender: None, custom_data })?;
         let settings = self.config().settings(&application.pool);
-        crate::profile::check_custom_data(&self.limits, &settings, &fill_in.custom_data)?;
+        check_custom_data(&settings, &fill_in.custom_data, Editor::Person)?;
         let username = fill_in.username.as_deref().map(Username::parse).transpose();
         let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
         let proved = fill_in.proved.into_iter().map(|(target, code)| {
@@ -324,8 +341,8 @@ fn with_ids(done: LoginDone, proof: Option<KeptProof>) -> LoginDone {
 fn refusal_of(failure: StepFailure) -> Refusal {
     match failure {
         StepFailure::WrongCode => Refusal::WrongCode,
-        StepFailure::WrongPassword => Refusal::WrongPassword,
-        StepFailure::NoAccount => Refusal::NoAccountThere,
+        StepFailure::WrongPassword => Refusal::FlowUnknown,
+        StepFailure::NoAccount => Refusal::Stranger,
         StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
         StepFailure::IdentityTaken => Refusal::IdentityTaken,
         StepFailure::NotACandidate => Refusal::NotACandidate,

@@ -30,6 +30,7 @@ pub use hufu_connect::Language as MessageLanguage;
 pub use hufu_store::passcodes::Target;
 
 pub(crate) use messages::MESSAGE_JOB;
+pub(crate) use password::names_of;
 
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.

@@ -158,7 +158,7 @@ on_both_engines! {
     }
 
     async fn what_goes_out_comes_in_again_as_it_was(database) {
-        let world = World::new(database).await;
+        let world = World::new(database).await.with_second_connection().await;
         let file = json!([
             {
                 "id": "z-1", "username": "=cmd", "email": "a@example.com", "phone": "+8613800000001", "phoneProof": "wechat",
@@ -181,7 +181,7 @@ on_both_engines! {
             for format in [Format::Json, Format::JsonLines, Format::Csv] {
                 let out = ExportOptions { format, with_hashes };
                 let text = world.export(out).await;
-                let fresh = World::sqlite().await;
+                let fresh = World::sqlite().await.with_second_connection().await;
                 let done = fresh.import(&text, format).await;
                 assert_eq!((done.refused.as_slice(), done.counts.created), ([].as_slice(), 4), "{text}");
                 assert_eq!(fresh.export(out).await, text);
@@ -267,7 +267,10 @@ async fn files_that_are_wrong_as_a_whole_begin_nothing() {
         assert!(error.contains(reason), "{error}");
     }
     let ignoring = ImportOptions { ignore_unknown: true, ..options(Format::Csv) };
-    assert_eq!(world.import_with("username,e-mail\nx,y\n", &ignoring).await.unwrap().counts, counts(1, 1, 0, 0));
+    assert_eq!(
+        world.import_with("username,e-mail\nx,y\n", &ignoring).await.unwrap().counts,
+        counts(1, 1, 0, 0)
+    );
     // Phone numbers of one country may stand as people write them.
     let chinese = ImportOptions { country_code: Some("86".to_owned()), ..options(Format::Csv) };
     assert_eq!(world.import_with("id,phone\np,138 0000 0001\n", &chinese).await.unwrap().refused, []);
@@ -286,16 +289,24 @@ async fn administrators_and_strangers_pools_are_not_imported() {
 
 #[tokio::test]
 async fn custom_fields_are_what_the_pool_declares() {
-    let world = World::sqlite().await.with_settings(json!({
-        "custom_fields": [
-            { "key": "age", "type": "number" }, { "key": "vip", "type": "boolean" },
-            { "key": "size", "type": "enum", "options": ["S", "M"] }
-        ],
-        "custom_fields_only": true
-    })).await;
-    let done = world.import("id,custom.age,custom.vip,custom.size\na,7,是,S\nb,seven,,\nc,,,XL\n", Format::Csv).await;
+    let world = World::sqlite()
+        .await
+        .with_settings(json!({
+            "custom_fields": [
+                { "key": "age", "type": "number" }, { "key": "vip", "type": "boolean" },
+                { "key": "size", "type": "enum", "options": ["S", "M"] }
+            ],
+            "custom_fields_only": true
+        }))
+        .await;
+    let done = world
+        .import("id,custom.age,custom.vip,custom.size\na,7,是,S\nb,seven,,\nc,,,XL\n", Format::Csv)
+        .await;
     assert_eq!(done.refused.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3]);
-    assert_eq!(Value::from(world.user("a").await.unwrap().0.custom_data), json!({ "age": 7, "vip": true, "size": "S" }));
+    assert_eq!(
+        Value::from(world.user("a").await.unwrap().0.custom_data),
+        json!({ "age": 7, "vip": true, "size": "S" })
+    );
     let done = world.import("id,custom.other\nd,x\n", Format::Csv).await;
     assert!(done.refused[0].1.starts_with("`other`: "), "{:?}", done.refused);
 }

@@ -72,6 +72,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v2/users/me/security-level", get(users::security_level))
         .route("/api/v2/users/link", post(users::link))
         .route("/api/v2/users/unlink", post(users::unlink))
+        .route("/api/v3/login-flows/{id}", post(login_flow::step))
         .merge(v3::routes())
         .merge(crate::personal::routes())
         .layer(cors())

@@ -113,7 +113,8 @@ impl World {
 
     /// Applies a file.
     pub(super) async fn apply(&self, text: &str) {
-        let file = apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let file =
+            apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let options = apply::Options { prune: false, dry_run: false };
         let Self { store, sealing, clock, random, .. } = self;
         apply::apply(store, sealing, clock, random, &file, "pools.toml", options).await.unwrap();
@@ -154,7 +155,11 @@ impl World {
         self.import_bytes(text.as_bytes(), options).await
     }
 
-    pub(super) async fn import_bytes(&self, content: &[u8], options: &ImportOptions) -> Result<Done, ImportError> {
+    pub(super) async fn import_bytes(
+        &self,
+        content: &[u8],
+        options: &ImportOptions,
+    ) -> Result<Done, ImportError> {
         let transfer = self.transfer().await;
         let mut refused = Vec::new();
         let mut watch = |_: &Progress, rows: &[RefusedRow]| refused.extend_from_slice(rows);

@@ -153,7 +153,7 @@ fn senders_that_cannot_be() {
             ALIYUN,
             "https://dysmsapi",
             "dysmsapi",
-            "15:12: `endpoint`: it must be an address such as https://sms.example.com",
+            "15:12: `endpoint`: it must begin with http:// or https://",
         ),
         (
             ALIYUN,
@@ -231,7 +231,7 @@ fn templates_are_read() {
             "4:1: the sms of the template Login in en has {name}, which is none of {app}, {code}, {minutes} — correct \
              the text",
         ),
-        ("[user_pool.templates.login.en]\nsms = 1", "5:7: `sms` is not valid — invalid type: integer `1`"),
+        ("[user_pool.templates.login.en]\nsms = 1", "5:7: `en` is not valid — invalid type: integer `1`, expected a string"),
         (
             "[user_pool.templates.login.en]\nbody = \"{code}\"",
             "5:1: unknown key `body` in a template — the keys here are",
