@@ -98,9 +98,8 @@ impl App {
     pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, Refusal> {
         let found = self.find_flow(&step).await?;
         let FlowStep { application, action, origin, cookie, .. } = step;
-        let doing = match self.doing(application, &found, action, &origin).await? {
-            Some(doing) => doing,
-            None => return Ok(FlowAnswer::Waiting(Box::new(self.view_flow(application, found).await?))),
+        let Some(doing) = self.doing(application, &found, action, &origin).await? else {
+            return Ok(FlowAnswer::Waiting(Box::new(self.view_flow(application, found).await?)));
         };
         let Entry { mut ticket, back } = self.entry(Entering {
             application,
@@ -139,9 +138,9 @@ impl App {
             }
             Continued::Failed(failure, waiting) => {
                 let view = self.view(&ticket, back.handle(), *waiting);
-                Err(Refusal::StepFailed(Box::new(refusal_of(failure)), Box::new(view)))
+                Err(Refusal::StepFailed(Box::new(refusal_of(&failure)), Box::new(view)))
             }
-            Continued::Over(failure) => Err(refusal_of(failure)),
+            Continued::Over(failure) => Err(refusal_of(&failure)),
             Continued::Unknown => Err(Refusal::FlowUnknown),
             Continued::Impossible => Err(Refusal::StepImpossible),
             Continued::GivenUp => Ok(FlowAnswer::GivenUp),
@@ -338,7 +337,7 @@ fn with_ids(done: LoginDone, proof: Option<KeptProof>) -> LoginDone {
     }
 }
 
-fn refusal_of(failure: StepFailure) -> Refusal {
+fn refusal_of(failure: &StepFailure) -> Refusal {
     match failure {
         StepFailure::WrongCode => Refusal::WrongCode,
         StepFailure::WrongPassword => Refusal::FlowUnknown,

@@ -23,8 +23,8 @@ pub use code::{CodeLogin, LogInByCode, Unlock, Unlocked};
 pub use contact::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
 pub use leaving::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven, delete};
 pub use password::{
-    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, LogInByPassword, Name, PasswordChange,
-    PasswordLogin, ResetPassword, Reset, lock_name,
+    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, LogInByPassword, Name,
+    PasswordChange, PasswordLogin, Reset, ResetPassword, lock_name,
 };
 pub use registration::{NamesTaken, Register, Registered};
 pub use send::{SendCode, Sent};
@@ -77,7 +77,9 @@ impl Guess {
         pool: &PoolId,
         now: Timestamp,
     ) -> Result<Judged, StoreError> {
-        if let Some(guard) = &self.guard && guard.is_full(tx, now).await? {
+        if let Some(guard) = &self.guard
+            && guard.is_full(tx, now).await?
+        {
             return Ok(Judged::TooOften);
         }
         if let Some(purpose) = passcodes::verify(tx, pool, &self.code, now).await? {
@@ -100,7 +102,11 @@ impl Guess {
 }
 
 /// Whoever has a phone number or an e-mail address in their row, whether or not it is vouched for.
-pub(crate) async fn holder(tx: &mut Tx<'_>, pool: &PoolId, target: &Target) -> Result<Option<User>, StoreError> {
+pub(crate) async fn holder(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    target: &Target,
+) -> Result<Option<User>, StoreError> {
     match target {
         Target::Phone(phone) => users::by_phone(tx, pool, phone).await,
         Target::Email(email) => users::by_email(tx, pool, email).await,
@@ -116,7 +122,11 @@ pub(crate) fn is_vouched(user: &User, target: &Target) -> bool {
 }
 
 /// The account that a phone number or an e-mail address is vouched to belong to.
-pub(crate) async fn owner(tx: &mut Tx<'_>, pool: &PoolId, target: &Target) -> Result<Option<User>, StoreError> {
+pub(crate) async fn owner(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    target: &Target,
+) -> Result<Option<User>, StoreError> {
     match holder(tx, pool, target).await? {
         Some(user) if is_vouched(&user, target) => users::survivor(tx, user).await.map(Some),
         _ => Ok(None),

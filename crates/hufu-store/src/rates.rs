@@ -139,7 +139,12 @@ pub async fn take_back(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Res
 }
 
 /// Begins a pause of this name, if none goes on; whether that was so.
-pub async fn pause(tx: &mut Tx<'_>, name: &str, length: Duration, now: Timestamp) -> Result<bool, StoreError> {
+pub async fn pause(
+    tx: &mut Tx<'_>,
+    name: &str,
+    length: Duration,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let values = [name.into(), now.into(), now.plus(length).into()];
     Ok(tx.optional(PAUSE, &values, |_| Ok(())).await?.is_some())
 }

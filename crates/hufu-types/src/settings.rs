@@ -67,6 +67,7 @@ pub struct Agreement {
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file")]
 pub struct PoolSettings {
     /// Whether people may make accounts themselves: by registering, or by a first login.
     pub registration: bool,

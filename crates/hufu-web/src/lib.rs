@@ -6,6 +6,7 @@
 //! - `oidc`: OAuth 2 and OpenID Connect.
 //! - `operations`: health, readiness and metrics.
 
+mod admin;
 mod compat;
 mod envelope;
 mod middleware;

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{compat, middleware, oidc, operations, outbox};
+use crate::{admin, compat, middleware, oidc, operations, outbox};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,7 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
     Router::new()
         .merge(compat::routes())
         .merge(oidc::routes())
+        .merge(admin::routes())
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(development)

@@ -10,6 +10,7 @@ mod search;
 mod users;
 
 pub use access::{AdminLogin, KeyWish};
+pub use hufu_store::administration::{AccessKey, Administrator, Conflict};
 pub use people::ConflictPage;
 pub use search::{Matching, UserPage, UserQuery};
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};

@@ -15,7 +15,11 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
     /// The first step of deleting one's account: proves the person once more.
-    pub async fn request_deletion(&self, who: &Authenticated, proof: Confirmation) -> Result<StepToken, Refusal> {
+    pub async fn request_deletion(
+        &self,
+        who: &Authenticated,
+        proof: Confirmation,
+    ) -> Result<StepToken, Refusal> {
         let pool = who.pool();
         let by = match proof {
             Confirmation::Code { target, code } => {

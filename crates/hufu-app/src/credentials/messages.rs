@@ -85,9 +85,16 @@ impl App {
         let id = JobId::generate(now, &*self.random);
         let payload = self.seal_message(&id, &message)?;
         let to_nobody = match purpose {
-            PasscodePurpose::ResetPassword | PasscodePurpose::Unlock => {
-                Some(self.seal_message(&id, &Message { suppressed: true, code: code.to_string(), target: String::new(), app: String::new(), ..message })?)
-            }
+            PasscodePurpose::ResetPassword | PasscodePurpose::Unlock => Some(self.seal_message(
+                &id,
+                &Message {
+                    suppressed: true,
+                    code: code.to_string(),
+                    target: String::new(),
+                    app: String::new(),
+                    ..message
+                },
+            )?),
             _ => None,
         };
         let addressed = self.addressed(pool, &to);
@@ -138,7 +145,11 @@ impl App {
             PasscodeChannel::Email => SenderKind::Email,
         };
         let senders = self.read(ReadSenders(pool.clone())).await?;
-        if senders.iter().any(|sender| sender.kind == kind) { Ok(()) } else { Err(Refusal::NoSender(channel)) }
+        if senders.iter().any(|sender| sender.kind == kind) {
+            Ok(())
+        } else {
+            Err(Refusal::NoSender(channel))
+        }
     }
 
     fn seal_message(&self, id: &JobId, message: &Message) -> Result<Vec<u8>, Refusal> {
@@ -196,7 +207,8 @@ impl App {
         let stored = self.read(ReadSenders(pool.clone())).await;
         let stored = stored.map_err(|_| NotSent::Reason("the database does not answer"))?;
         let settings = SenderSettings::open(&stored, &self.sealing);
-        let settings = settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
+        let settings =
+            settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
         let (code, values) = (
             SecretString::from(message.code.as_str()),
             Values { app: &message.app, code: &message.code, minutes: message.minutes },

@@ -19,7 +19,9 @@ mod registration;
 use hufu_store::credentials::{Guess, LockRule, Name};
 use hufu_store::passcodes::{Addressed, Presented};
 use hufu_store::rates::Limit;
-use hufu_types::{Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username};
+use hufu_types::{
+    Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username,
+};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
@@ -35,7 +37,9 @@ pub(crate) use password::names_of;
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.
 pub(crate) mod accepted {
-    use super::PasscodePurpose::{self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify};
+    use super::PasscodePurpose::{
+        self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify,
+    };
 
     pub(crate) const LOGIN: &[PasscodePurpose] = &[Login, General];
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
@@ -115,9 +119,7 @@ impl AccountName {
             Self::Email(text) => email(text).into_iter().collect(),
             Self::Phone(phone) => vec![Name::Phone(phone.clone())],
             Self::Any(text) if text.contains('@') => email(text).into_iter().collect(),
-            Self::Any(text) => {
-                username(text).into_iter().chain(phone_in(text).map(Name::Phone)).collect()
-            }
+            Self::Any(text) => username(text).into_iter().chain(phone_in(text).map(Name::Phone)).collect(),
             Self::ExternalId(id) => vec![Name::ExternalId(id.clone())],
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hufu_store::credentials::{ChangePassword, Found, GetPassword, PasswordChange, Reset, ResetPassword};
 use hufu_store::logins::LoginOutcome;
-use hufu_types::{Action, Application, PoolId, SessionId, User};
+use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::login::{ProvedByPassword, Wrong};
@@ -18,8 +18,18 @@ impl App {
         self.check_new_password(pool, password, &[])
     }
 
+    /// How many passwords this node has hashed or verified: what a login costs does not tell whether it is somebody's.
+    pub fn password_work(&self) -> u64 {
+        self.hasher.work()
+    }
+
     /// Whether the pool takes a password of somebody who is called this.
-    pub(crate) fn check_new_password(&self, pool: &PoolId, password: &str, names: &[&str]) -> Result<(), Refusal> {
+    pub(crate) fn check_new_password(
+        &self,
+        pool: &PoolId,
+        password: &str,
+        names: &[&str],
+    ) -> Result<(), Refusal> {
         let settings = self.config().settings(pool);
         policy::check(&settings.password, password, names).map_err(Refusal::WeakPassword)
     }
@@ -122,7 +132,8 @@ impl App {
         password: &SecretString,
         action: Action,
     ) -> Result<ProvedByPassword, Refusal> {
-        let wrong = Wrong { pool: who.pool(), guard: None, action, by: "password", trace: self.trace_of(who) };
+        let wrong =
+            Wrong { pool: who.pool(), guard: None, action, by: "password", trace: self.trace_of(who) };
         self.verify_password(found, password, wrong).await
     }
 
@@ -136,8 +147,8 @@ impl App {
 /// What a person is called, which their password may not contain.
 pub(crate) fn names_of(user: &User) -> Vec<&str> {
     let names = [
-        user.username.as_ref().map(|name| name.as_str()),
-        user.email.as_ref().map(|email| email.as_str()),
+        user.username.as_ref().map(Username::as_str),
+        user.email.as_ref().map(Email::as_str),
         user.phone.as_ref().map(|(phone, _)| phone.as_str()),
         user.profile.name.as_deref(),
         user.profile.nickname.as_deref(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hufu_store::credentials::{NamesTaken, Register, Registered};
 use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
-use hufu_types::{Application, PoolId, Profile, User, UserId};
+use hufu_types::{Application, Email, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
 use super::{Registration, TOO_MANY_CODES, Target, accepted};
@@ -53,7 +53,12 @@ impl App {
             None => self.trace(pool, None, Some(&application.id), None, origin),
         };
         let unit = Register {
-            user: User { username, profile, custom_data, ..User::new(pool.clone(), id, "register", trace.at) },
+            user: User {
+                username,
+                profile,
+                custom_data,
+                ..User::new(pool.clone(), id, "register", trace.at)
+            },
             password: hash,
             limit: if proved.is_none() { self.registrations_of(pool, origin) } else { None },
             proved: proved.map(|(target, code)| {
@@ -86,11 +91,7 @@ impl App {
 
     fn registrations_of(&self, pool: &PoolId, origin: &Origin) -> Option<Limit> {
         let name = format!("registration:{pool}:{}", network_of(origin.ip.as_deref()?));
-        Some(Limit {
-            name,
-            most: self.limits.registrations_per_ip,
-            window: self.limits.registration_window,
-        })
+        Some(Limit { name, most: self.limits.registrations_per_ip, window: self.limits.registration_window })
     }
 
     fn check_registration(&self, pool: &PoolId, registration: &Registration) -> Result<(), Refusal> {
@@ -104,9 +105,9 @@ impl App {
         }
         if let Some(password) = password {
             let names = [
-                username.as_ref().map(|name| name.as_str()),
-                email.as_ref().map(|email| email.as_str()),
-                phone.as_ref().map(|phone| phone.as_str()),
+                username.as_ref().map(Username::as_str),
+                email.as_ref().map(Email::as_str),
+                phone.as_ref().map(Phone::as_str),
                 profile.name.as_deref(),
                 profile.nickname.as_deref(),
             ];

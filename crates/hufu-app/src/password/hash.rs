@@ -6,6 +6,7 @@
 //! asynchronous threads, at most so many at once, and never inside a unit of work.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -72,6 +73,8 @@ pub struct Hasher {
     /// One place for each that runs or waits.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// How many were taken on.
+    work: Arc<AtomicU64>,
 }
 
 impl Default for Hasher {
@@ -87,7 +90,16 @@ impl Hasher {
     pub fn new(concurrency: usize, queue: usize) -> Self {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS / 2);
         let places = concurrency + queue.min(Semaphore::MAX_PERMITS / 2);
-        Self { places: Arc::new(Semaphore::new(places)), running: Arc::new(Semaphore::new(concurrency)) }
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            running: Arc::new(Semaphore::new(concurrency)),
+            work: Arc::default(),
+        }
+    }
+
+    /// How many passwords were hashed or verified, or are being so.
+    pub fn work(&self) -> u64 {
+        self.work.load(Ordering::Relaxed)
     }
 
     /// Hashes a password with a fresh salt.
@@ -116,6 +128,7 @@ impl Hasher {
         work: impl FnOnce() -> Result<T, HashingError> + Send + 'static,
     ) -> Result<T, HashingError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashingError::Overloaded)?;
+        self.work.fetch_add(1, Ordering::Relaxed);
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(HashingError::failed)?;
         let work = move || {
             // Held to the end of the work, though whoever asked for it may be gone.

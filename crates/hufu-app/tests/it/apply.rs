@@ -1,5 +1,6 @@
 //! Applying a declarative file to a database.
 
+mod people;
 mod world;
 
 use std::sync::Arc;

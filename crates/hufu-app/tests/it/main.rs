@@ -2,4 +2,5 @@
 #![cfg(test)]
 
 mod apply;
+mod credentials;
 mod transfer;

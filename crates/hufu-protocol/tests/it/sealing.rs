@@ -95,3 +95,12 @@ proptest! {
         prop_assert!(key().open(CONTEXT, &bytes).is_err());
     }
 }
+
+#[test]
+fn keyed_hashes_are_stable_and_differ_by_context_and_key() {
+    let mac = key().mac("passcode:code", b"123456");
+    assert_eq!(mac, key().mac("passcode:code", b"123456"));
+    assert_ne!(mac, key().mac("passcode:target", b"123456"));
+    assert_ne!(mac, key().mac("passcode:code", b"123457"));
+    assert_ne!(mac, SealingKey::from_bytes([8; 32]).mac("passcode:code", b"123456"));
+}

@@ -39,7 +39,8 @@ CREATE TABLE audit_events (
     details        TEXT    NOT NULL,
     PRIMARY KEY (pool_id, id)
 );
-CREATE INDEX audit_events_user ON audit_events (pool_id, user_id, id) WHERE user_id IS NOT NULL;
+-- Ids of users are unique in the instance.
+CREATE INDEX audit_events_user ON audit_events (user_id, id) WHERE user_id IS NOT NULL;
 
 -- What is to be done in the background, by whichever node takes it first.
 CREATE TABLE jobs (

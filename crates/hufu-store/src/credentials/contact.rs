@@ -97,7 +97,9 @@ impl Write for ChangeContact {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<ContactOutcome, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let mut events = self.trace.recorder();
-        let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(ContactOutcome::Gone) };
+        let Some(user) = locked_and_active(tx, pool, &self.user).await? else {
+            return Ok(ContactOutcome::Gone);
+        };
         let present = vouched(&user, self.new.channel());
         let old = match (&self.old, &present) {
             (Old::Absent, Some(present)) if *present != self.new => return Ok(ContactOutcome::HasOne),
@@ -111,7 +113,9 @@ impl Write for ChangeContact {
         };
         // Both codes are compared before either is spent.
         let mut spent = Vec::new();
-        if let Proof::Token(token) = &self.proof && !step_tokens::take(tx, token).await? {
+        if let Proof::Token(token) = &self.proof
+            && !step_tokens::take(tx, token).await?
+        {
             return Ok(ContactOutcome::TokenInvalid);
         }
         let new = match &self.proof {

@@ -288,7 +288,8 @@ impl Write for ChangePassword {
         }
         let mut events = self.trace.recorder();
         let kept = Some(&self.session);
-        let (user, ended) = set(tx, &mut events, user, &self.hash, "old_password", kept, self.trace.at).await?;
+        let (user, ended) =
+            set(tx, &mut events, user, &self.hash, "old_password", kept, self.trace.at).await?;
         Ok(PasswordChange::Done(Box::new(user), ended))
     }
 }

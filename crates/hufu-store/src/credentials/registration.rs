@@ -62,11 +62,15 @@ impl Write for Register {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Registered, StoreError> {
         let (pool, now) = (&self.user.pool, self.trace.at);
         let mut events = self.trace.recorder();
-        if let Some(limit) = &self.limit && limit.hit(tx, now).await? < 0 {
+        if let Some(limit) = &self.limit
+            && limit.hit(tx, now).await? < 0
+        {
             return Ok(Registered::TooOften);
         }
         // Usernames are public, so that nobody loses a code over one.
-        if let Some(name) = &self.user.username && users::by_username(tx, pool, name).await?.is_some() {
+        if let Some(name) = &self.user.username
+            && users::by_username(tx, pool, name).await?.is_some()
+        {
             return Ok(Registered::Taken(NamesTaken::Username));
         }
         let mut user = self.user.clone();

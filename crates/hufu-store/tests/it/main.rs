@@ -12,6 +12,7 @@ mod instance;
 mod jobs;
 mod keys;
 mod locks;
+mod login_events;
 mod logins;
 mod merges;
 mod opening;

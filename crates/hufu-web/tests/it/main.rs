@@ -5,16 +5,22 @@
 //! the log when the test ends ([`logs`]).
 #![cfg(test)]
 
+mod arrivals;
 mod bearers;
 mod client;
 mod codes;
 mod configuration;
+mod credentials;
 mod cross_origin;
 mod input;
 mod isolation;
 mod limits;
+mod login_flows;
 mod logs;
+mod outbox;
+mod merging;
 mod people;
+mod personal;
 mod phones;
 mod profiles;
 mod routing;

@@ -8,6 +8,7 @@ mod architecture;
 mod dev;
 mod documents;
 mod durability;
+mod importing;
 mod logs;
 mod operations;
 mod shutdown;

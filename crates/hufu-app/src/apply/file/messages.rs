@@ -138,7 +138,8 @@ pub(super) fn read_templates(item: Item<'_>) -> Option<Templates> {
         };
         for texts in languages.items() {
             let language: Option<Language> = name_of(texts, "language");
-            let known = texts.table(ADVICE, "a template", &["subject", "text", "html", "sms"]);
+            let table = texts.open_table(ADVICE, "a template");
+            let known = table.filter(|table| table.refuse_unknown(&["subject", "text", "html", "sms"]));
             let read: Option<Override> = known.and_then(|_| texts.value());
             let (Some(kind), Some(language), Some(texts_read)) = (kind, language, read) else {
                 is_sound = false;

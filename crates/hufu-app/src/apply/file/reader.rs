@@ -46,7 +46,6 @@ pub(super) fn read_file(file: Table<'_>) -> Desired {
         "email",
         "sms",
         "templates",
-        "webhook",
         "open_platform",
         "connection",
         "application",

@@ -283,7 +283,7 @@ impl Write for RowsDone {
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        let sql = "SELECT rows_done FROM imports WHERE pool_id = $1 AND finished_at IS NULL";
+        let sql = "UPDATE imports SET updated_at = updated_at WHERE pool_id = $1 AND finished_at IS NULL RETURNING rows_done";
         Ok(tx.optional(sql, &[(&self.0).into()], |row| row.get(0)).await?.unwrap_or_default())
     }
 }

@@ -3,8 +3,9 @@
 //! A value travels as text. The clients send JSON, strings with their quotes; they
 //! get strings as they are, and JSON of anything else.
 
-use async_graphql::{ComplexObject, Enum, InputObject, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
 use hufu_app::{Authenticated, ProfileChange, Refusal};
+use hufu_types::{CustomFieldType, PoolId, PoolSettings};
 use serde_json::{Map, Value};
 
 use super::{Call, Refused};
@@ -55,8 +56,10 @@ pub(super) struct UserDefinedDataInput {
 #[ComplexObject]
 impl UserV2 {
     /// Custom data.
-    async fn custom_data(&self) -> Option<Vec<UserDefinedData>> {
-        Some(list(&self.custom))
+    async fn custom_data(&self, context: &Context<'_>) -> Option<Vec<UserDefinedData>> {
+        let call = Call::of(context).ok()?;
+        let settings = PoolId::parse(&self.user_pool_id).map(|pool| call.shared.app.config().settings(&pool));
+        Some(list(&self.custom, &settings.unwrap_or_default()))
     }
 
     /// Departments are not kept.
@@ -90,19 +93,35 @@ pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Au
     Ok(who)
 }
 
-/// Custom data as the clients read it, sorted by key.
-pub(super) fn list(data: &Map<String, Value>) -> Vec<UserDefinedData> {
-    data.iter()
+/// Custom data as the clients read it, sorted by key; what the pool declares has its label and type from there.
+pub(super) fn list(data: &Map<String, Value>, settings: &PoolSettings) -> Vec<UserDefinedData> {
+    settings
+        .visible(data)
+        .iter()
         .map(|(key, value)| {
+            let field = settings.custom_field(key);
             let (data_type, value) = match value {
                 Value::String(text) => (DataType::String, text.clone()),
                 Value::Number(_) => (DataType::Number, value.to_string()),
                 Value::Bool(_) => (DataType::Boolean, value.to_string()),
                 Value::Array(_) | Value::Object(_) | Value::Null => (DataType::Object, value.to_string()),
             };
-            UserDefinedData { key: key.clone(), data_type, value, label: None }
+            let data_type = field.map_or(data_type, |field| declared_type(field.kind));
+            let label = field.map(|field| field.label.clone()).filter(|label| !label.is_empty());
+            UserDefinedData { key: key.clone(), data_type, value, label }
         })
         .collect()
+}
+
+fn declared_type(kind: CustomFieldType) -> DataType {
+    match kind {
+        CustomFieldType::Text => DataType::String,
+        CustomFieldType::Number => DataType::Number,
+        CustomFieldType::Boolean => DataType::Boolean,
+        CustomFieldType::Datetime => DataType::Datetime,
+        CustomFieldType::Enumeration => DataType::Select,
+        CustomFieldType::Object => DataType::Object,
+    }
 }
 
 /// Reads values that a client sets. Text that is no JSON is a string without its quotes.
@@ -137,7 +156,8 @@ pub(super) async fn change(
     } else {
         app.update_profile(who, ProfileChange { custom_data, ..ProfileChange::default() }).await
     };
-    Ok(list(&user.map_err(|refusal| call.refuse(refusal))?.custom_data))
+    let data = user.map_err(|refusal| call.refuse(refusal))?.custom_data;
+    Ok(list(&data, &app.config().settings(who.pool())))
 }
 
 #[cfg(test)]
@@ -153,7 +173,7 @@ mod tests {
 
     /// What a client gets back that has set this text.
     fn told(text: &str) -> (DataType, String) {
-        let mut list = list(&Map::from_iter([("k".to_owned(), stored(text))]));
+        let mut list = list(&Map::from_iter([("k".to_owned(), stored(text))]), &PoolSettings::default());
         let item = list.remove(0);
         assert!(item.label.is_none() && item.key == "k");
         (item.data_type, item.value)

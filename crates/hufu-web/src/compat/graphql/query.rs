@@ -78,7 +78,7 @@ impl Query {
         let call = Call::of(context)?;
         let who = custom_data::target(call, target_type, &target_id).await?;
         let user = call.shared.app.user(&who).await.map_err(|refusal| call.refuse(refusal))?;
-        Ok(custom_data::list(&user.custom_data))
+        Ok(custom_data::list(&user.custom_data, &call.shared.app.config().settings(who.pool())))
     }
 
     /// Whether the pool takes a password, which comes as it is. A bearer is ignored.

@@ -47,7 +47,8 @@ pub(crate) async fn get_profile(
         dto.insert("identities".to_owned(), identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect());
     }
     if yes(wanted.with_custom_data.as_ref()) {
-        dto.insert("customData".to_owned(), user.custom_data.into());
+        let settings = shared.app.config().settings(who.pool());
+        dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
     }
     if yes(wanted.with_department_ids.as_ref()) {
         dto.insert("departmentIds".to_owned(), json!([]));
@@ -68,7 +69,8 @@ pub(crate) async fn update_profile(
     };
     let user = changed.await.map_err(|refusal| head.refuse(refusal))?;
     let mut dto = user_dto(&user);
-    dto.insert("customData".to_owned(), user.custom_data.into());
+    let settings = shared.app.config().settings(who.pool());
+    dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
     Ok(Success::new(dto))
 }
 

@@ -159,7 +159,7 @@ fn senders_that_cannot_be() {
             ALIYUN,
             "reset_password",
             "forgot",
-            "12:20: `template_codes` is not valid — unknown variant `forgot`, expected one of",
+            "11:20: `template_codes` is not valid — unknown variant `forgot`, expected one of",
         ),
         (
             TENCENT,
@@ -172,10 +172,11 @@ fn senders_that_cannot_be() {
         (HTTP, "{{phone}}", "me", "9:8: `body`: it needs {{phone}} or {{national}}"),
         (HTTP, "\"/code\"", "\"code\"", "10:12: `accepted`: a JSON pointer begins with '/'"),
         (HTTP, "SMS_URL", "SHOP_SECRET", "7:7: `url`: "),
-        (HTTP, "equals = 0", "equal = 0", "10:32: unknown key `equal` in `accepted` — did you mean `equals`?"),
+        (HTTP, "equals = 0", "equal = 0", "10:33: unknown key `equal` in `accepted` — did you mean `equals`?"),
     ] {
         assert!(table.contains(old), "{old}");
         let errors = read_pool(&table.replace(old, new)).expect_err(new);
+        // A mistake in one key may leave another without its partner.
         let first = errors.lines().next().unwrap();
         let second = errors.lines().nth(1).unwrap_or_default();
         let expected = format!("hufu.toml:{message}");

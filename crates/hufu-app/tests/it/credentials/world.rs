@@ -1,0 +1,159 @@
+//! An instance with an outbox, whose clock stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hufu_app::apply::{Options, apply, file};
+use hufu_app::connect::{GuardedClient, Outbox, guarded};
+use hufu_app::{
+    AccountName, App, Authenticated, Limits, LoginDone, MessageLanguage, Named, Origin, Parts, Refusal,
+    Registration, Target,
+};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::Store;
+use hufu_testkit::TestDatabase;
+use hufu_types::{
+    Application, Clock, PasscodePurpose, Random, TestClock, TestRandom, Timestamp, User, Username,
+};
+
+use super::{PASSWORD, Purpose, Want, phone, sms};
+
+const APPLICATION: &str = "6560c0ffee00000000000002";
+const FILE: &str = r#"
+[[user_pool]]
+id = "6560c0ffee00000000000001"
+name = "Shop"
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000002"
+  name = "Shop"
+  type = "mini-program"
+  default = true
+"#;
+
+pub(super) struct World {
+    pub(super) app: Arc<App>,
+    pub(super) outbox: Outbox,
+    pub(super) clock: Arc<TestClock>,
+    pub(super) origin: Origin,
+    _database: TestDatabase,
+}
+
+impl World {
+    pub(super) async fn new(database: TestDatabase) -> Self {
+        Self::with(database, true).await
+    }
+
+    pub(super) async fn without_outbox(database: TestDatabase) -> Self {
+        Self::with(database, false).await
+    }
+
+    async fn with(database: TestDatabase, has_outbox: bool) -> Self {
+        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
+        store.migrate().await.unwrap();
+        let clock = Arc::new(TestClock::new(Timestamp(1_700_000_100_000)));
+        let random = Arc::new(TestRandom::new(1));
+        let sealing = Arc::new(SealingKey::from_bytes([7; 32]));
+        let wanted =
+            file::read(FILE, "hufu.toml", &|_: &str| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let options = Options { prune: false, dry_run: false };
+        let (any_clock, any_random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), random.clone());
+        apply(&store, &sealing, &any_clock, &any_random, &wanted, "hufu.toml", options).await.unwrap();
+        let outbox = Outbox::new(clock.clone());
+        let parts = Parts {
+            store,
+            wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
+            sealing,
+            limits: Limits::default(),
+            public_url: "https://id.example.com".to_owned(),
+            clock: clock.clone(),
+            random,
+            outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
+            outbox: has_outbox.then(|| outbox.clone()),
+        };
+        let origin = Origin { ip: Some("203.0.113.9".to_owned()), ..Origin::default() };
+        Self { app: App::start(parts).await.unwrap(), outbox, clock, origin, _database: database }
+    }
+
+    pub(super) fn application(&self) -> Arc<Application> {
+        self.app.config().application(APPLICATION).unwrap().clone()
+    }
+
+    pub(super) async fn send(&self, to: Target, purpose: PasscodePurpose) -> Result<(), Refusal> {
+        let language = MessageLanguage::English;
+        self.app.send_code(&self.application(), to, purpose, language, &self.origin).await
+    }
+
+    /// The code that is sent, after the pause since the last one.
+    pub(super) async fn code(&self, to: Target, purpose: PasscodePurpose) -> String {
+        self.clock.advance(Duration::from_secs(60));
+        let target = to.as_str().to_owned();
+        self.send(to, purpose).await.unwrap();
+        self.app.run_due_jobs().await;
+        let newest = self.outbox.list().into_iter().find(|message| message.to == target).unwrap();
+        newest.code.unwrap()
+    }
+
+    pub(super) async fn log_in_by_code(
+        &self,
+        to: Target,
+        code: &str,
+        create: bool,
+    ) -> Result<LoginDone, Refusal> {
+        self.app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await
+    }
+
+    pub(super) async fn log_in(&self, account: AccountName, password: &str) -> Result<LoginDone, Refusal> {
+        let application = self.application();
+        self.app
+            .log_in_by_password(&application, account, password.into(), Want::UserToken, &self.origin)
+            .await
+    }
+
+    pub(super) async fn try_register(
+        &self,
+        registration: Registration,
+    ) -> Result<(User, Option<LoginDone>), Refusal> {
+        self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await
+    }
+
+    /// The token of a new user with this name.
+    pub(super) async fn register(&self, name: &str) -> String {
+        let registration = Registration {
+            username: Some(Username::parse(name).unwrap()),
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        token(self.try_register(registration).await)
+    }
+
+    /// The token of a new user with this number.
+    pub(super) async fn user_of_phone(&self, number: u32) -> String {
+        let code = self.code(sms(number), Purpose::Register).await;
+        self.clock.advance(Duration::from_secs(60));
+        let registration = Registration {
+            phone: Some(phone(number)),
+            code: Some(code),
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        token(self.try_register(registration).await)
+    }
+
+    /// Guesses until the account is locked.
+    pub(super) async fn lock(&self, account: &AccountName) {
+        for _ in 0..10 {
+            self.log_in(account.clone(), "wrong").await.unwrap_err();
+        }
+        assert!(matches!(self.log_in(account.clone(), PASSWORD).await, Err(Refusal::Locked)));
+        // What the address did is forgotten sooner than what was done to the account.
+        self.clock.advance(Duration::from_secs(5 * 60));
+    }
+
+    pub(super) async fn who(&self, token: &str) -> Result<Authenticated, Refusal> {
+        self.app.authenticate(Some(token), Named::default(), self.origin.clone()).await
+    }
+}
+
+fn token(registered: Result<(User, Option<LoginDone>), Refusal>) -> String {
+    registered.unwrap().1.unwrap().user_token().unwrap().token.clone()
+}

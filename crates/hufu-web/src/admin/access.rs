@@ -1,0 +1,241 @@
+//! Logins of administrators, access keys, administrators, pools.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use hufu_app::Refusal;
+use hufu_app::administration::{AccessKey, Administrator, KeyWish};
+use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::caller::{Answer, Caller, ProblemBody, Sent, Stranger, answer, done, iso, ok};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    username: String,
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LoginAnswer {
+    /// The access key.
+    key: String,
+    expires_at: String,
+    administrator: AdministratorView,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AdministratorView {
+    /// The user of the system pool.
+    id: String,
+    username: Option<String>,
+    /// `owner`, `manager`, `support` or `auditor`.
+    role: &'static str,
+    /// The pool that the role is for; all pools without it.
+    pool: Option<String>,
+    status: &'static str,
+    created_at: String,
+    /// Told this once, where the account was made now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KeyView {
+    id: String,
+    name: String,
+    role: &'static str,
+    pool: Option<String>,
+    created_at: String,
+    expires_at: Option<String>,
+    /// The key itself, told this once, where it was made now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NewKey {
+    name: String,
+    role: String,
+    pool: Option<String>,
+    /// A moment by RFC 3339.
+    expires_at: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewAdministrator {
+    username: String,
+    role: String,
+    pool: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Appointment {
+    role: String,
+    pool: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PoolView {
+    id: String,
+    name: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Keys {
+    keys: Vec<KeyView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Administrators {
+    administrators: Vec<AdministratorView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Pools {
+    pools: Vec<PoolView>,
+}
+
+fn view(administrator: Administrator, password: Option<&SecretString>) -> AdministratorView {
+    AdministratorView {
+        id: administrator.user.into(),
+        username: administrator.username,
+        role: administrator.role.as_str(),
+        pool: administrator.scope.map(String::from),
+        status: administrator.status.as_str(),
+        created_at: iso(administrator.created_at),
+        password: password.map(|password| password.expose_secret().to_owned()),
+    }
+}
+
+fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
+    KeyView {
+        id: key.id.into(),
+        name: key.name,
+        role: key.role.as_str(),
+        pool: key.scope.map(String::from),
+        created_at: iso(key.created_at),
+        expires_at: key.expires_at.map(iso),
+        key: text.map(|text| text.expose_secret().to_owned()),
+    }
+}
+
+fn role(caller: &Caller, text: &str) -> Answer<AdminRole> {
+    AdminRole::parse(text).ok_or_else(|| caller.invalid("role: it is owner, manager, support or auditor"))
+}
+
+fn scope(caller: &Caller, text: Option<&str>) -> Answer<Option<PoolId>> {
+    text.map(|text| caller.pool(text)).transpose()
+}
+
+/// Log an administrator in: the answer is an access key for some hours.
+#[utoipa::path(post, path = "/admin/v1/sessions", tag = "access", request_body = Login, security(()),
+    responses((status = 201, body = LoginAnswer), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+pub(crate) async fn log_in(stranger: Stranger<Login>) -> Answer<Response> {
+    let Login { username, password } = &stranger.body;
+    let password = SecretString::from(password.as_str());
+    let login = stranger.app.log_in_administrator(username, password, &stranger.head.origin()).await;
+    let login = login.map_err(|refusal| stranger.refuse(refusal))?;
+    let body = LoginAnswer {
+        key: login.key.expose_secret().to_owned(),
+        expires_at: iso(login.expires_at),
+        administrator: view(login.administrator, None),
+    };
+    Ok(answer(StatusCode::CREATED, body))
+}
+
+/// Log out: the key of the login does not hold any more.
+#[utoipa::path(delete, path = "/admin/v1/sessions/current", tag = "access",
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn log_out(caller: Caller) -> Answer<Response> {
+    caller.app.log_out_administrator(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// The access keys of machines.
+#[utoipa::path(get, path = "/admin/v1/keys", tag = "access", responses((status = 200, body = Keys)))]
+pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
+    let keys = caller.app.access_keys(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(Keys { keys: keys.into_iter().map(|key| key_view(key, None)).collect() }))
+}
+
+/// Make an access key; its text is told this once.
+#[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
+    responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
+pub(crate) async fn create_key(caller: Caller, Sent(new): Sent<NewKey>) -> Answer<Response> {
+    let wish = KeyWish {
+        role: role(&caller, &new.role)?,
+        pool: scope(&caller, new.pool.as_deref())?,
+        expires_at: caller.moment("expiresAt", new.expires_at.as_deref())?,
+        name: new.name,
+    };
+    let made = caller.app.create_access_key(&caller.by, wish).await;
+    let (key, text) = made.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::CREATED, key_view(key, Some(&text))))
+}
+
+/// Revoke an access key.
+#[utoipa::path(delete, path = "/admin/v1/keys/{key}", tag = "access", params(("key" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn revoke_key(caller: Caller, Path(key): Path<String>) -> Answer<Response> {
+    let id = AccessKeyId::parse(&key).map_err(|_| caller.refuse(Refusal::NoSuch("access key")))?;
+    caller.app.revoke_access_key(&caller.by, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// The administrators.
+#[utoipa::path(get, path = "/admin/v1/administrators", tag = "access", responses((status = 200, body = Administrators)))]
+pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
+    let found = caller.app.administrators(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(Administrators { administrators: found.into_iter().map(|found| view(found, None)).collect() }))
+}
+
+/// Make an administrator; the password is told this once.
+#[utoipa::path(post, path = "/admin/v1/administrators", tag = "access", request_body = NewAdministrator,
+    responses((status = 201, body = AdministratorView), (status = 409, body = ProblemBody)))]
+pub(crate) async fn create_administrator(caller: Caller, Sent(new): Sent<NewAdministrator>) -> Answer<Response> {
+    let (role, scope) = (role(&caller, &new.role)?, scope(&caller, new.pool.as_deref())?);
+    let made = caller.app.create_administrator(&caller.by, &new.username, role, scope).await;
+    let (administrator, password) = made.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::CREATED, view(administrator, Some(&password))))
+}
+
+/// Appoint a user of the system pool, or change what an administrator may do.
+#[utoipa::path(put, path = "/admin/v1/administrators/{user}", tag = "access", request_body = Appointment,
+    params(("user" = String, Path)),
+    responses((status = 200, body = AdministratorView), (status = 404, body = ProblemBody)))]
+pub(crate) async fn appoint_administrator(
+    caller: Caller,
+    Path(user): Path<String>,
+    Sent(appointment): Sent<Appointment>,
+) -> Answer<Response> {
+    let (role, scope) = (role(&caller, &appointment.role)?, scope(&caller, appointment.pool.as_deref())?);
+    let user = UserId::parse(&user).map_err(|_| caller.refuse(Refusal::NoSuch("administrator")))?;
+    let made = caller.app.appoint_administrator(&caller.by, &user, role, scope).await;
+    Ok(ok(view(made.map_err(|refusal| caller.refuse(refusal))?, None)))
+}
+
+/// Dismiss an administrator: their logins end at once.
+#[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {
+    let user = UserId::parse(&user).map_err(|_| caller.refuse(Refusal::NoSuch("administrator")))?;
+    caller.app.dismiss_administrator(&caller.by, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// The user pools that the key is for.
+#[utoipa::path(get, path = "/admin/v1/pools", tag = "access", responses((status = 200, body = Pools)))]
+pub(crate) async fn list_pools(caller: Caller) -> Answer<Response> {
+    let pools = caller.app.pools_of(&caller.by).into_iter();
+    Ok(ok(Pools { pools: pools.map(|(id, name)| PoolView { id: id.into(), name }).collect() }))
+}

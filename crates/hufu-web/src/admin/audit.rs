@@ -1,0 +1,119 @@
+//! The audit log.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use futures::TryStreamExt as _;
+use hufu_app::Refusal;
+use hufu_app::audit::{AuditFilter, ExportFormat, Outcome, audit_json};
+use hufu_types::{Action, ApplicationId, ConnectionId, EventId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::{Answer, Asked, Caller, ProblemBody, ok};
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Filter {
+    /// To this user.
+    user_id: Option<String>,
+    /// Actions, separated by commas.
+    action: Option<String>,
+    /// By this user, administrator or key.
+    actor: Option<String>,
+    application_id: Option<String>,
+    connection_id: Option<String>,
+    ip: Option<String>,
+    /// `done`, `refused`, or the code of a refusal.
+    outcome: Option<String>,
+    /// RFC 3339; then or later.
+    from: Option<String>,
+    /// RFC 3339; before then.
+    to: Option<String>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+    /// 1 to 200; 50 where nothing is said.
+    limit: Option<usize>,
+    /// Of an export: `jsonl` or `csv`.
+    format: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Events {
+    /// Newest first.
+    events: Vec<Value>,
+    /// What to send as `cursor` for the next page, if there may be one.
+    next: Option<String>,
+}
+
+fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
+    fn read<T, E>(
+        caller: &Caller,
+        name: &str,
+        text: Option<&String>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Answer<Option<T>> {
+        let wrong = || caller.invalid(format!("{name}: it is none"));
+        text.map(|text| parse(text).map_err(|_| wrong())).transpose()
+    }
+    let actions = asked.action.as_deref().unwrap_or_default().split(',').map(str::trim);
+    let actions = actions.filter(|name| !name.is_empty()).map(Action::parse).collect::<Option<Vec<_>>>();
+    let outcome = |text: &str| match text {
+        "done" => Ok(Outcome::Done),
+        "refused" => Ok(Outcome::Refused),
+        code => code.parse().map(Outcome::Code),
+    };
+    Ok(AuditFilter {
+        user: read(caller, "userId", asked.user_id.as_ref(), UserId::parse)?,
+        actions: actions.ok_or_else(|| caller.invalid("action: there is no such action"))?,
+        actor: asked.actor.clone(),
+        application: read(caller, "applicationId", asked.application_id.as_ref(), ApplicationId::parse)?,
+        connection: read(caller, "connectionId", asked.connection_id.as_ref(), ConnectionId::parse)?,
+        ip: asked.ip.clone(),
+        outcome: read(caller, "outcome", asked.outcome.as_ref(), outcome)?,
+        from: caller.moment("from", asked.from.as_deref())?,
+        to: caller.moment("to", asked.to.as_deref())?,
+    })
+}
+
+/// What happened in the pool, newest first.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit", tag = "audit", params(("pool" = String, Path), Filter),
+    responses((status = 200, body = Events), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Filter>) -> Answer<Response> {
+    let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
+    let before = asked.cursor.as_deref().map(EventId::parse).transpose();
+    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let page = caller.app.audit_events(&caller.by, &pool, &filter, before, asked.limit.unwrap_or(50)).await;
+    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let events = page.events.iter().map(audit_json).collect();
+    Ok(ok(Events { events, next: page.next.map(String::from) }))
+}
+
+/// All of the audit log that the filter matches, newest first, as a file.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/export", tag = "audit",
+    params(("pool" = String, Path), Filter), responses((status = 200), (status = 422, body = ProblemBody)))]
+pub(crate) async fn export(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Filter>) -> Answer<Response> {
+    let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
+    let format = ExportFormat::parse(asked.format.as_deref().unwrap_or("jsonl"));
+    let format = format.ok_or_else(|| caller.invalid("format: it is jsonl or csv"))?;
+    let pieces = caller.app.export_audit(&caller.by, &pool, filter, format).await;
+    let pieces = pieces.map_err(|refusal| caller.refuse(refusal))?;
+    let pieces = pieces.inspect_err(|error| tracing::error!(error = hufu_types::chain(error), "an export broke off"));
+    let name = format!("attachment; filename=\"audit.{}\"", format.as_str());
+    let headers = [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// One entry of the audit log.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/{event}", tag = "audit",
+    params(("pool" = String, Path), ("event" = String, Path)),
+    responses((status = 200, body = Value), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get(caller: Caller, Path((pool, event)): Path<(String, String)>) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let id = EventId::parse(&event).map_err(|_| caller.refuse(Refusal::NoSuch("event")))?;
+    let event = caller.app.audit_event(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(audit_json(&event)))
+}

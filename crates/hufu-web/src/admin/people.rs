@@ -1,0 +1,280 @@
+//! Identities, sessions, merges and conflicts.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use hufu_app::Refusal;
+use hufu_types::{Identity, IdentityKind, MergeId, PoolId, SessionId, UserId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::caller::{Answer, Asked, Caller, Paging, ProblemBody, Sent, answer, done, iso, ok};
+use super::users::{IdentityView, UserView, identity_view, view};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewIdentity {
+    /// The identifier or the id of a connection of the pool.
+    connection: String,
+    /// `openid` or `unionid`.
+    kind: String,
+    value: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Identities {
+    identities: Vec<IdentityView>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SessionBody {
+    id: String,
+    application_id: String,
+    connection_id: String,
+    created_at: String,
+    expires_at: String,
+    last_used_at: Option<String>,
+    ip: Option<String>,
+    user_agent: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Sessions {
+    sessions: Vec<SessionBody>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ended {
+    /// How many sessions were ended.
+    ended: usize,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct MergeBody {
+    /// The account that is merged into the one of the path.
+    merged: String,
+    /// Tell what it would do, and do nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MergePreviewBody {
+    /// What would move to the survivor.
+    moves: Vec<String>,
+    /// What both have: the survivor's counts.
+    collides: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MergeView {
+    id: String,
+    survivor: String,
+    merged: String,
+    /// What moved and what was copied.
+    changes: Vec<String>,
+    created_at: String,
+    undone_at: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Merges {
+    merges: Vec<MergeView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MergeUndoneBody {
+    survivor: UserView,
+    restored: UserView,
+    /// What was changed since, and so stays with the survivor.
+    kept: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConflictView {
+    kind: String,
+    /// The account that was logged in.
+    chosen_user: String,
+    other_user: String,
+    connection_id: String,
+    first_seen_at: String,
+    last_seen_at: String,
+    occurrences: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Conflicts {
+    conflicts: Vec<ConflictView>,
+    /// What to send as `cursor` for the next page, if there is one.
+    next: Option<String>,
+}
+
+fn identities(pool: &PoolId, found: &[Identity]) -> Identities {
+    Identities { identities: found.iter().map(|identity| identity_view(pool, identity)).collect() }
+}
+
+/// What leads to a user.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/identities", tag = "identities",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Identities), (status = 404, body = ProblemBody)))]
+pub(crate) async fn list_identities(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let found = caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(identities(&pool, &found.identities)))
+}
+
+/// Lead an identity to a user.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/identities", tag = "identities",
+    params(("pool" = String, Path), ("user" = String, Path)), request_body = NewIdentity,
+    responses((status = 201, body = Identities), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn link_identity(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    Sent(new): Sent<NewIdentity>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let kind = IdentityKind::parse(&new.kind).ok_or_else(|| caller.invalid("kind: it is openid or unionid"))?;
+    let linked = caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await;
+    let linked = linked.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::CREATED, identities(&pool, &linked)))
+}
+
+/// Take an identity from a user, be it the last way into the account.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/identities/{identity}", tag = "identities",
+    params(("pool" = String, Path), ("user" = String, Path), ("identity" = String, Path)),
+    responses((status = 200, body = Identities), (status = 404, body = ProblemBody)))]
+pub(crate) async fn unlink_identity(
+    caller: Caller,
+    Path((pool, user, identity)): Path<(String, String, String)>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let left = caller.app.unlink_identity(&caller.by, &pool, &user, &identity).await;
+    Ok(ok(identities(&pool, &left.map_err(|refusal| caller.refuse(refusal))?)))
+}
+
+/// The living sessions of a user.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Sessions), (status = 404, body = ProblemBody)))]
+pub(crate) async fn list_sessions(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let found = caller.app.sessions_of_user(&caller.by, &pool, &user).await;
+    let found = found.map_err(|refusal| caller.refuse(refusal))?.into_iter();
+    let sessions = found.map(|session| SessionBody {
+        id: session.id.into(),
+        application_id: session.application.into(),
+        connection_id: session.connection.into(),
+        created_at: iso(session.created_at),
+        expires_at: iso(session.expires_at),
+        last_used_at: session.last_used_at.map(iso),
+        ip: session.ip,
+        user_agent: session.user_agent,
+    });
+    Ok(ok(Sessions { sessions: sessions.collect() }))
+}
+
+/// Sign a user out everywhere.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Ended), (status = 404, body = ProblemBody)))]
+pub(crate) async fn end_sessions(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, None).await;
+    Ok(ok(Ended { ended: ended.map_err(|refusal| caller.refuse(refusal))? }))
+}
+
+/// End one session of a user.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/sessions/{session}", tag = "sessions",
+    params(("pool" = String, Path), ("user" = String, Path), ("session" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn end_session(
+    caller: Caller,
+    Path((pool, user, session)): Path<(String, String, String)>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let session = SessionId::parse(&session).map_err(|_| caller.refuse(Refusal::NoSuch("session")))?;
+    let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, Some(session)).await;
+    ended.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// The merges into a user, latest first.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = Merges), (status = 404, body = ProblemBody)))]
+pub(crate) async fn list_merges(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let found = caller.app.merges_of_user(&caller.by, &pool, &user).await;
+    let merges = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(|merge| MergeView {
+        changes: merge.changes.names(),
+        id: merge.id.into(),
+        survivor: merge.survivor.into(),
+        merged: merge.merged.into(),
+        created_at: iso(merge.created_at),
+        undone_at: merge.undone_at.map(iso),
+    });
+    Ok(ok(Merges { merges: merges.collect() }))
+}
+
+/// Merge another user into this one; with `dryRun`, tell what it would do.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
+    params(("pool" = String, Path), ("user" = String, Path)), request_body = MergeBody,
+    responses((status = 200, body = MergePreviewBody), (status = 201, body = UserView),
+        (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn merge(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    Sent(body): Sent<MergeBody>,
+) -> Answer<Response> {
+    let (pool, survivor) = caller.user(&pool, &user)?;
+    let merged = UserId::parse(&body.merged).map_err(|_| caller.refuse(Refusal::UserUnknown))?;
+    if body.dry_run {
+        let preview = caller.app.preview_merge_of_users(&caller.by, &pool, &survivor, &merged).await;
+        let preview = preview.map_err(|refusal| caller.refuse(refusal))?;
+        return Ok(ok(MergePreviewBody { moves: preview.moves, collides: preview.collides }));
+    }
+    let user = caller.app.merge_two_users(&caller.by, &pool, &survivor, &merged).await;
+    Ok(answer(StatusCode::CREATED, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+}
+
+/// Take a merge back.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/merges/{merge}/undo", tag = "merges",
+    params(("pool" = String, Path), ("merge" = String, Path)),
+    responses((status = 200, body = MergeUndoneBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn undo_merge(caller: Caller, Path((pool, merge)): Path<(String, String)>) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let merge = MergeId::parse(&merge).map_err(|_| caller.refuse(Refusal::MergeUnknown))?;
+    let undone = caller.app.undo_merge_of_users(&caller.by, &pool, &merge).await;
+    let undone = undone.map_err(|refusal| caller.refuse(refusal))?;
+    let (survivor, restored) = (view(undone.survivor), view(undone.restored));
+    Ok(ok(MergeUndoneBody { survivor, restored, kept: undone.kept }))
+}
+
+/// Ids of one person that named two accounts.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/conflicts", tag = "identities",
+    params(("pool" = String, Path), Paging),
+    responses((status = 200, body = Conflicts), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list_conflicts(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let page = caller.app.conflicts(&caller.by, &pool, paging.cursor.as_deref(), paging.limit).await;
+    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let conflicts = page.conflicts.into_iter().map(|conflict| ConflictView {
+        kind: conflict.kind,
+        chosen_user: conflict.chosen.into(),
+        other_user: conflict.other.into(),
+        connection_id: conflict.connection.into(),
+        first_seen_at: iso(conflict.first_seen_at),
+        last_seen_at: iso(conflict.last_seen_at),
+        occurrences: conflict.occurrences,
+    });
+    Ok(ok(Conflicts { conflicts: conflicts.collect(), next: page.next }))
+}

@@ -1,0 +1,402 @@
+//! Users: search, make, read, change, switch off and on, delete.
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use hufu_app::administration::{
+    AccountChange, Change, Found, Matching, NewAccount, PasswordWish, StatusChange, UserQuery,
+};
+use hufu_app::{ProfileChange, identity_id};
+use hufu_types::{Email, Gender, Identity, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::{Answer, Asked, Caller, ProblemBody, Sent, answer, done, iso, ok};
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Search {
+    /// What is looked for; everybody, newest first, without it. ASCII letters count without case.
+    q: Option<String>,
+    /// `prefix` of a username, e-mail address, phone number, nickname or name; `substring` of one (at least three
+    /// characters); `exact`, also of an id or external id.
+    #[serde(rename = "match")]
+    #[param(rename = "match")]
+    matching: Option<String>,
+    /// `Activated`, `Suspended`, `Archived` or `Deactivated`.
+    status: Option<String>,
+    /// RFC 3339; then or later.
+    created_from: Option<String>,
+    /// RFC 3339; before then.
+    created_before: Option<String>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where nothing is said.
+    limit: Option<u32>,
+}
+
+/// What is written of a user. What is absent stays; `null` empties.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct UserBody {
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    username: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// In international form: `+8613800000000`.
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    phone: Option<Option<String>>,
+    #[serde(deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    external_id: Option<Option<String>>,
+    /// Fields of the profile: `nickname`, `name`, `givenName`, `photo`, …, and `gender`: `M`, `F` or `U`.
+    #[schema(value_type = Object)]
+    profile: Map<String, Value>,
+    /// Custom data by key; `null` removes a key.
+    #[schema(value_type = Object)]
+    custom_data: Map<String, Value>,
+    /// Whether the next login asks for a new password.
+    must_reset: Option<bool>,
+    /// Only where the user is made.
+    password: Option<String>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct PasswordBody {
+    /// The password; without it the answer has a new one.
+    password: Option<String>,
+    /// Whether the next login asks for another one.
+    must_reset: bool,
+    /// Whether the user's sessions go on.
+    keep_sessions: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PasswordAnswer {
+    /// The new password, told this once; null where the request gave one.
+    password: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct IdentityView {
+    pub(super) id: String,
+    provider: String,
+    realm: String,
+    kind: &'static str,
+    value: String,
+    connection_id: String,
+    created_at: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserView {
+    id: String,
+    pool_id: String,
+    status: &'static str,
+    username: Option<String>,
+    email: Option<String>,
+    email_verified: bool,
+    phone: Option<String>,
+    /// Who vouches for the number: `none`, `code`, `wechat` or `administrator`.
+    phone_proof: Option<&'static str>,
+    external_id: Option<String>,
+    profile: Map<String, Value>,
+    custom_data: Map<String, Value>,
+    has_password: bool,
+    must_reset: bool,
+    logins_count: i64,
+    last_login_at: Option<String>,
+    last_ip: Option<String>,
+    last_application: Option<String>,
+    register_source: String,
+    created_at: String,
+    /// Send it as `If-Match` to change only what nobody else has changed meanwhile.
+    updated_at: String,
+    delete_after: Option<String>,
+    /// The account that this one was merged into.
+    merged_into: Option<String>,
+    /// The id that was asked for, where its account was merged into this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identities: Option<Vec<IdentityView>>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Users {
+    users: Vec<UserView>,
+    /// What to send as `cursor` for the next page, if there is one.
+    next: Option<String>,
+}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// `given_name` as `givenName`.
+fn camel(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut letters = word.chars();
+        let initial = letters.next().map(|letter| letter.to_ascii_uppercase());
+        text + &initial.into_iter().chain(letters).collect::<String>()
+    })
+}
+
+pub(super) fn view(user: User) -> UserView {
+    let fields = Profile::FIELDS.iter().filter_map(|name| Some((camel(name), user.profile.field(name)?.into())));
+    let gender = user.profile.gender.map(|gender| ("gender".to_owned(), gender.as_str().into()));
+    let profile = fields.chain(gender).collect();
+    UserView {
+        id: user.id.into(),
+        pool_id: user.pool.into(),
+        status: user.status.as_str(),
+        username: user.username.map(|name| name.as_str().to_owned()),
+        email: user.email.map(|email| email.as_str().to_owned()),
+        email_verified: user.email_verified,
+        phone_proof: user.phone.as_ref().map(|(_, proof)| proof.as_str()),
+        phone: user.phone.map(|(phone, _)| phone.as_str().to_owned()),
+        external_id: user.external_id,
+        profile,
+        custom_data: user.custom_data,
+        has_password: user.password_set_at.is_some(),
+        must_reset: user.must_reset,
+        logins_count: user.logins_count,
+        last_login_at: user.last_login_at.map(iso),
+        last_ip: user.last_ip,
+        last_application: user.last_application.map(String::from),
+        register_source: user.register_source,
+        created_at: iso(user.created_at),
+        updated_at: iso(user.updated_at),
+        delete_after: user.delete_after.map(iso),
+        merged_into: user.merged_into.map(String::from),
+        merged_from: None,
+        identities: None,
+    }
+}
+
+pub(super) fn identity_view(pool: &PoolId, identity: &Identity) -> IdentityView {
+    IdentityView {
+        id: identity_id(pool, &identity.key),
+        provider: identity.key.provider().to_owned(),
+        realm: identity.key.realm.clone(),
+        kind: identity.key.kind.as_str(),
+        value: identity.key.value.clone(),
+        connection_id: identity.connection.as_str().to_owned(),
+        created_at: iso(identity.created_at),
+    }
+}
+
+/// A user with the tag that `If-Match` takes.
+fn tagged(status: StatusCode, view: UserView) -> Response {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
+    let mut response = answer(status, view);
+    if let Ok(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -> Answer<AccountChange> {
+    fn name<T, E: std::fmt::Display>(
+        caller: &Caller,
+        field: &str,
+        text: Option<Option<String>>,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Answer<Change<T>> {
+        match text {
+            None => Ok(Change::Stays),
+            Some(None) => Ok(Change::Emptied),
+            Some(Some(text)) => {
+                parse(&text).map(Change::Becomes).map_err(|error| caller.invalid(format!("{field}: {error}")))
+            }
+        }
+    }
+    let mut profile = ProfileChange { custom_data: body.custom_data, ..ProfileChange::default() };
+    for (key, value) in body.profile {
+        let text = match value {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            _ => return Err(caller.invalid(format!("profile.{}: it is no text", shown(&key)))),
+        };
+        if key == "gender" {
+            let gender = Gender::parse(text.as_deref().unwrap_or("U"));
+            profile.gender = Some(gender.ok_or_else(|| caller.invalid("profile.gender: it is M, F or U"))?);
+            continue;
+        }
+        let field = Profile::FIELDS.iter().find(|field| camel(field) == key);
+        let field = field.ok_or_else(|| caller.invalid(format!("profile.{}: there is no such field", shown(&key))))?;
+        profile.fields.push((field, text));
+    }
+    let external_id = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
+    Ok(AccountChange {
+        username: name(caller, "username", body.username, Username::parse)?,
+        email: name(caller, "email", body.email, Email::parse)?,
+        phone: name(caller, "phone", body.phone, Phone::parse)?,
+        external_id: name(caller, "externalId", body.external_id, external_id)?,
+        must_reset: body.must_reset,
+        profile,
+        unchanged_since,
+    })
+}
+
+fn shown(key: &str) -> String {
+    key.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+fn if_match(caller: &Caller, headers: &HeaderMap) -> Answer<Option<Timestamp>> {
+    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
+    let tag = tag.to_str().unwrap_or("?").trim_matches('"');
+    if tag == "*" { Ok(None) } else { caller.moment("If-Match", Some(tag)) }
+}
+
+/// Find users.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path), Search),
+    responses((status = 200, body = Users), (status = 422, body = ProblemBody)))]
+pub(crate) async fn search(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Search>) -> Answer<Response> {
+    let matching = match asked.matching.as_deref() {
+        None | Some("prefix") => Matching::Prefix,
+        Some("substring") => Matching::Substring,
+        Some("exact") => Matching::Exact,
+        Some(_) => return Err(caller.invalid("match: it is prefix, substring or exact")),
+    };
+    let status = asked.status.as_deref().map(|text| {
+        let wrong = "status: it is Activated, Suspended, Archived or Deactivated";
+        UserStatus::parse(text).ok_or_else(|| caller.invalid(wrong))
+    });
+    let query = UserQuery {
+        matching,
+        status: status.transpose()?,
+        created_from: caller.moment("createdFrom", asked.created_from.as_deref())?,
+        created_before: caller.moment("createdBefore", asked.created_before.as_deref())?,
+        text: asked.q,
+        cursor: asked.cursor,
+        limit: asked.limit,
+    };
+    let pool = caller.pool(&pool)?;
+    let page = caller.app.search_users(&caller.by, &pool, query).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
+}
+
+/// Make a user, with at least one of username, email, phone and externalId.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path)),
+    request_body = UserBody,
+    responses((status = 201, body = UserView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn create(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Sent(mut body): Sent<UserBody>,
+) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let password = body.password.take().map(SecretString::from);
+    let new = NewAccount { account: change(&caller, body, None)?, password };
+    let user = caller.app.create_user(&caller.by, &pool, new).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(tagged(StatusCode::CREATED, view(user)))
+}
+
+/// A user with identities; of one that was merged into another, that one.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let found = caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let Found { user, identities, merged_from } = found;
+    let identities = identities.iter().map(|identity| identity_view(&pool, identity)).collect();
+    let merged_from = merged_from.map(String::from);
+    Ok(tagged(StatusCode::OK, UserView { identities: Some(identities), merged_from, ..view(user) }))
+}
+
+/// Change a user. With `If-Match` only if nobody has changed it meanwhile.
+#[utoipa::path(patch, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users", request_body = UserBody,
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn update(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
+    Sent(body): Sent<UserBody>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    if body.password.is_some() {
+        return Err(caller.invalid("password: it is set by POST …/password"));
+    }
+    let change = change(&caller, body, if_match(&caller, &headers)?)?;
+    let user = caller.app.update_user(&caller.by, &pool, &user, change).await;
+    Ok(tagged(StatusCode::OK, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+}
+
+/// Delete a user for good.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn delete(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    caller.app.delete_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// Set a password, or have one made.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/password", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)), request_body = PasswordBody,
+    responses((status = 200, body = PasswordAnswer), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn set_password(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    Sent(body): Sent<PasswordBody>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let PasswordBody { password, must_reset, keep_sessions } = body;
+    let wish = PasswordWish { password: password.map(SecretString::from), must_reset, keep_sessions };
+    let made = caller.app.set_password(&caller.by, &pool, &user, wish).await;
+    let made = made.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(PasswordAnswer { password: made.map(|made| made.expose_secret().to_owned()) }))
+}
+
+async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChange) -> Answer<Response> {
+    let (pool, user) = caller.user(pool, user)?;
+    let user = caller.app.change_status(&caller.by, &pool, &user, change).await;
+    Ok(tagged(StatusCode::OK, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+}
+
+/// Switch a user off: the sessions end.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/disable", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn disable(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    set_status(&caller, &pool, &user, StatusChange::Disable).await
+}
+
+/// Switch a user on again, or take them out of the archive.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/enable", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn enable(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    set_status(&caller, &pool, &user, StatusChange::Enable).await
+}
+
+/// Put a user away: the sessions end.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/archive", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn archive(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    set_status(&caller, &pool, &user, StatusChange::Archive).await
+}
+
+/// Call off the deletion that a user asked for.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/cancel-deletion", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)),
+    responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn cancel_deletion(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+    set_status(&caller, &pool, &user, StatusChange::CancelDeletion).await
+}

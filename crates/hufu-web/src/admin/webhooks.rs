@@ -1,0 +1,289 @@
+//! Webhooks and their deliveries.
+
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::Response;
+use hufu_app::Refusal;
+use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
+use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::{Answer, Asked, Caller, ProblemBody, Sent, answer, done, iso, ok};
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewWebhookBody {
+    name: String,
+    url: String,
+    /// Names of actions; all, where this is empty.
+    #[serde(default)]
+    events: Vec<String>,
+    enabled: Option<bool>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct WebhookChangeBody {
+    name: Option<String>,
+    url: Option<String>,
+    events: Option<Vec<String>>,
+    enabled: Option<bool>,
+    /// Whether it gets a new secret; for a while deliveries are signed with both.
+    new_secret: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct WebhookView {
+    id: String,
+    name: String,
+    url: String,
+    events: Vec<&'static str>,
+    enabled: bool,
+    /// Deliveries that were given up since the last that arrived.
+    failures: i64,
+    created_at: String,
+    updated_at: String,
+    /// What deliveries are signed with; told this once, where it is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Webhooks {
+    webhooks: Vec<WebhookView>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeliveryView {
+    id: String,
+    webhook_id: String,
+    event_id: String,
+    event: String,
+    /// `pending`, `delivered` or `failed`.
+    state: &'static str,
+    attempts: i64,
+    created_at: String,
+    next_attempt_at: Option<String>,
+    last_attempt_at: Option<String>,
+    response_status: Option<i64>,
+    response: Option<String>,
+    /// What is sent; only of one delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Deliveries {
+    /// Newest first.
+    deliveries: Vec<DeliveryView>,
+    /// What to send as `cursor` for the next page, if there may be one.
+    next: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeliveryFilter {
+    /// `pending`, `delivered` or `failed`.
+    state: Option<String>,
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+    /// 1 to 200; 50 where nothing is said.
+    limit: Option<usize>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Since {
+    /// RFC 3339; of then or later. All without it.
+    since: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Queued {
+    /// How many deliveries are sent again.
+    queued: usize,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Pinged {
+    delivery_id: String,
+}
+
+fn view(webhook: Webhook, secret: Option<&SecretString>) -> WebhookView {
+    WebhookView {
+        id: webhook.id.into(),
+        name: webhook.name,
+        url: webhook.url,
+        events: webhook.actions.iter().map(|action| action.as_str()).collect(),
+        enabled: webhook.enabled,
+        failures: webhook.failures,
+        created_at: iso(webhook.created_at),
+        updated_at: iso(webhook.updated_at),
+        secret: secret.map(|secret| secret.expose_secret().to_owned()),
+    }
+}
+
+fn delivery_view(delivery: Delivery, with_body: bool) -> DeliveryView {
+    DeliveryView {
+        id: delivery.id.into(),
+        webhook_id: delivery.webhook.into(),
+        event_id: delivery.event.into(),
+        event: delivery.action,
+        state: delivery.state.as_str(),
+        attempts: delivery.attempts,
+        created_at: iso(delivery.created_at),
+        next_attempt_at: delivery.next_attempt_at.map(iso),
+        last_attempt_at: delivery.last_attempt_at.map(iso),
+        response_status: delivery.response_status,
+        response: delivery.response,
+        body: with_body.then_some(delivery.body),
+    }
+}
+
+fn ids(caller: &Caller, pool: &str, webhook: &str) -> Answer<(PoolId, WebhookId)> {
+    let webhook = WebhookId::parse(webhook).map_err(|_| caller.refuse(Refusal::NoSuch("webhook")));
+    Ok((caller.pool(pool)?, webhook?))
+}
+
+fn delivery_ids(caller: &Caller, pool: &str, delivery: &str) -> Answer<(PoolId, DeliveryId)> {
+    let delivery = DeliveryId::parse(delivery).map_err(|_| caller.refuse(Refusal::NoSuch("delivery")));
+    Ok((caller.pool(pool)?, delivery?))
+}
+
+/// The webhooks of a pool.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
+    responses((status = 200, body = Webhooks)))]
+pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let found = caller.app.webhooks(&caller.by, &pool).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
+}
+
+/// Make a webhook; its secret is told this once.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
+    request_body = NewWebhookBody, responses((status = 201, body = WebhookView), (status = 422, body = ProblemBody)))]
+pub(crate) async fn create(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Sent(body): Sent<NewWebhookBody>,
+) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    let NewWebhookBody { name, url, events, enabled } = body;
+    let new = NewWebhook { name, url, events, enabled: enabled.unwrap_or(true) };
+    let made = caller.app.create_webhook(&caller.by, &pool, new).await;
+    let (webhook, secret) = made.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::CREATED, view(webhook, Some(&secret))))
+}
+
+/// A webhook.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path)),
+    responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let found = caller.app.webhook(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(view(found, None)))
+}
+
+/// Change a webhook.
+#[utoipa::path(patch, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path)), request_body = WebhookChangeBody,
+    responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn update(
+    caller: Caller,
+    Path((pool, webhook)): Path<(String, String)>,
+    Sent(body): Sent<WebhookChangeBody>,
+) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let WebhookChangeBody { name, url, events, enabled, new_secret } = body;
+    let change = WebhookChange { name, url, events, enabled, new_secret };
+    let changed = caller.app.update_webhook(&caller.by, &pool, &id, change).await;
+    let (webhook, secret) = changed.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(view(webhook, secret.as_ref())))
+}
+
+/// Delete a webhook.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(crate) async fn delete(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    caller.app.delete_webhook(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
+}
+
+/// Send something to a webhook, to see whether it works.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/ping", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path)),
+    responses((status = 202, body = Pinged), (status = 404, body = ProblemBody)))]
+pub(crate) async fn ping(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let delivery = caller.app.ping_webhook(&caller.by, &pool, &id).await;
+    let delivery_id = delivery.map_err(|refusal| caller.refuse(refusal))?.into();
+    Ok(answer(StatusCode::ACCEPTED, Pinged { delivery_id }))
+}
+
+/// Deliveries to a webhook.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/deliveries", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path), DeliveryFilter),
+    responses((status = 200, body = Deliveries), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list_deliveries(
+    caller: Caller,
+    Path((pool, webhook)): Path<(String, String)>,
+    Asked(asked): Asked<DeliveryFilter>,
+) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let state = asked.state.as_deref().map(|text| {
+        DeliveryState::parse(text).ok_or_else(|| caller.invalid("state: it is pending, delivered or failed"))
+    });
+    let before = asked.cursor.as_deref().map(DeliveryId::parse).transpose();
+    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let limit = asked.limit.unwrap_or(50);
+    let page = caller.app.deliveries(&caller.by, &pool, &id, state.transpose()?, before, limit).await;
+    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let deliveries = page.deliveries.into_iter().map(|delivery| delivery_view(delivery, false)).collect();
+    Ok(ok(Deliveries { deliveries, next: page.next.map(String::from) }))
+}
+
+/// Send all deliveries to a webhook again that were given up.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/replay-failed", tag = "webhooks",
+    params(("pool" = String, Path), ("webhook" = String, Path)), request_body = Since,
+    responses((status = 202, body = Queued), (status = 404, body = ProblemBody)))]
+pub(crate) async fn replay_failed(
+    caller: Caller,
+    Path((pool, webhook)): Path<(String, String)>,
+    Sent(body): Sent<Since>,
+) -> Answer<Response> {
+    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let since = caller.moment("since", body.since.as_deref())?.unwrap_or(Timestamp(0));
+    let queued = caller.app.replay_failed(&caller.by, &pool, &id, since).await;
+    let queued = queued.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::ACCEPTED, Queued { queued }))
+}
+
+/// A delivery, with what is sent.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/deliveries/{delivery}", tag = "webhooks",
+    params(("pool" = String, Path), ("delivery" = String, Path)),
+    responses((status = 200, body = DeliveryView), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get_delivery(caller: Caller, Path((pool, delivery)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
+    let found = caller.app.delivery(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(ok(delivery_view(found, true)))
+}
+
+/// Send a delivery again.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/deliveries/{delivery}/replay", tag = "webhooks",
+    params(("pool" = String, Path), ("delivery" = String, Path)),
+    responses((status = 202), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn replay(caller: Caller, Path((pool, delivery)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
+    caller.app.replay(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(answer(StatusCode::ACCEPTED, serde_json::json!({})))
+}
