@@ -14,17 +14,18 @@ statements! {
             (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
         SELECT $1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7
         FROM webhooks WHERE pool_id = $1 AND id = $3";
+    // The pool is compared in a way that serves no index: SQLite would take the primary key, and read those of all webhooks.
     LIST = "
         SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
                response_status, response, body
         FROM webhook_deliveries
-        WHERE pool_id = $1 AND webhook_id = $2 AND id < $3 AND (CAST($4 AS TEXT) IS NULL OR state = $4)
+        WHERE pool_id || '' = $1 AND webhook_id = $2 AND id < $3 AND (CAST($4 AS TEXT) IS NULL OR state = $4)
         ORDER BY id DESC LIMIT $5";
     LIST_FAILED = "
         SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
                response_status, response, body
         FROM webhook_deliveries
-        WHERE pool_id = $1 AND webhook_id = $2 AND id < $3 AND state = 'failed'
+        WHERE pool_id || '' = $1 AND webhook_id = $2 AND id < $3 AND state = 'failed'
         ORDER BY id DESC LIMIT $4";
     GET = "
         SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
@@ -51,7 +52,7 @@ statements! {
         UPDATE webhook_deliveries SET state = 'pending', next_attempt_at = $4
         WHERE pool_id = $1 AND state = 'failed' AND id IN (
             SELECT id FROM webhook_deliveries
-            WHERE pool_id = $1 AND webhook_id = $2 AND id >= $3 AND state = 'failed'
+            WHERE pool_id || '' = $1 AND webhook_id = $2 AND id >= $3 AND state = 'failed'
             ORDER BY id LIMIT $5)
         RETURNING id";
     SWEEP = "

@@ -141,7 +141,7 @@ impl App {
         let channel = unit.new.channel();
         match self.write(unit).await? {
             ContactOutcome::Issued => Ok(token),
-            outcome => contact_refusal(outcome, channel),
+            outcome => contact_refusal(&outcome, channel),
         }
     }
 
@@ -183,7 +183,7 @@ impl App {
         };
         match self.write(unit).await? {
             ContactOutcome::Done(user) => Ok(*user),
-            outcome => contact_refusal(outcome, channel),
+            outcome => contact_refusal(&outcome, channel),
         }
     }
 
@@ -248,7 +248,7 @@ impl App {
     }
 }
 
-fn contact_refusal<T>(outcome: ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
+fn contact_refusal<T>(outcome: &ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
     let either = |phone, email| match channel {
         PasscodeChannel::Sms => phone,
         PasscodeChannel::Email => email,

@@ -113,9 +113,10 @@ impl App {
         let verdict = self.hasher.verify(password.clone(), stored).await?;
         match (found.user, found.hash) {
             (Some(user), Some(verified)) if verdict.matches => {
-                let rehash = match verdict.rehash {
-                    true => Some(self.hasher.hash(password.clone(), &*self.random).await?),
-                    false => None,
+                let rehash = if verdict.rehash {
+                    Some(self.hasher.hash(password.clone(), &*self.random).await?)
+                } else {
+                    None
                 };
                 Ok(ProvedByPassword { user, verified, rehash, lock: found.lock })
             }

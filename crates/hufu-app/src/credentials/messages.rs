@@ -162,19 +162,20 @@ impl App {
         let message: Message = match self.sealing.open(&context(&job.id), &job.payload) {
             Ok(plain) => match serde_json::from_slice(plain.expose()) {
                 Ok(message) => message,
-                Err(_) => return self.not_sent(job, "the message is not what this version writes"),
+                Err(_) => return not_sent(job, "the message is not what this version writes"),
             },
-            Err(_) => return self.not_sent(job, "the message cannot be opened with this key"),
+            Err(_) => return not_sent(job, "the message cannot be opened with this key"),
         };
         if message.suppressed {
             return JobOutcome::Done;
         }
         if message.expires_at <= self.now() {
-            return self.not_sent(job, "its code has expired before a sender took it");
+            return not_sent(job, "its code has expired before a sender took it");
         }
         match self.hand_over(&job.pool, &message).await {
             Ok(()) => JobOutcome::Done,
-            Err(NotSent::Reason(reason)) => self.not_sent(job, reason),
+            Err(NotSent::NotTried) => JobOutcome::PutOff(self.now().plus(FIRST_WAIT)),
+            Err(NotSent::Reason(reason)) => not_sent(job, reason),
             Err(NotSent::Failed(error)) => {
                 let (provider, code, fault) = (error.provider(), error.code(), error.fault());
                 let text = hufu_types::chain(&error);
@@ -198,14 +199,9 @@ impl App {
         }
     }
 
-    fn not_sent(&self, job: &Job, reason: &str) -> JobOutcome {
-        tracing::error!(pool = %job.pool, job = %job.id, "a message was not sent: {reason}");
-        JobOutcome::Failed
-    }
-
     async fn hand_over(&self, pool: &PoolId, message: &Message) -> Result<(), NotSent> {
         let stored = self.read(ReadSenders(pool.clone())).await;
-        let stored = stored.map_err(|_| NotSent::Reason("the database does not answer"))?;
+        let stored = stored.map_err(|_| NotSent::NotTried)?;
         let settings = SenderSettings::open(&stored, &self.sealing);
         let settings =
             settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
@@ -214,9 +210,6 @@ impl App {
             Values { app: &message.app, code: &message.code, minutes: message.minutes },
         );
         let (template, language) = (message.template, message.language);
-        const UNUSABLE: NotSent = NotSent::Reason("the pool's sender is misconfigured");
-        const NONE: NotSent = NotSent::Reason("the pool has no sender any more");
-        const UNREADABLE: NotSent = NotSent::Reason("its recipient cannot be read");
         match message.channel {
             PasscodeChannel::Sms => {
                 let sender: Arc<dyn SmsSender> = match (&settings.sms, &self.outbox) {
@@ -243,8 +236,19 @@ impl App {
     }
 }
 
+fn not_sent(job: &Job, reason: &str) -> JobOutcome {
+    tracing::error!(pool = %job.pool, job = %job.id, "a message was not sent: {reason}");
+    JobOutcome::Failed
+}
+
+const UNUSABLE: NotSent = NotSent::Reason("the pool's sender is misconfigured");
+const NONE: NotSent = NotSent::Reason("the pool has no sender any more");
+const UNREADABLE: NotSent = NotSent::Reason("its recipient cannot be read");
+
 /// Why a message was not sent.
 enum NotSent {
+    /// The database did not answer: nothing was tried.
+    NotTried,
     Reason(&'static str),
     Failed(SendError),
 }

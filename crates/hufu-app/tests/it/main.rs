@@ -2,5 +2,8 @@
 #![cfg(test)]
 
 mod apply;
+mod audit;
 mod credentials;
+mod events;
 mod transfer;
+mod webhooks;

@@ -97,9 +97,9 @@ CREATE TABLE webhook_deliveries (
     response        TEXT,
     PRIMARY KEY (pool_id, id)
 );
-CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (pool_id, webhook_id, id);
+CREATE INDEX webhook_deliveries_webhook ON webhook_deliveries (webhook_id, id);
 CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
-CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (pool_id, webhook_id, id) WHERE state = 'failed';
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (webhook_id, id) WHERE state = 'failed';
 
 -- How a pool sends e-mail and SMS, and its own texts: settings with their secrets, sealed.
 CREATE TABLE senders (

@@ -14,8 +14,8 @@ use hufu_testkit::on_both_engines;
 use hufu_types::flow::Stage;
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{
-    Association, AssociationMode, ConflictRule, Identifier, IdentityKey, MergeId, OpenPlatform, PhoneProof, PoolId,
-    SystemRandom, Timestamp, User, UserId,
+    Association, AssociationMode, ConflictRule, Identifier, IdentityKey, MergeId, OpenPlatform, PhoneProof,
+    PoolId, SystemRandom, Timestamp, User, UserId,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -70,7 +70,11 @@ struct Visit {
 }
 
 fn proof() -> impl Strategy<Value = Proof> {
-    (0..PEOPLE, 0..APPS.len(), any::<bool>()).prop_map(|(person, app, has_unionid)| Proof { person, app, has_unionid })
+    (0..PEOPLE, 0..APPS.len(), any::<bool>()).prop_map(|(person, app, has_unionid)| Proof {
+        person,
+        app,
+        has_unionid,
+    })
 }
 
 fn visit() -> impl Strategy<Value = Visit> {
@@ -79,8 +83,9 @@ fn visit() -> impl Strategy<Value = Visit> {
     // Mostly a plain one, so that accounts come about.
     let mode = select(vec![Nothing, Nothing, Field, Field, Ask]);
     let conflict = select(vec![ConflictRule::Keep, ConflictRule::Keep, ConflictRule::Choose]);
-    (proof(), phone, mode, conflict, prop::bool::weighted(0.1))
-        .prop_map(|(proof, phone, mode, conflict, login_only)| Visit { proof, phone, mode, conflict, login_only })
+    (proof(), phone, mode, conflict, prop::bool::weighted(0.1)).prop_map(
+        |(proof, phone, mode, conflict, login_only)| Visit { proof, phone, mode, conflict, login_only },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -323,7 +328,8 @@ impl World {
         if merge.is_undone {
             return "before";
         }
-        if model.into.contains_key(&merge.survivor) || model.into.get(&merge.merged) != Some(&merge.survivor) {
+        if model.into.contains_key(&merge.survivor) || model.into.get(&merge.merged) != Some(&merge.survivor)
+        {
             return "merged on";
         }
         merge.is_undone = true;
@@ -417,7 +423,12 @@ async fn read_holdings(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Mod
     }
     let rows = tx
         .all(USERS, &[pool.into()], |row| {
-            Ok((row.get::<String>(0)?, row.get(1)?, row.get::<Option<String>>(2)?, row.get::<Option<String>>(3)?))
+            Ok((
+                row.get::<String>(0)?,
+                row.get(1)?,
+                row.get::<Option<String>>(2)?,
+                row.get::<Option<String>>(3)?,
+            ))
         })
         .await?;
     for (id, number, proof, merged_into) in rows {
@@ -471,12 +482,20 @@ async fn perform(store: &Store, pool: &PoolId, deed: Deed) -> Result<Done, Store
         Deed::Bind { user, proof } => {
             let (openid, unionid) = proof.keys();
             let (arrival, connection) = (arrival(openid, unionid), connection());
-            Done::Bound(store.write(Bind { pool, user, connection, arrival, exchange: None, trace: trace(NOW) }).await?)
+            Done::Bound(
+                store
+                    .write(Bind { pool, user, connection, arrival, exchange: None, trace: trace(NOW) })
+                    .await?,
+            )
         }
         Deed::Number { person, vouched, user } => {
             let proof = if vouched { PhoneProof::Administrator } else { PhoneProof::Unverified };
             let phone = Some((phone(u32::from(person)), proof));
-            Done::Made(store.write(MakeWithNumber { user: User { phone, ..User::new(pool, user, "admin", NOW) } }).await?)
+            Done::Made(
+                store
+                    .write(MakeWithNumber { user: User { phone, ..User::new(pool, user, "admin", NOW) } })
+                    .await?,
+            )
         }
         Deed::Merge { survivor, merged, id } => {
             let new = NewMerge { id, survivor, merged };

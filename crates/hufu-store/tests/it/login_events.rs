@@ -13,8 +13,8 @@ use serde_json::Value as Json;
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, log_in, login, migrated, openid, phone, pool,
-    seconds, trace, unionid, unit,
+    APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, log_in, login, migrated, openid,
+    phone, pool, seconds, trace, unionid, unit,
 };
 
 unit! {

@@ -14,8 +14,9 @@ use hufu_testkit::TestDatabase;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{
-    ApplicationId, Association, ConnectionId, EventId, FlowId, Identifier, IdentityKey, OpenPlatform, Phone, PoolId,
-    PoolSettings, Profile, Random as _, ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash, UserId,
+    ApplicationId, Association, ConnectionId, EventId, FlowId, Identifier, IdentityKey, OpenPlatform, Phone,
+    PoolId, PoolSettings, Profile, Random as _, ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash,
+    UserId,
 };
 
 /// When the tests play.

@@ -4,7 +4,8 @@ use hufu_types::resolution::{
     Arrival, Conflict, ConflictKind, Denial, Holdings, Owner, PhoneUse, Resolution, Rules, resolve,
 };
 use hufu_types::{
-    Association, AssociationMode, BindMethod, ConflictRule, Identifier, IdentityKey, MatchField, OpenPlatform, UserId,
+    Association, AssociationMode, BindMethod, ConflictRule, Identifier, IdentityKey, MatchField,
+    OpenPlatform, UserId,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -46,17 +47,14 @@ fn rules() -> impl Strategy<Value = Rules> {
 fn arrivals() -> impl Strategy<Value = (Arrival, Holdings)> {
     let platform = OpenPlatform(Identifier::parse("shop").unwrap());
     let unionid = IdentityKey::wechat_unionid(&platform, "u1");
-    let arrival = (
-        any::<bool>(),
-        option::of(select(vec![PhoneUse::Fill, PhoneUse::LogIn])),
-        prop::bool::weighted(0.1),
-    )
-        .prop_map(move |(has_unionid, phone, snapshot)| Arrival {
-            openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
-            unionid: has_unionid.then(|| unionid.clone()),
-            phone,
-            snapshot,
-        });
+    let arrival =
+        (any::<bool>(), option::of(select(vec![PhoneUse::Fill, PhoneUse::LogIn])), prop::bool::weighted(0.1))
+            .prop_map(move |(has_unionid, phone, snapshot)| Arrival {
+                openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
+                unionid: has_unionid.then(|| unionid.clone()),
+                phone,
+                snapshot,
+            });
     let ids = (option::of(some_user()), option::of(some_user()), any::<bool>());
     let fields = (option::of(owner()), option::of(owner()), option::of(owner()));
     (arrival, ids, fields).prop_map(

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use hufu_app::administration::{Administrating, KeyWish};
 use hufu_app::connect::{GuardedClient, guarded};
-use hufu_app::{App, Parts};
+use hufu_app::{App, Parts, Refusal};
+use hufu_store::Store;
 use hufu_store::events::Trace;
 use hufu_store::users::SetStatus;
-use hufu_types::{PoolId, SigningAlgorithm, UserId, UserStatus};
+use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId, UserStatus};
+use secrecy::ExposeSecret as _;
 
 use super::{ConfigFlag, say};
 use crate::config::Config;
@@ -37,6 +40,59 @@ enum Command {
     DisableUser(UserArguments),
     /// Switch a user's account on again.
     EnableUser(UserArguments),
+    /// Make an access key for /admin/v1, and print it this once.
+    CreateKey {
+        /// What it is for, as lists show it.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        role: RoleArguments,
+        /// When it ends, such as 2027-01-31T00:00:00Z; without it, when it is revoked.
+        #[arg(long, value_name = "MOMENT")]
+        expires: Option<String>,
+    },
+    /// List the access keys.
+    ListKeys {
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Revoke an access key: it does not hold from the next request on.
+    RevokeKey {
+        /// The key's id, the part between the underscores.
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Make an administrator, and print the password this once.
+    CreateAdministrator {
+        /// The name to log in with.
+        #[arg(long)]
+        username: String,
+        #[command(flatten)]
+        role: RoleArguments,
+    },
+}
+
+#[derive(Args)]
+struct RoleArguments {
+    /// owner, manager, support or auditor.
+    #[arg(long)]
+    role: String,
+    /// The user pool that it is for; without it, all pools.
+    #[arg(long)]
+    pool: Option<String>,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+impl RoleArguments {
+    fn read(&self) -> anyhow::Result<(AdminRole, Option<PoolId>)> {
+        let Some(role) = AdminRole::parse(&self.role) else {
+            bail!("{} is none of owner, manager, support and auditor", self.role);
+        };
+        Ok((role, self.pool.as_deref().map(PoolId::parse).transpose().context("--pool")?))
+    }
 }
 
 #[derive(Args)]
@@ -57,6 +113,10 @@ impl Admin {
             Command::RotateSigningKey { algorithm, config } => rotate(&algorithm, &config.read()?).await?,
             Command::DisableUser(arguments) => set_status(&arguments, UserStatus::Suspended).await?,
             Command::EnableUser(arguments) => set_status(&arguments, UserStatus::Activated).await?,
+            Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
+            Command::ListKeys { config } => list_keys(&config.read()?).await?,
+            Command::RevokeKey { key, config } => revoke_key(&key, &config.read()?).await?,
+            Command::CreateAdministrator { username, role } => create_administrator(&username, &role).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -66,6 +126,15 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
     let Some(algorithm) = SigningAlgorithm::parse(algorithm) else {
         bail!("{algorithm} is none of ES256, RS256 and EdDSA");
     };
+    let (app, store) = start(config).await?;
+    let id = app.rotate_signing_key(algorithm).await?;
+    say!("Key {id} is published now and signs in {} minutes.", app.limits().key_lead.as_secs() / 60);
+    drop(app);
+    store.close().await;
+    Ok(())
+}
+
+async fn start(config: &Config) -> anyhow::Result<(Arc<App>, Store)> {
     let instance = Instance::open(&config.database, &config.key).await?;
     let store = instance.store.clone();
     let wechat =
@@ -82,10 +151,60 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
         outbox: None,
     })
     .await?;
-    let id = app.rotate_signing_key(algorithm).await?;
-    say!("Key {id} is published now and signs in {} minutes.", app.limits().key_lead.as_secs() / 60);
+    Ok((app, store))
+}
+
+/// What a refusal says to somebody at the terminal.
+fn said(refusal: &Refusal) -> anyhow::Error {
+    anyhow::anyhow!("{}", hufu_types::chain(refusal))
+}
+
+async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -> anyhow::Result<()> {
+    let (wanted, pool) = role.read()?;
+    let moment = |text: &str| text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_millisecond()));
+    let expires_at = expires.map(moment).transpose().context("--expires is no moment such as 2027-01-31T00:00:00Z")?;
+    let (app, store) = start(&role.config.read()?).await?;
+    let wish = KeyWish { name, role: wanted, pool, expires_at };
+    let made = app.create_access_key(&Administrating::command(), wish).await;
     drop(app);
     store.close().await;
+    let (_, text) = made.map_err(|refusal| said(&refusal))?;
+    say!("{}", text.expose_secret());
+    Ok(())
+}
+
+async fn list_keys(config: &Config) -> anyhow::Result<()> {
+    let (app, store) = start(config).await?;
+    let keys = app.access_keys(&Administrating::command()).await;
+    drop(app);
+    store.close().await;
+    for key in keys.map_err(|refusal| said(&refusal))? {
+        let pool = key.scope.map_or_else(|| "all pools".to_owned(), String::from);
+        let end = key.expires_at.map_or_else(|| "never ends".to_owned(), |at| format!("ends {}", at.to_iso()));
+        say!("{}  {:8}  {pool}  {end}  {}", key.id, key.role.as_str(), key.name);
+    }
+    Ok(())
+}
+
+async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
+    let id = AccessKeyId::parse(key).context("--key")?;
+    let (app, store) = start(config).await?;
+    let revoked = app.revoke_access_key(&Administrating::command(), &id).await;
+    drop(app);
+    store.close().await;
+    revoked.map_err(|refusal| said(&refusal))?;
+    say!("{id} is revoked.");
+    Ok(())
+}
+
+async fn create_administrator(username: &str, role: &RoleArguments) -> anyhow::Result<()> {
+    let (wanted, pool) = role.read()?;
+    let (app, store) = start(&role.config.read()?).await?;
+    let made = app.create_administrator(&Administrating::command(), username, wanted, pool).await;
+    drop(app);
+    store.close().await;
+    let (_, password) = made.map_err(|refusal| said(&refusal))?;
+    say!("{}", password.expose_secret());
     Ok(())
 }
 

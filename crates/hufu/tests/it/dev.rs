@@ -102,8 +102,31 @@ async fn what_is_for_development_answers_to_this_machine_alone() {
         assert_eq!(server.get_as(host, "/healthz").await.status, 200, "{host}");
     }
     assert_eq!(server.get("/__sandbox/users").await.status, 404, "the server itself has no sandbox");
+    assert_eq!(server.get("/dev/outbox.json").await.text, "[]", "nobody was sent anything");
+    assert!(server.get("/dev/outbox").await.text.contains("<h1>Outbox</h1>"));
+    for path in ["/dev/outbox", "/dev/outbox.json"] {
+        assert_eq!(server.get_as("attacker.example", path).await.status, 403, "{path}");
+    }
     let readiness = server.get("/readyz").await.json();
     assert_eq!(readiness, json!({ "status": "ready", "warnings": ["development: WeChat is the sandbox"] }));
+    dev.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_is_shown_in_the_terminal_and_in_the_outbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let dev = Dev::start(&folder).await;
+    let told = dev.process.out.line_with("  Outbox ").await;
+    assert!(told.contains(&format!("{}/dev/outbox ", dev.server)), "{told}");
+    let server = Client::of(&dev.server);
+    let asked = json!({ "phoneNumber": "13800000001", "channel": "CHANNEL_LOGIN" });
+    server.post("/api/v3/send-sms", &asked).await.data();
+    let shown = dev.process.out.line_with("SMS to ").await;
+    assert!(shown.ends_with("+8613800000001"), "{shown}");
+    let line = dev.process.out.line_with("    code ").await;
+    let list = server.get("/dev/outbox.json").await.json();
+    assert_eq!(list[0]["code"].as_str(), line.split_whitespace().nth(1), "{list}");
+    assert_eq!((list[0]["channel"].as_str(), list[0]["to"].as_str()), (Some("sms"), Some("+8613800000001")));
     dev.stop().await;
 }
 
@@ -142,6 +165,7 @@ async fn development_data_is_not_served_by_accident() {
     let server = Server::start(&mut serve(&["--accept-dev-data"])).await;
     assert_eq!(server.client.get_as("id.example.com", "/healthz").await.status, 200, "any name will do");
     assert_eq!(server.client.get("/__sandbox/users").await.status, 404);
+    assert_eq!(server.client.get("/dev/outbox.json").await.status, 404, "it has no outbox");
     server.stop().await.succeeded();
 }
 

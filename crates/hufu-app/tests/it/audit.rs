@@ -1,0 +1,88 @@
+//! The audit log, looked into and taken out.
+
+use std::time::Duration;
+
+use futures::TryStreamExt as _;
+use hufu_app::audit::{AuditFilter, ExportFormat};
+use hufu_app::{Administrating, Refusal};
+use hufu_testkit::on_both_engines;
+use hufu_types::{Action, AdminRole, EventId, UserId};
+
+use crate::events::{World, command, pool};
+
+impl World {
+    async fn export(&self, filter: AuditFilter, format: ExportFormat) -> String {
+        let pieces = self.app.export_audit(&command(), &pool(), filter, format).await.unwrap();
+        let pieces: Vec<Vec<u8>> = pieces.try_collect().await.unwrap();
+        String::from_utf8(pieces.concat()).unwrap()
+    }
+}
+
+fn of(user: &str) -> AuditFilter {
+    AuditFilter { user: Some(UserId::parse(user).unwrap()), ..AuditFilter::default() }
+}
+
+on_both_engines! {
+    async fn entries_are_found_page_by_page(database) {
+        let world = World::new(database).await;
+        for n in 0..7 {
+            world.happen(Action::Login, if n % 2 == 0 { "alice" } else { "bob" }).await;
+        }
+        let mut ids: Vec<EventId> = Vec::new();
+        let mut before = None;
+        loop {
+            let page = world.app.audit_events(&command(), &pool(), &of("alice"), before, 2).await.unwrap();
+            ids.extend(page.events.into_iter().map(|event| event.id));
+            before = page.next;
+            if before.is_none() { break }
+        }
+        assert_eq!(ids.len(), 4);
+        assert!(ids.is_sorted_by(|a, b| a > b));
+        let event = world.app.audit_event(&command(), &pool(), &ids[0]).await.unwrap();
+        assert_eq!((event.action.as_str(), event.user.as_deref()), ("login", Some("alice")));
+        let unknown = world.app.audit_event(&command(), &pool(), &EventId::parse("x").unwrap()).await.unwrap_err();
+        assert!(matches!(unknown, Refusal::NoSuch("event")));
+
+        let support = Administrating { role: AdminRole::Support, ..command() };
+        let refused = world.app.audit_events(&support, &pool(), &of("alice"), None, 2).await.unwrap_err();
+        assert!(matches!(refused, Refusal::NotPermitted(_)));
+    }
+
+    async fn exports_hold_everything_and_are_themselves_in_the_log(database) {
+        let world = World::new(database).await;
+        for _ in 0..1203 {
+            world.happen(Action::Login, "alice").await;
+        }
+        world.happen(Action::Login, "bob").await;
+        let lines = world.export(of("alice"), ExportFormat::JsonLines).await;
+        let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 1203);
+        assert_eq!((&lines[0]["action"], &lines[0]["details"]["by"]), (&"login".into(), &"test".into()));
+
+        let csv = world.export(of("bob"), ExportFormat::Csv).await;
+        let rows: Vec<&str> = csv.split_terminator("\r\n").collect();
+        assert_eq!(rows.len(), 2);
+        assert!(rows[0].starts_with("id,time,action,code,"));
+        assert!(rows[1].contains(",\"'=cmd()\","), "no spreadsheet runs it: {}", rows[1]);
+
+        let exported = AuditFilter { actions: vec![Action::AuditExported], ..AuditFilter::default() };
+        let page = world.app.audit_events(&command(), &pool(), &exported, None, 10).await.unwrap();
+        assert_eq!(page.events.len(), 2);
+        assert_eq!(page.events.iter().filter(|event| event.details["filter"]["userId"] == "bob").count(), 1);
+    }
+
+    async fn entries_are_kept_as_long_as_the_pool_says(database) {
+        let world = World::new(database).await;
+        world.happen(Action::Login, "alice").await;
+        let count = async || {
+            let page = world.app.audit_events(&command(), &pool(), &of("alice"), None, 10).await.unwrap();
+            page.events.len()
+        };
+        world.clock.advance(Duration::from_secs(179 * 86_400));
+        world.app.sweep().await.unwrap();
+        assert_eq!(count().await, 1);
+        world.clock.advance(Duration::from_secs(2 * 86_400));
+        world.app.sweep().await.unwrap();
+        assert_eq!(count().await, 0);
+    }
+}
