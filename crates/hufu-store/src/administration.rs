@@ -8,8 +8,8 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use crate::events::{Event, Recorder, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements, uploads, users};
+use crate::events::{Event, Recorder};
+use crate::{Read, Row, StoreError, Tx, config, sessions, statements, uploads, users};
 
 /// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
 /// only, so that it changes for every login at once.
@@ -78,9 +78,6 @@ statements! {
     DELETE_CONFLICTS = "
         DELETE FROM identity_conflicts WHERE pool_id = $1 AND (chosen_user = $2 OR other_user = $2)";
     DELETE_USER = "DELETE FROM users WHERE pool_id = $1 AND id = $2";
-    DUE_FOR_DELETION = "
-        SELECT pool_id, id FROM users
-        WHERE pool_id = $1 AND delete_after IS NOT NULL AND delete_after <= $2 ORDER BY delete_after LIMIT $3";
     LIST_CONFLICTS = "
         SELECT kind, chosen_user, other_user, connection_id, first_seen_at, last_seen_at, occurrences
         FROM identity_conflicts
@@ -350,31 +347,6 @@ pub async fn delete_user(
     // Nodes forget which sessions they believe alive when the version rises.
     config::raise_version(tx).await?;
     Ok(true)
-}
-
-/// Deletes accounts of a pool whose days of grace are over.
-pub struct DeleteDue {
-    /// The pool.
-    pub pool: PoolId,
-    /// At most so many at once.
-    pub limit: i64,
-    /// The instance itself, and when.
-    pub trace: Trace,
-}
-
-impl Write for DeleteDue {
-    /// How many were deleted.
-    type Out = usize;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-        let values = [(&self.pool).into(), self.trace.at.into(), self.limit.into()];
-        let due = tx.all(DUE_FOR_DELETION, &values, |row| Ok(UserId::parse(&row.get::<String>(1)?)?)).await?;
-        let mut events = self.trace.recorder();
-        for user in &due {
-            delete_user(tx, &mut events, &self.pool, user, self.trace.at).await?;
-        }
-        Ok(due.len())
-    }
 }
 
 /// Ids of one person that name two accounts.

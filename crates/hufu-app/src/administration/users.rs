@@ -3,7 +3,7 @@
 //! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
 //! person who proved it.
 
-use hufu_store::events::{Actor, Event, Recorder, Trace};
+use hufu_store::events::{Event, Recorder, Trace};
 use hufu_store::sessions;
 use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
 use hufu_store::{StoreError, Tx, Write, administration as store, config, uploads};
@@ -15,10 +15,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Administrating;
 use crate::profile::{Editor, apply, bytes, changed_names, check_custom_data};
-use crate::{App, Origin, ProfileChange, Refusal};
+use crate::{App, ProfileChange, Refusal};
 
-/// Accounts of a pool that are deleted in one sweep, at the end of their days of grace.
-const DELETED_AT_ONCE: i64 = 100;
 /// Longest external id, in characters.
 const LONGEST_EXTERNAL_ID: usize = 128;
 
@@ -241,17 +239,6 @@ impl App {
         let trace = self.trace_by(pool, by);
         self.write(DeleteUser { pool: pool.clone(), user: user.clone(), trace }).await??;
         self.sessions.forget_all();
-        Ok(())
-    }
-
-    /// Deletes the accounts whose days of grace are over.
-    pub(crate) async fn delete_due(&self) -> Result<(), StoreError> {
-        let config = self.config();
-        for pool in config.pools() {
-            let trace = self.trace(pool, Some(Actor::system()), None, None, &Origin::default());
-            let unit = store::DeleteDue { pool: pool.clone(), limit: DELETED_AT_ONCE, trace };
-            self.store.write(unit).await?;
-        }
         Ok(())
     }
 

@@ -14,7 +14,8 @@ use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
 
 use PasscodePurpose::{
-    Bind, Change, Complete, Confirm, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify,
+    Bind, Change, Complete, Confirm, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock,
+    Verify,
 };
 
 /// The scenes of the newer v2 clients' `sendSmsCode`; the older ones name none.

@@ -46,7 +46,8 @@ pub(crate) fn username(text: Option<&String>) -> Result<Option<Username>, Refusa
 pub(crate) fn encryption(text: Option<&String>) -> Result<Option<PasswordEncryption>, Refusal> {
     let named = given(text).unwrap_or("none");
     let read = PasswordEncryption::parse(named);
-    read.map(Some).ok_or_else(|| invalid("passwordEncryptType is none of none, rsa and sm2; send one of them"))
+    read.map(Some)
+        .ok_or_else(|| invalid("passwordEncryptType is none of none, rsa and sm2; send one of them"))
 }
 
 /// A password as the v2 clients send it. An empty one is none.
@@ -145,12 +146,16 @@ mod tests {
         for nothing in ["", "null", "undefined", "[]"] {
             assert!(params(text(nothing).as_ref()).unwrap().is_empty(), "{nothing}");
         }
-        let sent = text(r#"[{"key":"a","value":1},{"key":"b","value":"x"},{"key":"c","value":null},{"key":"d"}]"#);
+        let sent =
+            text(r#"[{"key":"a","value":1},{"key":"b","value":"x"},{"key":"c","value":null},{"key":"d"}]"#);
         assert_eq!(Value::from(params(sent.as_ref()).unwrap()), json!({ "a": 1, "b": "x" }));
         for wrong in ["{}", "7", "[7]", "[{}]", "{\"a\":1}", "["] {
             assert!(matches!(params(text(wrong).as_ref()), Err(Refusal::Invalid(_))), "{wrong}");
         }
-        assert_eq!(Value::from(custom_data(Some(json!({ "a": [1], "b": null }))).unwrap()), json!({ "a": [1] }));
+        assert_eq!(
+            Value::from(custom_data(Some(json!({ "a": [1], "b": null }))).unwrap()),
+            json!({ "a": [1] })
+        );
         assert!(custom_data(Some(json!([]))).is_err() && custom_data(None).unwrap().is_empty());
     }
 

@@ -86,6 +86,7 @@ async fn sent_code(world: &World) -> String {
 on_both_engines! {
     async fn bodies_that_are_none(database) {
         let world = World::new(database).await;
+        world.person("bob");
         let token = world.client().log_in(MINI, "bob").await.token;
         let client = world.client().bearer(&token);
         let bodies: [&[u8]; 8] = [b"", b"[]", b"7", b"\"text\"", b"{", b"null", b"\xff", b"{}"];
@@ -183,6 +184,7 @@ on_both_engines! {
     /// Another pool's token, and this pool's token with another pool's application or pool.
     async fn tokens_of_another_pool(database) {
         let world = World::new(database).await;
+        world.person("bob");
         let bob = world.client().log_in(MINI, "bob").await;
         let clients = [world.cafe(), world.nobody().pool(CAFE), world.cafe().pool(SHOP)];
         for client in clients.map(|client| client.bearer(&bob.token)) {
@@ -246,6 +248,7 @@ on_both_engines! {
     /// An access token of v3 is no user token, and becomes none.
     async fn a_user_of_v2_keeps_the_token_that_was_sent(database) {
         let world = World::new(database).await;
+        world.person("bob");
         let bob = world.client().log_in(MINI, "bob").await;
         let me = world.client().bearer(&bob.token).get("/api/v2/users/me").await.data();
         assert_eq!(me["token"], bob.token.as_str());

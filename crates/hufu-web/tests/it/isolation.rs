@@ -15,7 +15,7 @@ use crate::client::{
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// Every route of the server.
-pub(crate) const ROUTES: [(&str, &str); 65] = [
+pub(crate) const ROUTES: [(&str, &str); 66] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -33,6 +33,8 @@ pub(crate) const ROUTES: [(&str, &str); 65] = [
     ("POST", TOKEN),
     ("POST", REVOCATION),
     ("GET", JWKS),
+    // Tried in `login_flows`.
+    ("POST", "/api/v3/login-flows/{id}"),
     // Tried in `credentials`.
     ("POST", "/api/v2/sms/send"),
     ("POST", "/api/v2/login/email-code"),

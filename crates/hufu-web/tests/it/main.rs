@@ -5,6 +5,7 @@
 //! the log when the test ends ([`logs`]).
 #![cfg(test)]
 
+mod administration;
 mod arrivals;
 mod bearers;
 mod client;

@@ -16,10 +16,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
 
 async fn two(world: &World) -> (User, User) {
-    for name in ["old", "new"] {
+    for name in ["early", "late"] {
         world.person(name);
     }
-    (world.client().log_in(MINI, "old").await, world.client().log_in(MINI, "new").await)
+    (world.client().log_in(MINI, "early").await, world.client().log_in(MINI, "late").await)
 }
 
 async fn merge(world: &World, survivor: &User, token: &str) -> Answer {
@@ -34,7 +34,7 @@ on_both_engines! {
     async fn both_ids_and_all_tokens_go_on_as_the_survivor(database) {
         let world = World::new(database).await;
         let (old, new) = two(&world).await;
-        let tokens = world.client().log_in_v3(MINI, "old").await;
+        let tokens = world.client().log_in_v3(MINI, "early").await;
         let (as_old, as_new) = (world.nobody().bearer(&old.token), world.nobody().bearer(&new.token));
         as_old.post(UPDATE_PROFILE, json!({ "nickname": "Old", "city": "Xi'an", "customData": { "a": 1 } })).await.data();
         as_new.post(UPDATE_PROFILE, json!({ "nickname": "New" })).await.data();
@@ -69,7 +69,7 @@ on_both_engines! {
         as_old.post(UPDATE_PROFILE, json!({ "company": "Tally" })).await.data();
         assert_eq!(as_new.get(GET_PROFILE).await.data()["company"], "Tally");
         assert_eq!(as_new.get(IDENTITIES).await.data().as_array().unwrap().len(), 4);
-        for name in ["old", "new"] {
+        for name in ["early", "late"] {
             assert_eq!(world.client().log_in(MINI, name).await.id, new.id);
         }
 
@@ -78,7 +78,7 @@ on_both_engines! {
         assert_eq!(undone, json!({ "survivor": new.id, "restored": old.id, "kept": [] }));
         assert_eq!(who(&world, &old.token).await, old.id.as_str());
         assert_eq!(who(&world, &new.token).await, new.id.as_str());
-        assert_eq!(world.client().log_in(MINI, "old").await.id, old.id);
+        assert_eq!(world.client().log_in(MINI, "early").await.id, old.id);
         let profile = as_new.get(ME).await.data();
         assert_eq!((&profile["city"], &profile["company"]), (&json!(null), &json!("Tally")));
         assert_eq!(as_old.get(ME).await.data()["city"], "Xi'an");
@@ -90,7 +90,7 @@ on_both_engines! {
         let (old, new) = two(&world).await;
         world.person("eve");
         let eve = world.cafe().log_in(CAFE_MINI, "eve").await;
-        let id_token = world.client().log_in_v3(MINI, "old").await.id;
+        let id_token = world.client().log_in_v3(MINI, "early").await.id;
         let refused = async |token: &str, code: u64| {
             for path in [MERGES, PREVIEW] {
                 let client = world.nobody().bearer(&new.token);
@@ -103,15 +103,15 @@ on_both_engines! {
         refused(&id_token, 2020).await;
         refused("", 2231).await;
         world.client().post(MERGES, json!({ "token": old.token })).await.refused(2020);
-        let ended = world.client().log_in(MINI, "old").await;
+        let ended = world.client().log_in(MINI, "early").await;
         world.nobody().bearer(&ended.token).get("/api/v2/logout").await;
         refused(&ended.token, 2020).await;
 
         world.advance(16 * MINUTE);
-        let fresh = world.client().log_in(MINI, "new").await;
+        let fresh = world.client().log_in(MINI, "late").await;
         merge(&world, &new, &old.token).await.refused(2460);
         merge(&world, &fresh, &old.token).await.refused(2460);
-        let old = world.client().log_in(MINI, "old").await;
+        let old = world.client().log_in(MINI, "early").await;
         merge(&world, &fresh, &old.token).await.data();
         merge(&world, &fresh, &old.token).await.refused(2467);
     }
@@ -140,7 +140,7 @@ on_both_engines! {
         world.advance(16 * MINUTE);
         delete(&world.nobody().bearer(&new.token), &path).await.refused(2460);
         world.advance(30 * DAY);
-        let new = world.client().log_in(MINI, "new").await;
+        let new = world.client().log_in(MINI, "late").await;
         delete(&world.nobody().bearer(&new.token), &path).await.refused(2465);
     }
 

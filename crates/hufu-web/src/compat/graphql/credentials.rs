@@ -73,7 +73,12 @@ impl CommonMessage {
 #[Object]
 impl CredentialMutation {
     /// Sends a code by e-mail. A bearer is ignored.
-    async fn send_email(&self, context: &Context<'_>, email: String, scene: EmailScene) -> Result<CommonMessage> {
+    async fn send_email(
+        &self,
+        context: &Context<'_>,
+        email: String,
+        scene: EmailScene,
+    ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
         let sent = async {
             let address = fields::email(&email)?;

@@ -196,7 +196,11 @@ impl LoginMutation {
     }
 
     /// Logs in by a code that was sent to a phone number, and makes the account if there is none.
-    async fn login_by_phone_code(&self, context: &Context<'_>, input: LoginByPhoneCodeInput) -> Result<UserV2> {
+    async fn login_by_phone_code(
+        &self,
+        context: &Context<'_>,
+        input: LoginByPhoneCodeInput,
+    ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let done = async {
             let phone = fields::phone(&input.phone, input.phone_country_code.as_ref())?;
@@ -204,7 +208,8 @@ impl LoginMutation {
             let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
             let (app, to) = (&call.shared.app, Target::Phone(phone));
             let create = input.auto_register != Some(false);
-            let done = app.log_in_by_code(&application, to, &input.code, create, Want::UserToken, &origin).await?;
+            let done =
+                app.log_in_by_code(&application, to, &input.code, create, Want::UserToken, &origin).await?;
             fields::keep_custom_data(&call.shared, &call.head, done, custom_data).await
         };
         answer(call, done.await)

@@ -158,7 +158,11 @@ fn credential_documents() -> Vec<(String, Value)> {
             "RegisterByEmailInput",
             register(json!({ "email": "e", "password": "p", "phoneToken": null })),
         ),
-        ("registerByUsername", "RegisterByUsernameInput", register(json!({ "username": "u", "password": "p" }))),
+        (
+            "registerByUsername",
+            "RegisterByUsernameInput",
+            register(json!({ "username": "u", "password": "p" })),
+        ),
         (
             "registerByPhoneCode",
             "RegisterByPhoneCodeInput",
@@ -177,7 +181,12 @@ fn credential_documents() -> Vec<(String, Value)> {
     let reset = json!({ "email": "e", "code": "1", "newPassword": "p" });
     // The name, the arguments, the selection, the variables.
     let others = [
-        ("loginBySubAccount", "account: String!, password: String!, captchaCode: String, clientIp: String", USER, account),
+        (
+            "loginBySubAccount",
+            "account: String!, password: String!, captchaCode: String, clientIp: String",
+            USER,
+            account,
+        ),
         ("updatePassword", "newPassword: String!, oldPassword: String", USER, json!({ "newPassword": "p" })),
         (
             "updatePhone",
@@ -186,7 +195,12 @@ fn credential_documents() -> Vec<(String, Value)> {
             USER,
             phones.clone(),
         ),
-        ("updateEmail", "email: String!, emailCode: String!, oldEmail: String, oldEmailCode: String", USER, emails.clone()),
+        (
+            "updateEmail",
+            "email: String!, emailCode: String!, oldEmail: String, oldEmailCode: String",
+            USER,
+            emails.clone(),
+        ),
         ("bindPhone", "phone: String!, phoneCode: String!, phoneCountryCode: String", USER, phones),
         ("bindEmail", "email: String!, emailCode: String!", USER, emails),
         ("unbindPhone", "", USER, json!({})),
@@ -203,9 +217,19 @@ fn credential_documents() -> Vec<(String, Value)> {
         (format!("mutation {name}{declared} {{ {name}{passed} {{ {selection} }} }}"), variables)
     });
     let scenes = [
-        "RESET_PASSWORD", "VERIFY_EMAIL", "CHANGE_EMAIL", "MFA_VERIFY", "RESET_PASSWORD_VERIFY_CODE",
-        "FIRST_EMAIL_LOGIN_VERIFY", "CONSOLE_CONDUCTED_VERIFY", "EMAIL_BIND_VERIFY_CODE", "EMAIL_UNBIND_VERIFY_CODE",
-        "VERIFY_CODE", "REGISTER_VERIFY_CODE", "LOGIN_VERIFY_CODE", "MFA_VERIFY_CODE",
+        "RESET_PASSWORD",
+        "VERIFY_EMAIL",
+        "CHANGE_EMAIL",
+        "MFA_VERIFY",
+        "RESET_PASSWORD_VERIFY_CODE",
+        "FIRST_EMAIL_LOGIN_VERIFY",
+        "CONSOLE_CONDUCTED_VERIFY",
+        "EMAIL_BIND_VERIFY_CODE",
+        "EMAIL_UNBIND_VERIFY_CODE",
+        "VERIFY_CODE",
+        "REGISTER_VERIFY_CODE",
+        "LOGIN_VERIFY_CODE",
+        "MFA_VERIFY_CODE",
         "INFORMATION_COMPLETION_VERIFY_CODE",
     ];
     let sends = scenes.map(|scene| {

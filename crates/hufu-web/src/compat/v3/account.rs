@@ -134,7 +134,12 @@ struct EmailChange {
 }
 
 /// The payload, if the request names the only method there is.
-fn payload<'a, T>(request: Option<&String>, method: &str, name: &str, payload: Option<&'a T>) -> Result<&'a T, Refusal> {
+fn payload<'a, T>(
+    request: Option<&String>,
+    method: &str,
+    name: &str,
+    payload: Option<&'a T>,
+) -> Result<&'a T, Refusal> {
     if given(request) != Some(method) {
         return Err(Refusal::Invalid(format!("verifyMethod is not {method}; send that")));
     }
@@ -281,7 +286,8 @@ pub(crate) async fn request_deletion(
                 Confirmation::Password(shared.app.open_password_leniently(text, declared).await?)
             }
             _ => {
-                let what = "verifyMethod is none of PHONE_PASSCODE, EMAIL_PASSCODE and PASSWORD; send one of them";
+                let what =
+                    "verifyMethod is none of PHONE_PASSCODE, EMAIL_PASSCODE and PASSWORD; send one of them";
                 return Err(Refusal::Invalid(what.to_owned()));
             }
         };

@@ -116,7 +116,9 @@ fn payload(
     match given(connection) {
         Some("PASSWORD") => password.map(Payload::Password).ok_or_else(|| missing("passwordPayload")),
         Some("PASSCODE") => pass_code.map(Payload::PassCode).ok_or_else(|| missing("passCodePayload")),
-        Some(_) => Err(Refusal::Invalid("this connection is not served; send PASSWORD or PASSCODE".to_owned())),
+        Some(_) => {
+            Err(Refusal::Invalid("this connection is not served; send PASSWORD or PASSCODE".to_owned()))
+        }
         None => Err(missing("connection")),
     }
 }

@@ -38,7 +38,8 @@ pub(crate) async fn enabled_sources(
         config.serving(head.named()).map_err(|refusal| head.refuse(refusal))?.clone()
     };
     let config = shared.app.config();
-    let switched_on = application.connections.iter().filter_map(|id| config.connection(id)).filter(|c| c.enabled);
+    let switched_on =
+        application.connections.iter().filter_map(|id| config.connection(id)).filter(|c| c.enabled);
     let sources = switched_on.map(|connection| {
         json!({
             "identifier": connection.identifier.as_str(),
@@ -81,7 +82,10 @@ pub(crate) async fn unlink(
 }
 
 /// `GET /api/v3/get-security-info`
-pub(crate) async fn security_info(State(shared): server::State, head: Head) -> Result<Success<Value>, Failure> {
+pub(crate) async fn security_info(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<Value>, Failure> {
     let who = head.authenticate(&shared).await?;
     let user = shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?;
     let level = SecurityLevel::of(&user);

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
-use hufu_types::flow::Want;
 use hufu_types::ScopeSet;
+use hufu_types::flow::Want;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
