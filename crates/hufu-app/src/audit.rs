@@ -303,7 +303,10 @@ mod tests {
     #[test]
     fn cells_are_text_whatever_they_begin_with() {
         let mut text = String::new();
-        csv_line(&mut text, ["a", "=1+1", "+86", "-1", "@x", "a,b", "say \"hi\"", "two\nlines", ""].into_iter());
+        csv_line(
+            &mut text,
+            ["a", "=1+1", "+86", "-1", "@x", "a,b", "say \"hi\"", "two\nlines", ""].into_iter(),
+        );
         assert_eq!(
             text,
             "a,\"'=1+1\",\"'+86\",\"'-1\",\"'@x\",\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",\r\n"

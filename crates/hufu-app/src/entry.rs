@@ -217,8 +217,7 @@ impl App {
     pub(crate) fn view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
         let Waiting { state, accounts } = waiting;
         let id = ticket.flow.id.clone();
-        let association =
-            self.config().connection(&ticket.session.connection).map(|c| c.association.clone());
+        let association = self.config().connection(&ticket.session.connection).map(|c| c.association.clone());
         let settings = &ticket.settings;
         let user = accounts.iter().find(|user| Some(&user.id) == state.user.as_ref());
         FlowView {

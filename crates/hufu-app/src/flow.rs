@@ -129,13 +129,11 @@ impl App {
             self.sessions.forget_all();
         }
         match continued {
-            Continued::On(outcome) => {
-                match self.conclude(application, &ticket, back, *outcome) {
-                    Ok(done) => Ok(FlowAnswer::Done(Box::new(with_ids(done, found.proof)))),
-                    Err(Refusal::Waiting(view)) => Ok(FlowAnswer::Waiting(view)),
-                    Err(refusal) => Err(refusal),
-                }
-            }
+            Continued::On(outcome) => match self.conclude(application, &ticket, back, *outcome) {
+                Ok(done) => Ok(FlowAnswer::Done(Box::new(with_ids(done, found.proof)))),
+                Err(Refusal::Waiting(view)) => Ok(FlowAnswer::Waiting(view)),
+                Err(refusal) => Err(refusal),
+            },
             Continued::Failed(failure, waiting) => {
                 let view = self.view(&ticket, back.handle(), *waiting);
                 Err(Refusal::StepFailed(Box::new(refusal_of(&failure)), Box::new(view)))

@@ -61,10 +61,7 @@ struct Lane {
 impl App {
     fn lanes(&self) -> Vec<Lane> {
         let lane = |kind, at_once| Lane { kind, free: Arc::new(Semaphore::new(at_once)) };
-        vec![
-            lane(WEBHOOK_JOB, self.limits.webhook_jobs),
-            lane(MESSAGE_JOB, self.limits.message_jobs),
-        ]
+        vec![lane(WEBHOOK_JOB, self.limits.webhook_jobs), lane(MESSAGE_JOB, self.limits.message_jobs)]
     }
 
     async fn work(&self, job: &Job) -> JobOutcome {
@@ -93,7 +90,8 @@ impl App {
                 match self.claim(lane.kind, lane.free.available_permits()).await {
                     Ok(jobs) => {
                         for job in jobs {
-                            let (app, place) = (Arc::clone(&self), Arc::clone(&lane.free).try_acquire_owned());
+                            let (app, place) =
+                                (Arc::clone(&self), Arc::clone(&lane.free).try_acquire_owned());
                             running.spawn(async move {
                                 app.run_job(&job).await;
                                 drop(place);
@@ -154,7 +152,8 @@ impl App {
             }
             Err(_) => self.ended_badly(job, "it took too long"),
         };
-        metrics::counter!("hufu_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome.as_str()).increment(1);
+        metrics::counter!("hufu_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome.as_str())
+            .increment(1);
         let unit = EndJob { id: job.id.clone(), attempts: job.attempts, end: outcome.end() };
         match self.write(unit).await {
             Ok(true) => {}
@@ -212,7 +211,8 @@ mod tests {
                 assert!(wait >= least && wait <= least + least / 5, "{attempt}: {wait:?}");
             }
         }
-        let waits: std::collections::HashSet<_> = (0..10).map(|_| backoff(first, longest, 1, &random)).collect();
+        let waits: std::collections::HashSet<_> =
+            (0..10).map(|_| backoff(first, longest, 1, &random)).collect();
         assert!(waits.len() > 1, "they differ");
     }
 }

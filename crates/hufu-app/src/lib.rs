@@ -40,17 +40,17 @@ pub use app::{App, Parts, StartError};
 pub use authentication::Authenticated;
 pub use config::{Config, Named, named};
 pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
-pub use keys::{KeyError, Keys};
-pub use limits::Limits;
 pub use entry::{FlowView, LoginDone, Tokens};
 pub use flow::{FillIn, FlowAction, FlowAnswer, FlowStep};
+pub use keys::{KeyError, Keys};
+pub use limits::Limits;
 pub use login::{MiniProgramLogin, PhoneProofData, SealedData};
 pub use merging::{MergePreview, MergeUndone, StoredMerge};
 pub use mini_program::{ToldPhone, ToldPhoneOf};
 pub use origin::Origin;
 pub use personal::{
-    BoundIdentity, OwnData, OwnEvent, OwnExport, OwnSession, SessionView, UnboundIdentities, UserAgent, WhichIdentities,
-    identity_id, read_user_agent,
+    BoundIdentity, OwnData, OwnEvent, OwnExport, OwnSession, SessionView, UnboundIdentities, UserAgent,
+    WhichIdentities, identity_id, read_user_agent,
 };
 pub use profile::ProfileChange;
 pub use refusal::Refusal;

@@ -257,14 +257,21 @@ impl Write for ChangeProfile {
 }
 
 /// The names of what is different; the audit log keeps no values of profiles.
-pub(crate) fn changed_names(before: (&Profile, &Map<String, Value>), after: (&Profile, &Map<String, Value>)) -> Vec<String> {
+pub(crate) fn changed_names(
+    before: (&Profile, &Map<String, Value>),
+    after: (&Profile, &Map<String, Value>),
+) -> Vec<String> {
     let fields = Profile::FIELDS.iter().filter(|name| before.0.field(name) != after.0.field(name));
     let gender = (before.0.gender != after.0.gender).then(|| "gender".to_owned());
     let mut keys: Vec<&String> = before.1.keys().chain(after.1.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
     let keys = keys.into_iter().filter(|key| before.1.get(*key) != after.1.get(*key));
-    fields.map(|name| (*name).to_owned()).chain(gender).chain(keys.map(|key| format!("custom.{key}"))).collect()
+    fields
+        .map(|name| (*name).to_owned())
+        .chain(gender)
+        .chain(keys.map(|key| format!("custom.{key}")))
+        .collect()
 }
 
 pub(crate) fn bytes(data: &Map<String, Value>) -> Result<usize, StoreError> {

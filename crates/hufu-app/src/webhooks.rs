@@ -8,7 +8,9 @@ mod delivering;
 use std::net::IpAddr;
 
 use hufu_store::deliveries::{GetDelivery, ListDeliveries, Ping, Replay, ReplayFailed, Replayed};
-use hufu_store::webhooks::{CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, UpdateWebhook, WebhookUpdate};
+use hufu_store::webhooks::{
+    CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, UpdateWebhook, WebhookUpdate,
+};
 use hufu_types::{
     Action, DeliveryId, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
 };
@@ -94,7 +96,8 @@ impl App {
         let (secret, sealed) = self.new_webhook_secret(pool, &webhook.id);
         let most = self.limits.webhooks_per_pool;
         let trace = self.trace_by(pool, by);
-        let unit = CreateWebhook { pool: pool.clone(), webhook: webhook.clone(), secret: sealed, most, trace };
+        let unit =
+            CreateWebhook { pool: pool.clone(), webhook: webhook.clone(), secret: sealed, most, trace };
         if !self.write(unit).await? {
             return Err(Refusal::TooManyWebhooks(most));
         }
@@ -162,7 +165,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
-    pub async fn webhook(&self, by: &Administrating, pool: &PoolId, id: &WebhookId) -> Result<Webhook, Refusal> {
+    pub async fn webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &WebhookId,
+    ) -> Result<Webhook, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("webhook"))
     }
@@ -277,7 +285,10 @@ impl App {
     /// This node knows at once what it changed; the others look soon.
     async fn take_up_config(&self) {
         if let Err(error) = self.refresh_config().await {
-            tracing::error!(error = hufu_types::chain(&error), "the configuration cannot be read; the last one stays");
+            tracing::error!(
+                error = hufu_types::chain(&error),
+                "the configuration cannot be read; the last one stays"
+            );
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hufu_types::{
-    AccessKeyId, Action, AdminRole, ConnectionId, Email, PhoneProof, PoolId, TokenHash,
-    Timestamp, User, UserId, UserStatus, Username,
+    AccessKeyId, Action, AdminRole, ConnectionId, Email, PhoneProof, PoolId, Timestamp, TokenHash, User,
+    UserId, UserStatus, Username,
 };
 use serde_json::json;
 
@@ -67,17 +67,6 @@ statements! {
         WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
     CANCEL_DELETION = "
         UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    ACCOUNT_ROWS = "SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
-    DELETE_IDENTITIES = "
-        DELETE FROM identities
-        WHERE pool_id = $1
-          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
-    DELETE_EXCHANGES = "DELETE FROM exchanges WHERE pool_id = $1 AND user_id = $2";
-    DELETE_STEP_TOKENS = "DELETE FROM step_tokens WHERE pool_id = $1 AND user_id = $2";
-    DELETE_MERGES = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
-    DELETE_CONFLICTS = "
-        DELETE FROM identity_conflicts WHERE pool_id = $1 AND (chosen_user = $2 OR other_user = $2)";
-    DELETE_USER = "DELETE FROM users WHERE pool_id = $1 AND id = $2";
     LIST_CONFLICTS = "
         SELECT kind, chosen_user, other_user, connection_id, first_seen_at, last_seen_at, occurrences
         FROM identity_conflicts
@@ -324,26 +313,12 @@ pub async fn delete_user(
     user: &UserId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    if users::get_locked(tx, pool, user).await?.is_none() {
-        return Ok(false);
-    }
-    sessions::end_all(tx, pool, user).await?;
-    tx.execute(DELETE_IDENTITIES, &[pool.into(), user.into()]).await?;
-    let rows = tx.all(ACCOUNT_ROWS, &[pool.into(), user.into()], |row| row.get::<String>(0)).await?;
-    for id in &rows {
-        let values = [pool.into(), id.into()];
-        for sql in [DELETE_EXCHANGES, DELETE_STEP_TOKENS, DELETE_MERGES, DELETE_CONFLICTS, DELETE_USER] {
-            tx.execute(sql, &values).await?;
-        }
-        uploads::claim(tx, pool, &UserId::parse(id)?, None, now).await?;
-    }
+    let Some(account) = users::get_locked(tx, pool, user).await? else { return Ok(false) };
+    crate::credentials::delete(tx, events, &account, now).await?;
     if *pool == PoolId::system() {
         delete_access_keys_of(tx, user).await?;
         delete_administrator(tx, user).await?;
     }
-    let merged: Vec<&str> = rows.iter().map(String::as_str).filter(|id| *id != user.as_str()).collect();
-    let event = Event::of(Action::UserDeleted, user).with(json!({ "merged": merged }));
-    events.record(tx, pool, event).await?;
     // Nodes forget which sessions they believe alive when the version rises.
     config::raise_version(tx).await?;
     Ok(true)

@@ -1,8 +1,8 @@
 //! Pools, connections and applications: small tables that every node holds in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier, OpenPlatform,
-    Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes, WebhookId,
+    Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier,
+    OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes, WebhookId,
 };
 use std::time::Duration;
 

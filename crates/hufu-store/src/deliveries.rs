@@ -434,5 +434,10 @@ fn decode_outgoing(row: &Row<'_>) -> Result<Outgoing, StoreError> {
         }
         _ => None,
     };
-    Ok(Outgoing { action: row.get(0)?, body: row.get(1)?, webhook: WebhookId::parse(&row.get::<String>(2)?)?, to })
+    Ok(Outgoing {
+        action: row.get(0)?,
+        body: row.get(1)?,
+        webhook: WebhookId::parse(&row.get::<String>(2)?)?,
+        to,
+    })
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use hufu_types::{
-    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, JobId, PoolId, Random, Timestamp, UserId,
-    WebhookId,
+    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, JobId, PoolId, Random, Timestamp,
+    UserId, WebhookId,
 };
 use serde_json::{Value as Json, json};
 
@@ -141,7 +141,12 @@ impl Recorder<'_> {
     }
 
     /// Writes an event to the audit log, and queues it for the webhooks that want to know.
-    pub async fn record(&mut self, tx: &mut Tx<'_>, pool: &PoolId, event: Event<'_>) -> Result<(), StoreError> {
+    pub async fn record(
+        &mut self,
+        tx: &mut Tx<'_>,
+        pool: &PoolId,
+        event: Event<'_>,
+    ) -> Result<(), StoreError> {
         let id = self.id();
         let trace = self.trace;
         // A login has no actor until it is known who logs in.

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
 use hufu_types::{
-    Action, Email, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User,
-    UserId, Username,
+    Action, Email, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId, Username,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -505,7 +504,8 @@ impl Continue {
             now.into(),
         ];
         tx.execute(SET_NAMES, &values).await?;
-        let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed, "by": "login" }));
+        let event =
+            Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed, "by": "login" }));
         events.record(tx, pool, event).await?;
         Ok(Ok(user))
     }

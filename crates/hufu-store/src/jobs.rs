@@ -61,8 +61,13 @@ pub struct Job {
 
 /// Puts a job into the queue, in the transaction of the deed that asks for it.
 pub async fn enqueue(tx: &mut Tx<'_>, job: &NewJob) -> Result<(), StoreError> {
-    let values =
-        [job.id.as_str().into(), job.kind.into(), (&job.pool).into(), (&job.payload).into(), job.run_at.into()];
+    let values = [
+        job.id.as_str().into(),
+        job.kind.into(),
+        (&job.pool).into(),
+        (&job.payload).into(),
+        job.run_at.into(),
+    ];
     tx.execute(ENQUEUE, &values).await.map(drop)
 }
 

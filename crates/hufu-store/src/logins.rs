@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use hufu_types::flow::{self, FlowState, Stage, Want};
-use hufu_types::resolution::{
-    Arrival, Conflict, Denial, Holdings, Owner, Resolution, Rules, resolve,
-};
+use hufu_types::resolution::{Arrival, Conflict, Denial, Holdings, Owner, Resolution, Rules, resolve};
 use hufu_types::{
     Action, ConnectionId, Email, IdentityKey, MatchField, Phone, PhoneProof, PoolId, PoolSettings, Profile,
     SessionId, Timestamp, TokenHash, User, UserId,
@@ -180,7 +178,9 @@ impl Write for Login {
             Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => known,
-                    None => users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?,
+                    None => {
+                        users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?
+                    }
                 };
                 if let Some(refused) = unusable(&user) {
                     return Ok(refused);
@@ -285,7 +285,13 @@ async fn log_in(
         refresh_tokens::insert(tx, &pool, &session, &ticket.session.application, token, now).await?;
     }
     let (newly_created, conflict) = (came.newly_created, came.conflict);
-    Ok(LoginOutcome::LoggedIn(Box::new(LoggedIn { user, newly_created, session, session_created_at, conflict })))
+    Ok(LoginOutcome::LoggedIn(Box::new(LoggedIn {
+        user,
+        newly_created,
+        session,
+        session_created_at,
+        conflict,
+    })))
 }
 
 /// Lets a login wait.
@@ -323,7 +329,12 @@ fn denied(denial: Denial) -> LoginOutcome {
 
 /// Counts a login of a known user, who is locked from here on; as it is now. Nothing where it was switched
 /// off meanwhile.
-pub async fn count(tx: &mut Tx<'_>, ticket: &Ticket, pool: &PoolId, user: &UserId) -> Result<User, StoreError> {
+pub async fn count(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    pool: &PoolId,
+    user: &UserId,
+) -> Result<User, StoreError> {
     note(tx, ticket, pool, user, 1).await
 }
 
@@ -410,7 +421,10 @@ impl Login {
         let mut user = note(tx, &self.ticket, pool, user, counts).await?;
 
         let before = (user.phone.clone(), user.profile.clone());
-        if fill_phone && user.vouched_phone().is_none() && let Some(phone) = &self.who.phone {
+        if fill_phone
+            && user.vouched_phone().is_none()
+            && let Some(phone) = &self.who.phone
+        {
             release_phone(tx, events, pool, phone, &user.id, now).await?;
             user.phone = Some((phone.clone(), PhoneProof::Wechat));
         }
@@ -490,7 +504,9 @@ impl Arriving {
         }
         // What else is proved counts for strangers alone, and only where the connection matches by it.
         if holdings.by_openid.is_none() && holdings.by_unionid.is_none() {
-            if let Some(email) = self.email.as_ref().filter(|_| self.rules.association.matches(MatchField::Email)) {
+            if let Some(email) =
+                self.email.as_ref().filter(|_| self.rules.association.matches(MatchField::Email))
+            {
                 let found = users::by_email(tx, pool, email).await?;
                 let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
                 holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
@@ -520,7 +536,11 @@ impl Arriving {
     }
 
     /// Whether an account has another id where the source gives a person one.
-    pub(crate) async fn is_another_persons(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<bool, StoreError> {
+    pub(crate) async fn is_another_persons(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &UserId,
+    ) -> Result<bool, StoreError> {
         for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
             if users::has_other_in_realm(tx, &self.pool, user, key).await? {
                 return Ok(true);

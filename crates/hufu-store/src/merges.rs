@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use hufu_types::{Action, Email, Gender, MergeId, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId, Username};
+use hufu_types::{
+    Action, Email, Gender, MergeId, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId, Username,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 

@@ -3,8 +3,8 @@
 //! An account is itself and what was merged into it; nothing here reaches another.
 
 use hufu_types::{
-    Action, ActorKind, ApplicationId, ConnectionId, EventId, Identity, IdentityKey, PoolId, SessionId, Timestamp,
-    User, UserId,
+    Action, ActorKind, ApplicationId, ConnectionId, EventId, Identity, IdentityKey, PoolId, SessionId,
+    Timestamp, User, UserId,
 };
 use serde_json::{Value as Json, json};
 
@@ -329,7 +329,8 @@ fn decode_event(row: &Row<'_>) -> Result<OwnEvent, StoreError> {
         at: Timestamp(row.get(1)?),
         action: Action::parse(&row.get::<String>(2)?).ok_or(StoreError::Corrupt { column: "action" })?,
         code: row.get(3)?,
-        actor: ActorKind::parse(&row.get::<String>(4)?).ok_or(StoreError::Corrupt { column: "actor_kind" })?,
+        actor: ActorKind::parse(&row.get::<String>(4)?)
+            .ok_or(StoreError::Corrupt { column: "actor_kind" })?,
         application: application.map(|id| ApplicationId::parse(&id)).transpose()?,
         connection: connection.map(|id| ConnectionId::parse(&id)).transpose()?,
         ip: row.get(7)?,

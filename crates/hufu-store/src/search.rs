@@ -168,8 +168,16 @@ impl Read for SearchUsers {
             }
             Sought::Exact(text) => {
                 let folded = text.to_ascii_lowercase();
-                let values =
-                    [pool, text.into(), (&folded).into(), from, last_at.into(), last_id.into(), status, limit];
+                let values = [
+                    pool,
+                    text.into(),
+                    (&folded).into(),
+                    from,
+                    last_at.into(),
+                    last_id.into(),
+                    status,
+                    limit,
+                ];
                 tx.all(EXACT, &values, by_creation).await
             }
             Sought::Prefix(text) => {
@@ -252,7 +260,6 @@ fn contains(text: &str) -> String {
     pattern.push('%');
     pattern
 }
-
 
 #[cfg(test)]
 mod tests {

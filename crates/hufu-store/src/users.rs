@@ -1,8 +1,8 @@
 //! Users and their identities.
 
 use hufu_types::{
-    Action, ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof, PoolId,
-    Profile, Timestamp, User, UserId, UserStatus, Username,
+    Action, ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof,
+    PoolId, Profile, Timestamp, User, UserId, UserStatus, Username,
 };
 use serde_json::{Map, Value as Json};
 
@@ -219,7 +219,8 @@ impl Write for SetStatus {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let values = [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.trace.at.into()];
+        let values =
+            [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.trace.at.into()];
         let affected = tx.execute(SET_STATUS, &values).await?;
         if self.status != UserStatus::Activated {
             sessions::end_all(tx, &self.pool, &self.user).await?;

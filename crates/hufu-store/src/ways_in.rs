@@ -90,7 +90,8 @@ impl WaysIn {
             NameKind::Phone => !is_own(&name.holder, phone),
             NameKind::Email => !is_own(&name.holder, email),
         };
-        let by_password = !matches!(without, Without::Password) && self.password_names.iter().any(name_remains);
+        let by_password =
+            !matches!(without, Without::Password) && self.password_names.iter().any(name_remains);
         let gone: &[IdentityKey] = match without {
             Without::Identities(keys) => keys,
             _ => &[],
@@ -174,7 +175,8 @@ mod tests {
         let merged = WaysIn { phone: vec![id("a"), id("b")], ..nothing() };
         assert!(merged.would_remain(Without::Phone), "the number of what was merged stays");
         let held = |kind| HeldName { kind, holder: id("a") };
-        let password = WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };
+        let password =
+            WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };
         assert!(!password.would_remain(Without::Phone), "no password without a name");
         assert!(password.would_remain(Without::Password));
         let named = WaysIn { password_names: vec![held(NameKind::Username)], ..nothing() };

@@ -224,7 +224,12 @@ impl Write for DeleteWebhook {
     }
 }
 
-fn changed(id: &WebhookId, before: Option<&Webhook>, after: Option<&Webhook>, rotated: bool) -> Event<'static> {
+fn changed(
+    id: &WebhookId,
+    before: Option<&Webhook>,
+    after: Option<&Webhook>,
+    rotated: bool,
+) -> Event<'static> {
     let mut details = json!({
         "webhook": id.as_str(),
         "before": before.map(Webhook::told),

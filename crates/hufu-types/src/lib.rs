@@ -34,8 +34,8 @@ pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestR
 pub use event::{Action, ActorKind};
 pub use failure::chain;
 pub use id::{
-    AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId, PoolId,
-    SessionId, UserId, WebhookId,
+    AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId,
+    PoolId, SessionId, UserId, WebhookId,
 };
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};

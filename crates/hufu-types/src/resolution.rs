@@ -421,7 +421,10 @@ mod tests {
     #[test]
     fn a_snapshot_user_is_nobody() {
         let nobody = Arrival { snapshot: true, ..arrival(true, None) };
-        assert_eq!(resolve(&nobody, &holdings(Some("a"), Some("a"), None)), Resolution::Deny(Denial::Snapshot));
+        assert_eq!(
+            resolve(&nobody, &holdings(Some("a"), Some("a"), None)),
+            Resolution::Deny(Denial::Snapshot)
+        );
     }
 
     #[test]
@@ -503,6 +506,9 @@ mod tests {
             choose("a", "b")
         );
         let by_phone = arrival(false, Some(PhoneUse::LogIn));
-        assert_eq!(super::resolve(&by_phone, &holdings(Some("a"), None, Some("b")), &rules), choose("b", "a"));
+        assert_eq!(
+            super::resolve(&by_phone, &holdings(Some("a"), None, Some("b")), &rules),
+            choose("b", "a")
+        );
     }
 }

@@ -316,7 +316,8 @@ mod tests {
 
     #[test]
     fn sound_settings_have_no_problems() {
-        let mut settings = PoolSettings { required_fields: vec!["custom.x".to_owned()], ..PoolSettings::default() };
+        let mut settings =
+            PoolSettings { required_fields: vec!["custom.x".to_owned()], ..PoolSettings::default() };
         settings.custom_fields.push(CustomField {
             key: "x".to_owned(),
             kind: CustomFieldType::Text,

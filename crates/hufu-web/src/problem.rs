@@ -71,12 +71,18 @@ fn waiting(view: &FlowView) -> Problem {
             "尚无关联账号：请绑定已有账号。",
             "No account is known by this identity: bind an existing account.",
         ),
-        Stage::NewPassword => {
-            problem(1639, 499, "请先设置新密码，再继续登录。", "Set a new password first, then the login goes on.")
-        }
-        Stage::Complete => {
-            problem(1642, 499, "请先补全必填资料，再继续登录。", "Fill in what is missing, then the login goes on.")
-        }
+        Stage::NewPassword => problem(
+            1639,
+            499,
+            "请先设置新密码，再继续登录。",
+            "Set a new password first, then the login goes on.",
+        ),
+        Stage::Complete => problem(
+            1642,
+            499,
+            "请先补全必填资料，再继续登录。",
+            "Fill in what is missing, then the login goes on.",
+        ),
         Stage::Agree => problem(
             2414,
             499,
@@ -95,8 +101,12 @@ fn waiting(view: &FlowView) -> Problem {
 /// What a better password would be.
 fn weak(weakness: Weakness) -> Problem {
     let (chinese, english) = match weakness {
-        Weakness::TooShort => ("密码过短：请使用更长的密码。", "The password is too short: choose a longer one."),
-        Weakness::TooLong => ("密码过长：请使用更短的密码。", "The password is too long: choose a shorter one."),
+        Weakness::TooShort => {
+            ("密码过短：请使用更长的密码。", "The password is too short: choose a longer one.")
+        }
+        Weakness::TooLong => {
+            ("密码过长：请使用更短的密码。", "The password is too long: choose a shorter one.")
+        }
         Weakness::TooCommon => (
             "密码过于常见，容易被猜到：请换一个。",
             "The password is one of those that are tried first: choose another.",
@@ -284,7 +294,10 @@ impl Problem {
                 2413,
                 403,
                 format!("账号已申请注销，将于 {} 彻底删除：如需恢复请联系管理员。", at.to_iso()),
-                format!("The account was deleted by its owner and is gone for good at {}: ask the administrator to bring it back before.", at.to_iso()),
+                format!(
+                    "The account was deleted by its owner and is gone for good at {}: ask the administrator to bring it back before.",
+                    at.to_iso()
+                ),
             ),
             Refusal::Waiting(view) => waiting(view),
             Refusal::FlowUnknown => problem(
@@ -573,7 +586,9 @@ impl Problem {
                     2460,
                     403,
                     format!("为了账号安全，该操作要求 {minutes} 分钟内登录过：请重新登录后再试。"),
-                    format!("For your safety this needs a login of the last {minutes} minutes: log in again, then repeat it."),
+                    format!(
+                        "For your safety this needs a login of the last {minutes} minutes: log in again, then repeat it."
+                    ),
                 )
             }
             Refusal::FieldNotEditable(key) => problem(
@@ -588,12 +603,9 @@ impl Problem {
                 "登录会话不存在或已结束：请刷新会话列表。",
                 "There is no such session, or it is over: read the list again.",
             ),
-            Refusal::MergeUnknown => problem(
-                2463,
-                404,
-                "未找到该合并记录：请核对 ID。",
-                "There is no such merge: check its id.",
-            ),
+            Refusal::MergeUnknown => {
+                problem(2463, 404, "未找到该合并记录：请核对 ID。", "There is no such merge: check its id.")
+            }
             Refusal::MergeUndoneBefore => problem(
                 2464,
                 409,

@@ -68,7 +68,11 @@ impl Head {
     /// Who sends the request.
     pub(crate) async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
         let origin = self.origin();
-        shared.app.authenticate(self.bearer(), self.named(), origin).await.map_err(|refusal| self.refuse(refusal))
+        shared
+            .app
+            .authenticate(self.bearer(), self.named(), origin)
+            .await
+            .map_err(|refusal| self.refuse(refusal))
     }
 }
 

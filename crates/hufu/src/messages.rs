@@ -26,7 +26,9 @@ fn block(message: &Message) -> String {
     };
     let mut lines = vec![format!("  ✉ {channel} to {}", message.to)];
     lines.extend(message.subject.iter().map(|subject| format!("    {subject}")));
-    lines.extend(message.text.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("    {line}")));
+    lines.extend(
+        message.text.lines().filter(|line| !line.trim().is_empty()).map(|line| format!("    {line}")),
+    );
     lines.extend(message.code.iter().map(|code| format!("    code {code}")));
     let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
     lines.iter().map(|line| line.chars().map(plain).chain(['\n']).collect::<String>()).collect()

@@ -13,8 +13,8 @@ use hufu_store::events::{Actor, Event, Recorder, Trace};
 use hufu_store::rates::Hit;
 use hufu_store::{StoreError, Tx, Write, users};
 use hufu_types::{
-    AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, User, UserId,
-    Username,
+    AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose,
+    User, UserId, Username,
 };
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
@@ -88,7 +88,14 @@ impl App {
             Some(user) => Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) },
             None => Actor { kind: ActorKind::AccessKey, id: Some(key.id.as_str().to_owned()) },
         };
-        Ok(Administrating { actor, role: key.role, scope: key.scope, key: Some(key.id), user: key.user, origin })
+        Ok(Administrating {
+            actor,
+            role: key.role,
+            scope: key.scope,
+            key: Some(key.id),
+            user: key.user,
+            origin,
+        })
     }
 
     /// Notes a key that does not hold, unless its address has sent many: whoever guesses must not fill the log.
@@ -109,10 +116,7 @@ impl App {
             return Ok(Refusal::TooOften("access keys that do not hold, from this address"));
         }
         let pool = PoolId::system();
-        let actor = Actor {
-            kind: ActorKind::AccessKey,
-            id: key.map(|key| key.id.as_str().to_owned()),
-        };
+        let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         self.record_refusal(&pool, trace, Action::AdministrationRefused, None, KEY_CODE, reason).await?;
         Ok(Refusal::NotAdministrating)
@@ -138,7 +142,13 @@ impl App {
         let (key, text) = self.new_key(name, wish.role, wish.pool, None, wish.expires_at);
         let details = json!({ "after": told(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
         let id = key.id.clone();
-        self.write(IssueKey { key, action: Action::AccessKeyCreated, details, trace: self.trace_in(by, None) }).await?;
+        self.write(IssueKey {
+            key,
+            action: Action::AccessKeyCreated,
+            details,
+            trace: self.trace_in(by, None),
+        })
+        .await?;
         let key = self.read(GetAccessKey(id)).await?.ok_or(Refusal::NoSuch("access key"))?;
         Ok((key, text))
     }
@@ -241,7 +251,8 @@ impl App {
         scope: Option<PoolId>,
     ) -> Result<(Administrator, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
-        let username = Username::parse(username).map_err(|error| Refusal::Invalid(format!("username: {error}")))?;
+        let username =
+            Username::parse(username).map_err(|error| Refusal::Invalid(format!("username: {error}")))?;
         let password = self.new_password();
         let hash = self.hasher.hash(password.clone(), &*self.random).await?;
         let now = self.now();
@@ -479,7 +490,8 @@ impl Write for ChangeAdministrator {
             "before": before.map(|before| appointment(before.role, before.scope.as_ref())),
             "after": self.appointment.as_ref().map(|(role, scope)| appointment(*role, scope.as_ref())),
         });
-        record(tx, &mut self.trace.recorder(), Action::AdministratorChanged, Some(&self.user), details).await?;
+        record(tx, &mut self.trace.recorder(), Action::AdministratorChanged, Some(&self.user), details)
+            .await?;
         Ok(Some(store::administrator(tx, &self.user).await?))
     }
 }

@@ -66,7 +66,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::PoolUnknown`]; [`Refusal::NotPermitted`], which the audit log keeps.
-    pub async fn permit(&self, by: &Administrating, permission: Permission, pool: &PoolId) -> Result<(), Refusal> {
+    pub async fn permit(
+        &self,
+        by: &Administrating,
+        permission: Permission,
+        pool: &PoolId,
+    ) -> Result<(), Refusal> {
         if !by.reaches(pool) || !self.config().has_pool(pool) {
             return Err(Refusal::PoolUnknown);
         }
@@ -81,7 +86,11 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NotPermitted`], which the audit log keeps.
-    pub async fn permit_everywhere(&self, by: &Administrating, permission: Permission) -> Result<(), Refusal> {
+    pub async fn permit_everywhere(
+        &self,
+        by: &Administrating,
+        permission: Permission,
+    ) -> Result<(), Refusal> {
         let pool = PoolId::system();
         if by.scope.is_some() {
             return Err(self.not_permitted(by, permission, &pool).await?);
@@ -89,7 +98,12 @@ impl App {
         self.permit_role(by, permission, &pool).await
     }
 
-    async fn permit_role(&self, by: &Administrating, permission: Permission, pool: &PoolId) -> Result<(), Refusal> {
+    async fn permit_role(
+        &self,
+        by: &Administrating,
+        permission: Permission,
+        pool: &PoolId,
+    ) -> Result<(), Refusal> {
         if by.role.may(permission) { Ok(()) } else { Err(self.not_permitted(by, permission, pool).await?) }
     }
 

@@ -6,8 +6,8 @@ use hufu_store::merges::StoredMerge;
 use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession, Unbind, Unbound};
 use hufu_store::{StoreError, Tx, Write, config, users};
 use hufu_types::{
-    Action, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId, SessionId,
-    User, UserId,
+    Action, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
+    SessionId, User, UserId,
 };
 use serde_json::json;
 
@@ -274,7 +274,9 @@ impl Write for Link {
             return Ok(Linked::Not(unfit));
         }
         match users::identity_owner(tx, pool, key).await? {
-            Some(owner) if owner == *user => return Ok(Linked::Done(users::identities(tx, pool, user).await?)),
+            Some(owner) if owner == *user => {
+                return Ok(Linked::Done(users::identities(tx, pool, user).await?));
+            }
             Some(_) => return Ok(Linked::Taken),
             None => {}
         }

@@ -186,7 +186,10 @@ mod tests {
     fn short_texts_are_looked_for_at_the_beginning_only() {
         assert!(sought(Some("ab"), Matching::Prefix).is_ok());
         assert!(sought(Some("ab"), Matching::Substring).is_err());
-        assert_eq!(sought(Some("小明同"), Matching::Substring).unwrap(), Sought::Substring("小明同".to_owned()));
+        assert_eq!(
+            sought(Some("小明同"), Matching::Substring).unwrap(),
+            Sought::Substring("小明同".to_owned())
+        );
         assert_eq!(sought(Some("  "), Matching::Substring).unwrap(), Sought::All);
     }
 }

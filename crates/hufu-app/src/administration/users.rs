@@ -8,7 +8,8 @@ use hufu_store::sessions;
 use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
 use hufu_store::{StoreError, Tx, Write, administration as store, config, uploads};
 use hufu_types::{
-    Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus, Username,
+    Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus,
+    Username,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value as Json, json};
@@ -100,7 +101,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::Invalid`], [`Refusal::WeakPassword`], [`Refusal::NameTaken`], and what [`App::permit`] refuses.
-    pub async fn create_user(&self, by: &Administrating, pool: &PoolId, new: NewAccount) -> Result<User, Refusal> {
+    pub async fn create_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        new: NewAccount,
+    ) -> Result<User, Refusal> {
         self.permit(by, Permission::WriteUsers, pool).await?;
         let NewAccount { account, password } = new;
         let now = self.now();
@@ -132,9 +138,15 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::UserUnknown`], and what [`App::permit`] refuses.
-    pub async fn find_user(&self, by: &Administrating, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
+    pub async fn find_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+    ) -> Result<Found, Refusal> {
         self.permit(by, Permission::ReadUsers, pool).await?;
-        let read = |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
+        let read =
+            |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
         let (found, identities) = read(user).await?.ok_or(Refusal::UserUnknown)?;
         match found.merged_into {
             None => Ok(Found { user: found, identities, merged_from: None }),
@@ -201,7 +213,8 @@ impl App {
         let Some(password) = password.or_else(|| made.clone()) else { return Ok(None) };
         let hash = self.hasher.hash(password, &*self.random).await?;
         let trace = self.trace_by(pool, by);
-        let unit = SetPassword { pool: pool.clone(), user: user.clone(), hash, must_reset, keep_sessions, trace };
+        let unit =
+            SetPassword { pool: pool.clone(), user: user.clone(), hash, must_reset, keep_sessions, trace };
         self.write(unit).await??;
         self.sessions.forget_all();
         Ok(made)
@@ -234,7 +247,12 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
-    pub async fn delete_user(&self, by: &Administrating, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
+    pub async fn delete_user(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+    ) -> Result<(), Refusal> {
         self.permit(by, Permission::DeleteUsers, pool).await?;
         let trace = self.trace_by(pool, by);
         self.write(DeleteUser { pool: pool.clone(), user: user.clone(), trace }).await??;
@@ -265,11 +283,15 @@ impl App {
     fn check_amount(&self, data: &Map<String, Json>, before: Option<usize>) -> Result<(), Refusal> {
         let (keys, total) = (self.limits.custom_keys, self.limits.custom_total);
         if data.len() > keys {
-            return Err(Refusal::Invalid(format!("customData: it has at most {keys} keys; remove some first")));
+            return Err(Refusal::Invalid(format!(
+                "customData: it has at most {keys} keys; remove some first"
+            )));
         }
         let size = bytes(data)?;
         if size > total && before.is_none_or(|before| size > before) {
-            return Err(Refusal::Invalid(format!("customData: it has at most {total} bytes in all; shorten it")));
+            return Err(Refusal::Invalid(format!(
+                "customData: it has at most {total} bytes in all; shorten it"
+            )));
         }
         Ok(())
     }
@@ -278,7 +300,8 @@ impl App {
         let phone = user.phone.as_ref().map(|(phone, _)| phone.as_str());
         let email = user.email.as_ref().map(Email::as_str);
         let username = user.username.as_ref().map(Username::as_str);
-        let names: Vec<&str> = [username, email, phone, user.profile.name.as_deref()].into_iter().flatten().collect();
+        let names: Vec<&str> =
+            [username, email, phone, user.profile.name.as_deref()].into_iter().flatten().collect();
         self.check_new_password(&user.pool, password.expose_secret(), &names)
     }
 }

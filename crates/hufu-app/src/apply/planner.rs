@@ -7,7 +7,9 @@ use std::collections::HashMap;
 
 use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_store::senders::{SenderKind, StoredSender};
-use hufu_types::{Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, PoolSettings, User, UserId};
+use hufu_types::{
+    Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, PoolSettings, User, UserId,
+};
 use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
 
@@ -107,7 +109,18 @@ impl<'a> PoolPlanner<'a> {
         let of_pool = stored.connections.iter().filter(|connection| connection.pool == desired.id);
         let known = of_pool.map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
         let order = Order::new(stored, desired);
-        Self { task, stored, senders, desired, known, order, lines: Vec::new(), changes: Vec::new(), steps, errors }
+        Self {
+            task,
+            stored,
+            senders,
+            desired,
+            known,
+            order,
+            lines: Vec::new(),
+            changes: Vec::new(),
+            steps,
+            errors,
+        }
     }
 
     fn stored_connections(&self) -> impl Iterator<Item = &'a StoredConnection> + use<'a> {

@@ -36,7 +36,8 @@ impl App {
         }
         // Written first: the entry is part of what is read.
         let (pool, user) = (who.pool().clone(), who.user.clone());
-        self.write(RecordExport { pool: pool.clone(), user: user.clone(), trace: self.trace_of(who) }).await?;
+        self.write(RecordExport { pool: pool.clone(), user: user.clone(), trace: self.trace_of(who) })
+            .await?;
         let data = self.read(ReadOwnData { pool, user, events: MOST_EVENTS, now }).await?;
         Ok(OwnExport { data, at: now })
     }

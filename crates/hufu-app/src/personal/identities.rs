@@ -78,7 +78,8 @@ impl App {
                 identity.key.provider() == name || kind == Some(name)
             }
         };
-        let gone: Vec<IdentityKey> = held.iter().filter(is_meant).map(|identity| identity.key.clone()).collect();
+        let gone: Vec<IdentityKey> =
+            held.iter().filter(is_meant).map(|identity| identity.key.clone()).collect();
         let unit = Unbind {
             pool: who.pool().clone(),
             user: who.user.clone(),
@@ -88,7 +89,9 @@ impl App {
         };
         match self.write(unit).await? {
             Unbound::Done(left) => {
-                let leads = |identity: &&Identity| gone.iter().any(|key| is_akin(&config, who.pool(), key, &identity.key));
+                let leads = |identity: &&Identity| {
+                    gone.iter().any(|key| is_akin(&config, who.pool(), key, &identity.key))
+                };
                 let still_leading = left.iter().filter(leads);
                 Ok(UnboundIdentities {
                     still_leading: still_leading.map(|i| identity_id(who.pool(), &i.key)).collect(),

@@ -126,7 +126,8 @@ impl Transfer {
                 Begun::Changed(_, counts) => return Err(ImportError::Changed { rows: counts.rows }),
             }
         };
-        let mut progress = Progress { counts: done, resumed_at: done.rows, hashed: 0, bytes: 0, of_bytes: bytes };
+        let mut progress =
+            Progress { counts: done, resumed_at: done.rows, hashed: 0, bytes: 0, of_bytes: bytes };
         let mut batches = self.read_ahead(file, options, done.rows);
         let mut rehearsal = Rehearsal::default();
         let mut ended = false;
@@ -254,7 +255,8 @@ pub fn report_lines(to: &mut (dyn Write + Send), rows: &[RefusedRow]) -> io::Res
 }
 
 fn count_of_passwords(rows: &[(i64, Result<ReadRow, String>)]) -> i64 {
-    let has = |(_, row): &&(i64, Result<ReadRow, String>)| row.as_ref().is_ok_and(|row| row.password.is_some());
+    let has =
+        |(_, row): &&(i64, Result<ReadRow, String>)| row.as_ref().is_ok_and(|row| row.password.is_some());
     i64::try_from(rows.iter().filter(has).count()).unwrap_or(i64::MAX)
 }
 

@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use hufu_connect::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use hufu_connect::{OutgoingError, guarded};
 use hufu_protocol::SecretBytes;
-use hufu_store::deliveries::{Attempt, DeliveryState, Destination, Outgoing, PING, ReadOutgoing, RecordAttempt};
+use hufu_store::deliveries::{
+    Attempt, DeliveryState, Destination, Outgoing, PING, ReadOutgoing, RecordAttempt,
+};
 use hufu_store::jobs::Job;
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
 
@@ -46,7 +48,12 @@ impl Receivers {
     }
 
     /// A place on the way to a receiver.
-    fn enter(&self, webhook: &WebhookId, at_once: usize, now: Timestamp) -> Result<Place<'_>, Option<Timestamp>> {
+    fn enter(
+        &self,
+        webhook: &WebhookId,
+        at_once: usize,
+        now: Timestamp,
+    ) -> Result<Place<'_>, Option<Timestamp>> {
         self.with(webhook, |receiver| {
             if let Some(until) = receiver.rests_until.filter(|until| *until > now) {
                 return Err(Some(until));
@@ -68,7 +75,8 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.receivers.with(&self.webhook, |receiver| receiver.under_way = receiver.under_way.saturating_sub(1));
+        self.receivers
+            .with(&self.webhook, |receiver| receiver.under_way = receiver.under_way.saturating_sub(1));
     }
 }
 
@@ -171,11 +179,16 @@ impl App {
     ) -> Option<Timestamp> {
         let silent = matches!(
             answer,
-            Err(OutgoingError::Timeout | OutgoingError::Connect(_) | OutgoingError::Http(_) | OutgoingError::Resolve)
+            Err(OutgoingError::Timeout
+                | OutgoingError::Connect(_)
+                | OutgoingError::Http(_)
+                | OutgoingError::Resolve)
         );
         self.receivers.with(webhook, |receiver| {
             receiver.silences = if silent { receiver.silences + 1 } else { 0 };
-            let rest = |n: i64| self.limits.webhook_retry_first * (1 << u32::try_from(n.clamp(1, 6) - 1).unwrap_or(0));
+            let rest = |n: i64| {
+                self.limits.webhook_retry_first * (1 << u32::try_from(n.clamp(1, 6) - 1).unwrap_or(0))
+            };
             receiver.rests_until = silent.then(|| self.now().plus(rest(receiver.silences)));
             receiver.rests_until
         })

@@ -138,7 +138,7 @@ on_both_engines! {
         check(&done.refused);
         // The report is made of what is in the database.
         assert_eq!(done.report.lines().count(), 26);
-        assert!(done.report.starts_with("row,reason\r\n2,username: "), "{}", done.report);
+        assert!(done.report.starts_with("row,reason\r\n2,\"username: "), "{}", done.report);
     }
 
     async fn who_is_there_already_can_be_skipped(database) {

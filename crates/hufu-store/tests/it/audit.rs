@@ -42,7 +42,14 @@ fn trace(at: Timestamp) -> Trace {
 }
 
 fn login(at: Timestamp, name: &str) -> Record {
-    Record { pool: pool(), trace: trace(at), action: Action::Login, code: 0, user: Some(user(name)), fail: false }
+    Record {
+        pool: pool(),
+        trace: trace(at),
+        action: Action::Login,
+        code: 0,
+        user: Some(user(name)),
+        fail: false,
+    }
 }
 
 /// The moments, in seconds after [`NOW`], of the entries that a filter finds.
@@ -169,11 +176,22 @@ async fn time_and_user_are_found_by_an_index() {
     for (start, ending, expected) in [
         ("FROM audit_events", "$11", "USING PRIMARY KEY (pool_id=? AND id>? AND id<?)"),
         ("FROM audit_events", "user_id = $12", "USING INDEX audit_events_user (user_id=? AND id>? AND id<?)"),
-        ("FROM webhook_deliveries", "state = $4", "USING INDEX webhook_deliveries_webhook (webhook_id=? AND id<?)"),
-        ("FROM webhook_deliveries", "state = 'failed'", "USING INDEX webhook_deliveries_failed (webhook_id=? AND id<?)"),
+        (
+            "FROM webhook_deliveries",
+            "state = $4",
+            "USING INDEX webhook_deliveries_webhook (webhook_id=? AND id<?)",
+        ),
+        (
+            "FROM webhook_deliveries",
+            "state = 'failed'",
+            "USING INDEX webhook_deliveries_failed (webhook_id=? AND id<?)",
+        ),
     ] {
         let wanted = |sql: &&str| {
-            sql.contains(start) && sql.contains(ending) && sql.contains("DESC") && (ending != "$11" || !sql.contains("$12"))
+            sql.contains(start)
+                && sql.contains(ending)
+                && sql.contains("DESC")
+                && (ending != "$11" || !sql.contains("$12"))
         };
         let statements = all_statements();
         let sql = statements.iter().map(|(_, sql)| *sql).find(wanted).unwrap_or_else(|| panic!("{ending}"));

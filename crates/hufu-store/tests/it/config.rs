@@ -3,8 +3,8 @@
 use hufu_store::config::{self, ReadConfig, StoredConnection};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind, Identifier,
-    OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind,
+    Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
 use crate::raw;
@@ -38,7 +38,11 @@ unit! {
 }
 
 fn shop() -> Pool {
-    Pool { id: pool(), name: "Shop".to_owned(), settings: PoolSettings { required_fields: vec!["phone".to_owned()], ..PoolSettings::default() } }
+    Pool {
+        id: pool(),
+        name: "Shop".to_owned(),
+        settings: PoolSettings { required_fields: vec!["phone".to_owned()], ..PoolSettings::default() },
+    }
 }
 
 fn mini(id: &str) -> StoredConnection {

@@ -9,8 +9,8 @@ use hufu_types::{IdentityKey, PhoneProof, PoolId, UserId, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated, openid,
-    other_pool, phone, pool, seconds, trace, unionid,
+    APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated,
+    openid, other_pool, phone, pool, seconds, trace, unionid,
 };
 
 /// The identities that lead to a user.
@@ -21,7 +21,9 @@ async fn identities(store: &Store, pool: PoolId, user: &UserId) -> Vec<IdentityK
 
 async fn disable(store: &Store, user: &UserId) {
     let status = UserStatus::Suspended;
-    assert!(store.write(SetStatus { pool: pool(), user: user.clone(), status, trace: trace(NOW) }).await.unwrap());
+    assert!(
+        store.write(SetStatus { pool: pool(), user: user.clone(), status, trace: trace(NOW) }).await.unwrap()
+    );
 }
 
 async fn users(database: &TestDatabase) -> i64 {

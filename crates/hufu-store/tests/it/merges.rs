@@ -11,14 +11,15 @@ use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
 use hufu_store::{Store, personal, ways_in};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus, Username,
+    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus,
+    Username,
 };
 use serde_json::json;
 
 use crate::raw;
 use crate::support::{
-    APP, NOW, OTHER_APP, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, phone, pool,
-    random_hash, seconds, trace, unit,
+    APP, NOW, OTHER_APP, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, phone,
+    pool, random_hash, seconds, trace, unit,
 };
 
 const WINDOW: Duration = Duration::from_secs(30 * 86_400);
@@ -100,7 +101,13 @@ async fn merge(store: &Store, merged: &str, survivor: &str) -> MergeId {
 }
 
 fn undoing(merge: &MergeId, of: Option<&str>, now: Timestamp) -> UndoMerge {
-    UndoMerge { pool: pool(), merge: merge.clone(), of: of.map(id), since: now.minus(WINDOW), trace: trace(now) }
+    UndoMerge {
+        pool: pool(),
+        merge: merge.clone(),
+        of: of.map(id),
+        since: now.minus(WINDOW),
+        trace: trace(now),
+    }
 }
 
 async fn undo(store: &Store, merge: &MergeId) -> Undone {

@@ -10,8 +10,8 @@ use hufu_types::{UserId, UserStatus};
 
 use crate::raw;
 use crate::support::{
-    APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone, pool, trace,
-    unionid, unit,
+    APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone,
+    pool, trace, unionid, unit,
 };
 
 unit! {

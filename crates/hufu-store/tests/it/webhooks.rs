@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hufu_store::config::ReadConfig;
 use hufu_store::deliveries::{
-    self, Attempt, DeliveryState, GetDelivery, ListDeliveries, PING, Ping, ReadOutgoing, RecordAttempt, Replay,
-    ReplayFailed, Replayed,
+    self, Attempt, DeliveryState, GetDelivery, ListDeliveries, PING, Ping, ReadOutgoing, RecordAttempt,
+    Replay, ReplayFailed, Replayed,
 };
 use hufu_store::events::{Event, Subscriber, Trace, WEBHOOK_JOB};
 use hufu_store::jobs::{Claim, Job};
@@ -14,9 +14,7 @@ use hufu_store::webhooks::{
 };
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
-use hufu_types::{
-    Action, DeliveryId, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId,
-};
+use hufu_types::{Action, DeliveryId, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId};
 use serde_json::{Value as Json, json};
 
 use crate::raw;
@@ -74,7 +72,8 @@ async fn happen(store: &Store, at: Timestamp, actions: &[Action]) {
 
 async fn happens(store: &Store, at: Timestamp, actions: &[Action], fail: bool) -> Happens {
     let config = store.read(ReadConfig).await.unwrap();
-    let subscribers: Vec<Subscriber> = config.subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
+    let subscribers: Vec<Subscriber> =
+        config.subscribers.into_iter().map(|(_, subscriber)| subscriber).collect();
     let trace = Trace { subscribers: Arc::from(subscribers), ..Trace::of_command(at, &SystemRandom) };
     Happens { trace, actions: actions.to_vec(), fail }
 }
@@ -86,7 +85,10 @@ async fn deliveries_of(store: &Store, id: &str, state: Option<DeliveryState>) ->
 
 async fn take(store: &Store, now: Timestamp) -> Vec<Job> {
     let node = "node".to_owned();
-    store.write(Claim { kind: WEBHOOK_JOB, now, until: now.plus(seconds(60)), node, limit: 100 }).await.unwrap()
+    store
+        .write(Claim { kind: WEBHOOK_JOB, now, until: now.plus(seconds(60)), node, limit: 100 })
+        .await
+        .unwrap()
 }
 
 fn attempt(id: &DeliveryId, state: DeliveryState) -> RecordAttempt {

@@ -202,7 +202,10 @@ pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
 /// Make an administrator; the password is told this once.
 #[utoipa::path(post, path = "/admin/v1/administrators", tag = "access", request_body = NewAdministrator,
     responses((status = 201, body = AdministratorView), (status = 409, body = ProblemBody)))]
-pub(crate) async fn create_administrator(caller: Caller, Sent(new): Sent<NewAdministrator>) -> Answer<Response> {
+pub(crate) async fn create_administrator(
+    caller: Caller,
+    Sent(new): Sent<NewAdministrator>,
+) -> Answer<Response> {
     let (role, scope) = (role(&caller, &new.role)?, scope(&caller, new.pool.as_deref())?);
     let made = caller.app.create_administrator(&caller.by, &new.username, role, scope).await;
     let (administrator, password) = made.map_err(|refusal| caller.refuse(refusal))?;

@@ -82,7 +82,11 @@ fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
 /// What happened in the pool, newest first.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit", tag = "audit", params(("pool" = String, Path), Filter),
     responses((status = 200, body = Events), (status = 422, body = ProblemBody)))]
-pub(crate) async fn list(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Filter>) -> Answer<Response> {
+pub(crate) async fn list(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(asked): Asked<Filter>,
+) -> Answer<Response> {
     let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
     let before = asked.cursor.as_deref().map(EventId::parse).transpose();
     let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
@@ -95,15 +99,21 @@ pub(crate) async fn list(caller: Caller, Path(pool): Path<String>, Asked(asked):
 /// All of the audit log that the filter matches, newest first, as a file.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/export", tag = "audit",
     params(("pool" = String, Path), Filter), responses((status = 200), (status = 422, body = ProblemBody)))]
-pub(crate) async fn export(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Filter>) -> Answer<Response> {
+pub(crate) async fn export(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(asked): Asked<Filter>,
+) -> Answer<Response> {
     let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
     let format = ExportFormat::parse(asked.format.as_deref().unwrap_or("jsonl"));
     let format = format.ok_or_else(|| caller.invalid("format: it is jsonl or csv"))?;
     let pieces = caller.app.export_audit(&caller.by, &pool, filter, format).await;
     let pieces = pieces.map_err(|refusal| caller.refuse(refusal))?;
-    let pieces = pieces.inspect_err(|error| tracing::error!(error = hufu_types::chain(error), "an export broke off"));
+    let pieces =
+        pieces.inspect_err(|error| tracing::error!(error = hufu_types::chain(error), "an export broke off"));
     let name = format!("attachment; filename=\"audit.{}\"", format.as_str());
-    let headers = [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)];
+    let headers =
+        [(header::CONTENT_TYPE, format.media_type().to_owned()), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
@@ -114,6 +124,7 @@ pub(crate) async fn export(caller: Caller, Path(pool): Path<String>, Asked(asked
 pub(crate) async fn get(caller: Caller, Path((pool, event)): Path<(String, String)>) -> Answer<Response> {
     let pool = caller.pool(&pool)?;
     let id = EventId::parse(&event).map_err(|_| caller.refuse(Refusal::NoSuch("event")))?;
-    let event = caller.app.audit_event(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    let event =
+        caller.app.audit_event(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(ok(audit_json(&event)))
 }

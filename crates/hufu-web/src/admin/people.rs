@@ -122,9 +122,13 @@ fn identities(pool: &PoolId, found: &[Identity]) -> Identities {
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/identities", tag = "identities",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Identities), (status = 404, body = ProblemBody)))]
-pub(crate) async fn list_identities(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn list_identities(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let found = caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let found =
+        caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(ok(identities(&pool, &found.identities)))
 }
 
@@ -138,7 +142,8 @@ pub(crate) async fn link_identity(
     Sent(new): Sent<NewIdentity>,
 ) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let kind = IdentityKind::parse(&new.kind).ok_or_else(|| caller.invalid("kind: it is openid or unionid"))?;
+    let kind =
+        IdentityKind::parse(&new.kind).ok_or_else(|| caller.invalid("kind: it is openid or unionid"))?;
     let linked = caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await;
     let linked = linked.map_err(|refusal| caller.refuse(refusal))?;
     Ok(answer(StatusCode::CREATED, identities(&pool, &linked)))
@@ -161,7 +166,10 @@ pub(crate) async fn unlink_identity(
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Sessions), (status = 404, body = ProblemBody)))]
-pub(crate) async fn list_sessions(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn list_sessions(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
     let found = caller.app.sessions_of_user(&caller.by, &pool, &user).await;
     let found = found.map_err(|refusal| caller.refuse(refusal))?.into_iter();
@@ -182,7 +190,10 @@ pub(crate) async fn list_sessions(caller: Caller, Path((pool, user)): Path<(Stri
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Ended), (status = 404, body = ProblemBody)))]
-pub(crate) async fn end_sessions(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn end_sessions(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
     let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, None).await;
     Ok(ok(Ended { ended: ended.map_err(|refusal| caller.refuse(refusal))? }))
@@ -207,7 +218,10 @@ pub(crate) async fn end_session(
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Merges), (status = 404, body = ProblemBody)))]
-pub(crate) async fn list_merges(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn list_merges(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
     let found = caller.app.merges_of_user(&caller.by, &pool, &user).await;
     let merges = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(|merge| MergeView {
@@ -246,7 +260,10 @@ pub(crate) async fn merge(
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/merges/{merge}/undo", tag = "merges",
     params(("pool" = String, Path), ("merge" = String, Path)),
     responses((status = 200, body = MergeUndoneBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn undo_merge(caller: Caller, Path((pool, merge)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn undo_merge(
+    caller: Caller,
+    Path((pool, merge)): Path<(String, String)>,
+) -> Answer<Response> {
     let pool = caller.pool(&pool)?;
     let merge = MergeId::parse(&merge).map_err(|_| caller.refuse(Refusal::MergeUnknown))?;
     let undone = caller.app.undo_merge_of_users(&caller.by, &pool, &merge).await;

@@ -154,7 +154,8 @@ fn camel(name: &str) -> String {
 }
 
 pub(super) fn view(user: User) -> UserView {
-    let fields = Profile::FIELDS.iter().filter_map(|name| Some((camel(name), user.profile.field(name)?.into())));
+    let fields =
+        Profile::FIELDS.iter().filter_map(|name| Some((camel(name), user.profile.field(name)?.into())));
     let gender = user.profile.gender.map(|gender| ("gender".to_owned(), gender.as_str().into()));
     let profile = fields.chain(gender).collect();
     UserView {
@@ -235,7 +236,8 @@ fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -
             continue;
         }
         let field = Profile::FIELDS.iter().find(|field| camel(field) == key);
-        let field = field.ok_or_else(|| caller.invalid(format!("profile.{}: there is no such field", shown(&key))))?;
+        let field = field
+            .ok_or_else(|| caller.invalid(format!("profile.{}: there is no such field", shown(&key))))?;
         profile.fields.push((field, text));
     }
     let external_id = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
@@ -263,7 +265,11 @@ fn if_match(caller: &Caller, headers: &HeaderMap) -> Answer<Option<Timestamp>> {
 /// Find users.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path), Search),
     responses((status = 200, body = Users), (status = 422, body = ProblemBody)))]
-pub(crate) async fn search(caller: Caller, Path(pool): Path<String>, Asked(asked): Asked<Search>) -> Answer<Response> {
+pub(crate) async fn search(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(asked): Asked<Search>,
+) -> Answer<Response> {
     let matching = match asked.matching.as_deref() {
         None | Some("prefix") => Matching::Prefix,
         Some("substring") => Matching::Substring,
@@ -284,7 +290,8 @@ pub(crate) async fn search(caller: Caller, Path(pool): Path<String>, Asked(asked
         limit: asked.limit,
     };
     let pool = caller.pool(&pool)?;
-    let page = caller.app.search_users(&caller.by, &pool, query).await.map_err(|refusal| caller.refuse(refusal))?;
+    let page =
+        caller.app.search_users(&caller.by, &pool, query).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(ok(Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
 }
 
@@ -300,7 +307,8 @@ pub(crate) async fn create(
     let pool = caller.pool(&pool)?;
     let password = body.password.take().map(SecretString::from);
     let new = NewAccount { account: change(&caller, body, None)?, password };
-    let user = caller.app.create_user(&caller.by, &pool, new).await.map_err(|refusal| caller.refuse(refusal))?;
+    let user =
+        caller.app.create_user(&caller.by, &pool, new).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(tagged(StatusCode::CREATED, view(user)))
 }
 
@@ -310,7 +318,8 @@ pub(crate) async fn create(
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let found = caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let found =
+        caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
     let Found { user, identities, merged_from } = found;
     let identities = identities.iter().map(|identity| identity_view(&pool, identity)).collect();
     let merged_from = merged_from.map(String::from);
@@ -397,6 +406,9 @@ pub(crate) async fn archive(caller: Caller, Path((pool, user)): Path<(String, St
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/cancel-deletion", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn cancel_deletion(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn cancel_deletion(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+) -> Answer<Response> {
     set_status(&caller, &pool, &user, StatusChange::CancelDeletion).await
 }

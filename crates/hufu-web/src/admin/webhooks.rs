@@ -213,7 +213,10 @@ pub(crate) async fn update(
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
-pub(crate) async fn delete(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn delete(
+    caller: Caller,
+    Path((pool, webhook)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, id) = ids(&caller, &pool, &webhook)?;
     caller.app.delete_webhook(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(done())
@@ -272,9 +275,13 @@ pub(crate) async fn replay_failed(
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/deliveries/{delivery}", tag = "webhooks",
     params(("pool" = String, Path), ("delivery" = String, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = ProblemBody)))]
-pub(crate) async fn get_delivery(caller: Caller, Path((pool, delivery)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn get_delivery(
+    caller: Caller,
+    Path((pool, delivery)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
-    let found = caller.app.delivery(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    let found =
+        caller.app.delivery(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(ok(delivery_view(found, true)))
 }
 
@@ -282,7 +289,10 @@ pub(crate) async fn get_delivery(caller: Caller, Path((pool, delivery)): Path<(S
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/deliveries/{delivery}/replay", tag = "webhooks",
     params(("pool" = String, Path), ("delivery" = String, Path)),
     responses((status = 202), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn replay(caller: Caller, Path((pool, delivery)): Path<(String, String)>) -> Answer<Response> {
+pub(crate) async fn replay(
+    caller: Caller,
+    Path((pool, delivery)): Path<(String, String)>,
+) -> Answer<Response> {
     let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
     caller.app.replay(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(answer(StatusCode::ACCEPTED, serde_json::json!({})))

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::user::{UserV2, phone_text};
-use crate::oidc::TokenAnswer;
 use crate::envelope::Success;
+use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
@@ -141,11 +141,8 @@ impl StepRequest {
     fn phone(&self) -> Result<Phone, Refusal> {
         let number = given(self.phone.as_ref()).ok_or_else(|| missing("phone"))?;
         let code = given(self.phone_country_code.as_ref()).unwrap_or("+86");
-        let parsed = if number.starts_with('+') {
-            Phone::parse(number)
-        } else {
-            Phone::from_parts(code, number)
-        };
+        let parsed =
+            if number.starts_with('+') { Phone::parse(number) } else { Phone::from_parts(code, number) };
         parsed.map_err(|error| Refusal::Invalid(error.to_string()))
     }
 

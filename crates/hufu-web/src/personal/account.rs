@@ -64,7 +64,8 @@ impl DeletionRequest {
             (Some(phone), _) => Target::Phone(fields::phone(phone, self.phone_country_code.as_ref())?),
             (None, Some(email)) => Target::Email(fields::email(email)?),
             (None, None) => {
-                let what = "password, phone and email are all missing; send one of them, with code for the last two";
+                let what =
+                    "password, phone and email are all missing; send one of them, with code for the last two";
                 return Err(Refusal::Invalid(what.to_owned()));
             }
         };
@@ -124,9 +125,10 @@ fn custom_fields(settings: &PoolSettings, user: &User) -> Value {
 
 fn login_names(user: &User) -> Value {
     let username = user.username.as_ref().map(|name| json!({ "type": "username", "value": name }));
-    let email = user.email.as_ref().map(|email| {
-        json!({ "type": "email", "value": email, "verified": user.email_verified })
-    });
+    let email = user
+        .email
+        .as_ref()
+        .map(|email| json!({ "type": "email", "value": email, "verified": user.email_verified }));
     let phone = user.phone.as_ref().map(|(phone, proof)| {
         json!({
             "type": "phone",

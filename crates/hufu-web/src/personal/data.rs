@@ -33,7 +33,8 @@ pub(crate) async fn activity(
     let read = async {
         let invalid = |what: &str| Refusal::Invalid(what.to_owned());
         let before = given(page.before.as_ref()).map(EventId::parse).transpose();
-        let before = before.map_err(|_| invalid("before is no id of an entry; send next of the last page"))?;
+        let before =
+            before.map_err(|_| invalid("before is no id of an entry; send next of the last page"))?;
         let limit = given(page.limit.as_ref()).map(str::parse::<i64>).transpose();
         let limit = limit.map_err(|_| invalid("limit is no number; send 1 to 100"))?.unwrap_or(USUAL_PAGE);
         let events = shared.app.own_activity(&who, before, limit).await?;
@@ -48,7 +49,8 @@ pub(crate) async fn activity(
 /// All that is kept about the person.
 pub(crate) async fn export(State(shared): server::State, head: Head) -> Result<Success<Value>, Failure> {
     let who = head.authenticate(&shared).await?;
-    let OwnExport { data, at } = shared.app.export_own_data(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let OwnExport { data, at } =
+        shared.app.export_own_data(&who).await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(json!({
         "exportedAt": at.to_iso(),
         "userPoolId": who.pool(),

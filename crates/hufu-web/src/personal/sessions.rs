@@ -49,7 +49,8 @@ pub(crate) async fn end_all(
     let who = head.authenticate(&shared).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let with_current = wanted.current.as_deref() == Some("true");
-    let ended = shared.app.end_own_sessions(&who, with_current).await.map_err(|refusal| head.refuse(refusal))?;
+    let ended =
+        shared.app.end_own_sessions(&who, with_current).await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(json!({ "ended": ended })))
 }
 

@@ -53,7 +53,8 @@ async fn call_if(
     let status = answer.status();
     assert!(!answer.headers().keys().any(|name| name.as_str().starts_with("access-control-")));
     let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
-    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+    let body =
+        if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
     if status.is_client_error() {
         assert!(body["code"].is_u64() && body["message"].is_string(), "{path}: {body}");
     }

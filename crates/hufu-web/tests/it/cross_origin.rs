@@ -18,7 +18,9 @@ fn cors(headers: &HeaderMap) -> Vec<String> {
 }
 
 fn open(path: &str) -> bool {
-    !path.starts_with("/uploads/") && !path.starts_with("/dev/") && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+    !path.starts_with("/uploads/")
+        && !path.starts_with("/dev/")
+        && !matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 on_both_engines! {

@@ -162,7 +162,8 @@ fn said(refusal: &Refusal) -> anyhow::Error {
 async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
     let moment = |text: &str| text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_millisecond()));
-    let expires_at = expires.map(moment).transpose().context("--expires is no moment such as 2027-01-31T00:00:00Z")?;
+    let expires_at =
+        expires.map(moment).transpose().context("--expires is no moment such as 2027-01-31T00:00:00Z")?;
     let (app, store) = start(&role.config.read()?).await?;
     let wish = KeyWish { name, role: wanted, pool, expires_at };
     let made = app.create_access_key(&Administrating::command(), wish).await;
@@ -180,7 +181,8 @@ async fn list_keys(config: &Config) -> anyhow::Result<()> {
     store.close().await;
     for key in keys.map_err(|refusal| said(&refusal))? {
         let pool = key.scope.map_or_else(|| "all pools".to_owned(), String::from);
-        let end = key.expires_at.map_or_else(|| "never ends".to_owned(), |at| format!("ends {}", at.to_iso()));
+        let end =
+            key.expires_at.map_or_else(|| "never ends".to_owned(), |at| format!("ends {}", at.to_iso()));
         say!("{}  {:8}  {pool}  {end}  {}", key.id, key.role.as_str(), key.name);
     }
     Ok(())

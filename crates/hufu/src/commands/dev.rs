@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use hufu_app::KeySource;
-use hufu_app::connect::Outbox;
 use hufu_app::apply::{self, Options};
+use hufu_app::connect::Outbox;
 use hufu_sandbox::Sandbox;
 use hufu_store::instance::{Fact, PutFactIfAbsent};
 use hufu_store::{DatabaseUrl, Store};
@@ -73,7 +73,10 @@ impl Dev {
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
         let outbox = Outbox::new(instance.clock.clone());
-        let printing = tokio::spawn(messages::print_all(outbox.clone(), format!("http://{}/dev/outbox", addresses.server)));
+        let printing = tokio::spawn(messages::print_all(
+            outbox.clone(),
+            format!("http://{}/dev/outbox", addresses.server),
+        ));
         let web = WebSettings {
             introspection: true,
             loopback_hosts_only: !self.allow_remote,

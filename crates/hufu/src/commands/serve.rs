@@ -87,7 +87,8 @@ impl Server {
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self { config, instance, web, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
-        let outgoing = guarded::Settings { allow_private: config.outgoing_private, ..guarded::Settings::default() };
+        let outgoing =
+            guarded::Settings { allow_private: config.outgoing_private, ..guarded::Settings::default() };
         let wechat =
             hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
         let app = App::start(Parts {
@@ -98,8 +99,7 @@ impl Server {
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
-            outgoing: GuardedClient::new(outgoing)
-                .context("the client for outgoing calls cannot start")?,
+            outgoing: GuardedClient::new(outgoing).context("the client for outgoing calls cannot start")?,
             outbox: web.outbox.clone(),
         })
         .await?;

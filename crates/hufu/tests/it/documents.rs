@@ -135,9 +135,9 @@ fn the_page_of_the_login_engine_has_its_diagram() {
     let diagram = format!("```mermaid\n{}```", hufu_types::flow::diagram());
     assert!(page.contains(&diagram), "put this into docs/login-flow.md:\n{diagram}");
     for step in hufu_types::flow::Step::ALL {
-        let is_action = hufu_types::flow::Stage::ALL.iter().any(|stage| {
-            *stage != hufu_types::flow::Stage::Identify && stage.after(*step).is_some()
-        });
+        let is_action = hufu_types::flow::Stage::ALL
+            .iter()
+            .any(|stage| *stage != hufu_types::flow::Stage::Identify && stage.after(*step).is_some());
         assert_eq!(page.contains(&format!("`{}`", step.as_str())), is_action, "{step:?}");
     }
 }

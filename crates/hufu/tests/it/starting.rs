@@ -38,7 +38,7 @@ on_both_engines! {
             assert!(complaint.contains("`hufu migrate`"), "{complaint}");
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
-        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "Applied: 0001_initial\n");
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "Applied: 0001_initial, 0002_people, 0003_search\n");
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");

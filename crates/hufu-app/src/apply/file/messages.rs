@@ -8,7 +8,8 @@ use hufu_connect::mail::Encryption;
 use hufu_connect::sms::Parameter;
 use hufu_connect::templates::Override;
 use hufu_connect::{
-    BuildError, GuardedClient, Language, MailSettings, Means, Outbox, SmsSettings, TemplateKind, Templates, guarded,
+    BuildError, GuardedClient, Language, MailSettings, Means, Outbox, SmsSettings, TemplateKind, Templates,
+    guarded,
 };
 use hufu_types::{SystemClock, SystemRandom};
 use secrecy::ExposeSecret as _;
@@ -69,8 +70,12 @@ const TENCENT: &[Key] = &[
     ("region", false, text),
     ("endpoint", false, text),
 ];
-const HTTP: &[Key] =
-    &[("url", true, secret), ("headers", false, secrets), ("body", true, |item| item.json()), ("accepted", false, accepted)];
+const HTTP: &[Key] = &[
+    ("url", true, secret),
+    ("headers", false, secrets),
+    ("body", true, |item| item.json()),
+    ("accepted", false, accepted),
+];
 
 /// `[user_pool.email]`
 pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> {
@@ -127,7 +132,8 @@ fn read_sender<T: DeserializeOwned>(
 
 /// `[user_pool.templates.KIND.LANGUAGE]`
 pub(super) fn read_templates(item: Item<'_>) -> Option<Templates> {
-    const ADVICE: &str = "write [user_pool.templates.login.zh-CN], with the purpose and the language that you mean";
+    const ADVICE: &str =
+        "write [user_pool.templates.login.zh-CN], with the purpose and the language that you mean";
     let mut all: BTreeMap<TemplateKind, BTreeMap<Language, Override>> = BTreeMap::new();
     let mut is_sound = true;
     for of_kind in item.open_table(ADVICE, "the templates")?.items() {
@@ -175,7 +181,8 @@ fn checked(item: Item<'_>, build: impl FnOnce(&Means) -> Result<(), BuildError>)
     let means = Means { http, outbox: Outbox::new(clock.clone()), clock, random: Arc::new(SystemRandom) };
     let Err(BuildError::Setting { setting, reason, .. }) = build(&means) else { return Some(()) };
     // A provider of JSON has its endpoint in `url`.
-    let has_url = setting == "endpoint" && item.open_table("", "").is_some_and(|table| table.optional("url").is_some());
+    let has_url =
+        setting == "endpoint" && item.open_table("", "").is_some_and(|table| table.optional("url").is_some());
     item.refuse_within(if has_url { "url" } else { setting }, &reason);
     None
 }
@@ -183,7 +190,11 @@ fn checked(item: Item<'_>, build: impl FnOnce(&Means) -> Result<(), BuildError>)
 fn text(item: Item<'_>) -> Option<Json> {
     let not_empty = |text: &str| {
         let fits = !text.trim().is_empty() && !text.chars().any(char::is_control);
-        if fits { Ok(Json::from(text)) } else { Err("write at least one character, and no control characters") }
+        if fits {
+            Ok(Json::from(text))
+        } else {
+            Err("write at least one character, and no control characters")
+        }
     };
     item.parse(not_empty)
 }
@@ -204,7 +215,8 @@ fn secrets(item: Item<'_>) -> Option<Json> {
 }
 
 fn accepted(item: Item<'_>) -> Option<Json> {
-    let table = item.table("write { pointer = \"/code\", equals = 0 }", "`accepted`", &["pointer", "equals"])?;
+    let table =
+        item.table("write { pointer = \"/code\", equals = 0 }", "`accepted`", &["pointer", "equals"])?;
     let (pointer, equals) = (table.required("pointer"), table.required("equals"));
     Some(serde_json::json!({ "pointer": text(pointer?)?, "equals": equals?.json()? }))
 }

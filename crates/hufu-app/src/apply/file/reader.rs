@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone, PoolId,
-    SigningAlgorithm, UserId, Username, WechatApp,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone,
+    PoolId, SigningAlgorithm, UserId, Username, WechatApp,
 };
 
 use super::error::Position;
@@ -74,7 +74,8 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
 
     let platforms = read_open_platforms(table);
     let mut identifiers = Unique::default();
-    let known = ["identifier", "type", "display_name", "login_only", "open_platform", "association", "fields"];
+    let known =
+        ["identifier", "type", "display_name", "login_only", "open_platform", "association", "fields"];
     let connections: Vec<_> = table
         .tables("connection", "user_pool.connection", "a connection", &known)
         .into_iter()
@@ -116,7 +117,8 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
 fn read_open_platforms(table: Table<'_>) -> Option<Vec<Identifier>> {
     let mut taken = Unique::default();
     table.optional("open_platform")?;
-    let declared = table.tables("open_platform", "user_pool.open_platform", "an Open Platform account", &["name"]);
+    let declared =
+        table.tables("open_platform", "user_pool.open_platform", "an Open Platform account", &["name"]);
     let read = |platform: Table<'_>| {
         let item = platform.required("name")?;
         let name = item.parse(Identifier::parse)?;

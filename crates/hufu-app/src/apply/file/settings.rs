@@ -6,7 +6,8 @@ use super::table::Item;
 
 /// `[user_pool.settings]`: what is absent has its default.
 pub(super) fn read_settings(item: Item<'_>) -> Option<PoolSettings> {
-    let settings: PoolSettings = item.settings("write [user_pool.settings]", "the settings of a user pool")?;
+    let settings: PoolSettings =
+        item.settings("write [user_pool.settings]", "the settings of a user pool")?;
     refuse_all(item, &settings.problems()).then_some(settings)
 }
 

@@ -181,7 +181,11 @@ impl<'a> Item<'a> {
             DeValue::Integer(_) | DeValue::Array(_) => "an",
             _ => "a",
         };
-        self.refuse(format!("{} is {article} {} — {advice}", quoted(self.key), self.value.get_ref().type_str()));
+        self.refuse(format!(
+            "{} is {article} {} — {advice}",
+            quoted(self.key),
+            self.value.get_ref().type_str()
+        ));
     }
 
     fn element(&self, value: &'a Spanned<DeValue<'a>>) -> Self {
@@ -251,7 +255,8 @@ impl<'a> Item<'a> {
     {
         let table = self.open_table(advice, what)?;
         let defaults = serde_json::to_value(T::default()).unwrap_or_default();
-        let known: Vec<&str> = defaults.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
+        let known: Vec<&str> =
+            defaults.as_object().into_iter().flat_map(|all| all.keys().map(String::as_str)).collect();
         let mut is_sound = table.refuse_unknown(&known);
         for (key, value) in table.entries.iter().filter(|(key, _)| known.contains(&key.get_ref().as_ref())) {
             let alone: DeTable<'_> = std::iter::once((key.clone(), value.clone())).collect();
@@ -315,7 +320,8 @@ impl<'a> Item<'a> {
             }
             DeValue::Table(_) => {
                 let table = self.open_table("write a table", "a table")?;
-                let members: Vec<_> = table.items().map(|item| Some((item.key.to_owned(), item.json()?))).collect();
+                let members: Vec<_> =
+                    table.items().map(|item| Some((item.key.to_owned(), item.json()?))).collect();
                 Json::Object(members.into_iter().collect::<Option<_>>()?)
             }
         })

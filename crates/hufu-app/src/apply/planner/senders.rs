@@ -38,7 +38,8 @@ impl PoolPlanner<'_> {
                 self.line(Fate::Change, format!("{label}: {} changed", changed.join(", ")));
             }
             // As after the loss of the key.
-            Some(_) => self.line(Fate::Change, format!("{label}: written anew, since what is stored cannot be opened")),
+            Some(_) => self
+                .line(Fate::Change, format!("{label}: written anew, since what is stored cannot be opened")),
         }
         let sealed = senders::seal(&desired.id, kind, &wanted, &self.task.sealing, &*self.task.random);
         match sealed {
@@ -62,7 +63,9 @@ impl PoolPlanner<'_> {
 /// `email (smtp)`, or `templates (login, bind_phone)`.
 fn label(kind: SenderKind, settings: &Map<String, Json>) -> String {
     let more = match kind {
-        SenderKind::Email | SenderKind::Sms => settings.get("provider").and_then(Json::as_str).map(str::to_owned),
+        SenderKind::Email | SenderKind::Sms => {
+            settings.get("provider").and_then(Json::as_str).map(str::to_owned)
+        }
         SenderKind::Templates => Some(settings.keys().cloned().collect::<Vec<_>>().join(", ")),
     };
     match more.filter(|more| !more.is_empty()) {

@@ -49,7 +49,8 @@ impl World {
         let (of_app, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SystemRandom));
         let sealing = Arc::new(SealingKey::from_bytes([7; 32]));
         let text = "[[user_pool]]\nid = \"shop\"\nname = \"Shop\"\n";
-        let file = apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let file =
+            apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let options = apply::Options { prune: false, dry_run: false };
         apply::apply(&store, &sealing, &of_app, &random, &file, "pools.toml", options).await.unwrap();
         let mut limits = Limits::default();
@@ -136,7 +137,11 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn header(&self, name: &str) -> &str {
         let lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).next().unwrap_or_default()
+        lines
+            .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+            .next()
+            .unwrap_or_default()
     }
 
     pub(super) fn json(&self) -> Json {
@@ -193,7 +198,10 @@ impl Receiver {
                 break end;
             }
         };
-        let mut seen = Seen { head: String::from_utf8(bytes[..head].to_vec()).unwrap(), body: bytes.split_off(head + 4) };
+        let mut seen = Seen {
+            head: String::from_utf8(bytes[..head].to_vec()).unwrap(),
+            body: bytes.split_off(head + 4),
+        };
         let length: usize = seen.header("content-length").parse().unwrap();
         while seen.body.len() < length {
             let mut buffer = [0; 4096];
@@ -204,9 +212,15 @@ impl Receiver {
         let answer = self.answers.lock().unwrap().pop_front().unwrap_or(Answer::Status(200, "thanks"));
         let answer = match answer {
             Answer::Break => return None,
-            Answer::Redirect => "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
+            Answer::Redirect => {
+                "HTTP/1.1 302 Found\r\nlocation: /other\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    .to_owned()
+            }
             Answer::Status(status, body) => {
-                format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+                format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                    body.len()
+                )
             }
         };
         stream.write_all(answer.as_bytes()).await.ok()

@@ -112,7 +112,9 @@ impl Call {
     async fn authenticate(&self, id: Option<&str>) -> Result<Authenticated, Refused> {
         let who = self.head.authenticate(&self.shared).await.map_err(Refused)?;
         match id.and_then(named) {
-            Some(id) if id != who.user.as_str() && id != who.subject.as_str() => Err(self.refuse(Refusal::NotYourself)),
+            Some(id) if id != who.user.as_str() && id != who.subject.as_str() => {
+                Err(self.refuse(Refusal::NotYourself))
+            }
             _ => Ok(who),
         }
     }

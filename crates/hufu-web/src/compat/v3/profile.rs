@@ -44,7 +44,10 @@ pub(crate) async fn get_profile(
     };
     let mut dto = user_dto(&user);
     if let Some(identities) = identities {
-        dto.insert("identities".to_owned(), identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect());
+        dto.insert(
+            "identities".to_owned(),
+            identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect(),
+        );
     }
     if yes(wanted.with_custom_data.as_ref()) {
         let settings = shared.app.config().settings(who.pool());

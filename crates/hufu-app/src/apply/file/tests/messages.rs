@@ -114,7 +114,10 @@ fn what_may_be_left_out_has_the_default_of_its_provider() {
     let least = "[user_pool.sms]\nprovider = \"aliyun\"\naccess_key_id = \"i\"\naccess_key_secret = \"s\"\n\
                  sign_name = \"n\"\ntemplate_code = \"t\"";
     let SmsSettings::Aliyun(aliyun) = sms(least) else { panic!("Aliyun") };
-    assert_eq!((aliyun.code_parameter.as_str(), aliyun.endpoint.as_str()), ("code", "https://dysmsapi.aliyuncs.com"));
+    assert_eq!(
+        (aliyun.code_parameter.as_str(), aliyun.endpoint.as_str()),
+        ("code", "https://dysmsapi.aliyuncs.com")
+    );
     let least = "[user_pool.sms]\nprovider = \"tencent\"\nsecret_id = \"i\"\nsecret_key = \"s\"\nsdk_app_id = \"1\"\n\
                  template_id = \"t\"";
     let SmsSettings::Tencent(tencent) = sms(least) else { panic!("Tencent") };
@@ -128,9 +131,24 @@ fn what_may_be_left_out_has_the_default_of_its_provider() {
 fn senders_that_cannot_be() {
     for (table, old, new, message) in [
         (SMTP, "\"smtp\"", "\"sendmail\"", "6:12: unknown provider `sendmail` — write one of smtp, outbox"),
-        (ALIYUN, "\"aliyun\"", "\"pigeon\"", "6:12: unknown provider `pigeon` — write one of aliyun, tencent, http, outbox"),
-        (SMTP, "provider = \"smtp\"", "", "5:1: the e-mail settings without `provider` — add the key `provider`"),
-        (SMTP, "host = \"smtp.example.com\"", "", "5:1: the e-mail settings without `host` — add the key `host`"),
+        (
+            ALIYUN,
+            "\"aliyun\"",
+            "\"pigeon\"",
+            "6:12: unknown provider `pigeon` — write one of aliyun, tencent, http, outbox",
+        ),
+        (
+            SMTP,
+            "provider = \"smtp\"",
+            "",
+            "5:1: the e-mail settings without `provider` — add the key `provider`",
+        ),
+        (
+            SMTP,
+            "host = \"smtp.example.com\"",
+            "",
+            "5:1: the e-mail settings without `host` — add the key `host`",
+        ),
         (SMTP, "host = ", "hots = ", "7:1: unknown key `hots` in the e-mail settings — did you mean `host`?"),
         (SMTP, "2525", "\"25\"", "8:8: `port` is a string — write a whole number"),
         (SMTP, "2525", "70000", "8:8: `port` is not valid — a port is 1 to 65535"),
@@ -141,7 +159,12 @@ fn senders_that_cannot_be() {
             "\"ssl\"",
             "9:14: `encryption` is not valid — unknown variant `ssl`, expected one of `none`, `starttls`, `tls`",
         ),
-        (SMTP, "SHOP_SECRET", "UNSET", "11:20: the environment variable UNSET is not set — set it for this command"),
+        (
+            SMTP,
+            "SHOP_SECRET",
+            "UNSET",
+            "11:20: the environment variable UNSET is not set — set it for this command",
+        ),
         (
             SMTP,
             "\"Shop <no-reply@example.com>\"",
@@ -149,12 +172,7 @@ fn senders_that_cannot_be() {
             "12:8: `from`: it must be like name@example.com or A Name <name@example.com>",
         ),
         (SMTP, "username = \"mailer\"", "", "5:1: `username`: it must be there where `password` is"),
-        (
-            ALIYUN,
-            "https://dysmsapi",
-            "dysmsapi",
-            "15:12: `endpoint`: it must begin with http:// or https://",
-        ),
+        (ALIYUN, "https://dysmsapi", "dysmsapi", "15:12: `endpoint`: it must begin with http:// or https://"),
         (
             ALIYUN,
             "reset_password",
@@ -167,12 +185,22 @@ fn senders_that_cannot_be() {
             "\"hours\"]",
             "14:23: `parameters` is not valid — unknown variant `hours`, expected `code` or `minutes`",
         ),
-        (TENCENT, "template_id = \"1\"", "template_id = \"\"", "11:15: `template_id` is not valid — write at least one character"),
+        (
+            TENCENT,
+            "template_id = \"1\"",
+            "template_id = \"\"",
+            "11:15: `template_id` is not valid — write at least one character",
+        ),
         (HTTP, "{{text}}", "{{txt}}", "9:8: `body`: {{txt}} is none of the placeholders"),
         (HTTP, "{{phone}}", "me", "9:8: `body`: it needs {{phone}} or {{national}}"),
         (HTTP, "\"/code\"", "\"code\"", "10:12: `accepted`: a JSON pointer begins with '/'"),
         (HTTP, "SMS_URL", "SHOP_SECRET", "7:7: `url`: "),
-        (HTTP, "equals = 0", "equal = 0", "10:33: unknown key `equal` in `accepted` — did you mean `equals`?"),
+        (
+            HTTP,
+            "equals = 0",
+            "equal = 0",
+            "10:33: unknown key `equal` in `accepted` — did you mean `equals`?",
+        ),
     ] {
         assert!(table.contains(old), "{old}");
         let errors = read_pool(&table.replace(old, new)).expect_err(new);
@@ -180,7 +208,10 @@ fn senders_that_cannot_be() {
         let first = errors.lines().next().unwrap();
         let second = errors.lines().nth(1).unwrap_or_default();
         let expected = format!("hufu.toml:{message}");
-        assert!(first.starts_with(&expected) || second.starts_with(&expected), "{new}:\n{errors}\n{expected}");
+        assert!(
+            first.starts_with(&expected) || second.starts_with(&expected),
+            "{new}:\n{errors}\n{expected}"
+        );
         assert!(!errors.contains("5ec2e7"), "{errors}");
     }
 }
@@ -232,12 +263,18 @@ fn templates_are_read() {
             "4:1: the sms of the template Login in en has {name}, which is none of {app}, {code}, {minutes} — correct \
              the text",
         ),
-        ("[user_pool.templates.login.en]\nsms = 1", "5:7: `en` is not valid — invalid type: integer `1`, expected a string"),
+        (
+            "[user_pool.templates.login.en]\nsms = 1",
+            "5:7: `en` is not valid — invalid type: integer `1`, expected a string",
+        ),
         (
             "[user_pool.templates.login.en]\nbody = \"{code}\"",
             "5:1: unknown key `body` in a template — the keys here are",
         ),
-        ("[user_pool.templates]\nlogin = \"{code}\"", "5:9: `login` is a string — write [user_pool.templates.login.zh-CN]"),
+        (
+            "[user_pool.templates]\nlogin = \"{code}\"",
+            "5:9: `login` is a string — write [user_pool.templates.login.zh-CN]",
+        ),
     ] {
         let errors = read_pool(text).expect_err(text);
         assert!(errors.contains(message) && errors.lines().count() == 1, "{errors}");

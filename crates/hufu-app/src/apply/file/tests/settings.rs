@@ -37,7 +37,9 @@ fn settings_of(text: &str) -> PoolSettings {
 fn every_setting_is_read() {
     let settings = settings_of(ALL);
     assert!(!settings.registration && settings.tell_existence && settings.custom_fields_only);
-    assert!(!settings.verify_old_phone && !settings.verify_old_email && !settings.register_email_without_code);
+    assert!(
+        !settings.verify_old_phone && !settings.verify_old_email && !settings.register_email_without_code
+    );
     assert_eq!(settings.required_fields, ["phone", "nickname", "custom.size"]);
     assert_eq!((settings.deletion_grace_days, settings.audit_days), (30, 365));
     let password = PasswordPolicy {
@@ -49,12 +51,16 @@ fn every_setting_is_read() {
     };
     assert_eq!(settings.password, password);
     let [size, since] = settings.custom_fields.as_slice() else { panic!("two fields") };
-    assert_eq!((size.kind, size.label.as_str(), size.editable), (CustomFieldType::Enumeration, "Size", false));
+    assert_eq!(
+        (size.kind, size.label.as_str(), size.editable),
+        (CustomFieldType::Enumeration, "Size", false)
+    );
     assert_eq!((since.kind, since.visible, since.editable), (CustomFieldType::Datetime, true, true));
     assert_eq!((settings.agreements[0].version, settings.agreements[0].required), (2, false));
 
     // Nothing is left as it is by itself: a new setting gets its line above, and in the documentation.
-    let object = |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
+    let object =
+        |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (read, default) = (object(&settings), object(&PoolSettings::default()));
     let page = include_str!("../../../../../../docs/apply.md");
     for (name, value) in &read {
@@ -102,10 +108,7 @@ fn settings_that_cannot_be() {
             "password = { min_length = 20, max_length = 19 }",
             "5:44: `max_length`: out of range — write min_length (20) to 128",
         ),
-        (
-            "password = { max_length = 7 }",
-            "5:27: `max_length`: out of range — write min_length (8) to 128",
-        ),
+        ("password = { max_length = 7 }", "5:27: `max_length`: out of range — write min_length (8) to 128"),
         ("custom_fields = [{ key = \"a b\", type = \"string\" }]", &format!("5:26: `key`: {key}")),
         (
             "custom_fields = [{ key = \"a\", type = \"string\" }, { key = \"a\", type = \"number\" }]",
@@ -128,10 +131,7 @@ fn settings_that_cannot_be() {
             "5:38: `custom_fields` is not valid — unknown variant `date`, expected one of `string`, `number`, \
              `boolean`, `datetime`, `enum`, `object`",
         ),
-        (
-            "custom_fields = [{ key = \"a\" }]",
-            "5:18: `custom_fields` is not valid — missing field `type`",
-        ),
+        ("custom_fields = [{ key = \"a\" }]", "5:18: `custom_fields` is not valid — missing field `type`"),
         (
             "required_fields = [\"phone\", \"shoe\"]",
             "5:29: `required_fields`: there is no field `shoe` — write phone, email, username, a field of the profile, \
@@ -256,7 +256,10 @@ fn a_misspelt_open_platform_account_is_seen_where_the_pool_declares_its_own() {
             declared("group") + &declared("group"),
             "7:8: the Open Platform account `group` is already taken at line 5 — each needs its own",
         ),
-        (declared("Group"), "5:8: `name` is not valid — an identifier is 1 to 31 characters of a-z, 0-9 and '-'"),
+        (
+            declared("Group"),
+            "5:8: `name` is not valid — an identifier is 1 to 31 characters of a-z, 0-9 and '-'",
+        ),
         (
             "[[user_pool.open_platform]]\n".to_owned(),
             "4:1: an Open Platform account without `name` — add the key `name`",
