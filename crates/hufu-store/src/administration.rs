@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use hufu_types::{
-    AccessKeyId, Action, AdminRole, ConnectionId, Email, PhoneProof, PoolId, Timestamp, TokenHash, User,
-    UserId, UserStatus, Username,
+    AccessKeyId, AdminRole, ConnectionId, Email, PhoneProof, PoolId, Timestamp, TokenHash, User, UserId,
+    UserStatus, Username,
 };
-use serde_json::json;
 
-use crate::events::{Event, Recorder};
-use crate::{Read, Row, StoreError, Tx, config, sessions, statements, uploads, users};
+use crate::events::Recorder;
+use crate::{Read, Row, StoreError, Tx, config, statements, users};
 
 /// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
 /// only, so that it changes for every login at once.
