@@ -6,7 +6,7 @@
 mod code;
 mod contact;
 mod leaving;
-mod password;
+pub(crate) mod password;
 mod registration;
 mod send;
 

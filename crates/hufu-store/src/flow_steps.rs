@@ -10,6 +10,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value as Json, json};
 
+use crate::credentials::password;
 use crate::events::{Event, Recorder};
 use crate::logins::{self, Arriving, Came, LoginOutcome, Resolved, Ticket, Waiting, unusable};
 use crate::merges::{self, Merged, NewMerge};
@@ -17,15 +18,11 @@ use crate::passcodes::{self, Consumed, Presented, Target};
 use crate::{StoreError, Tx, Write, flows, statements, users};
 
 statements! {
-    SET_PASSWORD = "
-        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = FALSE, updated_at = $4
-        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
     SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
     SET_NAMES = "
         UPDATE users
         SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, updated_at = $8
         WHERE pool_id = $1 AND id = $2";
-    PASSWORD_OF = "SELECT password_hash FROM users WHERE pool_id = $1 AND id = $2";
 }
 
 /// What the person does. Whatever hashes or calls is done before.
@@ -163,15 +160,6 @@ pub enum StepFailure {
     StillMissing,
 }
 
-/// The password hash of an account, to be verified outside any unit.
-pub async fn password_of(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-) -> Result<Option<String>, StoreError> {
-    Ok(tx.optional(PASSWORD_OF, &[pool.into(), user.into()], |row| row.get(0)).await?.flatten())
-}
-
 /// What a step does to the flow.
 enum Outcome {
     Login(LoginOutcome),
@@ -247,7 +235,7 @@ impl Continue {
                 }
             }
             Doing::BindByPassword { user, hash } => {
-                let same = password_of(tx, &self.pool, user).await?.as_deref() == Some(hash);
+                let same = password::password_of(tx, &self.pool, user).await?.as_deref() == Some(hash);
                 match users::get(tx, &self.pool, user).await?.filter(|_| same) {
                     Some(user) => {
                         let user = users::survivor(tx, user).await?;
@@ -393,7 +381,10 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NoAccount));
         };
         let user = match &self.doing {
-            Doing::SetPassword { hash } => self.set_password(tx, events, user, hash).await?,
+            // Whoever knew the old password may be logged in somewhere: all sessions end.
+            Doing::SetPassword { hash } => {
+                password::set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
+            }
             Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
             _ => match self.fill_in(tx, events, user).await? {
                 Ok(user) => user,
@@ -404,22 +395,6 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::StillMissing));
         }
         self.finish(tx, events, user, Came { newly_created: state.newly_created, ..Came::default() }).await
-    }
-
-    async fn set_password(
-        &self,
-        tx: &mut Tx<'_>,
-        events: &mut Recorder<'_>,
-        user: User,
-        hash: &str,
-    ) -> Result<User, StoreError> {
-        let now = self.ticket.trace.at;
-        tx.execute(SET_PASSWORD, &[(&self.pool).into(), (&user.id).into(), hash.into(), now.into()]).await?;
-        // Whoever knew the old password may be logged in somewhere.
-        crate::sessions::end_all(tx, &self.pool, &user.id).await?;
-        let changed = Event::of(Action::PasswordChanged, &user.id).with(json!({ "by": "login" }));
-        events.record(tx, &self.pool, changed).await?;
-        Ok(User { must_reset: false, password_set_at: Some(now), updated_at: now, ..user })
     }
 
     async fn accept(

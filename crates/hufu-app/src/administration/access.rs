@@ -174,10 +174,8 @@ impl App {
             return Err(Refusal::NoSuch("access key"));
         }
         let trace = self.trace_in(by, None);
-        match self.write(RevokeKey { id: id.clone(), trace, action: Action::AccessKeyRevoked }).await? {
-            true => Ok(()),
-            false => Err(Refusal::NoSuch("access key")),
-        }
+        let unit = RevokeKey { id: id.clone(), trace, action: Action::AccessKeyRevoked };
+        if self.write(unit).await? { Ok(()) } else { Err(Refusal::NoSuch("access key")) }
     }
 
     /// Logs an administrator in.

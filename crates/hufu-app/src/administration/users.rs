@@ -607,9 +607,9 @@ impl Write for ChangeStatus {
         };
         let wanted = match (self.change, user.status) {
             (StatusChange::Disable, Activated | Suspended) => Suspended,
-            (StatusChange::Enable, Activated | Suspended | Archived) => Activated,
+            (StatusChange::Enable, Activated | Suspended | Archived)
+            | (StatusChange::CancelDeletion, Deactivated) => Activated,
             (StatusChange::Archive, Activated | Suspended | Archived) => Archived,
-            (StatusChange::CancelDeletion, Deactivated) => Activated,
             (StatusChange::CancelDeletion, _) => return Ok(Err(Unfit::Status("no deletion was asked for"))),
             (StatusChange::Disable, Archived) => return Ok(Err(Unfit::Status("it is archived"))),
             (_, Deactivated) => return Ok(Err(Unfit::Status("its owner asked for its deletion"))),

@@ -56,7 +56,7 @@ impl Transfer {
                 let unit = ExportPage { pool: self.pool.clone(), after, limit: PAGE, merged };
                 let page = self.store.read(unit).await?;
                 let Some(last) = page.last() else { break };
-                after = last.user.id.as_str().to_owned();
+                after = String::from(last.user.id.as_str());
                 for user in &page {
                     write_user(&mut to, user, options, &columns, &sources, count == 0)?;
                     count += 1;

@@ -17,7 +17,7 @@ pub(super) type Fields = Map<String, Value>;
 
 /// The rows of a file.
 pub(super) enum Rows<R> {
-    Csv(CsvRows<R>),
+    Csv(Box<CsvRows<R>>),
     Json(JsonRows<R>),
     Lines(LineRows<R>),
 }
@@ -26,7 +26,7 @@ impl<R: BufRead> Rows<R> {
     /// Begins to read; of a CSV the header.
     pub(super) fn open(reader: R, format: Format) -> Result<Self, ImportError> {
         Ok(match format {
-            Format::Csv => Self::Csv(CsvRows::open(reader)?),
+            Format::Csv => Self::Csv(Box::new(CsvRows::open(reader)?)),
             Format::Json => Self::Json(JsonRows::open(reader)?),
             Format::JsonLines => Self::Lines(LineRows { reader, row: Vec::new(), state: Row::Whole }),
         })

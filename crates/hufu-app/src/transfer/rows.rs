@@ -58,7 +58,7 @@ impl RowReader {
         };
         let mut user = User::new(self.pool.clone(), id, "import", self.now);
         self.names(row, &mut user)?;
-        self.history(row, &mut user)?;
+        Self::history(row, &mut user)?;
         self.profile(row, &mut user)?;
         custom::read(row, &mut user.custom_data, &self.settings, &self.limits)?;
         let identities = identities::read(row, &self.sources, user.created_at)?;
@@ -118,7 +118,7 @@ impl RowReader {
     }
 
     /// What happened to the account before.
-    fn history(&self, row: &mut Fields, user: &mut User) -> Result<(), String> {
+    fn history(row: &mut Fields, user: &mut User) -> Result<(), String> {
         if let Some(at) = time(row, &["createdAt"])? {
             user.created_at = at;
             user.updated_at = at;
@@ -279,8 +279,7 @@ fn status_of(text: &str) -> Option<UserStatus> {
 fn gender_of(text: &str) -> Option<Gender> {
     Gender::parse(text).or(match text {
         "男" | "male" => Some(Gender::Male),
-        "女" | "female" => Some(Gender::Female),
-        "W" => Some(Gender::Female),
+        "女" | "female" | "W" => Some(Gender::Female),
         "未知" | "unknown" => Some(Gender::Unknown),
         _ => None,
     })

@@ -371,7 +371,7 @@ async fn record_refused_reset(
 }
 
 /// Sets the password of an account and of what was merged into it, unlocks it, and ends its sessions but one.
-async fn set(
+pub(crate) async fn set(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
     user: User,
@@ -390,7 +390,7 @@ async fn set(
 }
 
 /// The hash of an account's password.
-pub(super) async fn password_of(
+pub(crate) async fn password_of(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,

@@ -32,7 +32,7 @@ pub(crate) struct ProblemBody {
 
 /// A refusal as an answer: its status code, and [`ProblemBody`].
 pub(crate) struct Refused {
-    failure: Failure,
+    failure: Box<Failure>,
     status: u16,
     request_id: String,
 }
@@ -42,7 +42,7 @@ pub(crate) type Answer<T> = Result<T, Refused>;
 impl Refused {
     fn new(refusal: Refusal, head: &Head) -> Self {
         let unprocessable = matches!(refusal, Refusal::Invalid(_) | Refusal::WeakPassword(_));
-        let failure = head.refuse(refusal);
+        let failure = Box::new(head.refuse(refusal));
         let status = if unprocessable { 422 } else { failure.problem.status };
         Self { failure, status, request_id: head.request_id.clone() }
     }
@@ -158,7 +158,7 @@ async fn body<T: DeserializeOwned>(request: Request, shared: &Arc<Shared>) -> An
         Ok(read) => read,
         Err(failure) => {
             let status = failure.problem.status;
-            return Err(Refused { failure, status, request_id: head.request_id });
+            return Err(Refused { failure: Box::new(failure), status, request_id: head.request_id });
         }
     };
     // What is left out of an optional body is an empty object.

@@ -40,25 +40,27 @@ pub(crate) struct Search {
 
 /// What is written of a user. What is absent stays; `null` empties.
 #[derive(Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UserBody {
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    username: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    username: Change<String>,
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    email: Option<Option<String>>,
+    email: Change<String>,
     /// In international form: `+8613800000000`.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    phone: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
+    phone: Change<String>,
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    external_id: Option<Option<String>>,
+    external_id: Change<String>,
     /// Fields of the profile: `nickname`, `name`, `givenName`, `photo`, …, and `gender`: `M`, `F` or `U`.
+    #[serde(default)]
     #[schema(value_type = Object)]
     profile: Map<String, Value>,
     /// Custom data by key; `null` removes a key.
+    #[serde(default)]
     #[schema(value_type = Object)]
     custom_data: Map<String, Value>,
     /// Whether the next login asks for a new password.
@@ -138,8 +140,9 @@ pub(crate) struct Users {
     next: Option<String>,
 }
 
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
+/// What is present: `null` empties.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Change<String>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.map_or(Change::Emptied, Change::Becomes))
 }
 
 /// `given_name` as `givenName`.
@@ -212,13 +215,13 @@ fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -
     fn name<T, E: std::fmt::Display>(
         caller: &Caller,
         field: &str,
-        text: Option<Option<String>>,
+        text: Change<String>,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Answer<Change<T>> {
         match text {
-            None => Ok(Change::Stays),
-            Some(None) => Ok(Change::Emptied),
-            Some(Some(text)) => {
+            Change::Stays => Ok(Change::Stays),
+            Change::Emptied => Ok(Change::Emptied),
+            Change::Becomes(text) => {
                 parse(&text).map(Change::Becomes).map_err(|error| caller.invalid(format!("{field}: {error}")))
             }
         }

@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use hufu_app::credentials::{AccountName, Target};
 use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, FlowView, LoginDone, Refusal, Tokens};
+use hufu_types::flow::Step;
 use hufu_types::{Email, Phone, User, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -190,11 +191,16 @@ fn snake(name: &str) -> String {
 
 /// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
 pub(crate) fn flow_data(view: &FlowView) -> Value {
+    let permitted = |step: &Step| match step {
+        Step::Create => view.may_create,
+        Step::Merge => view.may_merge,
+        _ => true,
+    };
     json!({
         "flowId": view.id.as_str(),
         "key": view.handle,
         "stage": view.stage.as_str(),
-        "actions": view.stage.steps().map(hufu_types::flow::Step::as_str).collect::<Vec<_>>(),
+        "actions": view.stage.steps().filter(permitted).map(Step::as_str).collect::<Vec<_>>(),
         "mayCreate": view.may_create,
         "mayMerge": view.may_merge,
         "methods": view.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),

@@ -363,7 +363,7 @@ on_both_engines! {
             world.advance(Duration::from_secs(1));
         }
         for (query, names) in [
-            ("q=zoe", &["Zoe_1", "zoe2"][..]),
+            ("q=zoe", &["zoe2", "Zoe_1"][..]),
             ("q=ZOE_", &["Zoe_1"]),
             ("q=%2B86137", &["Zoe_1", "zoe2"]),
             ("q=1370", &["Zoe_1", "zoe2"]),

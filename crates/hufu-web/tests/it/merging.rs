@@ -133,7 +133,8 @@ on_both_engines! {
         assert_eq!(later.as_array().unwrap().len(), 2);
         assert_eq!(who(&world, &old.token).await, carol.id.as_str());
         delete(&as_carol, &path).await.refused(2466);
-        let last = format!("{MERGES}/{}", later[0]["id"].as_str().unwrap());
+        let last = later.as_array().unwrap().iter().find(|merge| merge["merged"] == new.id.as_str()).unwrap();
+        let last = format!("{MERGES}/{}", last["id"].as_str().unwrap());
         delete(&world.nobody().bearer(&old.token), &last).await.data();
         assert_eq!(who(&world, &old.token).await, new.id.as_str());
 

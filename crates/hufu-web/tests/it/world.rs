@@ -473,13 +473,15 @@ impl Read for Footprint {
     type Out = Vec<(&'static str, i64)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        const TABLES: [(&str, &str); 9] = [
+        const TABLES: [(&str, &str); 11] = [
             ("users", "SELECT COUNT(*) FROM users"),
             ("identities", "SELECT COUNT(*) FROM identities"),
             ("identity_conflicts", "SELECT COUNT(*) FROM identity_conflicts"),
             ("sessions", "SELECT COUNT(*) FROM sessions"),
             ("exchanges", "SELECT COUNT(*) FROM exchanges"),
             ("refresh_tokens", "SELECT COUNT(*) FROM refresh_tokens"),
+            ("login_flows", "SELECT COUNT(*) FROM login_flows"),
+            ("merges", "SELECT COUNT(*) FROM merges"),
             ("uploads", "SELECT COUNT(*) FROM uploads"),
             ("logins", "SELECT CAST(COALESCE(SUM(logins_count), 0) AS BIGINT) FROM users"),
             ("changes", "SELECT CAST(COALESCE(SUM(updated_at), 0) AS BIGINT) FROM users"),
