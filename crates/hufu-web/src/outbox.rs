@@ -47,7 +47,7 @@ async fn list(shared: State) -> Response {
 }
 
 fn messages(shared: &Shared) -> Vec<Message> {
-    shared.settings.outbox.as_ref().map(|outbox| outbox.list()).unwrap_or_default()
+    shared.settings.outbox.as_ref().map(hufu_app::connect::Outbox::list).unwrap_or_default()
 }
 
 fn asset(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {

@@ -1,7 +1,7 @@
 //! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and what
 //! they do with them: logging in, registering, changing what they log in with, leaving.
 //!
-//! Reading order: the types here, [`messages`] (sending codes), `login`, `registration`, `password`, `contact`,
+//! Reading order: the types here, `messages` (sending codes), `login`, `registration`, `password`, `contact`,
 //! `deletion`. What is written, and in which order codes are compared and spent, stands in
 //! [`hufu_store::credentials`]; passwords are hashed and verified before, outside any unit of work.
 //!

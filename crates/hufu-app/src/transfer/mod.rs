@@ -1,6 +1,6 @@
 //! Users in and out of a pool: import from JSON and CSV, export to the same.
 //!
-//! Reading order: [`import`] (what happens to a file), [`export`], then how a file is read: `source` (what it
+//! Reading order: `import` (what happens to a file), `export`, then how a file is read: `source` (what it
 //! holds), `reader` and `csv` (one row after the other), `rows` with `fields`, `custom` and `identities` (from a
 //! row to a user). Neither direction holds more of a file in memory than a few hundred rows.
 

@@ -117,7 +117,7 @@ on_both_engines! {
             (r#"{"username":"i-2","identities":[{"type":"unionid","value":"u-2"}]}"#, None),
             (r#"{"username":"good-4","mergedInto":"nobody"}"#, Some("mergedInto: ")),
         ];
-        let file: String = rows.iter().map(|(row, _)| format!("{row}\n")).collect();
+        let file: String = rows.iter().flat_map(|(row, _)| [*row, "\n"]).collect();
         let expected: Vec<_> = rows.iter().enumerate().filter_map(|(at, (_, why))| Some((i64::try_from(at).unwrap() + 1, (*why)?))).collect();
         let check = |refused: &[(i64, String)]| {
             let found: Vec<_> = refused.iter().map(|(number, _)| *number).collect();
@@ -215,7 +215,7 @@ on_both_engines! {
     async fn an_import_that_was_stopped_goes_on_behind_the_last_batch(database) {
         let world = World::new(database).await;
         // Every tenth row is a duplicate of the one before.
-        let row = |n: u32| format!("{{\"username\":\"user-{}\",\"nickname\":\"{n}\"}}\n", if n % 10 == 0 { n - 1 } else { n });
+        let row = |n: u32| format!("{{\"username\":\"user-{}\",\"nickname\":\"{n}\"}}\n", if n.is_multiple_of(10) { n - 1 } else { n });
         let file: String = (1..=3000).map(row).collect();
         let stopped = world.import_until(&file, 1000).await;
         assert!((1000..3000).contains(&stopped), "{stopped}");
@@ -241,8 +241,8 @@ on_both_engines! {
 
     async fn two_imports_at_once_make_nobody_twice(database) {
         let world = World::new(database).await;
-        let one: String = (0..2000).map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"one-{n}\"}}\n")).collect();
-        let other: String = (0..2000).rev().map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"other-{n}\"}}\n")).collect();
+        let one = (0..2000).map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"one-{n}\"}}\n")).collect::<Vec<_>>().concat();
+        let other = (0..2000).rev().map(|n| format!("{{\"username\":\"u-{n}\",\"id\":\"other-{n}\"}}\n")).collect::<Vec<_>>().concat();
         let named = |name: &str| ImportOptions { file_name: name.to_owned(), ..options(Format::JsonLines) };
         let (first, second) = (named("one"), named("other"));
         let (first, second) = futures::join!(world.import_with(&one, &first), world.import_with(&other, &second));

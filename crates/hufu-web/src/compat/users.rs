@@ -24,6 +24,7 @@ pub(crate) async fn me(State(shared): server::State, head: Head) -> Result<Succe
 /// How well an account is protected. How strong its password is nobody knows: only a hash is kept.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "these are the fields of the answer")]
 pub(crate) struct SecurityLevel {
     pub(crate) score: u32,
     pub(crate) email: bool,

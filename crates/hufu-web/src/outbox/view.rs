@@ -78,17 +78,15 @@ fn write_message(to: &mut String, message: &Message, text: &Text) -> fmt::Result
         Channel::Sms => ("sms", text.sms),
     };
     let at = message.at.to_iso();
-    write!(
+    writeln!(
         to,
-        r#"<li class="card"><div class="head"><span class="badge {class}">{channel}</span><strong class="to">{to}</strong><time datetime="{at}">{at}</time></div>
-"#,
+        r#"<li class="card"><div class="head"><span class="badge {class}">{channel}</span><strong class="to">{to}</strong><time datetime="{at}">{at}</time></div>"#,
         to = Escaped(&message.to),
     )?;
     if let Some(code) = &message.code {
-        write!(
+        writeln!(
             to,
-            r#"<div class="code"><span class="label">{label}</span><code id="code-{number}">{code}</code><button type="button" data-copy="code-{number}">{copy}</button></div>
-"#,
+            r#"<div class="code"><span class="label">{label}</span><code id="code-{number}">{code}</code><button type="button" data-copy="code-{number}">{copy}</button></div>"#,
             label = text.code,
             number = message.number,
             code = Escaped(code),
@@ -96,9 +94,9 @@ fn write_message(to: &mut String, message: &Message, text: &Text) -> fmt::Result
         )?;
     }
     if let Some(subject) = &message.subject {
-        write!(to, "<h2>{}</h2>\n", Escaped(subject))?;
+        writeln!(to, "<h2>{}</h2>", Escaped(subject))?;
     }
-    write!(to, "<p class=\"text\">{}</p></li>\n", Escaped(&message.text))
+    writeln!(to, "<p class=\"text\">{}</p></li>", Escaped(&message.text))
 }
 
 /// Text as HTML shows it, in content and in quoted attributes.

@@ -82,6 +82,7 @@ impl Query {
     }
 
     /// Whether the pool takes a password, which comes as it is. A bearer is ignored.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn check_password_strength(
         &self,
         context: &Context<'_>,

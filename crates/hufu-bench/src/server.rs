@@ -1,0 +1,133 @@
+//! `hufu` as an operator has it: configured, migrated, with the world brought in by its own commands.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::database::Database;
+use crate::machine::median;
+use crate::process::{Process, first_answer, free_address};
+use crate::world::World;
+
+/// `hufu`, configured as an operator would.
+pub(crate) struct Server {
+    hufu: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    address: SocketAddr,
+    app_secret: String,
+}
+
+impl Server {
+    /// Migrates the database and brings the world into it, by the server's own commands.
+    pub(crate) fn prepare(
+        hufu: &Path,
+        folder: &Path,
+        database: &Database<'_>,
+        world: &World,
+        wechat_base: &str,
+    ) -> Result<Server> {
+        ensure!(
+            hufu.exists(),
+            "{} is not there; build it with: cargo build --release -p hufu",
+            hufu.display()
+        );
+        let (address, metrics) = (free_address()?, free_address()?);
+        let config = folder.join("hufu.toml");
+        let text = format!(
+            r#"listen = "{address}"
+public_url = "http://{address}"
+database_url = "{}"
+encryption_key_file = "{}"
+metrics_listen = "{metrics}"
+
+[wechat]
+api_base = "{wechat_base}/api"
+open_base = "{wechat_base}/open"
+mp_base = "{wechat_base}/mp"
+"#,
+            database.url(),
+            folder.join("hufu.key").display(),
+        );
+        fs::write(&config, text)?;
+        let apply = folder.join("world.toml");
+        fs::write(&apply, world.apply_file())?;
+        // Each case has a database of its own, and so a key of its own.
+        let _ = fs::remove_file(folder.join("hufu.key"));
+        let server = Server {
+            hufu: hufu.to_owned(),
+            config,
+            log: folder.join("hufu.log"),
+            address,
+            app_secret: world.app_secret.clone(),
+        };
+        server.finish(server.command(&["migrate"]))?;
+        let mut command = server.command(&["apply"]);
+        command.arg(&apply);
+        server.finish(command)?;
+        Ok(server)
+    }
+
+    /// Starts it and waits until it answers.
+    pub(crate) fn start(&self) -> Result<(Process, SocketAddr)> {
+        let (process, _) = self.timed_start()?;
+        Ok((process, self.address))
+    }
+
+    /// The median time from the start of the process to its first answer, and an orderly end each time.
+    pub(crate) fn median_start(&self, starts: usize) -> Result<Duration> {
+        let mut times = Vec::new();
+        for _ in 0..starts.max(1) {
+            let (process, time) = self.timed_start()?;
+            process.terminate()?;
+            times.push(time);
+        }
+        Ok(median(&mut times))
+    }
+
+    /// A key for `/admin/v1` that may read users.
+    pub(crate) fn access_key(&self) -> Result<String> {
+        let said = self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", "support"]))?;
+        let key = said.split_whitespace().find(|word| word.starts_with("hfk_"));
+        Ok(key.context("hufu admin create-key printed no key")?.to_owned())
+    }
+
+    /// Begins to bring the users of a file in, as a process of its own.
+    pub(crate) fn import(&self, file: &Path, pool: &str) -> Result<Process> {
+        let mut command = self.command(&["import"]);
+        command.arg(file).args(["--pool", pool]);
+        Process::start_logging("hufu import", &mut command, &self.log)
+    }
+
+    /// The last lines that it wrote.
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(10).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    fn timed_start(&self) -> Result<(Process, Duration)> {
+        let begin = Instant::now();
+        let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
+        let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_words())?;
+        Ok((process, time))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.hufu);
+        command.args(words).arg("--config").arg(&self.config).env("HUFU_BENCH_APP_SECRET", &self.app_secret);
+        command
+    }
+
+    /// Runs a command to its end; what it printed.
+    fn finish(&self, mut command: Command) -> Result<String> {
+        let output = command.output().with_context(|| format!("starting {}", self.hufu.display()))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{:?}: {said}", command.get_args().collect::<Vec<_>>());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
