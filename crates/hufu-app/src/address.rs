@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 /// The bits that a network hands to one customer to number as it likes (RFC 6177, RFC 4291 section 2.5.4).
 const NETWORK: u32 = 64;
+/// The bits that one site gets, of which it makes networks (RFC 6177 section 2).
+const SITE: u32 = 48;
 
 /// The name of the network that an address is counted under: an IPv4 address itself, for IPv6 its `/64`.
 /// What is no address stays as it is.
@@ -15,6 +17,17 @@ pub(crate) fn network_of(ip: &str) -> String {
             format!("{}/{NETWORK}", Ipv6Addr::from_bits(network))
         }
         Err(_) => ip.to_owned(),
+    }
+}
+
+/// The name of the site that an IPv6 address is counted under besides: its `/48`. Other addresses have none.
+pub(crate) fn site_of(ip: &str) -> Option<String> {
+    match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V6(address)) => {
+            let site = address.to_bits() & (u128::MAX << (128 - SITE));
+            Some(format!("{}/{SITE}", Ipv6Addr::from_bits(site)))
+        }
+        _ => None,
     }
 }
 
@@ -35,6 +48,14 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(network_of(address), network);
+        }
+    }
+
+    #[test]
+    fn sites_of_networks() {
+        assert_eq!(site_of("2001:db8:1:2::1").as_deref(), Some("2001:db8:1::/48"));
+        for none in ["203.0.113.9", "::ffff:203.0.113.9", "nonsense"] {
+            assert_eq!(site_of(none), None);
         }
     }
 }

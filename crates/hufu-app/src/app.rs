@@ -9,11 +9,12 @@ use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, Timestamp};
 
+use tokio::sync::Semaphore;
 use crate::authentication::SessionCache;
 use crate::codes::Codes;
 use crate::failures::Failures;
 use crate::keys::{KeyError, Keys};
-use crate::password::{Hasher, PasswordKeys};
+use crate::password::{Cost, Hasher, PasswordKeys};
 use crate::uploads::Decoders;
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
@@ -67,6 +68,8 @@ pub struct App {
     /// What this node calls itself where it takes jobs.
     pub(crate) node: String,
     pub(crate) receivers: Receivers,
+    /// One import at a time: it has the database to itself often enough.
+    pub(crate) importing: Arc<Semaphore>,
 }
 
 /// Why an instance does not start.
@@ -78,12 +81,17 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error("the signing keys cannot be used")]
     Keys(#[from] KeyError),
+    /// Passwords would be hashed too weakly, or could not be.
+    #[error("the limits password_memory and password_passes do not go together: {0}")]
+    PasswordCost(String),
 }
 
 impl App {
     /// Starts an instance on a migrated database: makes the first signing key, reads the configuration.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
         let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
+        let cost = Cost::new(limits.password_memory, limits.password_passes);
+        let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
         let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
         let app = Arc::new(Self {
@@ -95,10 +103,11 @@ impl App {
             config: ArcSwap::from_pointee(config),
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
-            hasher: Hasher::default(),
+            importing: Arc::new(Semaphore::new(1)),
+            hasher,
             means: Means {
                 http: outgoing,
-                outbox: outbox.clone().unwrap_or_else(|| Outbox::new(clock.clone())),
+                outbox: outbox.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
             },

@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
-use hufu_store::rates::Hit;
-use hufu_types::PoolId;
+use hufu_store::events::Trace;
+use hufu_store::rates::{Hit, Limit};
+use hufu_types::{Action, PoolId, UserId};
+use serde_json::json;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::network_of;
+use crate::login::wechat_error;
+use crate::origin::{RecordRefusal, code_of};
 use crate::{App, Limits, Refusal};
 
 /// Addresses that a node keeps in mind at most.
@@ -31,6 +35,21 @@ impl Failures {
     }
 }
 
+/// Why somebody is not logged in.
+pub(crate) struct NotIn {
+    pub(crate) refusal: Refusal,
+    /// Whose account it is, where that is known.
+    pub(crate) user: Option<UserId>,
+    /// Whether a unit has written it to the audit log.
+    pub(crate) is_told: bool,
+}
+
+impl From<Refusal> for NotIn {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, user: None, is_told: false }
+    }
+}
+
 impl App {
     /// A place in the lane of an address, where it has one; all others pass at once.
     pub(crate) async fn pass(&self, pool: &PoolId, ip: Option<&str>) -> Option<OwnedSemaphorePermit> {
@@ -43,18 +62,57 @@ impl App {
 
     /// Counts a failure that a guess could be the reason of.
     pub(crate) async fn count_failure(&self, pool: &PoolId, ip: Option<&str>, refusal: Refusal) -> Refusal {
-        let guessed =
-            matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
-        let Some(ip) = ip.filter(|_| guessed) else { return refusal };
-        let name = Failures::key(pool, ip);
-        let hit = Hit { name: name.clone(), amount: 1, window: self.limits.failure_window, now: self.now() };
+        let Some(Limit { name, most, window }) = self.guesses(pool, ip, &refusal) else { return refusal };
+        let hit = Hit { name: name.clone(), amount: 1, window, now: self.now() };
         match self.write(hit).await {
-            Ok(hits) if hits > self.limits.login_failures_per_ip => {
-                self.failures.lanes.get_with(name, || Arc::new(Semaphore::new(self.failures.width)));
-                Refusal::TooOften("failed logins from this address")
-            }
+            Ok(hits) if hits > most => self.slow_down(name),
             Ok(_) => refusal,
             Err(failed) => failed,
         }
+    }
+
+    /// Writes to the audit log why somebody is not logged in, and counts what a guess could be the reason of.
+    pub(crate) async fn refuse_login(
+        &self,
+        pool: &PoolId,
+        trace: Trace,
+        method: &'static str,
+        not_in: NotIn,
+    ) -> Refusal {
+        let NotIn { refusal, user, is_told } = not_in;
+        if is_told {
+            return self.count_failure(pool, trace.ip.as_deref(), refusal).await;
+        }
+        let Some(code) = code_of(&refusal) else { return refusal };
+        let guesses = self.guesses(pool, trace.ip.as_deref(), &refusal);
+        let lane = guesses.as_ref().map(|limit| limit.name.clone());
+        let within = guesses.or_else(|| self.most_refusals(pool, &trace));
+        let details = match wechat_error(&refusal).and_then(hufu_wechat::Error::errcode) {
+            Some(errcode) => json!({ "by": method, "errcode": errcode }),
+            None => json!({ "by": method }),
+        };
+        let action = Action::Login;
+        let unit = RecordRefusal { pool: pool.clone(), trace, action, user, code, details, within };
+        match (self.write(unit).await, lane) {
+            (Ok(..0), Some(lane)) => self.slow_down(lane),
+            (Ok(_), _) => refusal,
+            (Err(failed), _) => failed,
+        }
+    }
+
+    /// Where failures of an address are counted that a guess could be the reason of.
+    fn guesses(&self, pool: &PoolId, ip: Option<&str>, refusal: &Refusal) -> Option<Limit> {
+        let guessed =
+            matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
+        ip.filter(|_| guessed).map(|ip| Limit {
+            name: Failures::key(pool, ip),
+            most: self.limits.login_failures_per_ip,
+            window: self.limits.failure_window,
+        })
+    }
+
+    fn slow_down(&self, lane: String) -> Refusal {
+        self.failures.lanes.get_with(lane, || Arc::new(Semaphore::new(self.failures.width)));
+        Refusal::TooOften("failed logins from this address")
     }
 }

@@ -3,23 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hufu_store::flow_steps::{Continue, Continued, Doing, StepFailure};
+use hufu_store::credentials::Guess;
+use hufu_store::flow_steps::{Continue, Continued, Doing, Filling, StepFailure};
 use hufu_store::flows::{Flow, GetFlow};
 use hufu_store::logins::{Arriving, Waiting};
 use hufu_store::users::GetUser;
 use hufu_types::flow::{Stage, Want};
 use hufu_types::resolution::{Arrival, PhoneUse};
 use hufu_types::{
-    Application, BindMethod, Connection, ConnectionId, FlowId, IdentityKey, MergeId, OpaqueToken,
-    PasscodePurpose, Profile, TokenHash, UserId, Username,
+    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, IdentityKey, MergeId, OpaqueToken,
+    PasscodeChannel, PasscodePurpose, Profile, TokenHash, UserId, Username,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::codes::hash_token;
-use crate::credentials::{AccountName, Target};
+use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
 use crate::entry::{Entering, Entry, FlowView, LoginDone};
 use crate::login::{KeptProof, proof_context};
+use crate::merging::MergePreview;
 use crate::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 
@@ -27,6 +29,8 @@ use crate::{App, Origin, Refusal};
 pub enum FlowAction {
     /// Looks where it stands.
     View,
+    /// Looks what merging the accounts into this one would do.
+    Preview(UserId),
     /// Makes a new account.
     Create,
     /// Binds an account that a code proves.
@@ -52,6 +56,8 @@ pub enum FlowAction {
 pub struct FillIn {
     /// Text fields of the profile by name.
     pub fields: Vec<(String, String)>,
+    /// The gender.
+    pub gender: Option<Gender>,
     /// Custom data.
     pub custom_data: Map<String, Value>,
     /// A username.
@@ -66,9 +72,14 @@ pub enum FlowAnswer {
     Waiting(Box<FlowView>),
     /// The person is logged in.
     Done(Box<LoginDone>),
+    /// What a merge would do; the login waits where it was.
+    Preview(Box<MergePreview>),
     /// The person gave up.
     GivenUp,
 }
+
+/// How often a step begins again because the account was changed under its hands.
+const ATTEMPTS: usize = 3;
 
 /// A step of a login that waits.
 pub struct FlowStep<'a> {
@@ -97,52 +108,73 @@ impl App {
     /// Goes on with a login that waits. A failed step comes as [`Refusal::StepFailed`], with the next handle.
     pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, Refusal> {
         let found = self.find_flow(&step).await?;
+        match &step.action {
+            FlowAction::View => {
+                Ok(FlowAnswer::Waiting(Box::new(self.view_flow(step.application, found).await?)))
+            }
+            FlowAction::Preview(survivor) => {
+                let preview = self.preview_in_flow(step.application, &found, survivor).await?;
+                Ok(FlowAnswer::Preview(Box::new(preview)))
+            }
+            _ => {
+                for _ in 0..ATTEMPTS {
+                    if let Some(answer) = self.take_step(&step, &found).await? {
+                        return Ok(answer);
+                    }
+                }
+                Err(Refusal::TooOften("changes of this account"))
+            }
+        }
+    }
+
+    /// Takes a step; nothing where the account was changed meanwhile, and the step has to begin again.
+    async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, Refusal> {
         let FlowStep { application, action, origin, cookie, .. } = step;
-        let Some(doing) = self.doing(application, &found, action, &origin).await? else {
-            return Ok(FlowAnswer::Waiting(Box::new(self.view_flow(application, found).await?)));
-        };
+        let doing = self.doing(application, found, action, origin).await?;
         let Entry { mut ticket, back } = self.entry(Entering {
             application,
             connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
             method: found.connection.as_ref().map_or("own", |connection| connection.kind.as_str()),
             want: found.flow.state.want,
-            origin: &origin,
+            origin,
             proof: Vec::new(),
             flow: found.id.clone(),
         });
         ticket.flow.expires_at = found.flow.expires_at;
+        let resets = matches!(doing, Doing::SetPassword { .. } | Doing::Merge { .. });
         let unit = Continue {
             pool: application.pool.clone(),
             flow: found.id.clone(),
             handle: found.handle.clone(),
             cookie: cookie.map(hash_token),
             doing,
-            who: self.who(&found),
+            who: self.who(found),
             profile: found.proof.as_ref().map(|proof| proof.profile.clone()).unwrap_or_default(),
             candidate: UserId::generate(self.now(), &*self.random),
             ticket: ticket.clone(),
             max_tries: self.limits.flow_tries,
         };
-        let resets = matches!(unit.doing, Doing::SetPassword { .. } | Doing::Merge { .. });
         let continued = self.write(unit).await?;
         if resets {
             self.sessions.forget_all();
         }
-        match continued {
+        Ok(Some(match continued {
             Continued::On(outcome) => match self.conclude(application, &ticket, back, *outcome) {
-                Ok(done) => Ok(FlowAnswer::Done(Box::new(with_ids(done, found.proof)))),
-                Err(Refusal::Waiting(view)) => Ok(FlowAnswer::Waiting(view)),
-                Err(refusal) => Err(refusal),
+                Ok(done) => FlowAnswer::Done(Box::new(with_ids(done, found.proof.as_ref()))),
+                Err(Refusal::Waiting(view)) => FlowAnswer::Waiting(view),
+                Err(refusal) => return Err(refusal),
             },
             Continued::Failed(failure, waiting) => {
                 let view = self.view(&ticket, back.handle(), *waiting);
-                Err(Refusal::StepFailed(Box::new(refusal_of(&failure)), Box::new(view)))
+                let refusal = self.refusal_of(&failure);
+                return Err(Refusal::StepFailed(Box::new(refusal), Box::new(view)));
             }
-            Continued::Over(failure) => Err(refusal_of(&failure)),
-            Continued::Unknown => Err(Refusal::FlowUnknown),
-            Continued::Impossible => Err(Refusal::StepImpossible),
-            Continued::GivenUp => Ok(FlowAnswer::GivenUp),
-        }
+            Continued::Over(failure) => return Err(self.refusal_of(&failure)),
+            Continued::Unknown => return Err(Refusal::FlowUnknown),
+            Continued::Impossible => return Err(Refusal::StepImpossible),
+            Continued::Changed => return Ok(None),
+            Continued::GivenUp => FlowAnswer::GivenUp,
+        }))
     }
 
     async fn find_flow(&self, step: &FlowStep<'_>) -> Result<Found, Refusal> {
@@ -220,21 +252,43 @@ impl App {
         Ok(FlowView { handle: String::new(), ..view })
     }
 
-    /// A step with everything that takes time done: codes hashed, passwords verified. Nothing for a look.
+    /// What merging the accounts at [`Stage::Select`] into one of them would do.
+    async fn preview_in_flow(
+        &self,
+        application: &Application,
+        found: &Found,
+        survivor: &UserId,
+    ) -> Result<MergePreview, Refusal> {
+        let state = &found.flow.state;
+        if state.stage != Stage::Select || !state.may_merge {
+            return Err(Refusal::StepImpossible);
+        }
+        let others: Vec<&UserId> = state.candidates.iter().filter(|user| *user != survivor).collect();
+        match others.as_slice() {
+            [other] if state.candidates.contains(survivor) => {
+                self.preview_merge(&application.pool, survivor, other).await
+            }
+            _ => Err(Refusal::NotACandidate),
+        }
+    }
+
+    /// A step with everything that takes time done: codes hashed, passwords verified.
     async fn doing(
         &self,
         application: &Arc<Application>,
         found: &Found,
-        action: FlowAction,
+        action: &FlowAction,
         origin: &Origin,
-    ) -> Result<Option<Doing>, Refusal> {
+    ) -> Result<Doing, Refusal> {
         let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
         let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Refusal::StepImpossible) };
         let permitted = |method| {
             if methods.contains(&method) { Ok(()) } else { Err(Refusal::MethodNotPermitted) }
         };
-        Ok(Some(match action {
-            FlowAction::View => return Ok(None),
+        let pool = &application.pool;
+        let guess = |target: &Target, code: &str, purposes| self.guess(pool, target, code, purposes, origin);
+        Ok(match action {
+            FlowAction::View | FlowAction::Preview(_) => return Err(Refusal::StepImpossible),
             FlowAction::Create => Doing::Create,
             FlowAction::BindByCode(target, code) => {
                 at(Stage::Associate)?;
@@ -242,8 +296,8 @@ impl App {
                     Target::Phone(_) => BindMethod::PhoneCode,
                     Target::Email(_) => BindMethod::EmailCode,
                 })?;
-                let code = self.presented(&application.pool, &target, &code, BIND_PURPOSES);
-                Doing::BindByCode { code, to: target }
+                let purposes = bind_purposes(found.flow.state.want);
+                Doing::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
             }
             FlowAction::BindByPassword(account, password) => {
                 at(Stage::Associate)?;
@@ -254,44 +308,60 @@ impl App {
                     AccountName::Phone(_) => BindMethod::PhonePassword,
                     AccountName::Email(_) => BindMethod::EmailPassword,
                 })?;
-                let pool = &application.pool;
                 let trace = self.trace(pool, None, Some(&application.id), None, origin);
-                let proved = self.prove_by_password(pool, &account, &password, "bind", origin, trace).await?;
-                Doing::BindByPassword { user: proved.user.id, hash: proved.verified }
+                match self.prove_by_password(pool, account, password, "bind", origin, trace).await {
+                    Ok(proved) => Doing::BindByPassword {
+                        user: proved.user.id,
+                        hash: proved.verified,
+                        lock: proved.lock,
+                    },
+                    Err(Refusal::WrongPassword { remaining }) => {
+                        Doing::WrongPassword(StepFailure::WrongPassword { remaining })
+                    }
+                    Err(Refusal::Locked) => Doing::WrongPassword(StepFailure::Locked),
+                    Err(refusal) => return Err(refusal),
+                }
             }
-            FlowAction::Choose(user) => Doing::Choose(user),
+            FlowAction::Choose(user) => Doing::Choose(user.clone()),
             FlowAction::Merge(survivor) => {
-                Doing::Merge { survivor, id: MergeId::generate(self.now(), &*self.random) }
+                Doing::Merge { survivor: survivor.clone(), id: MergeId::generate(self.now(), &*self.random) }
             }
             FlowAction::SetPassword(password) => {
                 at(Stage::NewPassword)?;
                 let user = match &found.flow.state.user {
                     Some(user) => {
-                        let unit = GetUser { pool: application.pool.clone(), user: user.clone() };
-                        self.read(unit).await?
+                        self.read(GetUser { pool: pool.clone(), user: user.clone() }).await?
                     }
                     None => None,
                 };
                 let names = user.as_ref().map(crate::credentials::names_of).unwrap_or_default();
-                self.check_new_password(&application.pool, password.expose_secret(), &names)?;
-                Doing::SetPassword { hash: self.hasher.hash(password, &*self.random).await? }
+                self.check_new_password(pool, password.expose_secret(), &names)?;
+                Doing::SetPassword { hash: self.hasher.hash(password.clone(), &*self.random).await? }
             }
             FlowAction::FillIn(fill_in) => {
                 at(Stage::Complete)?;
-                self.fill_in(application, fill_in)?
+                let purposes = complete_purposes(found.flow.state.want);
+                let proved = fill_in.proved.iter();
+                let proved = proved.map(|(target, code)| (target.clone(), guess(target, code, purposes)));
+                Doing::FillIn(Box::new(self.filling(application, fill_in, proved.collect())?))
             }
             FlowAction::Accept(ids) => {
-                let settings = self.config().settings(&application.pool);
+                let settings = self.config().settings(pool);
                 let version = |id: &String| {
                     settings.agreements.iter().find(|a| a.id == *id).map(|a| (id.clone(), a.version))
                 };
                 Doing::Accept(ids.iter().filter_map(version).collect::<BTreeMap<_, _>>())
             }
             FlowAction::GiveUp => Doing::GiveUp,
-        }))
+        })
     }
 
-    fn fill_in(&self, application: &Application, fill_in: FillIn) -> Result<Doing, Refusal> {
+    fn filling(
+        &self,
+        application: &Application,
+        fill_in: &FillIn,
+        proved: Vec<(Target, Guess)>,
+    ) -> Result<Filling, Refusal> {
         let mut fields = Vec::new();
         for (name, value) in &fill_in.fields {
             let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
@@ -302,51 +372,81 @@ impl App {
             }
             fields.push((*name, Some(value.clone())));
         }
+        let photo = fill_in.fields.iter().rfind(|(name, _)| name == "photo");
+        let upload = photo.and_then(|(_, address)| self.upload_of_photo(address)).map(str::to_owned);
         let custom_data = fill_in.custom_data.clone();
-        self.check_change(&ProfileChange { fields, gender: None, custom_data })?;
+        self.check_change(&ProfileChange { fields, gender: fill_in.gender, custom_data })?;
         let settings = self.config().settings(&application.pool);
         check_custom_data(&settings, &fill_in.custom_data, Editor::Person)?;
         let username = fill_in.username.as_deref().map(Username::parse).transpose();
         let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
-        let proved = fill_in.proved.into_iter().map(|(target, code)| {
-            let code = self.presented(&application.pool, &target, &code, COMPLETE_PURPOSES);
-            (target, code)
-        });
-        Ok(Doing::FillIn {
-            proved: proved.collect(),
-            fields: fill_in.fields,
-            custom_data: fill_in.custom_data,
+        if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
+            return Err(Refusal::Invalid(
+                "a username may not be a phone number; choose another one".to_owned(),
+            ));
+        }
+        Ok(Filling {
+            fields: fill_in.fields.clone(),
+            gender: fill_in.gender,
+            upload,
+            custom_data: fill_in.custom_data.clone(),
             username,
+            proved,
+            max_keys: self.limits.custom_keys,
+            max_total: self.limits.custom_total,
         })
     }
-}
 
-/// For which purposes a code may have been sent that binds an account.
-const BIND_PURPOSES: &[PasscodePurpose] =
-    &[PasscodePurpose::Bind, PasscodePurpose::Login, PasscodePurpose::General];
-/// For which purposes a code may have been sent that fills in a login name.
-const COMPLETE_PURPOSES: &[PasscodePurpose] =
-    &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General];
-
-fn with_ids(done: LoginDone, proof: Option<KeptProof>) -> LoginDone {
-    match proof {
-        Some(proof) => LoginDone { openid: Some(proof.openid), unionid: proof.unionid, ..done },
-        None => done,
+    fn refusal_of(&self, failure: &StepFailure) -> Refusal {
+        match failure {
+            StepFailure::WrongCode => Refusal::WrongCode,
+            StepFailure::TooManyCodes => TOO_MANY_CODES,
+            StepFailure::WrongPassword { remaining } => Refusal::WrongPassword { remaining: *remaining },
+            StepFailure::Locked => Refusal::Locked,
+            StepFailure::NoAccount => Refusal::Stranger,
+            StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
+            StepFailure::IdentityTaken => Refusal::IdentityTaken,
+            StepFailure::NotACandidate => Refusal::NotACandidate,
+            StepFailure::MayNotCreate => Refusal::RegistrationOff,
+            StepFailure::Unusable => Refusal::Disabled,
+            StepFailure::UsernameTaken => Refusal::UsernameTaken,
+            StepFailure::NameTaken(PasscodeChannel::Sms) => Refusal::PhoneTaken,
+            StepFailure::NameTaken(PasscodeChannel::Email) => Refusal::EmailTaken,
+            StepFailure::TooManyKeys => {
+                let limit = self.limits.custom_keys;
+                Refusal::Invalid(format!("custom data has at most {limit} keys; send fewer"))
+            }
+            StepFailure::TooMuchCustomData => {
+                let limit = self.limits.custom_total;
+                Refusal::Invalid(format!("custom data has at most {limit} bytes in all; send less"))
+            }
+            StepFailure::StillMissing => Refusal::StillMissing,
+        }
     }
 }
 
-fn refusal_of(failure: &StepFailure) -> Refusal {
-    match failure {
-        StepFailure::WrongCode => Refusal::WrongCode,
-        StepFailure::WrongPassword => Refusal::FlowUnknown,
-        StepFailure::NoAccount => Refusal::Stranger,
-        StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
-        StepFailure::IdentityTaken => Refusal::IdentityTaken,
-        StepFailure::NotACandidate => Refusal::NotACandidate,
-        StepFailure::MayNotCreate => Refusal::RegistrationOff,
-        StepFailure::Unusable => Refusal::Disabled,
-        StepFailure::UsernameTaken => Refusal::UsernameTaken,
-        StepFailure::NameTaken => Refusal::PhoneTaken,
-        StepFailure::StillMissing => Refusal::StillMissing,
+/// For which purposes a code may have been sent that binds an account: a code to log in binds nobody else's WeChat.
+/// Only the older clients' codes say no purpose.
+const fn bind_purposes(want: Want) -> &'static [PasscodePurpose] {
+    match want {
+        Want::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
+        Want::TokenSet(_) => &[PasscodePurpose::Bind],
+    }
+}
+
+/// For which purposes a code may have been sent that fills in a login name.
+const fn complete_purposes(want: Want) -> &'static [PasscodePurpose] {
+    match want {
+        Want::UserToken => &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General],
+        Want::TokenSet(_) => &[PasscodePurpose::Complete, PasscodePurpose::Bind],
+    }
+}
+
+fn with_ids(done: LoginDone, proof: Option<&KeptProof>) -> LoginDone {
+    match proof {
+        Some(proof) => {
+            LoginDone { openid: Some(proof.openid.clone()), unionid: proof.unionid.clone(), ..done }
+        }
+        None => done,
     }
 }

@@ -71,16 +71,23 @@ limits! {
     passcodes_per_target: i64 = 10,
     /// Codes that one address asks for in [`Limits::passcode_window`].
     passcodes_per_ip: i64 = 60,
+    /// Codes that one site asks for in [`Limits::passcode_window`]: for IPv6 a `/48`, which has 65,536 networks.
+    passcodes_per_site: i64 = 600,
     /// Codes of one pool in [`Limits::passcode_window`].
     passcodes_per_pool: i64 = 10_000,
-    /// The window of the three limits above.
+    /// The window of the four limits above.
     passcode_window: Duration = HOUR,
     /// Messages that a node sends at the same time.
     message_jobs: usize = 16,
-    /// Wrong passwords of one account in [`Limits::password_window`] before it is locked.
+    /// Wrong passwords for one login name in [`Limits::password_window`] before it is locked; three times as many, by
+    /// whatever names, lock the account.
     password_failures: i64 = 10,
     /// The window of the limit above; with its end the account is unlocked.
     password_window: Duration = MINUTE * 15,
+    /// Passwords: memory of one hash in KiB. With the passes it must be worth what OWASP recommends, or more.
+    password_memory: u32 = 19 * 1024,
+    /// Passwords: passes over that memory. `hufu admin calibrate-password` measures both.
+    password_passes: u32 = 2,
     /// Wrong passwords and, by themselves, wrong codes of one address in [`Limits::guess_window`]; more are not looked at.
     guesses_per_ip: i64 = 50,
     /// The window of the limit above.
@@ -179,12 +186,18 @@ limits! {
     failure_lane: usize = 4,
     /// How long an administrator who logs in stays so.
     admin_session: Duration = HOUR * 12,
-    /// Failed logins of one administrator, and from one address, in [`Limits::admin_failure_window`].
+    /// Failed logins of administrators from one address, in [`Limits::admin_failure_window`].
     admin_failures: i64 = 10,
+    /// Failed logins of one administrator from all addresses, in that window.
+    admin_account_failures: i64 = 100,
     /// The window of the limit above.
     admin_failure_window: Duration = MINUTE * 15,
     /// Access keys that do not hold, of one address in [`Limits::failure_window`], before it is only told "too often".
     admin_key_failures: i64 = 60,
+    /// Bytes of a file of users that is sent to `/admin/v1`; larger ones come in by `hufu import`.
+    import_bytes: usize = 1024 * 1024 * 1024,
+    /// How long a client may take to send such a file.
+    import_time: Duration = HOUR,
     /// Connections at the same time; more wait in the kernel's queue.
     connections: usize = 10_000,
     /// How long a connection is kept, however busy.

@@ -7,15 +7,18 @@ use hufu_store::logins::{Arriving, Bind, BindOutcome, Login, LoginOutcome, Would
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{
-    Application, AssociationMode, ConflictRule, Connection, FlowId, IdentityKey, Phone, Profile, UserId,
+    Action, Application, Connection, FlowId, IdentityKey, Phone, Profile,
+    UserId,
 };
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, open_user_data};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::authentication::Authenticated;
 use crate::codes::{Exchanged, check_code, credentials, wechat_refusal};
 use crate::entry::{Entering, LoginDone};
+use crate::failures::NotIn;
 use crate::origin::Origin;
 use crate::{App, Refusal};
 
@@ -71,19 +74,21 @@ pub(crate) struct KeptProof {
 impl App {
     /// Logs a person in who comes from a mini program.
     pub async fn log_in(&self, login: &MiniProgramLogin<'_>) -> Result<LoginDone, Refusal> {
-        match self.try_log_in(login).await {
-            Ok(done) => Ok(done),
+        let not_in = match self.try_log_in(login).await {
+            Ok(done) => return Ok(done),
             // Not refused: the person goes on.
-            Err(waiting @ Refusal::Waiting(_)) => Err(waiting),
-            Err(refusal) => {
-                metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
-                log_refusal(&login.application, &login.connection, &refusal);
-                Err(self.count_failure(&login.application.pool, login.origin.ip.as_deref(), refusal).await)
-            }
-        }
+            Err(NotIn { refusal: waiting @ Refusal::Waiting(_), .. }) => return Err(waiting),
+            Err(not_in) => not_in,
+        };
+        metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
+        let (application, connection) = (&login.application, &login.connection);
+        log_refusal(application, connection, &not_in.refusal);
+        let pool = &application.pool;
+        let trace = self.trace(pool, None, Some(&application.id), Some(&connection.id), &login.origin);
+        Err(self.refuse_login(pool, trace, connection.kind.as_str(), not_in).await)
     }
 
-    async fn try_log_in(&self, login: &MiniProgramLogin<'_>) -> Result<LoginDone, Refusal> {
+    async fn try_log_in(&self, login: &MiniProgramLogin<'_>) -> Result<LoginDone, NotIn> {
         let (application, connection) = (&*login.application, &*login.connection);
         let budget = Budget::of(self.limits.request_budget);
         if let Some((PhoneProofData::Code(code), _)) = login.phone {
@@ -105,7 +110,7 @@ impl App {
         }
         let profile = self.profile_from_wechat(login, &exchanged);
         let flow = self.new_flow_id();
-        let proof = self.kept_proof(connection, &who, &exchanged, &profile, &flow)?;
+        let proof = self.kept_proof(&who, &exchanged, &profile, &flow)?;
         let entry = self.entry(Entering {
             application: &login.application,
             connection: connection.id.clone(),
@@ -125,7 +130,8 @@ impl App {
             exchange: Some((exchanged.hash.clone(), exchanged.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
-        let done = self.conclude(application, &entry.ticket, entry.back, outcome)?;
+        let done = self.conclude(application, &entry.ticket, entry.back, outcome);
+        let done = done.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
         let (openid, unionid) = (exchanged.session.openid.clone(), exchanged.session.unionid.clone());
         Ok(LoginDone { openid: Some(openid), unionid, ..done })
     }
@@ -139,19 +145,15 @@ impl App {
         }
     }
 
-    /// What a login that may have to wait for an account keeps of its proof, sealed for its flow.
+    /// What a login that has to wait keeps of its proof, sealed for its flow: what leads to an account, and the ids
+    /// that the answer names once it is through.
     fn kept_proof(
         &self,
-        connection: &Connection,
         who: &Arriving,
         exchanged: &Exchanged<'_>,
         profile: &Profile,
         flow: &FlowId,
     ) -> Result<Vec<u8>, Refusal> {
-        let association = &connection.association;
-        if association.mode == AssociationMode::None && association.conflict == ConflictRule::Keep {
-            return Ok(Vec::new());
-        }
         let kept = KeptProof {
             openid: exchanged.session.openid.clone(),
             unionid: exchanged.session.unionid.clone(),
@@ -173,7 +175,7 @@ impl App {
         connection: &Connection,
         exchanged: &Exchanged<'_>,
         budget: Budget,
-    ) -> Result<Option<Phone>, Refusal> {
+    ) -> Result<Option<Phone>, NotIn> {
         match proof {
             PhoneProofData::Sealed(sealed) => Ok(Some(self.open_phone(connection, exchanged, *sealed)?.0)),
             PhoneProofData::Code(code) => {
@@ -185,24 +187,27 @@ impl App {
                         self.read(WouldLogIn(Arriving { rules, ..who.clone() })).await?
                     }
                 };
-                match permitted {
-                    Some(LoginOutcome::Stranger) => return Err(Refusal::Stranger),
-                    Some(LoginOutcome::RegistrationOff) => return Err(Refusal::RegistrationOff),
-                    Some(LoginOutcome::Leaving(at)) => return Err(Refusal::Leaving(at)),
-                    Some(_) => return Err(Refusal::Disabled),
-                    None => {}
+                if let Some((refused, user)) = permitted {
+                    let refusal = match refused {
+                        LoginOutcome::Stranger => Refusal::Stranger,
+                        LoginOutcome::RegistrationOff => Refusal::RegistrationOff,
+                        LoginOutcome::Snapshot => Refusal::SnapshotUser,
+                        LoginOutcome::Leaving(at) => Refusal::Leaving(at),
+                        _ => Refusal::Disabled,
+                    };
+                    return Err(NotIn { user, ..refusal.into() });
                 }
                 let openid = exchanged.session.openid.as_str();
                 let result =
                     self.wechat.phone_number(&credentials(connection), code, Some(openid), budget).await;
                 match result {
-                    Ok(number) => self.fresh_phone(&number).map(Some),
+                    Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
                     // The same login again: its first answer was lost, and the number was written then.
                     Err(error) if error.errcode() == Some(40029) && exchanged.login.is_some() => Ok(None),
                     Err(error) if error.class() == hufu_wechat::Class::User => {
-                        Err(Refusal::PhoneCodeInvalid(error))
+                        Err(Refusal::PhoneCodeInvalid(error).into())
                     }
-                    Err(error) => Err(wechat_refusal(error)),
+                    Err(error) => Err(wechat_refusal(error).into()),
                 }
             }
         }
@@ -278,15 +283,24 @@ impl App {
         code: &str,
     ) -> Result<(), Refusal> {
         let budget = Budget::of(self.limits.request_budget);
+        let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
         let result = async {
-            let exchanged = self.exchange_code(&who.application, connection, code, budget).await?;
+            let exchanged = match self.exchange_code(&who.application, connection, code, budget).await {
+                Ok(exchanged) => exchanged,
+                Err(refusal) => {
+                    let errcode = wechat_error(&refusal).and_then(hufu_wechat::Error::errcode);
+                    let details = json!({ "by": connection.kind.as_str(), "errcode": errcode });
+                    let action = Action::IdentityBound;
+                    return Err(self.refused(who, trace.clone(), action, details, refusal).await);
+                }
+            };
             let unit = Bind {
                 pool: who.pool().clone(),
                 user: who.user.clone(),
                 connection: connection.id.clone(),
                 arrival: arrival(connection, &exchanged),
                 exchange: Some((exchanged.hash.clone(), self.exchange_record(&who.application, &exchanged))),
-                trace: Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) },
+                trace: trace.clone(),
             };
             match self.write(unit).await? {
                 BindOutcome::Bound => Ok(()),
@@ -378,7 +392,7 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
     }
 }
 
-fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
+pub(crate) fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
     match refusal {
         Refusal::CodeUsed(error) => error.as_ref(),
         Refusal::CodeInvalid(error)

@@ -7,7 +7,8 @@ use hufu_store::events::Trace;
 pub use hufu_store::merges::StoredMerge;
 use hufu_store::merges::{Changes, ListMerges, Merge, Merged, NewMerge, UndoMerge, Undone};
 use hufu_store::users::GetUserWithIdentities;
-use hufu_types::{Identity, MergeId, PoolId, User, UserId};
+use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
+use serde_json::json;
 
 use crate::authentication::Authenticated;
 use crate::config::Named;
@@ -20,7 +21,7 @@ pub struct MergePreview {
     pub survivor: (User, Vec<Identity>),
     /// The account that would lead to it, with its identities.
     pub merged: (User, Vec<Identity>),
-    /// What would move, by name: `username`, `phone`, `nickname`, `custom.KEY`, …
+    /// What would move, by name: `username`, `phone`, `givenName`, `custom.KEY`, …
     pub moves: Vec<String>,
     /// What both have: the survivor's counts, and names of the other lead to it as well.
     pub collides: Vec<String>,
@@ -33,7 +34,8 @@ pub struct MergeUndone {
     pub survivor: User,
     /// The account that was merged.
     pub restored: User,
-    /// What was changed since the merge, and so stays with the survivor.
+    /// What was changed since the merge, and so stays with the survivor. With `password` among it the restored account
+    /// has none: the one that was set since is the survivor's.
     pub kept: Vec<String>,
 }
 
@@ -88,8 +90,11 @@ impl App {
     /// [`Refusal::LoginTooOld`]; [`Refusal::Disagreement`] for a token of another pool; [`Refusal::NotLoggedIn`]
     /// for one that does not hold; [`Refusal::SameAccount`], [`Refusal::MergeImpossible`].
     pub async fn merge_by_tokens(&self, who: &Authenticated, secondary_token: &str) -> Result<User, Refusal> {
-        let secondary = self.secondary(who, secondary_token).await?;
-        self.merge_users(who.pool(), &who.user, &secondary.user, self.trace_of(who)).await
+        let trace = self.trace_of(who);
+        match self.secondary(who, secondary_token).await {
+            Ok(secondary) => self.merge_users(who.pool(), &who.user, &secondary.user, trace).await,
+            Err(refusal) => Err(self.refused(who, trace, Action::UsersMerged, json!({}), refusal).await),
+        }
     }
 
     /// Merges an account into another: for administrators, whose permission was checked.
@@ -122,8 +127,12 @@ impl App {
     /// # Errors
     /// [`Refusal::LoginTooOld`], and as [`App::undo_merge_of`].
     pub async fn undo_merge(&self, who: &Authenticated, merge: &MergeId) -> Result<MergeUndone, Refusal> {
-        self.require_recent_login(who)?;
-        self.undo_merge_of(who.pool(), merge, Some(&who.user), self.trace_of(who)).await
+        let trace = self.trace_of(who);
+        if let Err(refusal) = self.require_recent_login(who) {
+            let details = json!({ "merge": merge.as_str() });
+            return Err(self.refused(who, trace, Action::MergeUndone, details, refusal).await);
+        }
+        self.undo_merge_of(who.pool(), merge, Some(&who.user), trace).await
     }
 
     /// Takes a merge back: of this account, or of any where none is given.

@@ -1,10 +1,16 @@
-//! Where a request comes from, and what the audit log keeps of it.
+//! Where a request comes from, and what the audit log keeps of it and of what was refused.
+//!
+//! What a unit of work refuses it writes itself, in its own transaction. Here is written what is refused before a unit
+//! begins: by WeChat, or because a login is too old. Of one address not more is written than of failed logins is
+//! believed, so that nobody can fill the log.
 
 use hufu_store::events::{Actor, Event, Trace};
+use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
+use crate::address::network_of;
 use crate::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -59,30 +65,94 @@ impl App {
         code: u32,
         reason: &str,
     ) -> Result<(), Refusal> {
-        let unit = RecordRefusal { pool: pool.clone(), trace, action, user, code, reason: reason.to_owned() };
-        self.write(unit).await
+        let (pool, details) = (pool.clone(), json!({ "reason": reason }));
+        let unit = RecordRefusal { pool, trace, action, user, code, details, within: None };
+        self.write(unit).await.map(drop)
+    }
+
+    /// Writes to the audit log that somebody who is logged in was refused something, and hands the refusal on. What
+    /// is no judgement about anybody, such as a malformed request, is not written.
+    pub(crate) async fn refused(
+        &self,
+        who: &Authenticated,
+        trace: Trace,
+        action: Action,
+        details: Json,
+        refusal: Refusal,
+    ) -> Refusal {
+        let Some(code) = code_of(&refusal) else { return refusal };
+        let within = self.most_refusals(who.pool(), &trace);
+        let (pool, user) = (who.pool().clone(), Some(who.user.clone()));
+        let unit = RecordRefusal { pool, trace, action, user, code, details, within };
+        self.write(unit).await.err().unwrap_or(refusal)
+    }
+
+    /// How many refusals of an address are written in a window.
+    pub(crate) fn most_refusals(&self, pool: &PoolId, trace: &Trace) -> Option<Limit> {
+        trace.ip.as_deref().map(|ip| Limit {
+            name: format!("refused:{pool}:{}", network_of(ip)),
+            most: self.limits.login_failures_per_ip,
+            window: self.limits.failure_window,
+        })
     }
 }
 
-struct RecordRefusal {
-    pool: PoolId,
-    trace: Trace,
-    action: Action,
-    user: Option<UserId>,
-    code: u32,
-    reason: String,
+/// Writes a refusal, unless so many of the address were written in this window already: the first that is too many
+/// says so, and those after it are only counted.
+pub(crate) struct RecordRefusal {
+    pub(crate) pool: PoolId,
+    pub(crate) trace: Trace,
+    pub(crate) action: Action,
+    pub(crate) user: Option<UserId>,
+    pub(crate) code: u32,
+    pub(crate) details: Json,
+    pub(crate) within: Option<Limit>,
 }
 
 impl Write for RecordRefusal {
-    type Out = ();
+    /// How many more the window holds; below zero where it held no more.
+    type Out = i64;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let event = Event {
-            action: self.action,
-            code: self.code,
-            user: self.user.as_ref(),
-            details: json!({ "reason": self.reason }),
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        let left = match &self.within {
+            Some(limit) => limit.hit(tx, self.trace.at).await?,
+            None => 0,
         };
-        self.trace.recorder().record(tx, &self.pool, event).await
+        if left < -1 {
+            return Ok(left);
+        }
+        let mut details = self.details.clone();
+        if let Some(details) = details.as_object_mut().filter(|_| left < 0) {
+            details.insert("more".to_owned(), true.into());
+        }
+        let event = Event { action: self.action, code: self.code, user: self.user.as_ref(), details };
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(left)
     }
+}
+
+/// The code that a refusal has in the audit log, the same as clients get; nothing for what says nothing about
+/// anybody: a request that is malformed or names what is not there, and what broke on our side.
+pub(crate) const fn code_of(refusal: &Refusal) -> Option<u32> {
+    Some(match refusal {
+        Refusal::CodeUsed(_) => 2206,
+        Refusal::CodeInvalid(_) | Refusal::PhoneCodeInvalid(_) => 2207,
+        Refusal::Denied(_) => 1001,
+        Refusal::Misconfigured(_) => 2407,
+        Refusal::AppDown(_) => 2408,
+        Refusal::WechatLimit(_) | Refusal::TooOften(_) => 1002,
+        Refusal::WechatSlow(_) => 408,
+        Refusal::WechatDown(_) => 1000,
+        Refusal::WechatNonsense(_) => 500,
+        Refusal::DataUndecryptable(_) | Refusal::PhoneMalformed => 2016,
+        Refusal::Stranger => 2004,
+        Refusal::RegistrationOff => 2031,
+        Refusal::SnapshotUser => 2412,
+        Refusal::Disabled => 2005,
+        Refusal::Leaving(_) => 2413,
+        Refusal::NotLoggedIn | Refusal::Disagreement => 2020,
+        Refusal::LoginTooOld(_) => 2460,
+        Refusal::SameAccount => 2467,
+        _ => return None,
+    })
 }

@@ -268,7 +268,7 @@ pub(crate) fn changed_names(
     keys.dedup();
     let keys = keys.into_iter().filter(|key| before.1.get(*key) != after.1.get(*key));
     fields
-        .map(|name| (*name).to_owned())
+        .map(|name| hufu_types::camel_case(name))
         .chain(gender)
         .chain(keys.map(|key| format!("custom.{key}")))
         .collect()

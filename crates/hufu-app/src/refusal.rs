@@ -150,9 +150,24 @@ pub enum Refusal {
     /// Username or password of an administrator is wrong, or there is no such administrator.
     #[error("username or password of the administrator is wrong")]
     AdministratorUnknown,
+    /// The administrator's password was set by somebody else and must be replaced at the login.
+    #[error("the password must be replaced: give a new one as well")]
+    NewPasswordNeeded,
     /// The role does not permit it.
     #[error("the role lacks the permission {}", .0.as_str())]
     NotPermitted(hufu_types::Permission),
+    /// A file of users that cannot be taken at all, and why.
+    #[error("the file cannot be imported: {0}")]
+    ImportUnfit(String),
+    /// The import of another file of this name stopped after so many rows.
+    #[error("the import of another file of this name stopped after {0} rows")]
+    ImportUnfinished(i64),
+    /// An import is running.
+    #[error("an import is running")]
+    ImportRunning,
+    /// A file of users that is larger than the limit, in bytes.
+    #[error("the file has more than {0} bytes")]
+    ImportTooLarge(u64),
     /// The pool has no such user.
     #[error("there is no such user")]
     UserUnknown,

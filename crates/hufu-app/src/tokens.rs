@@ -8,7 +8,7 @@ use hufu_store::events::Actor;
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
 use hufu_store::users::GetUser;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
     UserId,
 };
 use serde_json::{Map, Value};
@@ -155,7 +155,7 @@ impl App {
                 auth_time: issue.auth_time.seconds(),
                 nonce: None,
                 at_hash: Some(at_hash(key.algorithm(), &access_token).into()),
-                profile: claims_of(issue.user, scope),
+                profile: claims_of(issue.user, scope, &self.config().settings(&application.pool)),
             };
             Some(key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)?)
         } else {
@@ -235,8 +235,8 @@ impl App {
 #[error("there is no signing key of the application's algorithm")]
 struct MissingKey;
 
-/// The claims about a user that the scopes ask for (OpenID Connect Core 5.1 and 5.4).
-pub fn claims_of(user: &User, scope: ScopeSet) -> Map<String, Value> {
+/// The claims about a user that the scopes ask for (OpenID Connect Core 5.1 and 5.4); of custom data what people see.
+pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
     let mut claims = Map::new();
     let mut put = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -279,8 +279,11 @@ pub fn claims_of(user: &User, scope: ScopeSet) -> Map<String, Value> {
     if scope.has(Scope::Phone) && user.phone.is_some() {
         claims.insert("phone_number_verified".to_owned(), user.vouched_phone().is_some().into());
     }
-    if scope.has(Scope::ExtendedFields) && !user.custom_data.is_empty() {
-        claims.insert("extended_fields".to_owned(), user.custom_data.clone().into());
+    if scope.has(Scope::ExtendedFields) {
+        let seen = settings.visible(&user.custom_data);
+        if !seen.is_empty() {
+            claims.insert("extended_fields".to_owned(), seen.into());
+        }
     }
     claims
 }

@@ -1,10 +1,11 @@
-//! `hufu-bench`: what a complete mini program login costs, beside the floor under it.
+//! `hufu-bench`: what a complete mini program login, a search and an import cost, beside what is to be compared.
 //!
-//! `run` measures; the other commands are the processes that it starts, each on its own so that the CPU of each is
+//! `run` measures logins and searches, `import` measures bringing users in; the other commands are the processes that
+//! `run` starts, each on its own so that the CPU of each is
 //! known: the sandbox (WeChat), the generator (phones) and the floor. docs/performance.md explains the method.
 //!
 //! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] what the server is compared with,
-//! [`report`] what is printed.
+//! [`import`] the other measurement, [`report`] what is printed.
 
 mod codes;
 mod database;
@@ -12,18 +13,20 @@ mod floor;
 mod generate;
 mod histogram;
 mod http;
+mod import;
 mod machine;
 mod postgres;
 mod process;
 mod report;
 mod run;
 mod sandbox;
+mod server;
 mod world;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Measures complete mini program logins over HTTP, beside the floor under them.")]
+#[command(about = "Measures mini program logins, searches and imports, beside the floor under them.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,8 +34,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure everything and print one line a figure.
+    /// Measure logins and searches, in an empty pool and in a full one, and print one line a figure.
     Run(run::Options),
+    /// Measure `hufu import`, beside plain inserts of the same rows, and print one line a figure.
+    Import(import::Options),
     /// The load generator, a process of `run`.
     #[command(hide = true)]
     Generate(generate::Options),
@@ -47,6 +52,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(options) => run::run(&options),
+        Command::Import(options) => import::run(&options),
         Command::Generate(options) => generate::generate(&options),
         Command::Floor(options) => floor::serve(options),
         Command::Sandbox(options) => sandbox::serve(&options),

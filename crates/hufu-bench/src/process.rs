@@ -172,13 +172,23 @@ pub(crate) fn cpu_of_machine() -> Result<Duration> {
 
 /// Resident memory of a process in bytes.
 pub(crate) fn resident(process: u32) -> Result<u64> {
+    memory(process, "VmRSS:")
+}
+
+/// The most memory of a process that was ever resident, in bytes, as the kernel keeps it.
+pub(crate) fn resident_ever(process: u32) -> Result<u64> {
+    memory(process, "VmHWM:")
+}
+
+fn memory(process: u32, field: &str) -> Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let line = line.with_context(|| format!("no {field}"))?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
 }
 
-/// Samples the resident memory of a process and keeps the largest.
+/// Samples the memory of a process and keeps the largest.
 pub(crate) struct ResidentPeak {
     peak: Arc<AtomicU64>,
     done: Arc<AtomicBool>,
@@ -186,12 +196,13 @@ pub(crate) struct ResidentPeak {
 }
 
 impl ResidentPeak {
-    pub(crate) fn watch(process: u32) -> ResidentPeak {
+    /// `measure` is [`resident`], or [`resident_ever`] where the beginning of the process counts too.
+    pub(crate) fn watch(process: u32, measure: fn(u32) -> Result<u64>) -> ResidentPeak {
         let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (seen, over) = (Arc::clone(&peak), Arc::clone(&done));
         let thread = std::thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                seen.fetch_max(resident(process).unwrap_or_default(), Ordering::Relaxed);
+                seen.fetch_max(measure(process).unwrap_or_default(), Ordering::Relaxed);
                 std::thread::sleep(SAMPLE_EVERY);
             }
         });

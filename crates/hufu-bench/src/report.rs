@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::generate::Outcome;
+use crate::import::Imported;
 use crate::run::{Case, Measured};
 
 /// The aims: on two cores, with SQLite.
@@ -13,6 +15,8 @@ const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
 const IDLE_BYTES: u64 = 30_000_000;
 const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
+/// An import's memory is flat: so much more at most for ten times the rows.
+const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
 pub(crate) fn note(text: &str) {
     println!("# {text}");
@@ -31,6 +35,8 @@ pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     line("p50 at half load, ms", millis(m.half.p50));
     line("p99 at half load, ms", millis(m.half.p99));
     line("p999 at half load, ms", millis(m.half.p999));
+    line("returning alone, µs a login", micros(m.known.each()));
+    line("first login alone, µs a login", micros(m.first.each()));
     line("CPU per login, µs", micros(m.cpu.program));
     if let Some(database) = m.cpu.database {
         line("CPU per login of PostgreSQL, µs", micros(database));
@@ -59,6 +65,51 @@ pub(crate) fn case(case: &Case) {
         let cpu = |m: &Measured| (m.cpu.program + m.cpu.database.unwrap_or_default()).as_secs_f64();
         line("server / floor, CPU per login", percent(cpu(server) / cpu(&case.floor)));
     }
+}
+
+/// The searches of a case.
+pub(crate) fn searches(case: &Case) {
+    for searched in &case.searches {
+        println!(
+            "{:<8} {:>9} users  search  {:<36} {:>12}  (longest {})",
+            case.engine,
+            case.searched_users,
+            searched.name,
+            exact_millis(searched.median),
+            exact_millis(searched.longest)
+        );
+    }
+}
+
+/// One import.
+pub(crate) fn imported(case: &Imported) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} rows   {:<6}  {name:<36} {value:>12}", case.engine, case.rows, case.format);
+    };
+    line("file, MB", megabytes(case.file_bytes));
+    line("import, rows/s", format!("{:.0}", case.rate()));
+    line("plain inserts, rows/s", format!("{:.0}", case.plain_rate()));
+    line("import / plain inserts, rows/s", percent(case.rate() / case.plain_rate()));
+    line("resident memory at most, MB", megabytes(case.resident_peak));
+}
+
+/// How an import of ten times the rows differs.
+pub(crate) fn import_grows(few: &Imported, many: &Imported) {
+    let line = |name: &str, share: f64, verdict: &str| {
+        println!(
+            "{:<8} {:>9} rows   {:<6}  {:<36} {:>12}{verdict}",
+            many.engine,
+            many.rows,
+            many.format,
+            format!("{name} / at {} rows", few.rows),
+            percent(share),
+        );
+    };
+    line("rows/s", many.rate() / few.rate(), "");
+    line("plain rows/s", many.plain_rate() / few.plain_rate(), "");
+    let memory = megabytes_of(many.resident_peak) / megabytes_of(few.resident_peak);
+    let met = memory <= 1.0 + MEMORY_OF_TEN_TIMES_THE_ROWS;
+    line("memory", memory, if met { "  aim at most 120 %: met" } else { "  aim at most 120 %: NOT MET" });
 }
 
 /// The aims for which there are figures, with what was measured.
@@ -107,6 +158,9 @@ fn compare(few: &Case, many: &Case) {
     let (falling, rising) = (-CHANGE_WITH_USERS, CHANGE_WITH_USERS);
     if let (Some(before), Some(after)) = (&few.server, &many.server) {
         let float = |micros: u64| Duration::from_micros(micros).as_secs_f64() * 1000.0;
+        let each = |outcome: &Outcome| outcome.each().as_secs_f64() * 1e6;
+        line("returning alone (µs)", each(&before.known), each(&after.known), rising);
+        line("first login alone (µs)", each(&before.first), each(&after.first), rising);
         line("logins/s", before.rate(), after.rate(), falling);
         line("p99 at most load (ms)", float(before.full.p99), float(after.full.p99), rising);
         line("p99 at half load (ms)", float(before.half.p99), float(after.half.p99), rising);
@@ -118,6 +172,7 @@ fn compare(few: &Case, many: &Case) {
     if let (Some(before), Some(after)) = (few.start, many.start) {
         line("start (ms)", before.as_secs_f64() * 1000.0, after.as_secs_f64() * 1000.0, rising);
     }
+    ratios(few, many);
     let rate = |case: &Case| case.floor.rate();
     note(&format!(
         "{} floor: {:.0} logins/s at {} users, {:.0} at 0",
@@ -126,6 +181,34 @@ fn compare(few: &Case, many: &Case) {
         many.users,
         rate(few)
     ));
+}
+
+/// Times with many users, as shares of those with none.
+fn ratios(few: &Case, many: &Case) {
+    let line = |program: &str, name: &str, before: Duration, after: Duration, users: usize| {
+        println!(
+            "{:<8} {:>9} users  {program:<6}  {:<36} {:>12}",
+            many.engine,
+            many.users,
+            format!("{name} / at {users} users"),
+            percent(after.as_secs_f64() / before.as_secs_f64()),
+        );
+    };
+    let floors = Some(("floor", &few.floor, &many.floor));
+    let servers = few.server.as_ref().zip(many.server.as_ref()).map(|(few, many)| ("server", few, many));
+    for (program, before, after) in servers.into_iter().chain(floors) {
+        line(program, "returning alone", before.known.each(), after.known.each(), few.users);
+        line(program, "first login alone", before.first.each(), after.first.each(), few.users);
+    }
+    for (before, after) in few.searches.iter().zip(&many.searches) {
+        let name = before.name.trim_end_matches(", ms");
+        line("search", name, before.median, after.median, few.searched_users);
+    }
+}
+
+/// Milliseconds of what may be much quicker than one.
+fn exact_millis(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1000.0)
 }
 
 fn millis(micros: u64) -> String {

@@ -3,24 +3,28 @@
 
 mod load;
 mod program;
+mod search;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::runtime::Runtime;
 
 use crate::codes::{Person, Wechat};
-use crate::database::Database;
+use crate::database::{Database, Engine};
 use crate::postgres::Postgres;
 use crate::process::Process;
+use crate::server::Server;
 use crate::world::World;
 use crate::{machine, report};
-use program::{Floor, Server};
+use program::Floor;
+
+use load::per;
 
 pub(crate) use load::Measured;
-use load::per;
+pub(crate) use search::Searched;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -62,22 +66,6 @@ pub(crate) struct Options {
     quick: bool,
 }
 
-/// A database engine.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Engine {
-    Sqlite,
-    Postgres,
-}
-
-impl Engine {
-    const fn name(self) -> &'static str {
-        match self {
-            Engine::Sqlite => "sqlite",
-            Engine::Postgres => "postgres",
-        }
-    }
-}
-
 /// One engine with one number of users.
 pub(crate) struct Case {
     pub(crate) engine: &'static str,
@@ -88,6 +76,10 @@ pub(crate) struct Case {
     pub(crate) start: Option<Duration>,
     pub(crate) server: Option<Measured>,
     pub(crate) floor: Measured,
+    /// Searching users; empty without the server.
+    pub(crate) searches: Vec<Searched>,
+    /// Users with names whom the searches were among.
+    pub(crate) searched_users: usize,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -124,14 +116,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut bench = Bench::start(options, folder.path())?;
     let mut cases = Vec::new();
     for engine in &options.engines {
-        let postgres = match (engine, &options.postgres) {
-            (Engine::Sqlite, _) => None,
-            (Engine::Postgres, Some(url)) => Some(Postgres::at(url)),
-            (Engine::Postgres, None) => Some(Postgres::start(folder.path())?),
-        };
+        let postgres = engine.server(options.postgres.as_deref(), folder.path())?;
         for users in &options.users {
             let case = bench.case(*engine, postgres.as_ref(), *users)?;
             report::case(&case);
+            report::searches(&case);
             cases.push(case);
         }
     }
@@ -166,10 +155,7 @@ impl<'o> Bench<'o> {
     }
 
     fn case(&mut self, engine: Engine, postgres: Option<&Postgres>, users: usize) -> Result<Case> {
-        let database = match postgres {
-            None => Database::Sqlite(self.folder.join("hufu.db")),
-            Some(server) => Database::Postgres { server, name: "hufu_bench".to_owned() },
-        };
+        let database = Database::of(postgres, self.folder);
         self.runtime.block_on(database.create())?;
         let server = if self.options.floor_only {
             self.runtime.block_on(database.migrate())?;
@@ -187,9 +173,11 @@ impl<'o> Bench<'o> {
 
         let mut case_start = None;
         let mut server_measured = None;
+        let mut searches = Vec::new();
         if let Some(server) = &server {
-            case_start = Some(server.median_start(&database, self.options.starts)?);
+            case_start = Some(server.median_start(self.options.starts)?);
             server_measured = Some(self.measure(server, &database, postgres, users)?);
+            searches = self.search(server, &database, users)?;
         }
         self.runtime.block_on(database.remove())?;
         let floor_measured = self.measure(&floor, &floor_database, postgres, users)?;
@@ -202,6 +190,8 @@ impl<'o> Bench<'o> {
             start: case_start,
             server: server_measured,
             floor: floor_measured,
+            searches,
+            searched_users: search::stored(users),
         };
         if let Some(server) = &case.server {
             report::measured(&case, "server", server);
@@ -214,7 +204,9 @@ impl<'o> Bench<'o> {
     fn fill(&self, database: &Database<'_>, users: usize) -> Result<f64> {
         self.runtime.block_on(async {
             let before = database.size().await?;
+            let begin = Instant::now();
             database.fill(&self.world, users, &self.returning).await?;
+            report::note(&format!("stored {users} users in {:.0} s", begin.elapsed().as_secs_f64()));
             Ok(per(database.size().await?.saturating_sub(before), users))
         })
     }

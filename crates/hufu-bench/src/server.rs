@@ -91,7 +91,8 @@ mp_base = "{wechat_base}/mp"
 
     /// A key for `/admin/v1` that may read users.
     pub(crate) fn access_key(&self) -> Result<String> {
-        let said = self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", "support"]))?;
+        let said =
+            self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", "support"]))?;
         let key = said.split_whitespace().find(|word| word.starts_with("hfk_"));
         Ok(key.context("hufu admin create-key printed no key")?.to_owned())
     }

@@ -23,6 +23,9 @@ pub enum BuildError {
         /// What is wrong, and what would be right.
         reason: String,
     },
+    /// The outbox was asked for, which only development has.
+    #[error("there is no outbox here: only `hufu dev` has one; set a sender up")]
+    NoOutbox,
 }
 
 impl BuildError {

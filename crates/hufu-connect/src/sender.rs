@@ -15,8 +15,8 @@ use crate::{
 pub struct Means {
     /// Calls providers.
     pub http: GuardedClient,
-    /// Takes what is not to be sent.
-    pub outbox: Outbox,
+    /// Takes what is not to be sent, in development.
+    pub outbox: Option<Outbox>,
     /// Dates messages and signatures.
     pub clock: Arc<dyn Clock>,
     /// Makes nonces and ids of messages.
@@ -47,7 +47,7 @@ impl MailSettings {
     pub fn build(&self, means: &Means) -> Result<Arc<dyn Mailer>, BuildError> {
         Ok(match self {
             Self::Smtp(settings) => Arc::new(Smtp::new(settings, means)?),
-            Self::Outbox {} => Arc::new(means.outbox.clone()),
+            Self::Outbox {} => Arc::new(means.outbox.clone().ok_or(BuildError::NoOutbox)?),
         })
     }
 }
@@ -76,7 +76,7 @@ impl SmsSettings {
             Self::Aliyun(settings) => Arc::new(AliyunSms::new(settings, means)?),
             Self::Tencent(settings) => Arc::new(TencentSms::new(settings, means)?),
             Self::Http(settings) => Arc::new(HttpSms::new(settings, means)?),
-            Self::Outbox {} => Arc::new(means.outbox.clone()),
+            Self::Outbox {} => Arc::new(means.outbox.clone().ok_or(BuildError::NoOutbox)?),
         })
     }
 }

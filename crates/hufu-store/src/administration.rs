@@ -8,7 +8,7 @@ use hufu_types::{
 };
 
 use crate::events::Recorder;
-use crate::{Read, Row, StoreError, Tx, config, statements, users};
+use crate::{Read, Row, StoreError, Tx, config, credentials, flows, sessions, statements, users};
 
 /// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
 /// only, so that it changes for every login at once.
@@ -53,7 +53,7 @@ statements! {
         FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
         WHERE a.user_id = $2";
     CREDENTIALS_OF_ADMINISTRATOR = "
-        SELECT u.id, u.password_hash, u.status
+        SELECT u.id, u.password_hash, u.status, u.must_reset
         FROM users u JOIN administrators a ON a.user_id = u.id
         WHERE u.pool_id = $1 AND u.username = $2";
     WRITE_USER = "
@@ -240,19 +240,34 @@ pub async fn delete_administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<(), 
     tx.execute(DELETE_ADMINISTRATOR, &[user.into()]).await.map(drop)
 }
 
+/// What the login of an administrator is checked against.
+pub struct AdministratorCredentials {
+    /// The user of the system pool.
+    pub user: UserId,
+    /// The hash of the password.
+    pub hash: Option<String>,
+    /// Whether the account is in use.
+    pub is_active: bool,
+    /// Whether the password must be replaced at the login.
+    pub must_reset: bool,
+}
+
 /// Reads what the login of an administrator is checked against.
 pub struct CredentialsOfAdministrator(pub Username);
 
 impl Read for CredentialsOfAdministrator {
-    /// The account, the hash of its password, and whether it is in use.
-    type Out = Option<(UserId, Option<String>, bool)>;
+    type Out = Option<AdministratorCredentials>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let system = PoolId::system();
         let values = [(&system).into(), self.0.as_str().into()];
         tx.optional(CREDENTIALS_OF_ADMINISTRATOR, &values, |row| {
-            let is_active = row.get::<String>(2)? == UserStatus::Activated.as_str();
-            Ok((UserId::parse(&row.get::<String>(0)?)?, row.get(1)?, is_active))
+            Ok(AdministratorCredentials {
+                user: UserId::parse(&row.get::<String>(0)?)?,
+                hash: row.get(1)?,
+                is_active: row.get::<String>(2)? == UserStatus::Activated.as_str(),
+                must_reset: row.get(3)?,
+            })
         })
         .await
     }
@@ -290,7 +305,19 @@ pub async fn write_password(
 ) -> Result<(), StoreError> {
     let set_at = hash.map(|_| now);
     let values = [pool.into(), user.into(), hash.into(), set_at.into(), must_reset.into(), now.into()];
-    tx.execute(WRITE_PASSWORD, &values).await.map(drop)
+    tx.execute(WRITE_PASSWORD, &values).await?;
+    // Logins that wait were begun with what is no longer the password.
+    flows::end_of_user(tx, pool, user).await?;
+    credentials::password::unlock(tx, pool, user).await
+}
+
+/// Ends the sessions of an account, and of an administrator the logins too, on all nodes.
+pub async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    sessions::end_all(tx, pool, user).await?;
+    if *pool == PoolId::system() {
+        delete_access_keys_of(tx, user).await?;
+    }
+    config::raise_version(tx).await
 }
 
 /// Calls off the deletion that an account's owner asked for.

@@ -23,8 +23,8 @@ pub use code::{CodeLogin, LogInByCode, Unlock, Unlocked};
 pub use contact::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
 pub use leaving::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven, delete};
 pub use password::{
-    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, LogInByPassword, Name,
-    PasswordChange, PasswordLogin, Reset, ResetPassword, lock_name,
+    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, Locks, LogInByPassword, Name,
+    PasswordChange, PasswordLogin, PeekReset, Reset, ResetPassword,
 };
 pub use registration::{NamesTaken, Register, Registered};
 pub use send::{SendCode, Sent};
@@ -89,6 +89,20 @@ impl Guess {
             guard.hit(tx, now).await?;
         }
         Ok(Judged::Wrong)
+    }
+
+    /// Judges without spending a try of a right code, so that it can be judged once more.
+    pub(crate) async fn peek(
+        &self,
+        tx: &mut Tx<'_>,
+        pool: &PoolId,
+        now: Timestamp,
+    ) -> Result<Judged, StoreError> {
+        let judged = self.judge(tx, pool, now).await?;
+        if let Judged::Right(purpose) = judged {
+            passcodes::take_back_try(tx, pool, &self.code.to, purpose).await?;
+        }
+        Ok(judged)
     }
 
     pub(crate) async fn spend(

@@ -1,21 +1,25 @@
 //! The steps of a login that waits, each one unit: the flow is locked, its handle
 //! compared, the step done, and the flow ended, or left at its next stage with a new handle.
 
+mod fill;
+
 use std::collections::BTreeMap;
 
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
 use hufu_types::{
-    Action, Email, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId, Username,
+    Action, FlowId, MergeId, PasscodeChannel, PhoneProof, PoolId, Profile, TokenHash, User, UserId,
 };
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
-use crate::credentials::password;
+use crate::credentials::{Guess, Judged, Locks, owner, password, refusal, refuse_unusable};
 use crate::events::{Event, Recorder};
 use crate::logins::{self, Arriving, Came, LoginOutcome, Resolved, Ticket, Waiting, unusable};
 use crate::merges::{self, Merged, NewMerge};
-use crate::passcodes::{self, Consumed, Presented, Target};
+use crate::passcodes::Target;
 use crate::{StoreError, Tx, Write, flows, statements, users};
+
+pub use fill::Filling;
 
 statements! {
     SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
@@ -26,14 +30,14 @@ statements! {
 }
 
 /// What the person does. Whatever hashes or calls is done before.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Doing {
     /// Makes a new account.
     Create,
     /// Binds the identity to an account that a code proves.
     BindByCode {
         /// The code.
-        code: Presented,
+        guess: Guess,
         /// Where it was sent to.
         to: Target,
     },
@@ -43,7 +47,12 @@ pub enum Doing {
         user: UserId,
         /// The hash that was verified: another one now means that the password was changed meanwhile.
         hash: String,
+        /// The buckets of wrong passwords, none of which may have become full meanwhile.
+        lock: Locks,
     },
+    /// Tried to bind an account by a password that was wrong, or was not looked at because the account is locked:
+    /// it is counted with the account already, and is a failed step.
+    WrongPassword(StepFailure),
     /// Chooses an account.
     Choose(UserId),
     /// Merges the accounts into one.
@@ -59,16 +68,7 @@ pub enum Doing {
         hash: String,
     },
     /// Fills in what is missing.
-    FillIn {
-        /// Text fields of the profile by name.
-        fields: Vec<(String, String)>,
-        /// Custom data.
-        custom_data: Map<String, Json>,
-        /// A username.
-        username: Option<Username>,
-        /// A phone number or an e-mail address with the code that proves it.
-        proved: Vec<(Target, Presented)>,
-    },
+    FillIn(Box<Filling>),
     /// Accepts agreements, by id in this version.
     Accept(BTreeMap<String, u32>),
     /// Gives up.
@@ -80,11 +80,11 @@ impl Doing {
     pub fn step(&self) -> Step {
         match self {
             Self::Create => Step::Create,
-            Self::BindByCode { .. } | Self::BindByPassword { .. } => Step::Bind,
+            Self::BindByCode { .. } | Self::BindByPassword { .. } | Self::WrongPassword(_) => Step::Bind,
             Self::Choose(_) => Step::Choose,
             Self::Merge { .. } => Step::Merge,
             Self::SetPassword { .. } => Step::SetPassword,
-            Self::FillIn { .. } => Step::FillIn,
+            Self::FillIn(_) => Step::FillIn,
             Self::Accept(_) => Step::Accept,
             Self::GiveUp => Step::Expire,
         }
@@ -92,7 +92,7 @@ impl Doing {
 }
 
 /// Goes on with a login that waits.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Continue {
     /// The pool.
     pub pool: PoolId,
@@ -129,6 +129,8 @@ pub enum Continued {
     Unknown,
     /// The step is not possible at its stage.
     Impossible,
+    /// The account or its password was changed while the password was verified: look again. The handle stays.
+    Changed,
     /// The person gave up.
     GivenUp,
 }
@@ -138,8 +140,15 @@ pub enum Continued {
 pub enum StepFailure {
     /// The code is wrong, used or expired.
     WrongCode,
+    /// The code was not looked at: too many wrong ones came from the address.
+    TooManyCodes,
     /// The account or the password is wrong.
-    WrongPassword,
+    WrongPassword {
+        /// How many tries are left before the account is locked.
+        remaining: i64,
+    },
+    /// The account is locked after wrong passwords.
+    Locked,
     /// No account is proved by it.
     NoAccount,
     /// The account has another identity of the same source.
@@ -155,15 +164,46 @@ pub enum StepFailure {
     /// The username is taken.
     UsernameTaken,
     /// The phone number or the e-mail address is another account's.
-    NameTaken,
+    NameTaken(PasscodeChannel),
+    /// Custom data would have too many keys.
+    TooManyKeys,
+    /// Custom data would be too long.
+    TooMuchCustomData,
     /// Something that is required is still missing.
     StillMissing,
 }
 
+impl StepFailure {
+    /// The code of the refusal in the audit log; none where it stands there already, or nothing was refused.
+    const fn code(&self) -> Option<u32> {
+        Some(match self {
+            Self::WrongCode => refusal::WRONG_CODE,
+            Self::TooManyCodes => 1002,
+            Self::NoAccount => refusal::STRANGER,
+            Self::AnotherIdentityBound => 2215,
+            Self::IdentityTaken => 2213,
+            Self::NotACandidate => 2417,
+            Self::MayNotCreate => refusal::REGISTRATION_OFF,
+            Self::Unusable => refusal::DISABLED,
+            Self::UsernameTaken => 2034,
+            Self::NameTaken(PasscodeChannel::Sms) => 2035,
+            Self::NameTaken(PasscodeChannel::Email) => 2200,
+            Self::WrongPassword { .. } | Self::Locked => return None,
+            Self::TooManyKeys | Self::TooMuchCustomData | Self::StillMissing => return None,
+        })
+    }
+}
+
 /// What a step does to the flow.
 enum Outcome {
+    /// The login goes on, or ends.
     Login(LoginOutcome),
+    /// The flow waits where it was.
     Failed(StepFailure),
+    /// The account that it waits for is gone, and the flow with it.
+    Gone,
+    /// Nothing was done.
+    Changed,
 }
 
 impl Write for Continue {
@@ -171,6 +211,11 @@ impl Write for Continue {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
         let now = self.ticket.trace.at;
+        // Whoever ends the waiting logins of an account has locked the account first, and so does this.
+        let seen = flows::get(tx, &self.pool, &self.flow).await?;
+        if let Some(user) = seen.and_then(|flow| flow.state.user) {
+            users::get_locked(tx, &self.pool, &user).await?;
+        }
         let Some(found) = flows::get_locked(tx, &self.pool, &self.flow).await? else {
             return Ok(Continued::Unknown);
         };
@@ -199,7 +244,13 @@ impl Write for Continue {
                 let given_up = matches!(self.doing, Doing::GiveUp);
                 Ok(if given_up { Continued::GivenUp } else { Continued::On(Box::new(outcome)) })
             }
+            Outcome::Gone => {
+                flows::end(tx, &self.pool, &self.flow).await?;
+                Ok(Continued::Unknown)
+            }
+            Outcome::Changed => Ok(Continued::Changed),
             Outcome::Failed(failure) => {
+                self.record(tx, &mut events, &state, &failure).await?;
                 let tries = found.tries + 1;
                 if tries >= self.max_tries {
                     flows::end(tx, &self.pool, &self.flow).await?;
@@ -223,33 +274,39 @@ impl Continue {
     ) -> Result<Outcome, StoreError> {
         match &self.doing {
             Doing::Create if !state.may_create => Ok(Outcome::Failed(StepFailure::MayNotCreate)),
-            Doing::Create => self.create(tx, events).await,
-            Doing::BindByCode { code, to } => {
-                let now = self.ticket.trace.at;
-                if passcodes::consume(tx, &self.pool, code, now).await? != Consumed::Accepted {
-                    return Ok(Outcome::Failed(StepFailure::WrongCode));
+            Doing::Create => self.create(tx, events, state).await,
+            Doing::BindByCode { guess, to } => {
+                match guess.judge(tx, &self.pool, self.ticket.trace.at).await? {
+                    Judged::Right(purpose) => guess.spend(tx, &self.pool, purpose).await?,
+                    Judged::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
+                    Judged::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
                 }
-                match self.vouched_owner(tx, to).await? {
+                match owner(tx, &self.pool, to).await? {
                     Some(user) => self.bind(tx, events, user).await,
                     None => Ok(Outcome::Failed(StepFailure::NoAccount)),
                 }
             }
-            Doing::BindByPassword { user, hash } => {
-                let same = password::password_of(tx, &self.pool, user).await?.as_deref() == Some(hash);
-                match users::get(tx, &self.pool, user).await?.filter(|_| same) {
-                    Some(user) => {
-                        let user = users::survivor(tx, user).await?;
-                        self.bind(tx, events, user).await
-                    }
-                    None => Ok(Outcome::Failed(StepFailure::WrongPassword)),
+            Doing::BindByPassword { user, hash, lock } => {
+                let found = users::get_locked(tx, &self.pool, user).await?;
+                let Some(user) = found.filter(|user| user.merged_into.is_none()) else {
+                    return Ok(Outcome::Changed);
+                };
+                if password::password_of(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
+                    return Ok(Outcome::Changed);
                 }
+                // Whoever guesses in many flows at once does not gain by it.
+                if lock.is_full(tx, self.ticket.trace.at).await? {
+                    return Ok(Outcome::Failed(StepFailure::Locked));
+                }
+                self.bind(tx, events, user).await
             }
-            Doing::Choose(user) if !state.candidates.contains(user) => {
+            Doing::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
+            Doing::Choose(user) if !self.still_lead(tx, state, &[user]).await? => {
                 Ok(Outcome::Failed(StepFailure::NotACandidate))
             }
             Doing::Choose(user) => self.enter(tx, events, user, state, json!({ "chosen": true })).await,
             Doing::Merge { survivor, id } => self.merge(tx, events, state, survivor, id).await,
-            Doing::SetPassword { .. } | Doing::FillIn { .. } | Doing::Accept(_) => {
+            Doing::SetPassword { .. } | Doing::FillIn(_) | Doing::Accept(_) => {
                 self.check(tx, events, state).await
             }
             // Whatever it answers, the flow ends.
@@ -258,16 +315,29 @@ impl Continue {
     }
 
     /// Makes an account; or logs in the one that the ids lead to by now.
-    async fn create(&self, tx: &mut Tx<'_>, events: &mut Recorder<'_>) -> Result<Outcome, StoreError> {
+    async fn create(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+    ) -> Result<Outcome, StoreError> {
         let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::MayNotCreate)) };
         let Resolved { resolution, .. } = who.resolve(tx).await?;
-        match resolution {
+        match &resolution {
             Resolution::Ask { may_create: true } => {}
-            Resolution::LogIn { user, .. } => {
-                let user = logins::count(tx, &self.ticket, &self.pool, &user).await?;
-                let came = Came::default();
-                return self.finish(tx, events, user, came).await;
+            Resolution::LogIn { user, attach_openid, attach_unionid, .. } => {
+                users::get_locked(tx, &self.pool, user).await?;
+                if who.resolve(tx).await?.resolution != resolution {
+                    return Err(StoreError::LostRace);
+                }
+                if *attach_openid || *attach_unionid {
+                    who.attach(tx, &self.ticket.trace, user, *attach_openid, *attach_unionid).await?;
+                    self.record_bound(tx, events, user).await?;
+                }
+                return self.enter(tx, events, user, state, json!({})).await;
             }
+            // They are to be chosen from, in another login.
+            Resolution::Choose { .. } => return Ok(Outcome::Gone),
             _ => return Ok(Outcome::Failed(StepFailure::MayNotCreate)),
         }
         let (session, trace) = (&self.ticket.session, &self.ticket.trace);
@@ -301,11 +371,11 @@ impl Continue {
         user: User,
     ) -> Result<Outcome, StoreError> {
         let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
+        // From here on the row is locked: two flows that bind to one account wait for each other.
+        let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         if unusable(&user).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
-        // From here on the row is locked: two flows that bind to one account wait for each other.
-        let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         let mut missing = [false, false];
         let keys = std::iter::once(&who.arrival.openid).chain(&who.arrival.unionid);
         for (key, missing) in keys.zip(&mut missing) {
@@ -320,10 +390,19 @@ impl Continue {
         }
         let [openid, unionid] = missing;
         who.attach(tx, &self.ticket.trace, &user.id, openid, unionid).await?;
-        let bound = Event::of(Action::IdentityBound, &user.id).with(json!({ "by": self.ticket.method }));
-        events.record(tx, &self.pool, bound).await?;
+        self.record_bound(tx, events, &user.id).await?;
         let user = logins::count(tx, &self.ticket, &self.pool, &user.id).await?;
         self.finish(tx, events, user, Came::default()).await
+    }
+
+    async fn record_bound(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &UserId,
+    ) -> Result<(), StoreError> {
+        let bound = Event::of(Action::IdentityBound, user).with(json!({ "by": self.ticket.method }));
+        events.record(tx, &self.pool, bound).await
     }
 
     /// Merges the accounts that the proof leads to, and logs the one that stays in.
@@ -340,6 +419,9 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let [other] = others.as_slice() else { return Ok(Outcome::Failed(StepFailure::NotACandidate)) };
+        if !self.still_lead(tx, state, &[survivor, other]).await? {
+            return Ok(Outcome::Failed(StepFailure::NotACandidate));
+        }
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
         match merges::merge(tx, events, &self.pool, &new, self.ticket.trace.at).await? {
             Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
@@ -347,7 +429,44 @@ impl Continue {
         }
     }
 
-    /// Logs an account in that was chosen.
+    /// Whether what was proved still leads to these accounts, which are among those to choose from: an identity may
+    /// have been unbound since.
+    async fn still_lead(
+        &self,
+        tx: &mut Tx<'_>,
+        state: &FlowState,
+        chosen: &[&UserId],
+    ) -> Result<bool, StoreError> {
+        if chosen.iter().any(|user| !state.candidates.contains(user)) {
+            return Ok(false);
+        }
+        let Some(who) = &self.who else { return Ok(false) };
+        // In the order in which a merge locks them. Who unbinds an identity locks its account too.
+        let mut candidates: Vec<&UserId> = state.candidates.iter().collect();
+        candidates.sort_unstable();
+        for user in candidates {
+            users::get_locked(tx, &self.pool, user).await?;
+        }
+        let lead_to = match who.resolve(tx).await?.resolution {
+            Resolution::Choose { accounts } => accounts.to_vec(),
+            Resolution::LogIn { user, conflict, .. } => {
+                std::iter::once(user).chain(conflict.map(|conflict| conflict.other)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for user in chosen {
+            let account = match users::get(tx, &self.pool, user).await? {
+                Some(user) => users::survivor(tx, user).await?.id,
+                None => return Ok(false),
+            };
+            if !lead_to.contains(&account) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Logs an account in that was chosen, or that the ids lead to.
     async fn enter(
         &self,
         tx: &mut Tx<'_>,
@@ -369,32 +488,41 @@ impl Continue {
         self.finish(tx, events, user, came).await
     }
 
-    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next.
+    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next. What is no longer due is not done.
     async fn check(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         state: &FlowState,
     ) -> Result<Outcome, StoreError> {
-        let Some(id) = &state.user else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
-        let Some(user) = users::get_locked(tx, &self.pool, id).await? else {
-            return Ok(Outcome::Failed(StepFailure::NoAccount));
-        };
+        let Some(id) = &state.user else { return Ok(Outcome::Gone) };
+        let found = users::get_locked(tx, &self.pool, id).await?;
+        let Some(user) = found.filter(|user| user.merged_into.is_none()) else { return Ok(Outcome::Gone) };
+        if let Some(refused) = refuse_unusable(tx, events, &user, self.ticket.method).await? {
+            return Ok(Outcome::Login(refused));
+        }
+        let came = Came { newly_created: state.newly_created, ..Came::default() };
+        if flow::stage_of(&user, &self.ticket.settings) != state.stage {
+            return self.finish(tx, events, user, came).await;
+        }
         let user = match &self.doing {
-            // Whoever knew the old password may be logged in somewhere: all sessions end.
+            // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
+            // logins that wait but this one.
             Doing::SetPassword { hash } => {
+                flows::detach(tx, &self.pool, &self.flow).await?;
                 password::set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
             }
             Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
-            _ => match self.fill_in(tx, events, user).await? {
+            Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
                 Ok(user) => user,
                 Err(failure) => return Ok(Outcome::Failed(failure)),
             },
+            _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
         };
         if flow::stage_of(&user, &self.ticket.settings) == state.stage {
             return Ok(Outcome::Failed(StepFailure::StillMissing));
         }
-        self.finish(tx, events, user, Came { newly_created: state.newly_created, ..Came::default() }).await
+        self.finish(tx, events, user, came).await
     }
 
     async fn accept(
@@ -405,6 +533,9 @@ impl Continue {
         accepted: &BTreeMap<String, u32>,
     ) -> Result<User, StoreError> {
         let now = self.ticket.trace.at;
+        if accepted.is_empty() {
+            return Ok(user);
+        }
         user.agreements.extend(accepted.iter().map(|(id, version)| (id.clone(), *version)));
         let agreements = serde_json::to_string(&user.agreements)?;
         let values = [(&self.pool).into(), (&user.id).into(), (&agreements).into(), now.into()];
@@ -412,93 +543,6 @@ impl Continue {
         let event = Event::of(Action::AgreementsAccepted, &user.id).with(json!({ "accepted": accepted }));
         events.record(tx, &self.pool, event).await?;
         Ok(user)
-    }
-
-    async fn fill_in(
-        &self,
-        tx: &mut Tx<'_>,
-        events: &mut Recorder<'_>,
-        mut user: User,
-    ) -> Result<Result<User, StepFailure>, StoreError> {
-        let Doing::FillIn { fields, custom_data, username, proved } = &self.doing else {
-            return Ok(Err(StepFailure::StillMissing));
-        };
-        let (pool, now) = (&self.pool, self.ticket.trace.at);
-        let mut changed: Vec<&str> = Vec::new();
-        // Only what is empty: a login is no place to change what is there.
-        for (name, value) in fields {
-            if let Some(field) = user.profile.field_mut(name).filter(|field| field.is_none()) {
-                *field = Some(value.clone());
-                changed.push(name);
-            }
-        }
-        for (key, value) in custom_data {
-            if user.custom_data.get(key).is_none_or(Json::is_null) {
-                user.custom_data.insert(key.clone(), value.clone());
-                changed.push(key);
-            }
-        }
-        if let Some(name) = username.as_ref().filter(|_| user.username.is_none()) {
-            if users::by_username(tx, pool, name).await?.is_some() {
-                return Ok(Err(StepFailure::UsernameTaken));
-            }
-            user.username = Some(name.clone());
-            changed.push("username");
-        }
-        for (what, code) in proved {
-            if passcodes::consume(tx, pool, code, now).await? != Consumed::Accepted {
-                return Ok(Err(StepFailure::WrongCode));
-            }
-            // Told only to who has proved the name.
-            if self.vouched_owner(tx, what).await?.is_some_and(|owner| owner.id != user.id) {
-                return Ok(Err(StepFailure::NameTaken));
-            }
-            match what {
-                Target::Phone(phone) => {
-                    logins::release_phone(tx, events, pool, phone, &user.id, now).await?;
-                    user.phone = Some((phone.clone(), PhoneProof::Code));
-                    changed.push("phone");
-                }
-                Target::Email(email) => {
-                    logins::release_email(tx, events, pool, email, &user.id, now).await?;
-                    (user.email, user.email_verified) = (Some(email.clone()), true);
-                    changed.push("email");
-                }
-            }
-        }
-        user.updated_at = now;
-        users::set_profile(tx, &user.id, pool, &user.profile, &user.custom_data, now).await?;
-        let values = [
-            pool.into(),
-            (&user.id).into(),
-            user.username.as_ref().map(Username::as_str).into(),
-            user.email.as_ref().map(Email::as_str).into(),
-            user.email_verified.into(),
-            user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
-            user.phone.as_ref().map(|(_, proof)| proof.as_str()).into(),
-            now.into(),
-        ];
-        tx.execute(SET_NAMES, &values).await?;
-        let event =
-            Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed, "by": "login" }));
-        events.record(tx, pool, event).await?;
-        Ok(Ok(user))
-    }
-
-    /// The account that a proved name is vouched to belong to.
-    async fn vouched_owner(&self, tx: &mut Tx<'_>, what: &Target) -> Result<Option<User>, StoreError> {
-        let found = match what {
-            Target::Phone(phone) => {
-                users::by_phone(tx, &self.pool, phone).await?.filter(|user| user.vouched_phone().is_some())
-            }
-            Target::Email(email) => {
-                users::by_email(tx, &self.pool, email).await?.filter(|user| user.vouched_email().is_some())
-            }
-        };
-        match found {
-            Some(user) => users::survivor(tx, user).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     /// The session, or the next stage of the same flow.
@@ -521,6 +565,20 @@ impl Continue {
         flows::advance(tx, &self.pool, &self.flow, &self.ticket.flow.handle, &state, 0).await?;
         let waiting = Waiting { state, accounts: vec![user] };
         Ok(Outcome::Login(LoginOutcome::Waiting(Box::new(waiting))))
+    }
+
+    /// Writes to the audit log that a step was refused.
+    async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+        failure: &StepFailure,
+    ) -> Result<(), StoreError> {
+        let Some(code) = failure.code() else { return Ok(()) };
+        let details = json!({ "by": self.ticket.method, "step": self.doing.step().as_str() });
+        let event = Event { action: Action::Login, code, user: state.user.as_ref(), details };
+        events.record(tx, &self.pool, event).await
     }
 
     async fn waiting(&self, tx: &mut Tx<'_>, state: FlowState) -> Result<Waiting, StoreError> {

@@ -1,15 +1,16 @@
 //! Logins that wait for the person's next step.
 
 use hufu_types::flow::FlowState;
-use hufu_types::{ApplicationId, ConnectionId, FlowId, PoolId, Timestamp, TokenHash};
+use hufu_types::{ApplicationId, ConnectionId, FlowId, PoolId, Timestamp, TokenHash, UserId};
 
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     INSERT = "
         INSERT INTO login_flows
-            (pool_id, id, application_id, connection_id, handle, cookie, proof, state, tries, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)";
+            (pool_id, id, application_id, connection_id, handle, cookie, proof, state, tries, created_at, expires_at,
+             user_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)";
     GET = "
         SELECT application_id, connection_id, handle, cookie, proof, state, tries, expires_at
         FROM login_flows WHERE pool_id = $1 AND id = $2";
@@ -17,7 +18,13 @@ statements! {
         UPDATE login_flows SET tries = tries WHERE pool_id = $1 AND id = $2
         RETURNING application_id, connection_id, handle, cookie, proof, state, tries, expires_at";
     ADVANCE = "
-        UPDATE login_flows SET handle = $3, state = $4, tries = $5 WHERE pool_id = $1 AND id = $2";
+        UPDATE login_flows SET handle = $3, state = $4, tries = $5, user_id = $6
+        WHERE pool_id = $1 AND id = $2";
+    DETACH = "UPDATE login_flows SET user_id = NULL WHERE pool_id = $1 AND id = $2";
+    DELETE_OF_USER = "
+        DELETE FROM login_flows
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
     DELETE = "DELETE FROM login_flows WHERE pool_id = $1 AND id = $2";
     SWEEP = "DELETE FROM login_flows WHERE expires_at < $1";
 }
@@ -70,8 +77,13 @@ impl Read for GetFlow {
     type Out = Option<Flow>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Flow>, StoreError> {
-        tx.optional(GET, &[(&self.pool).into(), self.flow.as_str().into()], decode).await
+        get(tx, &self.pool, &self.flow).await
     }
+}
+
+/// Reads a flow; one that was gone through is absent.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option<Flow>, StoreError> {
+    tx.optional(GET, &[pool.into(), flow.as_str().into()], decode).await
 }
 
 /// Begins to wait.
@@ -84,6 +96,7 @@ pub async fn insert(
     state: &FlowState,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let user = state.user.as_ref().map(UserId::as_str);
     let state = serde_json::to_string(state)?;
     let values = [
         pool.into(),
@@ -96,6 +109,7 @@ pub async fn insert(
         (&state).into(),
         now.into(),
         new.expires_at.into(),
+        user.into(),
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }
@@ -114,9 +128,22 @@ pub async fn advance(
     state: &FlowState,
     tries: i64,
 ) -> Result<(), StoreError> {
+    let user = state.user.as_ref().map(UserId::as_str);
     let state = serde_json::to_string(state)?;
-    let values = [pool.into(), flow.as_str().into(), handle.into(), (&state).into(), tries.into()];
+    let values =
+        [pool.into(), flow.as_str().into(), handle.into(), (&state).into(), tries.into(), user.into()];
     tx.execute(ADVANCE, &values).await.map(drop)
+}
+
+/// Lets a flow be nobody's until [`advance`] says whose it is, so that [`end_of_user`] leaves it alone in this unit.
+pub(crate) async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
+    tx.execute(DETACH, &[pool.into(), flow.as_str().into()]).await.map(drop)
+}
+
+/// Ends the logins that wait for a step of this user, or of one who was merged into them. Whoever ends sessions
+/// ends these too: what was proved then, such as an old password, is no longer enough.
+pub async fn end_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Ends a flow.

@@ -29,7 +29,7 @@ statements! {
             (pool_id, id, fingerprint, file_name, rows_done, created, skipped, refused, started_at, updated_at)
         VALUES ($1, $2, $3, $4, 0, 0, 0, 0, $5, $5)";
     CLAIM_IMPORT = "
-        UPDATE imports SET updated_at = $4
+        UPDATE imports SET updated_at = $4, failure = NULL
         WHERE pool_id = $1 AND id = $2 AND rows_done = $3 AND finished_at IS NULL";
     ADVANCE = "
         UPDATE imports
@@ -38,6 +38,13 @@ statements! {
         WHERE pool_id = $1 AND id = $2";
     INSERT_REFUSAL = "
         INSERT INTO import_refusals (pool_id, import_id, row_number, reason) VALUES ($1, $2, $3, $4)";
+    GET_IMPORT = "
+        SELECT id, file_name, rows_done, created, skipped, refused, started_at, updated_at, finished_at, failure
+        FROM imports WHERE pool_id = $1 AND id = $2";
+    LIST_IMPORTS = "
+        SELECT id, file_name, rows_done, created, skipped, refused, started_at, updated_at, finished_at, failure
+        FROM imports WHERE pool_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    SET_FAILURE = "UPDATE imports SET failure = $3 WHERE pool_id = $1 AND id = $2 AND finished_at IS NULL";
     LIST_REFUSALS = "
         SELECT row_number, reason FROM import_refusals
         WHERE pool_id = $1 AND import_id = $2 AND row_number > $3
@@ -324,6 +331,92 @@ impl Read for ListRefusals {
         let values = [(&self.pool).into(), self.import.as_str().into(), self.after.into(), self.limit.into()];
         tx.all(LIST_REFUSALS, &values, |row| Ok((row.get(0)?, row.get(1)?))).await
     }
+}
+
+/// An import as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredImport {
+    /// Its id.
+    pub id: ImportId,
+    /// How its file is called.
+    pub file_name: String,
+    /// What became of the rows so far.
+    pub counts: Counts,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When the last batch was committed.
+    pub updated_at: Timestamp,
+    /// When it came to its end, or was given up.
+    pub finished_at: Option<Timestamp>,
+    /// Why it stopped before its end.
+    pub failure: Option<String>,
+}
+
+/// Reads an import.
+pub struct GetImport {
+    /// The pool.
+    pub pool: PoolId,
+    /// The import.
+    pub import: ImportId,
+}
+
+impl Read for GetImport {
+    type Out = Option<StoredImport>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<StoredImport>, StoreError> {
+        tx.optional(GET_IMPORT, &[(&self.pool).into(), self.import.as_str().into()], decode_stored).await
+    }
+}
+
+/// Reads the imports of a pool, the latest first.
+pub struct ListImports {
+    /// The pool.
+    pub pool: PoolId,
+    /// Those before this one.
+    pub before: Option<ImportId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+impl Read for ListImports {
+    type Out = Vec<StoredImport>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<StoredImport>, StoreError> {
+        // Ids are made of lower-case hexadecimal digits.
+        let before = self.before.as_ref().map_or("g", ImportId::as_str);
+        tx.all(LIST_IMPORTS, &[(&self.pool).into(), before.into(), self.limit.into()], decode_stored).await
+    }
+}
+
+/// Writes down why an import stopped before its end.
+pub struct StopImport {
+    /// The pool.
+    pub pool: PoolId,
+    /// The import.
+    pub import: ImportId,
+    /// Why.
+    pub failure: String,
+}
+
+impl Write for StopImport {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let values = [(&self.pool).into(), self.import.as_str().into(), (&self.failure).into()];
+        tx.execute(SET_FAILURE, &values).await.map(drop)
+    }
+}
+
+fn decode_stored(row: &Row<'_>) -> Result<StoredImport, StoreError> {
+    Ok(StoredImport {
+        id: ImportId::parse(&row.get::<String>(0)?)?,
+        file_name: row.get(1)?,
+        counts: Counts { rows: row.get(2)?, created: row.get(3)?, skipped: row.get(4)?, refused: row.get(5)? },
+        started_at: Timestamp(row.get(6)?),
+        updated_at: Timestamp(row.get(7)?),
+        finished_at: row.get::<Option<i64>>(8)?.map(Timestamp),
+        failure: row.get(9)?,
+    })
 }
 
 /// What becomes of a row.

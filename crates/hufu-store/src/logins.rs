@@ -10,6 +10,7 @@ use hufu_types::{
 };
 use serde_json::json;
 
+use crate::credentials::{record_refused_login, refusal};
 use crate::events::{Event, Recorder, Trace};
 use crate::flows::NewFlow;
 use crate::refresh_tokens::NewRefreshToken;
@@ -116,6 +117,21 @@ pub enum LoginOutcome {
     Ended,
 }
 
+impl LoginOutcome {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::LoggedIn(_) | Self::Waiting(_) => None,
+            Self::Stranger => Some(refusal::STRANGER),
+            Self::RegistrationOff => Some(refusal::REGISTRATION_OFF),
+            Self::Snapshot => Some(2412),
+            Self::Disabled => Some(refusal::DISABLED),
+            Self::Leaving(_) => Some(refusal::LEAVING),
+            Self::Ended => Some(2206),
+        }
+    }
+}
+
 /// A login that was written.
 #[derive(Debug)]
 pub struct LoggedIn {
@@ -161,7 +177,7 @@ impl Write for Login {
         let Resolved { resolution: decided, known } = self.who.resolve(tx).await?;
         let mut events = ticket.trace.recorder();
         let outcome = match decided.clone() {
-            Resolution::Deny(denial) => denied(denial),
+            Resolution::Deny(denial) => refuse(tx, ticket, &mut events, pool, None, denied(denial)).await?,
             Resolution::Create { fill_phone } => {
                 let user = self.who.new_user(self, fill_phone);
                 if fill_phone && let Some(phone) = &self.who.phone {
@@ -183,13 +199,16 @@ impl Write for Login {
                     }
                 };
                 if let Some(refused) = unusable(&user) {
-                    return Ok(refused);
+                    return refuse(tx, ticket, &mut events, pool, Some(&user.id), refused).await;
                 }
                 // The same code again is the same login, and counts once.
                 let going_on = match self.resumed(tx, &user.id).await? {
                     Resumed::Nothing => None,
                     Resumed::GoesOn(session, since) => Some((session, since)),
-                    Resumed::Ended => return Ok(LoginOutcome::Ended),
+                    Resumed::Ended => {
+                        let ended = LoginOutcome::Ended;
+                        return refuse(tx, ticket, &mut events, pool, Some(&user.id), ended).await;
+                    }
                 };
                 if attach_openid || attach_unionid {
                     // Once the account is locked, what was decided must still be right: of two persons who prove
@@ -234,8 +253,8 @@ impl Write for Login {
     }
 }
 
-/// Logs an account in whose names or identity were proved: its checks, its session, the audit log. The login
-/// is counted before ([`count`], or in the new user).
+/// Logs an account in whose names or identity were proved: its checks, its session, the audit log, which is told
+/// of a refusal as well. The login is counted before ([`count`], or in the new user).
 pub async fn finish(
     tx: &mut Tx<'_>,
     ticket: &Ticket,
@@ -245,7 +264,7 @@ pub async fn finish(
 ) -> Result<LoginOutcome, StoreError> {
     let pool = user.pool.clone();
     if let Some(refused) = unusable(&user) {
-        return Ok(refused);
+        return refuse(tx, ticket, events, &pool, Some(&user.id), refused).await;
     }
     if let Some(conflict) = &came.conflict {
         record_conflict(tx, &pool, &ticket.session.connection, conflict, ticket.trace.at).await?;
@@ -317,6 +336,21 @@ pub(crate) fn unusable(user: &User) -> Option<LoginOutcome> {
         (false, Some(at)) => Some(LoginOutcome::Leaving(at)),
         (false, None) => Some(LoginOutcome::Disabled),
     }
+}
+
+/// Refuses a login, and says so in the audit log.
+async fn refuse(
+    tx: &mut Tx<'_>,
+    ticket: &Ticket,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    user: Option<&UserId>,
+    outcome: LoginOutcome,
+) -> Result<LoginOutcome, StoreError> {
+    if let Some(code) = outcome.code() {
+        record_refused_login(tx, events, pool, user, code, ticket.method).await?;
+    }
+    Ok(outcome)
 }
 
 fn denied(denial: Denial) -> LoginOutcome {
@@ -581,24 +615,25 @@ impl Arriving {
     }
 }
 
-/// Looks whether a login would be permitted, before a phone code is spent on it.
+/// Looks whether a login would be permitted, before a phone code is spent on it. It writes nothing: whoever refuses
+/// the person for it says so in the audit log.
 pub struct WouldLogIn(pub Arriving);
 
 impl Read for WouldLogIn {
-    /// Nothing where it would; else why not.
-    type Out = Option<LoginOutcome>;
+    /// Nothing where it would; else why not, and whose account is refused.
+    type Out = Option<(LoginOutcome, Option<UserId>)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let Resolved { resolution, known } = self.0.resolve(tx).await?;
         Ok(match resolution {
-            Resolution::Deny(denial) => Some(denied(denial)),
+            Resolution::Deny(denial) => Some((denied(denial), None)),
             Resolution::Create { .. } | Resolution::Choose { .. } | Resolution::Ask { .. } => None,
             Resolution::LogIn { user, .. } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => Some(known),
                     None => users::get(tx, &self.0.pool, &user).await?,
                 };
-                user.as_ref().and_then(unusable)
+                user.and_then(|user| unusable(&user).map(|refused| (refused, Some(user.id))))
             }
         })
     }
@@ -631,13 +666,35 @@ pub enum BindOutcome {
     HasAnother,
 }
 
+impl BindOutcome {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(self) -> Option<u32> {
+        match self {
+            Self::Bound => None,
+            Self::TakenByAnother => Some(2213),
+            Self::HasAnother => Some(2215),
+        }
+    }
+}
+
 impl Write for Bind {
     type Out = BindOutcome;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<BindOutcome, StoreError> {
-        let pool = &self.pool;
         // From here on the account is locked: of two binds at once the second sees what the first one bound.
-        let user = &locked_account(tx, pool, &self.user).await?.id;
+        let user = locked_account(tx, &self.pool, &self.user).await?.id;
+        let outcome = self.bind(tx, &user).await?;
+        if let Some(code) = outcome.code() {
+            let event = Event { code, ..Event::of(Action::IdentityBound, &user) };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(outcome)
+    }
+}
+
+impl Bind {
+    async fn bind(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<BindOutcome, StoreError> {
+        let pool = &self.pool;
         let mut missing = Vec::new();
         for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
             match users::identity_owner(tx, pool, key).await? {

@@ -3,12 +3,14 @@
 //! The row of the merged account stays and points to the survivor, so that its id, its identities and the names
 //! that both accounts had lead there. Unique names that the survivor lacks move to it; what it lacks of profile,
 //! custom data, accepted agreements and password is copied. What was moved and copied stands in
-//! `merges.changes`, and an undo takes back what is still as the merge left it.
+//! `merges.changes`, and an undo takes back what is still as the merge left it. A password that was set meanwhile is
+//! the survivor's alone: the restored account has none.
 
 use std::collections::BTreeMap;
 
 use hufu_types::{
     Action, Email, Gender, MergeId, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId, Username,
+    camel_case,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
@@ -34,6 +36,10 @@ statements! {
         SET password_hash = NULL, password_set_at = NULL, must_reset = FALSE
         WHERE pool_id = $1 AND id = $2
           AND password_hash = (SELECT m.password_hash FROM users m WHERE m.pool_id = $1 AND m.id = $3)";
+    DROP_PASSWORD = "
+        UPDATE users
+        SET password_hash = NULL, password_set_at = NULL, must_reset = FALSE
+        WHERE pool_id = $1 AND id = $2";
     REPOINT = "UPDATE users SET merged_into = $3 WHERE pool_id = $1 AND merged_into = $2 RETURNING id";
     POINT_BACK = "UPDATE users SET merged_into = $4 WHERE pool_id = $1 AND id = $2 AND merged_into = $3";
     INSERT = "
@@ -73,6 +79,18 @@ pub enum Merged {
     Unusable,
     /// The pool has no such account.
     Gone,
+}
+
+impl Merged {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done(_) => None,
+            Self::SameAccount => Some(2467),
+            Self::Unusable => Some(2468),
+            Self::Gone => Some(2443),
+        }
+    }
 }
 
 /// What a merge moves and copies, and what undoing it needs.
@@ -145,19 +163,19 @@ impl Changes {
         changes
     }
 
-    /// What was moved and copied, by name: `username`, `phone`, `nickname`, `custom.KEY`, …
+    /// What was moved and copied, by the names that clients know: `username`, `givenName`, `custom.KEY`, …
     pub fn names(&self) -> Vec<String> {
         let names = [
             ("username", self.username.is_some()),
             ("email", self.email.is_some()),
             ("phone", self.phone.is_some()),
-            ("external_id", self.external_id.is_some()),
+            ("externalId", self.external_id.is_some()),
             ("password", self.password),
             ("gender", self.gender.is_some()),
         ];
         let names = names.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name.to_owned());
         names
-            .chain(self.profile.keys().cloned())
+            .chain(self.profile.keys().map(|field| camel_case(field)))
             .chain(self.custom_data.keys().map(|key| format!("custom.{key}")))
             .chain(self.agreements.keys().map(|id| format!("agreement.{id}")))
             .collect()
@@ -259,7 +277,14 @@ impl Write for Merge {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Merged, StoreError> {
         let mut events = self.trace.recorder();
-        merge(tx, &mut events, &self.pool, &self.new, self.trace.at).await
+        let merged = merge(tx, &mut events, &self.pool, &self.new, self.trace.at).await?;
+        if let Some(code) = merged.code() {
+            let user = users::get(tx, &self.pool, &self.new.survivor).await?.map(|user| user.id);
+            let details = json!({ "merged": self.new.merged.as_str() });
+            let event = Event { action: Action::UsersMerged, code, user: user.as_ref(), details };
+            events.record(tx, &self.pool, event).await?;
+        }
+        Ok(merged)
     }
 }
 
@@ -301,10 +326,41 @@ pub enum Undone {
     Unusable,
 }
 
+impl Undone {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done { .. } => None,
+            Self::Unknown => Some(2463),
+            Self::Before => Some(2464),
+            Self::TooLate => Some(2465),
+            Self::MergedOn => Some(2466),
+            Self::Unusable => Some(2468),
+        }
+    }
+}
+
 impl Write for UndoMerge {
     type Out = Undone;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Undone, StoreError> {
+        let undone = self.undo(tx).await?;
+        if let Some(code) = undone.code() {
+            // Whose account it is about: the one that asks, or with an administrator the survivor.
+            let user = match &self.of {
+                Some(of) => Some(of.clone()),
+                None => get(tx, &self.pool, &self.merge).await?.map(|merge| merge.survivor),
+            };
+            let details = json!({ "merge": self.merge.as_str() });
+            let event = Event { action: Action::MergeUndone, code, user: user.as_ref(), details };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(undone)
+    }
+}
+
+impl UndoMerge {
+    async fn undo(&self, tx: &mut Tx<'_>) -> Result<Undone, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some(found) = get(tx, pool, &self.merge).await? else { return Ok(Undone::Unknown) };
         let (survivor, merged) = lock_both(tx, pool, &found.survivor, &found.merged).await?;
@@ -339,11 +395,20 @@ impl Write for UndoMerge {
         merged.merged_into = None;
         put(tx, &survivor).await?;
         put(tx, &merged).await?;
+        let was_set = |user: &User| user.password_set_at.is_some_and(|at| at > found.created_at);
         if found.changes.password {
             let values = [pool.into(), (&survivor.id).into(), (&merged.id).into()];
-            if tx.execute(DROP_COPIED_PASSWORD, &values).await? == 1 {
+            if !was_set(&survivor) && tx.execute(DROP_COPIED_PASSWORD, &values).await? == 1 {
                 (survivor.password_set_at, survivor.must_reset) = (None, false);
             } else {
+                kept.push("password".to_owned());
+            }
+        }
+        // A password that was set since is the survivor's: both rows have it, and one of them may be another person's.
+        if was_set(&merged) {
+            tx.execute(DROP_PASSWORD, &[pool.into(), (&merged.id).into()]).await?;
+            (merged.password_set_at, merged.must_reset) = (None, false);
+            if !found.changes.password {
                 kept.push("password".to_owned());
             }
         }
@@ -468,14 +533,14 @@ impl Changes {
         }
         if let Some(external_id) = &self.external_id {
             let stands = survivor.external_id.as_ref() == Some(external_id);
-            if settle("external_id", !stands || merged.external_id.is_some()) {
+            if settle("externalId", !stands || merged.external_id.is_some()) {
                 merged.external_id = survivor.external_id.take();
             }
         }
         // The copies below are still with the merged account: the survivor's only go.
         for (name, text) in &self.profile {
             let stands = survivor.profile.field(name) == Some(text);
-            if settle(name, !stands)
+            if settle(&camel_case(name), !stands)
                 && let Some(field) = survivor.profile.field_mut(name)
             {
                 *field = None;
@@ -508,7 +573,7 @@ fn masked_names(user: &User) -> Json {
         "username": user.username.as_ref().map(Username::masked),
         "email": user.email.as_ref().map(Email::masked),
         "phone": user.phone.as_ref().map(|(phone, _)| phone.masked()),
-        "external_id": user.external_id.as_deref().map(hufu_types::masked),
+        "externalId": user.external_id.as_deref().map(hufu_types::masked),
     })
 }
 

@@ -14,6 +14,9 @@ statements! {
         UPDATE passcodes SET tries = tries + 1
         WHERE pool_id = $1 AND channel = $2 AND target = $3 AND purpose = $4 AND expires_at > $5
         RETURNING code, tries";
+    TAKE_BACK = "
+        UPDATE passcodes SET tries = tries - 1
+        WHERE pool_id = $1 AND channel = $2 AND target = $3 AND purpose = $4";
     DELETE = "DELETE FROM passcodes WHERE pool_id = $1 AND channel = $2 AND target = $3 AND purpose = $4";
     SWEEP = "DELETE FROM passcodes WHERE expires_at < $1";
 }
@@ -128,6 +131,17 @@ pub async fn verify(
         }
     }
     Ok(None)
+}
+
+/// Undoes the try that a right code cost, in the unit that compared it.
+pub(crate) async fn take_back_try(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    to: &Addressed,
+    purpose: PasscodePurpose,
+) -> Result<(), StoreError> {
+    let values = [pool.into(), to.channel.as_str().into(), (&to.target).into(), purpose.as_str().into()];
+    tx.execute(TAKE_BACK, &values).await.map(drop)
 }
 
 /// Makes a code void.

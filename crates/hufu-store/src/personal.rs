@@ -8,10 +8,11 @@ use hufu_types::{
 };
 use serde_json::{Value as Json, json};
 
+use crate::credentials::Name;
 use crate::events::{Event, Trace};
 use crate::merges::{self, StoredMerge};
-use crate::ways_in::{self, Without};
-use crate::{Read, Row, StoreError, Tx, Write, sessions, statements, users};
+use crate::ways_in::{self, NameKind, Without};
+use crate::{Read, Row, StoreError, Tx, Write, flows, sessions, statements, users};
 
 statements! {
     LIST_SESSIONS = "
@@ -23,6 +24,13 @@ statements! {
         ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
     DELETE_IDENTITY = "
         DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
+    // The names of an account that was merged; its row stays, so that an undo finds it.
+    TAKE_USERNAME = "UPDATE users SET username = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_EMAIL = "
+        UPDATE users SET email = NULL, email_verified = FALSE, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_PHONE = "
+        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
     LIST_EVENTS = "
         SELECT id, at, action, code, actor_kind, application_id, connection_id, ip, user_agent, details
         FROM audit_events
@@ -119,9 +127,16 @@ impl Write for EndSessions {
         for session in &ended {
             sessions::end(tx, &self.pool, session).await?;
         }
+        if !matches!(self.which, Ending::One(_)) {
+            flows::end_of_user(tx, &self.pool, &self.user).await?;
+        }
         if !ended.is_empty() {
             let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
             let event = Event::of(Action::SessionsEnded, &self.user).with(json!({ "sessions": ids }));
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        } else if let Ending::One(_) = &self.which {
+            // Its own code: administrators are told 2446, as of everything that is not there.
+            let event = Event { code: 2462, ..Event::of(Action::SessionsEnded, &self.user) };
             self.trace.recorder().record(tx, &self.pool, event).await?;
         }
         Ok(ended)
@@ -153,10 +168,37 @@ pub enum Unbound {
     LastWayIn,
 }
 
+impl Unbound {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done(_) => None,
+            Self::NotBound => Some(NOT_BOUND),
+            Self::LastWayIn => Some(LAST_WAY_IN),
+        }
+    }
+}
+
+/// The code of the refusal to take away what is not there.
+const NOT_BOUND: u32 = 2216;
+/// The code of the refusal to take the last way in.
+const LAST_WAY_IN: u32 = 2217;
+
 impl Write for Unbind {
     type Out = Unbound;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
+        let unbound = self.unbind(tx).await?;
+        if let Some(code) = unbound.code() {
+            let event = Event { code, ..Event::of(Action::IdentityUnbound, &self.user) };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(unbound)
+    }
+}
+
+impl Unbind {
+    async fn unbind(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
         let (pool, user) = (&self.pool, &self.user);
         // Of two who take the last two ways in the second waits here, and sees that one is left.
         if users::get_locked(tx, pool, user).await?.is_none() {
@@ -185,6 +227,89 @@ impl Write for Unbind {
             events.record(tx, pool, Event::of(Action::IdentityUnbound, user).with(details)).await?;
         }
         Ok(Unbound::Done(left))
+    }
+}
+
+/// Takes a login name from an account that was merged into this one, where it leads here as well.
+///
+/// The account's own names are changed elsewhere, where more is asked.
+pub struct UnbindMergedName {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account that the other was merged into.
+    pub user: UserId,
+    /// Which name.
+    pub name: Name,
+    /// Whether the last way in may be taken as well, as administrators may.
+    pub even_the_last: bool,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of taking a name away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameUnbound {
+    /// It is gone, and free for others.
+    Done,
+    /// No account that was merged into this one has it.
+    NotBound,
+    /// Nothing would be left to log in by.
+    LastWayIn,
+}
+
+impl Write for UnbindMergedName {
+    type Out = NameUnbound;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<NameUnbound, StoreError> {
+        let (pool, user) = (&self.pool, &self.user);
+        let (kind, action, take, field, masked) = match &self.name {
+            Name::Username(name) => {
+                (Some(NameKind::Username), Action::UserUpdated, TAKE_USERNAME, "username", name.masked())
+            }
+            Name::Email(email) => {
+                (Some(NameKind::Email), Action::EmailUnbound, TAKE_EMAIL, "email", email.masked())
+            }
+            Name::Phone(phone) => {
+                (Some(NameKind::Phone), Action::PhoneUnbound, TAKE_PHONE, "phone", phone.masked())
+            }
+            Name::ExternalId(id) => {
+                (None, Action::UserUpdated, TAKE_EXTERNAL_ID, "externalId", hufu_types::masked(id))
+            }
+        };
+        let mut events = self.trace.recorder();
+        // Of two who take the last two ways in the second waits here, and so does an undo of the merge.
+        users::get_locked(tx, pool, user).await?;
+        let ways = ways_in::ways_in(tx, pool, user).await?;
+        let holder = ways.merged.iter().find(|merged| self.is_of(merged)).map(|merged| &merged.id);
+        let remains = |holder| {
+            kind.is_none_or(|kind| self.even_the_last || ways.would_remain(Without::Merged(kind, holder)))
+        };
+        let (holder, code) = match holder {
+            None => (None, NOT_BOUND),
+            Some(holder) if !remains(holder) => (None, LAST_WAY_IN),
+            Some(holder) => (Some(holder), 0),
+        };
+        let details = json!({ "before": { field: masked }, "of": holder });
+        if let Some(holder) = holder {
+            tx.execute(take, &[pool.into(), holder.into(), self.trace.at.into()]).await?;
+        }
+        events.record(tx, pool, Event { action, code, user: Some(user), details }).await?;
+        Ok(match code {
+            NOT_BOUND => NameUnbound::NotBound,
+            LAST_WAY_IN => NameUnbound::LastWayIn,
+            _ => NameUnbound::Done,
+        })
+    }
+}
+
+impl UnbindMergedName {
+    fn is_of(&self, user: &User) -> bool {
+        match &self.name {
+            Name::Username(name) => user.username.as_ref() == Some(name),
+            Name::Email(email) => user.email.as_ref() == Some(email),
+            Name::Phone(phone) => user.phone.as_ref().is_some_and(|(held, _)| held == phone),
+            Name::ExternalId(id) => user.external_id.as_ref() == Some(id),
+        }
     }
 }
 

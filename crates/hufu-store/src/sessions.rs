@@ -4,7 +4,7 @@ use hufu_types::{Action, ApplicationId, ConnectionId, PoolId, SessionId, Timesta
 use serde_json::json;
 
 use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, refresh_tokens, statements};
+use crate::{Read, Row, StoreError, Tx, Write, flows, refresh_tokens, statements};
 
 statements! {
     GET = "
@@ -189,20 +189,22 @@ pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Ends all sessions of a user and their refresh tokens.
+/// Ends all sessions of a user and their refresh tokens, and the logins that wait for a step of theirs.
 pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    flows::end_of_user(tx, pool, user).await?;
     tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Ends the sessions of a user and their refresh tokens, but for the one to be kept; which those were, for nodes
-/// to forget.
+/// Ends the sessions of a user and their refresh tokens, but for the one to be kept, and the logins that wait for a
+/// step of theirs; which sessions those were, for nodes to forget.
 pub async fn end_all_but(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
     kept: Option<&SessionId>,
 ) -> Result<Vec<SessionId>, StoreError> {
+    flows::end_of_user(tx, pool, user).await?;
     // No session has an empty id.
     let kept = kept.map_or("", SessionId::as_str);
     let values = [pool.into(), user.into(), kept.into()];

@@ -53,7 +53,7 @@ pub struct HeldName {
 }
 
 /// The ways into an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WaysIn {
     /// The account.
     pub account: UserId,
@@ -65,6 +65,8 @@ pub struct WaysIn {
     pub email: Vec<UserId>,
     /// The identities of connections that are switched on for an application.
     pub identities: Vec<Identity>,
+    /// What was merged into the account, oldest first: its names lead there as well.
+    pub merged: Vec<User>,
 }
 
 /// What is to be taken away.
@@ -74,6 +76,8 @@ pub enum Without<'a> {
     Phone,
     /// The account's own e-mail address.
     Email,
+    /// A name that stands with an account that was merged into this one.
+    Merged(NameKind, &'a UserId),
     /// The password.
     Password,
     /// These identities.
@@ -83,23 +87,23 @@ pub enum Without<'a> {
 impl WaysIn {
     /// Whether the account could still be entered without this.
     pub fn would_remain(&self, without: Without<'_>) -> bool {
-        let is_own = |holder: &UserId, taken: bool| taken && *holder == self.account;
-        let (phone, email) = (matches!(without, Without::Phone), matches!(without, Without::Email));
-        let name_remains = |name: &HeldName| match name.kind {
-            NameKind::Username => true,
-            NameKind::Phone => !is_own(&name.holder, phone),
-            NameKind::Email => !is_own(&name.holder, email),
+        let gone = match without {
+            Without::Phone => Some((NameKind::Phone, &self.account)),
+            Without::Email => Some((NameKind::Email, &self.account)),
+            Without::Merged(kind, holder) => Some((kind, holder)),
+            Without::Password | Without::Identities(_) => None,
         };
-        let by_password =
-            !matches!(without, Without::Password) && self.password_names.iter().any(name_remains);
-        let gone: &[IdentityKey] = match without {
+        let remains = |kind: NameKind, holder: &UserId| gone != Some((kind, holder));
+        let by_password = !matches!(without, Without::Password)
+            && self.password_names.iter().any(|name| remains(name.kind, &name.holder));
+        let parted: &[IdentityKey] = match without {
             Without::Identities(keys) => keys,
             _ => &[],
         };
         by_password
-            || self.phone.iter().any(|holder| !is_own(holder, phone))
-            || self.email.iter().any(|holder| !is_own(holder, email))
-            || self.identities.iter().any(|identity| !gone.contains(&identity.key))
+            || self.phone.iter().any(|holder| remains(NameKind::Phone, holder))
+            || self.email.iter().any(|holder| remains(NameKind::Email, holder))
+            || self.identities.iter().any(|identity| !parted.contains(&identity.key))
     }
 }
 
@@ -128,6 +132,7 @@ pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Wa
         phone: Vec::new(),
         email: Vec::new(),
         identities: tx.all(ENTERING_IDENTITIES, &[pool.into(), user.into()], decode_identity).await?,
+        merged: Vec::new(),
     };
     // Every name logs in with the password of the account, never with that of what was merged into it.
     let has_password = rows.iter().any(|row| row.id == *user && row.password_set_at.is_some());
@@ -141,6 +146,9 @@ pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Wa
         ways.password_names.extend(held.map(|(kind, _)| HeldName { kind, holder: row.id.clone() }));
         ways.phone.extend(row.vouched_phone().map(|_| row.id.clone()));
         ways.email.extend(row.vouched_email().map(|_| row.id.clone()));
+        if row.id != *user {
+            ways.merged.push(row);
+        }
     }
     Ok(ways)
 }
@@ -165,6 +173,7 @@ mod tests {
             phone: Vec::new(),
             email: Vec::new(),
             identities: Vec::new(),
+            merged: Vec::new(),
         }
     }
 
@@ -174,6 +183,12 @@ mod tests {
         assert!(!phone.would_remain(Without::Phone) && phone.would_remain(Without::Email));
         let merged = WaysIn { phone: vec![id("a"), id("b")], ..nothing() };
         assert!(merged.would_remain(Without::Phone), "the number of what was merged stays");
+        let (own, other) = (id("a"), id("b"));
+        assert!(merged.would_remain(Without::Merged(NameKind::Phone, &other)), "and the account's own");
+        let of_merged = WaysIn { phone: vec![id("b")], ..nothing() };
+        assert!(!of_merged.would_remain(Without::Merged(NameKind::Phone, &other)));
+        assert!(of_merged.would_remain(Without::Merged(NameKind::Email, &other)));
+        assert!(of_merged.would_remain(Without::Merged(NameKind::Phone, &own)));
         let held = |kind| HeldName { kind, holder: id("a") };
         let password =
             WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };

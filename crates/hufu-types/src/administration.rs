@@ -27,7 +27,7 @@ text_enum! {
         WriteUsers = "users.write",
         /// Switch users off and on again.
         DisableUsers = "users.disable",
-        /// Archive users, delete them for good, call a deletion off, undo merges.
+        /// Archive users, delete them for good, call a deletion off, merge users and undo it.
         DeleteUsers = "users.delete",
         /// End sessions.
         EndSessions = "sessions.end",

@@ -62,7 +62,8 @@ pub struct Association {
     pub mode: AssociationMode,
     /// With [`AssociationMode::Field`]: what is matched, in this order.
     pub fields: Vec<MatchField>,
-    /// With [`AssociationMode::Ask`]: how an account can be bound.
+    /// With [`AssociationMode::Ask`], and with [`AssociationMode::Field`] where nothing matched and the connection makes
+    /// no accounts: how an account can be bound.
     pub methods: Vec<BindMethod>,
     /// What is done where ids name two accounts.
     pub conflict: ConflictRule,

@@ -46,4 +46,6 @@ pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
 pub use time::Timestamp;
-pub use user::{Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus};
+pub use user::{
+    Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case,
+};

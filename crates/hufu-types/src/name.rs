@@ -111,8 +111,12 @@ const SHORT_CODES: [&str; 46] = [
     "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
 ];
 
+/// The country calling code of China.
+const CHINA: &str = "+86";
+
 impl Phone {
-    /// Reads a number in international form; spaces, hyphens and brackets are ignored.
+    /// Reads a number in international form; spaces, hyphens and brackets are ignored, and so are zeros that are
+    /// dialled within China before a number: they are not part of it.
     ///
     /// # Errors
     /// [`NameError::Phone`]
@@ -139,10 +143,22 @@ impl Phone {
                 _ => return Err(NameError::Phone),
             }
         }
+        if let Some(national) = text.strip_prefix(CHINA) {
+            text = format!("{CHINA}{}", national.trim_start_matches('0'));
+        }
         if (9..=16).contains(&text.len()) && !text.starts_with("+0") {
             Ok(Self(text))
         } else {
             Err(NameError::Phone)
+        }
+    }
+
+    /// Whether it may be a mobile number, as far as is known of its country: in China those have eleven digits, of
+    /// which the first is 1.
+    pub fn may_be_mobile(&self) -> bool {
+        match self.parts() {
+            (CHINA, number) => number.len() == 11 && number.starts_with('1'),
+            _ => true,
         }
     }
 
@@ -191,6 +207,13 @@ mod tests {
         assert_eq!(Phone::parse("+86 138-0000-0000").unwrap().as_str(), "+8613800000000");
         assert_eq!(Phone::from_parts("86", "13800000000").unwrap().as_str(), "+8613800000000");
         assert_eq!(Phone::from_parts("+1", "2025550123").unwrap().as_str(), "+12025550123");
+        assert_eq!(Phone::parse("+86 013800000000").unwrap().as_str(), "+8613800000000");
+        assert_eq!(Phone::from_parts("86", "0013800000000").unwrap().as_str(), "+8613800000000");
+        assert_eq!(
+            Phone::parse("+390612345678").unwrap().as_str(),
+            "+390612345678",
+            "a zero that is dialled"
+        );
         for bad in ["", "13800000000", "+", "+123", "+86abc00000000", "+0123456789", "+1234567890123456"] {
             assert_eq!(Phone::parse(bad), Err(NameError::Phone), "{bad:?}");
         }
@@ -206,6 +229,18 @@ mod tests {
             ("+353851234567", "+353", "851234567"),
         ] {
             assert_eq!(Phone::parse(number).unwrap().parts(), (code, rest));
+        }
+    }
+
+    #[test]
+    fn mobile_numbers_of_china_have_one_length() {
+        for (number, may_be) in [
+            ("+8613800000000", true),
+            ("+86138000000001", false),
+            ("+861012345678", false),
+            ("+12025550123", true),
+        ] {
+            assert_eq!(Phone::parse(number).unwrap().may_be_mobile(), may_be, "{number}");
         }
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::PasswordPolicy;
 use crate::application::text_enum;
+use crate::{PasswordPolicy, Phone};
 
 text_enum! {
     /// What a custom field holds.
@@ -71,18 +71,22 @@ pub struct Agreement {
 pub struct PoolSettings {
     /// Whether people may make accounts themselves: by registering, or by a first login.
     pub registration: bool,
-    /// Whether anybody may ask if an account exists.
+    /// Whether anybody may ask if an account exists. An address asks fifty times in five minutes at most. Switched off,
+    /// no answer and no timing tells it, but what [`Self::register_email_without_code`] says.
     pub tell_existence: bool,
     /// Whether people register with an e-mail address and a password, and no code, as the older clients do. Where
-    /// it is so, who registers an address learns whether an account has it, though [`Self::tell_existence`] is off;
-    /// where it is not, a code sent to the address is needed.
+    /// it is so, who registers an address learns whether an account has it, though [`Self::tell_existence`] is off,
+    /// and may take an address that is not theirs until its owner proves it; where it is not, a code sent to the
+    /// address is needed.
     pub register_email_without_code: bool,
     /// What passwords must be.
     pub password: PasswordPolicy,
-    /// Whether a change of the phone number needs a code sent to the old one.
+    /// Whether a change of the phone number needs a code sent to the old one, and taking it away a recent login.
     pub verify_old_phone: bool,
-    /// Whether a change of the e-mail address needs a code sent to the old one.
+    /// Whether a change of the e-mail address needs a code sent to the old one, and taking it away a recent login.
     pub verify_old_email: bool,
+    /// The country calling codes, such as `86`, to whose numbers codes are sent by SMS; none means all.
+    pub sms_countries: Vec<String>,
     /// The custom fields of users.
     pub custom_fields: Vec<CustomField>,
     /// Whether custom data may have only declared keys.
@@ -103,10 +107,11 @@ impl Default for PoolSettings {
         Self {
             registration: true,
             tell_existence: false,
-            register_email_without_code: true,
+            register_email_without_code: false,
             password: PasswordPolicy::default(),
             verify_old_phone: true,
             verify_old_email: true,
+            sms_countries: Vec::new(),
             custom_fields: Vec::new(),
             custom_fields_only: false,
             required_fields: Vec::new(),
@@ -114,6 +119,15 @@ impl Default for PoolSettings {
             deletion_grace_days: 7,
             audit_days: 180,
         }
+    }
+}
+
+impl PoolSettings {
+    /// Whether codes are sent by SMS to this number.
+    pub fn sends_sms_to(&self, phone: &Phone) -> bool {
+        let country = phone.parts().0.trim_start_matches('+');
+        let is_it = |listed: &String| listed.trim_start_matches('+') == country;
+        self.sms_countries.is_empty() || self.sms_countries.iter().any(is_it)
     }
 }
 

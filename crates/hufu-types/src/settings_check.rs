@@ -64,11 +64,12 @@ impl Association {
                 }
             }
         }
-        if self.mode == AssociationMode::Ask {
+        if self.mode != AssociationMode::None {
             if self.methods.is_empty() {
-                let known = names(BindMethod::ALL.iter().map(|method| method.as_str()));
+                let (mode, known) =
+                    (self.mode.as_str(), names(BindMethod::ALL.iter().map(|method| method.as_str())));
                 let reason =
-                    format!("`ask` without a way to prove an account — name at least one of {known}");
+                    format!("`{mode}` without a way to prove an account — name at least one of {known}");
                 problems.add("methods", reason);
             }
             for (index, method) in self.methods.iter().enumerate() {
@@ -253,6 +254,8 @@ mod tests {
             (r#"{"mode":"field","fields":[]}"#, &["fields"]),
             (r#"{"mode":"field","fields":["email","phone","external_id"]}"#, &["fields.0", "fields.2"]),
             (r#"{"mode":"field","fields":["phone","phone"]}"#, &["fields.1"]),
+            (r#"{"mode":"field","fields":["phone"],"methods":["phone-code"]}"#, &[]),
+            (r#"{"mode":"field","fields":["phone"],"methods":[]}"#, &["methods"]),
             (r#"{"mode":"ask"}"#, &[]),
             (r#"{"mode":"ask","methods":[]}"#, &["methods"]),
             (r#"{"mode":"ask","methods":["phone-code","email-code","phone-code"]}"#, &["methods.2"]),

@@ -119,6 +119,22 @@ pub struct Identity {
     pub created_at: Timestamp,
 }
 
+/// The name by which clients know a field: `given_name` as `givenName`.
+pub fn camel_case(field: &str) -> String {
+    let mut upper = false;
+    let mut camel = String::with_capacity(field.len());
+    for c in field.chars() {
+        if c == '_' {
+            upper = true;
+        } else if std::mem::take(&mut upper) {
+            camel.extend(c.to_uppercase());
+        } else {
+            camel.push(c);
+        }
+    }
+    camel
+}
+
 macro_rules! profile {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
         /// What a person says of themselves: the claims of OpenID Connect Core 5.1

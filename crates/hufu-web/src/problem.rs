@@ -406,11 +406,41 @@ impl Problem {
                 "用户名或密码错误：请核对后重试。",
                 "Username or password is wrong: check them and try again.",
             ),
+            Refusal::NewPasswordNeeded => problem(
+                2449,
+                403,
+                "首次登录须更换密码：请在请求中同时提供 newPassword。",
+                "The password must be replaced first: send `newPassword` as well.",
+            ),
             Refusal::NotPermitted(permission) => problem(
                 2442,
                 403,
                 format!("权限不足（{}）：请换用具备该权限的角色。", permission.as_str()),
                 format!("Your role lacks {}: use a key whose role has it.", permission.as_str()),
+            ),
+            Refusal::ImportUnfit(why) => problem(
+                2450,
+                422,
+                format!("文件无法导入：{why}。"),
+                format!("The file cannot be imported: {why}."),
+            ),
+            Refusal::ImportUnfinished(rows) => problem(
+                2451,
+                409,
+                format!("同名文件的导入在第 {rows} 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。"),
+                format!("The import of another file of this name stopped after {rows} rows: send that file again, or `startOver=true`."),
+            ),
+            Refusal::ImportRunning => problem(
+                2452,
+                409,
+                "已有导入正在进行：请等待其完成。",
+                "An import is running: wait until it has finished.",
+            ),
+            Refusal::ImportTooLarge(limit) => problem(
+                2453,
+                413,
+                format!("文件过大：最多 {limit} 字节，更大的文件请用 hufu import。"),
+                format!("The file is too large: at most {limit} bytes; `hufu import` takes larger ones."),
             ),
             Refusal::UserUnknown => {
                 problem(2443, 404, "用户不存在：请核对用户 ID。", "There is no such user: check the id.")
@@ -615,8 +645,8 @@ impl Problem {
             Refusal::MergeTooOld => problem(
                 2465,
                 403,
-                "已超过可撤销合并的期限：请联系管理员。",
-                "The merge is too long ago to be undone: ask the administrator.",
+                "合并已超过可撤销的期限：两个账号将保持为一个。",
+                "The merge is too long ago to be undone: the accounts stay one.",
             ),
             Refusal::MergedOn => problem(
                 2466,
@@ -688,7 +718,8 @@ impl Failure {
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) | Refusal::StepFailed(_, view) => Some(crate::compat::flow_data(view)),
+            Refusal::Waiting(view) => Some(crate::compat::flow_data(view)),
+            Refusal::StepFailed(refusal, view) => Some(crate::compat::failed_data(refusal, view)),
             Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };

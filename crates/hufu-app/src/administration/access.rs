@@ -16,7 +16,7 @@ use hufu_types::{
     AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose,
     User, UserId, Username,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value as Json, json};
 
 use super::Administrating;
@@ -144,6 +144,7 @@ impl App {
         let id = key.id.clone();
         self.write(IssueKey {
             key,
+            new_hash: None,
             action: Action::AccessKeyCreated,
             details,
             trace: self.trace_in(by, None),
@@ -178,14 +179,16 @@ impl App {
         if self.write(unit).await? { Ok(()) } else { Err(Refusal::NoSuch("access key")) }
     }
 
-    /// Logs an administrator in.
+    /// Logs an administrator in, with a new password where they give one; then their other logins end.
     ///
     /// # Errors
-    /// [`Refusal::AdministratorUnknown`], [`Refusal::TooOften`].
+    /// [`Refusal::AdministratorUnknown`], [`Refusal::NewPasswordNeeded`], [`Refusal::WeakPassword`],
+    /// [`Refusal::TooOften`].
     pub async fn log_in_administrator(
         &self,
         username: &str,
         password: SecretString,
+        new_password: Option<SecretString>,
         origin: &Origin,
     ) -> Result<AdminLogin, Refusal> {
         self.count_admin_login(username, origin, 1).await?;
@@ -193,17 +196,29 @@ impl App {
             Ok(username) => self.read(CredentialsOfAdministrator(username)).await?,
             Err(_) => None,
         };
-        let stored = found.as_ref().and_then(|(_, hash, _)| hash.as_deref());
+        let stored = found.as_ref().and_then(|found| found.hash.as_deref());
         let stored = stored.and_then(|hash| StoredPassword::parse(hash).ok());
         // Somebody unknown takes as long as somebody known.
-        let matches = self.hasher.verify(password, stored).await?.matches;
+        let matches = self.hasher.verify(password.clone(), stored).await?.matches;
         let pool = PoolId::system();
-        let Some((user, _, true)) = found.as_ref().filter(|_| matches) else {
+        let Some(found) = found.as_ref().filter(|found| matches && found.is_active) else {
             let trace = self.trace(&pool, None, None, None, origin);
-            let user = found.map(|(user, ..)| user);
+            let user = found.map(|found| found.user);
             let reason = if matches { "switched off" } else { "wrong username or password" };
             self.record_refusal(&pool, trace, Action::Login, user, LOGIN_CODE, reason).await?;
             return Err(Refusal::AdministratorUnknown);
+        };
+        let user = &found.user;
+        let new_hash = match new_password {
+            None if found.must_reset => return Err(Refusal::NewPasswordNeeded),
+            None => None,
+            Some(new) if new.expose_secret() == password.expose_secret() => {
+                return Err(Refusal::Invalid("newPassword: it is the old one".to_owned()));
+            }
+            Some(new) => {
+                self.check_new_password(&pool, new.expose_secret(), &[username])?;
+                Some(self.hasher.hash(new, &*self.random).await?)
+            }
         };
         self.count_admin_login(username, origin, -1).await?;
         let expires_at = self.now().plus(self.limits.admin_session);
@@ -212,7 +227,7 @@ impl App {
         let actor = Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         let details = json!({ "key": key.id.as_str() });
-        self.write(IssueKey { key, action: Action::Login, details, trace }).await?;
+        self.write(IssueKey { key, new_hash, action: Action::Login, details, trace }).await?;
         let administrator =
             self.read(GetAdministrator(user.clone())).await?.ok_or(Refusal::AdministratorUnknown)?;
         Ok(AdminLogin { key: text, expires_at, administrator })
@@ -349,9 +364,11 @@ impl App {
     async fn count_admin_login(&self, username: &str, origin: &Origin, amount: i64) -> Result<(), Refusal> {
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let account = hex::encode(hash_token(username.trim()).as_bytes());
-        for name in [format!("admin_login:{account}"), format!("admin_login_from:{network}")] {
+        // The address first: one that guesses much is stopped before it locks others' accounts.
+        let (of_one, of_all) = (self.limits.admin_failures, self.limits.admin_account_failures);
+        for (name, most) in [(format!("admin_login_from:{network}"), of_one), (format!("admin_login:{account}"), of_all)] {
             let hit = Hit { name, amount, window: self.limits.admin_failure_window, now: self.now() };
-            if self.write(hit).await? > self.limits.admin_failures && amount > 0 {
+            if self.write(hit).await? > most && amount > 0 {
                 return Err(Refusal::TooOften("failed logins of administrators"));
             }
         }
@@ -380,6 +397,8 @@ impl hufu_store::Read for GetAdministrator {
 
 struct IssueKey {
     key: NewAccessKey,
+    /// The hash of the new password of whose login it is.
+    new_hash: Option<String>,
     action: Action,
     details: Json,
     trace: Trace,
@@ -389,12 +408,20 @@ impl Write for IssueKey {
     type Out = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let mut events = self.trace.recorder();
+        if let (Some(user), Some(hash)) = (&self.key.user, &self.new_hash) {
+            let pool = PoolId::system();
+            store::write_password(tx, &pool, user, Some(hash), false, self.trace.at).await?;
+            store::sign_out(tx, &pool, user).await?;
+            let details = json!({ "by": "login" });
+            record(tx, &mut events, Action::PasswordChanged, Some(user), details).await?;
+        }
         store::insert_access_key(tx, &self.key).await?;
         let mut details = self.details.clone();
         if let Some(details) = details.as_object_mut() {
             details.insert("key".to_owned(), self.key.id.as_str().into());
         }
-        record(tx, &mut self.trace.recorder(), self.action, self.key.user.as_ref(), details).await
+        record(tx, &mut events, self.action, self.key.user.as_ref(), details).await
     }
 }
 
@@ -467,8 +494,9 @@ impl Write for ChangeAdministrator {
             return Ok(None);
         }
         let before = store::administrator(tx, &self.user).await?;
-        let out_of_reach = |before: &Administrator| self.reach.is_some() && self.reach != before.scope;
-        if before.as_ref().is_some_and(out_of_reach) {
+        // Who reaches one pool only reaches its administrators, and no other user of the system pool.
+        let theirs = before.as_ref().and_then(|before| before.scope.as_ref());
+        if self.reach.is_some() && self.reach.as_ref() != theirs {
             return Ok(None);
         }
         match (&before, &self.appointment) {

@@ -1,12 +1,12 @@
 //! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
 
-use hufu_store::administration::{Conflict, ListConflicts};
+use hufu_store::administration::{self, Conflict, ListConflicts};
 use hufu_store::events::{Event, Trace};
 use hufu_store::merges::StoredMerge;
 use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession, Unbind, Unbound};
 use hufu_store::{StoreError, Tx, Write, config, users};
 use hufu_types::{
-    Action, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
+    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
     SessionId, User, UserId,
 };
 use serde_json::json;
@@ -32,7 +32,7 @@ impl App {
     /// Leads an identity to an account, as a connection of the pool would have proved it.
     ///
     /// # Errors
-    /// [`Refusal::ConnectionUnknown`], [`Refusal::IdentityTaken`], [`Refusal::AnotherIdentityBound`],
+    /// [`Refusal::NoSuch`] for the connection, [`Refusal::IdentityTaken`], [`Refusal::AnotherIdentityBound`],
     /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::Invalid`], and what [`App::permit`] refuses.
     pub async fn link_identity(
         &self,
@@ -225,7 +225,9 @@ impl App {
     /// The pools that someone may see, with their names.
     pub fn pools_of(&self, by: &Administrating) -> Vec<(PoolId, String)> {
         let config = self.config();
-        let seen = config.pools().filter(|pool| by.reaches(pool));
+        // The system pool is for owners of the instance alone.
+        let all = by.role == AdminRole::Owner && by.scope.is_none();
+        let seen = config.pools().filter(|pool| by.reaches(pool) && (all || **pool != PoolId::system()));
         let mut pools: Vec<_> =
             seen.map(|pool| (pool.clone(), config.pool_name(pool).unwrap_or_default().to_owned())).collect();
         pools.sort();
@@ -304,7 +306,9 @@ impl Write for SignOut {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
         let ended = self.0.run(tx).await?;
-        if !ended.is_empty() {
+        if matches!(self.0.which, Ending::All) {
+            administration::sign_out(tx, &self.0.pool, &self.0.user).await?;
+        } else if !ended.is_empty() {
             // Nodes forget which sessions they believe alive when the version rises.
             config::raise_version(tx).await?;
         }

@@ -4,9 +4,8 @@
 //! person who proved it.
 
 use hufu_store::events::{Event, Recorder, Trace};
-use hufu_store::sessions;
 use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
-use hufu_store::{StoreError, Tx, Write, administration as store, config, uploads};
+use hufu_store::{StoreError, Tx, Write, administration as store, uploads};
 use hufu_types::{
     Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus,
     Username,
@@ -397,7 +396,8 @@ fn put_rest(user: &mut User, change: &AccountChange) {
     }
 }
 
-/// Takes an account's names from whoever has them unverified; which of them is another's for good.
+/// Takes an account's names from whoever has them unverified; or tells which of them is another's for good, and then
+/// nobody gives anything up.
 async fn claim_names(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -405,32 +405,37 @@ async fn claim_names(
     now: Timestamp,
 ) -> Result<Option<&'static str>, StoreError> {
     let pool = &user.pool;
-    let is_other = |found: Option<User>| found.is_some_and(|found| found.id != user.id);
+    let is_other = |found: &User| found.id != user.id;
     if let Some(username) = &user.username
-        && is_other(users::by_username(tx, pool, username).await?)
+        && users::by_username(tx, pool, username).await?.is_some_and(|found| is_other(&found))
     {
         return Ok(Some("username"));
     }
-    if let Some(email) = &user.email {
-        if let Some(from) = users::release_email(tx, pool, email, &user.id, now).await? {
-            events.record(tx, pool, Event::of(Action::EmailUnbound, &from)).await?;
-        }
-        if is_other(users::by_email(tx, pool, email).await?) {
-            return Ok(Some("email"));
-        }
+    if let Some(email) = &user.email
+        && users::by_email(tx, pool, email).await?.is_some_and(|found| is_other(&found) && found.email_verified)
+    {
+        return Ok(Some("email"));
     }
-    if let Some((phone, _)) = &user.phone {
-        if let Some(from) = users::release_phone(tx, pool, phone, &user.id, now).await? {
-            events.record(tx, pool, Event::of(Action::PhoneUnbound, &from)).await?;
-        }
-        if is_other(users::by_phone(tx, pool, phone).await?) {
-            return Ok(Some("phone"));
-        }
+    let vouched = |found: &User| found.phone.as_ref().is_some_and(|(_, proof)| proof.is_vouched());
+    if let Some((phone, _)) = &user.phone
+        && users::by_phone(tx, pool, phone).await?.is_some_and(|found| is_other(&found) && vouched(&found))
+    {
+        return Ok(Some("phone"));
     }
     if let Some(id) = &user.external_id
-        && is_other(users::by_external_id(tx, pool, id).await?)
+        && users::by_external_id(tx, pool, id).await?.is_some_and(|found| is_other(&found))
     {
         return Ok(Some("externalId"));
+    }
+    if let Some(email) = &user.email
+        && let Some(from) = users::release_email(tx, pool, email, &user.id, now).await?
+    {
+        events.record(tx, pool, Event::of(Action::EmailUnbound, &from)).await?;
+    }
+    if let Some((phone, _)) = &user.phone
+        && let Some(from) = users::release_phone(tx, pool, phone, &user.id, now).await?
+    {
+        events.record(tx, pool, Event::of(Action::PhoneUnbound, &from)).await?;
     }
     Ok(None)
 }
@@ -510,7 +515,6 @@ impl Write for UpdateUser {
         }
         let mut events = self.trace.recorder();
         if let Some(name) = claim_names(tx, &mut events, &user, self.trace.at).await? {
-            // Nobody gives a name up to a change that is refused.
             return Ok(Updated::Taken(name));
         }
         // Two changes in one millisecond must not look like one.
@@ -579,8 +583,7 @@ impl Write for SetPassword {
         let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
         store::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
         if !self.keep_sessions {
-            sessions::end_all(tx, &self.pool, &user.id).await?;
-            config::raise_version(tx).await?;
+            store::sign_out(tx, &self.pool, &user.id).await?;
         }
         let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
         let event = Event::of(Action::PasswordChanged, &user.id).with(details);
@@ -620,6 +623,9 @@ impl Write for ChangeStatus {
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if wanted != user.status {
             let (pool, user, trace) = (self.pool.clone(), user.id.clone(), self.trace.clone());
+            if wanted != Activated {
+                store::sign_out(tx, &pool, &user).await?;
+            }
             SetStatus { pool, user, status: wanted, trace }.run(tx).await?;
         }
         let user = users::get(tx, &self.pool, &self.user).await?;

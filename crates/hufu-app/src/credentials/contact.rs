@@ -28,12 +28,14 @@ impl App {
         self.bind(who, Target::Email(email), code).await
     }
 
-    /// Takes the phone number away, unless it is the last way into the account.
+    /// Takes the phone number away, unless it is the last way into the account. Where the pool wants the old one proved
+    /// and somebody vouches for it, the login must be recent.
     pub async fn unbind_phone(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Sms).await
     }
 
-    /// Takes the e-mail address away, unless it is the last way into the account.
+    /// Takes the e-mail address away, unless it is the last way into the account. Where the pool wants the old one
+    /// proved and somebody vouches for it, the login must be recent.
     pub async fn unbind_email(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Email).await
     }
@@ -98,7 +100,8 @@ impl App {
 
     async fn bind(&self, who: &Authenticated, new: Target, code: &str) -> Result<User, Refusal> {
         let guess = self.guess(who.pool(), &new, code, accepted::BIND, &who.origin);
-        self.set_contact(who, new, Proof::Code(guess), Old::Absent).await
+        let old = Old::Absent { recent_login: self.require_recent_login(who).is_ok() };
+        self.set_contact(who, new, Proof::Code(guess), old).await
     }
 
     async fn change(
@@ -141,7 +144,7 @@ impl App {
         let channel = unit.new.channel();
         match self.write(unit).await? {
             ContactOutcome::Issued => Ok(token),
-            outcome => contact_refusal(&outcome, channel),
+            outcome => self.contact_refusal(&outcome, channel),
         }
     }
 
@@ -183,18 +186,13 @@ impl App {
         };
         match self.write(unit).await? {
             ContactOutcome::Done(user) => Ok(*user),
-            outcome => contact_refusal(&outcome, channel),
+            outcome => self.contact_refusal(&outcome, channel),
         }
     }
 
     /// What the pool asks about the present number or address.
     fn old(&self, who: &Authenticated, channel: PasscodeChannel, old: Option<(Target, String)>) -> Old {
-        let settings = self.config().settings(who.pool());
-        let must_be_proved = match channel {
-            PasscodeChannel::Sms => settings.verify_old_phone,
-            PasscodeChannel::Email => settings.verify_old_email,
-        };
-        if !must_be_proved {
+        if !self.old_is_proved(who, channel) {
             return Old::Anything;
         }
         Old::Proved(old.map(|(target, code)| {
@@ -203,19 +201,49 @@ impl App {
         }))
     }
 
+    /// Whether the pool wants the present number or address to be proved before it goes.
+    fn old_is_proved(&self, who: &Authenticated, channel: PasscodeChannel) -> bool {
+        let settings = self.config().settings(who.pool());
+        match channel {
+            PasscodeChannel::Sms => settings.verify_old_phone,
+            PasscodeChannel::Email => settings.verify_old_email,
+        }
+    }
+
     async fn unbind(&self, who: &Authenticated, channel: PasscodeChannel) -> Result<User, Refusal> {
         let unit = UnbindContact {
             pool: who.pool().clone(),
             user: who.user.clone(),
             channel,
+            // The clients send no proof with it: a recent login is one.
+            may_be_vouched: !self.old_is_proved(who, channel) || self.require_recent_login(who).is_ok(),
             trace: self.trace_of(who),
         };
         match self.write(unit).await? {
             Unbound::Done(user) => Ok(*user),
             Unbound::NotBound => Err(Refusal::NotBound),
             Unbound::LastWayIn => Err(Refusal::LastWayIn),
+            Unbound::LoginTooOld => Err(Refusal::LoginTooOld(self.limits.recent_login)),
             Unbound::Gone => Err(Refusal::NotLoggedIn),
         }
+    }
+
+    fn contact_refusal<T>(&self, outcome: &ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
+        let either = |phone, email| match channel {
+            PasscodeChannel::Sms => phone,
+            PasscodeChannel::Email => email,
+        };
+        Err(match outcome {
+            ContactOutcome::WrongCode => Refusal::WrongCode,
+            ContactOutcome::TooOften => TOO_MANY_CODES,
+            ContactOutcome::Taken => either(Refusal::PhoneTaken, Refusal::EmailTaken),
+            ContactOutcome::HasOne => either(Refusal::HasPhone, Refusal::HasEmail),
+            ContactOutcome::OldMismatch => either(Refusal::OldPhoneMismatch, Refusal::OldEmailMismatch),
+            ContactOutcome::TokenInvalid => Refusal::StepTokenInvalid,
+            ContactOutcome::LoginTooOld => Refusal::LoginTooOld(self.limits.recent_login),
+            // The two that are no refusals are taken up where they can come.
+            ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => Refusal::NotLoggedIn,
+        })
     }
 
     /// A token for the second step, for the person and for the database.
@@ -246,23 +274,6 @@ impl App {
             now: self.now(),
         }
     }
-}
-
-fn contact_refusal<T>(outcome: &ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
-    let either = |phone, email| match channel {
-        PasscodeChannel::Sms => phone,
-        PasscodeChannel::Email => email,
-    };
-    Err(match outcome {
-        ContactOutcome::WrongCode => Refusal::WrongCode,
-        ContactOutcome::TooOften => TOO_MANY_CODES,
-        ContactOutcome::Taken => either(Refusal::PhoneTaken, Refusal::EmailTaken),
-        ContactOutcome::HasOne => either(Refusal::HasPhone, Refusal::HasEmail),
-        ContactOutcome::OldMismatch => either(Refusal::OldPhoneMismatch, Refusal::OldEmailMismatch),
-        ContactOutcome::TokenInvalid => Refusal::StepTokenInvalid,
-        // The two that are no refusals are taken up where they can come.
-        ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => Refusal::NotLoggedIn,
-    })
 }
 
 /// What the content of a token is sealed for.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hufu_store::credentials::{
-    CodeLogin, CountWrong, FindAccount, Found, LogInByCode, LogInByPassword, PasswordLogin, Unlock, Unlocked,
+    CodeLogin, CountWrong, FindAccount, Found, Locks, LogInByCode, LogInByPassword, PasswordLogin, Unlock,
+    Unlocked,
 };
 use hufu_store::events::Trace;
 use hufu_store::rates::Limit;
@@ -26,8 +27,8 @@ pub(crate) struct ProvedByPassword {
     pub(crate) verified: String,
     /// A better hash of the same password, where one is due.
     pub(crate) rehash: Option<String>,
-    /// The bucket of wrong passwords.
-    pub(crate) lock: Limit,
+    /// The buckets of wrong passwords: a unit that acts on the proof looks once more whether they are full.
+    pub(crate) lock: Locks,
 }
 
 impl App {
@@ -85,7 +86,8 @@ impl App {
             .read(FindAccount {
                 pool: pool.clone(),
                 names,
-                lock: self.lock_rule(pool, &account.canonical()),
+                unknown: self.unknown_bucket(pool, account),
+                lock: self.lock_rule(),
                 guard: guard.clone(),
                 now: self.now(),
             })
@@ -131,7 +133,7 @@ impl App {
         &self,
         wrong: Wrong<'_>,
         user: Option<UserId>,
-        lock: Option<Limit>,
+        lock: Option<Locks>,
     ) -> Result<i64, Refusal> {
         let Wrong { pool, guard, action, by, trace } = wrong;
         self.write(CountWrong { pool: pool.clone(), user, lock, guard, action, by, trace }).await
@@ -155,7 +157,7 @@ impl App {
         let entry = self.own_entry(application, method, want, origin);
         let unit = LogInByCode {
             pool: pool.clone(),
-            guess: self.guess(pool, &target, code, accepted::LOGIN, origin),
+            guess: self.guess(pool, &target, code, accepted::login(want), origin),
             target,
             create,
             candidate: UserId::generate(self.now(), &*self.random),

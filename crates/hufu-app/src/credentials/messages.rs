@@ -13,13 +13,13 @@ use hufu_store::credentials::{SendCode, Sent};
 use hufu_store::jobs::{Job, NewJob};
 use hufu_store::rates::Limit;
 use hufu_store::senders::{ReadSenders, SenderKind};
-use hufu_types::{Application, JobId, PasscodeChannel, PasscodePurpose, PoolId, Random, Timestamp};
+use hufu_types::{Application, JobId, PasscodeChannel, PasscodePurpose, Phone, PoolId, Random, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MessageLanguage, Target};
-use crate::address::network_of;
+use crate::address::{network_of, site_of};
 use crate::jobs::JobOutcome;
 use crate::senders::SenderSettings;
 use crate::{App, Origin, Refusal};
@@ -68,6 +68,9 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let (pool, channel, now) = (&application.pool, to.channel(), self.now());
+        if let Target::Phone(phone) = &to {
+            self.check_destination(pool, phone)?;
+        }
         self.require_sender(pool, channel).await?;
         let code = new_code(&*self.random);
         let expires_at = now.plus(self.limits.passcode_life);
@@ -130,9 +133,27 @@ impl App {
             limit(format!("passcode_target:{target}"), limits.passcodes_per_target),
         ];
         if let Some(ip) = &origin.ip {
+            if let Some(site) = site_of(ip) {
+                all.push(limit(format!("passcode_site:{pool}:{site}"), limits.passcodes_per_site));
+            }
             all.push(limit(format!("passcode_ip:{pool}:{}", network_of(ip)), limits.passcodes_per_ip));
         }
         all
+    }
+
+    /// Refuses numbers to which the pool sends nothing, and those that a provider might take for another spelling of a
+    /// shorter one, for which messages are counted by themselves.
+    fn check_destination(&self, pool: &PoolId, phone: &Phone) -> Result<(), Refusal> {
+        if !phone.may_be_mobile() {
+            let what = "this is no mobile number, and gets no SMS; send the eleven digits of one";
+            return Err(Refusal::Invalid(what.to_owned()));
+        }
+        if !self.config().settings(pool).sends_sms_to(phone) {
+            let what =
+                "numbers of this country get no SMS here; use a number of another one, or an e-mail address";
+            return Err(Refusal::Invalid(what.to_owned()));
+        }
+        Ok(())
     }
 
     /// Refuses where the pool has nothing to send with, whoever the message is for.

@@ -18,7 +18,7 @@ mod registration;
 
 use hufu_store::credentials::{Guess, LockRule, Name};
 use hufu_store::passcodes::{Addressed, Presented};
-use hufu_store::rates::Limit;
+use hufu_store::rates::{Hit, Limit};
 use hufu_types::{
     Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username,
 };
@@ -37,11 +37,19 @@ pub(crate) use password::names_of;
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.
 pub(crate) mod accepted {
+    use hufu_types::flow::Want;
+
     use super::PasscodePurpose::{
         self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify,
     };
 
-    pub(crate) const LOGIN: &[PasscodePurpose] = &[Login, General];
+    /// Only the older clients' codes say no purpose.
+    pub(crate) const fn login(want: Want) -> &'static [PasscodePurpose] {
+        match want {
+            Want::UserToken => &[Login, General],
+            Want::TokenSet(_) => &[Login],
+        }
+    }
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
     pub(crate) const RESET: &[PasscodePurpose] = &[ResetPassword, General];
     pub(crate) const UNLOCK: &[PasscodePurpose] = &[Unlock];
@@ -68,7 +76,7 @@ pub enum AccountName {
 }
 
 /// A new account.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Registration {
     /// Its username.
     pub username: Option<Username>,
@@ -96,7 +104,7 @@ pub struct StepToken {
 }
 
 /// How somebody proves themselves before something that matters.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Confirmation {
     /// By a code sent to their own phone number or e-mail address.
     Code {
@@ -119,20 +127,32 @@ impl AccountName {
             Self::Email(text) => email(text).into_iter().collect(),
             Self::Phone(phone) => vec![Name::Phone(phone.clone())],
             Self::Any(text) if text.contains('@') => email(text).into_iter().collect(),
-            Self::Any(text) => username(text).into_iter().chain(phone_in(text).map(Name::Phone)).collect(),
+            // The phone number first: nobody takes another's number away by calling themselves so.
+            Self::Any(text) => phone_in(text).map(Name::Phone).into_iter().chain(username(text)).collect(),
             Self::ExternalId(id) => vec![Name::ExternalId(id.clone())],
         }
     }
 
-    /// One text for all ways to write the same, so that a name that is nobody's is locked as one that is somebody's.
-    fn canonical(&self) -> String {
+    /// What was typed, with what it was to be: of a text that may be no name.
+    fn typed(&self) -> (&'static str, &str) {
         match self {
-            Self::Phone(phone) => phone.as_str().to_owned(),
-            Self::Username(text) | Self::Email(text) | Self::Any(text) | Self::ExternalId(text) => {
-                phone_in(text).map_or_else(|| text.trim().to_lowercase(), String::from)
-            }
+            Self::Username(text) => ("no username", text),
+            Self::Email(text) => ("no email", text),
+            Self::Phone(phone) => ("no phone", phone.as_str()),
+            Self::Any(text) => ("no name", text),
+            Self::ExternalId(text) => ("no external id", text),
         }
     }
+}
+
+/// Whether a text would be read as a phone number of somebody: an international one, or a Chinese mobile number.
+/// A username may not be one.
+pub(crate) fn is_phone_number(text: &str) -> bool {
+    let is_mobile = |phone: &Phone| {
+        let (country, number) = phone.parts();
+        country == "+86" && number.len() == 11 && number.starts_with('1')
+    };
+    phone_in(text).is_some_and(|phone| text.trim().starts_with('+') || is_mobile(&phone))
 }
 
 /// The phone number that a text is; without a country code it is a Chinese one.
@@ -173,7 +193,7 @@ impl App {
     }
 
     /// A code that somebody presents, with the bucket of wrong ones.
-    fn guess(
+    pub(crate) fn guess(
         &self,
         pool: &PoolId,
         target: &Target,
@@ -192,26 +212,54 @@ impl App {
         Some(Limit { name, most: self.limits.guesses_per_ip, window: self.limits.guess_window })
     }
 
-    /// When an account, or a name that is nobody's, is locked.
-    fn lock_rule(&self, pool: &PoolId, name: &str) -> LockRule {
-        let hash = self.sealing.mac("password:name", format!("{pool}\0{name}").as_bytes());
-        LockRule {
-            unknown: format!("password:{pool}:-{}", hex::encode(hash)),
-            most: self.limits.password_failures,
-            window: self.limits.password_window,
-        }
+    /// When a name is locked.
+    fn lock_rule(&self) -> LockRule {
+        LockRule { most: self.limits.password_failures, window: self.limits.password_window }
     }
 
-    /// Whether somebody has this name, where the pool tells.
-    pub async fn user_exists(&self, application: &Application, name: AccountName) -> Result<bool, Refusal> {
+    /// The bucket of wrong passwords for what was typed, where it is nobody's: of the name that it is looked up as
+    /// first, so that all ways to write the same have one, and what is not looked up has none of theirs.
+    fn unknown_bucket(&self, pool: &PoolId, account: &AccountName) -> String {
+        let names = account.names();
+        let (kind, text) = match names.first() {
+            Some(Name::Username(name)) => ("username", name.as_str()),
+            Some(Name::Email(email)) => ("email", email.as_str()),
+            Some(Name::Phone(phone)) => ("phone", phone.as_str()),
+            Some(Name::ExternalId(id)) => ("external id", id.as_str()),
+            None => account.typed(),
+        };
+        self.nobodys_bucket(pool, kind, text)
+    }
+
+    /// A bucket that does not tell the database what was typed.
+    fn nobodys_bucket(&self, pool: &PoolId, kind: &str, text: &str) -> String {
+        let hash = self.sealing.mac("password:name", format!("{pool}\0{kind}\0{text}").as_bytes());
+        format!("password:{pool}:-{}", hex::encode(hash))
+    }
+
+    /// Whether somebody has this name, where the pool tells. An address asks only so often, so that nobody finds out
+    /// who has an account by going through all names.
+    pub async fn user_exists(
+        &self,
+        application: &Application,
+        name: AccountName,
+        origin: &Origin,
+    ) -> Result<bool, Refusal> {
         let pool = &application.pool;
         if !self.config().settings(pool).tell_existence {
             return Err(Refusal::NotTold);
         }
+        if let Some(Limit { name, most, window }) = self.guard("existence", pool, origin) {
+            let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
+            if hits > most {
+                return Err(Refusal::TooOften("questions whether accounts exist, from this address"));
+            }
+        }
         let unit = hufu_store::credentials::FindAccount {
             pool: pool.clone(),
             names: name.names(),
-            lock: self.lock_rule(pool, &name.canonical()),
+            unknown: String::new(),
+            lock: self.lock_rule(),
             guard: None,
             now: self.now(),
         };
@@ -220,7 +268,7 @@ impl App {
 }
 
 /// What is said where too many wrong codes came from an address.
-const TOO_MANY_CODES: Refusal = Refusal::TooOften("wrong codes from this address");
+pub(crate) const TOO_MANY_CODES: Refusal = Refusal::TooOften("wrong codes from this address");
 
 #[cfg(test)]
 mod tests {
@@ -234,8 +282,8 @@ mod tests {
             ("alice", vec![username("alice")]),
             ("Bob@Example.com", vec![Name::Email(Email::parse("bob@example.com").unwrap())]),
             ("bob@", vec![]),
-            ("13800000000", vec![username("13800000000"), phone("+8613800000000")]),
-            ("+1 202 555 0123", vec![username("+1 202 555 0123"), phone("+12025550123")]),
+            ("13800000000", vec![phone("+8613800000000"), username("13800000000")]),
+            ("+1 202 555 0123", vec![phone("+12025550123"), username("+1 202 555 0123")]),
             ("", vec![]),
         ] {
             assert_eq!(AccountName::Any(text.to_owned()).names(), names, "{text}");
@@ -244,10 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn one_name_has_one_lock() {
-        let phone = Phone::parse("+8613800000000").unwrap();
-        let any = |text: &str| AccountName::Any(text.to_owned()).canonical();
-        assert_eq!(AccountName::Phone(phone).canonical(), any("138-0000-0000"));
-        assert_eq!(any(" Bob@Example.com "), AccountName::Email("bob@example.com".to_owned()).canonical());
+    fn what_no_username_may_be() {
+        for number in
+            ["13800000000", "138-0000-0000", "+8613800000000", "+1 202 555 0123", "+44 20 7946 0018"]
+        {
+            assert!(is_phone_number(number), "{number}");
+        }
+        for name in ["alice", "10086", "12345678", "20240115001", "1380000000", "bob+1", ""] {
+            assert!(!is_phone_number(name), "{name}");
+        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use hufu_store::credentials::{ChangePassword, Found, GetPassword, PasswordChange, Reset, ResetPassword};
+use hufu_store::credentials::{
+    ChangePassword, Found, GetPassword, PasswordChange, PeekReset, Reset, ResetPassword,
+};
 use hufu_store::logins::LoginOutcome;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -45,19 +47,35 @@ impl App {
     ) -> Result<(), Refusal> {
         let pool = &application.pool;
         self.check_new_password(pool, new.expose_secret(), &[])?;
-        let hash = self.hasher.hash(new.clone(), &*self.random).await?;
+        let guess = self.guess(pool, &target, code, accepted::RESET, origin);
+        let trace = self.trace(pool, None, Some(&application.id), None, origin);
+        // Nobody makes this node hash passwords with wrong codes.
+        let peek = PeekReset {
+            pool: pool.clone(),
+            target: target.clone(),
+            guess: guess.clone(),
+            trace: trace.clone(),
+        };
+        if let Some(refused) = self.write(peek).await? {
+            return self.after_reset(refused);
+        }
         let rules = self.config().settings(pool);
         let unit = ResetPassword {
             pool: pool.clone(),
-            guess: self.guess(pool, &target, code, accepted::RESET, origin),
+            guess,
             target,
-            hash,
+            hash: self.hasher.hash(new.clone(), &*self.random).await?,
             suits: Arc::new(move |user| {
                 policy::check(&rules.password, new.expose_secret(), &names_of(user)).is_ok()
             }),
-            trace: self.trace(pool, None, Some(&application.id), None, origin),
+            trace,
         };
-        match self.write(unit).await? {
+        let reset = self.write(unit).await?;
+        self.after_reset(reset)
+    }
+
+    fn after_reset(&self, reset: Reset) -> Result<(), Refusal> {
+        match reset {
             Reset::Done(ended) => {
                 self.forget_sessions(&ended);
                 Ok(())
@@ -86,10 +104,14 @@ impl App {
         let user = found.user.as_ref().ok_or(Refusal::NotLoggedIn)?;
         self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
         let verified = match (&found.hash, old) {
-            (None, _) => None,
+            // A first password is one more way in: nobody gets it with a stolen login alone.
+            (None, _) => {
+                self.require_recent_login(who)?;
+                None
+            }
             (Some(_), None) => return Err(Refusal::OldPasswordNeeded),
             (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
-                Ok(proved) => Some(proved.verified),
+                Ok(proved) => Some((proved.verified, proved.lock)),
                 Err(Refusal::WrongPassword { .. }) => return Err(Refusal::OldPasswordWrong),
                 Err(refusal) => return Err(refusal),
             },
@@ -109,6 +131,7 @@ impl App {
             }
             // Somebody else changed it at the same moment, so that the old one is no longer the old one.
             PasswordChange::Changed => Err(Refusal::OldPasswordWrong),
+            PasswordChange::Locked => Err(Refusal::Locked),
         }
     }
 
@@ -118,7 +141,7 @@ impl App {
         let unit = GetPassword {
             pool: pool.clone(),
             user: who.user.clone(),
-            lock: self.lock_rule(pool, ""),
+            lock: self.lock_rule(),
             now: self.now(),
         };
         self.read(unit).await?.ok_or(Refusal::NotLoggedIn)

@@ -8,7 +8,7 @@ use hufu_types::flow::Want;
 use hufu_types::{Application, Email, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
-use super::{Registration, TOO_MANY_CODES, Target, accepted};
+use super::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
 use crate::address::network_of;
 use crate::entry::LoginDone;
 use crate::profile::{Editor, ProfileChange, check_custom_data};
@@ -41,10 +41,6 @@ impl App {
         if unproved.is_some() && !settings.register_email_without_code {
             return Err(Refusal::CodeNeeded);
         }
-        let hash = match password {
-            Some(password) => Some(self.hasher.hash(password, &*self.random).await?),
-            None => None,
-        };
         let photo = profile.photo.as_deref().and_then(|photo| self.upload_of_photo(photo)).map(str::to_owned);
         let id = UserId::generate(self.now(), &*self.random);
         let entry = want.map(|want| self.own_entry(application, "register", want, origin));
@@ -52,14 +48,15 @@ impl App {
             Some(entry) => entry.ticket.trace.clone(),
             None => self.trace(pool, None, Some(&application.id), None, origin),
         };
-        let unit = Register {
+        let mut unit = Register {
+            only_look: false,
             user: User {
                 username,
                 profile,
                 custom_data,
                 ..User::new(pool.clone(), id, "register", trace.at)
             },
-            password: hash,
+            password: None,
             limit: if proved.is_none() { self.registrations_of(pool, origin) } else { None },
             proved: proved.map(|(target, code)| {
                 let guess = self.guess(pool, &target, &code, accepted::REGISTER, origin);
@@ -71,7 +68,19 @@ impl App {
             trace,
         };
         let is_proved = unit.proved.is_some();
-        match self.write(unit).await? {
+        let made = match password {
+            None => self.write(unit).await?,
+            // Nobody makes this node hash passwords without being counted, or with a wrong code.
+            Some(password) => match self.write(Register { only_look: true, ..unit.clone() }).await? {
+                Registered::Possible => {
+                    unit.password = Some(self.hasher.hash(password, &*self.random).await?);
+                    unit.limit = None;
+                    self.write(unit).await?
+                }
+                refused => refused,
+            },
+        };
+        match made {
             Registered::Done(user, outcome) => match (entry, outcome) {
                 (Some(entry), Some(outcome)) => {
                     let done = self.conclude(application, &entry.ticket, entry.back, *outcome)?;
@@ -86,6 +95,9 @@ impl App {
             Registered::Taken(NamesTaken::Phone) => Err(Refusal::PhoneTaken),
             Registered::Taken(NamesTaken::Email) => Err(Refusal::EmailTaken),
             Registered::Taken(NamesTaken::UnprovedEmail) => Err(Refusal::AccountExists),
+            Registered::Taken(NamesTaken::UnusedEmail) => Err(Refusal::CodeNeeded),
+            // It was only looked at, which ends above.
+            Registered::Possible => Err(Refusal::StepImpossible),
         }
     }
 
@@ -98,6 +110,9 @@ impl App {
         let Registration { username, email, phone, code, password, profile, custom_data } = registration;
         if username.is_none() && email.is_none() && phone.is_none() {
             return Err(invalid("an account needs a username, an e-mail address or a phone number"));
+        }
+        if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
+            return Err(invalid("a username may not be a phone number; choose another"));
         }
         let has_code = code.is_some() && (phone.is_some() || email.is_some());
         if password.is_none() && !has_code {

@@ -1,8 +1,9 @@
 //! Hashing and verifying passwords: Argon2id (RFC 9106) in PHC string format.
 //!
 //! 19 MiB of memory, two passes, one lane: what the OWASP Password Storage Cheat
-//! Sheet recommends. The parameters stand in each hash, so that they can rise
-//! later. Hashing takes tens of milliseconds of a core; it runs beside the
+//! Sheet recommends at least. The configuration can ask for more ([`Cost`]), and
+//! [`calibrate`] measures what a machine can do. The parameters stand in each hash, so
+//! that they can rise later. Hashing takes tens of milliseconds of a core; it runs beside the
 //! asynchronous threads, at most so many at once, and never inside a unit of work.
 
 use std::sync::Arc;
@@ -18,9 +19,14 @@ use tokio::sync::Semaphore;
 use super::foreign::StoredPassword;
 use crate::Refusal;
 
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// The weakest that are permitted: memory in KiB and passes, as OWASP lists them, all of about the same worth.
+const WEAKEST: [(u32, u32); 5] =
+    [(46 * 1024, 1), (19 * 1024, 2), (12 * 1024, 3), (9 * 1024, 4), (7 * 1024, 5)];
+/// More memory for one hash would take it from everything else: a gibibyte.
+const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+/// More passes keep everybody waiting.
+const MOST_PASSES: u32 = 100;
 /// RFC 9106 3.1: 16 bytes are recommended for password hashing.
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
@@ -28,7 +34,7 @@ const HASH_BYTES: usize = 32;
 const MOST_AT_ONCE: usize = 4;
 /// Some seconds of work: who comes later would not wait for it anyway.
 const WAITING: usize = 256;
-/// How often [`calibrate`] hashes.
+/// How often [`measure`] hashes.
 const SAMPLES: usize = 5;
 
 /// Why a password could not be hashed or verified.
@@ -40,6 +46,52 @@ pub enum HashingError {
     /// There is no memory, or the process shuts down.
     #[error("a password cannot be hashed or verified: {0}")]
     Failed(String),
+}
+
+/// What one hash costs: memory and passes over it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    memory_kib: u32,
+    passes: u32,
+}
+
+impl Default for Cost {
+    /// 19 MiB and two passes.
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2 }
+    }
+}
+
+impl Cost {
+    /// Memory in KiB and passes; says what is permitted where these are not.
+    pub fn new(memory_kib: u32, passes: u32) -> Result<Self, String> {
+        let is_strong = WEAKEST.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
+        if !is_strong {
+            let least: Vec<String> =
+                WEAKEST.iter().map(|(memory, passes)| format!("{memory} with {passes}")).collect();
+            return Err(format!("at least one of {} is needed (KiB of memory, passes)", least.join(", ")));
+        }
+        if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+            return Err(format!(
+                "at most {MOST_MEMORY_KIB} KiB of memory and {MOST_PASSES} passes are possible"
+            ));
+        }
+        Ok(Self { memory_kib, passes })
+    }
+
+    /// Memory in KiB.
+    pub const fn memory_kib(self) -> u32 {
+        self.memory_kib
+    }
+
+    /// Passes over it.
+    pub const fn passes(self) -> u32 {
+        self.passes
+    }
+
+    fn parameters(self) -> Result<Params, HashingError> {
+        Params::new(self.memory_kib, self.passes, LANES, None).map_err(HashingError::failed)
+    }
 }
 
 impl HashingError {
@@ -70,6 +122,8 @@ pub struct Verdict {
 /// Hashes and verifies, so many at once, while so many wait.
 #[derive(Clone, Debug)]
 pub struct Hasher {
+    /// What the hashes cost that it makes.
+    cost: Cost,
     /// One place for each that runs or waits.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
@@ -91,10 +145,17 @@ impl Hasher {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS / 2);
         let places = concurrency + queue.min(Semaphore::MAX_PERMITS / 2);
         Self {
+            cost: Cost::default(),
             places: Arc::new(Semaphore::new(places)),
             running: Arc::new(Semaphore::new(concurrency)),
             work: Arc::default(),
         }
+    }
+
+    /// Makes hashes of this cost. Weaker ones are made anew when their owners log in.
+    #[must_use]
+    pub fn with_cost(self, cost: Cost) -> Self {
+        Self { cost, ..self }
     }
 
     /// How many passwords were hashed or verified, or are being so.
@@ -104,8 +165,8 @@ impl Hasher {
 
     /// Hashes a password with a fresh salt.
     pub async fn hash(&self, password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
-        let salt = salt(random);
-        self.run(move || hash_now(&password, salt)).await
+        let (salt, cost) = (salt(random), self.cost);
+        self.run(move || hash_now(&password, salt, cost)).await
     }
 
     /// Verifies a password against the user's hash.
@@ -120,7 +181,8 @@ impl Hasher {
         password: SecretString,
         stored: Option<StoredPassword>,
     ) -> Result<Verdict, HashingError> {
-        self.run(move || verify_now(&password, stored.as_ref())).await
+        let cost = self.cost;
+        self.run(move || verify_now(&password, stored.as_ref(), cost)).await
     }
 
     async fn run<T: Send + 'static>(
@@ -142,15 +204,50 @@ impl Hasher {
 /// Hashes a password with a fresh salt, without a bound: for commands, which bound themselves.
 pub(crate) async fn hash(password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
     let salt = salt(random);
-    tokio::task::spawn_blocking(move || hash_now(&password, salt)).await.map_err(HashingError::failed)?
+    let work = move || hash_now(&password, salt, Cost::default());
+    tokio::task::spawn_blocking(work).await.map_err(HashingError::failed)?
 }
 
-/// Measures how long one hash takes on this machine while nothing else runs: the median of five.
-pub fn calibrate() -> Result<Duration, HashingError> {
+/// What a machine can do.
+#[derive(Clone, Copy, Debug)]
+pub struct Calibration {
+    /// The cost.
+    pub cost: Cost,
+    /// How long one hash of it takes.
+    pub time: Duration,
+}
+
+/// The strongest cost whose hash takes no longer than `most` on this machine while nothing else runs, or the default
+/// where that takes longer already. First the memory grows, which is what an attacker has least of, up to 64 MiB
+/// (RFC 9106 section 4, second recommendation); then the passes.
+pub fn calibrate(most: Duration) -> Result<Calibration, HashingError> {
+    let mut found = Calibration { cost: Cost::default(), time: measure(Cost::default())? };
+    while let Some(cost) = stronger(found.cost) {
+        let time = measure(cost)?;
+        if time > most {
+            break;
+        }
+        found = Calibration { cost, time };
+    }
+    Ok(found)
+}
+
+fn stronger(cost: Cost) -> Option<Cost> {
+    const ENOUGH_KIB: u32 = 64 * 1024;
+    let Cost { memory_kib, passes } = cost;
+    if memory_kib < ENOUGH_KIB {
+        Some(Cost { memory_kib: memory_kib.saturating_add(9 * 1024).min(ENOUGH_KIB), passes })
+    } else {
+        Some(Cost { memory_kib, passes: passes + 1 }).filter(|cost| cost.passes <= MOST_PASSES)
+    }
+}
+
+/// How long one hash takes: the median of five.
+fn measure(cost: Cost) -> Result<Duration, HashingError> {
     let mut times = [Duration::ZERO; SAMPLES];
     for time in &mut times {
         let start = Instant::now();
-        verify_now(&SecretString::from("calibration"), None)?;
+        verify_now(&SecretString::from("calibration"), None, cost)?;
         *time = start.elapsed();
     }
     times.sort_unstable();
@@ -164,12 +261,8 @@ fn salt(random: &dyn Random) -> [u8; SALT_BYTES] {
     salt
 }
 
-fn parameters() -> Result<Params, HashingError> {
-    Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(HashingError::failed)
-}
-
-fn hash_now(password: &SecretString, salt: [u8; SALT_BYTES]) -> Result<String, HashingError> {
-    let parameters = parameters()?;
+fn hash_now(password: &SecretString, salt: [u8; SALT_BYTES], cost: Cost) -> Result<String, HashingError> {
+    let parameters = cost.parameters()?;
     let mut hash = vec![0; HASH_BYTES];
     Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone())
         .hash_password_into(password.expose_secret().as_bytes(), &salt, &mut hash)
@@ -177,8 +270,12 @@ fn hash_now(password: &SecretString, salt: [u8; SALT_BYTES]) -> Result<String, H
     Ok(StoredPassword::argon2id(parameters, salt.to_vec(), hash).to_string())
 }
 
-fn verify_now(password: &SecretString, stored: Option<&StoredPassword>) -> Result<Verdict, HashingError> {
-    let ours = parameters()?;
+fn verify_now(
+    password: &SecretString,
+    stored: Option<&StoredPassword>,
+    cost: Cost,
+) -> Result<Verdict, HashingError> {
+    let ours = cost.parameters()?;
     let password = password.expose_secret().as_bytes();
     if stored.is_none_or(|stored| stored.is_quicker_than(&ours)) {
         // Whoever knew a password of this hash would not get in: its verdict is thrown away.
@@ -234,11 +331,11 @@ mod tests {
         assert_eq!(verify(&hasher, "U*V", foreign).await, WRONG);
 
         for (algorithm, memory, passes, verdict) in [
-            (Algorithm::Argon2id, MEMORY_KIB, 1, RIGHT_BUT_OLD),
-            (Algorithm::Argon2id, MEMORY_KIB / 2, 4, RIGHT_BUT_OLD),
-            (Algorithm::Argon2i, MEMORY_KIB, 2, RIGHT_BUT_OLD),
-            (Algorithm::Argon2id, MEMORY_KIB, 3, RIGHT),
-            (Algorithm::Argon2id, MEMORY_KIB * 2, 1, RIGHT),
+            (Algorithm::Argon2id, 19456, 1, RIGHT_BUT_OLD),
+            (Algorithm::Argon2id, 19456 / 2, 4, RIGHT_BUT_OLD),
+            (Algorithm::Argon2i, 19456, 2, RIGHT_BUT_OLD),
+            (Algorithm::Argon2id, 19456, 3, RIGHT),
+            (Algorithm::Argon2id, 19456 * 2, 1, RIGHT),
         ] {
             let mut output = [0; HASH_BYTES];
             let parameters = Params::new(memory, passes, 1, None).unwrap();
@@ -269,7 +366,7 @@ mod tests {
             (format!("$pbkdf2-sha256$i=600000$c29tZXNhbHQ${hash}"), false),
         ] {
             let parsed = StoredPassword::parse(&stored).unwrap();
-            assert_eq!(parsed.is_quicker_than(&parameters().unwrap()), quicker, "{stored}");
+            assert_eq!(parsed.is_quicker_than(&Cost::default().parameters().unwrap()), quicker, "{stored}");
         }
     }
 
@@ -302,7 +399,36 @@ mod tests {
     }
 
     #[test]
-    fn calibration_measures_something() {
-        assert!(calibrate().unwrap() > Duration::ZERO);
+    fn calibration_measures_and_stays_between_its_bounds() {
+        let impatient = calibrate(Duration::ZERO).unwrap();
+        assert_eq!(impatient.cost, Cost::default(), "never weaker");
+        assert!(impatient.time > Duration::ZERO);
+        let patient = calibrate(impatient.time * 4).unwrap();
+        assert!(patient.cost == Cost::default() || patient.time <= impatient.time * 4);
+        assert!(Cost::new(patient.cost.memory_kib(), patient.cost.passes()).is_ok());
+    }
+
+    #[test]
+    fn costs_that_are_permitted() {
+        for (memory, passes) in [(19 * 1024, 2), (7 * 1024, 5), (46 * 1024, 1), (64 * 1024, 3)] {
+            assert!(Cost::new(memory, passes).is_ok());
+        }
+        for (memory, passes) in
+            [(19 * 1024, 1), (7 * 1024, 4), (1024, 50), (2 * 1024 * 1024, 2), (19 * 1024, 101)]
+        {
+            assert!(Cost::new(memory, passes).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cost_that_was_raised_makes_old_hashes_anew() {
+        let (usual, random) = (Hasher::new(1, 1), TestRandom::new(3));
+        let raised = Hasher::new(1, 1).with_cost(Cost::new(32 * 1024, 2).unwrap());
+        let old = usual.hash("password".into(), &random).await.unwrap();
+        let new = raised.hash("password".into(), &random).await.unwrap();
+        assert!(new.starts_with("$argon2id$v=19$m=32768,t=2,p=1$"), "{new}");
+        assert_eq!(verify(&raised, "password", &old).await, RIGHT_BUT_OLD);
+        assert_eq!(verify(&raised, "password", &new).await, RIGHT);
+        assert_eq!(verify(&usual, "password", &new).await, RIGHT, "what is stronger stays");
     }
 }

@@ -15,7 +15,7 @@ mod sm2_key;
 pub mod transport;
 
 pub use foreign::{ForeignHashError, StoredPassword};
-pub use hash::{Hasher, HashingError, Verdict};
+pub use hash::{Calibration, Cost, Hasher, HashingError, Verdict, calibrate};
 pub use policy::Weakness;
 pub use transport::PasswordEncryption;
 

@@ -1,5 +1,8 @@
 //! Deleting one's own account, in one step.
 
+use hufu_types::Action;
+use serde_json::json;
+
 use crate::authentication::Authenticated;
 use crate::credentials::Confirmation;
 use crate::{App, Refusal};
@@ -11,7 +14,10 @@ impl App {
     /// # Errors
     /// [`Refusal::LoginTooOld`]; what the confirmation is refused with.
     pub async fn delete_own_account(&self, who: &Authenticated, proof: Confirmation) -> Result<(), Refusal> {
-        self.require_recent_login(who)?;
+        if let Err(refusal) = self.require_recent_login(who) {
+            let action = Action::UserDeletionRequested;
+            return Err(self.refused(who, self.trace_of(who), action, json!({}), refusal).await);
+        }
         let step = self.request_deletion(who, proof).await?;
         self.delete_account(who, step.token.expose()).await
     }

@@ -2,7 +2,8 @@
 
 use hufu_store::personal::{ListActivity, OwnData, OwnEvent, ReadOwnData, RecordExport};
 use hufu_store::rates::Hit;
-use hufu_types::{EventId, Timestamp};
+use hufu_types::{Action, EventId, Timestamp};
+use serde_json::json;
 
 use crate::authentication::Authenticated;
 use crate::{App, Refusal};
@@ -27,19 +28,27 @@ impl App {
     /// # Errors
     /// [`Refusal::LoginTooOld`], [`Refusal::TooOften`].
     pub async fn export_own_data(&self, who: &Authenticated) -> Result<OwnExport, Refusal> {
-        self.require_recent_login(who)?;
-        let now = self.now();
-        let name = format!("export:{}:{}", who.pool(), who.user);
-        let hits = self.write(Hit { name, amount: 1, window: self.limits.export_window, now }).await?;
-        if hits > self.limits.exports_per_user {
-            return Err(Refusal::TooOften("exports of one's own data"));
+        if let Err(refusal) = self.admit_export(who).await {
+            return Err(self.refused(who, self.trace_of(who), Action::DataExported, json!({}), refusal).await);
         }
+        let now = self.now();
         // Written first: the entry is part of what is read.
         let (pool, user) = (who.pool().clone(), who.user.clone());
         self.write(RecordExport { pool: pool.clone(), user: user.clone(), trace: self.trace_of(who) })
             .await?;
         let data = self.read(ReadOwnData { pool, user, events: MOST_EVENTS, now }).await?;
         Ok(OwnExport { data, at: now })
+    }
+
+    async fn admit_export(&self, who: &Authenticated) -> Result<(), Refusal> {
+        self.require_recent_login(who)?;
+        let name = format!("export:{}:{}", who.pool(), who.user);
+        let (window, now) = (self.limits.export_window, self.now());
+        let hits = self.write(Hit { name, amount: 1, window, now }).await?;
+        if hits > self.limits.exports_per_user {
+            return Err(Refusal::TooOften("exports of one's own data"));
+        }
+        Ok(())
     }
 
     /// What happened to one's own account before an entry, latest first: at most `limit` entries, never more than

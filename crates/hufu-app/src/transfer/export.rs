@@ -1,7 +1,9 @@
 //! Taking users out, page by page. What comes out goes in again as it was.
 
 use std::io::Write;
+use std::pin::pin;
 
+use futures::{Stream, TryStreamExt as _};
 use hufu_store::events::{Event, Trace};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};
@@ -24,8 +26,8 @@ pub struct ExportOptions {
 }
 
 impl Transfer {
-    /// Writes all users of the pool, accounts that were merged into others last, and says how many they were.
-    /// `watch` is told after each page. Users who are made or changed meanwhile are in it as they were, or as they are.
+    /// Writes all users of the pool, as [`Transfer::pages`] gives them, and says how many they were. `watch` is told
+    /// after each page.
     ///
     /// # Errors
     /// [`ExportError`]; what was written before is no whole export.
@@ -35,40 +37,110 @@ impl Transfer {
         options: ExportOptions,
         watch: &mut (dyn FnMut(u64) + Send),
     ) -> Result<u64, ExportError> {
+        let mut pages = pin!(self.clone().pages(options).await?);
+        let mut count = 0;
+        while let Some(page) = pages.try_next().await? {
+            to.write_all(&page.text)?;
+            count += page.users;
+            watch(count);
+        }
+        to.flush()?;
+        Ok(count)
+    }
+
+    /// All users of the pool page by page, accounts that were merged into others last. Users who are made or changed
+    /// meanwhile are in it as they were, or as they are.
+    ///
+    /// # Errors
+    /// [`ExportError`]; what came before is no whole export.
+    pub async fn pages(
+        self,
+        options: ExportOptions,
+    ) -> Result<impl Stream<Item = Result<ExportedPage, ExportError>> + Send + use<>, ExportError> {
         if !self.config.has_pool(&self.pool) {
             return Err(ExportError::PoolUnknown);
         }
         // Written down before anything leaves, so that an export that was broken off is in the log too.
         let unit = RecordExport { pool: self.pool.clone(), options, trace: self.trace() };
         self.store.write(unit).await?;
-        let sources = self.sources();
-        let columns = columns(options.with_hashes);
-        let mut to = to;
-        match options.format {
-            Format::Csv => csv::write_row(&mut to, columns.iter().copied())?,
-            Format::Json => to.write_all(b"[")?,
-            Format::JsonLines => {}
-        }
-        let mut count = 0;
-        for merged in [false, true] {
-            let mut after = String::new();
-            loop {
-                let unit = ExportPage { pool: self.pool.clone(), after, limit: PAGE, merged };
-                let page = self.store.read(unit).await?;
-                let Some(last) = page.last() else { break };
-                after = String::from(last.user.id.as_str());
-                for user in &page {
-                    write_user(&mut to, user, options, &columns, &sources, count == 0)?;
-                    count += 1;
+        let pages = Pages {
+            sources: self.sources(),
+            columns: columns(options.with_hashes),
+            transfer: self,
+            options,
+            part: Part::Head,
+            is_first: true,
+        };
+        Ok(futures::stream::try_unfold(pages, Pages::next))
+    }
+}
+
+/// A piece of an export.
+#[derive(Clone, Debug, Default)]
+pub struct ExportedPage {
+    /// What comes next of the file.
+    pub text: Vec<u8>,
+    /// How many users are in it.
+    pub users: u64,
+}
+
+/// Where an export is.
+enum Part {
+    Head,
+    /// Behind this id, of the accounts that were merged, or of the others.
+    Users { merged: bool, after: String },
+    End,
+}
+
+struct Pages {
+    transfer: Transfer,
+    options: ExportOptions,
+    sources: Vec<Source>,
+    columns: Vec<&'static str>,
+    part: Part,
+    is_first: bool,
+}
+
+impl Pages {
+    async fn next(mut self) -> Result<Option<(ExportedPage, Self)>, ExportError> {
+        let mut page = ExportedPage::default();
+        loop {
+            match &self.part {
+                Part::Head => {
+                    match self.options.format {
+                        Format::Csv => csv::write_row(&mut page.text, self.columns.iter().copied())?,
+                        Format::Json => page.text.extend_from_slice(b"["),
+                        Format::JsonLines => {}
+                    }
+                    self.part = Part::Users { merged: false, after: String::new() };
                 }
-                watch(count);
+                Part::Users { merged, after } => {
+                    let (pool, merged, after) = (self.transfer.pool.clone(), *merged, after.clone());
+                    let users =
+                        self.transfer.store.read(ExportPage { pool, after, limit: PAGE, merged }).await?;
+                    let Some(last) = users.last() else {
+                        self.part = if merged {
+                            if self.options.format == Format::Json {
+                                page.text.extend_from_slice(b"\n]\n");
+                            }
+                            Part::End
+                        } else {
+                            Part::Users { merged: true, after: String::new() }
+                        };
+                        continue;
+                    };
+                    self.part = Part::Users { merged, after: last.user.id.as_str().to_owned() };
+                    for user in &users {
+                        let first = std::mem::take(&mut self.is_first);
+                        write_user(&mut page.text, user, self.options, &self.columns, &self.sources, first)?;
+                        page.users += 1;
+                    }
+                    return Ok(Some((page, self)));
+                }
+                Part::End if page.text.is_empty() => return Ok(None),
+                Part::End => return Ok(Some((page, self))),
             }
         }
-        if options.format == Format::Json {
-            to.write_all(b"\n]\n")?;
-        }
-        to.flush()?;
-        Ok(count)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use hufu_types::{Profile, Timestamp};
+use hufu_types::{Profile, Timestamp, camel_case};
 use serde_json::Value;
 
 use super::reader::Fields;
@@ -20,23 +20,6 @@ pub(super) fn profile() -> &'static [Field] {
         let field = |snake: &&'static str| Field { camel: camel_case(snake).leak(), snake };
         Profile::FIELDS.iter().map(field).collect()
     })
-}
-
-/// `given_name` as `givenName`.
-fn camel_case(snake: &str) -> String {
-    let mut camel = String::with_capacity(snake.len());
-    let mut upper = false;
-    for c in snake.chars() {
-        match c {
-            '_' => upper = true,
-            c if upper => {
-                camel.push(c.to_ascii_uppercase());
-                upper = false;
-            }
-            c => camel.push(c),
-        }
-    }
-    camel
 }
 
 /// Takes the first of these fields that is filled; all of them are gone then.

@@ -9,11 +9,12 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher as _;
-use std::io::{self, BufReader, Read, Write};
+use std::pin::pin;
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use hufu_store::imports::{
     BatchOutcome, BeginImport, Begun, CheckBatch, Counts, ImportBatch, ImportRow, ListRefusals, NewUser,
     OnExisting, RefusedRow, RowOutcome,
@@ -84,6 +85,22 @@ pub struct Summary {
     pub resumed_at: i64,
 }
 
+/// A file that was looked at as a whole, and whose import has begun.
+#[derive(Debug)]
+pub struct Opened {
+    import: Option<ImportId>,
+    done: Counts,
+    file: File,
+    bytes: u64,
+}
+
+impl Opened {
+    /// The import; none of a dry run.
+    pub fn import(&self) -> Option<&ImportId> {
+        self.import.as_ref()
+    }
+}
+
 /// Told after each batch, with the rows that were refused in it.
 type Watch<'w> = &'w mut (dyn FnMut(&Progress, &[RefusedRow]) + Send);
 
@@ -98,34 +115,57 @@ impl Transfer {
         options: &ImportOptions,
         watch: Watch<'_>,
     ) -> Result<Summary, ImportError> {
+        let opened = self.open_import(file, options).await?;
+        self.run_import(opened, options, watch).await
+    }
+
+    /// Looks at a file as a whole, and begins its import or finds the one that stopped.
+    ///
+    /// # Errors
+    /// [`ImportError`], for a file that cannot be taken at all; nothing was written then.
+    pub async fn open_import(&self, file: File, options: &ImportOptions) -> Result<Opened, ImportError> {
         if self.pool == PoolId::system() {
             return Err(ImportError::SystemPool);
         }
         if !self.config.has_pool(&self.pool) {
             return Err(ImportError::PoolUnknown);
         }
-        let (format, mut file) = (options.format, file);
-        let surveying =
-            tokio::task::spawn_blocking(move || source::survey(&mut file, format).map(|s| (s, file)));
+        let (format, ignore_unknown, mut file) = (options.format, options.ignore_unknown, file);
+        let surveying = tokio::task::spawn_blocking(move || {
+            let surveyed = source::survey(&mut file, format)?;
+            check_columns(&mut file, format, ignore_unknown)?;
+            Ok::<_, ImportError>((surveyed, file))
+        });
         let (Surveyed { fingerprint, bytes }, file) =
             surveying.await.map_err(|_| ImportError::Interrupted)??;
-
-        let (import, done) = if options.dry_run {
-            (None, Counts::default())
-        } else {
-            let unit = BeginImport {
-                pool: self.pool.clone(),
-                id: ImportId::generate(self.clock.now(), &*self.random),
-                fingerprint,
-                file_name: options.file_name.clone(),
-                start_over: options.start_over,
-                now: self.clock.now(),
-            };
-            match self.store.write(unit).await? {
-                Begun::Import(id, done) => (Some(id), done),
-                Begun::Changed(_, counts) => return Err(ImportError::Changed { rows: counts.rows }),
-            }
+        if options.dry_run {
+            return Ok(Opened { import: None, done: Counts::default(), file, bytes });
+        }
+        let unit = BeginImport {
+            pool: self.pool.clone(),
+            id: ImportId::generate(self.clock.now(), &*self.random),
+            fingerprint,
+            file_name: options.file_name.clone(),
+            start_over: options.start_over,
+            now: self.clock.now(),
         };
+        match self.store.write(unit).await? {
+            Begun::Import(id, done) => Ok(Opened { import: Some(id), done, file, bytes }),
+            Begun::Changed(_, counts) => Err(ImportError::Changed { rows: counts.rows }),
+        }
+    }
+
+    /// Brings the users of an opened file in.
+    ///
+    /// # Errors
+    /// [`ImportError`]; what was committed before stays.
+    pub async fn run_import(
+        &self,
+        opened: Opened,
+        options: &ImportOptions,
+        watch: Watch<'_>,
+    ) -> Result<Summary, ImportError> {
+        let Opened { import, done, file, bytes } = opened;
         let mut progress =
             Progress { counts: done, resumed_at: done.rows, hashed: 0, bytes: 0, of_bytes: bytes };
         let mut batches = self.read_ahead(file, options, done.rows);
@@ -157,16 +197,33 @@ impl Transfer {
     /// # Errors
     /// [`ImportError`]
     pub async fn report(&self, import: &ImportId, to: &mut (dyn Write + Send)) -> Result<(), ImportError> {
-        begin_report(to)?;
-        let mut after = 0;
-        loop {
-            let unit =
-                ListRefusals { pool: self.pool.clone(), import: import.clone(), after, limit: REPORT_PAGE };
-            let page = self.store.read(unit).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = *last;
-            report_lines(to, &page)?;
+        let mut pages = pin!(self.clone().report_pages(import.clone()));
+        while let Some(page) = pages.try_next().await? {
+            to.write_all(&page)?;
         }
+        Ok(())
+    }
+
+    /// The same, page by page.
+    pub(super) fn report_pages(
+        self,
+        import: ImportId,
+    ) -> impl Stream<Item = Result<Vec<u8>, ImportError>> + Send + use<> {
+        stream::try_unfold(Some(0), move |after| {
+            let transfer = self.clone();
+            let (pool, import) = (self.pool.clone(), import.clone());
+            async move {
+                let Some(after) = after else { return Ok(None) };
+                let unit = ListRefusals { pool, import, after, limit: REPORT_PAGE };
+                let page = transfer.store.read(unit).await?;
+                let mut text = Vec::new();
+                if after == 0 {
+                    begin_report(&mut text)?;
+                }
+                report_lines(&mut text, &page)?;
+                Ok(Some((text, page.last().map(|(number, _)| *number))))
+            }
+        })
     }
 
     /// Reads on a thread of its own, a few batches ahead.
@@ -277,6 +334,25 @@ struct Batch {
     last: bool,
 }
 
+/// Whether the header of a CSV names fields that are known; then the file is at its beginning again.
+fn check_columns(file: &mut File, format: Format, ignore_unknown: bool) -> Result<(), ImportError> {
+    if ignore_unknown {
+        return Ok(());
+    }
+    if let Rows::Csv(csv) = Rows::open(BufReader::new(&mut *file), format)? {
+        let unknown: Vec<_> = unknown_columns(csv.columns()).into_iter().map(csv::shown).collect();
+        if !unknown.is_empty() {
+            let known = "correct their names, or leave them out by asking to ignore unknown fields";
+            return Err(ImportError::Header(format!(
+                "no fields are known for the columns {}: {known}",
+                unknown.join(", ")
+            )));
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(())
+}
+
 fn read_batches(
     file: File,
     format: Format,
@@ -289,16 +365,6 @@ fn read_batches(
     let read = Arc::new(AtomicU64::new(0));
     let counting = Counting { file, read: read.clone() };
     let mut rows = Rows::open(BufReader::with_capacity(READ_BUFFER, counting), format)?;
-    if let Rows::Csv(csv) = &rows {
-        let unknown: Vec<_> = unknown_columns(csv.columns()).into_iter().map(csv::shown).collect();
-        if !unknown.is_empty() && !reader.ignore_unknown {
-            let known = "correct their names, or leave them out by asking to ignore unknown fields";
-            return Err(ImportError::Header(format!(
-                "no fields are known for the columns {}: {known}",
-                unknown.join(", ")
-            )));
-        }
-    }
     let mut number = 0;
     let mut batch = Vec::with_capacity(BATCH_ROWS);
     let mut bytes = 0;

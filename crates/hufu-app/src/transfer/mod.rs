@@ -12,6 +12,7 @@ mod identities;
 mod import;
 mod reader;
 mod rows;
+mod served;
 mod source;
 
 use std::io;
@@ -21,12 +22,13 @@ use hufu_store::events::{Actor, Trace};
 use hufu_store::{Store, StoreError};
 use hufu_types::{ActorKind, Clock, EventId, PoolId, Random};
 
-pub use hufu_store::imports::{Counts, OnExisting, RefusedRow};
+pub use hufu_store::imports::{Counts, OnExisting, RefusedRow, StoredImport};
 
-pub use self::export::ExportOptions;
-pub use self::import::{ImportOptions, Progress, Summary, begin_report, report_lines};
+pub use self::export::{ExportOptions, ExportedPage};
+pub use self::import::{ImportOptions, Opened, Progress, Summary, begin_report, report_lines};
+pub use self::served::{Import, ImportStarted, ImportState};
 use crate::password::HashingError;
-use crate::{App, Config, Limits, Origin};
+use crate::{Config, Limits, Origin};
 
 /// How users stand in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +130,7 @@ pub enum ExportError {
 }
 
 /// What moving users of a pool needs: it works on the database, with or without a server beside it.
+#[derive(Clone)]
 pub struct Transfer {
     store: Store,
     config: Arc<Config>,
@@ -171,21 +174,5 @@ impl Transfer {
 
     fn sources(&self) -> Vec<identities::Source> {
         self.config.connections(&self.pool).iter().map(|c| identities::Source::of(c)).collect()
-    }
-}
-
-impl App {
-    /// A transfer of users of a pool that an administrator or a key does.
-    pub fn transfer(&self, pool: PoolId, actor: Actor, origin: Origin) -> Transfer {
-        Transfer {
-            store: self.store.clone(),
-            config: self.config(),
-            limits: self.limits.clone(),
-            clock: self.clock.clone(),
-            random: self.random.clone(),
-            pool,
-            actor,
-            origin,
-        }
     }
 }

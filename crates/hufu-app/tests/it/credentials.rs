@@ -1,5 +1,7 @@
 //! Passwords and codes: single use, tries, limits, nothing told, locking, races, the two-step changes, leaving.
 
+mod contacts;
+mod guesses;
 mod world;
 
 use std::time::Duration;
@@ -129,7 +131,7 @@ on_both_engines! {
         assert_eq!(told[0], "WrongPassword { remaining: 9 }");
         assert_eq!((told[10].as_str(), told[11].as_str()), ("Locked", "Locked"));
         assert_eq!(*work, 10, "nothing is verified for who is locked");
-        let exists = world.app.user_exists(&world.application(), username("alice")).await;
+        let exists = world.app.user_exists(&world.application(), username("alice"), &world.origin).await;
         assert!(matches!(exists, Err(Refusal::NotTold)));
     }
 
@@ -255,7 +257,7 @@ on_both_engines! {
 
     /// Names that are taken are told as such; whoever proves a name takes it from whoever only wrote it.
     async fn registering(database) {
-        let world = World::new(database).await;
+        let world = World::with_settings(database, "register_email_without_code = true").await;
         world.register("alice").await;
         let again = world.try_register(Registration {
             username: Some(Username::parse("alice").unwrap()),

@@ -1,18 +1,47 @@
 //! The database under a measured program: made by Hufu's own migrations, filled past the program, measured.
 
-mod people;
+pub(crate) mod people;
 mod postgres;
 mod sqlite;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
+use clap::ValueEnum;
 use hufu_store::Store;
 use hufu_types::{Clock as _, SystemClock};
 
 use crate::codes::Person;
 use crate::postgres::Postgres;
 use crate::world::World;
+
+pub(crate) use people::Stored;
+pub(crate) use sqlite::DURABLE;
+
+/// A database engine.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "sqlite",
+            Engine::Postgres => "postgres",
+        }
+    }
+
+    /// The server that databases of this engine are on: the one at the URL, or a private one.
+    pub(crate) fn server(self, url: Option<&str>, folder: &Path) -> Result<Option<Postgres>> {
+        match (self, url) {
+            (Engine::Sqlite, _) => Ok(None),
+            (Engine::Postgres, Some(url)) => Ok(Some(Postgres::at(url))),
+            (Engine::Postgres, None) => Postgres::start(folder).map(Some),
+        }
+    }
+}
 
 /// A database that nobody has open.
 pub(crate) enum Database<'p> {
@@ -23,6 +52,14 @@ pub(crate) enum Database<'p> {
 }
 
 impl<'p> Database<'p> {
+    /// A database to measure on: in this folder, or on this server.
+    pub(crate) fn of(server: Option<&'p Postgres>, folder: &Path) -> Database<'p> {
+        match server {
+            None => Database::Sqlite(folder.join("hufu.db")),
+            Some(server) => Database::Postgres { server, name: "hufu_bench".to_owned() },
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
         match self {
             Database::Sqlite(file) => format!("sqlite://{}", file.display()),
@@ -65,6 +102,19 @@ impl<'p> Database<'p> {
         match self {
             Database::Sqlite(file) => sqlite::fill(file, world, stored),
             Database::Postgres { .. } => postgres::fill(&self.url(), world, stored).await,
+        }
+    }
+
+    /// Stores users as simply as the engine lets, so many durable at once: what an import is compared with.
+    pub(crate) async fn insert_plainly(
+        &self,
+        world: &World,
+        stored: impl Iterator<Item = Stored>,
+        at_once: usize,
+    ) -> Result<()> {
+        match self {
+            Database::Sqlite(file) => sqlite::insert_plainly(file, world, stored, at_once),
+            Database::Postgres { .. } => postgres::insert_plainly(&self.url(), world, stored, at_once).await,
         }
     }
 

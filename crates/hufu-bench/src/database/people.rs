@@ -14,12 +14,22 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 pub(crate) struct Stored {
     pub(crate) id: String,
     pub(crate) phone: Option<String>,
-    pub(crate) profile: String,
+    /// Nickname and picture.
+    pub(crate) shown: Option<(String, String)>,
     pub(crate) logins_count: i64,
     pub(crate) last_login_at: i64,
     pub(crate) created_at: i64,
     pub(crate) openid: String,
     pub(crate) unionid: String,
+}
+
+impl Stored {
+    /// The column `profile`.
+    pub(crate) fn profile(&self) -> String {
+        let Some((nickname, photo)) = &self.shown else { return "{}".to_owned() };
+        // Nothing here needs an escape.
+        format!(r#"{{"nickname":"{nickname}","photo":"{photo}"}}"#)
+    }
 }
 
 /// So many users; among them, spread evenly, the known persons.
@@ -40,17 +50,12 @@ fn position(number: usize, count: usize, now: Timestamp) -> i64 {
 fn user(random: &mut SplitMix, person: Option<&Person>, number: usize, created_at: i64) -> Stored {
     // As Hufu makes ids: 48 bits of milliseconds, 48 random bits.
     let id = format!("{created_at:012x}{:012x}", random.next() >> 16);
-    let profile = if random.one_in(2) {
+    let shown = random.one_in(2).then(|| {
         let surname = SURNAMES.get(random.below(8)).copied().unwrap_or_default();
         let photo = random.next();
-        format!(
-            r#"{{"nickname":"{surname}{}","photo":"https://id.shop.example/uploads/{photo:016x}{:016x}.jpg"}}"#,
-            random.below(1000),
-            random.next()
-        )
-    } else {
-        "{}".to_owned()
-    };
+        let nickname = format!("{surname}{}", random.below(1000));
+        (nickname, format!("https://id.shop.example/uploads/{photo:016x}{:016x}.jpg", random.next()))
+    });
     let (openid, unionid) = match person {
         Some(person) => (person.openid.clone(), person.unionid.clone()),
         None => (random.wechat_id(), random.wechat_id()),
@@ -58,7 +63,7 @@ fn user(random: &mut SplitMix, person: Option<&Person>, number: usize, created_a
     Stored {
         id,
         phone: random.one_in(3).then(|| format!("+861{number:010}")),
-        profile,
+        shown,
         logins_count: i64::try_from(1 + random.below(40)).unwrap_or(1),
         last_login_at: created_at + i64::try_from(random.below(86_400_000)).unwrap_or(0),
         created_at,

@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use sqlx::postgres::PgPoolCopyExt as _;
-use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
+use sqlx::{Connection as _, PgConnection, PgPool, QueryBuilder, Row as _};
 
 use super::people::Stored;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
 /// Users whose rows are sent in one piece.
 const PIECE: usize = 20_000;
+/// Users of the first piece.
+const FIRST_PIECE: usize = 1_000;
 
 const COPY_USERS: &str = "
     COPY users
@@ -20,18 +22,31 @@ const COPY_USERS: &str = "
 const COPY_IDENTITIES: &str = "
     COPY identities (pool_id, realm, kind, value, user_id, connection_id, created_at) FROM STDIN";
 
+const INSERT_USERS: &str = "
+    INSERT INTO users
+        (pool_id, id, status, email_verified, phone, phone_proof, profile, custom_data, logins_count, last_login_at,
+         last_ip, last_application, register_source, created_at, updated_at) ";
+const INSERT_IDENTITIES: &str = "
+    INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at) ";
+
 pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = Stored>) -> Result<()> {
     let pool = PgPool::connect(url).await?;
     let mut stored = stored.peekable();
+    let mut piece = FIRST_PIECE;
     while stored.peek().is_some() {
         let (mut users, mut identities) = (String::new(), String::new());
-        for user in stored.by_ref().take(PIECE) {
+        for user in stored.by_ref().take(piece) {
             write_rows(world, &user, &mut users, &mut identities)?;
         }
         for (statement, rows) in [(COPY_USERS, users), (COPY_IDENTITIES, identities)] {
             let mut copy = pool.copy_in_raw(statement).await?;
             copy.send(rows.as_bytes()).await?;
             copy.finish().await?;
+        }
+        if piece == FIRST_PIECE {
+            // The triggers' statements were planned for an empty table, and would read all of it for each row.
+            sqlx::query("ANALYZE users").execute(&pool).await?;
+            piece = PIECE;
         }
     }
     for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
@@ -44,7 +59,8 @@ pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = 
 /// Rows in the text form of COPY. Nothing here holds a tabulator, a line break or a backslash.
 fn write_rows(world: &World, user: &Stored, users: &mut String, identities: &mut String) -> Result<()> {
     let World { pool, application, connection, .. } = world;
-    let Stored { id, phone, profile, logins_count, last_login_at, created_at, openid, unionid } = user;
+    let profile = user.profile();
+    let Stored { id, phone, logins_count, last_login_at, created_at, openid, unionid, .. } = user;
     let (phone, proof) = phone.as_ref().map_or(("\\N", "\\N"), |phone| (phone, "wechat"));
     writeln!(
         users,
@@ -57,6 +73,42 @@ fn write_rows(world: &World, user: &Stored, users: &mut String, identities: &mut
         writeln!(identities, "{pool}\t{realm}\t{kind}\t{value}\t{id}\t{connection}\t{created_at}")?;
     }
     Ok(())
+}
+
+/// Stores users with a transaction for so many: a statement for the users, and one for their identities.
+pub(super) async fn insert_plainly(
+    url: &str,
+    world: &World,
+    stored: impl Iterator<Item = Stored>,
+    at_once: usize,
+) -> Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
+    let (openid_realm, unionid_realm) = (world.openid_realm(), world.unionid_realm());
+    let mut stored = stored.peekable();
+    while stored.peek().is_some() {
+        let users: Vec<Stored> = stored.by_ref().take(at_once).collect();
+        let mut transaction = connection.begin().await?;
+        let mut insert = QueryBuilder::new(INSERT_USERS);
+        insert.push_values(&users, |mut row, user| {
+            row.push_bind(&world.pool).push_bind(&user.id).push_bind("Activated").push_bind(false);
+            row.push_bind(&user.phone).push_bind(user.phone.as_ref().map(|_| "wechat"));
+            row.push_bind(user.profile()).push_bind("{}").push_bind(user.logins_count);
+            row.push_bind(user.last_login_at).push_bind(CLIENT_ADDRESS).push_bind(&world.application);
+            row.push_bind(REGISTER_SOURCE).push_bind(user.created_at).push_bind(user.created_at);
+        });
+        insert.build().execute(&mut *transaction).await?;
+        let mut insert = QueryBuilder::new(INSERT_IDENTITIES);
+        let identities = users.iter().flat_map(|user| {
+            [(&openid_realm, "openid", &user.openid, user), (&unionid_realm, "unionid", &user.unionid, user)]
+        });
+        insert.push_values(identities, |mut row, (realm, kind, value, user)| {
+            row.push_bind(&world.pool).push_bind(realm).push_bind(kind).push_bind(value);
+            row.push_bind(&user.id).push_bind(&world.connection).push_bind(user.created_at);
+        });
+        insert.build().execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(connection.close().await?)
 }
 
 pub(super) async fn connection_id(url: &str, world: &World) -> Result<String> {

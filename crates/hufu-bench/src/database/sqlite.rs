@@ -4,11 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 
 use super::people::Stored;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
+/// The settings of hufu-store.
+pub(crate) const DURABLE: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA wal_autocheckpoint = 1000;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -65536;";
 const INSERT_USER: &str = "
     INSERT INTO users
         (pool_id, id, status, email_verified, phone, phone_proof, profile, custom_data, logins_count, last_login_at,
@@ -26,40 +35,61 @@ pub(super) fn fill(file: &Path, world: &World, stored: impl Iterator<Item = Stor
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;",
     )?;
     let transaction = connection.transaction()?;
-    let (openid_realm, unionid_realm) = (world.openid_realm(), world.unionid_realm());
-    {
-        let mut insert_user = transaction.prepare(INSERT_USER)?;
-        let mut insert_identity = transaction.prepare(INSERT_IDENTITY)?;
-        for user in stored {
-            let Stored { id, phone, profile, logins_count, last_login_at, created_at, openid, unionid } =
-                user;
-            let proof = phone.as_ref().map(|_| "wechat");
-            insert_user.execute(params![
-                world.pool,
-                id,
-                phone,
-                proof,
-                profile,
-                logins_count,
-                last_login_at,
-                CLIENT_ADDRESS,
-                world.application,
-                REGISTER_SOURCE,
-                created_at,
-            ])?;
-            for (realm, kind, value) in
-                [(&openid_realm, "openid", openid), (&unionid_realm, "unionid", unionid)]
-            {
-                let values = params![world.pool, realm, kind, value, id, world.connection, created_at];
-                insert_identity.execute(values)?;
-            }
-        }
-    }
+    insert(&transaction, world, stored)?;
     transaction.commit()?;
     connection.execute_batch("ANALYZE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.close().map_err(|(_, error)| error)?;
     // What the operating system still holds back would be written during the measurement.
     Ok(fs::File::open(file)?.sync_all()?)
+}
+
+/// Stores users with a transaction for so many, and the settings of a server.
+pub(super) fn insert_plainly(
+    file: &Path,
+    world: &World,
+    stored: impl Iterator<Item = Stored>,
+    at_once: usize,
+) -> Result<()> {
+    let mut connection = Connection::open(file)?;
+    connection.execute_batch(DURABLE)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    let mut stored = stored.peekable();
+    while stored.peek().is_some() {
+        let transaction = connection.transaction()?;
+        insert(&transaction, world, stored.by_ref().take(at_once))?;
+        transaction.commit()?;
+    }
+    connection.close().map_err(|(_, error)| error.into())
+}
+
+fn insert(connection: &Connection, world: &World, stored: impl Iterator<Item = Stored>) -> Result<()> {
+    let (openid_realm, unionid_realm) = (world.openid_realm(), world.unionid_realm());
+    let mut insert_user = connection.prepare_cached(INSERT_USER)?;
+    let mut insert_identity = connection.prepare_cached(INSERT_IDENTITY)?;
+    for user in stored {
+        let profile = user.profile();
+        let Stored { id, phone, logins_count, last_login_at, created_at, openid, unionid, .. } = user;
+        let proof = phone.as_ref().map(|_| "wechat");
+        insert_user.execute(params![
+            world.pool,
+            id,
+            phone,
+            proof,
+            profile,
+            logins_count,
+            last_login_at,
+            CLIENT_ADDRESS,
+            world.application,
+            REGISTER_SOURCE,
+            created_at,
+        ])?;
+        for (realm, kind, value) in [(&openid_realm, "openid", openid), (&unionid_realm, "unionid", unionid)]
+        {
+            let values = params![world.pool, realm, kind, value, id, world.connection, created_at];
+            insert_identity.execute(values)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn connection_id(file: &Path, world: &World) -> Result<String> {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Fixed, Login, SESSION_MS, sql};
+use crate::database::DURABLE;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 
 /// Logins that one COMMIT makes durable at most.
@@ -21,14 +22,7 @@ pub(super) struct Writer(mpsc::Sender<Waiting>);
 impl Writer {
     pub(super) fn open(file: &str, fixed: Arc<Fixed>) -> Result<Writer> {
         let connection = Connection::open(file)?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = WAL;
-             PRAGMA synchronous = FULL;
-             PRAGMA journal_size_limit = 67108864;
-             PRAGMA wal_autocheckpoint = 1000;
-             PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -65536;",
-        )?;
+        connection.execute_batch(DURABLE)?;
         // Without it this build of SQLite (STAT4) plans some statements anew for each value that is bound.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (sender, receiver) = mpsc::channel(4096);

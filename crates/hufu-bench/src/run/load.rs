@@ -18,6 +18,10 @@ pub(crate) struct Measured {
     pub(crate) full: Outcome,
     /// Half as many, each due at its time.
     pub(crate) half: Outcome,
+    /// Returning persons one after the other: nobody waits for anybody.
+    pub(crate) known: Outcome,
+    /// First logins one after the other.
+    pub(crate) first: Outcome,
     /// CPU time per login at full load.
     pub(crate) cpu: Cpu,
     pub(crate) resident_idle: u64,
@@ -44,6 +48,11 @@ impl Outcome {
     pub(crate) fn rate(&self) -> f64 {
         self.logins as f64 / self.seconds
     }
+
+    /// The mean time of a login over one connection.
+    pub(crate) fn each(&self) -> Duration {
+        Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or_default()
+    }
 }
 
 impl Measured {
@@ -65,7 +74,7 @@ impl Bench<'_> {
         let (process, address) = program.start(database)?;
         std::thread::sleep(Duration::from_secs(2));
         let resident_idle = process::resident(process.id())?;
-        let peak = ResidentPeak::watch(process.id());
+        let peak = ResidentPeak::watch(process.id(), process::resident);
         let target = address.to_string();
         let watched =
             Watched { program: process.id(), database: postgres.and_then(Postgres::process), target };
@@ -76,7 +85,12 @@ impl Bench<'_> {
             0 => self.runtime.block_on(self.wechat.returning(&self.returning, known))?,
             _ => self.runtime.block_on(self.wechat.strangers(known))?,
         };
-        let (warm_up, _) = self.load(&watched, &warm_up, Duration::from_secs(600), None)?;
+        let (warm_up, _) = self.load(
+            &watched,
+            &warm_up,
+            Duration::from_secs(600),
+            Arrival::Closed(self.options.connections),
+        )?;
 
         let time = Duration::from_secs_f64(self.options.seconds);
         let mut answered = warm_up.answered;
@@ -85,7 +99,7 @@ impl Bench<'_> {
             // Twice what the warm-up suggests, so that the codes do not run out.
             let wanted = whole(warm_up.rate() * 2.0 * self.options.seconds);
             let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
-            let round = self.load(&watched, &codes, time, None)?;
+            let round = self.load(&watched, &codes, time, Arrival::Closed(self.options.connections))?;
             if round.0.used_up {
                 report::note(&format!("the codes were used up after {:.1} s", round.0.seconds));
             }
@@ -98,17 +112,23 @@ impl Bench<'_> {
         let rate = full.rate() / 2.0;
         let wanted = whole(rate * self.options.seconds) + 2;
         let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
-        let (half, _) = self.load(&watched, &codes, time, Some(rate))?;
+        let (half, _) = self.load(&watched, &codes, time, Arrival::Open(rate))?;
+
+        let wanted = whole(full.rate() * self.options.seconds);
+        let codes = self.runtime.block_on(self.wechat.returning(&self.returning, wanted))?;
+        let (known, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
+        let codes = self.runtime.block_on(self.wechat.strangers(wanted))?;
+        let (first, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
 
         let resident_peak = peak.bytes();
         process.terminate()?;
-        answered += half.answered;
+        answered += half.answered + known.answered + first.answered;
         let [_, sessions, _] = self.runtime.block_on(database.count())?;
         let stored = u64::try_from(sessions - sessions_before)?;
         ensure!(stored == answered, "{answered} logins were answered, but {stored} sessions are stored");
         let size = self.runtime.block_on(database.size())?;
         let bytes_per_login = per(size.saturating_sub(size_before), usize::try_from(answered)?);
-        Ok(Measured { full, half, cpu, resident_idle, resident_peak, bytes_per_login })
+        Ok(Measured { full, half, known, first, cpu, resident_idle, resident_peak, bytes_per_login })
     }
 
     /// One phase of the generator, and the CPU time of each process for each of its logins.
@@ -117,13 +137,15 @@ impl Bench<'_> {
         watched: &Watched,
         codes: &[String],
         time: Duration,
-        rate: Option<f64>,
+        arrival: Arrival,
     ) -> Result<(Outcome, Cpu)> {
         let file = self.folder.join("codes");
         std::fs::write(&file, codes.join("\n"))?;
-        // An open loop needs a connection for each login that may be waiting.
-        let connections =
-            if rate.is_some() { self.options.connections * 4 } else { self.options.connections };
+        let connections = match arrival {
+            Arrival::Closed(connections) => connections,
+            // An open loop needs a connection for each login that may be waiting.
+            Arrival::Open(_) => self.options.connections * 4,
+        };
         let mut command = program::this_program()?;
         command.arg("generate").args(["--target", &watched.target]).arg("--codes").arg(&file);
         command.args([
@@ -132,7 +154,7 @@ impl Bench<'_> {
             "--seconds",
             &time.as_secs_f64().to_string(),
         ]);
-        if let Some(rate) = rate {
+        if let Arrival::Open(rate) = arrival {
             command.args(["--rate", &rate.to_string()]);
         }
         let mut generator = Process::start("generator", command.args(self.world.arguments()))?;
@@ -165,6 +187,15 @@ impl Bench<'_> {
         let others = process::cpu_of_machine()?.saturating_sub(known);
         Ok(Cpu { program, database, generator, sandbox, others })
     }
+}
+
+/// When logins come.
+#[derive(Clone, Copy)]
+enum Arrival {
+    /// Over so many connections, each when the last of its connection was answered.
+    Closed(usize),
+    /// So many a second, whoever waits.
+    Open(f64),
 }
 
 /// What is under load.

@@ -30,7 +30,7 @@ fn means() -> Means {
     let clock = Arc::new(TestClock::new(NOW));
     Means {
         http: GuardedClient::new(open_settings()).unwrap(),
-        outbox: Outbox::new(clock.clone()),
+        outbox: Some(Outbox::new(clock.clone())),
         clock,
         random: Arc::new(TestRandom::new(7)),
     }

@@ -131,6 +131,8 @@ CREATE TABLE login_flows (
     id             TEXT   NOT NULL,
     application_id TEXT   NOT NULL,
     connection_id  TEXT,
+    -- The account that it waits for, where that is known: ending the account's sessions ends it too.
+    user_id        TEXT,
     -- Hash of the handle that the next step needs; a new one at each step.
     handle         BLOB   NOT NULL,
     -- Hash of the cookie of the browser that began it.
@@ -145,6 +147,7 @@ CREATE TABLE login_flows (
     PRIMARY KEY (pool_id, id)
 ) WITHOUT ROWID;
 CREATE INDEX login_flows_expires ON login_flows (expires_at);
+CREATE INDEX login_flows_user ON login_flows (pool_id, user_id);
 
 -- Short-lived tokens between the two steps of a change.
 CREATE TABLE step_tokens (
@@ -213,6 +216,8 @@ CREATE TABLE imports (
     started_at  BIGINT NOT NULL,
     updated_at  BIGINT NOT NULL,
     finished_at BIGINT,
+    -- Why it stopped before its end, if it did.
+    failure     TEXT,
     PRIMARY KEY (pool_id, id)
 ) WITHOUT ROWID;
 CREATE TABLE import_refusals (

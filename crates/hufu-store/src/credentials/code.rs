@@ -3,12 +3,12 @@
 use hufu_types::{Action, PhoneProof, PoolId, User, UserId};
 use serde_json::json;
 
-use super::password::lock_name;
+use super::password::unlock;
 use super::{Guess, Judged, owner, record_refused_login, refusal, refuse_unusable, release};
 use crate::events::{Event, Trace};
 use crate::logins::{self, Came, LoginOutcome, Ticket};
 use crate::passcodes::Target;
-use crate::{StoreError, Tx, Write, rates, users};
+use crate::{StoreError, Tx, Write, users};
 
 /// Logs whoever is proved by a code in; makes their account, where there is none and that is permitted.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ impl Write for Unlock {
         };
         self.guess.spend(tx, pool, purpose).await?;
         let Some(user) = owner(tx, pool, &self.target).await? else { return Ok(Unlocked::WrongCode) };
-        rates::clear(tx, &lock_name(pool, &user.id)).await?;
+        unlock(tx, pool, &user.id).await?;
         let unlocked = Event::of(Action::AccountUnlocked, &user.id).with(json!({ "by": "code" }));
         events.record(tx, pool, unlocked).await?;
         Ok(Unlocked::Done)

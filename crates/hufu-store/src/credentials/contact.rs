@@ -49,8 +49,12 @@ pub enum Proof {
 /// What is asked about the present number or address, where somebody vouches for it.
 #[derive(Clone, Debug)]
 pub enum Old {
-    /// There must be none: this is binding.
-    Absent,
+    /// There must be none: this is binding. What a password could be reset by, or another would be taken away by,
+    /// is bound after a recent login only, where there is a password or another name that somebody vouches for.
+    Absent {
+        /// Whether the login is recent.
+        recent_login: bool,
+    },
     /// Nothing.
     Anything,
     /// It must still be this one, or still be absent: the first step asked the rest.
@@ -87,6 +91,8 @@ pub enum ContactOutcome {
     OldMismatch,
     /// The token does not hold.
     TokenInvalid,
+    /// The login is too old for it.
+    LoginTooOld,
     /// The account is gone or switched off.
     Gone,
 }
@@ -102,7 +108,10 @@ impl Write for ChangeContact {
         };
         let present = vouched(&user, self.new.channel());
         let old = match (&self.old, &present) {
-            (Old::Absent, Some(present)) if *present != self.new => return Ok(ContactOutcome::HasOne),
+            (Old::Absent { .. }, Some(present)) if *present != self.new => return Ok(ContactOutcome::HasOne),
+            (Old::Absent { recent_login: false }, None) if is_guarded(&user) => {
+                return Ok(ContactOutcome::LoginTooOld);
+            }
             (Old::Still(then), present) if then != present => return Ok(ContactOutcome::OldMismatch),
             (Old::Proved(None), Some(_)) => return Ok(ContactOutcome::OldMismatch),
             (Old::Proved(Some((named, _))), Some(present)) if named != present => {
@@ -209,6 +218,8 @@ pub struct UnbindContact {
     pub user: UserId,
     /// Which of the two.
     pub channel: PasscodeChannel,
+    /// Whether one that somebody vouches for may go: the pool asks for no proof of it, or the login is recent.
+    pub may_be_vouched: bool,
     /// Who, from where and when.
     pub trace: Trace,
 }
@@ -222,6 +233,8 @@ pub enum Unbound {
     NotBound,
     /// It is the last way in.
     LastWayIn,
+    /// The login is too old for it.
+    LoginTooOld,
     /// The account is gone or switched off.
     Gone,
 }
@@ -242,6 +255,9 @@ impl Write for UnbindContact {
             }
         };
         let Some(present) = present else { return Ok(Unbound::NotBound) };
+        if !self.may_be_vouched && vouched(&user, self.channel).is_some() {
+            return Ok(Unbound::LoginTooOld);
+        }
         if !ways_in(tx, pool, &user.id).await?.would_remain(without) {
             return Ok(Unbound::LastWayIn);
         }
@@ -261,6 +277,11 @@ pub(super) async fn locked_and_active(
 ) -> Result<Option<User>, StoreError> {
     let user = users::get_locked(tx, pool, user).await?;
     Ok(user.filter(|user| user.is_active() && user.merged_into.is_none()))
+}
+
+/// Whether there is something that whoever has only stolen a login could take over with one more name.
+fn is_guarded(user: &User) -> bool {
+    user.password_set_at.is_some() || user.vouched_phone().is_some() || user.vouched_email().is_some()
 }
 
 /// The phone number or the e-mail address of a user, where somebody vouches for it.

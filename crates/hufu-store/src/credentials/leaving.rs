@@ -4,13 +4,12 @@ use hufu_types::{Action, PasscodeChannel, PoolId, SessionId, Timestamp, User, Us
 use serde_json::json;
 
 use super::contact::{locked_and_active, vouched};
-use super::password::{lock_name, password_of};
+use super::password::{Locks, password_of, unlock};
 use super::{Guess, Judged, refusal};
 use crate::events::{Event, Recorder, Trace};
 use crate::passcodes::Target;
-use crate::rates::Limit;
 use crate::step_tokens::{self, NewStepToken};
-use crate::{Read, StoreError, Tx, Write, config, rates, sessions, statements, uploads, users};
+use crate::{Read, StoreError, Tx, Write, config, sessions, statements, uploads, users};
 
 statements! {
     LEAVE = "
@@ -31,7 +30,7 @@ statements! {
 }
 
 /// Proves a person once more, and issues the token of the second step.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Confirm {
     /// The pool.
     pub pool: PoolId,
@@ -46,12 +45,12 @@ pub struct Confirm {
 }
 
 /// What proves a person.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Proven {
     /// A code sent to what must be their own.
     Code(Target, Guess),
-    /// Their password: the hash that was verified, and the bucket of wrong ones.
-    Password(String, Limit),
+    /// Their password: the hash that was verified, and the buckets of wrong ones.
+    Password(String, Locks),
 }
 
 /// What came of it.
@@ -207,8 +206,8 @@ pub async fn delete(
         }
         step_tokens::delete_of_user(tx, pool, &row.id).await?;
         uploads::claim(tx, pool, &row.id, None, now).await?;
-        rates::clear(tx, &lock_name(pool, &row.id)).await?;
     }
+    unlock(tx, pool, id).await?;
     sessions::end_all(tx, pool, id).await?;
     tx.execute(DELETE_IDENTITIES, &[pool.into(), id.into()]).await?;
     tx.execute(DELETE_USER, &[pool.into(), id.into()]).await?;

@@ -1,4 +1,7 @@
 //! Logging in with a password; changing it, and setting another where it is forgotten.
+//!
+//! Wrong passwords are counted for the name that was looked up, whether or not it is somebody's, so that neither the
+//! answers nor their order tell whether it is; and for the account, over all of its names.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +14,7 @@ use crate::events::{Event, Recorder, Trace};
 use crate::logins::{self, Came, LoginOutcome, Ticket, unusable};
 use crate::passcodes::Target;
 use crate::rates::{self, Limit};
-use crate::{Read, StoreError, Tx, Write, sessions, statements, users};
+use crate::{Read, StoreError, Tx, Write, sessions, statements, users, ways_in};
 
 statements! {
     PASSWORD_OF = "SELECT password_hash FROM users WHERE pool_id = $1 AND id = $2";
@@ -36,28 +39,94 @@ pub enum Name {
     ExternalId(String),
 }
 
-/// When an account is locked after wrong passwords. An account has one bucket, by whichever name it is called; a
-/// name that is nobody's has one of its own, so that both are refused alike.
-#[derive(Clone, Debug)]
+impl Name {
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Username(_) => "username",
+            Self::Email(_) => "email",
+            Self::Phone(_) => "phone",
+            Self::ExternalId(_) => "external_id",
+        }
+    }
+}
+
+/// What the buckets of an account are called: of its names, by their kind, and of those who are logged in to it.
+const KINDS: [&str; 5] = ["username", "email", "phone", "external_id", OWN];
+/// The bucket of a person who is logged in and gives their password once more.
+const OWN: &str = "own";
+/// The most names that somebody logs in with: an account is full where each of them would be.
+const LOGIN_NAMES: i64 = 3;
+
+/// When a name is locked after wrong passwords.
+#[derive(Clone, Copy, Debug)]
 pub struct LockRule {
-    /// The bucket where the name is nobody's.
-    pub unknown: String,
-    /// Wrong passwords that lock.
+    /// Wrong passwords that lock a name; three times as many, by whatever names, lock the account.
     pub most: i64,
     /// Within so long.
     pub window: Duration,
 }
 
 impl LockRule {
-    fn of(&self, pool: &PoolId, user: Option<&UserId>) -> Limit {
-        let name = user.map_or_else(|| self.unknown.clone(), |user| lock_name(pool, user));
+    fn name(&self, name: String) -> Limit {
         Limit { name, most: self.most, window: self.window }
+    }
+
+    fn account(&self, pool: &PoolId, user: &UserId) -> Limit {
+        let most = self.most.saturating_mul(LOGIN_NAMES);
+        Limit { name: account_bucket(pool, user), most, window: self.window }
     }
 }
 
-/// The bucket in which the wrong passwords of an account are counted.
-pub fn lock_name(pool: &PoolId, user: &UserId) -> String {
+/// The buckets in which a wrong password is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Locks {
+    /// Of the name that was looked up.
+    name: Limit,
+    /// Of the account over all its names, where there is one.
+    account: Option<Limit>,
+}
+
+impl Locks {
+    /// Whether one of them holds no more: then no password is looked at.
+    pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        for limit in std::iter::once(&self.name).chain(&self.account) {
+            if limit.is_full(tx, now).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Counts a wrong password; how many more the name allows, below zero where it is locked. What the account as a
+    /// whole still allows is not told: it depends on the other names.
+    async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
+        let mut left = self.name.hit(tx, now).await?;
+        if let Some(account) = &self.account
+            && account.hit(tx, now).await? < 0
+        {
+            left = left.min(-1);
+        }
+        Ok(left)
+    }
+}
+
+fn account_bucket(pool: &PoolId, user: &UserId) -> String {
     format!("password:{pool}:{user}")
+}
+
+fn name_bucket(pool: &PoolId, user: &UserId, kind: &str) -> String {
+    format!("password:{pool}:{user}:{kind}")
+}
+
+/// Forgets the wrong passwords of an account and of what was merged into it.
+pub(crate) async fn unlock(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    for row in ways_in::with_merged(tx, pool, user).await? {
+        rates::clear(tx, &account_bucket(pool, &row.id)).await?;
+        for kind in KINDS {
+            rates::clear(tx, &name_bucket(pool, &row.id, kind)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Looks an account up by the names that a text may be, and whether a password may be tried at all.
@@ -65,8 +134,11 @@ pub fn lock_name(pool: &PoolId, user: &UserId) -> String {
 pub struct FindAccount {
     /// The pool.
     pub pool: PoolId,
-    /// What the text may be, in this order; the first that is somebody's counts.
+    /// What the text may be, in this order; the first that is somebody's counts. Wrong passwords are counted for the
+    /// first of them, whose ever the others are.
     pub names: Vec<Name>,
+    /// The bucket of wrong passwords where the first is nobody's, or there is none.
+    pub unknown: String,
     /// When it is locked.
     pub lock: LockRule,
     /// Where wrong passwords of the address are counted.
@@ -76,15 +148,14 @@ pub struct FindAccount {
 }
 
 /// What was found.
-#[derive(Clone, Debug)]
 pub struct Found {
     /// The account.
     pub user: Option<User>,
     /// The hash of its password.
     pub hash: Option<String>,
-    /// The bucket of wrong passwords.
-    pub lock: Limit,
-    /// Whether it is full.
+    /// The buckets of wrong passwords.
+    pub lock: Locks,
+    /// Whether one is full.
     pub is_locked: bool,
     /// Whether too many wrong passwords came from the address.
     pub is_slowed: bool,
@@ -94,12 +165,26 @@ impl Read for FindAccount {
     type Out = Found;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Found, StoreError> {
-        let user = find(tx, &self.pool, &self.names).await?;
+        let mut found = None;
+        let mut bucket = self.unknown.clone();
+        for (place, name) in self.names.iter().enumerate() {
+            let Some(holder) = find(tx, &self.pool, name).await? else { continue };
+            if place == 0 {
+                bucket = name_bucket(&self.pool, &holder.id, name.kind());
+            }
+            found = Some(holder);
+            break;
+        }
+        let user = match found {
+            Some(holder) => Some(users::survivor(tx, holder).await?),
+            None => None,
+        };
         let hash = match &user {
             Some(user) => password_of(tx, &self.pool, &user.id).await?,
             None => None,
         };
-        let lock = self.lock.of(&self.pool, user.as_ref().map(|user| &user.id));
+        let account = user.as_ref().map(|user| self.lock.account(&self.pool, &user.id));
+        let lock = Locks { name: self.lock.name(bucket), account };
         let is_locked = lock.is_full(tx, self.now).await?;
         let is_slowed = match &self.guard {
             Some(guard) => guard.is_full(tx, self.now).await?,
@@ -109,20 +194,14 @@ impl Read for FindAccount {
     }
 }
 
-/// The account that the first of these names leads to.
-pub(super) async fn find(tx: &mut Tx<'_>, pool: &PoolId, names: &[Name]) -> Result<Option<User>, StoreError> {
-    for name in names {
-        let found = match name {
-            Name::Username(name) => users::by_username(tx, pool, name).await?,
-            Name::Email(email) => users::by_email(tx, pool, email).await?,
-            Name::Phone(phone) => users::by_phone(tx, pool, phone).await?,
-            Name::ExternalId(id) => users::by_external_id(tx, pool, id).await?,
-        };
-        if let Some(user) = found {
-            return users::survivor(tx, user).await.map(Some);
-        }
+/// Whoever has this name in their row.
+async fn find(tx: &mut Tx<'_>, pool: &PoolId, name: &Name) -> Result<Option<User>, StoreError> {
+    match name {
+        Name::Username(name) => users::by_username(tx, pool, name).await,
+        Name::Email(email) => users::by_email(tx, pool, email).await,
+        Name::Phone(phone) => users::by_phone(tx, pool, phone).await,
+        Name::ExternalId(id) => users::by_external_id(tx, pool, id).await,
     }
-    Ok(None)
 }
 
 /// Reads an account that is logged in, with the hash of its password.
@@ -144,14 +223,15 @@ impl Read for GetPassword {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Found>, StoreError> {
         let Some(user) = users::get(tx, &self.pool, &self.user).await? else { return Ok(None) };
         let hash = password_of(tx, &self.pool, &user.id).await?;
-        let lock = self.lock.of(&self.pool, Some(&user.id));
+        let own = self.lock.name(name_bucket(&self.pool, &user.id, OWN));
+        let lock = Locks { name: own, account: Some(self.lock.account(&self.pool, &user.id)) };
         let is_locked = lock.is_full(tx, self.now).await?;
         Ok(Some(Found { user: Some(user), hash, lock, is_locked, is_slowed: false }))
     }
 }
 
 /// Logs an account in whose password was right.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LogInByPassword {
     /// The account.
     pub user: UserId,
@@ -161,8 +241,8 @@ pub struct LogInByPassword {
     pub verified: String,
     /// A better hash of the same password.
     pub rehash: Option<String>,
-    /// The bucket of wrong passwords.
-    pub lock: Limit,
+    /// The buckets of wrong passwords.
+    pub lock: Locks,
     /// What is written.
     pub ticket: Ticket,
 }
@@ -213,8 +293,8 @@ pub struct CountWrong {
     pub pool: PoolId,
     /// Whose it was meant to be, where that is known.
     pub user: Option<UserId>,
-    /// The bucket of the account; none where it is locked, and a try changes nothing.
-    pub lock: Option<Limit>,
+    /// The buckets of the account; none where it is locked, and a try changes nothing.
+    pub lock: Option<Locks>,
     /// The bucket of the address.
     pub guard: Option<Limit>,
     /// What was refused.
@@ -251,14 +331,15 @@ impl Write for CountWrong {
 }
 
 /// Sets another password of an account that is logged in. Its other sessions end.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ChangePassword {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// The hash of the old password, which was verified; none where the account had no password.
-    pub verified: Option<String>,
+    /// The hash of the old password, which was verified, and the buckets of wrong ones; none where the account had no
+    /// password.
+    pub verified: Option<(String, Locks)>,
     /// The hash of the new one.
     pub hash: String,
     /// The session that goes on.
@@ -274,6 +355,8 @@ pub enum PasswordChange {
     Done(Box<User>, Vec<SessionId>),
     /// The account or its password was changed meanwhile.
     Changed,
+    /// The account was locked while the password was verified.
+    Locked,
 }
 
 impl Write for ChangePassword {
@@ -283,14 +366,53 @@ impl Write for ChangePassword {
         let found = users::get_locked(tx, &self.pool, &self.user).await?;
         let usable = found.filter(|user| user.merged_into.is_none() && unusable(user).is_none());
         let Some(user) = usable else { return Ok(PasswordChange::Changed) };
-        if password_of(tx, &self.pool, &user.id).await? != self.verified {
+        let verified = self.verified.as_ref().map(|(hash, _)| hash);
+        if password_of(tx, &self.pool, &user.id).await?.as_ref() != verified {
             return Ok(PasswordChange::Changed);
+        }
+        // Whoever guesses many at once does not gain by it.
+        if let Some((_, lock)) = &self.verified
+            && lock.is_full(tx, self.trace.at).await?
+        {
+            return Ok(PasswordChange::Locked);
         }
         let mut events = self.trace.recorder();
         let kept = Some(&self.session);
         let (user, ended) =
             set(tx, &mut events, user, &self.hash, "old_password", kept, self.trace.at).await?;
         Ok(PasswordChange::Done(Box::new(user), ended))
+    }
+}
+
+/// Looks whether a code would reset a password, before anything that costs time is done for it. A wrong one counts,
+/// and is recorded; a right one stays as good as it was.
+#[derive(Clone, Debug)]
+pub struct PeekReset {
+    /// The pool.
+    pub pool: PoolId,
+    /// What the code proves.
+    pub target: Target,
+    /// The code.
+    pub guess: Guess,
+    /// From where and when.
+    pub trace: Trace,
+}
+
+impl Write for PeekReset {
+    /// What a reset would be refused with for the code.
+    type Out = Option<Reset>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Reset>, StoreError> {
+        let pool = &self.pool;
+        match self.guess.peek(tx, pool, self.trace.at).await? {
+            Judged::Right(_) => Ok(None),
+            Judged::TooOften => Ok(Some(Reset::TooOften)),
+            Judged::Wrong => {
+                let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
+                record_refused_reset(tx, &mut self.trace.recorder(), pool, owner.as_ref()).await?;
+                Ok(Some(Reset::WrongCode))
+            }
+        }
     }
 }
 
@@ -382,7 +504,7 @@ pub(crate) async fn set(
 ) -> Result<(User, Vec<SessionId>), StoreError> {
     let pool = user.pool.clone();
     tx.execute(SET_PASSWORD, &[(&pool).into(), (&user.id).into(), hash.into(), now.into()]).await?;
-    rates::clear(tx, &lock_name(&pool, &user.id)).await?;
+    unlock(tx, &pool, &user.id).await?;
     let ended = sessions::end_all_but(tx, &pool, &user.id, kept).await?;
     let details = json!({ "by": by, "sessions_ended": ended.len() });
     events.record(tx, &pool, Event::of(Action::PasswordChanged, &user.id).with(details)).await?;

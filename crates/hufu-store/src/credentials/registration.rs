@@ -11,7 +11,11 @@ use crate::rates::Limit;
 use crate::{StoreError, Tx, Write, uploads, users};
 
 /// Makes an account, and logs it in where that is wanted.
+#[derive(Clone)]
 pub struct Register {
+    /// Whether it is only looked whether the account could be made, before a password is hashed for it: the account
+    /// is counted, a wrong code too, and nothing is spent.
+    pub only_look: bool,
     /// The account, with nothing in it that a code has to prove.
     pub user: User,
     /// The hash of its password.
@@ -41,11 +45,15 @@ pub enum NamesTaken {
     Email,
     /// The e-mail address, which was not proved.
     UnprovedEmail,
+    /// The e-mail address, which was not proved, by somebody who has not proved it either and has never logged in.
+    UnusedEmail,
 }
 
 /// What came of it.
 #[derive(Debug)]
 pub enum Registered {
+    /// It could be made.
+    Possible,
     /// The account is made, and logged in where that was wanted.
     Done(Box<User>, Option<Box<LoginOutcome>>),
     /// The code is wrong.
@@ -75,7 +83,11 @@ impl Write for Register {
         }
         let mut user = self.user.clone();
         if let Some((target, guess)) = &self.proved {
-            let purpose = match guess.judge(tx, pool, now).await? {
+            let judged = match self.only_look {
+                true => guess.peek(tx, pool, now).await?,
+                false => guess.judge(tx, pool, now).await?,
+            };
+            let purpose = match judged {
                 Judged::Right(purpose) => purpose,
                 Judged::Wrong => return Ok(Registered::WrongCode),
                 Judged::TooOften => return Ok(Registered::TooOften),
@@ -86,13 +98,20 @@ impl Write for Register {
                     Target::Email(_) => NamesTaken::Email,
                 }));
             }
-            guess.spend(tx, pool, purpose).await?;
+            if !self.only_look {
+                guess.spend(tx, pool, purpose).await?;
+            }
         }
         if let Some(email) = &self.unproved {
-            if users::by_email(tx, pool, email).await?.is_some() {
-                return Ok(Registered::Taken(NamesTaken::UnprovedEmail));
+            if let Some(holder) = users::by_email(tx, pool, email).await? {
+                let is_used = holder.email_verified || holder.logins_count > 0;
+                let taken = if is_used { NamesTaken::UnprovedEmail } else { NamesTaken::UnusedEmail };
+                return Ok(Registered::Taken(taken));
             }
             user.email = Some(email.clone());
+        }
+        if self.only_look {
+            return Ok(Registered::Possible);
         }
         if let Some((target, _)) = &self.proved {
             release(tx, &mut events, pool, target, &user.id, now).await?;

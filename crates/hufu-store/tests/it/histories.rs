@@ -389,11 +389,12 @@ unit! {
         for sql in [
             "SELECT CAST(COALESCE(SUM(logins_count), 0) AS BIGINT) FROM users WHERE pool_id = $1",
             "SELECT COUNT(*) FROM sessions WHERE pool_id = $1",
-            "SELECT COUNT(*) FROM audit_events WHERE pool_id = $1 AND action = 'login'",
+            "SELECT COUNT(*) FROM audit_events WHERE pool_id = $1 AND action = 'login' AND code = 0",
             "SELECT COUNT(*) FROM audit_events WHERE pool_id = $1 AND action = 'user.created'",
             "SELECT COUNT(*) FROM audit_events WHERE pool_id = $1 AND action = 'identity.conflict'",
             "SELECT CAST(COALESCE(SUM(occurrences), 0) AS BIGINT) FROM identity_conflicts WHERE pool_id = $1",
             "SELECT COUNT(*) FROM login_flows WHERE pool_id = $1",
+            "SELECT COUNT(*) FROM audit_events WHERE pool_id = $1 AND action = 'login' AND code = 2004",
         ] {
             totals.extend(tx.optional(sql, &[(&this.pool).into()], |row| row.get::<i64>(0)).await?);
         }
@@ -572,11 +573,13 @@ async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseErro
                     totals[5] += i64::from(disagrees_with.is_some());
                 }
                 Done::Waits { .. } => totals[6] += 1,
+                Done::Stranger => totals[7] += 1,
                 _ => {}
             }
         }
     }
-    // Every login is counted once, has one session and stands in the audit log once, whatever raced.
+    // Every login is counted once, has one session and stands in the audit log once, whatever raced; and so does
+    // every refusal.
     prop_assert_eq!(store.read(Totals { pool }).await.unwrap(), totals);
     let mut owners: BTreeMap<UserId, u8> = BTreeMap::new();
     for (id, row) in &world.model.leads {

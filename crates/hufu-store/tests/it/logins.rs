@@ -1,17 +1,39 @@
 //! Which account a login leads to, and what it writes.
 
+use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_store::logins::{Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
-use hufu_store::users::{GetUser, GetUserWithIdentities, SetStatus};
+use hufu_store::merges::{Merge, Merged, NewMerge};
+use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
 use hufu_store::{Store, exchanges, sessions};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::{ConflictKind, PhoneUse};
-use hufu_types::{IdentityKey, PhoneProof, PoolId, UserId, UserStatus};
+use hufu_types::{
+    Association, AssociationMode, Email, IdentityKey, MatchField, MergeId, PhoneProof, PoolId, SystemRandom,
+    User, UserId, UserStatus,
+};
 
 use crate::raw;
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated,
-    openid, other_pool, phone, pool, seconds, trace, unionid,
+    openid, other_pool, phone, pool, seconds, trace, unionid, unit,
 };
+
+unit! {
+    Write Make { user: User } -> (), |this, tx| users::insert(tx, &this.user, None).await
+}
+
+async fn make(store: &Store, user: User) {
+    store.write(Make { user }).await.unwrap();
+}
+
+fn user_id(text: &str) -> UserId {
+    UserId::parse(text).unwrap()
+}
+
+/// Finds accounts by these fields, of what the source proves.
+fn matching(fields: &[MatchField]) -> Association {
+    Association { mode: AssociationMode::Field, fields: fields.to_vec(), ..Association::default() }
+}
 
 /// The identities that lead to a user.
 async fn identities(store: &Store, pool: PoolId, user: &UserId) -> Vec<IdentityKey> {
@@ -170,7 +192,7 @@ on_both_engines! {
         let store = migrated(&database).await;
         let stranger = login(openid(APP, "o1"), Some(unionid("u1"))).login_only();
         let would = store.read(WouldLogIn(stranger.who.clone())).await.unwrap();
-        assert!(matches!(would, Some(LoginOutcome::Stranger)));
+        assert!(matches!(would, Some((LoginOutcome::Stranger, None))));
         assert!(matches!(store.write(stranger.clone()).await.unwrap(), LoginOutcome::Stranger));
         for table in ["users", "identities", "sessions"] {
             assert_eq!(raw::number(&database, &format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
@@ -188,13 +210,120 @@ on_both_engines! {
             login(openid(APP, "o1"), None),
             login(openid(OTHER_APP, "x1"), Some(unionid("u1"))),
         ] {
-            assert!(matches!(store.read(WouldLogIn(arrival.who.clone())).await.unwrap(), Some(LoginOutcome::Disabled)));
+            let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
+            assert!(matches!(would, Some((LoginOutcome::Disabled, Some(of))) if of == user));
             assert!(matches!(store.write(arrival).await.unwrap(), LoginOutcome::Disabled));
         }
         assert_eq!(identities(&store, pool(), &user).await.len(), 2, "the other app's OpenID is not attached");
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM sessions").await, 0, "the one that was has ended");
         let stored = store.read(GetUser { pool: pool(), user }).await.unwrap().unwrap();
         assert_eq!(stored.logins_count, 1);
+    }
+
+    /// Each refusal stands in the audit log once, with its code, whose account it is about, and through what.
+    async fn who_is_refused_stands_in_the_audit_log_once(database) {
+        let store = migrated(&database).await;
+        let known = |openid_value: &str| login(openid(APP, openid_value), None);
+        let off = log_in(&store, known("off")).await.user.id;
+        disable(&store, &off).await;
+        let leaving = log_in(&store, known("leaving")).await.user.id;
+        let put = format!(
+            "UPDATE users SET status = 'Deactivated', delete_after = {} WHERE id = '{leaving}'", NOW.0 + 1000
+        );
+        raw::execute(&database, &put).await;
+        let ended = log_in(&store, known("ended")).await;
+        let unit = sessions::EndSession { pool: pool(), session: ended.session.clone(), trace: trace(NOW) };
+        store.write(unit).await.unwrap();
+        let resume = Some((ended.user.id.clone(), ended.session));
+
+        let mut closed = known("new");
+        closed.who.rules.registration = false;
+        let mut snapshot = known("off");
+        snapshot.who.arrival.snapshot = true;
+        let cases = [
+            (known("new").login_only(), 2004, None),
+            (closed, 2031, None),
+            (snapshot, 2412, None),
+            (known("off"), 2005, Some(&off)),
+            (known("leaving"), 2413, Some(&leaving)),
+            (Login { resume, ..known("ended") }, 2206, Some(&ended.user.id)),
+        ];
+        for (index, (refused, code, user)) in cases.into_iter().enumerate() {
+            let at = NOW.plus(seconds(60 + u64::try_from(index).unwrap()));
+            let outcome = store.write(refused.at(at)).await.unwrap();
+            assert_eq!(outcome.code(), Some(code), "{outcome:?}");
+            let filter = AuditFilter { from: Some(at), ..AuditFilter::default() };
+            let list = ListEvents { pool: pool(), filter, before: None, limit: 10 };
+            let told = store.read(list).await.unwrap();
+            let [told] = told.as_slice() else { panic!("{code}: {told:?}") };
+            assert_eq!((told.action.as_str(), told.code), ("login", i64::from(code)));
+            assert_eq!(told.user.as_deref(), user.map(UserId::as_str), "{code}");
+            assert_eq!(told.actor_id, told.user);
+            assert_eq!(told.application.as_deref(), Some(application().as_str()));
+            assert_eq!(told.connection.as_deref(), Some(connection().as_str()));
+            assert_eq!((told.ip.as_deref(), &told.details["by"]), (Some("203.0.113.9"), &"wechat:miniprogram:default".into()));
+        }
+    }
+
+    /// A snapshot user is nobody, whatever else would lead to an account.
+    async fn a_snapshot_user_is_nobody(database) {
+        let store = migrated(&database).await;
+        let number = login(openid(APP, "o1"), Some(unionid("u1"))).with_phone(phone(1), PhoneUse::LogIn);
+        log_in(&store, number.clone()).await;
+        for mut arrival in [number, login(openid(APP, "o2"), None), login(openid(OTHER_APP, "x1"), Some(unionid("u1")))] {
+            arrival.who.arrival.snapshot = true;
+            let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
+            assert!(matches!(would, Some((LoginOutcome::Snapshot, None))));
+            assert!(matches!(store.write(arrival).await.unwrap(), LoginOutcome::Snapshot));
+        }
+        assert_eq!((users(&database).await, raw::number(&database, "SELECT COUNT(*) FROM sessions").await), (1, 1));
+        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 2, "nothing was attached");
+    }
+
+    /// An e-mail address that the source verified leads to the account that somebody vouches for it with, and nowhere else.
+    async fn a_verified_address_leads_to_its_account(database) {
+        let store = migrated(&database).await;
+        for (id, address, verified) in [("vouched", "a@example.com", true), ("lurker", "b@example.com", false)] {
+            let email = Some(Email::parse(address).unwrap());
+            make(&store, User { email, email_verified: verified, ..User::new(pool(), user_id(id), "admin", NOW) }).await;
+        }
+        let with = |openid_value: &str, address: &str, fields: &[MatchField]| {
+            let mut login = login(openid(APP, openid_value), None).associating(matching(fields));
+            login.who.email = Some(Email::parse(address).unwrap());
+            login
+        };
+        let found = log_in(&store, with("o1", "A@example.com", &[MatchField::Email])).await;
+        assert_eq!((found.user.id.as_str(), found.newly_created), ("vouched", false));
+        assert_eq!(log_in(&store, login(openid(APP, "o1"), None)).await.user.id.as_str(), "vouched", "it is bound now");
+        // A second person of the same source does not get in by the address.
+        let second = store.write(with("o2", "a@example.com", &[MatchField::Email])).await.unwrap();
+        assert!(!matches!(&second, LoginOutcome::LoggedIn(done) if done.user.id.as_str() == "vouched"), "{second:?}");
+        let nobody = log_in(&store, with("o3", "b@example.com", &[MatchField::Email])).await;
+        assert!(nobody.newly_created, "an address that nobody vouches for leads nowhere");
+        let unasked = log_in(&store, with("o4", "a@example.com", &[MatchField::Phone])).await;
+        assert!(unasked.newly_created, "only what the connection matches by counts");
+    }
+
+    /// The id of the owner's original system leads to its account, which was merged meanwhile as well.
+    async fn an_external_id_leads_to_its_account(database) {
+        let store = migrated(&database).await;
+        for id in ["old", "new"] {
+            let external_id = Some(format!("ext-{id}"));
+            make(&store, User { external_id, ..User::new(pool(), user_id(id), "import", NOW) }).await;
+        }
+        let with = |openid_value: &str, id: &str| {
+            let mut login = login(openid(APP, openid_value), None).associating(matching(&[MatchField::ExternalId]));
+            login.who.external_id = Some(id.to_owned());
+            login
+        };
+        assert_eq!(log_in(&store, with("o1", "ext-old")).await.user.id.as_str(), "old");
+        assert!(log_in(&store, with("o2", "ext-OLD")).await.newly_created, "ids are case-sensitive");
+        let new = NewMerge { id: MergeId::generate(NOW, &SystemRandom), survivor: user_id("old"), merged: user_id("new") };
+        let merged = store.write(Merge { pool: pool(), new, trace: trace(NOW) }).await.unwrap();
+        assert!(matches!(merged, Merged::Done(_)));
+        let mut elsewhere = with("x1", "ext-new");
+        elsewhere.who.arrival.openid = openid(OTHER_APP, "x1");
+        assert_eq!(log_in(&store, elsewhere).await.user.id.as_str(), "old");
     }
 
     async fn pools_know_nothing_of_each_other(database) {
@@ -263,5 +392,9 @@ on_both_engines! {
         assert_eq!(bind(&user, openid(OTHER_APP, "x2"), None).await, BindOutcome::HasAnother);
         assert_eq!(identities(&store, pool(), &user).await.len(), 3);
         assert_eq!(identities(&store, pool(), &other).await, [openid(APP, "o2")], "what fails binds nothing");
+        let told = "SELECT CAST(code AS TEXT), user_id, connection_id FROM audit_events
+            WHERE action = 'identity.bound' AND code <> 0 ORDER BY code, user_id";
+        let by = |code: &str, user: &UserId| vec![code.to_owned(), user.to_string(), connection().to_string()];
+        assert_eq!(raw::texts(&database, told).await, [by("2213", &other), by("2213", &other), by("2215", &user)]);
     }
 }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use hufu_store::credentials::Name;
 use hufu_store::merges::{ListMerges, Merge, Merged, NewMerge, UndoMerge, Undone};
+use hufu_store::personal::{NameUnbound, UnbindMergedName};
 use hufu_store::refresh_tokens::{Rotate, Rotation};
 use hufu_store::sessions::GetSession;
 use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
-use hufu_store::{Store, personal, ways_in};
+use hufu_store::{Store, administration, personal, ways_in};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus,
-    Username,
+    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId,
+    UserStatus, Username,
 };
 use serde_json::json;
 
@@ -43,6 +45,12 @@ unit! {
             });
         }
         Ok(leads)
+    }
+}
+
+unit! {
+    Write SetPassword { user: UserId, now: Timestamp } -> (), |this, tx| {
+        administration::write_password(tx, &pool(), &this.user, Some("$set-since$"), false, this.now).await
     }
 }
 
@@ -117,6 +125,11 @@ async fn undo(store: &Store, merge: &MergeId) -> Undone {
 /// Whether nothing but the time of the change is different.
 fn assert_same(now: &User, before: &User) {
     assert_eq!(*now, User { updated_at: now.updated_at, ..before.clone() });
+}
+
+/// Sets the password of an account as every way of setting one does: with what was merged into it.
+async fn set_password(store: &Store, name: &str, now: Timestamp) {
+    store.write(SetPassword { user: id(name), now }).await.unwrap();
 }
 
 async fn password_of(database: &TestDatabase, name: &str) -> Vec<Vec<String>> {
@@ -235,17 +248,63 @@ on_both_engines! {
         make(&store, &full("old", 1)).await;
         make(&store, &bare("new")).await;
         let merge = merge(&store, "old", "new").await;
-        raw::execute(
-            &database,
-            "UPDATE users SET username = 'renamed', password_hash = '$other$' WHERE id = 'new'",
-        )
-        .await;
+        raw::execute(&database, "UPDATE users SET username = 'renamed' WHERE id = 'new'").await;
+        set_password(&store, "new", NOW.plus(seconds(2))).await;
         let Undone::Done { survivor, restored, kept } = undo(&store, &merge).await else { panic!("undone") };
         assert_eq!(kept, ["username", "password"]);
         assert_eq!(survivor.username.unwrap().as_str(), "renamed");
         assert!(restored.username.is_none() && restored.phone.is_some() && survivor.phone.is_none());
-        assert_eq!(password_of(&database, "new").await, [["$other$"]]);
-        assert_eq!(password_of(&database, "old").await, [["$argon2id$of-the-account"]], "it has its own");
+        assert_eq!(password_of(&database, "new").await, [["$set-since$"]]);
+        assert_eq!(password_of(&database, "old").await, [["none"]], "it is not the survivor's");
+    }
+
+    /// A password that was set since the merge is written to both rows: none of it goes with the restored account, which may
+    /// be another person's after all.
+    async fn a_password_that_was_set_since_stays_with_the_survivor_alone(database) {
+        let store = migrated(&database).await;
+        let people = [("none", false, false), ("copied", false, true), ("own", true, false), ("both", true, true)];
+        for (case, survivors, mergeds) in people {
+            for changed in [false, true] {
+                let name = |part: &str| format!("{part}-{case}-{changed}");
+                let with = |name: &str, has: bool| User { password_set_at: has.then_some(NOW), ..bare(name) };
+                let (a, b) = (name("a"), name("b"));
+                make(&store, &with(&a, survivors)).await;
+                make(&store, &with(&b, mergeds)).await;
+                let merge = merge(&store, &b, &a).await;
+                if changed {
+                    set_password(&store, &a, NOW.plus(seconds(2))).await;
+                }
+                let undone = store.write(undoing(&merge, None, NOW.plus(seconds(3)))).await.unwrap();
+                let Undone::Done { survivor, restored, kept } = undone else { panic!("{case}: {undone:?}") };
+                let of_the_account = |has: bool| if has { "$argon2id$of-the-account" } else { "none" };
+                let (expected, left) =
+                    if changed { ("$set-since$", "none") } else { (of_the_account(survivors), of_the_account(mergeds)) };
+                assert_eq!(password_of(&database, &a).await, [[expected]], "{case} {changed}");
+                assert_eq!(password_of(&database, &b).await, [[left]], "{case} {changed}");
+                assert_eq!(kept, if changed { vec!["password".to_owned()] } else { vec![] }, "{case}");
+                assert_eq!(survivor.password_set_at.is_some(), expected != "none");
+                assert_eq!(restored.password_set_at.is_some(), left != "none");
+                assert_same(&user(&store, &b).await, &restored);
+            }
+        }
+    }
+
+    /// Clients and the log know every field by the name that it has everywhere else.
+    async fn what_moved_is_told_by_the_names_that_clients_know(database) {
+        let store = migrated(&database).await;
+        let profile = Profile { given_name: Some("Ann".to_owned()), ..Profile::default() };
+        let custom_data = json!({ "shoe_size": 38 }).as_object().unwrap().clone();
+        let old = User { external_id: Some("ext-1".to_owned()), profile, custom_data, ..bare("old") };
+        make(&store, &old).await;
+        make(&store, &bare("new")).await;
+        let merge = merge(&store, "old", "new").await;
+        let stored = store.read(ListMerges { pool: pool(), user: id("new") }).await.unwrap();
+        assert_eq!(stored[0].changes.names(), ["externalId", "givenName", "custom.shoe_size"]);
+        raw::execute(&database, "UPDATE users SET external_id = 'ext-2', profile = '{}' WHERE id = 'new'").await;
+        let Undone::Done { kept, .. } = undo(&store, &merge).await else { panic!("undone") };
+        assert_eq!(kept, ["externalId", "givenName"]);
+        let details = raw::texts(&database, "SELECT details FROM audit_events").await.concat().concat();
+        assert!(details.contains("\"externalId\":") && !details.contains("external_id") && !details.contains("given_name"));
     }
 
     async fn accounts_that_were_merged_before_follow(database) {
@@ -279,7 +338,6 @@ on_both_engines! {
         store.write(Make { user: other, password_hash: None }).await.unwrap();
         raw::execute(&database, "UPDATE users SET status = 'Suspended' WHERE id = 'off'").await;
         merge(&store, "a", "b").await;
-        let audited = raw::number(&database, "SELECT COUNT(*) FROM audit_events").await;
         for (merged, survivor, expected) in [
             ("c", "c", "SameAccount"),
             ("a", "b", "SameAccount"),
@@ -297,7 +355,10 @@ on_both_engines! {
             assert_eq!(format!("{outcome:?}"), expected, "{merged} into {survivor}");
         }
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM merges").await, 1);
-        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM audit_events").await, audited);
+        let told = "SELECT CAST(code AS TEXT), CAST(COUNT(*) AS TEXT) FROM audit_events
+            WHERE action = 'users.merged' GROUP BY code ORDER BY code";
+        let told = raw::texts(&database, told).await;
+        assert_eq!(told, [["0", "1"], ["2443", "3"], ["2467", "3"], ["2468", "4"]], "each refusal stands in the log once");
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM users WHERE merged_into IS NOT NULL").await, 1);
     }
 
@@ -320,6 +381,14 @@ on_both_engines! {
         let last = now.plus(WINDOW);
         assert!(outcome(undoing(&merge, Some("b"), last)).await.starts_with("Done"));
         assert_eq!(outcome(undoing(&merge, Some("b"), last)).await, "Before");
+        let told = "SELECT CAST(code AS TEXT), COALESCE(user_id, '') FROM audit_events
+            WHERE action = 'users.merge_undone' AND pool_id = '6560c0ffee00000000000001' ORDER BY code, user_id";
+        let told = raw::texts(&database, told).await;
+        let expected = [("0", "b"), ("2463", ""), ("2463", "a"), ("2463", "c"), ("2464", "b"), ("2465", "b")];
+        let told: Vec<_> = told.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+        let mut sorted = told.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, expected);
     }
 
     async fn of_merges_that_race_one_wins(database) {
@@ -370,6 +439,66 @@ on_both_engines! {
         let through_two = "SELECT COUNT(*) FROM users u JOIN users t ON t.id = u.merged_into
                            WHERE t.merged_into IS NOT NULL";
         assert_eq!(raw::number(&database, through_two).await, 0);
+    }
+
+    /// Names that came with a merged account lead to the survivor, and can be taken away one by one.
+    async fn a_name_of_a_merged_account_is_unbound(database) {
+        let store = migrated(&database).await;
+        let (old, new) = (full("old", 1), User { password_set_at: None, ..full("new", 2) });
+        make(&store, &old).await;
+        make(&store, &new).await;
+        make(&store, &full("third", 3)).await;
+        let merge = merge(&store, "old", "new").await;
+        let ways = store.read(ways_in::GetWaysIn { pool: pool(), user: id("new") }).await.unwrap();
+        let merged: Vec<_> = ways.merged.iter().map(|user| user.id.as_str()).collect();
+        assert_eq!(merged, ["old"]);
+        let unbind = async |user: &str, name: Name, even_the_last: bool| {
+            let trace = trace(NOW.plus(seconds(5)));
+            store.write(UnbindMergedName { pool: pool(), user: id(user), name, even_the_last, trace }).await.unwrap()
+        };
+        for foreign in [Name::Phone(phone(2)), Name::Phone(phone(3)), Name::Phone(phone(9)), Name::ExternalId("ext-new".to_owned())] {
+            assert_eq!(unbind("new", foreign.clone(), true).await, NameUnbound::NotBound, "{foreign:?}");
+        }
+        assert_eq!(unbind("third", Name::Phone(phone(1)), true).await, NameUnbound::NotBound);
+        let named = [
+            Name::Phone(phone(1)),
+            Name::Email(old.email.clone().unwrap()),
+            Name::Username(old.username.clone().unwrap()),
+            Name::ExternalId("ext-old".to_owned()),
+        ];
+        for name in named {
+            assert_eq!(unbind("new", name.clone(), false).await, NameUnbound::Done, "{name:?}");
+            assert_eq!(unbind("new", name.clone(), false).await, NameUnbound::NotBound, "{name:?}");
+        }
+        let left = user(&store, "old").await;
+        assert!(left.username.is_none() && left.email.is_none() && left.phone.is_none() && left.external_id.is_none());
+        assert!(!left.email_verified && left.merged_into.is_some());
+        assert_same(&user(&store, "new").await, &User { agreements: old.agreements.clone(), ..user(&store, "new").await });
+        // They are free for others, and do not come back.
+        make(&store, &User { phone: old.phone.clone(), ..bare("fourth") }).await;
+        let Undone::Done { restored, .. } = undo(&store, &merge).await else { panic!("undone") };
+        assert!(restored.phone.is_none() && restored.username.is_none());
+        let told = "SELECT action, CAST(code AS TEXT) FROM audit_events WHERE user_id = 'new' AND action LIKE '%unbound'";
+        let mut told = raw::texts(&database, told).await;
+        told.sort();
+        let (phone, email) = ("phone.unbound", "email.unbound");
+        let refused = [phone, "2216"];
+        assert_eq!(told, [[email, "0"], [email, "2216"], [phone, "0"], refused, refused, refused, refused]);
+    }
+
+    async fn the_last_way_in_of_a_merged_account_stays(database) {
+        let store = migrated(&database).await;
+        make(&store, &User { phone: Some((phone(1), PhoneProof::Code)), ..bare("old") }).await;
+        make(&store, &User { phone: Some((phone(2), PhoneProof::Unverified)), ..bare("new") }).await;
+        merge(&store, "old", "new").await;
+        let unbind = async |even_the_last: bool| {
+            let (name, trace) = (Name::Phone(phone(1)), trace(NOW.plus(seconds(5))));
+            let unit = UnbindMergedName { pool: pool(), user: id("new"), name, even_the_last, trace };
+            store.write(unit).await.unwrap()
+        };
+        assert_eq!(unbind(false).await, NameUnbound::LastWayIn);
+        assert!(user(&store, "old").await.phone.is_some());
+        assert_eq!(unbind(true).await, NameUnbound::Done, "administrators may");
     }
 
     async fn ways_into_a_merged_account(database) {

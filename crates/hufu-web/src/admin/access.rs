@@ -17,6 +17,9 @@ use super::caller::{Answer, Caller, ProblemBody, Sent, Stranger, answer, done, i
 pub(crate) struct Login {
     username: String,
     password: String,
+    /// Replaces the password, and ends the other logins.
+    #[serde(rename = "newPassword")]
+    new_password: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -141,9 +144,11 @@ fn scope(caller: &Caller, text: Option<&str>) -> Answer<Option<PoolId>> {
 #[utoipa::path(post, path = "/admin/v1/sessions", tag = "access", request_body = Login, security(()),
     responses((status = 201, body = LoginAnswer), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(crate) async fn log_in(stranger: Stranger<Login>) -> Answer<Response> {
-    let Login { username, password } = &stranger.body;
+    let Login { username, password, new_password } = &stranger.body;
     let password = SecretString::from(password.as_str());
-    let login = stranger.app.log_in_administrator(username, password, &stranger.head.origin()).await;
+    let new_password = new_password.as_deref().map(SecretString::from);
+    let origin = stranger.head.origin();
+    let login = stranger.app.log_in_administrator(username, password, new_password, &origin).await;
     let login = login.map_err(|refusal| stranger.refuse(refusal))?;
     let body = LoginAnswer {
         key: login.key.expose_secret().to_owned(),

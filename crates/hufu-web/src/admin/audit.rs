@@ -90,7 +90,8 @@ pub(crate) async fn list(
     let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
     let before = asked.cursor.as_deref().map(EventId::parse).transpose();
     let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
-    let page = caller.app.audit_events(&caller.by, &pool, &filter, before, asked.limit.unwrap_or(50)).await;
+    let limit = caller.limit(asked.limit, 50, 200)?;
+    let page = caller.app.audit_events(&caller.by, &pool, &filter, before, limit).await;
     let page = page.map_err(|refusal| caller.refuse(refusal))?;
     let events = page.events.iter().map(audit_json).collect();
     Ok(ok(Events { events, next: page.next.map(String::from) }))

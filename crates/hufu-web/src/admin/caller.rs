@@ -93,6 +93,14 @@ impl Caller {
         self.refuse(Refusal::Invalid(why.into()))
     }
 
+    /// The number of rows that a page may have.
+    pub(crate) fn limit(&self, asked: Option<usize>, usual: usize, most: usize) -> Answer<usize> {
+        match asked.unwrap_or(usual) {
+            limit if (1..=most).contains(&limit) => Ok(limit),
+            _ => Err(self.invalid(format!("limit: it is 1 to {most}"))),
+        }
+    }
+
     /// A moment by RFC 3339.
     pub(crate) fn moment(&self, name: &str, text: Option<&str>) -> Answer<Option<Timestamp>> {
         let Some(text) = text else { return Ok(None) };

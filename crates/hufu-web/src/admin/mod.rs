@@ -10,6 +10,7 @@ mod access;
 mod audit;
 mod caller;
 mod people;
+mod transfer;
 mod users;
 mod webhooks;
 
@@ -70,6 +71,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .routes(routes!(people::list_merges, people::merge))
         .routes(routes!(people::undo_merge))
         .routes(routes!(people::list_conflicts))
+        .routes(routes!(transfer::list, transfer::import))
+        .routes(routes!(transfer::get))
+        .routes(routes!(transfer::report))
+        .routes(routes!(transfer::export))
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .routes(routes!(audit::get))

@@ -248,7 +248,7 @@ pub(crate) async fn list_deliveries(
     });
     let before = asked.cursor.as_deref().map(DeliveryId::parse).transpose();
     let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
-    let limit = asked.limit.unwrap_or(50);
+    let limit = caller.limit(asked.limit, 50, 200)?;
     let page = caller.app.deliveries(&caller.by, &pool, &id, state.transpose()?, before, limit).await;
     let page = page.map_err(|refusal| caller.refuse(refusal))?;
     let deliveries = page.deliveries.into_iter().map(|delivery| delivery_view(delivery, false)).collect();

@@ -2,13 +2,16 @@
 
 use axum::extract::{Path, State};
 use hufu_app::credentials::{AccountName, Target};
-use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, FlowView, LoginDone, Refusal, Tokens};
-use hufu_types::flow::Step;
+use hufu_app::{
+    FillIn, FlowAction, FlowAnswer, FlowStep, FlowView, LoginDone, MergePreview, Refusal, Tokens,
+};
+use hufu_types::flow::{Stage, Step};
 use hufu_types::{Email, Phone, User, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::user::{UserV2, phone_text};
+use super::v3::profile::read_gender;
 use crate::envelope::Success;
 use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
@@ -21,7 +24,7 @@ use crate::server;
 pub(crate) struct StepRequest {
     /// The handle: `key` of the last answer.
     key: Option<String>,
-    /// `view`, `create`, `bind`, `choose`, `merge`, `set_password`, `fill_in`, `accept` or `expire`.
+    /// `view`, `create`, `bind`, `choose`, `preview`, `merge`, `set_password`, `fill_in`, `accept` or `expire`.
     action: Option<String>,
     /// For `bind`: one of the methods that were offered.
     method: Option<String>,
@@ -32,7 +35,7 @@ pub(crate) struct StepRequest {
     phone_country_code: Option<String>,
     email: Option<String>,
     code: Option<String>,
-    /// For `choose`, and for `merge` the account that stays.
+    /// For `choose`, and for `preview` and `merge` the account that stays.
     account_id: Option<String>,
     /// For `fill_in`: fields of the profile in the names of the API.
     #[serde(default)]
@@ -67,6 +70,7 @@ pub(crate) async fn step(
     };
     match answer.await.map_err(|refusal| head.refuse(refusal))? {
         FlowAnswer::Done(done) => Ok(Success::new(done_answer(*done))),
+        FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),
         FlowAnswer::GivenUp => Ok(Success::new(json!({ "stage": "refused" }))),
         // A look at where it stands succeeds; a step that leads to another stage is told like the login itself.
         FlowAnswer::Waiting(view) if view.handle.is_empty() => Ok(Success::new(flow_data(&view))),
@@ -94,6 +98,7 @@ impl StepRequest {
             "create" => FlowAction::Create,
             "bind" => self.bind(app).await?,
             "choose" => FlowAction::Choose(self.account_id()?),
+            "preview" => FlowAction::Preview(self.account_id()?),
             "merge" => FlowAction::Merge(self.account_id()?),
             "set_password" => FlowAction::SetPassword(self.password(app).await?),
             "fill_in" => FlowAction::FillIn(self.fill_in()?),
@@ -159,7 +164,12 @@ impl StepRequest {
 
     fn fill_in(&self) -> Result<FillIn, Refusal> {
         let mut fields = Vec::new();
+        let mut gender = None;
         for (name, value) in &self.profile {
+            if name == "gender" {
+                gender = read_gender(value)?;
+                continue;
+            }
             let Some(text) = value.as_str() else {
                 return Err(Refusal::Invalid(format!("profile.{name} is no text; send text")));
             };
@@ -173,7 +183,7 @@ impl StepRequest {
             proved.push((Target::Email(self.email()?), code.to_owned()));
         }
         let username = given(self.username.as_ref()).map(str::to_owned);
-        Ok(FillIn { fields, custom_data: self.custom_data.clone(), username, proved })
+        Ok(FillIn { fields, gender, custom_data: self.custom_data.clone(), username, proved })
     }
 }
 
@@ -196,7 +206,7 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         Step::Merge => view.may_merge,
         _ => true,
     };
-    json!({
+    let mut data = json!({
         "flowId": view.id.as_str(),
         "key": view.handle,
         "stage": view.stage.as_str(),
@@ -208,6 +218,30 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         "missing": view.missing,
         "agreements": view.agreements,
         "expiresAt": view.expires_at.to_iso(),
+    });
+    // The published clients look for it under this name where a password has to be set.
+    if view.stage == Stage::NewPassword {
+        data["token"] = view.handle.as_str().into();
+    }
+    data
+}
+
+/// The same for a step that failed, with what its refusal tells.
+pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
+    let mut data = flow_data(view);
+    if let Refusal::WrongPassword { remaining } = refusal {
+        data["remainCount"] = (*remaining).into();
+    }
+    data
+}
+
+/// What a merge would do.
+fn preview_data(preview: &MergePreview) -> Value {
+    json!({
+        "survivor": brief(&preview.survivor.0),
+        "merged": brief(&preview.merged.0),
+        "moves": preview.moves,
+        "collides": preview.collides,
     })
 }
 

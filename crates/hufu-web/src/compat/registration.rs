@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Refusal, Registration, Target};
 use hufu_types::flow::Want;
-use hufu_types::{Gender, Profile};
+use hufu_types::{Gender, Profile, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -127,22 +127,6 @@ pub(crate) fn read_profile(fields: &Map<String, Value>) -> Result<Profile, Refus
 /// The field of the profile that the clients call so.
 pub(crate) fn field_of(key: &str) -> Option<&'static str> {
     Profile::FIELDS.iter().copied().find(|field| camel_case(field) == key)
-}
-
-/// `given_name` as `givenName`.
-pub(crate) fn camel_case(name: &str) -> String {
-    let mut upper = false;
-    let mut camel = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c == '_' {
-            upper = true;
-        } else if std::mem::take(&mut upper) {
-            camel.extend(c.to_uppercase());
-        } else {
-            camel.push(c);
-        }
-    }
-    camel
 }
 
 #[cfg(test)]

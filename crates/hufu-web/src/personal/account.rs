@@ -1,7 +1,7 @@
 //! `/api/v3/me`, `/api/v3/me/profile`, `/api/v3/me/deletion`: the account as a whole.
 
 use axum::extract::State;
-use hufu_app::{Authenticated, Confirmation, Refusal, Target};
+use hufu_app::{Authenticated, Confirmation, LoginName, Refusal, Target};
 use hufu_types::{CustomField, PoolSettings, User};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -89,13 +89,55 @@ pub(crate) async fn delete(
     Ok(Success::empty())
 }
 
+/// A name that came with an account that was merged into one's own; one of them is given.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NameRequest {
+    username: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    phone_country_code: Option<String>,
+}
+
+impl NameRequest {
+    fn name(&self) -> Result<LoginName, Refusal> {
+        let given = [given(self.username.as_ref()), given(self.email.as_ref()), given(self.phone.as_ref())];
+        match given {
+            [Some(_), None, None] => {
+                fields::username(self.username.as_ref())?.map(LoginName::Username).ok_or(Refusal::NotBound)
+            }
+            [None, Some(email), None] => Ok(LoginName::Email(fields::email(email)?)),
+            [None, None, Some(phone)] => {
+                Ok(LoginName::Phone(fields::phone(phone, self.phone_country_code.as_ref())?))
+            }
+            _ => Err(Refusal::Invalid("send one of username, email and phone".to_owned())),
+        }
+    }
+}
+
+/// Unbinds a login name that came with an account that was merged into one's own.
+pub(crate) async fn unbind_name(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<NameRequest>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let unbound = async {
+        shared.app.unbind_merged_name(&who, request.name()?).await?;
+        let user = shared.app.user(&who).await?;
+        describe(&shared, &who, &user).await
+    };
+    Ok(Success::new(unbound.await.map_err(|refusal| head.refuse(refusal))?))
+}
+
 async fn describe(shared: &Shared, who: &Authenticated, user: &User) -> Result<Map<String, Value>, Refusal> {
     let ways = shared.app.own_ways_in(who).await?;
     let settings = shared.app.config().settings(who.pool());
     let mut dto = user_dto(user);
     dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
     dto.insert("customFields".to_owned(), custom_fields(&settings, user));
-    dto.insert("loginNames".to_owned(), login_names(user));
+    let names = login_names(user, None).chain(ways.merged.iter().flat_map(|of| login_names(of, Some(of))));
+    dto.insert("loginNames".to_owned(), names.collect());
     let ways = json!({
         "password": !ways.password_names.is_empty(),
         "phoneCode": !ways.phone.is_empty(),
@@ -123,7 +165,8 @@ fn custom_fields(settings: &PoolSettings, user: &User) -> Value {
     .collect()
 }
 
-fn login_names(user: &User) -> Value {
+/// The login names of an account; with `mergedFrom` where it was merged into the one that is shown.
+fn login_names<'u>(user: &'u User, merged: Option<&User>) -> impl Iterator<Item = Value> + use<'u> {
     let username = user.username.as_ref().map(|name| json!({ "type": "username", "value": name }));
     let email = user
         .email
@@ -137,5 +180,11 @@ fn login_names(user: &User) -> Value {
             "verified": proof.is_vouched(),
         })
     });
-    username.into_iter().chain(email).chain(phone).collect()
+    let from = merged.map(|merged| Value::from(merged.id.as_str()));
+    username.into_iter().chain(email).chain(phone).map(move |mut name| {
+        if let (Some(from), Some(name)) = (&from, name.as_object_mut()) {
+            name.insert("mergedFrom".to_owned(), from.clone());
+        }
+        name
+    })
 }

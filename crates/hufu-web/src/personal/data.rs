@@ -3,7 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hufu_app::{OwnEvent, OwnExport, OwnSession, Refusal, StoredMerge};
-use hufu_types::{Action, EventId, Identity, Timestamp, User};
+use hufu_types::{Action, EventId, Identity, Profile, Timestamp, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -64,7 +64,12 @@ pub(crate) async fn export(State(shared): server::State, head: Head) -> Result<S
 
 fn event_dto(event: &OwnEvent) -> Value {
     // The id of another person's account is not this person's to know.
-    let details = if event.action == Action::IdentityConflict { json!({}) } else { event.details.clone() };
+    let is_anothers = match event.action {
+        Action::IdentityConflict => true,
+        Action::UsersMerged => event.code != 0,
+        _ => false,
+    };
+    let details = if is_anothers { json!({}) } else { event.details.clone() };
     json!({
         "id": event.id,
         "time": event.at.to_iso(),
@@ -90,7 +95,7 @@ fn account_dto(user: &User) -> Value {
         "phone": user.phone.as_ref().map(|(phone, _)| phone),
         "phoneProof": user.phone.as_ref().map(|(_, proof)| proof.as_str()),
         "externalId": user.external_id,
-        "profile": user.profile,
+        "profile": profile_dto(&user.profile),
         "customData": user.custom_data,
         "agreements": user.agreements,
         "hasPassword": user.password_set_at.is_some(),
@@ -103,6 +108,13 @@ fn account_dto(user: &User) -> Value {
         "createdAt": user.created_at.to_iso(),
         "updatedAt": user.updated_at.to_iso(),
     })
+}
+
+/// What the person says of themselves; what is not said is absent.
+fn profile_dto(profile: &Profile) -> Value {
+    let told = Profile::FIELDS.iter().filter_map(|field| Some((camel_case(field), profile.field(field)?.into())));
+    let gender = profile.gender.map(|gender| ("gender".to_owned(), gender.as_str().into()));
+    Value::Object(told.chain(gender).collect())
 }
 
 fn identity_dto(identity: &Identity) -> Value {

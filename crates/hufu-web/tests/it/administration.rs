@@ -15,25 +15,25 @@ use tower::ServiceExt as _;
 use crate::client::GET_PROFILE;
 use crate::world::{CAFE, MINI, NOW, SHOP, World};
 
-struct Reply {
-    status: u16,
-    body: Value,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
 }
 
 impl Reply {
     #[track_caller]
-    fn is(self, status: u16) -> Value {
+    pub(crate) fn is(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.body
     }
 }
 
 /// Sends a request with an access key.
-async fn call(world: &World, key: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Reply {
+pub(crate) async fn call(world: &World, key: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Reply {
     call_if(world, key, method, path, body, None).await
 }
 
-async fn call_if(
+pub(crate) async fn call_if(
     world: &World,
     key: Option<&str>,
     method: &str,
@@ -61,7 +61,7 @@ async fn call_if(
     Reply { status: status.as_u16(), body }
 }
 
-async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
+pub(crate) async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
     let pool = pool.map(|pool| PoolId::parse(pool).unwrap());
     let wish = KeyWish { name: "test".to_owned(), role, pool, expires_at: None };
     let (_, text) = world.node.app.create_access_key(&Administrating::command(), wish).await.unwrap();
@@ -69,17 +69,17 @@ async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
     text.expose_secret().to_owned()
 }
 
-fn users(pool: &str) -> String {
+pub(crate) fn users(pool: &str) -> String {
     format!("/admin/v1/pools/{pool}/users")
 }
 
-async fn create(world: &World, key: &str, body: Value) -> String {
+pub(crate) async fn create(world: &World, key: &str, body: Value) -> String {
     let made = call(world, Some(key), "POST", &users(SHOP), Some(body)).await.is(201);
     made["id"].as_str().unwrap().to_owned()
 }
 
 /// All pages of a search, as usernames.
-async fn found(world: &World, key: &str, query: &str, limit: usize) -> Vec<String> {
+pub(crate) async fn found(world: &World, key: &str, query: &str, limit: usize) -> Vec<String> {
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {
         let path = format!("{}?limit={limit}&{query}{cursor}", users(SHOP));
@@ -95,7 +95,7 @@ async fn found(world: &World, key: &str, query: &str, limit: usize) -> Vec<Strin
 }
 
 /// Every route that is described, with the roles that may use it.
-const TABLE: &[(&str, &str, &str)] = &[
+pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/admin/v1/keys", "owner"),
     ("POST", "/admin/v1/keys", "owner"),
     ("DELETE", "/admin/v1/keys/{key}", "owner"),
@@ -124,6 +124,11 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/admin/v1/pools/{pool}/users/{user}/merges", "owner manager"),
     ("POST", "/admin/v1/pools/{pool}/merges/{merge}/undo", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/conflicts", "owner manager support auditor"),
+    ("GET", "/admin/v1/pools/{pool}/imports", "owner manager"),
+    ("POST", "/admin/v1/pools/{pool}/imports", "owner manager"),
+    ("GET", "/admin/v1/pools/{pool}/imports/{import}", "owner manager"),
+    ("GET", "/admin/v1/pools/{pool}/imports/{import}/report", "owner manager"),
+    ("GET", "/admin/v1/pools/{pool}/export", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/audit", "owner manager auditor"),
     ("GET", "/admin/v1/pools/{pool}/audit/export", "owner manager auditor"),
     ("GET", "/admin/v1/pools/{pool}/audit/{event}", "owner manager auditor"),
@@ -156,7 +161,7 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
 /// A path with ids that lead to nothing.
 fn nowhere(path: &str, pool: &str) -> String {
     let path = path.replace("{pool}", pool);
-    ["key", "user", "identity", "session", "merge", "event", "webhook", "delivery"]
+    ["key", "user", "identity", "session", "merge", "event", "webhook", "delivery", "import"]
         .iter()
         .fold(path, |path, name| path.replace(&format!("{{{name}}}"), "nobody"))
 }

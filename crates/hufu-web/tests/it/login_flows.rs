@@ -1,5 +1,8 @@
 //! Logins that wait: associating, choosing, merging, and what an account has to be through with.
 
+mod guesses;
+mod steps;
+
 use std::time::Duration;
 
 use hufu_sandbox::{AppPatch, NewUser};
@@ -130,10 +133,15 @@ on_both_engines! {
         waiting.step(&client, json!({ "action": "choose", "accountId": "x" })).await.refused(2231);
         waiting.step(&client, create()).await.user();
         waiting.step(&client, create()).await.refused(2206);
+        // Bound twice.
+        other.step(&client, bind_anna()).await.user();
+        other.step(&client, bind_anna()).await.refused(2206);
 
         let late = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "late").await, 1641);
         world.advance(Duration::from_secs(601));
         late.step(&client, create()).await.refused(2206);
+        late.step(&client, bind_anna()).await.refused(2206);
+        late.step(&client, json!({ "action": "view" })).await.refused(2206);
         assert_eq!(world.rows("users").await, 3, "and bob");
     }
 
@@ -142,21 +150,35 @@ on_both_engines! {
         let client = world.client();
         let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
         let guess = |account: &str| json!({ "action": "bind", "method": "username-password", "account": account, "password": "wrong password" });
-        // Whoever mistypes goes on with the handle they have. Nothing tells whether there is such an account.
-        let told = [waiting.step(&client, guess("anna")).await, waiting.step(&client, guess("nobody")).await];
-        let told = told.map(|answer| (answer.code(), answer.json()["message"].clone(), answer.json()["data"].clone()));
-        assert_eq!(told[0], told[1]);
-        assert_eq!(told[0].0, 2333);
-        for account in ["anna", "nobody2"] {
+        // Whoever mistypes goes on with the handle of the refusal. Nothing tells whether there is such an account.
+        let first = Waiting::of(&waiting.step(&client, guess("anna")).await, 2333);
+        let second = Waiting::of(&first.step(&client, guess("nobody")).await, 2333);
+        assert_eq!((&first.data["remainCount"], &second.data["remainCount"]), (&json!(9), &json!(9)));
+        // A handle is for one guess.
+        first.step(&client, guess("anna")).await.refused(2206);
+        waiting.step(&client, bind_anna()).await.refused(2206);
+
+        // Ten wrong ones end the flow, whosever they were to be…
+        let mut waiting = second;
+        for nth in 2..9 {
+            waiting = Waiting::of(&waiting.step(&client, guess(&format!("nobody{nth}"))).await, 2333);
+        }
+        let last = waiting.step(&client, guess("nobody9")).await;
+        assert_eq!((last.code(), &last.json()["data"]), (2333, &json!({ "remainCount": 9 })), "and no flow");
+        waiting.step(&client, bind_anna()).await.refused(2206);
+
+        // … and ten for one name lock it, in however many flows. The right password does not open what is locked.
+        for account in ["anna", "nobody"] {
             let mut codes = Vec::new();
-            for _ in 0..12 {
+            while codes.last() != Some(&2057) && codes.len() < 15 {
+                let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
                 codes.push(waiting.step(&client, guess(account)).await.code());
             }
-            assert_eq!(codes.last(), Some(&2057), "{account}: {codes:?}");
-            world.advance(Duration::from_secs(60));
+            assert_eq!(codes.len(), 10, "nine more, and then it is locked: {account}: {codes:?}");
         }
-        // The right password does not open what is locked.
-        waiting.step(&client, bind_anna()).await.refused(2057);
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
+        let waiting = Waiting::of(&waiting.step(&client, bind_anna()).await, 2057);
+        assert!(waiting.data.get("remainCount").is_none());
     }
 
     async fn login_only_binds_only(database) {

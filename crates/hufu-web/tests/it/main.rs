@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod administration;
+mod administrators;
 mod arrivals;
 mod bearers;
 mod client;

@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use hufu_app::administration::{Administrating, KeyWish};
+use hufu_app::administration::{Administrating, KeyWish, StatusChange};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
-use hufu_store::events::Trace;
-use hufu_store::users::SetStatus;
-use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId, UserStatus};
+use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
 use super::{ConfigFlag, say};
@@ -111,8 +109,8 @@ impl Admin {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::RotateSigningKey { algorithm, config } => rotate(&algorithm, &config.read()?).await?,
-            Command::DisableUser(arguments) => set_status(&arguments, UserStatus::Suspended).await?,
-            Command::EnableUser(arguments) => set_status(&arguments, UserStatus::Activated).await?,
+            Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
+            Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
             Command::ListKeys { config } => list_keys(&config.read()?).await?,
             Command::RevokeKey { key, config } => revoke_key(&key, &config.read()?).await?,
@@ -210,24 +208,19 @@ async fn create_administrator(username: &str, role: &RoleArguments) -> anyhow::R
     Ok(())
 }
 
-async fn set_status(arguments: &UserArguments, status: UserStatus) -> anyhow::Result<()> {
-    let config = arguments.config.read()?;
-    let instance = Instance::open(&config.database, &config.key).await?;
-    let unit = SetStatus {
-        pool: PoolId::parse(&arguments.pool).context("--pool")?,
-        user: UserId::parse(&arguments.user).context("--user")?,
-        status,
-        trace: Trace::of_command(instance.clock.now(), &*instance.random),
-    };
-    let found = instance.store.write(unit).await?;
-    instance.store.close().await;
-    if !found {
-        bail!("the pool {} has no user {}", arguments.pool, arguments.user);
+async fn set_status(arguments: &UserArguments, change: StatusChange) -> anyhow::Result<()> {
+    let pool = PoolId::parse(&arguments.pool).context("--pool")?;
+    let user = UserId::parse(&arguments.user).context("--user")?;
+    let (app, store) = start(&arguments.config.read()?).await?;
+    let changed = app.change_status(&Administrating::command(), &pool, &user, change).await;
+    drop(app);
+    store.close().await;
+    match changed {
+        Ok(_) => {}
+        Err(Refusal::PoolUnknown) => bail!("there is no user pool {pool}"),
+        Err(Refusal::UserUnknown) => bail!("the pool {pool} has no user {user}"),
+        Err(refusal) => return Err(said(&refusal)),
     }
-    say!(
-        "{} is {}.",
-        arguments.user,
-        if status == UserStatus::Activated { "switched on" } else { "switched off" }
-    );
+    say!("{user} is {}.", if change == StatusChange::Enable { "switched on" } else { "switched off" });
     Ok(())
 }

@@ -18,10 +18,13 @@ pub(super) fn read_association(item: Item<'_>, kind: Option<ConnectionKind>) -> 
     let mut association: Association = item.settings(advice, what)?;
     let table = item.open_table(advice, what)?;
     let mut is_sound = true;
-    for (key, mode) in [("fields", AssociationMode::Field), ("methods", AssociationMode::Ask)] {
-        if let Some(list) = table.optional(key).filter(|_| association.mode != mode) {
-            let mode = mode.as_str();
-            list.refuse(format!("`{key}` is for mode = \"{mode}\" alone — write that mode, or take it out"));
+    // Who is matched by nothing is asked too where the connection makes no accounts.
+    for (key, modes, alone) in [
+        ("fields", &[AssociationMode::Field][..], "mode = \"field\" alone"),
+        ("methods", &[AssociationMode::Ask, AssociationMode::Field], "mode = \"ask\" or \"field\" alone"),
+    ] {
+        if let Some(list) = table.optional(key).filter(|_| !modes.contains(&association.mode)) {
+            list.refuse(format!("`{key}` is for {alone} — write that mode, or take it out"));
             is_sound = false;
         }
     }

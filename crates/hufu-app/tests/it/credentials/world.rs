@@ -23,6 +23,8 @@ const FILE: &str = r#"
 [[user_pool]]
 id = "6560c0ffee00000000000001"
 name = "Shop"
+  [user_pool.settings]
+SETTINGS
   [[user_pool.application]]
   id = "6560c0ffee00000000000002"
   name = "Shop"
@@ -40,21 +42,32 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn new(database: TestDatabase) -> Self {
-        Self::with(database, true).await
+        Self::with(database, true, "", Limits::default()).await
+    }
+
+    /// A pool with these settings.
+    pub(super) async fn with_settings(database: TestDatabase, settings: &str) -> Self {
+        Self::with(database, true, settings, Limits::default()).await
+    }
+
+    pub(super) async fn with_limits(database: TestDatabase, change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        Self::with(database, true, "", limits).await
     }
 
     pub(super) async fn without_outbox(database: TestDatabase) -> Self {
-        Self::with(database, false).await
+        Self::with(database, false, "", Limits::default()).await
     }
 
-    async fn with(database: TestDatabase, has_outbox: bool) -> Self {
+    async fn with(database: TestDatabase, has_outbox: bool, settings: &str, limits: Limits) -> Self {
         let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
         store.migrate().await.unwrap();
         let clock = Arc::new(TestClock::new(Timestamp(1_700_000_100_000)));
         let random = Arc::new(TestRandom::new(1));
         let sealing = Arc::new(SealingKey::from_bytes([7; 32]));
-        let wanted =
-            file::read(FILE, "hufu.toml", &|_: &str| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let wanted = file::read(&FILE.replace("SETTINGS", settings), "hufu.toml", &|_: &str| None)
+            .unwrap_or_else(|errors| panic!("{errors}"));
         let options = Options { prune: false, dry_run: false };
         let (any_clock, any_random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), random.clone());
         apply(&store, &sealing, &any_clock, &any_random, &wanted, "hufu.toml", options).await.unwrap();
@@ -63,7 +76,7 @@ impl World {
             store,
             wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
             sealing,
-            limits: Limits::default(),
+            limits,
             public_url: "https://id.example.com".to_owned(),
             clock: clock.clone(),
             random,
@@ -72,6 +85,11 @@ impl World {
         };
         let origin = Origin { ip: Some("203.0.113.9".to_owned()), ..Origin::default() };
         Self { app: App::start(parts).await.unwrap(), outbox, clock, origin, _database: database }
+    }
+
+    /// The same, as seen from another address.
+    pub(super) fn from(&mut self, ip: &str) {
+        self.origin.ip = Some(ip.to_owned());
     }
 
     pub(super) fn application(&self) -> Arc<Application> {

@@ -125,7 +125,7 @@ impl Query {
                 return Err(Refusal::Invalid(what.to_owned()));
             };
             let application = serving(&call.shared, &call.head)?;
-            call.shared.app.user_exists(&application, name).await
+            call.shared.app.user_exists(&application, name, &call.head.origin()).await
         };
         Ok(Some(exists.await.map_err(|refusal| call.refuse(refusal))?))
     }

@@ -3,11 +3,11 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hufu_app::{ProfileChange, Refusal, identity_id};
-use hufu_types::{Gender, Identity, PoolId, Profile, User};
+use hufu_types::{Gender, Identity, PoolId, Profile, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::compat::registration::{camel_case, field_of};
+use crate::compat::registration::field_of;
 use crate::compat::user::phone_text;
 use crate::envelope::Success;
 use crate::problem::Failure;
@@ -104,7 +104,7 @@ pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, 
     Ok(change)
 }
 
-fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
+pub(in crate::compat) fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => Gender::parse(text)
@@ -135,7 +135,11 @@ pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
         "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
         "lastIp": user.last_ip,
         "lastLoginApp": user.last_application,
-        "userSourceType": if user.register_source == "admin" { "adminCreated" } else { "register" },
+        "userSourceType": match user.register_source.as_str() {
+            "admin" => "adminCreated",
+            "import" => "excel",
+            _ => "register",
+        },
         "registerSource": [user.register_source],
         "gender": user.profile.gender.unwrap_or(Gender::Unknown).as_str(),
         "passwordLastSetAt": user.password_set_at.map(hufu_types::Timestamp::to_iso),

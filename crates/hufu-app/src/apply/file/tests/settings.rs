@@ -176,6 +176,8 @@ fn associations_are_read() {
     let field = association_of("{ mode = \"field\" }");
     assert_eq!((field.mode, field.fields.as_slice()), (AssociationMode::Field, &[MatchField::Phone][..]));
     assert_eq!(association_of("{ mode = \"field\", fields = [\"phone\"] }"), field);
+    let field = association_of("{ mode = \"field\", methods = [\"phone-code\"] }");
+    assert_eq!((field.fields.len(), field.methods.as_slice()), (1, &[BindMethod::PhoneCode][..]));
     let ask = association_of("{ mode = \"ask\", methods = [\"email-code\", \"phone-password\"] }");
     assert_eq!(ask.methods, [BindMethod::EmailCode, BindMethod::PhonePassword]);
     assert_eq!(association_of("{ mode = \"ask\" }").methods, BindMethod::ALL);
@@ -224,7 +226,7 @@ fn associations_that_cannot_be() {
         ),
         (
             "{ methods = [\"phone-code\"] }",
-            "5:27: `methods` is for mode = \"ask\" alone — write that mode, or take it out".to_owned(),
+            "5:27: `methods` is for mode = \"ask\" or \"field\" alone — write that mode, or take it out".to_owned(),
         ),
         (
             "{ mode = \"none\", conflict = \"merge\" }",

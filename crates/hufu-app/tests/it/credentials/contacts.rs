@@ -1,0 +1,123 @@
+//! What somebody with a stolen login cannot do to the names of an account, and what a pool may leave out.
+
+use std::time::Duration;
+
+use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_testkit::on_both_engines;
+use hufu_types::Username;
+
+use super::world::World;
+use super::{OTHER, PASSWORD, Purpose, email, phone, sms, username};
+
+/// Longer than a login is recent.
+const LATER: Duration = Duration::from_secs(15 * 60 + 1);
+
+on_both_engines! {
+    /// A number that is vouched for goes only after a recent login, and then another may come; so for an address.
+    async fn unbinding_asks_for_a_recent_login(database) {
+        let world = World::new(database).await;
+        let token = world.user_of_phone(1).await;
+        let who = world.who(&token).await.unwrap();
+        let code = world.code(Target::Email(email("bob")), Purpose::Bind).await;
+        world.app.bind_email(&who, email("bob"), &code).await.unwrap();
+        world.clock.advance(LATER);
+        let who = world.who(&token).await.unwrap();
+        assert!(matches!(world.app.unbind_phone(&who).await, Err(Refusal::LoginTooOld(_))));
+        assert!(matches!(world.app.unbind_email(&who).await, Err(Refusal::LoginTooOld(_))));
+
+        let done = world.log_in(AccountName::Phone(phone(1)), PASSWORD).await.unwrap();
+        let who = world.who(&done.user_token().unwrap().token).await.unwrap();
+        assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
+    }
+
+    /// One more name to an account that has something to lose: only after a recent login.
+    async fn binding_asks_for_a_recent_login(database) {
+        let world = World::new(database).await;
+        let token = world.register("alice").await;
+        world.clock.advance(LATER);
+        let who = world.who(&token).await.unwrap();
+        let code = world.code(sms(1), Purpose::Bind).await;
+        assert!(matches!(world.app.bind_phone(&who, phone(1), &code).await, Err(Refusal::LoginTooOld(_))));
+        let done = world.log_in(username("alice"), PASSWORD).await.unwrap();
+        let who = world.who(&done.user_token().unwrap().token).await.unwrap();
+        world.app.bind_phone(&who, phone(1), &code).await.unwrap();
+    }
+
+    /// A first password is a way in as well.
+    async fn a_first_password_asks_for_a_recent_login(database) {
+        let world = World::new(database).await;
+        let code = world.code(sms(1), Purpose::Login).await;
+        let done = world.log_in_by_code(sms(1), &code, true).await.unwrap();
+        let who = world.who(&done.user_token().unwrap().token).await.unwrap();
+        world.clock.advance(LATER);
+        let late = world.app.change_password(&who, OTHER.into(), None).await;
+        assert!(matches!(late, Err(Refusal::LoginTooOld(_))), "{late:?}");
+        let code = world.code(sms(1), Purpose::Login).await;
+        let done = world.log_in_by_code(sms(1), &code, false).await.unwrap();
+        let who = world.who(&done.user_token().unwrap().token).await.unwrap();
+        world.app.change_password(&who, OTHER.into(), None).await.unwrap();
+        world.log_in(AccountName::Phone(phone(1)), OTHER).await.unwrap();
+    }
+
+    /// A pool may ask for no proof of the old ones.
+    async fn without_proof_of_the_old_one(database) {
+        let settings = "verify_old_phone = false\nverify_old_email = false";
+        let world = World::with_settings(database, settings).await;
+        let token = world.user_of_phone(1).await;
+        let who = world.who(&token).await.unwrap();
+        let code = world.code(Target::Email(email("bob")), Purpose::Bind).await;
+        world.app.bind_email(&who, email("bob"), &code).await.unwrap();
+        world.clock.advance(LATER);
+        let who = world.who(&token).await.unwrap();
+        let code = world.code(sms(2), Purpose::Change).await;
+        let user = world.app.change_phone(&who, phone(2), &code, None).await.unwrap();
+        assert_eq!(user.vouched_phone(), Some(&phone(2)));
+        let code = world.code(Target::Email(email("rob")), Purpose::Change).await;
+        let user = world.app.change_email(&who, email("rob"), &code, None).await.unwrap();
+        assert_eq!(user.vouched_email(), Some(&email("rob")));
+        let new = world.code(sms(3), Purpose::Change).await;
+        let step = world.app.request_phone_change(&who, phone(3), &new, None).await.unwrap();
+        world.app.change_phone_by_token(&who, step.token.expose()).await.unwrap();
+        assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
+    }
+
+    /// An e-mail address needs a code unless the pool says otherwise; and where it does, whoever wrote an address
+    /// first and never came keeps nobody out.
+    async fn an_address_needs_a_code(database) {
+        let world = World::new(database).await;
+        let by_email = |code: Option<String>| Registration {
+            email: Some(email("carol")),
+            code,
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        assert!(matches!(world.try_register(by_email(None)).await, Err(Refusal::CodeNeeded)));
+        let code = world.code(Target::Email(email("carol")), Purpose::Register).await;
+        world.try_register(by_email(Some(code))).await.unwrap();
+        assert!(matches!(world.try_register(by_email(None)).await, Err(Refusal::CodeNeeded)), "tells nothing");
+    }
+
+    async fn an_address_that_was_only_written(database) {
+        let world = World::with_settings(database, "register_email_without_code = true").await;
+        let application = world.application();
+        let by_email = |code: Option<String>| Registration {
+            email: Some(email("carol")),
+            code,
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        // Without a login.
+        let (squatter, _) = world.app.register(&application, by_email(None), None, &world.origin).await.unwrap();
+        assert!(matches!(world.try_register(by_email(None)).await, Err(Refusal::CodeNeeded)));
+        let code = world.code(Target::Email(email("carol")), Purpose::Register).await;
+        let (owner, _) = world.try_register(by_email(Some(code))).await.unwrap();
+        assert!(owner.email_verified && owner.id != squatter.id);
+        assert!(matches!(world.try_register(by_email(None)).await, Err(Refusal::AccountExists)));
+        let name = Registration {
+            username: Some(Username::parse("carol").unwrap()),
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        world.try_register(name).await.unwrap();
+    }
+}

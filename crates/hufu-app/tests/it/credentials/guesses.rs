@@ -1,0 +1,257 @@
+//! Guessing: names, passwords and codes, by every route, from one address and from many.
+
+use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_testkit::on_both_engines;
+use hufu_types::{Email, Phone, Username};
+
+use super::world::World;
+use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
+
+/// The ways to write a name, and the routes that take it, in an order in which one could tell of another.
+fn routes(name: &str) -> Vec<AccountName> {
+    let as_typed = |text: &str| {
+        vec![
+            AccountName::Username(text.to_owned()),
+            AccountName::Email(text.to_owned()),
+            AccountName::Any(text.to_owned()),
+        ]
+    };
+    let mut routes = as_typed(name);
+    routes.extend(as_typed(&name.to_uppercase()));
+    routes.extend(as_typed(&format!(" {name} ")));
+    if let Ok(number) = Phone::from_parts("86", name) {
+        routes.push(AccountName::Phone(number));
+        routes.extend(as_typed(&format!("+86 {name}")));
+        routes.extend(as_typed(&format!("+860{name}")));
+    }
+    routes.extend(as_typed(name));
+    routes
+}
+
+async fn register(world: &World, registration: Registration) {
+    world.try_register(Registration { password: Some(PASSWORD.into()), ..registration }).await.unwrap();
+}
+
+on_both_engines! {
+    /// Whatever is asked, by whichever route and spelling, somebody's name is answered as nobody's is.
+    async fn routes_and_spellings_tell_nothing(database) {
+        let mut world = World::new(database).await;
+        let code = world.code(sms(1), Purpose::Register).await;
+        register(&world, Registration { phone: Some(phone(1)), code: Some(code), ..Registration::default() }).await;
+        let address = Email::parse("bob@example.com").unwrap();
+        let code = world.code(Target::Email(address.clone()), Purpose::Register).await;
+        register(&world, Registration { email: Some(address), code: Some(code), ..Registration::default() }).await;
+        let name = Username::parse("alice").unwrap();
+        register(&world, Registration { username: Some(name), ..Registration::default() }).await;
+
+        let pairs = [("13800000001", "13800000002"), ("bob@example.com", "rob@example.com"), ("alice", "clarie")];
+        for (place, (somebody, nobody)) in pairs.into_iter().enumerate() {
+            let mut answers = Vec::new();
+            for name in [somebody, nobody] {
+                let before = world.app.password_work();
+                let mut told = Vec::new();
+                for round in 0..3 {
+                    world.from(&format!("198.51.100.{}", place * 10 + round));
+                    for account in routes(name) {
+                        told.push(format!("{:?}", world.log_in(account, OTHER).await.unwrap_err()));
+                    }
+                }
+                for account in [AccountName::Any(name.to_owned()), AccountName::Any(name.to_uppercase())] {
+                    told.push(format!("{:?}", world.log_in(account, PASSWORD).await.map(|_| ())));
+                }
+                answers.push((told, world.app.password_work() - before));
+            }
+            // In upper case a username is another one, and nobody's.
+            assert_eq!(answers[0], answers[1], "{somebody}");
+            assert!(answers[0].0.contains(&"Err(Locked)".to_owned()) && answers[0].0[0].contains("remaining: 9"));
+        }
+    }
+
+    /// Each name of an account locks by itself; a code unlocks the account with all of its names.
+    async fn a_code_unlocks_all_names(database) {
+        let world = World::new(database).await;
+        let code = world.code(sms(1), Purpose::Register).await;
+        let name = Username::parse("alice").unwrap();
+        let both = Registration {
+            username: Some(name), phone: Some(phone(1)), code: Some(code), ..Registration::default()
+        };
+        register(&world, both).await;
+        for account in [username("alice"), AccountName::Phone(phone(1))] {
+            world.lock(&account).await;
+        }
+        let code = world.code(sms(1), Purpose::Unlock).await;
+        world.app.unlock_account(&world.application(), sms(1), &code, &world.origin).await.unwrap();
+        for account in [username("alice"), AccountName::Phone(phone(1))] {
+            world.log_in(account, PASSWORD).await.unwrap();
+        }
+    }
+
+    /// Beyond fifty wrong passwords of one address no password from there is looked at; elsewhere all goes on.
+    async fn wrong_passwords_of_an_address(database) {
+        let mut world = World::new(database).await;
+        world.register("alice").await;
+        for number in 0..50 {
+            let refused = world.log_in(username(&format!("name{number}")), OTHER).await;
+            assert!(matches!(refused, Err(Refusal::WrongPassword { remaining: 9 })), "{refused:?}");
+        }
+        let work = world.app.password_work();
+        assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(Refusal::TooOften(_))));
+        assert_eq!(world.app.password_work(), work);
+        world.from("203.0.113.10");
+        world.log_in(username("alice"), PASSWORD).await.unwrap();
+        world.from("203.0.113.9");
+        world.clock.advance(world.app.limits().guess_window);
+        world.log_in(username("alice"), PASSWORD).await.unwrap();
+    }
+
+    /// The same for wrong codes, whatever they are for.
+    async fn wrong_codes_of_an_address(database) {
+        let mut world = World::with_limits(database, |limits| limits.guesses_per_ip = 6).await;
+        let code = world.code(sms(1), Purpose::Login).await;
+        let application = world.application();
+        for number in 10..13 {
+            let refused = world.log_in_by_code(sms(number), "000000", true).await;
+            assert!(matches!(refused, Err(Refusal::WrongCode)));
+            let reset = world.app.reset_password(&application, sms(number), "000000", OTHER.into(), &world.origin);
+            assert!(matches!(reset.await, Err(Refusal::WrongCode)));
+        }
+        assert!(matches!(world.log_in_by_code(sms(1), &code, true).await, Err(Refusal::TooOften(_))));
+        let reset = world.app.reset_password(&application, sms(1), &code, OTHER.into(), &world.origin).await;
+        assert!(matches!(reset, Err(Refusal::TooOften(_))));
+        world.from("203.0.113.10");
+        world.log_in_by_code(sms(1), &code, true).await.unwrap();
+    }
+
+    /// A pool sends so many codes and no more, whoever asks; and so many for one site of IPv6.
+    async fn codes_of_a_pool_and_of_a_site(database) {
+        let mut world = World::with_limits(database, |limits| {
+            limits.passcodes_per_pool = 5;
+            limits.passcodes_per_site = 3;
+        }).await;
+        for number in 0..3 {
+            world.from(&format!("2001:db8:1:{number}::1"));
+            world.send(sms(number), Purpose::Login).await.unwrap();
+        }
+        world.from("2001:db8:1:ffff::1");
+        assert!(matches!(world.send(sms(3), Purpose::Login).await, Err(Refusal::TooOften(_))), "another network of the site");
+        for number in 4..6 {
+            world.from(&format!("203.0.113.{number}"));
+            world.send(sms(number), Purpose::Login).await.unwrap();
+        }
+        world.from("203.0.113.99");
+        assert!(matches!(world.send(sms(9), Purpose::Login).await, Err(Refusal::TooOften(_))), "the pool");
+        world.clock.advance(world.app.limits().passcode_window);
+        world.send(sms(9), Purpose::Login).await.unwrap();
+    }
+
+    /// A wrong code costs no hashing, and a right one keeps its tries until it is used.
+    async fn wrong_codes_hash_no_password(database) {
+        let world = &World::new(database).await;
+        world.user_of_phone(1).await;
+        let (app, application) = (&world.app, world.application());
+        let code = world.code(sms(1), Purpose::ResetPassword).await;
+        let reset = |code: String| async move {
+            app.reset_password(&world.application(), sms(1), &code, OTHER.into(), &world.origin).await
+        };
+        let work = app.password_work();
+        for _ in 0..4 {
+            assert!(matches!(reset(other_than(&code).to_owned()).await, Err(Refusal::WrongCode)));
+        }
+        let stranger = app.reset_password(&application, sms(7), "123456", OTHER.into(), &world.origin).await;
+        assert!(matches!(stranger, Err(Refusal::WrongCode)));
+        assert_eq!(app.password_work(), work);
+        reset(code).await.unwrap();
+        world.log_in(AccountName::Phone(phone(1)), OTHER).await.unwrap();
+
+        let code = world.code(sms(2), Purpose::Register).await;
+        let registration = |code: &str, name: Option<&str>| Registration {
+            username: name.map(|name| Username::parse(name).unwrap()),
+            phone: Some(phone(2)),
+            code: Some(code.to_owned()),
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        world.register("alice").await;
+        let work = app.password_work();
+        for _ in 0..4 {
+            let refused = world.try_register(registration(other_than(&code), None)).await;
+            assert!(matches!(refused, Err(Refusal::WrongCode)));
+        }
+        let taken = world.try_register(registration(&code, Some("alice"))).await;
+        assert!(matches!(taken, Err(Refusal::UsernameTaken)), "and the code is as good as before");
+        assert_eq!(app.password_work(), work);
+        world.try_register(registration(&code, None)).await.unwrap();
+    }
+
+    /// Accounts that no code stands for are counted before anything is hashed for them.
+    async fn registrations_of_an_address(database) {
+        let mut world = World::with_limits(database, |limits| limits.registrations_per_ip = 2).await;
+        world.register("one").await;
+        world.register("two").await;
+        let three = || Registration {
+            username: Some(Username::parse("three").unwrap()),
+            password: Some(PASSWORD.into()),
+            ..Registration::default()
+        };
+        let work = world.app.password_work();
+        assert!(matches!(world.try_register(three()).await, Err(Refusal::TooOften(_))));
+        assert_eq!(world.app.password_work(), work);
+        world.from("203.0.113.10");
+        world.try_register(three()).await.unwrap();
+    }
+
+    /// Whoever has a stolen login and guesses the old password many times at once gets no further than one by one.
+    async fn the_old_password_guessed_at_once(database) {
+        let world = World::new(database).await;
+        let who = world.who(&world.register("alice").await).await.unwrap();
+        let guesses = (0..30).map(|number| format!("wrong guess {number}")).chain([PASSWORD.to_owned()]);
+        let changes = guesses.map(|old| world.app.change_password(&who, OTHER.into(), Some(old.into())));
+        let told: Vec<_> = futures::future::join_all(changes).await;
+        assert!(matches!(told.last(), Some(Err(Refusal::Locked))), "{:?}", told.last());
+        world.clock.advance(world.app.limits().password_window);
+        world.log_in(username("alice"), PASSWORD).await.unwrap();
+    }
+
+    /// Where the pool tells whether accounts exist, it tells an address only so often.
+    async fn questions_of_an_address(database) {
+        let world = World::with_settings(database, "tell_existence = true").await;
+        world.register("alice").await;
+        let application = world.application();
+        let ask = |name: String| async { world.app.user_exists(&application, AccountName::Username(name), &world.origin).await };
+        assert!(ask("alice".to_owned()).await.unwrap());
+        for number in 1..50 {
+            assert!(!ask(format!("name{number}")).await.unwrap());
+        }
+        assert!(matches!(ask("alice".to_owned()).await, Err(Refusal::TooOften(_))));
+        world.clock.advance(world.app.limits().guess_window);
+        assert!(ask("alice".to_owned()).await.unwrap());
+    }
+
+    /// Nobody takes another's number away by calling themselves so.
+    async fn a_phone_number_is_no_username(database) {
+        let world = World::new(database).await;
+        for number in ["13800000001", "138-0000-0001", "+8613800000001"] {
+            let squatter = Registration {
+                username: Some(Username::parse(number).unwrap()),
+                password: Some(PASSWORD.into()),
+                ..Registration::default()
+            };
+            assert!(matches!(world.try_register(squatter).await, Err(Refusal::Invalid(_))), "{number}");
+        }
+        world.user_of_phone(1).await;
+        world.log_in(AccountName::Any("13800000001".to_owned()), PASSWORD).await.unwrap();
+    }
+
+    /// One number has one spelling, and codes go only where the pool sends them.
+    async fn where_codes_go(database) {
+        let world = World::with_settings(database, "sms_countries = [\"86\", \"+852\"]").await;
+        let number = |text: &str| Target::Phone(Phone::parse(text).unwrap());
+        world.send(number("+8613800000001"), Purpose::Login).await.unwrap();
+        assert!(matches!(world.send(number("+86013800000001"), Purpose::Login).await, Err(Refusal::TooOften(_))));
+        world.send(number("+85291234567"), Purpose::Login).await.unwrap();
+        for nowhere in ["+12025550123", "+86138000000011", "+861012345678"] {
+            assert!(matches!(world.send(number(nowhere), Purpose::Login).await, Err(Refusal::Invalid(_))), "{nowhere}");
+        }
+        world.send(Target::Email(email("bob")), Purpose::Login).await.unwrap();
+    }
+}

@@ -1,0 +1,168 @@
+//! The other measurement: `hufu import`, beside plain inserts of the same rows, at all of the rows and at a tenth.
+
+mod file;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use hufu_types::{Clock as _, SystemClock};
+use tokio::runtime::Runtime;
+
+use crate::database::{Database, Engine, people};
+use crate::postgres::Postgres;
+use crate::process::{self, ResidentPeak};
+use crate::server::Server;
+use crate::world::World;
+use crate::{machine, report};
+use file::Format;
+
+/// Users of one transaction of the plain inserts: as many as the import commits together.
+const AT_ONCE: usize = 400;
+/// Nobody answers there: an import calls nobody.
+const NO_WECHAT: &str = "http://127.0.0.1:9";
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Database engines.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
+    engines: Vec<Engine>,
+    /// Rows of the file; a tenth of them is imported before, to compare with.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: usize,
+    /// How files are written.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "jsonl,csv")]
+    formats: Vec<Format>,
+    /// The program that imports, built for release.
+    #[arg(long, default_value = "target/release/hufu")]
+    hufu: PathBuf,
+    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    #[arg(long)]
+    postgres: Option<String>,
+    /// Where databases and files are; on the disk to be measured. The system's folder for temporary files if absent.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+/// One import.
+pub(crate) struct Imported {
+    pub(crate) engine: &'static str,
+    pub(crate) format: &'static str,
+    pub(crate) rows: usize,
+    pub(crate) file_bytes: u64,
+    /// From the start of the command to its end.
+    pub(crate) time: Duration,
+    /// The most memory that was resident.
+    pub(crate) resident_peak: u64,
+    /// The same rows by plain inserts.
+    pub(crate) plain: Duration,
+}
+
+impl Imported {
+    pub(crate) fn rate(&self) -> f64 {
+        rate(self.rows, self.time)
+    }
+
+    pub(crate) fn plain_rate(&self) -> f64 {
+        rate(self.rows, self.plain)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+fn rate(rows: usize, time: Duration) -> f64 {
+    rows as f64 / time.as_secs_f64()
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    ensure!(options.rows >= 10, "a tenth of so few rows is nothing to compare with");
+    let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::Builder::new().prefix("hufu-bench-").tempdir_in(&parent)?;
+    report::note(&machine::describe(folder.path())?);
+    report::note(&format!("each row a user with openid and unionid; {AT_ONCE} rows a transaction"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for engine in &options.engines {
+        let postgres = engine.server(options.postgres.as_deref(), folder.path())?;
+        let mut bench = Bench {
+            options,
+            folder: folder.path(),
+            runtime: &runtime,
+            postgres: postgres.as_ref(),
+            engine: *engine,
+        };
+        let few = bench.case(options.rows / 10)?;
+        let many = bench.case(options.rows)?;
+        for (few, many) in few.iter().zip(&many) {
+            report::import_grows(few, many);
+        }
+    }
+    Ok(())
+}
+
+/// Imports on one engine.
+struct Bench<'o> {
+    options: &'o Options,
+    folder: &'o Path,
+    runtime: &'o Runtime,
+    postgres: Option<&'o Postgres>,
+    engine: Engine,
+}
+
+impl Bench<'_> {
+    /// So many rows in each format.
+    fn case(&mut self, rows: usize) -> Result<Vec<Imported>> {
+        let plain = self.plain(rows)?;
+        let mut cases = Vec::new();
+        for format in &self.options.formats {
+            let imported = self.import(*format, rows, plain)?;
+            report::imported(&imported);
+            cases.push(imported);
+        }
+        Ok(cases)
+    }
+
+    fn plain(&self, rows: usize) -> Result<Duration> {
+        self.on_new_database(rows, |database, _, world| {
+            let users = people::stored(rows, &[], SystemClock.now());
+            let begin = Instant::now();
+            self.runtime.block_on(database.insert_plainly(world, users, AT_ONCE))?;
+            Ok(begin.elapsed())
+        })
+    }
+
+    fn import(&self, format: Format, rows: usize, plain: Duration) -> Result<Imported> {
+        let file = format.write(self.folder, people::stored(rows, &[], SystemClock.now()))?;
+        let file_bytes = std::fs::metadata(&file)?.len();
+        let (time, resident_peak) = self.on_new_database(rows, |_, server, world| {
+            let begin = Instant::now();
+            let process = server.import(&file, &world.pool)?;
+            let peak = ResidentPeak::watch(process.id(), process::resident_ever);
+            process.finish().with_context(|| server.last_words())?;
+            let time = begin.elapsed();
+            Ok((time, peak.bytes()))
+        })?;
+        std::fs::remove_file(&file)?;
+        let (engine, format) = (self.engine.name(), format.name());
+        Ok(Imported { engine, format, rows, file_bytes, time, resident_peak, plain })
+    }
+
+    /// Does something to an empty pool, after which so many users must be in it.
+    fn on_new_database<T>(
+        &self,
+        users: usize,
+        act: impl FnOnce(&Database<'_>, &Server, &World) -> Result<T>,
+    ) -> Result<T> {
+        let database = Database::of(self.postgres, self.folder);
+        self.runtime.block_on(database.create())?;
+        let mut world = World::default();
+        let server = Server::prepare(&self.options.hufu, self.folder, &database, &world, NO_WECHAT)?;
+        world.connection = self.runtime.block_on(database.connection_id(&world))?;
+        // What the last case left to be written is not this one's.
+        self.runtime.block_on(database.size())?;
+        let result = act(&database, &server, &world)?;
+        let [stored, ..] = self.runtime.block_on(database.count())?;
+        ensure!(usize::try_from(stored)? == users, "{users} users were to be stored, and {stored} are");
+        self.runtime.block_on(database.remove())?;
+        Ok(result)
+    }
+}

@@ -1,0 +1,303 @@
+//! Files of users, in and out.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use hufu_app::Refusal;
+use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
+use hufu_types::{ImportId, PoolId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::caller::{Answer, Asked, Caller, ProblemBody, answer, iso, ok};
+
+/// Bytes that are gathered before they are written to the disk.
+const WRITTEN_AT_ONCE: usize = 256 * 1024;
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct How {
+    /// `csv`, `json` or `jsonl`; told by the content type without it.
+    format: Option<String>,
+    /// How the file is called: while one of this name has not come to its end, another of the name is refused.
+    file_name: Option<String>,
+    /// What becomes of a row whose user is in the pool already: `refuse` or `skip`.
+    on_existing: Option<String>,
+    /// Check every row and write nothing.
+    #[serde(default)]
+    dry_run: bool,
+    /// Give up an import of this file that was not finished.
+    #[serde(default)]
+    start_over: bool,
+    /// The country of phone numbers that name none, such as `86`.
+    phone_country_code: Option<String>,
+    /// Leave out fields of unknown names, instead of refusing them.
+    #[serde(default)]
+    ignore_unknown: bool,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// What the page before gave as `next`.
+    cursor: Option<String>,
+    /// 1 to 100; 20 where nothing is said.
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Out {
+    /// `csv`, `json` or `jsonl`.
+    format: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ImportView {
+    id: String,
+    file_name: String,
+    /// `running`, `stopped` or `finished`. One that stopped goes on when the same file is sent again.
+    state: &'static str,
+    #[serde(flatten)]
+    counts: CountsView,
+    started_at: String,
+    updated_at: String,
+    finished_at: Option<String>,
+    /// Why it stopped.
+    failure: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CountsView {
+    /// Rows so far.
+    rows: i64,
+    created: i64,
+    skipped: i64,
+    refused: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Checked {
+    #[serde(flatten)]
+    counts: CountsView,
+    /// The first rows that would be refused.
+    refusals: Vec<RefusedView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RefusedView {
+    /// Counted from 1, without a header.
+    row: i64,
+    reason: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Imports {
+    /// Latest first.
+    imports: Vec<ImportView>,
+    /// What to send as `cursor` for the next page, if there may be one.
+    next: Option<String>,
+}
+
+fn counts_view(counts: Counts) -> CountsView {
+    CountsView {
+        rows: counts.rows,
+        created: counts.created,
+        skipped: counts.skipped,
+        refused: counts.refused,
+    }
+}
+
+fn view(import: Import) -> ImportView {
+    let Import { stored, state } = import;
+    ImportView {
+        id: stored.id.into(),
+        file_name: stored.file_name,
+        state: state.as_str(),
+        counts: counts_view(stored.counts),
+        started_at: iso(stored.started_at),
+        updated_at: iso(stored.updated_at),
+        finished_at: stored.finished_at.map(iso),
+        failure: stored.failure,
+    }
+}
+
+fn ids(caller: &Caller, pool: &str, import: &str) -> Answer<(PoolId, ImportId)> {
+    let import = ImportId::parse(import).map_err(|_| caller.refuse(Refusal::NoSuch("import")));
+    Ok((caller.pool(pool)?, import?))
+}
+
+fn options(caller: &Caller, how: How, headers: &HeaderMap) -> Answer<ImportOptions> {
+    let told = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let told = match told.split(';').next().unwrap_or_default().trim() {
+        "text/csv" => Some("csv"),
+        "application/json" => Some("json"),
+        "application/x-ndjson" | "application/jsonl" => Some("jsonl"),
+        _ => None,
+    };
+    let format = how.format.as_deref().or(told).and_then(Format::parse);
+    let file_name = how.file_name.unwrap_or_else(|| "upload".to_owned());
+    if file_name.chars().count() > 200 || file_name.chars().any(char::is_control) {
+        return Err(caller.invalid("fileName: it has at most 200 characters in one line"));
+    }
+    Ok(ImportOptions {
+        format: format.ok_or_else(|| caller.invalid("format: it is csv, json or jsonl"))?,
+        file_name,
+        on_existing: match how.on_existing.as_deref() {
+            None | Some("refuse") => OnExisting::Refuse,
+            Some("skip") => OnExisting::Skip,
+            Some(_) => return Err(caller.invalid("onExisting: it is refuse or skip")),
+        },
+        dry_run: how.dry_run,
+        start_over: how.start_over,
+        country_code: how.phone_country_code,
+        ignore_unknown: how.ignore_unknown,
+    })
+}
+
+/// Keeps what is sent in a file that has no name, so that nothing of it is left when it is closed.
+async fn keep(caller: &Caller, body: Body) -> Answer<File> {
+    let limits = caller.app.limits();
+    let most = limits.import_bytes;
+    let keeping = async {
+        let mut file = on_disk(tempfile::tempfile).await?;
+        let (mut chunks, mut waiting, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
+        while let Some(chunk) = chunks.next().await {
+            let chunk: Bytes = chunk
+                .map_err(|_| Refusal::Invalid("the body broke off; send the request again".to_owned()))?;
+            length = length.saturating_add(chunk.len());
+            if length > most {
+                return Err(Refusal::ImportTooLarge(u64::try_from(most).unwrap_or(u64::MAX)));
+            }
+            waiting.extend_from_slice(&chunk);
+            if waiting.len() >= WRITTEN_AT_ONCE {
+                file = write(file, std::mem::take(&mut waiting)).await?;
+            }
+        }
+        write(file, waiting).await
+    };
+    let slow = |_| Refusal::Invalid("the body came too slowly; send the request again".to_owned());
+    let kept = tokio::time::timeout(limits.import_time, keeping).await.map_err(slow).and_then(|kept| kept);
+    kept.map_err(|refusal| caller.refuse(refusal))
+}
+
+async fn write(mut file: File, bytes: Vec<u8>) -> Result<File, Refusal> {
+    on_disk(move || file.write_all(&bytes).map(|()| file)).await
+}
+
+async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?.map_err(Refusal::internal)
+}
+
+/// Bring the users of a file in: docs/import.md says what it holds. It goes on when this has answered.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), How),
+    request_body(content = String, description = "The file, in UTF-8.", content_type = "application/octet-stream"),
+    responses((status = 202, body = ImportView), (status = 200, body = Checked), (status = 409, body = ProblemBody),
+        (status = 413, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn import(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(how): Asked<How>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
+    let pool = caller.pool(&pool)?;
+    // Whoever may not import sends nothing to the disk.
+    caller.app.may_transfer(&caller.by, &pool).await.map_err(|refusal| caller.refuse(refusal))?;
+    let options = options(&caller, how, &headers)?;
+    let file = keep(&caller, body).await?;
+    let started = caller.app.start_import(&caller.by, &pool, file, options).await;
+    Ok(match started.map_err(|refusal| caller.refuse(refusal))? {
+        ImportStarted::Running(import) => answer(StatusCode::ACCEPTED, view(import)),
+        ImportStarted::Checked(counts, refused) => {
+            let refusals = refused.into_iter().map(|(row, reason)| RefusedView { row, reason }).collect();
+            ok(Checked { counts: counts_view(counts), refusals })
+        }
+    })
+}
+
+/// The imports of a pool.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports", tag = "transfer",
+    params(("pool" = String, Path), Paging),
+    responses((status = 200, body = Imports), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Answer<Response> {
+    let (pool, limit) = (caller.pool(&pool)?, caller.limit(paging.limit, 20, 100)?);
+    let before = paging.cursor.as_deref().map(ImportId::parse).transpose();
+    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let found = caller.app.imports(&caller.by, &pool, before, limit).await;
+    let imports: Vec<_> = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(view).collect();
+    let next = imports.last().filter(|_| imports.len() == limit).map(|last| last.id.clone());
+    Ok(ok(Imports { imports, next }))
+}
+
+/// An import: how far it is.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports/{import}", tag = "transfer",
+    params(("pool" = String, Path), ("import" = String, Path)),
+    responses((status = 200, body = ImportView), (status = 404, body = ProblemBody)))]
+pub(crate) async fn get(caller: Caller, Path((pool, import)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, import) = ids(&caller, &pool, &import)?;
+    let found = caller.app.import_of(&caller.by, &pool, &import).await;
+    Ok(ok(view(found.map_err(|refusal| caller.refuse(refusal))?)))
+}
+
+/// The refused rows of an import, with the reasons.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports/{import}/report", tag = "transfer",
+    params(("pool" = String, Path), ("import" = String, Path)),
+    responses((status = 200, content_type = "text/csv"), (status = 404, body = ProblemBody)))]
+pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, import) = ids(&caller, &pool, &import)?;
+    let pages = caller.app.import_report(&caller.by, &pool, &import).await;
+    let pages = pages.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(file("text/csv; charset=utf-8", "refused.csv", Body::from_stream(pages.inspect_err(broke_off))))
+}
+
+/// All users of a pool as a file, without the hashes of their passwords, which `hufu export` gives.
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), Out),
+    responses((status = 200), (status = 422, body = ProblemBody)))]
+pub(crate) async fn export(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Asked(out): Asked<Out>,
+) -> Answer<Response> {
+    let format = Format::parse(out.format.as_deref().unwrap_or("jsonl"));
+    let format = format.ok_or_else(|| caller.invalid("format: it is csv, json or jsonl"))?;
+    let pages = caller.app.export_users(&caller.by, &caller.pool(&pool)?, format).await;
+    let pages = pages.map_err(|refusal| caller.refuse(refusal))?;
+    let kind = match format {
+        Format::Csv => "text/csv; charset=utf-8",
+        Format::Json => "application/json",
+        Format::JsonLines => "application/x-ndjson",
+    };
+    let pages = pages.map_ok(|page| page.text).inspect_err(broke_off);
+    Ok(file(kind, &format!("users.{}", format.as_str()), Body::from_stream(pages)))
+}
+
+fn broke_off(error: &(impl std::error::Error + 'static)) {
+    tracing::error!(error = hufu_types::chain(error), "a file that was sent broke off");
+}
+
+fn file(kind: &str, name: &str, body: Body) -> Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers = [
+        (header::CONTENT_TYPE, kind.to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
+}
