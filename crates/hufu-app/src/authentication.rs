@@ -9,6 +9,7 @@ use hufu_store::events::Trace;
 use hufu_store::sessions::{EndSession, GetSession, Session, Touch};
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::config::Named;
 use crate::{App, Origin, Refusal, UserToken};
@@ -150,6 +151,34 @@ impl App {
             issued_at: bearer.issued_at,
             expires_at: bearer.expires_at,
         })
+    }
+
+    /// What a token says, if it holds: one of this instance, of any kind, whose time is not over and whose session is
+    /// alive. An id token, which is no bearer, can be looked at as well.
+    pub async fn validate_token(
+        &self,
+        token: &str,
+        kinds: &[TokenType],
+        named: Named<'_>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let expectation = Expectation {
+            types: kinds,
+            issuer: &self.issuer,
+            now: self.now(),
+            leeway: self.limits.clock_leeway,
+        };
+        let keys = self.keys.load();
+        let verified = verify::<Map<String, Value>>(token, keys.published(), &expectation);
+        let claims = verified.map_err(|_| Refusal::NotLoggedIn)?.claims;
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        let config = self.config();
+        let application = config.application(text("aud")).ok_or(Refusal::NotLoggedIn)?;
+        if !named.agrees_with(application) {
+            return Err(Refusal::Disagreement);
+        }
+        let session = SessionId::parse(text("sid")).map_err(|_| Refusal::NotLoggedIn)?;
+        self.living_session(&application.pool, &session).await?;
+        Ok(claims)
     }
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {

@@ -2,6 +2,7 @@
 //! one address: what they send to WeChat goes through a narrow lane, and their failures are told "too often".
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hufu_store::events::Trace;
 use hufu_store::rates::{Hit, Limit};
@@ -22,12 +23,24 @@ const REMEMBERED: u64 = 100_000;
 pub(crate) struct Failures {
     lanes: Cache<String, Arc<Semaphore>>,
     width: usize,
+    /// How many refusals of an address this node has written of late.
+    written: Cache<String, Arc<AtomicI64>>,
+    most_written: i64,
 }
 
 impl Failures {
     pub(crate) fn new(limits: &Limits) -> Self {
         let lanes = Cache::builder().max_capacity(REMEMBERED).time_to_live(limits.failure_window).build();
-        Self { lanes, width: limits.failure_lane }
+        let written = Cache::builder().max_capacity(REMEMBERED).time_to_live(limits.failure_window).build();
+        Self { lanes, width: limits.failure_lane, written, most_written: limits.login_failures_per_ip }
+    }
+
+    /// Counts a refusal that is to be written: how many more of the address are, below zero where it is too many.
+    pub(crate) fn left_to_write(&self, pool: &PoolId, ip: Option<&str>) -> i64 {
+        let Some(ip) = ip else { return 0 };
+        let key = format!("{pool}:{}", network_of(ip));
+        let written = self.written.get_with(key, Arc::default).fetch_add(1, Ordering::Relaxed);
+        self.most_written.saturating_sub(written).saturating_sub(1)
     }
 
     fn key(pool: &PoolId, ip: &str) -> String {
@@ -86,13 +99,19 @@ impl App {
         let Some(code) = code_of(&refusal) else { return refusal };
         let guesses = self.guesses(pool, trace.ip.as_deref(), &refusal);
         let lane = guesses.as_ref().map(|limit| limit.name.clone());
-        let within = guesses.or_else(|| self.most_refusals(pool, &trace));
+        let left = match &guesses {
+            Some(_) => 0,
+            None => self.failures.left_to_write(pool, trace.ip.as_deref()),
+        };
         let details = match wechat_error(&refusal).and_then(hufu_wechat::Error::errcode) {
             Some(errcode) => json!({ "by": method, "errcode": errcode }),
             None => json!({ "by": method }),
         };
         let action = Action::Login;
-        let unit = RecordRefusal { pool: pool.clone(), trace, action, user, code, details, within };
+        let unit = RecordRefusal { pool: pool.clone(), trace, action, user, code, details, guesses, left };
+        if !unit.is_to_be_written() {
+            return refusal;
+        }
         match (self.write(unit).await, lane) {
             (Ok(..0), Some(lane)) => self.slow_down(lane),
             (Ok(_), _) => refusal,

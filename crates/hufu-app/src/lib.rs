@@ -59,4 +59,5 @@ pub use tokens::{TokenSet, UserToken, claims_of};
 pub use uploads::{Picture, UploadSlot, Uploaded};
 
 pub use hufu_connect as connect;
+pub use hufu_protocol::TokenType;
 pub use hufu_types::resolution::PhoneUse;

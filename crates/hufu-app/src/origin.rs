@@ -1,8 +1,8 @@
 //! Where a request comes from, and what the audit log keeps of it and of what was refused.
 //!
 //! What a unit of work refuses it writes itself, in its own transaction. Here is written what is refused before a unit
-//! begins: by WeChat, or because a login is too old. Of one address not more is written than of failed logins is
-//! believed, so that nobody can fill the log.
+//! begins: by WeChat, or because a login is too old. Of one address so much is written as failed logins of it are
+//! looked at, so that nobody can fill the log.
 
 use hufu_store::events::{Actor, Event, Trace};
 use hufu_store::rates::Limit;
@@ -10,7 +10,6 @@ use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::address::network_of;
 use crate::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -66,7 +65,7 @@ impl App {
         reason: &str,
     ) -> Result<(), Refusal> {
         let (pool, details) = (pool.clone(), json!({ "reason": reason }));
-        let unit = RecordRefusal { pool, trace, action, user, code, details, within: None };
+        let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left: 0 };
         self.write(unit).await.map(drop)
     }
 
@@ -81,24 +80,18 @@ impl App {
         refusal: Refusal,
     ) -> Refusal {
         let Some(code) = code_of(&refusal) else { return refusal };
-        let within = self.most_refusals(who.pool(), &trace);
+        let left = self.failures.left_to_write(who.pool(), trace.ip.as_deref());
         let (pool, user) = (who.pool().clone(), Some(who.user.clone()));
-        let unit = RecordRefusal { pool, trace, action, user, code, details, within };
+        let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left };
+        if !unit.is_to_be_written() {
+            return refusal;
+        }
         self.write(unit).await.err().unwrap_or(refusal)
-    }
-
-    /// How many refusals of an address are written in a window.
-    pub(crate) fn most_refusals(&self, pool: &PoolId, trace: &Trace) -> Option<Limit> {
-        trace.ip.as_deref().map(|ip| Limit {
-            name: format!("refused:{pool}:{}", network_of(ip)),
-            most: self.limits.login_failures_per_ip,
-            window: self.limits.failure_window,
-        })
     }
 }
 
 /// Writes a refusal, unless so many of the address were written in this window already: the first that is too many
-/// says so, and those after it are only counted.
+/// says that more come, and those after it are not written.
 pub(crate) struct RecordRefusal {
     pub(crate) pool: PoolId,
     pub(crate) trace: Trace,
@@ -106,17 +99,27 @@ pub(crate) struct RecordRefusal {
     pub(crate) user: Option<UserId>,
     pub(crate) code: u32,
     pub(crate) details: Json,
-    pub(crate) within: Option<Limit>,
+    /// The bucket in which it counts as a guess, which then says how many more are written.
+    pub(crate) guesses: Option<Limit>,
+    /// How many more of the address are written, where it is no guess.
+    pub(crate) left: i64,
+}
+
+impl RecordRefusal {
+    /// Whether there is anything to do.
+    pub(crate) fn is_to_be_written(&self) -> bool {
+        self.guesses.is_some() || self.left >= -1
+    }
 }
 
 impl Write for RecordRefusal {
-    /// How many more the window holds; below zero where it held no more.
+    /// How many more the bucket holds; below zero where it held no more.
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        let left = match &self.within {
+        let left = match &self.guesses {
             Some(limit) => limit.hit(tx, self.trace.at).await?,
-            None => 0,
+            None => self.left,
         };
         if left < -1 {
             return Ok(left);

@@ -226,6 +226,8 @@ impl Unbind {
             });
             events.record(tx, pool, Event::of(Action::IdentityUnbound, user).with(details)).await?;
         }
+        // A login that waits may have come by one of them.
+        flows::end_of_user(tx, pool, user).await?;
         Ok(Unbound::Done(left))
     }
 }

@@ -26,19 +26,6 @@ statements! {
            AND users.status = $5 AND users.status <> 'Activated'
          ORDER BY users.created_at DESC, users.id DESC LIMIT $6"
     );
-    // Of several names of a user that begin so, the first one counts. SQLite keeps the order of a CROSS JOIN.
-    PREFIX = concat!(
-        "SELECT ", user_columns!(), ", n.name
-         FROM user_names n CROSS JOIN users
-         WHERE n.pool_id = $1 AND n.name >= $2 AND n.name < $3 AND (n.name, n.user_id) > ($4, $5)
-           AND users.pool_id = n.pool_id AND users.id = n.user_id
-           AND users.created_at >= $6 AND users.created_at < $7
-           AND users.status = COALESCE(CAST($8 AS TEXT), users.status)
-           AND NOT EXISTS (
-               SELECT 1 FROM user_names o
-               WHERE o.pool_id = $1 AND o.user_id = n.user_id AND o.name >= $2 AND o.name < n.name)
-         ORDER BY n.name, n.user_id LIMIT $9"
-    );
     // A user whose name, e-mail address, number or id this is, to the letter.
     EXACT = concat!(
         "SELECT ", user_columns!(), "
@@ -54,6 +41,36 @@ statements! {
     );
 }
 
+// Both engines begin an index at one bound, and take the pair for it: so the pair is never before the first name.
+// Of several names of a user that begin so, the first one counts. The index gives the order, and users are looked up
+// one by one as far as the page goes: SQLite keeps the order of a CROSS JOIN, and PostgreSQL sees nothing to plan
+// behind OFFSET 0.
+const PREFIX_SQLITE: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", n.name
+     FROM user_names n CROSS JOIN users
+     WHERE n.pool_id = $1 AND (n.name, n.user_id) > ($4, $5) AND n.name < $3
+       AND users.pool_id = n.pool_id AND users.id = n.user_id
+       AND users.created_at >= $6 AND users.created_at < $7
+       AND users.status = COALESCE($8, users.status)
+       AND n.name = (
+           SELECT MIN(o.name) FROM user_names o WHERE o.pool_id = $1 AND o.user_id = n.user_id AND o.name >= $2)
+     ORDER BY n.name, n.user_id LIMIT $9"
+);
+const PREFIX_POSTGRES: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    ", n.name
+     FROM user_names n CROSS JOIN LATERAL (
+         SELECT * FROM users WHERE users.pool_id = n.pool_id AND users.id = n.user_id OFFSET 0) users
+     WHERE n.pool_id = $1 AND (n.name, n.user_id) > ($4, $5) AND n.name < $3
+       AND users.created_at >= $6 AND users.created_at < $7
+       AND users.status = COALESCE(CAST($8 AS TEXT), users.status)
+       AND n.name = (
+           SELECT MIN(o.name) FROM user_names o WHERE o.pool_id = $1 AND o.user_id = n.user_id AND o.name >= $2)
+     ORDER BY n.name, n.user_id LIMIT $9"
+);
 /// The grams lead to candidates, newest first; `instr` tells whether they stand together.
 const SUBSTRING_SQLITE: &str = concat!(
     "SELECT ",
@@ -71,17 +88,18 @@ const SUBSTRING_POSTGRES: &str = concat!(
     "SELECT ",
     user_columns!(),
     ", s.seq
-     FROM user_search s JOIN users ON users.pool_id = s.pool_id AND users.id = s.user_id
+     FROM user_search s CROSS JOIN LATERAL (
+         SELECT * FROM users WHERE users.pool_id = s.pool_id AND users.id = s.user_id OFFSET 0) users
      WHERE s.pool_id = $1 AND s.text LIKE $2 AND s.seq < $3
-       AND users.pool_id = $1 AND users.created_at >= $4 AND users.created_at < $5
+       AND users.created_at >= $4 AND users.created_at < $5
        AND users.status = COALESCE(CAST($6 AS TEXT), users.status)
      ORDER BY s.seq DESC LIMIT $7"
 );
 
 /// Statements that only SQLite understands.
-pub(crate) const SQLITE_STATEMENTS: &[(&str, &str)] = &[("SUBSTRING_SQLITE", SUBSTRING_SQLITE)];
+pub(crate) const SQLITE_STATEMENTS: &[(&str, &str)] = &[("PREFIX_SQLITE", PREFIX_SQLITE), ("SUBSTRING_SQLITE", SUBSTRING_SQLITE)];
 /// Statements that only PostgreSQL understands.
-pub(crate) const POSTGRES_STATEMENTS: &[(&str, &str)] = &[("SUBSTRING_POSTGRES", SUBSTRING_POSTGRES)];
+pub(crate) const POSTGRES_STATEMENTS: &[(&str, &str)] = &[("PREFIX_POSTGRES", PREFIX_POSTGRES), ("SUBSTRING_POSTGRES", SUBSTRING_POSTGRES)];
 
 /// The fewest characters that are looked for inside of names.
 pub const SHORTEST_SUBSTRING: usize = 3;
@@ -184,10 +202,12 @@ impl Read for SearchUsers {
                 let first = text.to_ascii_lowercase();
                 // No text with this beginning is larger.
                 let end = format!("{first}\u{10FFFF}");
+                // Every id is more than the empty one.
                 let (last_name, last_id) = match &self.after {
-                    Some(Place::Name(name, id)) => (name.as_str(), id.as_str()),
-                    _ => ("", ""),
+                    Some(Place::Name(name, id)) if *name >= first => (name.as_str(), id.as_str()),
+                    _ => (first.as_str(), ""),
                 };
+                let sql = if matches!(tx, Tx::Sqlite(_)) { PREFIX_SQLITE } else { PREFIX_POSTGRES };
                 let values = [
                     pool,
                     (&first).into(),
@@ -199,7 +219,7 @@ impl Read for SearchUsers {
                     status,
                     limit,
                 ];
-                tx.all(PREFIX, &values, by_name).await
+                tx.all_by_own_plan(sql, &values, by_name).await
             }
             Sought::Substring(text) => {
                 let text = text.to_ascii_lowercase();
@@ -215,7 +235,7 @@ impl Read for SearchUsers {
                 } else {
                     let pattern = contains(&text);
                     let values = [pool, (&pattern).into(), last.into(), from, before, status, limit];
-                    tx.all(SUBSTRING_POSTGRES, &values, by_index).await
+                    tx.all_by_own_plan(SUBSTRING_POSTGRES, &values, by_index).await
                 }
             }
         }

@@ -77,6 +77,24 @@ impl Tx<'_> {
         }
     }
 
+    /// All rows of an answer, by a plan for these very values: where one plan cannot be good for all that may be asked,
+    /// as a text that is in every name or in none.
+    pub async fn all_by_own_plan<T: Send>(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        decode: Decode<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Tx::Sqlite(_) => self.all(sql, values, decode).await,
+            Tx::Postgres(connection) => {
+                let query = sqlx::query_with(sql, Value::arguments(values)?).persistent(false);
+                let rows = query.fetch_all(&mut **connection).await?;
+                rows.iter().map(|row| decode(&Row::Postgres(row))).collect()
+            }
+        }
+    }
+
     /// Runs statements without parameters, such as a migration.
     pub(crate) async fn batch(&mut self, sql: &'static str) -> Result<(), StoreError> {
         match self {

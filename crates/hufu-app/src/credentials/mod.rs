@@ -11,6 +11,7 @@
 
 mod contact;
 mod deletion;
+mod first_login;
 mod login;
 mod messages;
 mod password;

@@ -1,7 +1,7 @@
 //! The sender of development.
 
 use hufu_connect::{
-    Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
+    BuildError, Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
     outbox::{Channel, KEPT},
 };
 use hufu_types::{Email, Phone};
@@ -22,7 +22,7 @@ fn sms(code: &str) -> Sms {
 #[tokio::test]
 async fn messages_are_kept_and_told() {
     let means = means();
-    let mut news = means.outbox.subscribe();
+    let mut news = means.outbox.as_ref().unwrap().subscribe();
     let mail = Mail {
         to: Email::parse("bob@example.com").unwrap(),
         subject: "Hello".into(),
@@ -33,7 +33,7 @@ async fn messages_are_kept_and_told() {
     MailSettings::Outbox {}.build(&means).unwrap().send(&mail).await.unwrap();
     SmsSettings::Outbox {}.build(&means).unwrap().send(&sms("654321")).await.unwrap();
 
-    let list = means.outbox.list();
+    let list = means.outbox.as_ref().unwrap().list();
     let [newer, older] = list.as_slice() else { panic!("{list:?}") };
     assert_eq!((older.number, older.channel, older.at), (1, Channel::Email, NOW));
     assert_eq!((older.to.as_str(), older.subject.as_deref()), ("bob@example.com", Some("Hello")));
@@ -51,7 +51,15 @@ async fn the_oldest_go() {
     for n in 0..KEPT + 3 {
         sender.send(&sms(&n.to_string())).await.unwrap();
     }
-    let list = means.outbox.list();
+    let list = means.outbox.as_ref().unwrap().list();
     assert_eq!(list.len(), KEPT);
     assert_eq!((list[0].number, list[KEPT - 1].number), (KEPT as u64 + 3, 4));
+}
+
+/// Where there is none, nothing is sent into the void.
+#[test]
+fn without_an_outbox_there_is_no_sender() {
+    let means = hufu_connect::Means { outbox: None, ..means() };
+    assert!(matches!(MailSettings::Outbox {}.build(&means), Err(BuildError::NoOutbox)));
+    assert!(matches!(SmsSettings::Outbox {}.build(&means), Err(BuildError::NoOutbox)));
 }

@@ -537,7 +537,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseError> {
     let pool = PoolId::generate(NOW, &SystemRandom);
     let mut world = World::default();
-    let mut totals = [0_i64; 7];
+    let mut totals = [0_i64; 8];
     for instant in history {
         let deeds: Vec<Deed> = instant.iter().filter_map(|step| world.deed(step)).collect();
         let at_once = deeds.iter().cloned().map(|deed| {

@@ -199,7 +199,7 @@ on_both_engines! {
         }
         log_in(&store, login(openid(APP, "o1"), None)).await;
         assert!(store.read(WouldLogIn(stranger.who.clone())).await.unwrap().is_none());
-        assert!(!log_in(&store, stranger).await.newly_created, "who is known may come in");
+        assert!(!log_in(&store, stranger.at(NOW)).await.newly_created, "who is known may come in");
     }
 
     async fn a_disabled_user_is_refused_and_nothing_is_written(database) {
@@ -274,7 +274,7 @@ on_both_engines! {
             arrival.who.arrival.snapshot = true;
             let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
             assert!(matches!(would, Some((LoginOutcome::Snapshot, None))));
-            assert!(matches!(store.write(arrival).await.unwrap(), LoginOutcome::Snapshot));
+            assert!(matches!(store.write(arrival.at(NOW)).await.unwrap(), LoginOutcome::Snapshot));
         }
         assert_eq!((users(&database).await, raw::number(&database, "SELECT COUNT(*) FROM sessions").await), (1, 1));
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 2, "nothing was attached");

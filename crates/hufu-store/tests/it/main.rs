@@ -6,6 +6,7 @@ mod config;
 mod crowd;
 mod durability;
 mod exchanges;
+mod flows;
 mod group_commit;
 mod histories;
 mod instance;

@@ -85,7 +85,7 @@ fn look_up(table: &[(&str, PasscodePurpose)], name: &str, what: &str) -> Result<
 }
 
 /// The language of messages to a person whose client speaks this one.
-fn message_language(language: Language) -> MessageLanguage {
+pub(crate) fn message_language(language: Language) -> MessageLanguage {
     match language {
         Language::Chinese => MessageLanguage::SimplifiedChinese,
         Language::English => MessageLanguage::English,

@@ -1,11 +1,14 @@
-//! `/api/v2/.well-known` and `/api/v2/logout`.
+//! `/api/v2/.well-known`, logging out, and whether a token holds.
 
-use axum::extract::State;
-use serde::Serialize;
+use axum::Json;
+use axum::extract::{Query, State};
+use hufu_app::{Refusal, TokenType};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::Head;
+use crate::request::{Head, given};
 use crate::server;
 
 /// The key with which v2 clients encrypt passwords.
@@ -24,14 +27,46 @@ pub(crate) async fn well_known(
     Ok(Success::new(WellKnown { public_key }))
 }
 
-/// Ends the session of the bearer token. Without a valid one there is nothing to end, which is no error.
+/// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid one there is nothing to end, which is no error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Result<Success<()>, Failure> {
     match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
         Ok(who) => shared.app.log_out(&who).await.map_err(|refusal| head.refuse(refusal))?,
-        Err(refusal @ (hufu_app::Refusal::Internal(_) | hufu_app::Refusal::Overloaded(_))) => {
+        Err(refusal @ (Refusal::Internal(_) | Refusal::Overloaded(_))) => {
             return Err(head.refuse(refusal));
         }
         Err(_) => {}
     }
     Ok(Success::empty())
+}
+
+/// The token in question, by the name of its kind.
+#[derive(Deserialize)]
+pub(crate) struct TokenQuery {
+    id_token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// `GET /api/v2/oidc/validate_token`: what an id token, an access token or a user token says, if it holds. The client
+/// hands the body on as it is, so that there is no envelope about the claims. A bearer is ignored.
+pub(crate) async fn validate_token(
+    State(shared): server::State,
+    head: Head,
+    query: Result<Query<TokenQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Map<String, Value>>, Failure> {
+    let claims = async {
+        let query = query.map(|Query(query)| query).ok();
+        let id_token = query.as_ref().and_then(|query| given(query.id_token.as_ref()));
+        let access_token = query.as_ref().and_then(|query| given(query.access_token.as_ref()));
+        let (token, kinds): (_, &[TokenType]) = match (id_token, access_token) {
+            // The user token takes the place of an id token for these clients.
+            (Some(token), None) => (token, &[TokenType::IdToken, TokenType::UserToken]),
+            (None, Some(token)) => (token, &[TokenType::AccessToken]),
+            _ => {
+                let what = "id_token or access_token is missing, or both are there; send one of them";
+                return Err(Refusal::Invalid(what.to_owned()));
+            }
+        };
+        shared.app.validate_token(token, kinds, head.named()).await
+    };
+    Ok(Json(claims.await.map_err(|refusal| head.refuse(refusal))?))
 }

@@ -1,9 +1,13 @@
-//! `/api/v2/users/*`: the user, how well the account is protected, and accounts that are joined and parted.
+//! `/api/v2/users/*`: the user, how well the account is protected, what they may log in to, and accounts that are
+//! joined and parted.
 
-use axum::extract::State;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
 use hufu_app::{Refusal, WhichIdentities};
-use hufu_types::User;
+use hufu_types::{Application, User};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::fields::required;
 use super::user::{UserV2, token_to_keep};
@@ -52,6 +56,58 @@ pub(crate) async fn security_level(
     let who = head.authenticate(&shared).await?;
     let user = shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(SecurityLevel::of(&user)))
+}
+
+/// Which part of a list is wanted.
+#[derive(Deserialize)]
+pub(crate) struct Paging {
+    /// From 1 on.
+    page: Option<String>,
+    limit: Option<String>,
+}
+
+/// The most entries of a page.
+const LARGEST_PAGE: usize = 100;
+
+impl Paging {
+    /// How many to leave out, and how many to take: ten of the first page where nothing is said, or nonsense.
+    fn range(&self) -> (usize, usize) {
+        let number = |text: &Option<String>, otherwise: usize| {
+            text.as_deref().and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(otherwise)
+        };
+        let limit = number(&self.limit, 10).min(LARGEST_PAGE);
+        ((number(&self.page, 1) - 1).saturating_mul(limit), limit)
+    }
+}
+
+/// `GET /api/v2/users/me/applications/allowed`: the applications that the person may log in to. Those are all of the
+/// pool that are switched on: there are no permissions yet that would leave some out.
+pub(crate) async fn applications(
+    State(shared): server::State,
+    head: Head,
+    paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let paging = paging.map_or(Paging { page: None, limit: None }, |Query(paging)| paging);
+    let config = shared.app.config();
+    let of_pool = |application: &&Arc<Application>| application.pool == *who.pool() && application.enabled;
+    let mut all: Vec<_> = config.applications().filter(of_pool).collect();
+    all.sort_by_key(|application| application.position);
+    let (skipped, taken) = paging.range();
+    let list: Vec<_> = all.iter().skip(skipped).take(taken).map(|a| brief(a)).collect();
+    Ok(Success::new(json!({ "totalCount": all.len(), "list": list })))
+}
+
+fn brief(application: &Application) -> Value {
+    json!({
+        "id": application.id.as_str(),
+        "name": application.name,
+        "userPoolId": application.pool.as_str(),
+        "applicationType": application.kind.as_str(),
+        "isDefault": application.is_default,
+        "logo": null,
+        "description": null,
+    })
 }
 
 /// What the clients send to join two accounts.
@@ -109,6 +165,15 @@ mod tests {
     use hufu_types::{Email, Phone, PhoneProof, PoolId, Timestamp, UserId};
 
     use super::*;
+
+    #[test]
+    fn pages_start_at_one() {
+        let page = |page: &str, limit: &str| Paging { page: Some(page.into()), limit: Some(limit.into()) }.range();
+        assert_eq!(Paging { page: None, limit: None }.range(), (0, 10));
+        assert_eq!((page("1", "3"), page("2", "3")), ((0, 3), (3, 3)));
+        assert_eq!((page("0", "-1"), page("x", "1000")), ((0, 10), (0, 100)));
+        assert_eq!(page("18446744073709551615", "100"), (usize::MAX, 100));
+    }
 
     #[test]
     fn what_is_proved_counts() {

@@ -1,11 +1,15 @@
 //! Passwords, codes and registration: what the published clients never send, and other pools' people and tokens.
 
+use std::time::Duration;
+
 use axum::http::Method;
 use hufu_testkit::on_both_engines;
+use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
+use crate::administration::{create, key};
 use crate::client::{Client, GRAPHQL, UPDATE_PROFILE};
-use crate::world::{CAFE, MINI, SHOP, World};
+use crate::world::{CAFE, CAFE_APP, MINI, SHOP, SHOP_APP, World};
 
 /// The calls without a login, with a body that is right but for what it names.
 fn before_login() -> Vec<(&'static str, Value)> {
@@ -20,6 +24,7 @@ fn before_login() -> Vec<(&'static str, Value)> {
         ("/api/v3/send-email", json!({ "email": "somebody@example.com", "channel": "CHANNEL_LOGIN" })),
         ("/api/v3/signin", by_password.clone()),
         ("/api/v3/signup", by_password),
+        ("/api/v3/unlock-account", json!({ "phoneNumber": "13812345678", "passCode": "123456" })),
     ]
 }
 
@@ -51,8 +56,9 @@ fn after_login() -> Vec<(&'static str, Value)> {
 }
 
 /// The calls that only read.
-const READS: [&str; 4] = [
+const READS: [&str; 5] = [
     "/api/v2/users/me",
+    "/api/v2/users/me/applications/allowed?page=1&limit=10",
     "/api/v2/users/me/security-level",
     "/api/v3/get-identities",
     "/api/v3/get-security-info",
@@ -132,6 +138,9 @@ on_both_engines! {
             ("/api/v3/signup", signin(json!({ "profile": { "nickname": 7 } }))),
             ("/api/v3/signup", signin(json!({ "passwordPayload": { "phone": "13812345678", "password": "b" } }))),
             ("/api/v2/login/email-code", json!({ "email": "a@example.com", "code": "1", "params": "{}" })),
+            ("/api/v3/unlock-account", json!({ "passCode": "123456" })),
+            ("/api/v3/unlock-account", json!({ "email": "nobody", "passCode": "123456" })),
+            ("/api/v3/unlock-account", json!({ "email": "a@example.com" })),
         ] {
             world.stores_nothing(client.post(path, body)).await.refused(2231);
         }
@@ -243,6 +252,177 @@ on_both_engines! {
         let sources = world.nobody().pool(CAFE).get("/api/v3/get-application-enabled-extidps").await.data();
         let names: Vec<_> = sources.as_array().unwrap().iter().map(|s| s["identifier"].clone()).collect();
         assert_eq!(names, ["cafe-mini"]);
+    }
+
+    /// A locked account opens by a code sent for that, and by no other.
+    async fn an_account_is_unlocked(database) {
+        let world = World::new(database).await;
+        let client = world.client();
+        let phone = "13812345678";
+        let code_for = |channel: &'static str| {
+            let (client, world) = (&client, &world);
+            async move {
+                world.advance(Duration::from_secs(60));
+                client.post("/api/v3/send-sms", json!({ "phoneNumber": phone, "channel": channel })).await.data();
+                sent_code(world).await
+            }
+        };
+        let payload = json!({ "phone": phone, "passCode": code_for("CHANNEL_REGISTER").await });
+        client.post("/api/v3/signup", json!({ "connection": "PASSCODE", "passCodePayload": payload })).await.data();
+        let payload = json!({ "phone": phone, "passCode": code_for("CHANNEL_LOGIN").await });
+        let by_code = json!({ "connection": "PASSCODE", "passCodePayload": payload });
+        let access = client.post("/api/v3/signin", by_code).await.data()["access_token"].as_str().unwrap().to_owned();
+        let own = client.clone().bearer(&access);
+        own.post("/api/v3/update-password", json!({ "newPassword": PASSWORD })).await.data();
+
+        let sign_in = |password: &str| {
+            let payload = json!({ "account": phone, "password": password });
+            let body = json!({ "connection": "PASSWORD", "passwordPayload": payload });
+            let client = client.clone();
+            async move { client.post("/api/v3/signin", body).await }
+        };
+        for _ in 0..10 {
+            assert_eq!(sign_in("not the password").await.code(), 2333);
+        }
+        sign_in(PASSWORD).await.refused(2057);
+        let unlock = |code: String| {
+            let body = json!({ "phoneNumber": phone, "passCode": code });
+            let client = client.clone();
+            async move { client.post("/api/v3/unlock-account", body).await }
+        };
+        unlock(code_for("CHANNEL_LOGIN").await).await.refused(2001);
+        let code = code_for("CHANNEL_UNLOCK_ACCOUNT").await;
+        world.cafe().post("/api/v3/unlock-account", json!({ "phoneNumber": phone, "passCode": code })).await.refused(2001);
+        sign_in(PASSWORD).await.refused(2057);
+        unlock(code.clone()).await.data();
+        sign_in(PASSWORD).await.data();
+        unlock(code).await.refused(2001);
+    }
+
+    /// A login that waits for a new password gives a token that sets it, once.
+    async fn a_first_login_sets_a_password(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let body = json!({ "username": "newcomer", "email": "newcomer@example.com", "password": PASSWORD, "mustReset": true });
+        let id = create(&world, &owner, body).await;
+        let client = world.client();
+        let login = "mutation ($i: LoginByUsernameInput!) { loginByUsername(input: $i) { id token } }";
+        let by = |password: &str| json!({ "i": { "username": "newcomer", "password": password } });
+        let waiting = client.graphql(login, by(PASSWORD)).await.json()["errors"][0]["message"].clone();
+        assert_eq!(waiting["code"], 1639, "{waiting}");
+        let token = waiting["data"]["token"].as_str().unwrap();
+        assert_eq!(waiting["data"]["key"], token);
+
+        let first = "mutation ($token: String!, $password: String!) {
+            resetPasswordByFirstLoginToken(token: $token, password: $password) { message code } }";
+        let set = |token: &str, password: &str| json!({ "token": token, "password": password });
+        world.cafe().graphql(first, set(token, "walnut harbour 12")).await.refused(2206);
+        client.graphql(first, set("nonsense", "walnut harbour 12")).await.refused(2206);
+        client.graphql(first, set(token, "password")).await.refused(2061);
+        let done = client.graphql(first, set(token, "walnut harbour 12")).await.data();
+        assert_eq!(done["resetPasswordByFirstLoginToken"]["code"], 200);
+        client.graphql(first, set(token, "plum orchard 77")).await.refused(2206);
+        assert_eq!(client.graphql(login, by(PASSWORD)).await.json()["errors"][0]["message"]["code"], 2333);
+        client.graphql(login, by("walnut harbour 12")).await.data();
+        assert_eq!(world.rows("sessions").await, 1, "none stays of the login that waited");
+
+        // The other name of the same.
+        let path = format!("/admin/v1/pools/{SHOP}/users/{id}/password");
+        let again = json!({ "password": PASSWORD, "mustReset": true });
+        crate::administration::call(&world, Some(&owner), "POST", &path, Some(again)).await.is(200);
+        let waiting = client.graphql(login, by(PASSWORD)).await.json()["errors"][0]["message"].clone();
+        let forced = "mutation ($token: String!, $oldPassword: String!, $newPassword: String!) {
+            resetPasswordByForceResetToken(token: $token, oldPassword: $oldPassword, newPassword: $newPassword) {
+                message code } }";
+        let passwords = json!({
+            "token": waiting["data"]["token"], "oldPassword": PASSWORD, "newPassword": "quince meadow 31",
+        });
+        client.graphql(forced, passwords).await.data();
+        client.graphql(login, by("quince meadow 31")).await.data();
+
+        // Nobody has to set a password any more: nothing is sent, and the answer is the same.
+        let send = "mutation ($userId: String!, $appId: String!) {
+            sendFirstLoginVerifyEmail(userId: $userId, appId: $appId) { message code } }";
+        let before = world.outbox().list().len();
+        for user in [&id, "6560c0ffee00000000000099", "nonsense"] {
+            client.graphql(send, json!({ "userId": user, "appId": SHOP_APP })).await.data();
+        }
+        world.node.app.run_due_jobs().await;
+        assert_eq!(world.outbox().list().len(), before);
+        let body = json!({ "username": "second", "email": "second@example.com", "password": PASSWORD, "mustReset": true });
+        let second = create(&world, &owner, body).await;
+        client.graphql(send, json!({ "userId": second, "appId": SHOP_APP })).await.data();
+        sent_code(&world).await;
+        assert_eq!(world.outbox().list()[0].to, "second@example.com");
+    }
+
+    /// What a token says, and what it is not taken for; the applications of its pool; and the other way to log out.
+    async fn tokens_are_looked_at(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        let set = world.client().log_in_v3(MINI, "bob").await;
+        let validate = |query: String| {
+            let client = world.client();
+            async move { client.get(&format!("/api/v2/oidc/validate_token?{query}")).await }
+        };
+        for token in [format!("id_token={}", bob.token), format!("id_token={}", set.id), format!("access_token={}", set.access)] {
+            let claims = validate(token).await.json();
+            assert_eq!((&claims["sub"], &claims["aud"]), (&json!(bob.id), &json!(SHOP_APP)), "{claims}");
+        }
+        for token in [format!("access_token={}", bob.token), format!("id_token={}", set.access), "id_token=nonsense".to_owned()] {
+            validate(token).await.refused(2020);
+        }
+        for query in [String::new(), "id_token=".to_owned(), format!("id_token={0}&access_token={0}", set.access)] {
+            validate(query).await.refused(2231);
+        }
+        let elsewhere = world.cafe().get(&format!("/api/v2/oidc/validate_token?access_token={}", set.access)).await;
+        elsewhere.refused(2020);
+
+        let own = world.client().bearer(&bob.token);
+        let allowed = own.get("/api/v2/users/me/applications/allowed?page=1&limit=2").await.data();
+        assert_eq!(allowed["totalCount"], 3);
+        assert_eq!(allowed["list"].as_array().unwrap().len(), 2);
+        let all = own.get("/api/v2/users/me/applications/allowed").await.data();
+        assert!(all["list"].as_array().unwrap().iter().any(|app| app["id"] == SHOP_APP));
+        assert!(all["list"].as_array().unwrap().iter().all(|app| app["userPoolId"] == SHOP && app["id"] != CAFE_APP));
+
+        own.get(&format!("/logout?appId={SHOP_APP}&deviceId=current")).await.data();
+        own.get("/api/v2/users/me").await.refused(2020);
+        validate(format!("id_token={}", bob.token)).await.refused(2020);
+        world.client().get("/logout").await.data();
+    }
+
+    /// Whoever has WeChat alone binds a first number whenever they like; taking it away is for a recent login.
+    async fn a_first_number_is_bound_late(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        world.advance(Duration::from_secs(3600));
+        let client = world.client().bearer(&bob.token);
+        client.post("/api/v2/sms/send", json!({ "phone": "13812345678" })).await.data();
+        let bind = "mutation ($phone: String!, $code: String!) { bindPhone(phone: $phone, phoneCode: $code) { id phone } }";
+        let code = sent_code(&world).await;
+        client.graphql(bind, json!({ "phone": "13812345678", "code": code })).await.data();
+        world.stores_nothing(client.graphql("mutation { unbindPhone { id } }", json!({}))).await.refused(2460);
+        let again = world.client().log_in(MINI, "bob").await;
+        let client = world.client().bearer(&again.token);
+        client.graphql("mutation { unbindPhone { id } }", json!({})).await.data();
+    }
+
+    /// By default an address that nobody proves makes no account, and the answer is the same for those that have one.
+    async fn registering_an_address_needs_a_code(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let body = json!({ "username": "known", "email": "known@example.com", "password": PASSWORD });
+        create(&world, &owner, body).await;
+        let register = "mutation ($i: RegisterByEmailInput!) { registerByEmail(input: $i) { id } }";
+        let mut told = Vec::new();
+        for email in ["known@example.com", "unknown@example.com"] {
+            let input = json!({ "i": { "email": email, "password": PASSWORD } });
+            told.push(world.stores_nothing(world.client().graphql(register, input)).await.refused(2422));
+        }
+        assert_eq!(told[0], told[1]);
     }
 
     /// An access token of v3 is no user token, and becomes none.

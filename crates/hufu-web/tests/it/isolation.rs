@@ -15,7 +15,7 @@ use crate::client::{
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// Every route of the server.
-pub(crate) const ROUTES: [(&str, &str); 67] = [
+pub(crate) const ROUTES: [(&str, &str); 71] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -47,6 +47,10 @@ pub(crate) const ROUTES: [(&str, &str); 67] = [
     ("POST", "/api/v3/signup"),
     ("POST", "/api/v3/send-sms"),
     ("POST", "/api/v3/send-email"),
+    ("POST", "/api/v3/unlock-account"),
+    ("GET", "/logout"),
+    ("GET", "/api/v2/oidc/validate_token"),
+    ("GET", "/api/v2/users/me/applications/allowed"),
     ("POST", "/api/v3/update-password"),
     ("POST", "/api/v3/bind-phone"),
     ("POST", "/api/v3/bind-email"),
@@ -417,6 +421,9 @@ fn every_operation_of_graphql_is_tried() {
         "register_by_phone_code",
         "send_email",
         "reset_password",
+        "reset_password_by_first_login_token",
+        "reset_password_by_force_reset_token",
+        "send_first_login_verify_email",
         "update_password",
         "update_phone",
         "update_email",

@@ -25,6 +25,7 @@ mod people;
 mod personal;
 mod phones;
 mod profiles;
+mod refusals;
 mod routing;
 mod sessions;
 mod signing_keys;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use hufu_sandbox::NewUser;
 use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, GET_PROFILE, UPDATE_PROFILE, User, claims, session_of};
+use crate::client::{Answer, Client, GET_PROFILE, Mode, SCOPE, UPDATE_PROFILE, User, claims, session_of};
 use crate::personal::{IDENTITIES, ME, delete};
 use crate::world::{CAFE_MINI, MINI, SHOP_APP, World};
 
@@ -24,6 +25,24 @@ async fn two(world: &World) -> (User, User) {
 
 async fn merge(world: &World, survivor: &User, token: &str) -> Answer {
     world.nobody().bearer(&survivor.token).post(MERGES, json!({ "token": token })).await
+}
+
+const UNBIND_NAME: &str = "/api/v3/me/login-names/unbind";
+
+/// A person whose account has their number.
+async fn with_number(world: &World, name: &str, number: &str) -> User {
+    let (name, phone) = (Some(name.to_owned()), Some(number.to_owned()));
+    world.person_with(NewUser { name: name.clone(), phone, ..NewUser::default() });
+    world.client().try_log_in(Mode::V2Phone, MINI, &name.unwrap()).await.user()
+}
+
+/// A call with a username and a password.
+async fn by_password(client: &Client<'_>, call: &str, username: &str, password: &str) -> Answer {
+    client.world.secret(password);
+    let payload = json!({ "username": username, "password": password });
+    let options = json!({ "scope": SCOPE });
+    let body = json!({ "connection": "PASSWORD", "passwordPayload": payload, "options": options });
+    client.post(&format!("/api/v3/{call}"), body).await
 }
 
 async fn who(world: &World, token: &str) -> Value {
@@ -143,6 +162,72 @@ on_both_engines! {
         world.advance(30 * DAY);
         let new = world.client().log_in(MINI, "late").await;
         delete(&world.nobody().bearer(&new.token), &path).await.refused(2465);
+    }
+
+    /// Two accounts are merged by mistake, and parted again: nobody is left with the other's password.
+    async fn a_password_that_was_changed_goes_with_nobody_else(database) {
+        let world = World::new(database).await;
+        let client = world.client();
+        for name in ["alpha", "bravo"] {
+            by_password(&client, "signup", name, "an old, long passphrase").await.data();
+        }
+        let alpha = by_password(&client, "signin", "alpha", "an old, long passphrase").await.tokens();
+        let bravo = by_password(&client, "signin", "bravo", "an old, long passphrase").await.tokens();
+        let as_alpha = world.nobody().bearer(&alpha.access);
+        let merges = as_alpha.post(MERGES, json!({ "token": bravo.access })).await.data();
+        world.advance(Duration::from_secs(1));
+        world.secret("a new, long passphrase");
+        let change = json!({ "newPassword": "a new, long passphrase", "oldPassword": "an old, long passphrase" });
+        assert_eq!(as_alpha.post("/api/v3/update-password", change).await.code(), 200);
+        let both = by_password(&client, "signin", "bravo", "a new, long passphrase").await.tokens();
+        assert_eq!(who(&world, &both.access).await, alpha.user().as_str(), "merged, it is one account's");
+
+        let path = format!("{MERGES}/{}", merges[0]["id"].as_str().unwrap());
+        let undone = delete(&as_alpha, &path).await.data();
+        assert_eq!(undone["kept"], json!(["password"]));
+        for password in ["a new, long passphrase", "an old, long passphrase"] {
+            assert_eq!(by_password(&client, "signin", "bravo", password).await.code(), 2333);
+        }
+        let alpha_again = by_password(&client, "signin", "alpha", "a new, long passphrase").await.tokens();
+        assert_eq!(alpha_again.user(), alpha.user());
+    }
+
+    /// The number of a merged account leads to the survivor, who sees that and can end it.
+    async fn a_number_that_came_with_a_merge_is_seen_and_unbound(database) {
+        let world = World::new(database).await;
+        let old = with_number(&world, "early", "13812345678").await;
+        let new = with_number(&world, "late", "13812345679").await;
+        merge(&world, &new, &old.token).await.data();
+        let client = world.nobody().bearer(&new.token);
+        let number = |value: &str| json!({ "type": "phone", "value": value, "countryCode": "+86", "verified": true });
+        let mut merged = number("13812345678");
+        merged["mergedFrom"] = old.id.clone().into();
+        let me = client.get(ME).await.data();
+        assert_eq!(me["loginNames"], json!([number("13812345679"), merged]));
+
+        for (bad, code) in [
+            (json!({}), 2231),
+            (json!({ "phone": "13812345678", "username": "x" }), 2231),
+            (json!({ "phone": "nonsense" }), 2231),
+            (json!({ "phone": "13812345679" }), 2216),
+            (json!({ "phone": "13912340000" }), 2216),
+            (json!({ "email": "early@example.com" }), 2216),
+        ] {
+            world.stores_nothing(client.post(UNBIND_NAME, bad)).await.refused(code);
+        }
+        world.advance(16 * MINUTE);
+        world.stores_nothing(client.post(UNBIND_NAME, json!({ "phone": "13812345678" }))).await.refused(2460);
+        let fresh = world.client().log_in(MINI, "late").await;
+        let client = world.nobody().bearer(&fresh.token);
+        let me = client.post(UNBIND_NAME, json!({ "phone": "13812345678", "phoneCountryCode": "+86" })).await.data();
+        assert_eq!(me["loginNames"], json!([number("13812345679")]));
+        client.post(UNBIND_NAME, json!({ "phone": "13812345678" })).await.refused(2216);
+
+        // The carrier gives the number to somebody else.
+        let stranger = with_number(&world, "stranger", "13812345678").await;
+        assert!(stranger.id != new.id && stranger.data["newlyCreated"] == true);
+        // The person still comes by everything else.
+        assert_eq!(world.client().log_in(MINI, "early").await.id, new.id);
     }
 
     async fn of_merges_that_race_one_is_done(database) {

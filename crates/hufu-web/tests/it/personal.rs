@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use axum::http::Method;
 use futures::future::join_all;
+use hufu_app::administration::{Administrating, KeyWish};
 use hufu_app::{MessageLanguage, Origin, Target};
 use hufu_sandbox::NewUser;
 use hufu_testkit::on_both_engines;
-use hufu_types::{PasscodePurpose, Phone};
+use hufu_types::{AdminRole, PasscodePurpose, Phone};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, GET_PROFILE, Mode, UPDATE_PROFILE, session_of};
-use crate::world::{CAFE_MINI, FILE, MINI, SHOP_APP, TWO, World};
+use crate::world::{CAFE_MINI, FILE, MINI, SHOP, SHOP_APP, TWO, World};
 
 pub(crate) const ME: &str = "/api/v3/me";
 pub(crate) const IDENTITIES: &str = "/api/v3/me/identities";
@@ -307,6 +309,24 @@ on_both_engines! {
         client.post(DELETION, json!({ "phone": NUMBER, "code": code })).await.data_or_nothing();
         client.get(ME).await.refused(2020);
         world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);
+
+        // Within the days of grace an administrator calls it off.
+        let wish = KeyWish { name: "test".to_owned(), role: AdminRole::Manager, pool: None, expires_at: None };
+        let (_, key) = app.create_access_key(&Administrating::command(), wish).await.unwrap();
+        world.secret(key.expose_secret());
+        let path = format!("/admin/v1/pools/{SHOP}/users/{}/cancel-deletion", bob.id);
+        let administrator = world.nobody().bearer(key.expose_secret());
+        assert_eq!(administrator.post(&path, json!({})).await.status, 200);
+        assert_eq!(administrator.post(&path, json!({})).await.status, 409, "nothing is left to call off");
+        client.get(ME).await.refused(2020);
+        let back = world.client().log_in(MINI, "bob").await;
+        assert_eq!(back.id, bob.id);
+        let me = world.nobody().bearer(&back.token).get(ME).await.data();
+        assert_eq!((&me["status"], &me["loginNames"][0]["value"]), (&json!("Activated"), &json!(NUMBER)));
+        world.advance(31 * 24 * 60 * MINUTE);
+        app.run_due_jobs().await;
+        app.sweep().await.unwrap();
+        assert_eq!(world.client().log_in(MINI, "bob").await.id, bob.id, "nothing deletes it later");
 
         world.person("carol");
         let carol = world.client().log_in(MINI, "carol").await;

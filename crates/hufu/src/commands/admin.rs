@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{Administrating, KeyWish, StatusChange};
 use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
@@ -48,6 +50,13 @@ enum Command {
         /// When it ends, such as 2027-01-31T00:00:00Z; without it, when it is revoked.
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
+    },
+    /// Measure how strongly this machine can hash passwords in a given time, and print the limits to configure. Needs
+    /// no configuration and no database; run it where the server runs, while little else does.
+    CalibratePassword {
+        /// How long one hash may take.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+        milliseconds: u64,
     },
     /// List the access keys.
     ListKeys {
@@ -112,6 +121,7 @@ impl Admin {
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
+            Command::CalibratePassword { milliseconds } => calibrate_password(milliseconds)?,
             Command::ListKeys { config } => list_keys(&config.read()?).await?,
             Command::RevokeKey { key, config } => revoke_key(&key, &config.read()?).await?,
             Command::CreateAdministrator { username, role } => create_administrator(&username, &role).await?,
@@ -169,6 +179,20 @@ async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -
     store.close().await;
     let (_, text) = made.map_err(|refusal| said(&refusal))?;
     say!("{}", text.expose_secret());
+    Ok(())
+}
+
+fn calibrate_password(milliseconds: u64) -> anyhow::Result<()> {
+    let found = calibrate(Duration::from_millis(milliseconds)).context("passwords cannot be hashed here")?;
+    let took = found.time.as_millis();
+    if took > u128::from(milliseconds) {
+        say!("# One hash takes {took} ms, longer than asked for; these are the weakest that are permitted:");
+    } else {
+        say!("# One hash takes {took} ms and {} MiB of memory.", found.cost.memory_kib() / 1024);
+    }
+    say!("[limits]");
+    say!("password_memory = {}", found.cost.memory_kib());
+    say!("password_passes = {}", found.cost.passes());
     Ok(())
 }
 

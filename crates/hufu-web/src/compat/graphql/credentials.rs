@@ -1,11 +1,11 @@
 //! The mutations that change what somebody logs in with, and those that send and use codes.
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
-use hufu_app::{Refusal, Target};
+use hufu_app::{FlowAction, FlowAnswer, FlowStep, Named, Refusal, Target, Tokens};
 use hufu_types::PasscodePurpose;
 
 use super::Call;
-use crate::compat::codes::{send, serving};
+use crate::compat::codes::{message_language, send, serving};
 use crate::compat::fields;
 use crate::compat::user::UserV2;
 use crate::problem::Language;
@@ -70,6 +70,31 @@ impl CommonMessage {
     }
 }
 
+/// Sets the password that a login waits for. Nobody asked for the tokens of a login that is through with it, so that its
+/// session ends; one that waits for something else goes on when the person logs in again.
+async fn set_due_password(call: &Call, token: &str, password: &str) -> Result<(), Refusal> {
+    let application = serving(&call.shared, &call.head)?;
+    let (app, origin) = (&call.shared.app, call.head.origin());
+    let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
+    let action = FlowAction::SetPassword(fields::password(&call.shared, password).await?);
+    let step = FlowStep {
+        application: &application,
+        handle: &handle,
+        cookie: None,
+        action,
+        origin: origin.clone(),
+    };
+    if let FlowAnswer::Done(done) = app.continue_flow(step).await? {
+        let token = match &done.tokens {
+            Tokens::User(token) => &token.token,
+            Tokens::Set(tokens) => &tokens.access_token,
+        };
+        let who = app.authenticate(Some(token), Named::default(), origin).await?;
+        app.log_out(&who).await?;
+    }
+    Ok(())
+}
+
 #[Object]
 impl CredentialMutation {
     /// Sends a code by e-mail. A bearer is ignored.
@@ -113,6 +138,55 @@ impl CredentialMutation {
             call.shared.app.reset_password(&application, target, &code, new, &origin).await
         };
         reset.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sets the new password of an account whose login waits for one. The token is that login's; the person logs in
+    /// with the new password then. A bearer is ignored.
+    async fn reset_password_by_first_login_token(
+        &self,
+        context: &Context<'_>,
+        token: String,
+        password: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        set_due_password(call, &token, &password).await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// The same for an account that had to set a new password. The old one was proved by the login that gave the token,
+    /// and is not asked again. A bearer is ignored.
+    async fn reset_password_by_force_reset_token(
+        &self,
+        context: &Context<'_>,
+        token: String,
+        old_password: String,
+        new_password: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let reset = async {
+            fields::required(Some(&old_password), "oldPassword")?;
+            set_due_password(call, &token, &new_password).await
+        };
+        reset.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sends a code to the e-mail address of an account whose next login has to wait for a new password. The answer
+    /// does not tell whether there is one. A bearer is ignored.
+    async fn send_first_login_verify_email(
+        &self,
+        context: &Context<'_>,
+        user_id: String,
+        app_id: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let sent = async {
+            let application = call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
+            let (app, language) = (&call.shared.app, message_language(call.head.language));
+            app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
+        };
+        sent.await.map_err(|refusal| call.refuse(refusal))?;
         Ok(CommonMessage::done(call.head.language))
     }
 

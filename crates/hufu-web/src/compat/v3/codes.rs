@@ -1,14 +1,15 @@
-//! `POST /api/v3/send-sms` and `POST /api/v3/send-email`: codes. A bearer is ignored.
+//! `POST /api/v3/send-sms` and `POST /api/v3/send-email`: codes; `POST /api/v3/unlock-account`, by a code. A bearer is
+//! ignored.
 
 use axum::extract::State;
-use hufu_app::Target;
+use hufu_app::{Refusal, Target};
 use serde::Deserialize;
 
-use crate::compat::codes::{of_email_channel, of_sms_channel, send};
+use crate::compat::codes::{of_email_channel, of_sms_channel, send, serving};
 use crate::compat::fields::{self, required};
 use crate::envelope::Success;
 use crate::problem::Failure;
-use crate::request::{Body, Head};
+use crate::request::{Body, Head, given};
 use crate::server;
 
 /// What the clients send.
@@ -54,5 +55,39 @@ pub(crate) async fn send_email(
         send(&shared, &head, Target::Email(address), of_email_channel(request.channel.as_ref())?).await
     };
     sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// What unlocks an account: its phone number or its e-mail address, and a code sent there through the channel
+/// `CHANNEL_UNLOCK_ACCOUNT`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnlockRequest {
+    phone_number: Option<String>,
+    phone_country_code: Option<String>,
+    email: Option<String>,
+    pass_code: Option<String>,
+}
+
+/// Unlocks an account that was locked after wrong passwords. No SDK calls it.
+pub(crate) async fn unlock_account(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<UnlockRequest>,
+) -> Result<Success<()>, Failure> {
+    let unlocked = async {
+        let target = match (given(request.phone_number.as_ref()), given(request.email.as_ref())) {
+            (Some(number), _) => Target::Phone(fields::phone(number, request.phone_country_code.as_ref())?),
+            (None, Some(address)) => Target::Email(fields::email(address)?),
+            (None, None) => {
+                let what = "phoneNumber and email are missing; send one of them";
+                return Err(Refusal::Invalid(what.to_owned()));
+            }
+        };
+        let code = required(request.pass_code.as_ref(), "passCode")?;
+        let application = serving(&shared, &head)?;
+        shared.app.unlock_account(&application, target, code, &head.origin()).await
+    };
+    unlocked.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::empty())
 }

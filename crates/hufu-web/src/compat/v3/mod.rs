@@ -23,6 +23,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/api/v3/signup", post(credentials::signup))
         .route("/api/v3/send-sms", post(codes::send_sms))
         .route("/api/v3/send-email", post(codes::send_email))
+        .route("/api/v3/unlock-account", post(codes::unlock_account))
         .route("/api/v3/system", get(system::system))
         .route("/api/v3/get-profile", get(profile::get_profile))
         .route("/api/v3/update-profile", post(profile::update_profile))
