@@ -1,10 +1,11 @@
 // What the newest client of the v2 line adds, by npm authing-js-sdk 4.23, unmodified, against the real server.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { ENGINE, startStack } from "./harness.mjs";
-import { loadJsSdk } from "./sdks.mjs";
+import { loadJsSdk, loadMiniappSdk } from "./sdks.mjs";
 import { OTHER, OTHER_POOL, SHOP, SHOP_POOL } from "./world.mjs";
-import { refusal } from "./wxapp.mjs";
+import { AuthenticationClient as WxappClient, refusal } from "./wxapp.mjs";
 
 const { AuthenticationClient, EmailScene } = loadJsSdk();
 const PASSWORD = "correct horse battery staple";
@@ -59,6 +60,65 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     assert.equal(user.newlyCreated, true);
     assert.deepEqual({ ...user.customData }, { size: 42 });
     await assert.rejects(authing.sendSmsCode(stack.number(), "+86", "nonsense"), refusal(2231));
+  });
+
+  test("registers with an e-mail address and no code, where the pool takes it", async () => {
+    const address = stack.address();
+    await assert.rejects(client().registerByEmail(address, PASSWORD), refusal(2422));
+    const other = client({ appId: OTHER, userPoolId: OTHER_POOL });
+    const user = await other.registerByEmail(address, PASSWORD, { nickname: "Bob" }, { generateToken: true });
+    assert.deepEqual([user.email, user.emailVerified, user.nickname], [address, false, "Bob"]);
+    assert.ok(user.token);
+    assert.equal((await other.loginByEmail(address, PASSWORD)).id, user.id);
+    await assert.rejects(other.registerByEmail(address, PASSWORD), refusal(2026));
+  });
+
+  test("sets the password that a first login waits for", async () => {
+    const output = await stack.command("admin", "create-key", "--name", "sdk", "--role", "owner", "--config", stack.config);
+    const key = output.stdout.trim();
+    stack.secrets.add("access key", key);
+    const admin = (path, json) => stack.call(`/admin/v1/pools/${SHOP_POOL}/users${path}`, { token: `Bearer ${key}`, json });
+    const [name, words] = [username(), ["walnut harbour 12", "quince meadow 31"]];
+    for (const word of words) stack.secrets.add("password", word);
+    const { body } = await admin("", { username: name, password: PASSWORD, mustReset: true });
+    const waiting = async (password) => {
+      const error = await client().loginByUsername(name, password).then(() => assert.fail("logged in"), (error) => error);
+      assert.equal(error.code, 1639);
+      return error.data.token;
+    };
+    const token = await waiting(PASSWORD);
+    await assert.rejects(client().resetPasswordByFirstLoginToken({ token: "nonsense", password: words[0] }), refusal(2206));
+    assert.equal((await client().resetPasswordByFirstLoginToken({ token, password: words[0] })).code, 200);
+    await assert.rejects(client().resetPasswordByFirstLoginToken({ token, password: words[1] }), refusal(2206));
+    assert.ok((await client().loginByUsername(name, words[0])).token);
+
+    await admin(`/${body.id}/password`, { password: PASSWORD, mustReset: true });
+    const again = { token: await waiting(PASSWORD), oldPassword: PASSWORD, newPassword: words[1] };
+    assert.equal((await client().resetPasswordByForceResetToken(again)).code, 200);
+    assert.ok((await client().loginByUsername(name, words[1])).token);
+  });
+
+  test("validates a token, lists the applications, and logs out on this device", async () => {
+    const authing = client();
+    const user = await authing.registerByUsername(username(), PASSWORD, {}, { generateToken: true });
+    assert.equal((await authing.validateToken({ idToken: user.token })).sub, user.id);
+    assert.equal((await authing.validateToken({ accessToken: user.token })).code, 2020, "it is no access token");
+    const { totalCount, list } = await authing.listApplications({ page: 1, limit: 2 });
+    assert.ok(totalCount > 2 && list.length === 2 && list.every(({ userPoolId }) => userPoolId === SHOP_POOL));
+    await authing.logoutCurrent();
+    assert.equal((await authing.validateToken({ idToken: user.token })).code, 2020);
+  });
+
+  test("has no method that docs/clients.md does not tell of; nor has another client", async () => {
+    const page = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8");
+    const { Authing } = await loadMiniappSdk();
+    for (const { prototype } of [AuthenticationClient, WxappClient, Authing]) {
+      for (let of = prototype; of !== Object.prototype; of = Object.getPrototypeOf(of)) {
+        for (const name of Object.getOwnPropertyNames(of).filter((name) => name !== "constructor" && !name.startsWith("_"))) {
+          assert.ok(page.includes(`\`${name}\``), `docs/clients.md does not tell of ${name}`);
+        }
+      }
+    }
   });
 
   test("encrypts passwords with SM2 as well", async () => {

@@ -64,6 +64,7 @@ name = "Other"
 ${senders}
   [user_pool.settings]
   tell_existence = true
+  register_email_without_code = true
 ${connection("other-mini")}
 ${application(OTHER, "Other mini program", ["other-mini"], true)}
 `;

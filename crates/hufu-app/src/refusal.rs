@@ -261,6 +261,9 @@ pub enum Refusal {
     /// The custom field is for administrators alone.
     #[error("the custom field {0} is for administrators alone")]
     FieldNotEditable(String),
+    /// The account has a username, which people do not change.
+    #[error("the account has a username")]
+    HasUsername,
     /// The account has no living session of this id.
     #[error("the account has no such session")]
     SessionUnknown,

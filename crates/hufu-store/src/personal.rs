@@ -4,13 +4,14 @@
 
 use hufu_types::{
     Action, ActorKind, ApplicationId, ConnectionId, EventId, Identity, IdentityKey, PoolId, SessionId,
-    Timestamp, User, UserId,
+    Timestamp, User, UserId, Username,
 };
 use serde_json::{Value as Json, json};
 
 use crate::credentials::Name;
 use crate::events::{Event, Trace};
 use crate::merges::{self, StoredMerge};
+use crate::rates::Limit;
 use crate::ways_in::{self, NameKind, Without};
 use crate::{Read, Row, StoreError, Tx, Write, flows, sessions, statements, users};
 
@@ -31,6 +32,7 @@ statements! {
     TAKE_PHONE = "
         UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
     TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    SET_USERNAME = "UPDATE users SET username = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
     LIST_EVENTS = "
         SELECT id, at, action, code, actor_kind, application_id, connection_id, ip, user_agent, details
         FROM audit_events
@@ -312,6 +314,93 @@ impl UnbindMergedName {
             Name::Phone(phone) => user.phone.as_ref().is_some_and(|(held, _)| held == phone),
             Name::ExternalId(id) => user.external_id.as_ref() == Some(id),
         }
+    }
+}
+
+/// Gives an account a username, where it has none.
+pub struct SetUsername {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The username.
+    pub username: Username,
+    /// Where names that are taken are counted, so that nobody goes through a list of them.
+    pub guard: Option<Limit>,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of giving a username.
+#[derive(Debug)]
+pub enum UsernameSet {
+    /// The account has it.
+    Done(Box<User>),
+    /// The account has one.
+    HasOne,
+    /// Somebody has it.
+    Taken,
+    /// Too many were taken of late.
+    TooOften,
+    /// The account is gone or switched off.
+    Gone,
+}
+
+impl UsernameSet {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done(_) | Self::TooOften | Self::Gone => None,
+            Self::HasOne => Some(2469),
+            Self::Taken => Some(2034),
+        }
+    }
+}
+
+impl Write for SetUsername {
+    type Out = UsernameSet;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
+        let set = self.set(tx).await?;
+        let event = match (&set, set.code()) {
+            (_, Some(code)) => Event { code, ..Event::of(Action::UserUpdated, &self.user) },
+            (UsernameSet::Done(user), _) => {
+                let after = json!({ "username": user.username.as_ref().map(Username::masked) });
+                let details = json!({ "changed": ["username"], "before": { "username": null }, "after": after });
+                Event::of(Action::UserUpdated, &self.user).with(details)
+            }
+            _ => return Ok(set),
+        };
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(set)
+    }
+}
+
+impl SetUsername {
+    async fn set(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let found = users::get_locked(tx, pool, &self.user).await?;
+        let Some(user) = found.filter(|user| user.is_active() && user.merged_into.is_none()) else {
+            return Ok(UsernameSet::Gone);
+        };
+        if user.username.is_some() {
+            return Ok(UsernameSet::HasOne);
+        }
+        if let Some(guard) = &self.guard
+            && guard.is_full(tx, now).await?
+        {
+            return Ok(UsernameSet::TooOften);
+        }
+        if users::by_username(tx, pool, &self.username).await?.is_some() {
+            if let Some(guard) = &self.guard {
+                guard.hit(tx, now).await?;
+            }
+            return Ok(UsernameSet::Taken);
+        }
+        let values = [pool.into(), (&user.id).into(), self.username.as_str().into(), now.into()];
+        tx.execute(SET_USERNAME, &values).await?;
+        let username = Some(self.username.clone());
+        Ok(UsernameSet::Done(Box::new(User { username, updated_at: now, ..user })))
     }
 }
 

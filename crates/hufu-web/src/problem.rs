@@ -547,8 +547,9 @@ impl Problem {
             Refusal::CodeNeeded => problem(
                 2422,
                 400,
-                "使用邮箱注册需要验证码：请先获取邮箱验证码，再带上它注册。",
-                "Registering with an e-mail address needs a code: ask for one, and send it along.",
+                "使用邮箱注册需要验证码：请先向该邮箱发送注册验证码，再用验证码注册；也可改用手机号或用户名注册。",
+                "Registering with an e-mail address needs a code: have one sent to it for registration, then register \
+                 with the code; or register with a phone number or a username.",
             ),
             Refusal::OldPasswordNeeded => problem(
                 2201,
@@ -626,6 +627,12 @@ impl Problem {
                 403,
                 format!("字段 {key} 只能由管理员修改：请去掉该字段后重试。"),
                 format!("Only administrators change the field {key}: leave it out."),
+            ),
+            Refusal::HasUsername => problem(
+                2469,
+                409,
+                "账号已有用户名，不能再修改：如需更换请联系管理员。",
+                "The account has a username already: ask the administrator to change it.",
             ),
             Refusal::SessionUnknown => problem(
                 2462,

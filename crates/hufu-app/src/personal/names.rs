@@ -1,11 +1,15 @@
-//! Login names that came with accounts that were merged into one's own: they lead here until they are unbound.
+//! One's own login names: a username for an account that has none, and the names that came with accounts that were
+//! merged into it, which lead here until they are unbound. Numbers and addresses are changed with codes, elsewhere.
 
 use hufu_store::credentials::Name;
-use hufu_store::personal::{NameUnbound, UnbindMergedName};
-use hufu_types::{Action, Email, Phone, Username};
+use hufu_store::personal::{NameUnbound, SetUsername, UnbindMergedName, UsernameSet};
+use hufu_store::rates::Limit;
+use hufu_types::{Action, Email, Phone, User, Username};
 use serde_json::json;
 
+use crate::address::network_of;
 use crate::authentication::Authenticated;
+use crate::credentials::is_phone_number;
 use crate::{App, Refusal};
 
 /// A login name.
@@ -30,6 +34,32 @@ impl From<LoginName> for Name {
 }
 
 impl App {
+    /// Gives one's own account a username, where it has none. Whoever asks for many that are taken is told to wait, as
+    /// whoever registers is.
+    ///
+    /// # Errors
+    /// [`Refusal::HasUsername`], [`Refusal::UsernameTaken`], [`Refusal::TooOften`]; [`Refusal::Invalid`] for a phone
+    /// number.
+    pub async fn choose_username(&self, who: &Authenticated, username: Username) -> Result<User, Refusal> {
+        if is_phone_number(username.as_str()) {
+            return Err(Refusal::Invalid("a username may not be a phone number; choose another".to_owned()));
+        }
+        let pool = who.pool().clone();
+        let guard = who.origin.ip.as_deref().map(|ip| Limit {
+            name: format!("username:{pool}:{}", network_of(ip)),
+            most: self.limits.registrations_per_ip,
+            window: self.limits.registration_window,
+        });
+        let (user, trace) = (who.user.clone(), self.trace_of(who));
+        match self.write(SetUsername { pool, user, username, guard, trace }).await? {
+            UsernameSet::Done(user) => Ok(*user),
+            UsernameSet::HasOne => Err(Refusal::HasUsername),
+            UsernameSet::Taken => Err(Refusal::UsernameTaken),
+            UsernameSet::TooOften => Err(Refusal::TooOften("usernames that are taken, from this address")),
+            UsernameSet::Gone => Err(Refusal::NotLoggedIn),
+        }
+    }
+
     /// Takes a login name from an account that was merged into one's own, as when its number was given up. It is free
     /// for others then, and an undo of the merge does not bring it back. The account's own names are changed by the
     /// calls for them.

@@ -89,6 +89,28 @@ pub(crate) async fn delete(
     Ok(Success::empty())
 }
 
+/// The username that an account is to have.
+#[derive(Deserialize)]
+pub(crate) struct UsernameRequest {
+    username: Option<String>,
+}
+
+/// Gives the account a username, where it has none.
+pub(crate) async fn choose_username(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<UsernameRequest>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let chosen = async {
+        fields::required(request.username.as_ref(), "username")?;
+        let name = fields::username(request.username.as_ref())?.ok_or(Refusal::NotBound)?;
+        let user = shared.app.choose_username(&who, name).await?;
+        describe(&shared, &who, &user).await
+    };
+    Ok(Success::new(chosen.await.map_err(|refusal| head.refuse(refusal))?))
+}
+
 /// A name that came with an account that was merged into one's own; one of them is given.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

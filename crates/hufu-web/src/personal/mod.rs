@@ -20,6 +20,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/api/v3/me", get(account::me))
         .route("/api/v3/me/profile", post(account::update))
+        .route("/api/v3/me/username", post(account::choose_username))
         .route("/api/v3/me/login-names/unbind", post(account::unbind_name))
         .route("/api/v3/me/deletion", post(account::delete))
         .route("/api/v3/me/identities", get(identities::list).post(identities::bind))

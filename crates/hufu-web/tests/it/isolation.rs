@@ -15,7 +15,7 @@ use crate::client::{
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// Every route of the server.
-pub(crate) const ROUTES: [(&str, &str); 71] = [
+pub(crate) const ROUTES: [(&str, &str); 72] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -67,6 +67,7 @@ pub(crate) const ROUTES: [(&str, &str); 71] = [
     ("GET", "/api/v3/me"),
     ("POST", "/api/v3/me/profile"),
     ("POST", "/api/v3/me/deletion"),
+    ("POST", "/api/v3/me/username"),
     ("POST", "/api/v3/me/login-names/unbind"),
     ("GET", "/api/v3/me/identities"),
     ("POST", "/api/v3/me/identities"),

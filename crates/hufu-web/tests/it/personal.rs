@@ -13,10 +13,11 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, GET_PROFILE, Mode, UPDATE_PROFILE, session_of};
-use crate::world::{CAFE_MINI, FILE, MINI, SHOP, SHOP_APP, TWO, World};
+use crate::world::{CAFE_MINI, FILE, MINI, Plan, SHOP, SHOP_APP, TWO, World};
 
 pub(crate) const ME: &str = "/api/v3/me";
 pub(crate) const IDENTITIES: &str = "/api/v3/me/identities";
+const USERNAME: &str = "/api/v3/me/username";
 const PROFILE: &str = "/api/v3/me/profile";
 const SESSIONS: &str = "/api/v3/me/sessions";
 const ACTIVITY: &str = "/api/v3/me/activity";
@@ -79,6 +80,54 @@ on_both_engines! {
             world.stores_nothing(world.client().get(path)).await.refused(2020);
             world.stores_nothing(world.cafe().bearer(&bob.token).get(path)).await.refused(2020);
         }
+    }
+
+    async fn a_username_is_chosen_once(database) {
+        let plan = Plan::new().limits(|limits| limits.registrations_per_ip = 2);
+        let world = plan.build(database).await;
+        for name in ["bob", "carol"] {
+            world.person(name);
+        }
+        let bob = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&bob.token);
+        let choose = |name: &str| client.post(USERNAME, json!({ "username": name }));
+        for bad in ["", "a@b", "13812345678", "+8613812345678", &"x".repeat(300)] {
+            world.stores_nothing(choose(bad)).await.refused(2231);
+        }
+        world.stores_nothing(choose("alice")).await.refused(2034);
+        let me = choose("Bob").await.data();
+        assert_eq!((&me["username"], &me["loginNames"]), (&json!("Bob"), &json!([{ "type": "username", "value": "Bob" }])));
+        for again in ["Bob", "robert"] {
+            world.stores_nothing(choose(again)).await.refused(2469);
+        }
+        let told = world.audit().await;
+        let told: Vec<_> = told.iter().filter(|event| event.action == "user.updated").map(|event| event.code).collect();
+        assert_eq!(told.len(), 4);
+        assert_eq!(told.iter().filter(|code| **code == 0).count(), 1);
+
+        // Nobody goes through a list of names.
+        let carol = world.client().log_in(MINI, "carol").await;
+        let client = world.nobody().bearer(&carol.token);
+        client.post(USERNAME, json!({ "username": "Bob" })).await.refused(2034);
+        client.post(USERNAME, json!({ "username": "free" })).await.refused(1002);
+        world.advance(60 * MINUTE);
+        let carol = world.client().log_in(MINI, "carol").await;
+        let client = world.nobody().bearer(&carol.token);
+        assert_eq!(client.post(USERNAME, json!({ "username": "free" })).await.data()["username"], "free");
+    }
+
+    async fn of_two_who_choose_one_username_at_once_one_has_it(database) {
+        let world = World::new(database).await;
+        let mut clients = Vec::new();
+        for index in 0..6 {
+            let name = format!("person-{index}");
+            world.person(&name);
+            clients.push(world.nobody().bearer(&world.client().log_in(MINI, &name).await.token));
+        }
+        let answers = join_all(clients.iter().map(|client| client.post(USERNAME, json!({ "username": "wanted" })))).await;
+        let codes: Vec<u64> = answers.iter().map(Answer::code).collect();
+        assert_eq!(codes.iter().filter(|code| **code == 200).count(), 1, "{codes:?}");
+        assert!(codes.iter().all(|code| matches!(code, 200 | 2034)), "{codes:?}");
     }
 
     async fn custom_fields_are_what_the_pool_declares(database) {

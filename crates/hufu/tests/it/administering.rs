@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hufu_testkit::on_both_engines;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Client, Instance, POOL, SOON, claims, eventually, header_of};
 
@@ -88,5 +88,38 @@ on_both_engines! {
         let ran = instance.run(&["admin", "disable-user", "--pool", "system", "--user", &user]).await;
         assert_eq!(ran.failed(), format!("the pool system has no user {user}"));
         assert!(client.is_logged_in(&other).await);
+    }
+
+    async fn an_access_key_is_made_listed_and_revoked(database) {
+        let instance = Instance::ready(database).await;
+        let server = instance.serve().await;
+        let users = format!("/admin/v1/pools/{POOL}/users");
+        let status = async |key: &str, path: &str| server.client.get_with(path, key).await;
+
+        let make = ["admin", "create-key", "--name", "for the till", "--role", "auditor", "--pool", POOL];
+        let made = instance.run(&make).await;
+        let key = made.succeeded().trim();
+        let id = key.strip_prefix("hfk_").and_then(|rest| rest.split('_').next()).unwrap();
+        assert_eq!(status(key, &users).await, 200);
+        assert_eq!(status(key, "/admin/v1/keys").await, 403);
+        let listed = instance.run(&["admin", "list-keys"]).await;
+        let line = listed.succeeded();
+        assert!(line.contains(id) && line.contains("auditor") && line.contains("for the till"), "{line}");
+        let secret = key.rsplit('_').next().unwrap();
+        assert!(!line.contains(secret), "a key is told once");
+        let revoked = instance.run(&["admin", "revoke-key", "--key", id]).await;
+        assert_eq!(revoked.succeeded(), format!("{id} is revoked.\n"));
+        assert_eq!(status(key, &users).await, 401);
+        instance.run(&["admin", "revoke-key", "--key", id]).await.failed();
+
+        let bad = instance.run(&["admin", "create-key", "--name", "x", "--role", "king"]).await;
+        assert_eq!(bad.failed(), "king is none of owner, manager, support and auditor");
+        let past = ["admin", "create-key", "--name", "x", "--role", "owner", "--expires", "2020-01-01T00:00:00Z"];
+        assert!(instance.run(&past).await.failed().contains("expiresAt: it is in the past"));
+
+        let made = instance.run(&["admin", "create-administrator", "--username", "mei", "--role", "owner"]).await;
+        let login = json!({ "username": "mei", "password": made.succeeded().trim() });
+        let session = server.client.post("/admin/v1/sessions", &login).await.json();
+        assert_eq!(status(session["key"].as_str().unwrap(), "/admin/v1/keys").await, 200);
     }
 }

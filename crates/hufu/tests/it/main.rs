@@ -11,6 +11,7 @@ mod durability;
 mod importing;
 mod logs;
 mod operations;
+mod passwords;
 mod shutdown;
 mod slow_clients;
 mod starting;

@@ -1,8 +1,9 @@
 //! Guessing: names, passwords and codes, by every route, from one address and from many.
 
 use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_store::credentials::{FindAccount, LockRule, Name};
 use hufu_testkit::on_both_engines;
-use hufu_types::{Email, Phone, Username};
+use hufu_types::{Email, Phone, Timestamp, Username};
 
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
@@ -210,6 +211,22 @@ on_both_engines! {
         assert!(matches!(told.last(), Some(Err(Refusal::Locked))), "{:?}", told.last());
         world.clock.advance(world.app.limits().password_window);
         world.log_in(username("alice"), PASSWORD).await.unwrap();
+    }
+
+    /// The configured cost is what hashes cost.
+    async fn hashes_cost_what_is_configured(database) {
+        let world = World::with_limits(database, |limits| limits.password_memory = 20 * 1024).await;
+        world.register("alice").await;
+        let find = FindAccount {
+            pool: world.application().pool.clone(),
+            names: vec![Name::Username(Username::parse("alice").unwrap())],
+            unknown: String::new(),
+            lock: LockRule { most: 1, window: world.app.limits().password_window },
+            guard: None,
+            now: Timestamp(0),
+        };
+        let hash = world.app.store().read(find).await.unwrap().hash.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=20480,t=2,p=1$"), "{hash}");
     }
 
     /// Where the pool tells whether accounts exist, it tells an address only so often.

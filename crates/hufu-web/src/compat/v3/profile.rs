@@ -189,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn where_an_account_comes_from_is_told_in_the_words_of_the_clients() {
+        let id = "6560c0ffee00000000000009";
+        let (pool, user) = (PoolId::parse(id).unwrap(), hufu_types::UserId::parse(id).unwrap());
+        for (source, told) in
+            [("admin", "adminCreated"), ("import", "excel"), ("wechat:miniprogram:default", "register")]
+        {
+            let user = User::new(pool.clone(), user.clone(), source, hufu_types::Timestamp(0));
+            let dto = user_dto(&user);
+            assert_eq!((&dto["userSourceType"], &dto["registerSource"]), (&json!(told), &json!([source])));
+        }
+    }
+
+    #[test]
     fn wrong_types_are_told() {
         for request in [json!({"nickname": 5}), json!({"gender": "X"}), json!({"customData": []})] {
             let Value::Object(request) = request else { panic!("an object") };

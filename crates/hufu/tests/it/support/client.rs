@@ -72,6 +72,11 @@ impl Client {
         sent(self.request(Method::GET, path).header("host", host)).await.unwrap()
     }
 
+    /// Gets with an access key of administration; the status.
+    pub(crate) async fn get_with(&self, path: &str, key: &str) -> u16 {
+        self.request(Method::GET, path).bearer_auth(key).send().await.unwrap().status().as_u16()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_post(path, body).await.unwrap()
     }
