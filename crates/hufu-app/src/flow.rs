@@ -329,9 +329,7 @@ impl App {
             FlowAction::SetPassword(password) => {
                 at(Stage::NewPassword)?;
                 let user = match &found.flow.state.user {
-                    Some(user) => {
-                        self.read(GetUser { pool: pool.clone(), user: user.clone() }).await?
-                    }
+                    Some(user) => self.read(GetUser { pool: pool.clone(), user: user.clone() }).await?,
                     None => None,
                 };
                 let names = user.as_ref().map(crate::credentials::names_of).unwrap_or_default();

@@ -6,10 +6,7 @@ use hufu_store::events::Trace;
 use hufu_store::logins::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
-use hufu_types::{
-    Action, Application, Connection, FlowId, IdentityKey, Phone, Profile,
-    UserId,
-};
+use hufu_types::{Action, Application, Connection, FlowId, IdentityKey, Phone, Profile, UserId};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, open_user_data};
 use serde::{Deserialize, Serialize};
@@ -349,7 +346,7 @@ pub(crate) fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Ref
     Phone::from_parts(country_code, number).map_err(|_| Refusal::PhoneMalformed)
 }
 
-fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
+pub(crate) fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
     let session = &exchanged.session;
     Arrival {
         openid: IdentityKey::wechat_openid(&connection.wechat.app_id, &session.openid),

@@ -1,25 +1,25 @@
 //! The steps of a login that waits, each one unit: the flow is locked, its handle
 //! compared, the step done, and the flow ended, or left at its next stage with a new handle.
 
-mod fill;
+mod checks;
+mod failure;
 
 use std::collections::BTreeMap;
 
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
-use hufu_types::{
-    Action, FlowId, MergeId, PasscodeChannel, PhoneProof, PoolId, Profile, TokenHash, User, UserId,
-};
+use hufu_types::{Action, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::credentials::{Guess, Judged, Locks, owner, password, refusal, refuse_unusable};
+use crate::credentials::{Guess, Judged, Locks, owner, password};
 use crate::events::{Event, Recorder};
 use crate::logins::{self, Arriving, Came, LoginOutcome, Resolved, Ticket, Waiting, unusable};
 use crate::merges::{self, Merged, NewMerge};
 use crate::passcodes::Target;
 use crate::{StoreError, Tx, Write, flows, statements, users};
 
-pub use fill::Filling;
+pub use checks::Filling;
+pub use failure::StepFailure;
 
 statements! {
     SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
@@ -133,65 +133,6 @@ pub enum Continued {
     Changed,
     /// The person gave up.
     GivenUp,
-}
-
-/// Why a step failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StepFailure {
-    /// The code is wrong, used or expired.
-    WrongCode,
-    /// The code was not looked at: too many wrong ones came from the address.
-    TooManyCodes,
-    /// The account or the password is wrong.
-    WrongPassword {
-        /// How many tries are left before the account is locked.
-        remaining: i64,
-    },
-    /// The account is locked after wrong passwords.
-    Locked,
-    /// No account is proved by it.
-    NoAccount,
-    /// The account has another identity of the same source.
-    AnotherIdentityBound,
-    /// The identity leads to another account by now.
-    IdentityTaken,
-    /// The account is not among those to choose from.
-    NotACandidate,
-    /// No account may be made.
-    MayNotCreate,
-    /// The account is switched off or deleted.
-    Unusable,
-    /// The username is taken.
-    UsernameTaken,
-    /// The phone number or the e-mail address is another account's.
-    NameTaken(PasscodeChannel),
-    /// Custom data would have too many keys.
-    TooManyKeys,
-    /// Custom data would be too long.
-    TooMuchCustomData,
-    /// Something that is required is still missing.
-    StillMissing,
-}
-
-impl StepFailure {
-    /// The code of the refusal in the audit log; none where it stands there already, or nothing was refused.
-    const fn code(&self) -> Option<u32> {
-        Some(match self {
-            Self::WrongCode => refusal::WRONG_CODE,
-            Self::TooManyCodes => 1002,
-            Self::NoAccount => refusal::STRANGER,
-            Self::AnotherIdentityBound => 2215,
-            Self::IdentityTaken => 2213,
-            Self::NotACandidate => 2417,
-            Self::MayNotCreate => refusal::REGISTRATION_OFF,
-            Self::Unusable => refusal::DISABLED,
-            Self::UsernameTaken => 2034,
-            Self::NameTaken(PasscodeChannel::Sms) => 2035,
-            Self::NameTaken(PasscodeChannel::Email) => 2200,
-            Self::WrongPassword { .. } | Self::Locked => return None,
-            Self::TooManyKeys | Self::TooMuchCustomData | Self::StillMissing => return None,
-        })
-    }
 }
 
 /// What a step does to the flow.
@@ -486,63 +427,6 @@ impl Continue {
         let details = details.as_object().cloned().unwrap_or_default();
         let came = Came { newly_created: state.newly_created, details, ..Came::default() };
         self.finish(tx, events, user, came).await
-    }
-
-    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next. What is no longer due is not done.
-    async fn check(
-        &self,
-        tx: &mut Tx<'_>,
-        events: &mut Recorder<'_>,
-        state: &FlowState,
-    ) -> Result<Outcome, StoreError> {
-        let Some(id) = &state.user else { return Ok(Outcome::Gone) };
-        let found = users::get_locked(tx, &self.pool, id).await?;
-        let Some(user) = found.filter(|user| user.merged_into.is_none()) else { return Ok(Outcome::Gone) };
-        if let Some(refused) = refuse_unusable(tx, events, &user, self.ticket.method).await? {
-            return Ok(Outcome::Login(refused));
-        }
-        let came = Came { newly_created: state.newly_created, ..Came::default() };
-        if flow::stage_of(&user, &self.ticket.settings) != state.stage {
-            return self.finish(tx, events, user, came).await;
-        }
-        let user = match &self.doing {
-            // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
-            // logins that wait but this one.
-            Doing::SetPassword { hash } => {
-                flows::detach(tx, &self.pool, &self.flow).await?;
-                password::set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
-            }
-            Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
-            Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
-                Ok(user) => user,
-                Err(failure) => return Ok(Outcome::Failed(failure)),
-            },
-            _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
-        };
-        if flow::stage_of(&user, &self.ticket.settings) == state.stage {
-            return Ok(Outcome::Failed(StepFailure::StillMissing));
-        }
-        self.finish(tx, events, user, came).await
-    }
-
-    async fn accept(
-        &self,
-        tx: &mut Tx<'_>,
-        events: &mut Recorder<'_>,
-        mut user: User,
-        accepted: &BTreeMap<String, u32>,
-    ) -> Result<User, StoreError> {
-        let now = self.ticket.trace.at;
-        if accepted.is_empty() {
-            return Ok(user);
-        }
-        user.agreements.extend(accepted.iter().map(|(id, version)| (id.clone(), *version)));
-        let agreements = serde_json::to_string(&user.agreements)?;
-        let values = [(&self.pool).into(), (&user.id).into(), (&agreements).into(), now.into()];
-        tx.execute(SET_AGREEMENTS, &values).await?;
-        let event = Event::of(Action::AgreementsAccepted, &user.id).with(json!({ "accepted": accepted }));
-        events.record(tx, &self.pool, event).await?;
-        Ok(user)
     }
 
     /// The session, or the next stage of the same flow.

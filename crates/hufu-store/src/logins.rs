@@ -218,8 +218,12 @@ impl Write for Login {
                         return Err(StoreError::LostRace);
                     }
                     self.who.attach(tx, &ticket.trace, &user.id, attach_openid, attach_unionid).await?;
-                    let bound = Event::of(Action::IdentityBound, &user.id);
-                    events.record(tx, pool, bound.with(json!({ "by": ticket.method }))).await?;
+                    let arrival = &self.who.arrival;
+                    let openid = attach_openid.then_some(&arrival.openid);
+                    let unionid = arrival.unionid.as_ref().filter(|_| attach_unionid);
+                    let after = shown(openid.into_iter().chain(unionid));
+                    let details = json!({ "by": ticket.method, "after": after });
+                    events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
                 }
                 let counts = i64::from(going_on.is_none());
                 let user = self.note(tx, &mut events, &user.id, fill_phone, counts).await?;
@@ -706,18 +710,27 @@ impl Bind {
                 None => missing.push(key),
             }
         }
-        let is_new = !missing.is_empty();
-        for key in missing {
+        for key in &missing {
             users::insert_identity(tx, pool, user, &self.connection, key, self.trace.at).await?;
         }
-        if is_new {
-            self.trace.recorder().record(tx, pool, Event::of(Action::IdentityBound, user)).await?;
+        if !missing.is_empty() {
+            let details = json!({ "after": shown(missing.into_iter()) });
+            let event = Event::of(Action::IdentityBound, user).with(details);
+            self.trace.recorder().record(tx, pool, event).await?;
         }
         if let Some((code, exchange)) = &self.exchange {
             exchanges::put(tx, pool, code, exchange).await?;
         }
         Ok(BindOutcome::Bound)
     }
+}
+
+/// Identities as the audit log shows them.
+fn shown<'k>(keys: impl Iterator<Item = &'k IdentityKey>) -> serde_json::Value {
+    keys.map(|key| {
+        json!({ "realm": key.realm, "kind": key.kind.as_str(), "value": hufu_types::masked(&key.value) })
+    })
+    .collect()
 }
 
 /// The account that a user stands for, which no other unit changes until this one ends.

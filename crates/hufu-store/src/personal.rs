@@ -12,6 +12,7 @@ use crate::credentials::Name;
 use crate::events::{Event, Trace};
 use crate::merges::{self, StoredMerge};
 use crate::rates::Limit;
+use crate::step_tokens::{self, NewStepToken};
 use crate::ways_in::{self, NameKind, Without};
 use crate::{Read, Row, StoreError, Tx, Write, flows, sessions, statements, users};
 
@@ -314,6 +315,71 @@ impl UnbindMergedName {
             Name::Phone(phone) => user.phone.as_ref().is_some_and(|(held, _)| held == phone),
             Name::ExternalId(id) => user.external_id.as_ref() == Some(id),
         }
+    }
+}
+
+/// Proves a person once more by ids that a source proved just now, and issues the token of the second step of
+/// deleting the account: for those who have neither a password nor a number or an address.
+pub struct ConfirmByIdentity {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The ids, the source's own of the person first.
+    pub keys: Vec<IdentityKey>,
+    /// The token.
+    pub token: NewStepToken,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityConfirmed {
+    /// The token is issued.
+    Issued,
+    /// One of the ids leads to another account.
+    AnothersIdentity,
+    /// None of them leads to an account.
+    NotBound,
+}
+
+impl IdentityConfirmed {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(self) -> Option<u32> {
+        match self {
+            Self::Issued => None,
+            Self::AnothersIdentity => Some(2213),
+            Self::NotBound => Some(NOT_BOUND),
+        }
+    }
+}
+
+impl Write for ConfirmByIdentity {
+    type Out = IdentityConfirmed;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<IdentityConfirmed, StoreError> {
+        let pool = &self.pool;
+        users::get_locked(tx, pool, &self.user).await?;
+        let mut confirmed = IdentityConfirmed::NotBound;
+        for key in &self.keys {
+            match users::identity_owner(tx, pool, key).await? {
+                Some(owner) if owner == self.user => confirmed = IdentityConfirmed::Issued,
+                Some(_) => {
+                    confirmed = IdentityConfirmed::AnothersIdentity;
+                    break;
+                }
+                None => {}
+            }
+        }
+        match confirmed.code() {
+            None => step_tokens::insert(tx, pool, &self.user, &self.token).await?,
+            Some(code) => {
+                let event = Event { code, ..Event::of(Action::UserDeletionRequested, &self.user) };
+                self.trace.recorder().record(tx, pool, event).await?;
+            }
+        }
+        Ok(confirmed)
     }
 }
 

@@ -11,6 +11,7 @@ mod users;
 
 pub use access::{AdminLogin, KeyWish};
 pub use hufu_store::administration::{AccessKey, Administrator, Conflict};
+pub use hufu_store::credentials::Name;
 pub use people::ConflictPage;
 pub use search::{Matching, UserPage, UserQuery};
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};

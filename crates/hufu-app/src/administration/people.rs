@@ -3,7 +3,10 @@
 use hufu_store::administration::{self, Conflict, ListConflicts};
 use hufu_store::events::{Event, Trace};
 use hufu_store::merges::StoredMerge;
-use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession, Unbind, Unbound};
+use hufu_store::credentials::Name;
+use hufu_store::personal::{
+    EndSessions, Ending, ListSessions, NameUnbound, OwnSession, Unbind, UnbindMergedName, Unbound,
+};
 use hufu_store::{StoreError, Tx, Write, config, users};
 use hufu_types::{
     Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
@@ -98,6 +101,27 @@ impl App {
         match self.write(unit).await? {
             Unbound::Done(left) => Ok(left),
             Unbound::NotBound | Unbound::LastWayIn => Err(Refusal::NoSuch("identity")),
+        }
+    }
+
+    /// Takes a login name from an account that was merged into this one, be it the last way in; it is free for others
+    /// then. The account's own names are changed with [`App::update_user`].
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    pub async fn unbind_merged_name_of(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        user: &UserId,
+        name: Name,
+    ) -> Result<(), Refusal> {
+        self.permit(by, Permission::WriteUsers, pool).await?;
+        self.account(pool, user).await?;
+        let (pool, user, trace) = (pool.clone(), user.clone(), self.trace_by(pool, by));
+        match self.write(UnbindMergedName { pool, user, name, even_the_last: true, trace }).await? {
+            NameUnbound::Done => Ok(()),
+            NameUnbound::NotBound | NameUnbound::LastWayIn => Err(Refusal::NoSuch("login name")),
         }
     }
 
@@ -240,7 +264,7 @@ impl App {
         let (user, identities) = self.read(unit).await?.ok_or(Refusal::UserUnknown)?;
         match user.merged_into {
             Some(into) => Err(Refusal::MergedInto(into)),
-            None => Ok(Found { user, identities, merged_from: None }),
+            None => Ok(Found { user, identities, merged_from: None, merged: Vec::new() }),
         }
     }
 }

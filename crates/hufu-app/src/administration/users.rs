@@ -4,6 +4,7 @@
 //! person who proved it.
 
 use hufu_store::events::{Event, Recorder, Trace};
+use hufu_store::ways_in::GetWaysIn;
 use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
 use hufu_store::{StoreError, Tx, Write, administration as store, uploads};
 use hufu_types::{
@@ -69,6 +70,8 @@ pub struct Found {
     pub identities: Vec<Identity>,
     /// The id that was asked for, where its account was merged into this one.
     pub merged_from: Option<UserId>,
+    /// What was merged into the account, oldest first: its names lead there as well.
+    pub merged: Vec<User>,
 }
 
 /// What an administrator does to an account's status.
@@ -147,13 +150,15 @@ impl App {
         let read =
             |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
         let (found, identities) = read(user).await?.ok_or(Refusal::UserUnknown)?;
-        match found.merged_into {
-            None => Ok(Found { user: found, identities, merged_from: None }),
+        let (user, identities, merged_from) = match found.merged_into {
+            None => (found, identities, None),
             Some(survivor) => {
                 let (user, identities) = read(&survivor).await?.ok_or(Refusal::UserUnknown)?;
-                Ok(Found { user, identities, merged_from: Some(found.id) })
+                (user, identities, Some(found.id))
             }
-        }
+        };
+        let ways = self.read(GetWaysIn { pool: pool.clone(), user: user.id.clone() }).await?;
+        Ok(Found { user, identities, merged_from, merged: ways.merged })
     }
 
     /// Changes names, profile and custom data of an account.

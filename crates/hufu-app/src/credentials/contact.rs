@@ -247,7 +247,7 @@ impl App {
     }
 
     /// A token for the second step, for the person and for the database.
-    pub(super) fn new_step_token(&self, purpose: StepPurpose, content: &[u8]) -> (StepToken, NewStepToken) {
+    pub(crate) fn new_step_token(&self, purpose: StepPurpose, content: &[u8]) -> (StepToken, NewStepToken) {
         let token = OpaqueToken::generate(TokenPurpose::Step, &*self.random);
         let hash = hash_token(token.expose());
         let new = NewStepToken {

@@ -50,8 +50,13 @@ impl App {
     /// The account with its identities as its owner sees them.
     pub async fn own_identities(&self, who: &Authenticated) -> Result<Vec<BoundIdentity>, Refusal> {
         let (_, identities) = self.account_with_identities(who).await?;
+        Ok(self.describe_identities(who.pool(), &identities))
+    }
+
+    /// Identities as their owner sees them.
+    pub fn describe_identities(&self, pool: &PoolId, identities: &[Identity]) -> Vec<BoundIdentity> {
         let config = self.config();
-        Ok(identities.into_iter().map(|identity| view(&config, who.pool(), identity)).collect())
+        identities.iter().map(|identity| view(&config, pool, identity.clone())).collect()
     }
 
     /// The ways into one's own account.

@@ -12,6 +12,7 @@ mod names;
 mod sessions;
 mod user_agent;
 
+pub use deletion::DeletionProof;
 pub use export::OwnExport;
 pub use hufu_store::personal::{OwnData, OwnEvent, OwnSession};
 pub use identities::{BoundIdentity, UnboundIdentities, WhichIdentities, identity_id};

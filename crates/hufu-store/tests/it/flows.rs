@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
-use hufu_store::credentials::{CountWrong, FindAccount, Guess, Locks, LockRule, Name};
+use hufu_store::Store;
+use hufu_store::credentials::{CountWrong, FindAccount, Guess, LockRule, Locks, Name};
 use hufu_store::flow_steps::{Continue, Continued, Doing, Filling, StepFailure};
 use hufu_store::logins::{Arriving, Login, LoginOutcome};
 use hufu_store::passcodes::{self, Addressed, Presented, Target};
-use hufu_store::personal::{Ending, EndSessions, Unbind};
+use hufu_store::personal::{EndSessions, Ending, Unbind};
 use hufu_store::users::{self, GetUser};
-use hufu_store::Store;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings, Profile,
-    SystemRandom, TokenHash, User, UserId, Username,
+    Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
+    Profile, SystemRandom, TokenHash, User, UserId, Username,
 };
 use serde_json::Map;
 
 use crate::raw;
-use crate::support::{APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit};
+use crate::support::{
+    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit,
+};
 
 unit! {
     Write Make { user: User, password_hash: Option<&'static str> } -> (), |this, tx| {

@@ -97,6 +97,11 @@ on_both_engines! {
         };
         assert_eq!(store.write(bind).await.unwrap(), BindOutcome::Bound);
         assert_eq!(actions_after(&store, 9).await, ["identity.bound"]);
+        let bound: Vec<_> = events(&store).await.into_iter().filter(|event| event.action == "identity.bound").collect();
+        for event in bound {
+            let after = serde_json::json!([{ "realm": format!("wechat:{OTHER_APP}"), "kind": "openid", "value": "x***" }]);
+            assert_eq!(event.details["after"], after);
+        }
 
         let log = raw::texts(&database, "SELECT details FROM audit_events").await.concat().concat();
         for id in ["o1", "o2", "x1", "x2", "u1"] {

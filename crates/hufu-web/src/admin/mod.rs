@@ -60,6 +60,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::set_password))
+        .routes(routes!(users::unbind_merged_name))
         .routes(routes!(users::disable))
         .routes(routes!(users::enable))
         .routes(routes!(users::archive))

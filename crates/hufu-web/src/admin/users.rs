@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hufu_app::administration::{
-    AccountChange, Change, Found, Matching, NewAccount, PasswordWish, StatusChange, UserQuery,
+    AccountChange, Change, Found, Matching, Name, NewAccount, PasswordWish, StatusChange, UserQuery,
 };
 use hufu_app::{ProfileChange, identity_id};
 use hufu_types::{Email, Gender, Identity, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username};
@@ -131,6 +131,29 @@ pub(crate) struct UserView {
     merged_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identities: Option<Vec<IdentityView>>,
+    /// Accounts that were merged into this one, with the names that still lead here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<Vec<MergedNames>>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MergedNames {
+    id: String,
+    username: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    external_id: Option<String>,
+}
+
+/// One login name of an account that was merged into the one of the path.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct NameBody {
+    username: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    external_id: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -186,6 +209,7 @@ pub(super) fn view(user: User) -> UserView {
         merged_into: user.merged_into.map(String::from),
         merged_from: None,
         identities: None,
+        merged: None,
     }
 }
 
@@ -323,10 +347,47 @@ pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String
     let (pool, user) = caller.user(&pool, &user)?;
     let found =
         caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
-    let Found { user, identities, merged_from } = found;
+    let Found { user, identities, merged_from, merged } = found;
     let identities = identities.iter().map(|identity| identity_view(&pool, identity)).collect();
     let merged_from = merged_from.map(String::from);
-    Ok(tagged(StatusCode::OK, UserView { identities: Some(identities), merged_from, ..view(user) }))
+    let merged = merged.into_iter().map(|merged| MergedNames {
+        id: merged.id.into(),
+        username: merged.username.map(|name| name.as_str().to_owned()),
+        email: merged.email.map(|email| email.as_str().to_owned()),
+        phone: merged.phone.map(|(phone, _)| phone.as_str().to_owned()),
+        external_id: merged.external_id,
+    });
+    let (identities, merged) = (Some(identities), Some(merged.collect()));
+    Ok(tagged(StatusCode::OK, UserView { identities, merged_from, merged, ..view(user) }))
+}
+
+/// Take a login name from an account that was merged into this one, as when its number was given up.
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/unbind-merged-name", tag = "users",
+    params(("pool" = String, Path), ("user" = String, Path)), request_body = NameBody,
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn unbind_merged_name(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    Sent(body): Sent<NameBody>,
+) -> Answer<Response> {
+    let (pool, user) = caller.user(&pool, &user)?;
+    let wrong = |field: &str, error: &dyn std::fmt::Display| caller.invalid(format!("{field}: {error}"));
+    let name = match (body.username, body.email, body.phone, body.external_id) {
+        (Some(name), None, None, None) => {
+            Name::Username(Username::parse(&name).map_err(|error| wrong("username", &error))?)
+        }
+        (None, Some(email), None, None) => {
+            Name::Email(Email::parse(&email).map_err(|error| wrong("email", &error))?)
+        }
+        (None, None, Some(phone), None) => {
+            Name::Phone(Phone::parse(&phone).map_err(|error| wrong("phone", &error))?)
+        }
+        (None, None, None, Some(id)) => Name::ExternalId(id),
+        _ => return Err(caller.invalid("give one of username, email, phone and externalId")),
+    };
+    let done_with = caller.app.unbind_merged_name_of(&caller.by, &pool, &user, name).await;
+    done_with.map_err(|refusal| caller.refuse(refusal))?;
+    Ok(done())
 }
 
 /// Change a user. With `If-Match` only if nobody has changed it meanwhile.

@@ -1,7 +1,7 @@
 //! `/api/v3/me`, `/api/v3/me/profile`, `/api/v3/me/deletion`: the account as a whole.
 
 use axum::extract::State;
-use hufu_app::{Authenticated, Confirmation, LoginName, Refusal, Target};
+use hufu_app::{Authenticated, Confirmation, DeletionProof, LoginName, Refusal, Target};
 use hufu_types::{CustomField, PoolSettings, User};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -41,8 +41,8 @@ pub(crate) async fn update(
     Ok(Success::new(dto.await.map_err(|refusal| head.refuse(refusal))?))
 }
 
-/// How a person confirms that the account is to be deleted: by password, or by a code sent to the account's own
-/// phone number or e-mail address for this purpose.
+/// How a person confirms that the account is to be deleted: by password, by a code sent to the account's own
+/// phone number or e-mail address for this purpose, or by a code of a mini program that they log in by.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionRequest {
@@ -51,10 +51,27 @@ pub(crate) struct DeletionRequest {
     phone: Option<String>,
     phone_country_code: Option<String>,
     email: Option<String>,
+    connection: Option<String>,
     code: Option<String>,
 }
 
 impl DeletionRequest {
+    /// Deletes the account, if this proves that it is the person who asks.
+    async fn delete(&self, shared: &Shared, head: &Head, who: &Authenticated) -> Result<(), Refusal> {
+        let by_name = [&self.password, &self.phone, &self.email].into_iter().any(|name| given(name.as_ref()).is_some());
+        let config = shared.app.config();
+        let (identifier, code) = (given(self.connection.as_ref()), given(self.code.as_ref()));
+        let connection;
+        let proof = match code.filter(|_| !by_name) {
+            Some(code) => {
+                connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
+                DeletionProof::MiniProgram { connection: &connection, code }
+            }
+            None => DeletionProof::Own(self.confirmation(shared).await?),
+        };
+        shared.app.delete_own_account(who, proof).await
+    }
+
     async fn confirmation(&self, shared: &Shared) -> Result<Confirmation, Refusal> {
         if let Some(password) = given(self.password.as_ref()) {
             let declared = fields::encryption(self.password_encrypt_type.as_ref())?;
@@ -64,8 +81,7 @@ impl DeletionRequest {
             (Some(phone), _) => Target::Phone(fields::phone(phone, self.phone_country_code.as_ref())?),
             (None, Some(email)) => Target::Email(fields::email(email)?),
             (None, None) => {
-                let what =
-                    "password, phone and email are all missing; send one of them, with code for the last two";
+                let what = "the proof is missing; send password, or code with phone, email or connection";
                 return Err(Refusal::Invalid(what.to_owned()));
             }
         };
@@ -81,11 +97,7 @@ pub(crate) async fn delete(
     Body(request): Body<DeletionRequest>,
 ) -> Result<Success<()>, Failure> {
     let who = head.authenticate(&shared).await?;
-    let deleted = async {
-        let proof = request.confirmation(&shared).await?;
-        shared.app.delete_own_account(&who, proof).await
-    };
-    deleted.await.map_err(|refusal| head.refuse(refusal))?;
+    request.delete(&shared, &head, &who).await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::empty())
 }
 

@@ -1,7 +1,7 @@
 //! `/api/v3/me/merges`: two accounts of one person become one, and two again.
 
 use axum::extract::{Path, State};
-use hufu_app::{BoundIdentity, MergePreview, Refusal, StoredMerge};
+use hufu_app::{MergePreview, Refusal, StoredMerge};
 use hufu_types::{Identity, MergeId, Timestamp, User};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,8 +32,8 @@ pub(crate) async fn preview(
     let MergePreview { survivor, merged, moves, collides } =
         preview.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(json!({
-        "survivor": side(&survivor),
-        "merged": side(&merged),
+        "survivor": side(&shared, &survivor),
+        "merged": side(&shared, &merged),
         "moves": moves,
         "collides": collides,
     })))
@@ -94,7 +94,8 @@ fn dto(shared: &Shared, merge: &StoredMerge) -> Value {
 }
 
 /// One of the two accounts, as somebody who proved it may see it.
-fn side((user, identities): &(User, Vec<Identity>)) -> Value {
+fn side(shared: &Shared, (user, identities): &(User, Vec<Identity>)) -> Value {
+    let identities = shared.app.describe_identities(&user.pool, identities);
     json!({
         "userId": user.id,
         "nickname": user.profile.nickname,
@@ -105,9 +106,6 @@ fn side((user, identities): &(User, Vec<Identity>)) -> Value {
         "lastLogin": user.last_login_at.map(Timestamp::to_iso),
         "loginsCount": user.logins_count,
         "createdAt": user.created_at.to_iso(),
-        "identities": identities.iter().map(|identity| {
-            let id = hufu_app::identity_id(&user.pool, &identity.key);
-            super::identities::dto(&BoundIdentity { id, identity: identity.clone(), connection: None })
-        }).collect::<Vec<_>>(),
+        "identities": identities.iter().map(super::identities::dto).collect::<Vec<_>>(),
     })
 }

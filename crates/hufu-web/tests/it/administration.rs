@@ -110,6 +110,7 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("PATCH", "/admin/v1/pools/{pool}/users/{user}", "owner manager"),
     ("DELETE", "/admin/v1/pools/{pool}/users/{user}", "owner manager"),
     ("POST", "/admin/v1/pools/{pool}/users/{user}/password", "owner manager"),
+    ("POST", "/admin/v1/pools/{pool}/users/{user}/unbind-merged-name", "owner manager"),
     ("POST", "/admin/v1/pools/{pool}/users/{user}/disable", "owner manager support"),
     ("POST", "/admin/v1/pools/{pool}/users/{user}/enable", "owner manager support"),
     ("POST", "/admin/v1/pools/{pool}/users/{user}/archive", "owner manager"),
@@ -152,6 +153,7 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
         "{user}" if method == "PUT" => json!({ "role": "auditor" }),
         "identities" => json!({ "connection": "shop-mini", "kind": "openid", "value": "o-1" }),
         "merges" => json!({ "merged": "nobody" }),
+        "unbind-merged-name" => json!({ "username": "nobody" }),
         "webhooks" => json!({ "name": "x", "url": "https://example.com/" }),
         _ => json!({}),
     })

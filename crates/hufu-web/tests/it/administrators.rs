@@ -141,8 +141,8 @@ on_both_engines! {
     async fn old_ids_lead_to_the_survivor(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
-        let one = create(&world, &owner, json!({ "username": "one" })).await;
-        let two = create(&world, &owner, json!({ "username": "two" })).await;
+        let one = create(&world, &owner, json!({ "username": "one", "phone": "+8613800004444" })).await;
+        let two = create(&world, &owner, json!({ "username": "two", "phone": "+8613800003333" })).await;
         let merges = format!("{}/{one}/merges", users(SHOP));
         let wish = |merged: &str| Some(json!({ "merged": merged }));
         call(&world, Some(&owner), "POST", &merges, wish(&one)).await.is(409);
@@ -153,6 +153,19 @@ on_both_engines! {
         let got = call(&world, Some(&owner), "GET", &old, None).await.is(200);
         assert_eq!((&got["id"], &got["mergedFrom"]), (&json!(one), &json!(two)));
         call(&world, Some(&owner), "PATCH", &old, Some(json!({ "username": "x" }))).await.is(409);
+        assert_eq!(got["merged"][0]["username"], "two");
+        let unbind = |user: &str| format!("{}/{user}/unbind-merged-name", users(SHOP));
+        for (user, name, status) in [
+            (&one, json!({ "username": "one" }), 404),
+            (&two, json!({ "phone": "+8613800003333" }), 409),
+            (&one, json!({}), 422),
+            (&one, json!({ "username": "two", "phone": "+8613800003333" }), 422),
+            (&one, json!({ "phone": "+8613800003333" }), 204),
+            (&one, json!({ "phone": "+8613800003333" }), 404),
+        ] {
+            call(&world, Some(&owner), "POST", &unbind(user), Some(name)).await.is(status);
+        }
+        create(&world, &owner, json!({ "username": "three", "phone": "+8613800003333" })).await;
         let list = call(&world, Some(&owner), "GET", &merges, None).await.is(200);
         let id = list["merges"][0]["id"].as_str().unwrap();
         let undo = format!("/admin/v1/pools/{SHOP}/merges/{id}/undo");

@@ -63,6 +63,7 @@ on_both_engines! {
         assert_eq!(preview["collides"], json!(["nickname"]));
         assert_eq!((&preview["survivor"]["userId"], &preview["merged"]["userId"]), (&json!(new.id), &json!(old.id)));
         assert_eq!(preview["merged"]["identities"].as_array().unwrap().len(), 2);
+        assert_eq!(preview["merged"]["identities"][0]["connection"], "shop-mini");
         assert!(!preview.to_string().contains(old.data["openid"].as_str().unwrap()));
 
         let other_node = world.another_node().await;

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use hufu_app::administration::{Administrating, KeyWish};
 use hufu_app::{MessageLanguage, Origin, Target};
 use hufu_sandbox::NewUser;
+use hufu_store::audit::AuditEvent;
 use hufu_testkit::on_both_engines;
 use hufu_types::{AdminRole, PasscodePurpose, Phone};
 use secrecy::ExposeSecret as _;
@@ -382,6 +383,39 @@ on_both_engines! {
         world.advance(16 * MINUTE);
         let late = json!({ "phone": "13800000001", "code": "123456" });
         world.nobody().bearer(&carol.token).post(DELETION, late).await.refused(2460);
+    }
+}
+
+on_both_engines! {
+    /// Who came by WeChat alone has no password and no number to confirm it by.
+    async fn an_account_without_names_is_deleted_by_another_code_of_its_mini_program(database) {
+        let world = World::new(database).await;
+        for name in ["bob", "carol", "late"] {
+            world.person(name);
+        }
+        let bob = world.client().log_in(MINI, "bob").await;
+        world.client().log_in(MINI, "carol").await;
+        let client = world.nobody().bearer(&bob.token);
+        let delete_by = |connection: &str, code: &str| {
+            client.post(DELETION, json!({ "connection": connection, "code": code }))
+        };
+        let of = |told: AuditEvent| assert_eq!(told.user, Some(bob.id.clone()));
+        let action = "user.deletion_requested";
+        of(world.refuses(2213, action, delete_by("shop-mini", &world.code(MINI, "carol"))).await);
+        of(world.refuses(2216, action, delete_by("shop-mini", &world.code(MINI, "late"))).await);
+        of(world.refuses(2207, action, delete_by("shop-mini", "nonsense")).await);
+        delete_by("shop-spare", &world.code(MINI, "bob")).await.refused(2404);
+        delete_by("cafe-mini", &world.code(CAFE_MINI, "bob")).await.refused(2402);
+        client.get(ME).await.data();
+        // By another mini program of the same Open Platform account as well: its UnionID leads here.
+        delete_by("shop-two", &world.code(TWO, "bob")).await.data_or_nothing();
+        client.get(ME).await.refused(2020);
+        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);
+        let carol = world.client().log_in(MINI, "carol").await;
+        world.advance(16 * MINUTE);
+        let late = json!({ "connection": "shop-mini", "code": world.code(MINI, "carol") });
+        let told = world.refuses(2460, action, world.nobody().bearer(&carol.token).post(DELETION, late)).await;
+        assert_eq!(told.user, Some(carol.id));
     }
 }
 

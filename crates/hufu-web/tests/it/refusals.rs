@@ -44,7 +44,7 @@ impl World {
 
     /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry
     /// says so.
-    async fn refuses(&self, code: u64, action: &str, request: impl Future<Output = Answer>) -> AuditEvent {
+    pub(crate) async fn refuses(&self, code: u64, action: &str, request: impl Future<Output = Answer>) -> AuditEvent {
         let before = self.audit().await;
         let answer = self.stores_nothing(request).await;
         answer.refused(code);

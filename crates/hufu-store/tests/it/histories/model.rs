@@ -130,6 +130,14 @@ impl Model {
         accounts.into_iter().collect()
     }
 
+    /// The ids of a person in apps and Open Platform accounts, and to whose rows they lead.
+    pub(super) fn ids_of(&self, owner: u8) -> Vec<(Id, UserId)> {
+        let is_theirs =
+            |id: &Id| matches!(id, Id::Openid(person, _) | Id::Unionid(person, ..) if *person == owner);
+        let ids = self.leads.iter().filter(|(id, _)| is_theirs(id));
+        ids.map(|(id, row)| (*id, row.clone())).collect()
+    }
+
     /// Whether an account has another id where this one comes from.
     fn has_another(&self, account: &UserId, id: Id) -> bool {
         self.leads.iter().any(|(held, row)| id.excludes(*held) && self.survivor(row) == *account)
@@ -169,7 +177,8 @@ impl Model {
                     return Found::In { user: known, new: Vec::new(), fills, disagrees_with: Some(other) };
                 }
                 // An account whose UnionID has changed keeps the one that it has.
-                let changed = new.iter().any(|id| self.has_another(&known, *id) && matches!(id, Id::Unionid(..)));
+                let changed =
+                    new.iter().any(|id| self.has_another(&known, *id) && matches!(id, Id::Unionid(..)));
                 let knows_openid = self.leads.contains_key(&proof.openid());
                 if changed && knows_openid {
                     let disagrees_with = Some(known.clone());
@@ -264,6 +273,15 @@ impl World {
             Deed::Number { number, vouched, user } => Done::Made(self.model.number(*number, *vouched, user)),
             Deed::Merge { survivor, merged, id } => Done::Merged(self.merge(survivor, merged, id)),
             Deed::Undo { id } => Done::Undone(self.undo(id)),
+            Deed::Unbind { user, id } => {
+                let leads = &mut self.model.leads;
+                let is_there =
+                    leads.get(id).is_some_and(|row| row == user || self.model.into.get(row) == Some(user));
+                if is_there {
+                    leads.remove(id);
+                }
+                Done::Unbound(if is_there { "done" } else { "not bound" })
+            }
             Deed::GoOn { flow, handle, next, act, candidate, merge, .. } => {
                 let at = self.waiting.iter().position(|w| w.flow == *flow && w.handle == *handle);
                 let Some(at) = at else { return Done::Unknown };
@@ -333,7 +351,8 @@ impl World {
             Act::Create if !waiting.may_create => Done::Failed("may not create"),
             Act::Create => match model.find(visit) {
                 Found::Ask { may_create: true } => {
-                    let fills = visit.phone.is_some() && !model.leads.contains_key(&Id::Number(visit.proof.number()));
+                    let fills =
+                        visit.phone.is_some() && !model.leads.contains_key(&Id::Number(visit.proof.number()));
                     model.make(candidate, visit.proof, fills);
                     Done::In { user: candidate.clone(), newly_created: true, disagrees_with: None }
                 }
@@ -354,7 +373,11 @@ impl World {
                 self.bind_in_flow(user, visit.proof)
             }
             Act::Choose(user) => {
-                if self.still_lead(waiting, &[user]) { is_in(self.model.survivor(user)) } else { Done::Failed("no candidate") }
+                if self.still_lead(waiting, &[user]) {
+                    is_in(self.model.survivor(user))
+                } else {
+                    Done::Failed("no candidate")
+                }
             }
             Act::Merge(survivor) => {
                 let other = waiting.candidates.iter().find(|user| *user != survivor).unwrap().clone();

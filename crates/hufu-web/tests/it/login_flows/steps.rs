@@ -43,7 +43,8 @@ async fn sign_in(client: &Client<'_>, username: &str, password: &str) -> Answer 
 
 /// A login by password, as the v2 clients send it.
 async fn log_in(client: &Client<'_>, username: &str, password: &str) -> Answer {
-    const QUERY: &str = "mutation ($input: LoginByUsernameInput!) { loginByUsername(input: $input) { id token } }";
+    const QUERY: &str =
+        "mutation ($input: LoginByUsernameInput!) { loginByUsername(input: $input) { id token } }";
     client.graphql(QUERY, json!({ "input": { "username": username, "password": password } })).await
 }
 

@@ -1,13 +1,18 @@
-//! Filling in what an account lacks. Everything is looked at before anything is written.
+//! What an account has to be through with: a new password, fields to fill in, agreements. Everything is looked at before
+//! anything is written.
 
-use hufu_types::{Action, Email, Gender, PhoneProof, User, Username, flow};
+use std::collections::BTreeMap;
+
+use hufu_types::flow::{self, FlowState};
+use hufu_types::{Action, Email, Gender, PhoneProof, User, Username};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Continue, SET_NAMES, StepFailure};
-use crate::credentials::{Guess, Judged, holder, is_vouched, release};
+use super::{Continue, Doing, Outcome, SET_AGREEMENTS, SET_NAMES, StepFailure};
+use crate::credentials::{Guess, Judged, holder, is_vouched, password, refuse_unusable, release};
 use crate::events::{Event, Recorder};
+use crate::logins::Came;
 use crate::passcodes::Target;
-use crate::{StoreError, Tx, uploads, users};
+use crate::{StoreError, Tx, flows, uploads, users};
 
 /// What a person fills in.
 #[derive(Clone, Debug)]
@@ -31,9 +36,66 @@ pub struct Filling {
 }
 
 impl Continue {
+    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next. What is no longer due is not done.
+    pub(super) async fn check(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+    ) -> Result<Outcome, StoreError> {
+        let Some(id) = &state.user else { return Ok(Outcome::Gone) };
+        let found = users::get_locked(tx, &self.pool, id).await?;
+        let Some(user) = found.filter(|user| user.merged_into.is_none()) else { return Ok(Outcome::Gone) };
+        if let Some(refused) = refuse_unusable(tx, events, &user, self.ticket.method).await? {
+            return Ok(Outcome::Login(refused));
+        }
+        let came = Came { newly_created: state.newly_created, ..Came::default() };
+        if flow::stage_of(&user, &self.ticket.settings) != state.stage {
+            return self.finish(tx, events, user, came).await;
+        }
+        let user = match &self.doing {
+            // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
+            // logins that wait but this one.
+            Doing::SetPassword { hash } => {
+                flows::detach(tx, &self.pool, &self.flow).await?;
+                password::set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
+            }
+            Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
+            Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
+                Ok(user) => user,
+                Err(failure) => return Ok(Outcome::Failed(failure)),
+            },
+            _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
+        };
+        if flow::stage_of(&user, &self.ticket.settings) == state.stage {
+            return Ok(Outcome::Failed(StepFailure::StillMissing));
+        }
+        self.finish(tx, events, user, came).await
+    }
+
+    async fn accept(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        mut user: User,
+        accepted: &BTreeMap<String, u32>,
+    ) -> Result<User, StoreError> {
+        let now = self.ticket.trace.at;
+        if accepted.is_empty() {
+            return Ok(user);
+        }
+        user.agreements.extend(accepted.iter().map(|(id, version)| (id.clone(), *version)));
+        let agreements = serde_json::to_string(&user.agreements)?;
+        let values = [(&self.pool).into(), (&user.id).into(), (&agreements).into(), now.into()];
+        tx.execute(SET_AGREEMENTS, &values).await?;
+        let event = Event::of(Action::AgreementsAccepted, &user.id).with(json!({ "accepted": accepted }));
+        events.record(tx, &self.pool, event).await?;
+        Ok(user)
+    }
+
     /// Fills in what is empty: a login is no place to change what is there. A username, a phone number and an e-mail
     /// address are taken only where the pool asks for them, and neither replaces one that is vouched for.
-    pub(super) async fn fill_in(
+    async fn fill_in(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
