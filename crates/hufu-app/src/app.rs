@@ -9,7 +9,6 @@ use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, Timestamp};
 
-use tokio::sync::Semaphore;
 use crate::authentication::SessionCache;
 use crate::codes::Codes;
 use crate::failures::Failures;
@@ -18,6 +17,7 @@ use crate::password::{Cost, Hasher, PasswordKeys};
 use crate::uploads::Decoders;
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
+use tokio::sync::Semaphore;
 
 /// What an instance is made of.
 pub struct Parts {

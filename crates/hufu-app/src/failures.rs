@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use hufu_store::events::Trace;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::{Action, PoolId, UserId};
-use serde_json::json;
 use moka::sync::Cache;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::network_of;

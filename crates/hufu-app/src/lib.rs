@@ -49,8 +49,8 @@ pub use merging::{MergePreview, MergeUndone, StoredMerge};
 pub use mini_program::{ToldPhone, ToldPhoneOf};
 pub use origin::Origin;
 pub use personal::{
-    BoundIdentity, DeletionProof, LoginName, OwnData, OwnEvent, OwnExport, OwnSession, SessionView, UnboundIdentities,
-    UserAgent, WhichIdentities, identity_id, read_user_agent,
+    BoundIdentity, DeletionProof, LoginName, OwnData, OwnEvent, OwnExport, OwnSession, SessionView,
+    UnboundIdentities, UserAgent, WhichIdentities, identity_id, read_user_agent,
 };
 pub use profile::ProfileChange;
 pub use refusal::Refusal;

@@ -8,8 +8,8 @@ use hufu_store::events::Actor;
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
 use hufu_store::users::GetUser;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
-    UserId,
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp,
+    TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 

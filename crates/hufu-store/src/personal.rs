@@ -432,7 +432,8 @@ impl Write for SetUsername {
             (_, Some(code)) => Event { code, ..Event::of(Action::UserUpdated, &self.user) },
             (UsernameSet::Done(user), _) => {
                 let after = json!({ "username": user.username.as_ref().map(Username::masked) });
-                let details = json!({ "changed": ["username"], "before": { "username": null }, "after": after });
+                let details =
+                    json!({ "changed": ["username"], "before": { "username": null }, "after": after });
                 Event::of(Action::UserUpdated, &self.user).with(details)
             }
             _ => return Ok(set),

@@ -90,6 +90,14 @@ impl PoolSettings {
         self.check_custom_fields(&mut problems);
         self.check_required_fields(&mut problems);
         self.check_agreements(&mut problems);
+        for (index, code) in self.sms_countries.iter().enumerate() {
+            let digits = code.strip_prefix('+').unwrap_or(code);
+            let is_one = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+            if !is_one || digits.starts_with('0') {
+                let reason = "no country calling code — write one to three digits, such as 86";
+                problems.add(&format!("sms_countries.{index}"), reason);
+            }
+        }
         if self.deletion_grace_days > MOST_DAYS {
             problems.add("deletion_grace_days", format!("too long — write 0 to {MOST_DAYS}"));
         }
@@ -283,6 +291,7 @@ mod tests {
                     { "id": "terms", "version": 1, "title": "T", "url": "https://example.com/terms" },
                     { "id": "terms", "version": 2, "title": "T" }
                 ],
+                "sms_countries": ["86", "+852", "CN", "0086", ""],
                 "deletion_grace_days": 3651,
                 "audit_days": 0
             }"#,
@@ -306,6 +315,9 @@ mod tests {
                 "agreements.0.title",
                 "agreements.0.url",
                 "agreements.2.id",
+                "sms_countries.2",
+                "sms_countries.3",
+                "sms_countries.4",
                 "deletion_grace_days",
                 "audit_days",
             ]

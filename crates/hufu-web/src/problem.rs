@@ -427,8 +427,12 @@ impl Problem {
             Refusal::ImportUnfinished(rows) => problem(
                 2451,
                 409,
-                format!("同名文件的导入在第 {rows} 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。"),
-                format!("The import of another file of this name stopped after {rows} rows: send that file again, or `startOver=true`."),
+                format!(
+                    "同名文件的导入在第 {rows} 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。"
+                ),
+                format!(
+                    "The import of another file of this name stopped after {rows} rows: send that file again, or `startOver=true`."
+                ),
             ),
             Refusal::ImportRunning => problem(
                 2452,

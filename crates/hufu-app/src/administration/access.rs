@@ -366,7 +366,9 @@ impl App {
         let account = hex::encode(hash_token(username.trim()).as_bytes());
         // The address first: one that guesses much is stopped before it locks others' accounts.
         let (of_one, of_all) = (self.limits.admin_failures, self.limits.admin_account_failures);
-        for (name, most) in [(format!("admin_login_from:{network}"), of_one), (format!("admin_login:{account}"), of_all)] {
+        for (name, most) in
+            [(format!("admin_login_from:{network}"), of_one), (format!("admin_login:{account}"), of_all)]
+        {
             let hit = Hit { name, amount, window: self.limits.admin_failure_window, now: self.now() };
             if self.write(hit).await? > most && amount > 0 {
                 return Err(Refusal::TooOften("failed logins of administrators"));

@@ -1,16 +1,16 @@
 //! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
 
 use hufu_store::administration::{self, Conflict, ListConflicts};
+use hufu_store::credentials::Name;
 use hufu_store::events::{Event, Trace};
 use hufu_store::merges::StoredMerge;
-use hufu_store::credentials::Name;
 use hufu_store::personal::{
     EndSessions, Ending, ListSessions, NameUnbound, OwnSession, Unbind, UnbindMergedName, Unbound,
 };
 use hufu_store::{StoreError, Tx, Write, config, users};
 use hufu_types::{
-    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
-    SessionId, User, UserId,
+    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission,
+    PoolId, SessionId, User, UserId,
 };
 use serde_json::json;
 

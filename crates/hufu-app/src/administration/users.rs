@@ -4,8 +4,8 @@
 //! person who proved it.
 
 use hufu_store::events::{Event, Recorder, Trace};
-use hufu_store::ways_in::GetWaysIn;
 use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
+use hufu_store::ways_in::GetWaysIn;
 use hufu_store::{StoreError, Tx, Write, administration as store, uploads};
 use hufu_types::{
     Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus,
@@ -417,7 +417,9 @@ async fn claim_names(
         return Ok(Some("username"));
     }
     if let Some(email) = &user.email
-        && users::by_email(tx, pool, email).await?.is_some_and(|found| is_other(&found) && found.email_verified)
+        && users::by_email(tx, pool, email)
+            .await?
+            .is_some_and(|found| is_other(&found) && found.email_verified)
     {
         return Ok(Some("email"));
     }

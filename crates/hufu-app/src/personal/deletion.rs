@@ -65,7 +65,6 @@ impl App {
                 return Err(self.refused(who, trace, action, json!({}), refusal).await);
             }
         };
-        self.record_exchange(&who.application, &exchanged).await?;
         let arrival = arrival(connection, &exchanged);
         let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
         let unit = ConfirmByIdentity {
@@ -76,7 +75,10 @@ impl App {
             trace,
         };
         match self.write(unit).await? {
-            IdentityConfirmed::Issued => Ok(token),
+            IdentityConfirmed::Issued => {
+                self.record_exchange(&who.application, &exchanged).await?;
+                Ok(token)
+            }
             IdentityConfirmed::AnothersIdentity => Err(Refusal::IdentityTaken),
             IdentityConfirmed::NotBound => Err(Refusal::NotBound),
         }

@@ -29,7 +29,9 @@ impl App {
     /// [`Refusal::LoginTooOld`], [`Refusal::TooOften`].
     pub async fn export_own_data(&self, who: &Authenticated) -> Result<OwnExport, Refusal> {
         if let Err(refusal) = self.admit_export(who).await {
-            return Err(self.refused(who, self.trace_of(who), Action::DataExported, json!({}), refusal).await);
+            return Err(self
+                .refused(who, self.trace_of(who), Action::DataExported, json!({}), refusal)
+                .await);
         }
         let now = self.now();
         // Written first: the entry is part of what is read.

@@ -88,7 +88,10 @@ pub struct ExportedPage {
 enum Part {
     Head,
     /// Behind this id, of the accounts that were merged, or of the others.
-    Users { merged: bool, after: String },
+    Users {
+        merged: bool,
+        after: String,
+    },
     End,
 }
 

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::BuildHasher as _;
-use std::pin::pin;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -9,8 +9,8 @@ use hufu_store::imports::{GetImport, ListImports, StopImport};
 use hufu_types::{ImportId, Permission, PoolId, Timestamp};
 
 use super::{
-    Counts, ExportError, ExportOptions, ExportedPage, Format, ImportError, ImportOptions, Progress, RefusedRow,
-    StoredImport, Transfer,
+    Counts, ExportError, ExportOptions, ExportedPage, Format, ImportError, ImportOptions, Progress,
+    RefusedRow, StoredImport, Transfer,
 };
 use crate::administration::Administrating;
 use crate::{App, Refusal};
@@ -81,7 +81,10 @@ impl App {
             tracing::warn!(import = import.as_str(), error = failure, "an import stopped");
             let pool = transfer.pool.clone();
             if let Err(error) = transfer.store.write(StopImport { pool, import, failure }).await {
-                tracing::error!(error = hufu_types::chain(&error), "why an import stopped could not be written");
+                tracing::error!(
+                    error = hufu_types::chain(&error),
+                    "why an import stopped could not be written"
+                );
             }
         });
         Ok(ImportStarted::Running(self.import_of(by, pool, &id).await?))
@@ -120,7 +123,9 @@ impl App {
         limit: usize,
     ) -> Result<Vec<Import>, Refusal> {
         self.may_transfer(by, pool).await?;
-        let found = self.read(ListImports { pool: pool.clone(), before, limit: i64::try_from(limit).unwrap_or(i64::MAX) }).await?;
+        let found = self
+            .read(ListImports { pool: pool.clone(), before, limit: i64::try_from(limit).unwrap_or(i64::MAX) })
+            .await?;
         let now = self.now();
         Ok(found.into_iter().map(|found| Import::of(found, now)).collect())
     }

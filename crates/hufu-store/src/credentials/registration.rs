@@ -83,9 +83,10 @@ impl Write for Register {
         }
         let mut user = self.user.clone();
         if let Some((target, guess)) = &self.proved {
-            let judged = match self.only_look {
-                true => guess.peek(tx, pool, now).await?,
-                false => guess.judge(tx, pool, now).await?,
+            let judged = if self.only_look {
+                guess.peek(tx, pool, now).await?
+            } else {
+                guess.judge(tx, pool, now).await?
             };
             let purpose = match judged {
                 Judged::Right(purpose) => purpose,

@@ -57,8 +57,11 @@ impl StepFailure {
             Self::UsernameTaken => 2034,
             Self::NameTaken(PasscodeChannel::Sms) => 2035,
             Self::NameTaken(PasscodeChannel::Email) => 2200,
-            Self::WrongPassword { .. } | Self::Locked => return None,
-            Self::TooManyKeys | Self::TooMuchCustomData | Self::StillMissing => return None,
+            Self::WrongPassword { .. }
+            | Self::Locked
+            | Self::TooManyKeys
+            | Self::TooMuchCustomData
+            | Self::StillMissing => return None,
         })
     }
 }

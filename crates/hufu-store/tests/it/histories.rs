@@ -291,11 +291,6 @@ async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseErro
             return Err(TestCaseError::fail(format!("before: {world:#?}\ndone: {told:#?}\nheld: {held:#?}")));
         };
         world = after;
-        for (deed, done) in deeds.iter().zip(&done) {
-            let d = match deed { Deed::GoOn { act, .. } => format!("goon {}", format!("{act:?}").split('(').next().unwrap()), other => format!("{other:?}").split(' ').next().unwrap().to_owned() };
-            let o = match done { Done::In { newly_created, disagrees_with, .. } => format!("In new={newly_created} dis={}", disagrees_with.is_some()), Done::Waits { stage, may_create, .. } => format!("Waits {stage:?} {may_create}"), o => format!("{o:?}") };
-            eprintln!("TALLY {d} -> {o}");
-        }
         for outcome in done {
             if let Done::In { newly_created, disagrees_with, .. } = outcome {
                 for login in &mut counted[..3] {

@@ -13,8 +13,8 @@ use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
 use hufu_store::{Store, administration, personal, ways_in};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId,
-    UserStatus, Username,
+    Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus,
+    Username,
 };
 use serde_json::json;
 

@@ -206,7 +206,7 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         Step::Merge => view.may_merge,
         _ => true,
     };
-    let mut data = json!({
+    let data = json!({
         "flowId": view.id.as_str(),
         "key": view.handle,
         "stage": view.stage.as_str(),
@@ -220,19 +220,23 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         "expiresAt": view.expires_at.to_iso(),
     });
     // The published clients look for it under this name where a password has to be set.
-    if view.stage == Stage::NewPassword {
-        data["token"] = view.handle.as_str().into();
+    if view.stage == Stage::NewPassword { with(data, "token", view.handle.as_str()) } else { data }
+}
+
+fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Value::Object(fields) = &mut data {
+        fields.insert(name.to_owned(), value.into());
     }
     data
 }
 
 /// The same for a step that failed, with what its refusal tells.
 pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
-    let mut data = flow_data(view);
-    if let Refusal::WrongPassword { remaining } = refusal {
-        data["remainCount"] = (*remaining).into();
+    let data = flow_data(view);
+    match refusal {
+        Refusal::WrongPassword { remaining } => with(data, "remainCount", *remaining),
+        _ => data,
     }
-    data
 }
 
 /// What a merge would do.

@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn pages_start_at_one() {
-        let page = |page: &str, limit: &str| Paging { page: Some(page.into()), limit: Some(limit.into()) }.range();
+        let page =
+            |page: &str, limit: &str| Paging { page: Some(page.into()), limit: Some(limit.into()) }.range();
         assert_eq!(Paging { page: None, limit: None }.range(), (0, 10));
         assert_eq!((page("1", "3"), page("2", "3")), ((0, 3), (3, 3)));
         assert_eq!((page("0", "-1"), page("x", "1000")), ((0, 10), (0, 100)));

@@ -58,7 +58,8 @@ pub(crate) struct DeletionRequest {
 impl DeletionRequest {
     /// Deletes the account, if this proves that it is the person who asks.
     async fn delete(&self, shared: &Shared, head: &Head, who: &Authenticated) -> Result<(), Refusal> {
-        let by_name = [&self.password, &self.phone, &self.email].into_iter().any(|name| given(name.as_ref()).is_some());
+        let by_name =
+            [&self.password, &self.phone, &self.email].into_iter().any(|name| given(name.as_ref()).is_some());
         let config = shared.app.config();
         let (identifier, code) = (given(self.connection.as_ref()), given(self.code.as_ref()));
         let connection;

@@ -112,7 +112,8 @@ fn account_dto(user: &User) -> Value {
 
 /// What the person says of themselves; what is not said is absent.
 fn profile_dto(profile: &Profile) -> Value {
-    let told = Profile::FIELDS.iter().filter_map(|field| Some((camel_case(field), profile.field(field)?.into())));
+    let told =
+        Profile::FIELDS.iter().filter_map(|field| Some((camel_case(field), profile.field(field)?.into())));
     let gender = profile.gender.map(|gender| ("gender".to_owned(), gender.as_str().into()));
     Value::Object(told.chain(gender).collect())
 }

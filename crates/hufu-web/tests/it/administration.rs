@@ -29,7 +29,13 @@ impl Reply {
 }
 
 /// Sends a request with an access key.
-pub(crate) async fn call(world: &World, key: Option<&str>, method: &str, path: &str, body: Option<Value>) -> Reply {
+pub(crate) async fn call(
+    world: &World,
+    key: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> Reply {
     call_if(world, key, method, path, body, None).await
 }
 

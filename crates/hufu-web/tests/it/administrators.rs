@@ -10,14 +10,16 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::administration::{TABLE, call, create, found, key, users};
-use crate::world::{CAFE, SHOP, World};
+use crate::client::{SIGNIN, claims, signin};
+use crate::world::{CAFE, FILE, MINI, SHOP, World};
 
 /// Sends a file; the status and what came back.
 async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
     let request = Request::post(format!("/admin/v1/pools/{SHOP}/imports?{query}"))
         .header("authorization", format!("Bearer {key}"))
         .header("content-type", kind);
-    let answer = world.node.router.clone().oneshot(request.body(Body::from(file.to_vec())).unwrap()).await.unwrap();
+    let answer =
+        world.node.router.clone().oneshot(request.body(Body::from(file.to_vec())).unwrap()).await.unwrap();
     let status = answer.status().as_u16();
     let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
     (status, String::from_utf8(bytes.to_vec()).unwrap())
@@ -137,6 +139,27 @@ on_both_engines! {
         assert_eq!(kept["email"], Value::Null);
     }
 
+    /// What an administrator notes where people do not see it is in no token of theirs.
+    async fn invisible_fields_are_in_no_token(database) {
+        let world = World::new(database).await;
+        let fields = "custom_fields = [{ key = \"size\", type = \"string\" }, { key = \"note\", type = \"string\", visible = false }]";
+        let settings = format!("name = \"Shop\"\n  [user_pool.settings]\n  {fields}");
+        world.reconfigure(&FILE.replacen("name = \"Shop\"", &settings, 1)).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        let noted = json!({ "customData": { "size": "M", "note": "difficult" } });
+        let path = format!("{}/{}", users(SHOP), bob.id);
+        call(&world, Some(&owner), "PATCH", &path, Some(noted)).await.is(200);
+        let payload = json!({ "code": world.code(MINI, "bob"), "iv": "", "encryptedData": "" });
+        let mut body = signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &payload);
+        body["options"]["scope"] = "openid offline_access extended_fields".into();
+        let tokens = world.client().post(SIGNIN, body).await.tokens();
+        assert_eq!(claims(&tokens.id)["extended_fields"], json!({ "size": "M" }));
+        let seen = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+        assert_eq!(seen["customData"]["note"], "difficult");
+    }
+
     /// The id of an account that was merged leads to the one that it was merged into.
     async fn old_ids_lead_to_the_survivor(database) {
         let world = World::new(database).await;
@@ -245,7 +268,8 @@ on_both_engines! {
 /// docs/administration.md has every route and every permission, with the roles.
 #[test]
 fn the_page_names_every_route_and_permission() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/administration.md")).unwrap();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/administration.md"))
+        .unwrap();
     let cells = |line: &str| -> Vec<String> {
         let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
         inner.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
@@ -263,7 +287,8 @@ fn the_page_names_every_route_and_permission() {
     ];
     assert_eq!(routes, TABLE.iter().copied().chain(others).collect());
     for permission in Permission::ALL {
-        let roles: Vec<_> = AdminRole::ALL.iter().filter(|role| role.may(*permission)).map(|role| role.as_str()).collect();
+        let roles: Vec<_> =
+            AdminRole::ALL.iter().filter(|role| role.may(*permission)).map(|role| role.as_str()).collect();
         let row = rows.iter().find(|row| row.len() == 3 && row[0] == permission.as_str());
         assert_eq!(row.map(|row| row[2].as_str()), Some(roles.join(" ").as_str()), "{}", permission.as_str());
     }

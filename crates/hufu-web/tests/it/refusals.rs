@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, BIND, Client, Mode, User, session_of};
 use crate::personal::{IDENTITIES, delete};
-use crate::world::{CAFE_MINI, EXCHANGE, FILE, MEMBERS, MINI, PHONE_NUMBER, Plan, SHOP, SHOP_APP, TWO, World};
+use crate::world::{
+    CAFE_MINI, EXCHANGE, FILE, MEMBERS, MINI, PHONE_NUMBER, Plan, SHOP, SHOP_APP, TWO, World,
+};
 
 const MERGES: &str = "/api/v3/me/merges";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -44,12 +46,22 @@ impl World {
 
     /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry
     /// says so.
-    pub(crate) async fn refuses(&self, code: u64, action: &str, request: impl Future<Output = Answer>) -> AuditEvent {
+    pub(crate) async fn refuses(
+        &self,
+        code: u64,
+        action: &str,
+        request: impl Future<Output = Answer>,
+    ) -> AuditEvent {
         let before = self.audit().await;
         let answer = self.stores_nothing(request).await;
         answer.refused(code);
         let mut after = self.audit().await;
-        assert_eq!(after.len(), before.len() + 1, "{action} {code}: {:#?}", &after[..after.len() - before.len()]);
+        assert_eq!(
+            after.len(),
+            before.len() + 1,
+            "{action} {code}: {:#?}",
+            &after[..after.len() - before.len()]
+        );
         let told = after.swap_remove(after.iter().position(|event| !before.contains(event)).unwrap());
         assert_eq!((told.action.as_str(), told.code), (action, i64::try_from(code).unwrap()));
         assert_eq!(told.application.as_deref(), Some(SHOP_APP), "{told:?}");

@@ -54,7 +54,19 @@ impl Try {
         say!("2. loginByCode(code)   POST {}/connections/social/wechat-miniprogram/auth", self.host);
         let url = format!("{}/connections/social/wechat-miniprogram/auth", self.host);
         let headers = [("x-authing-app-id", self.app_id.as_str()), ("x-authing-lang", "en-US")];
-        let answer = http.post(&url, &headers, &json!({ "code": code })).await?;
+        let mut answer = http.post(&url, &headers, &json!({ "code": code })).await?;
+        if let Some(flow) = answer["data"]["flowId"].as_str() {
+            let actions = answer["data"]["actions"].as_array().cloned().unwrap_or_default();
+            let names: Vec<_> = actions.iter().map(text).collect();
+            say!("   waits        {} (code {})", text(&answer["message"]), answer["code"]);
+            say!("   it may go on by {}: docs/login-flow.md", names.join(", "));
+            if !actions.contains(&json!("create")) {
+                bail!("this login makes no new account; go on with the handle as docs/login-flow.md says");
+            }
+            say!("   create       POST {}/api/v3/login-flows/{flow}", self.host);
+            let step = json!({ "action": "create", "key": answer["data"]["key"] });
+            answer = http.post(&format!("{}/api/v3/login-flows/{flow}", self.host), &headers, &step).await?;
+        }
         if answer["code"] != 200 {
             bail!("the server refuses: {} (code {})", text(&answer["message"]), answer["code"]);
         }

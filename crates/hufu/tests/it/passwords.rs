@@ -8,12 +8,14 @@ use crate::support::{Instance, Process, hufu};
 #[tokio::test]
 async fn calibration_prints_limits() {
     let mut command = hufu();
-    let ran = Process::start(command.args(["admin", "calibrate-password", "--milliseconds", "1"])).finish().await;
+    let ran =
+        Process::start(command.args(["admin", "calibrate-password", "--milliseconds", "1"])).finish().await;
     let said = ran.succeeded();
     assert!(said.starts_with("# One hash takes "), "{said}");
     let limits = said.split_once("[limits]\n").unwrap().1;
     assert_eq!(limits, "password_memory = 19456\npassword_passes = 2\n", "never weaker than is permitted");
-    let ran = Process::start(hufu().args(["admin", "calibrate-password", "--milliseconds", "0"])).finish().await;
+    let ran =
+        Process::start(hufu().args(["admin", "calibrate-password", "--milliseconds", "0"])).finish().await;
     assert_eq!(ran.code, Some(2), "{ran:?}");
 }
 

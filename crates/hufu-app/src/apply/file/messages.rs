@@ -178,7 +178,8 @@ fn checked(item: Item<'_>, build: impl FnOnce(&Means) -> Result<(), BuildError>)
     let clock = Arc::new(SystemClock);
     // What the machine lacks, such as root certificates, is no fault of the file.
     let Ok(http) = GuardedClient::new(guarded::Settings::default()) else { return Some(()) };
-    let means = Means { http, outbox: Some(Outbox::new(clock.clone())), clock, random: Arc::new(SystemRandom) };
+    let means =
+        Means { http, outbox: Some(Outbox::new(clock.clone())), clock, random: Arc::new(SystemRandom) };
     let Err(BuildError::Setting { setting, reason, .. }) = build(&means) else { return Some(()) };
     // A provider of JSON has its endpoint in `url`.
     let has_url =

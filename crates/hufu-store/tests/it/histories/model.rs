@@ -25,8 +25,8 @@ impl Id {
     fn excludes(self, other: Self) -> bool {
         self != other
             && match (self, other) {
-                (Self::Openid(_, a), Self::Openid(_, b)) => a == b,
-                (Self::Unionid(_, a, _), Self::Unionid(_, b, _)) => a == b,
+                (Self::Openid(_, a), Self::Openid(_, b))
+                | (Self::Unionid(_, a, _), Self::Unionid(_, b, _)) => a == b,
                 _ => false,
             }
     }
@@ -233,9 +233,8 @@ impl Model {
         for id in proof.ids() {
             match self.account_of(id) {
                 Some(owner) if owner != account => return BindOutcome::TakenByAnother,
-                Some(_) => {}
                 None if self.has_another(&account, id) => return BindOutcome::HasAnother,
-                None => {}
+                _ => {}
             }
         }
         self.attach(&account, proof.ids());

@@ -77,13 +77,8 @@ async fn set_due_password(call: &Call, token: &str, password: &str) -> Result<()
     let (app, origin) = (&call.shared.app, call.head.origin());
     let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
     let action = FlowAction::SetPassword(fields::password(&call.shared, password).await?);
-    let step = FlowStep {
-        application: &application,
-        handle: &handle,
-        cookie: None,
-        action,
-        origin: origin.clone(),
-    };
+    let step =
+        FlowStep { application: &application, handle: &handle, cookie: None, action, origin: origin.clone() };
     if let FlowAnswer::Done(done) = app.continue_flow(step).await? {
         let token = match &done.tokens {
             Tokens::User(token) => &token.token,
@@ -182,7 +177,8 @@ impl CredentialMutation {
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
         let sent = async {
-            let application = call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
+            let application =
+                call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
             let (app, language) = (&call.shared.app, message_language(call.head.language));
             app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
         };

@@ -58,9 +58,9 @@ fn waiting_in_graphql(answer: &Answer, code: u64) -> Waiting {
 
 /// Sets another password by a code to the address.
 async fn reset(client: &Client<'_>, email: &str, password: &str) {
-    let code = code_to(client, email, "CHANNEL_RESET_PASSWORD").await;
     const QUERY: &str = "mutation ($email: String, $code: String!, $new: String!) {
         resetPassword(email: $email, code: $code, newPassword: $new) { code } }";
+    let code = code_to(client, email, "CHANNEL_RESET_PASSWORD").await;
     client.graphql(QUERY, json!({ "email": email, "code": code, "new": password })).await.data();
 }
 

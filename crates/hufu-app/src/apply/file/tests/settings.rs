@@ -14,7 +14,8 @@ name = "Shop"
   [user_pool.settings]
   registration = false
   tell_existence = true
-  register_email_without_code = false
+  register_email_without_code = true
+  sms_countries = ["86", "+852"]
   verify_old_phone = false
   verify_old_email = false
   custom_fields_only = true
@@ -38,7 +39,7 @@ fn every_setting_is_read() {
     let settings = settings_of(ALL);
     assert!(!settings.registration && settings.tell_existence && settings.custom_fields_only);
     assert!(
-        !settings.verify_old_phone && !settings.verify_old_email && !settings.register_email_without_code
+        !settings.verify_old_phone && !settings.verify_old_email && settings.register_email_without_code
     );
     assert_eq!(settings.required_fields, ["phone", "nickname", "custom.size"]);
     assert_eq!((settings.deletion_grace_days, settings.audit_days), (30, 365));
@@ -151,6 +152,10 @@ fn settings_that_cannot_be() {
             "5:37: `agreements` is not valid — invalid value: integer `-1`, expected u32",
         ),
         ("audit_days = 0", "5:14: `audit_days`: out of range — write 1 to 3650"),
+        (
+            "sms_countries = [\"86\", \"CN\"]",
+            "5:24: `sms_countries`: no country calling code — write one to three digits, such as 86",
+        ),
         ("deletion_grace_days = 9999", "5:23: `deletion_grace_days`: too long — write 0 to 3650"),
     ] {
         assert_eq!(refused(&with_settings(line)), format!("hufu.toml:{message}"), "{line}");
