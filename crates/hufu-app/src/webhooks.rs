@@ -295,14 +295,14 @@ impl App {
     /// Names are looked up when something is sent, since what they lead to may change.
     fn check_webhook_url(&self, text: &str) -> Result<String, Refusal> {
         let refused = |why: &str| Refusal::Invalid(format!("url: {why}"));
-        let private = self.means.http.settings().allow_private;
+        let settings = self.means.http.settings();
         if text.len() > LONGEST_URL {
             return Err(refused("it is longer than 2048 bytes"));
         }
         let url = Url::parse(text.trim()).map_err(|_| refused("it is no address"))?;
         match url.scheme() {
             "https" => {}
-            "http" if private => {}
+            "http" if !settings.private.is_empty() => {}
             "http" => return Err(refused("it must begin with https://")),
             _ => return Err(refused("it must begin with https:// or http://")),
         }
@@ -315,8 +315,8 @@ impl App {
             Some(Host::Domain(_)) => None,
             None => return Err(refused("it names no host")),
         };
-        if literal.is_some_and(|address| !private && !hufu_connect::is_public(address)) {
-            return Err(refused("the address is not public; outgoing_private permits it"));
+        if literal.is_some_and(|address| !settings.permits(address)) {
+            return Err(refused("the address is not public, and outgoing_private does not name its network"));
         }
         Ok(url.into())
     }

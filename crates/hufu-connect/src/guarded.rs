@@ -9,6 +9,7 @@
 use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
+use ipnet::IpNet;
 use reqwest::{
     Method,
     dns::{Addrs, Name, Resolve, Resolving},
@@ -23,10 +24,10 @@ use url::{Host, Url};
 use crate::{BuildError, is_public};
 
 /// What a client may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Whether addresses that are not public may be connected to: loopback, private networks, link-local.
-    pub allow_private: bool,
+    /// The networks that are not public (loopback, private, link-local) and may be connected to all the same.
+    pub private: Arc<[IpNet]>,
     /// The longest a call may take, from the name to the last byte of the answer.
     pub timeout: Duration,
     /// The longest that connecting (name, TCP, TLS) may take.
@@ -35,10 +36,19 @@ pub struct Settings {
     pub max_response_bytes: usize,
 }
 
+impl Settings {
+    /// Whether this address may be connected to.
+    pub fn permits(&self, address: IpAddr) -> bool {
+        // An address of IPv4 is the same however IPv6 writes it.
+        let address = address.to_canonical();
+        is_public(address) || self.private.iter().any(|network| network.contains(&address))
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            allow_private: false,
+            private: Arc::new([]),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
             max_response_bytes: 64 * 1024,
@@ -174,7 +184,7 @@ impl GuardedClient {
     /// # Errors
     /// [`BuildError::Http`]
     pub fn with_lookup(settings: Settings, lookup: Arc<dyn Lookup>) -> Result<Self, BuildError> {
-        let guard = Arc::new(Guard { lookup, allow_private: settings.allow_private });
+        let guard = Arc::new(Guard { lookup, settings: settings.clone() });
         let builder = || {
             reqwest::Client::builder()
                 .dns_resolver(Arc::clone(&guard))
@@ -254,7 +264,7 @@ impl GuardedClient {
             Some(Host::Domain(_)) => None,
             None => return Err(OutgoingError::Url("it names no host")),
         };
-        if literal.is_some_and(|address| !self.settings.allow_private && !is_public(address)) {
+        if literal.is_some_and(|address| !self.settings.permits(address)) {
             return Err(OutgoingError::AddressRefused);
         }
         if secure && !self.tls {
@@ -319,7 +329,7 @@ fn judge(error: reqwest::Error) -> OutgoingError {
 /// The resolver that connections use: it gives them checked addresses or none.
 struct Guard {
     lookup: Arc<dyn Lookup>,
-    allow_private: bool,
+    settings: Settings,
 }
 
 /// Why a name gives no addresses.
@@ -333,14 +343,14 @@ enum Unusable {
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let (found, allow_private) = (self.lookup.lookup(name.as_str()), self.allow_private);
+        let (found, settings) = (self.lookup.lookup(name.as_str()), self.settings.clone());
         Box::pin(async move {
             let found = found.await.map_err(|_| Unusable::Unknown)?;
             if found.is_empty() {
                 return Err(Unusable::Unknown.into());
             }
             // One bad address among good ones is no accident.
-            if !allow_private && !found.iter().all(|address| is_public(*address)) {
+            if !found.iter().all(|address| settings.permits(*address)) {
                 return Err(Unusable::Refused.into());
             }
             // The port comes from the URL.

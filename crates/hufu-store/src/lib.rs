@@ -79,6 +79,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         merges::STATEMENTS,
         passcodes::STATEMENTS,
         personal::STATEMENTS,
+        personal::names::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         senders::STATEMENTS,

@@ -23,7 +23,7 @@ struct File {
     metrics_listen: Option<String>,
     log: Option<String>,
     trusted_proxies: Option<Vec<String>>,
-    outgoing_private: Option<bool>,
+    outgoing_private: Option<Vec<String>>,
     #[serde(default)]
     wechat: Wechat,
     #[serde(default)]
@@ -48,8 +48,8 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// Whether webhooks and providers of messages may be at private addresses.
-    pub(crate) outgoing_private: bool,
+    /// The private networks at which webhooks and providers of messages may be.
+    pub(crate) outgoing_private: Vec<IpNet>,
     pub(crate) wechat: hufu_wechat::Endpoints,
     pub(crate) limits: Limits,
 }
@@ -94,15 +94,12 @@ impl Config {
             )),
         };
         let metrics = either("HUFU_METRICS_LISTEN", file.metrics_listen).filter(|value| value != "off");
-        let proxies = match set("HUFU_TRUSTED_PROXIES") {
-            Some(list) => list.split(',').map(|item| item.trim().to_owned()).collect(),
-            None => file.trusted_proxies.unwrap_or_default(),
-        };
-        let outgoing_private = match set("HUFU_OUTGOING_PRIVATE").as_deref() {
-            None => file.outgoing_private.unwrap_or(false),
-            Some("true") => true,
-            Some("false") => false,
-            Some(_) => bail!("HUFU_OUTGOING_PRIVATE is neither true nor false"),
+        let networks = |name: &str, key: &str, written: Option<Vec<String>>| {
+            let written = match set(name) {
+                Some(list) => list.split(',').map(|item| item.trim().to_owned()).collect(),
+                None => written.unwrap_or_default(),
+            };
+            written.iter().map(|text| network(key, text)).collect::<anyhow::Result<Vec<_>>>()
         };
         let real = hufu_wechat::Endpoints::default();
         let base = |name: &str, key: &str, value: Option<String>, default: Url| match either(name, value) {
@@ -114,12 +111,12 @@ impl Config {
             limits,
             public_url: http_url("public_url", &public_url)?.as_str().trim_end_matches('/').to_owned(),
             listen,
-            outgoing_private,
+            outgoing_private: networks("HUFU_OUTGOING_PRIVATE", "outgoing_private", file.outgoing_private)?,
             database: database.parse().context("database_url")?,
             key,
             metrics_listen: metrics.map(|text| address("metrics_listen", &text)).transpose()?,
             log: Log(either("HUFU_LOG", file.log).unwrap_or_else(|| "info".to_owned())),
-            trusted_proxies: proxies.iter().map(|text| network(text)).collect::<anyhow::Result<_>>()?,
+            trusted_proxies: networks("HUFU_TRUSTED_PROXIES", "trusted_proxies", file.trusted_proxies)?,
             wechat: hufu_wechat::Endpoints {
                 api: base("HUFU_WECHAT_API_BASE", "wechat.api_base", file.wechat.api_base, real.api)?,
                 open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open)?,
@@ -156,11 +153,11 @@ fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.parse().with_context(|| format!("{key} is not an address and port such as 127.0.0.1:3000: {text}"))
 }
 
-fn network(text: &str) -> anyhow::Result<IpNet> {
+fn network(key: &str, text: &str) -> anyhow::Result<IpNet> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .ok()
-        .with_context(|| format!("trusted_proxies: {text} is no address or network such as 10.0.0.0/8"))
+        .with_context(|| format!("{key}: {text} is no address or network such as 10.0.0.0/8"))
 }
 
 fn http_url(key: &str, text: &str) -> anyhow::Result<Url> {
@@ -210,15 +207,16 @@ mod tests {
             ("HUFU_WECHAT_API_BASE", "http://127.0.0.1:9/api"),
             ("HUFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1"),
             ("HUFU_METRICS_LISTEN", ""),
-            ("HUFU_OUTGOING_PRIVATE", "true"),
+            ("HUFU_OUTGOING_PRIVATE", "10.1.0.0/16,fd00::/8"),
         ];
         let config =
             read("listen = \"127.0.0.1:1\"\nmetrics_listen = \"127.0.0.1:2\"", &environment).unwrap();
         assert_eq!(config.listen.to_string(), "0.0.0.0:80");
         assert_eq!(config.wechat.api.as_str(), "http://127.0.0.1:9/api");
         assert_eq!(config.trusted_proxies.len(), 2);
-        assert!(config.outgoing_private && !read("", &[]).unwrap().outgoing_private);
-        assert!(read("outgoing_private = true", &[]).unwrap().outgoing_private);
+        assert_eq!(config.outgoing_private.len(), 2);
+        assert!(read("", &[]).unwrap().outgoing_private.is_empty());
+        assert_eq!(read("outgoing_private = [\"10.0.0.1\"]", &[]).unwrap().outgoing_private.len(), 1);
         assert!(read("", &[("HUFU_OUTGOING_PRIVATE", "yes")]).is_err());
         let limited =
             read("[limits]\nupload_bytes = 7", &[("HUFU_LIMITS_REQUEST_BUDGET", "3s")]).unwrap().limits;

@@ -230,3 +230,28 @@ async fn silence_and_closed_doors_are_told_apart() {
         assert!(!error.is_permanent());
     }
 }
+
+/// Naming one private network opens no other, however IPv6 writes an address.
+#[test]
+fn only_the_named_networks_are_permitted() {
+    let settings = Settings {
+        private: ["10.1.0.0/16", "fd00:1::/32"].map(|network| network.parse().unwrap()).into(),
+        ..Settings::default()
+    };
+    let permits = |address: &str| settings.permits(address.parse().unwrap());
+    for address in ["10.1.2.3", "::ffff:10.1.2.3", "fd00:1::7", "1.1.1.1", "2606:4700::1111"] {
+        assert!(permits(address), "{address}");
+    }
+    for address in [
+        "10.2.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "::1",
+        "fd00:2::7",
+        "fe80::1",
+        "64:ff9b::a01:203",
+        "2002:a01:203::1",
+    ] {
+        assert!(!permits(address), "{address}");
+    }
+}

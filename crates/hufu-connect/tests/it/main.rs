@@ -21,8 +21,12 @@ use hufu_types::{TestClock, TestRandom, Timestamp};
 /// 2026-03-01T00:00:00Z.
 const NOW: Timestamp = Timestamp(1_772_323_200_000);
 
+fn loopback() -> std::sync::Arc<[ipnet::IpNet]> {
+    ["127.0.0.0/8", "::1/128"].map(|network| network.parse().unwrap()).into()
+}
+
 fn open_settings() -> guarded::Settings {
-    guarded::Settings { allow_private: true, timeout: Duration::from_secs(20), ..Default::default() }
+    guarded::Settings { private: loopback(), timeout: Duration::from_secs(20), ..Default::default() }
 }
 
 /// Means whose client may call loopback.

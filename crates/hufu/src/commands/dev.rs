@@ -120,7 +120,7 @@ impl Dev {
             log: Log(self.log.clone()),
             trusted_proxies: Vec::new(),
             // Webhooks of whoever develops are on this machine.
-            outgoing_private: true,
+            outgoing_private: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
             limits: hufu_app::Limits::default(),
             wechat: hufu_wechat::Endpoints {
                 api: sandbox("/api")?,

@@ -88,7 +88,7 @@ impl Server {
         let Self { config, instance, web, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
         let outgoing =
-            guarded::Settings { allow_private: config.outgoing_private, ..guarded::Settings::default() };
+            guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
         let wechat =
             hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
         let app = App::start(Parts {

@@ -85,7 +85,10 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     let asking = "--app-id 6560c0ffee00000000000007 --wechat-app-id wx0de30de30de30002 --person new";
     let ran = dev.try_it(asking).await;
     let asked = ran.succeeded();
-    assert!(shown(asked, "waits").ends_with("(code 1641)") && shown(asked, "create").contains("/api/v3/login-flows/"));
+    assert!(
+        shown(asked, "waits").ends_with("(code 1641)")
+            && shown(asked, "create").contains("/api/v3/login-flows/")
+    );
     assert_eq!(shown(asked, "3. The account"), "made now: this is its login number 1");
     dev.stop().await;
 }

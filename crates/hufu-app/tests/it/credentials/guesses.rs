@@ -1,9 +1,12 @@
 //! Guessing: names, passwords and codes, by every route, from one address and from many.
 
 use hufu_app::{AccountName, Refusal, Registration, Target};
-use hufu_store::credentials::{FindAccount, LockRule, Name};
+use hufu_store::credentials::{
+    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, Name, PasswordChange,
+};
+use hufu_store::events::Trace;
 use hufu_testkit::on_both_engines;
-use hufu_types::{Email, Phone, Timestamp, Username};
+use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Username};
 
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
@@ -201,15 +204,41 @@ on_both_engines! {
         world.try_register(three()).await.unwrap();
     }
 
-    /// Whoever has a stolen login and guesses the old password many times at once gets no further than one by one.
+    /// Whoever has a stolen login and guesses the old password many times at once gets no further than one by one: that
+    /// it was right is no longer enough once the wrong ones beside it are counted.
     async fn the_old_password_guessed_at_once(database) {
         let world = World::new(database).await;
         let who = world.who(&world.register("alice").await).await.unwrap();
-        let guesses = (0..30).map(|number| format!("wrong guess {number}")).chain([PASSWORD.to_owned()]);
-        let changes = guesses.map(|old| world.app.change_password(&who, OTHER.into(), Some(old.into())));
-        let told: Vec<_> = futures::future::join_all(changes).await;
-        assert!(matches!(told.last(), Some(Err(Refusal::Locked))), "{:?}", told.last());
-        world.clock.advance(world.app.limits().password_window);
+        let (store, pool, now) = (world.app.store(), who.pool().clone(), world.clock.now());
+        let lock = LockRule { most: 10, window: world.app.limits().password_window };
+        let get = GetPassword { pool: pool.clone(), user: who.user.clone(), lock, now };
+        let Found { hash, lock, is_locked, .. } = store.read(get).await.unwrap().unwrap();
+        assert!(!is_locked);
+        let random = TestRandom::new(5);
+        let trace = || Trace::of_command(now, &random);
+        let wrong = || CountWrong {
+            pool: pool.clone(),
+            user: Some(who.user.clone()),
+            lock: Some(lock.clone()),
+            guard: None,
+            action: Action::PasswordChanged,
+            by: "password",
+            trace: trace(),
+        };
+        for left in (0..10).rev() {
+            assert_eq!(store.write(wrong()).await.unwrap(), left);
+        }
+        let change = ChangePassword {
+            pool: pool.clone(),
+            user: who.user.clone(),
+            verified: Some((hash.unwrap(), lock.clone())),
+            hash: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            session: who.session.clone(),
+            trace: trace(),
+        };
+        assert!(matches!(store.write(change).await.unwrap(), PasswordChange::Locked));
+        let refused = world.app.change_password(&who, OTHER.into(), Some(PASSWORD.into())).await;
+        assert!(matches!(refused, Err(Refusal::Locked)), "{refused:?}");
         world.log_in(username("alice"), PASSWORD).await.unwrap();
     }
 

@@ -60,7 +60,8 @@ impl World {
     }
 
     async fn node(store: Store, clock: &Arc<TestClock>, allow_private: bool, limits: Limits) -> Arc<App> {
-        let settings = guarded::Settings { allow_private, ..guarded::Settings::default() };
+        let private = if allow_private { vec!["127.0.0.0/8".parse().unwrap()] } else { Vec::new() };
+        let settings = guarded::Settings { private: private.into(), ..guarded::Settings::default() };
         let parts = Parts {
             store,
             wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),

@@ -212,6 +212,24 @@ fn credential_documents() -> Vec<(String, Value)> {
             "message code",
             reset,
         ),
+        (
+            "resetPasswordByFirstLoginToken",
+            "token: String!, password: String!",
+            "message code",
+            json!({ "token": "t", "password": "p" }),
+        ),
+        (
+            "resetPasswordByForceResetToken",
+            "token: String!, oldPassword: String!, newPassword: String!",
+            "message code",
+            json!({ "token": "t", "oldPassword": "o", "newPassword": "p" }),
+        ),
+        (
+            "sendFirstLoginVerifyEmail",
+            "userId: String!, appId: String!",
+            "message code",
+            json!({ "userId": ID, "appId": ID }),
+        ),
     ];
     let others = others.map(|(name, arguments, selection, variables)| {
         let (declared, passed) = signature(arguments);

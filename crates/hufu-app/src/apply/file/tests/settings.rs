@@ -38,9 +38,7 @@ fn settings_of(text: &str) -> PoolSettings {
 fn every_setting_is_read() {
     let settings = settings_of(ALL);
     assert!(!settings.registration && settings.tell_existence && settings.custom_fields_only);
-    assert!(
-        !settings.verify_old_phone && !settings.verify_old_email && settings.register_email_without_code
-    );
+    assert!(!settings.verify_old_phone && !settings.verify_old_email && settings.register_email_without_code);
     assert_eq!(settings.required_fields, ["phone", "nickname", "custom.size"]);
     assert_eq!((settings.deletion_grace_days, settings.audit_days), (30, 365));
     let password = PasswordPolicy {
