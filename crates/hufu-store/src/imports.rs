@@ -411,7 +411,12 @@ fn decode_stored(row: &Row<'_>) -> Result<StoredImport, StoreError> {
     Ok(StoredImport {
         id: ImportId::parse(&row.get::<String>(0)?)?,
         file_name: row.get(1)?,
-        counts: Counts { rows: row.get(2)?, created: row.get(3)?, skipped: row.get(4)?, refused: row.get(5)? },
+        counts: Counts {
+            rows: row.get(2)?,
+            created: row.get(3)?,
+            skipped: row.get(4)?,
+            refused: row.get(5)?,
+        },
         started_at: Timestamp(row.get(6)?),
         updated_at: Timestamp(row.get(7)?),
         finished_at: row.get::<Option<i64>>(8)?.map(Timestamp),

@@ -97,9 +97,11 @@ const SUBSTRING_POSTGRES: &str = concat!(
 );
 
 /// Statements that only SQLite understands.
-pub(crate) const SQLITE_STATEMENTS: &[(&str, &str)] = &[("PREFIX_SQLITE", PREFIX_SQLITE), ("SUBSTRING_SQLITE", SUBSTRING_SQLITE)];
+pub(crate) const SQLITE_STATEMENTS: &[(&str, &str)] =
+    &[("PREFIX_SQLITE", PREFIX_SQLITE), ("SUBSTRING_SQLITE", SUBSTRING_SQLITE)];
 /// Statements that only PostgreSQL understands.
-pub(crate) const POSTGRES_STATEMENTS: &[(&str, &str)] = &[("PREFIX_POSTGRES", PREFIX_POSTGRES), ("SUBSTRING_POSTGRES", SUBSTRING_POSTGRES)];
+pub(crate) const POSTGRES_STATEMENTS: &[(&str, &str)] =
+    &[("PREFIX_POSTGRES", PREFIX_POSTGRES), ("SUBSTRING_POSTGRES", SUBSTRING_POSTGRES)];
 
 /// The fewest characters that are looked for inside of names.
 pub const SHORTEST_SUBSTRING: usize = 3;

@@ -77,7 +77,7 @@ impl App {
             let ended = transfer.run_import(opened, &options, &mut |_, _| ()).await;
             drop(running);
             let Err(error) = ended else { return };
-            let failure = hufu_types::chain(&error).to_string();
+            let failure = hufu_types::chain(&error);
             tracing::warn!(import = import.as_str(), error = failure, "an import stopped");
             let pool = transfer.pool.clone();
             if let Err(error) = transfer.store.write(StopImport { pool, import, failure }).await {

@@ -358,7 +358,7 @@ pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String
         external_id: merged.external_id,
     });
     let (identities, merged) = (Some(identities), Some(merged.collect()));
-    Ok(tagged(StatusCode::OK, UserView { identities, merged_from, merged, ..view(user) }))
+    Ok(tagged(StatusCode::OK, UserView { merged_from, identities, merged, ..view(user) }))
 }
 
 /// Take a login name from an account that was merged into this one, as when its number was given up.

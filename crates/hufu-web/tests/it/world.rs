@@ -248,7 +248,11 @@ struct Setup {
 impl Setup {
     /// What calls webhooks and providers, which are on this machine here.
     fn outgoing() -> GuardedClient {
-        GuardedClient::new(guarded::Settings { private: ["127.0.0.0/8".parse().unwrap()].into(), ..guarded::Settings::default() }).unwrap()
+        GuardedClient::new(guarded::Settings {
+            private: ["127.0.0.0/8".parse().unwrap()].into(),
+            ..guarded::Settings::default()
+        })
+        .unwrap()
     }
 }
 
