@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use hufu_app::{Authenticated, Named, Origin, Refusal, named};
+use hufu_app::{Authenticated, MessageLanguage, Named, Origin, Refusal, named};
 use serde::de::DeserializeOwned;
 
 use crate::middleware::RequestId;
@@ -25,6 +25,8 @@ pub(crate) struct Head {
     pub(crate) referer: Option<String>,
     /// The language of messages.
     pub(crate) language: Language,
+    /// The language of what is sent to people: more are spoken there.
+    pub(crate) message_language: MessageLanguage,
     /// The address of the client.
     pub(crate) ip: Option<String>,
     /// The client, as it calls itself.
@@ -96,12 +98,14 @@ impl FromRequestParts<Arc<Shared>> for Head {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
         let headers = &parts.headers;
+        let tag = headers.get("x-authing-lang").and_then(|value| value.to_str().ok());
         Ok(Self {
             application: text(headers, "x-authing-app-id"),
             pool: text(headers, "x-authing-userpool-id"),
             bearer: bearer(headers),
             referer: text(headers, "referer"),
-            language: Language::of(headers.get("x-authing-lang").and_then(|v| v.to_str().ok())),
+            language: Language::of(tag),
+            message_language: tag.and_then(MessageLanguage::of_tag).unwrap_or_default(),
             ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
             user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),

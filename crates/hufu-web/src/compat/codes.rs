@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use hufu_app::{MessageLanguage, Refusal, Target};
+use hufu_app::{Refusal, Target};
 use hufu_types::{Application, PasscodePurpose};
 use serde::Deserialize;
 
 use super::fields::{phone, required};
 use crate::envelope::Success;
-use crate::problem::{Failure, Language};
+use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
 
@@ -84,14 +84,6 @@ fn look_up(table: &[(&str, PasscodePurpose)], name: &str, what: &str) -> Result<
     })
 }
 
-/// The language of messages to a person whose client speaks this one.
-pub(crate) fn message_language(language: Language) -> MessageLanguage {
-    match language {
-        Language::Chinese => MessageLanguage::SimplifiedChinese,
-        Language::English => MessageLanguage::English,
-    }
-}
-
 /// The application that serves the request. A bearer is ignored.
 pub(crate) fn serving(shared: &Shared, head: &Head) -> Result<Arc<Application>, Refusal> {
     shared.app.config().serving(head.named()).cloned()
@@ -105,7 +97,7 @@ pub(crate) async fn send(
     purpose: PasscodePurpose,
 ) -> Result<(), Refusal> {
     let application = serving(shared, head)?;
-    shared.app.send_code(&application, to, purpose, message_language(head.language), &head.origin()).await
+    shared.app.send_code(&application, to, purpose, head.message_language, &head.origin()).await
 }
 
 /// What the v2 clients send.

@@ -5,7 +5,7 @@ use hufu_app::{FlowAction, FlowAnswer, FlowStep, Named, Refusal, Target, Tokens}
 use hufu_types::PasscodePurpose;
 
 use super::Call;
-use crate::compat::codes::{message_language, send, serving};
+use crate::compat::codes::{send, serving};
 use crate::compat::fields;
 use crate::compat::user::UserV2;
 use crate::problem::Language;
@@ -179,7 +179,7 @@ impl CredentialMutation {
         let sent = async {
             let application =
                 call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
-            let (app, language) = (&call.shared.app, message_language(call.head.language));
+            let (app, language) = (&call.shared.app, call.head.message_language);
             app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
         };
         sent.await.map_err(|refusal| call.refuse(refusal))?;
