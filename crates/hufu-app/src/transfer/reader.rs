@@ -166,7 +166,7 @@ impl<R: BufRead> JsonRows<R> {
             }
             None => Err(ImportError::Header("the file is empty".to_owned())),
             Some(_) => Err(ImportError::Header(
-                "the file is no JSON list; give --format jsonl if each line is a user".to_owned(),
+                "the file is no JSON list; say that its format is jsonl if each line is a user".to_owned(),
             )),
         }
     }
