@@ -9,12 +9,12 @@ use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, Timestamp};
 
-use crate::authentication::SessionCache;
-use crate::codes::Codes;
+use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
-use crate::keys::{KeyError, Keys};
-use crate::password::{Cost, Hasher, PasswordKeys};
-use crate::uploads::Decoders;
+use crate::people::uploads::Decoders;
+use crate::sources::wechat::exchange::Codes;
+use crate::tokens::authentication::SessionCache;
+use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
 use tokio::sync::Semaphore;

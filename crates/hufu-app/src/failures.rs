@@ -12,8 +12,8 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::network_of;
-use crate::login::wechat_error;
 use crate::origin::{RecordRefusal, code_of};
+use crate::sources::wechat::mini_program::wechat_error;
 use crate::{App, Limits, Refusal};
 
 /// Addresses that a node keeps in mind at most.

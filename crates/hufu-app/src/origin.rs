@@ -10,7 +10,7 @@ use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::authentication::Authenticated;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Where a request comes from.

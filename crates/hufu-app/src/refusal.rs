@@ -209,7 +209,7 @@ pub enum Refusal {
     Locked,
     /// The pool does not take this password.
     #[error("the pool does not take this password")]
-    WeakPassword(#[source] crate::password::Weakness),
+    WeakPassword(#[source] crate::credentials::password::Weakness),
     /// Another account has this username.
     #[error("another account has this username")]
     UsernameTaken,

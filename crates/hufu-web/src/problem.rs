@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use hufu_app::password::Weakness;
+use hufu_app::credentials::password::Weakness;
 use hufu_app::{FlowView, Refusal};
 use hufu_types::PasscodeChannel;
 use hufu_types::flow::Stage;

@@ -21,8 +21,8 @@ use serde_json::{Value as Json, json};
 
 use super::Administrating;
 use crate::address::network_of;
-use crate::codes::hash_token;
-use crate::password::StoredPassword;
+use crate::credentials::password::StoredPassword;
+use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
 /// What every access key begins with.

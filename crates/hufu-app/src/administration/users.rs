@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value as Json, json};
 
 use super::Administrating;
-use crate::profile::{Editor, apply, bytes, changed_names, check_custom_data};
+use crate::people::profile::{Editor, apply, bytes, changed_names, check_custom_data};
 use crate::{App, ProfileChange, Refusal};
 
 /// Longest external id, in characters.

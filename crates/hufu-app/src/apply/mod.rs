@@ -28,8 +28,8 @@ use serde_json::json;
 use self::file::{Desired, FileErrors};
 pub use self::plan::{Changes, Plan};
 use self::planner::{Planned, Step};
-use crate::password;
-pub use crate::password::PasswordError;
+use crate::credentials::password;
+pub use crate::credentials::password::PasswordError;
 
 /// How to apply a file.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,7 +6,7 @@ use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPur
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, TOO_MANY_CODES, Target, accepted};
-use crate::codes::hash_token;
+use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
 
 /// What the first step of a change proved.
@@ -260,7 +260,7 @@ impl App {
     }
 
     /// A token that a person presents.
-    pub(super) fn presented_step(
+    pub(crate) fn presented_step(
         &self,
         who: &Authenticated,
         token: &str,

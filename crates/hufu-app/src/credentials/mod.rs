@@ -1,21 +1,16 @@
-//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and what
-//! they do with them: logging in, registering, changing what they log in with, leaving.
+//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and how they change
+//! what they log in with.
 //!
-//! Reading order: the types here, `messages` (sending codes), `login`, `registration`, `password`, `contact`,
-//! `deletion`. What is written, and in which order codes are compared and spent, stands in
-//! [`hufu_store::credentials`]; passwords are hashed and verified before, outside any unit of work.
+//! Reading order: the types here, `messages` (sending codes), `password`, `contact`. Passwords are hashed and
+//! verified outside any unit of work.
 //!
 //! No answer and no timing tells whether an account exists, unless the pool says so (`tell_existence`) or what is
 //! asked about was proved. A registration that is refused for a name tells it nevertheless: usernames are public,
 //! and an e-mail address that needs no code (`register_email_without_code`) cannot be hidden.
 
 mod contact;
-mod deletion;
-mod first_login;
-mod login;
 mod messages;
-mod password;
-mod registration;
+pub mod password;
 
 use hufu_store::credentials::{Guess, LockRule, Name};
 use hufu_store::passcodes::{Addressed, Presented};
@@ -33,7 +28,7 @@ pub use hufu_connect::Language as MessageLanguage;
 pub use hufu_store::passcodes::Target;
 
 pub(crate) use messages::MESSAGE_JOB;
-pub(crate) use password::names_of;
+pub(crate) use password::change::names_of;
 
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.

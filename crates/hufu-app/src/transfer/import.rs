@@ -26,7 +26,7 @@ use super::reader::Rows;
 use super::rows::{ReadRow, RowReader, unknown_columns};
 use super::source::{self, Surveyed};
 use super::{Format, ImportError, Transfer, csv};
-use crate::password::{self, HashingError};
+use crate::credentials::password::{self, HashingError};
 
 /// Rows of one unit of work.
 const BATCH_ROWS: usize = 400;

@@ -27,7 +27,7 @@ pub use hufu_store::imports::{Counts, OnExisting, RefusedRow, StoredImport};
 pub use self::export::{ExportOptions, ExportedPage};
 pub use self::import::{ImportOptions, Opened, Progress, Summary, begin_report, report_lines};
 pub use self::served::{Import, ImportStarted, ImportState};
-use crate::password::HashingError;
+use crate::credentials::password::HashingError;
 use crate::{Config, Limits, Origin};
 
 /// How users stand in a file.

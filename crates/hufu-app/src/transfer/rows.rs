@@ -18,8 +18,8 @@ use super::identities::{self, Source};
 use super::reader::Fields;
 use super::{custom, fields};
 use crate::Limits;
-use crate::password::StoredPassword;
-use crate::profile::is_picture_address;
+use crate::credentials::password::StoredPassword;
+use crate::people::profile::is_picture_address;
 
 /// The longest `externalId`, in Unicode code points.
 const LONGEST_EXTERNAL_ID: usize = 256;

@@ -1,6 +1,6 @@
 //! What the clients write, read once: phone numbers, e-mail addresses, passwords, custom data.
 
-use hufu_app::password::PasswordEncryption;
+use hufu_app::credentials::password::PasswordEncryption;
 use hufu_app::{LoginDone, Named, ProfileChange, Refusal, Tokens};
 use hufu_types::{Email, Phone, Username};
 use secrecy::SecretString;

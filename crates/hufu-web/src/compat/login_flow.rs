@@ -133,7 +133,7 @@ impl StepRequest {
     }
 
     async fn password(&self, app: &hufu_app::App) -> Result<secrecy::SecretString, Refusal> {
-        use hufu_app::password::PasswordEncryption;
+        use hufu_app::credentials::password::PasswordEncryption;
         let text = given(self.password.as_ref()).ok_or_else(|| missing("password"))?;
         let declared = match given(self.password_encrypt_type.as_ref()) {
             None => None,

@@ -1,8 +1,12 @@
 //! Issuing, renewing and revoking tokens.
 
+pub(crate) mod authentication;
+pub(crate) mod keys;
+
 use std::borrow::Cow;
 use std::fmt;
 
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
 use hufu_store::events::Actor;
 use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
@@ -13,9 +17,8 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
-use crate::authentication::Bearer;
-use crate::codes::hash_token;
 use crate::{App, Origin, Refusal};
+use authentication::Bearer;
 
 /// The v2 client's user token. `Debug` does not show it.
 #[derive(Clone)]
@@ -286,4 +289,16 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
         }
     }
     claims
+}
+
+/// The hash of an opaque token of full entropy.
+pub(crate) fn hash_token(text: &str) -> TokenHash {
+    hash_of(&digest(&SHA256, text.as_bytes()))
+}
+
+/// A digest as the hash of a token.
+pub(crate) fn hash_of(digest: &Digest) -> TokenHash {
+    let mut bytes = [0_u8; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    TokenHash(bytes)
 }

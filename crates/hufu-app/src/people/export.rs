@@ -5,7 +5,7 @@ use hufu_store::rates::Hit;
 use hufu_types::{Action, EventId, Timestamp};
 use serde_json::json;
 
-use crate::authentication::Authenticated;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Entries of the audit log in an export, the latest; older ones are on request of an administrator.

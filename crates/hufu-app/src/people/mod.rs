@@ -8,14 +8,20 @@
 mod deletion;
 mod export;
 mod identities;
+pub(crate) mod merging;
 mod names;
+pub(crate) mod profile;
 mod sessions;
+pub(crate) mod uploads;
 mod user_agent;
 
 pub use deletion::DeletionProof;
 pub use export::OwnExport;
 pub use hufu_store::personal::{OwnData, OwnEvent, OwnSession};
 pub use identities::{BoundIdentity, UnboundIdentities, WhichIdentities, identity_id};
+pub use merging::{MergePreview, MergeUndone, StoredMerge};
 pub use names::LoginName;
+pub use profile::ProfileChange;
 pub use sessions::SessionView;
+pub use uploads::{Picture, UploadSlot, Uploaded};
 pub use user_agent::{UserAgent, read_user_agent};

@@ -13,6 +13,7 @@ use hufu_wechat::{AppCredentials, Budget, Class, CodeSession, SessionKey};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::tokens::hash_of;
 use crate::{App, Limits, Refusal};
 
 /// Longest code that is sent on; WeChat's have 32 characters.
@@ -254,18 +255,7 @@ fn hash_code(connection: &Connection, code: &str) -> TokenHash {
     context.update(connection.id.as_str().as_bytes());
     context.update(b"\0");
     context.update(code.as_bytes());
-    hash_bytes(&context.finish())
-}
-
-/// The hash of an opaque token of full entropy.
-pub(crate) fn hash_token(text: &str) -> TokenHash {
-    hash_bytes(&aws_lc_rs::digest::digest(&SHA256, text.as_bytes()))
-}
-
-fn hash_bytes(digest: &aws_lc_rs::digest::Digest) -> TokenHash {
-    let mut bytes = [0_u8; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    TokenHash(bytes)
+    hash_of(&context.finish())
 }
 
 fn context(hash: &TokenHash) -> String {

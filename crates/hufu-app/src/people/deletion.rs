@@ -1,5 +1,7 @@
 //! Deleting one's account, in two steps, with days of grace.
 
+mod one_step;
+
 use std::time::Duration;
 
 use hufu_store::StoreError;
@@ -8,8 +10,10 @@ use hufu_store::events::Actor;
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::{Action, PasscodeChannel};
 
-use super::{Confirmation, StepToken, TOO_MANY_CODES, accepted};
+use crate::credentials::{Confirmation, StepToken, TOO_MANY_CODES, accepted};
 use crate::{App, Authenticated, Origin, Refusal};
+
+pub use one_step::DeletionProof;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

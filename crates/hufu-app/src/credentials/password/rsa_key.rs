@@ -93,7 +93,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Encrypts as a client does, from the PEM alone.
-    pub(in crate::password) fn encrypt(public_pem: &str, plain: &[u8]) -> Vec<u8> {
+    pub(in crate::credentials::password) fn encrypt(public_pem: &str, plain: &[u8]) -> Vec<u8> {
         let base64: String = public_pem.lines().filter(|line| !line.starts_with('-')).collect();
         let public = PublicEncryptingKey::from_der(&STANDARD.decode(base64).unwrap()).unwrap();
         let public = Pkcs1PublicEncryptingKey::new(public).unwrap();

@@ -4,7 +4,7 @@ use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession};
 use hufu_types::SessionId;
 
 use super::{UserAgent, read_user_agent};
-use crate::authentication::Authenticated;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// A session as its owner sees it.

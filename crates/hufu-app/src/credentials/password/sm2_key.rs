@@ -133,7 +133,11 @@ pub(super) mod tests {
     use super::*;
 
     /// Encrypts as a client does (GB/T 32918.4 6.1), from the published key alone. C1 without its mark.
-    pub(in crate::password) fn encrypt(public_hex: &str, plain: &[u8], random: &dyn Random) -> Vec<u8> {
+    pub(in crate::credentials::password) fn encrypt(
+        public_hex: &str,
+        plain: &[u8],
+        random: &dyn Random,
+    ) -> Vec<u8> {
         let public = PublicKey::from_sec1_bytes(&hex::decode(public_hex).unwrap()).unwrap();
         let k = SecretKey::from_slice(&Sm2Key::generate(random)).unwrap();
         let shared = (ProjectivePoint::from(*public.as_affine()) * *k.to_nonzero_scalar()).to_affine();

@@ -6,7 +6,7 @@ use hufu_store::{StoreError, Tx, Write, uploads};
 use hufu_types::{Action, Gender, Identity, PoolId, PoolSettings, Profile, User, UserId};
 use serde_json::{Map, Value, json};
 
-use crate::authentication::Authenticated;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// A change of a profile: fields of [`Profile`] by name, and `gender`. `None` empties a field.

@@ -10,8 +10,8 @@ use hufu_store::users::GetUserWithIdentities;
 use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
-use crate::authentication::Authenticated;
 use crate::config::Named;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// What a merge would do.

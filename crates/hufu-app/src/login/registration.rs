@@ -8,10 +8,10 @@ use hufu_types::flow::Want;
 use hufu_types::{Application, Email, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
-use super::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
 use crate::address::network_of;
-use crate::entry::LoginDone;
-use crate::profile::{Editor, ProfileChange, check_custom_data};
+use crate::credentials::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
+use crate::login::entry::LoginDone;
+use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 
 impl App {

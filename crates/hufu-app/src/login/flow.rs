@@ -17,12 +17,12 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use crate::codes::hash_token;
 use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
-use crate::entry::{Entering, Entry, FlowView, LoginDone};
-use crate::login::{KeptProof, proof_context};
-use crate::merging::MergePreview;
-use crate::profile::{Editor, ProfileChange, check_custom_data};
+use crate::login::entry::{Entering, Entry, FlowView, LoginDone};
+use crate::people::merging::MergePreview;
+use crate::people::profile::{Editor, ProfileChange, check_custom_data};
+use crate::sources::wechat::mini_program::{KeptProof, proof_context};
+use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
 /// What a person does in a login that waits.

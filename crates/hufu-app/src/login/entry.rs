@@ -12,9 +12,9 @@ use hufu_types::{
     Application, BindMethod, ConnectionId, FlowId, OpaqueToken, SessionId, Timestamp, TokenPurpose, User,
 };
 
-use crate::codes::hash_token;
 use crate::origin::Origin;
 use crate::tokens::Issue;
+use crate::tokens::hash_token;
 use crate::{App, Refusal, TokenSet, UserToken};
 
 /// What a login hands out.

@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::Parts;
-    use crate::password::{rsa_key, sm2_key};
+    use crate::credentials::password::{rsa_key, sm2_key};
 
     /// A node of the instance whose database this is.
     async fn node(database: &TestDatabase) -> Arc<App> {

@@ -8,8 +8,8 @@ use hufu_types::{Action, Email, Phone, User, Username};
 use serde_json::json;
 
 use crate::address::network_of;
-use crate::authentication::Authenticated;
 use crate::credentials::is_phone_number;
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// A login name.

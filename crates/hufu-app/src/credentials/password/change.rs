@@ -9,9 +9,9 @@ use hufu_store::logins::LoginOutcome;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::login::{ProvedByPassword, Wrong};
-use super::{TOO_MANY_CODES, Target, accepted};
-use crate::password::{Weakness, policy};
+use super::{Weakness, policy};
+use crate::credentials::{TOO_MANY_CODES, Target, accepted};
+use crate::login::by_credentials::{ProvedByPassword, Wrong};
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
@@ -136,7 +136,7 @@ impl App {
     }
 
     /// The account of a person who is logged in, with the hash of its password.
-    pub(super) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
+    pub(crate) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
         let pool = who.pool();
         let unit = GetPassword {
             pool: pool.clone(),
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// Verifies the password of a person who is logged in.
-    pub(super) async fn verify_own(
+    pub(crate) async fn verify_own(
         &self,
         who: &Authenticated,
         found: Found,
@@ -160,7 +160,7 @@ impl App {
         self.verify_password(found, password, wrong).await
     }
 
-    pub(super) fn forget_sessions(&self, ended: &[SessionId]) {
+    pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {
         for session in ended {
             self.sessions.forget(session);
         }

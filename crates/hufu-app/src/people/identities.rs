@@ -5,9 +5,9 @@ use hufu_store::users::GetUserWithIdentities;
 use hufu_store::ways_in::{GetWaysIn, WaysIn};
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, User};
 
-use crate::authentication::Authenticated;
-use crate::codes::hash_token;
 use crate::config::Config;
+use crate::tokens::authentication::Authenticated;
+use crate::tokens::hash_token;
 use crate::{App, Refusal};
 
 /// An identity as its owner sees it.

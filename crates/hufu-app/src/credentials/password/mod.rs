@@ -1,10 +1,11 @@
 //! Passwords: what a client sends, what the database holds, and what a pool asks of them.
 //!
-//! Reading order: [`transport`] (from the wire to a password, with `key_pairs`),
-//! [`policy`] (which passwords are taken), [`hash`] (hashing and verifying off the
-//! asynchronous threads), [`foreign`] (hashes that were made elsewhere). Nothing
-//! here is called inside a unit of work.
+//! Reading order: `change` (changing and resetting one), [`transport`] (from the wire to a password, with
+//! `key_pairs`), [`policy`] (which passwords are taken), [`hash`] (hashing and verifying off the
+//! asynchronous threads), [`foreign`] (hashes that were made elsewhere). Hashing is never done inside a
+//! unit of work.
 
+pub(crate) mod change;
 pub mod foreign;
 pub mod hash;
 mod key_pairs;

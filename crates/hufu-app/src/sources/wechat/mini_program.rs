@@ -12,11 +12,11 @@ use hufu_wechat::{Budget, open_user_data};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::authentication::Authenticated;
-use crate::codes::{Exchanged, check_code, credentials, wechat_refusal};
-use crate::entry::{Entering, LoginDone};
 use crate::failures::NotIn;
+use crate::login::entry::{Entering, LoginDone};
 use crate::origin::Origin;
+use crate::sources::wechat::exchange::{Exchanged, check_code, credentials, wechat_refusal};
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Data that WeChat sealed with the session key.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hufu_store::users::GetUser;
 use hufu_types::{Application, PasscodePurpose, UserId};
 
-use super::{MessageLanguage, Target};
+use crate::credentials::{MessageLanguage, Target};
 use crate::{App, Origin, Refusal};
 
 impl App {

@@ -7,9 +7,9 @@ use hufu_types::{Action, Connection};
 use hufu_wechat::Budget;
 use serde_json::json;
 
-use crate::authentication::Authenticated;
 use crate::credentials::{Confirmation, StepToken};
-use crate::login::{arrival, log_refusal};
+use crate::sources::wechat::mini_program::{arrival, log_refusal};
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// How a person confirms that the account is to be deleted.

@@ -4,8 +4,8 @@ use hufu_types::{Application, Connection};
 use hufu_wechat::{Budget, Class};
 use serde_json::{Map, Value};
 
-use crate::codes::{check_code, credentials, wechat_refusal};
-use crate::login::{SealedData, log_refusal};
+use crate::sources::wechat::exchange::{check_code, credentials, wechat_refusal};
+use crate::sources::wechat::mini_program::{SealedData, log_refusal};
 use crate::{App, Refusal};
 
 /// A phone number as WeChat tells it.

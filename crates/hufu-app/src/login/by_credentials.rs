@@ -12,9 +12,9 @@ use hufu_types::flow::Want;
 use hufu_types::{Action, Application, PasscodeChannel, PoolId, User, UserId};
 use secrecy::SecretString;
 
-use super::{AccountName, TOO_MANY_CODES, Target, accepted};
-use crate::entry::LoginDone;
-use crate::password::StoredPassword;
+use crate::credentials::password::StoredPassword;
+use crate::credentials::{AccountName, TOO_MANY_CODES, Target, accepted};
+use crate::login::entry::LoginDone;
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
@@ -97,7 +97,7 @@ impl App {
     }
 
     /// Verifies the password of an account that was looked up, and counts a wrong one.
-    pub(super) async fn verify_password(
+    pub(crate) async fn verify_password(
         &self,
         found: Found,
         password: &SecretString,
@@ -194,12 +194,12 @@ impl App {
 }
 
 /// What is written of a wrong password.
-pub(super) struct Wrong<'a> {
-    pub(super) pool: &'a PoolId,
-    pub(super) guard: Option<Limit>,
-    pub(super) action: Action,
-    pub(super) by: &'static str,
-    pub(super) trace: Trace,
+pub(crate) struct Wrong<'a> {
+    pub(crate) pool: &'a PoolId,
+    pub(crate) guard: Option<Limit>,
+    pub(crate) action: Action,
+    pub(crate) by: &'static str,
+    pub(crate) trace: Trace,
 }
 
 /// A stored hash, if this version can read it; one that it cannot matches nothing.

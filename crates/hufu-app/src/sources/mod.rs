@@ -1,0 +1,3 @@
+//! Where people come from: WeChat today.
+
+pub(crate) mod wechat;
