@@ -11,7 +11,7 @@ use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
 use crate::authentication::Authenticated;
-use crate::config::Named;
+use crate::configuration::Named;
 use crate::{App, Refusal};
 
 /// What a merge would do.

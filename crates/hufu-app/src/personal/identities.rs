@@ -7,7 +7,7 @@ use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, User
 
 use crate::authentication::Authenticated;
 use crate::codes::hash_token;
-use crate::config::Config;
+use crate::configuration::Config;
 use crate::{App, Refusal};
 
 /// An identity as its owner sees it.
