@@ -8,9 +8,8 @@
 mod address;
 pub mod administration;
 mod app;
-pub mod apply;
 pub mod audit;
-mod config;
+pub mod configuration;
 pub mod credentials;
 mod failures;
 mod jobs;
@@ -20,7 +19,6 @@ mod origin;
 pub mod people;
 mod refusal;
 mod sealing_key;
-mod senders;
 mod sources;
 pub mod tokens;
 pub mod transfer;
@@ -28,7 +26,7 @@ pub mod webhooks;
 
 pub use administration::Administrating;
 pub use app::{App, Parts, StartError};
-pub use config::{Config, Named, named};
+pub use configuration::{Config, Named, apply, named};
 pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
 pub use limits::Limits;
 pub use login::entry::{FlowView, LoginDone, Tokens};

@@ -5,7 +5,7 @@ use hufu_store::users::GetUserWithIdentities;
 use hufu_store::ways_in::{GetWaysIn, WaysIn};
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, User};
 
-use crate::config::Config;
+use crate::configuration::Config;
 use crate::tokens::authentication::Authenticated;
 use crate::tokens::hash_token;
 use crate::{App, Refusal};

@@ -10,7 +10,7 @@ use hufu_store::users::GetUserWithIdentities;
 use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
-use crate::config::Named;
+use crate::configuration::Named;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 

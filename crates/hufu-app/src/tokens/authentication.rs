@@ -11,7 +11,7 @@ use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timest
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::config::Named;
+use crate::configuration::Named;
 use crate::{App, Origin, Refusal, UserToken};
 
 /// Sessions that a node keeps in mind at most.

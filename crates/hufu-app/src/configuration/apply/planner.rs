@@ -18,7 +18,7 @@ use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileEr
 use super::plan::{Fate, Line, Plan, PoolPlan};
 use super::users::{Found, Match};
 use super::{Place, Task, users};
-use crate::config::{open_secret, secret_context};
+use crate::configuration::{open_secret, secret_context};
 
 /// A plan, and the steps that carry it out in their order.
 pub(super) struct Planned {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::plan::Fate;
 use super::{PoolPlanner, Step};
-use crate::senders;
+use crate::configuration::senders;
 
 impl PoolPlanner<'_> {
     pub(super) fn senders(&mut self) {
