@@ -93,7 +93,9 @@ impl App {
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
-        let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
+        let stored = store.read(ReadConfig).await?;
+        crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
+        let config = Config::unseal(stored, &sealing);
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),

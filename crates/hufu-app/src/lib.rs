@@ -19,7 +19,7 @@ mod origin;
 pub mod people;
 mod refusal;
 mod sealing_key;
-mod sources;
+pub mod sources;
 pub mod tokens;
 pub mod transfer;
 pub mod webhooks;

@@ -65,7 +65,7 @@ impl App {
             pool: pool.clone(),
             user: user.clone(),
             connection: connection.id.clone(),
-            key: identity_of(connection, kind, value),
+            key: sources::identity_key(connection, kind, value),
             trace: self.trace_by(pool, by),
         };
         match self.write(unit).await? {
@@ -266,13 +266,6 @@ impl App {
             Some(into) => Err(Refusal::MergedInto(into)),
             None => Ok(Found { user, identities, merged_from: None, merged: Vec::new() }),
         }
-    }
-}
-
-fn identity_of(connection: &Connection, kind: IdentityKind, value: &str) -> IdentityKey {
-    match kind {
-        IdentityKind::Openid => IdentityKey::wechat_openid(&connection.wechat.app_id, value),
-        IdentityKind::Unionid => IdentityKey::wechat_unionid(&connection.open_platform, value),
     }
 }
 

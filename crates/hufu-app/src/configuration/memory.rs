@@ -8,11 +8,12 @@ use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_store::events::Subscriber;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
-    PoolId, PoolSettings, WechatApp,
+    PoolId, PoolSettings,
 };
-use secrecy::SecretString;
 
-use crate::Refusal;
+use crate::sources::settings::SettingsError;
+use crate::sources::wechat;
+use crate::{Refusal, sources};
 
 /// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,7 +66,7 @@ struct PoolConfig {
 }
 
 impl Config {
-    /// Unseals what is stored. A secret that does not open leaves its connection
+    /// Unseals what is stored. Settings that do not open leave their connection
     /// out and is reported, so that the others go on.
     pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
         let mut config = Self { version: stored.version, ..Self::default() };
@@ -91,7 +92,7 @@ impl Config {
                     config.connections.insert(connection.id.clone(), connection);
                 }
                 Err(error) => {
-                    tracing::error!(%pool, %identifier, %error, "a connection's secret cannot be opened; it serves nobody");
+                    tracing::error!(%pool, %identifier, %error, "a connection's settings cannot be used; it serves nobody");
                 }
             }
         }
@@ -196,7 +197,7 @@ impl Config {
         let mut switched_on = application.connections.iter().filter_map(usable);
         let found = match referer.and_then(mini_program_of_referer) {
             Some(app_id) => switched_on
-                .find(|c| c.wechat.app_id == app_id)
+                .find(|c| wechat::app_id(c) == app_id)
                 .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
             None => switched_on.next().ok_or(Refusal::NoConnection)?,
         };
@@ -251,32 +252,11 @@ impl Config {
 /// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.
 fn mini_program_of_referer(referer: &str) -> Option<&str> {
     let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
-    WechatApp::check_app_id(app_id).ok().map(|()| app_id)
+    sources::is_wechat_app_id(app_id).then_some(app_id)
 }
 
-/// What a connection's secret is sealed for.
-pub(crate) fn secret_context(connection: &ConnectionId) -> String {
-    format!("connection:{connection}:app_secret")
-}
-
-/// Opens a stored secret.
-pub(crate) fn open_secret(stored: &StoredConnection, key: &SealingKey) -> Result<SecretString, UnsealError> {
-    let opened = key.open(&secret_context(&stored.id), &stored.app_secret)?;
-    let text = std::str::from_utf8(opened.expose()).map_err(|_| UnsealError::NotText)?;
-    Ok(SecretString::from(text))
-}
-
-/// Why a stored secret cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UnsealError {
-    #[error(transparent)]
-    Open(#[from] hufu_protocol::sealing::OpenError),
-    #[error("the secret is no text")]
-    NotText,
-}
-
-fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, UnsealError> {
-    let app_secret = open_secret(&stored, key)?;
+fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {
+    let settings = sources::settings::open(&stored, key)?;
     Ok(Connection {
         id: stored.id,
         pool: stored.pool,
@@ -287,7 +267,7 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Unse
         enabled: stored.enabled,
         open_platform: stored.open_platform,
         association: stored.association,
-        wechat: WechatApp { app_id: stored.app_id, app_secret },
+        settings,
     })
 }
 

@@ -21,7 +21,6 @@ use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
 use crate::login::entry::{Entering, Entry, FlowView, LoginDone};
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
-use crate::sources::wechat::mini_program::{KeptProof, proof_context};
 use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
@@ -101,7 +100,7 @@ struct Found {
     handle: TokenHash,
     flow: Flow,
     connection: Option<Arc<Connection>>,
-    proof: Option<KeptProof>,
+    proof: Option<Proof>,
 }
 
 impl App {
@@ -201,12 +200,7 @@ impl App {
         if switched_off {
             return Err(Refusal::FlowUnknown);
         }
-        let proof = if flow.proof.is_empty() {
-            None
-        } else {
-            let opened = self.sealing.open(&proof_context(&id), &flow.proof).map_err(Refusal::internal)?;
-            Some(serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?)
-        };
+        let proof = self.open_proof(&id, &flow.proof)?;
         Ok(Found { id, handle, flow, connection, proof })
     }
 
@@ -214,12 +208,12 @@ impl App {
     fn who(&self, found: &Found) -> Option<Arriving> {
         let (connection, proof) = (found.connection.as_ref()?, found.proof.as_ref()?);
         let phone_use = if proof.log_in_by_phone { PhoneUse::LogIn } else { PhoneUse::Fill };
-        let platform = &connection.open_platform;
         Some(Arriving {
             pool: connection.pool.clone(),
             arrival: Arrival {
-                openid: IdentityKey::wechat_openid(&connection.wechat.app_id, &proof.openid),
-                unionid: proof.unionid.as_deref().map(|id| IdentityKey::wechat_unionid(platform, id)),
+                openid: sources::identity_key(connection, IdentityKind::Openid, &proof.openid),
+                unionid: (proof.unionid.as_deref())
+                    .map(|id| sources::identity_key(connection, IdentityKind::Unionid, id)),
                 phone: proof.phone.as_ref().map(|_| phone_use),
                 snapshot: false,
             },
@@ -440,11 +434,9 @@ const fn complete_purposes(want: Want) -> &'static [PasscodePurpose] {
     }
 }
 
-fn with_ids(done: LoginDone, proof: Option<&KeptProof>) -> LoginDone {
+fn with_ids(done: LoginDone, proof: Option<&Proof>) -> LoginDone {
     match proof {
-        Some(proof) => {
-            LoginDone { openid: Some(proof.openid.clone()), unionid: proof.unionid.clone(), ..done }
-        }
+        Some(proof) => Ids::of(proof).named_in(done),
         None => done,
     }
 }

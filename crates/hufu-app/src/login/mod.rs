@@ -4,6 +4,7 @@
 //! that need no source), `flow` (a login that waits goes on).
 
 pub(crate) mod by_credentials;
+pub(crate) mod by_source;
 pub(crate) mod entry;
 mod first_login;
 pub(crate) mod flow;

@@ -125,13 +125,5 @@ fn view(config: &Config, pool: &PoolId, identity: Identity) -> BoundIdentity {
 /// Whether the source gives both to one person: an OpenID of an app, and a UnionID of the Open Platform account
 /// that the app belongs to.
 fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKey) -> bool {
-    let (openid, unionid) = match (one.kind, other.kind) {
-        (IdentityKind::Openid, IdentityKind::Unionid) => (one, other),
-        (IdentityKind::Unionid, IdentityKind::Openid) => (other, one),
-        _ => return false,
-    };
-    config.connections(pool).iter().any(|connection| {
-        format!("wechat:{}", connection.wechat.app_id) == openid.realm
-            && format!("wechat:open:{}", connection.open_platform.0) == unionid.realm
-    })
+    config.connections(pool).iter().any(|connection| sources::are_of_one_source(connection, one, other))
 }

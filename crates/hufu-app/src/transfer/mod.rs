@@ -172,7 +172,7 @@ impl Transfer {
         }
     }
 
-    fn sources(&self) -> Vec<identities::Source> {
-        self.config.connections(&self.pool).iter().map(|c| identities::Source::of(c)).collect()
+    fn sources(&self) -> Vec<Arc<Connection>> {
+        self.config.connections(&self.pool).to_vec()
     }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::csv::shown;
 use super::fields::Field;
-use super::identities::{self, Source};
+use super::identities;
 use super::reader::Fields;
 use super::{custom, fields};
 use crate::Limits;
@@ -29,7 +29,7 @@ const LONGEST_PASSWORD: usize = 1024;
 /// What is known before the first row.
 pub(super) struct RowReader {
     pub(super) pool: PoolId,
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<Arc<Connection>>,
     pub(super) settings: Arc<PoolSettings>,
     pub(super) limits: Limits,
     /// For phone numbers that name no country.

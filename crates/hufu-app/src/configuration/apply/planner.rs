@@ -5,12 +5,11 @@ mod senders;
 
 use std::collections::HashMap;
 
-use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_store::config::{StoredConfig, StoredConnection, StoredSettings};
 use hufu_store::senders::{SenderKind, StoredSender};
 use hufu_types::{
     Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, PoolSettings, User, UserId,
 };
-use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
 
 use self::applications::Order;
@@ -18,7 +17,7 @@ use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileEr
 use super::plan::{Fate, Line, Plan, PoolPlan};
 use super::users::{Found, Match};
 use super::{Place, Task, users};
-use crate::configuration::{open_secret, secret_context};
+use crate::sources;
 
 /// A plan, and the steps that carry it out in their order.
 pub(super) struct Planned {
@@ -201,7 +200,7 @@ impl<'a> PoolPlanner<'a> {
         self.known.insert(identifier, (id.clone(), *kind));
         self.line(Fate::Add, format!("connection {identifier} ({})", kind.as_str()));
         let connection = StoredConnection {
-            app_secret: self.seal(&id, desired),
+            settings: self.seal(&id, desired),
             id,
             pool: self.desired.id.clone(),
             identifier: identifier.clone(),
@@ -210,7 +209,6 @@ impl<'a> PoolPlanner<'a> {
             login_only: desired.login_only,
             enabled: true,
             open_platform: desired.open_platform.clone(),
-            app_id: desired.wechat.app_id.clone(),
             association: desired.association.clone(),
         };
         self.steps.push(Step::InsertConnection(connection));
@@ -229,44 +227,42 @@ impl<'a> PoolPlanner<'a> {
             );
             return;
         }
+        let fields = self.changed_fields(desired, present);
         let wanted = StoredConnection {
             display_name: desired.display_name.clone(),
             login_only: desired.login_only,
             enabled: true,
             open_platform: desired.open_platform.clone(),
             association: desired.association.clone(),
-            app_id: desired.wechat.app_id.clone(),
-            app_secret: self.same_or_sealed(desired, present),
+            settings: if fields.is_empty() {
+                present.settings.clone()
+            } else {
+                self.seal(&present.id, desired)
+            },
             ..present.clone()
         };
-        let changed = names_of(&[
+        let mut changed = names_of(&[
             ("display_name", wanted.display_name != present.display_name),
             ("login_only", wanted.login_only != present.login_only),
             ("open_platform", wanted.open_platform != present.open_platform),
             ("association", wanted.association != present.association),
-            ("app_id", wanted.app_id != present.app_id),
-            ("app_secret", wanted.app_secret != present.app_secret),
         ]);
+        changed.extend(fields);
         self.compared(&connection_label(present), &changed, !present.enabled);
         if wanted != *present {
             self.steps.push(Step::UpdateConnection(wanted));
         }
     }
 
-    /// The stored secret if it is the one of the file. One that does not open, as
-    /// after the loss of the key, is replaced.
-    fn same_or_sealed(&self, desired: &DesiredConnection, present: &StoredConnection) -> Vec<u8> {
-        match open_secret(present, &self.task.sealing) {
-            Ok(secret) if secret.expose_secret() == desired.wechat.app_secret.expose_secret() => {
-                present.app_secret.clone()
-            }
-            _ => self.seal(&present.id, desired),
-        }
+    /// The fields whose values differ. Settings that do not open, as after the loss of the key, differ in all.
+    fn changed_fields(&self, desired: &DesiredConnection, present: &StoredConnection) -> Vec<&'static str> {
+        let opened = sources::settings::open(present, &self.task.sealing).unwrap_or_default();
+        let names = sources::fields(desired.kind).iter().map(|field| field.name);
+        names.filter(|name| opened.get(name) != desired.settings.get(name)).collect()
     }
 
-    fn seal(&self, id: &ConnectionId, desired: &DesiredConnection) -> Vec<u8> {
-        let secret = desired.wechat.app_secret.expose_secret();
-        self.task.sealing.seal(&*self.task.random, &secret_context(id), secret.as_bytes())
+    fn seal(&self, id: &ConnectionId, desired: &DesiredConnection) -> StoredSettings {
+        sources::settings::seal(&desired.settings, id, &self.task.sealing, &*self.task.random)
     }
 
     fn users(&mut self, pool_index: usize, found: &[Found]) {

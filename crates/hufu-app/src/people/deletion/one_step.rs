@@ -4,11 +4,11 @@ use hufu_store::events::Trace;
 use hufu_store::personal::{ConfirmByIdentity, IdentityConfirmed};
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::{Action, Connection};
-use hufu_wechat::Budget;
 use serde_json::json;
 
 use crate::credentials::{Confirmation, StepToken};
-use crate::sources::wechat::mini_program::{arrival, log_refusal};
+use crate::sources::Proved;
+use crate::sources::wechat::log_refusal;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -56,27 +56,25 @@ impl App {
         code: &str,
     ) -> Result<StepToken, Refusal> {
         let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
-        let budget = Budget::of(self.limits.request_budget);
-        let exchanged = match self.exchange_code(&who.application, connection, code, budget).await {
-            Ok(exchanged) => exchanged,
+        let Proved { proof, code } = match self.prove_for(who, connection, code).await {
+            Ok(proved) => proved,
             Err(refusal) => {
                 log_refusal(&who.application, connection, &refusal);
                 let action = Action::UserDeletionRequested;
                 return Err(self.refused(who, trace, action, json!({}), refusal).await);
             }
         };
-        let arrival = arrival(connection, &exchanged);
         let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
         let unit = ConfirmByIdentity {
             pool: who.pool().clone(),
             user: who.user.clone(),
-            keys: std::iter::once(arrival.openid).chain(arrival.unionid).collect(),
+            keys: proof.ids().cloned().collect(),
             token: new,
             trace,
         };
         match self.write(unit).await? {
             IdentityConfirmed::Issued => {
-                self.record_exchange(&who.application, &exchanged).await?;
+                self.record_exchange(&who.application, &code).await?;
                 Ok(token)
             }
             IdentityConfirmed::AnothersIdentity => Err(Refusal::IdentityTaken),

@@ -4,8 +4,9 @@ use hufu_types::{Application, Connection};
 use hufu_wechat::{Budget, Class};
 use serde_json::{Map, Value};
 
-use crate::sources::wechat::exchange::{check_code, credentials, wechat_refusal};
-use crate::sources::wechat::mini_program::{SealedData, log_refusal};
+use crate::sources::wechat::exchange::{check_code, wechat_refusal};
+use crate::sources::SealedData;
+use crate::sources::wechat::{self, credentials, log_refusal};
 use crate::{App, Refusal};
 
 /// A phone number as WeChat tells it.
@@ -60,7 +61,7 @@ impl App {
             phone_number: number.phone_number,
             pure_phone_number: number.pure_number,
             country_code: number.country_code,
-            app_id: connection.wechat.app_id.clone(),
+            app_id: wechat::app_id(connection).to_owned(),
             timestamp: number.watermark_timestamp,
         })
     }
@@ -77,19 +78,19 @@ impl App {
         let result = async {
             let _place = self.pass(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
-            let exchanged = self.exchange_code(application, connection, code, budget).await?;
-            self.record_exchange(application, &exchanged).await?;
-            let (phone, data) = self.open_phone(connection, &exchanged, sealed)?;
+            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            self.record_exchange(application, &spent).await?;
+            let (phone, data) = self.open_phone(connection, &session, sealed)?;
             Ok(ToldPhoneOf {
                 phone: ToldPhone {
                     phone_number: data.phone_number.unwrap_or_else(|| phone.as_str().to_owned()),
                     pure_phone_number: phone.parts().1.to_owned(),
                     country_code: phone.parts().0.trim_start_matches('+').to_owned(),
-                    app_id: connection.wechat.app_id.clone(),
+                    app_id: wechat::app_id(connection).to_owned(),
                     timestamp: data.watermark.map_or(0, |mark| mark.timestamp),
                 },
-                openid: exchanged.session.openid.clone(),
-                unionid: exchanged.session.unionid.clone(),
+                openid: session.openid.clone(),
+                unionid: session.unionid.clone(),
             })
         };
         match result.await {
@@ -110,9 +111,9 @@ impl App {
         let result = async {
             let _place = self.pass(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
-            let exchanged = self.exchange_code(application, connection, code, budget).await?;
-            self.record_exchange(application, &exchanged).await?;
-            self.open_sealed(connection, &exchanged, sealed)
+            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            self.record_exchange(application, &spent).await?;
+            self.open_sealed(connection, &session, sealed)
         };
         match result.await {
             Ok(done) => Ok(done),

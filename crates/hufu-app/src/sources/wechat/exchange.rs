@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use hufu_protocol::sealing::SealingKey;
 use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
-use hufu_types::{Application, Connection, Random, SessionId, Timestamp, TokenHash, UserId};
-use hufu_wechat::{AppCredentials, Budget, Class, CodeSession, SessionKey};
-use serde::{Deserialize, Serialize};
+use hufu_types::{Application, Connection, SessionId, Timestamp, TokenHash, UserId};
+use hufu_wechat::Class;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::tokens::hash_of;
@@ -111,39 +109,36 @@ fn first_bytes(hash: &TokenHash) -> u64 {
     hash.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// What a code was exchanged for.
-pub(crate) struct Exchanged<'a> {
-    /// The ids and the key.
-    pub(crate) session: CodeSession,
-    /// The login that came of the code before.
+/// A code that was exchanged.
+pub(crate) struct SpentCode<'a> {
+    /// The login that the code led to before.
     pub(crate) login: Option<(UserId, SessionId)>,
     /// The hash of connection and code.
     pub(crate) hash: TokenHash,
-    /// The exchange, sealed, for the record.
+    /// What it was exchanged for, sealed, for the record.
     pub(crate) sealed: Vec<u8>,
     /// Keeps others with the same code waiting.
-    pub(crate) _held: Held<'a>,
+    _held: Held<'a>,
 }
 
-/// The form of an exchange inside its seal.
-#[derive(Serialize, Deserialize)]
-struct Sealed<'a> {
-    openid: std::borrow::Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unionid: Option<std::borrow::Cow<'a, str>>,
-    session_key: std::borrow::Cow<'a, str>,
+/// What a code was exchanged for, as its record keeps it.
+pub(crate) trait Record: Sized {
+    /// Writes it as JSON, to be sealed.
+    fn to_json(&self) -> Result<Vec<u8>, serde_json::Error>;
+
+    /// Reads it again.
+    fn of_json(json: &[u8]) -> Result<Self, Refusal>;
 }
 
 impl App {
-    /// Exchanges a `wx.login` code for a connection's credentials, or finds what
-    /// it was exchanged for within the last minute by the same application.
-    pub(crate) async fn exchange_code(
-        &self,
+    /// Exchanges a code by `call`, or finds what it was exchanged for within the last minute by the same application.
+    pub(crate) async fn exchange<'a, T: Record>(
+        &'a self,
         application: &Application,
         connection: &Connection,
         code: &str,
-        budget: Budget,
-    ) -> Result<Exchanged<'_>, Refusal> {
+        call: impl AsyncFnOnce() -> Result<T, hufu_wechat::Error>,
+    ) -> Result<(T, SpentCode<'a>), Refusal> {
         check_code(code)?;
         let hash = hash_code(connection, code);
         let held = self.codes.hold(&hash).await;
@@ -151,12 +146,12 @@ impl App {
             let record = self.recorded(application, &hash).await?.ok_or(Refusal::CodeUsed(None))?;
             return self.reopen(record, hash, held);
         }
-        let credentials = credentials(connection);
-        match self.wechat.code_to_session(&credentials, code, budget).await {
-            Ok(session) => {
+        match call().await {
+            Ok(exchanged) => {
                 self.codes.note_spent(&hash, self.now());
-                let sealed = seal(&session, &self.sealing, &*self.random, &hash);
-                Ok(Exchanged { session, login: None, hash, sealed, _held: held })
+                let plain = zeroize::Zeroizing::new(exchanged.to_json().map_err(Refusal::internal)?);
+                let sealed = self.sealing.seal(&*self.random, &context(&hash), &plain);
+                Ok((exchanged, SpentCode { login: None, hash, sealed, _held: held }))
             }
             Err(error) => {
                 if error.is_ambiguous() {
@@ -186,17 +181,17 @@ impl App {
     pub(crate) async fn record_exchange(
         &self,
         application: &Application,
-        done: &Exchanged<'_>,
+        code: &SpentCode<'_>,
     ) -> Result<(), Refusal> {
-        let exchange = self.exchange_record(application, done);
-        self.write(PutExchange { pool: application.pool.clone(), code: done.hash.clone(), exchange }).await
+        let exchange = self.exchange_record(application, code);
+        self.write(PutExchange { pool: application.pool.clone(), code: code.hash.clone(), exchange }).await
     }
 
-    pub(crate) fn exchange_record(&self, application: &Application, done: &Exchanged<'_>) -> Exchange {
+    pub(crate) fn exchange_record(&self, application: &Application, code: &SpentCode<'_>) -> Exchange {
         Exchange {
             application: application.id.clone(),
-            sealed: done.sealed.clone(),
-            login: done.login.clone(),
+            sealed: code.sealed.clone(),
+            login: code.login.clone(),
             created_at: self.now(),
         }
     }
@@ -217,20 +212,15 @@ impl App {
         }
     }
 
-    fn reopen<'a>(
+    fn reopen<'a, T: Record>(
         &self,
         record: Exchange,
         hash: TokenHash,
         held: Held<'a>,
-    ) -> Result<Exchanged<'a>, Refusal> {
+    ) -> Result<(T, SpentCode<'a>), Refusal> {
         let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
-        let sealed: Sealed<'_> = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
-        let session = CodeSession {
-            openid: sealed.openid.into_owned(),
-            unionid: sealed.unionid.map(std::borrow::Cow::into_owned),
-            session_key: SessionKey::parse(sealed.session_key).map_err(Refusal::internal)?,
-        };
-        Ok(Exchanged { session, login: record.login, hash, sealed: record.sealed, _held: held })
+        let exchanged = T::of_json(opened.expose())?;
+        Ok((exchanged, SpentCode { login: record.login, hash, sealed: record.sealed, _held: held }))
     }
 }
 
@@ -240,13 +230,6 @@ pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
         Ok(())
     } else {
         Err(Refusal::CodeMalformed)
-    }
-}
-
-pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
-    AppCredentials {
-        app_id: connection.wechat.app_id.clone(),
-        app_secret: connection.wechat.app_secret.clone(),
     }
 }
 
@@ -260,16 +243,6 @@ fn hash_code(connection: &Connection, code: &str) -> TokenHash {
 
 fn context(hash: &TokenHash) -> String {
     format!("exchange:{}", hex::encode(hash.as_bytes()))
-}
-
-fn seal(session: &CodeSession, key: &SealingKey, random: &dyn Random, hash: &TokenHash) -> Vec<u8> {
-    let sealed = Sealed {
-        openid: session.openid.as_str().into(),
-        unionid: session.unionid.as_deref().map(Into::into),
-        session_key: session.session_key.expose().into(),
-    };
-    let plain = zeroize::Zeroizing::new(serde_json::to_vec(&sealed).unwrap_or_default());
-    key.seal(random, &context(hash), &plain)
 }
 
 /// What a failed call to WeChat means for the request.
