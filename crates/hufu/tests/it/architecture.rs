@@ -15,6 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
     ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
+    ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
+    ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-sandbox", &["hufu-wechat"]),
     (
         "hufu",
@@ -26,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-connect",
             "hufu-app",
             "hufu-web",
+            "hufu-compat",
+            "hufu-admin",
             "hufu-sandbox",
         ],
     ),
@@ -38,8 +42,9 @@ const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-sandbox"]),
-    ("async-graphql", &["hufu-web"]),
+    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-sandbox"]),
+    ("async-graphql", &["hufu-compat"]),
+    ("utoipa", &["hufu-admin"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
     // Elsewhere every error is a type.
