@@ -2,7 +2,7 @@
 //! only place that decides; web, command line and background tasks call the same.
 //!
 //! Reading order: [`App`] and what it is started from, [`Config`] (which pool,
-//! application and connection a request is about), [`login`](MiniProgramLogin),
+//! application and connection a request is about), [`login`](SourceLogin),
 //! tokens and [`Authenticated`] requests, then profile, uploads, [`apply`].
 
 mod address;
@@ -29,6 +29,7 @@ pub use app::{App, Parts, StartError};
 pub use configuration::{Config, Named, apply, named};
 pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
 pub use limits::Limits;
+pub use login::by_source::SourceLogin;
 pub use login::entry::{FlowView, LoginDone, Tokens};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep};
 pub use origin::Origin;
@@ -40,7 +41,7 @@ pub use people::{
 pub use refusal::Refusal;
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{ToldPhone, ToldPhoneOf};
-pub use sources::wechat::mini_program::{MiniProgramLogin, PhoneProofData, SealedData};
+pub use sources::{Evidence, PhoneEvidence, SealedData};
 pub use tokens::authentication::Authenticated;
 pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{TokenSet, UserToken, claims_of};

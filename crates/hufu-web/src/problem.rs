@@ -181,11 +181,26 @@ impl Problem {
                     "The connection {identifier} is not switched on for this application: switch it on there."
                 ),
             ),
-            Refusal::NoConnection => problem(
+            Refusal::NoConnection(kind) => problem(
                 2405,
                 403,
-                "该应用没有启用小程序身份源连接：请先创建并启用一个。",
-                "No mini program connection is switched on for this application: make one and switch it on.",
+                format!("该应用没有启用 {} 类型的身份源连接：请先创建并启用一个。", kind.as_str()),
+                format!(
+                    "No connection of type {} is switched on for this application: make one and switch it on.",
+                    kind.as_str()
+                ),
+            ),
+            Refusal::ConnectionOfOtherKind(identifier, kind) => problem(
+                2409,
+                400,
+                format!(
+                    "身份源连接 {identifier} 的类型是 {}，不适用于该接口：请核对 extIdpConnidentifier。",
+                    kind.as_str()
+                ),
+                format!(
+                    "The connection {identifier} is of type {}, which this call is not for: check extIdpConnidentifier.",
+                    kind.as_str()
+                ),
             ),
             Refusal::OtherMiniProgram(app_id) => problem(
                 2406,

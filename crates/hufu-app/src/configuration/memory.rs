@@ -179,27 +179,35 @@ impl Config {
         self.pools.get(&PoolId::parse(id).ok()?)
     }
 
-    /// The mini program connection of an application: the one that the client
-    /// names, else the one whose AppID stands in the `Referer` that real mini
-    /// programs send, else the application's first.
+    /// The mini program connection of an application: see [`Self::connection_for`].
     pub fn mini_program(
         &self,
         application: &Application,
         identifier: Option<&str>,
         referer: Option<&str>,
     ) -> Result<Arc<Connection>, Refusal> {
+        self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
+    }
+
+    /// The connection of a kind that serves an application: the one that the client names, else the one whose AppID
+    /// stands in the `Referer` that real mini programs send, else the application's first.
+    pub fn connection_for(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
         if let Some(identifier) = identifier.and_then(named) {
-            return self.named_connection(application, identifier);
+            return self.named_connection(application, kind, identifier);
         }
-        let usable = |id: &ConnectionId| {
-            self.connection(id).filter(|c| c.enabled && c.kind == ConnectionKind::WechatMiniProgram)
-        };
+        let usable = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled && c.kind == kind);
         let mut switched_on = application.connections.iter().filter_map(usable);
         let found = match referer.and_then(mini_program_of_referer) {
-            Some(app_id) => switched_on
+            Some(app_id) if kind == ConnectionKind::WechatMiniProgram => switched_on
                 .find(|c| wechat::app_id(c) == app_id)
                 .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
-            None => switched_on.next().ok_or(Refusal::NoConnection)?,
+            _ => switched_on.next().ok_or(Refusal::NoConnection(kind))?,
         };
         Ok(found.clone())
     }
@@ -207,22 +215,29 @@ impl Config {
     fn named_connection(
         &self,
         application: &Application,
+        kind: ConnectionKind,
         identifier: &str,
     ) -> Result<Arc<Connection>, Refusal> {
-        // What is no identifier is not repeated in the answer.
+        // Text that is not an identifier is not repeated in the answer.
         let unknown = || {
             Refusal::ConnectionUnknown(
                 Identifier::parse(identifier).map_or_else(|_| String::new(), String::from),
             )
         };
         let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
-        if !connection.enabled {
-            return Err(Refusal::ConnectionOff(connection.identifier.clone()));
-        }
-        if !application.connections.contains(&connection.id) {
-            return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
-        }
-        Ok(connection.clone())
+        serving(application, kind, connection)
+    }
+
+    /// The connection of this id, if it is of this kind and serves the application.
+    pub fn connection_by_id(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        id: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
+        let unknown = || Refusal::ConnectionUnknown(String::new());
+        serving(application, kind, found.ok_or_else(unknown)?)
     }
 
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
@@ -247,6 +262,24 @@ impl Config {
         let others = self.pools.get(&application.pool).map(|p| p.applications.as_slice()).unwrap_or_default();
         Ok(Some(application).filter(has).or_else(|| others.iter().find(has)).unwrap_or(application))
     }
+}
+
+/// A connection, if it is of this kind and serves the application.
+fn serving(
+    application: &Application,
+    kind: ConnectionKind,
+    connection: &Arc<Connection>,
+) -> Result<Arc<Connection>, Refusal> {
+    if connection.kind != kind {
+        return Err(Refusal::ConnectionOfOtherKind(connection.identifier.clone(), connection.kind));
+    }
+    if !connection.enabled {
+        return Err(Refusal::ConnectionOff(connection.identifier.clone()));
+    }
+    if !application.connections.contains(&connection.id) {
+        return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
+    }
+    Ok(connection.clone())
 }
 
 /// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.

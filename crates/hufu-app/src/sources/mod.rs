@@ -137,6 +137,13 @@ pub fn kind_called(client_name: &str) -> Option<ConnectionKind> {
     ConnectionKind::ALL.iter().find(is_called).copied()
 }
 
+/// What the published clients call logins, of all kinds.
+pub fn names_of_clients() -> impl Iterator<Item = &'static str> {
+    ConnectionKind::ALL.iter().flat_map(|of| match kind(*of).start {
+        Start::Code { client_names } => client_names,
+    }).copied()
+}
+
 /// The `[[user_pool.connection]]` of `hufu apply` as JSON Schema (draft 2020-12), as far as it depends on the kind.
 pub fn json_schema() -> Value {
     let of_kind = |of: &ConnectionKind| {

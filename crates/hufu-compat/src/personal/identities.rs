@@ -38,7 +38,7 @@ pub(crate) async fn bind(
         let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
         shared
             .app
-            .bind_mini_program(&who, &connection, fields::required(request.code.as_ref(), "code")?)
+            .bind_identity(&who, &connection, fields::required(request.code.as_ref(), "code")?)
             .await?;
         shared.app.own_identities(&who).await
     };
