@@ -6,6 +6,7 @@ mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -158,6 +159,27 @@ pub fn json_schema() -> Value {
         "type": "object",
         "oneOf": ConnectionKind::ALL.iter().map(of_kind).collect::<Vec<_>>(),
     })
+}
+
+/// The fields of all kinds as the table of docs/apply.md.
+pub fn markdown() -> String {
+    let mut table = String::from("| type | field | label | where to find it |\n|---|---|---|---|\n");
+    for of in ConnectionKind::ALL {
+        for Field { name, form, secret, required, label, hint } in fields(*of) {
+            let name = if *required { format!("**`{name}`**") } else { format!("`{name}`") };
+            let secret = if *secret { ", a secret" } else { "" };
+            let _ = writeln!(
+                table,
+                "| `{}` | {name}{secret}: {} | {} | {} ({}) |",
+                of.as_str(),
+                form.rule(),
+                label.en,
+                hint.en,
+                hint.zh
+            );
+        }
+    }
+    table
 }
 
 /// The name of a required field that the settings lack, if there is one.

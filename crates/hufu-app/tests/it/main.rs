@@ -6,4 +6,5 @@ mod audit;
 mod credentials;
 mod events;
 mod transfer;
+mod upgrades;
 mod webhooks;
