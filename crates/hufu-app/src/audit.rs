@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::events::{Event, Trace};
 use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{Forget, GetEvent, ListEvents};
-use hufu_store::events::{Event, Trace};
 use hufu_store::{Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
 use serde_json::{Value as Json, json};

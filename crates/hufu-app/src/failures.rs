@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use hufu_store::events::Trace;
+use crate::events::Trace;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::{Action, PoolId, UserId};
 use moka::sync::Cache;

@@ -12,6 +12,7 @@ pub mod apply;
 pub mod audit;
 mod config;
 pub mod credentials;
+pub mod events;
 mod failures;
 mod jobs;
 mod limits;

@@ -1,9 +1,11 @@
-//! What the tests of several crates share: databases on both engines.
+//! What the tests of several crates share: databases on both engines, and the parts of units of work.
 //!
 //! A test that touches storage runs on both: write its body once inside
 //! [`on_both_engines!`], or loop over [`TestDatabase::all`].
 
 mod database;
+pub mod raw;
+pub mod store;
 
 pub use database::TestDatabase;
 

@@ -1,6 +1,6 @@
 //! What users read and change of themselves.
 
-use hufu_store::events::{Event, Trace};
+use crate::events::{Event, Trace};
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, uploads};
 use hufu_types::{Action, Gender, Identity, PoolId, PoolSettings, Profile, User, UserId};

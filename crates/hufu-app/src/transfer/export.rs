@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::pin::pin;
 
+use crate::events::{Event, Trace};
 use futures::{Stream, TryStreamExt as _};
-use hufu_store::events::{Event, Trace};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};
 use hufu_types::{Action, ApplicationId, PoolId, Timestamp, UserId, Username};

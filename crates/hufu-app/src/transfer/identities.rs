@@ -1,6 +1,6 @@
 //! Identities of a row: what leads to the user at a source, through the connections of the pool.
 
-use hufu_store::imports::NewIdentity;
+use hufu_store::identities::NewIdentity;
 use hufu_types::{Connection, ConnectionId, IdentityKey, IdentityKind, OpenPlatform, Timestamp};
 use serde_json::{Value, json};
 

@@ -18,13 +18,14 @@ mod source;
 use std::io;
 use std::sync::Arc;
 
-use hufu_store::events::{Actor, Trace};
+use crate::events::{Actor, Trace};
 use hufu_store::{Store, StoreError};
 use hufu_types::{ActorKind, Clock, EventId, PoolId, Random};
 
-pub use hufu_store::imports::{Counts, OnExisting, RefusedRow, StoredImport};
+pub use hufu_store::imports::{Counts, RefusedRow, StoredImport};
 
 pub use self::export::{ExportOptions, ExportedPage};
+pub use self::import::unit::OnExisting;
 pub use self::import::{ImportOptions, Opened, Progress, Summary, begin_report, report_lines};
 pub use self::served::{Import, ImportStarted, ImportState};
 use crate::credentials::password::HashingError;

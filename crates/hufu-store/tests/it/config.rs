@@ -7,8 +7,8 @@ use hufu_types::{
     Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
-use crate::raw;
 use crate::support::{APP, NOW, OTHER_APP, migrated, other_pool, pool, seconds, unit};
+use hufu_testkit::raw;
 
 enum Step {
     MakePool(Pool),

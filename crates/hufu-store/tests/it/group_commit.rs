@@ -10,8 +10,8 @@ use hufu_store::{StoreError, Tx, config};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{Pool, PoolId, PoolSettings};
 
-use crate::raw;
 use crate::support::{Held, NOW, migrated, unit};
+use hufu_testkit::raw;
 
 /// A pool of this name, and `ending` after it is written.
 fn make(name: &str, ending: Ending) -> MakePool {

@@ -7,8 +7,8 @@ use hufu_store::keys::{
 use hufu_testkit::on_both_engines;
 use hufu_types::{SigningAlgorithm, Timestamp};
 
-use crate::raw;
 use crate::support::{Held, NOW, migrated, seconds, unit};
+use hufu_testkit::raw;
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| keys::sweep(tx, this.now).await }
 

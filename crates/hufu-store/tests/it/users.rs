@@ -9,8 +9,8 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, phone, pool, seconds, unit};
+use hufu_testkit::raw;
 
 unit! {
     Write Make { user: User, password_hash: Option<&'static str> } -> (), |this, tx| {

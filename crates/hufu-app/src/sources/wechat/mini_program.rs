@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use hufu_store::events::Trace;
-use hufu_store::logins::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
+use crate::events::Trace;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, FlowId, IdentityKey, Phone, Profile, UserId};
@@ -14,7 +13,9 @@ use serde_json::json;
 
 use crate::failures::NotIn;
 use crate::login::entry::{Entering, LoginDone};
+use crate::login::{Arriving, Login, LoginOutcome, WouldLogIn};
 use crate::origin::Origin;
+use crate::people::identities::{Bind, BindOutcome};
 use crate::sources::wechat::exchange::{Exchanged, check_code, credentials, wechat_refusal};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::events::{Event, Trace};
 use hufu_app::webhooks::{NewWebhook, Webhook};
 use hufu_app::{Administrating, App, Limits, Parts, apply};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::events::{Event, Trace};
 use hufu_store::{Store, StoreError, Tx, Write};
 use hufu_testkit::TestDatabase;
 use hufu_types::{Action, Clock, EventId, PoolId, Random, SystemRandom, TestClock, Timestamp, UserId};

@@ -9,7 +9,7 @@ use hufu_app::transfer::{
 use hufu_app::{Config, Limits, apply};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::ReadConfig;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, users};
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, identities, users};
 use hufu_testkit::TestDatabase;
 use hufu_types::{
     Clock, IdentityKey, PoolId, PoolSettings, Random, TestClock, TestRandom, Timestamp, User, UserId,
@@ -258,7 +258,7 @@ impl Read for GetOwner {
     type Out = Option<String>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<String>, StoreError> {
-        Ok(users::identity_owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
+        Ok(identities::owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
     }
 }
 
