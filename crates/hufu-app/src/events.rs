@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use hufu_store::audit::{self, NewEvent};
 use hufu_store::deliveries::{self, NewDelivery};
-pub use hufu_store::webhooks::Subscriber;
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
     Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, PoolId, Random, Timestamp, UserId,
 };
 use serde_json::{Value as Json, json};
+
+pub use hufu_store::webhooks::Subscriber;
 
 /// Who does something.
 #[derive(Clone, Debug, PartialEq, Eq)]

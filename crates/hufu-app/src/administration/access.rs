@@ -3,7 +3,6 @@
 //! A key reads `hfk_ID_SECRET`: the id is public, of the secret the database holds a hash. A login of an
 //! administrator gives a key for some hours, whose role is read from `administrators` at each use.
 
-use crate::events::{Actor, Event, Recorder, Trace};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::administration::{
@@ -22,6 +21,7 @@ use serde_json::{Value as Json, json};
 use super::{Administrating, unit};
 use crate::address::network_of;
 use crate::credentials::password::StoredPassword;
+use crate::events::{Actor, Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
 use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};

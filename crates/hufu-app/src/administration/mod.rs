@@ -19,9 +19,9 @@ pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
 
-use crate::events::{Actor, Trace};
 use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
 
+use crate::events::{Actor, Trace};
 use crate::{App, Origin, Refusal};
 
 /// Someone who administers: an access key, an administrator who is logged in, or the command line.

@@ -1,6 +1,5 @@
 //! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
 
-use crate::events::{Event, Trace};
 use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
@@ -15,6 +14,7 @@ use super::search::{opaque, page_size, parts};
 use super::users::{Unfit, locked};
 use super::{Administrating, Found, unit};
 use crate::credentials::locks::Name;
+use crate::events::{Event, Trace};
 use crate::people::identities::{Unbind, Unbound};
 use crate::people::names::unit::{NameUnbound, UnbindMergedName};
 use crate::people::sessions::unit::{EndSessions, Ending};

@@ -3,7 +3,6 @@
 //! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
 //! person who proved it.
 
-use crate::events::{Event, Recorder, Trace};
 use hufu_store::users::{self, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, login_names, uploads};
 use hufu_types::{
@@ -14,6 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value as Json, json};
 
 use super::{Administrating, unit};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts;
 use crate::people::profile::{Editor, apply, bytes, changed_names, check_custom_data};
 use crate::people::status::SetStatus;

@@ -17,8 +17,6 @@ mod users;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::events::{Event, Recorder, Trace};
-use crate::people::accounts::{self, NewAccount};
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders};
@@ -27,9 +25,12 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use self::file::{Desired, FileErrors};
-pub use self::plan::{Changes, Plan};
 use self::planner::{Planned, Step};
 use crate::credentials::password;
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+
+pub use self::plan::{Changes, Plan};
 pub use crate::credentials::password::PasswordError;
 
 /// How to apply a file.

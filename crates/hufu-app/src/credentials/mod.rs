@@ -14,7 +14,6 @@ pub mod locks;
 mod messages;
 pub mod password;
 
-use guess::{Guess, Presented};
 use hufu_store::passcodes::Addressed;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::{
@@ -25,11 +24,11 @@ use serde_json::{Map, Value};
 
 use crate::address::network_of;
 use crate::{App, Origin, Refusal};
+use guess::{Guess, Presented};
 use locks::{FindAccount, LockRule, Name};
 
 pub use hufu_connect::Language as MessageLanguage;
 pub use hufu_store::passcodes::Target;
-
 pub(crate) use messages::MESSAGE_JOB;
 pub(crate) use password::change::names_of;
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::events::Trace;
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
@@ -13,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::EndSession;
 use crate::config::Named;
+use crate::events::Trace;
 use crate::{App, Origin, Refusal, UserToken};
 
 /// Sessions that a node keeps in mind at most.

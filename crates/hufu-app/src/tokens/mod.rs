@@ -8,7 +8,6 @@ mod sessions;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::events::Actor;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
 use hufu_store::refresh_tokens::NewRefreshToken;
@@ -19,8 +18,10 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use crate::events::Actor;
 use crate::{App, Origin, Refusal};
 use authentication::Bearer;
+
 pub use refresh::{RevokeByToken, Rotate, Rotation};
 pub use sessions::EndSession;
 

@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::pin::pin;
 
-use crate::events::{Event, Trace};
 use futures::{Stream, TryStreamExt as _};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};
@@ -12,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::identities::{Source, written};
 use super::{ExportError, Format, Transfer, csv, fields};
+use crate::events::{Event, Trace};
 
 /// Users fetched at a time.
 const PAGE: i64 = 500;

@@ -17,14 +17,14 @@ use hufu_types::{
 use secrecy::SecretString;
 use url::{Host, Url};
 
-pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
-pub use hufu_store::webhooks::Webhook;
+use crate::administration::Administrating;
+use crate::{App, Refusal};
 
 pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
 pub(crate) use self::delivering::Receivers;
 pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate};
-use crate::administration::Administrating;
-use crate::{App, Refusal};
+pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
+pub use hufu_store::webhooks::Webhook;
 
 /// Longest address of a webhook, in bytes.
 const LONGEST_URL: usize = 2048;

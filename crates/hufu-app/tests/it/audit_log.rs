@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hufu_app::events::{Actor, Event, Trace};
 use hufu_store::audit::{AuditFilter, Forget, GetEvent, ListEvents, Outcome};
 use hufu_store::{Store, StoreError, all_statements};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Action, ActorKind, ApplicationId, ConnectionId, EventId, PoolId, SystemRandom, Timestamp, UserId,
@@ -12,7 +13,6 @@ use hufu_types::{
 use serde_json::json;
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
-use hufu_testkit::raw;
 
 unit! { Write Record { pool: PoolId, trace: Trace, action: Action, code: u32, user: Option<UserId>, fail: bool } -> (),
     |this, tx| {

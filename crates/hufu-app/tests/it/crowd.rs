@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use hufu_app::login::{LoggedIn, LoginOutcome};
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::UserId;
 
 use crate::support::{login, migrated, openid, unionid};
-use hufu_testkit::raw;
 
 const PEOPLE: usize = 1000;
 const ARRIVALS: usize = 10_000;

@@ -15,11 +15,11 @@ use hufu_store::jobs::{Claim, Job};
 use hufu_store::webhooks::{GetWebhook, ListWebhooks, Webhook};
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{Action, DeliveryId, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId};
 use serde_json::{Value as Json, json};
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
-use hufu_testkit::raw;
 
 unit! { Write Happens { trace: Trace, actions: Vec<Action>, fail: bool } -> (), |this, tx| {
     let alice = UserId::parse("alice").unwrap();

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use hufu_app::login::Login;
 use hufu_store::{SchemaState, Store};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 
 use crate::support::{APP, Variant as _, log_in, login, migrated, open, openid, random_hash, unionid};
-use hufu_testkit::raw;
 
 /// Set in the child, to the address of the database.
 const CHILD: &str = "HUFU_STORE_TEST_CHILD";

@@ -11,6 +11,7 @@ use hufu_app::people::sessions::unit::{EndSessions, Ending};
 use hufu_store::Store;
 use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::users::{self, GetUser};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
@@ -21,7 +22,6 @@ use serde_json::Map;
 use crate::support::{
     APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit,
 };
-use hufu_testkit::raw;
 
 unit! {
     Write Make { user: User, password_hash: Option<&'static str> } -> (), |this, tx| {

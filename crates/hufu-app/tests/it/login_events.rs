@@ -7,6 +7,7 @@ use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::{Bind, BindOutcome};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
 use hufu_store::{Store, StoreError};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{Action, WebhookId};
@@ -16,7 +17,6 @@ use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, log_in, login, migrated, openid,
     phone, pool, seconds, trace, unionid, unit,
 };
-use hufu_testkit::raw;
 
 unit! {
     Write RolledBack { login: Login } -> (), |this, tx| {

@@ -9,6 +9,7 @@ use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_store::merges::NewMerge;
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{Store, exchanges, sessions};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::{ConflictKind, PhoneUse};
 use hufu_types::{
@@ -20,7 +21,6 @@ use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated,
     openid, other_pool, phone, pool, seconds, trace, unionid, unit,
 };
-use hufu_testkit::raw;
 
 unit! {
     Write Make { user: User } -> (), |this, tx| users::insert(tx, &this.user, None).await

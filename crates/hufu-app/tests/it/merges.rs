@@ -15,6 +15,7 @@ use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::sessions::GetSession;
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{Store, sessions};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus,
@@ -26,7 +27,6 @@ use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, phone,
     pool, random_hash, seconds, trace, unit,
 };
-use hufu_testkit::raw;
 
 const WINDOW: Duration = Duration::from_secs(30 * 86_400);
 

@@ -7,6 +7,7 @@ use hufu_app::people::identities::{Bind, BindOutcome};
 use hufu_app::people::status::SetStatus;
 use hufu_store::users;
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{UserId, UserStatus};
 
@@ -14,7 +15,6 @@ use crate::support::{
     APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone,
     pool, trace, unionid, unit,
 };
-use hufu_testkit::raw;
 
 unit! {
     Write Change { user: UserId, nickname: Option<&'static str>, city: Option<&'static str> } -> (), |this, tx| {

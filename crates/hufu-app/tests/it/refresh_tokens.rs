@@ -6,6 +6,7 @@ use hufu_app::tokens::{RevokeByToken, Rotate, Rotation};
 use hufu_store::Store;
 use hufu_store::refresh_tokens;
 use hufu_store::sessions::GetSession;
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{ApplicationId, ScopeSet, Timestamp, UserStatus};
 
@@ -13,7 +14,6 @@ use crate::support::{
     APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool,
     seconds, trace, unit,
 };
-use hufu_testkit::raw;
 
 const DAY: u64 = 86_400;
 

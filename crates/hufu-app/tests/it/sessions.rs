@@ -3,12 +3,12 @@
 use hufu_app::tokens::EndSession;
 use hufu_store::sessions::{self, GetSession};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{SessionId, Timestamp};
 
 use crate::support::{
     APP, NOW, Variant as _, application, hash, log_in, login, migrated, openid, pool, seconds, trace, unit,
 };
-use hufu_testkit::raw;
 
 unit! {
     Write Extend { session: SessionId, until: Timestamp } -> (), |this, tx| {

@@ -8,17 +8,18 @@ use hufu_store::Store;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
-pub(crate) use hufu_testkit::store::{
-    APP, Held, NOW, OTHER_APP, application, connection, hash, migrated, open, openid, other_pool, phone,
-    pool, random_hash, seconds, unionid,
-};
-pub(crate) use hufu_testkit::unit;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{
     Association, EventId, FlowId, IdentityKey, Phone, PoolId, PoolSettings, Profile, ScopeSet, SessionId,
     SystemRandom, Timestamp, TokenHash, UserId,
 };
+
+pub(crate) use hufu_testkit::store::{
+    APP, Held, NOW, OTHER_APP, application, connection, hash, migrated, open, openid, other_pool, phone,
+    pool, random_hash, seconds, unionid,
+};
+pub(crate) use hufu_testkit::unit;
 
 /// Who does something at this moment: nobody in particular, for whom nobody waits.
 pub(crate) fn trace(now: Timestamp) -> Trace {

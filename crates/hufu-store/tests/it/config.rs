@@ -2,13 +2,13 @@
 
 use hufu_store::config::{self, ReadConfig, StoredConnection};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind,
     Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
 use crate::support::{APP, NOW, OTHER_APP, migrated, other_pool, pool, seconds, unit};
-use hufu_testkit::raw;
 
 enum Step {
     MakePool(Pool),

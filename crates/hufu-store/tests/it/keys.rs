@@ -5,10 +5,10 @@ use hufu_store::keys::{
     self, AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey,
 };
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{SigningAlgorithm, Timestamp};
 
 use crate::support::{Held, NOW, migrated, seconds, unit};
-use hufu_testkit::raw;
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| keys::sweep(tx, this.now).await }
 

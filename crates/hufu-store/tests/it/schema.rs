@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hufu_store::{SchemaState, Store, StoreError};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 
 use crate::support::{migrated, open};
-use hufu_testkit::raw;
 
 fn files(engine: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);

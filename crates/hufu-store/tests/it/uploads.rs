@@ -2,12 +2,12 @@
 
 use hufu_store::uploads::{self, GetUpload, PutUpload};
 use hufu_store::{Store, all_statements};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{PoolId, Timestamp, UserId};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
-use hufu_testkit::raw;
 
 unit! {
     Write Claim { pool: PoolId, user: UserId, name: Option<&'static str>, now: Timestamp } -> (), |this, tx| {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::events::Trace;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, FlowId, IdentityKey, Phone, Profile, UserId};
@@ -11,6 +10,7 @@ use hufu_wechat::{Budget, open_user_data};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::events::Trace;
 use crate::failures::NotIn;
 use crate::login::entry::{Entering, LoginDone};
 use crate::login::{Arriving, Login, LoginOutcome, WouldLogIn};
