@@ -8,6 +8,7 @@ use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, Timestamp};
+use tokio::sync::Semaphore;
 
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
@@ -17,7 +18,6 @@ use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
-use tokio::sync::Semaphore;
 
 /// What an instance is made of.
 pub struct Parts {

@@ -1,31 +1,17 @@
-//! What happens, written in the transaction of the deed: an entry of the audit
+//! What happens, written in the transaction of the operation: an entry of the audit
 //! log, and a delivery for each webhook that wants to know.
 
 use std::sync::Arc;
 
+use hufu_store::audit::{self, NewEvent};
+use hufu_store::deliveries::{self, NewDelivery};
+use hufu_store::{StoreError, Tx};
 use hufu_types::{
-    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, JobId, PoolId, Random, Timestamp,
-    UserId, WebhookId,
+    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, PoolId, Random, Timestamp, UserId,
 };
 use serde_json::{Value as Json, json};
 
-use crate::jobs::{self, NewJob};
-use crate::{StoreError, Tx, statements};
-
-statements! {
-    INSERT_EVENT = "
-        INSERT INTO audit_events
-            (pool_id, id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip,
-             user_agent, request_id, details)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
-    INSERT_DELIVERY = "
-        INSERT INTO webhook_deliveries
-            (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7)";
-}
-
-/// The kind of the jobs that deliver webhooks; the payload is the delivery's id.
-pub const WEBHOOK_JOB: &str = "webhook";
+pub use hufu_store::webhooks::Subscriber;
 
 /// Who does something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,15 +32,6 @@ impl Actor {
     pub fn system() -> Self {
         Self { kind: ActorKind::System, id: None }
     }
-}
-
-/// A webhook that wants to know of what happens in a pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscriber {
-    /// The webhook.
-    pub webhook: WebhookId,
-    /// What it wants to know of; everything, where this is empty.
-    pub actions: Vec<Action>,
 }
 
 /// Who does something, from where, through what, and when: what every event of a unit has in common.
@@ -113,7 +90,7 @@ pub struct Recorder<'a> {
 }
 
 impl Trace {
-    /// A deed of the command line, which nobody subscribes to.
+    /// An operation of the command line, which nobody subscribes to.
     pub fn of_command(at: Timestamp, random: &dyn Random) -> Self {
         Self {
             actor: Some(Actor { kind: ActorKind::Command, id: None }),
@@ -135,6 +112,11 @@ impl Trace {
 }
 
 impl Recorder<'_> {
+    /// When it happens.
+    pub fn now(&self) -> Timestamp {
+        self.trace.at
+    }
+
     fn id(&mut self) -> EventId {
         let next = self.next.next();
         std::mem::replace(&mut self.next, next)
@@ -152,24 +134,23 @@ impl Recorder<'_> {
         // A login has no actor until it is known who logs in.
         let by_login = || event.user.map(Actor::user);
         let actor = trace.actor.clone().or_else(by_login).unwrap_or_else(Actor::system);
-        let details = serde_json::to_string(&event.details)?;
-        let values = [
-            pool.into(),
-            id.as_str().into(),
-            trace.at.into(),
-            event.action.as_str().into(),
-            i64::from(event.code).into(),
-            actor.kind.as_str().into(),
-            (&actor.id).into(),
-            event.user.map(UserId::as_str).into(),
-            trace.application.as_ref().map(ApplicationId::as_str).into(),
-            trace.connection.as_ref().map(ConnectionId::as_str).into(),
-            (&trace.ip).into(),
-            (&trace.user_agent).into(),
-            (&trace.request_id).into(),
-            (&details).into(),
-        ];
-        tx.execute(INSERT_EVENT, &values).await?;
+        let new = NewEvent {
+            pool,
+            id: &id,
+            at: trace.at,
+            action: event.action,
+            code: event.code,
+            actor_kind: actor.kind,
+            actor_id: actor.id.as_deref(),
+            user: event.user,
+            application: trace.application.as_ref(),
+            connection: trace.connection.as_ref(),
+            ip: trace.ip.as_deref(),
+            user_agent: trace.user_agent.as_deref(),
+            request_id: trace.request_id.as_deref(),
+            details: &event.details,
+        };
+        audit::insert(tx, &new).await?;
         for subscriber in trace.subscribers.iter() {
             if subscriber.actions.is_empty() || subscriber.actions.contains(&event.action) {
                 self.deliver(tx, pool, &id, subscriber, &event, &actor).await?;
@@ -207,23 +188,37 @@ impl Recorder<'_> {
             },
         })
         .to_string();
-        let values = [
-            pool.into(),
-            delivery.as_str().into(),
-            subscriber.webhook.as_str().into(),
-            id.as_str().into(),
-            event.action.as_str().into(),
-            (&body).into(),
-            trace.at.into(),
-        ];
-        tx.execute(INSERT_DELIVERY, &values).await?;
-        let job = NewJob {
-            id: JobId::parse(delivery.as_str())?,
-            kind: WEBHOOK_JOB,
-            pool: pool.clone(),
-            payload: delivery.as_str().as_bytes().to_vec(),
-            run_at: trace.at,
+        let new = NewDelivery {
+            pool,
+            id: &delivery,
+            webhook: &subscriber.webhook,
+            event: id.as_str(),
+            action: event.action.as_str(),
+            body: &body,
+            now: trace.at,
         };
-        jobs::enqueue(tx, &job).await
+        deliveries::insert(tx, &new).await
     }
+}
+
+/// Codes that refusals have in the audit log; the same as clients get.
+pub mod refusal {
+    /// The account is switched off.
+    pub const DISABLED: u32 = 2005;
+    /// The code is wrong.
+    pub const WRONG_CODE: u32 = 2001;
+    /// There is no such account.
+    pub const STRANGER: u32 = 2004;
+    /// The pool makes no accounts.
+    pub const REGISTRATION_OFF: u32 = 2031;
+    /// Locked after wrong passwords.
+    pub const LOCKED: u32 = 2057;
+    /// The account or the password is wrong.
+    pub const WRONG_PASSWORD: u32 = 2333;
+    /// The account was deleted by its owner.
+    pub const LEAVING: u32 = 2413;
+    /// There is nothing of the kind to take away.
+    pub const NOT_BOUND: u32 = 2216;
+    /// It is the last way into the account.
+    pub const LAST_WAY_IN: u32 = 2217;
 }

@@ -6,7 +6,7 @@ use hufu_types::{
 };
 use std::time::Duration;
 
-use crate::events::Subscriber;
+use crate::webhooks::Subscriber;
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {

@@ -31,6 +31,8 @@ pub mod logs;
 pub mod routes;
 #[cfg(feature = "web")]
 pub mod world;
+pub mod raw;
+pub mod store;
 
 #[cfg(feature = "app")]
 pub use base::{Base, PUBLIC_URL, outgoing_to_this_machine};

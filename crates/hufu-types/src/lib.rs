@@ -15,6 +15,7 @@ mod failure;
 pub mod flow;
 mod id;
 mod mask;
+pub mod merge;
 mod name;
 mod passcode;
 mod password_policy;

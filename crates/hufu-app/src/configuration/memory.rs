@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
-use hufu_store::events::Subscriber;
+use hufu_store::webhooks::Subscriber;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
     PoolId, PoolSettings,

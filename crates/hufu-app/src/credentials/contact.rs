@@ -1,6 +1,7 @@
 //! Binding, changing and unbinding the phone number and the e-mail address.
 
-use hufu_store::credentials::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
+pub mod unit;
+
 use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{StepToken, TOO_MANY_CODES, Target, accepted};
 use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
+use unit::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
 
 /// What the first step of a change proved.
 #[derive(Serialize, Deserialize)]

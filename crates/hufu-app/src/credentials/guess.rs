@@ -1,54 +1,23 @@
-//! What people do with passwords and codes, each deed one unit: logging in, registering, changing what they log in
-//! with, leaving. Nothing here hashes a password: hashes come in ready, and go out to be verified.
+//! Codes that somebody presents, inside a unit of work: compared, counted, spent.
 //!
-//! Expected failures are outcomes and not errors, so that a counted try is committed with them.
+//! A wrong code is an outcome and not an error, so that the counted try is committed with it.
 
-mod code;
-mod contact;
-mod leaving;
-pub(crate) mod password;
-mod registration;
-mod send;
+use hufu_store::passcodes::{self, Addressed};
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx};
+use hufu_types::{PasscodePurpose, PoolId, Timestamp, TokenHash};
 
-use hufu_types::{Action, PasscodePurpose, PoolId, Timestamp, User, UserId};
-use serde_json::json;
-
-use crate::events::{Event, Recorder};
-use crate::logins::{self, LoginOutcome};
-use crate::passcodes::{self, Presented, Target};
-use crate::rates::Limit;
-use crate::{StoreError, Tx, users};
-
-pub use code::{CodeLogin, LogInByCode, Unlock, Unlocked};
-pub use contact::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
-pub use leaving::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven, delete};
-pub use password::{
-    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, Locks, LogInByPassword, Name,
-    PasswordChange, PasswordLogin, PeekReset, Reset, ResetPassword,
-};
-pub use registration::{NamesTaken, Register, Registered};
-pub use send::{SendCode, Sent};
-
-pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
-    [contact::STATEMENTS, leaving::STATEMENTS, password::STATEMENTS].concat()
-}
-
-/// Codes that refusals have in the audit log; the same as clients get.
-pub mod refusal {
-    /// The account is switched off.
-    pub const DISABLED: u32 = 2005;
-    /// The code is wrong.
-    pub const WRONG_CODE: u32 = 2001;
-    /// There is no such account.
-    pub const STRANGER: u32 = 2004;
-    /// The pool makes no accounts.
-    pub const REGISTRATION_OFF: u32 = 2031;
-    /// Locked after wrong passwords.
-    pub const LOCKED: u32 = 2057;
-    /// The account or the password is wrong.
-    pub const WRONG_PASSWORD: u32 = 2333;
-    /// The account was deleted by its owner.
-    pub const LEAVING: u32 = 2413;
+/// A code that somebody presents.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// Where it was sent to.
+    pub to: Addressed,
+    /// The keyed hash of the code.
+    pub code: TokenHash,
+    /// The purposes for which a code is accepted here.
+    pub purposes: &'static [PasscodePurpose],
+    /// Wrong codes after which the right one is void.
+    pub max_tries: i64,
 }
 
 /// A code that somebody presents, and the bucket in which wrong ones of their address are counted.
@@ -82,7 +51,7 @@ impl Guess {
         {
             return Ok(Judged::TooOften);
         }
-        if let Some(purpose) = passcodes::verify(tx, pool, &self.code, now).await? {
+        if let Some(purpose) = verify(tx, pool, &self.code, now).await? {
             return Ok(Judged::Right(purpose));
         }
         if let Some(guard) = &self.guard {
@@ -115,77 +84,24 @@ impl Guess {
     }
 }
 
-/// Whoever has a phone number or an e-mail address in their row, whether or not it is vouched for.
-pub(crate) async fn holder(
+/// Compares a code, and says for which purpose it was sent, if it is right. The comparison counts as a try, so
+/// that the unit has to end well, with an outcome that says so. The code can be presented again until
+/// [`passcodes::spend`], as long as it has tries.
+async fn verify(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    target: &Target,
-) -> Result<Option<User>, StoreError> {
-    match target {
-        Target::Phone(phone) => users::by_phone(tx, pool, phone).await,
-        Target::Email(email) => users::by_email(tx, pool, email).await,
-    }
-}
-
-/// Whether somebody vouches that this is the user's.
-pub(crate) fn is_vouched(user: &User, target: &Target) -> bool {
-    match target {
-        Target::Phone(phone) => user.vouched_phone() == Some(phone),
-        Target::Email(email) => user.vouched_email() == Some(email),
-    }
-}
-
-/// The account that a phone number or an e-mail address is vouched to belong to.
-pub(crate) async fn owner(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    target: &Target,
-) -> Result<Option<User>, StoreError> {
-    match holder(tx, pool, target).await? {
-        Some(user) if is_vouched(&user, target) => users::survivor(tx, user).await.map(Some),
-        _ => Ok(None),
-    }
-}
-
-/// Takes what was proved from whoever has it unverified, and says so.
-pub(crate) async fn release(
-    tx: &mut Tx<'_>,
-    events: &mut Recorder<'_>,
-    pool: &PoolId,
-    target: &Target,
-    prover: &UserId,
+    presented: &Presented,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    match target {
-        Target::Phone(phone) => logins::release_phone(tx, events, pool, phone, prover, now).await,
-        Target::Email(email) => logins::release_email(tx, events, pool, email, prover, now).await,
+) -> Result<Option<PasscodePurpose>, StoreError> {
+    for purpose in presented.purposes {
+        let found = passcodes::count_try(tx, pool, &presented.to, *purpose, now).await?;
+        let Some((code, tries)) = found else { continue };
+        if tries <= presented.max_tries && presented.code.matches(&code) {
+            return Ok(Some(*purpose));
+        }
+        if tries >= presented.max_tries {
+            passcodes::spend(tx, pool, &presented.to, *purpose).await?;
+        }
     }
-}
-
-/// Why an account is logged in nowhere, if it is not: written to the audit log.
-pub(crate) async fn refuse_unusable(
-    tx: &mut Tx<'_>,
-    events: &mut Recorder<'_>,
-    user: &User,
-    by: &'static str,
-) -> Result<Option<LoginOutcome>, StoreError> {
-    let Some(refused) = logins::unusable(user) else { return Ok(None) };
-    let code = match refused {
-        LoginOutcome::Leaving(_) => refusal::LEAVING,
-        _ => refusal::DISABLED,
-    };
-    record_refused_login(tx, events, &user.pool, Some(&user.id), code, by).await?;
-    Ok(Some(refused))
-}
-
-pub(crate) async fn record_refused_login(
-    tx: &mut Tx<'_>,
-    events: &mut Recorder<'_>,
-    pool: &PoolId,
-    user: Option<&UserId>,
-    code: u32,
-    by: &'static str,
-) -> Result<(), StoreError> {
-    let event = Event { action: Action::Login, code, user, details: json!({ "by": by }) };
-    events.record(tx, pool, event).await
+    Ok(None)
 }

@@ -1,14 +1,15 @@
-//! Logging in with a code, and unlocking an account with one.
+//! Logging in with a code.
 
-use hufu_types::{Action, PhoneProof, PoolId, User, UserId};
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, Write};
+use hufu_types::{PhoneProof, PoolId, User, UserId};
 use serde_json::json;
 
-use super::password::unlock;
-use super::{Guess, Judged, owner, record_refused_login, refusal, refuse_unusable, release};
-use crate::events::{Event, Trace};
-use crate::logins::{self, Came, LoginOutcome, Ticket};
-use crate::passcodes::Target;
-use crate::{StoreError, Tx, Write, users};
+use super::finish::{self, Came, LoginOutcome, Ticket, record_refused_login, refuse_unusable};
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::refusal;
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::owner;
 
 /// Logs whoever is proved by a code in; makes their account, where there is none and that is permitted.
 #[derive(Clone, Debug)]
@@ -59,8 +60,8 @@ impl Write for LogInByCode {
             if let Some(refused) = refuse_unusable(tx, &mut events, &user, by).await? {
                 return Ok(CodeLogin::Login(Box::new(refused)));
             }
-            let user = logins::count(tx, ticket, pool, &user.id).await?;
-            let outcome = logins::finish(tx, ticket, &mut events, user, Came::default()).await?;
+            let user = finish::count(tx, ticket, pool, &user.id).await?;
+            let outcome = finish::finish(tx, ticket, &mut events, user, Came::default()).await?;
             return Ok(CodeLogin::Login(Box::new(outcome)));
         }
         let refused = match (self.create, ticket.settings.registration) {
@@ -72,14 +73,10 @@ impl Write for LogInByCode {
             record_refused_login(tx, &mut events, pool, None, code, by).await?;
             return Ok(CodeLogin::Login(Box::new(outcome)));
         }
-        // Whoever proves it takes it from whoever only wrote it.
-        release(tx, &mut events, pool, &self.target, &self.candidate, now).await?;
         let user = new_user(pool, &self.candidate, ticket, &self.target);
-        users::insert(tx, &user, None).await?;
-        let created = Event::of(Action::UserCreated, &user.id).with(json!({ "by": by }));
-        events.record(tx, pool, created).await?;
+        accounts::create(tx, &mut events, NewAccount::of(&user), json!({ "by": by })).await?;
         let came = Came { newly_created: true, ..Came::default() };
-        let outcome = logins::finish(tx, ticket, &mut events, user, came).await?;
+        let outcome = finish::finish(tx, ticket, &mut events, user, came).await?;
         Ok(CodeLogin::Login(Box::new(outcome)))
     }
 }
@@ -99,54 +96,5 @@ fn new_user(pool: &PoolId, id: &UserId, ticket: &Ticket, proved: &Target) -> Use
         last_ip: ticket.session.ip.clone(),
         last_application: Some(ticket.session.application.clone()),
         ..User::new(pool.clone(), id.clone(), ticket.method, now)
-    }
-}
-
-/// Unlocks an account that was locked after wrong passwords.
-#[derive(Clone, Debug)]
-pub struct Unlock {
-    /// The pool.
-    pub pool: PoolId,
-    /// What the code proves.
-    pub target: Target,
-    /// The code.
-    pub guess: Guess,
-    /// From where and when.
-    pub trace: Trace,
-}
-
-/// What came of unlocking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unlocked {
-    /// It is unlocked.
-    Done,
-    /// The code is wrong, or what it proves is nobody's.
-    WrongCode,
-    /// Too many wrong codes came from the address.
-    TooOften,
-}
-
-impl Write for Unlock {
-    type Out = Unlocked;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Unlocked, StoreError> {
-        let (pool, now) = (&self.pool, self.trace.at);
-        let mut events = self.trace.recorder();
-        let purpose = match self.guess.judge(tx, pool, now).await? {
-            Judged::Right(purpose) => purpose,
-            Judged::TooOften => return Ok(Unlocked::TooOften),
-            Judged::Wrong => {
-                let (action, code) = (Action::AccountUnlocked, refusal::WRONG_CODE);
-                let details = json!({ "by": "code" });
-                events.record(tx, pool, Event { action, code, user: None, details }).await?;
-                return Ok(Unlocked::WrongCode);
-            }
-        };
-        self.guess.spend(tx, pool, purpose).await?;
-        let Some(user) = owner(tx, pool, &self.target).await? else { return Ok(Unlocked::WrongCode) };
-        unlock(tx, pool, &user.id).await?;
-        let unlocked = Event::of(Action::AccountUnlocked, &user.id).with(json!({ "by": "code" }));
-        events.record(tx, pool, unlocked).await?;
-        Ok(Unlocked::Done)
     }
 }

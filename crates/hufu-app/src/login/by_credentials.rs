@@ -1,35 +1,19 @@
-//! Logging in with a password or a code, and unlocking.
+//! Logging in with a password or a code.
 
 use std::sync::Arc;
 
-use hufu_store::credentials::{
-    CodeLogin, CountWrong, FindAccount, Found, Locks, LogInByCode, LogInByPassword, PasswordLogin, Unlock,
-    Unlocked,
-};
-use hufu_store::events::Trace;
-use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
-use hufu_types::{Action, Application, PasscodeChannel, PoolId, User, UserId};
+use hufu_types::{Application, PasscodeChannel, UserId};
 use secrecy::SecretString;
 
-use crate::credentials::password::StoredPassword;
+use super::by_code::{CodeLogin, LogInByCode};
+use super::by_password::{LogInByPassword, PasswordLogin};
 use crate::credentials::{AccountName, TOO_MANY_CODES, Target, accepted};
 use crate::login::entry::LoginDone;
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
 const ATTEMPTS: usize = 3;
-
-/// An account whose password was right.
-pub(crate) struct ProvedByPassword {
-    pub(crate) user: User,
-    /// The hash that was verified.
-    pub(crate) verified: String,
-    /// A better hash of the same password, where one is due.
-    pub(crate) rehash: Option<String>,
-    /// The buckets of wrong passwords: a unit that acts on the proof looks once more whether they are full.
-    pub(crate) lock: Locks,
-}
 
 impl App {
     /// Logs an account in by one of its names and its password. An account that does not exist is refused as one with
@@ -66,79 +50,6 @@ impl App {
         Err(Refusal::TooOften("changes of this account"))
     }
 
-    /// The account of this name, if the password is its own. Whether the account is in use is another question.
-    pub(crate) async fn prove_by_password(
-        &self,
-        pool: &PoolId,
-        account: &AccountName,
-        password: &SecretString,
-        by: &'static str,
-        origin: &Origin,
-        trace: Trace,
-    ) -> Result<ProvedByPassword, Refusal> {
-        let guard = self.guard("wrong_password", pool, origin);
-        // Nobody logs in with a name from elsewhere.
-        let names = match account {
-            AccountName::ExternalId(_) => Vec::new(),
-            account => account.names(),
-        };
-        let found = self
-            .read(FindAccount {
-                pool: pool.clone(),
-                names,
-                unknown: self.unknown_bucket(pool, account),
-                lock: self.lock_rule(),
-                guard: guard.clone(),
-                now: self.now(),
-            })
-            .await?;
-        let wrong = Wrong { pool, guard, action: Action::Login, by, trace };
-        self.verify_password(found, password, wrong).await
-    }
-
-    /// Verifies the password of an account that was looked up, and counts a wrong one.
-    pub(crate) async fn verify_password(
-        &self,
-        found: Found,
-        password: &SecretString,
-        wrong: Wrong<'_>,
-    ) -> Result<ProvedByPassword, Refusal> {
-        if found.is_slowed {
-            return Err(Refusal::TooOften("wrong passwords from this address"));
-        }
-        let user_id = found.user.as_ref().map(|user| user.id.clone());
-        if found.is_locked {
-            self.count_wrong(wrong, user_id, None).await?;
-            return Err(Refusal::Locked);
-        }
-        let stored = found.hash.as_deref().and_then(|hash| readable(hash, user_id.as_ref()));
-        let verdict = self.hasher.verify(password.clone(), stored).await?;
-        match (found.user, found.hash) {
-            (Some(user), Some(verified)) if verdict.matches => {
-                let rehash = if verdict.rehash {
-                    Some(self.hasher.hash(password.clone(), &*self.random).await?)
-                } else {
-                    None
-                };
-                Ok(ProvedByPassword { user, verified, rehash, lock: found.lock })
-            }
-            _ => match self.count_wrong(wrong, user_id, Some(found.lock)).await? {
-                remaining @ 0.. => Err(Refusal::WrongPassword { remaining }),
-                _ => Err(Refusal::Locked),
-            },
-        }
-    }
-
-    async fn count_wrong(
-        &self,
-        wrong: Wrong<'_>,
-        user: Option<UserId>,
-        lock: Option<Locks>,
-    ) -> Result<i64, Refusal> {
-        let Wrong { pool, guard, action, by, trace } = wrong;
-        self.write(CountWrong { pool: pool.clone(), user, lock, guard, action, by, trace }).await
-    }
-
     /// Logs whoever is proved by a code in, or makes their account.
     pub async fn log_in_by_code(
         &self,
@@ -169,44 +80,4 @@ impl App {
             CodeLogin::TooOften => Err(TOO_MANY_CODES),
         }
     }
-
-    /// Unlocks the account of a phone number or an e-mail address.
-    pub async fn unlock_account(
-        &self,
-        application: &Arc<Application>,
-        target: Target,
-        code: &str,
-        origin: &Origin,
-    ) -> Result<(), Refusal> {
-        let pool = &application.pool;
-        let unit = Unlock {
-            pool: pool.clone(),
-            guess: self.guess(pool, &target, code, accepted::UNLOCK, origin),
-            target,
-            trace: self.trace(pool, None, Some(&application.id), None, origin),
-        };
-        match self.write(unit).await? {
-            Unlocked::Done => Ok(()),
-            Unlocked::WrongCode => Err(Refusal::WrongCode),
-            Unlocked::TooOften => Err(TOO_MANY_CODES),
-        }
-    }
-}
-
-/// What is written of a wrong password.
-pub(crate) struct Wrong<'a> {
-    pub(crate) pool: &'a PoolId,
-    pub(crate) guard: Option<Limit>,
-    pub(crate) action: Action,
-    pub(crate) by: &'static str,
-    pub(crate) trace: Trace,
-}
-
-/// A stored hash, if this version can read it; one that it cannot matches nothing.
-fn readable(hash: &str, user: Option<&UserId>) -> Option<StoredPassword> {
-    let parsed = StoredPassword::parse(hash);
-    if let Err(error) = &parsed {
-        tracing::error!(?user, %error, "a stored password hash cannot be read: its owner has to reset the password");
-    }
-    parsed.ok()
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use hufu_store::flows::NewFlow;
-use hufu_store::logins::{LoggedIn, LoginOutcome, Ticket, Waiting};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, Stage, Want};
@@ -12,6 +11,7 @@ use hufu_types::{
     Application, BindMethod, ConnectionId, FlowId, OpaqueToken, SessionId, Timestamp, TokenPurpose, User,
 };
 
+use super::finish::{LoggedIn, LoginOutcome, Ticket, Waiting};
 use crate::origin::Origin;
 use crate::tokens::Issue;
 use crate::tokens::hash_token;

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hufu_store::credentials::Guess;
-use hufu_store::flow_steps::{Continue, Continued, Doing, Filling, StepFailure};
 use hufu_store::flows::{Flow, GetFlow};
-use hufu_store::logins::{Arriving, Waiting};
 use hufu_store::users::GetUser;
 use hufu_types::flow::{Stage, Want};
 use hufu_types::resolution::{Arrival, PhoneUse};
@@ -17,6 +14,10 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
+use super::arrive::Arriving;
+use super::finish::Waiting;
+use super::steps::{Continue, Continued, Doing, Filling, StepFailure};
+use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
 use crate::login::entry::{Entering, Entry, FlowView, LoginDone};
 use crate::people::merging::MergePreview;

@@ -1,8 +1,9 @@
 //! Making an account that its owner asks for.
 
+pub(super) mod unit;
+
 use std::sync::Arc;
 
-use hufu_store::credentials::{NamesTaken, Register, Registered};
 use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
 use hufu_types::{Application, Email, Phone, PoolId, Profile, User, UserId, Username};
@@ -13,6 +14,7 @@ use crate::credentials::{Registration, TOO_MANY_CODES, Target, accepted, is_phon
 use crate::login::entry::LoginDone;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
+use unit::{NamesTaken, Register, Registered};
 
 impl App {
     /// Makes an account, and logs it in where `want` says what with. Where the login has to wait for a step, the

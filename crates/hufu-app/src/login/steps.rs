@@ -6,28 +6,25 @@ mod failure;
 
 use std::collections::BTreeMap;
 
+use hufu_store::merges::NewMerge;
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, Write, flows, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
 use hufu_types::{Action, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::credentials::{Guess, Judged, Locks, owner, password};
+use super::arrive::{Arriving, Resolved};
+use super::finish::{self, Came, LoginOutcome, Ticket, Waiting};
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::locks::Locks;
 use crate::events::{Event, Recorder};
-use crate::logins::{self, Arriving, Came, LoginOutcome, Resolved, Ticket, Waiting, unusable};
-use crate::merges::{self, Merged, NewMerge};
-use crate::passcodes::Target;
-use crate::{StoreError, Tx, Write, flows, statements, users};
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::{owner, unusable};
+use crate::people::merging::unit::{Merged, merge};
 
 pub use checks::Filling;
 pub use failure::StepFailure;
-
-statements! {
-    SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
-    SET_NAMES = "
-        UPDATE users
-        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, updated_at = $8
-        WHERE pool_id = $1 AND id = $2";
-}
 
 /// What the person does. Whatever hashes or calls is done before.
 #[derive(Clone)]
@@ -232,7 +229,7 @@ impl Continue {
                 let Some(user) = found.filter(|user| user.merged_into.is_none()) else {
                     return Ok(Outcome::Changed);
                 };
-                if password::password_of(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
+                if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
                     return Ok(Outcome::Changed);
                 }
                 // Whoever guesses in many flows at once does not gain by it.
@@ -293,14 +290,12 @@ impl Continue {
         if let Some(phone) = &who.phone {
             let owner = users::by_phone(tx, &self.pool, phone).await?;
             if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
-                logins::release_phone(tx, events, &self.pool, phone, &user.id, trace.at).await?;
                 user.phone = Some((phone.clone(), PhoneProof::Wechat));
             }
         }
-        users::insert(tx, &user, None).await?;
-        who.attach(tx, trace, &user.id, true, who.arrival.unionid.is_some()).await?;
-        let created = Event::of(Action::UserCreated, &user.id).with(json!({ "by": self.ticket.method }));
-        events.record(tx, &self.pool, created).await?;
+        let identities = who.identities(trace);
+        let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
+        accounts::create(tx, events, new, json!({ "by": self.ticket.method })).await?;
         self.finish(tx, events, user, Came { newly_created: true, ..Came::default() }).await
     }
 
@@ -320,7 +315,7 @@ impl Continue {
         let mut missing = [false, false];
         let keys = std::iter::once(&who.arrival.openid).chain(&who.arrival.unionid);
         for (key, missing) in keys.zip(&mut missing) {
-            match users::identity_owner(tx, &self.pool, key).await? {
+            match identities::owner(tx, &self.pool, key).await? {
                 Some(owner) if owner != user.id => return Ok(Outcome::Failed(StepFailure::IdentityTaken)),
                 Some(_) => {}
                 None => *missing = true,
@@ -332,7 +327,7 @@ impl Continue {
         let [openid, unionid] = missing;
         who.attach(tx, &self.ticket.trace, &user.id, openid, unionid).await?;
         self.record_bound(tx, events, &user.id).await?;
-        let user = logins::count(tx, &self.ticket, &self.pool, &user.id).await?;
+        let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
         self.finish(tx, events, user, Came::default()).await
     }
 
@@ -364,7 +359,7 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
-        match merges::merge(tx, events, &self.pool, &new, self.ticket.trace.at).await? {
+        match merge(tx, events, &self.pool, &new, self.ticket.trace.at).await? {
             Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
             _ => Ok(Outcome::Failed(StepFailure::Unusable)),
         }
@@ -423,7 +418,7 @@ impl Continue {
         if unusable(&found).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
-        let user = logins::count(tx, &self.ticket, &self.pool, &found.id).await?;
+        let user = finish::count(tx, &self.ticket, &self.pool, &found.id).await?;
         let details = details.as_object().cloned().unwrap_or_default();
         let came = Came { newly_created: state.newly_created, details, ..Came::default() };
         self.finish(tx, events, user, came).await
@@ -439,7 +434,7 @@ impl Continue {
     ) -> Result<Outcome, StoreError> {
         let stage = flow::stage_of(&user, &self.ticket.settings);
         if stage == Stage::Done || unusable(&user).is_some() {
-            return logins::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
+            return finish::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
         }
         let state = FlowState {
             user: Some(user.id.clone()),

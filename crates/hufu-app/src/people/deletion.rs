@@ -1,17 +1,18 @@
 //! Deleting one's account, in two steps, with days of grace.
 
 mod one_step;
+pub mod unit;
 
 use std::time::Duration;
 
 use hufu_store::StoreError;
-use hufu_store::credentials::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven};
-use hufu_store::events::Actor;
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::{Action, PasscodeChannel};
 
 use crate::credentials::{Confirmation, StepToken, TOO_MANY_CODES, accepted};
+use crate::events::Actor;
 use crate::{App, Authenticated, Origin, Refusal};
+use unit::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven};
 
 pub use one_step::DeletionProof;
 

@@ -1,12 +1,15 @@
 //! What is kept about a person, for that person.
 
-use hufu_store::personal::{ListActivity, OwnData, OwnEvent, ReadOwnData, RecordExport};
+pub mod unit;
+
+use hufu_store::audit::OwnEvent;
 use hufu_store::rates::Hit;
 use hufu_types::{Action, EventId, Timestamp};
 use serde_json::json;
 
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
+use unit::{ListActivity, OwnData, ReadOwnData, RecordExport};
 
 /// Entries of the audit log in an export, the latest; older ones are on request of an administrator.
 const MOST_EVENTS: i64 = 10_000;

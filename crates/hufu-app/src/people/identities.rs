@@ -1,14 +1,20 @@
 //! Identities of one's own account, bound and unbound one by one.
 
-use hufu_store::personal::{Unbind, Unbound};
+pub mod bind;
+pub mod unit;
+
 use hufu_store::users::GetUserWithIdentities;
-use hufu_store::ways_in::{GetWaysIn, WaysIn};
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, User};
+use serde_json::json;
 
 use crate::configuration::Config;
+use crate::people::ways_in::{GetWaysIn, WaysIn};
 use crate::tokens::authentication::Authenticated;
 use crate::tokens::hash_token;
 use crate::{App, Refusal};
+
+pub use bind::{Bind, BindOutcome};
+pub use unit::{Unbind, Unbound};
 
 /// An identity as its owner sees it.
 #[derive(Clone, Debug)]
@@ -126,4 +132,12 @@ fn view(config: &Config, pool: &PoolId, identity: Identity) -> BoundIdentity {
 /// that the app belongs to.
 fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKey) -> bool {
     config.connections(pool).iter().any(|connection| sources::are_of_one_source(connection, one, other))
+}
+
+/// Identities as the audit log shows them.
+pub(crate) fn shown<'k>(keys: impl Iterator<Item = &'k IdentityKey>) -> serde_json::Value {
+    keys.map(|key| {
+        json!({ "realm": key.realm, "kind": key.kind.as_str(), "value": hufu_types::masked(&key.value) })
+    })
+    .collect()
 }

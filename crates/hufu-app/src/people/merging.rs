@@ -3,16 +3,20 @@
 //! Whoever merges proves both: with a living token of each, or in a login by ids that lead to both. Administrators
 //! merge by their permission. Nothing is deleted; both ids and all sessions go on as the survivor.
 
-use hufu_store::events::Trace;
+pub mod unit;
+
 pub use hufu_store::merges::StoredMerge;
-use hufu_store::merges::{Changes, ListMerges, Merge, Merged, NewMerge, UndoMerge, Undone};
+use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::users::GetUserWithIdentities;
+use hufu_types::merge::Changes;
 use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
 use crate::configuration::Named;
+use crate::events::Trace;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
+use unit::{Merge, Merged, UndoMerge, Undone};
 
 /// What a merge would do.
 #[derive(Clone, Debug)]

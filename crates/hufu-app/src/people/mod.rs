@@ -5,19 +5,25 @@
 //! the profile, ending sessions and unbinding identities do not: whoever ends a session or unbinds an identity of a
 //! lost phone must be able to at once.
 
-mod deletion;
-mod export;
-mod identities;
-pub(crate) mod merging;
-mod names;
+pub(crate) mod accounts;
+pub mod deletion;
+pub mod export;
+pub mod holders;
+pub mod identities;
+pub mod merging;
+pub mod names;
 pub(crate) mod profile;
-mod sessions;
+pub mod sessions;
+pub mod status;
 pub(crate) mod uploads;
 mod user_agent;
+pub mod ways_in;
 
 pub use deletion::DeletionProof;
 pub use export::OwnExport;
-pub use hufu_store::personal::{OwnData, OwnEvent, OwnSession};
+pub use export::unit::OwnData;
+pub use hufu_store::audit::OwnEvent;
+pub use hufu_store::sessions::OwnSession;
 pub use identities::{BoundIdentity, UnboundIdentities, WhichIdentities, identity_id};
 pub use merging::{MergePreview, MergeUndone, StoredMerge};
 pub use names::LoginName;

@@ -1,16 +1,18 @@
 //! One's own login names: a username for an account that has none, and the names that came with accounts that were
 //! merged into it, which lead here until they are unbound. Numbers and addresses are changed with codes, elsewhere.
 
-use hufu_store::credentials::Name;
-use hufu_store::personal::{NameUnbound, SetUsername, UnbindMergedName, UsernameSet};
+pub mod unit;
+
 use hufu_store::rates::Limit;
 use hufu_types::{Action, Email, Phone, User, Username};
 use serde_json::json;
 
 use crate::address::network_of;
 use crate::credentials::is_phone_number;
+use crate::credentials::locks::Name;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
+use unit::{NameUnbound, SetUsername, UnbindMergedName, UsernameSet};
 
 /// A login name.
 #[derive(Clone, Debug, PartialEq, Eq)]

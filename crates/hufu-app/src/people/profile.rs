@@ -1,11 +1,11 @@
 //! What users read and change of themselves.
 
-use hufu_store::events::{Event, Trace};
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, uploads};
 use hufu_types::{Action, Gender, Identity, PoolId, PoolSettings, Profile, User, UserId};
 use serde_json::{Map, Value, json};
 
+use crate::events::{Event, Trace};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 

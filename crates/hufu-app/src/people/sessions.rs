@@ -1,11 +1,14 @@
 //! Sessions of one's own account: where one is logged in, and ending it.
 
-use hufu_store::personal::{EndSessions, Ending, ListSessions, OwnSession};
+pub mod unit;
+
+use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_types::SessionId;
 
 use super::{UserAgent, read_user_agent};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
+use unit::{EndSessions, Ending};
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]

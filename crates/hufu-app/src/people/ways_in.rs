@@ -4,33 +4,8 @@
 //! away first locks the account (`users::get_locked`), so that of two that do it at once the second sees what
 //! the first left.
 
+use hufu_store::{Read, StoreError, Tx, identities, users};
 use hufu_types::{Identity, IdentityKey, PoolId, User, UserId};
-
-use crate::users::{decode_identity, decode_user, user_columns};
-use crate::{Read, StoreError, Tx, statements};
-
-statements! {
-    WITH_MERGED = concat!(
-        "SELECT ", user_columns!(), "
-         FROM users
-         WHERE users.pool_id = $1 AND (users.id = $2 OR users.merged_into = $2)
-         ORDER BY users.created_at, users.id"
-    );
-    ENTERING_IDENTITIES = "
-        SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at
-        FROM identities i
-        WHERE i.pool_id = $1
-          AND (i.user_id = $2 OR i.user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
-          AND EXISTS (
-              SELECT 1
-              FROM connections c
-              JOIN application_connections ac ON ac.pool_id = c.pool_id AND ac.connection_id = c.id
-              JOIN applications a ON a.pool_id = ac.pool_id AND a.id = ac.application_id
-              WHERE c.pool_id = $1 AND c.enabled AND a.enabled
-                AND (   (i.kind = 'openid' AND i.realm = 'wechat:' || c.app_id)
-                     OR (i.kind = 'unionid' AND i.realm = 'wechat:open:' || c.open_platform)))
-        ORDER BY i.created_at, i.kind, i.realm";
-}
 
 /// What kind of login name it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,13 +100,13 @@ impl Read for GetWaysIn {
 
 /// By which ways an account, with what was merged into it, can be entered.
 pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<WaysIn, StoreError> {
-    let rows = with_merged(tx, pool, user).await?;
+    let rows = users::with_merged(tx, pool, user).await?;
     let mut ways = WaysIn {
         account: user.clone(),
         password_names: Vec::new(),
         phone: Vec::new(),
         email: Vec::new(),
-        identities: tx.all(ENTERING_IDENTITIES, &[pool.into(), user.into()], decode_identity).await?,
+        identities: identities::entering(tx, pool, user).await?,
         merged: Vec::new(),
     };
     // Every name logs in with the password of the account, never with that of what was merged into it.
@@ -151,11 +126,6 @@ pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Wa
         }
     }
     Ok(ways)
-}
-
-/// An account and what was merged into it, oldest first.
-pub async fn with_merged(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<User>, StoreError> {
-    tx.all(WITH_MERGED, &[pool.into(), user.into()], decode_user).await
 }
 
 #[cfg(test)]

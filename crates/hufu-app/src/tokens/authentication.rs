@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hufu_protocol::{Expectation, TokenType, verify};
-use hufu_store::events::Trace;
-use hufu_store::sessions::{EndSession, GetSession, Session, Touch};
+use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::EndSession;
 use crate::configuration::Named;
+use crate::events::Trace;
 use crate::{App, Origin, Refusal, UserToken};
 
 /// Sessions that a node keeps in mind at most.

@@ -2,23 +2,28 @@
 
 pub(crate) mod authentication;
 pub(crate) mod keys;
+mod refresh;
+mod sessions;
 
 use std::borrow::Cow;
 use std::fmt;
 
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
-use hufu_store::events::Actor;
-use hufu_store::refresh_tokens::{NewRefreshToken, RevokeByToken, Rotate, Rotation};
+use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp,
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenHash,
     TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
+use crate::events::Actor;
 use crate::{App, Origin, Refusal};
 use authentication::Bearer;
+
+pub use refresh::{RevokeByToken, Rotate, Rotation};
+pub use sessions::EndSession;
 
 /// The v2 client's user token. `Debug` does not show it.
 #[derive(Clone)]

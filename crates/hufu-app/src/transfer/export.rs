@@ -4,7 +4,6 @@ use std::io::Write;
 use std::pin::pin;
 
 use futures::{Stream, TryStreamExt as _};
-use hufu_store::events::{Event, Trace};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};
 use hufu_types::{Action, ApplicationId, PoolId, Timestamp, UserId, Username};
@@ -12,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::identities::written;
 use super::{ExportError, Format, Transfer, csv, fields};
+use crate::events::{Event, Trace};
 
 /// Users fetched at a time.
 const PAGE: i64 = 500;

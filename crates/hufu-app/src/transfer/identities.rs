@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hufu_store::imports::NewIdentity;
+use hufu_store::identities::NewIdentity;
 use hufu_types::{Connection, IdentityKind, Timestamp};
 use serde_json::{Value, json};
 

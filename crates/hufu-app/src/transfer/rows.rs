@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use hufu_store::imports::NewUser;
 use hufu_types::{
     ApplicationId, Email, Gender, Phone, PhoneProof, PoolId, PoolSettings, Random, Timestamp, User, UserId,
     UserStatus, Username,
@@ -15,6 +14,7 @@ use serde_json::Value;
 use super::csv::shown;
 use super::fields::Field;
 use super::identities;
+use super::import::unit::NewUser;
 use super::reader::Fields;
 use super::{custom, fields};
 use crate::Limits;

@@ -1,28 +1,30 @@
 //! Webhooks: who is told of what happens, and how what happened gets there.
 //!
-//! The delivery is written with the event, in the transaction of the deed; here it is sent until the receiver takes it
+//! The delivery is written with the event, in the same transaction; here it is sent until the receiver takes it
 //! or the attempts are used up. It arrives at least once: a receiver tells duplicates apart by the delivery's id.
 
+mod deliveries;
 mod delivering;
+mod unit;
 
 use std::net::IpAddr;
 
-use hufu_store::deliveries::{GetDelivery, ListDeliveries, Ping, Replay, ReplayFailed, Replayed};
-use hufu_store::webhooks::{
-    CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, UpdateWebhook, WebhookUpdate,
-};
+use hufu_store::deliveries::{GetDelivery, ListDeliveries};
+use hufu_store::webhooks::{GetWebhook, ListWebhooks};
 use hufu_types::{
     Action, DeliveryId, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
 };
 use secrecy::SecretString;
 use url::{Host, Url};
 
-pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
-pub use hufu_store::webhooks::Webhook;
-
-pub(crate) use self::delivering::Receivers;
 use crate::administration::Administrating;
 use crate::{App, Refusal};
+
+pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
+pub(crate) use self::delivering::Receivers;
+pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate};
+pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
+pub use hufu_store::webhooks::Webhook;
 
 /// Longest address of a webhook, in bytes.
 const LONGEST_URL: usize = 2048;

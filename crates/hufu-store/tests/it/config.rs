@@ -2,12 +2,12 @@
 
 use hufu_store::config::{self, ReadConfig, StoredConnection, StoredSettings};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind,
     Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
 
 enum Step {

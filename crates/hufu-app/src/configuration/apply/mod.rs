@@ -19,16 +19,18 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::events::{Event, Recorder, Trace};
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders};
 use hufu_types::{Action, Clock, Random, Timestamp};
 use secrecy::SecretString;
 use serde_json::json;
 
 use self::file::{Desired, FileErrors};
-pub use self::plan::{Changes, Plan};
 use self::planner::{Planned, Step};
 use crate::credentials::password;
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+
+pub use self::plan::{Changes, Plan};
 pub use crate::credentials::password::PasswordError;
 
 /// How to apply a file.
@@ -226,9 +228,8 @@ impl Execute {
             }
             Step::InsertUser(user, place) => {
                 let hash = self.hashes.get(place).map(String::as_str);
-                hufu_store::users::insert(tx, user, hash).await?;
-                let event = Event::of(Action::UserCreated, &user.id).with(json!({ "by": "apply" }));
-                return events.record(tx, &user.pool, event).await;
+                let new = NewAccount { password_hash: hash, ..NewAccount::of(user) };
+                return accounts::create(tx, events, new, json!({ "by": "apply" })).await;
             }
             Step::PutSender(sender) => return senders::put(tx, sender, now).await,
             Step::DeleteSender(pool, kind) => u64::from(senders::delete(tx, pool, *kind).await?),

@@ -1,21 +1,15 @@
-//! The phone number and the e-mail address of an account: binding, changing, unbinding.
+//! The units of binding, changing and unbinding the phone number and the e-mail address of an account.
 
-use hufu_types::{Action, PasscodeChannel, PhoneProof, PoolId, Timestamp, User, UserId};
+use hufu_store::passcodes::Target;
+use hufu_store::step_tokens::{self, NewStepToken};
+use hufu_store::{StoreError, Tx, Write, login_names, users};
+use hufu_types::{Action, Email, PasscodeChannel, Phone, PoolId, Timestamp, User, UserId};
 use serde_json::{Value as Json, json};
 
-use super::{Guess, Judged, holder, is_vouched, refusal, release};
-use crate::events::{Event, Recorder, Trace};
-use crate::passcodes::Target;
-use crate::step_tokens::{self, NewStepToken};
-use crate::ways_in::{Without, ways_in};
-use crate::{StoreError, Tx, Write, statements, users};
-
-statements! {
-    SET_PHONE = "
-        UPDATE users SET phone = $3, phone_proof = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    SET_EMAIL = "
-        UPDATE users SET email = $3, email_verified = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-}
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::{Event, Recorder, Trace, refusal};
+use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
+use crate::people::ways_in::{Without, ways_in};
 
 /// Binds a phone number or an e-mail address, or puts it in the place of the present one; or does the first
 /// of the two steps to that.
@@ -269,27 +263,9 @@ impl Write for UnbindContact {
     }
 }
 
-/// An account in use, which no other unit changes until this one ends.
-pub(super) async fn locked_and_active(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-) -> Result<Option<User>, StoreError> {
-    let user = users::get_locked(tx, pool, user).await?;
-    Ok(user.filter(|user| user.is_active() && user.merged_into.is_none()))
-}
-
 /// Whether there is something that whoever has only stolen a login could take over with one more name.
 fn is_guarded(user: &User) -> bool {
     user.password_set_at.is_some() || user.vouched_phone().is_some() || user.vouched_email().is_some()
-}
-
-/// The phone number or the e-mail address of a user, where somebody vouches for it.
-pub(super) fn vouched(user: &User, channel: PasscodeChannel) -> Option<Target> {
-    match channel {
-        PasscodeChannel::Sms => user.vouched_phone().cloned().map(Target::Phone),
-        PasscodeChannel::Email => user.vouched_email().cloned().map(Target::Email),
-    }
 }
 
 /// Writes what a code proved, or takes it away.
@@ -300,16 +276,22 @@ async fn set(
     proved: Option<&Target>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let (pool, id) = ((&user.pool).into(), (&user.id).into());
-    let text: crate::Value<'_> = proved.map(Target::as_str).into();
+    let phone = |target: &Target| match target {
+        Target::Phone(phone) => Some(phone.clone()),
+        Target::Email(_) => None,
+    };
+    let email = |target: &Target| match target {
+        Target::Email(email) => Some(email.clone()),
+        Target::Phone(_) => None,
+    };
     match channel {
         PasscodeChannel::Sms => {
-            let proof = proved.map(|_| PhoneProof::Code.as_str());
-            tx.execute(SET_PHONE, &[pool, id, text, proof.into(), now.into()]).await?;
+            let phone: Option<Phone> = proved.and_then(phone);
+            login_names::set_phone(tx, &user.pool, &user.id, phone.as_ref(), now).await
         }
         PasscodeChannel::Email => {
-            tx.execute(SET_EMAIL, &[pool, id, text, proved.is_some().into(), now.into()]).await?;
+            let email: Option<Email> = proved.and_then(email);
+            login_names::set_email(tx, &user.pool, &user.id, email.as_ref(), now).await
         }
     }
-    Ok(())
 }

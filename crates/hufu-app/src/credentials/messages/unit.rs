@@ -1,49 +1,49 @@
-//! Keeping a code and queueing the message that tells it.
+//! The unit of keeping a code and queueing its message.
 
 use std::time::Duration;
 
+use hufu_store::jobs::{self, NewJob};
+use hufu_store::passcodes::{self, Addressed, Target};
+use hufu_store::rates::{self, Limit};
+use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{Action, PasscodePurpose, PoolId, Timestamp, TokenHash};
 use serde_json::json;
 
-use super::owner;
 use crate::events::{Event, Trace};
-use crate::jobs::{self, NewJob};
-use crate::passcodes::{self, Addressed, Target};
-use crate::rates::{self, Limit};
-use crate::{StoreError, Tx, Write};
+use crate::people::holders::owner;
 
 /// Keeps a code and queues its message.
 #[derive(Clone, Debug)]
-pub struct SendCode {
+pub(super) struct SendCode {
     /// The pool.
-    pub pool: PoolId,
+    pub(super) pool: PoolId,
     /// Where it goes.
-    pub target: Target,
+    pub(super) target: Target,
     /// The keyed hash of that.
-    pub to: Addressed,
+    pub(super) to: Addressed,
     /// What it is for.
-    pub purpose: PasscodePurpose,
+    pub(super) purpose: PasscodePurpose,
     /// The keyed hash of the code.
-    pub code: TokenHash,
+    pub(super) code: TokenHash,
     /// When the code ends.
-    pub expires_at: Timestamp,
+    pub(super) expires_at: Timestamp,
     /// What counts messages.
-    pub limits: Vec<Limit>,
+    pub(super) limits: Vec<Limit>,
     /// The name of the pause between two messages to one target.
-    pub pause: String,
+    pub(super) pause: String,
     /// Its length.
-    pub pause_length: Duration,
+    pub(super) pause_length: Duration,
     /// The message.
-    pub job: NewJob,
+    pub(super) job: NewJob,
     /// What is queued in its place where nobody is to get one: as much work, and no message.
-    pub to_nobody: Option<Vec<u8>>,
+    pub(super) to_nobody: Option<Vec<u8>>,
     /// For whom, from where and when.
-    pub trace: Trace,
+    pub(super) trace: Trace,
 }
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub(super) enum Sent {
     /// It is queued.
     Queued,
     /// Too many were sent.

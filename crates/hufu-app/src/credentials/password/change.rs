@@ -1,17 +1,16 @@
-//! Changing a password, and setting another where it is forgotten.
+//! Changing a password, setting another where it is forgotten, and unlocking an account.
 
 use std::sync::Arc;
 
-use hufu_store::credentials::{
-    ChangePassword, Found, GetPassword, PasswordChange, PeekReset, Reset, ResetPassword,
-};
-use hufu_store::logins::LoginOutcome;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::unit::{ChangePassword, PasswordChange, PeekReset, Reset, ResetPassword};
+use super::verify::{ProvedByPassword, Wrong};
 use super::{Weakness, policy};
+use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
 use crate::credentials::{TOO_MANY_CODES, Target, accepted};
-use crate::login::by_credentials::{ProvedByPassword, Wrong};
+use crate::people::holders::Unusable;
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
@@ -84,10 +83,30 @@ impl App {
             Reset::TooOften => Err(TOO_MANY_CODES),
             Reset::Stranger => Err(Refusal::Stranger),
             Reset::Unsuitable => Err(Refusal::WeakPassword(Weakness::ContainsOwnName)),
-            Reset::Unusable(outcome) => Err(match *outcome {
-                LoginOutcome::Leaving(at) => Refusal::Leaving(at),
-                _ => Refusal::Disabled,
-            }),
+            Reset::Unusable(Unusable::Leaving(at)) => Err(Refusal::Leaving(at)),
+            Reset::Unusable(Unusable::Disabled) => Err(Refusal::Disabled),
+        }
+    }
+
+    /// Unlocks the account of a phone number or an e-mail address.
+    pub async fn unlock_account(
+        &self,
+        application: &Arc<Application>,
+        target: Target,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let pool = &application.pool;
+        let unit = Unlock {
+            pool: pool.clone(),
+            guess: self.guess(pool, &target, code, accepted::UNLOCK, origin),
+            target,
+            trace: self.trace(pool, None, Some(&application.id), None, origin),
+        };
+        match self.write(unit).await? {
+            Unlocked::Done => Ok(()),
+            Unlocked::WrongCode => Err(Refusal::WrongCode),
+            Unlocked::TooOften => Err(TOO_MANY_CODES),
         }
     }
 

@@ -1,14 +1,16 @@
-//! Making an account that its owner asks for.
+//! The unit of making an account that its owner asks for.
 
-use hufu_types::{Action, Email, PhoneProof, User};
+use hufu_store::passcodes::Target;
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::{Email, PhoneProof, User};
 use serde_json::json;
 
-use super::{Guess, Judged, holder, is_vouched, release};
-use crate::events::{Event, Trace};
-use crate::logins::{self, Came, LoginOutcome, Ticket};
-use crate::passcodes::Target;
-use crate::rates::Limit;
-use crate::{StoreError, Tx, Write, uploads, users};
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::Trace;
+use crate::login::finish::{self, Came, LoginOutcome, Ticket};
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::{holder, is_vouched};
 
 /// Makes an account, and logs it in where that is wanted.
 #[derive(Clone)]
@@ -115,7 +117,6 @@ impl Write for Register {
             return Ok(Registered::Possible);
         }
         if let Some((target, _)) = &self.proved {
-            release(tx, &mut events, pool, target, &user.id, now).await?;
             match target.clone() {
                 Target::Phone(phone) => user.phone = Some((phone, PhoneProof::Code)),
                 Target::Email(email) => (user.email, user.email_verified) = (Some(email), true),
@@ -128,15 +129,15 @@ impl Write for Register {
             user.last_application = Some(ticket.session.application.clone());
         }
         user.password_set_at = self.password.as_ref().map(|_| now);
-        users::insert(tx, &user, self.password.as_deref()).await?;
-        if let Some(photo) = &self.photo {
-            uploads::claim(tx, pool, &user.id, Some(photo), now).await?;
-        }
-        let created = Event::of(Action::UserCreated, &user.id).with(json!({ "by": "register" }));
-        events.record(tx, pool, created).await?;
+        let new = NewAccount {
+            password_hash: self.password.as_deref(),
+            upload: self.photo.as_deref(),
+            ..NewAccount::of(&user)
+        };
+        accounts::create(tx, &mut events, new, json!({ "by": "register" })).await?;
         let Some(ticket) = &self.ticket else { return Ok(Registered::Done(Box::new(user), None)) };
         let came = Came { newly_created: true, ..Came::default() };
-        let outcome = logins::finish(tx, ticket, &mut events, user.clone(), came).await?;
+        let outcome = finish::finish(tx, ticket, &mut events, user.clone(), came).await?;
         Ok(Registered::Done(Box::new(user), Some(Box::new(outcome))))
     }
 }

@@ -3,16 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, flows, login_names, uploads, users};
 use hufu_types::flow::{self, FlowState};
-use hufu_types::{Action, Email, Gender, PhoneProof, User, Username};
+use hufu_types::{Action, Gender, PhoneProof, User, Username};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Continue, Doing, Outcome, SET_AGREEMENTS, SET_NAMES, StepFailure};
-use crate::credentials::{Guess, Judged, holder, is_vouched, password, refuse_unusable, release};
+use super::{Continue, Doing, Outcome, StepFailure};
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::password::unit::set;
 use crate::events::{Event, Recorder};
-use crate::logins::Came;
-use crate::passcodes::Target;
-use crate::{StoreError, Tx, flows, uploads, users};
+use crate::login::finish::{Came, refuse_unusable};
+use crate::people::holders::{holder, is_vouched, release};
 
 /// What a person fills in.
 #[derive(Clone, Debug)]
@@ -58,7 +60,7 @@ impl Continue {
             // logins that wait but this one.
             Doing::SetPassword { hash } => {
                 flows::detach(tx, &self.pool, &self.flow).await?;
-                password::set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
+                set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
             }
             Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
             Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
@@ -85,9 +87,7 @@ impl Continue {
             return Ok(user);
         }
         user.agreements.extend(accepted.iter().map(|(id, version)| (id.clone(), *version)));
-        let agreements = serde_json::to_string(&user.agreements)?;
-        let values = [(&self.pool).into(), (&user.id).into(), (&agreements).into(), now.into()];
-        tx.execute(SET_AGREEMENTS, &values).await?;
+        users::set_agreements(tx, &self.pool, &user.id, &user.agreements, now).await?;
         let event = Event::of(Action::AgreementsAccepted, &user.id).with(json!({ "accepted": accepted }));
         events.record(tx, &self.pool, event).await?;
         Ok(user)
@@ -160,11 +160,11 @@ impl Continue {
                 Target::Email(_) => (merged.email, merged.email_verified) = (None, false),
             }
             merged.updated_at = now;
-            write_names(tx, &merged).await?;
+            login_names::set_all(tx, &merged).await?;
         }
         user.updated_at = now;
         users::set_profile(tx, &user.id, pool, &user.profile, &user.custom_data, now).await?;
-        write_names(tx, &user).await?;
+        login_names::set_all(tx, &user).await?;
         if has_photo {
             uploads::claim(tx, pool, &user.id, filling.upload.as_deref(), now).await?;
         }
@@ -227,18 +227,4 @@ fn set_name(user: &mut User, target: &Target) {
         Target::Phone(phone) => user.phone = Some((phone.clone(), PhoneProof::Code)),
         Target::Email(email) => (user.email, user.email_verified) = (Some(email.clone()), true),
     }
-}
-
-async fn write_names(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
-    let values = [
-        (&user.pool).into(),
-        (&user.id).into(),
-        user.username.as_ref().map(Username::as_str).into(),
-        user.email.as_ref().map(Email::as_str).into(),
-        user.email_verified.into(),
-        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
-        user.phone.as_ref().map(|(_, proof)| proof.as_str()).into(),
-        user.updated_at.into(),
-    ];
-    tx.execute(SET_NAMES, &values).await.map(drop)
 }

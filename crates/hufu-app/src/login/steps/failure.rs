@@ -2,7 +2,7 @@
 
 use hufu_types::PasscodeChannel;
 
-use crate::credentials::refusal;
+use crate::events::refusal;
 
 /// Why a step failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Deleting one's own account, in one step.
 
-use hufu_store::events::Trace;
-use hufu_store::personal::{ConfirmByIdentity, IdentityConfirmed};
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::{Action, Connection};
 use serde_json::json;
 
+use super::unit::{ConfirmByIdentity, IdentityConfirmed};
 use crate::credentials::{Confirmation, StepToken};
+use crate::events::Trace;
 use crate::sources::Proved;
 use crate::sources::wechat::log_refusal;
 use crate::tokens::authentication::Authenticated;

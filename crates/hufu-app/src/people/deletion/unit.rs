@@ -1,33 +1,20 @@
-//! Deleting one's account: the proof, the deletion with its days of grace, and the end of those.
+//! The units of deleting one's account: the proof, the deletion with its days of grace, and the end of those.
 
-use hufu_types::{Action, PasscodeChannel, PoolId, SessionId, Timestamp, User, UserId, UserStatus};
+use hufu_store::passcodes::Target;
+use hufu_store::step_tokens::{self, NewStepToken};
+use hufu_store::{
+    Read, StoreError, Tx, Write, config, conflicts, exchanges, identities, merges, passwords, sessions,
+    uploads, users,
+};
+use hufu_types::{
+    Action, IdentityKey, PasscodeChannel, PoolId, SessionId, Timestamp, User, UserId, UserStatus,
+};
 use serde_json::json;
 
-use super::contact::{locked_and_active, vouched};
-use super::password::{Locks, password_of, unlock};
-use super::{Guess, Judged, refusal};
-use crate::events::{Event, Recorder, Trace};
-use crate::passcodes::Target;
-use crate::step_tokens::{self, NewStepToken};
-use crate::{Read, StoreError, Tx, Write, config, sessions, statements, uploads, users};
-
-statements! {
-    LEAVE = "
-        UPDATE users SET status = 'Deactivated', delete_after = $3, updated_at = $4
-        WHERE pool_id = $1 AND id = $2";
-    EXPIRED = "
-        SELECT pool_id, id FROM users
-        WHERE delete_after IS NOT NULL AND delete_after <= $1 AND status = 'Deactivated'
-        ORDER BY delete_after LIMIT $2";
-    DELETE_IDENTITIES = "
-        DELETE FROM identities
-        WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
-    DELETE_CONFLICTS = "DELETE FROM identity_conflicts WHERE pool_id = $1 AND (chosen_user = $2 OR other_user = $2)";
-    DELETE_MERGES = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
-    DELETE_EXCHANGES = "DELETE FROM exchanges WHERE pool_id = $1 AND user_id = $2";
-    DELETE_USER = "DELETE FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
-}
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::locks::{Locks, unlock};
+use crate::events::{Event, Recorder, Trace, refusal};
+use crate::people::holders::{locked_and_active, vouched};
 
 /// Proves a person once more, and issues the token of the second step.
 #[derive(Clone)]
@@ -95,7 +82,7 @@ impl Write for Confirm {
                 }
             }
             Proven::Password(verified, lock) => {
-                if password_of(tx, pool, &user.id).await?.as_ref() != Some(verified) {
+                if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(verified) {
                     return Ok(Confirmed::Changed);
                 }
                 if lock.is_full(tx, now).await? {
@@ -105,6 +92,71 @@ impl Write for Confirm {
         }
         step_tokens::insert(tx, pool, &user.id, &self.token).await?;
         Ok(Confirmed::Issued)
+    }
+}
+
+/// Proves a person once more by ids that a source proved just now, and issues the token of the second step of
+/// deleting the account: for those who have neither a password nor a number or an address.
+pub struct ConfirmByIdentity {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The ids, the source's own of the person first.
+    pub keys: Vec<IdentityKey>,
+    /// The token.
+    pub token: NewStepToken,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityConfirmed {
+    /// The token is issued.
+    Issued,
+    /// One of the ids leads to another account.
+    AnothersIdentity,
+    /// None of them leads to an account.
+    NotBound,
+}
+
+impl IdentityConfirmed {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(self) -> Option<u32> {
+        match self {
+            Self::Issued => None,
+            Self::AnothersIdentity => Some(2213),
+            Self::NotBound => Some(refusal::NOT_BOUND),
+        }
+    }
+}
+
+impl Write for ConfirmByIdentity {
+    type Out = IdentityConfirmed;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<IdentityConfirmed, StoreError> {
+        let pool = &self.pool;
+        users::get_locked(tx, pool, &self.user).await?;
+        let mut confirmed = IdentityConfirmed::NotBound;
+        for key in &self.keys {
+            match identities::owner(tx, pool, key).await? {
+                Some(owner) if owner == self.user => confirmed = IdentityConfirmed::Issued,
+                Some(_) => {
+                    confirmed = IdentityConfirmed::AnothersIdentity;
+                    break;
+                }
+                None => {}
+            }
+        }
+        match confirmed.code() {
+            None => step_tokens::insert(tx, pool, &self.user, &self.token).await?,
+            Some(code) => {
+                let event = Event { code, ..Event::of(Action::UserDeletionRequested, &self.user) };
+                self.trace.recorder().record(tx, pool, event).await?;
+            }
+        }
+        Ok(confirmed)
     }
 }
 
@@ -129,7 +181,7 @@ impl Write for Leave {
         if !step_tokens::take(tx, &self.token).await? {
             return Ok(None);
         }
-        tx.execute(LEAVE, &[pool.into(), (&user.id).into(), self.delete_after.into(), now.into()]).await?;
+        users::leave(tx, pool, &user.id, self.delete_after, now).await?;
         let ended = sessions::end_all_but(tx, pool, &user.id, None).await?;
         let details = json!({
             "before": { "status": user.status.as_str() },
@@ -157,10 +209,7 @@ impl Read for Expired {
     type Out = Vec<(PoolId, UserId)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        tx.all(EXPIRED, &[self.now.into(), self.limit.into()], |row| {
-            Ok((config::pool_id(row, 0)?, UserId::parse(&row.get::<String>(1)?)?))
-        })
-        .await
+        users::expired(tx, self.now, self.limit).await
     }
 }
 
@@ -199,17 +248,16 @@ pub async fn delete(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (pool, id) = (&user.pool, &user.id);
-    for row in crate::ways_in::with_merged(tx, pool, id).await? {
-        let values = [pool.into(), (&row.id).into()];
-        for statement in [DELETE_CONFLICTS, DELETE_MERGES, DELETE_EXCHANGES] {
-            tx.execute(statement, &values).await?;
-        }
+    for row in users::with_merged(tx, pool, id).await? {
+        conflicts::delete_of_user(tx, pool, &row.id).await?;
+        merges::delete_of_user(tx, pool, &row.id).await?;
+        exchanges::delete_of_user(tx, pool, &row.id).await?;
         step_tokens::delete_of_user(tx, pool, &row.id).await?;
         uploads::claim(tx, pool, &row.id, None, now).await?;
     }
     unlock(tx, pool, id).await?;
     sessions::end_all(tx, pool, id).await?;
-    tx.execute(DELETE_IDENTITIES, &[pool.into(), id.into()]).await?;
-    tx.execute(DELETE_USER, &[pool.into(), id.into()]).await?;
+    identities::delete_of_account(tx, pool, id).await?;
+    users::delete(tx, pool, id).await?;
     events.record(tx, pool, Event::of(Action::UserDeleted, id)).await
 }

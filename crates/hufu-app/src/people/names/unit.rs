@@ -1,26 +1,16 @@
-//! Login names of one's own account: a username where there is none, and the names that came with accounts that were
+//! The units of one's own login names: a username where there is none, and the names that came with accounts that were
 //! merged into it. Phone numbers and e-mail addresses are changed with codes: see [`crate::credentials`].
 
+use hufu_store::login_names::{self, LoginName};
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx, Write, users};
 use hufu_types::{Action, PoolId, User, UserId, Username};
 use serde_json::json;
 
-use super::{LAST_WAY_IN, NOT_BOUND};
-use crate::credentials::Name;
-use crate::events::{Event, Trace};
-use crate::rates::Limit;
-use crate::ways_in::{self, NameKind, Without};
-use crate::{StoreError, Tx, Write, statements, users};
-
-statements! {
-    // The names of an account that was merged; its row stays, so that an undo finds it.
-    TAKE_USERNAME = "UPDATE users SET username = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_EMAIL = "
-        UPDATE users SET email = NULL, email_verified = FALSE, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_PHONE = "
-        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    SET_USERNAME = "UPDATE users SET username = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
-}
+use crate::credentials::locks::Name;
+use crate::events::{Event, Trace, refusal};
+use crate::people::holders::locked_and_active;
+use crate::people::ways_in::{NameKind, Without, ways_in};
 
 /// Gives an account a username, where it has none.
 pub struct SetUsername {
@@ -85,10 +75,7 @@ impl Write for SetUsername {
 impl SetUsername {
     async fn set(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
-        let found = users::get_locked(tx, pool, &self.user).await?;
-        let Some(user) = found.filter(|user| user.is_active() && user.merged_into.is_none()) else {
-            return Ok(UsernameSet::Gone);
-        };
+        let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(UsernameSet::Gone) };
         if user.username.is_some() {
             return Ok(UsernameSet::HasOne);
         }
@@ -103,8 +90,7 @@ impl SetUsername {
             }
             return Ok(UsernameSet::Taken);
         }
-        let values = [pool.into(), (&user.id).into(), self.username.as_str().into(), now.into()];
-        tx.execute(SET_USERNAME, &values).await?;
+        login_names::set_username(tx, pool, &user.id, &self.username, now).await?;
         let username = Some(self.username.clone());
         Ok(UsernameSet::Done(Box::new(User { username, updated_at: now, ..user })))
     }
@@ -143,40 +129,44 @@ impl Write for UnbindMergedName {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<NameUnbound, StoreError> {
         let (pool, user) = (&self.pool, &self.user);
         let (kind, action, take, field, masked) = match &self.name {
-            Name::Username(name) => {
-                (Some(NameKind::Username), Action::UserUpdated, TAKE_USERNAME, "username", name.masked())
-            }
+            Name::Username(name) => (
+                Some(NameKind::Username),
+                Action::UserUpdated,
+                LoginName::Username,
+                "username",
+                name.masked(),
+            ),
             Name::Email(email) => {
-                (Some(NameKind::Email), Action::EmailUnbound, TAKE_EMAIL, "email", email.masked())
+                (Some(NameKind::Email), Action::EmailUnbound, LoginName::Email, "email", email.masked())
             }
             Name::Phone(phone) => {
-                (Some(NameKind::Phone), Action::PhoneUnbound, TAKE_PHONE, "phone", phone.masked())
+                (Some(NameKind::Phone), Action::PhoneUnbound, LoginName::Phone, "phone", phone.masked())
             }
             Name::ExternalId(id) => {
-                (None, Action::UserUpdated, TAKE_EXTERNAL_ID, "externalId", hufu_types::masked(id))
+                (None, Action::UserUpdated, LoginName::ExternalId, "externalId", hufu_types::masked(id))
             }
         };
         let mut events = self.trace.recorder();
         // Of two who take the last two ways in the second waits here, and so does an undo of the merge.
         users::get_locked(tx, pool, user).await?;
-        let ways = ways_in::ways_in(tx, pool, user).await?;
+        let ways = ways_in(tx, pool, user).await?;
         let holder = ways.merged.iter().find(|merged| self.is_of(merged)).map(|merged| &merged.id);
         let remains = |holder| {
             kind.is_none_or(|kind| self.even_the_last || ways.would_remain(Without::Merged(kind, holder)))
         };
         let (holder, code) = match holder {
-            None => (None, NOT_BOUND),
-            Some(holder) if !remains(holder) => (None, LAST_WAY_IN),
+            None => (None, refusal::NOT_BOUND),
+            Some(holder) if !remains(holder) => (None, refusal::LAST_WAY_IN),
             Some(holder) => (Some(holder), 0),
         };
         let details = json!({ "before": { field: masked }, "of": holder });
         if let Some(holder) = holder {
-            tx.execute(take, &[pool.into(), holder.into(), self.trace.at.into()]).await?;
+            login_names::take(tx, pool, holder, take, self.trace.at).await?;
         }
         events.record(tx, pool, Event { action, code, user: Some(user), details }).await?;
         Ok(match code {
-            NOT_BOUND => NameUnbound::NotBound,
-            LAST_WAY_IN => NameUnbound::LastWayIn,
+            refusal::NOT_BOUND => NameUnbound::NotBound,
+            refusal::LAST_WAY_IN => NameUnbound::LastWayIn,
             _ => NameUnbound::Done,
         })
     }

@@ -4,11 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use hufu_store::logins::Login;
+use hufu_app::login::Login;
 use hufu_store::{SchemaState, Store};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 
-use crate::raw;
 use crate::support::{APP, Variant as _, log_in, login, migrated, open, openid, random_hash, unionid};
 
 /// Set in the child, to the address of the database.

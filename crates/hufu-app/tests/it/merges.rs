@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
-use hufu_store::credentials::Name;
-use hufu_store::merges::{ListMerges, Merge, Merged, NewMerge, UndoMerge, Undone};
-use hufu_store::personal::{NameUnbound, UnbindMergedName};
-use hufu_store::refresh_tokens::{Rotate, Rotation};
+use hufu_app::administration;
+use hufu_app::credentials::locks::Name;
+use hufu_app::people::merging::unit::{Merge, Merged, UndoMerge, Undone};
+use hufu_app::people::names::unit::{NameUnbound, UnbindMergedName};
+use hufu_app::people::status::SetStatus;
+use hufu_app::people::ways_in;
+use hufu_app::tokens::{Rotate, Rotation};
+use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::sessions::GetSession;
-use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
-use hufu_store::{Store, administration, personal, ways_in};
+use hufu_store::users::{self, GetUser, GetUserWithIdentities};
+use hufu_store::{Store, sessions};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Email, Gender, MergeId, PhoneProof, PoolId, Profile, SystemRandom, Timestamp, User, UserId, UserStatus,
@@ -18,7 +23,6 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use crate::raw;
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, phone,
     pool, random_hash, seconds, trace, unit,
@@ -216,7 +220,7 @@ on_both_engines! {
         let (_, identities) =
             store.read(GetUserWithIdentities { pool: pool(), user: new.clone() }).await.unwrap().unwrap();
         assert_eq!(identities.len(), 2);
-        let list = personal::ListSessions { pool: pool(), user: new.clone(), now: NOW };
+        let list = sessions::ListSessions { pool: pool(), user: new.clone(), now: NOW };
         assert_eq!(store.read(list).await.unwrap().len(), 3);
         let rotate = Rotate {
             pool: pool(),

@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
+use hufu_app::events::{Event, Subscriber, Trace};
+use hufu_app::webhooks::{
+    CreateWebhook, DeleteWebhook, Ping, RecordAttempt, Replay, ReplayFailed, Replayed, UpdateWebhook,
+    WebhookUpdate,
+};
 use hufu_store::config::ReadConfig;
 use hufu_store::deliveries::{
-    self, Attempt, DeliveryState, GetDelivery, ListDeliveries, PING, Ping, ReadOutgoing, RecordAttempt,
-    Replay, ReplayFailed, Replayed,
+    self, Attempt, DeliveryState, GetDelivery, ListDeliveries, PING, ReadOutgoing, WEBHOOK_JOB,
 };
-use hufu_store::events::{Event, Subscriber, Trace, WEBHOOK_JOB};
 use hufu_store::jobs::{Claim, Job};
-use hufu_store::webhooks::{
-    CreateWebhook, DeleteWebhook, GetWebhook, ListWebhooks, UpdateWebhook, Webhook, WebhookUpdate,
-};
+use hufu_store::webhooks::{GetWebhook, ListWebhooks, Webhook};
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{Action, DeliveryId, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId};
 use serde_json::{Value as Json, json};
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
 
 unit! { Write Happens { trace: Trace, actions: Vec<Action>, fail: bool } -> (), |this, tx| {

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
+use hufu_app::events::{Actor, Event, Trace};
 use hufu_store::audit::{AuditFilter, Forget, GetEvent, ListEvents, Outcome};
-use hufu_store::events::{Actor, Event, Trace};
 use hufu_store::{Store, StoreError, all_statements};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Action, ActorKind, ApplicationId, ConnectionId, EventId, PoolId, SystemRandom, Timestamp, UserId,
 };
 use serde_json::json;
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
 
 unit! { Write Record { pool: PoolId, trace: Trace, action: Action, code: u32, user: Option<UserId>, fail: bool } -> (),

@@ -1,11 +1,13 @@
 //! The deeds done to the store, and what it holds after them.
 
-use hufu_store::credentials::{FindAccount, Guess, LockRule};
-use hufu_store::flow_steps::{Continue, Continued, Doing, StepFailure};
-use hufu_store::logins::{Bind, Login, LoginOutcome};
-use hufu_store::merges::{Merge, Merged, NewMerge, UndoMerge, Undone};
-use hufu_store::passcodes::{self, Addressed, Presented, Target};
-use hufu_store::personal::{Unbind, Unbound};
+use hufu_app::credentials::guess::{Guess, Presented};
+use hufu_app::credentials::locks::{FindAccount, LockRule};
+use hufu_app::login::{Continue, Continued, Doing, StepFailure};
+use hufu_app::login::{Login, LoginOutcome};
+use hufu_app::people::identities::{Bind, Unbind, Unbound};
+use hufu_app::people::merging::unit::{Merge, Merged, UndoMerge, Undone};
+use hufu_store::merges::NewMerge;
+use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::{Store, StoreError, users};
 use hufu_types::{
     Association, FlowId, Identifier, IdentityKey, OpenPlatform, PasscodeChannel, PasscodePurpose, PhoneProof,

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use hufu_app::events::Subscriber;
+use hufu_app::login::{Login, LoginOutcome};
+use hufu_app::people::identities::{Bind, BindOutcome};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
-use hufu_store::events::Subscriber;
-use hufu_store::logins::{Bind, BindOutcome, Login, LoginOutcome};
 use hufu_store::{Store, StoreError};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{Action, WebhookId};
 use serde_json::Value as Json;
 
-use crate::raw;
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, log_in, login, migrated, openid,
     phone, pool, seconds, trace, unionid, unit,

@@ -1,13 +1,15 @@
 //! Rotation of refresh tokens, and what becomes of a family whose token is used twice.
 
-use hufu_store::refresh_tokens::{self, RevokeByToken, Rotate, Rotation};
+use hufu_app::login::LoggedIn;
+use hufu_app::people::status::SetStatus;
+use hufu_app::tokens::{RevokeByToken, Rotate, Rotation};
+use hufu_store::Store;
+use hufu_store::refresh_tokens;
 use hufu_store::sessions::GetSession;
-use hufu_store::users::SetStatus;
-use hufu_store::{Store, logins::LoggedIn};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{ApplicationId, ScopeSet, Timestamp, UserStatus};
 
-use crate::raw;
 use crate::support::{
     APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool,
     seconds, trace, unit,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hufu_store::logins::BindOutcome;
+use hufu_app::people::identities::BindOutcome;
 use hufu_types::flow::Stage;
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{AssociationMode, ConflictRule, FlowId, MergeId, TokenHash, UserId};

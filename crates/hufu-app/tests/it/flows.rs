@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use hufu_app::credentials::guess::{Guess, Presented};
+use hufu_app::credentials::locks::{CountWrong, FindAccount, LockRule, Locks, Name};
+use hufu_app::login::{Arriving, Login, LoginOutcome};
+use hufu_app::login::{Continue, Continued, Doing, Filling, StepFailure};
+use hufu_app::people::identities::Unbind;
+use hufu_app::people::sessions::unit::{EndSessions, Ending};
 use hufu_store::Store;
-use hufu_store::credentials::{CountWrong, FindAccount, Guess, LockRule, Locks, Name};
-use hufu_store::flow_steps::{Continue, Continued, Doing, Filling, StepFailure};
-use hufu_store::logins::{Arriving, Login, LoginOutcome};
-use hufu_store::passcodes::{self, Addressed, Presented, Target};
-use hufu_store::personal::{EndSessions, Ending, Unbind};
+use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::users::{self, GetUser};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
@@ -16,7 +19,6 @@ use hufu_types::{
 };
 use serde_json::Map;
 
-use crate::raw;
 use crate::support::{
     APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit,
 };

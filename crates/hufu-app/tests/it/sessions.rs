@@ -1,10 +1,11 @@
 //! Sessions: how they end, last longer and are forgotten.
 
-use hufu_store::sessions::{self, EndSession, GetSession};
+use hufu_app::tokens::EndSession;
+use hufu_store::sessions::{self, GetSession};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{SessionId, Timestamp};
 
-use crate::raw;
 use crate::support::{
     APP, NOW, Variant as _, application, hash, log_in, login, migrated, openid, pool, seconds, trace, unit,
 };

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use hufu_store::logins::{Bind, BindOutcome, LoginOutcome};
-use hufu_store::users::{self, SetStatus};
+use hufu_app::login::LoginOutcome;
+use hufu_app::people::identities::{Bind, BindOutcome};
+use hufu_app::people::status::SetStatus;
+use hufu_store::users;
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{UserId, UserStatus};
 
-use crate::raw;
 use crate::support::{
     APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone,
     pool, trace, unionid, unit,

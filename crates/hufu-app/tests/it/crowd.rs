@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hufu_store::logins::{LoggedIn, LoginOutcome};
+use hufu_app::login::{LoggedIn, LoginOutcome};
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::UserId;
 
-use crate::raw;
 use crate::support::{login, migrated, openid, unionid};
 
 const PEOPLE: usize = 1000;

@@ -1,21 +1,22 @@
 //! A second look at the database, past the store: what another process would see.
 
-use hufu_testkit::TestDatabase;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::task::JoinHandle;
 
+use crate::TestDatabase;
+
 /// The file of an SQLite database, opened a second time.
-pub(crate) fn sqlite(database: &TestDatabase) -> rusqlite::Connection {
+pub fn sqlite(database: &TestDatabase) -> rusqlite::Connection {
     rusqlite::Connection::open(database.file().unwrap()).unwrap()
 }
 
 /// A connection to a PostgreSQL database besides the store's own.
-pub(crate) async fn postgres(database: &TestDatabase) -> PgConnection {
+pub async fn postgres(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(&database.url()).await.unwrap()
 }
 
 /// The single number that the query answers with.
-pub(crate) async fn number(database: &TestDatabase, sql: &str) -> i64 {
+pub async fn number(database: &TestDatabase, sql: &str) -> i64 {
     if database.engine() == "sqlite" {
         return sqlite(database).query_row(sql, [], |row| row.get(0)).unwrap();
     }
@@ -26,7 +27,7 @@ pub(crate) async fn number(database: &TestDatabase, sql: &str) -> i64 {
 }
 
 /// The rows that the query answers with, all columns being text.
-pub(crate) async fn texts(database: &TestDatabase, sql: &str) -> Vec<Vec<String>> {
+pub async fn texts(database: &TestDatabase, sql: &str) -> Vec<Vec<String>> {
     if database.engine() == "sqlite" {
         let connection = sqlite(database);
         let mut statement = connection.prepare(sql).unwrap();
@@ -41,7 +42,7 @@ pub(crate) async fn texts(database: &TestDatabase, sql: &str) -> Vec<Vec<String>
 }
 
 /// Runs statements.
-pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
+pub async fn execute(database: &TestDatabase, sql: &str) {
     if database.engine() == "sqlite" {
         return sqlite(database).execute_batch(sql).unwrap();
     }
@@ -52,7 +53,7 @@ pub(crate) async fn execute(database: &TestDatabase, sql: &str) {
 
 /// Returns once `unit` waits for a lock of another on PostgreSQL, or has ended.
 /// On SQLite it waits for the writer anyway.
-pub(crate) async fn until_blocked<T>(database: &TestDatabase, unit: &JoinHandle<T>) {
+pub async fn until_blocked<T>(database: &TestDatabase, unit: &JoinHandle<T>) {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     while database.engine() == "postgres" && !unit.is_finished() && number(database, waiting).await == 0 {

@@ -1,10 +1,15 @@
 //! Which account a login leads to, and what it writes.
 
+use hufu_app::login::{Login, LoginOutcome, WouldLogIn};
+use hufu_app::people::identities::{Bind, BindOutcome};
+use hufu_app::people::merging::unit::{Merge, Merged};
+use hufu_app::people::status::SetStatus;
+use hufu_app::tokens::EndSession;
 use hufu_store::audit::{AuditFilter, ListEvents};
-use hufu_store::logins::{Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
-use hufu_store::merges::{Merge, Merged, NewMerge};
-use hufu_store::users::{self, GetUser, GetUserWithIdentities, SetStatus};
+use hufu_store::merges::NewMerge;
+use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{Store, exchanges, sessions};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::{ConflictKind, PhoneUse};
 use hufu_types::{
@@ -12,7 +17,6 @@ use hufu_types::{
     User, UserId, UserStatus,
 };
 
-use crate::raw;
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated,
     openid, other_pool, phone, pool, seconds, trace, unionid, unit,
@@ -232,7 +236,7 @@ on_both_engines! {
         );
         raw::execute(&database, &put).await;
         let ended = log_in(&store, known("ended")).await;
-        let unit = sessions::EndSession { pool: pool(), session: ended.session.clone(), trace: trace(NOW) };
+        let unit = EndSession { pool: pool(), session: ended.session.clone(), trace: trace(NOW) };
         store.write(unit).await.unwrap();
         let resume = Some((ended.user.id.clone(), ended.session));
 
@@ -337,7 +341,7 @@ on_both_engines! {
         assert_eq!(store.read(GetUser { pool: other_pool(), user: here.user.id.clone() }).await.unwrap(), None);
         let session = sessions::GetSession { pool: other_pool(), session: here.session.clone() };
         assert!(store.read(session).await.unwrap().is_none());
-        store.write(sessions::EndSession { pool: other_pool(), session: here.session.clone(), trace: trace(NOW) }).await.unwrap();
+        store.write(EndSession { pool: other_pool(), session: here.session.clone(), trace: trace(NOW) }).await.unwrap();
         assert!(
             store.read(sessions::GetSession { pool: pool(), session: here.session }).await.unwrap().is_some(),
             "a session ends only in its own pool"
@@ -369,7 +373,7 @@ on_both_engines! {
 
         let foreign = Login { resume: again.resume.clone(), ..login(openid(APP, "o2"), None) };
         assert_ne!(log_in(&store, foreign).await.session, first.session, "only of the same user");
-        store.write(sessions::EndSession { pool: pool(), session: first.session.clone(), trace: trace(NOW) }).await.unwrap();
+        store.write(EndSession { pool: pool(), session: first.session.clone(), trace: trace(NOW) }).await.unwrap();
         assert!(matches!(store.write(again).await.unwrap(), LoginOutcome::Ended), "logged out is logged out");
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM sessions").await, 1, "the other person's");
     }

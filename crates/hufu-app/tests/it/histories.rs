@@ -14,8 +14,8 @@ mod model;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hufu_app::people::identities::BindOutcome;
 use hufu_store::Store;
-use hufu_store::logins::BindOutcome;
 use hufu_testkit::on_both_engines;
 use hufu_types::flow::Stage;
 use hufu_types::resolution::PhoneUse;

@@ -1,0 +1,183 @@
+//! Merges of accounts: which account was merged into which, and what moved.
+//!
+//! The row of the merged account stays and points to the survivor.
+
+use hufu_types::merge::Changes;
+use hufu_types::{Email, MergeId, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
+
+use crate::{Read, Row, StoreError, Tx, statements};
+
+statements! {
+    PUT = "
+        UPDATE users
+        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
+            profile = $9, custom_data = $10, agreements = $11, merged_into = $12, updated_at = $13
+        WHERE pool_id = $1 AND id = $2";
+    REPOINT = "UPDATE users SET merged_into = $3 WHERE pool_id = $1 AND merged_into = $2 RETURNING id";
+    POINT_BACK = "UPDATE users SET merged_into = $4 WHERE pool_id = $1 AND id = $2 AND merged_into = $3";
+    INSERT = "
+        INSERT INTO merges (pool_id, id, survivor, merged, changes, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    GET = "
+        SELECT id, survivor, merged, changes, created_at, undone_at
+        FROM merges WHERE pool_id = $1 AND id = $2";
+    SET_UNDONE = "UPDATE merges SET undone_at = $3 WHERE pool_id = $1 AND id = $2 AND undone_at IS NULL";
+    LIST = "
+        SELECT id, survivor, merged, changes, created_at, undone_at
+        FROM merges
+        WHERE pool_id = $1
+          AND (survivor = $2 OR survivor IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+        ORDER BY id DESC";
+    DELETE_OF_USER = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
+}
+
+/// A merge to be written.
+#[derive(Clone, Debug)]
+pub struct NewMerge {
+    /// The id.
+    pub id: MergeId,
+    /// The account that goes on.
+    pub survivor: UserId,
+    /// The account that leads to it from now on.
+    pub merged: UserId,
+}
+
+/// A merge as stored.
+#[derive(Clone, Debug)]
+pub struct StoredMerge {
+    /// The id.
+    pub id: MergeId,
+    /// The account that went on.
+    pub survivor: UserId,
+    /// The account that was merged into it.
+    pub merged: UserId,
+    /// What moved and what was copied.
+    pub changes: Changes,
+    /// When.
+    pub created_at: Timestamp,
+    /// When it was undone.
+    pub undone_at: Option<Timestamp>,
+}
+
+/// A merge.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, merge: &MergeId) -> Result<Option<StoredMerge>, StoreError> {
+    tx.optional(GET, &[pool.into(), merge.as_str().into()], decode).await
+}
+
+/// The merges into an account, latest first.
+pub async fn of_account(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+) -> Result<Vec<StoredMerge>, StoreError> {
+    tx.all(LIST, &[pool.into(), user.into()], decode).await
+}
+
+/// Reads the merges into an account, latest first.
+pub struct ListMerges {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+}
+
+impl Read for ListMerges {
+    type Out = Vec<StoredMerge>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<StoredMerge>, StoreError> {
+        of_account(tx, &self.pool, &self.user).await
+    }
+}
+
+/// Writes a merge.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    new: &NewMerge,
+    changes: &Changes,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let changes = serde_json::to_string(changes)?;
+    let values = [
+        pool.into(),
+        new.id.as_str().into(),
+        (&new.survivor).into(),
+        (&new.merged).into(),
+        (&changes).into(),
+        now.into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Notes that a merge was undone; whether it had not been.
+pub async fn set_undone(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    merge: &MergeId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(SET_UNDONE, &[pool.into(), merge.as_str().into(), now.into()]).await? != 0)
+}
+
+/// Lets what was merged into one account lead to another; which accounts those are.
+pub async fn repoint(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    from: &UserId,
+    to: &UserId,
+) -> Result<Vec<UserId>, StoreError> {
+    let values = [pool.into(), from.into(), to.into()];
+    tx.all(REPOINT, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await
+}
+
+/// Lets an account that leads to `from` lead to `to` again.
+pub async fn point_back(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    from: &UserId,
+    to: &UserId,
+) -> Result<(), StoreError> {
+    tx.execute(POINT_BACK, &[pool.into(), user.into(), from.into(), to.into()]).await.map(drop)
+}
+
+/// Writes what a merge changes of an account: names, profile, custom data, agreements, where it leads.
+pub async fn put(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    let (profile, custom_data, agreements) = (
+        serde_json::to_string(&user.profile)?,
+        serde_json::to_string(&user.custom_data)?,
+        serde_json::to_string(&user.agreements)?,
+    );
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        user.username.as_ref().map(Username::as_str).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
+        user.phone.as_ref().map(|(phone, _)| Phone::as_str(phone)).into(),
+        user.phone.as_ref().map(|(_, proof)| PhoneProof::as_str(*proof)).into(),
+        (&user.external_id).into(),
+        (&profile).into(),
+        (&custom_data).into(),
+        (&agreements).into(),
+        user.merged_into.as_ref().map(UserId::as_str).into(),
+        user.updated_at.into(),
+    ];
+    tx.execute(PUT, &values).await.map(drop)
+}
+
+/// Forgets the merges of a user.
+pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
+}
+
+fn decode(row: &Row<'_>) -> Result<StoredMerge, StoreError> {
+    Ok(StoredMerge {
+        id: MergeId::parse(&row.get::<String>(0)?)?,
+        survivor: UserId::parse(&row.get::<String>(1)?)?,
+        merged: UserId::parse(&row.get::<String>(2)?)?,
+        changes: serde_json::from_str(&row.get::<String>(3)?)?,
+        created_at: Timestamp(row.get(4)?),
+        undone_at: row.get::<Option<i64>>(5)?.map(Timestamp),
+    })
+}
