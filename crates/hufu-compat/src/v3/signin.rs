@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
-use hufu_types::{ConnectionKind, ScopeSet};
 use hufu_types::flow::Want;
+use hufu_types::{ConnectionKind, ScopeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
