@@ -27,12 +27,12 @@ pub mod client;
 mod database;
 #[cfg(feature = "web")]
 pub mod logs;
+pub mod raw;
 #[cfg(feature = "web")]
 pub mod routes;
+pub mod store;
 #[cfg(feature = "web")]
 pub mod world;
-pub mod raw;
-pub mod store;
 
 #[cfg(feature = "app")]
 pub use base::{Base, PUBLIC_URL, outgoing_to_this_machine};

@@ -446,7 +446,11 @@ impl World {
     pub fn connection(&self, app_id: &str) -> String {
         let config = self.node.app.config();
         let mut connections = config.connections(&PoolId::parse(SHOP).unwrap()).iter();
-        connections.find(|connection| connection.settings.text("app_id") == Some(app_id)).unwrap().id.to_string()
+        connections
+            .find(|connection| connection.settings.text("app_id") == Some(app_id))
+            .unwrap()
+            .id
+            .to_string()
     }
 
     /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry

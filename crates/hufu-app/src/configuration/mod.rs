@@ -7,4 +7,3 @@ mod memory;
 pub(crate) mod senders;
 
 pub use memory::{Config, Named, named};
-pub(crate) use memory::{open_secret, secret_context};

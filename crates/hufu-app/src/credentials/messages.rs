@@ -21,8 +21,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MessageLanguage, Target};
 use crate::address::{network_of, site_of};
-use crate::jobs::JobOutcome;
 use crate::configuration::senders::SenderSettings;
+use crate::jobs::JobOutcome;
 use crate::{App, Origin, Refusal};
 use unit::{SendCode, Sent};
 

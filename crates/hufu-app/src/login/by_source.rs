@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use hufu_store::events::Trace;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{PhoneUse, Rules};
-use hufu_types::{Action, Application, Connection, FlowId, Proof, UserId};
+use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
 use hufu_wechat::Budget;
 use serde_json::json;
 
-use super::arrive::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
-use super::entry::{Entering, LoginDone};
+use super::arrive::{Arriving, Login, WouldLogIn};
+use super::entry::{Entering, LoginAnswer, LoginDone};
+use super::finish::LoginOutcome;
+use crate::events::Trace;
 use crate::failures::NotIn;
 use crate::origin::Origin;
+use crate::people::identities::bind::{Bind, BindOutcome};
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Proved};
 use crate::tokens::authentication::Authenticated;
@@ -37,11 +39,9 @@ pub struct SourceLogin<'a> {
 
 impl App {
     /// Logs in a person who comes from a source.
-    pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginDone, Refusal> {
+    pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
         let not_in = match self.try_log_in(login).await {
-            Ok(done) => return Ok(done),
-            // Not refused: the person goes on.
-            Err(NotIn { refusal: waiting @ Refusal::Waiting(_), .. }) => return Err(waiting),
+            Ok(answer) => return Ok(answer),
             Err(not_in) => not_in,
         };
         metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
@@ -52,11 +52,11 @@ impl App {
         Err(self.refuse_login(pool, trace, connection.kind.as_str(), not_in).await)
     }
 
-    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginDone, NotIn> {
+    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, NotIn> {
         let (application, connection) = (&*login.application, &*login.connection);
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
         let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
-        let attempt = self.attempt(application, connection, login.evidence, &rules);
+        let attempt = self.attempt(application, connection, login.evidence, rules.clone());
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
         let flow = self.new_flow_id();
         let kept = self.kept_proof(&proof, &flow)?;
@@ -64,7 +64,8 @@ impl App {
             application: &login.application,
             connection: connection.id.clone(),
             method: connection.kind.as_str(),
-            want: login.want,
+            facts: Facts::of(Method::Source(connection.kind), self.now()),
+            want: login.want.clone(),
             origin: &login.origin,
             proof: kept,
             flow,
@@ -79,9 +80,9 @@ impl App {
             exchange: Some((code.hash.clone(), code.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
-        let done = self.conclude(application, &entry.ticket, entry.back, outcome);
-        let done = done.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
-        Ok(ids.named_in(done))
+        let answer = self.conclude(application, &entry.ticket, entry.back, outcome);
+        let answer = answer.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
+        Ok(answer.map(|done| ids.named_in(done)))
     }
 
     fn attempt<'a>(
@@ -89,7 +90,7 @@ impl App {
         application: &'a Application,
         connection: &'a Connection,
         evidence: Evidence<'a>,
-        rules: &'a Rules,
+        rules: Rules,
     ) -> Attempt<'a> {
         let budget = Budget::of(self.limits.request_budget);
         Attempt { application, connection, evidence, rules, budget }
@@ -103,7 +104,7 @@ impl App {
         code: &'a str,
     ) -> Result<Proved<'a>, Refusal> {
         let rules = self.rules(connection);
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), &rules);
+        let attempt = self.attempt(&who.application, connection, Evidence::code(code), rules);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|not_in| not_in.refusal)
     }

@@ -6,16 +6,17 @@ mod failure;
 
 use std::collections::BTreeMap;
 
+use hufu_store::flows::{self, Flow};
 use hufu_store::merges::NewMerge;
 use hufu_store::passcodes::Target;
-use hufu_store::{StoreError, Tx, Write, flows, identities, passwords, users};
+use hufu_store::{Read, StoreError, Tx, Write, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
-use hufu_types::{Action, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId};
+use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
 use super::arrive::{Arriving, Resolved};
-use super::finish::{self, Came, LoginOutcome, Ticket, Waiting};
+use super::finish::{self, Came, LoginOutcome, Ticket, Waiting, accounts_of};
 use crate::credentials::guess::{Guess, Judged};
 use crate::credentials::locks::Locks;
 use crate::events::{Event, Recorder};
@@ -88,6 +89,24 @@ impl Doing {
     }
 }
 
+/// Looks at a login that waits, and at the accounts that it is about.
+pub struct LookAtFlow {
+    /// The pool.
+    pub pool: PoolId,
+    /// The flow.
+    pub flow: FlowId,
+}
+
+impl Read for LookAtFlow {
+    type Out = Option<(Flow, Vec<User>)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Some(flow) = flows::get(tx, &self.pool, &self.flow).await? else { return Ok(None) };
+        let accounts = accounts_of(tx, &self.pool, &flow.state).await?;
+        Ok(Some((flow, accounts)))
+    }
+}
+
 /// Goes on with a login that waits.
 #[derive(Clone)]
 pub struct Continue {
@@ -103,8 +122,6 @@ pub struct Continue {
     pub doing: Doing,
     /// Who arrived, where the proof was kept.
     pub who: Option<Arriving>,
-    /// What fills the nickname and photo of a new account.
-    pub profile: Profile,
     /// The id of the user, if one must be made.
     pub candidate: UserId,
     /// What is written at the end; its flow has the hash of the next handle.
@@ -219,8 +236,12 @@ impl Continue {
                     Judged::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
                     Judged::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
                 }
+                let proved = match to {
+                    Target::Phone(_) => Method::PhoneCode,
+                    Target::Email(_) => Method::EmailCode,
+                };
                 match owner(tx, &self.pool, to).await? {
-                    Some(user) => self.bind(tx, events, user).await,
+                    Some(user) => self.bind(tx, events, user, proved).await,
                     None => Ok(Outcome::Failed(StepFailure::NoAccount)),
                 }
             }
@@ -236,7 +257,7 @@ impl Continue {
                 if lock.is_full(tx, self.ticket.trace.at).await? {
                     return Ok(Outcome::Failed(StepFailure::Locked));
                 }
-                self.bind(tx, events, user).await
+                self.bind(tx, events, user, Method::Password).await
             }
             Doing::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
             Doing::Choose(user) if !self.still_lead(tx, state, &[user]).await? => {
@@ -263,14 +284,14 @@ impl Continue {
         let Resolved { resolution, .. } = who.resolve(tx).await?;
         match &resolution {
             Resolution::Ask { may_create: true } => {}
-            Resolution::LogIn { user, attach_openid, attach_unionid, .. } => {
+            Resolution::LogIn { user, attach_own, attach_shared, .. } => {
                 users::get_locked(tx, &self.pool, user).await?;
                 if who.resolve(tx).await?.resolution != resolution {
                     return Err(StoreError::LostRace);
                 }
-                if *attach_openid || *attach_unionid {
-                    who.attach(tx, &self.ticket.trace, user, *attach_openid, *attach_unionid).await?;
-                    self.record_bound(tx, events, user).await?;
+                if *attach_own || *attach_shared {
+                    who.attach(tx, &self.ticket.trace, user, *attach_own, *attach_shared).await?;
+                    self.record_bound(tx, events, user, &self.ticket.facts).await?;
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
             }
@@ -280,17 +301,23 @@ impl Continue {
         }
         let (session, trace) = (&self.ticket.session, &self.ticket.trace);
         let mut user = User {
-            profile: self.profile.clone(),
+            profile: who.proof.profile.clone(),
             logins_count: 1,
             last_login_at: Some(trace.at),
             last_ip: session.ip.clone(),
             last_application: Some(session.application.clone()),
             ..User::new(self.pool.clone(), self.candidate.clone(), self.ticket.method, trace.at)
         };
-        if let Some(phone) = &who.phone {
+        if let Some(phone) = who.proof.proved_phone() {
             let owner = users::by_phone(tx, &self.pool, phone).await?;
             if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
-                user.phone = Some((phone.clone(), PhoneProof::Wechat));
+                user.phone.clone_from(&who.proof.phone);
+            }
+        }
+        if let Some(email) = who.proof.proved_email() {
+            let owner = users::by_email(tx, &self.pool, email).await?;
+            if owner.is_none_or(|owner| owner.vouched_email().is_none()) {
+                (user.email, user.email_verified) = (Some(email.clone()), true);
             }
         }
         let identities = who.identities(trace);
@@ -299,12 +326,13 @@ impl Continue {
         self.finish(tx, events, user, Came { newly_created: true, ..Came::default() }).await
     }
 
-    /// Binds what arrived to an account that the person has proved.
+    /// Binds what arrived to an account that the person has proved by this.
     async fn bind(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: User,
+        proved: Method,
     ) -> Result<Outcome, StoreError> {
         let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
         // From here on the row is locked: two flows that bind to one account wait for each other.
@@ -313,8 +341,7 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
         let mut missing = [false, false];
-        let keys = std::iter::once(&who.arrival.openid).chain(&who.arrival.unionid);
-        for (key, missing) in keys.zip(&mut missing) {
+        for (key, missing) in who.proof.ids().zip(&mut missing) {
             match identities::owner(tx, &self.pool, key).await? {
                 Some(owner) if owner != user.id => return Ok(Outcome::Failed(StepFailure::IdentityTaken)),
                 Some(_) => {}
@@ -324,11 +351,12 @@ impl Continue {
         if who.is_another_persons(tx, &user.id).await? {
             return Ok(Outcome::Failed(StepFailure::AnotherIdentityBound));
         }
-        let [openid, unionid] = missing;
-        who.attach(tx, &self.ticket.trace, &user.id, openid, unionid).await?;
-        self.record_bound(tx, events, &user.id).await?;
+        let [own, shared] = missing;
+        who.attach(tx, &self.ticket.trace, &user.id, own, shared).await?;
+        let came = Came { proved: Some(proved), ..Came::default() };
+        self.record_bound(tx, events, &user.id, &came.facts(&self.ticket)).await?;
         let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
-        self.finish(tx, events, user, Came::default()).await
+        self.finish(tx, events, user, came).await
     }
 
     async fn record_bound(
@@ -336,8 +364,10 @@ impl Continue {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: &UserId,
+        facts: &Facts,
     ) -> Result<(), StoreError> {
-        let bound = Event::of(Action::IdentityBound, user).with(json!({ "by": self.ticket.method }));
+        let details = finish::by(self.ticket.method, facts);
+        let bound = Event::of(Action::IdentityBound, user).with(details.into());
         events.record(tx, &self.pool, bound).await
     }
 
@@ -432,13 +462,15 @@ impl Continue {
         user: User,
         came: Came,
     ) -> Result<Outcome, StoreError> {
-        let stage = flow::stage_of(&user, &self.ticket.settings);
+        let facts = came.facts(&self.ticket);
+        let stage = flow::stage_of(&user, &self.ticket.settings, &facts);
         if stage == Stage::Done || unusable(&user).is_some() {
             return finish::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
         }
         let state = FlowState {
             user: Some(user.id.clone()),
             newly_created: came.newly_created,
+            facts,
             ..self.ticket.waiting_at(stage)
         };
         flows::advance(tx, &self.pool, &self.flow, &self.ticket.flow.handle, &state, 0).await?;
@@ -461,10 +493,7 @@ impl Continue {
     }
 
     async fn waiting(&self, tx: &mut Tx<'_>, state: FlowState) -> Result<Waiting, StoreError> {
-        let mut accounts = Vec::new();
-        for id in state.candidates.iter().chain(&state.user) {
-            accounts.extend(users::get(tx, &self.pool, id).await?);
-        }
+        let accounts = accounts_of(tx, &self.pool, &state).await?;
         Ok(Waiting { state, accounts })
     }
 }

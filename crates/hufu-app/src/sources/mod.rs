@@ -21,8 +21,8 @@ use self::wechat::exchange::SpentCode;
 use crate::failures::NotIn;
 use crate::{App, Refusal};
 
-pub use field::{Field, Form, Text};
 pub(crate) use field::is_wechat_app_id;
+pub use field::{Field, Form, Text};
 
 /// A kind of connection, as its module describes it.
 pub(crate) struct Kind {
@@ -99,7 +99,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) evidence: Evidence<'a>,
     /// What may come of it: a phone code is spent only where the login itself is permitted.
-    pub(crate) rules: &'a Rules,
+    pub(crate) rules: Rules,
     pub(crate) budget: Budget,
 }
 
@@ -140,9 +140,12 @@ pub fn kind_called(client_name: &str) -> Option<ConnectionKind> {
 
 /// What the published clients call logins, of all kinds.
 pub fn names_of_clients() -> impl Iterator<Item = &'static str> {
-    ConnectionKind::ALL.iter().flat_map(|of| match kind(*of).start {
-        Start::Code { client_names } => client_names,
-    }).copied()
+    ConnectionKind::ALL
+        .iter()
+        .flat_map(|of| match kind(*of).start {
+            Start::Code { client_names } => client_names,
+        })
+        .copied()
 }
 
 /// The `[[user_pool.connection]]` of `hufu apply` as JSON Schema (draft 2020-12), as far as it depends on the kind.
@@ -184,7 +187,10 @@ pub fn markdown() -> String {
 
 /// The name of a required field that the settings lack, if there is one.
 pub(crate) fn missing_field(of: ConnectionKind, settings: &ConnectionSettings) -> Option<&'static str> {
-    fields(of).iter().find(|field| field.required && settings.get(field.name).is_none()).map(|field| field.name)
+    fields(of)
+        .iter()
+        .find(|field| field.required && settings.get(field.name).is_none())
+        .map(|field| field.name)
 }
 
 /// The key of an id that the source behind a connection gives to a person.

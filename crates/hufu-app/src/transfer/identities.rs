@@ -43,7 +43,11 @@ pub(super) fn read(
         let Some(value) = value else { continue };
         let source =
             source(sources, connection.as_deref()).map_err(|reason| format!("connection: {reason}"))?;
-        let key = identity_key(source, kind, checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?);
+        let key = identity_key(
+            source,
+            kind,
+            checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?,
+        );
         all.push(NewIdentity { connection: source.id.clone(), key, created_at });
     }
     // Two connections of one Open Platform account tell the same UnionID.
@@ -133,7 +137,8 @@ pub(super) fn written(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Va
         "value": key.value,
         "createdAt": created_at.to_iso(),
     });
-    let own_realm = source.is_some_and(|source| identity_key(source, key.kind, &key.value).realm == key.realm);
+    let own_realm =
+        source.is_some_and(|source| identity_key(source, key.kind, &key.value).realm == key.realm);
     if !own_realm && let Value::Object(written) = &mut written {
         written.insert("realm".to_owned(), Value::from(key.realm.clone()));
     }

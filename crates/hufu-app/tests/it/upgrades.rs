@@ -6,8 +6,7 @@ use hufu_app::App;
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, StoredSettings};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
-use hufu_testkit::base::Base;
-use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_testkit::{Base, TestDatabase, on_both_engines};
 use hufu_types::{Connection, ConnectionId, PoolId, SystemRandom, Timestamp};
 
 /// The last migration of programs that kept a connection's AppID and AppSecret in columns.
@@ -25,16 +24,18 @@ impl Write for OldRows {
     type Out = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        const POOL: &str = "INSERT INTO pools (id, name, settings, created_at) VALUES ('shop', 'Shop', '{}', 1)";
+        const POOL: &str =
+            "INSERT INTO pools (id, name, settings, created_at) VALUES ('shop', 'Shop', '{}', 1)";
         const CONNECTION: &str = "
             INSERT INTO connections
                 (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
                  association, created_at, updated_at)
             VALUES ('shop', $1, $1, 'wechat:miniprogram:default', 'WeChat', $2, $3, 'shop', $4, $5, '{}', 1, 1)";
         tx.execute(POOL, &[]).await?;
-        for (id, app_id, secret) in
-            [("good", "wx0123456789abcdef", &self.sealed), ("lost", "wx0123456789abcdee", &self.of_a_lost_key)]
-        {
+        for (id, app_id, secret) in [
+            ("good", "wx0123456789abcdef", &self.sealed),
+            ("lost", "wx0123456789abcdee", &self.of_a_lost_key),
+        ] {
             let values = [id.into(), false.into(), true.into(), app_id.into(), secret.into()];
             tx.execute(CONNECTION, &values).await?;
         }

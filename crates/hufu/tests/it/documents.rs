@@ -154,5 +154,9 @@ fn the_fields_of_connections_are_on_the_page_of_apply() {
 #[test]
 fn the_schema_of_connections_is_that_of_the_program() {
     let schema = serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n";
-    assert_eq!(read("docs/connection.schema.json"), schema, "put this into docs/connection.schema.json:\n{schema}");
+    assert_eq!(
+        read("docs/connection.schema.json"),
+        schema,
+        "put this into docs/connection.schema.json:\n{schema}"
+    );
 }

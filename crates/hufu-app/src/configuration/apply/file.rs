@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use hufu_connect::{MailSettings, SmsSettings, Templates};
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier, OpenPlatform, Phone,
-    PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
+    OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username,
 };
 use secrecy::SecretString;
 use toml::de::DeTable;

@@ -4,8 +4,8 @@ use hufu_types::{Application, Connection};
 use hufu_wechat::{Budget, Class};
 use serde_json::{Map, Value};
 
-use crate::sources::wechat::exchange::{check_code, wechat_refusal};
 use crate::sources::SealedData;
+use crate::sources::wechat::exchange::{check_code, wechat_refusal};
 use crate::sources::wechat::{self, credentials, log_refusal};
 use crate::{App, Refusal};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
 use crate::failures::NotIn;
-use crate::login::arrive::{Arriving, WouldLogIn};
+use crate::login::Arriving;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
 };
@@ -112,7 +112,9 @@ impl App {
         spent: &SpentCode<'_>,
     ) -> Result<Option<Phone>, NotIn> {
         match evidence {
-            PhoneEvidence::Sealed(sealed) => Ok(Some(self.open_phone(attempt.connection, session, *sealed)?.0)),
+            PhoneEvidence::Sealed(sealed) => {
+                Ok(Some(self.open_phone(attempt.connection, session, *sealed)?.0))
+            }
             PhoneEvidence::Code(code) => {
                 let pool = attempt.application.pool.clone();
                 let who = Arriving { pool, proof: proof.clone(), rules: attempt.rules.clone() };

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier, OpenPlatform, Phone,
-    PoolId, SigningAlgorithm, UserId, Username,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
+    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username,
 };
+use secrecy::ExposeSecret as _;
 
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
