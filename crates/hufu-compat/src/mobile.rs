@@ -2,7 +2,7 @@
 //! it. `POST /api/v3/signin-by-mobile` does the same with a token set.
 
 use axum::extract::State;
-use hufu_app::{Evidence, PhoneUse, Refusal, SourceLogin};
+use hufu_app::{Evidence, PhoneUse, SourceLogin};
 use hufu_types::ConnectionKind;
 use hufu_types::flow::Want;
 use serde::Deserialize;
