@@ -1,4 +1,4 @@
-//! The built-in texts. Each language has one frame, and a word or two for each purpose that go into it.
+//! The built-in texts. Each language has one frame, and a word or two per purpose that go into it.
 
 use super::{Language, TemplateKind, escape};
 
@@ -31,7 +31,7 @@ pub(super) fn built_in(kind: TemplateKind, language: Language) -> Texts {
     }
 }
 
-/// A whole HTML page of a mail. Mail programs understand inline styles best, and need no pictures.
+/// A whole HTML page for a mail. Mail programs handle inline styles best, and no pictures are needed.
 pub(super) fn page(language: Language, content: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\">\

@@ -1,4 +1,4 @@
-//! Settings as they are written and stored.
+//! Settings as written and stored.
 
 use hufu_connect::{MailSettings, SmsSettings, mail::Encryption};
 
