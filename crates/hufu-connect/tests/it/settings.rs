@@ -63,7 +63,7 @@ fn settings_are_read_written_and_not_debugged() {
 }
 
 #[test]
-fn what_is_misspelt_is_told() {
+fn misspelt_keys_are_reported() {
     for (text, word) in [
         (format!("{ALIYUN}\nendpiont = \"x\""), "endpiont"),
         (format!("{TENCENT}\nreigon = \"x\""), "reigon"),
