@@ -1,11 +1,11 @@
-//! `hufu-bench`: what a complete mini program login, a search and an import cost, beside what is to be compared.
+//! `hufu-bench`: what a complete mini program login, a search and an import cost, compared with a baseline.
 //!
-//! `run` measures logins and searches, `import` measures bringing users in; the other commands are the processes that
-//! `run` starts, each on its own so that the CPU of each is
-//! known: the sandbox (WeChat), the generator (phones) and the floor. docs/performance.md explains the method.
+//! `run` measures logins and searches, `import` measures importing users. The other commands are the
+//! processes that `run` starts, separately, so that the CPU time of each is known: the sandbox (WeChat), the
+//! generator (phones) and the floor. docs/performance.md explains the method.
 //!
-//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] what the server is compared with,
-//! [`import`] the other measurement, [`report`] what is printed.
+//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] the baseline for the
+//! server, [`import`] the other measurement, [`report`] what is printed.
 
 mod codes;
 mod database;
@@ -26,7 +26,7 @@ mod world;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Measures mini program logins, searches and imports, beside the floor under them.")]
+#[command(about = "Measures mini program logins, searches and imports, compared with a floor.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,9 +34,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure logins and searches, in an empty pool and in a full one, and print one line a figure.
+    /// Measure logins and searches, in an empty pool and in a full one, and print one line per figure.
     Run(run::Options),
-    /// Measure `hufu import`, beside plain inserts of the same rows, and print one line a figure.
+    /// Measure `hufu import`, compared with plain inserts of the same rows, and print one line per figure.
     Import(import::Options),
     /// The load generator, a process of `run`.
     #[command(hide = true)]

@@ -1,4 +1,4 @@
-//! What is printed: one line a figure, and whether the aims are met.
+//! What is printed: one line per figure, and whether the aims are met.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
@@ -15,14 +15,14 @@ const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
 const IDLE_BYTES: u64 = 30_000_000;
 const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
-/// An import's memory is flat: so much more at most for ten times the rows.
+/// An import's memory is flat: at most this much more for ten times the rows.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
 pub(crate) fn note(text: &str) {
     println!("# {text}");
 }
 
-/// The figures of one program on one engine with so many users.
+/// The figures of one program on one engine with this many users.
 pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} users  {program:<6}  {name:<36} {value:>12}", case.engine, case.users);
@@ -93,7 +93,7 @@ pub(crate) fn imported(case: &Imported) {
     line("resident memory at most, MB", megabytes(case.resident_peak));
 }
 
-/// How an import of ten times the rows differs.
+/// How an import of ten times the rows compares.
 pub(crate) fn import_grows(few: &Imported, many: &Imported) {
     let line = |name: &str, share: f64, verdict: &str| {
         println!(
@@ -112,7 +112,7 @@ pub(crate) fn import_grows(few: &Imported, many: &Imported) {
     line("memory", memory, if met { "  aim at most 120 %: met" } else { "  aim at most 120 %: NOT MET" });
 }
 
-/// The aims for which there are figures, with what was measured.
+/// The aims for which there are figures, with the measured values.
 pub(crate) fn aims(cases: &[Case]) {
     for case in cases.iter().filter(|case| case.engine == "sqlite") {
         let Some(server) = &case.server else { continue };
@@ -141,7 +141,7 @@ pub(crate) fn aims(cases: &[Case]) {
     }
 }
 
-/// How the figures change with the number of users: worse by a fifth at most.
+/// How the figures change with the number of users: at most a fifth worse.
 fn compare(few: &Case, many: &Case) {
     let line = |name: &str, before: f64, after: f64, allowed: f64| {
         let change = after / before - 1.0;
@@ -183,7 +183,7 @@ fn compare(few: &Case, many: &Case) {
     ));
 }
 
-/// Times with many users, as shares of those with none.
+/// Times with many users, relative to those with none.
 fn ratios(few: &Case, many: &Case) {
     let line = |program: &str, name: &str, before: Duration, after: Duration, users: usize| {
         println!(
@@ -206,7 +206,7 @@ fn ratios(few: &Case, many: &Case) {
     }
 }
 
-/// Milliseconds of what may be much quicker than one.
+/// Milliseconds with decimals, for times that may be far below one.
 fn exact_millis(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64() * 1000.0)
 }

@@ -1,4 +1,4 @@
-//! `hufu` as an operator has it: configured, migrated, with the world brought in by its own commands.
+//! `hufu` as an operator runs it: configured, migrated, with data set up by its own commands.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Migrates the database and brings the world into it, by the server's own commands.
+    /// Migrates the database and sets up the data, with the server's own commands.
     pub(crate) fn prepare(
         hufu: &Path,
         folder: &Path,
@@ -56,7 +56,7 @@ mp_base = "{wechat_base}/mp"
         fs::write(&config, text)?;
         let apply = folder.join("world.toml");
         fs::write(&apply, world.apply_file())?;
-        // Each case has a database of its own, and so a key of its own.
+        // Each case has its own database, and so its own key.
         let _ = fs::remove_file(folder.join("hufu.key"));
         let server = Server {
             hufu: hufu.to_owned(),
@@ -72,13 +72,13 @@ mp_base = "{wechat_base}/mp"
         Ok(server)
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it responds.
     pub(crate) fn start(&self) -> Result<(Process, SocketAddr)> {
         let (process, _) = self.timed_start()?;
         Ok((process, self.address))
     }
 
-    /// The median time from the start of the process to its first answer, and an orderly end each time.
+    /// The median time from the start of the process to its first response, with an orderly stop each time.
     pub(crate) fn median_start(&self, starts: usize) -> Result<Duration> {
         let mut times = Vec::new();
         for _ in 0..starts.max(1) {
@@ -97,15 +97,15 @@ mp_base = "{wechat_base}/mp"
         Ok(key.context("hufu admin create-key printed no key")?.to_owned())
     }
 
-    /// Begins to bring the users of a file in, as a process of its own.
+    /// Starts to import the users of a file, as a separate process.
     pub(crate) fn import(&self, file: &Path, pool: &str) -> Result<Process> {
         let mut command = self.command(&["import"]);
         command.arg(file).args(["--pool", pool]);
         Process::start_logging("hufu import", &mut command, &self.log)
     }
 
-    /// The last lines that it wrote.
-    pub(crate) fn last_words(&self) -> String {
+    /// The last lines that it printed.
+    pub(crate) fn last_output(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
@@ -114,7 +114,7 @@ mp_base = "{wechat_base}/mp"
     fn timed_start(&self) -> Result<(Process, Duration)> {
         let begin = Instant::now();
         let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
-        let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_words())?;
+        let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_output())?;
         Ok((process, time))
     }
 
@@ -124,7 +124,7 @@ mp_base = "{wechat_base}/mp"
         command
     }
 
-    /// Runs a command to its end; what it printed.
+    /// Runs a command to its end; returns its output.
     fn finish(&self, mut command: Command) -> Result<String> {
         let output = command.output().with_context(|| format!("starting {}", self.hufu.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);

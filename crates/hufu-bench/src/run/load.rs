@@ -1,4 +1,4 @@
-//! One program under load: warm-up, as many logins as get through, half as many.
+//! One program under load: warm-up, as many logins as possible, half as many.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::report;
 
 /// One program under load.
 pub(crate) struct Measured {
-    /// As many logins as get through.
+    /// As many logins as possible.
     pub(crate) full: Outcome,
     /// Half as many, each due at its time.
     pub(crate) half: Outcome,
-    /// Returning persons one after the other: nobody waits for anybody.
+    /// Returning persons one after the other: no queueing.
     pub(crate) known: Outcome,
     /// First logins one after the other.
     pub(crate) first: Outcome,
@@ -26,7 +26,7 @@ pub(crate) struct Measured {
     pub(crate) cpu: Cpu,
     pub(crate) resident_idle: u64,
     pub(crate) resident_peak: u64,
-    /// What a login of the mix takes on the disk.
+    /// The size of a login of the mix on disk.
     pub(crate) bytes_per_login: f64,
 }
 
@@ -38,12 +38,12 @@ pub(crate) struct Cpu {
     pub(crate) database: Option<Duration>,
     pub(crate) generator: Duration,
     pub(crate) sandbox: Duration,
-    /// Everything else that ran: the kernel's own work, and whoever disturbs the measurement.
+    /// Everything else that ran: the kernel's own work, and whatever disturbs the measurement.
     pub(crate) others: Duration,
 }
 
 impl Outcome {
-    /// Logins answered in a second.
+    /// Completed logins per second.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub(crate) fn rate(&self) -> f64 {
         self.logins as f64 / self.seconds
@@ -79,11 +79,12 @@ impl Bench<'_> {
         let watched =
             Watched { program: process.id(), database: postgres.and_then(Postgres::process), target };
 
-        // With users stored, the returning persons are among them and stay cold; without, the warm-up brings them.
+        // If users are stored, the returning persons are among them and stay cold; otherwise the warm-up
+        // creates them.
         let known = self.returning.len();
         let warm_up = match users {
             0 => self.runtime.block_on(self.wechat.returning(&self.returning, known))?,
-            _ => self.runtime.block_on(self.wechat.strangers(known))?,
+            _ => self.runtime.block_on(self.wechat.new_people(known))?,
         };
         let (warm_up, _) = self.load(
             &watched,
@@ -101,7 +102,7 @@ impl Bench<'_> {
             let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
             let round = self.load(&watched, &codes, time, Arrival::Closed(self.options.connections))?;
             if round.0.used_up {
-                report::note(&format!("the codes were used up after {:.1} s", round.0.seconds));
+                report::note(&format!("the codes ran out after {:.1} s", round.0.seconds));
             }
             answered += round.0.answered;
             rounds.push(round);
@@ -117,7 +118,7 @@ impl Bench<'_> {
         let wanted = whole(full.rate() * self.options.seconds);
         let codes = self.runtime.block_on(self.wechat.returning(&self.returning, wanted))?;
         let (known, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
-        let codes = self.runtime.block_on(self.wechat.strangers(wanted))?;
+        let codes = self.runtime.block_on(self.wechat.new_people(wanted))?;
         let (first, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
 
         let resident_peak = peak.bytes();
@@ -131,7 +132,7 @@ impl Bench<'_> {
         Ok(Measured { full, half, known, first, cpu, resident_idle, resident_peak, bytes_per_login })
     }
 
-    /// One phase of the generator, and the CPU time of each process for each of its logins.
+    /// One phase of the generator, and the CPU time of each process per login.
     fn load(
         &self,
         watched: &Watched,
@@ -158,14 +159,14 @@ impl Bench<'_> {
             command.args(["--rate", &rate.to_string()]);
         }
         let mut generator = Process::start("generator", command.args(self.world.arguments()))?;
-        ensure!(generator.line()? == "begin", "the generator does not begin");
+        ensure!(generator.line()? == "begin", "the generator did not start");
         let before = self.cpu(watched, &generator)?;
         let line = generator.line()?;
         let after = self.cpu(watched, &generator)?;
-        let outcome = line.strip_prefix("end ").context("the generator does not end")?;
+        let outcome = line.strip_prefix("end ").context("the generator did not stop")?;
         let outcome: Outcome = serde_json::from_str(outcome)?;
         generator.finish()?;
-        ensure!(outcome.answered > 0, "not one login was answered");
+        ensure!(outcome.answered > 0, "no login was answered");
         let each = |before: Duration, after: Duration| {
             after.saturating_sub(before) / u32::try_from(outcome.answered).unwrap_or(u32::MAX)
         };
@@ -189,16 +190,16 @@ impl Bench<'_> {
     }
 }
 
-/// When logins come.
+/// When logins are sent.
 #[derive(Clone, Copy)]
 enum Arrival {
-    /// Over so many connections, each when the last of its connection was answered.
+    /// Over this many connections, each when the last one on its connection has been answered.
     Closed(usize),
-    /// So many a second, whoever waits.
+    /// This many per second, whoever waits.
     Open(f64),
 }
 
-/// What is under load.
+/// The processes under load.
 struct Watched {
     target: String,
     program: u32,

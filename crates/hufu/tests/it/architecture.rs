@@ -1,12 +1,13 @@
-//! The crates depend on one another in one direction, and each kind of library has its one place.
-//! ARCHITECTURE.md draws both. Development dependencies are free.
+//! The crates depend on one another in one direction, and each kind of library is used in one place.
+//! ARCHITECTURE.md draws both. Development dependencies are unrestricted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Each crate, and those of this workspace that it may name. A new crate gets its line here, and in ARCHITECTURE.md.
+/// Each crate, and the crates of this workspace that it may depend on. A new crate gets its line here, and in
+/// ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
     ("hufu-protocol", &["hufu-types"]),
@@ -35,10 +36,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that never reach a user: they may name anything, and no other crate may name them.
+/// Crates that never reach a user: they may depend on anything, and no other crate may depend on them.
 const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 
-/// Libraries that only these crates may name.
+/// Libraries that only these crates may use.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
@@ -47,7 +48,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("utoipa", &["hufu-admin"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
-    // Elsewhere every error is a type.
+    // All other crates use typed errors.
     ("anyhow", &["hufu"]),
 ];
 
@@ -63,7 +64,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("credentials", &["login", "sources"]),
 ];
 
-/// What crates without I/O do not name.
+/// Libraries that crates without I/O must not use.
 const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
 const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
 
