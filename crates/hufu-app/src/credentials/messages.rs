@@ -20,8 +20,8 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MessageLanguage, Target};
 use crate::address::{network_of, site_of};
-use crate::jobs::JobOutcome;
 use crate::configuration::senders::SenderSettings;
+use crate::jobs::JobOutcome;
 use crate::{App, Origin, Refusal};
 
 /// The kind of the jobs that send messages; the payload is a sealed [`Message`].
