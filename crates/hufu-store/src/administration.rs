@@ -8,7 +8,7 @@ use hufu_types::{
 };
 
 use crate::events::Recorder;
-use crate::{Read, Row, StoreError, Tx, config, credentials, flows, sessions, statements, users};
+use crate::{Read, Row, StoreError, Tx, credentials, flows, sessions, statements, users, versions};
 
 /// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
 /// only, so that it changes for every login at once.
@@ -317,7 +317,7 @@ pub async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(
     if *pool == PoolId::system() {
         delete_access_keys_of(tx, user).await?;
     }
-    config::raise_version(tx).await
+    versions::sessions_changed(tx).await
 }
 
 /// Calls off the deletion that an account's owner asked for.
@@ -345,8 +345,7 @@ pub async fn delete_user(
         delete_access_keys_of(tx, user).await?;
         delete_administrator(tx, user).await?;
     }
-    // Nodes forget which sessions they believe alive when the version rises.
-    config::raise_version(tx).await?;
+    versions::sessions_changed(tx).await?;
     Ok(true)
 }
 

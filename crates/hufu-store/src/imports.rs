@@ -8,7 +8,7 @@ use hufu_types::{
 use serde_json::json;
 
 use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, statements, users};
+use crate::{Read, Row, StoreError, Tx, Write, config, statements, users, versions};
 
 statements! {
     UNFINISHED_BY_CONTENT = "
@@ -228,7 +228,7 @@ impl Write for ImportBatch {
         let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
         let others = if self.rows.iter().any(keeps_id) {
             // Ids are unique in the instance, which no index sees to: who writes given ones takes turns.
-            config::lock(tx).await?;
+            versions::lock_configuration(tx).await?;
             other_pools(tx, &self.pool).await?
         } else {
             Vec::new()

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::events::{Event, Recorder, Trace};
 use crate::users;
-use crate::{Read, Row, StoreError, Tx, Write, config, statements};
+use crate::{Read, Row, StoreError, Tx, Write, statements, versions};
 
 statements! {
     PUT = "
@@ -257,8 +257,7 @@ pub async fn merge(
         "after": masked_names(&survivor),
     });
     events.record(tx, pool, Event::of(Action::UsersMerged, &survivor.id).with(details)).await?;
-    // Nodes forget whose the sessions of the merged account were when the version rises.
-    config::raise_version(tx).await?;
+    versions::sessions_changed(tx).await?;
     Ok(Merged::Done(Box::new(survivor)))
 }
 
@@ -425,7 +424,7 @@ impl UndoMerge {
         });
         let mut events = self.trace.recorder();
         events.record(tx, pool, Event::of(Action::MergeUndone, &survivor.id).with(details)).await?;
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(Undone::Done { survivor: Box::new(survivor), restored: Box::new(merged), kept })
     }
 }

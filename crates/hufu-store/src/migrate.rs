@@ -27,7 +27,8 @@ macro_rules! migrations {
 }
 
 /// All migrations in order.
-const MIGRATIONS: &[Migration] = migrations![1 "0001_initial", 2 "0002_people", 3 "0003_search"];
+const MIGRATIONS: &[Migration] =
+    migrations![1 "0001_initial", 2 "0002_people", 3 "0003_search", 5 "0005_revisions"];
 
 const CREATE_LEDGER: &str = "
     CREATE TABLE IF NOT EXISTS schema_migrations (

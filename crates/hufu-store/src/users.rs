@@ -7,7 +7,7 @@ use hufu_types::{
 use serde_json::{Map, Value as Json};
 
 use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements};
+use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements, versions};
 
 /// The columns of a user, in the order of [`decode_user`].
 macro_rules! user_columns {
@@ -234,8 +234,7 @@ impl Write for SetStatus {
             };
             self.trace.recorder().record(tx, &self.pool, Event::of(action, &self.user)).await?;
         }
-        // Nodes forget which sessions they believe alive when the version rises.
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(affected == 1)
     }
 }

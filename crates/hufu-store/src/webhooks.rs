@@ -5,7 +5,7 @@ use hufu_types::{Action, PoolId, Timestamp, WebhookId};
 use serde_json::{Value as Json, json};
 
 use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, statements};
+use crate::{Read, Row, StoreError, Tx, Write, statements, versions};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM webhooks WHERE pool_id = $1";
@@ -19,7 +19,7 @@ statements! {
         INSERT INTO webhooks (pool_id, id, name, url, events, secret, enabled, failures, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8)";
     UPDATE = "
-        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7
+        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     ROTATE = "
         UPDATE webhooks SET previous_secret = secret, previous_until = $4, secret = $3
@@ -107,7 +107,7 @@ impl Write for CreateWebhook {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let (pool, new) = (&self.pool, &self.webhook);
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let count: i64 = tx.optional(COUNT, &[pool.into()], |row| row.get(0)).await?.unwrap_or_default();
         if count >= self.most {
             return Ok(false);
@@ -124,7 +124,7 @@ impl Write for CreateWebhook {
             new.created_at.into(),
         ];
         tx.execute(INSERT, &values).await?;
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, pool, changed(&new.id, None, Some(new), false)).await?;
         Ok(true)
     }
@@ -164,7 +164,7 @@ impl Write for UpdateWebhook {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Webhook>, StoreError> {
         let (pool, update) = (&self.pool, self.update.clone());
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let Some(old) = get(tx, pool, &self.id).await? else { return Ok(None) };
         let mut new = Webhook {
             name: update.name.unwrap_or_else(|| old.name.clone()),
@@ -193,7 +193,7 @@ impl Write for UpdateWebhook {
             let values = [pool.into(), self.id.as_str().into(), secret.into(), (*until).into()];
             tx.execute(ROTATE, &values).await?;
         }
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, pool, changed(&self.id, Some(&old), Some(&new), rotated)).await?;
         Ok(Some(new))
     }
@@ -215,10 +215,10 @@ impl Write for DeleteWebhook {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let Some(old) = get(tx, &self.pool, &self.id).await? else { return Ok(false) };
         tx.execute(DELETE, &[(&self.pool).into(), self.id.as_str().into()]).await?;
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, &self.pool, changed(&self.id, Some(&old), None, false)).await?;
         Ok(true)
     }

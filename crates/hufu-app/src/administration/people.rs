@@ -7,7 +7,7 @@ use hufu_store::merges::StoredMerge;
 use hufu_store::personal::{
     EndSessions, Ending, ListSessions, NameUnbound, OwnSession, Unbind, UnbindMergedName, Unbound,
 };
-use hufu_store::{StoreError, Tx, Write, config, users};
+use hufu_store::{StoreError, Tx, Write, users, versions};
 use hufu_types::{
     Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission,
     PoolId, SessionId, User, UserId,
@@ -333,8 +333,7 @@ impl Write for SignOut {
         if matches!(self.0.which, Ending::All) {
             administration::sign_out(tx, &self.0.pool, &self.0.user).await?;
         } else if !ended.is_empty() {
-            // Nodes forget which sessions they believe alive when the version rises.
-            config::raise_version(tx).await?;
+            versions::sessions_changed(tx).await?;
         }
         Ok(ended)
     }

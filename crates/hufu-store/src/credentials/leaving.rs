@@ -9,7 +9,7 @@ use super::{Guess, Judged, refusal};
 use crate::events::{Event, Recorder, Trace};
 use crate::passcodes::Target;
 use crate::step_tokens::{self, NewStepToken};
-use crate::{Read, StoreError, Tx, Write, config, sessions, statements, uploads, users};
+use crate::{Read, StoreError, Tx, Write, config, sessions, statements, uploads, users, versions};
 
 statements! {
     LEAVE = "
@@ -138,8 +138,7 @@ impl Write for Leave {
         });
         let event = Event::of(Action::UserDeletionRequested, &user.id).with(details);
         self.trace.recorder().record(tx, pool, event).await?;
-        // Nodes forget which sessions they believe alive when the version rises.
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(Some(ended))
     }
 }

@@ -9,7 +9,7 @@ use hufu_app::transfer::{
 use hufu_app::{Config, Limits, apply};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::ReadConfig;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, users};
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, users, versions};
 use hufu_testkit::TestDatabase;
 use hufu_types::{
     Clock, IdentityKey, PoolId, PoolSettings, Random, TestClock, TestRandom, Timestamp, User, UserId,
@@ -301,6 +301,6 @@ impl Write for SetSettings {
         let mut pool = pools.into_iter().find(|pool| pool.id == self.pool).unwrap();
         pool.settings = self.settings.clone();
         config::update_pool(tx, &pool).await?;
-        config::raise_version(tx).await
+        versions::pools_changed(tx, [&self.pool]).await
     }
 }

@@ -77,7 +77,7 @@ fn keys(table: &str) -> Vec<&str> {
 
 #[test]
 fn every_key_of_every_provider_is_read_and_documented() {
-    let page = include_str!("../../../../../../docs/apply.md");
+    let page = include_str!("../../../../../../../docs/apply.md");
     for table in [SMTP, ALIYUN, TENCENT, HTTP] {
         let pool = read_pool(table).unwrap_or_else(|errors| panic!("{errors}"));
         let stored = match (&pool.email, &pool.sms) {

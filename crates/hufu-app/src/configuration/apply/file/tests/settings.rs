@@ -61,7 +61,7 @@ fn every_setting_is_read() {
     let object =
         |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (read, default) = (object(&settings), object(&PoolSettings::default()));
-    let page = include_str!("../../../../../../docs/apply.md");
+    let page = include_str!("../../../../../../../docs/apply.md");
     for (name, value) in &read {
         assert_ne!(default.get(name), Some(value), "{name} has its default in the example");
         assert!(page.contains(&format!("`{name}`")), "docs/apply.md does not tell of {name}");
