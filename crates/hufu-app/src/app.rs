@@ -10,16 +10,16 @@ use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
 use hufu_store::versions::{ReadVersions, Versions};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+use tokio::sync::{Mutex, Semaphore};
 
-use crate::authentication::SessionCache;
-use crate::codes::Codes;
+use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
-use crate::keys::{KeyError, Keys};
-use crate::password::{Cost, Hasher, PasswordKeys};
-use crate::uploads::Decoders;
+use crate::people::uploads::Decoders;
+use crate::sources::wechat::exchange::Codes;
+use crate::tokens::authentication::SessionCache;
+use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
-use tokio::sync::{Mutex, Semaphore};
 
 /// What an instance is made of.
 pub struct Parts {
@@ -101,6 +101,7 @@ impl App {
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
         let stored = store.read(ReadConfig).await?;
         let algorithms = algorithms(&stored);
+        crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
         let config = Config::unseal(stored, &sealing);
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),

@@ -1,7 +1,7 @@
 //! Why something that a client asked for is not done.
 
 use hufu_store::StoreError;
-use hufu_types::{Identifier, Timestamp};
+use hufu_types::{ConnectionKind, Identifier, Timestamp};
 
 use crate::FlowView;
 
@@ -33,9 +33,12 @@ pub enum Refusal {
     /// The connection is not switched on for this application.
     #[error("the connection {0} is not switched on for this application")]
     ConnectionNotForApplication(Identifier),
-    /// The application has no mini program connection.
-    #[error("no mini program connection is switched on for this application")]
-    NoConnection,
+    /// The application has no connection of the kind that the call needs.
+    #[error("no connection of type {} is switched on for this application", .0.as_str())]
+    NoConnection(ConnectionKind),
+    /// The connection that the client names is of another kind than the call needs.
+    #[error("the connection {0} is of type {}", .1.as_str())]
+    ConnectionOfOtherKind(Identifier, ConnectionKind),
     /// The request comes from a mini program that none of the application's connections is for.
     #[error("no connection of this application is for the mini program {0}")]
     OtherMiniProgram(String),
@@ -209,7 +212,7 @@ pub enum Refusal {
     Locked,
     /// The pool does not take this password.
     #[error("the pool does not take this password")]
-    WeakPassword(#[source] crate::password::Weakness),
+    WeakPassword(#[source] crate::credentials::password::Weakness),
     /// Another account has this username.
     #[error("another account has this username")]
     UsernameTaken,

@@ -136,7 +136,7 @@ pub async fn advance(
 }
 
 /// Lets a flow be nobody's until [`advance`] says whose it is, so that [`end_of_user`] leaves it alone in this unit.
-pub(crate) async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
+pub async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
     tx.execute(DETACH, &[pool.into(), flow.as_str().into()]).await.map(drop)
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use hufu_app::password::Weakness;
+use hufu_app::credentials::password::Weakness;
 use hufu_app::{FlowView, Refusal};
 use hufu_types::PasscodeChannel;
 use hufu_types::flow::Stage;
@@ -16,7 +16,7 @@ use crate::envelope::ApiCode;
 
 /// The language of messages, by the header `x-authing-lang`; Chinese without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Language {
+pub enum Language {
     /// Simplified Chinese.
     #[default]
     Chinese,
@@ -25,7 +25,8 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    pub(crate) fn of(tag: Option<&str>) -> Self {
+    /// The language that a tag such as `en-US` stands for.
+    pub fn of(tag: Option<&str>) -> Self {
         if tag.is_some_and(|tag| tag.get(..2).is_some_and(|two| two.eq_ignore_ascii_case("en"))) {
             Self::English
         } else {
@@ -180,11 +181,26 @@ impl Problem {
                     "The connection {identifier} is not switched on for this application: switch it on there."
                 ),
             ),
-            Refusal::NoConnection => problem(
+            Refusal::NoConnection(kind) => problem(
                 2405,
                 403,
-                "该应用没有启用小程序身份源连接：请先创建并启用一个。",
-                "No mini program connection is switched on for this application: make one and switch it on.",
+                format!("该应用没有启用 {} 类型的身份源连接：请先创建并启用一个。", kind.as_str()),
+                format!(
+                    "No connection of type {} is switched on for this application: make one and switch it on.",
+                    kind.as_str()
+                ),
+            ),
+            Refusal::ConnectionOfOtherKind(identifier, kind) => problem(
+                2409,
+                400,
+                format!(
+                    "身份源连接 {identifier} 的类型是 {}，不适用于该接口：请核对 extIdpConnidentifier。",
+                    kind.as_str()
+                ),
+                format!(
+                    "The connection {identifier} is of type {}, which this call is not for: check extIdpConnidentifier.",
+                    kind.as_str()
+                ),
             ),
             Refusal::OtherMiniProgram(app_id) => problem(
                 2406,
@@ -690,7 +706,7 @@ impl Problem {
     }
 
     /// The sentence in a language.
-    pub(crate) fn message(&self, language: Language) -> &str {
+    pub fn message(&self, language: Language) -> &str {
         match language {
             Language::Chinese => &self.chinese,
             Language::English => &self.english,
@@ -700,10 +716,11 @@ impl Problem {
 
 /// A refusal as an answer: HTTP 200, `code` = `apiCode`, and `statusCode`.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) problem: Problem,
+pub struct Failure {
+    /// Its code and sentences.
+    pub problem: Problem,
     /// What the client goes on with, where it can.
-    pub(crate) data: Option<Value>,
+    pub data: Option<Value>,
     language: Language,
     request_id: String,
 }
@@ -722,15 +739,15 @@ struct Envelope<'a> {
 
 impl Failure {
     /// Internal errors are logged here, once, with their whole chain of causes.
-    pub(crate) fn new(refusal: &Refusal, language: Language, request_id: String) -> Self {
+    pub fn new(refusal: &Refusal, language: Language, request_id: String) -> Self {
         let problem = Problem::of(refusal);
         if matches!(refusal, Refusal::Internal(_) | Refusal::Overloaded(_)) {
             tracing::error!(code = problem.code, error = hufu_types::chain(refusal), "request failed");
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) => Some(crate::compat::flow_data(view)),
-            Refusal::StepFailed(refusal, view) => Some(crate::compat::failed_data(refusal, view)),
+            Refusal::Waiting(view) => Some(crate::waiting::flow_data(view)),
+            Refusal::StepFailed(refusal, view) => Some(crate::waiting::failed_data(refusal, view)),
             Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };
@@ -738,7 +755,7 @@ impl Failure {
     }
 
     /// The sentence for the person.
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         self.problem.message(self.language)
     }
 }

@@ -4,10 +4,11 @@
 use std::future::Future;
 
 use hufu_store::config::Revised;
-use hufu_store::events::{Event, Trace};
 use hufu_store::{StoreError, Tx, Write, versions};
 use hufu_types::{Action, ConnectionId, ConnectionKind, Identifier, PoolId, SettingProblem, Timestamp};
 use serde_json::json;
+
+use crate::events::{Event, Trace};
 
 /// A change of one object. `hufu apply` runs many of them in one unit, everybody else one, as a [`Change`].
 pub trait Operation: Send + Sync + 'static {
@@ -75,9 +76,9 @@ pub enum Unfit {
     /// Identifier and kind of a connection are fixed once it is made.
     #[error("identifier and kind of a connection are fixed once it is made: {0}, {1:?}")]
     Fixed(Identifier, ConnectionKind),
-    /// A new connection has no credentials.
-    #[error("a new connection needs its credentials")]
-    NoCredentials,
+    /// A field of the connection's kind is missing, or has not the form that it must have: its name, and the rule.
+    #[error("{0}: {1}")]
+    Field(&'static str, &'static str),
     /// The application's id is taken in another pool.
     #[error("the application id is taken in the user pool {0}")]
     ApplicationIdTaken(PoolId),

@@ -1,17 +1,17 @@
-//! Connections: what they are, and their credentials, which are sealed for the one row that they belong to.
+//! Connections: what they are, and their settings, which are sealed for the one row that they belong to.
 
 use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::{self, Revised, StoredConnection};
+use hufu_store::config::{self, Revised, StoredConnection, StoredSettings};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
-    Association, ConnectionId, ConnectionKind, Identifier, OpenPlatform, PoolId, Random, Timestamp, WechatApp,
+    Association, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform, PoolId, Random,
+    Timestamp,
 };
-use secrecy::ExposeSecret as _;
 
 use super::change::{Operation, Outcome, Unfit, created, is_expected, names_of, owned};
-use super::memory::{open_secret, secret_context};
+use crate::sources::{self, Field};
 
 /// Makes a connection, or changes it.
 #[derive(Clone)]
@@ -24,7 +24,7 @@ pub struct PutConnection {
     pub connection: WantedConnection,
     /// The revision that the caller knows, if it matters; 0 for a new connection.
     pub expected: Option<i64>,
-    /// Seals its credentials.
+    /// Seals its settings.
     pub sealing: Arc<SealingKey>,
     /// Randomness for that.
     pub random: Arc<dyn Random>,
@@ -47,12 +47,12 @@ pub struct WantedConnection {
     pub open_platform: OpenPlatform,
     /// How first logins find their account.
     pub association: Association,
-    /// Its credentials; none leaves them as they are.
-    pub wechat: Option<WechatApp>,
+    /// The values of its kind's fields; none leaves them as they are, and so does a secret that is absent.
+    pub settings: Option<ConnectionSettings>,
 }
 
 impl WantedConnection {
-    /// What is there, with its credentials left alone.
+    /// What is there, with its settings left alone.
     pub(super) fn like(present: &StoredConnection) -> Self {
         Self {
             identifier: present.identifier.clone(),
@@ -62,27 +62,57 @@ impl WantedConnection {
             enabled: present.enabled,
             open_platform: present.open_platform.clone(),
             association: present.association.clone(),
-            wechat: None,
+            settings: None,
         }
     }
 
-    /// What differs, by the names of the file; credentials are compared unsealed. One that does not open, as after the
-    /// loss of the key, differs.
+    /// What differs, by the names of the file; settings are compared unsealed, field by field. Those that do not open, as
+    /// after the loss of the key, differ in all.
     pub(super) fn differences(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
-        let wechat = self.wechat.as_ref();
-        names_of(&[
+        let mut names = names_of(&[
             ("display_name", self.display_name != present.display_name),
             ("login_only", self.login_only != present.login_only),
             ("open_platform", self.open_platform != present.open_platform),
             ("association", self.association != present.association),
-            ("app_id", wechat.is_some_and(|app| app.app_id != present.app_id)),
-            ("app_secret", wechat.is_some_and(|app| !is_secret_of(app, present, sealing))),
-        ])
+        ]);
+        names.extend(self.changed_fields(present, sealing));
+        names
+    }
+
+    fn changed_fields(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
+        let Some(settings) = &self.settings else { return Vec::new() };
+        let opened = sources::settings::open(present, sealing).unwrap_or_default();
+        let differs = |field: &&Field| {
+            let wanted = settings.get(field.name);
+            opened.get(field.name) != wanted && !(field.secret && wanted.is_none())
+        };
+        sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
+    }
+
+    /// The settings with what is left as it is.
+    fn settings_over(&self, present: &StoredConnection, sealing: &SealingKey) -> ConnectionSettings {
+        let mut settings = self.settings.clone().unwrap_or_default();
+        let opened = sources::settings::open(present, sealing).unwrap_or_default();
+        for field in sources::fields(self.kind).iter().filter(|field| field.secret) {
+            if let (None, Some(value)) = (settings.get(field.name), opened.get(field.name)) {
+                settings.set(field.name, value.clone());
+            }
+        }
+        settings
     }
 }
 
-fn is_secret_of(app: &WechatApp, present: &StoredConnection, sealing: &SealingKey) -> bool {
-    open_secret(present, sealing).is_ok_and(|secret| secret.expose_secret() == app.app_secret.expose_secret())
+/// A field that lacks or has another form than it must have.
+fn unfit_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Unfit> {
+    if let Some(missing) = sources::missing_field(kind, settings) {
+        return Some(Unfit::Field(missing, "it is needed"));
+    }
+    let mut of_kind = sources::fields(kind).iter();
+    of_kind.find_map(|field| {
+        let value = settings.get(field.name)?;
+        let checked = value.as_str().map_or(Err(field.form.rule()), |text| field.form.check(text));
+        checked.err().map(|rule| Unfit::Field(field.name, rule))
+    })
 }
 
 impl Operation for PutConnection {
@@ -112,27 +142,29 @@ impl Operation for PutConnection {
             return Ok(Outcome::Unfit(fixed));
         }
         let mut changed = wanted.differences(&present.value, &self.sealing);
-        let seals = changed.contains(&"app_secret");
         if present.value.enabled != wanted.enabled {
             changed.push("enabled");
         }
         if changed.is_empty() {
             return Ok(Outcome::Done { now: Some(present), changed: Vec::new() });
         }
+        let settings = if wanted.changed_fields(&present.value, &self.sealing).is_empty() {
+            present.value.settings.clone()
+        } else {
+            let settings = wanted.settings_over(&present.value, &self.sealing);
+            if let Some(unfit) = unfit_field(wanted.kind, &settings) {
+                return Ok(Outcome::Unfit(unfit));
+            }
+            self.seal(&settings)
+        };
         let stored = StoredConnection {
             display_name: wanted.display_name.clone(),
             login_only: wanted.login_only,
             enabled: wanted.enabled,
             open_platform: wanted.open_platform.clone(),
             association: wanted.association.clone(),
+            settings,
             ..present.value
-        };
-        let stored = match &wanted.wechat {
-            Some(app) if seals => {
-                StoredConnection { app_id: app.app_id.clone(), app_secret: self.seal(app), ..stored }
-            }
-            Some(app) => StoredConnection { app_id: app.app_id.clone(), ..stored },
-            None => stored,
         };
         config::update_connection(tx, &stored, now).await?;
         let now = Revised { revision: present.revision + 1, value: stored };
@@ -149,7 +181,10 @@ impl PutConnection {
         if config::connection_of(tx, &self.pool, &wanted.identifier).await?.is_some() {
             return Ok(Outcome::Unfit(Unfit::IdentifierTaken));
         }
-        let Some(app) = wanted.wechat else { return Ok(Outcome::Unfit(Unfit::NoCredentials)) };
+        let settings = wanted.settings.unwrap_or_default();
+        if let Some(unfit) = unfit_field(wanted.kind, &settings) {
+            return Ok(Outcome::Unfit(unfit));
+        }
         let stored = StoredConnection {
             id: self.id.clone(),
             pool: self.pool.clone(),
@@ -159,16 +194,14 @@ impl PutConnection {
             login_only: wanted.login_only,
             enabled: wanted.enabled,
             open_platform: wanted.open_platform,
-            app_secret: self.seal(&app),
-            app_id: app.app_id,
             association: wanted.association,
+            settings: self.seal(&settings),
         };
         config::insert_connection(tx, &stored, now).await?;
         Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
     }
 
-    fn seal(&self, app: &WechatApp) -> Vec<u8> {
-        let secret = app.app_secret.expose_secret();
-        self.sealing.seal(&*self.random, &secret_context(&self.id), secret.as_bytes())
+    fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {
+        sources::settings::seal(settings, &self.id, &self.sealing, &*self.random)
     }
 }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
-use hufu_store::events::Subscriber;
+use hufu_store::webhooks::Subscriber;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
-    PoolId, PoolSettings, WechatApp,
+    PoolId, PoolSettings,
 };
-use secrecy::SecretString;
 
 use super::shards::Shards;
-use crate::Refusal;
+use crate::sources::settings::SettingsError;
+use crate::sources::wechat;
+use crate::{Refusal, sources};
 
 /// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,7 +76,7 @@ impl PoolConfig {
 }
 
 impl Config {
-    /// Unseals what is stored. A secret that does not open leaves its connection
+    /// Unseals what is stored. Settings that do not open leave their connection
     /// out and is reported, so that the others go on.
     pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
         Self::default().with(stored, key)
@@ -207,27 +208,35 @@ impl Config {
         self.pools.get(&PoolId::parse(id).ok()?)
     }
 
-    /// The mini program connection of an application: the one that the client
-    /// names, else the one whose AppID stands in the `Referer` that real mini
-    /// programs send, else the application's first.
+    /// The mini program connection of an application: see [`Self::connection_for`].
     pub fn mini_program(
         &self,
         application: &Application,
         identifier: Option<&str>,
         referer: Option<&str>,
     ) -> Result<Arc<Connection>, Refusal> {
+        self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
+    }
+
+    /// The connection of a kind that serves an application: the one that the client names, else the one whose AppID
+    /// stands in the `Referer` that real mini programs send, else the application's first.
+    pub fn connection_for(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
         if let Some(identifier) = identifier.and_then(named) {
-            return self.named_connection(application, identifier);
+            return self.named_connection(application, kind, identifier);
         }
-        let usable = |id: &ConnectionId| {
-            self.connection(id).filter(|c| c.enabled && c.kind == ConnectionKind::WechatMiniProgram)
-        };
+        let usable = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled && c.kind == kind);
         let mut switched_on = application.connections.iter().filter_map(usable);
         let found = match referer.and_then(mini_program_of_referer) {
-            Some(app_id) => switched_on
-                .find(|c| c.wechat.app_id == app_id)
+            Some(app_id) if kind == ConnectionKind::WechatMiniProgram => switched_on
+                .find(|c| wechat::app_id(c) == app_id)
                 .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
-            None => switched_on.next().ok_or(Refusal::NoConnection)?,
+            _ => switched_on.next().ok_or(Refusal::NoConnection(kind))?,
         };
         Ok(found.clone())
     }
@@ -235,22 +244,29 @@ impl Config {
     fn named_connection(
         &self,
         application: &Application,
+        kind: ConnectionKind,
         identifier: &str,
     ) -> Result<Arc<Connection>, Refusal> {
-        // What is no identifier is not repeated in the answer.
+        // Text that is not an identifier is not repeated in the answer.
         let unknown = || {
             Refusal::ConnectionUnknown(
                 Identifier::parse(identifier).map_or_else(|_| String::new(), String::from),
             )
         };
         let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
-        if !connection.enabled {
-            return Err(Refusal::ConnectionOff(connection.identifier.clone()));
-        }
-        if !application.connections.contains(&connection.id) {
-            return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
-        }
-        Ok(connection.clone())
+        serving(application, kind, connection)
+    }
+
+    /// The connection of this id, if it is of this kind and serves the application.
+    pub fn connection_by_id(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        id: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
+        let unknown = || Refusal::ConnectionUnknown(String::new());
+        serving(application, kind, found.ok_or_else(unknown)?)
     }
 
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
@@ -277,31 +293,28 @@ impl Config {
     }
 }
 
+/// A connection, if it is of this kind and serves the application.
+fn serving(
+    application: &Application,
+    kind: ConnectionKind,
+    connection: &Arc<Connection>,
+) -> Result<Arc<Connection>, Refusal> {
+    if connection.kind != kind {
+        return Err(Refusal::ConnectionOfOtherKind(connection.identifier.clone(), connection.kind));
+    }
+    if !connection.enabled {
+        return Err(Refusal::ConnectionOff(connection.identifier.clone()));
+    }
+    if !application.connections.contains(&connection.id) {
+        return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
+    }
+    Ok(connection.clone())
+}
+
 /// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.
 fn mini_program_of_referer(referer: &str) -> Option<&str> {
     let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
-    WechatApp::check_app_id(app_id).ok().map(|()| app_id)
-}
-
-/// What a connection's secret is sealed for.
-pub(crate) fn secret_context(connection: &ConnectionId) -> String {
-    format!("connection:{connection}:app_secret")
-}
-
-/// Opens a stored secret.
-pub(crate) fn open_secret(stored: &StoredConnection, key: &SealingKey) -> Result<SecretString, UnsealError> {
-    let opened = key.open(&secret_context(&stored.id), &stored.app_secret)?;
-    let text = std::str::from_utf8(opened.expose()).map_err(|_| UnsealError::NotText)?;
-    Ok(SecretString::from(text))
-}
-
-/// Why a stored secret cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UnsealError {
-    #[error(transparent)]
-    Open(#[from] hufu_protocol::sealing::OpenError),
-    #[error("the secret is no text")]
-    NotText,
+    sources::is_wechat_app_id(app_id).then_some(app_id)
 }
 
 fn by_pool<T>(stored: Vec<T>, pool: impl Fn(&T) -> &PoolId) -> HashMap<PoolId, Vec<T>> {
@@ -319,15 +332,15 @@ fn unseal_all(stored: Vec<StoredConnection>, key: &SealingKey) -> Vec<Arc<Connec
         match unseal(stored, key) {
             Ok(connection) => connections.push(Arc::new(connection)),
             Err(error) => {
-                tracing::error!(%pool, %identifier, %error, "a connection's secret cannot be opened; it serves nobody");
+                tracing::error!(%pool, %identifier, %error, "a connection's settings cannot be used; it serves nobody");
             }
         }
     }
     connections
 }
 
-fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, UnsealError> {
-    let app_secret = open_secret(&stored, key)?;
+fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {
+    let settings = sources::settings::open(&stored, key)?;
     Ok(Connection {
         id: stored.id,
         pool: stored.pool,
@@ -338,7 +351,7 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Unse
         enabled: stored.enabled,
         open_platform: stored.open_platform,
         association: stored.association,
-        wechat: WechatApp { app_id: stored.app_id, app_secret },
+        settings,
     })
 }
 

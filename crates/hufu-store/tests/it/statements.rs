@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use hufu_store::{all_statements, statements_of};
 use hufu_testkit::TestDatabase;
+use hufu_testkit::raw;
 use sqlx::{Column as _, Either, Executor as _, Statement as _, TypeInfo as _};
 
-use crate::raw;
 use crate::support::migrated;
 
 #[tokio::test]
@@ -60,7 +60,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("config::LIST_SWITCHED_ON", "nodes hold the configuration of all pools"),
     ("config::LIST_SUBSCRIBERS", "nodes hold the configuration of all pools"),
     ("config::APPLICATION_HOLDER", "ids of applications are unique in the instance; it asks for the pool"),
-    ("credentials::leaving::EXPIRED", "sweeps all pools; each account is deleted by its own"),
+    ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),
     ("deliveries::SWEEP", "sweeps all pools"),
     ("exchanges::SWEEP", "sweeps all pools"),
     ("flows::SWEEP", "sweeps all pools"),

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use hufu_connect::{MailSettings, SmsSettings, Templates};
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone,
-    PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username, WechatApp,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
+    OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username,
 };
 use secrecy::SecretString;
 use toml::de::DeTable;
@@ -78,8 +78,8 @@ pub struct DesiredConnection {
     pub open_platform: OpenPlatform,
     /// How first logins find their account.
     pub association: Association,
-    /// Its credentials.
-    pub wechat: WechatApp,
+    /// The values of its kind's fields.
+    pub settings: ConnectionSettings,
 }
 
 /// An application, `[[user_pool.application]]`.

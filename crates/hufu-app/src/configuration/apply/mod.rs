@@ -20,7 +20,6 @@ use std::sync::Arc;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::StoredConfig;
-use hufu_store::events::{Event, Recorder, Trace};
 use hufu_store::senders::StoredSender;
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
 use hufu_types::{Action, ApplicationId, Clock, PoolId, Random, Timestamp};
@@ -28,11 +27,14 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use self::file::{Desired, FileErrors};
-pub use self::plan::{Changes, Plan};
 use self::planner::{Planned, Step};
 use super::change::{Operation as _, Outcome};
-use crate::password;
-pub use crate::password::PasswordError;
+use crate::credentials::password;
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+
+pub use self::plan::{Changes, Plan};
+pub use crate::credentials::password::PasswordError;
 
 /// How to apply a file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -249,9 +251,8 @@ impl Execute {
             Step::NoSender(sender) => done(sender.run(tx, now).await?),
             Step::InsertUser(user, place) => {
                 let hash = self.hashes.get(place).map(String::as_str);
-                hufu_store::users::insert(tx, user, hash).await?;
-                let event = Event::of(Action::UserCreated, &user.id).with(json!({ "by": "apply" }));
-                events.record(tx, &user.pool, event).await
+                let new = NewAccount { password_hash: hash, ..NewAccount::of(user) };
+                accounts::create(tx, events, new, json!({ "by": "apply" })).await
             }
         }
     }

@@ -277,7 +277,7 @@ fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
         enabled: true,
         open_platform: desired.open_platform.clone(),
         association: desired.association.clone(),
-        wechat: Some(desired.wechat.clone()),
+        settings: Some(desired.settings.clone()),
     }
 }
 

@@ -4,15 +4,15 @@ use hufu_app::configuration::{
     Change, Operation, Outcome, PutApplication, PutConnection, PutPool, PutSender, RemoveSender, Sender,
     Unfit, WantedConnection,
 };
+use hufu_app::events::Trace;
 use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_store::config::StoredConnection;
-use hufu_store::events::Trace;
 use hufu_store::senders::SenderKind;
 use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, ConnectionId, PoolId, PoolSettings, TokenLifetimes,
-    WechatApp,
+    Application, ApplicationId, ApplicationKind, ConnectionId, ConnectionSettings, PoolId, PoolSettings,
+    TokenLifetimes,
 };
 use serde_json::json;
 
@@ -44,8 +44,8 @@ impl World {
     }
 }
 
-/// The connection as it is, with credentials or without.
-fn like(stored: &StoredConnection, wechat: Option<WechatApp>) -> WantedConnection {
+/// The connection as it is, with settings or without.
+fn like(stored: &StoredConnection, settings: Option<ConnectionSettings>) -> WantedConnection {
     WantedConnection {
         identifier: stored.identifier.clone(),
         kind: stored.kind,
@@ -54,8 +54,16 @@ fn like(stored: &StoredConnection, wechat: Option<WechatApp>) -> WantedConnectio
         enabled: stored.enabled,
         open_platform: stored.open_platform.clone(),
         association: stored.association.clone(),
-        wechat,
+        settings,
     }
+}
+
+/// Another secret of the same app.
+fn secret() -> ConnectionSettings {
+    let mut settings = ConnectionSettings::default();
+    settings.set("app_id", "wx0123456789abcdef");
+    settings.set("app_secret", "another-secret");
+    settings
 }
 
 fn renamed(name: &str, expected: Option<i64>) -> PutPool {
@@ -106,7 +114,7 @@ on_both_engines! {
         assert_eq!((done, conflicts.count()), (1, 7));
     }
 
-    async fn credentials_that_are_not_given_stay(database) {
+    async fn settings_that_are_not_given_stay(database) {
         let world = World::with_example(database).await;
         let stored = world.shop_mini().await;
         let changed = WantedConnection { enabled: false, ..like(&stored, None) };
@@ -115,11 +123,11 @@ on_both_engines! {
         };
         assert_eq!(changed, ["enabled"]);
         assert_eq!(now.value, StoredConnection { enabled: false, ..stored.clone() });
-        let app = WechatApp { app_id: stored.app_id.clone(), app_secret: "another secret".into() };
+        let app = secret();
         let put = world.put(&stored.id, WantedConnection { enabled: false, ..like(&stored, Some(app.clone())) }, Some(2));
         assert!(matches!(world.change(put.clone()).await, Outcome::Done { changed, .. } if changed == ["app_secret"]));
         assert!(matches!(world.change(PutConnection { expected: None, ..put }).await, Outcome::Done { changed, .. } if changed.is_empty()));
-        assert_ne!(world.shop_mini().await.app_secret, stored.app_secret);
+        assert_ne!(world.shop_mini().await.settings, stored.settings);
     }
 
     async fn what_cannot_be_is_not_written(database) {
@@ -131,7 +139,7 @@ on_both_engines! {
         let unfit = world.change(world.put(&new, like.clone(), Some(0))).await;
         assert!(matches!(unfit, Outcome::Unfit(Unfit::IdentifierTaken)));
         let other = WantedConnection { identifier: hufu_types::Identifier::parse("other").unwrap(), ..like };
-        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Unfit(Unfit::NoCredentials)));
+        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Unfit(Unfit::Field("app_id", _))));
         assert!(matches!(world.change(world.put(&stored.id, other, None)).await, Outcome::Unfit(Unfit::Fixed(..))));
 
         let application = world.application(APPLICATION).await;
@@ -196,7 +204,7 @@ on_both_engines! {
     async fn the_audit_log_says_what_changed_and_no_secret(database) {
         let world = World::with_example(database).await;
         let stored = world.shop_mini().await;
-        let app = WechatApp { app_id: stored.app_id.clone(), app_secret: "another secret".into() };
+        let app = secret();
         world.change(world.put(&stored.id, like(&stored, Some(app)), None)).await;
         let list = ListEvents { pool: shop(), filter: AuditFilter::default(), before: None, limit: 1 };
         let event = world.store.read(list).await.unwrap().remove(0);

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, OpenPlatform, Phone,
-    PoolId, SigningAlgorithm, UserId, Username, WechatApp,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
+    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username,
 };
+use secrecy::ExposeSecret as _;
 
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
@@ -18,11 +19,11 @@ use super::{
     ConnectionReference, Desired, DesiredApplication, DesiredConnection, DesiredLifetimes, DesiredPool,
     DesiredUser,
 };
+use crate::sources::{self, Field};
 
 /// Login modes that are known and not served yet.
 const UNSERVED_CONNECTION_KINDS: &[&str] = &[
     "wechat:pc",
-    "wechat:mobile",
     "wechat:webpage-authorization",
     "wechatmp-qrcode",
     "wechat:miniprogram:qrconnect",
@@ -154,15 +155,8 @@ fn read_connection(
         Some(item) => read_association(item, kind),
         None => Some(Association::default()),
     };
-    let wechat = table.required("fields").and_then(|item| {
-        let advice = "write { app_id = \"…\", app_secret = … }";
-        let fields = item.table(advice, "the fields of a connection", &["app_id", "app_secret"])?;
-        let app_id = fields
-            .required("app_id")
-            .and_then(|item| item.parse(|text| WechatApp::check_app_id(text).map(|()| text.to_owned())));
-        let app_secret = fields.required("app_secret").and_then(|item| item.secret(check_app_secret));
-        Some(WechatApp { app_id: app_id?, app_secret: app_secret? })
-    });
+    let fields = table.required("fields");
+    let settings = kind.and_then(|kind| fields.and_then(|item| read_fields(item, sources::fields(kind))));
     let identifier = identifier?;
     Some(DesiredConnection {
         at: table.at,
@@ -172,8 +166,37 @@ fn read_connection(
         login_only,
         open_platform: OpenPlatform(open_platform?),
         association: association?,
-        wechat: wechat?,
+        settings: settings?,
     })
+}
+
+/// The fields of a connection, as its kind has them.
+fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
+    let shown = |field: &Field| if field.secret { "…" } else { "\"…\"" };
+    let example: Vec<_> = fields.iter().map(|field| format!("{} = {}", field.name, shown(field))).collect();
+    let advice = format!("write {{ {} }}", example.join(", "));
+    let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+    let table = item.table(&advice, "the fields of a connection", &known)?;
+    let mut settings = ConnectionSettings::default();
+    let mut is_sound = true;
+    for field in fields {
+        let item = if field.required { table.required(field.name) } else { table.optional(field.name) };
+        let Some(item) = item else {
+            is_sound &= !field.required;
+            continue;
+        };
+        let check = |text: &str| field.form.check(text);
+        let value = if field.secret {
+            item.secret(check).map(|secret| secret.expose_secret().to_owned())
+        } else {
+            item.parse(|text| check(text).map(|()| text.to_owned()))
+        };
+        match value {
+            Some(value) => settings.set(field.name, value),
+            None => is_sound = false,
+        }
+    }
+    is_sound.then_some(settings)
 }
 
 fn read_application(
@@ -363,16 +386,6 @@ fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
     let seconds = number.and_then(|number| number.checked_mul(unit_seconds)).ok_or(RULE)?;
     if (60..=3650 * DAY).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(RULE) }
-}
-
-/// WeChat's own AppSecrets are 32 hexadecimal digits; what stands in for WeChat
-/// may have others.
-fn check_app_secret(text: &str) -> Result<(), &'static str> {
-    if (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
-        Ok(())
-    } else {
-        Err("an AppSecret is 1 to 128 printable ASCII characters without spaces or line breaks")
-    }
 }
 
 fn check_password(text: &str) -> Result<(), &'static str> {

@@ -1,6 +1,6 @@
 //! What a pool decides for its people, and how first logins through a connection find their account.
 
-use hufu_types::{Association, AssociationMode, ConnectionKind, MatchField, PoolSettings, SettingProblem};
+use hufu_types::{Association, AssociationMode, ConnectionKind, PoolSettings, SettingProblem};
 
 use super::table::Item;
 
@@ -30,7 +30,7 @@ pub(super) fn read_association(item: Item<'_>, kind: Option<ConnectionKind>) -> 
     }
     let kind = kind?;
     if association.mode == AssociationMode::Field && table.optional("fields").is_none() {
-        association.fields = MatchField::proved_by(kind);
+        association.fields = kind.proves().to_vec();
     }
     (refuse_all(item, &association.problems(kind)) && is_sound).then_some(association)
 }

@@ -329,7 +329,7 @@ impl<'a> Item<'a> {
 
     /// A secret, written out or in an environment variable; `rule` says what is
     /// wrong with one, and nothing here ever quotes one.
-    pub(super) fn secret(&self, rule: fn(&str) -> Result<(), &'static str>) -> Option<SecretString> {
+    pub(super) fn secret(&self, rule: impl FnOnce(&str) -> Result<(), &'static str>) -> Option<SecretString> {
         let (value, origin) = if let DeValue::String(text) = self.value.get_ref() {
             (text.to_string(), String::new())
         } else {

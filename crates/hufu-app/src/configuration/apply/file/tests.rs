@@ -103,8 +103,8 @@ fn the_example_is_read_whole() {
     assert_eq!(connection.display_name, "WeChat");
     assert!(!connection.login_only);
     assert_eq!(connection.open_platform.0.as_str(), "shop");
-    assert_eq!(connection.wechat.app_id, "wx0123456789abcdef");
-    assert_eq!(connection.wechat.app_secret.expose_secret(), "5ec2e75ec2e75ec2e75ec2e75ec2e75e");
+    assert_eq!(connection.settings.text("app_id"), Some("wx0123456789abcdef"));
+    assert_eq!(connection.settings.text("app_secret"), Some("5ec2e75ec2e75ec2e75ec2e75ec2e75e"));
 
     let [application] = pool.applications.as_slice() else { panic!("one application") };
     assert_eq!(application.id.as_str(), "6560c0ffee00000000000002");
