@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use hufu_connect::{GuardedClient, Means, Outbox};
@@ -72,6 +73,8 @@ pub struct App {
     /// What this node calls itself where it takes jobs.
     pub(crate) node: String,
     pub(crate) receivers: Receivers,
+    /// How many pools had their turn when old entries of the audit log were forgotten.
+    pub(crate) audit_turn: AtomicUsize,
     /// One import at a time: it has the database to itself often enough.
     pub(crate) importing: Arc<Semaphore>,
 }
@@ -125,6 +128,7 @@ impl App {
             jobs_waiting: tokio::sync::Notify::new(),
             node: hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned(),
             receivers: Receivers::default(),
+            audit_turn: AtomicUsize::new(0),
             store,
             wechat,
             sealing,
