@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::address::network_of;
 use crate::events::Trace;
 use crate::origin::{RecordRefusal, code_of};
-use crate::sources::wechat::mini_program::wechat_error;
+use crate::sources::wechat::wechat_error;
 use crate::{App, Limits, Refusal};
 
 /// Addresses that a node keeps in mind at most.

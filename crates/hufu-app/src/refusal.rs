@@ -37,7 +37,7 @@ pub enum Refusal {
     #[error("no connection of type {} is switched on for this application", .0.as_str())]
     NoConnection(ConnectionKind),
     /// The connection that the client names is of another kind than the call needs.
-    #[error("the connection {0} is of type {}", .1.as_str())]
+    #[error("the connection {} is of type {}", .0, .1.as_str())]
     ConnectionOfOtherKind(Identifier, ConnectionKind),
     /// The request comes from a mini program that none of the application's connections is for.
     #[error("no connection of this application is for the mini program {0}")]

@@ -67,7 +67,8 @@ statements! {
          RETURNING ", user_columns!()
     );
     FILL = "
-        UPDATE users SET phone = $3, phone_proof = $4, profile = $5, updated_at = $6
+        UPDATE users
+        SET phone = $3, phone_proof = $4, email = $5, email_verified = $6, profile = $7, updated_at = $8
         WHERE pool_id = $1 AND id = $2";
     WRITE = "
         UPDATE users
@@ -298,7 +299,7 @@ pub async fn note_login(
     tx.optional(NOTE_LOGIN, &values, decode_user).await
 }
 
-/// Writes the phone number and the profile of a user whom the unit has locked.
+/// Writes the phone number, the e-mail address and the profile of a user whom the unit has locked.
 pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     let profile = serde_json::to_string(&user.profile)?;
     let values = [
@@ -306,6 +307,8 @@ pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
         (&user.id).into(),
         user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
         user.phone.as_ref().map(|(_, proof)| proof.as_str()).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
         (&profile).into(),
         user.updated_at.into(),
     ];

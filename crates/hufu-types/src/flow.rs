@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
+use crate::resolution::PhoneUse;
 use crate::{PoolSettings, ScopeSet, User, UserId};
 
 text_enum! {
@@ -164,6 +165,9 @@ pub struct FlowState {
     pub user: Option<UserId>,
     /// Whether this login made the account.
     pub newly_created: bool,
+    /// What a proved phone number is for.
+    #[serde(default)]
+    pub phone_use: PhoneUse,
 }
 
 /// The engine as a Mermaid state diagram.

@@ -5,8 +5,8 @@ use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_store::{StoreError, Tx, Write, identities, users, versions};
 use hufu_types::{
-    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission,
-    PoolId, SessionId, User, UserId,
+    Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
+    SessionId, User, UserId,
 };
 use serde_json::json;
 
@@ -66,7 +66,7 @@ impl App {
             pool: pool.clone(),
             user: user.clone(),
             connection: connection.id.clone(),
-            key: sources::identity_key(connection, kind, value),
+            key: crate::sources::identity_key(connection, kind, value),
             trace: self.trace_by(pool, by),
         };
         match self.write(unit).await? {

@@ -4,10 +4,10 @@ use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
 use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
 use hufu_types::flow::{FlowState, Stage};
-use hufu_types::resolution::{Arrival, Denial, Holdings, Owner, Resolution, Rules, resolve};
+use hufu_types::resolution::{Denial, Holdings, Owner, Resolution, Rules, resolve};
 use hufu_types::{
-    Action, ConnectionId, Email, IdentityKey, MatchField, Phone, PhoneProof, PoolId, Profile, SessionId,
-    Timestamp, TokenHash, User, UserId,
+    Action, ConnectionId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash, User,
+    UserId,
 };
 use serde_json::json;
 
@@ -22,15 +22,9 @@ use crate::people::identities::shown;
 pub struct Arriving {
     /// The pool.
     pub pool: PoolId,
-    /// The ids that the source proved.
-    pub arrival: Arrival,
-    /// The phone number that the source proved.
-    pub phone: Option<Phone>,
-    /// The e-mail address that the source verified.
-    pub email: Option<Email>,
-    /// The id in the owner's original system, where the source warrants it.
-    pub external_id: Option<String>,
-    /// What the connection and the pool permit.
+    /// What the source proved.
+    pub proof: Proof,
+    /// What the connection and the pool permit, and what the call asks for.
     pub rules: Rules,
 }
 
@@ -41,8 +35,6 @@ pub struct Login {
     pub who: Arriving,
     /// The id of the user, if one must be made.
     pub candidate: UserId,
-    /// What fills an empty nickname and photo.
-    pub profile: Profile,
     /// What makes the account, if one must be made.
     pub register_source: String,
     /// What is written once the account is known.
@@ -62,15 +54,15 @@ impl Write for Login {
         let mut events = ticket.trace.recorder();
         let outcome = match decided.clone() {
             Resolution::Deny(denial) => refuse(tx, ticket, &mut events, pool, None, denied(denial)).await?,
-            Resolution::Create { fill_phone } => {
-                let user = self.who.new_user(self, fill_phone);
+            Resolution::Create { fill_phone, fill_email } => {
+                let user = self.who.new_user(self, fill_phone, fill_email);
                 let identities = self.who.identities(&ticket.trace);
                 let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
                 accounts::create(tx, &mut events, new, json!({ "by": ticket.method })).await?;
                 let came = Came { newly_created: true, ..Came::default() };
                 finish(tx, ticket, &mut events, user, came).await?
             }
-            Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, conflict } => {
+            Resolution::LogIn { user, attach_own, attach_shared, fill_phone, fill_email, conflict } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
                     Some(known) => known,
                     None => {
@@ -89,32 +81,32 @@ impl Write for Login {
                         return refuse(tx, ticket, &mut events, pool, Some(&user.id), ended).await;
                     }
                 };
-                if attach_openid || attach_unionid {
+                if attach_own || attach_shared {
                     // Once the account is locked, what was decided must still be right: of two persons who prove
                     // one number at once, the second sees that the account is the first one's.
                     users::get_locked(tx, pool, &user.id).await?;
                     if self.who.resolve(tx).await?.resolution != decided {
                         return Err(StoreError::LostRace);
                     }
-                    self.who.attach(tx, &ticket.trace, &user.id, attach_openid, attach_unionid).await?;
-                    let arrival = &self.who.arrival;
-                    let openid = attach_openid.then_some(&arrival.openid);
-                    let unionid = arrival.unionid.as_ref().filter(|_| attach_unionid);
-                    let after = shown(openid.into_iter().chain(unionid));
+                    self.who.attach(tx, &ticket.trace, &user.id, attach_own, attach_shared).await?;
+                    let after = shown(self.who.attached(attach_own, attach_shared));
                     let details = json!({ "by": ticket.method, "after": after });
                     events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
                 }
                 let counts = i64::from(going_on.is_none());
-                let user = self.note(tx, &mut events, &user.id, fill_phone, counts).await?;
+                let fill = Fill { phone: fill_phone, email: fill_email };
+                let user = self.note(tx, &mut events, &user.id, fill, counts).await?;
                 finish(tx, ticket, &mut events, user, Came { going_on, conflict, ..Came::default() }).await?
             }
             Resolution::Choose { accounts } => {
                 let state = ticket.waiting_at(Stage::Select);
-                let state = FlowState { candidates: accounts.to_vec(), may_merge: true, ..state };
+                let phone_use = self.who.rules.phone_use;
+                let state = FlowState { candidates: accounts.to_vec(), may_merge: true, phone_use, ..state };
                 wait(tx, pool, ticket, state).await?
             }
             Resolution::Ask { may_create } => {
-                let state = FlowState { may_create, ..ticket.waiting_at(Stage::Associate) };
+                let phone_use = self.who.rules.phone_use;
+                let state = FlowState { may_create, phone_use, ..ticket.waiting_at(Stage::Associate) };
                 wait(tx, pool, ticket, state).await?
             }
         };
@@ -143,24 +135,32 @@ impl Login {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: &UserId,
-        fill_phone: bool,
+        fill: Fill,
         counts: i64,
     ) -> Result<User, StoreError> {
         let (pool, now) = (&self.who.pool, self.ticket.trace.at);
         // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
         let mut user = note(tx, &self.ticket, pool, user, counts).await?;
 
-        let before = (user.phone.clone(), user.profile.clone());
-        if fill_phone
+        let proof = &self.who.proof;
+        let before = (user.phone.clone(), user.email.clone(), user.profile.clone());
+        if fill.phone
             && user.vouched_phone().is_none()
-            && let Some(phone) = &self.who.phone
+            && let Some(phone) = proof.proved_phone()
         {
             release(tx, events, pool, &Target::Phone(phone.clone()), &user.id, now).await?;
-            user.phone = Some((phone.clone(), PhoneProof::Wechat));
+            user.phone = proof.phone.clone();
         }
-        fill_empty(&mut user.profile.nickname, self.profile.nickname.as_ref());
-        fill_empty(&mut user.profile.photo, self.profile.photo.as_ref());
-        if before != (user.phone.clone(), user.profile.clone()) {
+        if fill.email
+            && user.vouched_email().is_none()
+            && let Some(email) = proof.proved_email()
+        {
+            release(tx, events, pool, &Target::Email(email.clone()), &user.id, now).await?;
+            (user.email, user.email_verified) = (Some(email.clone()), true);
+        }
+        fill_empty(&mut user.profile.nickname, proof.profile.nickname.as_ref());
+        fill_empty(&mut user.profile.photo, proof.profile.photo.as_ref());
+        if before != (user.phone.clone(), user.email.clone(), user.profile.clone()) {
             user.updated_at = now;
             users::fill(tx, &user).await?;
         }
@@ -178,6 +178,13 @@ impl Login {
             None => Resumed::Ended,
         })
     }
+}
+
+/// Which of the proved names an account takes, if it has none.
+#[derive(Clone, Copy)]
+struct Fill {
+    phone: bool,
+    email: bool,
 }
 
 /// What became of a session that a code began before.
@@ -205,40 +212,38 @@ pub(crate) struct Resolved {
 impl Arriving {
     /// What is to be done, and the users that were read on the way.
     pub(crate) async fn resolve(&self, tx: &mut Tx<'_>) -> Result<Resolved, StoreError> {
-        let (pool, arrival) = (&self.pool, &self.arrival);
+        let (pool, proof) = (&self.pool, &self.proof);
         let mut holdings = Holdings::default();
         let mut known = Vec::new();
-        if let Some(user) = user_by_identity(tx, pool, &arrival.openid).await? {
-            holdings.by_openid = Some(user.id.clone());
+        if let Some(user) = user_by_identity(tx, pool, &proof.own).await? {
+            holdings.by_own = Some(user.id.clone());
             known.push(user);
         }
-        if let Some(unionid) = &arrival.unionid {
-            holdings.by_unionid = identities::owner(tx, pool, unionid).await?;
-            if let (Some(user), None) = (&holdings.by_openid, &holdings.by_unionid) {
-                holdings.other_unionid = identities::has_other_in_realm(tx, pool, user, unionid).await?;
+        if let Some(shared) = &proof.shared {
+            holdings.by_shared = identities::owner(tx, pool, shared).await?;
+            if let (Some(user), None) = (&holdings.by_own, &holdings.by_shared) {
+                holdings.other_shared = identities::has_other_in_realm(tx, pool, user, shared).await?;
             }
         }
-        if let (Some(phone), Some(_)) = (&self.phone, arrival.phone) {
+        if let Some(phone) = proof.proved_phone() {
             let found = users::by_phone(tx, pool, phone).await?;
             let vouched = found.as_ref().is_some_and(|user| user.vouched_phone().is_some());
             holdings.by_phone = self.owner(tx, found, vouched, &mut known).await?;
         }
-        // What else is proved counts for strangers alone, and only where the connection matches by it.
-        if holdings.by_openid.is_none() && holdings.by_unionid.is_none() {
-            if let Some(email) =
-                self.email.as_ref().filter(|_| self.rules.association.matches(MatchField::Email))
-            {
-                let found = users::by_email(tx, pool, email).await?;
-                let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
-                holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
-            }
+        if let Some(email) = proof.proved_email() {
+            let found = users::by_email(tx, pool, email).await?;
+            let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
+            holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
+        }
+        // An external id counts for strangers alone, and only where the connection matches by it.
+        if holdings.by_own.is_none() && holdings.by_shared.is_none() {
             let matches = self.rules.association.matches(MatchField::ExternalId);
-            if let Some(id) = self.external_id.as_ref().filter(|_| matches) {
+            if let Some(id) = proof.external_id.as_ref().filter(|_| matches) {
                 let found = users::by_external_id(tx, pool, id).await?;
                 holdings.by_external_id = self.owner(tx, found, true, &mut known).await?;
             }
         }
-        Ok(Resolved { resolution: resolve(arrival, &holdings, &self.rules), known })
+        Ok(Resolved { resolution: resolve(proof, &holdings, &self.rules), known })
     }
 
     async fn owner(
@@ -262,7 +267,7 @@ impl Arriving {
         tx: &mut Tx<'_>,
         user: &UserId,
     ) -> Result<bool, StoreError> {
-        for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
+        for key in self.proof.ids() {
             if identities::has_other_in_realm(tx, &self.pool, user, key).await? {
                 return Ok(true);
             }
@@ -278,7 +283,13 @@ impl Arriving {
             key: key.clone(),
             created_at: trace.at,
         };
-        std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid).map(identity).collect()
+        self.proof.ids().map(identity).collect()
+    }
+
+    /// The ids that are attached to an account.
+    fn attached(&self, own: bool, shared: bool) -> impl Iterator<Item = &IdentityKey> {
+        let own = own.then_some(&self.proof.own);
+        own.into_iter().chain(self.proof.shared.as_ref().filter(move |_| shared))
     }
 
     pub(crate) async fn attach(
@@ -286,24 +297,24 @@ impl Arriving {
         tx: &mut Tx<'_>,
         trace: &Trace,
         user: &UserId,
-        openid: bool,
-        unionid: bool,
+        own: bool,
+        shared: bool,
     ) -> Result<(), StoreError> {
         let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
-        let openid = openid.then_some(&self.arrival.openid);
-        let unionid = self.arrival.unionid.as_ref().filter(|_| unionid);
-        for key in openid.into_iter().chain(unionid) {
+        for key in self.attached(own, shared) {
             identities::insert(tx, &self.pool, user, &connection, key, trace.at).await?;
         }
         Ok(())
     }
 
-    pub(crate) fn new_user(&self, login: &Login, fill_phone: bool) -> User {
+    fn new_user(&self, login: &Login, fill_phone: bool, fill_email: bool) -> User {
         let Ticket { session, trace, .. } = &login.ticket;
-        let phone = self.phone.clone().filter(|_| fill_phone);
+        let email = self.proof.proved_email().filter(|_| fill_email).cloned();
         User {
-            phone: phone.map(|phone| (phone, PhoneProof::Wechat)),
-            profile: login.profile.clone(),
+            phone: self.proof.phone.clone().filter(|_| fill_phone),
+            email_verified: email.is_some(),
+            email,
+            profile: self.proof.profile.clone(),
             logins_count: 1,
             last_login_at: Some(trace.at),
             last_ip: session.ip.clone(),

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use hufu_store::events::Trace;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, FlowId, Proof, UserId};
 use hufu_wechat::Budget;
 use serde_json::json;
 
-use super::arrive::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
+use super::arrive::{Arriving, Login, WouldLogIn};
 use super::entry::{Entering, LoginDone};
+use super::finish::LoginOutcome;
+use crate::events::Trace;
 use crate::failures::NotIn;
 use crate::origin::Origin;
+use crate::people::identities::bind::{Bind, BindOutcome};
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Proved};
 use crate::tokens::authentication::Authenticated;
@@ -56,7 +58,7 @@ impl App {
         let (application, connection) = (&*login.application, &*login.connection);
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
         let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
-        let attempt = self.attempt(application, connection, login.evidence, &rules);
+        let attempt = self.attempt(application, connection, login.evidence, rules.clone());
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
         let flow = self.new_flow_id();
         let kept = self.kept_proof(&proof, &flow)?;
@@ -89,7 +91,7 @@ impl App {
         application: &'a Application,
         connection: &'a Connection,
         evidence: Evidence<'a>,
-        rules: &'a Rules,
+        rules: Rules,
     ) -> Attempt<'a> {
         let budget = Budget::of(self.limits.request_budget);
         Attempt { application, connection, evidence, rules, budget }
@@ -103,7 +105,7 @@ impl App {
         code: &'a str,
     ) -> Result<Proved<'a>, Refusal> {
         let rules = self.rules(connection);
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), &rules);
+        let attempt = self.attempt(&who.application, connection, Evidence::code(code), rules);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|not_in| not_in.refusal)
     }

@@ -8,7 +8,7 @@ use hufu_store::sessions::{self, NewSession};
 use hufu_store::users::{self, NotedLogin};
 use hufu_store::{StoreError, Tx, conflicts};
 use hufu_types::flow::{self, FlowState, Stage, Want};
-use hufu_types::resolution::Conflict;
+use hufu_types::resolution::{Conflict, PhoneUse};
 use hufu_types::{Action, PoolId, PoolSettings, SessionId, Timestamp, User, UserId};
 use serde_json::json;
 
@@ -277,6 +277,7 @@ impl Ticket {
             may_merge: false,
             user: None,
             newly_created: false,
+            phone_use: PhoneUse::default(),
         }
     }
 }

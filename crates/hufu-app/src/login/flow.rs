@@ -6,15 +6,16 @@ use std::sync::Arc;
 use hufu_store::flows::{Flow, GetFlow};
 use hufu_store::users::GetUser;
 use hufu_types::flow::{Stage, Want};
-use hufu_types::resolution::{Arrival, PhoneUse};
+use hufu_types::resolution::Rules;
 use hufu_types::{
-    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, IdentityKey, MergeId, OpaqueToken,
-    PasscodeChannel, PasscodePurpose, Profile, TokenHash, UserId, Username,
+    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, MergeId, OpaqueToken, PasscodeChannel,
+    PasscodePurpose, Profile, Proof, TokenHash, UserId, Username,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use super::arrive::Arriving;
+use super::by_source::Ids;
 use super::finish::Waiting;
 use super::steps::{Continue, Continued, Doing, Filling, StepFailure};
 use crate::credentials::guess::Guess;
@@ -149,7 +150,6 @@ impl App {
             cookie: cookie.map(hash_token),
             doing,
             who: self.who(found),
-            profile: found.proof.as_ref().map(|proof| proof.profile.clone()).unwrap_or_default(),
             candidate: UserId::generate(self.now(), &*self.random),
             ticket: ticket.clone(),
             max_tries: self.limits.flow_tries,
@@ -208,21 +208,8 @@ impl App {
     /// Who arrived, as the source proved it then and the connection's rules are now.
     fn who(&self, found: &Found) -> Option<Arriving> {
         let (connection, proof) = (found.connection.as_ref()?, found.proof.as_ref()?);
-        let phone_use = if proof.log_in_by_phone { PhoneUse::LogIn } else { PhoneUse::Fill };
-        Some(Arriving {
-            pool: connection.pool.clone(),
-            arrival: Arrival {
-                openid: sources::identity_key(connection, IdentityKind::Openid, &proof.openid),
-                unionid: (proof.unionid.as_deref())
-                    .map(|id| sources::identity_key(connection, IdentityKind::Unionid, id)),
-                phone: proof.phone.as_ref().map(|_| phone_use),
-                snapshot: false,
-            },
-            phone: proof.phone.clone(),
-            email: None,
-            external_id: None,
-            rules: self.rules(connection),
-        })
+        let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
+        Some(Arriving { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 
     async fn view_flow(&self, application: &Arc<Application>, found: Found) -> Result<FlowView, Refusal> {

@@ -11,7 +11,7 @@ use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, Write, flows, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
-use hufu_types::{Action, FlowId, MergeId, PhoneProof, PoolId, Profile, TokenHash, User, UserId};
+use hufu_types::{Action, FlowId, MergeId, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
 use super::arrive::{Arriving, Resolved};
@@ -103,8 +103,6 @@ pub struct Continue {
     pub doing: Doing,
     /// Who arrived, where the proof was kept.
     pub who: Option<Arriving>,
-    /// What fills the nickname and photo of a new account.
-    pub profile: Profile,
     /// The id of the user, if one must be made.
     pub candidate: UserId,
     /// What is written at the end; its flow has the hash of the next handle.
@@ -263,13 +261,13 @@ impl Continue {
         let Resolved { resolution, .. } = who.resolve(tx).await?;
         match &resolution {
             Resolution::Ask { may_create: true } => {}
-            Resolution::LogIn { user, attach_openid, attach_unionid, .. } => {
+            Resolution::LogIn { user, attach_own, attach_shared, .. } => {
                 users::get_locked(tx, &self.pool, user).await?;
                 if who.resolve(tx).await?.resolution != resolution {
                     return Err(StoreError::LostRace);
                 }
-                if *attach_openid || *attach_unionid {
-                    who.attach(tx, &self.ticket.trace, user, *attach_openid, *attach_unionid).await?;
+                if *attach_own || *attach_shared {
+                    who.attach(tx, &self.ticket.trace, user, *attach_own, *attach_shared).await?;
                     self.record_bound(tx, events, user).await?;
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
@@ -280,17 +278,23 @@ impl Continue {
         }
         let (session, trace) = (&self.ticket.session, &self.ticket.trace);
         let mut user = User {
-            profile: self.profile.clone(),
+            profile: who.proof.profile.clone(),
             logins_count: 1,
             last_login_at: Some(trace.at),
             last_ip: session.ip.clone(),
             last_application: Some(session.application.clone()),
             ..User::new(self.pool.clone(), self.candidate.clone(), self.ticket.method, trace.at)
         };
-        if let Some(phone) = &who.phone {
+        if let Some(phone) = who.proof.proved_phone() {
             let owner = users::by_phone(tx, &self.pool, phone).await?;
             if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
-                user.phone = Some((phone.clone(), PhoneProof::Wechat));
+                user.phone.clone_from(&who.proof.phone);
+            }
+        }
+        if let Some(email) = who.proof.proved_email() {
+            let owner = users::by_email(tx, &self.pool, email).await?;
+            if owner.is_none_or(|owner| owner.vouched_email().is_none()) {
+                (user.email, user.email_verified) = (Some(email.clone()), true);
             }
         }
         let identities = who.identities(trace);
@@ -313,8 +317,7 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
         let mut missing = [false, false];
-        let keys = std::iter::once(&who.arrival.openid).chain(&who.arrival.unionid);
-        for (key, missing) in keys.zip(&mut missing) {
+        for (key, missing) in who.proof.ids().zip(&mut missing) {
             match identities::owner(tx, &self.pool, key).await? {
                 Some(owner) if owner != user.id => return Ok(Outcome::Failed(StepFailure::IdentityTaken)),
                 Some(_) => {}
@@ -324,8 +327,8 @@ impl Continue {
         if who.is_another_persons(tx, &user.id).await? {
             return Ok(Outcome::Failed(StepFailure::AnotherIdentityBound));
         }
-        let [openid, unionid] = missing;
-        who.attach(tx, &self.ticket.trace, &user.id, openid, unionid).await?;
+        let [own, shared] = missing;
+        who.attach(tx, &self.ticket.trace, &user.id, own, shared).await?;
         self.record_bound(tx, events, &user.id).await?;
         let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
         self.finish(tx, events, user, Came::default()).await

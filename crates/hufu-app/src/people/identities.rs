@@ -4,7 +4,7 @@ pub mod bind;
 pub mod unit;
 
 use hufu_store::users::GetUserWithIdentities;
-use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, User};
+use hufu_types::{ConnectionId, Identity, IdentityKey, PoolId, User};
 use serde_json::json;
 
 use crate::configuration::Config;
@@ -131,7 +131,10 @@ fn view(config: &Config, pool: &PoolId, identity: Identity) -> BoundIdentity {
 /// Whether the source gives both to one person: an OpenID of an app, and a UnionID of the Open Platform account
 /// that the app belongs to.
 fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKey) -> bool {
-    config.connections(pool).iter().any(|connection| sources::are_of_one_source(connection, one, other))
+    config
+        .connections(pool)
+        .iter()
+        .any(|connection| crate::sources::are_of_one_source(connection, one, other))
 }
 
 /// Identities as the audit log shows them.

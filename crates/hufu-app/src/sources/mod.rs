@@ -99,7 +99,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) evidence: Evidence<'a>,
     /// What may come of it: a phone code is spent only where the login itself is permitted.
-    pub(crate) rules: &'a Rules,
+    pub(crate) rules: Rules,
     pub(crate) budget: Budget,
 }
 

@@ -173,7 +173,7 @@ impl Transfer {
         }
     }
 
-    fn sources(&self) -> Vec<Arc<Connection>> {
+    fn sources(&self) -> Vec<Arc<hufu_types::Connection>> {
         self.config.connections(&self.pool).to_vec()
     }
 }

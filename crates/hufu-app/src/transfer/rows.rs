@@ -29,7 +29,7 @@ const LONGEST_PASSWORD: usize = 1024;
 /// What is known before the first row.
 pub(super) struct RowReader {
     pub(super) pool: PoolId,
-    pub(super) sources: Vec<Arc<Connection>>,
+    pub(super) sources: Vec<Arc<hufu_types::Connection>>,
     pub(super) settings: Arc<PoolSettings>,
     pub(super) limits: Limits,
     /// For phone numbers that name no country.

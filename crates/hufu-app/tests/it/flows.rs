@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use hufu_app::credentials::guess::{Guess, Presented};
 use hufu_app::credentials::locks::{CountWrong, FindAccount, LockRule, Locks, Name};
-use hufu_app::login::{Arriving, Login, LoginOutcome};
 use hufu_app::login::{Continue, Continued, Doing, Filling, StepFailure};
+use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::Unbind;
 use hufu_app::people::sessions::unit::{EndSessions, Ending};
 use hufu_store::Store;
@@ -15,7 +15,7 @@ use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
     Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
-    Profile, SystemRandom, TokenHash, User, UserId, Username,
+    SystemRandom, TokenHash, User, UserId, Username,
 };
 use serde_json::Map;
 
@@ -70,7 +70,6 @@ fn step(login: &Login, doing: Doing) -> Continue {
         cookie: flow.cookie,
         doing,
         who: Some(login.who.clone()),
-        profile: Profile::default(),
         candidate: UserId::generate(NOW, &SystemRandom),
         ticket: next,
         max_tries: 10,
@@ -223,7 +222,7 @@ on_both_engines! {
     async fn a_refused_step_stands_in_the_audit_log(database) {
         let store = migrated(&database).await;
         let mut login = login(openid(APP, "o-1"), None).associating(asking()).login_only();
-        login.who = Arriving { phone: None, ..login.who };
+        login.who.proof.phone = None;
         wait(&store, &login).await;
         let refused = store.write(step(&login, Doing::Create)).await.unwrap();
         assert!(matches!(refused, Continued::Failed(StepFailure::MayNotCreate, _)), "{refused:?}");

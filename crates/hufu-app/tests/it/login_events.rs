@@ -92,7 +92,7 @@ on_both_engines! {
             pool: pool(),
             user: other,
             connection: connection(),
-            arrival: arrival(openid(OTHER_APP, "x2"), None),
+            proof: arrival(openid(OTHER_APP, "x2"), None),
             exchange: None,
             trace: trace(NOW.plus(seconds(5))),
         };

@@ -13,8 +13,8 @@ use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::resolution::{ConflictKind, PhoneUse};
 use hufu_types::{
-    Association, AssociationMode, Email, IdentityKey, MatchField, MergeId, PhoneProof, PoolId, SystemRandom,
-    User, UserId, UserStatus,
+    Association, AssociationMode, Email, EmailProof, IdentityKey, MatchField, MergeId, PhoneProof, PoolId,
+    SystemRandom, User, UserId, UserStatus,
 };
 
 use crate::support::{
@@ -181,7 +181,7 @@ on_both_engines! {
         let store = migrated(&database).await;
         let named = |name: &str| {
             let mut login = login(openid(APP, "o1"), None);
-            login.profile.nickname = Some(name.to_owned());
+            login.who.proof.profile.nickname = Some(name.to_owned());
             login
         };
         let first = log_in(&store, login(openid(APP, "o1"), None)).await;
@@ -243,7 +243,7 @@ on_both_engines! {
         let mut closed = known("new");
         closed.who.rules.registration = false;
         let mut snapshot = known("off");
-        snapshot.who.arrival.snapshot = true;
+        snapshot.who.proof.snapshot = true;
         let cases = [
             (known("new").login_only(), 2004, None),
             (closed, 2031, None),
@@ -275,7 +275,7 @@ on_both_engines! {
         let number = login(openid(APP, "o1"), Some(unionid("u1"))).with_phone(phone(1), PhoneUse::LogIn);
         log_in(&store, number.clone()).await;
         for mut arrival in [number, login(openid(APP, "o2"), None), login(openid(OTHER_APP, "x1"), Some(unionid("u1")))] {
-            arrival.who.arrival.snapshot = true;
+            arrival.who.proof.snapshot = true;
             let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
             assert!(matches!(would, Some((LoginOutcome::Snapshot, None))));
             assert!(matches!(store.write(arrival.at(NOW)).await.unwrap(), LoginOutcome::Snapshot));
@@ -293,7 +293,7 @@ on_both_engines! {
         }
         let with = |openid_value: &str, address: &str, fields: &[MatchField]| {
             let mut login = login(openid(APP, openid_value), None).associating(matching(fields));
-            login.who.email = Some(Email::parse(address).unwrap());
+            login.who.proof.email = Some((Email::parse(address).unwrap(), EmailProof::Verified));
             login
         };
         let found = log_in(&store, with("o1", "A@example.com", &[MatchField::Email])).await;
@@ -304,6 +304,8 @@ on_both_engines! {
         assert!(!matches!(&second, LoginOutcome::LoggedIn(done) if done.user.id.as_str() == "vouched"), "{second:?}");
         let nobody = log_in(&store, with("o3", "b@example.com", &[MatchField::Email])).await;
         assert!(nobody.newly_created, "an address that nobody vouches for leads nowhere");
+        assert_eq!(nobody.user.vouched_email().map(Email::as_str), Some("b@example.com"), "and goes to who proves it");
+        assert_eq!(store.read(GetUser { pool: pool(), user: user_id("lurker") }).await.unwrap().unwrap().email, None);
         let unasked = log_in(&store, with("o4", "a@example.com", &[MatchField::Phone])).await;
         assert!(unasked.newly_created, "only what the connection matches by counts");
     }
@@ -317,7 +319,7 @@ on_both_engines! {
         }
         let with = |openid_value: &str, id: &str| {
             let mut login = login(openid(APP, openid_value), None).associating(matching(&[MatchField::ExternalId]));
-            login.who.external_id = Some(id.to_owned());
+            login.who.proof.external_id = Some(id.to_owned());
             login
         };
         assert_eq!(log_in(&store, with("o1", "ext-old")).await.user.id.as_str(), "old");
@@ -326,7 +328,7 @@ on_both_engines! {
         let merged = store.write(Merge { pool: pool(), new, trace: trace(NOW) }).await.unwrap();
         assert!(matches!(merged, Merged::Done(_)));
         let mut elsewhere = with("x1", "ext-new");
-        elsewhere.who.arrival.openid = openid(OTHER_APP, "x1");
+        elsewhere.who.proof.own = openid(OTHER_APP, "x1");
         assert_eq!(log_in(&store, elsewhere).await.user.id.as_str(), "old");
     }
 
@@ -383,9 +385,9 @@ on_both_engines! {
         let user = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;
         let other = log_in(&store, login(openid(APP, "o2"), None)).await.user.id;
         let bind = async |user: &UserId, openid: IdentityKey, unionid: Option<IdentityKey>| {
-            let arrival = arrival(openid, unionid);
+            let proof = arrival(openid, unionid);
             let (user, connection) = (user.clone(), connection());
-            store.write(Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) }).await.unwrap()
+            store.write(Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) }).await.unwrap()
         };
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);

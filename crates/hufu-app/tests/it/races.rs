@@ -33,7 +33,7 @@ on_both_engines! {
             let union = format!("u{round}");
             let arrivals = (0..50).map(|n| {
                 let app = if n % 2 == 0 { APP } else { OTHER_APP };
-                let (store, arrival) = (store.clone(), login(openid(app, &format!("o{round}")), Some(unionid(&union))));
+                let (store, proof) = (store.clone(), login(openid(app, &format!("o{round}")), Some(unionid(&union))));
                 tokio::spawn(async move { log_in(&store, arrival).await })
             });
             let done: Vec<_> = futures::future::join_all(arrivals).await.into_iter().map(Result::unwrap).collect();
@@ -88,7 +88,7 @@ on_both_engines! {
             let owner = log_in(&store, owner).await.user.id;
             let arrivals = (0..10).map(|n| {
                 let ids = login(openid(APP, &format!("o{round}-{n}")), Some(unionid(&format!("u{round}-{n}"))));
-                let (store, arrival) = (store.clone(), ids.with_phone(phone(round), PhoneUse::LogIn));
+                let (store, proof) = (store.clone(), ids.with_phone(phone(round), PhoneUse::LogIn));
                 tokio::spawn(async move { log_in(&store, arrival).await })
             });
             let done: Vec<_> = futures::future::join_all(arrivals).await.into_iter().map(Result::unwrap).collect();
@@ -104,9 +104,9 @@ on_both_engines! {
         for round in 0..8 {
             let user = log_in(&store, login(openid(OTHER_APP, &format!("o{round}")), None)).await.user.id;
             let binds = (0..4).map(|n| {
-                let arrival = arrival(openid(APP, &format!("x{round}-{n}")), None);
+                let proof = arrival(openid(APP, &format!("x{round}-{n}")), None);
                 let (user, connection) = (user.clone(), connection());
-                let bind = Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) };
+                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) };
                 tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
             });
             let done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();
@@ -117,9 +117,9 @@ on_both_engines! {
             let other = log_in(&store, login(openid(OTHER_APP, &format!("p{round}")), None)).await.user.id;
             let third = log_in(&store, login(openid(OTHER_APP, &format!("q{round}")), None)).await.user.id;
             let binds = [other, third].map(|user| {
-                let arrival = arrival(openid(APP, &format!("y{round}")), None);
+                let proof = arrival(openid(APP, &format!("y{round}")), None);
                 let connection = connection();
-                let bind = Bind { pool: pool(), user, connection, arrival, exchange: None, trace: trace(NOW) };
+                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) };
                 tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
             });
             let mut done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();
@@ -137,8 +137,8 @@ on_both_engines! {
         hold.until_worked();
 
         let mut filling = login(openid(APP, "o1"), None);
-        filling.profile.nickname = Some("WeChat name".to_owned());
-        filling.profile.photo = Some("https://thirdwx.qlogo.cn/1".to_owned());
+        filling.who.proof.profile.nickname = Some("WeChat name".to_owned());
+        filling.who.proof.profile.photo = Some("https://thirdwx.qlogo.cn/1".to_owned());
         let filling = tokio::spawn({ let store = store.clone(); async move { log_in(&store, filling).await } });
         raw::until_blocked(&database, &filling).await;
         hold.release();

@@ -9,10 +9,10 @@ use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::flow::Want;
-use hufu_types::resolution::{Arrival, PhoneUse, Rules};
+use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{
-    Association, EventId, FlowId, IdentityKey, Phone, PoolId, PoolSettings, Profile, ScopeSet, SessionId,
-    SystemRandom, Timestamp, TokenHash, UserId,
+    Association, EventId, FlowId, IdentityKey, Phone, PhoneProof, PoolId, PoolSettings, Proof, ScopeSet,
+    SessionId, SystemRandom, Timestamp, TokenHash, UserId,
 };
 
 pub(crate) use hufu_testkit::store::{
@@ -64,8 +64,8 @@ pub(crate) fn ticket(now: Timestamp) -> Ticket {
 }
 
 /// Ids that a source proved, and nothing more.
-pub(crate) fn arrival(openid: IdentityKey, unionid: Option<IdentityKey>) -> Arrival {
-    Arrival { openid, unionid, phone: None, snapshot: false }
+pub(crate) fn arrival(openid: IdentityKey, unionid: Option<IdentityKey>) -> Proof {
+    Proof { shared: unionid, ..Proof::of(openid) }
 }
 
 /// Who comes with these ids into the first pool, at [`NOW`].
@@ -73,14 +73,10 @@ pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login 
     Login {
         who: Arriving {
             pool: pool(),
-            arrival: arrival(openid, unionid),
-            phone: None,
-            email: None,
-            external_id: None,
+            proof: arrival(openid, unionid),
             rules: Rules { registration: true, ..Rules::default() },
         },
         candidate: UserId::generate(NOW, &SystemRandom),
-        profile: Profile::default(),
         register_source: "wechat:miniprogram:default".to_owned(),
         ticket: ticket(NOW),
         resume: None,
@@ -100,8 +96,8 @@ pub(crate) trait Variant {
 
 impl Variant for Login {
     fn with_phone(mut self, phone: Phone, phone_use: PhoneUse) -> Self {
-        self.who.phone = Some(phone);
-        self.who.arrival.phone = Some(phone_use);
+        self.who.proof.phone = Some((phone, PhoneProof::Wechat));
+        self.who.rules.phone_use = phone_use;
         self
     }
 

@@ -6,8 +6,7 @@ use hufu_app::App;
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, StoredSettings};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
-use hufu_testkit::base::Base;
-use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_testkit::{Base, TestDatabase, on_both_engines};
 use hufu_types::{Connection, ConnectionId, PoolId, SystemRandom, Timestamp};
 
 /// The last migration of programs that kept a connection's AppID and AppSecret in columns.

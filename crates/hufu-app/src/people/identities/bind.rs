@@ -1,8 +1,7 @@
 //! Binding ids that a source proved to an account that is logged in.
 
 use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
-use hufu_types::resolution::Arrival;
-use hufu_types::{Action, ConnectionId, PoolId, TokenHash, User, UserId};
+use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
 use serde_json::json;
 
 use super::shown;
@@ -16,8 +15,8 @@ pub struct Bind {
     pub user: UserId,
     /// The connection through which they came.
     pub connection: ConnectionId,
-    /// The ids.
-    pub arrival: Arrival,
+    /// What the source proved.
+    pub proof: Proof,
     /// The record of the code: its hash and the exchange.
     pub exchange: Option<(TokenHash, exchanges::Exchange)>,
     /// Who does it, from where and when.
@@ -65,7 +64,7 @@ impl Bind {
     async fn bind(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<BindOutcome, StoreError> {
         let pool = &self.pool;
         let mut missing = Vec::new();
-        for key in std::iter::once(&self.arrival.openid).chain(&self.arrival.unionid) {
+        for key in self.proof.ids() {
             match identities::owner(tx, pool, key).await? {
                 Some(owner) if owner != *user => return Ok(BindOutcome::TakenByAnother),
                 Some(_) => {}

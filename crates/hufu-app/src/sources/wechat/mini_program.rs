@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
 use crate::failures::NotIn;
-use crate::login::arrive::{Arriving, WouldLogIn};
+use crate::login::Arriving;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
 };

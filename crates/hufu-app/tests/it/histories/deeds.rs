@@ -11,7 +11,7 @@ use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::{Store, StoreError, users};
 use hufu_types::{
     Association, FlowId, Identifier, IdentityKey, OpenPlatform, PasscodeChannel, PasscodePurpose, PhoneProof,
-    PoolId, Profile, Timestamp, TokenHash, User, UserId,
+    PoolId, Timestamp, TokenHash, User, UserId,
 };
 
 use super::model::{Id, Model};
@@ -171,8 +171,8 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, deed: Deed) -> Result<
         }
         Deed::Bind { user, proof } => {
             let (openid, unionid) = proof.keys();
-            let (arrival, connection) = (arrival(openid, unionid), connection());
-            let bind = Bind { pool, user, connection, arrival, exchange: None, trace: trace(NOW) };
+            let (proof, connection) = (arrival(openid, unionid), connection());
+            let bind = Bind { pool, user, connection, proof, exchange: None, trace: trace(NOW) };
             Done::Bound(store.write(bind).await?)
         }
         Deed::Number { number, vouched, user } => {
@@ -241,7 +241,6 @@ fn step(pool: &PoolId, flow: FlowId, next: TokenHash, visit: Visit) -> Continue 
         cookie: None,
         doing: Doing::GiveUp,
         who: Some(login.who),
-        profile: Profile::default(),
         candidate: login.candidate,
         ticket,
         max_tries: MAX_TRIES,
