@@ -271,6 +271,7 @@ impl Write for Sweep {
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
+        hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;

@@ -31,8 +31,8 @@ pub use configuration::{Config, Named, apply, named};
 pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
 pub use limits::Limits;
 pub use login::by_source::SourceLogin;
-pub use login::entry::{FlowView, LoginDone, Tokens};
-pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep};
+pub use login::entry::{FlowView, LoginAnswer, LoginDone, Tokens};
+pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{
     BoundIdentity, DeletionProof, LoginName, MergePreview, MergeUndone, OwnData, OwnEvent, OwnExport,

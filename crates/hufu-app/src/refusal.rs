@@ -3,8 +3,6 @@
 use hufu_store::StoreError;
 use hufu_types::{ConnectionKind, Identifier, Timestamp};
 
-use crate::FlowView;
-
 /// A refusal: nothing was stored. Surfaces turn it into their envelope, a stable
 /// code and a sentence for the person; the `Display` text is for operators.
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +94,6 @@ pub enum Refusal {
     /// The account was deleted by its owner, and is gone for good at this time.
     #[error("the account was deleted by its owner")]
     Leaving(Timestamp),
-    /// The login waits for the person's next step.
-    #[error("the login waits for the next step: {}", .0.stage.as_str())]
-    Waiting(Box<FlowView>),
     /// There is no such waiting login: gone through, expired, another browser's, or the handle of an earlier step.
     #[error("there is no such waiting login")]
     FlowUnknown,
@@ -114,9 +109,6 @@ pub enum Refusal {
     /// The account is none of those to choose from.
     #[error("the account is none of those to choose from")]
     NotACandidate,
-    /// A step of a waiting login failed, and the login waits where it was, with another handle.
-    #[error("a step of the login failed")]
-    StepFailed(#[source] Box<Refusal>, Box<FlowView>),
     /// No bearer token, or one that does not hold.
     #[error("the request carries no valid token")]
     NotLoggedIn,

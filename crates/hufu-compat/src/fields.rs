@@ -100,6 +100,7 @@ pub(crate) async fn keep_custom_data(
     let token = match &done.tokens {
         Tokens::User(token) => &token.token,
         Tokens::Set(tokens) => &tokens.access_token,
+        Tokens::Authorization(_) => return Err(Refusal::StepImpossible),
     };
     let who = shared.app.authenticate(Some(token), Named::default(), head.origin()).await?;
     let change = ProfileChange { custom_data, ..ProfileChange::default() };

@@ -13,6 +13,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::waiting;
 
 /// What the clients send; empty text is none.
 #[derive(Deserialize)]
@@ -97,9 +98,9 @@ async fn log_in(
             want: Want::UserToken,
             origin: head.origin(),
         };
-        shared.app.log_in(&login).await
+        waiting::done(shared.app.log_in(&login).await?)
     };
-    let done = done.await.map_err(|refusal| head.refuse(refusal))?;
+    let done = done.await.map_err(|why| head.no_tokens(why))?;
     Ok(Success::new(UserV2::of_login(done)))
 }
 

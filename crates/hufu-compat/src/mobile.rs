@@ -2,7 +2,7 @@
 //! it. `POST /api/v3/signin-by-mobile` does the same with a token set.
 
 use axum::extract::State;
-use hufu_app::{Evidence, PhoneUse, Refusal, SourceLogin};
+use hufu_app::{Evidence, PhoneUse, SourceLogin};
 use hufu_types::ConnectionKind;
 use hufu_types::flow::Want;
 use serde::Deserialize;
@@ -13,6 +13,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::waiting;
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -43,8 +44,8 @@ pub(crate) async fn auth_by_code(
             want: Want::UserToken,
             origin: head.origin(),
         };
-        shared.app.log_in(&login).await
+        waiting::done(shared.app.log_in(&login).await?)
     };
-    let done = done.await.map_err(|refusal: Refusal| head.refuse(refusal))?;
+    let done = done.await.map_err(|why| head.no_tokens(why))?;
     Ok(Success::new(UserV2::of_login(done)))
 }

@@ -28,6 +28,7 @@ mod value;
 
 pub mod administration;
 pub mod audit;
+pub mod browser_sessions;
 pub mod config;
 pub mod conflicts;
 pub mod deliveries;
@@ -66,6 +67,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
         audit::STATEMENTS,
+        browser_sessions::STATEMENTS,
         config::STATEMENTS,
         conflicts::STATEMENTS,
         deliveries::STATEMENTS,

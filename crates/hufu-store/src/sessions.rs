@@ -1,8 +1,8 @@
 //! Sessions: one login of one user on one device. Tokens live as long as theirs.
 
-use hufu_types::{ApplicationId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
+use hufu_types::{ApplicationId, BrowserSessionId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
 
-use crate::{Read, Row, StoreError, Tx, Write, flows, refresh_tokens, statements};
+use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, flows, refresh_tokens, statements};
 
 statements! {
     GET = "
@@ -12,8 +12,10 @@ statements! {
         LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
     INSERT = "
-        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        INSERT INTO sessions
+            (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
+             browser_session_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
         FROM sessions
@@ -154,12 +156,13 @@ pub async fn of_account(
     tx.all(LIST, &[pool.into(), user.into(), now.into()], decode_own).await
 }
 
-/// Begins a session.
+/// Begins a session, beneath a browser session where there is one.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
     new: &NewSession,
+    browser: Option<&BrowserSessionId>,
 ) -> Result<(), StoreError> {
     let values = [
         pool.into(),
@@ -171,6 +174,7 @@ pub async fn insert(
         new.expires_at.into(),
         (&new.ip).into(),
         (&new.user_agent).into(),
+        browser.map(BrowserSessionId::as_str).into(),
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }
@@ -219,14 +223,16 @@ pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Ends all sessions of a user and their refresh tokens, and the logins that wait for a step of theirs.
+/// Ends all sessions of a user, in browsers too, and their refresh tokens, and the logins that wait for a step of
+/// theirs.
 pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     flows::end_of_user(tx, pool, user).await?;
+    browser_sessions::end_of_account(tx, pool, user, None).await?;
     tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Ends the sessions of a user and their refresh tokens, but for the one to be kept, and the logins that wait for a
+/// Ends the sessions of a user and their refresh tokens, but for the one to be kept and its browser's, and the logins that wait for a
 /// step of theirs; which sessions those were, for nodes to forget.
 pub async fn end_all_but(
     tx: &mut Tx<'_>,
@@ -236,6 +242,7 @@ pub async fn end_all_but(
 ) -> Result<Vec<SessionId>, StoreError> {
     flows::end_of_user(tx, pool, user).await?;
     // No session has an empty id.
+    browser_sessions::end_of_account(tx, pool, user, kept).await?;
     let kept = kept.map_or("", SessionId::as_str);
     let values = [pool.into(), user.into(), kept.into()];
     tx.execute(DELETE_TOKENS_BUT, &values).await?;

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::envelope::ApiCode;
+use crate::waiting::{NoTokens, failed_data, flow_data};
 
 /// The language of messages, by the header `x-authing-lang`; Chinese without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -315,7 +316,6 @@ impl Problem {
                     at.to_iso()
                 ),
             ),
-            Refusal::Waiting(view) => waiting(view),
             Refusal::FlowUnknown => problem(
                 2206,
                 400,
@@ -340,7 +340,6 @@ impl Problem {
                 "该账号不在可选列表中：请选择返回的 accounts 中的账号。",
                 "This account is none of those to choose from: send the id of one of the accounts of the answer.",
             ),
-            Refusal::StepFailed(refusal, _) => Self::of(refusal),
             Refusal::StepImpossible => problem(
                 2231,
                 400,
@@ -746,12 +745,26 @@ impl Failure {
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) => Some(crate::waiting::flow_data(view)),
-            Refusal::StepFailed(refusal, view) => Some(crate::waiting::failed_data(refusal, view)),
             Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };
         Self { problem, data, language, request_id }
+    }
+
+    /// Why a call that logs in hands out no tokens. A login that waits is told by the code of what it waits for.
+    pub fn of(why: &NoTokens, language: Language, request_id: String) -> Self {
+        match why {
+            NoTokens::Refused(refusal) => Self::new(refusal, language, request_id),
+            NoTokens::Waiting(view) => {
+                let problem = waiting(view);
+                metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
+                Self { problem, data: Some(flow_data(view)), language, request_id }
+            }
+            NoTokens::StepRefused(refusal, view) => {
+                let failure = Self::new(refusal, language, request_id);
+                Self { data: Some(failed_data(refusal, view)), ..failure }
+            }
+        }
     }
 
     /// The sentence for the person.

@@ -42,10 +42,10 @@ pub(crate) mod accepted {
     };
 
     /// Only the older clients' codes say no purpose.
-    pub(crate) const fn login(want: Want) -> &'static [PasscodePurpose] {
+    pub(crate) const fn login(want: &Want) -> &'static [PasscodePurpose] {
         match want {
             Want::UserToken => &[Login, General],
-            Want::TokenSet(_) => &[Login],
+            Want::TokenSet(_) | Want::Authorization(_) => &[Login],
         }
     }
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use hufu_types::flow::Want;
-use hufu_types::{Application, PasscodeChannel, UserId};
+use hufu_types::{Application, Method, PasscodeChannel, UserId};
 use secrecy::SecretString;
 
 use super::by_code::{CodeLogin, LogInByCode};
 use super::by_password::{LogInByPassword, PasswordLogin};
 use crate::credentials::{AccountName, TOO_MANY_CODES, Target, accepted};
-use crate::login::entry::LoginDone;
+use crate::login::entry::LoginAnswer;
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
@@ -25,10 +25,10 @@ impl App {
         password: SecretString,
         want: Want,
         origin: &Origin,
-    ) -> Result<LoginDone, Refusal> {
+    ) -> Result<LoginAnswer, Refusal> {
         let pool = &application.pool;
         for _ in 0..ATTEMPTS {
-            let entry = self.own_entry(application, "password", want, origin);
+            let entry = self.own_entry(application, "password", Method::Password, want.clone(), origin);
             let trace = entry.ticket.trace.clone();
             let proved = self.prove_by_password(pool, &account, &password, "password", origin, trace).await?;
             let unit = LogInByPassword {
@@ -59,16 +59,17 @@ impl App {
         create: bool,
         want: Want,
         origin: &Origin,
-    ) -> Result<LoginDone, Refusal> {
+    ) -> Result<LoginAnswer, Refusal> {
         let pool = &application.pool;
         let method = match target.channel() {
-            PasscodeChannel::Sms => "phone-code",
-            PasscodeChannel::Email => "email-code",
+            PasscodeChannel::Sms => Method::PhoneCode,
+            PasscodeChannel::Email => Method::EmailCode,
         };
-        let entry = self.own_entry(application, method, want, origin);
+        let purposes = accepted::login(&want);
+        let entry = self.own_entry(application, method.as_str(), method, want, origin);
         let unit = LogInByCode {
             pool: pool.clone(),
-            guess: self.guess(pool, &target, code, accepted::login(want), origin),
+            guess: self.guess(pool, &target, code, purposes, origin),
             target,
             create,
             candidate: UserId::generate(self.now(), &*self.random),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use hufu_types::flow::Want;
 use hufu_types::resolution::{PhoneUse, Rules};
-use hufu_types::{Action, Application, Connection, FlowId, Proof, UserId};
+use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
 use hufu_wechat::Budget;
 use serde_json::json;
 
 use super::arrive::{Arriving, Login, WouldLogIn};
-use super::entry::{Entering, LoginDone};
+use super::entry::{Entering, LoginAnswer, LoginDone};
 use super::finish::LoginOutcome;
 use crate::events::Trace;
 use crate::failures::NotIn;
@@ -39,11 +39,9 @@ pub struct SourceLogin<'a> {
 
 impl App {
     /// Logs in a person who comes from a source.
-    pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginDone, Refusal> {
+    pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
         let not_in = match self.try_log_in(login).await {
-            Ok(done) => return Ok(done),
-            // Not refused: the person goes on.
-            Err(NotIn { refusal: waiting @ Refusal::Waiting(_), .. }) => return Err(waiting),
+            Ok(answer) => return Ok(answer),
             Err(not_in) => not_in,
         };
         metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
@@ -54,7 +52,7 @@ impl App {
         Err(self.refuse_login(pool, trace, connection.kind.as_str(), not_in).await)
     }
 
-    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginDone, NotIn> {
+    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, NotIn> {
         let (application, connection) = (&*login.application, &*login.connection);
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
         let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
@@ -66,7 +64,8 @@ impl App {
             application: &login.application,
             connection: connection.id.clone(),
             method: connection.kind.as_str(),
-            want: login.want,
+            facts: Facts::of(Method::Source(connection.kind), self.now()),
+            want: login.want.clone(),
             origin: &login.origin,
             proof: kept,
             flow,
@@ -81,9 +80,9 @@ impl App {
             exchange: Some((code.hash.clone(), code.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
-        let done = self.conclude(application, &entry.ticket, entry.back, outcome);
-        let done = done.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
-        Ok(ids.named_in(done))
+        let answer = self.conclude(application, &entry.ticket, entry.back, outcome);
+        let answer = answer.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
+        Ok(answer.map(|done| ids.named_in(done)))
     }
 
     fn attempt<'a>(

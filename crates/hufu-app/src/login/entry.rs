@@ -6,9 +6,10 @@ use std::sync::Arc;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
-use hufu_types::flow::{self, Stage, Want};
+use hufu_types::flow::{self, FlowState, Stage, Want};
 use hufu_types::{
-    Application, BindMethod, ConnectionId, FlowId, OpaqueToken, SessionId, Timestamp, TokenPurpose, User,
+    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken,
+    PoolSettings, SessionId, Timestamp, TokenPurpose, User,
 };
 
 use super::finish::{LoggedIn, LoginOutcome, Ticket, Waiting};
@@ -24,6 +25,17 @@ pub enum Tokens {
     User(UserToken),
     /// A token set.
     Set(Box<TokenSet>),
+    /// None yet: the request of the authorization endpoint is answered with a code.
+    Authorization(Box<AuthorizationRequest>),
+}
+
+/// What a login answers.
+#[derive(Debug)]
+pub enum LoginAnswer {
+    /// The person is logged in.
+    Done(Box<LoginDone>),
+    /// The person has a step to take first.
+    Waiting(Box<FlowView>),
 }
 
 /// A login that succeeded.
@@ -79,6 +91,8 @@ pub(crate) struct Entering<'a> {
     pub(crate) connection: ConnectionId,
     /// By what: a connection's kind, `password`, `phone-code`, `email-code`, `register`.
     pub(crate) method: &'static str,
+    /// What they have proved themselves with so far.
+    pub(crate) facts: Facts,
     pub(crate) want: Want,
     pub(crate) origin: &'a Origin,
     /// What the source proved, sealed for the flow of this id; empty where nothing but the account is needed.
@@ -115,20 +129,22 @@ impl App {
         &self,
         application: &Arc<Application>,
         method: &'static str,
+        proved: Method,
         want: Want,
         origin: &Origin,
     ) -> Entry {
         let (connection, flow) = (ConnectionId::own(), self.new_flow_id());
-        self.entry(Entering { application, connection, method, want, origin, proof: Vec::new(), flow })
+        let facts = Facts::of(proved, self.now());
+        self.entry(Entering { application, connection, method, facts, want, origin, proof: Vec::new(), flow })
     }
 
     /// Prepares a login.
     pub(crate) fn entry(&self, entering: Entering<'_>) -> Entry {
-        let Entering { application, connection, method, want, origin, proof, flow } = entering;
+        let Entering { application, connection, method, facts, want, origin, proof, flow } = entering;
         let now = self.now();
         let refresh = match want {
-            Want::UserToken => None,
             Want::TokenSet(scope) => self.new_refresh_token(application, scope),
+            Want::UserToken | Want::Authorization(_) => None,
         };
         let (refresh, refresh_token): (_, Option<NewRefreshToken>) = refresh.unzip();
         let handle = OpaqueToken::generate(TokenPurpose::Flow, &*self.random);
@@ -153,6 +169,8 @@ impl App {
             },
             want,
             method,
+            facts,
+            browser: None,
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
         Entry { ticket, back: KeptBack { refresh, handle } }
@@ -165,11 +183,14 @@ impl App {
         ticket: &Ticket,
         back: KeptBack,
         outcome: LoginOutcome,
-    ) -> Result<LoginDone, Refusal> {
+    ) -> Result<LoginAnswer, Refusal> {
         match outcome {
-            LoginOutcome::LoggedIn(done) => self.answer(application, ticket.want, back.refresh, *done),
+            LoginOutcome::LoggedIn(done) => {
+                let done = self.answer(application, &ticket.want, back.refresh, *done)?;
+                Ok(LoginAnswer::Done(Box::new(done)))
+            }
             LoginOutcome::Waiting(waiting) => {
-                Err(Refusal::Waiting(Box::new(self.view(ticket, &back.handle, *waiting))))
+                Ok(LoginAnswer::Waiting(Box::new(self.waiting_view(ticket, &back.handle, *waiting))))
             }
             LoginOutcome::Stranger => Err(Refusal::Stranger),
             LoginOutcome::RegistrationOff => Err(Refusal::RegistrationOff),
@@ -183,7 +204,7 @@ impl App {
     fn answer(
         &self,
         application: &Application,
-        want: Want,
+        want: &Want,
         refresh: Option<OpaqueToken>,
         done: LoggedIn,
     ) -> Result<LoginDone, Refusal> {
@@ -208,27 +229,50 @@ impl App {
             Want::TokenSet(scope) => {
                 let issue =
                     Issue { application, user: &user, session: &session, auth_time: session_created_at };
-                Tokens::Set(Box::new(self.token_set(&issue, scope, refresh)?))
+                Tokens::Set(Box::new(self.token_set(&issue, *scope, refresh)?))
             }
+            Want::Authorization(request) => Tokens::Authorization(request.clone()),
         };
         Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
     }
 
-    pub(crate) fn view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
+    /// A login that waits, with the handle for its next step.
+    pub(crate) fn waiting_view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
         let Waiting { state, accounts } = waiting;
         let id = ticket.flow.id.clone();
-        let association = self.config().connection(&ticket.session.connection).map(|c| c.association.clone());
-        let settings = &ticket.settings;
-        let user = accounts.iter().find(|user| Some(&user.id) == state.user.as_ref());
+        let connection = self.config().connection(&ticket.session.connection).cloned();
+        let methods = connection.map(|connection| connection.association.methods.clone());
         FlowView {
             handle: format!("{id}.{}", handle.expose()),
+            ..FlowView::of(
+                id,
+                &state,
+                accounts,
+                methods.unwrap_or_default(),
+                &ticket.settings,
+                ticket.flow.expires_at,
+            )
+        }
+    }
+}
+
+impl FlowView {
+    /// Where a login stands that waits in this state, without a handle.
+    pub(crate) fn of(
+        id: FlowId,
+        state: &FlowState,
+        accounts: Vec<User>,
+        methods: Vec<BindMethod>,
+        settings: &PoolSettings,
+        expires_at: Timestamp,
+    ) -> Self {
+        let user = accounts.iter().find(|user| Some(&user.id) == state.user.as_ref());
+        Self {
             id,
+            handle: String::new(),
             stage: state.stage,
             may_create: state.may_create,
-            methods: match state.stage {
-                Stage::Associate => association.map(|a| a.methods).unwrap_or_default(),
-                _ => Vec::new(),
-            },
+            methods: if state.stage == Stage::Associate { methods } else { Vec::new() },
             missing: user
                 .filter(|_| state.stage == Stage::Complete)
                 .map(|user| flow::missing_fields(user, settings).map(str::to_owned).collect())
@@ -239,7 +283,28 @@ impl App {
                 .unwrap_or_default(),
             accounts: if state.stage == Stage::Select { accounts } else { Vec::new() },
             may_merge: state.may_merge,
-            expires_at: ticket.flow.expires_at,
+            expires_at,
+        }
+    }
+}
+
+impl LoginAnswer {
+    /// The login, if it does not wait.
+    ///
+    /// # Errors
+    /// Where it stands, if it waits.
+    pub fn done(self) -> Result<LoginDone, Box<FlowView>> {
+        match self {
+            Self::Done(done) => Ok(*done),
+            Self::Waiting(view) => Err(view),
+        }
+    }
+
+    /// The same with another login in it.
+    pub(crate) fn map(self, change: impl FnOnce(LoginDone) -> LoginDone) -> Self {
+        match self {
+            Self::Done(done) => Self::Done(Box::new(change(*done))),
+            waiting @ Self::Waiting(_) => waiting,
         }
     }
 }
@@ -249,7 +314,7 @@ impl LoginDone {
     pub fn user_token(&self) -> Option<&UserToken> {
         match &self.tokens {
             Tokens::User(token) => Some(token),
-            Tokens::Set(_) => None,
+            Tokens::Set(_) | Tokens::Authorization(_) => None,
         }
     }
 
@@ -257,7 +322,7 @@ impl LoginDone {
     pub fn token_set(self) -> Option<TokenSet> {
         match self.tokens {
             Tokens::Set(tokens) => Some(*tokens),
-            Tokens::User(_) => None,
+            Tokens::User(_) | Tokens::Authorization(_) => None,
         }
     }
 }

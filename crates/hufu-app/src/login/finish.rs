@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hufu_store::browser_sessions::{self, NewBrowserSession};
 use hufu_store::flows::{self, NewFlow};
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, NewSession};
@@ -9,7 +10,9 @@ use hufu_store::users::{self, NotedLogin};
 use hufu_store::{StoreError, Tx, conflicts};
 use hufu_types::flow::{self, FlowState, Stage, Want};
 use hufu_types::resolution::{Conflict, PhoneUse};
-use hufu_types::{Action, PoolId, PoolSettings, SessionId, Timestamp, User, UserId};
+use hufu_types::{
+    Action, BrowserSessionId, Facts, Method, PoolId, PoolSettings, SessionId, Timestamp, User, UserId,
+};
 use serde_json::json;
 
 use crate::events::{Event, Recorder, Trace, refusal};
@@ -28,10 +31,23 @@ pub struct Ticket {
     pub flow: NewFlow,
     /// What the login ends with.
     pub want: Want,
-    /// By what the person came: a connection's kind, `password`, `phone-code` and so on.
+    /// By what the person came: a connection's kind, `password`, `phone-code`, `register` and so on.
     pub method: &'static str,
+    /// What they have proved themselves with so far.
+    pub facts: Facts,
+    /// The browser session that the login begins or belongs to, where there is one.
+    pub browser: Option<InBrowser>,
     /// Who does it, from where and when.
     pub trace: Trace,
+}
+
+/// How a login belongs to a browser.
+#[derive(Clone, Debug)]
+pub enum InBrowser {
+    /// It begins the session of the browser.
+    Begins(NewBrowserSession),
+    /// It belongs to a session that the browser has.
+    Within(BrowserSessionId),
 }
 
 /// What came of a login.
@@ -112,8 +128,21 @@ pub(super) struct Came {
     pub(super) going_on: Option<(SessionId, Timestamp)>,
     /// Ids that disagree.
     pub(super) conflict: Option<Conflict>,
+    /// What the person proved themselves with in this step, besides the facts of the ticket.
+    pub(super) proved: Option<Method>,
     /// What else the audit log should know.
     pub(super) details: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Came {
+    /// The facts of the login with this step.
+    pub(super) fn facts(&self, ticket: &Ticket) -> Facts {
+        let facts = ticket.facts.clone();
+        match self.proved {
+            Some(method) => facts.and(method, ticket.trace.at),
+            None => facts,
+        }
+    }
 }
 
 /// Logs an account in whose names or identity were proved: its checks, its session, the audit log, which is told
@@ -134,13 +163,14 @@ pub(super) async fn finish(
         let disagree = json!({ "kind": conflict.kind.as_str(), "other": conflict.other.as_str() });
         events.record(tx, &pool, Event::of(Action::IdentityConflict, &user.id).with(disagree)).await?;
     }
-    let stage = flow::stage_of(&user, &ticket.settings);
+    let facts = came.facts(ticket);
+    let stage = flow::stage_of(&user, &ticket.settings, &facts);
     if stage != Stage::Done {
-        let state = ticket.waiting_at(stage);
-        let state = FlowState { user: Some(user.id.clone()), newly_created: came.newly_created, ..state };
+        let (user, newly_created) = (Some(user.id.clone()), came.newly_created);
+        let state = FlowState { user, newly_created, facts, ..ticket.waiting_at(stage) };
         return wait(tx, &pool, ticket, state).await;
     }
-    log_in(tx, ticket, events, user, came).await
+    log_in(tx, ticket, events, user, &facts, came).await
 }
 
 /// Begins the session of an account that is through with everything.
@@ -149,15 +179,27 @@ async fn log_in(
     ticket: &Ticket,
     events: &mut Recorder<'_>,
     user: User,
+    facts: &Facts,
     came: Came,
 ) -> Result<LoginOutcome, StoreError> {
     let (pool, now) = (user.pool.clone(), ticket.trace.at);
     let (session, session_created_at) = if let Some(going_on) = came.going_on {
         going_on
     } else {
-        sessions::insert(tx, &pool, &user.id, &ticket.session).await?;
+        let browser = match &ticket.browser {
+            None => None,
+            Some(InBrowser::Begins(new)) => {
+                browser_sessions::insert(tx, &pool, &user.id, facts, new).await?;
+                Some(&new.id)
+            }
+            Some(InBrowser::Within(id)) if is_of(tx, &user, id, now).await? => Some(id),
+            Some(InBrowser::Within(_)) => {
+                return refuse(tx, ticket, events, &pool, Some(&user.id), LoginOutcome::Ended).await;
+            }
+        };
+        sessions::insert(tx, &pool, &user.id, &ticket.session, browser).await?;
         let mut details = came.details;
-        details.insert("by".to_owned(), ticket.method.into());
+        details.extend(by(ticket.method, facts));
         details.insert("session".to_owned(), ticket.session.id.as_str().into());
         let event = Event::of(Action::Login, &user.id).with(details.into());
         events.record(tx, &pool, event).await?;
@@ -176,6 +218,33 @@ async fn log_in(
     })))
 }
 
+/// Whether a browser session is this account's and alive; then it is until the unit ends.
+async fn is_of(
+    tx: &mut Tx<'_>,
+    user: &User,
+    id: &BrowserSessionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some((owner, expires_at)) = browser_sessions::get_locked(tx, &user.pool, id).await? else {
+        return Ok(false);
+    };
+    if owner == user.id {
+        return Ok(expires_at > now);
+    }
+    let merged = users::get(tx, &user.pool, &owner).await?.and_then(|owner| owner.merged_into);
+    Ok(merged.as_ref() == Some(&user.id) && expires_at > now)
+}
+
+/// By what a person came, as the audit log names it; and what they proved themselves with, where that says more.
+pub(super) fn by(method: &str, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
+    let mut details = serde_json::Map::from_iter([("by".to_owned(), method.into())]);
+    let methods: Vec<&str> = facts.methods().into_iter().map(Method::as_str).collect();
+    if methods.len() > 1 {
+        details.insert("methods".to_owned(), methods.into());
+    }
+    details
+}
+
 /// Lets a login wait.
 pub(super) async fn wait(
     tx: &mut Tx<'_>,
@@ -185,11 +254,21 @@ pub(super) async fn wait(
 ) -> Result<LoginOutcome, StoreError> {
     let (session, flow) = (&ticket.session, &ticket.flow);
     flows::insert(tx, pool, &session.application, &session.connection, flow, &state, ticket.trace.at).await?;
+    let accounts = accounts_of(tx, pool, &state).await?;
+    Ok(LoginOutcome::Waiting(Box::new(Waiting { state, accounts })))
+}
+
+/// The accounts that a waiting login is about.
+pub(super) async fn accounts_of(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    state: &FlowState,
+) -> Result<Vec<User>, StoreError> {
     let mut accounts = Vec::new();
     for id in state.candidates.iter().chain(&state.user) {
         accounts.extend(users::get(tx, pool, id).await?);
     }
-    Ok(LoginOutcome::Waiting(Box::new(Waiting { state, accounts })))
+    Ok(accounts)
 }
 
 /// Refuses a login, and says so in the audit log.
@@ -271,7 +350,8 @@ impl Ticket {
     pub(super) fn waiting_at(&self, stage: Stage) -> FlowState {
         FlowState {
             stage,
-            want: self.want,
+            want: self.want.clone(),
+            facts: self.facts.clone(),
             may_create: false,
             candidates: Vec::new(),
             may_merge: false,

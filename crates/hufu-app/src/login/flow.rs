@@ -3,24 +3,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hufu_store::flows::{Flow, GetFlow};
-use hufu_store::users::GetUser;
+use hufu_store::flows::Flow;
 use hufu_types::flow::{Stage, Want};
 use hufu_types::resolution::Rules;
 use hufu_types::{
-    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, MergeId, OpaqueToken, PasscodeChannel,
-    PasscodePurpose, Profile, Proof, TokenHash, UserId, Username,
+    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, MergeId, PasscodeChannel,
+    PasscodePurpose, PoolId, Profile, Proof, TokenHash, User, UserId, Username,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use super::arrive::Arriving;
 use super::by_source::Ids;
-use super::finish::Waiting;
-use super::steps::{Continue, Continued, Doing, Filling, StepFailure};
+use super::steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
 use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
-use crate::login::entry::{Entering, Entry, FlowView, LoginDone};
+use crate::login::entry::{Entering, Entry, FlowView, LoginAnswer, LoginDone};
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::tokens::hash_token;
@@ -69,14 +67,29 @@ pub struct FillIn {
 
 /// What came of a step.
 pub enum FlowAnswer {
-    /// Where the login stands.
-    Waiting(Box<FlowView>),
-    /// The person is logged in.
-    Done(Box<LoginDone>),
+    /// Where the login stands, which was only looked at: the handle stays as it was, and is not repeated.
+    Viewed(Box<FlowView>),
+    /// The login went on: the person is logged in, or has another step to take.
+    Login(LoginAnswer),
     /// What a merge would do; the login waits where it was.
     Preview(Box<MergePreview>),
     /// The person gave up.
     GivenUp,
+}
+
+/// Why a step of a login that waits was refused.
+#[derive(Debug)]
+pub struct StepRefused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Where the login stands, with the handle of the next step; none where it is over, or was never there.
+    pub waiting: Option<Box<FlowView>>,
+}
+
+impl From<Refusal> for StepRefused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, waiting: None }
+    }
 }
 
 /// How often a step begins again because the account was changed under its hands.
@@ -96,23 +109,34 @@ pub struct FlowStep<'a> {
     pub origin: Origin,
 }
 
-/// A flow that is there, and the handle's hash.
+/// A flow that is there, with the accounts that it is about, and the handle's hash.
 struct Found {
     id: FlowId,
     handle: TokenHash,
     flow: Flow,
+    accounts: Vec<User>,
     connection: Option<Arc<Connection>>,
-    proof: Option<Proof>,
+    pool: PoolId,
+}
+
+impl Found {
+    /// By what the person came.
+    fn method(&self) -> &'static str {
+        let first = self.flow.state.facts.iter().next().map(|fact| fact.method.as_str());
+        let of_connection = || self.connection.as_ref().map(|connection| connection.kind.as_str());
+        first.or_else(of_connection).unwrap_or("own")
+    }
 }
 
 impl App {
-    /// Goes on with a login that waits. A failed step comes as [`Refusal::StepFailed`], with the next handle.
-    pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, Refusal> {
+    /// Goes on with a login that waits.
+    ///
+    /// # Errors
+    /// What the step is refused with; where the login still waits, with where it stands.
+    pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, StepRefused> {
         let found = self.find_flow(&step).await?;
         match &step.action {
-            FlowAction::View => {
-                Ok(FlowAnswer::Waiting(Box::new(self.view_flow(step.application, found).await?)))
-            }
+            FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(found)))),
             FlowAction::Preview(survivor) => {
                 let preview = self.preview_in_flow(step.application, &found, survivor).await?;
                 Ok(FlowAnswer::Preview(Box::new(preview)))
@@ -123,25 +147,27 @@ impl App {
                         return Ok(answer);
                     }
                 }
-                Err(Refusal::TooOften("changes of this account"))
+                Err(Refusal::TooOften("changes of this account").into())
             }
         }
     }
 
     /// Takes a step; nothing where the account was changed meanwhile, and the step has to begin again.
-    async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, Refusal> {
+    async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
         let FlowStep { application, action, origin, cookie, .. } = step;
         let doing = self.doing(application, found, action, origin).await?;
         let Entry { mut ticket, back } = self.entry(Entering {
             application,
             connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
-            method: found.connection.as_ref().map_or("own", |connection| connection.kind.as_str()),
-            want: found.flow.state.want,
+            method: found.method(),
+            facts: found.flow.state.facts.clone(),
+            want: found.flow.state.want.clone(),
             origin,
             proof: Vec::new(),
             flow: found.id.clone(),
         });
         ticket.flow.expires_at = found.flow.expires_at;
+        let proof = self.open_proof(&found.id, &found.flow.proof)?;
         let resets = matches!(doing, Doing::SetPassword { .. } | Doing::Merge { .. });
         let unit = Continue {
             pool: application.pool.clone(),
@@ -149,7 +175,7 @@ impl App {
             handle: found.handle.clone(),
             cookie: cookie.map(hash_token),
             doing,
-            who: self.who(found),
+            who: self.who(found, proof.as_ref()),
             candidate: UserId::generate(self.now(), &*self.random),
             ticket: ticket.clone(),
             max_tries: self.limits.flow_tries,
@@ -159,19 +185,20 @@ impl App {
             self.sessions.forget_all();
         }
         Ok(Some(match continued {
-            Continued::On(outcome) => match self.conclude(application, &ticket, back, *outcome) {
-                Ok(done) => FlowAnswer::Done(Box::new(with_ids(done, found.proof.as_ref()))),
-                Err(Refusal::Waiting(view)) => FlowAnswer::Waiting(view),
-                Err(refusal) => return Err(refusal),
-            },
-            Continued::Failed(failure, waiting) => {
-                let view = self.view(&ticket, back.handle(), *waiting);
-                let refusal = self.refusal_of(&failure);
-                return Err(Refusal::StepFailed(Box::new(refusal), Box::new(view)));
+            Continued::On(outcome) => {
+                let answer = self.conclude(application, &ticket, back, *outcome)?;
+                FlowAnswer::Login(answer.map(|done| with_ids(done, proof.as_ref())))
             }
-            Continued::Over(failure) => return Err(self.refusal_of(&failure)),
-            Continued::Unknown => return Err(Refusal::FlowUnknown),
-            Continued::Impossible => return Err(Refusal::StepImpossible),
+            Continued::Failed(failure, waiting) => {
+                let view = self.waiting_view(&ticket, back.handle(), *waiting);
+                return Err(StepRefused {
+                    refusal: self.refusal_of(&failure),
+                    waiting: Some(Box::new(view)),
+                });
+            }
+            Continued::Over(failure) => return Err(self.refusal_of(&failure).into()),
+            Continued::Unknown => return Err(Refusal::FlowUnknown.into()),
+            Continued::Impossible => return Err(Refusal::StepImpossible.into()),
             Continued::Changed => return Ok(None),
             Continued::GivenUp => FlowAnswer::GivenUp,
         }))
@@ -182,8 +209,8 @@ impl App {
         let id = FlowId::parse(id).map_err(|_| Refusal::FlowUnknown)?;
         let handle = hash_token(secret);
         let pool = &step.application.pool;
-        let unit = GetFlow { pool: pool.clone(), flow: id.clone() };
-        let flow = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
+        let unit = LookAtFlow { pool: pool.clone(), flow: id.clone() };
+        let (flow, accounts) = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
         let same_browser = match &flow.cookie {
             None => true,
             Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
@@ -201,37 +228,22 @@ impl App {
         if switched_off {
             return Err(Refusal::FlowUnknown);
         }
-        let proof = self.open_proof(&id, &flow.proof)?;
-        Ok(Found { id, handle, flow, connection, proof })
+        Ok(Found { id, handle, flow, accounts, connection, pool: pool.clone() })
     }
 
     /// Who arrived, as the source proved it then and the connection's rules are now.
-    fn who(&self, found: &Found) -> Option<Arriving> {
-        let (connection, proof) = (found.connection.as_ref()?, found.proof.as_ref()?);
+    fn who(&self, found: &Found, proof: Option<&Proof>) -> Option<Arriving> {
+        let (connection, proof) = (found.connection.as_ref()?, proof?);
         let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
         Some(Arriving { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 
-    async fn view_flow(&self, application: &Arc<Application>, found: Found) -> Result<FlowView, Refusal> {
-        let state = found.flow.state;
-        let mut accounts = Vec::new();
-        for user in state.candidates.iter().chain(&state.user) {
-            let unit = GetUser { pool: application.pool.clone(), user: user.clone() };
-            accounts.extend(self.read(unit).await?);
-        }
-        let Entry { mut ticket, .. } = self.entry(Entering {
-            application,
-            connection: found.flow.connection.unwrap_or_else(ConnectionId::own),
-            method: "view",
-            want: Want::UserToken,
-            origin: &Origin::default(),
-            proof: Vec::new(),
-            flow: found.id,
-        });
-        ticket.flow.expires_at = found.flow.expires_at;
-        // The handle stays: nothing was done. It is the client's own, and not told again.
-        let view = self.view(&ticket, &OpaqueToken::presented(String::new()), Waiting { state, accounts });
-        Ok(FlowView { handle: String::new(), ..view })
+    /// Where a login stands that is only looked at: nothing is made for it, and no proof opened.
+    fn view_of(&self, found: Found) -> FlowView {
+        let Found { id, flow, accounts, connection, pool, .. } = found;
+        let methods = connection.map(|connection| connection.association.methods.clone()).unwrap_or_default();
+        let settings = self.config().settings(&pool);
+        FlowView::of(id, &flow.state, accounts, methods, &settings, flow.expires_at)
     }
 
     /// What merging the accounts at [`Stage::Select`] into one of them would do.
@@ -278,7 +290,7 @@ impl App {
                     Target::Phone(_) => BindMethod::PhoneCode,
                     Target::Email(_) => BindMethod::EmailCode,
                 })?;
-                let purposes = bind_purposes(found.flow.state.want);
+                let purposes = bind_purposes(&found.flow.state.want);
                 Doing::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
             }
             FlowAction::BindByPassword(account, password) => {
@@ -310,17 +322,15 @@ impl App {
             }
             FlowAction::SetPassword(password) => {
                 at(Stage::NewPassword)?;
-                let user = match &found.flow.state.user {
-                    Some(user) => self.read(GetUser { pool: pool.clone(), user: user.clone() }).await?,
-                    None => None,
-                };
-                let names = user.as_ref().map(crate::credentials::names_of).unwrap_or_default();
+                let user =
+                    found.accounts.iter().find(|user| Some(&user.id) == found.flow.state.user.as_ref());
+                let names = user.map(crate::credentials::names_of).unwrap_or_default();
                 self.check_new_password(pool, password.expose_secret(), &names)?;
                 Doing::SetPassword { hash: self.hasher.hash(password.clone(), &*self.random).await? }
             }
             FlowAction::FillIn(fill_in) => {
                 at(Stage::Complete)?;
-                let purposes = complete_purposes(found.flow.state.want);
+                let purposes = complete_purposes(&found.flow.state.want);
                 let proved = fill_in.proved.iter();
                 let proved = proved.map(|(target, code)| (target.clone(), guess(target, code, purposes)));
                 Doing::FillIn(Box::new(self.filling(application, fill_in, proved.collect())?))
@@ -407,18 +417,18 @@ impl App {
 
 /// For which purposes a code may have been sent that binds an account: a code to log in binds nobody else's WeChat.
 /// Only the older clients' codes say no purpose.
-const fn bind_purposes(want: Want) -> &'static [PasscodePurpose] {
+const fn bind_purposes(want: &Want) -> &'static [PasscodePurpose] {
     match want {
         Want::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
-        Want::TokenSet(_) => &[PasscodePurpose::Bind],
+        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Bind],
     }
 }
 
 /// For which purposes a code may have been sent that fills in a login name.
-const fn complete_purposes(want: Want) -> &'static [PasscodePurpose] {
+const fn complete_purposes(want: &Want) -> &'static [PasscodePurpose] {
     match want {
         Want::UserToken => &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General],
-        Want::TokenSet(_) => &[PasscodePurpose::Complete, PasscodePurpose::Bind],
+        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Complete, PasscodePurpose::Bind],
     }
 }
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
-use hufu_types::{Application, Email, Phone, PoolId, Profile, User, UserId, Username};
+use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
 use crate::address::network_of;
 use crate::credentials::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
-use crate::login::entry::LoginDone;
+use crate::login::entry::LoginAnswer;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 use unit::{NamesTaken, Register, Registered};
@@ -25,7 +25,7 @@ impl App {
         registration: Registration,
         want: Option<Want>,
         origin: &Origin,
-    ) -> Result<(User, Option<LoginDone>), Refusal> {
+    ) -> Result<(User, Option<LoginAnswer>), Refusal> {
         let pool = &application.pool;
         let settings = self.config().settings(pool);
         if !settings.registration {
@@ -45,7 +45,12 @@ impl App {
         }
         let photo = profile.photo.as_deref().and_then(|photo| self.upload_of_photo(photo)).map(str::to_owned);
         let id = UserId::generate(self.now(), &*self.random);
-        let entry = want.map(|want| self.own_entry(application, "register", want, origin));
+        let by = match &proved {
+            Some((Target::Phone(_), _)) => Method::PhoneCode,
+            Some((Target::Email(_), _)) => Method::EmailCode,
+            None => Method::Password,
+        };
+        let entry = want.map(|want| self.own_entry(application, "register", by, want, origin));
         let trace = match &entry {
             Some(entry) => entry.ticket.trace.clone(),
             None => self.trace(pool, None, Some(&application.id), None, origin),
@@ -85,8 +90,8 @@ impl App {
         match made {
             Registered::Done(user, outcome) => match (entry, outcome) {
                 (Some(entry), Some(outcome)) => {
-                    let done = self.conclude(application, &entry.ticket, entry.back, *outcome)?;
-                    Ok((done.user.clone(), Some(done)))
+                    let answer = self.conclude(application, &entry.ticket, entry.back, *outcome)?;
+                    Ok((*user, Some(answer)))
                 }
                 _ => Ok((*user, None)),
             },

@@ -6,16 +6,17 @@ mod failure;
 
 use std::collections::BTreeMap;
 
+use hufu_store::flows::{self, Flow};
 use hufu_store::merges::NewMerge;
 use hufu_store::passcodes::Target;
-use hufu_store::{StoreError, Tx, Write, flows, identities, passwords, users};
+use hufu_store::{Read, StoreError, Tx, Write, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
 use hufu_types::resolution::Resolution;
-use hufu_types::{Action, FlowId, MergeId, PoolId, TokenHash, User, UserId};
+use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
 use super::arrive::{Arriving, Resolved};
-use super::finish::{self, Came, LoginOutcome, Ticket, Waiting};
+use super::finish::{self, Came, LoginOutcome, Ticket, Waiting, accounts_of};
 use crate::credentials::guess::{Guess, Judged};
 use crate::credentials::locks::Locks;
 use crate::events::{Event, Recorder};
@@ -85,6 +86,24 @@ impl Doing {
             Self::Accept(_) => Step::Accept,
             Self::GiveUp => Step::Expire,
         }
+    }
+}
+
+/// Looks at a login that waits, and at the accounts that it is about.
+pub struct LookAtFlow {
+    /// The pool.
+    pub pool: PoolId,
+    /// The flow.
+    pub flow: FlowId,
+}
+
+impl Read for LookAtFlow {
+    type Out = Option<(Flow, Vec<User>)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Some(flow) = flows::get(tx, &self.pool, &self.flow).await? else { return Ok(None) };
+        let accounts = accounts_of(tx, &self.pool, &flow.state).await?;
+        Ok(Some((flow, accounts)))
     }
 }
 
@@ -217,8 +236,12 @@ impl Continue {
                     Judged::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
                     Judged::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
                 }
+                let proved = match to {
+                    Target::Phone(_) => Method::PhoneCode,
+                    Target::Email(_) => Method::EmailCode,
+                };
                 match owner(tx, &self.pool, to).await? {
-                    Some(user) => self.bind(tx, events, user).await,
+                    Some(user) => self.bind(tx, events, user, proved).await,
                     None => Ok(Outcome::Failed(StepFailure::NoAccount)),
                 }
             }
@@ -234,7 +257,7 @@ impl Continue {
                 if lock.is_full(tx, self.ticket.trace.at).await? {
                     return Ok(Outcome::Failed(StepFailure::Locked));
                 }
-                self.bind(tx, events, user).await
+                self.bind(tx, events, user, Method::Password).await
             }
             Doing::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
             Doing::Choose(user) if !self.still_lead(tx, state, &[user]).await? => {
@@ -268,7 +291,7 @@ impl Continue {
                 }
                 if *attach_own || *attach_shared {
                     who.attach(tx, &self.ticket.trace, user, *attach_own, *attach_shared).await?;
-                    self.record_bound(tx, events, user).await?;
+                    self.record_bound(tx, events, user, &self.ticket.facts).await?;
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
             }
@@ -303,12 +326,13 @@ impl Continue {
         self.finish(tx, events, user, Came { newly_created: true, ..Came::default() }).await
     }
 
-    /// Binds what arrived to an account that the person has proved.
+    /// Binds what arrived to an account that the person has proved by this.
     async fn bind(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: User,
+        proved: Method,
     ) -> Result<Outcome, StoreError> {
         let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
         // From here on the row is locked: two flows that bind to one account wait for each other.
@@ -329,9 +353,10 @@ impl Continue {
         }
         let [own, shared] = missing;
         who.attach(tx, &self.ticket.trace, &user.id, own, shared).await?;
-        self.record_bound(tx, events, &user.id).await?;
+        let came = Came { proved: Some(proved), ..Came::default() };
+        self.record_bound(tx, events, &user.id, &came.facts(&self.ticket)).await?;
         let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
-        self.finish(tx, events, user, Came::default()).await
+        self.finish(tx, events, user, came).await
     }
 
     async fn record_bound(
@@ -339,8 +364,10 @@ impl Continue {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: &UserId,
+        facts: &Facts,
     ) -> Result<(), StoreError> {
-        let bound = Event::of(Action::IdentityBound, user).with(json!({ "by": self.ticket.method }));
+        let details = finish::by(self.ticket.method, facts);
+        let bound = Event::of(Action::IdentityBound, user).with(details.into());
         events.record(tx, &self.pool, bound).await
     }
 
@@ -435,13 +462,15 @@ impl Continue {
         user: User,
         came: Came,
     ) -> Result<Outcome, StoreError> {
-        let stage = flow::stage_of(&user, &self.ticket.settings);
+        let facts = came.facts(&self.ticket);
+        let stage = flow::stage_of(&user, &self.ticket.settings, &facts);
         if stage == Stage::Done || unusable(&user).is_some() {
             return finish::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
         }
         let state = FlowState {
             user: Some(user.id.clone()),
             newly_created: came.newly_created,
+            facts,
             ..self.ticket.waiting_at(stage)
         };
         flows::advance(tx, &self.pool, &self.flow, &self.ticket.flow.handle, &state, 0).await?;
@@ -464,10 +493,7 @@ impl Continue {
     }
 
     async fn waiting(&self, tx: &mut Tx<'_>, state: FlowState) -> Result<Waiting, StoreError> {
-        let mut accounts = Vec::new();
-        for id in state.candidates.iter().chain(&state.user) {
-            accounts.extend(users::get(tx, &self.pool, id).await?);
-        }
+        let accounts = accounts_of(tx, &self.pool, &state).await?;
         Ok(Waiting { state, accounts })
     }
 }

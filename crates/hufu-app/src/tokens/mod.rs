@@ -1,6 +1,7 @@
 //! Issuing, renewing and revoking tokens.
 
 pub(crate) mod authentication;
+mod browser_sessions;
 pub(crate) mod keys;
 mod refresh;
 mod sessions;
@@ -22,6 +23,7 @@ use crate::events::Actor;
 use crate::{App, Origin, Refusal};
 use authentication::Bearer;
 
+pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
 pub use refresh::{RevokeByToken, Rotate, Rotation};
 pub use sessions::EndSession;
 

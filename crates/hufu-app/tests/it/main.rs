@@ -4,11 +4,13 @@
 mod apply;
 mod audit;
 mod audit_log;
+mod browser_sessions;
 mod credentials;
 mod crowd;
 mod deliveries;
 mod durability;
 mod events;
+mod facts;
 mod flows;
 mod histories;
 mod login_events;

@@ -11,8 +11,8 @@ use hufu_store::sessions::NewSession;
 use hufu_types::flow::Want;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{
-    Association, EventId, FlowId, IdentityKey, Phone, PhoneProof, PoolId, PoolSettings, Proof, ScopeSet,
-    SessionId, SystemRandom, Timestamp, TokenHash, UserId,
+    Association, ConnectionKind, EventId, Facts, FlowId, IdentityKey, Method, Phone, PhoneProof, PoolId,
+    PoolSettings, Proof, ScopeSet, SessionId, SystemRandom, Timestamp, TokenHash, UserId,
 };
 
 pub(crate) use hufu_testkit::store::{
@@ -59,6 +59,8 @@ pub(crate) fn ticket(now: Timestamp) -> Ticket {
         },
         want: Want::UserToken,
         method: "wechat:miniprogram:default",
+        facts: Facts::of(Method::Source(ConnectionKind::WechatMiniProgram), now),
+        browser: None,
         trace: trace(now),
     }
 }

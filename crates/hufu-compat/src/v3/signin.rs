@@ -13,6 +13,7 @@ use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::waiting::{self, NoTokens};
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -140,10 +141,10 @@ pub(crate) async fn signin_by_mobile(
             want: Want::TokenSet(request.scope()),
             origin: head.origin(),
         };
-        let done = shared.app.log_in(&login).await?;
+        let done = waiting::done(shared.app.log_in(&login).await?)?;
         let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
-        done.token_set().ok_or(Refusal::StepImpossible)
+        Ok(done.token_set().ok_or(Refusal::StepImpossible)?)
     };
-    let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
+    let tokens = tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?;
     Ok(Success::new(TokenAnswer::from(tokens)))
 }

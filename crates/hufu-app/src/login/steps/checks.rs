@@ -52,7 +52,7 @@ impl Continue {
             return Ok(Outcome::Login(refused));
         }
         let came = Came { newly_created: state.newly_created, ..Came::default() };
-        if flow::stage_of(&user, &self.ticket.settings) != state.stage {
+        if flow::stage_of(&user, &self.ticket.settings, &state.facts) != state.stage {
             return self.finish(tx, events, user, came).await;
         }
         let user = match &self.doing {
@@ -69,7 +69,7 @@ impl Continue {
             },
             _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
         };
-        if flow::stage_of(&user, &self.ticket.settings) == state.stage {
+        if flow::stage_of(&user, &self.ticket.settings, &state.facts) == state.stage {
             return Ok(Outcome::Failed(StepFailure::StillMissing));
         }
         self.finish(tx, events, user, came).await

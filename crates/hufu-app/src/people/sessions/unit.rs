@@ -1,6 +1,6 @@
 //! The unit of ending sessions of one's own.
 
-use hufu_store::{StoreError, Tx, Write, flows, sessions};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, flows, sessions};
 use hufu_types::{Action, PoolId, SessionId, UserId};
 use serde_json::json;
 
@@ -44,7 +44,13 @@ impl Write for EndSessions {
         for session in &ended {
             sessions::end(tx, &self.pool, session).await?;
         }
-        if !matches!(self.which, Ending::One(_)) {
+        let kept = match &self.which {
+            Ending::One(_) => None,
+            Ending::AllBut(kept) => Some(Some(kept)),
+            Ending::All => Some(None),
+        };
+        if let Some(kept) = kept {
+            browser_sessions::end_of_account(tx, &self.pool, &self.user, kept).await?;
             flows::end_of_user(tx, &self.pool, &self.user).await?;
         }
         if !ended.is_empty() {
