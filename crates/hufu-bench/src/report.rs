@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::config::Configured;
 use crate::generate::Outcome;
 use crate::import::Imported;
 use crate::run::{Case, Measured};
@@ -15,7 +16,9 @@ const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
 const IDLE_BYTES: u64 = 30_000_000;
 const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
-/// An import's memory is flat: at most this much more for ten times the rows.
+/// A change of the configuration is in effect on every node.
+const CHANGE_IN_EFFECT: Duration = Duration::from_secs(1);
+/// An import's memory is flat: so much more at most for ten times the rows.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
 pub(crate) fn note(text: &str) {
@@ -79,6 +82,37 @@ pub(crate) fn searches(case: &Case) {
             exact_millis(searched.longest)
         );
     }
+}
+
+/// Changes of the configuration on one engine.
+pub(crate) fn configured(case: &Configured) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} pools  {name:<48} {value:>12}", case.engine, case.pools);
+    };
+    line("apply all, s", format!("{:.1}", case.applied.as_secs_f64()));
+    for (node, figures) in ["first", "second"].into_iter().zip(&case.nodes) {
+        line(&format!("{node} node, start to first answer, ms"), millis_of(figures.start));
+        line(&format!("{node} node, resident memory idle, MB"), megabytes(figures.resident));
+        line(&format!("{node} node, change in effect after, median ms"), millis_of(figures.median));
+        line(&format!("{node} node, change in effect after, longest ms"), millis_of(figures.longest));
+        line(&format!("{node} node, CPU idle, ms/s"), format!("{:.2}", figures.cpu_idle));
+        line(&format!("{node} node, CPU per change, ms"), format!("{:.3}", figures.cpu_per_change));
+    }
+    line("logins/s while measured", format!("{:.0}", case.without.rate()));
+    for (when, outcome) in [("without changes", &case.without), ("with changes", &case.with)] {
+        line(&format!("logins {when}, p50 ms"), millis(outcome.p50));
+        line(&format!("logins {when}, p99 ms"), millis(outcome.p99));
+    }
+    line("changes/s meanwhile", format!("{:.1}", case.changes_per_second));
+    let longest = case.nodes.iter().map(|node| node.longest).max().unwrap_or_default();
+    let met = longest <= CHANGE_IN_EFFECT;
+    line(
+        "longest / aim of 1,000 ms",
+        format!("{}  {}", millis_of(longest), if met { "met" } else { "NOT MET" }),
+    );
+    let share = Duration::from_micros(case.with.p99).as_secs_f64()
+        / Duration::from_micros(case.without.p99.max(1)).as_secs_f64();
+    line("p99 with changes / without", percent(share));
 }
 
 /// One import.

@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::codes::{Person, Wechat};
 use crate::database::{Database, Engine};
+use crate::generator::this_program;
 use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::server::Server;
@@ -23,7 +24,7 @@ use program::Floor;
 
 use load::per;
 
-pub(crate) use load::Measured;
+pub(crate) use load::{Measured, whole};
 pub(crate) use search::Searched;
 
 #[derive(Args)]
@@ -144,7 +145,7 @@ impl<'o> Bench<'o> {
     fn start(options: &'o Options, folder: &'o Path) -> Result<Bench<'o>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let world = World::default();
-        let mut sandbox = Process::start("sandbox", program::this_program()?.arg("sandbox"))?;
+        let mut sandbox = Process::start("sandbox", this_program()?.arg("sandbox"))?;
         let sandbox_base = format!("http://{}", sandbox.address()?);
         let (wechat, returning) = runtime.block_on(async {
             let wechat = Wechat::new(&sandbox_base, &world).await?;

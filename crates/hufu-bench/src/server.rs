@@ -66,13 +66,38 @@ mp_base = "{wechat_base}/mp"
             app_secret: world.app_secret.clone(),
         };
         server.finish(server.command(&["migrate"]))?;
-        let mut command = server.command(&["apply"]);
-        command.arg(&apply);
-        server.finish(command)?;
+        server.apply(&apply)?;
         Ok(server)
     }
 
-    /// Starts it and waits until it responds.
+    /// Makes the database match a file.
+    pub(crate) fn apply(&self, file: &Path) -> Result<()> {
+        let mut command = self.command(&["apply"]);
+        command.arg(file);
+        self.finish(command).map(drop)
+    }
+
+    /// Another node on the same database, at an address of its own.
+    pub(crate) fn another(&self) -> Result<Server> {
+        let (address, metrics) = (free_address()?, free_address()?);
+        let text = fs::read_to_string(&self.config)?;
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some(("listen", _)) => format!("listen = \"{address}\"\n"),
+            Some(("metrics_listen", _)) => format!("metrics_listen = \"{metrics}\"\n"),
+            _ => format!("{line}\n"),
+        });
+        let config = self.config.with_extension("another.toml");
+        fs::write(&config, lines.collect::<String>())?;
+        Ok(Server {
+            hufu: self.hufu.clone(),
+            config,
+            log: self.log.with_extension("another.log"),
+            address,
+            app_secret: self.app_secret.clone(),
+        })
+    }
+
+    /// Starts it and waits until it answers.
     pub(crate) fn start(&self) -> Result<(Process, SocketAddr)> {
         let (process, _) = self.timed_start()?;
         Ok((process, self.address))
@@ -104,14 +129,20 @@ mp_base = "{wechat_base}/mp"
         Process::start_logging("hufu import", &mut command, &self.log)
     }
 
-    /// The last lines that it printed.
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The last lines that it wrote.
     pub(crate) fn last_output(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    fn timed_start(&self) -> Result<(Process, Duration)> {
+    /// Starts it; says how long its first answer took.
+    pub(crate) fn timed_start(&self) -> Result<(Process, Duration)> {
         let begin = Instant::now();
         let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
         let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_output())?;

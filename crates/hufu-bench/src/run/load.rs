@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::Bench;
-use super::program::{self, Program};
+use super::program::Program;
 use crate::database::Database;
 use crate::generate::Outcome;
+use crate::generator::{Arrival, Generator};
 use crate::postgres::Postgres;
 use crate::process::{self, Process, ResidentPeak};
 use crate::report;
@@ -113,7 +114,9 @@ impl Bench<'_> {
         let rate = full.rate() / 2.0;
         let wanted = whole(rate * self.options.seconds) + 2;
         let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
-        let (half, _) = self.load(&watched, &codes, time, Arrival::Open(rate))?;
+        // An open loop needs a connection for each login that may be waiting.
+        let (half, _) =
+            self.load(&watched, &codes, time, Arrival::Open(rate, self.options.connections * 4))?;
 
         let wanted = whole(full.rate() * self.options.seconds);
         let codes = self.runtime.block_on(self.wechat.returning(&self.returning, wanted))?;
@@ -140,33 +143,12 @@ impl Bench<'_> {
         time: Duration,
         arrival: Arrival,
     ) -> Result<(Outcome, Cpu)> {
-        let file = self.folder.join("codes");
-        std::fs::write(&file, codes.join("\n"))?;
-        let connections = match arrival {
-            Arrival::Closed(connections) => connections,
-            // An open loop needs a connection for each login that may be waiting.
-            Arrival::Open(_) => self.options.connections * 4,
-        };
-        let mut command = program::this_program()?;
-        command.arg("generate").args(["--target", &watched.target]).arg("--codes").arg(&file);
-        command.args([
-            "--connections",
-            &connections.to_string(),
-            "--seconds",
-            &time.as_secs_f64().to_string(),
-        ]);
-        if let Arrival::Open(rate) = arrival {
-            command.args(["--rate", &rate.to_string()]);
-        }
-        let mut generator = Process::start("generator", command.args(self.world.arguments()))?;
-        ensure!(generator.line()? == "begin", "the generator did not start");
-        let before = self.cpu(watched, &generator)?;
-        let line = generator.line()?;
-        let after = self.cpu(watched, &generator)?;
-        let outcome = line.strip_prefix("end ").context("the generator did not stop")?;
-        let outcome: Outcome = serde_json::from_str(outcome)?;
+        let mut generator =
+            Generator::begin(self.folder, &self.world, &watched.target, codes, time, arrival)?;
+        let before = self.cpu(watched, generator.process())?;
+        let outcome = generator.outcome()?;
+        let after = self.cpu(watched, generator.process())?;
         generator.finish()?;
-        ensure!(outcome.answered > 0, "no login was answered");
         let each = |before: Duration, after: Duration| {
             after.saturating_sub(before) / u32::try_from(outcome.answered).unwrap_or(u32::MAX)
         };
@@ -190,16 +172,7 @@ impl Bench<'_> {
     }
 }
 
-/// When logins are sent.
-#[derive(Clone, Copy)]
-enum Arrival {
-    /// Over this many connections, each when the last one on its connection has been answered.
-    Closed(usize),
-    /// This many per second, whoever waits.
-    Open(f64),
-}
-
-/// The processes under load.
+/// What is under load.
 struct Watched {
     target: String,
     program: u32,
@@ -216,6 +189,6 @@ pub(super) fn per(bytes: u64, count: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "a number of logins, not below zero"
 )]
-fn whole(number: f64) -> usize {
+pub(crate) fn whole(number: f64) -> usize {
     number.ceil() as usize
 }

@@ -1,11 +1,11 @@
 //! The two programs that are measured: how each is started.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use anyhow::Result;
 
 use crate::database::Database;
+use crate::generator::this_program;
 use crate::process::Process;
 use crate::server::Server;
 use crate::world::World;
@@ -14,11 +14,6 @@ use crate::world::World;
 pub(super) trait Program {
     /// Starts it on this database and waits until it responds.
     fn start(&self, database: &Database<'_>) -> Result<(Process, SocketAddr)>;
-}
-
-/// Another process of this same program.
-pub(super) fn this_program() -> Result<Command> {
-    Ok(Command::new(std::env::current_exe()?))
 }
 
 /// The floor.

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use hufu_sandbox::NewApp;
 use hufu_store::Store;
-use hufu_store::config::{ReadConfig, ReadVersion};
+use hufu_store::config::ReadConfig;
+use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
 
 use crate::support::{APP_ID, Instance, SECRET, SOON, Server, WORLD, eventually};
@@ -57,7 +58,7 @@ async fn stored(instance: &Instance) -> String {
 
 async fn version(instance: &Instance) -> i64 {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-    let version = store.read(ReadVersion).await.unwrap();
+    let version = store.read(ReadVersions).await.unwrap().configuration;
     store.close().await;
     version
 }
