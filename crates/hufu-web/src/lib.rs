@@ -4,7 +4,11 @@
 //! - `compat`: the HTTP API of the published Authing/GenAuth clients, v2, v3
 //!   and GraphQL. The only surface with CORS; its handlers never read a cookie.
 //! - `oidc`: OAuth 2 and OpenID Connect.
+//! - [`page`]: the page kernel, with which hufu-pages draws.
 //! - `operations`: health, readiness and metrics.
+
+// Templates name the kernel by its crate, here and in other crates.
+extern crate self as hufu_web;
 
 mod admin;
 mod compat;
@@ -12,11 +16,11 @@ mod envelope;
 mod middleware;
 mod oidc;
 mod operations;
-mod outbox;
+pub mod page;
 mod personal;
 mod problem;
 mod request;
-mod server;
+pub mod server;
 
 pub use axum::Router;
 pub use operations::metrics_router;

@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{admin, compat, middleware, oidc, operations, outbox};
+use crate::page::{self, Cause, Refused};
+use crate::{admin, compat, middleware, oidc, operations};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
@@ -34,24 +35,26 @@ pub struct WebSettings {
     pub loopback_hosts_only: bool,
     /// Warnings that `/readyz` repeats.
     pub warnings: Vec<String>,
-    /// The outbox whose messages are shown under `/dev/outbox`: in development alone.
-    pub outbox: Option<hufu_app::connect::Outbox>,
 }
 
 /// What every handler can get at.
-pub(crate) struct Shared {
-    pub(crate) app: Arc<App>,
-    pub(crate) settings: WebSettings,
+pub struct Shared {
+    /// The application.
+    pub app: Arc<App>,
+    /// What the surfaces are told.
+    pub settings: WebSettings,
     pub(crate) graphql: compat::graphql::Schema,
 }
 
 /// The state of the router.
-pub(crate) type State = axum::extract::State<Arc<Shared>>;
+pub type State = axum::extract::State<Arc<Shared>>;
 
-/// All public surfaces of an instance, for [`Listener::serve`].
-pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
+/// The routes of a surface.
+pub type Routes = Router<Arc<Shared>>;
+
+/// All public surfaces of an instance, for [`Listener::serve`]: those given, and those that are here.
+pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
     let graphql = compat::graphql::schema(settings.introspection);
-    let development = if settings.outbox.is_some() { outbox::routes() } else { Router::new() };
     let shared = Arc::new(Shared { app, settings, graphql });
     Router::new()
         .merge(compat::routes())
@@ -59,27 +62,27 @@ pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
         .merge(admin::routes())
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
-        .merge(development)
+        .merge(page::routes())
+        .merge(surfaces.into_iter().fold(Routes::new(), Router::merge))
         .fallback(not_found)
         // Handlers bound what they read themselves, with an answer that the client sees.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
         .layer(axum::middleware::from_fn(middleware::observe))
         .with_state(shared)
 }
 
 async fn not_found(_: Uri) -> Response {
-    (
-        StatusCode::NOT_FOUND,
-        axum::Json(serde_json::json!({
-            "code": 404,
-            "statusCode": 404,
-            "apiCode": 404,
-            "message": "There is nothing at this address. Check the path and the version of your SDK.",
-        })),
-    )
-        .into_response()
+    let body = serde_json::json!({
+        "code": 404,
+        "statusCode": 404,
+        "apiCode": 404,
+        "message": "There is nothing at this address. Check the path and the version of your SDK.",
+    });
+    let response = (StatusCode::NOT_FOUND, axum::Json(body)).into_response();
+    Refused::new(StatusCode::NOT_FOUND, Cause::NotFound).mark(response)
 }
 
 /// A bound address that serves a router.

@@ -276,7 +276,7 @@ impl Node {
             outbox: Some(setup.outbox.clone()),
         };
         let app = App::start(parts).await.unwrap();
-        let router = hufu_web::router(app.clone(), setup.web.clone());
+        let router = hufu_web::router(app.clone(), setup.web.clone(), []);
         Self { app, router }
     }
 }

@@ -81,12 +81,12 @@ impl Dev {
             introspection: true,
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
-            outbox: Some(outbox),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
-        let server =
-            Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
+        let metrics_listener = Some(metrics_listener);
+        let outbox = Some(outbox);
+        let server = Server { config, instance, web, outbox, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         printing.abort();
         sandbox.await.context("the sandbox failed")??;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Parts};
 use hufu_web::{WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -52,7 +52,7 @@ impl Serve {
             None => None,
         };
         let stopping = listen::watch_for_stop()?;
-        let server = Server { config, instance, web, listener, metrics, metrics_listener };
+        let server = Server { config, instance, web, outbox: None, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -77,6 +77,8 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) instance: Instance,
     pub(crate) web: WebSettings,
+    /// The outbox of development, for messages that no sender sends, and for its page.
+    pub(crate) outbox: Option<Outbox>,
     pub(crate) listener: TcpListener,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) metrics_listener: Option<TcpListener>,
@@ -85,7 +87,7 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until told to stop; then what runs is finished and what is answered is durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, listener, metrics, metrics_listener } = self;
+        let Self { config, instance, web, outbox, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -100,7 +102,7 @@ impl Server {
             clock: instance.clock,
             random: instance.random,
             outgoing: GuardedClient::new(outgoing).context("the client for outgoing calls cannot start")?,
-            outbox: web.outbox.clone(),
+            outbox: outbox.clone(),
         })
         .await?;
 
@@ -119,7 +121,8 @@ impl Server {
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
-        listen::serve(listener, router(Arc::clone(&app), web), config.limits, &stopping).await?;
+        let router = router(Arc::clone(&app), web, [hufu_pages::routes(outbox)]);
+        listen::serve(listener, router, config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
         // A job that is cut off here is taken up again later.

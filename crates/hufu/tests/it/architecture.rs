@@ -9,13 +9,16 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// Each crate, and those of this workspace that it may name. A new crate gets its line here, and in ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
+    // The design language: styles, icons and the escaping of text. No product code, so that the sandbox may name it.
+    ("hufu-html", &[]),
     ("hufu-protocol", &["hufu-types"]),
     ("hufu-store", &["hufu-types", "hufu-protocol"]),
     ("hufu-wechat", &["hufu-types", "hufu-protocol"]),
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
-    ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
-    ("hufu-sandbox", &["hufu-wechat"]),
+    ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
+    ("hufu-pages", &["hufu-types", "hufu-html", "hufu-app", "hufu-web"]),
+    ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
         "hufu",
         &[
@@ -26,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-connect",
             "hufu-app",
             "hufu-web",
+            "hufu-pages",
             "hufu-sandbox",
         ],
     ),
@@ -38,7 +42,9 @@ const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-sandbox"]),
+    ("axum", &["hufu-web", "hufu-pages", "hufu-sandbox"]),
+    ("askama", &["hufu-web", "hufu-pages"]),
+    ("fluent-bundle", &["hufu-web"]),
     ("async-graphql", &["hufu-web"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
@@ -48,7 +54,7 @@ const PLACES: &[(&str, &[&str])] = &[
 
 /// What crates without I/O do not name.
 const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
-const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
+const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-html", "hufu-protocol"];
 
 /// Each crate of the workspace that reaches users, with the names of its dependencies.
 fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {

@@ -1,0 +1,49 @@
+# レイアウトと拒否ページの文言
+page-brand = 虎符
+page-skip = 本文へ移動
+page-language = 言語
+page-theme = テーマ
+page-theme-auto = システムに合わせる
+page-theme-light = ライト
+page-theme-dark = ダーク
+page-copy = コピー
+page-copied = コピーしました
+
+refused-request = リクエスト ID
+refused-time = 時刻
+refused-code = コード
+refused-retry = もう一度試す
+refused-do-support = 解決しない場合は、下のリクエスト ID を管理者に送ってください。原因を調べられます。
+
+refused-not-found-title = ページが見つかりません
+refused-not-found-text = このアドレスには何もありません。入力の誤りか、移動した可能性があります。
+refused-not-found-do-1 = アドレスの大文字・小文字や末尾のスラッシュを確認してください。
+refused-not-found-do-2 = アプリから開いた場合は、アプリに戻って開き直してください。
+
+refused-not-for-looking-title = このアドレスは直接開けません
+refused-not-for-looking-text = アプリからのリクエストを受け付けるためのもので、表示する内容はありません。
+refused-not-for-looking-do-1 = アプリに戻り、最初からやり直してください。
+
+refused-broken-title = サーバーで問題が発生しました
+refused-broken-text = 原因はサーバー側にあります。アカウントに影響はありません。
+refused-broken-do-1 = 少し待ってから、もう一度お試しください。
+
+refused-foreign-host-title = 開発サーバーはこのマシンにのみ応答します
+refused-foreign-host-text = アドレスのホスト名がこのマシンのものではないため、リクエストを拒否しました。
+refused-foreign-host-do-1 = アドレスのホスト名を localhost か 127.0.0.1 に変えてください。
+
+refused-form-title = フォームの有効期限が切れました
+refused-form-text = ページを長時間開いていたか、このサイト以外から送信されました。何も変更されていません。
+refused-form-do-1 = 前のページに戻り、再読み込みしてから送信し直してください。
+refused-form-do-2 = 再びこのページが表示される場合は、このサイトの Cookie を許可し、プライベートブラウズを終了してください。
+
+refused-form-too-large-title = 送信内容が大きすぎます
+refused-form-too-large-text = フォームが許可された大きさを超えたため、保存されませんでした。
+refused-form-too-large-do-1 = 前のページに戻り、内容を短くするか、小さいファイルを選んでください。
+
+refused-form-unreadable-title = フォームに不足があります
+refused-form-unreadable-text = 必要な項目が足りないため、保存されませんでした。
+refused-form-unreadable-do-1 = 前のページに戻り、再読み込みして入力し直してください。
+
+refused-other-title = この手順は完了しませんでした
+refused-other-do-1 = 前のページに戻り、表示に従って修正してからもう一度お試しください。
