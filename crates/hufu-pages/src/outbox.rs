@@ -42,13 +42,13 @@ impl OutboxPage {
     fn newest(&self) -> u64 {
         self.messages.first().map_or(0, |message| message.number)
     }
-}
 
-/// The icon and the name of a channel.
-const fn channel(channel: Channel) -> (&'static str, &'static str) {
-    match channel {
-        Channel::Email => ("mail", "outbox-email"),
-        Channel::Sms => ("phone", "outbox-sms"),
+    /// The icon of a message's channel, and the key of its name.
+    fn channel(message: &Message) -> (&'static str, &'static str) {
+        match message.channel {
+            Channel::Email => ("mail", "outbox-email"),
+            Channel::Sms => ("phone", "outbox-sms"),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::envelope::ApiCode;
 
 /// The language of messages, by the header `x-authing-lang`; Chinese without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Language {
+pub enum Language {
     /// Simplified Chinese.
     #[default]
     Chinese,
@@ -25,7 +25,8 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    pub(crate) fn of(tag: Option<&str>) -> Self {
+    /// The language that a tag such as `en-US` stands for.
+    pub fn of(tag: Option<&str>) -> Self {
         if tag.is_some_and(|tag| tag.get(..2).is_some_and(|two| two.eq_ignore_ascii_case("en"))) {
             Self::English
         } else {
@@ -690,7 +691,7 @@ impl Problem {
     }
 
     /// The sentence in a language.
-    pub(crate) fn message(&self, language: Language) -> &str {
+    pub fn message(&self, language: Language) -> &str {
         match language {
             Language::Chinese => &self.chinese,
             Language::English => &self.english,
@@ -700,10 +701,11 @@ impl Problem {
 
 /// A refusal as an answer: HTTP 200, `code` = `apiCode`, and `statusCode`.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) problem: Problem,
+pub struct Failure {
+    /// Its code and sentences.
+    pub problem: Problem,
     /// What the client goes on with, where it can.
-    pub(crate) data: Option<Value>,
+    pub data: Option<Value>,
     language: Language,
     request_id: String,
 }
@@ -722,15 +724,15 @@ struct Envelope<'a> {
 
 impl Failure {
     /// Internal errors are logged here, once, with their whole chain of causes.
-    pub(crate) fn new(refusal: &Refusal, language: Language, request_id: String) -> Self {
+    pub fn new(refusal: &Refusal, language: Language, request_id: String) -> Self {
         let problem = Problem::of(refusal);
         if matches!(refusal, Refusal::Internal(_) | Refusal::Overloaded(_)) {
             tracing::error!(code = problem.code, error = hufu_types::chain(refusal), "request failed");
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) => Some(crate::compat::flow_data(view)),
-            Refusal::StepFailed(refusal, view) => Some(crate::compat::failed_data(refusal, view)),
+            Refusal::Waiting(view) => Some(crate::waiting::flow_data(view)),
+            Refusal::StepFailed(refusal, view) => Some(crate::waiting::failed_data(refusal, view)),
             Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };
@@ -738,7 +740,7 @@ impl Failure {
     }
 
     /// The sentence for the person.
-    pub(crate) fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         self.problem.message(self.language)
     }
 }

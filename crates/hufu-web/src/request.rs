@@ -1,4 +1,4 @@
-//! What requests of the published clients have in common.
+//! What requests have in common: who the client says it is, and bodies of bounded size.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -17,38 +17,38 @@ use crate::server::Shared;
 
 /// The head of a request: who the client says it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub struct Head {
     application: Option<String>,
     pool: Option<String>,
     bearer: Option<String>,
     /// The `Referer`.
-    pub(crate) referer: Option<String>,
+    pub referer: Option<String>,
     /// The language of messages.
-    pub(crate) language: Language,
+    pub language: Language,
     /// The language of what is sent to people: more are spoken there.
-    pub(crate) message_language: MessageLanguage,
+    pub message_language: MessageLanguage,
     /// The address of the client.
-    pub(crate) ip: Option<String>,
+    pub ip: Option<String>,
     /// The client, as it calls itself.
     user_agent: Option<String>,
     /// The id of the request.
-    pub(crate) request_id: String,
+    pub request_id: String,
 }
 
 impl Head {
     /// The application and pool that the headers name.
-    pub(crate) fn named(&self) -> Named<'_> {
+    pub fn named(&self) -> Named<'_> {
         Named::new(self.application.as_deref(), self.pool.as_deref())
     }
 
     /// The application that the header names, or else this one, and the pool of the header.
-    pub(crate) fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
+    pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
         let from_header = self.application.as_deref().and_then(named);
         Named::new(from_header.or(application), self.pool.as_deref())
     }
 
     /// Where the request comes from.
-    pub(crate) fn origin(&self) -> Origin {
+    pub fn origin(&self) -> Origin {
         Origin {
             ip: self.ip.clone(),
             user_agent: self.user_agent.clone(),
@@ -57,18 +57,18 @@ impl Head {
     }
 
     /// The bearer token, with or without `Bearer` before it.
-    pub(crate) fn bearer(&self) -> Option<&str> {
+    pub fn bearer(&self) -> Option<&str> {
         self.bearer.as_deref()
     }
 
     /// A refusal as the answer to this request.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Failure {
+    pub fn refuse(&self, refusal: Refusal) -> Failure {
         Failure::new(&refusal, self.language, self.request_id.clone())
     }
 
     /// Who sends the request.
-    pub(crate) async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
+    pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
         let origin = self.origin();
         shared
             .app
@@ -142,7 +142,7 @@ fn address_in(text: &str) -> Option<IpAddr> {
 }
 
 /// A JSON object as body, whatever the content type says: mini program clients send many.
-pub(crate) struct Body<T>(pub(crate) T);
+pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Failure;
@@ -154,7 +154,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
 }
 
 /// The head and the whole body.
-pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
+pub async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
     let (mut parts, body) = request.into_parts();
     let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
     match collect(body, shared.app.limits().body_bytes, shared).await {
@@ -165,7 +165,7 @@ pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
-pub(crate) async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
+pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
     let slow = |_| Refusal::Invalid("the body came too slowly; send the request again".to_owned());
     let limits = shared.app.limits();
     tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
@@ -194,7 +194,7 @@ async fn collect_at_leisure(
 }
 
 /// Reads a JSON object.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     if !is_object {
         return Err(Refusal::Invalid("the body is not a JSON object; send one".to_owned()));
@@ -214,6 +214,6 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
 }
 
 /// Text that the client left out, or left empty.
-pub(crate) fn given(text: Option<&String>) -> Option<&str> {
+pub fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).and_then(named)
 }

@@ -21,15 +21,13 @@ use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::page::{self, Cause, Refused};
-use crate::{admin, compat, middleware, oidc, operations};
+use crate::{middleware, oidc, operations};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
 pub struct WebSettings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether GraphQL answers questions about its schema; never in production.
-    pub introspection: bool,
     /// Whether requests with another `Host` than this machine's own names are refused: a
     /// development server must not be reachable through a web page's rebound name.
     pub loopback_hosts_only: bool,
@@ -43,7 +41,6 @@ pub struct Shared {
     pub app: Arc<App>,
     /// What the surfaces are told.
     pub settings: WebSettings,
-    pub(crate) graphql: compat::graphql::Schema,
 }
 
 /// The state of the router.
@@ -52,18 +49,15 @@ pub type State = axum::extract::State<Arc<Shared>>;
 /// The routes of a surface.
 pub type Routes = Router<Arc<Shared>>;
 
-/// All public surfaces of an instance, for [`Listener::serve`]: those given, and those that are here.
+/// All public surfaces of an instance, for [`Listener::serve`]: those given, and OAuth 2 and health, which are here.
 pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
-    let graphql = compat::graphql::schema(settings.introspection);
-    let shared = Arc::new(Shared { app, settings, graphql });
-    Router::new()
-        .merge(compat::routes())
-        .merge(oidc::routes())
-        .merge(admin::routes())
+    let shared = Arc::new(Shared { app, settings });
+    surfaces
+        .into_iter()
+        .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(page::routes())
-        .merge(surfaces.into_iter().fold(Routes::new(), Router::merge))
         .fallback(not_found)
         // Handlers bound what they read themselves, with an answer that the client sees.
         .layer(DefaultBodyLimit::disable())

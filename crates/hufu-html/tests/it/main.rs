@@ -52,7 +52,10 @@ fn nothing_comes_from_elsewhere() {
 
 #[test]
 fn text_is_escaped_for_content_and_attributes() {
-    assert_eq!(Escaped("<a href='x'>\"&\"</a>").to_string(), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;");
+    assert_eq!(
+        Escaped("<a href='x'>\"&\"</a>").to_string(),
+        "&lt;a href=&#39;x&#39;&gt;&quot;&amp;&quot;&lt;/a&gt;"
+    );
 }
 
 #[test]

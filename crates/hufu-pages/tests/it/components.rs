@@ -57,7 +57,12 @@ async fn components(viewer: Viewer) -> axum::response::Response {
 #[tokio::test(flavor = "multi_thread")]
 async fn fields_show_a_hint_or_what_is_wrong() {
     let more = Routes::new().route("/components", get(components));
-    let text = Plan { more, ..Plan::default() }.start(TestDatabase::sqlite()).await.open("/components", "en").await.text();
+    let text = Plan { more, ..Plan::default() }
+        .start(TestDatabase::sqlite())
+        .await
+        .open("/components", "en")
+        .await
+        .text();
     well_formed(&text, "components");
     assert!(!text.contains('⟦'), "{text}");
     for part in [
@@ -77,6 +82,7 @@ async fn fields_show_a_hint_or_what_is_wrong() {
     }
     assert!(!text.contains("phone-hint") && !text.contains("and more"));
     // A token per form, each for its own path.
-    let tokens: std::collections::BTreeSet<_> = text.split("name=\"form_token\" value=\"").skip(1).map(|rest| &rest[..43]).collect();
+    let tokens: std::collections::BTreeSet<_> =
+        text.split("name=\"form_token\" value=\"").skip(1).map(|rest| &rest[..43]).collect();
     assert_eq!(tokens.len(), 2);
 }

@@ -1,4 +1,5 @@
 //! The pages, and the kernel that they are drawn with, over the real router.
+#![cfg(test)]
 
 mod components;
 mod forms;

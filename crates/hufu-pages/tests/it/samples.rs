@@ -42,7 +42,10 @@ async fn every_page_with_every_sample_in_every_language() {
         for language in Language::ALL {
             let text = server.open(&path, language.tag()).await.text();
             let place = format!("{path} in {}", language.tag());
-            assert!(text.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{}\">", language.tag())), "{place}: {text}");
+            assert!(
+                text.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{}\">", language.tag())),
+                "{place}: {text}"
+            );
             assert!(text.trim_end().ends_with("</html>"), "{place}");
             assert!(!text.contains('⟦') && !text.contains("{$") && !text.contains("{{"), "{place}: {text}");
             assert!(!text.contains("<b>1"), "{place} does not escape");

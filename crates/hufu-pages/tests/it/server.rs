@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
-use hufu_app::connect::{GuardedClient, Mail, Mailer as _, Outbox, guarded};
-use hufu_app::{App, Limits, Parts};
-use hufu_protocol::sealing::SealingKey;
-use hufu_store::Store;
+use hufu_app::connect::{Mail, Mailer as _, Outbox};
+use hufu_app::{App, Parts};
+use hufu_testkit::Base;
 use hufu_testkit::TestDatabase;
 use hufu_types::{SystemRandom, TestClock, Timestamp};
 use hufu_web::WebSettings;
@@ -20,7 +19,7 @@ pub(crate) const NOW: Timestamp = Timestamp(1_795_671_727_000);
 /// A server on a database of its own.
 pub(crate) struct Server {
     router: Router,
-    _database: TestDatabase,
+    _base: Base,
 }
 
 /// How a server is made.
@@ -44,22 +43,12 @@ impl Default for Plan {
 
 impl Plan {
     pub(crate) async fn start(self, database: TestDatabase) -> Server {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        let parts = Parts {
-            store,
-            wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
-            limits: Limits::default(),
-            public_url: self.public_url.to_owned(),
-            clock: Arc::new(TestClock::new(NOW)),
-            random: Arc::new(SystemRandom),
-            outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
-            outbox: self.outbox.clone(),
-        };
+        let base = Base::new(database, NOW, SystemRandom).await;
+        let parts =
+            Parts { public_url: self.public_url.to_owned(), outbox: self.outbox.clone(), ..base.parts() };
         let app = App::start(parts).await.unwrap();
         let router = hufu_web::router(app, self.web, [hufu_pages::routes(self.outbox), self.more]);
-        Server { router, _database: database }
+        Server { router, _base: base }
     }
 }
 
@@ -110,7 +99,13 @@ impl Answer {
 }
 
 impl Server {
-    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:3000");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -128,7 +123,11 @@ impl Server {
 
     /// As a browser opens an address.
     pub(crate) async fn open(&self, path: &str, language: &str) -> Answer {
-        self.get(path, &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", language)]).await
+        self.get(
+            path,
+            &[("accept", "text/html,application/xhtml+xml,*/*;q=0.8"), ("accept-language", language)],
+        )
+        .await
     }
 }
 

@@ -56,7 +56,8 @@ fn script() -> String {
 /// host are common to its ports.
 fn theme(headers: &HeaderMap) -> &'static str {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let chosen = lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("hufu-theme="));
+    let chosen =
+        lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("hufu-theme="));
     match chosen {
         Some("light") => " data-theme=\"light\"",
         Some("dark") => " data-theme=\"dark\"",

@@ -65,7 +65,11 @@ pub(super) fn write(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result 
 }
 
 fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
-    write!(to, r#"<fieldset class="ph-list of-apps"><legend class="visually-hidden">{}</legend>"#, text.choose_app)?;
+    write!(
+        to,
+        r#"<fieldset class="ph-list of-apps"><legend class="visually-hidden">{}</legend>"#,
+        text.choose_app
+    )?;
     for (place, app) in shown.apps.iter().enumerate() {
         let checked = if place == 0 { " checked" } else { "" };
         let well = if app.state == AppState::Ok { "" } else { " is-bad" };
@@ -90,7 +94,11 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
 }
 
 fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
-    write!(to, r#"<fieldset class="ph-list of-me"><legend class="visually-hidden">{}</legend>"#, text.tab_me)?;
+    write!(
+        to,
+        r#"<fieldset class="ph-list of-me"><legend class="visually-hidden">{}</legend>"#,
+        text.tab_me
+    )?;
     for (place, person) in shown.people.iter().enumerate() {
         let checked = if place == 0 { " checked" } else { "" };
         let number = if person.phone.is_empty() {

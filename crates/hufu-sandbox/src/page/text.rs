@@ -164,14 +164,24 @@ const CHINESE: Text = Text {
     for_next: "接下来",
     counts: ["1 次", "3 次", "10 次", "一直"],
     left: "还剩 {} 次",
-    busy: FaultText { name: "系统繁忙", about: "微信请你稍后再试。只有这个错误值得重试。" },
-    slow: FaultText { name: "慢 5 秒", about: "微信答得对，只是晚。看看你的服务愿意等多久。" },
+    busy: FaultText {
+        name: "系统繁忙", about: "微信请你稍后再试。只有这个错误值得重试。"
+    },
+    slow: FaultText {
+        name: "慢 5 秒", about: "微信答得对，只是晚。看看你的服务愿意等多久。"
+    },
     gateway: FaultText { name: "网关错误", about: "回来的是一页 HTML，不是 JSON。" },
     dropped: FaultText { name: "断开连接", about: "连接直接关闭，一个字节也没有。" },
     nonsense: FaultText { name: "残缺的 JSON", about: "回答在半路断掉，解析不了。" },
-    frozen: FaultText { name: "小程序被冻结", about: "作用于手机上选中的小程序，直到关掉。" },
-    wrong_secret: FaultText { name: "密钥被重置", about: "选中的小程序换了密钥，旧的全部失效，直到关掉。" },
-    discard: FaultText { name: "令牌被顶掉", about: "别的服务刷新了令牌，选中的小程序手里的都作废。" },
+    frozen: FaultText {
+        name: "小程序被冻结", about: "作用于手机上选中的小程序，直到关掉。"
+    },
+    wrong_secret: FaultText {
+        name: "密钥被重置", about: "选中的小程序换了密钥，旧的全部失效，直到关掉。"
+    },
+    discard: FaultText {
+        name: "令牌被顶掉", about: "别的服务刷新了令牌，选中的小程序手里的都作废。"
+    },
     discard_now: "作废",
     other_faults: "用接口加的故障",
     clear: "清除",
@@ -247,11 +257,17 @@ const ENGLISH: Text = Text {
     counts: ["1 call", "3 calls", "10 calls", "all calls"],
     left: "{} left",
     busy: FaultText { name: "Busy", about: "WeChat asks to try again later. The one error worth a retry." },
-    slow: FaultText { name: "5 s slow", about: "The answer is right but late. See how long your service waits." },
+    slow: FaultText {
+        name: "5 s slow",
+        about: "The answer is right but late. See how long your service waits.",
+    },
     gateway: FaultText { name: "Gateway error", about: "An HTML page comes back instead of JSON." },
     dropped: FaultText { name: "Hang up", about: "The connection closes without a single byte." },
     nonsense: FaultText { name: "Broken JSON", about: "The answer breaks off and cannot be parsed." },
-    frozen: FaultText { name: "App frozen", about: "For the mini program chosen on the phone, until switched off." },
+    frozen: FaultText {
+        name: "App frozen",
+        about: "For the mini program chosen on the phone, until switched off.",
+    },
     wrong_secret: FaultText {
         name: "Secret reset",
         about: "The chosen mini program has a new secret; every old one is wrong, until switched off.",

@@ -150,7 +150,12 @@ impl<'a> Tile<'a> {
 impl fmt::Display for Tile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.app_id.get(self.app_id.len().saturating_sub(2)..).unwrap_or_default();
-        write!(f, r#"<span class="face face-sm app-{}" aria-hidden="true">{}</span>"#, self.place % 4, Escaped(end))
+        write!(
+            f,
+            r#"<span class="face face-sm app-{}" aria-hidden="true">{}</span>"#,
+            self.place % 4,
+            Escaped(end)
+        )
     }
 }
 

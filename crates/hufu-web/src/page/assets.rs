@@ -83,10 +83,8 @@ impl Asset {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        headers.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=31536000, immutable"),
-        );
+        headers
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         // A drawing may be opened by itself; it runs nothing there either.
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
@@ -112,5 +110,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// Whether this is `q=0`, which means "not this one".
 fn is_zero(quality: &str) -> bool {
-    quality.strip_prefix("q=").and_then(|number| number.parse::<f32>().ok()).is_some_and(|number| number <= 0.0)
+    quality
+        .strip_prefix("q=")
+        .and_then(|number| number.parse::<f32>().ok())
+        .is_some_and(|number| number <= 0.0)
 }

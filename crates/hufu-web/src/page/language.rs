@@ -38,7 +38,8 @@ pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
 
 /// The same address in another language.
 pub(super) fn address_in(path: &str, query: Option<&str>, language: Language) -> String {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query.unwrap_or_default()).unwrap_or_default();
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(query.unwrap_or_default()).unwrap_or_default();
     let kept = pairs.into_iter().filter(|(key, _)| key != "ui_locales" && key != "lang");
     let all: Vec<_> = kept.chain([("ui_locales".to_owned(), language.tag().to_owned())]).collect();
     format!("{path}?{}", serde_urlencoded::to_string(all).unwrap_or_default())

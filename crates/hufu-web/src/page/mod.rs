@@ -43,10 +43,10 @@ pub use form::Submitted;
 pub use html::Html;
 pub use policy::Policy;
 pub use preferences::Theme;
-pub use refused::{Cause, Refused};
 pub(crate) use refused::as_pages;
+pub use refused::{Cause, Refused};
 pub use texts::Texts;
-pub use view::{LanguageLink, View, Viewer, kernel_texts};
+pub use view::{LanguageLink, ThemeChoice, View, Viewer, kernel_texts};
 
 use crate::server::Routes;
 

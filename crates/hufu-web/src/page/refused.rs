@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::{HOSTED, Page, SCRIPT, Texts, View, Viewer, respond};
+use super::{Page, Texts, View, Viewer, respond};
 use crate::server::State;
 
 /// Why there is no answer but this page.
@@ -50,7 +50,7 @@ impl Refused {
 
     /// With a code of docs/errors.md.
     #[must_use]
-    pub const fn with_code(self, code: u32) -> Self {
+    pub fn with_code(self, code: u32) -> Self {
         Self { code, ..self }
     }
 

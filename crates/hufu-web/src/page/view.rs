@@ -125,6 +125,17 @@ pub struct LanguageLink {
     pub is_current: bool,
 }
 
+/// A theme to choose.
+#[derive(Debug)]
+pub struct ThemeChoice {
+    /// What the form sends.
+    pub value: &'static str,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is the one that was chosen.
+    pub is_current: bool,
+}
+
 impl View {
     /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
     pub fn t(&self, key: &str) -> String {
@@ -172,17 +183,16 @@ impl View {
         Language::ALL.map(link).into()
     }
 
-    /// The theme that the reader chose.
-    pub const fn theme(&self) -> Theme {
-        self.viewer.theme
-    }
-
-    /// What a theme is called.
-    pub fn theme_name(&self, theme: Theme) -> String {
-        self.t(match theme {
-            Theme::Auto => "page-theme-auto",
-            Theme::Light => "page-theme-light",
-            Theme::Dark => "page-theme-dark",
+    /// The themes, and which of them the reader chose.
+    pub fn themes(&self) -> [ThemeChoice; 3] {
+        Theme::ALL.map(|theme| ThemeChoice {
+            value: theme.as_str(),
+            name: self.t(match theme {
+                Theme::Auto => "page-theme-auto",
+                Theme::Light => "page-theme-light",
+                Theme::Dark => "page-theme-dark",
+            }),
+            is_current: theme == self.viewer.theme,
         })
     }
 
@@ -223,7 +233,10 @@ impl View {
 
     /// The mark.
     pub fn mark(&self) -> Safe<String> {
-        Safe(format!(r#"<svg viewBox="0 0 32 32" aria-hidden="true"><use href="{}#mark"/></svg>"#, ICONS.path()))
+        Safe(format!(
+            r#"<svg viewBox="0 0 32 32" aria-hidden="true"><use href="{}#mark"/></svg>"#,
+            ICONS.path()
+        ))
     }
 
     /// The halves of the mark apart, for a page that has nothing to show yet.

@@ -52,7 +52,9 @@ impl Serve {
             None => None,
         };
         let stopping = listen::watch_for_stop()?;
-        let server = Server { config, instance, web, outbox: None, listener, metrics, metrics_listener };
+        let compat = hufu_compat::Settings::default();
+        let server =
+            Server { config, instance, web, compat, outbox: None, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -77,6 +79,7 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) instance: Instance,
     pub(crate) web: WebSettings,
+    pub(crate) compat: hufu_compat::Settings,
     /// The outbox of development, for messages that no sender sends, and for its page.
     pub(crate) outbox: Option<Outbox>,
     pub(crate) listener: TcpListener,
@@ -87,7 +90,7 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until told to stop; then what runs is finished and what is answered is durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, outbox, listener, metrics, metrics_listener } = self;
+        let Self { config, instance, web, compat, outbox, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -121,7 +124,8 @@ impl Server {
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
-        let router = router(Arc::clone(&app), web, [hufu_pages::routes(outbox)]);
+        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
+        let router = router(Arc::clone(&app), web, surfaces);
         listen::serve(listener, router, config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");

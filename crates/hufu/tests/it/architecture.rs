@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
     ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
+    ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
+    ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-pages", &["hufu-types", "hufu-html", "hufu-app", "hufu-web"]),
     ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
@@ -29,6 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-connect",
             "hufu-app",
             "hufu-web",
+            "hufu-compat",
+            "hufu-admin",
             "hufu-pages",
             "hufu-sandbox",
         ],
@@ -42,10 +46,11 @@ const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-pages", "hufu-sandbox"]),
+    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
+    ("async-graphql", &["hufu-compat"]),
+    ("utoipa", &["hufu-admin"]),
     ("askama", &["hufu-web", "hufu-pages"]),
     ("fluent-bundle", &["hufu-web"]),
-    ("async-graphql", &["hufu-web"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
     // Elsewhere every error is a type.

@@ -1,0 +1,76 @@
+//! A login that waits, as the clients are told of it: what they need to go on.
+
+use hufu_app::{FlowView, Refusal};
+use hufu_types::User;
+use hufu_types::flow::{Stage, Step};
+use serde_json::{Value, json};
+
+/// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
+pub fn flow_data(view: &FlowView) -> Value {
+    let permitted = |step: &Step| match step {
+        Step::Create => view.may_create,
+        Step::Merge => view.may_merge,
+        _ => true,
+    };
+    let data = json!({
+        "flowId": view.id.as_str(),
+        "key": view.handle,
+        "stage": view.stage.as_str(),
+        "actions": view.stage.steps().filter(permitted).map(Step::as_str).collect::<Vec<_>>(),
+        "mayCreate": view.may_create,
+        "mayMerge": view.may_merge,
+        "methods": view.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
+        "accounts": view.accounts.iter().map(brief).collect::<Vec<_>>(),
+        "missing": view.missing,
+        "agreements": view.agreements,
+        "expiresAt": view.expires_at.to_iso(),
+    });
+    // The published clients look for it under this name where a password has to be set.
+    if view.stage == Stage::NewPassword { with(data, "token", view.handle.as_str()) } else { data }
+}
+
+fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Value::Object(fields) = &mut data {
+        fields.insert(name.to_owned(), value.into());
+    }
+    data
+}
+
+/// The same for a step that failed, with what its refusal tells.
+pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
+    let data = flow_data(view);
+    match refusal {
+        Refusal::WrongPassword { remaining } => with(data, "remainCount", *remaining),
+        _ => data,
+    }
+}
+
+/// An account to choose: enough to know it by, and no more.
+pub fn brief(user: &User) -> Value {
+    let phone = user.phone.as_ref().map(|(phone, _)| masked(&phone_text(phone)));
+    json!({
+        "id": user.id.as_str(),
+        "username": user.username.as_ref().map(|name| masked(name.as_str())),
+        "nickname": user.profile.nickname,
+        "photo": user.profile.photo,
+        "phone": phone,
+        "email": user.email.as_ref().map(|email| masked(email.as_str())),
+        "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
+        "createdAt": user.created_at.to_iso(),
+    })
+}
+
+/// The first three and the last two characters.
+fn masked(text: &str) -> String {
+    let length = text.chars().count();
+    let hidden = length.saturating_sub(5).max(1);
+    text.chars().enumerate().map(|(at, c)| if at >= 3 && at < 3 + hidden { '*' } else { c }).collect()
+}
+
+/// A number as the clients write it: the national number for +86, E.164 otherwise.
+pub fn phone_text(phone: &hufu_types::Phone) -> String {
+    match phone.parts() {
+        ("+86", national) => national.to_owned(),
+        _ => phone.as_str().to_owned(),
+    }
+}
