@@ -15,13 +15,13 @@ document.addEventListener("click", async (event) => {
   }, 1600);
 });
 
-// Today the time alone, else the date with it.
+// Today the time alone, else, or where it is to be full, the date with it.
 function localTime(element) {
   const moment = new Date(element.dateTime);
   const language = document.documentElement.lang;
   const isToday = moment.toDateString() === new Date().toDateString();
   element.title = element.dateTime;
-  element.textContent = isToday
+  element.textContent = isToday && element.dataset.local !== "full"
     ? moment.toLocaleTimeString(language, { hour12: false })
     : moment.toLocaleString(language, { hour12: false });
 }

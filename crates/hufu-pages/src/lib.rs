@@ -16,10 +16,10 @@ pub(crate) static DEV: Asset = Asset::css("dev", &[hufu_html::styles::DEV]);
 /// The texts of every page here.
 pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new([
-        include_str!("../locales/zh-CN/pages.ftl"),
-        include_str!("../locales/zh-TW/pages.ftl"),
-        include_str!("../locales/en/pages.ftl"),
-        include_str!("../locales/ja/pages.ftl"),
+        include_str!("../texts/zh-CN.ftl"),
+        include_str!("../texts/zh-TW.ftl"),
+        include_str!("../texts/en.ftl"),
+        include_str!("../texts/ja.ftl"),
     ])
 });
 

@@ -16,7 +16,7 @@ pub(super) fn write(to: &mut String, text: &Text) -> fmt::Result {
         next = text.for_next,
     )?;
     write_switch(to, &text.busy, "-1", r#"data-fault='{"errcode":-1}'"#)?;
-    write_switch(to, &text.slow, "5 s", r#"data-fault='{"delay_ms":5000}'"#)?;
+    write_switch(to, &text.slow, "", r#"data-fault='{"delay_ms":5000}'"#)?;
     write_switch(to, &text.gateway, "502", r#"data-fault='{"http_status":502}'"#)?;
     write_switch(to, &text.dropped, "", r#"data-fault='{"drop_connection":true}'"#)?;
     write_switch(to, &text.nonsense, "", r#"data-fault='{"wrong_json":"truncated"}'"#)?;

@@ -81,7 +81,8 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
             id = Escaped(&app.app_id),
             secret = Escaped(app.secret.expose()),
             tile = Tile { app_id: &app.app_id, place },
-            platform = Escaped(app.open_platform.as_deref().unwrap_or(text.none)),
+            platform =
+                Escaped(&text.platform_of.replace("{}", app.open_platform.as_deref().unwrap_or(text.none))),
             state = state.map_or("", |(_, name)| name),
             check = Icon("check"),
         )?;

@@ -61,6 +61,8 @@ pub(super) struct Text {
     /// `{}` stands for the person's name.
     pub(super) phone_of: &'static str,
     pub(super) choose_app: &'static str,
+    /// `{}` stands for the Open Platform account.
+    pub(super) platform_of: &'static str,
     pub(super) someone_new: &'static str,
     pub(super) someone_new_about: &'static str,
     pub(super) login_code: &'static str,
@@ -152,6 +154,7 @@ const CHINESE: Text = Text {
     tab_me: "我是谁",
     phone_of: "{} 的手机",
     choose_app: "打开哪个小程序",
+    platform_of: "开放平台 {}",
     someone_new: "一位新用户",
     someone_new_about: "随机名字和手机号",
     login_code: "登录码",
@@ -244,6 +247,7 @@ const ENGLISH: Text = Text {
     tab_me: "Who I am",
     phone_of: "{}’s phone",
     choose_app: "Mini program to open",
+    platform_of: "Open Platform {}",
     someone_new: "Somebody new",
     someone_new_about: "Random name and number",
     login_code: "Login code",

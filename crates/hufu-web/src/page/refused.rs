@@ -82,7 +82,7 @@ impl Page for RefusedPage<'_> {
 }
 
 impl RefusedPage<'_> {
-    /// The icon, the prefix of the texts' keys, and how many things there are to do.
+    /// The icon, the key of the texts, and how many things there are to do.
     const fn kind(&self) -> (&'static str, &'static str, u8) {
         match self.refused.cause {
             Cause::NotFound => ("search", "refused-not-found", 2),
@@ -97,19 +97,19 @@ impl RefusedPage<'_> {
     }
 
     fn title(&self) -> String {
-        self.view.t(&format!("{}-title", self.kind().1))
+        self.view.t_of(self.kind().1, "title")
     }
 
     fn sentence(&self) -> String {
         match &self.refused.cause {
             Cause::Refused(sentence) => sentence.clone(),
-            _ => self.view.t(&format!("{}-text", self.kind().1)),
+            _ => self.view.t_of(self.kind().1, "text"),
         }
     }
 
     fn steps(&self) -> Vec<String> {
-        let (_, prefix, number) = self.kind();
-        (1..=number).map(|step| self.view.t(&format!("{prefix}-do-{step}"))).collect()
+        let (_, key, number) = self.kind();
+        (1..=number).map(|step| self.view.t_of(key, &format!("do-{step}"))).collect()
     }
 
     /// Whether asking again may help.

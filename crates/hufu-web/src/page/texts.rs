@@ -44,15 +44,20 @@ impl Texts {
         }))
     }
 
-    /// A text; `None` where the file has none of this key.
+    /// A text, or an attribute of it; `None` where the file has none of this key.
     pub(super) fn get(
         &self,
         language: Language,
         key: &str,
+        attribute: Option<&str>,
         arguments: &[(&'static str, FluentValue<'_>)],
     ) -> Option<String> {
         let OneLanguage { bundle, .. } = self.of(language)?;
-        let pattern = bundle.get_message(key)?.value()?;
+        let message = bundle.get_message(key)?;
+        let pattern = match attribute {
+            Some(attribute) => message.get_attribute(attribute)?.value(),
+            None => message.value()?,
+        };
         let arguments: FluentArgs<'_> = arguments.iter().cloned().collect();
         let mut errors = Vec::new();
         let text = bundle.format_pattern(pattern, Some(&arguments), &mut errors);
@@ -62,11 +67,20 @@ impl Texts {
         Some(Cow::into_owned(text))
     }
 
-    /// The keys of one language, for the test that holds them equal.
-    pub fn keys(&self, language: Language) -> BTreeSet<&'static str> {
-        let lines = self.of(language).map_or("", |one| one.source).lines();
-        let keys = lines.filter(|line| line.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'));
-        keys.filter_map(|line| Some(line.split_once('=')?.0.trim())).collect()
+    /// The keys of one language, each with its attributes (`key.attribute`), for the test that holds them equal.
+    pub fn keys(&self, language: Language) -> BTreeSet<String> {
+        let mut key = "";
+        let mut keys = BTreeSet::new();
+        for line in self.of(language).map_or("", |one| one.source).lines() {
+            let Some((name, _)) = line.split_once('=') else { continue };
+            if let Some(attribute) = name.trim().strip_prefix('.') {
+                keys.insert(format!("{key}.{attribute}"));
+            } else if line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                key = name.trim();
+                keys.insert(key.to_owned());
+            }
+        }
+        keys
     }
 
     fn of(&self, language: Language) -> Option<&OneLanguage> {

@@ -19,10 +19,10 @@ use crate::server::Shared;
 /// The texts of the layout and of refusals.
 static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new([
-        include_str!("../../locales/zh-CN/page.ftl"),
-        include_str!("../../locales/zh-TW/page.ftl"),
-        include_str!("../../locales/en/page.ftl"),
-        include_str!("../../locales/ja/page.ftl"),
+        include_str!("../../texts/pages/zh-CN.ftl"),
+        include_str!("../../texts/pages/zh-TW.ftl"),
+        include_str!("../../texts/pages/en.ftl"),
+        include_str!("../../texts/pages/ja.ftl"),
     ])
 });
 
@@ -139,23 +139,33 @@ pub struct ThemeChoice {
 impl View {
     /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
     pub fn t(&self, key: &str) -> String {
-        self.text(key, &[])
+        self.text(key, None, &[])
     }
 
     /// A text with a word filled in.
     pub fn t_with(&self, key: &str, name: &'static str, value: &str) -> String {
-        self.text(key, &[(name, FluentValue::from(value))])
+        self.text(key, None, &[(name, FluentValue::from(value))])
     }
 
     /// A text with a number, `count`, filled in.
     pub fn t_count(&self, key: &str, count: usize) -> String {
-        self.text(key, &[("count", FluentValue::from(count))])
+        self.text(key, None, &[("count", FluentValue::from(count))])
     }
 
-    fn text(&self, key: &str, arguments: &[(&'static str, FluentValue<'_>)]) -> String {
+    /// One of the texts of a key that has several.
+    pub fn t_of(&self, key: &str, attribute: &str) -> String {
+        self.text(key, Some(attribute), &[])
+    }
+
+    fn text(
+        &self,
+        key: &str,
+        attribute: Option<&str>,
+        arguments: &[(&'static str, FluentValue<'_>)],
+    ) -> String {
         let language = self.viewer.language;
-        let found = self.texts.get(language, key, arguments);
-        found.or_else(|| KERNEL.get(language, key, arguments)).unwrap_or_else(|| {
+        let found = self.texts.get(language, key, attribute, arguments);
+        found.or_else(|| KERNEL.get(language, key, attribute, arguments)).unwrap_or_else(|| {
             tracing::error!(key, language = language.tag(), "a text is missing");
             format!("⟦{key}⟧")
         })

@@ -1,10 +1,7 @@
 # The outbox
 outbox-title = Outbox
 outbox-about = Text messages and mail are not really sent. They stay here, the newest on top.
-outbox-count = { $count ->
-    [one] { $count } message
-   *[other] { $count } messages
-}
+outbox-count = { $count } kept
 outbox-live = Live
 outbox-offline = The server does not answer
 outbox-email = Mail
