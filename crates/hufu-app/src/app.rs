@@ -166,6 +166,11 @@ impl App {
         self.clock.now()
     }
 
+    /// Where randomness comes from.
+    pub fn random(&self) -> &dyn Random {
+        &*self.random
+    }
+
     /// The database.
     pub fn store(&self) -> &Store {
         &self.store

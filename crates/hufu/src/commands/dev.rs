@@ -80,13 +80,13 @@ impl Dev {
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
-            outbox: Some(outbox),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
         let compat = hufu_compat::Settings { introspection: true };
         let metrics_listener = Some(metrics_listener);
-        let server = Server { config, instance, web, compat, listener, metrics, metrics_listener };
+        let outbox = Some(outbox);
+        let server = Server { config, instance, web, compat, outbox, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         printing.abort();
         sandbox.await.context("the sandbox failed")??;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Parts};
 use hufu_web::{WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -53,7 +53,8 @@ impl Serve {
         };
         let stopping = listen::watch_for_stop()?;
         let compat = hufu_compat::Settings::default();
-        let server = Server { config, instance, web, compat, listener, metrics, metrics_listener };
+        let server =
+            Server { config, instance, web, compat, outbox: None, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -79,6 +80,8 @@ pub(crate) struct Server {
     pub(crate) instance: Instance,
     pub(crate) web: WebSettings,
     pub(crate) compat: hufu_compat::Settings,
+    /// The outbox of development, for messages that no sender sends, and for its page.
+    pub(crate) outbox: Option<Outbox>,
     pub(crate) listener: TcpListener,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) metrics_listener: Option<TcpListener>,
@@ -87,7 +90,7 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until asked to stop; then running requests are finished and every confirmed write is durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, compat, listener, metrics, metrics_listener } = self;
+        let Self { config, instance, web, compat, outbox, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -102,7 +105,7 @@ impl Server {
             clock: instance.clock,
             random: instance.random,
             outgoing: GuardedClient::new(outgoing).context("cannot create the client for outgoing calls")?,
-            outbox: web.outbox.clone(),
+            outbox: outbox.clone(),
         })
         .await?;
 
@@ -121,7 +124,7 @@ impl Server {
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
-        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes()];
+        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
         let router = router(Arc::clone(&app), web, surfaces);
         listen::serve(listener, router, config.limits, &stopping).await?;
 

@@ -10,15 +10,18 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 /// ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
+    // The design language: styles, icons and the escaping of text. No product code, so that the sandbox may name it.
+    ("hufu-html", &[]),
     ("hufu-protocol", &["hufu-types"]),
     ("hufu-store", &["hufu-types", "hufu-protocol"]),
     ("hufu-wechat", &["hufu-types", "hufu-protocol"]),
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
-    ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
+    ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
     ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
-    ("hufu-sandbox", &["hufu-wechat"]),
+    ("hufu-pages", &["hufu-types", "hufu-html", "hufu-app", "hufu-web"]),
+    ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
         "hufu",
         &[
@@ -31,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-web",
             "hufu-compat",
             "hufu-admin",
+            "hufu-pages",
             "hufu-sandbox",
         ],
     ),
@@ -43,9 +47,11 @@ const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-sandbox"]),
+    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
+    ("askama", &["hufu-web", "hufu-pages"]),
+    ("fluent-bundle", &["hufu-web"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
     // All other crates use typed errors.
@@ -66,7 +72,7 @@ const NEVER: &[(&str, &[&str])] = &[
 
 /// Libraries that crates without I/O must not use.
 const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
-const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
+const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-html", "hufu-protocol"];
 
 /// Each crate of the workspace that reaches users, with the names of its dependencies.
 fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {
