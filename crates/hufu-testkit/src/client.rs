@@ -55,6 +55,7 @@ pub const SCOPE: &str = "openid profile username email phone offline_access";
 
 /// Sends requests with what it was told to name and carry.
 #[derive(Clone)]
+#[must_use]
 pub struct Client<'w> {
     /// Where it is.
     pub world: &'w World,

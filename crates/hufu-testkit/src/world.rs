@@ -147,6 +147,7 @@ pub fn file_without(text: &str) -> String {
 }
 
 /// What a world is made with, where the usual does not do.
+#[must_use]
 pub struct Plan {
     limits: Limits,
     web: WebSettings,

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
 use crate::envelope::ApiCode;
+use crate::page::{Cause, Refused};
 use crate::server::State;
 
 /// The header that carries the id of a request, in and out.
@@ -93,7 +94,8 @@ pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> R
             "statusCode": 403,
             "message": "A development server answers only to localhost and 127.0.0.1. Use one of these as host.",
         });
-        return (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+        let response = (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+        return Refused::new(StatusCode::FORBIDDEN, Cause::ForeignHost).mark(response);
     }
     next.run(request).await
 }
@@ -117,5 +119,6 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
         "apiCode": 500,
         "message": "Something broke inside the server. Try again; if it stays, tell its operator.",
     });
-    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
+    let response = (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response();
+    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, Cause::Broken).mark(response)
 }

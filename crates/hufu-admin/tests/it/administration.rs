@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hufu_testkit::administration::{Reply, call, call_if, create, found, key, users};
+use hufu_testkit::administration::{call, call_if, create, found, key, users};
 use hufu_testkit::on_both_engines;
 use hufu_types::AdminRole;
 use serde_json::{Value, json};

@@ -3,16 +3,15 @@
 use std::time::Duration;
 
 use hufu_sandbox::{AppPatch, AppState, Fault, NewUser};
+use hufu_store::audit::AuditEvent;
 use hufu_store::{StoreError, Tx, Write};
 use hufu_testkit::on_both_engines;
-use hufu_types::{PoolId, UserStatus};
+use hufu_types::UserStatus;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, BIND, Client, Mode, User, session_of};
 use crate::personal::{IDENTITIES, delete};
-use crate::world::{
-    CAFE_MINI, EXCHANGE, FILE, MEMBERS, MINI, PHONE_NUMBER, Plan, SHOP, SHOP_APP, TWO, World,
-};
+use crate::world::{CAFE_MINI, EXCHANGE, FILE, MEMBERS, MINI, PHONE_NUMBER, Plan, SHOP, TWO, World};
 
 const MERGES: &str = "/api/v3/me/merges";
 const MINUTE: Duration = Duration::from_secs(60);
