@@ -8,12 +8,14 @@ use hufu_store::logins::{LoggedIn, LoginOutcome, Ticket, Waiting};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, Stage, Want};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, BindMethod, ConnectionId, FlowId, OpaqueToken, SessionId, Timestamp, TokenPurpose, User,
 };
 
 use crate::codes::hash_token;
 use crate::origin::Origin;
+use crate::refusal::{leaving, waiting as waiting_at};
 use crate::tokens::Issue;
 use crate::{App, Refusal, TokenSet, UserToken};
 
@@ -169,14 +171,14 @@ impl App {
         match outcome {
             LoginOutcome::LoggedIn(done) => self.answer(application, ticket.want, back.refresh, *done),
             LoginOutcome::Waiting(waiting) => {
-                Err(Refusal::Waiting(Box::new(self.view(ticket, &back.handle, *waiting))))
+                Err(waiting_at(Box::new(self.view(ticket, &back.handle, *waiting))))
             }
-            LoginOutcome::Stranger => Err(Refusal::Stranger),
-            LoginOutcome::RegistrationOff => Err(Refusal::RegistrationOff),
-            LoginOutcome::Snapshot => Err(Refusal::SnapshotUser),
-            LoginOutcome::Disabled => Err(Refusal::Disabled),
-            LoginOutcome::Leaving(at) => Err(Refusal::Leaving(at)),
-            LoginOutcome::Ended => Err(Refusal::CodeUsed(None)),
+            LoginOutcome::Stranger => Err(Code::Stranger.into()),
+            LoginOutcome::RegistrationOff => Err(Code::RegistrationOff.into()),
+            LoginOutcome::Snapshot => Err(Code::SnapshotUser.into()),
+            LoginOutcome::Disabled => Err(Code::Disabled.into()),
+            LoginOutcome::Leaving(at) => Err(leaving(at)),
+            LoginOutcome::Ended => Err(Refusal::new(Code::CodeUsed)),
         }
     }
 

@@ -9,6 +9,7 @@ use hufu_store::flows::{Flow, GetFlow};
 use hufu_store::logins::{Arriving, Waiting};
 use hufu_store::users::GetUser;
 use hufu_types::flow::{Stage, Want};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::resolution::{Arrival, PhoneUse};
 use hufu_types::{
     Application, BindMethod, Connection, ConnectionId, FlowId, Gender, IdentityKey, MergeId, OpaqueToken,
@@ -18,11 +19,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use crate::codes::hash_token;
-use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
+use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
 use crate::entry::{Entering, Entry, FlowView, LoginDone};
 use crate::login::{KeptProof, proof_context};
 use crate::merging::MergePreview;
 use crate::profile::{Editor, ProfileChange, check_custom_data};
+use crate::refusal::{into_waiting, step_failed, wrong_password};
 use crate::{App, Origin, Refusal};
 
 /// What a person does in a login that waits.
@@ -105,7 +107,7 @@ struct Found {
 }
 
 impl App {
-    /// Goes on with a login that waits. A failed step comes as [`Refusal::StepFailed`], with the next handle.
+    /// Goes on with a login that waits. A failed step comes as [`Code::StepFailed`], with the next handle.
     pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, Refusal> {
         let found = self.find_flow(&step).await?;
         match &step.action {
@@ -122,7 +124,7 @@ impl App {
                         return Ok(answer);
                     }
                 }
-                Err(Refusal::TooOften("changes of this account"))
+                Err(Code::TooOften.because("changes of this account"))
             }
         }
     }
@@ -161,29 +163,28 @@ impl App {
         Ok(Some(match continued {
             Continued::On(outcome) => match self.conclude(application, &ticket, back, *outcome) {
                 Ok(done) => FlowAnswer::Done(Box::new(with_ids(done, found.proof.as_ref()))),
-                Err(Refusal::Waiting(view)) => FlowAnswer::Waiting(view),
-                Err(refusal) => return Err(refusal),
+                Err(refusal) => FlowAnswer::Waiting(into_waiting(refusal)?),
             },
             Continued::Failed(failure, waiting) => {
                 let view = self.view(&ticket, back.handle(), *waiting);
                 let refusal = self.refusal_of(&failure);
-                return Err(Refusal::StepFailed(Box::new(refusal), Box::new(view)));
+                return Err(step_failed(refusal, Box::new(view)));
             }
             Continued::Over(failure) => return Err(self.refusal_of(&failure)),
-            Continued::Unknown => return Err(Refusal::FlowUnknown),
-            Continued::Impossible => return Err(Refusal::StepImpossible),
+            Continued::Unknown => return Err(Code::FlowUnknown.into()),
+            Continued::Impossible => return Err(Code::StepImpossible.into()),
             Continued::Changed => return Ok(None),
             Continued::GivenUp => FlowAnswer::GivenUp,
         }))
     }
 
     async fn find_flow(&self, step: &FlowStep<'_>) -> Result<Found, Refusal> {
-        let (id, secret) = step.handle.split_once('.').ok_or(Refusal::FlowUnknown)?;
-        let id = FlowId::parse(id).map_err(|_| Refusal::FlowUnknown)?;
+        let (id, secret) = step.handle.split_once('.').ok_or(Code::FlowUnknown)?;
+        let id = FlowId::parse(id).map_err(|_| Code::FlowUnknown)?;
         let handle = hash_token(secret);
         let pool = &step.application.pool;
         let unit = GetFlow { pool: pool.clone(), flow: id.clone() };
-        let flow = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
+        let flow = self.read(unit).await?.ok_or(Code::FlowUnknown)?;
         let same_browser = match &flow.cookie {
             None => true,
             Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
@@ -193,13 +194,13 @@ impl App {
             && flow.application == step.application.id
             && same_browser;
         if !holds {
-            return Err(Refusal::FlowUnknown);
+            return Err(Code::FlowUnknown.into());
         }
         let connection = flow.connection.as_ref().and_then(|id| self.config().connection(id).cloned());
         let switched_off = flow.connection.as_ref().is_some_and(|id| *id != ConnectionId::own())
             && connection.as_ref().is_none_or(|connection| !connection.enabled);
         if switched_off {
-            return Err(Refusal::FlowUnknown);
+            return Err(Code::FlowUnknown.into());
         }
         let proof = if flow.proof.is_empty() {
             None
@@ -261,14 +262,14 @@ impl App {
     ) -> Result<MergePreview, Refusal> {
         let state = &found.flow.state;
         if state.stage != Stage::Select || !state.may_merge {
-            return Err(Refusal::StepImpossible);
+            return Err(Code::StepImpossible.into());
         }
         let others: Vec<&UserId> = state.candidates.iter().filter(|user| *user != survivor).collect();
         match others.as_slice() {
             [other] if state.candidates.contains(survivor) => {
                 self.preview_merge(&application.pool, survivor, other).await
             }
-            _ => Err(Refusal::NotACandidate),
+            _ => Err(Code::NotACandidate.into()),
         }
     }
 
@@ -281,14 +282,14 @@ impl App {
         origin: &Origin,
     ) -> Result<Doing, Refusal> {
         let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
-        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Refusal::StepImpossible) };
+        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Code::StepImpossible) };
         let permitted = |method| {
-            if methods.contains(&method) { Ok(()) } else { Err(Refusal::MethodNotPermitted) }
+            if methods.contains(&method) { Ok(()) } else { Err(Code::MethodNotPermitted) }
         };
         let pool = &application.pool;
         let guess = |target: &Target, code: &str, purposes| self.guess(pool, target, code, purposes, origin);
         Ok(match action {
-            FlowAction::View | FlowAction::Preview(_) => return Err(Refusal::StepImpossible),
+            FlowAction::View | FlowAction::Preview(_) => return Err(Code::StepImpossible.into()),
             FlowAction::Create => Doing::Create,
             FlowAction::BindByCode(target, code) => {
                 at(Stage::Associate)?;
@@ -315,10 +316,12 @@ impl App {
                         hash: proved.verified,
                         lock: proved.lock,
                     },
-                    Err(Refusal::WrongPassword { remaining }) => {
+                    Err(refusal) if refusal.is(Code::WrongPassword) => {
+                        let remaining =
+                            refusal.data().and_then(|data| data["remainCount"].as_i64()).unwrap_or_default();
                         Doing::WrongPassword(StepFailure::WrongPassword { remaining })
                     }
-                    Err(Refusal::Locked) => Doing::WrongPassword(StepFailure::Locked),
+                    Err(refusal) if refusal.is(Code::Locked) => Doing::WrongPassword(StepFailure::Locked),
                     Err(refusal) => return Err(refusal),
                 }
             }
@@ -363,10 +366,10 @@ impl App {
         let mut fields = Vec::new();
         for (name, value) in &fill_in.fields {
             let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
-                return Err(Refusal::Invalid(format!("{name} is no field of the profile; leave it out")));
+                return Err(Refusal::invalid(name.clone(), Reason::UnknownField));
             };
             if value.is_empty() {
-                return Err(Refusal::Invalid(format!("{name} is empty; fill it in or leave it out")));
+                return Err(Refusal::invalid(*name, Reason::Empty));
             }
             fields.push((*name, Some(value.clone())));
         }
@@ -377,11 +380,9 @@ impl App {
         let settings = self.config().settings(&application.pool);
         check_custom_data(&settings, &fill_in.custom_data, Editor::Person)?;
         let username = fill_in.username.as_deref().map(Username::parse).transpose();
-        let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let username = username.map_err(|error| Refusal::invalid("username", error.into()))?;
         if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
-            return Err(Refusal::Invalid(
-                "a username may not be a phone number; choose another one".to_owned(),
-            ));
+            return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
         Ok(Filling {
             fields: fill_in.fields.clone(),
@@ -397,28 +398,28 @@ impl App {
 
     fn refusal_of(&self, failure: &StepFailure) -> Refusal {
         match failure {
-            StepFailure::WrongCode => Refusal::WrongCode,
-            StepFailure::TooManyCodes => TOO_MANY_CODES,
-            StepFailure::WrongPassword { remaining } => Refusal::WrongPassword { remaining: *remaining },
-            StepFailure::Locked => Refusal::Locked,
-            StepFailure::NoAccount => Refusal::Stranger,
-            StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
-            StepFailure::IdentityTaken => Refusal::IdentityTaken,
-            StepFailure::NotACandidate => Refusal::NotACandidate,
-            StepFailure::MayNotCreate => Refusal::RegistrationOff,
-            StepFailure::Unusable => Refusal::Disabled,
-            StepFailure::UsernameTaken => Refusal::UsernameTaken,
-            StepFailure::NameTaken(PasscodeChannel::Sms) => Refusal::PhoneTaken,
-            StepFailure::NameTaken(PasscodeChannel::Email) => Refusal::EmailTaken,
+            StepFailure::WrongCode => Code::WrongCode.into(),
+            StepFailure::TooManyCodes => too_many_codes(),
+            StepFailure::WrongPassword { remaining } => wrong_password(*remaining),
+            StepFailure::Locked => Code::Locked.into(),
+            StepFailure::NoAccount => Code::Stranger.into(),
+            StepFailure::AnotherIdentityBound => Code::AnotherIdentityBound.into(),
+            StepFailure::IdentityTaken => Code::IdentityTaken.into(),
+            StepFailure::NotACandidate => Code::NotACandidate.into(),
+            StepFailure::MayNotCreate => Code::RegistrationOff.into(),
+            StepFailure::Unusable => Code::Disabled.into(),
+            StepFailure::UsernameTaken => Code::UsernameTaken.into(),
+            StepFailure::NameTaken(PasscodeChannel::Sms) => Code::PhoneTaken.into(),
+            StepFailure::NameTaken(PasscodeChannel::Email) => Code::EmailTaken.into(),
             StepFailure::TooManyKeys => {
                 let limit = self.limits.custom_keys;
-                Refusal::Invalid(format!("custom data has at most {limit} keys; send fewer"))
+                Refusal::invalid("customData", Reason::TooManyKeys { max: limit })
             }
             StepFailure::TooMuchCustomData => {
                 let limit = self.limits.custom_total;
-                Refusal::Invalid(format!("custom data has at most {limit} bytes in all; send less"))
+                Refusal::invalid("customData", Reason::TooMuchData { max: limit })
             }
-            StepFailure::StillMissing => Refusal::StillMissing,
+            StepFailure::StillMissing => Code::StillMissing.into(),
         }
     }
 }

@@ -39,9 +39,10 @@ pub use administration::Administrating;
 pub use app::{App, Parts, StartError};
 pub use authentication::Authenticated;
 pub use config::{Config, Named, named};
-pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
+pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target};
 pub use entry::{FlowView, LoginDone, Tokens};
 pub use flow::{FillIn, FlowAction, FlowAnswer, FlowStep};
+pub use hufu_types::Refusal;
 pub use keys::{KeyError, Keys};
 pub use limits::Limits;
 pub use login::{MiniProgramLogin, PhoneProofData, SealedData};
@@ -53,7 +54,7 @@ pub use personal::{
     UnboundIdentities, UserAgent, WhichIdentities, identity_id, read_user_agent,
 };
 pub use profile::ProfileChange;
-pub use refusal::Refusal;
+pub use refusal::{waiting, waits_at};
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use tokens::{TokenSet, UserToken, claims_of};
 pub use uploads::{Picture, UploadSlot, Uploaded};

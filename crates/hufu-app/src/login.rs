@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hufu_store::events::Trace;
 use hufu_store::logins::{Arriving, Bind, BindOutcome, Login, LoginOutcome, WouldLogIn};
 use hufu_types::flow::Want;
+use hufu_types::refusal::Code;
 use hufu_types::resolution::{Arrival, PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, FlowId, IdentityKey, Phone, Profile, UserId};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
@@ -17,6 +18,7 @@ use crate::codes::{Exchanged, check_code, credentials, wechat_refusal};
 use crate::entry::{Entering, LoginDone};
 use crate::failures::NotIn;
 use crate::origin::Origin;
+use crate::refusal::{leaving, waits_at};
 use crate::{App, Refusal};
 
 /// Data that WeChat sealed with the session key.
@@ -74,7 +76,7 @@ impl App {
         let not_in = match self.try_log_in(login).await {
             Ok(done) => return Ok(done),
             // Not refused: the person goes on.
-            Err(NotIn { refusal: waiting @ Refusal::Waiting(_), .. }) => return Err(waiting),
+            Err(NotIn { refusal, .. }) if waits_at(&refusal).is_some() => return Err(refusal),
             Err(not_in) => not_in,
         };
         metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
@@ -186,11 +188,11 @@ impl App {
                 };
                 if let Some((refused, user)) = permitted {
                     let refusal = match refused {
-                        LoginOutcome::Stranger => Refusal::Stranger,
-                        LoginOutcome::RegistrationOff => Refusal::RegistrationOff,
-                        LoginOutcome::Snapshot => Refusal::SnapshotUser,
-                        LoginOutcome::Leaving(at) => Refusal::Leaving(at),
-                        _ => Refusal::Disabled,
+                        LoginOutcome::Stranger => Code::Stranger.into(),
+                        LoginOutcome::RegistrationOff => Code::RegistrationOff.into(),
+                        LoginOutcome::Snapshot => Code::SnapshotUser.into(),
+                        LoginOutcome::Leaving(at) => leaving(at),
+                        _ => Code::Disabled.into(),
                     };
                     return Err(NotIn { user, ..refusal.into() });
                 }
@@ -202,7 +204,7 @@ impl App {
                     // The same login again: its first answer was lost, and the number was written then.
                     Err(error) if error.errcode() == Some(40029) && exchanged.login.is_some() => Ok(None),
                     Err(error) if error.class() == hufu_wechat::Class::User => {
-                        Err(Refusal::PhoneCodeInvalid(error).into())
+                        Err(Code::PhoneCodeInvalid.because(error).into())
                     }
                     Err(error) => Err(wechat_refusal(error).into()),
                 }
@@ -217,7 +219,7 @@ impl App {
             self.now().seconds(),
             self.limits.sealed_data_age,
         ) {
-            return Err(Refusal::DataUndecryptable(hufu_wechat::DataError::Stale));
+            return Err(Code::DataUndecryptable.because(hufu_wechat::DataError::Stale));
         }
         parse_phone(&number.country_code, &number.pure_number)
     }
@@ -230,7 +232,7 @@ impl App {
     ) -> Result<(Phone, PhoneData), Refusal> {
         let data: PhoneData = self.open_sealed(connection, exchanged, sealed)?;
         let (Some(code), Some(number)) = (&data.country_code, &data.pure_phone_number) else {
-            return Err(Refusal::PhoneMalformed);
+            return Err(Code::PhoneMalformed.into());
         };
         let phone = parse_phone(code, number)?;
         Ok((phone, data))
@@ -246,7 +248,7 @@ impl App {
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
         let app_id = &connection.wechat.app_id;
         open_user_data(key, sealed.iv, sealed.encrypted_data, app_id, now, age)
-            .map_err(Refusal::DataUndecryptable)
+            .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
     /// A nickname and a photo from data that decrypts, else from what the client
@@ -301,8 +303,8 @@ impl App {
             };
             match self.write(unit).await? {
                 BindOutcome::Bound => Ok(()),
-                BindOutcome::TakenByAnother => Err(Refusal::IdentityTaken),
-                BindOutcome::HasAnother => Err(Refusal::AnotherIdentityBound),
+                BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
+                BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
             }
         };
         let result = result.await;
@@ -343,7 +345,7 @@ fn wechat_photo(address: &str) -> Option<String> {
 }
 
 pub(crate) fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
-    Phone::from_parts(country_code, number).map_err(|_| Refusal::PhoneMalformed)
+    Phone::from_parts(country_code, number).map_err(|_| Code::PhoneMalformed.into())
 }
 
 pub(crate) fn arrival(connection: &Connection, exchanged: &Exchanged<'_>) -> Arrival {
@@ -374,35 +376,23 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
     );
     let error = hufu_types::chain(refusal);
     let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
-    match refusal {
-        Refusal::AppDown(_) => {
+    match refusal.code() {
+        Code::AppDown => {
             metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string())
                 .increment(1);
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
         }
-        Refusal::Misconfigured(_) => {
+        Code::Misconfigured => {
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
         }
         // Logged where it becomes an answer, with every other internal error.
-        Refusal::Internal(_) | Refusal::Overloaded(_) => {}
+        Code::Internal | Code::Overloaded => {}
         _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
     }
 }
 
 pub(crate) fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
-    match refusal {
-        Refusal::CodeUsed(error) => error.as_ref(),
-        Refusal::CodeInvalid(error)
-        | Refusal::PhoneCodeInvalid(error)
-        | Refusal::Denied(error)
-        | Refusal::Misconfigured(error)
-        | Refusal::AppDown(error)
-        | Refusal::WechatLimit(error)
-        | Refusal::WechatSlow(error)
-        | Refusal::WechatDown(error)
-        | Refusal::WechatNonsense(error) => Some(error),
-        _ => None,
-    }
+    refusal.source_as()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) mod password;
 mod registration;
 mod send;
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PasscodePurpose, PoolId, Timestamp, User, UserId};
 use serde_json::json;
 
@@ -31,24 +32,6 @@ pub use send::{SendCode, Sent};
 
 pub(crate) fn statements() -> Vec<(&'static str, &'static str)> {
     [contact::STATEMENTS, leaving::STATEMENTS, password::STATEMENTS].concat()
-}
-
-/// Codes that refusals have in the audit log; the same as clients get.
-pub mod refusal {
-    /// The account is switched off.
-    pub const DISABLED: u32 = 2005;
-    /// The code is wrong.
-    pub const WRONG_CODE: u32 = 2001;
-    /// There is no such account.
-    pub const STRANGER: u32 = 2004;
-    /// The pool makes no accounts.
-    pub const REGISTRATION_OFF: u32 = 2031;
-    /// Locked after wrong passwords.
-    pub const LOCKED: u32 = 2057;
-    /// The account or the password is wrong.
-    pub const WRONG_PASSWORD: u32 = 2333;
-    /// The account was deleted by its owner.
-    pub const LEAVING: u32 = 2413;
 }
 
 /// A code that somebody presents, and the bucket in which wrong ones of their address are counted.
@@ -171,8 +154,8 @@ pub(crate) async fn refuse_unusable(
 ) -> Result<Option<LoginOutcome>, StoreError> {
     let Some(refused) = logins::unusable(user) else { return Ok(None) };
     let code = match refused {
-        LoginOutcome::Leaving(_) => refusal::LEAVING,
-        _ => refusal::DISABLED,
+        LoginOutcome::Leaving(_) => Code::Leaving.number(),
+        _ => Code::Disabled.number(),
     };
     record_refused_login(tx, events, &user.pool, Some(&user.id), code, by).await?;
     Ok(Some(refused))

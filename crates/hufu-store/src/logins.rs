@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::refusal::Code;
 use hufu_types::resolution::{Arrival, Conflict, Denial, Holdings, Owner, Resolution, Rules, resolve};
 use hufu_types::{
     Action, ConnectionId, Email, IdentityKey, MatchField, Phone, PhoneProof, PoolId, PoolSettings, Profile,
@@ -10,7 +11,7 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use crate::credentials::{record_refused_login, refusal};
+use crate::credentials::record_refused_login;
 use crate::events::{Event, Recorder, Trace};
 use crate::flows::NewFlow;
 use crate::refresh_tokens::NewRefreshToken;
@@ -122,12 +123,12 @@ impl LoginOutcome {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::LoggedIn(_) | Self::Waiting(_) => None,
-            Self::Stranger => Some(refusal::STRANGER),
-            Self::RegistrationOff => Some(refusal::REGISTRATION_OFF),
-            Self::Snapshot => Some(2412),
-            Self::Disabled => Some(refusal::DISABLED),
-            Self::Leaving(_) => Some(refusal::LEAVING),
-            Self::Ended => Some(2206),
+            Self::Stranger => Some(Code::Stranger.number()),
+            Self::RegistrationOff => Some(Code::RegistrationOff.number()),
+            Self::Snapshot => Some(Code::SnapshotUser.number()),
+            Self::Disabled => Some(Code::Disabled.number()),
+            Self::Leaving(_) => Some(Code::Leaving.number()),
+            Self::Ended => Some(Code::CodeUsed.number()),
         }
     }
 }
@@ -675,8 +676,8 @@ impl BindOutcome {
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Bound => None,
-            Self::TakenByAnother => Some(2213),
-            Self::HasAnother => Some(2215),
+            Self::TakenByAnother => Some(Code::IdentityTaken.number()),
+            Self::HasAnother => Some(Code::AnotherIdentityBound.number()),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Email, Gender, MergeId, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId, Username,
     camel_case,
@@ -86,8 +87,8 @@ impl Merged {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) => None,
-            Self::SameAccount => Some(2467),
-            Self::Unusable => Some(2468),
+            Self::SameAccount => Some(Code::SameAccount.number()),
+            Self::Unusable => Some(Code::MergeImpossible.number()),
             Self::Gone => Some(2443),
         }
     }
@@ -332,10 +333,10 @@ impl Undone {
         match self {
             Self::Done { .. } => None,
             Self::Unknown => Some(2463),
-            Self::Before => Some(2464),
-            Self::TooLate => Some(2465),
-            Self::MergedOn => Some(2466),
-            Self::Unusable => Some(2468),
+            Self::Before => Some(Code::MergeUndoneBefore.number()),
+            Self::TooLate => Some(Code::MergeTooOld.number()),
+            Self::MergedOn => Some(Code::MergedOn.number()),
+            Self::Unusable => Some(Code::MergeImpossible.number()),
         }
     }
 }

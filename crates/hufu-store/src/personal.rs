@@ -4,6 +4,7 @@
 
 pub(crate) mod names;
 
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, ActorKind, ApplicationId, ConnectionId, EventId, Identity, IdentityKey, PoolId, SessionId,
     Timestamp, User, UserId,
@@ -133,7 +134,8 @@ impl Write for EndSessions {
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if let Ending::One(_) = &self.which {
             // Its own code: administrators are told 2446, as of everything that is not there.
-            let event = Event { code: 2462, ..Event::of(Action::SessionsEnded, &self.user) };
+            let event =
+                Event { code: Code::SessionUnknown.number(), ..Event::of(Action::SessionsEnded, &self.user) };
             self.trace.recorder().record(tx, &self.pool, event).await?;
         }
         Ok(ended)
@@ -177,9 +179,9 @@ impl Unbound {
 }
 
 /// The code of the refusal to take away what is not there.
-const NOT_BOUND: u32 = 2216;
+const NOT_BOUND: u32 = Code::NotBound.number();
 /// The code of the refusal to take the last way in.
-const LAST_WAY_IN: u32 = 2217;
+const LAST_WAY_IN: u32 = Code::LastWayIn.number();
 
 impl Write for Unbind {
     type Out = Unbound;
@@ -260,7 +262,7 @@ impl IdentityConfirmed {
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Issued => None,
-            Self::AnothersIdentity => Some(2213),
+            Self::AnothersIdentity => Some(Code::IdentityTaken.number()),
             Self::NotBound => Some(NOT_BOUND),
         }
     }

@@ -14,15 +14,18 @@ mod event;
 mod failure;
 pub mod flow;
 mod id;
+mod language;
 mod mask;
 mod name;
 mod passcode;
 mod password_policy;
+pub mod refusal;
 pub mod resolution;
 mod scope;
 mod secret;
 mod settings;
 mod settings_check;
+mod texts;
 mod time;
 mod user;
 
@@ -37,14 +40,17 @@ pub use id::{
     AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId,
     PoolId, SessionId, UserId, WebhookId,
 };
+pub use language::Language;
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
+pub use refusal::Refusal;
 pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
+pub use texts::{Argument, Texts};
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case,

@@ -20,5 +20,4 @@ mod server;
 
 pub use axum::Router;
 pub use operations::metrics_router;
-pub use problem::Problem;
 pub use server::{Listener, WebSettings, router};

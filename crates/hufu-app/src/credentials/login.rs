@@ -9,12 +9,14 @@ use hufu_store::credentials::{
 use hufu_store::events::Trace;
 use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, PasscodeChannel, PoolId, User, UserId};
 use secrecy::SecretString;
 
-use super::{AccountName, TOO_MANY_CODES, Target, accepted};
+use super::{AccountName, Target, accepted, too_many_codes};
 use crate::entry::LoginDone;
 use crate::password::StoredPassword;
+use crate::refusal::wrong_password;
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
@@ -59,11 +61,11 @@ impl App {
                 PasswordLogin::Login(outcome) => {
                     return self.conclude(application, &entry.ticket, entry.back, *outcome);
                 }
-                PasswordLogin::Locked => return Err(Refusal::Locked),
+                PasswordLogin::Locked => return Err(Code::Locked.into()),
                 PasswordLogin::Changed => {}
             }
         }
-        Err(Refusal::TooOften("changes of this account"))
+        Err(Code::TooOften.because("changes of this account"))
     }
 
     /// The account of this name, if the password is its own. Whether the account is in use is another question.
@@ -104,12 +106,12 @@ impl App {
         wrong: Wrong<'_>,
     ) -> Result<ProvedByPassword, Refusal> {
         if found.is_slowed {
-            return Err(Refusal::TooOften("wrong passwords from this address"));
+            return Err(Code::TooOften.because("wrong passwords from this address"));
         }
         let user_id = found.user.as_ref().map(|user| user.id.clone());
         if found.is_locked {
             self.count_wrong(wrong, user_id, None).await?;
-            return Err(Refusal::Locked);
+            return Err(Code::Locked.into());
         }
         let stored = found.hash.as_deref().and_then(|hash| readable(hash, user_id.as_ref()));
         let verdict = self.hasher.verify(password.clone(), stored).await?;
@@ -123,8 +125,8 @@ impl App {
                 Ok(ProvedByPassword { user, verified, rehash, lock: found.lock })
             }
             _ => match self.count_wrong(wrong, user_id, Some(found.lock)).await? {
-                remaining @ 0.. => Err(Refusal::WrongPassword { remaining }),
-                _ => Err(Refusal::Locked),
+                remaining @ 0.. => Err(wrong_password(remaining)),
+                _ => Err(Code::Locked.into()),
             },
         }
     }
@@ -165,8 +167,8 @@ impl App {
         };
         match self.write(unit).await? {
             CodeLogin::Login(outcome) => self.conclude(application, &entry.ticket, entry.back, *outcome),
-            CodeLogin::WrongCode => Err(Refusal::WrongCode),
-            CodeLogin::TooOften => Err(TOO_MANY_CODES),
+            CodeLogin::WrongCode => Err(Code::WrongCode.into()),
+            CodeLogin::TooOften => Err(too_many_codes()),
         }
     }
 
@@ -187,8 +189,8 @@ impl App {
         };
         match self.write(unit).await? {
             Unlocked::Done => Ok(()),
-            Unlocked::WrongCode => Err(Refusal::WrongCode),
-            Unlocked::TooOften => Err(TOO_MANY_CODES),
+            Unlocked::WrongCode => Err(Code::WrongCode.into()),
+            Unlocked::TooOften => Err(too_many_codes()),
         }
     }
 }

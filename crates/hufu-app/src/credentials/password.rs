@@ -6,12 +6,14 @@ use hufu_store::credentials::{
     ChangePassword, Found, GetPassword, PasswordChange, PeekReset, Reset, ResetPassword,
 };
 use hufu_store::logins::LoginOutcome;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::login::{ProvedByPassword, Wrong};
-use super::{TOO_MANY_CODES, Target, accepted};
+use super::{Target, accepted, too_many_codes};
 use crate::password::{Weakness, policy};
+use crate::refusal::leaving;
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
@@ -33,7 +35,7 @@ impl App {
         names: &[&str],
     ) -> Result<(), Refusal> {
         let settings = self.config().settings(pool);
-        policy::check(&settings.password, password, names).map_err(Refusal::WeakPassword)
+        policy::check(&settings.password, password, names).map_err(Refusal::from)
     }
 
     /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
@@ -80,13 +82,13 @@ impl App {
                 self.forget_sessions(&ended);
                 Ok(())
             }
-            Reset::WrongCode => Err(Refusal::WrongCode),
-            Reset::TooOften => Err(TOO_MANY_CODES),
-            Reset::Stranger => Err(Refusal::Stranger),
-            Reset::Unsuitable => Err(Refusal::WeakPassword(Weakness::ContainsOwnName)),
+            Reset::WrongCode => Err(Code::WrongCode.into()),
+            Reset::TooOften => Err(too_many_codes()),
+            Reset::Stranger => Err(Code::Stranger.into()),
+            Reset::Unsuitable => Err(Weakness::ContainsOwnName.into()),
             Reset::Unusable(outcome) => Err(match *outcome {
-                LoginOutcome::Leaving(at) => Refusal::Leaving(at),
-                _ => Refusal::Disabled,
+                LoginOutcome::Leaving(at) => leaving(at),
+                _ => Code::Disabled.into(),
             }),
         }
     }
@@ -101,7 +103,7 @@ impl App {
     ) -> Result<User, Refusal> {
         let pool = who.pool();
         let found = self.own_password(who).await?;
-        let user = found.user.as_ref().ok_or(Refusal::NotLoggedIn)?;
+        let user = found.user.as_ref().ok_or(Code::NotLoggedIn)?;
         self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
         let verified = match (&found.hash, old) {
             // A first password is one more way in: nobody gets it with a stolen login alone.
@@ -109,10 +111,10 @@ impl App {
                 self.require_recent_login(who)?;
                 None
             }
-            (Some(_), None) => return Err(Refusal::OldPasswordNeeded),
+            (Some(_), None) => return Err(Code::OldPasswordNeeded.into()),
             (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
                 Ok(proved) => Some((proved.verified, proved.lock)),
-                Err(Refusal::WrongPassword { .. }) => return Err(Refusal::OldPasswordWrong),
+                Err(refusal) if refusal.is(Code::WrongPassword) => return Err(Code::OldPasswordWrong.into()),
                 Err(refusal) => return Err(refusal),
             },
         };
@@ -130,8 +132,8 @@ impl App {
                 Ok(*user)
             }
             // Somebody else changed it at the same moment, so that the old one is no longer the old one.
-            PasswordChange::Changed => Err(Refusal::OldPasswordWrong),
-            PasswordChange::Locked => Err(Refusal::Locked),
+            PasswordChange::Changed => Err(Code::OldPasswordWrong.into()),
+            PasswordChange::Locked => Err(Code::Locked.into()),
         }
     }
 
@@ -144,7 +146,7 @@ impl App {
             lock: self.lock_rule(),
             now: self.now(),
         };
-        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+        self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// Verifies the password of a person who is logged in.

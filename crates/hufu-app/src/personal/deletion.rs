@@ -3,6 +3,7 @@
 use hufu_store::events::Trace;
 use hufu_store::personal::{ConfirmByIdentity, IdentityConfirmed};
 use hufu_store::step_tokens::StepPurpose;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Connection};
 use hufu_wechat::Budget;
 use serde_json::json;
@@ -30,7 +31,7 @@ impl App {
     /// days of grace; all sessions end.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`]; what the confirmation is refused with.
+    /// [`Code::LoginTooOld`]; what the confirmation is refused with.
     pub async fn delete_own_account(
         &self,
         who: &Authenticated,
@@ -79,8 +80,8 @@ impl App {
                 self.record_exchange(&who.application, &exchanged).await?;
                 Ok(token)
             }
-            IdentityConfirmed::AnothersIdentity => Err(Refusal::IdentityTaken),
-            IdentityConfirmed::NotBound => Err(Refusal::NotBound),
+            IdentityConfirmed::AnothersIdentity => Err(Code::IdentityTaken.into()),
+            IdentityConfirmed::NotBound => Err(Code::NotBound.into()),
         }
     }
 }

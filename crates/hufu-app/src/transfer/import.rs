@@ -19,6 +19,7 @@ use hufu_store::imports::{
     BatchOutcome, BeginImport, Begun, CheckBatch, Counts, ImportBatch, ImportRow, ListRefusals, NewUser,
     OnExisting, RefusedRow, RowOutcome,
 };
+use hufu_types::refusal::Reason;
 use hufu_types::{ImportId, PoolId};
 use tokio::sync::mpsc;
 
@@ -342,11 +343,7 @@ fn check_columns(file: &mut File, format: Format, ignore_unknown: bool) -> Resul
     if let Rows::Csv(csv) = Rows::open(BufReader::new(&mut *file), format)? {
         let unknown: Vec<_> = unknown_columns(csv.columns()).into_iter().map(csv::shown).collect();
         if !unknown.is_empty() {
-            let known = "correct their names, or leave them out by asking to ignore unknown fields";
-            return Err(ImportError::Header(format!(
-                "no fields are known for the columns {}: {known}",
-                unknown.join(", ")
-            )));
+            return Err(ImportError::Unfit { columns: unknown.join(", "), reason: Reason::UnknownColumns });
         }
     }
     file.seek(SeekFrom::Start(0))?;

@@ -1,10 +1,10 @@
 //! The sender of development.
 
 use hufu_connect::{
-    BuildError, Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
+    BuildError, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
     outbox::{Channel, KEPT},
 };
-use hufu_types::{Email, Phone};
+use hufu_types::{Email, Language, Phone};
 
 use crate::{NOW, means};
 

@@ -1,10 +1,11 @@
 //! Logging in with a code, and unlocking an account with one.
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PhoneProof, PoolId, User, UserId};
 use serde_json::json;
 
 use super::password::unlock;
-use super::{Guess, Judged, owner, record_refused_login, refusal, refuse_unusable, release};
+use super::{Guess, Judged, owner, record_refused_login, refuse_unusable, release};
 use crate::events::{Event, Trace};
 use crate::logins::{self, Came, LoginOutcome, Ticket};
 use crate::passcodes::Target;
@@ -50,7 +51,8 @@ impl Write for LogInByCode {
             Judged::TooOften => return Ok(CodeLogin::TooOften),
             Judged::Wrong => {
                 let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
-                record_refused_login(tx, &mut events, pool, owner.as_ref(), refusal::WRONG_CODE, by).await?;
+                record_refused_login(tx, &mut events, pool, owner.as_ref(), Code::WrongCode.number(), by)
+                    .await?;
                 return Ok(CodeLogin::WrongCode);
             }
         };
@@ -65,8 +67,8 @@ impl Write for LogInByCode {
         }
         let refused = match (self.create, ticket.settings.registration) {
             (true, true) => None,
-            (true, false) => Some((refusal::REGISTRATION_OFF, LoginOutcome::RegistrationOff)),
-            (false, _) => Some((refusal::STRANGER, LoginOutcome::Stranger)),
+            (true, false) => Some((Code::RegistrationOff.number(), LoginOutcome::RegistrationOff)),
+            (false, _) => Some((Code::Stranger.number(), LoginOutcome::Stranger)),
         };
         if let Some((code, outcome)) = refused {
             record_refused_login(tx, &mut events, pool, None, code, by).await?;
@@ -136,7 +138,7 @@ impl Write for Unlock {
             Judged::Right(purpose) => purpose,
             Judged::TooOften => return Ok(Unlocked::TooOften),
             Judged::Wrong => {
-                let (action, code) = (Action::AccountUnlocked, refusal::WRONG_CODE);
+                let (action, code) = (Action::AccountUnlocked, Code::WrongCode.number());
                 let details = json!({ "by": "code" });
                 events.record(tx, pool, Event { action, code, user: None, details }).await?;
                 return Ok(Unlocked::WrongCode);

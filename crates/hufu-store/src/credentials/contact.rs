@@ -1,9 +1,10 @@
 //! The phone number and the e-mail address of an account: binding, changing, unbinding.
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PasscodeChannel, PhoneProof, PoolId, Timestamp, User, UserId};
 use serde_json::{Value as Json, json};
 
-use super::{Guess, Judged, holder, is_vouched, refusal, release};
+use super::{Guess, Judged, holder, is_vouched, release};
 use crate::events::{Event, Recorder, Trace};
 use crate::passcodes::Target;
 use crate::step_tokens::{self, NewStepToken};
@@ -136,7 +137,7 @@ impl Write for ChangeContact {
                 Judged::Right(purpose) => spent.push((guess, purpose)),
                 Judged::TooOften => return Ok(ContactOutcome::TooOften),
                 Judged::Wrong => {
-                    let (action, code) = (self.action(present.is_some()), refusal::WRONG_CODE);
+                    let (action, code) = (self.action(present.is_some()), Code::WrongCode.number());
                     let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                     events.record(tx, pool, refused).await?;
                     return Ok(ContactOutcome::WrongCode);

@@ -1,11 +1,12 @@
 //! Deleting one's account: the proof, the deletion with its days of grace, and the end of those.
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PasscodeChannel, PoolId, SessionId, Timestamp, User, UserId, UserStatus};
 use serde_json::json;
 
 use super::contact::{locked_and_active, vouched};
 use super::password::{Locks, password_of, unlock};
-use super::{Guess, Judged, refusal};
+use super::{Guess, Judged};
 use crate::events::{Event, Recorder, Trace};
 use crate::passcodes::Target;
 use crate::step_tokens::{self, NewStepToken};
@@ -87,7 +88,7 @@ impl Write for Confirm {
                     Judged::Right(purpose) => guess.spend(tx, pool, purpose).await?,
                     Judged::TooOften => return Ok(Confirmed::TooOften),
                     Judged::Wrong => {
-                        let (action, code) = (Action::UserDeletionRequested, refusal::WRONG_CODE);
+                        let (action, code) = (Action::UserDeletionRequested, Code::WrongCode.number());
                         let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                         self.trace.recorder().record(tx, pool, refused).await?;
                         return Ok(Confirmed::WrongCode);

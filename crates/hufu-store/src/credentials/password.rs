@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, Phone, PoolId, SessionId, Timestamp, User, UserId, Username};
 use serde_json::json;
 
-use super::{Guess, Judged, owner, refusal, refuse_unusable};
+use super::{Guess, Judged, owner, refuse_unusable};
 use crate::events::{Event, Recorder, Trace};
 use crate::logins::{self, Came, LoginOutcome, Ticket, unusable};
 use crate::passcodes::Target;
@@ -318,7 +319,7 @@ impl Write for CountWrong {
         if let Some(guard) = &self.guard {
             guard.hit(tx, now).await?;
         }
-        let code = if left < 0 { refusal::LOCKED } else { refusal::WRONG_PASSWORD };
+        let code = if left < 0 { Code::Locked.number() } else { Code::WrongPassword.number() };
         let mut events = self.trace.recorder();
         let details = json!({ "by": self.by });
         let refused = Event { action: self.action, code, user: self.user.as_ref(), details };
@@ -488,7 +489,7 @@ async fn record_refused_reset(
     pool: &PoolId,
     user: Option<&UserId>,
 ) -> Result<(), StoreError> {
-    let (action, code) = (Action::PasswordChanged, refusal::WRONG_CODE);
+    let (action, code) = (Action::PasswordChanged, Code::WrongCode.number());
     events.record(tx, pool, Event { action, code, user, details: json!({ "by": "code" }) }).await
 }
 

@@ -1,6 +1,7 @@
 //! Login names of one's own account: a username where there is none, and the names that came with accounts that were
 //! merged into it. Phone numbers and e-mail addresses are changed with codes: see [`crate::credentials`].
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, User, UserId, Username};
 use serde_json::json;
 
@@ -57,7 +58,7 @@ impl UsernameSet {
         match self {
             Self::Done(_) | Self::TooOften | Self::Gone => None,
             Self::HasOne => Some(2469),
-            Self::Taken => Some(2034),
+            Self::Taken => Some(Code::UsernameTaken.number()),
         }
     }
 }

@@ -26,7 +26,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
 use crate::server::Shared;
 
-pub(crate) use login_flow::{failed_data, flow_data};
+pub(crate) use login_flow::waiting_data;
 
 /// Request headers that the clients send across origins.
 const CLIENT_HEADERS: [&str; 12] = [

@@ -4,6 +4,7 @@ use axum::extract::State;
 use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
 use hufu_types::ScopeSet;
 use hufu_types::flow::Want;
+use hufu_types::refusal::{Code, Reason};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -69,8 +70,12 @@ impl LoginInfo {
     }
 }
 
-fn missing(what: &str) -> Refusal {
-    Refusal::Invalid(format!("{what} is missing; send it in the payload of the connection"))
+/// The connections that are served.
+const CONNECTIONS: &str =
+    "wechat_mini_program_code, wechat_mini_program_phone, wechat_mini_program_code_and_phone";
+
+fn missing(field: &'static str) -> Refusal {
+    Refusal::invalid(field, Reason::Missing)
 }
 
 /// A login as one of the three payloads describes it.
@@ -91,7 +96,7 @@ impl SigninRequest {
             Some("wechat_mini_program_phone") => {
                 let info = self.wechat_mini_program_phone_payload.as_ref();
                 let info = info.ok_or_else(|| missing("wechatMiniProgramPhonePayload"))?;
-                let sealed = info.sealed().ok_or_else(|| missing("encryptedData or iv"))?;
+                let sealed = info.sealed().ok_or_else(|| missing("encryptedData, iv"))?;
                 Ok(Described { info, user_info: None, phone: Some(PhoneProofData::Sealed(sealed)) })
             }
             Some("wechat_mini_program_code_and_phone") => {
@@ -102,11 +107,7 @@ impl SigninRequest {
                 let phone = phone.ok_or_else(|| missing("wxPhoneInfo.code"))?;
                 Ok(Described { info, user_info: info.sealed(), phone: Some(PhoneProofData::Code(phone)) })
             }
-            Some(_) => Err(Refusal::Invalid(
-                "this connection is not served; send wechat_mini_program_code, wechat_mini_program_phone or \
-                 wechat_mini_program_code_and_phone"
-                    .to_owned(),
-            )),
+            Some(_) => Err(Refusal::invalid("connection", Reason::NotOneOf { choices: CONNECTIONS.into() })),
             None => Err(missing("connection")),
         }
     }
@@ -144,7 +145,7 @@ pub(crate) async fn signin_by_mobile(
         };
         let done = shared.app.log_in(&login).await?;
         let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
-        done.token_set().ok_or(Refusal::StepImpossible)
+        done.token_set().ok_or_else(|| Code::StepImpossible.into())
     };
     let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::new(TokenAnswer::from(tokens)))
