@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
+use hufu_app::Administrating;
 use hufu_app::audit::{AuditFilter, ExportFormat};
-use hufu_app::{Administrating, Refusal};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, AdminRole, EventId, UserId};

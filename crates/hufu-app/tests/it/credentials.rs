@@ -6,7 +6,7 @@ mod world;
 
 use std::time::Duration;
 
-use hufu_app::{AccountName, Confirmation, Refusal, Registration, Target};
+use hufu_app::{AccountName, Confirmation, Registration, Target};
 use hufu_testkit::on_both_engines;
 use hufu_types::flow::Want;
 use hufu_types::refusal::Code;
@@ -129,7 +129,7 @@ on_both_engines! {
         }
         assert_eq!(answers[0], answers[1]);
         let (told, work) = &answers[0];
-        assert_eq!(told[0], "WrongPassword { remaining: 9 }");
+        assert_eq!(told[0], "WrongPassword { data: {\"remainCount\":9} }");
         assert_eq!((told[10].as_str(), told[11].as_str()), ("Locked", "Locked"));
         assert_eq!(*work, 10, "nothing is verified for who is locked");
         let exists = world.app.user_exists(&world.application(), username("alice"), &world.origin).await;

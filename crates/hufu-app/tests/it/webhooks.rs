@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use hufu_app::Refusal;
 use hufu_app::connect::signature;
 use hufu_app::webhooks::{DeliveryState, WebhookChange};
 use hufu_testkit::{TestDatabase, on_both_engines};
@@ -245,8 +244,11 @@ async fn what_is_wrong_is_told() {
     let world = World::with(TestDatabase::sqlite(), true, |limits| limits.webhooks_per_pool = 1).await;
     let url = "https://hook.example.com/x";
     for (wrong, told) in [
-        (new(url, &["login", "nonsense"]), "events: there is no event nonsense"),
-        (hufu_app::webhooks::NewWebhook { name: " ".to_owned(), ..new(url, &[]) }, "name: "),
+        (new(url, &["login", "nonsense"]), "The request is not valid: events has an unknown value: nonsense"),
+        (
+            hufu_app::webhooks::NewWebhook { name: " ".to_owned(), ..new(url, &[]) },
+            "The request is not valid: name must be",
+        ),
     ] {
         let refused = world.app.create_webhook(&command(), &pool(), wrong).await.unwrap_err();
         assert!(refused.to_string().starts_with(told), "{refused}");

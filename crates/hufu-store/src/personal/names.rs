@@ -57,7 +57,7 @@ impl UsernameSet {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) | Self::TooOften | Self::Gone => None,
-            Self::HasOne => Some(2469),
+            Self::HasOne => Some(Code::HasUsername.number()),
             Self::Taken => Some(Code::UsernameTaken.number()),
         }
     }

@@ -140,13 +140,15 @@ impl From<Code> for Refusal {
 
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_tuple("Refusal");
-        shown.field(&self.code);
+        let mut shown = f.debug_struct(&format!("{:?}", self.code));
         if let Some(fault) = self.fault() {
-            shown.field(&fault);
+            shown.field("fault", &fault);
+        }
+        if let Some(data) = self.data() {
+            shown.field("data", &format_args!("{data}"));
         }
         if let Some(source) = self.source() {
-            shown.field(&source);
+            shown.field("source", &source);
         }
         shown.finish()
     }

@@ -167,5 +167,5 @@ fn operators_read_the_reason_too() {
     let refusal = Refusal::internal(NameError::Email);
     assert!(refusal.is(Code::Internal) && refusal.code().is_internal());
     assert_eq!(refusal.source_as::<NameError>(), Some(&NameError::Email));
-    assert_eq!(format!("{:?}", Refusal::new(Code::WrongCode)), "Refusal(WrongCode)");
+    assert_eq!(format!("{:?}", Refusal::new(Code::WrongCode)), "WrongCode");
 }

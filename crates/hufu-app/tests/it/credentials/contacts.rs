@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_app::{AccountName, Registration, Target};
 use hufu_testkit::on_both_engines;
 use hufu_types::Username;
 use hufu_types::refusal::Code;

@@ -1,6 +1,6 @@
 //! Guessing: names, passwords and codes, by every route, from one address and from many.
 
-use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_app::{AccountName, Registration, Target};
 use hufu_store::credentials::{
     ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, Name, PasswordChange,
 };
@@ -68,7 +68,7 @@ on_both_engines! {
             }
             // In upper case a username is another one, and nobody's.
             assert_eq!(answers[0], answers[1], "{somebody}");
-            assert!(answers[0].0.contains(&"Err(Locked)".to_owned()) && answers[0].0[0].contains("remaining: 9"));
+            assert!(answers[0].0.contains(&"Err(Locked)".to_owned()) && answers[0].0[0].contains("\"remainCount\":9"));
         }
     }
 

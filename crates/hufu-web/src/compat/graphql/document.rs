@@ -247,14 +247,17 @@ mod tests {
     #[test]
     fn the_schema_is_told_only_where_it_was_switched_on() {
         for question in ["{ __schema { types { name } } }", "{ __type(name: \"User\") { name } }"] {
-            assert!(refused(question).contains("does not tell its schema"), "{question}");
+            assert!(refused(question).contains("does not show its schema"), "{question}");
             assert!(read(question, true).is_ok(), "{question}");
         }
     }
 
     #[test]
     fn syntax_errors_say_where() {
-        assert_eq!(refused("{"), "the document is not valid GraphQL (line 1, column 2); check it");
+        assert_eq!(
+            refused("{"),
+            "The request is not valid: the document is not valid GraphQL (line 1, column 2); check it"
+        );
         assert!(refused("").contains("not valid GraphQL"));
         assert!(
             refused("{ user(id: \"\\ud83d\") { id } }").contains("not valid GraphQL"),
