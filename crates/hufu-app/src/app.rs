@@ -8,16 +8,16 @@ use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, ReadVersion};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, Timestamp};
+use tokio::sync::Semaphore;
 
-use crate::authentication::SessionCache;
-use crate::codes::Codes;
+use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
-use crate::keys::{KeyError, Keys};
-use crate::password::{Cost, Hasher, PasswordKeys};
-use crate::uploads::Decoders;
+use crate::people::uploads::Decoders;
+use crate::sources::wechat::exchange::Codes;
+use crate::tokens::authentication::SessionCache;
+use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
-use tokio::sync::Semaphore;
 
 /// What an instance is made of.
 pub struct Parts {
@@ -93,7 +93,9 @@ impl App {
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
-        let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
+        let stored = store.read(ReadConfig).await?;
+        crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
+        let config = Config::unseal(stored, &sealing);
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),
@@ -235,6 +237,7 @@ impl Write for Sweep {
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
+        hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;

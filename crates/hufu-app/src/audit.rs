@@ -5,16 +5,16 @@ use std::sync::Arc;
 use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{Forget, GetEvent, ListEvents};
-use hufu_store::events::{Event, Trace};
 use hufu_store::{Tx, Write};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
-
 use crate::administration::Administrating;
+use crate::events::{Event, Trace};
 use crate::{App, Refusal};
+
+pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
 
 /// Most entries on a page.
 const LARGEST_PAGE: usize = 200;

@@ -4,15 +4,14 @@
 //! begins: by WeChat, or because a login is too old. Of one address so much is written as failed logins of it are
 //! looked at, so that nobody can fill the log.
 
-use hufu_store::events::{Actor, Event, Trace};
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::authentication::Authenticated;
-use crate::refusal::waits_at;
+use crate::events::{Actor, Event, Trace};
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Where a request comes from.
@@ -139,7 +138,7 @@ impl Write for RecordRefusal {
 /// The code that a refusal has in the audit log, the same as clients get; nothing for what says nothing about
 /// anybody: a request that is malformed or names what is not there, and what broke on our side.
 pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
-    let tells = matches!(
+    let says_something = matches!(
         refusal.code(),
         Code::CodeUsed
             | Code::CodeInvalid
@@ -164,6 +163,5 @@ pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
             | Code::LoginTooOld
             | Code::SameAccount
     );
-    // A step that failed is written by its unit.
-    (tells && waits_at(refusal).is_none()).then(|| refusal.number())
+    says_something.then(|| refusal.number())
 }

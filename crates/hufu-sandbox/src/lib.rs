@@ -8,6 +8,7 @@
 //! GET  /api/sns/jscode2session              POST /api/wxa/business/getuserphonenumber
 //! POST /api/cgi-bin/stable_token            GET  /api/cgi-bin/token
 //! GET  /api/wxa/checksession                GET  /api/wxa/resetusersessionkey
+//! GET  /api/sns/oauth2/access_token         GET  /api/sns/userinfo
 //! ```
 //!
 //! Three rules hold throughout: openids and unionids are derived, never chosen; everything remembered is bounded;
@@ -58,7 +59,7 @@ pub struct Options {
     pub control_hosts: Vec<String>,
     /// Codes that are kept at one time, of each kind; about 100 bytes each.
     pub max_codes: usize,
-    /// Session keys that are kept; beyond, the oldest person's is forgotten.
+    /// Session keys that are kept, and users' tokens; beyond, the oldest is forgotten.
     pub max_sessions: usize,
     /// Calls that the log keeps.
     pub log_capacity: usize,
@@ -138,8 +139,8 @@ impl Sandbox {
         Ok(self.state.view(&*self.state.people.patch(name, patch)?))
     }
 
-    /// What `wx.login` gives this person in this app: a code for five minutes and one use. Without a name, or for
-    /// `new`, the person is a fresh one.
+    /// What `wx.login` gives this person in this mini program, or `SendAuth` in this mobile app: a code for five minutes
+    /// and one use. Without a name, or for `new`, the person is a fresh one.
     pub fn login_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
         let app = self.state.app(app_id)?;
         let person = self.state.person_or_fresh(user)?;

@@ -6,7 +6,7 @@ use hufu_types::{
 };
 use std::time::Duration;
 
-use crate::events::Subscriber;
+use crate::webhooks::Subscriber;
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
@@ -17,19 +17,20 @@ statements! {
     INSERT_POOL = "INSERT INTO pools (id, name, settings, created_at) VALUES ($1, $2, $3, $4)";
     UPDATE_POOL = "UPDATE pools SET name = $2, settings = $3 WHERE id = $1";
     LIST_CONNECTIONS = "
-        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
-               association
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+               settings, app_id, app_secret
         FROM connections ORDER BY created_at, id";
     INSERT_CONNECTION = "
         INSERT INTO connections
-            (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
-             association, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+            (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+             settings, app_id, app_secret, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
     UPDATE_CONNECTION = "
         UPDATE connections
-        SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, app_id = $7, app_secret = $8,
-            association = $9, updated_at = $10
+        SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, association = $7, settings = $8,
+            updated_at = $9
         WHERE pool_id = $1 AND id = $2";
+    SEAL_SETTINGS = "UPDATE connections SET settings = $3 WHERE pool_id = $1 AND id = $2 AND settings IS NULL";
     LIST_SUBSCRIBERS = "SELECT pool_id, id, events FROM webhooks WHERE enabled ORDER BY pool_id, id";
     LIST_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
@@ -54,7 +55,21 @@ statements! {
         VALUES ($1, $2, $3, $4)";
 }
 
-/// A connection as stored: its secret is sealed.
+/// The settings of a connection as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredSettings {
+    /// The JSON of [`hufu_types::ConnectionSettings`], sealed.
+    Sealed(Vec<u8>),
+    /// The columns of programs before migration 0004, which knew WeChat apps alone.
+    Columns {
+        /// The AppID.
+        app_id: String,
+        /// The AppSecret, sealed.
+        app_secret: Vec<u8>,
+    },
+}
+
+/// A connection as stored: its settings are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
     /// The id.
@@ -73,12 +88,10 @@ pub struct StoredConnection {
     pub enabled: bool,
     /// Where its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// The AppID.
-    pub app_id: String,
-    /// The AppSecret, sealed.
-    pub app_secret: Vec<u8>,
     /// How first logins find their account.
     pub association: Association,
+    /// The values of its kind's fields.
+    pub settings: StoredSettings,
 }
 
 /// Everything that nodes hold in memory of the configuration.
@@ -178,9 +191,11 @@ pub async fn insert_connection(
         new.login_only.into(),
         new.enabled.into(),
         new.open_platform.0.as_str().into(),
-        (&new.app_id).into(),
-        (&new.app_secret).into(),
         (&association).into(),
+        new.settings.sealed().into(),
+        // The columns of the program before have no defaults.
+        "".into(),
+        [].as_slice().into(),
         now.into(),
     ];
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
@@ -200,12 +215,31 @@ pub async fn update_connection(
         new.login_only.into(),
         new.enabled.into(),
         new.open_platform.0.as_str().into(),
-        (&new.app_id).into(),
-        (&new.app_secret).into(),
         (&association).into(),
+        new.settings.sealed().into(),
         now.into(),
     ];
     tx.execute(UPDATE_CONNECTION, &values).await
+}
+
+/// Puts sealed settings in the place of a row's old columns, if nobody did so before.
+pub async fn seal_settings(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    connection: &ConnectionId,
+    sealed: &[u8],
+) -> Result<u64, StoreError> {
+    tx.execute(SEAL_SETTINGS, &[pool.into(), connection.into(), sealed.into()]).await
+}
+
+impl StoredSettings {
+    /// The sealed settings; absent while they stand in the old columns, which an update then leaves as they are.
+    fn sealed(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sealed(sealed) => Some(sealed),
+            Self::Columns { .. } => None,
+        }
+    }
 }
 
 fn seconds(duration: Duration) -> i64 {
@@ -299,9 +333,11 @@ fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
         login_only: row.get(5)?,
         enabled: row.get(6)?,
         open_platform: OpenPlatform(identifier(7, "open_platform")?),
-        app_id: row.get(8)?,
-        app_secret: row.get(9)?,
-        association: serde_json::from_str(&row.get::<String>(10)?)?,
+        association: serde_json::from_str(&row.get::<String>(8)?)?,
+        settings: match row.get::<Option<Vec<u8>>>(9)? {
+            Some(sealed) => StoredSettings::Sealed(sealed),
+            None => StoredSettings::Columns { app_id: row.get(10)?, app_secret: row.get(11)? },
+        },
     })
 }
 

@@ -1,10 +1,41 @@
-//! What the tests of several crates share: databases on both engines.
+//! What the tests of several crates share.
 //!
-//! A test that touches storage runs on both: write its body once inside
-//! [`on_both_engines!`], or loop over [`TestDatabase::all`].
+//! - [`TestDatabase`]: a test that touches storage runs on both engines: write its body once inside
+//!   [`on_both_engines!`], or loop over [`TestDatabase::all`].
+//! - With the feature `app`: [`Base`], what an instance stands on below its surfaces.
+//! - With the feature `web`: [`world`], an instance with two pools and the sandbox as WeChat; [`client`], which talks to
+//!   it as the published clients do; [`administration`], which talks to `/admin/v1`. Whatever a test learns that is
+//!   secret is looked for in the log when the test ends ([`logs`]).
+#![cfg_attr(
+    feature = "app",
+    expect(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::missing_panics_doc,
+        reason = "a test whose world is not as it should be fails"
+    )
+)]
 
+#[cfg(feature = "web")]
+pub mod administration;
+#[cfg(feature = "app")]
+mod base;
+#[cfg(feature = "web")]
+pub mod client;
 mod database;
+#[cfg(feature = "web")]
+pub mod logs;
+pub mod raw;
+#[cfg(feature = "web")]
+pub mod routes;
+pub mod store;
+#[cfg(feature = "web")]
+pub mod world;
 
+#[cfg(feature = "app")]
+pub use base::{Base, PUBLIC_URL, outgoing_to_this_machine};
 pub use database::TestDatabase;
 
 /// Makes tests out of bodies that take a [`TestDatabase`]: each becomes a module

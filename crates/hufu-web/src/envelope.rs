@@ -9,12 +9,12 @@ use serde::Serialize;
 
 /// The business code of an answer, for the log.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ApiCode(pub(crate) u32);
+pub struct ApiCode(pub u32);
 
 /// A success: `{"code":200,"statusCode":200,"message":…,"data":…}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Success<T> {
+pub struct Success<T> {
     code: u16,
     status_code: u16,
     message: &'static str,
@@ -23,14 +23,15 @@ pub(crate) struct Success<T> {
 }
 
 impl<T: Serialize> Success<T> {
-    pub(crate) fn new(data: T) -> Self {
+    /// With this data.
+    pub fn new(data: T) -> Self {
         Self { code: 200, status_code: 200, message: "OK", data: Some(data) }
     }
 }
 
 impl Success<()> {
     /// Without data: clients that expect only `{statusCode, message}` hand `data` to their callers.
-    pub(crate) fn empty() -> Self {
+    pub fn empty() -> Self {
         Self { code: 200, status_code: 200, message: "OK", data: None }
     }
 }

@@ -1,23 +1,26 @@
-//! The HTTP surfaces of Hufu. Nothing here decides: a handler reads the request,
-//! calls the application and puts the answer into the envelope of its clients.
+//! The HTTP kernel of Hufu, and the surfaces that every instance has. Nothing here decides: a handler reads the
+//! request, calls the application and puts the answer into the form that its clients know.
 //!
-//! - `compat`: the HTTP API of the published Authing/GenAuth clients, v2, v3
-//!   and GraphQL. The only surface with CORS; its handlers never read a cookie.
-//! - `oidc`: OAuth 2 and OpenID Connect.
+//! - [`server`]: the accept loop, and the router with what goes around every handler.
+//! - [`request`]: who the client says it is, and bodies of bounded size.
+//! - [`envelope`], [`problem`], [`waiting`]: answers, refusals, and logins that wait.
+//! - [`cors`]: which routes scripts of other origins may call.
+//! - [`oidc`]: OAuth 2 and OpenID Connect.
 //! - `operations`: health, readiness and metrics.
+//!
+//! The other surfaces are crates of their own, which give their [`Routes`] to [`router`].
 
-mod admin;
-mod compat;
-mod envelope;
+pub mod cors;
+pub mod envelope;
 mod middleware;
-mod oidc;
+pub mod oidc;
 mod operations;
 mod outbox;
-mod personal;
-mod problem;
-mod request;
-mod server;
+pub mod problem;
+pub mod request;
+pub mod server;
+pub mod waiting;
 
 pub use axum::Router;
 pub use operations::metrics_router;
-pub use server::{Listener, WebSettings, router};
+pub use server::{Listener, Routes, WebSettings, router};

@@ -7,13 +7,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::envelope::ApiCode;
+use crate::waiting::{NoTokens, failed_data, flow_data, next_step};
 
 /// A refusal as an answer: HTTP 200, `code` = `apiCode`, and `statusCode`.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) refusal: Refusal,
+pub struct Failure {
+    /// The refusal.
+    pub refusal: Refusal,
     /// What the client goes on with, where it can.
-    pub(crate) data: Option<Value>,
+    pub data: Option<Value>,
     language: Language,
     request_id: String,
 }
@@ -32,31 +34,43 @@ struct Envelope<'a> {
 
 impl Failure {
     /// Internal errors are logged here, once, with their whole chain of causes.
-    pub(crate) fn new(refusal: Refusal, language: Language, request_id: String) -> Self {
+    pub fn new(refusal: Refusal, language: Language, request_id: String) -> Self {
         let code = refusal.code();
         if code.is_internal() {
             tracing::error!(code = code.number(), error = hufu_types::chain(&refusal), "request failed");
         }
         metrics::counter!("hufu_refusals_total", "code" => code.number().to_string()).increment(1);
-        let data = match hufu_app::waits_at(&refusal) {
-            Some(view) => Some(crate::compat::waiting_data(&refusal, view)),
-            None => refusal.data().cloned(),
-        };
+        let data = refusal.data().cloned();
         Self { refusal, data, language, request_id }
     }
 
+    /// Why a call that logs in hands out no tokens. The code of a login that waits says what it waits for.
+    pub fn of(why: NoTokens, language: Language, request_id: String) -> Self {
+        match why {
+            NoTokens::Refused(refusal) => Self::new(refusal, language, request_id),
+            NoTokens::Waiting(view) => {
+                let failure = Self::new(next_step(&view).into(), language, request_id);
+                Self { data: Some(flow_data(&view)), ..failure }
+            }
+            NoTokens::StepRefused(refusal, view) => {
+                let data = failed_data(&refusal, &view);
+                Self { data: Some(data), ..Self::new(refusal, language, request_id) }
+            }
+        }
+    }
+
     /// The stable number.
-    pub(crate) const fn number(&self) -> u32 {
+    pub const fn number(&self) -> u32 {
         self.refusal.number()
     }
 
     /// What kind of refusal it is, in numbers of HTTP.
-    pub(crate) const fn status(&self) -> u16 {
+    pub const fn status(&self) -> u16 {
         self.refusal.code().status()
     }
 
     /// The sentence for the integrator.
-    pub(crate) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         self.refusal.for_integrator(self.language)
     }
 }

@@ -1,4 +1,4 @@
-//! What requests of the published clients have in common.
+//! What requests have in common: who the client says it is, and bodies of bounded size.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,41 +14,42 @@ use serde::de::DeserializeOwned;
 use crate::middleware::RequestId;
 use crate::problem::Failure;
 use crate::server::Shared;
+use crate::waiting::NoTokens;
 use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
 
 /// The head of a request: who the client says it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Head {
+pub struct Head {
     application: Option<String>,
     pool: Option<String>,
     bearer: Option<String>,
     /// The `Referer`.
-    pub(crate) referer: Option<String>,
+    pub referer: Option<String>,
     /// The language that the client asks for.
-    pub(crate) language: Language,
+    pub language: Language,
     /// The address of the client.
-    pub(crate) ip: Option<String>,
+    pub ip: Option<String>,
     /// The client, as it calls itself.
     user_agent: Option<String>,
     /// The id of the request.
-    pub(crate) request_id: String,
+    pub request_id: String,
 }
 
 impl Head {
     /// The application and pool that the headers name.
-    pub(crate) fn named(&self) -> Named<'_> {
+    pub fn named(&self) -> Named<'_> {
         Named::new(self.application.as_deref(), self.pool.as_deref())
     }
 
     /// The application that the header names, or else this one, and the pool of the header.
-    pub(crate) fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
+    pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
         let from_header = self.application.as_deref().and_then(named);
         Named::new(from_header.or(application), self.pool.as_deref())
     }
 
     /// Where the request comes from.
-    pub(crate) fn origin(&self) -> Origin {
+    pub fn origin(&self) -> Origin {
         Origin {
             ip: self.ip.clone(),
             user_agent: self.user_agent.clone(),
@@ -57,17 +58,22 @@ impl Head {
     }
 
     /// The bearer token, with or without `Bearer` before it.
-    pub(crate) fn bearer(&self) -> Option<&str> {
+    pub fn bearer(&self) -> Option<&str> {
         self.bearer.as_deref()
     }
 
     /// A refusal as the answer to this request.
-    pub(crate) fn refuse(&self, refusal: Refusal) -> Failure {
+    pub fn refuse(&self, refusal: Refusal) -> Failure {
         Failure::new(refusal, self.language, self.request_id.clone())
     }
 
+    /// Why a login hands out no tokens, as the answer to this request.
+    pub fn no_tokens(&self, why: NoTokens) -> Failure {
+        Failure::of(why, self.language, self.request_id.clone())
+    }
+
     /// Who sends the request.
-    pub(crate) async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
+    pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
         let origin = self.origin();
         shared
             .app
@@ -140,7 +146,7 @@ fn address_in(text: &str) -> Option<IpAddr> {
 }
 
 /// A JSON object as body, whatever the content type says: mini program clients send many.
-pub(crate) struct Body<T>(pub(crate) T);
+pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Failure;
@@ -152,7 +158,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
 }
 
 /// The head and the whole body.
-pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
+pub async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
     let (mut parts, body) = request.into_parts();
     let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
     match collect(body, shared.app.limits().body_bytes, shared).await {
@@ -163,7 +169,7 @@ pub(crate) async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
-pub(crate) async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
+pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
     let slow = |_| Refusal::invalid("body", Reason::BodySlow);
     let limits = shared.app.limits();
     tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
@@ -191,7 +197,7 @@ async fn collect_at_leisure(
 }
 
 /// Reads a JSON object.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     if !is_object {
         return Err(Refusal::invalid("body", Reason::NotAnObject));
@@ -208,6 +214,6 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
 }
 
 /// Text that the client left out, or left empty.
-pub(crate) fn given(text: Option<&String>) -> Option<&str> {
+pub fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).and_then(named)
 }

@@ -20,15 +20,13 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{admin, compat, middleware, oidc, operations, outbox};
+use crate::{middleware, oidc, operations, outbox};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
 pub struct WebSettings {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether GraphQL answers questions about its schema; never in production.
-    pub introspection: bool,
     /// Whether requests with another `Host` than this machine's own names are refused: a
     /// development server must not be reachable through a web page's rebound name.
     pub loopback_hosts_only: bool,
@@ -39,24 +37,26 @@ pub struct WebSettings {
 }
 
 /// What every handler can get at.
-pub(crate) struct Shared {
-    pub(crate) app: Arc<App>,
-    pub(crate) settings: WebSettings,
-    pub(crate) graphql: compat::graphql::Schema,
+pub struct Shared {
+    /// The application.
+    pub app: Arc<App>,
+    /// What the surfaces are told.
+    pub settings: WebSettings,
 }
 
 /// The state of the router.
-pub(crate) type State = axum::extract::State<Arc<Shared>>;
+pub type State = axum::extract::State<Arc<Shared>>;
 
-/// All public surfaces of an instance, for [`Listener::serve`].
-pub fn router(app: Arc<App>, settings: WebSettings) -> Router {
-    let graphql = compat::graphql::schema(settings.introspection);
+/// The routes of a surface.
+pub type Routes = Router<Arc<Shared>>;
+
+/// All public surfaces of an instance, for [`Listener::serve`]: those given, and OAuth 2 and health, which are here.
+pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
     let development = if settings.outbox.is_some() { outbox::routes() } else { Router::new() };
-    let shared = Arc::new(Shared { app, settings, graphql });
-    Router::new()
-        .merge(compat::routes())
-        .merge(oidc::routes())
-        .merge(admin::routes())
+    let shared = Arc::new(Shared { app, settings });
+    surfaces
+        .into_iter()
+        .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(development)

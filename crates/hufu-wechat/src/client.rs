@@ -10,12 +10,12 @@ use crate::{
     broker::{Broker, Held},
     class::{Class, Endpoint},
     error::{BuildError, Error, ErrorKind},
-    identity::{CodeSession, PhoneNumber, SessionKey},
+    identity::{CodeSession, PhoneNumber, SessionKey, UserAuthorization, UserInfo},
     settings::{AppCredentials, Budget, Endpoints, Settings},
     transport::{Call, Transport},
     wire::{
-        CodeSessionAnswer, PhoneData, PhoneNumberAnswer, PhoneNumberRequest, StableTokenAnswer,
-        StableTokenRequest,
+        CodeSessionAnswer, PhoneData, PhoneNumberAnswer, PhoneNumberRequest, SnsAccessTokenAnswer,
+        SnsUserInfoAnswer, StableTokenAnswer, StableTokenRequest,
     },
 };
 
@@ -90,6 +90,51 @@ impl Client {
         let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, js_code] };
         let answer: CodeSessionAnswer = self.inner.transport.call(&call, budget).await?;
         code_session(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
+    }
+
+    /// Exchanges the code of a user's authorization in a mobile app, on a website or on a web page inside WeChat. It works
+    /// once within ten minutes.
+    ///
+    /// Source: "snsAccessToken". The call carries the app's secret; no app token and no IP allow-list are involved.
+    pub async fn user_authorization(
+        &self,
+        app: &AppCredentials,
+        code: &str,
+        budget: Budget,
+    ) -> Result<UserAuthorization, Error> {
+        const ENDPOINT: Endpoint = Endpoint::SnsAccessToken;
+        let secret = app.app_secret.expose_secret();
+        let url = self.url(
+            ENDPOINT,
+            "/sns/oauth2/access_token",
+            &[
+                ("appid", &app.app_id),
+                ("secret", secret),
+                ("code", code),
+                ("grant_type", "authorization_code"),
+            ],
+        )?;
+        let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, code] };
+        let answer: SnsAccessTokenAnswer = self.inner.transport.call(&call, budget).await?;
+        user_authorization(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
+    }
+
+    /// What WeChat says of a user who authorized an app with the scope `snsapi_userinfo` or `snsapi_login`.
+    ///
+    /// Source: "snsUserInfo". The user's own token authenticates the call; without the scope it is refused (48001).
+    pub async fn user_info(&self, user: &UserAuthorization, budget: Budget) -> Result<UserInfo, Error> {
+        const ENDPOINT: Endpoint = Endpoint::SnsUserInfo;
+        let token = user.access_token.expose_secret();
+        let query = [("access_token", token), ("openid", user.openid.as_str()), ("lang", "zh_CN")];
+        let url = self.url(ENDPOINT, "/sns/userinfo", &query)?;
+        let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[token, &user.openid] };
+        let answer: SnsUserInfoAnswer = self.inner.transport.call(&call, budget).await?;
+        if answer.openid.as_ref() != Some(&user.openid) {
+            return Err(Error::new(ENDPOINT, ErrorKind::MissingField { field: "openid" }));
+        }
+        let unionid = given(answer.unionid, "unionid");
+        let unionid = unionid.map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))?;
+        Ok(UserInfo { unionid, nickname: answer.nickname, sex: answer.sex, avatar: answer.headimgurl })
     }
 
     /// Exchanges the code of a phone-number button, which works once within five minutes and is no login code.
@@ -216,15 +261,29 @@ fn printable(text: Option<String>, longest: usize) -> Option<String> {
     text.filter(|text| text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
+/// An id that may be absent. One that cannot be right is an error.
+fn given(id: Option<String>, field: &'static str) -> Result<Option<String>, &'static str> {
+    match id {
+        None => Ok(None),
+        id => printable(id, LONGEST_ID).map(Some).ok_or(field),
+    }
+}
+
+fn user_authorization(answer: SnsAccessTokenAnswer) -> Result<UserAuthorization, &'static str> {
+    Ok(UserAuthorization {
+        openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
+        unionid: given(answer.unionid, "unionid")?,
+        access_token: printable(answer.access_token, LONGEST_TOKEN).ok_or("access_token")?.into(),
+        scope: answer.scope.unwrap_or_default(),
+        snapshot: answer.is_snapshotuser == Some(1),
+    })
+}
+
 /// The session in a success; the name of the field that is missing or cannot be right.
 fn code_session(answer: CodeSessionAnswer) -> Result<CodeSession, &'static str> {
-    let unionid = match answer.unionid {
-        None => None,
-        given => Some(printable(given, LONGEST_ID).ok_or("unionid")?),
-    };
     Ok(CodeSession {
         openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
-        unionid,
+        unionid: given(answer.unionid, "unionid")?,
         session_key: answer.session_key.and_then(|key| SessionKey::parse(key).ok()).ok_or("session_key")?,
     })
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use secrecy::zeroize::Zeroizing;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use subtle::ConstantTimeEq as _;
 
 /// The outcome of a mini program's login code.
@@ -76,6 +76,54 @@ impl Eq for SessionKey {}
 impl fmt::Debug for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SessionKey(***)")
+    }
+}
+
+/// The outcome of a user's authorization: who, and a token to ask for more. WeChat's refresh token is thrown away: a
+/// login does not need it, and whoever has it needs no secret.
+#[derive(Clone)]
+pub struct UserAuthorization {
+    /// Who, within this app. Case-sensitive.
+    pub openid: String,
+    /// Who, within the Open Platform account to which the app is bound, if it is.
+    pub unionid: Option<String>,
+    /// The user's token, for [`Client::user_info`](crate::Client::user_info). It lives two hours.
+    pub access_token: SecretString,
+    /// What the user granted, separated by commas.
+    pub scope: String,
+    /// Whether this is the virtual user of a "snapshot page" of an official account, who is nobody.
+    pub snapshot: bool,
+}
+
+impl UserAuthorization {
+    /// Whether the user granted this.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(',').any(|granted| granted.trim() == scope)
+    }
+}
+
+impl fmt::Debug for UserAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserAuthorization").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// What WeChat says of a user. It is theirs to write, and proves nothing but the unionid.
+#[derive(Clone, Default)]
+pub struct UserInfo {
+    /// Who, within the Open Platform account to which the app is bound, if it is.
+    pub unionid: Option<String>,
+    /// The nickname.
+    pub nickname: Option<String>,
+    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
+    pub sex: Option<i64>,
+    /// Address of the avatar; the last part of its path is a size.
+    pub avatar: Option<String>,
+}
+
+impl fmt::Debug for UserInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserInfo").finish_non_exhaustive()
     }
 }
 

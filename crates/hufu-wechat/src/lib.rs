@@ -31,5 +31,5 @@ pub use client::{AccessToken, Client};
 pub use crypto::DecryptError;
 pub use data::{DataError, MAX_CLOCK_SKEW, is_fresh, open_user_data};
 pub use error::{BuildError, Error, ErrorKind};
-pub use identity::{CodeSession, InvalidSessionKey, PhoneNumber, SessionKey};
+pub use identity::{CodeSession, InvalidSessionKey, PhoneNumber, SessionKey, UserAuthorization, UserInfo};
 pub use settings::{AppCredentials, Budget, Endpoints, Settings};

@@ -39,6 +39,64 @@ pub struct CodeSessionAnswer {
     pub unionid: Option<String>,
 }
 
+/// Answer of `GET /sns/oauth2/access_token`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SnsAccessTokenAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The user's token, for `/sns/userinfo`.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// Seconds that the token lives.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<i64>,
+    /// Renews the token. Whoever has it needs no secret, so a login keeps it nowhere.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// What the user granted, such as `snsapi_userinfo`; several are separated by commas.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The user within the Open Platform account.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+    /// 1 for the virtual user of a snapshot page, which official accounts have.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub is_snapshotuser: Option<i64>,
+}
+
+/// Answer of `GET /sns/userinfo`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SnsUserInfoAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// The user within the Open Platform account.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+    /// The nickname.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub sex: Option<i64>,
+    /// Address of the avatar.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub headimgurl: Option<String>,
+}
+
 /// Body of `POST /wxa/business/getuserphonenumber`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PhoneNumberRequest {
@@ -172,7 +230,14 @@ macro_rules! answers {
         })+
     };
 }
-answers!(ErrorBody, CodeSessionAnswer, PhoneNumberAnswer, StableTokenAnswer);
+answers!(
+    ErrorBody,
+    CodeSessionAnswer,
+    PhoneNumberAnswer,
+    SnsAccessTokenAnswer,
+    SnsUserInfoAnswer,
+    StableTokenAnswer
+);
 
 macro_rules! redacted {
     ($($name:ident),+) => {
@@ -185,6 +250,8 @@ macro_rules! redacted {
 }
 redacted!(
     CodeSessionAnswer,
+    SnsAccessTokenAnswer,
+    SnsUserInfoAnswer,
     PhoneNumberRequest,
     PhoneNumberAnswer,
     PhoneData,

@@ -15,7 +15,7 @@ use super::{Endpoint, conduct, param, shown_app_id};
 use crate::ids::LoginCode;
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
-use crate::state::apps::AppState;
+use crate::state::apps::{AppKind, AppState};
 
 const ENDPOINT: Endpoint = Endpoint { path: "/sns/jscode2session", label: Label::Text };
 
@@ -32,7 +32,7 @@ fn exchange(state: &State, query: &str) -> Answer {
     let app_id = param(query, "appid").ok_or(WechatError(code::APPID_MISSING))?;
     let app = state.apps.get(&app_id).ok_or(WechatError(code::INVALID_APPID))?;
     let settings = app.settings();
-    if settings.state == AppState::Deleted {
+    if settings.state == AppState::Deleted || settings.kind != AppKind::Miniprogram {
         return Err(WechatError(code::INVALID_APPID));
     }
     let secret = param(query, "secret").ok_or(WechatError(code::APPSECRET_MISSING))?;

@@ -4,6 +4,7 @@
 mod login;
 mod phone;
 mod session;
+mod sns;
 mod token;
 
 use std::borrow::Cow;
@@ -33,6 +34,8 @@ pub(crate) fn router() -> Router<Arc<State>> {
         .route("/api/cgi-bin/token", any(token::token))
         .route("/api/wxa/checksession", any(session::check))
         .route("/api/wxa/resetusersessionkey", any(session::reset))
+        .route("/api/sns/oauth2/access_token", any(sns::access_token))
+        .route("/api/sns/userinfo", any(sns::user_info))
         .fallback(unknown)
 }
 

@@ -1,4 +1,4 @@
-//! Mini programs: what their owner registered at WeChat, and what WeChat thinks of them.
+//! Apps: what their owner registered at WeChat, and what WeChat thinks of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -60,13 +60,15 @@ pub enum AppState {
     Deleted,
 }
 
-/// The kind of app. The sandbox has mini programs only, so far.
+/// The kind of app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AppKind {
     /// A mini program (小程序).
     #[default]
     Miniprogram,
+    /// A mobile app (移动应用) of the Open Platform.
+    Mobile,
 }
 
 /// An app to register, or to replace.

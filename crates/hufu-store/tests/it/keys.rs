@@ -5,9 +5,9 @@ use hufu_store::keys::{
     self, AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey,
 };
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{SigningAlgorithm, Timestamp};
 
-use crate::raw;
 use crate::support::{Held, NOW, migrated, seconds, unit};
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| keys::sweep(tx, this.now).await }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use hufu_store::{all_statements, statements_of};
 use hufu_testkit::TestDatabase;
+use hufu_testkit::raw;
 use sqlx::{Column as _, Either, Executor as _, Statement as _, TypeInfo as _};
 
-use crate::raw;
 use crate::support::migrated;
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use hufu_store::uploads::{self, GetUpload, PutUpload};
 use hufu_store::{Store, all_statements};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{PoolId, Timestamp, UserId};
 use sqlx::{AssertSqlSafe, Row as _};
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
 
 unit! {

@@ -60,8 +60,10 @@ codes! {
     ConnectionOff(connection) => 2403, 403, "connection-off", "way-not-available";
     /// The connection is not switched on for this application.
     ConnectionNotForApplication(connection) => 2404, 403, "connection-not-for-application", "way-not-available";
-    /// The application has no mini program connection.
-    NoConnection => 2405, 403, "no-connection", "way-not-available";
+    /// The application has no connection of the kind that the call needs.
+    NoConnection(kind) => 2405, 403, "no-connection", "way-not-available";
+    /// The connection that the client names is of another kind than the call needs.
+    ConnectionOfOtherKind(connection, kind) => 2409, 400, "connection-of-other-kind", "not-set-up";
     /// The request comes from a mini program that none of the application's connections is for.
     OtherMiniProgram(app) => 2406, 403, "other-mini-program", "not-set-up";
     /// A field of the request is missing or wrong.

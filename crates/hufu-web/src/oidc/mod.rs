@@ -4,19 +4,16 @@ mod jwks;
 mod revocation;
 mod token;
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::routing::{get, post};
 
-pub(crate) use token::TokenAnswer;
+pub use token::TokenAnswer;
 
-use crate::server::Shared;
+use crate::Routes;
 
-pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .route("/oidc/token", post(token::token))
         .route("/oidc/token/revocation", post(revocation::revoke))
         .route("/oidc/.well-known/jwks.json", get(jwks::jwks))
-        .layer(crate::compat::cors())
+        .layer(crate::cors::cors())
 }

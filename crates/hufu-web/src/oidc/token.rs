@@ -16,7 +16,7 @@ use crate::server::{self, Shared};
 
 /// A token answer (RFC 6749 5.1). `expire_in` is the spelling of some documents of the clients.
 #[derive(Serialize)]
-pub(crate) struct TokenAnswer {
+pub struct TokenAnswer {
     access_token: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,

@@ -2,10 +2,10 @@
 
 use axum::http::{HeaderMap, Method};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::routes::ROUTES;
 use serde_json::json;
 
 use crate::client::{Answer, GET_PROFILE, JWKS};
-use crate::isolation::ROUTES;
 use crate::world::{MINI, World};
 
 const ORIGIN: &str = "https://h5.shop.example";

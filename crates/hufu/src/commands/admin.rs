@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{Administrating, KeyWish, StatusChange};
 use hufu_app::connect::{GuardedClient, guarded};
-use hufu_app::password::calibrate;
+use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;

@@ -78,15 +78,15 @@ impl Dev {
             format!("http://{}/dev/outbox", addresses.server),
         ));
         let web = WebSettings {
-            introspection: true,
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
             outbox: Some(outbox),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
-        let server =
-            Server { config, instance, web, listener, metrics, metrics_listener: Some(metrics_listener) };
+        let compat = hufu_compat::Settings { introspection: true };
+        let metrics_listener = Some(metrics_listener);
+        let server = Server { config, instance, web, compat, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         printing.abort();
         sandbox.await.context("the sandbox failed")??;

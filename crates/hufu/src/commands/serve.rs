@@ -52,7 +52,8 @@ impl Serve {
             None => None,
         };
         let stopping = listen::watch_for_stop()?;
-        let server = Server { config, instance, web, listener, metrics, metrics_listener };
+        let compat = hufu_compat::Settings::default();
+        let server = Server { config, instance, web, compat, listener, metrics, metrics_listener };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -77,6 +78,7 @@ pub(crate) struct Server {
     pub(crate) config: Config,
     pub(crate) instance: Instance,
     pub(crate) web: WebSettings,
+    pub(crate) compat: hufu_compat::Settings,
     pub(crate) listener: TcpListener,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) metrics_listener: Option<TcpListener>,
@@ -85,7 +87,7 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until told to stop; then what runs is finished and what is answered is durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, listener, metrics, metrics_listener } = self;
+        let Self { config, instance, web, compat, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -119,7 +121,9 @@ impl Server {
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
-        listen::serve(listener, router(Arc::clone(&app), web), config.limits, &stopping).await?;
+        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes()];
+        let router = router(Arc::clone(&app), web, surfaces);
+        listen::serve(listener, router, config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
         // A job that is cut off here is taken up again later.

@@ -15,6 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
     ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
+    ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
+    ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-sandbox", &["hufu-wechat"]),
     (
         "hufu",
@@ -26,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-connect",
             "hufu-app",
             "hufu-web",
+            "hufu-compat",
+            "hufu-admin",
             "hufu-sandbox",
         ],
     ),
@@ -38,12 +42,25 @@ const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-sandbox"]),
-    ("async-graphql", &["hufu-web"]),
+    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-sandbox"]),
+    ("async-graphql", &["hufu-compat"]),
+    ("utoipa", &["hufu-admin"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
     // Elsewhere every error is a type.
     ("anyhow", &["hufu"]),
+];
+
+/// How a unit of work runs a statement: hufu-store's to do. Others call its functions.
+const STATEMENTS: &[&str] = &["tx.execute(", "tx.optional(", "tx.all(", "tx.all_by_own_plan(", "statements!"];
+
+/// Files and folders of hufu-app, and those that they never name: what they stand on does not know them.
+const NEVER: &[(&str, &[&str])] = &[
+    ("events.rs", &["people", "credentials", "login", "sources"]),
+    ("people/accounts.rs", &["credentials", "login", "sources"]),
+    ("people/holders.rs", &["credentials", "login", "sources"]),
+    ("people/ways_in.rs", &["credentials", "login", "sources"]),
+    ("credentials", &["login", "sources"]),
 ];
 
 /// What crates without I/O do not name.
@@ -120,6 +137,43 @@ fn versions_stand_in_the_workspace_alone() {
             for (library, value) in table.get(section).and_then(toml::Value::as_table).into_iter().flatten() {
                 let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
                 assert!(inherited, "{} gives {library} a version of its own", manifest.display());
+            }
+        }
+    }
+}
+
+/// The texts of all Rust files below a path, or of the file that it is, with their paths.
+fn sources(path: &Path) -> Vec<(String, String)> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        return entries.flat_map(|entry| sources(&entry.unwrap().path())).collect();
+    }
+    if path.extension().is_none_or(|extension| extension != "rs") {
+        return Vec::new();
+    }
+    vec![(path.display().to_string(), std::fs::read_to_string(path).unwrap())]
+}
+
+#[test]
+fn statements_are_run_in_the_store_alone() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for name in shipped_crates().into_keys().filter(|name| name != "hufu-store") {
+        for (file, text) in sources(&crates.join(name).join("src")) {
+            let found = STATEMENTS.iter().find(|mark| text.contains(**mark));
+            assert_eq!(found, None, "{file} runs a statement: make it a function of hufu-store");
+        }
+    }
+}
+
+#[test]
+fn what_others_stand_on_does_not_know_them() {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hufu-app/src");
+    for (below, above) in NEVER {
+        let files = sources(&app.join(below));
+        assert!(!files.is_empty(), "{below} is not there");
+        for (file, text) in files {
+            for name in *above {
+                assert!(!text.contains(&format!("crate::{name}")), "{file} must not name {name}");
             }
         }
     }

@@ -1,9 +1,8 @@
 //! The documents tell what the code has: each code, metric, key and command, and no link leads nowhere.
 
+use hufu_types::refusal::Code;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-
-use hufu_types::refusal::Code;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -156,4 +155,22 @@ fn no_number_of_a_refusal_stands_elsewhere() {
             }
         }
     }
+}
+#[test]
+fn the_fields_of_connections_are_on_the_page_of_apply() {
+    let (page, table) = (read("docs/apply.md"), hufu_app::sources::markdown());
+    assert!(page.contains(&table), "put this into docs/apply.md:\n{table}");
+    for kind in hufu_types::ConnectionKind::ALL {
+        assert!(page.contains(&format!("`{}`", kind.as_str())), "docs/apply.md does not mention {kind:?}");
+    }
+}
+
+#[test]
+fn the_schema_of_connections_is_that_of_the_program() {
+    let schema = serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n";
+    assert_eq!(
+        read("docs/connection.schema.json"),
+        schema,
+        "put this into docs/connection.schema.json:\n{schema}"
+    );
 }

@@ -6,8 +6,8 @@ use hufu_app::apply::{ApplyError, Options, Plan, apply, file};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, StoredConfig};
 use hufu_store::{Read, Store, StoreError, Tx};
-use hufu_testkit::TestDatabase;
-use hufu_types::{Application, Clock, PoolId, Random, TestClock, TestRandom, Timestamp, User};
+use hufu_testkit::{Base, TestDatabase};
+use hufu_types::{Application, Clock, PoolId, Random, TestRandom, Timestamp, User};
 
 /// The example that the project's documentation gives.
 pub(super) const EXAMPLE: &str = r#"
@@ -51,15 +51,9 @@ pub(super) const DRY_RUN: Options = Options { prune: false, dry_run: true };
 
 impl World {
     pub(super) async fn new(database: TestDatabase) -> Self {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        Self {
-            database,
-            store,
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
-            clock: Arc::new(TestClock::new(Timestamp(1_700_000_000_000))),
-            random: Arc::new(TestRandom::new(1)),
-        }
+        let base = Base::new(database, Timestamp(1_700_000_000_000), TestRandom::new(1)).await;
+        let Base { database, store, sealing, clock, random } = base;
+        Self { database, store, sealing, clock, random }
     }
 
     /// A database to which the example has been applied.

@@ -3,18 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hufu_app::apply::{Options, apply, file};
-use hufu_app::connect::{GuardedClient, Outbox, guarded};
+use hufu_app::apply::Options;
+use hufu_app::connect::Outbox;
 use hufu_app::{
     AccountName, App, Authenticated, Limits, LoginDone, Named, Origin, Parts, Refusal, Registration, Target,
 };
-use hufu_protocol::sealing::SealingKey;
-use hufu_store::Store;
-use hufu_testkit::TestDatabase;
+use hufu_testkit::{Base, TestDatabase};
 use hufu_types::refusal::Code;
-use hufu_types::{
-    Application, Clock, Language, PasscodePurpose, Random, TestClock, TestRandom, Timestamp, User, Username,
-};
+use hufu_types::{Application, Language, PasscodePurpose, TestClock, TestRandom, Timestamp, User, Username};
 
 use super::{PASSWORD, Purpose, Want, phone, sms};
 
@@ -61,29 +57,13 @@ impl World {
     }
 
     async fn with(database: TestDatabase, has_outbox: bool, settings: &str, limits: Limits) -> Self {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        let clock = Arc::new(TestClock::new(Timestamp(1_700_000_100_000)));
-        let random = Arc::new(TestRandom::new(1));
-        let sealing = Arc::new(SealingKey::from_bytes([7; 32]));
-        let wanted = file::read(&FILE.replace("SETTINGS", settings), "hufu.toml", &|_: &str| None)
-            .unwrap_or_else(|errors| panic!("{errors}"));
+        let base = Base::new(database, Timestamp(1_700_000_100_000), TestRandom::new(1)).await;
         let options = Options { prune: false, dry_run: false };
-        let (any_clock, any_random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), random.clone());
-        apply(&store, &sealing, &any_clock, &any_random, &wanted, "hufu.toml", options).await.unwrap();
-        let outbox = Outbox::new(clock.clone());
-        let parts = Parts {
-            store,
-            wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
-            sealing,
-            limits,
-            public_url: "https://id.example.com".to_owned(),
-            clock: clock.clone(),
-            random,
-            outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
-            outbox: has_outbox.then(|| outbox.clone()),
-        };
+        base.apply(&FILE.replace("SETTINGS", settings), options).await;
+        let outbox = Outbox::new(base.clock.clone());
+        let parts = Parts { limits, outbox: has_outbox.then(|| outbox.clone()), ..base.parts() };
         let origin = Origin { ip: Some("203.0.113.9".to_owned()), ..Origin::default() };
+        let Base { database, clock, .. } = base;
         Self { app: App::start(parts).await.unwrap(), outbox, clock, origin, _database: database }
     }
 
@@ -117,21 +97,28 @@ impl World {
         code: &str,
         create: bool,
     ) -> Result<LoginDone, Refusal> {
-        self.app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await
+        let app = &self.app;
+        let answer =
+            app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await?;
+        Ok(answer.done().unwrap())
     }
 
     pub(super) async fn log_in(&self, account: AccountName, password: &str) -> Result<LoginDone, Refusal> {
         let application = self.application();
-        self.app
+        let answer = self
+            .app
             .log_in_by_password(&application, account, password.into(), Want::UserToken, &self.origin)
-            .await
+            .await?;
+        Ok(answer.done().unwrap())
     }
 
     pub(super) async fn try_register(
         &self,
         registration: Registration,
     ) -> Result<(User, Option<LoginDone>), Refusal> {
-        self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await
+        let (user, answer) =
+            self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await?;
+        Ok((user, answer.map(|answer| answer.done().unwrap())))
     }
 
     /// The token of a new user with this name.

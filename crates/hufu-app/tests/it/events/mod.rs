@@ -2,14 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::events::{Event, Trace};
 use hufu_app::webhooks::{NewWebhook, Webhook};
 use hufu_app::{Administrating, App, Limits, Parts, apply};
-use hufu_protocol::sealing::SealingKey;
-use hufu_store::events::{Event, Trace};
-use hufu_store::{Store, StoreError, Tx, Write};
-use hufu_testkit::TestDatabase;
-use hufu_types::{Action, Clock, EventId, PoolId, Random, SystemRandom, TestClock, Timestamp, UserId};
+use hufu_store::{StoreError, Tx, Write};
+use hufu_testkit::{Base, TestDatabase, outgoing_to_this_machine};
+use hufu_types::{Action, Clock as _, EventId, PoolId, SystemRandom, TestClock, Timestamp, UserId};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -29,7 +27,7 @@ pub(super) fn command() -> Administrating {
 pub(super) struct World {
     pub(super) app: Arc<App>,
     pub(super) clock: Arc<TestClock>,
-    pub(super) database: TestDatabase,
+    pub(super) base: Base,
 }
 
 impl World {
@@ -43,43 +41,24 @@ impl World {
         allow_private: bool,
         change: impl FnOnce(&mut Limits),
     ) -> Self {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        let clock = Arc::new(TestClock::new(NOW));
-        let (of_app, random): (Arc<dyn Clock>, Arc<dyn Random>) = (clock.clone(), Arc::new(SystemRandom));
-        let sealing = Arc::new(SealingKey::from_bytes([7; 32]));
+        let base = Base::new(database, NOW, SystemRandom).await;
         let text = "[[user_pool]]\nid = \"shop\"\nname = \"Shop\"\n";
-        let file =
-            apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-        let options = apply::Options { prune: false, dry_run: false };
-        apply::apply(&store, &sealing, &of_app, &random, &file, "pools.toml", options).await.unwrap();
+        base.apply(text, apply::Options { prune: false, dry_run: false }).await;
         let mut limits = Limits::default();
         change(&mut limits);
-        let app = Self::node(store, &clock, allow_private, limits).await;
-        Self { app, clock, database }
-    }
-
-    async fn node(store: Store, clock: &Arc<TestClock>, allow_private: bool, limits: Limits) -> Arc<App> {
-        let private = if allow_private { vec!["127.0.0.0/8".parse().unwrap()] } else { Vec::new() };
-        let settings = guarded::Settings { private: private.into(), ..guarded::Settings::default() };
-        let parts = Parts {
-            store,
-            wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
-            limits,
-            public_url: "https://id.example.com".to_owned(),
-            clock: clock.clone(),
-            random: Arc::new(SystemRandom),
-            outgoing: GuardedClient::new(settings).unwrap(),
-            outbox: None,
-        };
-        App::start(parts).await.unwrap()
+        let mut parts = Parts { limits, ..base.parts() };
+        if allow_private {
+            parts.outgoing = outgoing_to_this_machine();
+        }
+        let clock = base.clock.clone();
+        Self { app: App::start(parts).await.unwrap(), clock, base }
     }
 
     /// Another server process on the same database.
     pub(super) async fn another_node(&self) -> Arc<App> {
-        let store = Store::open(&self.database.url().parse().unwrap()).await.unwrap();
-        Self::node(store, &self.clock, true, self.app.limits().clone()).await
+        let (store, limits) = (self.base.open().await, self.app.limits().clone());
+        let parts = Parts { store, limits, outgoing: outgoing_to_this_machine(), ..self.base.parts() };
+        App::start(parts).await.unwrap()
     }
 
     pub(super) async fn webhook(&self, url: &str, events: &[&str]) -> (Webhook, SecretString) {

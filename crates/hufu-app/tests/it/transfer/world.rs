@@ -7,13 +7,10 @@ use hufu_app::transfer::{
     Counts, ExportOptions, Format, ImportError, ImportOptions, OnExisting, Progress, RefusedRow, Transfer,
 };
 use hufu_app::{Config, Limits, apply};
-use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::ReadConfig;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, users};
-use hufu_testkit::TestDatabase;
-use hufu_types::{
-    Clock, IdentityKey, PoolId, PoolSettings, Random, TestClock, TestRandom, Timestamp, User, UserId,
-};
+use hufu_store::{Read, StoreError, Tx, Write, config, identities, users};
+use hufu_testkit::{Base, TestDatabase};
+use hufu_types::{IdentityKey, PoolId, PoolSettings, TestRandom, Timestamp, User, UserId};
 
 const POOLS: &str = r#"
 [[user_pool]]
@@ -72,11 +69,7 @@ pub(super) fn options(format: Format) -> ImportOptions {
 /// A database with two pools, seen from one of them.
 #[derive(Clone)]
 pub(super) struct World {
-    _database: Arc<TestDatabase>,
-    store: Store,
-    sealing: Arc<SealingKey>,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
+    base: Arc<Base>,
     pool: PoolId,
 }
 
@@ -93,16 +86,8 @@ pub(super) struct Done {
 
 impl World {
     pub(super) async fn new(database: TestDatabase) -> Self {
-        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
-        store.migrate().await.unwrap();
-        let world = Self {
-            _database: Arc::new(database),
-            store,
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
-            clock: Arc::new(TestClock::new(Timestamp(1_700_000_000_000))),
-            random: Arc::new(TestRandom::new(1)),
-            pool: PoolId::parse("shop").unwrap(),
-        };
+        let base = Base::new(database, Timestamp(1_700_000_000_000), TestRandom::new(1)).await;
+        let world = Self { base: Arc::new(base), pool: PoolId::parse("shop").unwrap() };
         world.apply(POOLS).await;
         world
     }
@@ -113,11 +98,7 @@ impl World {
 
     /// Applies a file.
     pub(super) async fn apply(&self, text: &str) {
-        let file =
-            apply::file::read(text, "pools.toml", &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
-        let options = apply::Options { prune: false, dry_run: false };
-        let Self { store, sealing, clock, random, .. } = self;
-        apply::apply(store, sealing, clock, random, &file, "pools.toml", options).await.unwrap();
+        self.base.apply(text, apply::Options { prune: false, dry_run: false }).await;
     }
 
     pub(super) fn of_pool(&self, pool: &str) -> Self {
@@ -135,15 +116,16 @@ impl World {
 
     pub(super) async fn with_settings(self, settings: serde_json::Value) -> Self {
         let settings: PoolSettings = serde_json::from_value(settings).unwrap();
-        self.store.write(SetSettings { pool: self.pool.clone(), settings }).await.unwrap();
+        self.base.store.write(SetSettings { pool: self.pool.clone(), settings }).await.unwrap();
         self
     }
 
     async fn transfer(&self) -> Transfer {
-        let stored = self.store.read(ReadConfig).await.unwrap();
-        let config = Arc::new(Config::unseal(stored, &self.sealing));
-        let (clock, random) = (self.clock.clone(), self.random.clone());
-        Transfer::of_command(self.store.clone(), config, Limits::default(), clock, random, self.pool.clone())
+        let Base { store, sealing, clock, random, .. } = &*self.base;
+        let stored = store.read(ReadConfig).await.unwrap();
+        let config = Arc::new(Config::unseal(stored, sealing));
+        let (clock, random) = (clock.clone(), random.clone());
+        Transfer::of_command(store.clone(), config, Limits::default(), clock, random, self.pool.clone())
     }
 
     /// Imports a text that nothing is wrong with as a whole.
@@ -196,7 +178,7 @@ impl World {
     async fn settled(&self) -> i64 {
         let mut before = -1;
         loop {
-            let now = self.store.write(RowsDone(self.pool.clone())).await.unwrap();
+            let now = self.base.store.write(RowsDone(self.pool.clone())).await.unwrap();
             if now == before {
                 return now;
             }
@@ -214,16 +196,16 @@ impl World {
     /// A user and the hash of the password.
     pub(super) async fn user(&self, id: &str) -> Option<(User, Option<String>)> {
         let unit = GetUser { pool: self.pool.clone(), id: UserId::parse(id).unwrap() };
-        self.store.read(unit).await.unwrap()
+        self.base.store.read(unit).await.unwrap()
     }
 
     pub(super) async fn owner(&self, key: IdentityKey) -> Option<String> {
-        self.store.read(GetOwner { pool: self.pool.clone(), key }).await.unwrap()
+        self.base.store.read(GetOwner { pool: self.pool.clone(), key }).await.unwrap()
     }
 
     /// The details of what happened.
     pub(super) async fn events(&self, action: &str) -> Vec<String> {
-        self.store.read(Events { pool: self.pool.clone(), action: action.to_owned() }).await.unwrap()
+        self.base.store.read(Events { pool: self.pool.clone(), action: action.to_owned() }).await.unwrap()
     }
 }
 
@@ -258,7 +240,7 @@ impl Read for GetOwner {
     type Out = Option<String>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<String>, StoreError> {
-        Ok(users::identity_owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
+        Ok(identities::owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
     }
 }
 

@@ -1,0 +1,97 @@
+//! `/admin/v1`: administration over HTTP, for machines and consoles.
+//!
+//! Plain REST: the status code says what happened, a refusal is a body `{code, message, requestId}`. Access keys
+//! alone open it: no handler reads a cookie, and there is no CORS. Each route is declared once, with its description
+//! beside its handler; `/admin/v1/openapi.json` is made from the same declarations as the router.
+//!
+//! Reading order: `caller` (who asks, and refusals), then a module a subject.
+
+mod access;
+mod audit;
+mod caller;
+mod people;
+mod transfer;
+mod users;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use hufu_web::{Routes, envelope, problem, request, server};
+
+/// Where the description of the routes is.
+const DESCRIPTION: &str = "/admin/v1/openapi.json";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Hufu administration", version = "1", description = "Users, webhooks, the audit log, access keys."),
+    modifiers(&Bearer),
+    security(("accessKey" = []))
+)]
+struct Description;
+
+/// The access key, as `Authorization: Bearer …`.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("hfk_…")).build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("accessKey", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes of this surface.
+pub fn routes() -> Routes {
+    let (router, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(access::log_in))
+        .routes(routes!(access::log_out))
+        .routes(routes!(access::list_keys, access::create_key))
+        .routes(routes!(access::revoke_key))
+        .routes(routes!(access::list_administrators, access::create_administrator))
+        .routes(routes!(access::appoint_administrator, access::dismiss_administrator))
+        .routes(routes!(access::list_pools))
+        .routes(routes!(users::search, users::create))
+        .routes(routes!(users::get, users::update, users::delete))
+        .routes(routes!(users::set_password))
+        .routes(routes!(users::unbind_merged_name))
+        .routes(routes!(users::disable))
+        .routes(routes!(users::enable))
+        .routes(routes!(users::archive))
+        .routes(routes!(users::cancel_deletion))
+        .routes(routes!(people::list_identities, people::link_identity))
+        .routes(routes!(people::unlink_identity))
+        .routes(routes!(people::list_sessions, people::end_sessions))
+        .routes(routes!(people::end_session))
+        .routes(routes!(people::list_merges, people::merge))
+        .routes(routes!(people::undo_merge))
+        .routes(routes!(people::list_conflicts))
+        .routes(routes!(transfer::list, transfer::import))
+        .routes(routes!(transfer::get))
+        .routes(routes!(transfer::report))
+        .routes(routes!(transfer::export))
+        .routes(routes!(audit::list))
+        .routes(routes!(audit::export))
+        .routes(routes!(audit::get))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
+        .routes(routes!(webhooks::ping))
+        .routes(routes!(webhooks::list_deliveries))
+        .routes(routes!(webhooks::replay_failed))
+        .routes(routes!(webhooks::get_delivery))
+        .routes(routes!(webhooks::replay))
+        .split_for_parts();
+    let description = Arc::new(description);
+    let describe = move || {
+        let description = Arc::clone(&description);
+        async move { Json(&*description).into_response() }
+    };
+    router.route(DESCRIPTION, get(describe))
+}

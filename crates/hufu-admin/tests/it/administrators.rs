@@ -1,0 +1,296 @@
+//! `/admin/v1`: administrators' own accounts, names that collide, files of users, and the page about it.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use hufu_testkit::administration::{call, create, found, key, users};
+use hufu_testkit::on_both_engines;
+use hufu_types::{AdminRole, Permission};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::administration::TABLE;
+use crate::client::{SIGNIN, claims, signin};
+use crate::world::{CAFE, FILE, MINI, SHOP, World};
+
+/// Sends a file; the status and what came back.
+async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
+    let request = Request::post(format!("/admin/v1/pools/{SHOP}/imports?{query}"))
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", kind);
+    let answer =
+        world.node.router.clone().oneshot(request.body(Body::from(file.to_vec())).unwrap()).await.unwrap();
+    let status = answer.status().as_u16();
+    let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+async fn text(world: &World, key: &str, path: &str) -> String {
+    let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+    let answer = world.node.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+on_both_engines! {
+    /// A new password, a sign-out and a suspension end an administrator's logins.
+    async fn logins_of_administrators_end(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let new = json!({ "username": "mei", "role": "manager" });
+        let made = call(&world, Some(&owner), "POST", "/admin/v1/administrators", Some(new)).await.is(201);
+        let (id, first) = (made["id"].as_str().unwrap(), made["password"].as_str().unwrap());
+        world.secret(first);
+        let account = format!("{}/{id}", users("system"));
+        let log_in = async |body: Value| call(&world, None, "POST", "/admin/v1/sessions", Some(body)).await;
+        let works = async |login: &str| call(&world, Some(login), "GET", &users(SHOP), None).await.status == 200;
+        let with = |password: &str| json!({ "username": "mei", "password": password });
+        let login = async |password: &str| {
+            let session = log_in(with(password)).await.is(201);
+            let login = session["key"].as_str().unwrap().to_owned();
+            world.secret(&login);
+            login
+        };
+
+        let mei = login(first).await;
+        assert!(works(&mei).await);
+        call(&world, Some(&owner), "DELETE", &format!("{account}/sessions"), None).await.is(200);
+        assert!(!works(&mei).await);
+
+        let mei = login(first).await;
+        for deed in ["disable", "enable"] {
+            call(&world, Some(&owner), "POST", &format!("{account}/{deed}"), None).await.is(200);
+        }
+        assert!(!works(&mei).await, "what ended does not begin again");
+
+        let mei = login(first).await;
+        let wish = json!({ "password": "a word for a while", "mustReset": true });
+        call(&world, Some(&owner), "POST", &format!("{account}/password"), Some(wish)).await.is(200);
+        assert!(!works(&mei).await);
+        log_in(with(first)).await.is(401);
+        // Somebody else set it: it lets nobody in until it is replaced.
+        let told = log_in(with("a word for a while")).await.is(403);
+        assert_eq!(told["code"], 2449);
+        let replaced = |new: &str| json!({ "username": "mei", "password": "a word for a while", "newPassword": new });
+        log_in(replaced("a word for a while")).await.is(422);
+        log_in(replaced("12345678")).await.is(422);
+        let session = log_in(replaced("another long word")).await.is(201);
+        world.secret(session["key"].as_str().unwrap());
+        assert!(works(&login("another long word").await).await);
+        log_in(with("a word for a while")).await.is(401);
+    }
+
+    /// Who owns one pool makes administrators of it, and of nobody else.
+    async fn an_owner_of_a_pool_appoints_nobody_elses(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let of_cafe = key(&world, AdminRole::Owner, Some(CAFE)).await;
+        let new = json!({ "username": "mei", "role": "auditor" });
+        let made = call(&world, Some(&owner), "POST", "/admin/v1/administrators", Some(new)).await.is(201);
+        world.secret(made["password"].as_str().unwrap());
+        let path = format!("/admin/v1/administrators/{}", made["id"].as_str().unwrap());
+        let wish = || Some(json!({ "role": "auditor", "pool": CAFE }));
+        call(&world, Some(&of_cafe), "PUT", &path, wish()).await.is(404);
+        call(&world, Some(&owner), "DELETE", &path, None).await.is(204);
+        call(&world, Some(&of_cafe), "PUT", &path, wish()).await.is(404);
+        call(&world, Some(&owner), "PUT", &path, wish()).await.is(200);
+        call(&world, Some(&of_cafe), "PUT", &path, wish()).await.is(200);
+    }
+
+    /// One address cannot lock the administrators out.
+    async fn guesses_lock_their_address_first(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let new = json!({ "username": "mei", "role": "auditor" });
+        let made = call(&world, Some(&owner), "POST", "/admin/v1/administrators", Some(new)).await.is(201);
+        let password = made["password"].as_str().unwrap();
+        world.secret(password);
+        let log_in = async |ip: [u8; 4], password: &str| {
+            let body = json!({ "username": "mei", "password": password }).to_string();
+            let client = world.nobody().from(ip);
+            let answer = client.send(Method::POST, "/admin/v1/sessions", "application/json", body.into()).await;
+            answer.status.as_u16()
+        };
+        let (near, far) = ([203, 0, 113, 7], [198, 51, 100, 9]);
+        let codes = futures::future::join_all((0..30).map(|_| log_in(near, "wrong"))).await;
+        assert!(codes.contains(&429) && !codes.contains(&201));
+        assert_eq!(log_in(near, password).await, 429);
+        assert_eq!(log_in(far, password).await, 201);
+    }
+
+    /// Names are given up to a change that is done, and to no other.
+    async fn a_refused_change_takes_nothing(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let row = br#"{"username":"bob","email":"shared@example.com","emailVerified":false}"#;
+        assert_eq!(send(&world, &owner, "", "application/x-ndjson", row).await.0, 202);
+        world.node.app.imports_settled().await;
+        let bobs = call(&world, Some(&owner), "GET", &format!("{}?q=bob", users(SHOP)), None).await.is(200);
+        let bobs = format!("{}/{}", users(SHOP), bobs["users"][0]["id"].as_str().unwrap());
+        let update = json!({ "email": "shared@example.com" });
+        let refused = json!({ "email": "shared@example.com", "phone": "+8613912340000", "username": "carol" });
+        call(&world, Some(&owner), "POST", &users(SHOP), Some(refused)).await.is(409);
+        let kept = call(&world, Some(&owner), "GET", &bobs, None).await.is(200);
+        assert_eq!(kept["email"], "shared@example.com");
+        let carol = create(&world, &owner, json!({ "username": "carol" })).await;
+        call(&world, Some(&owner), "PATCH", &format!("{}/{carol}", users(SHOP)), Some(update)).await.is(200);
+        let kept = call(&world, Some(&owner), "GET", &bobs, None).await.is(200);
+        assert_eq!(kept["email"], Value::Null);
+    }
+
+    /// What an administrator notes where people do not see it is in no token of theirs.
+    async fn invisible_fields_are_in_no_token(database) {
+        let world = World::new(database).await;
+        let fields = "custom_fields = [{ key = \"size\", type = \"string\" }, { key = \"note\", type = \"string\", visible = false }]";
+        let settings = format!("name = \"Shop\"\n  [user_pool.settings]\n  {fields}");
+        world.reconfigure(&FILE.replacen("name = \"Shop\"", &settings, 1)).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        let noted = json!({ "customData": { "size": "M", "note": "difficult" } });
+        let path = format!("{}/{}", users(SHOP), bob.id);
+        call(&world, Some(&owner), "PATCH", &path, Some(noted)).await.is(200);
+        let payload = json!({ "code": world.code(MINI, "bob"), "iv": "", "encryptedData": "" });
+        let mut body = signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &payload);
+        body["options"]["scope"] = "openid offline_access extended_fields".into();
+        let tokens = world.client().post(SIGNIN, body).await.tokens();
+        assert_eq!(claims(&tokens.id)["extended_fields"], json!({ "size": "M" }));
+        let seen = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+        assert_eq!(seen["customData"]["note"], "difficult");
+    }
+
+    /// The id of an account that was merged leads to the one that it was merged into.
+    async fn old_ids_lead_to_the_survivor(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let one = create(&world, &owner, json!({ "username": "one", "phone": "+8613800004444" })).await;
+        let two = create(&world, &owner, json!({ "username": "two", "phone": "+8613800003333" })).await;
+        let merges = format!("{}/{one}/merges", users(SHOP));
+        let wish = |merged: &str| Some(json!({ "merged": merged }));
+        call(&world, Some(&owner), "POST", &merges, wish(&one)).await.is(409);
+        let preview = json!({ "merged": two, "dryRun": true });
+        call(&world, Some(&owner), "POST", &merges, Some(preview)).await.is(200);
+        call(&world, Some(&owner), "POST", &merges, wish(&two)).await.is(201);
+        let old = format!("{}/{two}", users(SHOP));
+        let got = call(&world, Some(&owner), "GET", &old, None).await.is(200);
+        assert_eq!((&got["id"], &got["mergedFrom"]), (&json!(one), &json!(two)));
+        call(&world, Some(&owner), "PATCH", &old, Some(json!({ "username": "x" }))).await.is(409);
+        assert_eq!(got["merged"][0]["username"], "two");
+        let unbind = |user: &str| format!("{}/{user}/unbind-merged-name", users(SHOP));
+        for (user, name, status) in [
+            (&one, json!({ "username": "one" }), 404),
+            (&two, json!({ "phone": "+8613800003333" }), 409),
+            (&one, json!({}), 422),
+            (&one, json!({ "username": "two", "phone": "+8613800003333" }), 422),
+            (&one, json!({ "phone": "+8613800003333" }), 204),
+            (&one, json!({ "phone": "+8613800003333" }), 404),
+        ] {
+            call(&world, Some(&owner), "POST", &unbind(user), Some(name)).await.is(status);
+        }
+        create(&world, &owner, json!({ "username": "three", "phone": "+8613800003333" })).await;
+        let list = call(&world, Some(&owner), "GET", &merges, None).await.is(200);
+        let id = list["merges"][0]["id"].as_str().unwrap();
+        let undo = format!("/admin/v1/pools/{SHOP}/merges/{id}/undo");
+        call(&world, Some(&owner), "POST", &undo, None).await.is(200);
+        let got = call(&world, Some(&owner), "GET", &old, None).await.is(200);
+        assert_eq!((&got["id"], &got["username"]), (&json!(two), &json!("two")));
+        call(&world, Some(&owner), "POST", &undo, None).await.is(409);
+    }
+
+    /// A file comes in over HTTP, row by row, tells how far it is, and goes out again.
+    async fn files_come_in_and_go_out(database) {
+        let world = World::new(database).await;
+        let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let csv = "username,phone,openid,connection\r\n\
+                   kim,+8613800002222,o-kim,shop-mini\r\n\
+                   kim,,,\r\n\
+                   lee,,,\r\n\
+                   bad name@,,,\r\n";
+        let (status, checked) = send(&world, &manager, "dryRun=true", "text/csv", csv.as_bytes()).await;
+        let checked: Value = serde_json::from_str(&checked).unwrap();
+        assert_eq!((status, &checked["created"], &checked["refused"]), (200, &json!(2), &json!(2)));
+        assert_eq!(checked["refusals"][0]["row"], 2);
+        assert!(found(&world, &manager, "q=kim", 10).await.is_empty());
+
+        let (status, began) = send(&world, &manager, "fileName=users.csv", "text/csv; charset=utf-8", csv.as_bytes()).await;
+        assert_eq!(status, 202, "{began}");
+        let began: Value = serde_json::from_str(&began).unwrap();
+        world.node.app.imports_settled().await;
+        let path = format!("/admin/v1/pools/{SHOP}/imports/{}", began["id"].as_str().unwrap());
+        let import = call(&world, Some(&manager), "GET", &path, None).await.is(200);
+        assert_eq!((&import["state"], &import["rows"], &import["created"]), (&json!("finished"), &json!(4), &json!(2)));
+        let report = text(&world, &manager, &format!("{path}/report")).await;
+        assert!(report.starts_with("row,reason\r\n2,") && report.lines().count() == 3, "{report}");
+        let list = call(&world, Some(&manager), "GET", &format!("/admin/v1/pools/{SHOP}/imports?limit=1"), None).await.is(200);
+        assert_eq!((&list["imports"][0]["fileName"], &list["next"]), (&json!("users.csv"), &began["id"]));
+
+        // Once more: everybody is there already.
+        let (_, again) = send(&world, &manager, "onExisting=skip", "text/csv", csv.as_bytes()).await;
+        let again: Value = serde_json::from_str(&again).unwrap();
+        world.node.app.imports_settled().await;
+        let path = format!("/admin/v1/pools/{SHOP}/imports/{}", again["id"].as_str().unwrap());
+        let import = call(&world, Some(&manager), "GET", &path, None).await.is(200);
+        assert_eq!((&import["skipped"], &import["created"]), (&json!(3), &json!(0)));
+
+        let out = text(&world, &manager, &format!("/admin/v1/pools/{SHOP}/export")).await;
+        assert!(out.contains("\"username\":\"kim\"") && !out.contains("passwordHash"), "{out}");
+        assert_eq!(out.lines().count(), 3, "alice, kim and lee");
+        let out = text(&world, &manager, &format!("/admin/v1/pools/{SHOP}/export?format=json")).await;
+        assert_eq!(serde_json::from_str::<Value>(&out).unwrap().as_array().unwrap().len(), 3);
+        let log = format!("/admin/v1/pools/{SHOP}/audit?action=users.imported,users.exported");
+        let log = call(&world, Some(&manager), "GET", &log, None).await.is(200);
+        assert_eq!(log["events"].as_array().unwrap().len(), 3, "an import that made nobody is no entry");
+    }
+
+    /// What cannot be taken as a whole is refused before anything is written.
+    async fn unfit_files_are_refused(database) {
+        let world = World::new(database).await;
+        let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
+        for (query, kind, file, status, code) in [
+            ("", "text/csv", &b"usrname\r\nx\r\n"[..], 422, 2450),
+            ("", "text/csv", b"username\r\n\xc4\xe3\r\n", 422, 2450),
+            ("", "text/plain", b"username\r\nx\r\n", 422, 2231),
+            ("format=xls", "text/csv", b"username\r\nx\r\n", 422, 2231),
+            ("onExisting=merge", "text/csv", b"username\r\nx\r\n", 422, 2231),
+        ] {
+            let (got, body) = send(&world, &manager, query, kind, file).await;
+            let body: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((got, body["code"].as_u64()), (status, Some(code)), "{body}");
+        }
+        let list = call(&world, Some(&manager), "GET", &format!("/admin/v1/pools/{SHOP}/imports"), None).await.is(200);
+        assert_eq!(list["imports"], json!([]));
+        let auditor = key(&world, AdminRole::Auditor, Some(SHOP)).await;
+        assert_eq!(send(&world, &auditor, "", "text/csv", b"username\r\nx\r\n").await.0, 403);
+    }
+}
+
+/// docs/administration.md has every route and every permission, with the roles.
+#[test]
+fn the_page_names_every_route_and_permission() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/administration.md"))
+        .unwrap();
+    let cells = |line: &str| -> Vec<String> {
+        let inner = line.trim().trim_start_matches('|').trim_end_matches('|');
+        inner.split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect()
+    };
+    let rows: Vec<Vec<String>> = page.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+    let routes: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| row.len() == 4 && row[1].starts_with("/admin/v1/"))
+        .map(|row| (row[0].as_str(), row[1].as_str(), row[3].as_str()))
+        .collect();
+    let others = [
+        ("GET", "/admin/v1/openapi.json", "no key"),
+        ("POST", "/admin/v1/sessions", "no key"),
+        ("DELETE", "/admin/v1/sessions/current", "a login's key"),
+    ];
+    assert_eq!(routes, TABLE.iter().copied().chain(others).collect());
+    for permission in Permission::ALL {
+        let roles: Vec<_> =
+            AdminRole::ALL.iter().filter(|role| role.may(*permission)).map(|role| role.as_str()).collect();
+        let row = rows.iter().find(|row| row.len() == 3 && row[0] == permission.as_str());
+        assert_eq!(row.map(|row| row[2].as_str()), Some(roles.join(" ").as_str()), "{}", permission.as_str());
+    }
+}

@@ -1,0 +1,7 @@
+//! `/admin/v1`, on both database engines.
+#![cfg(test)]
+
+mod administration;
+mod administrators;
+
+use hufu_testkit::{client, world};

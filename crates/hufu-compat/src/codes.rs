@@ -1,0 +1,153 @@
+//! Codes by SMS and e-mail: what the clients call their purposes, and the v2 call that sends one.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use hufu_app::{Refusal, Target};
+use hufu_types::refusal::Reason;
+use hufu_types::{Application, Language, PasscodePurpose};
+use serde::Deserialize;
+
+use super::fields::{phone, required};
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server::{self, Shared};
+
+use PasscodePurpose::{
+    Bind, Change, Complete, Confirm, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock,
+    Verify,
+};
+
+/// The scenes of the newer v2 clients' `sendSmsCode`; the older ones name none.
+const SMS_SCENES: [(&str, PasscodePurpose); 9] = [
+    ("login", Login),
+    ("register", Register),
+    ("reset", ResetPassword),
+    ("bind", Bind),
+    ("unbind", Unbind),
+    ("mfa-bind", Confirm),
+    ("mfa-verify", Confirm),
+    ("mfa-unbind", Confirm),
+    ("complete-phone", Complete),
+];
+
+/// The channels of v3 for SMS. Those who change their number name the channels that bind and unbind one.
+const SMS_CHANNELS: [(&str, PasscodePurpose); 12] = [
+    ("CHANNEL_LOGIN", Login),
+    ("CHANNEL_REGISTER", Register),
+    ("CHANNEL_RESET_PASSWORD", ResetPassword),
+    ("CHANNEL_BIND_PHONE", Bind),
+    ("CHANNEL_UNBIND_PHONE", Unbind),
+    ("CHANNEL_BIND_MFA", Confirm),
+    ("CHANNEL_VERIFY_MFA", Confirm),
+    ("CHANNEL_UNBIND_MFA", Confirm),
+    ("CHANNEL_COMPLETE_PHONE", Complete),
+    ("CHANNEL_IDENTITY_VERIFICATION", Confirm),
+    ("CHANNEL_DELETE_ACCOUNT", DeleteAccount),
+    ("CHANNEL_UNLOCK_ACCOUNT", Unlock),
+];
+
+/// The channels of v3 for e-mail.
+const EMAIL_CHANNELS: [(&str, PasscodePurpose); 11] = [
+    ("CHANNEL_LOGIN", Login),
+    ("CHANNEL_REGISTER", Register),
+    ("CHANNEL_RESET_PASSWORD", ResetPassword),
+    ("CHANNEL_VERIFY_EMAIL_LINK", Verify),
+    ("CHANNEL_UPDATE_EMAIL", Change),
+    ("CHANNEL_BIND_EMAIL", Bind),
+    ("CHANNEL_UNBIND_EMAIL", Unbind),
+    ("CHANNEL_VERIFY_MFA", Confirm),
+    ("CHANNEL_UNLOCK_ACCOUNT", Unlock),
+    ("CHANNEL_COMPLETE_EMAIL", Complete),
+    ("CHANNEL_DELETE_ACCOUNT", DeleteAccount),
+];
+
+/// What a code by SMS is for, by the scene of a v2 client.
+fn of_sms_scene(scene: Option<&String>) -> Result<PasscodePurpose, Refusal> {
+    given(scene).map_or(Ok(General), |scene| look_up(&SMS_SCENES, scene, "scene"))
+}
+
+/// What a code by SMS is for, by the channel of a v3 client.
+pub(crate) fn of_sms_channel(channel: Option<&String>) -> Result<PasscodePurpose, Refusal> {
+    look_up(&SMS_CHANNELS, required(channel, "channel")?, "channel")
+}
+
+/// What a code by e-mail is for, by the channel of a v3 client.
+pub(crate) fn of_email_channel(channel: Option<&String>) -> Result<PasscodePurpose, Refusal> {
+    look_up(&EMAIL_CHANNELS, required(channel, "channel")?, "channel")
+}
+
+fn look_up(
+    table: &[(&str, PasscodePurpose)],
+    name: &str,
+    what: &'static str,
+) -> Result<PasscodePurpose, Refusal> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, purpose)| *purpose).ok_or_else(|| {
+        let known: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
+        Refusal::invalid(what, Reason::NotOneOf { choices: known.join(", ").into() })
+    })
+}
+
+/// The application that serves the request. A bearer is ignored.
+pub(crate) fn serving(shared: &Shared, head: &Head) -> Result<Arc<Application>, Refusal> {
+    shared.app.config().serving(head.named()).cloned()
+}
+
+/// Sends a code for the application that serves the request.
+pub(crate) async fn send(
+    shared: &Shared,
+    head: &Head,
+    to: Target,
+    purpose: PasscodePurpose,
+) -> Result<(), Refusal> {
+    let application = serving(shared, head)?;
+    shared.app.send_code(&application, to, purpose, head.language, &head.origin()).await
+}
+
+/// What the v2 clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SmsRequest {
+    phone: Option<String>,
+    phone_country_code: Option<String>,
+    scene: Option<String>,
+}
+
+/// `POST /api/v2/sms/send`: a code by SMS.
+pub(crate) async fn send_sms(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<SmsRequest>,
+) -> Result<Success<()>, Failure> {
+    let sent = async {
+        let number = phone(required(request.phone.as_ref(), "phone")?, request.phone_country_code.as_ref())?;
+        send(&shared, &head, Target::Phone(number), of_sms_scene(request.scene.as_ref())?).await
+    };
+    sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hufu_types::refusal::Code;
+
+    #[test]
+    fn purposes_have_names() {
+        let name = |text: &str| Some(text.to_owned());
+        assert_eq!(of_sms_scene(None).unwrap(), General);
+        assert_eq!(of_sms_scene(name("").as_ref()).unwrap(), General);
+        assert_eq!(of_sms_scene(name("reset").as_ref()).unwrap(), ResetPassword);
+        assert_eq!(of_sms_channel(name("CHANNEL_UNBIND_PHONE").as_ref()).unwrap(), Unbind);
+        assert_eq!(of_email_channel(name("CHANNEL_UPDATE_EMAIL").as_ref()).unwrap(), Change);
+        for refused in [
+            of_sms_scene(name("nonsense").as_ref()),
+            of_sms_channel(None),
+            of_sms_channel(name("CHANNEL_UPDATE_EMAIL").as_ref()),
+            of_email_channel(name("CHANNEL_BIND_PHONE").as_ref()),
+        ] {
+            assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Invalid)));
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The mutations that change what somebody logs in with, and those that send and use codes.
+
+use async_graphql::{Context, Enum, Object, Result, SimpleObject};
+use hufu_app::{FlowAction, FlowAnswer, FlowStep, LoginAnswer, Named, Refusal, Target, Tokens};
+use hufu_types::refusal::Reason;
+use hufu_types::{Language, PasscodePurpose};
+
+use super::Call;
+use crate::codes::{send, serving};
+use crate::fields;
+use crate::request::given;
+use crate::user::UserV2;
+use crate::waiting::NoTokens;
+
+/// Passwords, phone numbers, e-mail addresses.
+#[derive(Default)]
+pub(crate) struct CredentialMutation;
+
+/// What an e-mail is for.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub(super) enum EmailScene {
+    ResetPassword,
+    VerifyEmail,
+    ChangeEmail,
+    MfaVerify,
+    ResetPasswordVerifyCode,
+    FirstEmailLoginVerify,
+    ConsoleConductedVerify,
+    EmailBindVerifyCode,
+    EmailUnbindVerifyCode,
+    VerifyCode,
+    RegisterVerifyCode,
+    LoginVerifyCode,
+    MfaVerifyCode,
+    InformationCompletionVerifyCode,
+}
+
+impl EmailScene {
+    const fn purpose(self) -> PasscodePurpose {
+        match self {
+            Self::ResetPassword | Self::ResetPasswordVerifyCode => PasscodePurpose::ResetPassword,
+            Self::VerifyEmail | Self::FirstEmailLoginVerify | Self::ConsoleConductedVerify => {
+                PasscodePurpose::Verify
+            }
+            Self::ChangeEmail => PasscodePurpose::Change,
+            Self::MfaVerify | Self::MfaVerifyCode => PasscodePurpose::Confirm,
+            Self::EmailBindVerifyCode => PasscodePurpose::Bind,
+            Self::EmailUnbindVerifyCode => PasscodePurpose::Unbind,
+            Self::VerifyCode => PasscodePurpose::General,
+            Self::RegisterVerifyCode => PasscodePurpose::Register,
+            Self::LoginVerifyCode => PasscodePurpose::Login,
+            Self::InformationCompletionVerifyCode => PasscodePurpose::Complete,
+        }
+    }
+}
+
+/// That something was done.
+#[derive(SimpleObject)]
+pub(super) struct CommonMessage {
+    message: Option<String>,
+    code: Option<i32>,
+}
+
+impl CommonMessage {
+    fn done(language: Language) -> Self {
+        let message = match language.for_integrators() {
+            Language::SimplifiedChinese => "操作成功",
+            _ => "Done",
+        };
+        Self { message: Some(message.to_owned()), code: Some(200) }
+    }
+}
+
+/// Sets the password that a login waits for. Nobody asked for the tokens of a login that is through with it, so that its
+/// session ends; one that waits for something else goes on when the person logs in again.
+async fn set_due_password(call: &Call, token: &str, password: &str) -> Result<(), NoTokens> {
+    let application = serving(&call.shared, &call.head)?;
+    let (app, origin) = (&call.shared.app, call.head.origin());
+    let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
+    let action = FlowAction::SetPassword(fields::password(&call.shared, password).await?);
+    let step =
+        FlowStep { application: &application, handle: &handle, cookie: None, action, origin: origin.clone() };
+    let answer = app.continue_flow(step).await?;
+    if let FlowAnswer::Login(LoginAnswer::Done(done)) = answer {
+        let token = match &done.tokens {
+            Tokens::User(token) => &token.token,
+            Tokens::Set(tokens) => &tokens.access_token,
+            Tokens::Authorization(_) => return Ok(()),
+        };
+        let who = app.authenticate(Some(token), Named::default(), origin).await?;
+        app.log_out(&who).await?;
+    }
+    Ok(())
+}
+
+#[Object]
+impl CredentialMutation {
+    /// Sends a code by e-mail. A bearer is ignored.
+    async fn send_email(
+        &self,
+        context: &Context<'_>,
+        email: String,
+        scene: EmailScene,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let sent = async {
+            let address = fields::email(&email)?;
+            send(&call.shared, &call.head, Target::Email(address), scene.purpose()).await
+        };
+        sent.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sets a new password for the account of a phone number or an e-mail address that a code proves. A bearer is
+    /// ignored.
+    async fn reset_password(
+        &self,
+        context: &Context<'_>,
+        phone: Option<String>,
+        phone_country_code: Option<String>,
+        email: Option<String>,
+        code: String,
+        new_password: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let reset = async {
+            let target = match (given(phone.as_ref()), given(email.as_ref())) {
+                (Some(phone), _) => Target::Phone(fields::phone(phone, phone_country_code.as_ref())?),
+                (None, Some(email)) => Target::Email(fields::email(email)?),
+                (None, None) => {
+                    return Err(Refusal::invalid("phone, email", Reason::OneNeeded));
+                }
+            };
+            let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
+            let new = fields::password(&call.shared, &new_password).await?;
+            call.shared.app.reset_password(&application, target, &code, new, &origin).await
+        };
+        reset.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sets the new password of an account whose login waits for one. The token is that login's; the person logs in
+    /// with the new password then. A bearer is ignored.
+    async fn reset_password_by_first_login_token(
+        &self,
+        context: &Context<'_>,
+        token: String,
+        password: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        set_due_password(call, &token, &password).await.map_err(|why| call.no_tokens(why))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// The same for an account that had to set a new password. The old one was proved by the login that gave the token,
+    /// and is not asked again. A bearer is ignored.
+    async fn reset_password_by_force_reset_token(
+        &self,
+        context: &Context<'_>,
+        token: String,
+        old_password: String,
+        new_password: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let reset = async {
+            fields::required(Some(&old_password), "oldPassword")?;
+            set_due_password(call, &token, &new_password).await
+        };
+        reset.await.map_err(|why: NoTokens| call.no_tokens(why))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sends a code to the e-mail address of an account whose next login has to wait for a new password. The answer
+    /// does not tell whether there is one. A bearer is ignored.
+    async fn send_first_login_verify_email(
+        &self,
+        context: &Context<'_>,
+        user_id: String,
+        app_id: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let sent = async {
+            let application =
+                call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
+            let (app, language) = (&call.shared.app, call.head.language);
+            app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
+        };
+        sent.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sets a new password.
+    async fn update_password(
+        &self,
+        context: &Context<'_>,
+        new_password: String,
+        old_password: Option<String>,
+    ) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        let changed = async {
+            let new = fields::password(&call.shared, &new_password).await?;
+            let old = match given(old_password.as_ref()) {
+                Some(old) => Some(fields::password(&call.shared, old).await?),
+                None => None,
+            };
+            call.shared.app.change_password(&who, new, old).await
+        };
+        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Changes the phone number to one that a code proves.
+    #[expect(clippy::too_many_arguments, reason = "as the clients send them")]
+    async fn update_phone(
+        &self,
+        context: &Context<'_>,
+        phone: String,
+        phone_code: String,
+        phone_country_code: Option<String>,
+        old_phone: Option<String>,
+        old_phone_code: Option<String>,
+        old_phone_country_code: Option<String>,
+    ) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        let changed = async {
+            let new = fields::phone(&phone, phone_country_code.as_ref())?;
+            let old = match (given(old_phone.as_ref()), given(old_phone_code.as_ref())) {
+                (Some(phone), code) => Some((
+                    fields::phone(phone, old_phone_country_code.as_ref())?,
+                    code.unwrap_or_default().to_owned(),
+                )),
+                (None, _) => None,
+            };
+            call.shared.app.change_phone(&who, new, &phone_code, old).await
+        };
+        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Changes the e-mail address to one that a code proves.
+    async fn update_email(
+        &self,
+        context: &Context<'_>,
+        email: String,
+        email_code: String,
+        old_email: Option<String>,
+        old_email_code: Option<String>,
+    ) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        let changed = async {
+            let new = fields::email(&email)?;
+            let old = match (given(old_email.as_ref()), given(old_email_code.as_ref())) {
+                (Some(email), code) => Some((fields::email(email)?, code.unwrap_or_default().to_owned())),
+                (None, _) => None,
+            };
+            call.shared.app.change_email(&who, new, &email_code, old).await
+        };
+        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Binds a phone number that a code proves.
+    async fn bind_phone(
+        &self,
+        context: &Context<'_>,
+        phone: String,
+        phone_code: String,
+        phone_country_code: Option<String>,
+    ) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        let bound = async {
+            let phone = fields::phone(&phone, phone_country_code.as_ref())?;
+            call.shared.app.bind_phone(&who, phone, &phone_code).await
+        };
+        bound.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Binds an e-mail address that a code proves.
+    async fn bind_email(&self, context: &Context<'_>, email: String, email_code: String) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        let bound = async {
+            let email = fields::email(&email)?;
+            call.shared.app.bind_email(&who, email, &email_code).await
+        };
+        bound.await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Takes the phone number away, unless it is the last way into the account.
+    async fn unbind_phone(&self, context: &Context<'_>) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        call.shared.app.unbind_phone(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+
+    /// Takes the e-mail address away, unless it is the last way into the account.
+    async fn unbind_email(&self, context: &Context<'_>) -> Result<UserV2> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(None).await?;
+        call.shared.app.unbind_email(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(call.user(&who).await?)
+    }
+}

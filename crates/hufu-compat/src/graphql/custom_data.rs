@@ -1,0 +1,214 @@
+//! Custom data: what the clients call user-defined values.
+//!
+//! A value travels as text. The clients send JSON, strings with their quotes; they
+//! get strings as they are, and JSON of anything else.
+
+use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
+use hufu_app::{Authenticated, ProfileChange, Refusal};
+use hufu_types::refusal::Reason;
+use hufu_types::{CustomFieldType, PoolId, PoolSettings};
+use serde_json::{Map, Value};
+
+use super::{Call, Refused};
+use crate::user::UserV2;
+
+/// What custom data can be kept with, as the clients name it.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(name = "UDFTargetType")]
+pub(super) enum TargetType {
+    Node,
+    Org,
+    User,
+    Userpool,
+    Role,
+    Permission,
+    Application,
+}
+
+/// How a client is to read a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(name = "UDFDataType")]
+pub(super) enum DataType {
+    String,
+    Number,
+    Datetime,
+    Boolean,
+    Object,
+    Select,
+}
+
+/// A value of custom data.
+#[derive(SimpleObject)]
+pub(super) struct UserDefinedData {
+    key: String,
+    data_type: DataType,
+    value: String,
+    label: Option<String>,
+}
+
+/// A value to set, as JSON.
+#[derive(InputObject)]
+pub(super) struct UserDefinedDataInput {
+    pub(super) key: String,
+    pub(super) value: Option<String>,
+}
+
+/// Fields of newer clients that [`UserV2`] has not, because REST answers never had them.
+#[ComplexObject]
+impl UserV2 {
+    /// Custom data.
+    async fn custom_data(&self, context: &Context<'_>) -> Option<Vec<UserDefinedData>> {
+        let call = Call::of(context).ok()?;
+        let settings = PoolId::parse(&self.user_pool_id).map(|pool| call.shared.app.config().settings(&pool));
+        Some(list(&self.custom, &settings.unwrap_or_default()))
+    }
+
+    /// Departments are not kept.
+    async fn main_department_id(&self) -> Option<String> {
+        None
+    }
+
+    /// Departments are not kept.
+    async fn main_department_code(&self) -> Option<String> {
+        None
+    }
+
+    /// Accounts do not expire.
+    async fn expired_at(&self) -> Option<String> {
+        None
+    }
+
+    /// Superiors are not kept.
+    async fn direct_management(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The user whose data it is: the one who is logged in.
+pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refused> {
+    let who = call.authenticate(Some(id)).await?;
+    if kind != TargetType::User {
+        let reason = Reason::NotOneOf { choices: "USER".into() };
+        return Err(call.refuse(Refusal::invalid("targetType", reason)));
+    }
+    Ok(who)
+}
+
+/// Custom data as the clients read it, sorted by key; what the pool declares has its label and type from there.
+pub(super) fn list(data: &Map<String, Value>, settings: &PoolSettings) -> Vec<UserDefinedData> {
+    settings
+        .visible(data)
+        .iter()
+        .map(|(key, value)| {
+            let field = settings.custom_field(key);
+            let (data_type, value) = match value {
+                Value::String(text) => (DataType::String, text.clone()),
+                Value::Number(_) => (DataType::Number, value.to_string()),
+                Value::Bool(_) => (DataType::Boolean, value.to_string()),
+                Value::Array(_) | Value::Object(_) | Value::Null => (DataType::Object, value.to_string()),
+            };
+            let data_type = field.map_or(data_type, |field| declared_type(field.kind));
+            let label = field.map(|field| field.label.clone()).filter(|label| !label.is_empty());
+            UserDefinedData { key: key.clone(), data_type, value, label }
+        })
+        .collect()
+}
+
+fn declared_type(kind: CustomFieldType) -> DataType {
+    match kind {
+        CustomFieldType::Text => DataType::String,
+        CustomFieldType::Number => DataType::Number,
+        CustomFieldType::Boolean => DataType::Boolean,
+        CustomFieldType::Datetime => DataType::Datetime,
+        CustomFieldType::Enumeration => DataType::Select,
+        CustomFieldType::Object => DataType::Object,
+    }
+}
+
+/// Reads values that a client sets. Text that is no JSON is a string without its quotes.
+pub(super) fn read(list: Vec<UserDefinedDataInput>) -> Result<Map<String, Value>, Refusal> {
+    list.into_iter()
+        .map(|UserDefinedDataInput { key, value }| {
+            let value = value.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
+            match value {
+                None | Some(Value::Null) => Err(Refusal::invalid("value", Reason::Null)),
+                Some(value) => Ok((key, value)),
+            }
+        })
+        .collect()
+}
+
+/// The change that removes a key.
+pub(super) fn removal(key: String) -> Map<String, Value> {
+    Map::from_iter([(key, Value::Null)])
+}
+
+/// Changes custom data. All of it is the answer.
+pub(super) async fn change(
+    call: &Call,
+    who: &Authenticated,
+    custom_data: Map<String, Value>,
+) -> Result<Vec<UserDefinedData>, Refused> {
+    let app = &call.shared.app;
+    let user = if custom_data.is_empty() {
+        app.user(who).await
+    } else {
+        app.update_profile(who, ProfileChange { custom_data, ..ProfileChange::default() }).await
+    };
+    let data = user.map_err(|refusal| call.refuse(refusal))?.custom_data;
+    Ok(list(&data, &app.config().settings(who.pool())))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use hufu_types::refusal::Code;
+
+    fn stored(text: &str) -> Value {
+        let input = UserDefinedDataInput { key: "k".to_owned(), value: Some(text.to_owned()) };
+        read(vec![input]).unwrap().remove("k").unwrap()
+    }
+
+    /// What a client gets back that has set this text.
+    fn told(text: &str) -> (DataType, String) {
+        let mut list = list(&Map::from_iter([("k".to_owned(), stored(text))]), &PoolSettings::default());
+        let item = list.remove(0);
+        assert!(item.label.is_none() && item.key == "k");
+        (item.data_type, item.value)
+    }
+
+    #[test]
+    fn values_come_back_as_their_type() {
+        let cases = [
+            (r#""hello""#, DataType::String, "hello"),
+            (r#""\"hello\"""#, DataType::String, r#""hello""#),
+            (r#""""#, DataType::String, ""),
+            ("42", DataType::Number, "42"),
+            ("0.5", DataType::Number, "0.5"),
+            ("true", DataType::Boolean, "true"),
+            (r#"{"a":[1,{"b":null}]}"#, DataType::Object, r#"{"a":[1,{"b":null}]}"#),
+            ("[1,2]", DataType::Object, "[1,2]"),
+            (r#""2024-01-02T03:04:05.000Z""#, DataType::String, "2024-01-02T03:04:05.000Z"),
+        ];
+        for (sent, data_type, value) in cases {
+            assert_eq!(told(sent), (data_type, value.to_owned()), "{sent}");
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_json_is_a_string() {
+        for text in ["hello", "", "{", "undefined", "1e999"] {
+            assert_eq!(stored(text), json!(text));
+        }
+    }
+
+    #[test]
+    fn null_is_refused() {
+        for value in [None, Some("null".to_owned())] {
+            let input = UserDefinedDataInput { key: "k".to_owned(), value };
+            assert!(matches!(read(vec![input]), Err(ref refusal) if refusal.is(Code::Invalid)));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The mutations: those of somebody's profile and data here, others in [`super::login`] and [`super::credentials`].
+
+use async_graphql::{Context, MergedObject, Object, Result, SimpleObject};
+use hufu_app::Refusal;
+
+use super::Call;
+use super::credentials::CredentialMutation;
+use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput};
+use super::login::LoginMutation;
+use super::profile::UpdateUserInput;
+use crate::user::UserV2;
+use hufu_types::refusal::Reason;
+
+/// The mutations.
+#[derive(Default, MergedObject)]
+pub(crate) struct Mutation(ProfileMutation, LoginMutation, CredentialMutation);
+
+/// Somebody's profile, data and token.
+#[derive(Default)]
+pub(crate) struct ProfileMutation;
+
+/// A new token. Times are Unix seconds.
+#[derive(SimpleObject)]
+pub(super) struct RefreshToken {
+    token: Option<String>,
+    iat: Option<i64>,
+    exp: Option<i64>,
+}
+
+#[Object]
+impl ProfileMutation {
+    /// Changes the profile of the user who is logged in. Everything in the input
+    /// that is no profile is ignored, and so are the tokens that prove an e-mail
+    /// address or a phone number: login names have calls of their own.
+    async fn update_user(
+        &self,
+        context: &Context<'_>,
+        id: Option<String>,
+        input: UpdateUserInput,
+        email_token: Option<String>,
+        phone_token: Option<String>,
+    ) -> Result<UserV2> {
+        let _ = (email_token, phone_token);
+        let call = Call::of(context)?;
+        let who = call.authenticate(id.as_deref()).await?;
+        if let Some(change) = input.into_change() {
+            call.shared.app.update_profile(&who, change).await.map_err(|refusal| call.refuse(refusal))?;
+        }
+        Ok(call.user(&who).await?)
+    }
+
+    /// A new user token of the same session, for a user token.
+    async fn refresh_token(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<RefreshToken>> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(id.as_deref()).await?;
+        if who.scope.is_some() {
+            return Err(call.refuse(Refusal::invalid("token", Reason::RenewedElsewhere)).into());
+        }
+        let renewed = call.shared.app.renew(&who).map_err(|refusal| call.refuse(refusal))?;
+        Ok(Some(RefreshToken {
+            iat: Some(renewed.issued_at.seconds()),
+            exp: Some(renewed.expires_at.seconds()),
+            token: Some(renewed.token),
+        }))
+    }
+
+    /// Sets a value of custom data, given as JSON. The answer is all custom data.
+    async fn set_udv(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        target_id: String,
+        key: String,
+        value: String,
+    ) -> Result<Vec<UserDefinedData>> {
+        let udv = UserDefinedDataInput { key, value: Some(value) };
+        set(Call::of(context)?, target_type, &target_id, vec![udv]).await
+    }
+
+    /// Sets several values of custom data, given as JSON. The answer is all custom data.
+    async fn set_udv_batch(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        target_id: String,
+        udv_list: Option<Vec<UserDefinedDataInput>>,
+    ) -> Result<Vec<UserDefinedData>> {
+        set(Call::of(context)?, target_type, &target_id, udv_list.unwrap_or_default()).await
+    }
+
+    /// Removes a value of custom data; there need not be one. The answer is what is left.
+    async fn remove_udv(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        target_id: String,
+        key: String,
+    ) -> Result<Vec<UserDefinedData>> {
+        let call = Call::of(context)?;
+        let who = custom_data::target(call, target_type, &target_id).await?;
+        Ok(custom_data::change(call, &who, custom_data::removal(key)).await?)
+    }
+}
+
+async fn set(
+    call: &Call,
+    target_type: TargetType,
+    target_id: &str,
+    list: Vec<UserDefinedDataInput>,
+) -> Result<Vec<UserDefinedData>> {
+    let who = custom_data::target(call, target_type, target_id).await?;
+    let values = custom_data::read(list).map_err(|refusal| call.refuse(refusal))?;
+    Ok(custom_data::change(call, &who, values).await?)
+}

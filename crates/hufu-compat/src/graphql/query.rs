@@ -1,0 +1,162 @@
+//! The queries.
+
+use async_graphql::{Context, Object, Result, SimpleObject};
+use hufu_app::{AccountName, Authenticated, Refusal};
+
+use super::Call;
+use super::custom_data::{self, TargetType, UserDefinedData};
+use crate::codes::serving;
+use crate::fields;
+use crate::request::given;
+use crate::user::{UserV2, arn};
+use hufu_types::Language;
+use hufu_types::refusal::{Code, Reason};
+
+/// The queries.
+pub(crate) struct Query;
+
+/// Whether a token is of somebody who is logged in. Times are Unix seconds.
+#[derive(Default, SimpleObject)]
+#[graphql(name = "JWTTokenStatus")]
+pub(super) struct TokenStatus {
+    code: Option<i32>,
+    message: Option<String>,
+    status: Option<bool>,
+    exp: Option<i64>,
+    iat: Option<i64>,
+    data: Option<TokenStatusDetail>,
+}
+
+/// Whose a token is.
+#[derive(SimpleObject)]
+#[graphql(name = "JWTTokenStatusDetail")]
+pub(super) struct TokenStatusDetail {
+    id: Option<String>,
+    user_pool_id: Option<String>,
+    arn: Option<String>,
+}
+
+/// Whether a pool takes a password.
+#[derive(SimpleObject)]
+pub(super) struct CheckPasswordStrengthResult {
+    valid: bool,
+    message: Option<String>,
+}
+
+#[Object]
+impl Query {
+    /// The user who is logged in.
+    async fn user(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<UserV2>> {
+        let call = Call::of(context)?;
+        let who = call.authenticate(id.as_deref()).await?;
+        Ok(Some(call.user(&who).await?))
+    }
+
+    /// Whether the token, or else the bearer, is of somebody who is logged in. If not, that is no error.
+    async fn check_login_status(
+        &self,
+        context: &Context<'_>,
+        token: Option<String>,
+    ) -> Result<Option<TokenStatus>> {
+        let call = Call::of(context)?;
+        let token = given(token.as_ref()).or(call.head.bearer());
+        match logged_in(call, token).await {
+            Ok(status) => Ok(Some(status)),
+            Err(refusal) if refusal.code().is_internal() => Err(call.refuse(refusal).into()),
+            Err(_) => Ok(Some(not_logged_in(call.head.language))),
+        }
+    }
+
+    /// The custom data of the user who is logged in.
+    async fn udv(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        target_id: String,
+    ) -> Result<Vec<UserDefinedData>> {
+        let call = Call::of(context)?;
+        let who = custom_data::target(call, target_type, &target_id).await?;
+        let user = call.shared.app.user(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        Ok(custom_data::list(&user.custom_data, &call.shared.app.config().settings(who.pool())))
+    }
+
+    /// Whether the pool takes a password, which comes as it is. A bearer is ignored.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
+    async fn check_password_strength(
+        &self,
+        context: &Context<'_>,
+        password: String,
+    ) -> Result<CheckPasswordStrengthResult> {
+        let call = Call::of(context)?;
+        let application = serving(&call.shared, &call.head).map_err(|refusal| call.refuse(refusal))?;
+        match call.shared.app.password_strength(&application.pool, &password) {
+            Ok(()) => Ok(CheckPasswordStrengthResult { valid: true, message: None }),
+            Err(refusal) if refusal.code().is_weak_password() => {
+                let message = refusal.for_integrator(call.head.language);
+                Ok(CheckPasswordStrengthResult { valid: false, message: Some(message) })
+            }
+            Err(refusal) => Err(call.refuse(refusal).into()),
+        }
+    }
+
+    /// Whether there is an account of this name, where the pool lets anybody ask. A bearer is ignored.
+    async fn is_user_exists(
+        &self,
+        context: &Context<'_>,
+        email: Option<String>,
+        phone: Option<String>,
+        username: Option<String>,
+        external_id: Option<String>,
+    ) -> Result<Option<bool>> {
+        let call = Call::of(context)?;
+        let exists = async {
+            let text = |text: &Option<String>| given(text.as_ref()).map(str::to_owned);
+            let name = if let Some(email) = text(&email) {
+                AccountName::Email(email)
+            } else if let Some(phone) = text(&phone) {
+                AccountName::Phone(fields::phone(&phone, None)?)
+            } else if let Some(username) = text(&username) {
+                AccountName::Username(username)
+            } else if let Some(id) = text(&external_id) {
+                AccountName::ExternalId(id)
+            } else {
+                return Err(Refusal::invalid("email, phone, username, externalId", Reason::OneNeeded));
+            };
+            let application = serving(&call.shared, &call.head)?;
+            call.shared.app.user_exists(&application, name, &call.head.origin()).await
+        };
+        Ok(Some(exists.await.map_err(|refusal| call.refuse(refusal))?))
+    }
+}
+
+async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refusal> {
+    let app = &call.shared.app;
+    let who: Authenticated = app.authenticate(token, call.head.named(), call.head.origin()).await?;
+    let user = app.user(&who).await?;
+    let message = match call.head.language.for_integrators() {
+        Language::SimplifiedChinese => "已登录",
+        _ => "Logged in",
+    };
+    Ok(TokenStatus {
+        code: Some(200),
+        message: Some(message.to_owned()),
+        status: Some(true),
+        exp: Some(who.expires_at),
+        iat: Some(who.issued_at),
+        data: Some(TokenStatusDetail {
+            id: Some(user.id.as_str().to_owned()),
+            user_pool_id: Some(user.pool.as_str().to_owned()),
+            arn: Some(arn(&user)),
+        }),
+    })
+}
+
+fn not_logged_in(language: Language) -> TokenStatus {
+    let refusal = Refusal::new(Code::NotLoggedIn);
+    TokenStatus {
+        code: i32::try_from(refusal.number()).ok(),
+        message: Some(refusal.for_integrator(language)),
+        status: Some(false),
+        ..TokenStatus::default()
+    }
+}

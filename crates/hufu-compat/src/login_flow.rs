@@ -1,0 +1,211 @@
+//! `/api/v3/login-flows/{id}`: a login that waits goes on.
+
+use axum::extract::{Path, State};
+use hufu_app::credentials::{AccountName, Target};
+use hufu_app::{
+    FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, StepRefused, Tokens,
+};
+use hufu_types::refusal::{Code, Reason};
+use hufu_types::{Email, Phone, UserId};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::user::UserV2;
+use super::v3::profile::read_gender;
+use crate::envelope::Success;
+use crate::oidc::TokenAnswer;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server;
+use crate::waiting::{brief, done, flow_data};
+
+/// What the client sends: the handle of the last answer, what the person does, and what that needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StepRequest {
+    /// The handle: `key` of the last answer.
+    key: Option<String>,
+    /// `view`, `create`, `bind`, `choose`, `preview`, `merge`, `set_password`, `fill_in`, `accept` or `expire`.
+    action: Option<String>,
+    /// For `bind`: one of the methods that were offered.
+    method: Option<String>,
+    account: Option<String>,
+    password: Option<String>,
+    password_encrypt_type: Option<String>,
+    phone: Option<String>,
+    phone_country_code: Option<String>,
+    email: Option<String>,
+    code: Option<String>,
+    /// For `choose`, and for `preview` and `merge` the account that stays.
+    account_id: Option<String>,
+    /// For `fill_in`: fields of the profile in the names of the API.
+    #[serde(default)]
+    profile: Map<String, Value>,
+    #[serde(default)]
+    custom_data: Map<String, Value>,
+    username: Option<String>,
+    phone_code: Option<String>,
+    email_code: Option<String>,
+    /// For `accept`: the ids of the agreements.
+    #[serde(default)]
+    agreements: Vec<String>,
+}
+
+/// `POST /api/v3/login-flows/{id}`: the next step of a login that waits.
+pub(crate) async fn step(
+    State(shared): server::State,
+    Path(id): Path<String>,
+    head: Head,
+    Body(request): Body<StepRequest>,
+) -> Result<Success<Value>, Failure> {
+    let answer = async {
+        let config = shared.app.config();
+        let application = config.serving(head.named())?;
+        let handle = given(request.key.as_ref()).ok_or_else(|| missing("key"))?;
+        if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
+            return Err(Refusal::new(Code::FlowUnknown).into());
+        }
+        let action = request.action(&shared.app).await?;
+        let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
+        shared.app.continue_flow(step).await
+    };
+    match answer.await.map_err(|refused: StepRefused| head.no_tokens(refused.into()))? {
+        // A step that leads to another stage is told like the login itself.
+        FlowAnswer::Login(answer) => {
+            let done = done(answer).map_err(|why| head.no_tokens(why))?;
+            Ok(Success::new(done_answer(done)))
+        }
+        FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),
+        FlowAnswer::GivenUp => Ok(Success::new(json!({ "stage": "refused" }))),
+        FlowAnswer::Viewed(view) => Ok(Success::new(flow_data(&view))),
+    }
+}
+
+/// A user with its token to the v2 clients, a token set to the others.
+fn done_answer(done: LoginDone) -> Value {
+    let answer = match &done.tokens {
+        Tokens::Set(tokens) => serde_json::to_value(TokenAnswer::from((**tokens).clone())),
+        Tokens::User(_) | Tokens::Authorization(_) => serde_json::to_value(UserV2::of_login(done)),
+    };
+    answer.unwrap_or_default()
+}
+
+fn missing(field: &'static str) -> Refusal {
+    Refusal::invalid(field, Reason::Missing)
+}
+
+impl StepRequest {
+    async fn action(&self, app: &hufu_app::App) -> Result<FlowAction, Refusal> {
+        Ok(match given(self.action.as_ref()).ok_or_else(|| missing("action"))? {
+            "view" => FlowAction::View,
+            "create" => FlowAction::Create,
+            "bind" => self.bind(app).await?,
+            "choose" => FlowAction::Choose(self.account_id()?),
+            "preview" => FlowAction::Preview(self.account_id()?),
+            "merge" => FlowAction::Merge(self.account_id()?),
+            "set_password" => FlowAction::SetPassword(self.password(app).await?),
+            "fill_in" => FlowAction::FillIn(self.fill_in()?),
+            "accept" => FlowAction::Accept(self.agreements.clone()),
+            "expire" => FlowAction::GiveUp,
+            _ => {
+                return Err(Refusal::invalid("action", Reason::UnknownName));
+            }
+        })
+    }
+
+    async fn bind(&self, app: &hufu_app::App) -> Result<FlowAction, Refusal> {
+        let code = || given(self.code.as_ref()).map(str::to_owned).ok_or_else(|| missing("code"));
+        let account = || given(self.account.as_ref()).map(str::to_owned).ok_or_else(|| missing("account"));
+        Ok(match given(self.method.as_ref()).ok_or_else(|| missing("method"))? {
+            "phone-code" => FlowAction::BindByCode(Target::Phone(self.phone()?), code()?),
+            "email-code" => FlowAction::BindByCode(Target::Email(self.email()?), code()?),
+            "username-password" => {
+                FlowAction::BindByPassword(AccountName::Username(account()?), self.password(app).await?)
+            }
+            "phone-password" => {
+                FlowAction::BindByPassword(AccountName::Phone(self.phone()?), self.password(app).await?)
+            }
+            "email-password" => {
+                let email = given(self.email.as_ref()).map(str::to_owned).map_or_else(account, Ok)?;
+                FlowAction::BindByPassword(AccountName::Email(email), self.password(app).await?)
+            }
+            _ => return Err(Code::MethodNotPermitted.into()),
+        })
+    }
+
+    async fn password(&self, app: &hufu_app::App) -> Result<secrecy::SecretString, Refusal> {
+        use hufu_app::credentials::password::PasswordEncryption;
+        let text = given(self.password.as_ref()).ok_or_else(|| missing("password"))?;
+        let declared = match given(self.password_encrypt_type.as_ref()) {
+            None => None,
+            Some(name) => Some(PasswordEncryption::parse(name).ok_or_else(|| {
+                Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices: "none, rsa, sm2".into() })
+            })?),
+        };
+        app.open_password(text, declared).await
+    }
+
+    fn phone(&self) -> Result<Phone, Refusal> {
+        let number = given(self.phone.as_ref()).ok_or_else(|| missing("phone"))?;
+        let code = given(self.phone_country_code.as_ref()).unwrap_or("+86");
+        let parsed =
+            if number.starts_with('+') { Phone::parse(number) } else { Phone::from_parts(code, number) };
+        parsed.map_err(|error| Refusal::invalid("phone", error.into()))
+    }
+
+    fn email(&self) -> Result<Email, Refusal> {
+        let email = given(self.email.as_ref()).ok_or_else(|| missing("email"))?;
+        Email::parse(email).map_err(|error| Refusal::invalid("email", error.into()))
+    }
+
+    fn account_id(&self) -> Result<UserId, Refusal> {
+        let id = given(self.account_id.as_ref()).ok_or_else(|| missing("accountId"))?;
+        UserId::parse(id).map_err(|_| Code::NotACandidate.into())
+    }
+
+    fn fill_in(&self) -> Result<FillIn, Refusal> {
+        let mut fields = Vec::new();
+        let mut gender = None;
+        for (name, value) in &self.profile {
+            if name == "gender" {
+                gender = read_gender(value)?;
+                continue;
+            }
+            let Some(text) = value.as_str() else {
+                return Err(Refusal::invalid(format!("profile.{name}"), Reason::NotText));
+            };
+            fields.push((snake(name), text.to_owned()));
+        }
+        let mut proved = Vec::new();
+        if let Some(code) = given(self.phone_code.as_ref()) {
+            proved.push((Target::Phone(self.phone()?), code.to_owned()));
+        }
+        if let Some(code) = given(self.email_code.as_ref()) {
+            proved.push((Target::Email(self.email()?), code.to_owned()));
+        }
+        let username = given(self.username.as_ref()).map(str::to_owned);
+        Ok(FillIn { fields, gender, custom_data: self.custom_data.clone(), username, proved })
+    }
+}
+
+/// `givenName` as the profile has it: `given_name`.
+fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 2);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// What a merge would do.
+fn preview_data(preview: &MergePreview) -> Value {
+    json!({
+        "survivor": brief(&preview.survivor.0),
+        "merged": brief(&preview.merged.0),
+        "moves": preview.moves,
+        "collides": preview.collides,
+    })
+}

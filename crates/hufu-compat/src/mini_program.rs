@@ -1,0 +1,152 @@
+//! `/connections/social/wechat-miniprogram/*`: the calls of authing-wxapp-sdk, and binding.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin};
+use hufu_types::flow::Want;
+use hufu_types::refusal::Reason;
+use hufu_types::{Application, Connection};
+use serde::{Deserialize, Serialize};
+
+use super::user::UserV2;
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server::{self, Shared};
+use crate::waiting;
+
+/// What the clients send; empty text is none.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CodeRequest {
+    code: Option<String>,
+    iv: Option<String>,
+    encrypted_data: Option<String>,
+    raw_data: Option<String>,
+    #[serde(rename = "extIdpConnidentifier")]
+    connection: Option<String>,
+}
+
+impl CodeRequest {
+    /// The application and connection that serve the request.
+    fn place(&self, shared: &Shared, who: &Head) -> Result<(Arc<Application>, Arc<Connection>), Refusal> {
+        let config = shared.app.config();
+        let application = config.serving(who.named())?;
+        let connection =
+            config.mini_program(application, given(self.connection.as_ref()), who.referer.as_deref())?;
+        Ok((application.clone(), connection))
+    }
+
+    fn code(&self) -> Result<&str, Refusal> {
+        given(self.code.as_ref()).ok_or_else(|| Refusal::invalid("code", Reason::MissingFromWechat))
+    }
+
+    fn sealed(&self) -> Option<SealedData<'_>> {
+        Some(SealedData {
+            iv: given(self.iv.as_ref())?,
+            encrypted_data: given(self.encrypted_data.as_ref())?,
+        })
+    }
+
+    fn required_sealed(&self) -> Result<SealedData<'_>, Refusal> {
+        self.sealed().ok_or_else(|| Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat))
+    }
+}
+
+/// `loginByCode`: silent login.
+pub(crate) async fn auth(
+    shared: server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<UserV2>, Failure> {
+    log_in(shared, head, request, |_| Ok(None)).await
+}
+
+/// `loginByPhone`: login by the number that the old phone button sealed.
+pub(crate) async fn auth_by_phone(
+    shared: server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<UserV2>, Failure> {
+    log_in(shared, head, request, |request| request.required_sealed().map(Some)).await
+}
+
+/// Logs in, by the number too where `phone` finds one in the request.
+async fn log_in(
+    State(shared): server::State,
+    head: Head,
+    request: CodeRequest,
+    phone: fn(&CodeRequest) -> Result<Option<SealedData<'_>>, Refusal>,
+) -> Result<Success<UserV2>, Failure> {
+    let done = async {
+        let (application, connection) = request.place(&shared, &head)?;
+        let phone = phone(&request)?;
+        let login = SourceLogin {
+            application,
+            connection,
+            evidence: Evidence {
+                code: request.code()?,
+                // With a number, `iv` and `encryptedData` are the number's.
+                user_info: if phone.is_none() { request.sealed() } else { None },
+                raw_data: given(request.raw_data.as_ref()),
+                phone: phone.map(PhoneEvidence::Sealed),
+            },
+            phone_use: PhoneUse::LogIn,
+            want: Want::UserToken,
+            origin: head.origin(),
+        };
+        waiting::done(shared.app.log_in(&login).await?)
+    };
+    let done = done.await.map_err(|why| head.no_tokens(why))?;
+    Ok(Success::new(UserV2::of_login(done)))
+}
+
+/// The answer of `getPhone`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PhoneAnswer {
+    country_code: String,
+    phone_number: String,
+    pure_phone_number: String,
+    openid: String,
+    unionid: Option<String>,
+}
+
+/// `getPhone`: the number, without login or binding.
+pub(crate) async fn get_phone(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<PhoneAnswer>, Failure> {
+    let told = async {
+        let (application, connection) = request.place(&shared, &head)?;
+        let (code, sealed) = (request.code()?, request.required_sealed()?);
+        shared.app.phone_by_sealed_data(&application, &connection, code, sealed, head.ip.as_deref()).await
+    };
+    let told = told.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(PhoneAnswer {
+        country_code: told.phone.country_code,
+        phone_number: told.phone.phone_number,
+        pure_phone_number: told.phone.pure_phone_number,
+        openid: told.openid,
+        unionid: told.unionid,
+    }))
+}
+
+/// `bindPlatformByCode`: binds the WeChat identity to the user who is logged in.
+pub(crate) async fn bind(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Result<Success<()>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let bound = async {
+        let config = shared.app.config();
+        let named = given(request.connection.as_ref());
+        let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
+        shared.app.bind_identity(&who, &connection, request.code()?).await
+    };
+    bound.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}

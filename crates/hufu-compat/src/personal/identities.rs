@@ -1,0 +1,69 @@
+//! `/api/v3/me/identities`: what leads to the account, bound and unbound one by one.
+
+use axum::extract::{Path, State};
+use hufu_app::{BoundIdentity, WhichIdentities};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::envelope::Success;
+use crate::fields;
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server;
+
+/// All identities, oldest first. Values are masked: an OpenID is for servers, never for pages.
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let identities = shared.app.own_identities(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(identities.iter().map(dto).collect()))
+}
+
+/// A code of the mini program of this connection.
+#[derive(Deserialize)]
+pub(crate) struct BindRequest {
+    connection: Option<String>,
+    code: Option<String>,
+}
+
+/// Binds the identity that a mini program's code stands for. The answer is all identities.
+pub(crate) async fn bind(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<BindRequest>,
+) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let bound = async {
+        let config = shared.app.config();
+        let identifier = given(request.connection.as_ref());
+        let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
+        shared.app.bind_identity(&who, &connection, fields::required(request.code.as_ref(), "code")?).await?;
+        shared.app.own_identities(&who).await
+    };
+    let identities = bound.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(identities.iter().map(dto).collect()))
+}
+
+/// Unbinds one identity.
+pub(crate) async fn unbind(
+    State(shared): server::State,
+    head: Head,
+    Path(id): Path<String>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let unbound = shared.app.unbind_identities(&who, &WhichIdentities::One(id)).await;
+    let unbound = unbound.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(json!({ "stillLeading": unbound.still_leading })))
+}
+
+pub(super) fn dto(bound: &BoundIdentity) -> Value {
+    let BoundIdentity { id, identity, connection } = bound;
+    json!({
+        "id": id,
+        "connection": connection.as_ref().map(|(identifier, _)| identifier),
+        "connectionName": connection.as_ref().map(|(_, name)| name),
+        "provider": identity.key.provider(),
+        "type": identity.key.kind.as_str(),
+        "maskedValue": hufu_types::masked(&identity.key.value),
+        "createdAt": identity.created_at.to_iso(),
+    })
+}

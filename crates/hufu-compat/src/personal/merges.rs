@@ -1,0 +1,112 @@
+//! `/api/v3/me/merges`: two accounts of one person become one, and two again.
+
+use axum::extract::{Path, State};
+use hufu_app::{MergePreview, StoredMerge};
+use hufu_types::refusal::Code;
+use hufu_types::{Identity, MergeId, Timestamp, User};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::envelope::Success;
+use crate::fields;
+use crate::problem::Failure;
+use crate::request::{Body, Head};
+use crate::server::{self, Shared};
+
+/// A living token of the account that is merged into the one of the bearer.
+#[derive(Deserialize)]
+pub(crate) struct MergeRequest {
+    token: Option<String>,
+}
+
+/// What a merge would do; nothing is changed.
+pub(crate) async fn preview(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<MergeRequest>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let preview = async {
+        let token = fields::required(request.token.as_ref(), "token")?;
+        shared.app.preview_merge_by_token(&who, token).await
+    };
+    let MergePreview { survivor, merged, moves, collides } =
+        preview.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(json!({
+        "survivor": side(&shared, &survivor),
+        "merged": side(&shared, &merged),
+        "moves": moves,
+        "collides": collides,
+    })))
+}
+
+/// Merges the account of the token in the body into the one of the bearer.
+pub(crate) async fn merge(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<MergeRequest>,
+) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let merged = async {
+        let token = fields::required(request.token.as_ref(), "token")?;
+        shared.app.merge_by_tokens(&who, token).await?;
+        shared.app.merges_of(who.pool(), &who.user).await
+    };
+    let merges = merged.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
+}
+
+/// The merges into the account, latest first.
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let merges = shared.app.merges_of(who.pool(), &who.user).await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
+}
+
+/// Takes a merge back.
+pub(crate) async fn undo(
+    State(shared): server::State,
+    head: Head,
+    Path(id): Path<String>,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let undone = async {
+        let merge = MergeId::parse(&id).map_err(|_| Code::MergeUnknown)?;
+        shared.app.undo_merge(&who, &merge).await
+    };
+    let undone = undone.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(json!({
+        "survivor": undone.survivor.id,
+        "restored": undone.restored.id,
+        "kept": undone.kept,
+    })))
+}
+
+fn dto(shared: &Shared, merge: &StoredMerge) -> Value {
+    json!({
+        "id": merge.id,
+        "survivor": merge.survivor,
+        "merged": merge.merged,
+        "moved": merge.changes.names(),
+        "createdAt": merge.created_at.to_iso(),
+        "undoneAt": merge.undone_at.map(Timestamp::to_iso),
+        "undoableUntil": merge.created_at.plus(shared.app.limits().merge_undo_window).to_iso(),
+    })
+}
+
+/// One of the two accounts, as somebody who proved it may see it.
+fn side(shared: &Shared, (user, identities): &(User, Vec<Identity>)) -> Value {
+    let identities = shared.app.describe_identities(&user.pool, identities);
+    json!({
+        "userId": user.id,
+        "nickname": user.profile.nickname,
+        "photo": user.profile.photo,
+        "username": user.username.as_ref().map(hufu_types::Username::masked),
+        "email": user.email.as_ref().map(hufu_types::Email::masked),
+        "phone": user.phone.as_ref().map(|(phone, _)| phone.masked()),
+        "lastLogin": user.last_login_at.map(Timestamp::to_iso),
+        "loginsCount": user.logins_count,
+        "createdAt": user.created_at.to_iso(),
+        "identities": identities.iter().map(super::identities::dto).collect::<Vec<_>>(),
+    })
+}

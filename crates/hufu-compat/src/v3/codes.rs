@@ -1,0 +1,93 @@
+//! `POST /api/v3/send-sms` and `POST /api/v3/send-email`: codes; `POST /api/v3/unlock-account`, by a code. A bearer is
+//! ignored.
+
+use axum::extract::State;
+use hufu_app::{Refusal, Target};
+use serde::Deserialize;
+
+use crate::codes::{of_email_channel, of_sms_channel, send, serving};
+use crate::envelope::Success;
+use crate::fields::{self, required};
+use crate::problem::Failure;
+use crate::request::{Body, Head, given};
+use crate::server;
+use hufu_types::refusal::Reason;
+
+/// What the clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SmsRequest {
+    phone_number: Option<String>,
+    phone_country_code: Option<String>,
+    channel: Option<String>,
+}
+
+/// A code by SMS.
+pub(crate) async fn send_sms(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<SmsRequest>,
+) -> Result<Success<()>, Failure> {
+    let sent = async {
+        let number = required(request.phone_number.as_ref(), "phoneNumber")?;
+        let phone = fields::phone(number, request.phone_country_code.as_ref())?;
+        send(&shared, &head, Target::Phone(phone), of_sms_channel(request.channel.as_ref())?).await
+    };
+    sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// What the clients send.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EmailRequest {
+    email: Option<String>,
+    channel: Option<String>,
+}
+
+/// A code by e-mail.
+pub(crate) async fn send_email(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<EmailRequest>,
+) -> Result<Success<()>, Failure> {
+    let sent = async {
+        let address = fields::email(required(request.email.as_ref(), "email")?)?;
+        send(&shared, &head, Target::Email(address), of_email_channel(request.channel.as_ref())?).await
+    };
+    sent.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// What unlocks an account: its phone number or its e-mail address, and a code sent there through the channel
+/// `CHANNEL_UNLOCK_ACCOUNT`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnlockRequest {
+    phone_number: Option<String>,
+    phone_country_code: Option<String>,
+    email: Option<String>,
+    pass_code: Option<String>,
+}
+
+/// Unlocks an account that was locked after wrong passwords. No SDK calls it.
+pub(crate) async fn unlock_account(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<UnlockRequest>,
+) -> Result<Success<()>, Failure> {
+    let unlocked = async {
+        let target = match (given(request.phone_number.as_ref()), given(request.email.as_ref())) {
+            (Some(number), _) => Target::Phone(fields::phone(number, request.phone_country_code.as_ref())?),
+            (None, Some(address)) => Target::Email(fields::email(address)?),
+            (None, None) => {
+                return Err(Refusal::invalid("phoneNumber, email", Reason::OneNeeded));
+            }
+        };
+        let code = required(request.pass_code.as_ref(), "passCode")?;
+        let application = serving(&shared, &head)?;
+        shared.app.unlock_account(&application, target, code, &head.origin()).await
+    };
+    unlocked.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}

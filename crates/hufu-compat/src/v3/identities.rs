@@ -1,0 +1,101 @@
+//! Identities of the user, the sources of an application, and how well an account is protected.
+
+use axum::extract::State;
+use hufu_app::WhichIdentities;
+use hufu_types::ConnectionId;
+use hufu_types::refusal::Code;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::profile::identity_dto;
+use crate::envelope::Success;
+use crate::fields::required;
+use crate::problem::Failure;
+use crate::request::{Body, Head};
+use crate::server;
+use crate::users::SecurityLevel;
+
+/// `GET /api/v3/get-identities`
+pub(crate) async fn get_identities(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<Vec<Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let found = shared.app.user_with_identities(&who).await;
+    let (_, identities) = found.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::new(identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect()))
+}
+
+/// `GET /api/v3/get-application-enabled-extidps`: the connections of the application that is named, or else of the
+/// token's, that are switched on.
+pub(crate) async fn enabled_sources(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<Vec<Value>>, Failure> {
+    let application = if head.named().is_nothing() {
+        head.authenticate(&shared).await?.application
+    } else {
+        let config = shared.app.config();
+        config.serving(head.named()).map_err(|refusal| head.refuse(refusal))?.clone()
+    };
+    let config = shared.app.config();
+    let switched_on =
+        application.connections.iter().filter_map(|id| config.connection(id)).filter(|c| c.enabled);
+    let sources = switched_on.map(|connection| {
+        json!({
+            "identifier": connection.identifier.as_str(),
+            "extIdpId": connection.id,
+            "type": connection.kind.as_str(),
+            "extIdpType": "social",
+            "bindUrl": null,
+            "name": connection.display_name,
+            "name_en": connection.display_name,
+            "desc": "",
+            "desc_en": "",
+            "logo": null,
+        })
+    });
+    Ok(Success::new(sources.collect()))
+}
+
+/// What the clients send to part from a source.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UnlinkRequest {
+    ext_idp_id: Option<String>,
+}
+
+/// `POST /api/v3/unlink-extidp`: takes all identities that came through a connection from the account, unless nobody
+/// could log in to it without them.
+pub(crate) async fn unlink(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<UnlinkRequest>,
+) -> Result<Success<()>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let parted = async {
+        let id = required(request.ext_idp_id.as_ref(), "extIdpId")?;
+        let connection = ConnectionId::parse(id).map_err(|_| Code::NotBound)?;
+        shared.app.unbind_identities(&who, &WhichIdentities::Connection(connection)).await
+    };
+    parted.await.map_err(|refusal| head.refuse(refusal))?;
+    Ok(Success::empty())
+}
+
+/// `GET /api/v3/get-security-info`
+pub(crate) async fn security_info(
+    State(shared): server::State,
+    head: Head,
+) -> Result<Success<Value>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let user = shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let level = SecurityLevel::of(&user);
+    Ok(Success::new(json!({
+        "securityScore": level.score,
+        "passwordSecurityLevel": level.password_security_level,
+        "mfaEnrolled": level.mfa,
+        "passwordSet": level.password,
+        "emailBinded": user.email.is_some(),
+        "phoneBinded": user.phone.is_some(),
+    })))
+}

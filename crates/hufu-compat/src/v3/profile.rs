@@ -1,0 +1,211 @@
+//! `GET /api/v3/get-profile` and `POST /api/v3/update-profile`.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use hufu_app::{ProfileChange, Refusal, identity_id};
+use hufu_types::refusal::Reason;
+use hufu_types::{Gender, Identity, PoolId, Profile, User, camel_case};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::envelope::Success;
+use crate::problem::Failure;
+use crate::registration::field_of;
+use crate::request::{Body, Head};
+use crate::server;
+use crate::user::phone_text;
+
+/// What else the client wants; booleans as text.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct Wanted {
+    with_custom_data: Option<String>,
+    with_identities: Option<String>,
+    with_department_ids: Option<String>,
+}
+
+fn yes(text: Option<&String>) -> bool {
+    text.is_some_and(|text| text == "true")
+}
+
+/// The user behind the token.
+pub(crate) async fn get_profile(
+    State(shared): server::State,
+    head: Head,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
+    let (user, identities) = if yes(wanted.with_identities.as_ref()) {
+        let (user, identities) =
+            shared.app.user_with_identities(&who).await.map_err(|refusal| head.refuse(refusal))?;
+        (user, Some(identities))
+    } else {
+        (shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?, None)
+    };
+    let mut dto = user_dto(&user);
+    if let Some(identities) = identities {
+        dto.insert(
+            "identities".to_owned(),
+            identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect(),
+        );
+    }
+    if yes(wanted.with_custom_data.as_ref()) {
+        let settings = shared.app.config().settings(who.pool());
+        dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
+    }
+    if yes(wanted.with_department_ids.as_ref()) {
+        dto.insert("departmentIds".to_owned(), json!([]));
+    }
+    Ok(Success::new(dto))
+}
+
+/// Changes the allowed fields; others are ignored, as login names change by other calls.
+pub(crate) async fn update_profile(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<Map<String, Value>>,
+) -> Result<Success<Map<String, Value>>, Failure> {
+    let who = head.authenticate(&shared).await?;
+    let changed = async {
+        let change = read_change(request)?;
+        shared.app.update_profile(&who, change).await
+    };
+    let user = changed.await.map_err(|refusal| head.refuse(refusal))?;
+    let mut dto = user_dto(&user);
+    let settings = shared.app.config().settings(who.pool());
+    dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());
+    Ok(Success::new(dto))
+}
+
+pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
+    let mut change = ProfileChange::default();
+    for (key, value) in request {
+        match key.as_str() {
+            "gender" => change.gender = read_gender(&value)?.or(change.gender),
+            "customData" => match value {
+                Value::Object(data) => change.custom_data = data,
+                Value::Null => {}
+                _ => {
+                    return Err(Refusal::invalid("customData", Reason::NotAnObject));
+                }
+            },
+            _ => {
+                let Some(field) = field_of(&key) else { continue };
+                match value {
+                    Value::String(text) => change.fields.push((field, Some(text))),
+                    Value::Null => change.fields.push((field, None)),
+                    _ => return Err(Refusal::invalid(key.clone(), Reason::NotText)),
+                }
+            }
+        }
+    }
+    Ok(change)
+}
+
+pub(crate) fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Gender::parse(text)
+            .map(Some)
+            .ok_or_else(|| Refusal::invalid("gender", Reason::NotOneOf { choices: "M, F, U".into() })),
+        _ => Err(Refusal::invalid("gender", Reason::NotText)),
+    }
+}
+
+/// The v3 `UserDto`.
+pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
+    let phone = user.phone.as_ref().map(|(phone, _)| phone);
+    let fields = json!({
+        "userId": user.id,
+        "createdAt": user.created_at.to_iso(),
+        "updatedAt": user.updated_at.to_iso(),
+        "signedUp": user.created_at.to_iso(),
+        "status": user.status.as_str(),
+        "workStatus": "Active",
+        "username": user.username,
+        "email": user.email,
+        "emailVerified": user.email_verified,
+        "phone": phone.map(phone_text),
+        "phoneCountryCode": phone.map(|phone| phone.parts().0),
+        "phoneVerified": user.vouched_phone().is_some(),
+        "externalId": user.external_id,
+        "loginsCount": user.logins_count,
+        "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
+        "lastIp": user.last_ip,
+        "lastLoginApp": user.last_application,
+        "userSourceType": match user.register_source.as_str() {
+            "admin" => "adminCreated",
+            "import" => "excel",
+            _ => "register",
+        },
+        "registerSource": [user.register_source],
+        "gender": user.profile.gender.unwrap_or(Gender::Unknown).as_str(),
+        "passwordLastSetAt": user.password_set_at.map(hufu_types::Timestamp::to_iso),
+        "resetPasswordOnNextLogin": user.must_reset,
+    });
+    let mut dto = match fields {
+        Value::Object(dto) => dto,
+        _ => Map::new(),
+    };
+    let mut profile = user.profile.clone();
+    for field in Profile::FIELDS {
+        let value = profile.field_mut(field).and_then(Option::take);
+        dto.insert(camel_case(field), value.into());
+    }
+    dto
+}
+
+/// An identity in the answers of v3.
+pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
+    json!({
+        "identityId": identity_id(pool, &identity.key),
+        "extIdpId": identity.connection,
+        "provider": identity.key.provider(),
+        "type": identity.key.kind.as_str(),
+        "userIdInIdp": identity.key.value,
+        "userInfoInIdp": {},
+        "originConnIds": [identity.connection],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hufu_types::refusal::Code;
+
+    #[test]
+    fn login_names_cannot_be_changed_here() {
+        let Value::Object(request) = json!({
+            "nickname": "Bob", "username": "root", "phone": "+8613800000000", "externalId": "1",
+            "email": "a@example.com", "gender": "M", "customData": {"k": 1},
+        }) else {
+            panic!("an object")
+        };
+        let change = read_change(request).unwrap();
+        assert_eq!(change.fields, [("nickname", Some("Bob".to_owned()))]);
+        assert_eq!(change.gender, Some(Gender::Male));
+        assert_eq!(change.custom_data.len(), 1);
+    }
+
+    #[test]
+    fn where_an_account_comes_from_is_told_in_the_words_of_the_clients() {
+        let id = "6560c0ffee00000000000009";
+        let (pool, user) = (PoolId::parse(id).unwrap(), hufu_types::UserId::parse(id).unwrap());
+        for (source, told) in
+            [("admin", "adminCreated"), ("import", "excel"), ("wechat:miniprogram:default", "register")]
+        {
+            let user = User::new(pool.clone(), user.clone(), source, hufu_types::Timestamp(0));
+            let dto = user_dto(&user);
+            assert_eq!((&dto["userSourceType"], &dto["registerSource"]), (&json!(told), &json!([source])));
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_told() {
+        for request in [json!({"nickname": 5}), json!({"gender": "X"}), json!({"customData": []})] {
+            let Value::Object(request) = request else { panic!("an object") };
+            assert!(matches!(read_change(request), Err(ref refusal) if refusal.is(Code::Invalid)));
+        }
+    }
+}

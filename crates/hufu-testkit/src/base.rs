@@ -1,0 +1,91 @@
+//! What an instance stands on: a migrated database, a clock that stands, and files that are applied.
+
+use std::sync::Arc;
+
+use hufu_app::apply::{Options, apply, file};
+use hufu_app::connect::{GuardedClient, guarded};
+use hufu_app::{Limits, Parts};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::Store;
+use hufu_types::{Clock, Random, TestClock, Timestamp};
+
+use crate::TestDatabase;
+
+/// A migrated database, and what the use cases need beside it.
+pub struct Base {
+    /// Where everything is stored. It goes away with this.
+    pub database: TestDatabase,
+    /// The open database.
+    pub store: Store,
+    /// The key of its secrets.
+    pub sealing: Arc<SealingKey>,
+    /// Stands until it is advanced.
+    pub clock: Arc<TestClock>,
+    /// Where ids and secrets come from.
+    pub random: Arc<dyn Random>,
+}
+
+impl Base {
+    /// Migrates a database; it is `now`.
+    pub async fn new(database: TestDatabase, now: Timestamp, random: impl Random + 'static) -> Self {
+        let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
+        store.migrate().await.unwrap();
+        Self {
+            database,
+            store,
+            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
+            clock: Arc::new(TestClock::new(now)),
+            random: Arc::new(random),
+        }
+    }
+
+    /// Opens the database once more, as another process does.
+    pub async fn open(&self) -> Store {
+        Store::open(&self.database.url().parse().unwrap()).await.unwrap()
+    }
+
+    /// Applies a file, which nothing is wrong with.
+    pub async fn apply(&self, text: &str, options: Options) {
+        self.apply_through(&self.store, text, options).await;
+    }
+
+    /// The same, as another process does.
+    pub async fn apply_elsewhere(&self, text: &str, options: Options) {
+        let store = self.open().await;
+        self.apply_through(&store, text, options).await;
+        store.close().await;
+    }
+
+    async fn apply_through(&self, store: &Store, text: &str, options: Options) {
+        let file = file::read(text, FILE, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let applied = apply(store, &self.sealing, &clock, &self.random, &file, FILE, options);
+        applied.await.unwrap_or_else(|error| panic!("{error:?}"));
+    }
+
+    /// The parts of an application that reaches nobody: neither WeChat, nor a provider, nor an outbox.
+    pub fn parts(&self) -> Parts {
+        Parts {
+            store: self.store.clone(),
+            wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
+            sealing: self.sealing.clone(),
+            limits: Limits::default(),
+            public_url: PUBLIC_URL.to_owned(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+            outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
+            outbox: None,
+        }
+    }
+}
+
+/// A client that may call this machine, where webhooks and providers are in tests.
+pub fn outgoing_to_this_machine() -> GuardedClient {
+    let private = ["127.0.0.0/8".parse().unwrap()].into();
+    GuardedClient::new(guarded::Settings { private, ..guarded::Settings::default() }).unwrap()
+}
+
+/// The address under which an instance believes to be reached.
+pub const PUBLIC_URL: &str = "https://id.example.com";
+/// What applied files are called.
+const FILE: &str = "hufu.toml";

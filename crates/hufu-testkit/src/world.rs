@@ -1,0 +1,533 @@
+//! An instance with two pools, a WeChat to go with it, and the ways to look into both.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hufu_app::apply::Options;
+use hufu_app::connect::Outbox;
+use hufu_app::events::Trace;
+use hufu_app::people::status::SetStatus;
+use hufu_app::{App, Limits, Parts};
+use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
+use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
+use hufu_store::{Read, Store, StoreError, Tx};
+use hufu_types::{Clock as _, PoolId, SystemRandom, Timestamp, UserId, UserStatus};
+use hufu_web::{Router, WebSettings};
+use hufu_wechat::Endpoints;
+use tokio::net::TcpListener;
+
+pub use crate::base::PUBLIC_URL;
+use crate::base::{Base, outgoing_to_this_machine};
+use crate::client::{Answer, Client};
+use crate::{TestDatabase, logs};
+
+/// When the tests play, for Hufu and for WeChat.
+pub const NOW: Timestamp = Timestamp(1_750_000_000_000);
+
+/// The shop: the pool of most tests.
+pub const SHOP: &str = "6560c0ffee00000000000001";
+/// Its default application: all connections but the spare one.
+pub const SHOP_APP: &str = "6560c0ffee00000000000002";
+/// Its website: the two open connections, in the other order.
+pub const SHOP_WEB: &str = "6560c0ffee00000000000003";
+/// An application that no connection is switched on for.
+pub const SHOP_BARE: &str = "6560c0ffee00000000000004";
+/// The AppID of its connection `shop-mini`.
+pub const MINI: &str = "wx00000000000000a1";
+/// The AppID of `shop-two`, of the same Open Platform account.
+pub const TWO: &str = "wx00000000000000a2";
+/// The AppID of `shop-members`, which makes no users.
+pub const MEMBERS: &str = "wx00000000000000a3";
+/// The AppID of `shop-spare`, which is switched on for no application.
+pub const SPARE: &str = "wx00000000000000a4";
+/// The number of the shop's user alice.
+pub const ALICE_PHONE: &str = "13912340000";
+
+/// The cafe: another tenant.
+pub const CAFE: &str = "6560c0ffee00000000000011";
+/// Its application, which nobody marked as the default.
+pub const CAFE_APP: &str = "6560c0ffee00000000000012";
+/// The AppID of its connection `cafe-mini`.
+pub const CAFE_MINI: &str = "wx00000000000000b1";
+
+/// A pool without a mini program application.
+pub const EMPTY: &str = "6560c0ffee00000000000021";
+
+/// What is applied to every world.
+pub const FILE: &str = r#"
+[[user_pool]]
+id = "6560c0ffee00000000000001"
+name = "Shop"
+  [[user_pool.connection]]
+  identifier = "shop-mini"
+  type = "wechat:miniprogram:default"
+  open_platform = "shop"
+  fields = { app_id = "wx00000000000000a1", app_secret = "secret-of-wx00000000000000a1" }
+  [[user_pool.connection]]
+  identifier = "shop-two"
+  type = "wechat:miniprogram:default"
+  open_platform = "shop"
+  fields = { app_id = "wx00000000000000a2", app_secret = "secret-of-wx00000000000000a2" }
+  [[user_pool.connection]]
+  identifier = "shop-members"
+  type = "wechat:miniprogram:default"
+  open_platform = "shop"
+  login_only = true
+  fields = { app_id = "wx00000000000000a3", app_secret = "secret-of-wx00000000000000a3" }
+  [[user_pool.connection]]
+  identifier = "shop-spare"
+  type = "wechat:miniprogram:default"
+  open_platform = "shop"
+  fields = { app_id = "wx00000000000000a4", app_secret = "secret-of-wx00000000000000a4" }
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000003"
+  name = "Shop website"
+  type = "web"
+  connections = ["shop-two", "shop-mini"]
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000002"
+  name = "Shop mini program"
+  type = "mini-program"
+  default = true
+  connections = ["shop-mini", "shop-two", "shop-members"]
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000004"
+  name = "Shop counter"
+  type = "native"
+  connections = []
+  [[user_pool.user]]
+  username = "alice"
+  phone = "+8613912340000"
+
+[[user_pool]]
+id = "6560c0ffee00000000000011"
+name = "Cafe"
+  [[user_pool.connection]]
+  identifier = "cafe-mini"
+  type = "wechat:miniprogram:default"
+  open_platform = "cafe"
+  fields = { app_id = "wx00000000000000b1", app_secret = "secret-of-wx00000000000000b1" }
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000014"
+  name = "Cafe website"
+  type = "web"
+  connections = ["cafe-mini"]
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000012"
+  name = "Cafe mini program"
+  type = "mini-program"
+  connections = ["cafe-mini"]
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000013"
+  name = "Cafe second mini program"
+  type = "mini-program"
+  connections = ["cafe-mini"]
+
+[[user_pool]]
+id = "6560c0ffee00000000000021"
+name = "Empty"
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000022"
+  name = "Empty website"
+  type = "web"
+  connections = []
+"#;
+
+/// The usual file in pieces: what is before the first table, and each table without its opening brackets.
+pub fn tables() -> Vec<&'static str> {
+    FILE.split("[[").collect()
+}
+
+/// The usual file without the table that holds this text.
+pub fn file_without(text: &str) -> String {
+    let others: Vec<&str> = tables().into_iter().filter(|table| !table.contains(text)).collect();
+    assert_eq!(others.len() + 1, tables().len(), "one table holds {text}");
+    others.join("[[")
+}
+
+/// What a world is made with, where the usual does not do.
+#[must_use]
+pub struct Plan {
+    limits: Limits,
+    web: WebSettings,
+    wechat: hufu_wechat::Settings,
+    sandbox: hufu_sandbox::Options,
+}
+
+impl Plan {
+    /// The usual.
+    #[expect(clippy::new_without_default, reason = "a plan is never made by default")]
+    pub fn new() -> Self {
+        let wechat = hufu_wechat::Settings { backoff: Duration::from_millis(1), ..Default::default() };
+        let sandbox = hufu_sandbox::Options {
+            clock: ClockStart::StandingAt(NOW.0),
+            log_capacity: 10_000,
+            per_minute_code_limit: None,
+            ..hufu_sandbox::Options::default()
+        };
+        Self { limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
+    }
+
+    /// With other limits.
+    pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// With other settings of the web surfaces.
+    pub fn web(mut self, change: impl FnOnce(&mut WebSettings)) -> Self {
+        change(&mut self.web);
+        self
+    }
+
+    /// With other settings of the client of WeChat.
+    pub fn wechat(mut self, change: impl FnOnce(&mut hufu_wechat::Settings)) -> Self {
+        change(&mut self.wechat);
+        self
+    }
+
+    /// Makes the world.
+    pub async fn build(self, database: TestDatabase) -> World {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let world = self.build_at(database, listener.local_addr().unwrap()).await;
+        world.serve_wechat(listener);
+        world
+    }
+
+    /// Makes a world whose WeChat nobody serves yet, and the address where it belongs.
+    pub async fn build_unreachable(self, database: TestDatabase) -> (World, SocketAddr) {
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        (self.build_at(database, address).await, address)
+    }
+
+    async fn build_at(mut self, database: TestDatabase, wechat: SocketAddr) -> World {
+        logs::keep();
+        let mark = logs::mark();
+        let base = format!("http://{wechat}/api");
+        let base = || base.parse().unwrap();
+        self.wechat.endpoints = Endpoints { api: base(), open: base(), mp: base() };
+        let sandbox = Sandbox::new(self.sandbox);
+        for (app_id, open_platform) in
+            [(MINI, "shop"), (TWO, "shop"), (MEMBERS, "shop"), (SPARE, "shop"), (CAFE_MINI, "cafe")]
+        {
+            let app = NewApp {
+                app_id: Some(app_id.to_owned()),
+                secret: Some(secret_of(app_id).as_str().into()),
+                open_platform: Some(open_platform.to_owned()),
+                ..NewApp::default()
+            };
+            sandbox.add_app(app).unwrap();
+        }
+        let base = Base::new(database, NOW, SystemRandom).await;
+        base.apply(FILE, PRUNE).await;
+        let outbox = Outbox::new(base.clock.clone());
+        let setup = Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox };
+        let node = Node::start(base.store.clone(), &base, &setup).await;
+        let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
+        World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
+    }
+}
+
+/// The AppSecret of a mini program.
+pub fn secret_of(app_id: &str) -> String {
+    format!("secret-of-{app_id}")
+}
+
+/// A file says everything about its pools.
+const PRUNE: Options = Options { prune: true, dry_run: false };
+
+struct Setup {
+    limits: Limits,
+    web: WebSettings,
+    wechat: hufu_wechat::Settings,
+    outbox: Outbox,
+}
+
+/// A server process.
+pub struct Node {
+    /// The application.
+    pub app: Arc<App>,
+    /// All surfaces.
+    pub router: Router,
+}
+
+impl Node {
+    async fn start(store: Store, base: &Base, setup: &Setup) -> Self {
+        let parts = Parts {
+            store,
+            wechat: hufu_wechat::Client::new(setup.wechat.clone()).unwrap(),
+            limits: setup.limits.clone(),
+            outgoing: outgoing_to_this_machine(),
+            outbox: Some(setup.outbox.clone()),
+            ..base.parts()
+        };
+        let app = App::start(parts).await.unwrap();
+        let surfaces = [hufu_compat::routes(&hufu_compat::Settings::default()), hufu_admin::routes()];
+        let router = hufu_web::router(app.clone(), setup.web.clone(), surfaces);
+        Self { app, router }
+    }
+}
+
+/// An instance, its database and its WeChat.
+pub struct World {
+    /// The server.
+    pub node: Node,
+    /// Its WeChat.
+    pub sandbox: Sandbox,
+    setup: Setup,
+    base: Base,
+    secrets: Mutex<Vec<String>>,
+    mark: usize,
+}
+
+impl World {
+    /// The usual world.
+    pub async fn new(database: TestDatabase) -> Self {
+        Plan::new().build(database).await
+    }
+
+    /// Serves WeChat.
+    pub fn serve_wechat(&self, listener: TcpListener) {
+        tokio::spawn(self.sandbox.clone().serve(listener, std::future::pending()));
+    }
+
+    /// Another server process on the same database, with its own connections.
+    pub async fn another_node(&self) -> Node {
+        Node::start(self.base.open().await, &self.base, &self.setup).await
+    }
+
+    /// A client that names the shop's default application.
+    pub fn client(&self) -> Client<'_> {
+        Client::of(self, &self.node).app(SHOP_APP)
+    }
+
+    /// A client that names the cafe's application.
+    pub fn cafe(&self) -> Client<'_> {
+        Client::of(self, &self.node).app(CAFE_APP)
+    }
+
+    /// A client that names nothing.
+    pub fn nobody(&self) -> Client<'_> {
+        Client::of(self, &self.node)
+    }
+
+    /// A client of another node.
+    pub fn client_of<'w>(&'w self, node: &'w Node) -> Client<'w> {
+        Client::of(self, node).app(SHOP_APP)
+    }
+
+    /// Lets time pass, for Hufu and for WeChat.
+    pub fn advance(&self, time: Duration) {
+        self.base.clock.advance(time);
+        self.sandbox.advance(time);
+    }
+
+    /// What was sent by SMS and e-mail.
+    pub fn outbox(&self) -> &Outbox {
+        &self.setup.outbox
+    }
+
+    /// Notes what must never be logged.
+    pub fn secret(&self, text: &str) {
+        if !text.is_empty() {
+            self.secrets.lock().unwrap().push(text.to_owned());
+        }
+    }
+
+    /// Makes a person at WeChat.
+    pub fn person(&self, name: &str) -> UserView {
+        self.person_with(NewUser { name: Some(name.to_owned()), ..NewUser::default() })
+    }
+
+    /// Makes this person at WeChat.
+    pub fn person_with(&self, user: NewUser) -> UserView {
+        let person = self.sandbox.add_user(user).unwrap();
+        for ids in &person.ids {
+            self.secret(&ids.openid);
+            self.secret(ids.unionid.as_deref().unwrap_or_default());
+        }
+        self.secret(&person.phone);
+        person
+    }
+
+    /// What `wx.login` gives.
+    pub fn code(&self, app_id: &str, name: &str) -> String {
+        let code = self.sandbox.login_code(app_id, Some(name)).unwrap();
+        self.secret(&code);
+        code
+    }
+
+    /// What the phone button gives.
+    pub fn phone_code(&self, app_id: &str, name: &str) -> String {
+        let code = self.sandbox.phone_code(app_id, Some(name)).unwrap();
+        self.secret(&code);
+        code
+    }
+
+    /// What WeChat seals for the person of a code.
+    pub fn sealed(&self, app_id: &str, code: &str, kind: DataKind) -> Sealed {
+        let sealed = self.sandbox.sealed_data(app_id, code, kind).unwrap();
+        self.secret(&sealed.encrypted_data);
+        sealed
+    }
+
+    /// What comes over the next exchange of a code.
+    pub fn exchange_fault(&self, fault: Fault) {
+        self.sandbox.add_fault(Fault { path: Some(EXCHANGE.to_owned()), count: 1, ..fault }).unwrap();
+    }
+
+    /// How often a WeChat endpoint was called.
+    pub fn calls(&self, path: &str) -> usize {
+        self.sandbox.calls(0).iter().filter(|call| call.path == path).count()
+    }
+
+    /// How often a code was sent to WeChat.
+    pub fn exchanges(&self) -> usize {
+        self.calls(EXCHANGE)
+    }
+
+    /// Makes the database match another file, as another process does; no node knows yet.
+    pub async fn apply(&self, file: &str) {
+        self.base.apply_elsewhere(file, PRUNE).await;
+    }
+
+    /// Applies another file, and lets the node take it up.
+    pub async fn reconfigure(&self, file: &str) {
+        self.apply(file).await;
+        self.node.app.refresh_config().await.unwrap();
+    }
+
+    /// Applies the usual file with one text replaced.
+    pub async fn reconfigure_with(&self, old: &str, new: &str) {
+        assert!(FILE.contains(old), "{old}");
+        self.reconfigure(&FILE.replacen(old, new, 1)).await;
+    }
+
+    /// Switches a user on or off, as an administrator does.
+    pub async fn set_status(&self, pool: &str, user: &str, status: UserStatus) {
+        let unit = SetStatus {
+            pool: PoolId::parse(pool).unwrap(),
+            user: UserId::parse(user).unwrap(),
+            status,
+            trace: Trace::of_command(self.base.clock.now(), &SystemRandom),
+        };
+        self.node.app.store().write(unit).await.unwrap();
+    }
+
+    /// The number of rows of a table.
+    pub async fn rows(&self, table: &str) -> i64 {
+        if table == "rate_buckets" {
+            return self.node.app.store().read(RateBuckets).await.unwrap();
+        }
+        let counts = self.footprint().await;
+        counts.iter().find(|(name, _)| *name == table).unwrap().1
+    }
+
+    /// What is stored, as the number of rows of each table that requests write to, and how often people logged in.
+    pub async fn footprint(&self) -> Vec<(&'static str, i64)> {
+        self.node.app.store().read(Footprint).await.unwrap()
+    }
+
+    /// Fails unless `work` leaves the database as it is.
+    pub async fn stores_nothing<T>(&self, work: impl Future<Output = T>) -> T {
+        let before = self.footprint().await;
+        let done = work.await;
+        assert_eq!(self.footprint().await, before, "something was stored");
+        done
+    }
+
+    /// The audit log of the shop, newest first.
+    pub async fn audit(&self) -> Vec<AuditEvent> {
+        let (pool, filter) = (PoolId::parse(SHOP).unwrap(), AuditFilter::default());
+        self.node.app.store().read(ListEvents { pool, filter, before: None, limit: 10_000 }).await.unwrap()
+    }
+
+    /// The id of a connection of the shop.
+    pub fn connection(&self, app_id: &str) -> String {
+        let config = self.node.app.config();
+        let mut connections = config.connections(&PoolId::parse(SHOP).unwrap()).iter();
+        connections
+            .find(|connection| connection.settings.text("app_id") == Some(app_id))
+            .unwrap()
+            .id
+            .to_string()
+    }
+
+    /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry
+    /// says so.
+    pub async fn refuses(
+        &self,
+        code: u64,
+        action: &str,
+        request: impl Future<Output = Answer>,
+    ) -> AuditEvent {
+        let before = self.audit().await;
+        let answer = self.stores_nothing(request).await;
+        answer.refused(code);
+        let mut after = self.audit().await;
+        assert_eq!(
+            after.len(),
+            before.len() + 1,
+            "{action} {code}: {:#?}",
+            &after[..after.len() - before.len()]
+        );
+        let told = after.swap_remove(after.iter().position(|event| !before.contains(event)).unwrap());
+        assert_eq!((told.action.as_str(), told.code), (action, i64::try_from(code).unwrap()));
+        assert_eq!(told.application.as_deref(), Some(SHOP_APP), "{told:?}");
+        assert_eq!(told.ip.as_deref(), Some("203.0.113.7"), "{told:?}");
+        assert_eq!(told.request_id.as_deref(), Some(answer.request_id()), "{told:?}");
+        told
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            logs::assert_free_of(&self.secrets.lock().unwrap(), self.mark);
+        }
+    }
+}
+
+/// The endpoint to which codes are sent.
+pub const EXCHANGE: &str = "/sns/jscode2session";
+/// The endpoint to which phone codes are sent.
+pub const PHONE_NUMBER: &str = "/wxa/business/getuserphonenumber";
+
+struct Footprint;
+
+impl Read for Footprint {
+    type Out = Vec<(&'static str, i64)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        const TABLES: [(&str, &str); 11] = [
+            ("users", "SELECT COUNT(*) FROM users"),
+            ("identities", "SELECT COUNT(*) FROM identities"),
+            ("identity_conflicts", "SELECT COUNT(*) FROM identity_conflicts"),
+            ("sessions", "SELECT COUNT(*) FROM sessions"),
+            ("exchanges", "SELECT COUNT(*) FROM exchanges"),
+            ("refresh_tokens", "SELECT COUNT(*) FROM refresh_tokens"),
+            ("login_flows", "SELECT COUNT(*) FROM login_flows"),
+            ("merges", "SELECT COUNT(*) FROM merges"),
+            ("uploads", "SELECT COUNT(*) FROM uploads"),
+            ("logins", "SELECT CAST(COALESCE(SUM(logins_count), 0) AS BIGINT) FROM users"),
+            ("changes", "SELECT CAST(COALESCE(SUM(updated_at), 0) AS BIGINT) FROM users"),
+        ];
+        let mut counts = Vec::with_capacity(TABLES.len());
+        for (table, sql) in TABLES {
+            counts.push((table, tx.optional(sql, &[], |row| row.get(0)).await?.unwrap_or_default()));
+        }
+        Ok(counts)
+    }
+}
+
+struct RateBuckets;
+
+impl Read for RateBuckets {
+    type Out = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        let count = tx.optional("SELECT COUNT(*) FROM rate_buckets", &[], |row| row.get(0)).await?;
+        Ok(count.unwrap_or_default())
+    }
+}

@@ -1,0 +1,125 @@
+//! A login that waits, as the clients are told of it: what they need to go on.
+
+use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
+use hufu_types::User;
+use hufu_types::flow::{Stage, Step};
+use hufu_types::refusal::Code;
+use serde_json::{Value, json};
+
+/// Why a call that logs in hands out no tokens.
+#[derive(Debug)]
+pub enum NoTokens {
+    /// It is refused.
+    Refused(Refusal),
+    /// The person has a step to take first.
+    Waiting(Box<FlowView>),
+    /// A step was refused, and the login waits where it was.
+    StepRefused(Refusal, Box<FlowView>),
+}
+
+impl From<Refusal> for NoTokens {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Code> for NoTokens {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}
+
+impl From<StepRefused> for NoTokens {
+    fn from(step: StepRefused) -> Self {
+        let StepRefused { refusal, waiting } = step;
+        match waiting {
+            Some(view) => Self::StepRefused(refusal, view),
+            None => Self::Refused(refusal),
+        }
+    }
+}
+
+/// A login that is done, for clients that know nothing in between.
+pub fn done(answer: LoginAnswer) -> Result<LoginDone, NoTokens> {
+    answer.done().map_err(NoTokens::Waiting)
+}
+
+/// The code that tells the clients which page to show: see docs/errors.md.
+pub(crate) fn next_step(view: &FlowView) -> Code {
+    match view.stage {
+        Stage::Associate if view.may_create => Code::BindOrCreate,
+        Stage::Associate => Code::Bind,
+        Stage::NewPassword => Code::SetPassword,
+        Stage::Complete => Code::FillIn,
+        Stage::Agree => Code::Agree,
+        Stage::Select | Stage::Identify | Stage::Done | Stage::Refused => Code::Choose,
+    }
+}
+
+/// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
+pub fn flow_data(view: &FlowView) -> Value {
+    let permitted = |step: &Step| match step {
+        Step::Create => view.may_create,
+        Step::Merge => view.may_merge,
+        _ => true,
+    };
+    let data = json!({
+        "flowId": view.id.as_str(),
+        "key": view.handle,
+        "stage": view.stage.as_str(),
+        "actions": view.stage.steps().filter(permitted).map(Step::as_str).collect::<Vec<_>>(),
+        "mayCreate": view.may_create,
+        "mayMerge": view.may_merge,
+        "methods": view.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
+        "accounts": view.accounts.iter().map(brief).collect::<Vec<_>>(),
+        "missing": view.missing,
+        "agreements": view.agreements,
+        "expiresAt": view.expires_at.to_iso(),
+    });
+    // The published clients look for it under this name where a password has to be set.
+    if view.stage == Stage::NewPassword { with(data, "token", view.handle.as_str()) } else { data }
+}
+
+fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Value::Object(fields) = &mut data {
+        fields.insert(name.to_owned(), value.into());
+    }
+    data
+}
+
+/// The same for a step that failed, with what its refusal tells.
+pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
+    let data = flow_data(view);
+    let own = refusal.data().and_then(Value::as_object).into_iter().flatten();
+    own.fold(data, |data, (name, value)| with(data, name, value.clone()))
+}
+
+/// An account to choose: enough to know it by, and no more.
+pub fn brief(user: &User) -> Value {
+    let phone = user.phone.as_ref().map(|(phone, _)| masked(&phone_text(phone)));
+    json!({
+        "id": user.id.as_str(),
+        "username": user.username.as_ref().map(|name| masked(name.as_str())),
+        "nickname": user.profile.nickname,
+        "photo": user.profile.photo,
+        "phone": phone,
+        "email": user.email.as_ref().map(|email| masked(email.as_str())),
+        "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
+        "createdAt": user.created_at.to_iso(),
+    })
+}
+
+/// The first three and the last two characters.
+fn masked(text: &str) -> String {
+    let length = text.chars().count();
+    let hidden = length.saturating_sub(5).max(1);
+    text.chars().enumerate().map(|(at, c)| if at >= 3 && at < 3 + hidden { '*' } else { c }).collect()
+}
+
+/// A number as the clients write it: the national number for +86, E.164 otherwise.
+pub fn phone_text(phone: &hufu_types::Phone) -> String {
+    match phone.parts() {
+        ("+86", national) => national.to_owned(),
+        _ => phone.as_str().to_owned(),
+    }
+}
