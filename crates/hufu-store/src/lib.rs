@@ -52,6 +52,7 @@ pub mod sessions;
 pub mod step_tokens;
 pub mod uploads;
 pub mod users;
+pub mod versions;
 pub mod webhooks;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
@@ -61,7 +62,7 @@ pub use tx::Tx;
 pub use unit::{Read, Write};
 pub use value::{Column, Row, Value};
 
-/// Every statement that Hufu sends, with its name; a test prepares all of them.
+/// Every statement that Hufu sends, with the path of its constant; a test prepares all of them.
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
@@ -90,6 +91,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,
+        versions::STATEMENTS,
         webhooks::STATEMENTS,
     ]
     .concat()
@@ -104,7 +106,7 @@ pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
 macro_rules! statements {
     ($($name:ident = $sql:expr;)*) => {
         $(const $name: &str = $sql;)*
-        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
     };
 }
 pub(crate) use statements;

@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = migrations![
     2 "0002_people",
     3 "0003_search",
     4 "0004_connection_settings",
+    5 "0005_revisions",
     6 "0006_browser_sessions",
 ];
 

@@ -16,7 +16,7 @@ statements! {
         INSERT INTO webhooks (pool_id, id, name, url, events, secret, enabled, failures, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8)";
     UPDATE = "
-        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7
+        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     ROTATE = "
         UPDATE webhooks SET previous_secret = secret, previous_until = $4, secret = $3

@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 73] = [
+pub const ROUTES: [(&str, &str); 71] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -82,7 +82,6 @@ pub const ROUTES: [(&str, &str); 73] = [
     // In development alone: `hufu dev` shows its outbox to this machine.
     ("GET", "/dev/outbox"),
     ("GET", "/dev/outbox.json"),
-    ("GET", "/dev/outbox.css"),
-    ("GET", "/dev/outbox.js"),
-    ("GET", "/dev/icon.svg"),
+    // A form of the pages; it is tried in hufu-pages, as are the assets, whose names change with their content.
+    ("POST", "/preferences/theme"),
 ];

@@ -6,16 +6,20 @@
 //! - [`envelope`], [`problem`], [`waiting`]: answers, refusals, and logins that wait.
 //! - [`cors`]: which routes scripts of other origins may call.
 //! - [`oidc`]: OAuth 2 and OpenID Connect.
+//! - [`page`]: the page kernel, with which hufu-pages draws.
 //! - `operations`: health, readiness and metrics.
 //!
 //! The other surfaces are crates of their own, which give their [`Routes`] to [`router`].
+
+// Templates name the kernel by its crate, here and in other crates.
+extern crate self as hufu_web;
 
 pub mod cors;
 pub mod envelope;
 mod middleware;
 pub mod oidc;
 mod operations;
-mod outbox;
+pub mod page;
 pub mod problem;
 pub mod request;
 pub mod server;

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
 use crate::envelope::ApiCode;
+use crate::page::{self, Cause, Refused};
 use crate::server::State;
 
 /// The header that carries the id of a request, in and out.
@@ -85,15 +86,18 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses foreign `Host`s where only this machine's own names are served.
+/// Refuses foreign `Host`s where only this machine's own names are served. Assets are open to all: the page that says
+/// so needs them.
 pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
-    if shared.settings.loopback_hosts_only && !names_this_machine(&request) {
+    let is_asset = request.uri().path().starts_with(page::ASSETS);
+    if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
         let body = serde_json::json!({
             "code": 403,
             "statusCode": 403,
             "message": "A development server answers only to localhost and 127.0.0.1. Use one of these as host.",
         });
-        return (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+        let response = (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
+        return Refused::new(StatusCode::FORBIDDEN, Cause::ForeignHost).mark(response);
     }
     next.run(request).await
 }
@@ -117,5 +121,6 @@ pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
         "apiCode": 500,
         "message": "Something broke inside the server. Try again; if it stays, tell its operator.",
     });
-    (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response()
+    let response = (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response();
+    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, Cause::Broken).mark(response)
 }

@@ -20,7 +20,8 @@ use tokio::sync::Semaphore;
 use tower::Service as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{middleware, oidc, operations, outbox};
+use crate::page::{self, Cause, Refused};
+use crate::{middleware, oidc, operations};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +33,6 @@ pub struct WebSettings {
     pub loopback_hosts_only: bool,
     /// Warnings that `/readyz` repeats.
     pub warnings: Vec<String>,
-    /// The outbox whose messages are shown under `/dev/outbox`: in development alone.
-    pub outbox: Option<hufu_app::connect::Outbox>,
 }
 
 /// What every handler can get at.
@@ -52,34 +51,32 @@ pub type Routes = Router<Arc<Shared>>;
 
 /// All public surfaces of an instance, for [`Listener::serve`]: those given, and OAuth 2 and health, which are here.
 pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
-    let development = if settings.outbox.is_some() { outbox::routes() } else { Router::new() };
     let shared = Arc::new(Shared { app, settings });
     surfaces
         .into_iter()
         .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
-        .merge(development)
+        .merge(page::routes())
         .fallback(not_found)
         // Handlers bound what they read themselves, with an answer that the client sees.
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
         .layer(axum::middleware::from_fn(middleware::observe))
         .with_state(shared)
 }
 
 async fn not_found(_: Uri) -> Response {
-    (
-        StatusCode::NOT_FOUND,
-        axum::Json(serde_json::json!({
-            "code": 404,
-            "statusCode": 404,
-            "apiCode": 404,
-            "message": "There is nothing at this address. Check the path and the version of your SDK.",
-        })),
-    )
-        .into_response()
+    let body = serde_json::json!({
+        "code": 404,
+        "statusCode": 404,
+        "apiCode": 404,
+        "message": "There is nothing at this address. Check the path and the version of your SDK.",
+    });
+    let response = (StatusCode::NOT_FOUND, axum::Json(body)).into_response();
+    Refused::new(StatusCode::NOT_FOUND, Cause::NotFound).mark(response)
 }
 
 /// A bound address that serves a router.

@@ -3,7 +3,7 @@
 use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
-use hufu_store::{StoreError, Tx, Write, config, identities, users};
+use hufu_store::{StoreError, Tx, Write, identities, users, versions};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
@@ -326,8 +326,7 @@ impl Write for SignOut {
         if matches!(self.0.which, Ending::All) {
             unit::sign_out(tx, &self.0.pool, &self.0.user).await?;
         } else if !ended.is_empty() {
-            // Nodes forget which sessions they believe alive when the version rises.
-            config::raise_version(tx).await?;
+            versions::sessions_changed(tx).await?;
         }
         Ok(ended)
     }

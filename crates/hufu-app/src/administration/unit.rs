@@ -1,6 +1,6 @@
 //! What several units of administrators do to an account.
 
-use hufu_store::{StoreError, Tx, administration, config, flows, passwords, sessions, users};
+use hufu_store::{StoreError, Tx, administration, flows, passwords, sessions, users, versions};
 use hufu_types::{PoolId, Timestamp, UserId};
 
 use crate::credentials::locks::unlock;
@@ -28,7 +28,7 @@ pub(super) async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> R
     if *pool == PoolId::system() {
         administration::delete_access_keys_of(tx, user).await?;
     }
-    config::raise_version(tx).await
+    versions::sessions_changed(tx).await
 }
 
 /// Deletes an account for good, with what was merged into it and everything that leads to either; what the audit
@@ -46,7 +46,6 @@ pub(super) async fn delete_user(
         administration::delete_access_keys_of(tx, user).await?;
         administration::delete_administrator(tx, user).await?;
     }
-    // Nodes forget which sessions they believe alive when the version rises.
-    config::raise_version(tx).await?;
+    versions::sessions_changed(tx).await?;
     Ok(true)
 }

@@ -12,6 +12,7 @@ use hufu_types::{
     PoolId, PoolSettings,
 };
 
+use super::shards::Shards;
 use crate::sources::settings::SettingsError;
 use crate::sources::wechat;
 use crate::{Refusal, sources};
@@ -47,64 +48,87 @@ pub fn named(text: &str) -> Option<&str> {
 }
 
 /// The configuration of the instance at one version.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The version.
     pub version: i64,
-    pools: HashMap<PoolId, PoolConfig>,
-    applications: HashMap<ApplicationId, Arc<Application>>,
-    connections: HashMap<ConnectionId, Arc<Connection>>,
+    pools: Shards<PoolId, Arc<PoolConfig>>,
+    applications: Shards<ApplicationId, Arc<Application>>,
+    connections: Shards<ConnectionId, Arc<Connection>>,
 }
 
+/// A pool with everything in it, as it was when it was last read.
 #[derive(Debug)]
-struct PoolConfig {
-    /// In the order of their position.
-    applications: Vec<Arc<Application>>,
-    connections: Vec<Arc<Connection>>,
+pub struct PoolConfig {
     name: String,
     settings: Arc<PoolSettings>,
+    /// In the order of their position.
+    applications: Vec<Arc<Application>>,
+    /// In the order in which they were made.
+    connections: Vec<Arc<Connection>>,
     subscribers: Arc<[Subscriber]>,
+}
+
+impl PoolConfig {
+    /// Its applications, in their order; those that are switched off as well.
+    pub fn applications(&self) -> &[Arc<Application>] {
+        &self.applications
+    }
 }
 
 impl Config {
     /// Unseals what is stored. Settings that do not open leave their connection
     /// out and is reported, so that the others go on.
     pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
-        let mut config = Self { version: stored.version, ..Self::default() };
+        Self::default().with(stored, key)
+    }
+
+    /// This configuration with these pools in place of what it knows of them. The others are shared, not copied.
+    #[must_use]
+    pub(crate) fn with(&self, stored: StoredConfig, key: &SealingKey) -> Self {
+        let mut config = Self { version: stored.version, ..self.clone() };
+        let mut applications = by_pool(stored.applications, |application| &application.pool);
+        let mut connections = by_pool(stored.connections, |connection| &connection.pool);
+        let mut subscribers = by_pool(stored.subscribers, |(pool, _)| pool);
         for Pool { id, name, settings } in stored.pools {
-            let of_pool = stored.subscribers.iter().filter(|(pool, _)| *pool == id);
             let pool = PoolConfig {
-                applications: Vec::new(),
-                connections: Vec::new(),
                 name,
                 settings: Arc::new(settings),
-                subscribers: of_pool.map(|(_, subscriber)| subscriber.clone()).collect(),
+                applications: applications
+                    .remove(&id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Arc::new)
+                    .collect(),
+                connections: unseal_all(connections.remove(&id).unwrap_or_default(), key),
+                subscribers: subscribers
+                    .remove(&id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(_, s)| s)
+                    .collect(),
             };
-            config.pools.insert(id, pool);
-        }
-        for stored in stored.connections {
-            let (pool, identifier) = (stored.pool.clone(), stored.identifier.clone());
-            match unseal(stored, key) {
-                Ok(connection) => {
-                    let connection = Arc::new(connection);
-                    if let Some(pool) = config.pools.get_mut(&pool) {
-                        pool.connections.push(connection.clone());
-                    }
-                    config.connections.insert(connection.id.clone(), connection);
-                }
-                Err(error) => {
-                    tracing::error!(%pool, %identifier, %error, "a connection's settings cannot be used; it serves nobody");
-                }
-            }
-        }
-        for application in stored.applications {
-            let application = Arc::new(application);
-            if let Some(pool) = config.pools.get_mut(&application.pool) {
-                pool.applications.push(application.clone());
-            }
-            config.applications.insert(application.id.clone(), application);
+            config.replace(id, &Arc::new(pool));
         }
         config
+    }
+
+    fn replace(&mut self, id: PoolId, pool: &Arc<PoolConfig>) {
+        for application in &pool.applications {
+            self.applications.insert(application.id.clone(), application.clone());
+        }
+        for connection in &pool.connections {
+            self.connections.insert(connection.id.clone(), connection.clone());
+        }
+        let Some(before) = self.pools.insert(id, pool.clone()) else { return };
+        // A connection whose secret does not open any more is gone.
+        for gone in before.applications.iter().filter(|old| !pool.applications.iter().any(|a| a.id == old.id))
+        {
+            self.applications.remove(&gone.id);
+        }
+        for gone in before.connections.iter().filter(|old| !pool.connections.iter().any(|c| c.id == old.id)) {
+            self.connections.remove(&gone.id);
+        }
     }
 
     /// An application that is switched on.
@@ -128,9 +152,14 @@ impl Config {
         self.pools.get(pool).map(|pool| pool.connections.as_slice()).unwrap_or_default()
     }
 
+    /// A pool with everything in it.
+    pub fn of_pool(&self, id: &PoolId) -> Option<&Arc<PoolConfig>> {
+        self.pools.get(id)
+    }
+
     /// Whether there is such a pool.
     pub fn has_pool(&self, id: &PoolId) -> bool {
-        self.pools.contains_key(id)
+        self.pools.get(id).is_some()
     }
 
     /// The name of a pool.
@@ -176,7 +205,7 @@ impl Config {
         }
     }
 
-    fn pool(&self, id: &str) -> Option<&PoolConfig> {
+    fn pool(&self, id: &str) -> Option<&Arc<PoolConfig>> {
         self.pools.get(&PoolId::parse(id).ok()?)
     }
 
@@ -289,6 +318,28 @@ fn serving(
 fn mini_program_of_referer(referer: &str) -> Option<&str> {
     let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
     sources::is_wechat_app_id(app_id).then_some(app_id)
+}
+
+fn by_pool<T>(stored: Vec<T>, pool: impl Fn(&T) -> &PoolId) -> HashMap<PoolId, Vec<T>> {
+    let mut by_pool: HashMap<PoolId, Vec<T>> = HashMap::new();
+    for item in stored {
+        by_pool.entry(pool(&item).clone()).or_default().push(item);
+    }
+    by_pool
+}
+
+fn unseal_all(stored: Vec<StoredConnection>, key: &SealingKey) -> Vec<Arc<Connection>> {
+    let mut connections = Vec::with_capacity(stored.len());
+    for stored in stored {
+        let (pool, identifier) = (stored.pool.clone(), stored.identifier.clone());
+        match unseal(stored, key) {
+            Ok(connection) => connections.push(Arc::new(connection)),
+            Err(error) => {
+                tracing::error!(%pool, %identifier, %error, "a connection's settings cannot be used; it serves nobody");
+            }
+        }
+    }
+    connections
 }
 
 fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {

@@ -1,6 +1,6 @@
 //! Switching accounts off and on.
 
-use hufu_store::{StoreError, Tx, Write, config, sessions, users};
+use hufu_store::{StoreError, Tx, Write, sessions, users, versions};
 use hufu_types::{Action, PoolId, UserId, UserStatus};
 
 use crate::events::{Event, Trace};
@@ -35,8 +35,7 @@ impl Write for SetStatus {
             };
             self.trace.recorder().record(tx, &self.pool, Event::of(action, &self.user)).await?;
         }
-        // Nodes forget which sessions they believe alive when the version rises.
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(is_there)
     }
 }

@@ -1,5 +1,6 @@
 //! The keys of the instance that sign tokens.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hufu_protocol::sealing::{OpenError, SealingKey};
@@ -132,15 +133,14 @@ impl App {
     }
 
     /// Makes a first key for every algorithm that an application asks for.
-    pub(crate) async fn make_missing_keys(&self) -> Result<(), crate::StartError> {
-        let config = self.config();
+    pub(crate) async fn make_missing_keys(
+        &self,
+        algorithms: HashSet<SigningAlgorithm>,
+    ) -> Result<(), crate::StartError> {
         let keys = self.keys.load_full();
         let now = self.now();
-        let missing: std::collections::HashSet<SigningAlgorithm> = config
-            .applications()
-            .map(|a| a.signing_algorithm)
-            .filter(|algorithm| keys.signing(*algorithm, now).is_none())
-            .collect();
+        let is_missing = |algorithm: &SigningAlgorithm| keys.signing(*algorithm, now).is_none();
+        let missing: Vec<SigningAlgorithm> = algorithms.into_iter().filter(is_missing).collect();
         if missing.is_empty() {
             return Ok(());
         }

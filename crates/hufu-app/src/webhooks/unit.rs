@@ -2,7 +2,7 @@
 //! nodes hold in memory, so that the next event goes where it should.
 
 use hufu_store::webhooks::{self, Webhook};
-use hufu_store::{StoreError, Tx, Write, config};
+use hufu_store::{StoreError, Tx, Write, versions};
 use hufu_types::{Action, PoolId, Timestamp, WebhookId};
 use serde_json::{Value as Json, json};
 
@@ -29,12 +29,12 @@ impl Write for CreateWebhook {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let (pool, new) = (&self.pool, &self.webhook);
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         if webhooks::count(tx, pool).await? >= self.most {
             return Ok(false);
         }
         webhooks::insert(tx, pool, new, &self.secret).await?;
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, pool, changed(&new.id, None, Some(new), false)).await?;
         Ok(true)
     }
@@ -74,7 +74,7 @@ impl Write for UpdateWebhook {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Webhook>, StoreError> {
         let (pool, update) = (&self.pool, self.update.clone());
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let Some(old) = webhooks::get(tx, pool, &self.id).await? else { return Ok(None) };
         let mut new = Webhook {
             name: update.name.unwrap_or_else(|| old.name.clone()),
@@ -92,7 +92,7 @@ impl Write for UpdateWebhook {
         if let Some((secret, until)) = &update.secret {
             webhooks::rotate(tx, pool, &self.id, secret, *until).await?;
         }
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, pool, changed(&self.id, Some(&old), Some(&new), rotated)).await?;
         Ok(Some(new))
     }
@@ -114,10 +114,10 @@ impl Write for DeleteWebhook {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let Some(old) = webhooks::get(tx, &self.pool, &self.id).await? else { return Ok(false) };
         webhooks::delete(tx, &self.pool, &self.id).await?;
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, &self.pool, changed(&self.id, Some(&old), None, false)).await?;
         Ok(true)
     }

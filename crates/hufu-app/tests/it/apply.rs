@@ -1,5 +1,6 @@
 //! Applying a declarative file to a database.
 
+mod operations;
 mod people;
 mod world;
 

@@ -33,7 +33,7 @@ on_both_engines! {
             let union = format!("u{round}");
             let arrivals = (0..50).map(|n| {
                 let app = if n % 2 == 0 { APP } else { OTHER_APP };
-                let (store, proof) = (store.clone(), login(openid(app, &format!("o{round}")), Some(unionid(&union))));
+                let (store, arrival) = (store.clone(), login(openid(app, &format!("o{round}")), Some(unionid(&union))));
                 tokio::spawn(async move { log_in(&store, arrival).await })
             });
             let done: Vec<_> = futures::future::join_all(arrivals).await.into_iter().map(Result::unwrap).collect();
@@ -88,7 +88,7 @@ on_both_engines! {
             let owner = log_in(&store, owner).await.user.id;
             let arrivals = (0..10).map(|n| {
                 let ids = login(openid(APP, &format!("o{round}-{n}")), Some(unionid(&format!("u{round}-{n}"))));
-                let (store, proof) = (store.clone(), ids.with_phone(phone(round), PhoneUse::LogIn));
+                let (store, arrival) = (store.clone(), ids.with_phone(phone(round), PhoneUse::LogIn));
                 tokio::spawn(async move { log_in(&store, arrival).await })
             });
             let done: Vec<_> = futures::future::join_all(arrivals).await.into_iter().map(Result::unwrap).collect();

@@ -16,13 +16,14 @@ use crate::client::{
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// The sources that make the router.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../../src/lib.rs"),
     include_str!("../../src/v3/mod.rs"),
     include_str!("../../../hufu-web/src/oidc/mod.rs"),
     include_str!("../../src/personal/mod.rs"),
     include_str!("../../../hufu-web/src/operations.rs"),
-    include_str!("../../../hufu-web/src/outbox.rs"),
+    include_str!("../../../hufu-web/src/page/preferences.rs"),
+    include_str!("../../../hufu-pages/src/outbox.rs"),
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod isolation;
 mod limits;
 mod login_flows;
 mod merging;
+mod messages;
 mod mobile;
 mod people;
 mod personal;

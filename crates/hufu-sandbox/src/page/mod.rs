@@ -1,8 +1,12 @@
 //! The page at `/`: apps and people to see, codes and faults to make by click, calls to watch.
 //!
 //! Everything is rendered here; the script only sends the forms and buttons to the control API, and follows the call
-//! log. Nothing is inline and nothing comes from another host, which the Content-Security-Policy holds to.
+//! log. Nothing is inline and nothing comes from another host, which the Content-Security-Policy holds to. The styles
+//! are those of Hufu's own pages.
 
+mod faults;
+mod lists;
+mod phone;
 mod text;
 mod view;
 
@@ -13,6 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
+use hufu_html::{ICONS, LOGO, SCRIPT, styles};
 
 use crate::control::guard_page;
 use crate::state::State;
@@ -23,15 +28,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
     Router::new()
         .route("/", get(page))
-        .route(
-            "/sandbox.css",
-            get(async || asset("text/css; charset=utf-8", include_str!("assets/sandbox.css"))),
-        )
-        .route(
-            "/sandbox.js",
-            get(async || asset("text/javascript; charset=utf-8", include_str!("assets/sandbox.js"))),
-        )
-        .route("/icon.svg", get(async || asset("image/svg+xml", include_str!("assets/icon.svg"))))
+        .route("/sandbox.css", get(async || asset("text/css; charset=utf-8", style())))
+        .route("/sandbox.js", get(async || asset("text/javascript; charset=utf-8", script())))
+        .route("/icon.svg", get(async || asset("image/svg+xml", LOGO)))
+        .route("/icons.svg", get(async || asset("image/svg+xml", ICONS)))
         .route_layer(middleware::from_fn_with_state(Arc::clone(state), guard_page))
 }
 
@@ -41,7 +41,28 @@ async fn page(
     headers: HeaderMap,
 ) -> Response {
     let language = text::Language::choose(query.as_deref(), &headers);
-    asset("text/html; charset=utf-8", view::page(&state, language))
+    asset("text/html; charset=utf-8", view::page(&state, language.text(), theme(&headers)))
+}
+
+fn style() -> String {
+    [styles::TOKENS, styles::BASE, styles::DEV, include_str!("assets/sandbox.css")].concat()
+}
+
+fn script() -> String {
+    [SCRIPT, include_str!("assets/sandbox.js")].concat()
+}
+
+/// The attribute of `<html>` for the theme that was chosen on a page of the server beside the sandbox: cookies of one
+/// host are common to its ports.
+fn theme(headers: &HeaderMap) -> &'static str {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let chosen =
+        lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("hufu-theme="));
+    match chosen {
+        Some("light") => " data-theme=\"light\"",
+        Some("dark") => " data-theme=\"dark\"",
+        _ => "",
+    }
 }
 
 fn asset(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {

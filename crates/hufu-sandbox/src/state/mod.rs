@@ -1,4 +1,4 @@
-//! What the sandbox remembers, all of it in memory and all of it bounded.
+//! What the sandbox stores, all of it in memory and bounded.
 
 pub(crate) mod apps;
 pub(crate) mod calls;
@@ -49,7 +49,7 @@ impl State {
     }
 }
 
-// The state holds no invariant that a panic could break half-way, so a poisoned lock is as good as any.
+// The state has no invariant that a panic could leave half-broken, so a poisoned lock can still be used.
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -1,6 +1,7 @@
 //! Pools, connections and applications.
 
 use hufu_store::config::{self, ReadConfig, StoredConnection, StoredSettings};
+use hufu_store::versions;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
 use hufu_types::{
@@ -32,7 +33,7 @@ unit! {
                 Step::ChangeApplication(new) => config::update_application(tx, new, this.now).await?,
             };
         }
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&pool()]).await?;
         Ok(changed)
     }
 }

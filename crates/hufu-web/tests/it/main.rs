@@ -3,7 +3,6 @@
 
 mod cross_origin;
 mod input;
-mod outbox;
 mod sessions;
 mod signing_keys;
 

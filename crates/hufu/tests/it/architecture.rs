@@ -1,23 +1,27 @@
-//! The crates depend on one another in one direction, and each kind of library has its one place.
-//! ARCHITECTURE.md draws both. Development dependencies are free.
+//! The crates depend on one another in one direction, and each kind of library is used in one place.
+//! ARCHITECTURE.md draws both. Development dependencies are unrestricted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Each crate, and those of this workspace that it may name. A new crate gets its line here, and in ARCHITECTURE.md.
+/// Each crate, and the crates of this workspace that it may depend on. A new crate gets its line here, and in
+/// ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
+    // The design language: styles, icons and the escaping of text. No product code, so that the sandbox may name it.
+    ("hufu-html", &[]),
     ("hufu-protocol", &["hufu-types"]),
     ("hufu-store", &["hufu-types", "hufu-protocol"]),
     ("hufu-wechat", &["hufu-types", "hufu-protocol"]),
     ("hufu-connect", &["hufu-types", "hufu-protocol"]),
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
-    ("hufu-web", &["hufu-types", "hufu-protocol", "hufu-app"]),
+    ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
     ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
-    ("hufu-sandbox", &["hufu-wechat"]),
+    ("hufu-pages", &["hufu-types", "hufu-html", "hufu-app", "hufu-web"]),
+    ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
         "hufu",
         &[
@@ -30,24 +34,27 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hufu-web",
             "hufu-compat",
             "hufu-admin",
+            "hufu-pages",
             "hufu-sandbox",
         ],
     ),
 ];
 
-/// Crates that never reach a user: they may name anything, and no other crate may name them.
+/// Crates that never reach a user: they may depend on anything, and no other crate may depend on them.
 const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 
-/// Libraries that only these crates may name.
+/// Libraries that only these crates may use.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
-    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-sandbox"]),
+    ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
+    ("askama", &["hufu-web", "hufu-pages"]),
+    ("fluent-bundle", &["hufu-web"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
-    // Elsewhere every error is a type.
+    // All other crates use typed errors.
     ("anyhow", &["hufu"]),
 ];
 
@@ -63,9 +70,9 @@ const NEVER: &[(&str, &[&str])] = &[
     ("credentials", &["login", "sources"]),
 ];
 
-/// What crates without I/O do not name.
+/// Libraries that crates without I/O must not use.
 const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
-const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-protocol"];
+const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-html", "hufu-protocol"];
 
 /// Each crate of the workspace that reaches users, with the names of its dependencies.
 fn shipped_crates() -> BTreeMap<String, BTreeSet<String>> {

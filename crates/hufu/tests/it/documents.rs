@@ -1,4 +1,4 @@
-//! The documents tell what the code has: each code, metric, key and command, and no link leads nowhere.
+//! The documents match the code: every code, metric, key and command is there, and no link is broken.
 
 use hufu_types::refusal::Code;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files below a folder whose names end like this.
+/// All files in a folder whose names end like this.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -27,7 +27,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The texts between a mark and the first character that is not part of a name.
+/// The names after each occurrence of a mark.
 fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(mark).filter_map(move |(at, _)| {
         let rest = text[at + mark.len()..].trim_start().trim_start_matches('"');
@@ -66,7 +66,7 @@ fn every_metric_is_on_the_page_of_operations() {
     }
     assert!(metrics.contains("hufu_logins_total"), "{metrics:?}");
     for metric in metrics {
-        assert!(page.contains(&format!("`{metric}")), "docs/operations.md does not tell of {metric}");
+        assert!(page.contains(&format!("`{metric}")), "docs/operations.md does not mention {metric}");
     }
 }
 
@@ -79,19 +79,19 @@ fn every_key_is_on_the_page_of_configuration() {
     keys.insert("CONFIG");
     keys.retain(|key| !key.starts_with("LIMITS_"));
     for key in keys {
-        assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not tell of HUFU_{key}");
+        assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not mention HUFU_{key}");
     }
     assert!(page.contains("`HUFU_LIMITS_`"));
     for limit in hufu_app::Limits::NAMES {
         assert!(
             page.contains(&format!("\n| `{limit}` | ")),
-            "docs/configuration.md does not tell of {limit}"
+            "docs/configuration.md does not mention {limit}"
         );
     }
 }
 
 #[test]
-fn no_link_leads_nowhere() {
+fn no_link_is_broken() {
     let mut documents = files(&root().join("docs"), ".md");
     let in_root = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     documents.extend(in_root.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
@@ -110,7 +110,7 @@ fn no_link_leads_nowhere() {
     }
 }
 
-/// Whether a page has a heading of this anchor: lower case, hyphens for spaces, no other punctuation.
+/// Whether a page has a heading with this anchor: lower case, hyphens for spaces, no other punctuation.
 fn has_heading(page: &Path, anchor: &str) -> bool {
     let text = std::fs::read_to_string(page).unwrap();
     let headings =
@@ -126,7 +126,7 @@ fn has_heading(page: &Path, anchor: &str) -> bool {
 fn the_page_of_the_login_engine_has_its_diagram() {
     let page = read("docs/login-flow.md");
     let diagram = format!("```mermaid\n{}```", hufu_types::flow::diagram());
-    assert!(page.contains(&diagram), "put this into docs/login-flow.md:\n{diagram}");
+    assert!(page.contains(&diagram), "docs/login-flow.md must contain:\n{diagram}");
     for step in hufu_types::flow::Step::ALL {
         let is_action = hufu_types::flow::Stage::ALL
             .iter()

@@ -14,18 +14,21 @@ mod plan;
 mod planner;
 mod users;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders};
-use hufu_types::{Action, Clock, Random, Timestamp};
+use hufu_store::config::StoredConfig;
+use hufu_store::senders::StoredSender;
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
+use hufu_types::{Action, ApplicationId, Clock, PoolId, Random, Timestamp};
 use secrecy::SecretString;
 use serde_json::json;
 
 use self::file::{Desired, FileErrors};
 use self::planner::{Planned, Step};
+use super::change::{Operation as _, Outcome};
 use crate::credentials::password;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
@@ -123,15 +126,36 @@ type PasswordHashes = HashMap<Place, String>;
 
 impl Task {
     async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
-        let stored = config::read(tx).await?;
-        let senders = senders::list(tx).await?;
-        let found = users::find(tx, &self.desired, &stored).await?;
-        Ok(planner::plan(self, &stored, &senders, &found))
+        let names = config::pool_names(tx).await?;
+        let mut pools = Vec::with_capacity(self.desired.pools.len());
+        for desired in &self.desired.pools {
+            let stored = config::read_pool(tx, &desired.id).await?;
+            let senders = senders::of_pool(tx, &desired.id).await?;
+            let mut elsewhere = HashMap::new();
+            for application in &desired.applications {
+                let holder = config::pool_of_application(tx, &application.id).await?;
+                if let Some(holder) = holder.filter(|holder| *holder != desired.id) {
+                    elsewhere.insert(&application.id, holder);
+                }
+            }
+            pools.push(PresentPool { stored, senders, elsewhere });
+        }
+        let found = users::find(tx, &self.desired, &names).await?;
+        Ok(planner::plan(self, &pools, &names, &found))
     }
 
     fn password(&self, (pool, user): Place) -> Option<&SecretString> {
         self.desired.pools.get(pool)?.users.get(user)?.password.as_ref()
     }
+}
+
+/// What there is of a pool of the file.
+struct PresentPool<'a> {
+    stored: StoredConfig,
+    /// How it sends messages.
+    senders: Vec<StoredSender>,
+    /// Its applications whose ids are taken in other pools, with those pools.
+    elsewhere: HashMap<&'a ApplicationId, PoolId>,
 }
 
 async fn hash_passwords(task: &Task, places: Vec<Place>) -> Result<Vec<(Place, String)>, PasswordError> {
@@ -168,7 +192,7 @@ impl Write for Execute {
     type Out = Result<Executed, FileErrors>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        config::lock(tx).await?;
+        versions::lock_configuration(tx).await?;
         let Planned { plan, steps } = match self.task.plan(tx).await? {
             Ok(planned) => planned,
             Err(errors) => return Ok(Err(errors)),
@@ -182,8 +206,9 @@ impl Write for Execute {
             self.execute(tx, &mut events, step).await?;
         }
         self.audit(tx, &mut events, &plan).await?;
-        if steps.iter().any(Step::changes_configuration) {
-            config::raise_version(tx).await?;
+        let changed: BTreeSet<&PoolId> = steps.iter().filter_map(Step::changes_configuration_of).collect();
+        if !changed.is_empty() {
+            versions::pools_changed(tx, changed).await?;
         }
         Ok(Ok(Executed::Done(plan)))
     }
@@ -218,26 +243,26 @@ impl Execute {
         step: &Step,
     ) -> Result<(), StoreError> {
         let now = self.task.now;
-        let updated = match step {
-            Step::InsertPool(pool) => return config::insert_pool(tx, pool, now).await,
-            Step::InsertConnection(connection) => {
-                return config::insert_connection(tx, connection, now).await;
-            }
-            Step::InsertApplication(application) => {
-                return config::insert_application(tx, application, now).await;
-            }
+        match step {
+            Step::Pool(pool) => done(&pool.run(tx, now).await?),
+            Step::Connection(connection) => done(&connection.run(tx, now).await?),
+            Step::Application(application) => done(&application.run(tx, now).await?),
+            Step::Sender(sender) => done(&sender.run(tx, now).await?),
+            Step::NoSender(sender) => done(&sender.run(tx, now).await?),
             Step::InsertUser(user, place) => {
                 let hash = self.hashes.get(place).map(String::as_str);
                 let new = NewAccount { password_hash: hash, ..NewAccount::of(user) };
-                return accounts::create(tx, events, new, json!({ "by": "apply" })).await;
+                accounts::create(tx, events, new, json!({ "by": "apply" })).await
             }
-            Step::PutSender(sender) => return senders::put(tx, sender, now).await,
-            Step::DeleteSender(pool, kind) => u64::from(senders::delete(tx, pool, *kind).await?),
-            Step::UpdatePool(pool) => config::update_pool(tx, pool).await?,
-            Step::UpdateConnection(connection) => config::update_connection(tx, connection, now).await?,
-            Step::UpdateApplication(application) => config::update_application(tx, application, now).await?,
-        };
-        // What is gone since it was read makes the plan wrong; another run sees it.
-        if updated == 1 { Ok(()) } else { Err(StoreError::LostRace) }
+        }
+    }
+}
+
+/// The plan was made from what this unit read, with all other changes kept out, so that an operation which is refused
+/// means that the plan is wrong; another run makes another.
+fn done<T>(outcome: &Outcome<T>) -> Result<(), StoreError> {
+    match outcome {
+        Outcome::Done { .. } => Ok(()),
+        Outcome::Conflict { .. } | Outcome::Unfit(_) => Err(StoreError::LostRace),
     }
 }

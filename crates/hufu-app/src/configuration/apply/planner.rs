@@ -3,21 +3,21 @@
 mod applications;
 mod senders;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use hufu_store::config::{StoredConfig, StoredConnection, StoredSettings};
-use hufu_store::senders::{SenderKind, StoredSender};
-use hufu_types::{
-    Application, ConnectionId, ConnectionKind, Identifier, Pool, PoolId, PoolSettings, User, UserId,
-};
-use serde_json::Value as Json;
+use hufu_store::config::StoredConnection;
+use hufu_types::{ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId};
 
 use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
 use super::plan::{Fate, Line, Plan, PoolPlan};
 use super::users::{Found, Match};
-use super::{Place, Task, users};
-use crate::sources;
+use super::{Place, PresentPool, Task, users};
+use crate::configuration::applications::PutApplication;
+use crate::configuration::change::Operation as _;
+use crate::configuration::connections::{PutConnection, WantedConnection};
+use crate::configuration::pools::{self, PutPool};
+use crate::configuration::senders::{PutSender, RemoveSender};
 
 /// A plan, and the steps that carry it out in their order.
 pub(super) struct Planned {
@@ -27,36 +27,41 @@ pub(super) struct Planned {
 
 /// One thing to write.
 pub(super) enum Step {
-    InsertPool(Pool),
-    UpdatePool(Pool),
-    InsertConnection(StoredConnection),
-    UpdateConnection(StoredConnection),
-    InsertApplication(Application),
-    UpdateApplication(Application),
-    PutSender(StoredSender),
-    DeleteSender(PoolId, SenderKind),
+    Pool(PutPool),
+    Connection(PutConnection),
+    Application(PutApplication),
+    Sender(PutSender),
+    NoSender(RemoveSender),
     /// With its place in the file, where the password is.
     InsertUser(Box<User>, Place),
 }
 
 impl Step {
-    /// Whether nodes hold it in memory.
-    pub(super) fn changes_configuration(&self) -> bool {
-        !matches!(self, Self::InsertUser(..))
+    /// The pool of which nodes hold something else in memory then.
+    pub(super) fn changes_configuration_of(&self) -> Option<&PoolId> {
+        match self {
+            Self::Pool(pool) => Some(pool.pool()),
+            Self::Connection(connection) => Some(connection.pool()),
+            Self::Application(application) => Some(application.pool()),
+            Self::Sender(sender) => Some(sender.pool()),
+            Self::NoSender(sender) => Some(sender.pool()),
+            Self::InsertUser(..) => None,
+        }
     }
 }
 
 /// Compares a file with the configuration as stored and the users that were found.
 pub(super) fn plan(
     task: &Task,
-    stored: &StoredConfig,
-    senders: &[StoredSender],
+    present: &[PresentPool<'_>],
+    names: &[(PoolId, String)],
     found: &[Vec<Found>],
 ) -> Result<Planned, FileErrors> {
     let mut plan = Plan::default();
     let (mut steps, mut errors) = (Vec::new(), Vec::new());
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
-        let mut planner = PoolPlanner::new(task, (stored, senders), desired, &mut steps, &mut errors);
+        let Some(present) = present.get(index) else { continue };
+        let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
         let header = planner.pool();
         planner.senders();
         planner.connections();
@@ -70,9 +75,9 @@ pub(super) fn plan(
         }
         plan.pools.push(PoolPlan { header, lines, changes });
     }
-    let named = |pool: &Pool| task.desired.pools.iter().any(|desired| desired.id == pool.id);
-    for pool in stored.pools.iter().filter(|pool| !named(pool) && pool.id != PoolId::system()) {
-        let header = Line { fate: Fate::LeftAlone, text: pool_label(&pool.id, &pool.name) };
+    let named: HashSet<&PoolId> = task.desired.pools.iter().map(|desired| &desired.id).collect();
+    for (id, name) in names.iter().filter(|(id, _)| !named.contains(id) && *id != PoolId::system()) {
+        let header = Line { fate: Fate::LeftAlone, text: pool_label(id, name) };
         plan.pools.push(PoolPlan { header, lines: Vec::new(), changes: Vec::new() });
     }
     if errors.is_empty() {
@@ -84,8 +89,7 @@ pub(super) fn plan(
 
 struct PoolPlanner<'a> {
     task: &'a Task,
-    stored: &'a StoredConfig,
-    senders: &'a [StoredSender],
+    present: &'a PresentPool<'a>,
     desired: &'a DesiredPool,
     /// The connections that the pool has or will have.
     known: HashMap<&'a Identifier, (ConnectionId, ConnectionKind)>,
@@ -100,31 +104,19 @@ struct PoolPlanner<'a> {
 impl<'a> PoolPlanner<'a> {
     fn new(
         task: &'a Task,
-        (stored, senders): (&'a StoredConfig, &'a [StoredSender]),
+        present: &'a PresentPool<'a>,
         desired: &'a DesiredPool,
         steps: &'a mut Vec<Step>,
         errors: &'a mut Vec<FileError>,
     ) -> Self {
-        let of_pool = stored.connections.iter().filter(|connection| connection.pool == desired.id);
-        let known = of_pool.map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
-        let order = Order::new(stored, desired);
-        Self {
-            task,
-            stored,
-            senders,
-            desired,
-            known,
-            order,
-            lines: Vec::new(),
-            changes: Vec::new(),
-            steps,
-            errors,
-        }
+        let known =
+            present.stored.connections.iter().map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
+        let order = Order::new(&present.stored.applications, desired);
+        Self { task, present, desired, known, order, lines: Vec::new(), changes: Vec::new(), steps, errors }
     }
 
-    fn stored_connections(&self) -> impl Iterator<Item = &'a StoredConnection> + use<'a> {
-        let pool = &self.desired.id;
-        self.stored.connections.iter().filter(move |connection| connection.pool == *pool)
+    fn stored_connections(&self) -> std::slice::Iter<'a, StoredConnection> {
+        self.present.stored.connections.iter()
     }
 
     fn line(&mut self, fate: Fate, text: String) {
@@ -156,31 +148,23 @@ impl<'a> PoolPlanner<'a> {
     }
 
     fn pool(&mut self) -> Line {
-        let DesiredPool { id, name, .. } = self.desired;
-        let present = self.stored.pools.iter().find(|pool| pool.id == *id);
-        let before = present.map(|pool| pool.settings.clone()).unwrap_or_default();
-        let settings = self.desired.settings.clone().unwrap_or_else(|| before.clone());
-        let changed_settings = setting_differences(&before, &settings);
-        let wanted = Pool { id: id.clone(), name: name.clone(), settings };
+        let DesiredPool { id, name, settings, .. } = self.desired;
+        let put =
+            PutPool { id: id.clone(), name: Some(name.clone()), settings: settings.clone(), expected: None };
         let text = pool_label(id, name);
-        match present {
-            None => {
-                self.steps.push(Step::InsertPool(wanted));
-                Line { fate: Fate::Add, text }
-            }
-            Some(present) if *present != wanted => {
-                let name = (present.name != wanted.name).then(|| "name".to_owned());
-                let changed: Vec<_> = name.into_iter().chain(changed_settings).collect();
-                self.steps.push(Step::UpdatePool(wanted));
-                Line { fate: Fate::Change, text: format!("{text}: {} changed", changed.join(", ")) }
-            }
-            Some(present) => {
-                if self.desired.settings.is_none() && present.settings != PoolSettings::default() {
-                    self.line(Fate::LeftAlone, "settings".to_owned());
-                }
-                Line { fate: Fate::Unchanged, text }
-            }
+        let Some(present) = self.present.stored.pools.first() else {
+            self.steps.push(Step::Pool(put));
+            return Line { fate: Fate::Add, text };
+        };
+        let changed = pools::differences(present, &put.over(present));
+        if !changed.is_empty() {
+            self.steps.push(Step::Pool(put));
+            return Line { fate: Fate::Change, text: format!("{text}: {} changed", changed.join(", ")) };
         }
+        if settings.is_none() && present.settings != PoolSettings::default() {
+            self.line(Fate::LeftAlone, "settings".to_owned());
+        }
+        Line { fate: Fate::Unchanged, text }
     }
 
     fn connections(&mut self) {
@@ -199,19 +183,7 @@ impl<'a> PoolPlanner<'a> {
         let DesiredConnection { identifier, kind, .. } = desired;
         self.known.insert(identifier, (id.clone(), *kind));
         self.line(Fate::Add, format!("connection {identifier} ({})", kind.as_str()));
-        let connection = StoredConnection {
-            settings: self.seal(&id, desired),
-            id,
-            pool: self.desired.id.clone(),
-            identifier: identifier.clone(),
-            kind: *kind,
-            display_name: desired.display_name.clone(),
-            login_only: desired.login_only,
-            enabled: true,
-            open_platform: desired.open_platform.clone(),
-            association: desired.association.clone(),
-        };
-        self.steps.push(Step::InsertConnection(connection));
+        self.connection(id, wanted_connection(desired));
     }
 
     fn connection_present(&mut self, desired: &DesiredConnection, present: &StoredConnection) {
@@ -227,42 +199,23 @@ impl<'a> PoolPlanner<'a> {
             );
             return;
         }
-        let fields = self.changed_fields(desired, present);
-        let wanted = StoredConnection {
-            display_name: desired.display_name.clone(),
-            login_only: desired.login_only,
-            enabled: true,
-            open_platform: desired.open_platform.clone(),
-            association: desired.association.clone(),
-            settings: if fields.is_empty() {
-                present.settings.clone()
-            } else {
-                self.seal(&present.id, desired)
-            },
-            ..present.clone()
-        };
-        let mut changed = names_of(&[
-            ("display_name", wanted.display_name != present.display_name),
-            ("login_only", wanted.login_only != present.login_only),
-            ("open_platform", wanted.open_platform != present.open_platform),
-            ("association", wanted.association != present.association),
-        ]);
-        changed.extend(fields);
+        let wanted = wanted_connection(desired);
+        let changed = wanted.differences(present, &self.task.sealing);
         self.compared(&connection_label(present), &changed, !present.enabled);
-        if wanted != *present {
-            self.steps.push(Step::UpdateConnection(wanted));
+        if !changed.is_empty() || !present.enabled {
+            self.connection(present.id.clone(), wanted);
         }
     }
 
-    /// The fields whose values differ. Settings that do not open, as after the loss of the key, differ in all.
-    fn changed_fields(&self, desired: &DesiredConnection, present: &StoredConnection) -> Vec<&'static str> {
-        let opened = sources::settings::open(present, &self.task.sealing).unwrap_or_default();
-        let names = sources::fields(desired.kind).iter().map(|field| field.name);
-        names.filter(|name| opened.get(name) != desired.settings.get(name)).collect()
-    }
-
-    fn seal(&self, id: &ConnectionId, desired: &DesiredConnection) -> StoredSettings {
-        sources::settings::seal(&desired.settings, id, &self.task.sealing, &*self.task.random)
+    fn connection(&mut self, id: ConnectionId, connection: WantedConnection) {
+        self.steps.push(Step::Connection(PutConnection {
+            pool: self.desired.id.clone(),
+            id,
+            connection,
+            expected: None,
+            sealing: self.task.sealing.clone(),
+            random: self.task.random.clone(),
+        }));
     }
 
     fn users(&mut self, pool_index: usize, found: &[Found]) {
@@ -306,8 +259,8 @@ impl<'a> PoolPlanner<'a> {
             let label = connection_label(present);
             if self.task.prune && present.enabled && !is_named {
                 self.line(Fate::Disable, format!("{label}: disabled"));
-                self.steps
-                    .push(Step::UpdateConnection(StoredConnection { enabled: false, ..present.clone() }));
+                let wanted = WantedConnection { enabled: false, ..WantedConnection::like(present) };
+                self.connection(present.id.clone(), wanted);
             } else {
                 self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
             }
@@ -315,14 +268,17 @@ impl<'a> PoolPlanner<'a> {
     }
 }
 
-/// The settings that differ, as `settings.registration`.
-fn setting_differences(before: &PoolSettings, after: &PoolSettings) -> Vec<String> {
-    let object = |settings: &PoolSettings| match serde_json::to_value(settings) {
-        Ok(Json::Object(object)) => object,
-        _ => serde_json::Map::new(),
-    };
-    let (before, after) = (object(before), object(after));
-    senders::differences(&before, &after).into_iter().map(|name| format!("settings.{name}")).collect()
+fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
+    WantedConnection {
+        identifier: desired.identifier.clone(),
+        kind: desired.kind,
+        display_name: desired.display_name.clone(),
+        login_only: desired.login_only,
+        enabled: true,
+        open_platform: desired.open_platform.clone(),
+        association: desired.association.clone(),
+        settings: Some(desired.settings.clone()),
+    }
 }
 
 fn pool_label(id: &PoolId, name: &str) -> String {
@@ -331,8 +287,4 @@ fn pool_label(id: &PoolId, name: &str) -> String {
 
 fn connection_label(connection: &StoredConnection) -> String {
     format!("connection {}", connection.identifier)
-}
-
-fn names_of(changes: &[(&'static str, bool)]) -> Vec<&'static str> {
-    changes.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
 }

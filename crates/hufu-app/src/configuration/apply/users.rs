@@ -1,8 +1,7 @@
 //! Which users of the file exist already.
 
-use hufu_store::config::StoredConfig;
 use hufu_store::{StoreError, Tx, users};
-use hufu_types::{PhoneProof, Pool, PoolId, Profile, Timestamp, User, UserId};
+use hufu_types::{PhoneProof, PoolId, Profile, Timestamp, User, UserId};
 
 use super::file::{Desired, DesiredUser};
 use super::plan::{masked_email, masked_phone};
@@ -29,19 +28,14 @@ pub(super) enum Match {
 pub(super) async fn find(
     tx: &mut Tx<'_>,
     desired: &Desired,
-    stored: &StoredConfig,
+    pools: &[(PoolId, String)],
 ) -> Result<Vec<Vec<Found>>, StoreError> {
     let mut found = Vec::with_capacity(desired.pools.len());
     for pool in &desired.pools {
-        let others: Vec<PoolId> = stored
-            .pools
-            .iter()
-            .filter(|other| other.id != pool.id)
-            .map(|Pool { id, .. }| id.clone())
-            .collect();
+        let others = || pools.iter().map(|(id, _)| id).filter(|id| **id != pool.id);
         let mut in_pool = Vec::with_capacity(pool.users.len());
         for user in &pool.users {
-            in_pool.push(find_one(tx, &pool.id, &others, user).await?);
+            in_pool.push(find_one(tx, &pool.id, others(), user).await?);
         }
         found.push(in_pool);
     }
@@ -51,7 +45,7 @@ pub(super) async fn find(
 async fn find_one(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    others: &[PoolId],
+    others: impl Iterator<Item = &PoolId> + Send,
     desired: &DesiredUser,
 ) -> Result<Found, StoreError> {
     let mut leads = Vec::new();

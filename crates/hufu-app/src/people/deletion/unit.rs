@@ -3,8 +3,8 @@
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
-    Read, StoreError, Tx, Write, config, conflicts, exchanges, identities, merges, passwords, sessions,
-    uploads, users,
+    Read, StoreError, Tx, Write, conflicts, exchanges, identities, merges, passwords, sessions, uploads,
+    users, versions,
 };
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -191,8 +191,7 @@ impl Write for Leave {
         });
         let event = Event::of(Action::UserDeletionRequested, &user.id).with(details);
         self.trace.recorder().record(tx, pool, event).await?;
-        // Nodes forget which sessions they believe alive when the version rises.
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(Some(ended))
     }
 }

@@ -7,7 +7,7 @@
 //! the survivor's alone: the restored account has none.
 
 use hufu_store::merges::{self, NewMerge};
-use hufu_store::{StoreError, Tx, Write, config, passwords, users};
+use hufu_store::{StoreError, Tx, Write, passwords, users, versions};
 use hufu_types::merge::Changes;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, MergeId, PoolId, Timestamp, User, UserId, Username};
@@ -86,8 +86,7 @@ pub async fn merge(
         "after": masked_names(&survivor),
     });
     events.record(tx, pool, Event::of(Action::UsersMerged, &survivor.id).with(details)).await?;
-    // Nodes forget whose the sessions of the merged account were when the version rises.
-    config::raise_version(tx).await?;
+    versions::sessions_changed(tx).await?;
     Ok(Merged::Done(Box::new(survivor)))
 }
 
@@ -253,7 +252,7 @@ impl UndoMerge {
         });
         let mut events = self.trace.recorder();
         events.record(tx, pool, Event::of(Action::MergeUndone, &survivor.id).with(details)).await?;
-        config::raise_version(tx).await?;
+        versions::sessions_changed(tx).await?;
         Ok(Undone::Done { survivor: Box::new(survivor), restored: Box::new(merged), kept })
     }
 }

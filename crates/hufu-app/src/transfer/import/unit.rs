@@ -3,7 +3,7 @@
 
 use hufu_store::identities::NewIdentity;
 use hufu_store::imports::{self, Counts, RefusedRow, Unique, is_survivor, other_pools};
-use hufu_store::{Read, StoreError, Tx, Write, config, users};
+use hufu_store::{Read, StoreError, Tx, Write, users, versions};
 use hufu_types::{Action, Email, ImportId, Phone, PoolId, Timestamp, User, Username};
 use serde_json::json;
 
@@ -125,7 +125,7 @@ impl Write for ImportBatch {
         let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
         let others = if self.rows.iter().any(keeps_id) {
             // Ids are unique in the instance, which no index sees to: who writes given ones takes turns.
-            config::lock(tx).await?;
+            versions::lock_configuration(tx).await?;
             other_pools(tx, &self.pool).await?
         } else {
             Vec::new()

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use hufu_store::config::StoredConfig;
 use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes};
 
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::Fate;
-use super::{PoolPlanner, Step, names_of};
+use super::{PoolPlanner, Step};
+use crate::configuration::applications::{self, PutApplication};
 
 /// The wanted order of a pool's applications: those of the file as it has them,
 /// then the others as they were.
@@ -23,11 +23,10 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    pub(super) fn new(stored: &'a StoredConfig, desired: &'a DesiredPool) -> Self {
-        let present: Vec<_> = stored.applications.iter().filter(|a| a.pool == desired.id).collect();
+    pub(super) fn new(present: &'a [Application], desired: &'a DesiredPool) -> Self {
         let is_present = |id: &ApplicationId| present.iter().any(|present| present.id == *id);
         let in_file = |id: &ApplicationId| desired.applications.iter().any(|desired| desired.id == *id);
-        let others: Vec<_> = present.iter().copied().filter(|present| !in_file(&present.id)).collect();
+        let others: Vec<_> = present.iter().filter(|present| !in_file(&present.id)).collect();
         let kept = desired.applications.iter().map(|desired| &desired.id).filter(|id| is_present(id));
         let after: Vec<_> = kept.chain(others.iter().map(|other| &other.id)).collect();
         let before: Vec<_> = present.iter().map(|present| &present.id).collect();
@@ -53,11 +52,12 @@ impl<'a> Order<'a> {
 impl PoolPlanner<'_> {
     pub(super) fn applications(&mut self) {
         for (index, desired) in self.desired.applications.iter().enumerate() {
-            let holder = self.stored.applications.iter().find(|application| application.id == desired.id);
-            if let Some(holder) = holder.filter(|holder| holder.pool != self.desired.id) {
+            let stored = &self.present.stored.applications;
+            let holder = stored.iter().find(|present| present.id == desired.id);
+            if let Some(holder) = self.present.elsewhere.get(&desired.id) {
                 let reason = format!(
-                    "the application id `{}` is taken in the user pool `{}` — choose another id",
-                    desired.id, holder.pool
+                    "the application id `{}` is taken in the user pool `{holder}` — choose another id",
+                    desired.id
                 );
                 self.refuse(desired.at, reason);
                 continue;
@@ -87,23 +87,19 @@ impl PoolPlanner<'_> {
     fn application_new(&mut self, wanted: Application) {
         let label = application_label(&wanted);
         self.line(Fate::Add, format!("{label} ({})", wanted.kind.as_str()));
-        self.steps.push(Step::InsertApplication(wanted));
+        self.application(wanted);
     }
 
     fn application_present(&mut self, wanted: Application, present: &Application) {
-        let changed = names_of(&[
-            ("name", wanted.name != present.name),
-            ("type", wanted.kind != present.kind),
-            ("default", wanted.is_default != present.is_default),
-            ("position", self.order.moves(&wanted.id)),
-            ("connections", wanted.connections != present.connections),
-            ("signing_algorithm", wanted.signing_algorithm != present.signing_algorithm),
-            ("tokens", wanted.lifetimes != present.lifetimes),
-        ]);
+        let changed = applications::differences(present, &wanted, self.order.moves(&wanted.id));
         self.compared(&application_label(&wanted), &changed, !present.enabled);
         if wanted != *present {
-            self.steps.push(Step::UpdateApplication(wanted));
+            self.application(wanted);
         }
+    }
+
+    fn application(&mut self, application: Application) {
+        self.steps.push(Step::Application(PutApplication { application, expected: None }));
     }
 
     /// The connections of an application, which may be the file's or the database's.
@@ -134,7 +130,7 @@ impl PoolPlanner<'_> {
     fn lifetimes(&mut self, desired: &DesiredApplication, present: Option<&Application>) -> TokenLifetimes {
         let base = present.map(|present| present.lifetimes).unwrap_or_default();
         let wanted = desired.lifetimes.over(base);
-        if wanted.session < wanted.user_token {
+        if applications::is_session_too_short(wanted) {
             let reason = format!(
                 "`session` ({}) is shorter than `user_token` ({}), counting what the file leaves out as it \
                  stands — a session lasts at least as long as its token",
@@ -170,7 +166,7 @@ impl PoolPlanner<'_> {
                 }
             }
             if wanted != *present {
-                self.steps.push(Step::UpdateApplication(wanted));
+                self.application(wanted);
             }
         }
     }

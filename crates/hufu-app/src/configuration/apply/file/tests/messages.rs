@@ -170,10 +170,10 @@ fn senders_that_cannot_be() {
             SMTP,
             "\"Shop <no-reply@example.com>\"",
             "\"Shop\"",
-            "12:8: `from`: it must be like name@example.com or A Name <name@example.com>",
+            "12:8: `from`: must have the form name@example.com or A Name <name@example.com>",
         ),
-        (SMTP, "username = \"mailer\"", "", "5:1: `username`: it must be there where `password` is"),
-        (ALIYUN, "https://dysmsapi", "dysmsapi", "15:12: `endpoint`: it must begin with http:// or https://"),
+        (SMTP, "username = \"mailer\"", "", "5:1: `username`: required with `password`"),
+        (ALIYUN, "https://dysmsapi", "dysmsapi", "15:12: `endpoint`: must start with http:// or https://"),
         (
             ALIYUN,
             "reset_password",
@@ -192,9 +192,9 @@ fn senders_that_cannot_be() {
             "template_id = \"\"",
             "11:15: `template_id` is not valid — write at least one character",
         ),
-        (HTTP, "{{text}}", "{{txt}}", "9:8: `body`: {{txt}} is none of the placeholders"),
-        (HTTP, "{{phone}}", "me", "9:8: `body`: it needs {{phone}} or {{national}}"),
-        (HTTP, "\"/code\"", "\"code\"", "10:12: `accepted`: a JSON pointer begins with '/'"),
+        (HTTP, "{{text}}", "{{txt}}", "9:8: `body`: {{txt}} is not one of the placeholders"),
+        (HTTP, "{{phone}}", "me", "9:8: `body`: must contain {{phone}} or {{national}}"),
+        (HTTP, "\"/code\"", "\"code\"", "10:12: `accepted`: a JSON pointer must start with '/'"),
         (HTTP, "SMS_URL", "SHOP_SECRET", "7:7: `url`: "),
         (
             HTTP,
@@ -261,7 +261,7 @@ fn templates_are_read() {
         ),
         (
             "[user_pool.templates.login.en]\nsms = \"{code} {name}\"",
-            "4:1: the sms of the template Login in en has {name}, which is none of {app}, {code}, {minutes} — correct \
+            "4:1: the sms of the template Login in en has {name}, which is not one of {app}, {code}, {minutes} — correct \
              the text",
         ),
         (

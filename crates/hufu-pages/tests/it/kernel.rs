@@ -1,0 +1,152 @@
+//! What every page has: languages, themes, assets, and pages instead of JSON where a browser asks.
+
+use std::io::Read as _;
+
+use axum::routing::{get, post};
+use flate2::read::GzDecoder;
+use hufu_testkit::on_both_engines;
+use hufu_types::Language;
+use hufu_web::WebSettings;
+use hufu_web::page::Policy;
+use hufu_web::server::Routes;
+
+use crate::server::{Plan, assets_of};
+
+#[test]
+fn every_language_has_the_same_keys() {
+    for texts in [&*hufu_pages::TEXTS, hufu_web::page::kernel_texts()] {
+        let expected = texts.keys(Language::SimplifiedChinese);
+        assert!(expected.len() > 5);
+        for language in Language::ALL {
+            assert_eq!(texts.keys(language), expected, "{language:?}");
+        }
+    }
+}
+
+#[test]
+fn a_policy_names_what_a_page_may_do() {
+    assert_eq!(
+        Policy::OWN.value(),
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+         form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    );
+    let wider = Policy {
+        form_origins: vec!["https://shop.example.com".to_owned()],
+        frame_ancestors: vec!["https://shop.example.com".to_owned(), "https://m.example.com".to_owned()],
+    };
+    let value = wider.value();
+    let value = value.to_str().unwrap();
+    assert!(value.contains("form-action 'self' https://shop.example.com;"), "{value}");
+    assert!(value.contains("frame-ancestors https://shop.example.com https://m.example.com;"), "{value}");
+}
+
+on_both_engines! {
+    async fn the_address_decides_the_language_then_the_cookie_then_the_browser(database) {
+        let server = Plan::default().start(database).await;
+        for (query, cookie, accepted, lang) in [
+            ("", "", "ja,en;q=0.5", "ja"),
+            ("", "", "zh-Hant-HK", "zh-TW"),
+            ("", "", "", "en"),
+            ("", "hufu-language=zh-TW", "ja", "zh-TW"),
+            ("", "hufu-language=xx", "ja", "ja"),
+            ("?ui_locales=zh-CN", "hufu-language=zh-TW", "ja", "zh-CN"),
+            ("?ui_locales=fr%20ja%20en", "", "zh", "ja"),
+            ("?ui_locales=fr+en", "", "zh", "en"),
+            ("?ui_locales=fr", "", "zh", "zh-CN"),
+        ] {
+            let headers = [("cookie", cookie), ("accept-language", accepted)];
+            let answer = server.get(&format!("/dev/outbox{query}"), &headers).await;
+            let expected = format!("<html lang=\"{lang}\">");
+            assert!(answer.text().contains(&expected), "{query} {cookie} {accepted}: {}", answer.text());
+            let is_kept = answer.header("set-cookie").starts_with(&format!("hufu-language={lang};"));
+            assert_eq!(is_kept, query.starts_with("?ui_locales") && query != "?ui_locales=fr", "{query}");
+        }
+    }
+
+    async fn links_to_other_languages_keep_the_rest_of_the_address(database) {
+        let server = Plan::default().start(database).await;
+        let text = server.get("/dev/outbox?a=1&ui_locales=en&b=%26", &[]).await.text();
+        assert!(text.contains("href=\"/dev/outbox?a=1&amp;b=%26&amp;ui_locales=ja\""), "{text}");
+    }
+
+    async fn the_theme_is_the_cookies(database) {
+        let server = Plan::default().start(database).await;
+        for (cookie, attribute) in [
+            ("hufu-theme=dark", " data-theme=\"dark\""),
+            ("a=b; hufu-theme=light", " data-theme=\"light\""),
+            ("hufu-theme=\"><script>", ""),
+            ("", ""),
+        ] {
+            let text = server.get("/dev/outbox", &[("cookie", cookie)]).await.text();
+            assert!(text.contains(&format!("<html lang=\"en\"{attribute}>")), "{cookie}");
+        }
+    }
+
+    async fn assets_are_cached_for_ever_and_compressed(database) {
+        let server = Plan::default().start(database).await;
+        let assets = assets_of(&server.get("/dev/outbox", &[]).await.text());
+        for path in assets {
+            let plain = server.get(&path, &[]).await;
+            assert_eq!(plain.header("cache-control"), "public, max-age=31536000, immutable", "{path}");
+            assert_eq!(plain.header("vary"), "accept-encoding");
+            let packed = server.get(&path, &[("accept-encoding", "br, gzip;q=0.8")]).await;
+            assert_eq!(packed.header("content-encoding"), "gzip", "{path}");
+            assert_eq!(packed.header("content-type"), plain.header("content-type"));
+            let mut unpacked = Vec::new();
+            GzDecoder::new(packed.bytes.as_slice()).read_to_end(&mut unpacked).unwrap();
+            assert!(unpacked == plain.bytes && packed.bytes.len() < plain.bytes.len(), "{path}");
+            for refuses in ["gzip;q=0", "br", "identity"] {
+                let answer = server.get(&path, &[("accept-encoding", refuses)]).await;
+                assert_eq!(answer.header("content-encoding"), "", "{refuses}");
+            }
+            let other = path.replace(".css", ".0.css").replace(".svg", ".0.svg").replace(".js", ".0.js");
+            assert_eq!(server.get(&other, &[]).await.status, 404);
+        }
+    }
+
+    async fn browsers_get_pages_and_programs_json(database) {
+        let more = Routes::new()
+            .route("/broken", get(async || -> &'static str { panic!("as the test wants it") }))
+            .route("/only-post", post(async || "ok"));
+        let server = Plan { more, ..Plan::default() }.start(database).await;
+        for (path, status, title) in [
+            ("/nothing", 404, "There is no page here"),
+            ("/broken", 500, "Something broke on the server"),
+            ("/only-post", 405, "This address cannot be opened"),
+        ] {
+            let page = server.open(path, "en").await;
+            assert_eq!((page.status.as_u16(), page.header("content-type")), (status, "text/html; charset=utf-8"));
+            assert!(page.text().contains(&format!("<h1>{title}</h1>")), "{path}: {}", page.text());
+            let id = page.header("x-request-id");
+            assert!(!id.is_empty() && page.text().contains(id), "{path}");
+            assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+
+            for accepted in ["application/json", "*/*", ""] {
+                let answer = server.get(path, &[("accept", accepted)]).await;
+                assert_eq!(answer.status, status);
+                assert_ne!(answer.header("content-type"), "text/html; charset=utf-8", "{path} {accepted}");
+            }
+            let posted = server.send("PUT", path, &[("accept", "text/html")], "").await;
+            assert_ne!(posted.header("content-type"), "text/html; charset=utf-8", "{path}");
+        }
+        // What programs call answers them, whatever they accept.
+        for path in ["/api/v3/nothing", "/admin/v1/nothing", "/graphql/nothing"] {
+            let answer = server.open(path, "en").await;
+            assert_ne!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
+        }
+    }
+
+    async fn a_foreign_host_is_told_which_name_to_use(database) {
+        let web = WebSettings { loopback_hosts_only: true, ..WebSettings::default() };
+        let server = Plan { web, ..Plan::default() }.start(database).await;
+        assert_eq!(server.open("/dev/outbox", "zh").await.status, 200);
+        let headers = [("host", "evil.example"), ("accept", "text/html"), ("accept-language", "zh")];
+        let page = server.get("/dev/outbox", &headers).await;
+        assert_eq!(page.status, 403);
+        assert!(page.text().contains("<h1>开发服务只回应本机</h1>"));
+        // The page is not bare.
+        for asset in assets_of(&page.text()) {
+            assert_eq!(server.get(&asset, &[("host", "evil.example")]).await.status, 200, "{asset}");
+        }
+    }
+}

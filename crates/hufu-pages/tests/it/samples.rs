@@ -1,0 +1,71 @@
+//! Every page, with every sample, in every language: whole, well-formed, and without a missing text.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hufu_testkit::TestDatabase;
+use hufu_types::Language;
+use hufu_web::page::{Cause, Refused};
+use hufu_web::server::Routes;
+
+use crate::server::{Plan, with_messages};
+
+fn causes() -> Vec<Cause> {
+    vec![
+        Cause::NotFound,
+        Cause::NotForLooking,
+        Cause::Broken,
+        Cause::ForeignHost,
+        Cause::FormFromElsewhere,
+        Cause::FormTooLarge,
+        Cause::FormUnreadable,
+        Cause::Refused("<b>1 & 2</b>".to_owned()),
+    ]
+}
+
+fn refusing(cause: Cause) -> Response {
+    let status = StatusCode::BAD_REQUEST;
+    Refused::new(status, cause).with_code(2001).mark(status.into_response())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_with_every_sample_in_every_language() {
+    let mut more = Routes::new();
+    for (number, cause) in causes().into_iter().enumerate() {
+        more = more.route(&format!("/refused/{number}"), get(async move || refusing(cause)));
+    }
+    let empty = Plan { more, ..Plan::default() }.start(TestDatabase::sqlite()).await;
+    let filled = with_messages(TestDatabase::sqlite()).await;
+    let refused = (0..causes().len()).map(|number| (&empty, format!("/refused/{number}")));
+    let outboxes = [(&empty, "/dev/outbox".to_owned()), (&filled, "/dev/outbox".to_owned())];
+    for (server, path) in refused.chain(outboxes) {
+        for language in Language::ALL {
+            let text = server.open(&path, language.tag()).await.text();
+            let place = format!("{path} in {}", language.tag());
+            assert!(
+                text.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{}\">", language.tag())),
+                "{place}: {text}"
+            );
+            assert!(text.trim_end().ends_with("</html>"), "{place}");
+            assert!(!text.contains('⟦') && !text.contains("{$") && !text.contains("{{"), "{place}: {text}");
+            assert!(!text.contains("<b>1"), "{place} does not escape");
+            assert_eq!(text.matches("<h1").count(), 1, "{place}");
+            well_formed(&text, &place);
+        }
+    }
+}
+
+/// Every element that is opened is closed, in order.
+pub(crate) fn well_formed(html: &str, place: &str) {
+    const ALONE: [&str; 5] = ["meta", "link", "input", "br", "!DOCTYPE"];
+    let mut open: Vec<&str> = Vec::new();
+    for tag in html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()) {
+        let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().unwrap();
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name), "{place}: </{name}> closes something else");
+        } else if !tag.ends_with('/') && !ALONE.contains(&name) {
+            open.push(name);
+        }
+    }
+    assert!(open.is_empty(), "{place}: {open:?} stay open");
+}

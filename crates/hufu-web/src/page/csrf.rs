@@ -1,0 +1,81 @@
+//! The tokens of forms. Every browser has a random secret in a cookie that scripts cannot read; the token of a form is
+//! the HMAC of the form's path under that secret. So a token opens one form of one browser, any node can check it, and
+//! nothing is stored.
+//!
+//! Over https the cookie has the prefix `__Host-`, so that no neighbouring domain can plant one. Where a request came
+//! from is checked besides: see [`is_own`].
+
+use aws_lc_rs::hmac;
+use axum::http::{HeaderMap, HeaderValue, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_types::Random;
+
+use super::cookies;
+
+/// The secret of a browser.
+#[derive(Clone)]
+pub(super) struct BrowserSecret {
+    text: String,
+    /// Made for this request, so that the browser has to be given it.
+    pub(super) is_new: bool,
+}
+
+const SECRET_BYTES: usize = 32;
+
+impl BrowserSecret {
+    /// The browser's secret, or a new one.
+    pub(super) fn of(headers: &HeaderMap, is_https: bool, random: &dyn Random) -> Self {
+        let held = cookies::read(headers, cookie_name(is_https)).filter(|text| is_secret(text));
+        held.map_or_else(
+            || {
+                let mut bytes = [0; SECRET_BYTES];
+                random.fill(&mut bytes);
+                Self { text: URL_SAFE_NO_PAD.encode(bytes), is_new: true }
+            },
+            |text| Self { text: text.to_owned(), is_new: false },
+        )
+    }
+
+    /// The token of the form that is sent to this path.
+    pub(super) fn token(&self, path: &str) -> String {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.key(), path.as_bytes()))
+    }
+
+    /// Whether this is the token of that form; in constant time.
+    pub(super) fn opens(&self, path: &str, token: &str) -> bool {
+        let Ok(tag) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        !self.is_new && hmac::verify(&self.key(), path.as_bytes(), &tag).is_ok()
+    }
+
+    /// The cookie that gives it to the browser.
+    pub(super) fn cookie(&self, is_https: bool) -> Option<HeaderValue> {
+        cookies::session(cookie_name(is_https), &self.text, is_https)
+    }
+
+    fn key(&self) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.text.as_bytes())
+    }
+}
+
+const fn cookie_name(is_https: bool) -> &'static str {
+    if is_https { "__Host-hufu-form" } else { "hufu-form" }
+}
+
+fn is_secret(text: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == SECRET_BYTES)
+}
+
+/// Whether a form was sent by a page of this host. Browsers say so in `Origin` and `Sec-Fetch-Site`; what one of them
+/// says against it counts. Where an old browser says nothing, the token alone decides.
+pub(super) fn is_own(headers: &HeaderMap, own_origin: &str) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let site_is_own = site.is_none_or(|site| site == b"same-origin" || site == b"none");
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let origin_is_own = origin.is_none_or(|origin| {
+        let bare = origin.split_once("://").map(|(_, host)| host);
+        origin.eq_ignore_ascii_case(own_origin) || bare.is_some_and(|bare| bare.eq_ignore_ascii_case(host))
+    });
+    site_is_own && origin_is_own
+}

@@ -1,0 +1,47 @@
+//! The language of a page.
+
+use axum::http::{HeaderMap, header};
+use hufu_types::Language;
+
+use super::cookies;
+
+/// The cookie that keeps a reader's choice.
+pub(super) const COOKIE: &str = "hufu-language";
+
+/// What a language calls itself.
+pub(super) const fn own_name(language: Language) -> &'static str {
+    match language {
+        Language::SimplifiedChinese => "简体中文",
+        Language::TraditionalChinese => "繁體中文",
+        Language::English => "English",
+        Language::Japanese => "日本語",
+    }
+}
+
+/// The language that the address asks for: `ui_locales` (OpenID Connect) or `lang`, the first that pages speak.
+pub(super) fn asked(query: Option<&str>) -> Option<Language> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query?).ok()?;
+    let of = |name: &str| {
+        let mut tags =
+            pairs.iter().filter(|(key, _)| key == name).flat_map(|(_, tags)| tags.split_whitespace());
+        tags.find_map(Language::of_tag)
+    };
+    of("ui_locales").or_else(|| of("lang"))
+}
+
+/// The reader's language: by the address, then their earlier choice, then their browser. Who speaks none of ours most
+/// likely reads English.
+pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
+    let kept = || cookies::read(headers, COOKIE).and_then(Language::of_tag);
+    let accepted = || headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::of_header);
+    asked(query).or_else(kept).or_else(accepted).unwrap_or(Language::English)
+}
+
+/// The same address in another language.
+pub(super) fn address_in(path: &str, query: Option<&str>, language: Language) -> String {
+    let pairs: Vec<(String, String)> =
+        serde_urlencoded::from_str(query.unwrap_or_default()).unwrap_or_default();
+    let kept = pairs.into_iter().filter(|(key, _)| key != "ui_locales" && key != "lang");
+    let all: Vec<_> = kept.chain([("ui_locales".to_owned(), language.tag().to_owned())]).collect();
+    format!("{path}?{}", serde_urlencoded::to_string(all).unwrap_or_default())
+}

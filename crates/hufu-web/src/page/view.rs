@@ -1,0 +1,284 @@
+//! Who looks at a page, and what a template is told of them.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use askama::filters::Safe;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use fluent_bundle::FluentValue;
+use hufu_types::Language;
+use hufu_types::Timestamp;
+
+use super::csrf::{self, BrowserSecret};
+use super::{Asset, ICONS, LOGO, Texts, Theme, cookies, language};
+use crate::middleware::RequestId;
+use crate::server::Shared;
+
+/// The texts of the layout and of refusals.
+static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new([
+        include_str!("../../texts/pages/zh-CN.ftl"),
+        include_str!("../../texts/pages/zh-TW.ftl"),
+        include_str!("../../texts/pages/en.ftl"),
+        include_str!("../../texts/pages/ja.ftl"),
+    ])
+});
+
+/// The texts of the layout and of refusals, for the test of their keys.
+pub fn kernel_texts() -> &'static Texts {
+    &KERNEL
+}
+
+/// Who looks at a page, and how they want it.
+#[derive(Clone)]
+pub struct Viewer {
+    language: Language,
+    /// The address asked for the language, so that the browser remembers it.
+    chose_language: bool,
+    theme: Theme,
+    path: String,
+    query: Option<String>,
+    request_id: String,
+    at: Timestamp,
+    secret: BrowserSecret,
+    /// `https://id.example.com`
+    own_origin: String,
+}
+
+impl std::fmt::Debug for Viewer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Viewer").field("language", &self.language).finish_non_exhaustive()
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Viewer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(parts, shared))
+    }
+}
+
+impl Viewer {
+    pub(super) fn of(parts: &Parts, shared: &Shared) -> Self {
+        let Parts { headers, uri, extensions, .. } = parts;
+        let public_url = shared.app.public_url();
+        let is_https = public_url.starts_with("https://");
+        Self {
+            language: language::choose(uri.query(), headers),
+            chose_language: language::asked(uri.query()).is_some(),
+            theme: Theme::of(headers),
+            path: uri.path().to_owned(),
+            query: uri.query().map(str::to_owned),
+            request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            at: shared.app.now(),
+            secret: BrowserSecret::of(headers, is_https, shared.app.random()),
+            own_origin: public_url.to_owned(),
+        }
+    }
+
+    /// What a template is told.
+    pub fn view(&self, texts: &'static Texts) -> View {
+        View { viewer: self.clone(), texts, has_form: AtomicBool::new(false) }
+    }
+
+    /// Their language.
+    pub const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Whether browsers reach this server over https.
+    pub fn is_https(&self) -> bool {
+        self.own_origin.starts_with("https://")
+    }
+
+    pub(super) fn sent_from_own_page(&self, headers: &HeaderMap) -> bool {
+        csrf::is_own(headers, &self.own_origin)
+    }
+
+    pub(super) fn opens_form(&self, path: &str, token: &str) -> bool {
+        self.secret.opens(path, token)
+    }
+}
+
+/// What a template is told of its reader. Its methods are what `layout.html` and `parts.html` call.
+#[derive(Debug)]
+pub struct View {
+    viewer: Viewer,
+    texts: &'static Texts,
+    /// A form's token was asked for, so that the browser needs its secret.
+    has_form: AtomicBool,
+}
+
+/// A way to the same page in another language.
+#[derive(Debug)]
+pub struct LanguageLink {
+    /// The tag (RFC 5646).
+    pub tag: &'static str,
+    /// What the language calls itself.
+    pub name: &'static str,
+    /// Where it leads.
+    pub address: String,
+    /// Whether it is the one that is shown.
+    pub is_current: bool,
+}
+
+/// A theme to choose.
+#[derive(Debug)]
+pub struct ThemeChoice {
+    /// What the form sends.
+    pub value: &'static str,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is the one that was chosen.
+    pub is_current: bool,
+}
+
+impl View {
+    /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
+    pub fn t(&self, key: &str) -> String {
+        self.text(key, None, &[])
+    }
+
+    /// A text with a word filled in.
+    pub fn t_with(&self, key: &str, name: &'static str, value: &str) -> String {
+        self.text(key, None, &[(name, FluentValue::from(value))])
+    }
+
+    /// A text with a number, `count`, filled in.
+    pub fn t_count(&self, key: &str, count: usize) -> String {
+        self.text(key, None, &[("count", FluentValue::from(count))])
+    }
+
+    /// One of the texts of a key that has several.
+    pub fn t_of(&self, key: &str, attribute: &str) -> String {
+        self.text(key, Some(attribute), &[])
+    }
+
+    fn text(
+        &self,
+        key: &str,
+        attribute: Option<&str>,
+        arguments: &[(&'static str, FluentValue<'_>)],
+    ) -> String {
+        let language = self.viewer.language;
+        let found = self.texts.get(language, key, attribute, arguments);
+        found.or_else(|| KERNEL.get(language, key, attribute, arguments)).unwrap_or_else(|| {
+            tracing::error!(key, language = language.tag(), "a text is missing");
+            format!("⟦{key}⟧")
+        })
+    }
+
+    /// The tag of the page's language.
+    pub fn lang(&self) -> &'static str {
+        self.viewer.language.tag()
+    }
+
+    /// The page's language as it calls itself.
+    pub fn language_name(&self) -> &'static str {
+        language::own_name(self.viewer.language)
+    }
+
+    /// This page in every language.
+    pub fn languages(&self) -> Vec<LanguageLink> {
+        let Viewer { path, query, .. } = &self.viewer;
+        let link = |one: Language| LanguageLink {
+            tag: one.tag(),
+            name: language::own_name(one),
+            address: language::address_in(path, query.as_deref(), one),
+            is_current: one == self.viewer.language,
+        };
+        Language::ALL.map(link).into()
+    }
+
+    /// The themes, and which of them the reader chose.
+    pub fn themes(&self) -> [ThemeChoice; 3] {
+        Theme::ALL.map(|theme| ThemeChoice {
+            value: theme.as_str(),
+            name: self.t(match theme {
+                Theme::Auto => "page-theme-auto",
+                Theme::Light => "page-theme-light",
+                Theme::Dark => "page-theme-dark",
+            }),
+            is_current: theme == self.viewer.theme,
+        })
+    }
+
+    /// The attribute of `<html>` that says so; nothing where the system decides.
+    pub const fn theme_attribute(&self) -> Safe<&'static str> {
+        Safe(match self.viewer.theme {
+            Theme::Auto => "",
+            Theme::Light => " data-theme=\"light\"",
+            Theme::Dark => " data-theme=\"dark\"",
+        })
+    }
+
+    /// The address of this page, to come back to.
+    pub fn here(&self) -> String {
+        let Viewer { path, query, .. } = &self.viewer;
+        query.as_ref().map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
+    }
+
+    /// Where browsers reach this server: `https://id.example.com`.
+    pub fn origin(&self) -> &str {
+        &self.viewer.own_origin
+    }
+
+    /// The id of this request.
+    pub fn request_id(&self) -> &str {
+        &self.viewer.request_id
+    }
+
+    /// When the page was made: `2026-11-26T13:42:07Z`.
+    pub fn at(&self) -> String {
+        self.viewer.at.to_iso()
+    }
+
+    /// An icon of the sprite.
+    pub fn icon(&self, name: &str) -> Safe<String> {
+        Safe(format!(r#"<svg class="icon" aria-hidden="true"><use href="{}#{name}"/></svg>"#, ICONS.path()))
+    }
+
+    /// The mark.
+    pub fn mark(&self) -> Safe<String> {
+        Safe(format!(
+            r#"<svg viewBox="0 0 32 32" aria-hidden="true"><use href="{}#mark"/></svg>"#,
+            ICONS.path()
+        ))
+    }
+
+    /// The halves of the mark apart, for a page that has nothing to show yet.
+    pub const fn halves(&self) -> Safe<&'static str> {
+        Safe(hufu_html::HALVES)
+    }
+
+    /// The path of the browser tab's icon.
+    pub fn tab_icon(&self) -> String {
+        LOGO.path()
+    }
+
+    /// The style sheets of a page: the common one, and these.
+    pub fn styles(&self, sheets: &[&Asset]) -> Safe<String> {
+        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied());
+        let links = sheets.map(|sheet| format!("<link rel=\"stylesheet\" href=\"{}\">\n", sheet.path()));
+        Safe(links.collect::<Vec<_>>().concat())
+    }
+
+    /// The token of the form that is sent to this path, for the hidden field `form_token`.
+    pub fn token(&self, path: &str) -> String {
+        self.has_form.store(true, Ordering::Relaxed);
+        self.viewer.secret.token(path)
+    }
+
+    /// The cookies that the answer sets.
+    pub(super) fn new_cookies(&self) -> impl Iterator<Item = HeaderValue> {
+        let Viewer { language, chose_language, secret, .. } = &self.viewer;
+        let is_https = self.viewer.is_https();
+        let chosen = chose_language.then(|| cookies::preference(language::COOKIE, language.tag(), is_https));
+        let needs_secret = secret.is_new && self.has_form.load(Ordering::Relaxed);
+        let secret = needs_secret.then(|| secret.cookie(is_https));
+        [chosen, secret].into_iter().flatten().flatten()
+    }
+}
