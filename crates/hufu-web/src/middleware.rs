@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use tracing::Instrument as _;
 
 use crate::envelope::ApiCode;
-use crate::page::{Cause, Refused};
+use crate::page::{self, Cause, Refused};
 use crate::server::State;
 
 /// The header that carries the id of a request, in and out.
@@ -86,9 +86,11 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses foreign `Host`s where only this machine's own names are served.
+/// Refuses foreign `Host`s where only this machine's own names are served. Assets are open to all: the page that says
+/// so needs them.
 pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
-    if shared.settings.loopback_hosts_only && !names_this_machine(&request) {
+    let is_asset = request.uri().path().starts_with(page::ASSETS);
+    if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
         let body = serde_json::json!({
             "code": 403,
             "statusCode": 403,

@@ -107,12 +107,12 @@ impl Config {
                     .map(|(_, s)| s)
                     .collect(),
             };
-            config.replace(id, Arc::new(pool));
+            config.replace(id, &Arc::new(pool));
         }
         config
     }
 
-    fn replace(&mut self, id: PoolId, pool: Arc<PoolConfig>) {
+    fn replace(&mut self, id: PoolId, pool: &Arc<PoolConfig>) {
         for application in &pool.applications {
             self.applications.insert(application.id.clone(), application.clone());
         }

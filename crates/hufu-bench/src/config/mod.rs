@@ -225,13 +225,13 @@ impl Bench<'_> {
             generator.finish()?;
             Ok(outcome)
         };
-        let codes = self.runtime.block_on(wechat.strangers(10_000))?;
+        let codes = self.runtime.block_on(wechat.new_people(10_000))?;
         let rate = load(&codes, seconds.min(5.0), Arrival::Closed(connections))?.rate() / 2.0;
         let mut outcomes = [Vec::new(), Vec::new()];
         let mut made = 0;
         for round in 0..self.options.rounds.max(1) * 2 {
             let wanted = whole(rate * seconds) + 2;
-            let codes = self.runtime.block_on(wechat.strangers(wanted))?;
+            let codes = self.runtime.block_on(wechat.new_people(wanted))?;
             let going_on = (round % 2 == 1).then(|| self.keep_changing(pools, round));
             let outcome = load(&codes, seconds, Arrival::Open(rate, connections * 4))?;
             made += going_on.map(change::GoingOn::stop).transpose()?.unwrap_or_default();

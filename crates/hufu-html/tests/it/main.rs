@@ -1,4 +1,5 @@
 //! The styles keep what the design promises of them.
+#![cfg(test)]
 
 use hufu_html::{Escaped, HALVES, ICONS, LOGO, SCRIPT, fingerprint, styles};
 

@@ -143,5 +143,10 @@ on_both_engines! {
         let headers = [("host", "evil.example"), ("accept", "text/html"), ("accept-language", "zh")];
         let page = server.get("/dev/outbox", &headers).await;
         assert_eq!(page.status, 403);
+        assert!(page.text().contains("<h1>开发服务只回应本机</h1>"));
+        // The page is not bare.
+        for asset in assets_of(&page.text()) {
+            assert_eq!(server.get(&asset, &[("host", "evil.example")]).await.status, 200, "{asset}");
+        }
     }
 }

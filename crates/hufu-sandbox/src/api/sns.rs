@@ -11,7 +11,7 @@ use axum::extract::{RawQuery, State as Extract};
 use axum::response::Response;
 use serde_json::json;
 
-use super::{Endpoint, conduct, param, shown_app_id};
+use super::{Endpoint, execute, param, shown_app_id};
 use crate::ids::LoginCode;
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
@@ -28,7 +28,7 @@ const SCOPE: &str = "snsapi_userinfo";
 pub(super) async fn access_token(Extract(state): Extract<Arc<State>>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let app_id = shown_app_id(&state, param(&query, "appid").as_deref());
-    conduct(&state, &ACCESS_TOKEN, app_id, |_| exchange(&state, &query)).await
+    execute(&state, &ACCESS_TOKEN, app_id, |_| exchange(&state, &query)).await
 }
 
 fn exchange(state: &State, query: &str) -> Answer {
@@ -85,7 +85,7 @@ pub(super) async fn user_info(Extract(state): Extract<Arc<State>>, RawQuery(quer
     let token = param(&query, "access_token");
     let owner = token.as_deref().and_then(|token| lock(&state.user_tokens).get(token));
     let app_id = owner.and_then(|token| state.apps.at(token.app)).map(|app| Arc::clone(&app.id));
-    conduct(&state, &USER_INFO, app_id, |_| describe(&state, token.as_ref(), owner, &query)).await
+    execute(&state, &USER_INFO, app_id, |_| describe(&state, token.as_ref(), owner, &query)).await
 }
 
 fn describe(state: &State, sent: Option<&Cow<'_, str>>, token: Option<UserToken>, query: &str) -> Answer {

@@ -30,10 +30,9 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
     if apps.is_empty() {
         write!(to, r#"<p class="panel-body muted">{}</p>"#, text.no_apps)?;
     } else {
-        write!(
+        writeln!(
             to,
-            r#"<table class="table table-stack"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>
-"#,
+            r#"<table class="table table-stack"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>"#,
             text.app_id, text.open_platform, text.secret, text.state
         )?;
         for (place, app) in apps.iter().enumerate() {
@@ -41,15 +40,14 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
         }
         to.push_str("</tbody></table>");
     }
-    write!(
+    writeln!(
         to,
         r#"<details class="panel-foot add"><summary class="btn btn-sm btn-quiet">{plus}{add_app}</summary><form data-post="/apps">
 <div class="field"><label for="new-app-id">{app_id}</label><input class="input mono" id="new-app-id" name="app_id" placeholder="{drawn}" pattern="wx[0-9a-f]{{16}}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-secret">{secret}</label><input class="input mono" id="new-app-secret" name="secret" placeholder="{drawn}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-platform">{platform}</label><input class="input" id="new-app-platform" name="open_platform" placeholder="{none}" autocomplete="off"></div>
 <button class="btn btn-primary">{add}</button><p class="error" role="alert" hidden></p></form></details>
-</div></section>
-"#,
+</div></section>"#,
         plus = Icon("plus"),
         add_app = text.add_app,
         app_id = text.app_id,
@@ -95,10 +93,9 @@ pub(super) fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::
     if shown.people.is_empty() {
         write!(to, r#"<p class="panel-body muted">{}</p>"#, text.no_people)?;
     } else {
-        write!(
+        writeln!(
             to,
-            r#"<table class="table table-stack people"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">OpenID</th><th scope="col">UnionID</th></tr></thead>
-"#,
+            r#"<table class="table table-stack people"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">OpenID</th><th scope="col">UnionID</th></tr></thead>"#,
             text.person, text.phone, text.app
         )?;
         for person in &shown.people {
@@ -106,7 +103,7 @@ pub(super) fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::
         }
         to.push_str("</table>");
     }
-    write!(
+    writeln!(
         to,
         r#"<details class="panel-foot add"><summary class="btn btn-sm btn-quiet">{plus}{add_person}</summary><form data-post="/users">
 <div class="field"><label for="new-name">{name}</label><input class="input" id="new-name" name="name" placeholder="{drawn}" maxlength="64" autocomplete="off"></div>
@@ -115,8 +112,7 @@ pub(super) fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::
 <div class="field"><label for="new-phone">{phone}</label><input class="input" id="new-phone" name="phone" placeholder="{drawn}" pattern="[0-9]{{0,15}}" inputmode="numeric" autocomplete="off"></div>
 <label class="check"><input type="checkbox" name="risky"><span>{risky}</span></label>
 <button class="btn btn-primary">{add}</button><p class="error" role="alert" hidden></p></form></details>
-</div></section>
-"#,
+</div></section>"#,
         plus = Icon("plus"),
         add_person = text.add_person,
         name = text.name,

@@ -11,7 +11,7 @@ use crate::AppState;
 
 pub(super) fn write(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
     let first = shown.people.first().map_or(text.someone_new, |person| person.name.as_str());
-    write!(
+    writeln!(
         to,
         r#"<aside class="phone-side" aria-label="{title}">
 <div class="phone-who"><span class="avatar" id="phone-face" aria-hidden="true">{initial}</span><strong id="phone-of">{of}</strong></div>
@@ -19,8 +19,7 @@ pub(super) fn write(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result 
 <input class="visually-hidden" type="radio" name="screen" id="screen-apps" checked><input class="visually-hidden" type="radio" name="screen" id="screen-me">
 <div class="ph-status" aria-hidden="true"><span class="num" id="phone-clock">–</span><span>{signal}{battery}</span></div>
 <div class="ph-bar"><strong class="of-apps">{choose}</strong><strong class="of-me">{me}</strong></div>
-<div class="ph-body">
-"#,
+<div class="ph-body">"#,
         title = text.phone_title,
         initial = Escaped(&initial(first)),
         of = Escaped(&text.phone_of.replace("{}", first)),
@@ -33,22 +32,21 @@ pub(super) fn write(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result 
     write_apps(to, text, shown)?;
     write_people(to, text, shown)?;
     let disabled = if shown.apps.is_empty() { " disabled" } else { "" };
-    write!(
+    writeln!(
         to,
         r#"</div>
 <div class="ph-draw"><button type="button" class="btn" id="phone-code"{disabled}>{phone}</button><button type="button" class="btn btn-primary" id="login-code"{disabled}>{login}</button></div>
 <div class="ph-tabs"><label for="screen-apps">{apps_icon}{apps}</label><label for="screen-me">{me_icon}{me}</label></div>
 <div class="ph-veil" id="veil" hidden></div>
 <div class="ph-sheet" id="result" role="group" aria-labelledby="result-title" hidden>
-<div class="ph-from"><h3 id="result-title"></h3><button type="button" class="btn btn-quiet btn-sm btn-icon" id="result-close" aria-label="{close}">{close_icon}</button></div>
+<div class="ph-from"><h2 id="result-title"></h2><button type="button" class="btn btn-quiet btn-sm btn-icon" id="result-close" aria-label="{close}">{close_icon}</button></div>
 <code class="ph-code" id="result-code"></code>
 <div class="ph-left"><progress class="progress" id="left-bar" max="300" value="300" aria-hidden="true"></progress><span class="num" id="countdown"></span></div>
 <details class="ph-try" id="try"><summary>{try_it}</summary><div class="code"><code id="result-curl"></code><button type="button" class="btn btn-sm btn-icon" data-copy="result-curl" aria-label="{copy}: curl">{copy_icon}</button></div></details>
 <button type="button" class="btn btn-primary btn-block" data-copy="result-code" data-copied="{copied}">{copy_icon}<span data-word="{copy}">{copy}</span></button>
 </div>
 </div></div>
-</aside>
-"#,
+</aside>"#,
         phone = text.phone_code,
         login = text.login_code,
         apps_icon = Icon("miniprogram"),
@@ -74,10 +72,9 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         let checked = if place == 0 { " checked" } else { "" };
         let well = if app.state == AppState::Ok { "" } else { " is-bad" };
         let state = super::lists::STATES.iter().zip(text.states).find(|(state, _)| **state == app.state);
-        write!(
+        writeln!(
             to,
-            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{platform} · <span class="app-state{well}" data-app="{id}">{state}</span></small></span>{check}</span></label>
-"#,
+            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{platform} · <span class="app-state{well}" data-app="{id}">{state}</span></small></span>{check}</span></label>"#,
             id = Escaped(&app.app_id),
             secret = Escaped(app.secret.expose()),
             tile = Tile { app_id: &app.app_id, place },
@@ -107,10 +104,9 @@ fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         } else {
             format!(" · +{} {}", person.country_code, person.phone)
         };
-        write!(
+        writeln!(
             to,
-            r#"<label><input class="visually-hidden" type="radio" name="person" value="{name}"{checked}><span class="ph-row"><span class="face face-{hue}" aria-hidden="true">{initial}</span><span><strong>{name}</strong><small>{nickname}{number}</small></span>{check}</span></label>
-"#,
+            r#"<label><input class="visually-hidden" type="radio" name="person" value="{name}"{checked}><span class="ph-row"><span class="face face-{hue}" aria-hidden="true">{initial}</span><span><strong>{name}</strong><small>{nickname}{number}</small></span>{check}</span></label>"#,
             name = Escaped(&person.name),
             hue = hue(&person.name),
             initial = Escaped(&initial(&person.name)),
@@ -120,11 +116,10 @@ fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         )?;
     }
     let checked = if shown.people.is_empty() { " checked" } else { "" };
-    write!(
+    writeln!(
         to,
         r#"<label><input class="visually-hidden" type="radio" name="person" value="new"{checked}><span class="ph-row"><span class="face face-new" aria-hidden="true">{plus}</span><span><strong>{new}</strong><small>{about}</small></span>{check}</span></label>
-</fieldset>
-"#,
+</fieldset>"#,
         plus = Icon("plus"),
         new = text.someone_new,
         about = text.someone_new_about,

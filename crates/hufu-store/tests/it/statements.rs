@@ -105,7 +105,7 @@ async fn every_statement_on_tenant_data_names_the_pool() {
 /// Each mention of a tenant's table comes with the pool: compared, or first among the columns that are written.
 fn check_tenant_statements(engine: &str, tables: &HashSet<String>) {
     let mut unused: HashSet<&str> = WITHOUT_POOL.iter().map(|(name, _)| *name).collect();
-    for (name, sql) in all_statements().iter().chain(statements_of(engine)).copied() {
+    for (name, sql) in [all_statements().as_slice(), statements_of(engine)].concat() {
         let name = name.trim_start_matches("hufu_store::");
         let flat = sql.split_whitespace().collect::<Vec<_>>().join(" ");
         let words: Vec<&str> = flat

@@ -11,6 +11,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hufu_html::{Fingerprint, fingerprint, styles};
 
+/// Where assets are.
+pub(crate) const ASSETS: &str = "/assets/";
+
 /// Variables, type and components: for every page.
 pub static BASE: Asset = Asset::css("base", &[styles::TOKENS, styles::BASE]);
 /// The frame of what an end user meets; after [`BASE`].
@@ -61,7 +64,7 @@ impl Asset {
 
     /// The path that pages link to.
     pub fn path(&self) -> String {
-        format!("/assets/{}.{}.{}", self.name, self.print, self.ending)
+        format!("{ASSETS}{}.{}.{}", self.name, self.print, self.ending)
     }
 
     fn gzip(&self) -> &[u8] {

@@ -22,8 +22,9 @@ pub(super) const fn own_name(language: Language) -> &'static str {
 pub(super) fn asked(query: Option<&str>) -> Option<Language> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query?).ok()?;
     let of = |name: &str| {
-        let tags = pairs.iter().filter(|(key, _)| key == name).flat_map(|(_, tags)| tags.split_whitespace());
-        tags.filter_map(Language::of_tag).next()
+        let mut tags =
+            pairs.iter().filter(|(key, _)| key == name).flat_map(|(_, tags)| tags.split_whitespace());
+        tags.find_map(Language::of_tag)
     };
     of("ui_locales").or_else(|| of("lang"))
 }

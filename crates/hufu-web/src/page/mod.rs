@@ -37,6 +37,7 @@ use askama::Template;
 use axum::http::{HeaderValue, header};
 use axum::response::{Html as HtmlBody, IntoResponse as _, Response};
 
+pub(crate) use assets::ASSETS;
 pub use assets::{Asset, BASE, HOSTED, ICONS, LOGO, SCRIPT, routes_of};
 pub use field::{Field, FieldErrors};
 pub use form::Submitted;

@@ -24,7 +24,8 @@ impl Policy {
     }
 
     fn text(&self) -> String {
-        let forms: String = self.form_origins.iter().map(|origin| format!(" {origin}")).collect();
+        let own = ["'self'"].into_iter();
+        let forms: Vec<_> = own.chain(self.form_origins.iter().map(String::as_str)).collect();
         let frames = if self.frame_ancestors.is_empty() {
             "'none'".to_owned()
         } else {
@@ -32,7 +33,8 @@ impl Policy {
         };
         format!(
             "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
-             form-action 'self'{forms}; frame-ancestors {frames}; base-uri 'none'"
+             form-action {}; frame-ancestors {frames}; base-uri 'none'",
+            forms.join(" ")
         )
     }
 }

@@ -261,8 +261,9 @@ impl View {
 
     /// The style sheets of a page: the common one, and these.
     pub fn styles(&self, sheets: &[&Asset]) -> Safe<String> {
-        let links = [&super::BASE].into_iter().chain(sheets.iter().copied());
-        Safe(links.map(|sheet| format!("<link rel=\"stylesheet\" href=\"{}\">\n", sheet.path())).collect())
+        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied());
+        let links = sheets.map(|sheet| format!("<link rel=\"stylesheet\" href=\"{}\">\n", sheet.path()));
+        Safe(links.collect::<Vec<_>>().concat())
     }
 
     /// The token of the form that is sent to this path, for the hidden field `form_token`.

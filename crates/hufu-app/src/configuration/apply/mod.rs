@@ -244,11 +244,11 @@ impl Execute {
     ) -> Result<(), StoreError> {
         let now = self.task.now;
         match step {
-            Step::Pool(pool) => done(pool.run(tx, now).await?),
-            Step::Connection(connection) => done(connection.run(tx, now).await?),
-            Step::Application(application) => done(application.run(tx, now).await?),
-            Step::Sender(sender) => done(sender.run(tx, now).await?),
-            Step::NoSender(sender) => done(sender.run(tx, now).await?),
+            Step::Pool(pool) => done(&pool.run(tx, now).await?),
+            Step::Connection(connection) => done(&connection.run(tx, now).await?),
+            Step::Application(application) => done(&application.run(tx, now).await?),
+            Step::Sender(sender) => done(&sender.run(tx, now).await?),
+            Step::NoSender(sender) => done(&sender.run(tx, now).await?),
             Step::InsertUser(user, place) => {
                 let hash = self.hashes.get(place).map(String::as_str);
                 let new = NewAccount { password_hash: hash, ..NewAccount::of(user) };
@@ -260,7 +260,7 @@ impl Execute {
 
 /// The plan was made from what this unit read, with all other changes kept out, so that an operation which is refused
 /// means that the plan is wrong; another run makes another.
-fn done<T>(outcome: Outcome<T>) -> Result<(), StoreError> {
+fn done<T>(outcome: &Outcome<T>) -> Result<(), StoreError> {
     match outcome {
         Outcome::Done { .. } => Ok(()),
         Outcome::Conflict { .. } | Outcome::Unfit(_) => Err(StoreError::LostRace),
