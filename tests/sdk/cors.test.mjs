@@ -1,4 +1,4 @@
-// Calls from browsers: which paths answer to other origins, and that cookies never log anybody in.
+// Calls from browsers: which paths respond to other origins, and that cookies never log anybody in.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ENGINE, startStack } from "./harness.mjs";
@@ -36,7 +36,7 @@ describe(`other origins on ${ENGINE}`, () => {
   const list = (headers, name) => (headers.get(name) ?? "").toLowerCase().split(/,\s*/);
 
   for (const [method, path] of COMPAT) {
-    test(`${method} ${path} may be called from anywhere`, async () => {
+    test(`${method} ${path} can be called from anywhere`, async () => {
       const asked = { origin: ORIGIN, "access-control-request-method": method, "access-control-request-headers": HEADERS.join(",") };
       const preflight = await stack.call(path, { method: "OPTIONS", headers: asked });
       assert.ok(preflight.status === 200 || preflight.status === 204, `status ${preflight.status}`);
@@ -52,7 +52,7 @@ describe(`other origins on ${ENGINE}`, () => {
   }
 
   for (const path of ["/healthz", "/readyz", "/", "/console", "/no-such-path", "/api/v3/../../healthz"]) {
-    test(`${path} answers to its own origin only`, async () => {
+    test(`${path} responds to its own origin only`, async () => {
       for (const method of ["GET", "OPTIONS"]) {
         const asked = { origin: ORIGIN, "access-control-request-method": "GET" };
         const { headers } = await stack.call(path, { method, headers: asked });

@@ -1,8 +1,8 @@
-// Starts the real binary: a sandbox in WeChat's place, and a server on a database of its own; keeps what they print, and
-// at the end asks of the log that it holds no secret.
+// Starts the real binary: a sandbox in place of WeChat, and a server on its own database; records their output, and at
+// the end checks that the log contains no secret.
 //
-// Environment: HUFU_BIN (default: target/debug/hufu), ENGINE (sqlite or postgres), HUFU_TEST_POSTGRES (an address of a
-// server where databases may be made; needed for ENGINE=postgres).
+// Environment: HUFU_BIN (default: target/debug/hufu), ENGINE (sqlite or postgres), HUFU_TEST_POSTGRES (the URL of a
+// server where databases may be created; needed for ENGINE=postgres).
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes, randomInt } from "node:crypto";
@@ -261,7 +261,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
   async #startSandbox() {
     const port = await freePort();
     this.sandbox = `http://127.0.0.1:${port}`;
-    // What the sandbox prints is not searched for secrets: they are its own inventions.
+    // The sandbox's output is not searched for secrets: it invented them itself.
     this.sandboxProcess = spawn(HUFU, ["sandbox", "--listen", `127.0.0.1:${port}`], { stdio: "ignore" });
     await ready(`${this.sandbox}/__sandbox/apps`, this.sandboxProcess);
     for (const { appId, secret, openPlatform } of Object.values(MINI)) {
@@ -270,7 +270,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
   }
 
   #spawn(args) {
-    // Of the environment only what a program needs, so that no HUFU_ variable of the developer's takes part.
+    // Pass only what a program needs, so that no HUFU_ variable of the developer has an effect.
     const { PATH, HOME, TMPDIR } = process.env;
     const child = spawn(HUFU, args, { cwd: this.#dir, env: { PATH, HOME, TMPDIR, ...this.environment } });
     for (const stream of [child.stdout, child.stderr]) {

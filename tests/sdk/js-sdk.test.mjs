@@ -1,4 +1,4 @@
-// What the newest client of the v2 line adds, by npm authing-js-sdk 4.23, unmodified, against the real server.
+// What the newest client of the v2 line adds: npm authing-js-sdk 4.23, unmodified, against the real server.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
@@ -20,7 +20,7 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
   let names = 0;
   const username = () => `newer${++names}`;
 
-  test("asks whether a user exists, where the pool tells", async () => {
+  test("asks whether a user exists, if the pool tells", async () => {
     await assert.rejects(client().isUserExists({ username: "alice" }), refusal(1001));
     const other = client({ appId: OTHER, userPoolId: OTHER_POOL });
     const name = username();
@@ -62,7 +62,7 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     await assert.rejects(authing.sendSmsCode(stack.number(), "+86", "nonsense"), refusal(2231));
   });
 
-  test("registers with an e-mail address and no code, where the pool takes it", async () => {
+  test("registers with an e-mail address and no code, if the pool allows it", async () => {
     const address = stack.address();
     await assert.rejects(client().registerByEmail(address, PASSWORD), refusal(2422));
     const other = client({ appId: OTHER, userPoolId: OTHER_POOL });
@@ -75,7 +75,7 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
 
   test("sets the password that a first login waits for", async () => {
     const output = await stack.command("admin", "create-key", "--name", "sdk", "--role", "owner", "--config", stack.config);
-    // It is no secret of the log: the command prints it, and what commands print is part of that here.
+    // Not a secret in the log: the command prints it, and the log here includes what commands print.
     const key = output.stdout.trim();
     const admin = (path, json) => stack.call(`/admin/v1/pools/${SHOP_POOL}/users${path}`, { token: `Bearer ${key}`, json });
     const [name, words] = [username(), ["walnut harbour 12", "quince meadow 31"]];
@@ -102,20 +102,20 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     const authing = client();
     const user = await authing.registerByUsername(username(), PASSWORD, {}, { generateToken: true });
     assert.equal((await authing.validateToken({ idToken: user.token })).sub, user.id);
-    assert.equal((await authing.validateToken({ accessToken: user.token })).code, 2020, "it is no access token");
+    assert.equal((await authing.validateToken({ accessToken: user.token })).code, 2020, "not an access token");
     const { totalCount, list } = await authing.listApplications({ page: 1, limit: 2 });
     assert.ok(totalCount > 2 && list.length === 2 && list.every(({ userPoolId }) => userPoolId === SHOP_POOL));
     await authing.logoutCurrent();
     assert.equal((await authing.validateToken({ idToken: user.token })).code, 2020);
   });
 
-  test("has no method that docs/clients.md does not tell of; nor has another client", async () => {
+  test("every method of every client is in docs/clients.md", async () => {
     const page = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8");
     const { Authing } = await loadMiniappSdk();
     for (const { prototype } of [AuthenticationClient, WxappClient, Authing]) {
       for (let of = prototype; of !== Object.prototype; of = Object.getPrototypeOf(of)) {
         for (const name of Object.getOwnPropertyNames(of).filter((name) => name !== "constructor" && !name.startsWith("_"))) {
-          assert.ok(page.includes(`\`${name}\``), `docs/clients.md does not tell of ${name}`);
+          assert.ok(page.includes(`\`${name}\``), `docs/clients.md does not mention ${name}`);
         }
       }
     }

@@ -1,5 +1,5 @@
-// Passwords, codes and what somebody logs in with, by npm @authing/miniapp-taro, unmodified, against the real server. Its
-// methods answer `[error, value]`; whoever wants passwords encrypted gives it a function that does.
+// Passwords, codes and login names with npm @authing/miniapp-taro, unmodified, against the real server. Its methods
+// return `[error, value]`; to encrypt passwords, pass it a function that does so.
 import assert from "node:assert/strict";
 import { constants, publicEncrypt } from "node:crypto";
 import { createRequire } from "node:module";
@@ -97,7 +97,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
         authing.updatePassword({ newPassword, oldPassword, passwordEncryptType: encryption });
       refusal(await change(OTHER_PASSWORD, "something else entirely"), 2203);
       refusal(await change("password", PASSWORD), 2061);
-      // The SDK encrypts the new password alone.
+      // The SDK encrypts only the new password.
       const { statusCode, data } = value(await change(OTHER_PASSWORD, PASSWORD));
       assert.equal(statusCode, 200);
       assert.equal(data, undefined);
@@ -122,7 +122,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
   });
 
   describe("loginByPassCode", () => {
-    test("by phone makes an account only with autoRegister", async () => {
+    test("by phone creates an account only with autoRegister", async () => {
       const { authing } = await visitor();
       const phone = stack.number();
       const login = async (options) => {
@@ -139,7 +139,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
       assert.equal(value(await authing.getUserInfo()).userId, user.userId);
     });
 
-    test("by e-mail, once for each code", async () => {
+    test("by e-mail, once per code", async () => {
       const { authing } = await visitor();
       const email = stack.address();
       const passCode = await mailTo(authing, email, "CHANNEL_LOGIN");
@@ -150,7 +150,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
       refusal(await login(), 2001);
     });
 
-    test("takes no code that was sent for something else", async () => {
+    test("accepts no code that was sent for something else", async () => {
       const { authing } = await visitor();
       const phone = stack.number();
       const passCode = await smsTo(authing, phone, "CHANNEL_BIND_PHONE");
@@ -159,7 +159,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
     });
   });
 
-  test("sends codes only through channels that there are", async () => {
+  test("sends codes only through existing channels", async () => {
     const { authing } = await visitor();
     refusal(await authing.sendSms({ phoneNumber: stack.number(), channel: "CHANNEL_NONSENSE" }), 2231);
     refusal(await authing.sendEmailCode({ email: stack.address(), channel: "CHANNEL_BIND_PHONE" }), 2231);
@@ -190,7 +190,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
       refusal(await authing.updatePhone({ updatePhoneToken }), 2421);
     });
 
-    test("the e-mail address is changed, by its own owner alone", async () => {
+    test("the e-mail address is changed, only by its owner", async () => {
       const { authing, phone } = await loggedIn();
       const [first, second] = [stack.address(), stack.address()];
       value(await authing.bindEmail({ email: first, passCode: await mailTo(authing, first, "CHANNEL_BIND_EMAIL") }));
@@ -210,7 +210,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
       assert.equal(value(await authing.getUserInfo()).email, second);
     });
 
-    test("the account is deleted by its password", async () => {
+    test("the account is deleted with its password", async () => {
       const { username } = await signup();
       const { phone, authing } = await visitor();
       const state = value(await byPassword(authing, username, PASSWORD));
@@ -225,7 +225,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
       refusal(await byPassword(authing, username, PASSWORD), 2413);
     });
 
-    test("the account is deleted by a code, and not by one that was sent to log in", async () => {
+    test("the account is deleted with a code, but not with a login code", async () => {
       const { authing } = await loggedIn();
       const phoneNumber = stack.number();
       value(await authing.bindPhone({ phoneNumber, passCode: await smsTo(authing, phoneNumber, "CHANNEL_BIND_PHONE") }));
@@ -240,7 +240,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
     });
   });
 
-  test("identities are listed and unlinked, but for the last way in", async () => {
+  test("identities are listed and unlinked, except the last way to log in", async () => {
     const { authing } = await loggedIn();
     const { access_token: token } = value(await authing.getLoginState());
     const call = (path, options = {}) => stack.call(path, { pool: SHOP_POOL, token, ...options });

@@ -1,4 +1,4 @@
-// npm @authing/miniapp-taro, unmodified, against the real server. Its methods answer `[error, value]`.
+// npm @authing/miniapp-taro, unmodified, against the real server. Its methods return `[error, value]`.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ENGINE, startStack } from "./harness.mjs";
@@ -92,7 +92,7 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
       assert.equal(users[1].loginsCount, 1);
     });
 
-    test("without a connection takes that of the mini program it comes from", async () => {
+    test("without a connection uses that of the calling mini program", async () => {
       const person = await stack.person();
       const { appId } = MINI["club-mini"];
       const { authing } = open(person, { connection: "club-mini", appId });
@@ -101,7 +101,7 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
       assert.ok(user.identities.length > 0);
     });
 
-    test("where only members may refuses a stranger, and knows a member", async () => {
+    test("for members only refuses a new person and logs a member in", async () => {
       const person = await stack.person();
       takeUp(stack.phone(person, { connection: "member-mini" }));
       const members = new Authing({ appId: MEMBERS, userPoolId: SHOP_POOL, host: stack.host });
@@ -125,7 +125,7 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
     const byPhone = async (authing, code) =>
       authing.loginByPhone({ ...CONNECTION, miniProgramCodeAndPhonePayload: { wxPhoneInfo: { code } } });
 
-    test("makes an account with the phone", async () => {
+    test("creates an account with the phone", async () => {
       const person = await stack.person();
       const { authing } = open(person);
       value(await byPhone(authing, await stack.phoneCode(person)));
@@ -145,7 +145,7 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
       assert.ok(user.phone.endsWith(person.phone));
     });
 
-    test("leaves a phone with the account that has it", async () => {
+    test("leaves a phone number with the account that has it", async () => {
       const first = await stack.person();
       const { authing: owner } = open(first);
       value(await byPhone(owner, await stack.phoneCode(first)));
@@ -210,14 +210,14 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
       const third = value(await authing.refreshToken());
       assert.notEqual(third.refresh_token, next.refresh_token);
 
-      // The first one again, long after its successor was used: somebody stole it, and nobody keeps the login.
+      // The first one again, long after its successor was used: it was stolen, so nobody keeps the login.
       phone.store(`authing:${SHOP}:login-state`, { ...third, refresh_token: state.refresh_token });
       assert.equal((await authing.refreshToken())[0].error, "invalid_grant");
       phone.store(`authing:${SHOP}:login-state`, third);
       assert.equal((await authing.refreshToken())[0].error, "invalid_grant");
     });
 
-    test("gets the same login again when the answer to a refresh was lost", async () => {
+    test("keeps the login when the response to a refresh was lost", async () => {
       const { phone, authing, state } = await loggedIn(REFRESHABLE);
       value(await authing.refreshToken());
       phone.store(`authing:${SHOP}:login-state`, state);
@@ -273,12 +273,12 @@ describe(`@authing/miniapp-taro on ${ENGINE}`, () => {
       assert.ok([2213, 2215].includes(error.apiCode), JSON.stringify(error));
     });
 
-    test("logs out, and then the token is worth nothing", async () => {
+    test("logs out, after which the token is invalid", async () => {
       const { phone, authing, state } = await loggedIn(REFRESHABLE);
       value(await authing.logout());
       assert.equal(phone.stored(`authing:${SHOP}:login-state`), undefined);
 
-      // A thief who kept a copy of the storage.
+      // A thief with a copy of the storage.
       phone.store(`authing:${SHOP}:login-state`, state);
       refusal(await authing.getUserInfo(), 2020);
       refusal(await authing.updateUserInfo({ nickname: "Thief" }), 2020);

@@ -1,6 +1,6 @@
-// Another WeChat, written apart from the project's own sandbox, to see that Hufu speaks with WeChat and not with the
-// sandbox: no path prefix, everything as text/plain, `errcode` 0 beside a success, keys that nobody knows, and ids that
-// it makes by itself.
+// Another WeChat, written independently of the project's own sandbox, to check that Hufu works with WeChat and not just
+// with the sandbox: no path prefix, everything as text/plain, `errcode` 0 with a success, unknown keys, and ids that it
+// generates itself.
 import { createCipheriv, createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";

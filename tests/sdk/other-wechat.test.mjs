@@ -1,4 +1,4 @@
-// Both SDKs against a server that has another WeChat behind it than the project's sandbox.
+// Both SDKs against a server with a different WeChat than the project's sandbox behind it.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ENGINE, startStack } from "./harness.mjs";
@@ -48,7 +48,7 @@ describe(`another WeChat on ${ENGINE}`, () => {
     assert.equal(profile.userId, user.id);
   });
 
-  test("gives the phone by a code", async () => {
+  test("returns the phone for a code", async () => {
     const number = "13700000001";
     stack.secrets.add("phone", number);
     phoneOf("ben");
@@ -64,7 +64,7 @@ describe(`another WeChat on ${ENGINE}`, () => {
     assert.equal(tokens.length, 1, "one app token serves both calls");
   });
 
-  test("gives the phone by the sealed data of old", async () => {
+  test("returns the phone for the old encrypted data", async () => {
     const number = "13700000002";
     stack.secrets.add("phone", number);
     phoneOf("cat");
@@ -74,7 +74,7 @@ describe(`another WeChat on ${ENGINE}`, () => {
     assert.ok(user.phone.endsWith(number));
   });
 
-  test("is asked once for each code", async () => {
+  test("is called once per code", async () => {
     phoneOf("dan");
     const { code } = loginCode("dan");
     await Promise.all([1, 2, 3].map(() => wxapp().loginByCode(code)));

@@ -26,7 +26,7 @@ export function pictureSize(bytes) {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) {
     for (let at = 2; at + 9 < bytes.length; at += 2 + bytes.readUInt16BE(at + 2)) {
       const marker = bytes[at + 1];
-      // A frame header is C0 to CF, without the three of that range that define tables.
+      // A frame header is C0 to CF, without the three in that range that define tables.
       if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
         return { type: "image/jpeg", width: bytes.readUInt16BE(at + 7), height: bytes.readUInt16BE(at + 5) };
       }
@@ -48,7 +48,7 @@ function chunk(type, data) {
   return Buffer.concat([length, typed, checksum]);
 }
 
-// Node has it from version 20.15 and 22.2 on.
+// Node has it since versions 20.15 and 22.2.
 function crc32(bytes) {
   if (zlib.crc32) return zlib.crc32(bytes);
   let crc = ~0;

@@ -1,5 +1,5 @@
-// A post office on this machine: a provider of text messages over HTTP and a mail server (RFC 5321), which keep what the
-// server sends through them until a test asks for it.
+// A post office on this machine: an SMS provider over HTTP and a mail server (RFC 5321), which keep what the server
+// sends until a test asks for it.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";

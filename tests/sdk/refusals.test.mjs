@@ -1,4 +1,4 @@
-// Bad input and bad luck, each with a bare call: what the client is told, and that nothing is stored.
+// Bad input and bad luck, each with a bare call: what the client gets, and that nothing is stored.
 //
 // Every refusal of the JSON API has HTTP status 200, the same number as `code` and `apiCode`, a `statusCode` other than
 // 200, and a sentence. The numbers are part of the interface: applications branch on them.
@@ -14,7 +14,7 @@ const AUTH = "/connections/social/wechat-miniprogram/auth";
 const AUTH_BY_PHONE = "/connections/social/wechat-miniprogram/auth-by-phone";
 const SIGNIN = "/api/v3/signin-by-mobile";
 
-// The numbers of the refusals for which the published clients know more than one number, or none.
+// The refusals for which the published clients know more than one number, or none.
 const CODES = {
   noConnection: [2402, 2403, 2404, 2405, 2406],
   badCode: [2206, 2207],
@@ -27,7 +27,7 @@ const CODES = {
   notAPicture: [2410, 2411],
 };
 
-// The two ways in, given a code: what is asked, and where.
+// The two ways to log in with a code: the request and where to send it.
 const WAYS = {
   "of authing-wxapp-sdk": (code) => [AUTH, { json: { code } }],
   "of miniapp": (code, connection) => [
@@ -110,7 +110,7 @@ describe(`refusals on ${ENGINE}`, () => {
       });
     }
 
-    test("a connection that is switched off, while the server runs", async () => {
+    test("a connection that is disabled while the server runs", async () => {
       const person = await stack.person();
       await stack.apply(worldToml({ without: ["club-mini"] }), "--prune");
       const attempt = async () => {
@@ -122,7 +122,7 @@ describe(`refusals on ${ENGINE}`, () => {
       refused(answer, CODES.noConnection);
       await stack.apply(worldToml());
       for (const deadline = Date.now() + 5000; answer.body.code !== 200 && Date.now() < deadline; ) answer = await attempt();
-      assert.equal(answer.body.code, 200, "switched on again");
+      assert.equal(answer.body.code, 200, "enabled again");
     });
   });
 
@@ -184,7 +184,7 @@ describe(`refusals on ${ENGINE}`, () => {
       refusesLogin(`answering JSON that is wrong: ${wrong_json}`, { ...fault({ wrong_json }), code: CODES.nonsense });
     }
 
-    test("slow: an answer comes in time, and the code is not exchanged again", async () => {
+    test("slow: the response comes in time, and the code is not exchanged again", async () => {
       const person = await stack.person();
       await stack.wechat("faults", { path: exchange, delay_ms: 30_000, after: true, count: 10 });
       const code = await stack.loginCode(person);
@@ -202,7 +202,7 @@ describe(`refusals on ${ENGINE}`, () => {
       assert.ok((await stack.login(person, { pool: SHOP_POOL })).id);
     });
 
-    test("its token thrown away: the phone is given all the same", async () => {
+    test("its token discarded: the phone is still returned", async () => {
       const person = await stack.person();
       const ask = async () =>
         stack.call("/api/v3/get-wechat-miniprogram-phone", {
@@ -226,7 +226,7 @@ describe(`refusals on ${ENGINE}`, () => {
       ["of another app", { watermark_app_id: MINI["other-mini"].appId }],
       ["that is three days old", { age_seconds: 3 * 86_400 }],
     ]) {
-      test(`sealed data under a watermark ${name}`, async () => {
+      test(`encrypted data with a watermark ${name}`, async () => {
         const person = await stack.person();
         const code = await stack.loginCode(person);
         const { encryptedData, iv } = await stack.encryptedData("phone", code, more);
@@ -238,7 +238,7 @@ describe(`refusals on ${ENGINE}`, () => {
       });
     }
 
-    test("a stranger where only members may log in", async () => {
+    test("a new person where only members may log in", async () => {
       const person = await stack.person();
       for (const request of Object.values(WAYS)) {
         const [path, more] = request(await stack.loginCode(person, "member-mini"), "member-mini");
@@ -271,7 +271,7 @@ describe(`refusals on ${ENGINE}`, () => {
       }
     }
 
-    test("of a connection kind that there is not", async () => {
+    test("of an unknown connection kind", async () => {
       const answer = await stack.call(SIGNIN, { app: SHOP, json: { connection: "carrier_pigeon", carrierPigeonPayload: {} } });
       refused(answer, [2231, ...CODES.noConnection]);
     });
@@ -304,15 +304,15 @@ describe(`refusals on ${ENGINE}`, () => {
     }
 
     test("of too many bytes", async () => refused(await upload(Buffer.alloc(11 * 1024 * 1024)), 2411));
-    test("of too many points", async () => {
-      // A picture of 10,000 by 6,000 points in few bytes: known before it is decoded.
+    test("of too many pixels", async () => {
+      // A picture of 10,000 by 6,000 pixels in a few bytes: detected before it is decoded.
       const small = png(10, 10);
       small.writeUInt32BE(10_000, 16);
       small.writeUInt32BE(6_000, 20);
       refused(await upload(small), CODES.notAPicture);
     });
     test("without a file", async () => refused(await upload(png(4, 4), { name: "other" }), [2231, ...CODES.notAPicture]));
-    test("that is no form", async () => {
+    test("that is not a form", async () => {
       refused(await stack.call("/api/v2/upload", { body: "x" }), [2231, ...CODES.notAPicture]);
     });
   });

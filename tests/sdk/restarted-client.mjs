@@ -1,5 +1,5 @@
-// A mini program that is opened again: a new process on the storage that an earlier one left, which changes the profile
-// without logging in. Its settings come as JSON in the argument; it prints what happened as JSON.
+// A mini program that is opened again: a new process with the storage of an earlier one, which changes the profile
+// without logging in. Its settings are JSON in the argument; it prints the result as JSON.
 import { loadWxappSdk } from "./sdks.mjs";
 import { Phone, takeUp } from "./wx.mjs";
 

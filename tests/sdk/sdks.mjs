@@ -16,7 +16,7 @@ export function loadWxappSdk(transport = "wx") {
   for (const file of Object.keys(require.cache)) {
     if (/node_modules\/(wx-axios|authing-wxapp-sdk)\//.test(file)) delete require.cache[file];
   }
-  // It looks for `wx` at the same moment, when no phone need be in the hand yet.
+  // It looks for `wx` while loading, before a test has a phone.
   globalThis.wx ??= {};
   const { process } = globalThis;
   if (transport === "wx") globalThis.process = Object.create(process, { [Symbol.toStringTag]: { value: "Object" } });

@@ -1,4 +1,4 @@
-// What must never stand in a log, gathered while the tests run, and the search for it.
+// What must never appear in a log, collected while the tests run, and the search for it.
 import assert from "node:assert/strict";
 
 const SECRET_FIELDS = new Set([
@@ -6,7 +6,7 @@ const SECRET_FIELDS = new Set([
   "openid", "openId", "unionid", "unionId", "userIdInIdp", "phone", "phoneNumber", "purePhoneNumber",
 ]);
 
-// Shapes that give a secret away even if no test knows its value.
+// Shapes that reveal a secret even if no test knows its value.
 const SHAPES = {
   "a signed token": /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\./,
   "a mainland mobile number": /(?<![\da-f])1[3-9]\d{9}(?![\da-f])/,

@@ -1,4 +1,4 @@
-// The search of the logs for secrets finds what there is to find; otherwise its silence would prove nothing.
+// The search of the logs for secrets finds what is there; otherwise its silence would prove nothing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Secrets } from "./secrets.mjs";

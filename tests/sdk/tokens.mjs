@@ -1,4 +1,4 @@
-// Verification of tokens as the backend of somebody who uses Hufu would do it, with npm jose and the published keys.
+// Verifies tokens as a customer's back end would, with npm jose and the published keys.
 import assert from "node:assert/strict";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 

@@ -1,5 +1,5 @@
-// The pools, applications and connections that the tests run in, as `hufu apply` reads them, and the same mini programs
-// as WeChat knows them.
+// The pools, applications and connections of the tests, as `hufu apply` reads them, and the same mini programs as
+// WeChat knows them.
 
 export const SHOP_POOL = "6560c0ffee00000000000001";
 export const OTHER_POOL = "6560c0ffee00000000000002";

@@ -1,8 +1,8 @@
-// A phone with a mini program on it: the part of WeChat's `wx` object that login SDKs call, for Node.
+// A phone with a mini program: the part of WeChat's `wx` object that login SDKs call, for Node.
 //
-// `takeUp(phone)` makes a phone's `wx` the global one, as the SDKs expect it; a test with two people takes up one phone
-// after the other. What goes over the wire is recorded in `phone.calls`. With a `storageFile` the storage outlives the
-// process, as a mini program's does.
+// `takeUp(phone)` makes a phone's `wx` the global one, as the SDKs expect; a test with two people takes up one phone
+// after the other. Network traffic is recorded in `phone.calls`. With a `storageFile`, the storage outlives the
+// process, like a mini program's.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -104,7 +104,7 @@ export class Phone {
     };
     return {
       setStorageSync: set,
-      // Absence reads as the empty text, not as undefined.
+      // Absent values read as empty text, not as undefined.
       getStorageSync: (key) => (this.#storage.has(key) ? get(key) : ""),
       removeStorageSync: remove,
       clearStorageSync: clear,

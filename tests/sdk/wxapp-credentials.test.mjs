@@ -1,5 +1,5 @@
-// Passwords, codes, registration and what somebody logs in with, by npm authing-wxapp-sdk, unmodified, against the real
-// server. Its GraphQL calls name only the application.
+// Passwords, codes, registration and login names with npm authing-wxapp-sdk, unmodified, against the real server. Its
+// GraphQL calls name only the application.
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
@@ -41,7 +41,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
   const wrong = (code) => (code === "000000" ? "000001" : "000000");
 
   describe("registration", () => {
-    test("by username gives a token only if one is asked for", async () => {
+    test("by username returns a token only on request", async () => {
       const { phone, authing } = await visitor();
       const name = username();
       const user = await authing.registerByUsername(name, PASSWORD, { nickname: "小虎", gender: "F", company: "虎符" });
@@ -57,7 +57,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal((await authing.getUdfValue()).size, 42);
     });
 
-    test("never sends the password as it is", async () => {
+    test("never sends the password in plain text", async () => {
       const { phone, authing } = await visitor();
       await authing.registerByUsername(username(), PASSWORD);
       assert.ok(!JSON.stringify(phone.calls).includes(PASSWORD));
@@ -110,7 +110,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       }
     });
 
-    test("with a wrong password or name tells neither which", async () => {
+    test("with a wrong password or name does not reveal which", async () => {
       const { authing } = await visitor();
       const name = username();
       await authing.registerByUsername(name, PASSWORD);
@@ -123,14 +123,14 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.deepEqual(errors[0], errors[1]);
     });
 
-    test("leads nowhere in another pool", async () => {
+    test("fails in another pool", async () => {
       const { authing } = await visitor();
       const name = username();
       await authing.registerByUsername(name, PASSWORD);
       await assert.rejects(client(stack, { appId: OTHER }).loginByUsername(name, PASSWORD), refusal(2333));
     });
 
-    test("by a code makes the account once, and each code is good once", async () => {
+    test("by a code creates the account once, and each code works once", async () => {
       const { authing } = await visitor();
       const number = stack.number();
       const code = await smsTo(authing, number);
@@ -144,7 +144,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal(second.loginsCount, 2);
     });
 
-    test("guesses a code five times at most", async () => {
+    test("allows five guesses per code", async () => {
       const { authing } = await visitor();
       const number = stack.number();
       const code = await smsTo(authing, number);
@@ -156,7 +156,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
   });
 
   describe("a forgotten password", () => {
-    test("is replaced by a code to the phone", async () => {
+    test("is replaced with a code sent to the phone", async () => {
       const { authing } = await visitor();
       const number = stack.number();
       const { id } = await authing.registerByPhoneCode(number, await smsTo(authing, number), PASSWORD);
@@ -167,7 +167,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal((await authing.loginByPhonePassword(number, OTHER_PASSWORD)).id, id);
     });
 
-    test("is replaced by a code to the e-mail address; a stranger gets no mail and the same answer", async () => {
+    test("is replaced with a code sent to the e-mail address; an unknown address gets no mail and the same response", async () => {
       const { authing } = await loggedIn(stack, { client: { appId: SHOP } });
       const address = stack.address();
       await authing.bindEmail(address, await mailTo(authing, address, EmailScene.VerifyEmail));
@@ -232,7 +232,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       await assert.rejects(authing.bindPhone(number, await smsTo(authing, number)), refusal(2035));
     });
 
-    test("keeps the last way into the account", async () => {
+    test("cannot remove the last way to log in", async () => {
       const { authing } = await visitor();
       const number = stack.number();
       await authing.loginByPhoneCode(number, await smsTo(authing, number));
@@ -253,7 +253,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.notEqual((await stack.login(person, { app: SHOP })).id, user.id);
     });
 
-    test("links a second account: both lead to the first from then on", async () => {
+    test("links a second account: both then log in to the first", async () => {
       const { person, user: second } = await loggedIn(stack, { client: { appId: SHOP } });
       const { authing } = await visitor();
       const number = stack.number();
@@ -279,7 +279,7 @@ describe(`credentials with authing-wxapp-sdk on ${ENGINE}`, () => {
     });
   });
 
-  test("the strength of a password is told by the pool's own rule", async () => {
+  test("the strength of a password follows the pool's own rule", async () => {
     const { authing } = await visitor();
     assert.equal((await authing.checkPasswordStrength(PASSWORD)).valid, true);
     const weak = await authing.checkPasswordStrength("password");

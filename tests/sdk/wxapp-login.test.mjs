@@ -1,4 +1,4 @@
-// Logging in with npm authing-wxapp-sdk, unmodified, against the real server.
+// Login with npm authing-wxapp-sdk, unmodified, against the real server.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
@@ -120,7 +120,7 @@ describe(`login with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal(third.loginsCount, 1);
     });
 
-    test("of many phones of one new person at once makes one account", async () => {
+    test("of many phones of one new person at once creates one account", async () => {
       const person = await stack.person();
       takeUp(stack.phone(person));
       const codes = await Promise.all(Array.from({ length: 8 }, () => wx.login()));
@@ -164,7 +164,7 @@ describe(`login with authing-wxapp-sdk on ${ENGINE}`, () => {
       return { authing, user: await authing.loginByPhone(code, iv, encryptedData) };
     }
 
-    test("with a new phone makes an account", async () => {
+    test("with a new phone creates an account", async () => {
       const person = await stack.person();
       const { authing, user } = await byPhone(person);
       assert.ok(user.phone.endsWith(person.phone));
@@ -205,7 +205,7 @@ describe(`login with authing-wxapp-sdk on ${ENGINE}`, () => {
     });
   });
 
-  test("getPhone tells the number, and makes no account", async () => {
+  test("getPhone returns the number and creates no account", async () => {
     const person = await stack.person();
     takeUp(stack.phone(person));
     const { code } = await wx.login();

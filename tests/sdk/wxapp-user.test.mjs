@@ -53,7 +53,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       }
     });
 
-    test("takes WeChat's placeholder profile for none", async () => {
+    test("treats WeChat's placeholder profile as empty", async () => {
       const person = await stack.person();
       const user = await loginWith(person, { rawData: raw("微信用户", photo("grey")) });
       assert.ok(!user.nickname);
@@ -63,7 +63,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal(named.photo, photo("bob"));
     });
 
-    test("believes data that decrypts rather than rawData", async () => {
+    test("trusts decrypted data over rawData", async () => {
       const person = await stack.person({ nickname: "Proved", avatar_url: photo("proved") });
       const user = await loginWith(person, async (code) => {
         const { encryptedData, iv } = await stack.encryptedData("user_info", code);
@@ -73,7 +73,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal(user.photo, photo("proved"));
     });
 
-    test("logs in all the same with data that does not decrypt", async () => {
+    test("still logs in with data that does not decrypt", async () => {
       const person = await stack.person();
       const user = await loginWith(person, {
         encryptedData: Buffer.alloc(64, 7).toString("base64"),
@@ -86,7 +86,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       }
     });
 
-    test("gives neither ids nor a phone from a profile that is not proved", async () => {
+    test("returns neither ids nor a phone from an unproved profile", async () => {
       const { user: victim } = await loggedIn(stack);
       const person = await stack.person();
       const claimed = { openId: victim.openid, unionId: victim.unionid, phone: "13800000000", phoneNumber: "13800000000" };
@@ -148,7 +148,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal((await authing.getCurrentUser()).photo, user.photo);
     });
 
-    test("is told who they are, and nothing when logged out", async () => {
+    test("can see who they are, and nothing when logged out", async () => {
       const { phone, authing, user } = await loggedIn(stack);
       const current = await authing.getCurrentUser();
       assert.equal(current.id, user.id);
@@ -159,7 +159,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.equal(await authing.getCurrentUser(), null);
     });
 
-    test("asks for the state of the login", async () => {
+    test("checks the login status", async () => {
       const { phone, authing, user } = await loggedIn(stack);
       const inside = await authing.checkLoginStatus();
       assert.equal(inside.code, 200);
@@ -206,7 +206,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
       assert.deepEqual({ ...(await authing.getUdfValue()) }, left);
     });
 
-    test("logs out, and then the token is worth nothing", async () => {
+    test("logs out, after which the token is invalid", async () => {
       for (const options of [{ userPoolId: SHOP_POOL }, { appId: SHOP, userPoolId: undefined }]) {
         const { phone, authing, user } = await loggedIn(stack, { client: options });
         const stored = phone.stored("_authing_user");
@@ -214,7 +214,7 @@ describe(`users with authing-wxapp-sdk on ${ENGINE}`, () => {
         assert.equal(phone.stored("_authing_token"), undefined);
         assert.throws(() => authing.checkLoggedIn());
 
-        // A thief who kept a copy of the storage.
+        // A thief with a copy of the storage.
         phone.store("_authing_user", stored);
         phone.store("_authing_token", user.token);
         assert.equal((await authing.checkLoginStatus()).status, false);

@@ -1,4 +1,4 @@
-// npm authing-wxapp-sdk as the tests use it: clients of one server, and people who are logged in.
+// npm authing-wxapp-sdk as the tests use it: clients of one server, and logged-in people.
 import assert from "node:assert/strict";
 import { loadWxappSdk } from "./sdks.mjs";
 import { SHOP_POOL } from "./world.mjs";
@@ -8,7 +8,7 @@ export const { AuthenticationClient } = loadWxappSdk();
 
 /** A client of the shop's pool, unless `options` say otherwise. */
 export function client(stack, options = {}) {
-  // The SDK's own handler throws before its caller's promise is rejected; this one leaves that to the promise.
+  // The SDK's own handler throws before its caller's promise is rejected; this one leaves the error to the promise.
   return new AuthenticationClient({ userPoolId: SHOP_POOL, host: stack.host, onError: () => {}, ...options });
 }
 

@@ -1,23 +1,26 @@
 //! The application as a whole: what every use case needs, and what goes on in the background.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
 use hufu_connect::{GuardedClient, Means, Outbox};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::{ReadConfig, ReadVersion};
+use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
+use hufu_store::versions::{ReadVersions, Versions};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
-use hufu_types::{Clock, Random, Timestamp};
+use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+use tokio::sync::{Mutex, Semaphore};
 
-use crate::authentication::SessionCache;
-use crate::codes::Codes;
+use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
-use crate::keys::{KeyError, Keys};
-use crate::password::{Cost, Hasher, PasswordKeys};
-use crate::uploads::Decoders;
+use crate::people::uploads::Decoders;
+use crate::sources::wechat::exchange::Codes;
+use crate::tokens::authentication::SessionCache;
+use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
-use tokio::sync::Semaphore;
 
 /// What an instance is made of.
 pub struct Parts {
@@ -52,6 +55,8 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) config: ArcSwap<Config>,
+    /// How far this node has seen changes; held while it looks, so that looks do not overtake one another.
+    versions: Mutex<Versions>,
     pub(crate) keys: ArcSwap<Keys>,
     pub(crate) password_keys: PasswordKeys,
     pub(crate) sessions: SessionCache,
@@ -68,6 +73,8 @@ pub struct App {
     /// What this node calls itself where it takes jobs.
     pub(crate) node: String,
     pub(crate) receivers: Receivers,
+    /// How many pools had their turn when old entries of the audit log were forgotten.
+    pub(crate) audit_turn: AtomicUsize,
     /// One import at a time: it has the database to itself often enough.
     pub(crate) importing: Arc<Semaphore>,
 }
@@ -92,8 +99,13 @@ impl App {
         let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
+        // The versions first, so that a change in between is seen by the next look.
+        let versions = store.read(ReadVersions).await?;
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
-        let config = Config::unseal(store.read(ReadConfig).await?, &sealing);
+        let stored = store.read(ReadConfig).await?;
+        let algorithms = algorithms(&stored);
+        crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
+        let config = Config::unseal(stored, &sealing);
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),
@@ -101,6 +113,7 @@ impl App {
             failures: Failures::new(&limits),
             decoders: Decoders::new(&limits),
             config: ArcSwap::from_pointee(config),
+            versions: Mutex::new(versions),
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             importing: Arc::new(Semaphore::new(1)),
@@ -115,6 +128,7 @@ impl App {
             jobs_waiting: tokio::sync::Notify::new(),
             node: hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned(),
             receivers: Receivers::default(),
+            audit_turn: AtomicUsize::new(0),
             store,
             wechat,
             sealing,
@@ -123,7 +137,7 @@ impl App {
             clock,
             random,
         });
-        app.make_missing_keys().await?;
+        app.make_missing_keys(algorithms).await?;
         Ok(app)
     }
 
@@ -175,20 +189,37 @@ impl App {
         self.store.read(hufu_store::instance::Ping).await.is_ok()
     }
 
-    /// Reads configuration and keys again if another process or node changed them.
+    /// Takes up what other processes and nodes changed: reads the pools that changed, the signing keys if they did, and
+    /// asks again which sessions are alive if some ended.
     pub async fn refresh_config(&self) -> Result<(), StartError> {
-        let version = self.store.read(ReadVersion).await?;
-        if version == self.config.load().version {
+        let mut seen = self.versions.lock().await;
+        let now = self.store.read(ReadVersions).await?;
+        if now.sessions != seen.sessions {
+            self.sessions.forget_all();
+            seen.sessions = now.sessions;
+        }
+        if now.keys != seen.keys || now.unmarked != seen.unmarked {
+            let keys = Keys::load(&self.store, &self.sealing, &*self.clock, &*self.random).await?;
+            self.keys.store(Arc::new(keys));
+            seen.keys = now.keys;
+        }
+        if now.configuration == seen.configuration {
             return Ok(());
         }
-        let config = Config::unseal(self.store.read(ReadConfig).await?, &self.sealing);
-        let keys = Keys::load(&self.store, &self.sealing, &*self.clock, &*self.random).await?;
-        tracing::info!(version = config.version, "configuration taken up");
+        let (base, stored) = if now.unmarked == seen.unmarked {
+            (self.config(), self.store.read(ReadChanged(seen.configuration)).await?)
+        } else {
+            // The program before this one says in this way that sessions ended, too.
+            self.sessions.forget_all();
+            (Arc::default(), self.store.read(ReadConfig).await?)
+        };
+        let (pools, algorithms) = (stored.pools.len(), algorithms(&stored));
+        let config = base.with(stored, &self.sealing);
+        metrics::counter!("hufu_config_pools_read_total").increment(u64::try_from(pools).unwrap_or_default());
+        tracing::info!(version = config.version, pools, "configuration taken up");
         self.config.store(Arc::new(config));
-        self.keys.store(Arc::new(keys));
-        // A user may have been switched off, an application taken away.
-        self.sessions.forget_all();
-        self.make_missing_keys().await
+        (seen.configuration, seen.unmarked) = (now.configuration, now.unmarked);
+        self.make_missing_keys(algorithms).await
     }
 
     /// Watches the configuration until the process ends.
@@ -226,6 +257,11 @@ impl App {
     }
 }
 
+/// How tokens of these applications are signed.
+fn algorithms(stored: &StoredConfig) -> HashSet<SigningAlgorithm> {
+    stored.applications.iter().map(|application| application.signing_algorithm).collect()
+}
+
 struct Sweep {
     now: Timestamp,
     limits: Limits,
@@ -240,6 +276,7 @@ impl Write for Sweep {
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
+        hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;

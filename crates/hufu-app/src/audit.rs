@@ -1,19 +1,20 @@
 //! The audit log: looking into it, taking it out, forgetting it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{Forget, GetEvent, ListEvents};
-use hufu_store::events::{Event, Trace};
 use hufu_store::{Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
-
 use crate::administration::Administrating;
+use crate::events::{Event, Trace};
 use crate::{App, Refusal};
+
+pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
 
 /// Most entries on a page.
 const LARGEST_PAGE: usize = 200;
@@ -21,6 +22,8 @@ const LARGEST_PAGE: usize = 200;
 const EXPORT_PAGE: i64 = 500;
 /// Entries that one unit of work forgets.
 const FORGOTTEN_AT_ONCE: u64 = 2000;
+/// Pools whose log one sweep looks through: of ten thousand, each has its turn within an hour.
+const POOLS_PER_SWEEP: usize = 200;
 /// Units of work that forget entries of one pool, in one sweep.
 const FORGETTING_UNITS: usize = 20;
 /// A day in milliseconds.
@@ -105,10 +108,13 @@ impl App {
         Ok(futures::stream::try_unfold(export, Export::next))
     }
 
-    /// Forgets entries that are older than their pool keeps them; a pool of 0 days keeps them for good.
+    /// Forgets entries that are older than their pool keeps them; a pool of 0 days keeps them for good. Where there are
+    /// many pools, they take turns.
     pub(crate) async fn forget_audit(&self) -> Result<(), StoreError> {
         let (config, now) = (self.config(), self.now());
-        for pool in config.pools() {
+        let pools: Vec<&PoolId> = config.pools().collect();
+        let first = self.audit_turn.fetch_add(POOLS_PER_SWEEP, Ordering::Relaxed) % pools.len().max(1);
+        for pool in pools.iter().copied().cycle().skip(first).take(pools.len().min(POOLS_PER_SWEEP)) {
             let days = i64::from(config.settings(pool).audit_days);
             if days == 0 {
                 continue;

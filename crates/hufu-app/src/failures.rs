@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use hufu_store::events::Trace;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::{Action, PoolId, UserId};
 use moka::sync::Cache;
@@ -12,8 +11,9 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::network_of;
-use crate::login::wechat_error;
+use crate::events::Trace;
 use crate::origin::{RecordRefusal, code_of};
+use crate::sources::wechat::wechat_error;
 use crate::{App, Limits, Refusal};
 
 /// Addresses that a node keeps in mind at most.

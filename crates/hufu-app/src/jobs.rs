@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use hufu_store::events::WEBHOOK_JOB;
+use hufu_store::deliveries::WEBHOOK_JOB;
 use hufu_store::jobs::{Claim, End, EndJob, Job};
 use hufu_types::{Random, Timestamp};
 use tokio::sync::Semaphore;

@@ -49,6 +49,8 @@ macro_rules! limits {
 limits! {
     /// Time for one request that calls WeChat, all attempts together.
     request_budget: Duration = SECOND * 8,
+    /// How long a browser session lives after its last use.
+    browser_session: Duration = HOUR * 24 * 14,
     /// How long the same code from the same application is the same login.
     code_replay: Duration = MINUTE,
     /// How long WeChat takes a code: one whose exchange had no clear outcome is not sent again.

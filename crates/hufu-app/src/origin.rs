@@ -4,13 +4,13 @@
 //! begins: by WeChat, or because a login is too old. Of one address so much is written as failed logins of it are
 //! looked at, so that nobody can fill the log.
 
-use hufu_store::events::{Actor, Event, Trace};
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::authentication::Authenticated;
+use crate::events::{Actor, Event, Trace};
+use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Where a request comes from.

@@ -1,9 +1,7 @@
 //! Why something that a client asked for is not done.
 
 use hufu_store::StoreError;
-use hufu_types::{Identifier, Timestamp};
-
-use crate::FlowView;
+use hufu_types::{ConnectionKind, Identifier, Timestamp};
 
 /// A refusal: nothing was stored. Surfaces turn it into their envelope, a stable
 /// code and a sentence for the person; the `Display` text is for operators.
@@ -33,9 +31,12 @@ pub enum Refusal {
     /// The connection is not switched on for this application.
     #[error("the connection {0} is not switched on for this application")]
     ConnectionNotForApplication(Identifier),
-    /// The application has no mini program connection.
-    #[error("no mini program connection is switched on for this application")]
-    NoConnection,
+    /// The application has no connection of the kind that the call needs.
+    #[error("no connection of type {} is switched on for this application", .0.as_str())]
+    NoConnection(ConnectionKind),
+    /// The connection that the client names is of another kind than the call needs.
+    #[error("the connection {} is of type {}", .0, .1.as_str())]
+    ConnectionOfOtherKind(Identifier, ConnectionKind),
     /// The request comes from a mini program that none of the application's connections is for.
     #[error("no connection of this application is for the mini program {0}")]
     OtherMiniProgram(String),
@@ -93,9 +94,6 @@ pub enum Refusal {
     /// The account was deleted by its owner, and is gone for good at this time.
     #[error("the account was deleted by its owner")]
     Leaving(Timestamp),
-    /// The login waits for the person's next step.
-    #[error("the login waits for the next step: {}", .0.stage.as_str())]
-    Waiting(Box<FlowView>),
     /// There is no such waiting login: gone through, expired, another browser's, or the handle of an earlier step.
     #[error("there is no such waiting login")]
     FlowUnknown,
@@ -111,9 +109,6 @@ pub enum Refusal {
     /// The account is none of those to choose from.
     #[error("the account is none of those to choose from")]
     NotACandidate,
-    /// A step of a waiting login failed, and the login waits where it was, with another handle.
-    #[error("a step of the login failed")]
-    StepFailed(#[source] Box<Refusal>, Box<FlowView>),
     /// No bearer token, or one that does not hold.
     #[error("the request carries no valid token")]
     NotLoggedIn,
@@ -209,7 +204,7 @@ pub enum Refusal {
     Locked,
     /// The pool does not take this password.
     #[error("the pool does not take this password")]
-    WeakPassword(#[source] crate::password::Weakness),
+    WeakPassword(#[source] crate::credentials::password::Weakness),
     /// Another account has this username.
     #[error("another account has this username")]
     UsernameTaken,

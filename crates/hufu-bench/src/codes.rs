@@ -1,4 +1,4 @@
-//! Login codes, made before the timed part through the sandbox's control API.
+//! Login codes, created before the timed part through the sandbox's control API.
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// Control calls at once.
+/// Concurrent control calls.
 const PARALLEL: usize = 16;
 
-/// The sandbox, as its tester sees it.
+/// The sandbox's control API.
 pub(crate) struct Wechat {
     http: reqwest::Client,
     control: String,
     world: World,
 }
 
-/// A person whom the sandbox knows by name, and what the mini program learns of them.
+/// A person whom the sandbox knows by name, and what the mini program learns about them.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) name: String,
@@ -36,7 +36,7 @@ impl Wechat {
         Ok(wechat)
     }
 
-    /// Makes persons with names, who can come again and again.
+    /// Creates named people, who can log in again and again.
     pub(crate) async fn people(&self, count: usize) -> Result<Vec<Person>> {
         stream::iter(0..count)
             .map(|number| async move {
@@ -45,7 +45,7 @@ impl Wechat {
                 let ids = view.get("ids").and_then(Value::as_array).into_iter().flatten();
                 let mut ids =
                     ids.filter(|ids| ids.get("app_id").and_then(Value::as_str) == Some(&self.world.app_id));
-                let ids = ids.next().context("the sandbox named no ids of a person")?;
+                let ids = ids.next().context("the sandbox returned no ids for a person")?;
                 let text = |field| ids.get(field).and_then(Value::as_str).map(str::to_owned);
                 let (openid, unionid) = (text("openid"), text("unionid"));
                 Ok(Person {
@@ -59,15 +59,15 @@ impl Wechat {
             .await
     }
 
-    /// A code for each of so many people who never came before.
-    pub(crate) async fn strangers(&self, count: usize) -> Result<Vec<String>> {
+    /// One code each for this many new people.
+    pub(crate) async fn new_people(&self, count: usize) -> Result<Vec<String>> {
         if count == 0 {
             return Ok(Vec::new());
         }
         self.codes(&json!({ "app_id": self.world.app_id, "fresh_users": count })).await
     }
 
-    /// So many codes, spread evenly over these people, everybody's first before anybody's second.
+    /// This many codes, spread evenly over these people: everybody's first before anybody's second.
     pub(crate) async fn returning(&self, people: &[Person], count: usize) -> Result<Vec<String>> {
         let each = count.div_ceil(people.len().max(1));
         let of_people: Vec<Vec<String>> = stream::iter(people)
@@ -81,11 +81,12 @@ impl Wechat {
         Ok(rounds.take(count).cloned().collect())
     }
 
-    /// Half first logins, half returning persons, in turn.
+    /// Half first logins, half returning persons, alternating.
     pub(crate) async fn mix(&self, people: &[Person], count: usize) -> Result<Vec<String>> {
         let half = count.div_ceil(2);
-        let (strangers, returning) = futures::try_join!(self.strangers(half), self.returning(people, half))?;
-        Ok(strangers.into_iter().zip(returning).flat_map(<[String; 2]>::from).collect())
+        let (new_people, returning) =
+            futures::try_join!(self.new_people(half), self.returning(people, half))?;
+        Ok(new_people.into_iter().zip(returning).flat_map(<[String; 2]>::from).collect())
     }
 
     async fn codes(&self, request: &Value) -> Result<Vec<String>> {

@@ -1,14 +1,14 @@
-//! The load generator: phones that log in over kept connections.
+//! The load generator: phones that log in over kept-alive connections.
 //!
-//! It shares the machine with what it measures, so it is cheap: one thread, requests written in advance, answers
-//! searched for what proves a login and not parsed. Any other answer ends the run.
+//! It shares the machine with what it measures, so it is cheap: one thread, requests written in advance,
+//! responses searched for proof of a login instead of parsed. Any other response ends the run.
 //!
-//! Without a rate the loop is closed: each connection sends its next login when the last one is answered. With a rate
-//! it is open: logins are due at fixed times, whoever is still waiting, and a latency counts from when its login was
-//! due, so that a server that stalls is charged for everything that it made wait.
+//! Without a rate, the loop is closed: each connection sends its next login when the last one has been
+//! answered. With a rate, it is open: logins are due at fixed times, whoever is still waiting, and a latency
+//! counts from when its login was due, so a server that stalls is charged for everything that it delayed.
 //!
-//! On standard output: `begin` when the timed part begins, `end` and the figures as JSON when it ends; then the
-//! process stays until its standard input closes, so that its CPU time can be read.
+//! On standard output: `begin` when the timed part begins, `end` and the figures as JSON when it ends; then
+//! the process waits until its standard input closes, so that its CPU time can be read.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
@@ -27,15 +27,15 @@ use crate::histogram::Histogram;
 use crate::http::{Answer, CODE_LENGTH, LoginRequest};
 use crate::world::World;
 
-/// No answer for so long fails the run.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The run fails if there is no response for this long.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Address of the server.
     #[arg(long)]
     target: String,
-    /// File of login codes, one a line, each used once and in this order.
+    /// File of login codes, one per line, each used once and in this order.
     #[arg(long)]
     codes: PathBuf,
     /// Connections.
@@ -44,19 +44,19 @@ pub(crate) struct Options {
     /// Length of the timed part; it ends sooner when the codes are used up.
     #[arg(long)]
     seconds: f64,
-    /// Logins due in a second; without it, as many as get through.
+    /// Logins due per second; without it, as many as possible.
     #[arg(long)]
     rate: Option<f64>,
     #[command(flatten)]
     world: World,
 }
 
-/// What a phase came to.
+/// The result of a phase.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
     /// Logins answered within the timed part.
     pub(crate) logins: u64,
-    /// All logins answered, those in flight at its end included.
+    /// All completed logins, including those in flight at its end.
     pub(crate) answered: u64,
     /// The length of the timed part.
     pub(crate) seconds: f64,
@@ -81,11 +81,11 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What the connections share. They are one task, so that cells do.
+/// What the connections share. They run in one task, so cells suffice.
 struct Shared<'a> {
     codes: &'a [&'a str],
     taken: Cell<usize>,
-    /// Between two logins that are due, in an open loop.
+    /// The time between two due logins, in an open loop.
     interval: Option<Duration>,
     begin: Instant,
     end: Instant,
@@ -135,7 +135,7 @@ async fn phone(mut stream: TcpStream, mut request: LoginRequest, shared: &Shared
             stream.write_all(request.with_code(code)).await?;
             read_answer(&mut stream, &mut buffer).await
         };
-        timeout(PATIENCE, login).await.context("the server did not answer")??;
+        timeout(TIMEOUT, login).await.context("the server did not respond")??;
         shared.answered(since);
     }
     Ok(())
@@ -150,14 +150,14 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()>
         if let Some(answer) = Answer::read(buffer)?
             && buffer.len() >= answer.length
         {
-            ensure!(buffer.len() == answer.length, "more came than one answer");
+            ensure!(buffer.len() == answer.length, "received more than one response");
             return answer.check_login(buffer);
         }
     }
 }
 
 impl Shared<'_> {
-    /// The next login and, in an open loop, when it is due; `None` once the time or the codes have run out.
+    /// The next login and, in an open loop, when it is due; `None` after the time or the codes have run out.
     fn next(&self) -> Option<(&str, Option<Instant>)> {
         let index = self.taken.get();
         let due = self.interval.map(|interval| {

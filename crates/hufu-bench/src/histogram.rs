@@ -1,9 +1,9 @@
-//! Latencies in buckets whose width grows with the value: at most 1.6 % wide, so that a million samples cost a few
-//! kilobytes and no percentile is off by more.
+//! Latencies in buckets whose width grows with the value: at most 1.6 % wide, so that a million samples cost
+//! a few kilobytes and no percentile is off by more than that.
 
 use std::time::Duration;
 
-/// Buckets of each power of two: 2⁶.
+/// Buckets per power of two: 2⁶.
 const BITS: u32 = 6;
 
 /// Counts durations.
@@ -25,7 +25,7 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// The latency that `parts` of a thousand samples do not exceed, rounded up to its bucket's end.
+    /// The latency that `parts` per thousand samples do not exceed, rounded up to the end of its bucket.
     pub(crate) fn per_mille(&self, parts: u64) -> Duration {
         let wanted = (self.total * parts).div_ceil(1000).max(1);
         let mut seen = 0;
@@ -41,7 +41,7 @@ impl Histogram {
 
 fn bucket(nanos: u64) -> usize {
     let shift = nanos.checked_ilog2().unwrap_or(0).saturating_sub(BITS);
-    // Below 2⁷ a bucket is one nanosecond; above, the leading seven bits name it within its power of two.
+    // Below 2⁷, a bucket is one nanosecond; above, the leading seven bits name it within its power of two.
     usize::try_from((u64::from(shift) << BITS) + (nanos >> shift)).unwrap_or(usize::MAX)
 }
 

@@ -1,4 +1,5 @@
-//! As much of HTTP/1.1 as the generator needs: requests written once and patched, answers with a `Content-Length`.
+//! As much of HTTP/1.1 as the generator needs: requests written once and patched, responses with a
+//! `Content-Length`.
 
 use std::fmt::Write as _;
 
@@ -9,7 +10,7 @@ use crate::world::World;
 /// The length of a WeChat login code.
 pub(crate) const CODE_LENGTH: usize = 32;
 
-/// A login as the mini program SDK sends it, into which a code is put.
+/// A login as the mini program SDK sends it, with room for a code.
 #[derive(Clone)]
 pub(crate) struct LoginRequest {
     bytes: Vec<u8>,
@@ -21,7 +22,7 @@ impl LoginRequest {
         let World { pool, application, app_id, .. } = world;
         let body = format!(r#"{{"code":"{}"}}"#, "0".repeat(CODE_LENGTH));
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(
             text,
             "POST /connections/social/wechat-miniprogram/auth HTTP/1.1\r\n\
@@ -48,7 +49,7 @@ impl LoginRequest {
     }
 }
 
-/// Where the parts of an answer are.
+/// Where the parts of a response are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     status: u16,
@@ -58,11 +59,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads the head of what came so far; `None` while it is not complete.
+    /// Parses the head of the bytes received so far; `None` while it is incomplete.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Answer>> {
         let Some(head_length) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
         let (head, _) = bytes.split_at(head_length);
-        let head = std::str::from_utf8(head).context("the head of an answer is not text")?;
+        let head = std::str::from_utf8(head).context("the head of a response is not text")?;
         let mut lines = head.split("\r\n");
         let status_line = lines.next().unwrap_or_default();
         let status = status_line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
@@ -72,23 +73,23 @@ impl Answer {
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { bail!("{line:?} is no header") };
             if name.eq_ignore_ascii_case("content-length") {
-                body_length = Some(value.trim().parse().context("content-length is no number")?);
+                body_length = Some(value.trim().parse().context("content-length is not a number")?);
             } else if name.eq_ignore_ascii_case("connection") {
                 ensure!(!value.trim().eq_ignore_ascii_case("close"), "the server closes the connection");
             }
         }
         let body_length =
-            body_length.context("an answer without Content-Length, which this generator cannot read")?;
+            body_length.context("a response without Content-Length, which this generator cannot read")?;
         let body_at = head_length + 4;
         Ok(Some(Answer { status, body_at, length: body_at + body_length }))
     }
 
-    /// Whether somebody is logged in now: status 200, `code` 200, and a token.
+    /// Whether this is a successful login: status 200, `code` 200, and a token.
     pub(crate) fn check_login(&self, bytes: &[u8]) -> Result<()> {
         let body = bytes.get(self.body_at..self.length).unwrap_or_default();
         let logged_in = find(body, br#""code":200"#).is_some() && find(body, br#""token":"ey"#).is_some();
         if self.status != 200 || !logged_in {
-            // Not a login, so there is no token in it to keep from the terminal.
+            // Not a login, so it contains no token that must be kept from the terminal.
             let shown: String = String::from_utf8_lossy(body).chars().take(500).collect();
             bail!("a login was answered with status {} and {shown}", self.status);
         }
@@ -100,7 +101,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     let first = *wanted.first()?;
     let mut from = 0;
     loop {
-        // Few bytes equal the first one, so that most of the body passes in one quick scan.
+        // Few bytes equal the first one, so one quick scan passes most of the body.
         let at = from + bytes.get(from..)?.iter().position(|byte| *byte == first)?;
         if bytes.get(at..)?.starts_with(wanted) {
             return Some(at);

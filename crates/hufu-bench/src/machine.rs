@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// The machine in a line: cores, processor, memory, kernel, and the disk under `folder`.
+/// The machine in one line: cores, processor, memory, kernel, and the disk under `folder`.
 pub(crate) fn describe(folder: &Path) -> Result<String> {
     let cores = std::thread::available_parallelism()?;
     let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
@@ -43,7 +43,7 @@ fn filesystem(folder: &Path) -> Option<String> {
     Some(kind.to_owned())
 }
 
-/// What it takes to make 4 KiB durable: it bounds what any honest database can do.
+/// The time to make 4 KiB durable: it bounds what any honest database can do.
 fn sync_time(folder: &Path) -> Result<Duration> {
     let mut file = tempfile::tempfile_in(folder)?;
     let mut times = Vec::new();
@@ -56,7 +56,7 @@ fn sync_time(folder: &Path) -> Result<Duration> {
     Ok(median(&mut times))
 }
 
-/// The one in the middle.
+/// The median.
 pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()

@@ -1,16 +1,18 @@
-//! `hufu-bench`: what a complete mini program login, a search and an import cost, beside what is to be compared.
+//! `hufu-bench`: what a complete mini program login, a search and an import cost, compared with a baseline.
 //!
-//! `run` measures logins and searches, `import` measures bringing users in; the other commands are the processes that
-//! `run` starts, each on its own so that the CPU of each is
+//! `run` measures logins and searches, `import` measures importing users, `config` measures changes of the
+//! configuration. The other commands are the processes that `run` starts, separately, so that the CPU time of each is
 //! known: the sandbox (WeChat), the generator (phones) and the floor. docs/performance.md explains the method.
 //!
-//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] what the server is compared with,
-//! [`import`] the other measurement, [`report`] what is printed.
+//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] the baseline for the server,
+//! [`import`] and [`config`] the other measurements, [`report`] what is printed.
 
 mod codes;
+mod config;
 mod database;
 mod floor;
 mod generate;
+mod generator;
 mod histogram;
 mod http;
 mod import;
@@ -26,7 +28,7 @@ mod world;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Measures mini program logins, searches and imports, beside the floor under them.")]
+#[command(about = "Measures mini program logins, searches, imports and changes of the configuration.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,10 +36,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measure logins and searches, in an empty pool and in a full one, and print one line a figure.
+    /// Measure logins and searches, in an empty pool and in a full one, and print one line per figure.
     Run(run::Options),
-    /// Measure `hufu import`, beside plain inserts of the same rows, and print one line a figure.
+    /// Measure `hufu import`, compared with plain inserts of the same rows, and print one line per figure.
     Import(import::Options),
+    /// Measure changes of the configuration on two nodes with many pools, and print one line per figure.
+    Config(config::Options),
     /// The load generator, a process of `run`.
     #[command(hide = true)]
     Generate(generate::Options),
@@ -53,6 +57,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(options) => run::run(&options),
         Command::Import(options) => import::run(&options),
+        Command::Config(options) => config::run(&options),
         Command::Generate(options) => generate::generate(&options),
         Command::Floor(options) => floor::serve(options),
         Command::Sandbox(options) => sandbox::serve(&options),

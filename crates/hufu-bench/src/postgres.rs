@@ -1,5 +1,5 @@
-//! A PostgreSQL for the measurement: the one that a URL names, or a private one with default settings, which ends and
-//! vanishes with this value.
+//! A PostgreSQL for the measurement: the one that a URL names, or a private one with default settings, which
+//! is stopped and removed with this value.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::process::{Process, free_address, signal};
 
-/// Names of unprivileged users as whom a private cluster may run: `postgres` refuses to run as root.
+/// Names of unprivileged users to run a private cluster as: `postgres` refuses to run as root.
 const UNPRIVILEGED: [&str; 2] = ["postgres", "nobody"];
 
 /// A database server.
@@ -25,12 +25,12 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Uses the server at this URL, whose user may make databases.
+    /// Uses the server at this URL, whose user must be allowed to create databases.
     pub(crate) fn at(url: &str) -> Postgres {
         Postgres { base: url.trim_end_matches('/').to_owned(), private: None }
     }
 
-    /// Makes and starts a cluster in `folder`.
+    /// Creates and starts a cluster in `folder`.
     pub(crate) fn start(folder: &Path) -> Result<Postgres> {
         let data = folder.join("postgres");
         fs::create_dir_all(&data)?;
@@ -61,17 +61,17 @@ impl Postgres {
         Ok(Postgres { base: format!("postgres://hufu@{address}"), private: Some(process) })
     }
 
-    /// The URL of a database. Loopback needs no TLS, whichever of the two programs connects.
+    /// The URL of a database. Loopback needs no TLS, whichever program connects.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("{}/{database}?sslmode=disable", self.base)
     }
 
-    /// The process whose children serve the connections, where it is our own.
+    /// The process whose children serve the connections, if it is our own.
     pub(crate) fn process(&self) -> Option<u32> {
         self.private.as_ref().map(Process::id)
     }
 
-    /// Runs a statement that needs a connection to another database than the one that it names.
+    /// Runs a statement that needs a connection to a different database than the one it names.
     pub(crate) async fn administer(&self, statement: &str) -> Result<()> {
         let mut connection = PgConnection::connect(&self.url("postgres")).await?;
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await?;
@@ -82,17 +82,18 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(process) = self.private.take() {
-            // PostgreSQL's fast shutdown, which waits for no client. Killed outright, it would leave shared memory.
+            // PostgreSQL's fast shutdown, which waits for no client. Killed outright, it would leave shared
+            // memory behind.
             let _ = signal(process.id(), "INT");
             let _ = process.terminate();
         }
     }
 }
 
-/// Whether a user is needed, and which: for root only.
+/// Whether another user is needed, and which one: only for root.
 fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
     use std::os::unix::fs::MetadataExt as _;
-    // Who makes a file owns it: that is this process's user.
+    // A file belongs to the user who creates it: this process's user.
     if tempfile::tempfile_in(folder)?.metadata()?.uid() != 0 {
         return Ok(None);
     }
@@ -103,10 +104,10 @@ fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
         Some((fields.nth(2)?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     let user = UNPRIVILEGED.into_iter().find_map(find);
-    user.map(Some).context("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    user.map(Some).context("PostgreSQL does not run as root, and neither the user postgres nor nobody exists")
 }
 
-/// Where a program of PostgreSQL is: Debian keeps them out of the path.
+/// Where a program of PostgreSQL is: Debian does not put them on the path.
 fn program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin").join(name)).collect();
@@ -115,7 +116,7 @@ fn program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| name.into())
 }
 
-/// A server that listens may still refuse while it starts.
+/// A server that listens may still refuse connections while it starts.
 fn wait_until_open(address: SocketAddr, process: &mut Process) -> Result<()> {
     let begin = Instant::now();
     let mut ask = Command::new(program("pg_isready"));

@@ -1,4 +1,4 @@
-//! Other processes: starting and ending them, and reading what they use.
+//! Other processes: starting and stopping them, and reading what they use.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// The unit of times in /proc, which Linux fixes towards programs (`USER_HZ`).
+/// The unit of times in /proc, which Linux fixes for user space (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-/// How long a process may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a process may take to start or stop.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A process of this measurement. It ends with this value.
+/// A process of this measurement. It is stopped when dropped.
 pub(crate) struct Process {
     child: Child,
     name: String,
@@ -62,7 +62,7 @@ impl Process {
         Ok(line.trim_end().to_owned())
     }
 
-    /// The address that it announces first.
+    /// The address that it prints first.
     pub(crate) fn address(&mut self) -> Result<SocketAddr> {
         let line = self.line()?;
         let address =
@@ -70,7 +70,7 @@ impl Process {
         Ok(address.parse()?)
     }
 
-    /// Closes its input and waits for its end.
+    /// Closes its input and waits until it exits.
     pub(crate) fn finish(mut self) -> Result<()> {
         drop(self.input.take());
         let status = self.child.wait()?;
@@ -78,11 +78,11 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to end (SIGTERM), as an operator does, and waits.
+    /// Asks it to stop (SIGTERM), as an operator would, and waits.
     pub(crate) fn terminate(mut self) -> Result<()> {
         signal(self.id(), "TERM")?;
         let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
+        while begin.elapsed() < TIMEOUT {
             if self.child.try_wait()?.is_some() {
                 return Ok(());
             }
@@ -106,16 +106,16 @@ pub(crate) fn signal(process: u32, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// An address of this machine that is free at the moment.
+/// An address of this machine that is currently free.
 pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Waits until `GET /healthz` is answered with 200; says how long after `since` that was.
+/// Waits until `GET /healthz` responds with 200; returns how long after `since` that was.
 pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: Instant) -> Result<Duration> {
     use std::io::{Read as _, Write as _};
     let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    while since.elapsed() < PATIENCE {
+    while since.elapsed() < TIMEOUT {
         if let Some(status) = process.child.try_wait()? {
             bail!("{} ended with {status} before it answered", process.name);
         }
@@ -135,13 +135,13 @@ pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: In
 /// CPU time, user and system, that a process has used.
 pub(crate) fn cpu(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field, the name, may hold anything; the last parenthesis ends it.
+    // The second field, the name, may contain anything; the last parenthesis ends it.
     let fields = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     Ok(TICK * ticks.sum::<Result<u32, _>>()?)
 }
 
-/// CPU time of the processes that this one is the parent of.
+/// CPU time of the children of this process.
 pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
     let mut total = Duration::ZERO;
     for entry in fs::read_dir("/proc")? {
@@ -160,7 +160,7 @@ pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
     Ok(total)
 }
 
-/// CPU time that the whole machine has spent on anything, the hypervisor's share included.
+/// CPU time that the whole machine has spent on anything, including the hypervisor's share.
 pub(crate) fn cpu_of_machine() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat")?;
     let fields = stat.lines().next().context("/proc/stat")?.split_whitespace().skip(1);
@@ -175,8 +175,8 @@ pub(crate) fn resident(process: u32) -> Result<u64> {
     memory(process, "VmRSS:")
 }
 
-/// The most memory of a process that was ever resident, in bytes, as the kernel keeps it.
-pub(crate) fn resident_ever(process: u32) -> Result<u64> {
+/// The peak resident memory of a process in bytes, as recorded by the kernel.
+pub(crate) fn peak_resident(process: u32) -> Result<u64> {
     memory(process, "VmHWM:")
 }
 
@@ -196,7 +196,7 @@ pub(crate) struct ResidentPeak {
 }
 
 impl ResidentPeak {
-    /// `measure` is [`resident`], or [`resident_ever`] where the beginning of the process counts too.
+    /// `measure` is [`resident`], or [`resident_ever`] if the beginning of the process counts too.
     pub(crate) fn watch(process: u32, measure: fn(u32) -> Result<u64>) -> ResidentPeak {
         let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (seen, over) = (Arc::clone(&peak), Arc::clone(&done));

@@ -1,9 +1,10 @@
-//! What is printed: one line a figure, and whether the aims are met.
+//! What is printed: one line per figure, and whether the aims are met.
 
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
 use std::time::Duration;
 
+use crate::config::Configured;
 use crate::generate::Outcome;
 use crate::import::Imported;
 use crate::run::{Case, Measured};
@@ -15,6 +16,8 @@ const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
 const IDLE_BYTES: u64 = 30_000_000;
 const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
+/// A change of the configuration is in effect on every node.
+const CHANGE_IN_EFFECT: Duration = Duration::from_secs(1);
 /// An import's memory is flat: so much more at most for ten times the rows.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
@@ -22,7 +25,7 @@ pub(crate) fn note(text: &str) {
     println!("# {text}");
 }
 
-/// The figures of one program on one engine with so many users.
+/// The figures of one program on one engine with this many users.
 pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} users  {program:<6}  {name:<36} {value:>12}", case.engine, case.users);
@@ -81,6 +84,37 @@ pub(crate) fn searches(case: &Case) {
     }
 }
 
+/// Changes of the configuration on one engine.
+pub(crate) fn configured(case: &Configured) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} pools  {name:<48} {value:>12}", case.engine, case.pools);
+    };
+    line("apply all, s", format!("{:.1}", case.applied.as_secs_f64()));
+    for (node, figures) in ["first", "second"].into_iter().zip(&case.nodes) {
+        line(&format!("{node} node, start to first answer, ms"), millis_of(figures.start));
+        line(&format!("{node} node, resident memory idle, MB"), megabytes(figures.resident));
+        line(&format!("{node} node, change in effect after, median ms"), millis_of(figures.median));
+        line(&format!("{node} node, change in effect after, longest ms"), millis_of(figures.longest));
+        line(&format!("{node} node, CPU idle, ms/s"), format!("{:.2}", figures.cpu_idle));
+        line(&format!("{node} node, CPU per change, ms"), format!("{:.3}", figures.cpu_per_change));
+    }
+    line("logins/s while measured", format!("{:.0}", case.without.rate()));
+    for (when, outcome) in [("without changes", &case.without), ("with changes", &case.with)] {
+        line(&format!("logins {when}, p50 ms"), millis(outcome.p50));
+        line(&format!("logins {when}, p99 ms"), millis(outcome.p99));
+    }
+    line("changes/s meanwhile", format!("{:.1}", case.changes_per_second));
+    let longest = case.nodes.iter().map(|node| node.longest).max().unwrap_or_default();
+    let met = longest <= CHANGE_IN_EFFECT;
+    line(
+        "longest / aim of 1,000 ms",
+        format!("{}  {}", millis_of(longest), if met { "met" } else { "NOT MET" }),
+    );
+    let share = Duration::from_micros(case.with.p99).as_secs_f64()
+        / Duration::from_micros(case.without.p99.max(1)).as_secs_f64();
+    line("p99 with changes / without", percent(share));
+}
+
 /// One import.
 pub(crate) fn imported(case: &Imported) {
     let line = |name: &str, value: String| {
@@ -93,7 +127,7 @@ pub(crate) fn imported(case: &Imported) {
     line("resident memory at most, MB", megabytes(case.resident_peak));
 }
 
-/// How an import of ten times the rows differs.
+/// How an import of ten times the rows compares.
 pub(crate) fn import_grows(few: &Imported, many: &Imported) {
     let line = |name: &str, share: f64, verdict: &str| {
         println!(
@@ -112,7 +146,7 @@ pub(crate) fn import_grows(few: &Imported, many: &Imported) {
     line("memory", memory, if met { "  aim at most 120 %: met" } else { "  aim at most 120 %: NOT MET" });
 }
 
-/// The aims for which there are figures, with what was measured.
+/// The aims for which there are figures, with the measured values.
 pub(crate) fn aims(cases: &[Case]) {
     for case in cases.iter().filter(|case| case.engine == "sqlite") {
         let Some(server) = &case.server else { continue };
@@ -141,7 +175,7 @@ pub(crate) fn aims(cases: &[Case]) {
     }
 }
 
-/// How the figures change with the number of users: worse by a fifth at most.
+/// How the figures change with the number of users: at most a fifth worse.
 fn compare(few: &Case, many: &Case) {
     let line = |name: &str, before: f64, after: f64, allowed: f64| {
         let change = after / before - 1.0;
@@ -183,7 +217,7 @@ fn compare(few: &Case, many: &Case) {
     ));
 }
 
-/// Times with many users, as shares of those with none.
+/// Times with many users, relative to those with none.
 fn ratios(few: &Case, many: &Case) {
     let line = |program: &str, name: &str, before: Duration, after: Duration, users: usize| {
         println!(
@@ -206,7 +240,7 @@ fn ratios(few: &Case, many: &Case) {
     }
 }
 
-/// Milliseconds of what may be much quicker than one.
+/// Milliseconds with decimals, for times that may be far below one.
 fn exact_millis(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64() * 1000.0)
 }

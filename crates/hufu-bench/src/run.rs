@@ -1,5 +1,5 @@
-//! The measurement: for each engine and number of users the server and the floor, one after the other, each with the
-//! same load.
+//! The measurement: for each engine and number of users, the server and the floor, one after the other, each
+//! with the same load.
 
 mod load;
 mod program;
@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::codes::{Person, Wechat};
 use crate::database::{Database, Engine};
+use crate::generator::this_program;
 use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::server::Server;
@@ -23,7 +24,7 @@ use program::Floor;
 
 use load::per;
 
-pub(crate) use load::Measured;
+pub(crate) use load::{Measured, whole};
 pub(crate) use search::Searched;
 
 #[derive(Args)]
@@ -37,19 +38,19 @@ pub(crate) struct Options {
     /// Length of each timed part.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Timed parts at most load, of which the one with the median rate is reported.
+    /// Timed parts at full load; the one with the median rate is reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Connections of the generator.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Persons who come again and again: half of all logins.
+    /// Persons who log in again and again: half of all logins.
     #[arg(long, default_value_t = 10_000)]
     returning: usize,
-    /// Starts of the server, of which the median is reported.
+    /// Starts of the server; the median is reported.
     #[arg(long, default_value_t = 7)]
     starts: usize,
-    /// The server's program, built for release.
+    /// The release build of the server's program.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
     /// Only the floor, without the server.
@@ -58,7 +59,7 @@ pub(crate) struct Options {
     /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
     #[arg(long)]
     postgres: Option<String>,
-    /// Where the databases are; on the disk to be measured. The system's folder for temporary files if absent.
+    /// Folder for the databases; on the disk to be measured. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
     /// A short look, not a measurement: 2 seconds, 1,000 returning persons, 0 users.
@@ -70,15 +71,15 @@ pub(crate) struct Options {
 pub(crate) struct Case {
     pub(crate) engine: &'static str,
     pub(crate) users: usize,
-    /// What a stored user takes on the disk.
+    /// The size of a stored user on disk.
     pub(crate) bytes_per_user: Option<f64>,
-    /// From the start of the server's process to its first answer.
+    /// From the start of the server's process to its first response.
     pub(crate) start: Option<Duration>,
     pub(crate) server: Option<Measured>,
     pub(crate) floor: Measured,
-    /// Searching users; empty without the server.
+    /// Searches for users; empty without the server.
     pub(crate) searches: Vec<Searched>,
-    /// Users with names whom the searches were among.
+    /// How many users were searched.
     pub(crate) searched_users: usize,
 }
 
@@ -144,7 +145,7 @@ impl<'o> Bench<'o> {
     fn start(options: &'o Options, folder: &'o Path) -> Result<Bench<'o>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let world = World::default();
-        let mut sandbox = Process::start("sandbox", program::this_program()?.arg("sandbox"))?;
+        let mut sandbox = Process::start("sandbox", this_program()?.arg("sandbox"))?;
         let sandbox_base = format!("http://{}", sandbox.address()?);
         let (wechat, returning) = runtime.block_on(async {
             let wechat = Wechat::new(&sandbox_base, &world).await?;
@@ -200,7 +201,7 @@ impl<'o> Bench<'o> {
         Ok(case)
     }
 
-    /// Stores users; says what one takes.
+    /// Stores users; returns the size of one.
     fn fill(&self, database: &Database<'_>, users: usize) -> Result<f64> {
         self.runtime.block_on(async {
             let before = database.size().await?;

@@ -1,5 +1,5 @@
-//! The WeChat sandbox as a process of its own, without the limit of logins per person and minute, which would limit
-//! the returning persons of a long run and nothing else.
+//! The WeChat sandbox as a separate process, without the limit of logins per person and minute, which would
+//! only limit the returning persons of a long run.
 
 use std::io::Write as _;
 
@@ -26,7 +26,7 @@ pub(crate) fn serve(options: &Options) -> Result<()> {
     })
 }
 
-/// Tells the process that started this one where it listens.
+/// Tells the parent process the listening address.
 pub(crate) fn announce(listener: &TcpListener) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening {}", listener.local_addr()?)?;

@@ -1,4 +1,4 @@
-//! `hufu` as an operator has it: configured, migrated, with the world brought in by its own commands.
+//! `hufu` as an operator runs it: configured, migrated, with data set up by its own commands.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Migrates the database and brings the world into it, by the server's own commands.
+    /// Migrates the database and sets up the data, with the server's own commands.
     pub(crate) fn prepare(
         hufu: &Path,
         folder: &Path,
@@ -56,7 +56,7 @@ mp_base = "{wechat_base}/mp"
         fs::write(&config, text)?;
         let apply = folder.join("world.toml");
         fs::write(&apply, world.apply_file())?;
-        // Each case has a database of its own, and so a key of its own.
+        // Each case has its own database, and so its own key.
         let _ = fs::remove_file(folder.join("hufu.key"));
         let server = Server {
             hufu: hufu.to_owned(),
@@ -66,10 +66,35 @@ mp_base = "{wechat_base}/mp"
             app_secret: world.app_secret.clone(),
         };
         server.finish(server.command(&["migrate"]))?;
-        let mut command = server.command(&["apply"]);
-        command.arg(&apply);
-        server.finish(command)?;
+        server.apply(&apply)?;
         Ok(server)
+    }
+
+    /// Makes the database match a file.
+    pub(crate) fn apply(&self, file: &Path) -> Result<()> {
+        let mut command = self.command(&["apply"]);
+        command.arg(file);
+        self.finish(command).map(drop)
+    }
+
+    /// Another node on the same database, at an address of its own.
+    pub(crate) fn another(&self) -> Result<Server> {
+        let (address, metrics) = (free_address()?, free_address()?);
+        let text = fs::read_to_string(&self.config)?;
+        let lines = text.lines().map(|line| match line.split_once(" = ") {
+            Some(("listen", _)) => format!("listen = \"{address}\"\n"),
+            Some(("metrics_listen", _)) => format!("metrics_listen = \"{metrics}\"\n"),
+            _ => format!("{line}\n"),
+        });
+        let config = self.config.with_extension("another.toml");
+        fs::write(&config, lines.collect::<String>())?;
+        Ok(Server {
+            hufu: self.hufu.clone(),
+            config,
+            log: self.log.with_extension("another.log"),
+            address,
+            app_secret: self.app_secret.clone(),
+        })
     }
 
     /// Starts it and waits until it answers.
@@ -78,7 +103,7 @@ mp_base = "{wechat_base}/mp"
         Ok((process, self.address))
     }
 
-    /// The median time from the start of the process to its first answer, and an orderly end each time.
+    /// The median time from the start of the process to its first response, with an orderly stop each time.
     pub(crate) fn median_start(&self, starts: usize) -> Result<Duration> {
         let mut times = Vec::new();
         for _ in 0..starts.max(1) {
@@ -97,24 +122,30 @@ mp_base = "{wechat_base}/mp"
         Ok(key.context("hufu admin create-key printed no key")?.to_owned())
     }
 
-    /// Begins to bring the users of a file in, as a process of its own.
+    /// Starts to import the users of a file, as a separate process.
     pub(crate) fn import(&self, file: &Path, pool: &str) -> Result<Process> {
         let mut command = self.command(&["import"]);
         command.arg(file).args(["--pool", pool]);
         Process::start_logging("hufu import", &mut command, &self.log)
     }
 
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The last lines that it wrote.
-    pub(crate) fn last_words(&self) -> String {
+    pub(crate) fn last_output(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    fn timed_start(&self) -> Result<(Process, Duration)> {
+    /// Starts it; says how long its first answer took.
+    pub(crate) fn timed_start(&self) -> Result<(Process, Duration)> {
         let begin = Instant::now();
         let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
-        let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_words())?;
+        let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_output())?;
         Ok((process, time))
     }
 
@@ -124,7 +155,7 @@ mp_base = "{wechat_base}/mp"
         command
     }
 
-    /// Runs a command to its end; what it printed.
+    /// Runs a command to its end; returns its output.
     fn finish(&self, mut command: Command) -> Result<String> {
         let output = command.output().with_context(|| format!("starting {}", self.hufu.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// Ids of the measured world. They are the same for the server and the floor.
+/// Ids of the measured data. They are the same for the server and the floor.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct World {
     /// The pool.
@@ -11,7 +11,7 @@ pub(crate) struct World {
     /// The application.
     #[arg(long, default_value = "6560c0ffee00000000000002")]
     pub(crate) application: String,
-    /// The connection; the server draws its id.
+    /// The connection; the server generates its id.
     #[arg(long, default_value = "6560c0ffee00000000000003")]
     pub(crate) connection: String,
     /// The mini program's AppID.
@@ -25,9 +25,9 @@ pub(crate) struct World {
     pub(crate) open_platform: String,
 }
 
-/// What makes users: the kind of the connection.
+/// What creates users: the kind of the connection.
 pub(crate) const REGISTER_SOURCE: &str = "wechat:miniprogram:default";
-/// The address that everybody comes from.
+/// The address that all clients have.
 pub(crate) const CLIENT_ADDRESS: &str = "127.0.0.1";
 
 impl Default for World {
@@ -44,12 +44,12 @@ impl Default for World {
 }
 
 impl World {
-    /// Where openids of the mini program are unique.
+    /// The scope in which the mini program's openids are unique.
     pub(crate) fn openid_realm(&self) -> String {
         format!("wechat:{}", self.app_id)
     }
 
-    /// Where unionids of the Open Platform account are unique.
+    /// The scope in which the Open Platform account's unionids are unique.
     pub(crate) fn unionid_realm(&self) -> String {
         format!("wechat:open:{}", self.open_platform)
     }
@@ -70,7 +70,7 @@ impl World {
         .collect()
     }
 
-    /// The file that `hufu apply` takes.
+    /// The file for `hufu apply`.
     pub(crate) fn apply_file(&self) -> String {
         let World { pool, application, app_id, open_platform, .. } = self;
         format!(

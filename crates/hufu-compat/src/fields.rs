@@ -1,6 +1,6 @@
 //! What the clients write, read once: phone numbers, e-mail addresses, passwords, custom data.
 
-use hufu_app::password::PasswordEncryption;
+use hufu_app::credentials::password::PasswordEncryption;
 use hufu_app::{LoginDone, Named, ProfileChange, Refusal, Tokens};
 use hufu_types::{Email, Phone, Username};
 use secrecy::SecretString;
@@ -100,6 +100,7 @@ pub(crate) async fn keep_custom_data(
     let token = match &done.tokens {
         Tokens::User(token) => &token.token,
         Tokens::Set(tokens) => &tokens.access_token,
+        Tokens::Authorization(_) => return Err(Refusal::StepImpossible),
     };
     let who = shared.app.authenticate(Some(token), Named::default(), head.origin()).await?;
     let change = ProfileChange { custom_data, ..ProfileChange::default() };

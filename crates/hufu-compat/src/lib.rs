@@ -9,6 +9,7 @@ mod fields;
 mod graphql;
 mod login_flow;
 mod mini_program;
+mod mobile;
 mod personal;
 mod registration;
 mod session;
@@ -38,6 +39,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/connections/social/wechat-miniprogram/auth-by-phone", post(mini_program::auth_by_phone))
         .route("/connections/social/wechat-miniprogram/getphone", post(mini_program::get_phone))
         .route("/connections/social/wechat-miniprogram/bind", post(mini_program::bind))
+        .route("/api/v2/ecConn/wechatMobile/authByCode", post(mobile::auth_by_code))
         .route("/graphql/v2", post(move |shared, request| graphql::handle(graphql, shared, request)))
         .route("/api/v2/.well-known", get(session::well_known))
         .route("/api/v2/logout", get(session::logout))

@@ -2,7 +2,9 @@
 
 use axum::extract::{Path, State};
 use hufu_app::credentials::{AccountName, Target};
-use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, Tokens};
+use hufu_app::{
+    FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, StepRefused, Tokens,
+};
 use hufu_types::{Email, Phone, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -14,7 +16,7 @@ use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
-use crate::waiting::{brief, flow_data};
+use crate::waiting::{brief, done, flow_data};
 
 /// What the client sends: the handle of the last answer, what the person does, and what that needs.
 #[derive(Deserialize)]
@@ -60,19 +62,21 @@ pub(crate) async fn step(
         let application = config.serving(head.named())?;
         let handle = given(request.key.as_ref()).ok_or_else(|| missing("key"))?;
         if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
-            return Err(Refusal::FlowUnknown);
+            return Err(Refusal::FlowUnknown.into());
         }
         let action = request.action(&shared.app).await?;
         let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
         shared.app.continue_flow(step).await
     };
-    match answer.await.map_err(|refusal| head.refuse(refusal))? {
-        FlowAnswer::Done(done) => Ok(Success::new(done_answer(*done))),
+    match answer.await.map_err(|refused: StepRefused| head.no_tokens(refused.into()))? {
+        // A step that leads to another stage is told like the login itself.
+        FlowAnswer::Login(answer) => {
+            let done = done(answer).map_err(|why| head.no_tokens(why))?;
+            Ok(Success::new(done_answer(done)))
+        }
         FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),
         FlowAnswer::GivenUp => Ok(Success::new(json!({ "stage": "refused" }))),
-        // A look at where it stands succeeds; a step that leads to another stage is told like the login itself.
-        FlowAnswer::Waiting(view) if view.handle.is_empty() => Ok(Success::new(flow_data(&view))),
-        FlowAnswer::Waiting(view) => Err(head.refuse(Refusal::Waiting(view))),
+        FlowAnswer::Viewed(view) => Ok(Success::new(flow_data(&view))),
     }
 }
 
@@ -80,7 +84,7 @@ pub(crate) async fn step(
 fn done_answer(done: LoginDone) -> Value {
     let answer = match &done.tokens {
         Tokens::Set(tokens) => serde_json::to_value(TokenAnswer::from((**tokens).clone())),
-        Tokens::User(_) => serde_json::to_value(UserV2::of_login(done)),
+        Tokens::User(_) | Tokens::Authorization(_) => serde_json::to_value(UserV2::of_login(done)),
     };
     answer.unwrap_or_default()
 }
@@ -131,7 +135,7 @@ impl StepRequest {
     }
 
     async fn password(&self, app: &hufu_app::App) -> Result<secrecy::SecretString, Refusal> {
-        use hufu_app::password::PasswordEncryption;
+        use hufu_app::credentials::password::PasswordEncryption;
         let text = given(self.password.as_ref()).ok_or_else(|| missing("password"))?;
         let declared = match given(self.password_encrypt_type.as_ref()) {
             None => None,

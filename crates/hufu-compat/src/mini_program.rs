@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
+use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin};
 use hufu_types::flow::Want;
 use hufu_types::{Application, Connection};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::waiting;
 
 /// What the clients send; empty text is none.
 #[derive(Deserialize)]
@@ -83,20 +84,23 @@ async fn log_in(
     let done = async {
         let (application, connection) = request.place(&shared, &head)?;
         let phone = phone(&request)?;
-        let login = MiniProgramLogin {
+        let login = SourceLogin {
             application,
             connection,
-            code: request.code()?,
-            // With a number, `iv` and `encryptedData` are the number's.
-            user_info: if phone.is_none() { request.sealed() } else { None },
-            raw_data: given(request.raw_data.as_ref()),
-            phone: phone.map(|sealed| (PhoneProofData::Sealed(sealed), PhoneUse::LogIn)),
+            evidence: Evidence {
+                code: request.code()?,
+                // With a number, `iv` and `encryptedData` are the number's.
+                user_info: if phone.is_none() { request.sealed() } else { None },
+                raw_data: given(request.raw_data.as_ref()),
+                phone: phone.map(PhoneEvidence::Sealed),
+            },
+            phone_use: PhoneUse::LogIn,
             want: Want::UserToken,
             origin: head.origin(),
         };
-        shared.app.log_in(&login).await
+        waiting::done(shared.app.log_in(&login).await?)
     };
-    let done = done.await.map_err(|refusal| head.refuse(refusal))?;
+    let done = done.await.map_err(|why| head.no_tokens(why))?;
     Ok(Success::new(UserV2::of_login(done)))
 }
 
@@ -143,7 +147,7 @@ pub(crate) async fn bind(
         let config = shared.app.config();
         let named = given(request.connection.as_ref());
         let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
-        shared.app.bind_mini_program(&who, &connection, request.code()?).await
+        shared.app.bind_identity(&who, &connection, request.code()?).await
     };
     bound.await.map_err(|refusal| head.refuse(refusal))?;
     Ok(Success::empty())

@@ -14,6 +14,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::waiting::{self, NoTokens};
 
 /// What the clients send to log in.
 #[derive(Deserialize)]
@@ -38,10 +39,10 @@ pub(crate) async fn login_by_email_code(
         let (application, origin) = (serving(&shared, &head)?, head.origin());
         let create = request.auto_register != Some(false);
         let (app, to) = (&shared.app, Target::Email(address));
-        let done = app.log_in_by_code(&application, to, code, create, Want::UserToken, &origin).await?;
-        fields::keep_custom_data(&shared, &head, done, custom_data).await
+        let answer = app.log_in_by_code(&application, to, code, create, Want::UserToken, &origin).await?;
+        Ok(fields::keep_custom_data(&shared, &head, waiting::done(answer)?, custom_data).await?)
     };
-    Ok(Success::new(UserV2::of_login(done.await.map_err(|refusal| head.refuse(refusal))?)))
+    Ok(Success::new(UserV2::of_login(done.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
 }
 
 /// What the clients send to register. Profile fields that are not known are ignored.
@@ -94,13 +95,13 @@ pub(crate) async fn register_by_email_code(
         let wanted = request.force_login == Some(true) || request.generate_token == Some(true);
         let (application, origin) = (serving(&shared, &head)?, head.origin());
         let want = wanted.then_some(Want::UserToken);
-        let (user, done) = shared.app.register(&application, registration, want, &origin).await?;
-        Ok(match done {
-            Some(done) => UserV2::of_login(done),
+        let (user, answer) = shared.app.register(&application, registration, want, &origin).await?;
+        Ok(match answer {
+            Some(answer) => UserV2::of_login(waiting::done(answer)?),
             None => UserV2::new(user, None),
         })
     };
-    Ok(Success::new(user.await.map_err(|refusal: Refusal| head.refuse(refusal))?))
+    Ok(Success::new(user.await.map_err(|why: NoTokens| head.no_tokens(why))?))
 }
 
 /// A profile in the JSON of the clients, as somebody new gives it.

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Networks of IPv4 that are not public (IANA IPv4 Special-Purpose Address Registry, RFC 6890), with the length
-/// of their prefix.
+/// IPv4 networks that are not public (IANA IPv4 Special-Purpose Address Registry, RFC 6890), with their
+/// prefix length.
 const NOT_PUBLIC_V4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),          // this network, and the unspecified address
     ([10, 0, 0, 0], 8),         // private
@@ -26,14 +26,14 @@ const NOT_PUBLIC_V4: [([u8; 4], u32); 16] = [
 /// Networks inside the global unicast space of IPv6 (2000::/3) that are not public (IANA IPv6 Special-Purpose
 /// Address Registry).
 const NOT_PUBLIC_V6: [(Ipv6Addr, u32); 3] = [
-    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments; Teredo is looked at before
+    (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments; Teredo is checked before
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32), // documentation
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20), // documentation
 ];
 
-/// Whether an address belongs to the public Internet: no loopback, private, link-local, shared, reserved,
-/// documentation, benchmarking, multicast or unspecified address, nor an address of IPv6 that carries such a one of
-/// IPv4 (mapped, 6to4, NAT64, Teredo).
+/// Whether an address belongs to the public Internet: not loopback, private, link-local, shared, reserved,
+/// documentation, benchmarking, multicast or unspecified, and not an IPv6 address that embeds such an IPv4
+/// address (mapped, 6to4, NAT64, Teredo).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -53,17 +53,17 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let carries =
         |high: u16, low: u16| is_public_v4(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     match address.segments() {
-        // Mapped (RFC 4291), translated (RFC 2765) and NAT64 (RFC 6052) addresses end in one of IPv4.
+        // Mapped (RFC 4291), translated (RFC 2765) and NAT64 (RFC 6052) addresses end in an IPv4 address.
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         // 6to4 (RFC 3056) has it after the prefix.
         | [0x2002, high, low, ..] => carries(high, low),
-        // Teredo (RFC 4380) has its server's, and its client's with all bits turned over.
+        // Teredo (RFC 4380) has the server's address, and the client's with all bits inverted.
         [0x2001, 0, server_high, server_low, _, _, client_high, client_low] => {
             carries(server_high, server_low) && carries(!client_high, !client_low)
         }
-        // Only 2000::/3 is given out; loopback, unique local, link-local and multicast lie outside.
+        // Only 2000::/3 is allocated; loopback, unique local, link-local and multicast are outside.
         [first, ..] => {
             first & 0xe000 == 0x2000 && !NOT_PUBLIC_V6.iter().any(|network| is_in_v6(address, network))
         }

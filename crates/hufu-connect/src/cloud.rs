@@ -1,4 +1,4 @@
-//! What both clouds' signatures are made of: hashes, moments, and where a request goes.
+//! What the signatures of both clouds need: hashes, timestamps, and where a request goes.
 
 use aws_lc_rs::{digest, hmac};
 use hufu_types::Timestamp;
@@ -16,19 +16,19 @@ pub(crate) fn hmac_sha256(key: &[u8], text: &[u8]) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text)
 }
 
-/// A moment in UTC, by a format of `strftime`.
+/// A time in UTC, in a `strftime` format.
 pub(crate) fn utc(moment: Timestamp, format: &str) -> String {
     jiff::Timestamp::from_second(moment.seconds())
         .map_or_else(|_| String::new(), |at| at.strftime(format).to_string())
 }
 
-/// Reads the base address of a provider: an origin and at most a path.
+/// Reads a provider's base address: an origin and at most a path.
 pub(crate) fn endpoint(provider: &'static str, text: &str) -> Result<Url, BuildError> {
     let wrong = || {
         BuildError::setting(
             provider,
             "endpoint",
-            "it must begin with http:// or https:// and have no query, fragment or user",
+            "must start with http:// or https:// and have no query, fragment or user",
         )
     };
     let url = Url::parse(text).map_err(|_| wrong())?;
@@ -38,7 +38,8 @@ pub(crate) fn endpoint(provider: &'static str, text: &str) -> Result<Url, BuildE
     if plain && anonymous && web { Ok(url) } else { Err(wrong()) }
 }
 
-/// The value of the `Host` header, as the HTTP client writes it: with the port, unless it is the scheme's own.
+/// The value of the `Host` header as the HTTP client writes it: with the port, unless it is the scheme's
+/// default.
 pub(crate) fn host_header(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

@@ -1,30 +1,30 @@
-//! Why a sender could not be made, and why a message was not sent.
+//! Why a sender could not be created, and why a message was not sent.
 
 use std::sync::Arc;
 
 use crate::OutgoingError;
 
-/// Why a client or a sender could not be made of its settings.
+/// Why a client or a sender could not be created from its settings.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BuildError {
-    /// The HTTP client could not be made.
-    #[error("the HTTP client could not be made")]
+    /// The HTTP client could not be created.
+    #[error("the HTTP client could not be created")]
     Http(#[source] Arc<reqwest::Error>),
-    /// TLS for SMTP could not be prepared; most often the system has no root certificates.
-    #[error("TLS for the mail server could not be prepared")]
+    /// TLS for SMTP could not be set up; usually the system has no root certificates.
+    #[error("TLS for the mail server could not be set up")]
     Tls(#[source] Arc<lettre::transport::smtp::Error>),
-    /// A setting cannot be right.
-    #[error("the setting `{setting}` of {provider} is wrong: {reason}")]
+    /// A setting is not valid.
+    #[error("the setting `{setting}` of {provider} is not valid: {reason}")]
     Setting {
-        /// Of which provider.
+        /// The provider.
         provider: &'static str,
-        /// Its name.
+        /// The setting's name.
         setting: &'static str,
         /// What is wrong, and what would be right.
         reason: String,
     },
-    /// The outbox was asked for, which only development has.
-    #[error("there is no outbox here: only `hufu dev` has one; set a sender up")]
+    /// The outbox was requested, which exists only in development.
+    #[error("there is no outbox here: only `hufu dev` has one; configure a sender")]
     NoOutbox,
 }
 
@@ -34,23 +34,24 @@ impl BuildError {
     }
 }
 
-/// What a failure asks for.
+/// What a failure calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The recipient cannot be reached: no such number or mailbox, or one that refuses messages. The person may
-    /// be told.
+    /// The recipient cannot be reached: no such number or mailbox, or it refuses messages. The person may see
+    /// this.
     Recipient,
-    /// The provider's own limit for this recipient or this account is reached. Later, not at once.
+    /// The provider's own limit for this recipient or this account is reached. Try later, not at once.
     TooOften,
-    /// An administrator must act: credentials, signature, template, balance, an address that may not be called.
+    /// An administrator must act: credentials, signature, template, balance, an address that may not be
+    /// called.
     Settings,
-    /// It may go well next time. The message may have been sent nevertheless.
+    /// The next attempt may succeed. The message may have been sent nevertheless.
     Temporary,
 }
 
-/// A message that was not sent, as far as is known.
+/// A message that was not sent, as far as we know.
 ///
-/// The text is for operators: it holds neither the recipient nor the code nor a secret.
+/// The text is for operators: it contains neither the recipient nor the code nor a secret.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{provider}: {message}")]
 pub struct SendError {
@@ -63,13 +64,13 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// A failure in own words.
+    /// A failure in our own words.
     pub(crate) fn new(provider: &'static str, fault: Fault, message: &str) -> Self {
         Self { provider, fault, code: None, message: message.into(), source: None }
     }
 
-    /// What a provider said. `sent` is struck from its words.
-    pub(crate) fn said(
+    /// What a provider said, with everything in `sent` removed.
+    pub(crate) fn from_provider(
         provider: &'static str,
         fault: Fault,
         code: &str,
@@ -81,18 +82,18 @@ impl SendError {
         Self { provider, fault, code: Some(code.into()), message: text.into(), source: None }
     }
 
-    /// A call that was not answered.
+    /// A call that got no response.
     pub(crate) fn outgoing(provider: &'static str, error: OutgoingError) -> Self {
         let fault = if error.is_permanent() { Fault::Settings } else { Fault::Temporary };
         Self { provider, fault, code: None, message: "the call failed".into(), source: Some(error) }
     }
 
-    /// What is to be done.
+    /// What has to be done.
     pub fn fault(&self) -> Fault {
         self.fault
     }
 
-    /// The provider's code, where it gave one.
+    /// The provider's code, if it gave one.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -108,31 +109,31 @@ impl SendError {
     }
 }
 
-/// Longest text looked at, and longest kept of it.
-const LONGEST: usize = 2048;
-const KEPT_CHARS: usize = 200;
-/// What stands in the place of what must not be seen.
-const STRUCK: &str = "***";
+/// Longest text examined, and longest part of it kept.
+const MAX_EXAMINED: usize = 2048;
+const MAX_KEPT_CHARS: usize = 200;
+/// Replaces what must not be seen.
+const REDACTED: &str = "***";
 
-/// A provider's words fit for a log: one line, short, without any of `sent`.
+/// A provider's words made fit for a log: one line, short, without any of `sent`.
 fn redact(text: &str, sent: &[&str]) -> String {
-    if text.len() > LONGEST {
+    if text.len() > MAX_EXAMINED {
         return "(a very long text)".to_owned();
     }
     let mut text = text.to_owned();
     for value in sent.iter().filter(|value| !value.is_empty()) {
         let mut from = 0;
-        // Mail servers repeat addresses in the case they like.
+        // Mail servers repeat addresses in whatever case they like.
         while let Some(at) = find_ignoring_case(text.get(from..).unwrap_or_default(), value) {
             let start = from + at;
-            text.replace_range(start..start + value.len(), STRUCK);
-            from = start + STRUCK.len();
+            text.replace_range(start..start + value.len(), REDACTED);
+            from = start + REDACTED.len();
         }
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT_CHARS).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
 }
 
-/// Where `value` stands in `text`, whatever the case of its ASCII letters.
+/// Where `value` occurs in `text`, ignoring the case of ASCII letters.
 fn find_ignoring_case(text: &str, value: &str) -> Option<usize> {
     let windows = text.as_bytes().windows(value.len());
     windows.into_iter().position(|window| window.eq_ignore_ascii_case(value.as_bytes()))
@@ -143,8 +144,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_struck_from_what_was_said() {
-        let error = SendError::said(
+    fn everything_sent_is_redacted_from_a_providers_text() {
+        let error = SendError::from_provider(
             "smtp",
             Fault::Recipient,
             "550",
@@ -153,7 +154,7 @@ mod tests {
         );
         assert_eq!(error.to_string(), "smtp: 550: <***>:  no such user; code ***");
         assert!(error.is_permanent());
-        let long = SendError::said("smtp", Fault::Temporary, "451", &"é".repeat(5000), &[]);
+        let long = SendError::from_provider("smtp", Fault::Temporary, "451", &"é".repeat(5000), &[]);
         assert!(long.to_string().len() < 300);
         assert_eq!(redact("a*b", &["*"]), "a***b");
     }

@@ -1,10 +1,10 @@
-//! The one HTTP client for addresses that somebody else chose: webhooks, providers of text messages, identity
-//! sources, the doctor.
+//! The one HTTP client for addresses that somebody else chose: webhooks, SMS providers, identity sources, the
+//! doctor.
 //!
-//! Whoever may write an address into a setting must not reach through it what only this machine can reach. So every
-//! address that a name has is checked, in the resolver that the connection itself uses: what was checked is what is
-//! connected to, and a name that changes its mind between two questions gains nothing. Redirects are not followed
-//! and no proxy is taken from the environment.
+//! Whoever can put an address into a setting must not reach, through it, what only this machine can reach. So
+//! every address of a name is checked in the resolver that the connection itself uses: the checked address is
+//! the one that is connected to, and a name that resolves differently the second time gains nothing.
+//! Redirects are not followed, and no proxy is taken from the environment.
 
 use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -23,23 +23,23 @@ use url::{Host, Url};
 
 use crate::{BuildError, is_public};
 
-/// What a client may do.
+/// What a client is allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The networks that are not public (loopback, private, link-local) and may be connected to all the same.
+    /// Non-public networks (loopback, private, link-local) that may be connected to anyway.
     pub private: Arc<[IpNet]>,
-    /// The longest a call may take, from the name to the last byte of the answer.
+    /// The longest a call may take, from resolving the name to the last byte of the response.
     pub timeout: Duration,
     /// The longest that connecting (name, TCP, TLS) may take.
     pub connect_timeout: Duration,
-    /// How many bytes of an answer's body are read.
+    /// How many bytes of a response body are read.
     pub max_response_bytes: usize,
 }
 
 impl Settings {
     /// Whether this address may be connected to.
     pub fn permits(&self, address: IpAddr) -> bool {
-        // An address of IPv4 is the same however IPv6 writes it.
+        // An IPv4 address is the same however IPv6 writes it.
         let address = address.to_canonical();
         is_public(address) || self.private.iter().any(|network| network.contains(&address))
     }
@@ -56,16 +56,16 @@ impl Default for Settings {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The headers; bytes that are no UTF-8 are replaced.
+    /// The headers; bytes that are not UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
-    /// The body, at most as long as the client reads.
+    /// The body, up to the client's limit.
     pub body: Vec<u8>,
-    /// Whether more would have come.
+    /// Whether there was more.
     pub cut: bool,
 }
 
@@ -75,7 +75,7 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The body, for those to whom a part of it is of no use.
+    /// The body, for callers that have no use for a part of it.
     ///
     /// # Errors
     /// [`OutgoingError::TooLarge`]
@@ -84,43 +84,43 @@ impl Response {
     }
 }
 
-/// Why there is no answer. The text never holds the address that was called.
+/// Why there is no response. The text never contains the called address.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OutgoingError {
     /// The address cannot be used at all.
     #[error("the address cannot be used: {0}")]
     Url(&'static str),
-    /// A header cannot be sent, or is not for the caller to set.
+    /// A header cannot be sent, or callers may not set it.
     #[error("a header cannot be sent")]
     Header,
-    /// The name leads to an address that is not public, or the address itself is not.
+    /// The name resolves to an address that is not public, or the address itself is not.
     #[error("the address is not public")]
     AddressRefused,
     /// The name has no address.
     #[error("the name has no address")]
     Resolve,
-    /// This machine has no root certificates, so that `https` cannot be spoken.
+    /// This machine has no root certificates, so `https` does not work.
     #[error("the system has no root certificates")]
     NoCertificates,
-    /// No connection came about: nothing was sent.
+    /// No connection could be made: nothing was sent.
     #[error("no connection")]
     Connect(#[source] Arc<reqwest::Error>),
-    /// No whole answer in time. The request may have been carried out.
-    #[error("no answer in time")]
+    /// No complete response in time. The request may have been processed.
+    #[error("no response in time")]
     Timeout,
-    /// The answer is longer than is read.
-    #[error("the answer is longer than {limit} bytes")]
+    /// The response is longer than the limit.
+    #[error("the response is longer than {limit} bytes")]
     TooLarge {
-        /// How many bytes are read.
+        /// The limit.
         limit: usize,
     },
-    /// The connection broke, or what came is no HTTP. The request may have been carried out.
-    #[error("the exchange broke off")]
+    /// The connection broke, or the response is not HTTP. The request may have been processed.
+    #[error("the connection broke")]
     Http(#[source] Arc<reqwest::Error>),
 }
 
 impl OutgoingError {
-    /// A short name that never changes, for records of deliveries.
+    /// A short name that never changes, for delivery records.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Url(_) => "url",
@@ -135,13 +135,13 @@ impl OutgoingError {
         }
     }
 
-    /// Whether another attempt is useless until somebody changes a setting.
+    /// Whether another attempt is pointless until somebody changes a setting.
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Url(_) | Self::Header | Self::AddressRefused | Self::NoCertificates)
     }
 }
 
-/// Asks which addresses a name has. One real implementation, [`SystemLookup`], and those of tests.
+/// Resolves names. One real implementation, [`SystemLookup`], and others in tests.
 pub trait Lookup: Send + Sync + 'static {
     /// All addresses of a name.
     fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
@@ -166,12 +166,12 @@ impl Lookup for SystemLookup {
 pub struct GuardedClient {
     http: reqwest::Client,
     settings: Settings,
-    /// Whether `https` can be spoken.
+    /// Whether `https` works.
     tls: bool,
 }
 
 impl GuardedClient {
-    /// A client that asks the operating system for names.
+    /// A client that resolves names through the operating system.
     ///
     /// # Errors
     /// [`BuildError::Http`]
@@ -179,7 +179,7 @@ impl GuardedClient {
         Self::with_lookup(settings, Arc::new(SystemLookup))
     }
 
-    /// A client that asks `lookup` for names.
+    /// A client that resolves names through `lookup`.
     ///
     /// # Errors
     /// [`BuildError::Http`]
@@ -197,7 +197,7 @@ impl GuardedClient {
                 .referer(false)
                 .user_agent("Hufu")
         };
-        // A bare container has no root certificates, which matters only to those who call https from it.
+        // A bare container has no root certificates, which matters only to callers of https.
         let (http, tls) = match builder().build() {
             Ok(http) => (Ok(http), true),
             Err(_) => (builder().tls_certs_only([]).build(), false),
@@ -206,7 +206,7 @@ impl GuardedClient {
         Ok(Self { http, settings, tls })
     }
 
-    /// What this client may do.
+    /// What this client is allowed to do.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -246,23 +246,23 @@ impl GuardedClient {
         timeout(self.settings.timeout, self.exchange(request)).await.map_err(|_| OutgoingError::Timeout)?
     }
 
-    /// Reads an address, and refuses what can be refused without asking for names. An address that is written as
-    /// a number is not asked for later: it is checked here, in the form that `url` gave it, whatever form it had.
+    /// Parses an address, and refuses what can be refused without resolving names. A numeric address is not
+    /// resolved later, so it is checked here, in the form that `url` normalizes it to.
     fn check(&self, url: &str) -> Result<Url, OutgoingError> {
-        let url = Url::parse(url).map_err(|_| OutgoingError::Url("it is no address"))?;
+        let url = Url::parse(url).map_err(|_| OutgoingError::Url("not a URL"))?;
         let secure = match url.scheme() {
             "http" => false,
             "https" => true,
-            _ => return Err(OutgoingError::Url("it must begin with http:// or https://")),
+            _ => return Err(OutgoingError::Url("must start with http:// or https://")),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(OutgoingError::Url("it must not hold a user or a password"));
+            return Err(OutgoingError::Url("must not contain a user or a password"));
         }
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
             Some(Host::Domain(_)) => None,
-            None => return Err(OutgoingError::Url("it names no host")),
+            None => return Err(OutgoingError::Url("has no host")),
         };
         if literal.is_some_and(|address| !self.settings.permits(address)) {
             return Err(OutgoingError::AddressRefused);
@@ -274,14 +274,14 @@ impl GuardedClient {
     }
 
     async fn exchange(&self, request: reqwest::RequestBuilder) -> Result<Response, OutgoingError> {
-        let mut response = request.send().await.map_err(judge)?;
+        let mut response = request.send().await.map_err(interpret)?;
         let limit = self.settings.max_response_bytes;
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         let mut answer =
             Response { status: response.status().as_u16(), headers, body: Vec::new(), cut: false };
-        while let Some(chunk) = response.chunk().await.map_err(judge)? {
+        while let Some(chunk) = response.chunk().await.map_err(interpret)? {
             let room = limit.saturating_sub(answer.body.len());
             answer.cut = chunk.len() > room;
             answer.body.extend(chunk.into_iter().take(room));
@@ -293,7 +293,7 @@ impl GuardedClient {
     }
 }
 
-/// Headers that speak of the connection or the message's frame are the client's own.
+/// Headers about the connection or the framing of the message are the client's own.
 fn read_headers(headers: &[(&str, &str)]) -> Result<HeaderMap, OutgoingError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -307,8 +307,8 @@ fn read_headers(headers: &[(&str, &str)]) -> Result<HeaderMap, OutgoingError> {
     Ok(map)
 }
 
-/// Finds out what a failed call means; what the resolver said stands among its causes.
-fn judge(error: reqwest::Error) -> OutgoingError {
+/// Finds out what a failed call means; the resolver's reason is among its causes.
+fn interpret(error: reqwest::Error) -> OutgoingError {
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         match inner.downcast_ref::<Unusable>() {
@@ -326,13 +326,13 @@ fn judge(error: reqwest::Error) -> OutgoingError {
     }
 }
 
-/// The resolver that connections use: it gives them checked addresses or none.
+/// The resolver that connections use: it returns checked addresses or none.
 struct Guard {
     lookup: Arc<dyn Lookup>,
     settings: Settings,
 }
 
-/// Why a name gives no addresses.
+/// Why a name has no usable addresses.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 enum Unusable {
     #[error("the address is not public")]
@@ -349,7 +349,7 @@ impl Resolve for Guard {
             if found.is_empty() {
                 return Err(Unusable::Unknown.into());
             }
-            // One bad address among good ones is no accident.
+            // One bad address among good ones is no accident, so refuse them all.
             if !found.iter().all(|address| settings.permits(*address)) {
                 return Err(Unusable::Refused.into());
             }

@@ -1,15 +1,16 @@
-//! What Hufu says to the world outside WeChat: one guarded HTTP client for every address that somebody else
-//! chose, mail over SMTP, text messages through three kinds of provider, the texts of both, and the signature of
-//! webhooks.
+//! How Hufu talks to the world outside WeChat: one guarded HTTP client for every address that somebody else
+//! chose, mail over SMTP, text messages through three kinds of provider, the texts of both, and webhook
+//! signatures.
 //!
-//! - [`guarded`]: the only outgoing HTTP client beside WeChat's. It connects to addresses that were checked.
-//! - [`mail`] and [`sms`]: a small trait each, [`Mailer`] and [`SmsSender`]; what failed is a [`SendError`].
-//! - [`sender`]: the settings of both as stored, and how a sender is made of them.
-//! - [`outbox`]: the sender of development, which keeps messages in memory.
+//! - [`guarded`]: the only outgoing HTTP client besides WeChat's. It connects only to addresses that it has
+//!   checked.
+//! - [`mail`] and [`sms`]: a small trait each, [`Mailer`] and [`SmsSender`]; failures are a [`SendError`].
+//! - [`sender`]: the stored settings of both, and how to create a sender from them.
+//! - [`outbox`]: the sender for development, which keeps messages in memory.
 //! - [`templates`]: what messages say, per purpose and language.
-//! - [`signature`]: the signature of webhooks.
+//! - [`signature`]: webhook signatures.
 //!
-//! Time and randomness come in through [`Means`]. Nothing here knows the database or the server.
+//! Time and randomness come from [`Means`]. Nothing here knows the database or the server.
 
 mod address;
 mod cloud;

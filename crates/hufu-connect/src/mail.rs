@@ -28,11 +28,11 @@ pub struct Mail {
     pub to: Email,
     /// The subject, in one line.
     pub subject: String,
-    /// The text for those who read no HTML.
+    /// The text for people who read no HTML.
     pub text: String,
     /// The same as HTML.
     pub html: Option<String>,
-    /// The code that the texts hold, which the outbox of development shows by itself and errors leave out.
+    /// The code in the texts: the development outbox shows it separately, and errors leave it out.
     pub code: Option<SecretString>,
 }
 
@@ -46,9 +46,9 @@ pub trait Mailer: Send + Sync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
-    /// Not at all: only for a server on the same machine or network. Credentials travel in clear.
+    /// Not at all: only for a server on the same machine or network. Credentials are sent in plain text.
     None,
-    /// Begun in clear and then required (RFC 3207); a server that does not offer it gets nothing.
+    /// Starts in plain text, then requires TLS (RFC 3207); a server that does not offer it gets nothing.
     #[default]
     Starttls,
     /// From the first byte (RFC 8314).
@@ -56,7 +56,7 @@ pub enum Encryption {
 }
 
 impl Encryption {
-    /// The usual port: 25, 587, 465.
+    /// The default port: 25, 587, 465.
     pub const fn port(self) -> u16 {
         match self {
             Self::None => 25,
@@ -66,11 +66,11 @@ impl Encryption {
     }
 }
 
-/// A mail server, and in whose name to send through it.
+/// A mail server, and the account to send with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// The server's name. It is the operator's own choice, so that private addresses are allowed.
+    /// The server's name. The operator chooses it, so private addresses are allowed.
     pub host: String,
     /// The port; by default the usual one for the encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,10 +78,10 @@ pub struct SmtpSettings {
     /// How the connection is protected; by default STARTTLS.
     #[serde(default)]
     pub encryption: Encryption,
-    /// Without it nobody is authenticated.
+    /// Without it, there is no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Belongs to `username`.
+    /// The password for `username`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<StoredSecret>,
     /// The sender: `name@example.com` or `A Name <name@example.com>`.
@@ -113,18 +113,19 @@ impl fmt::Debug for Smtp {
 }
 
 impl Smtp {
-    /// A sender; nothing is connected yet.
+    /// Creates a sender; does not connect yet.
     ///
     /// # Errors
-    /// [`BuildError`] for a sender that is no address, half of the credentials, or TLS without root certificates.
+    /// [`BuildError`] for an invalid sender address, half of the credentials, or TLS without root
+    /// certificates.
     pub fn new(settings: &SmtpSettings, means: &Means) -> Result<Self, BuildError> {
         let wrong = |setting, reason: &str| BuildError::setting(PROVIDER, setting, reason);
         let from: Mailbox = settings
             .from
             .parse()
-            .map_err(|_| wrong("from", "it must be like name@example.com or A Name <name@example.com>"))?;
+            .map_err(|_| wrong("from", "must have the form name@example.com or A Name <name@example.com>"))?;
         if settings.host.is_empty() {
-            return Err(wrong("host", "it must name the mail server"));
+            return Err(wrong("host", "must name the mail server"));
         }
         let tls =
             || TlsParameters::new(settings.host.clone()).map_err(|error| BuildError::Tls(Arc::new(error)));
@@ -136,7 +137,7 @@ impl Smtp {
                 Encryption::Starttls => Tls::Required(tls()?),
                 Encryption::Tls => Tls::Wrapper(tls()?),
             })
-            // A machine in a container has no name of its own that would mean anything to a mail server.
+            // A container has no name of its own that would mean anything to a mail server.
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
             .timeout(Some(timeout));
         match (&settings.username, &settings.password) {
@@ -145,8 +146,8 @@ impl Smtp {
                     transport.credentials(Credentials::new(username.clone(), password.expose().to_owned()));
             }
             (None, None) => {}
-            (Some(_), None) => return Err(wrong("password", "it must be there where `username` is")),
-            (None, Some(_)) => return Err(wrong("username", "it must be there where `password` is")),
+            (Some(_), None) => return Err(wrong("password", "required with `username`")),
+            (None, Some(_)) => return Err(wrong("username", "required with `password`")),
         }
         Ok(Self {
             transport: transport.build(),
@@ -160,7 +161,7 @@ impl Smtp {
     fn message(&self, mail: &Mail) -> Result<Message, SendError> {
         let unfit = |fault, what| SendError::new(PROVIDER, fault, what);
         let to = mail.to.as_str().parse::<Address>();
-        let to = to.map_err(|_| unfit(Fault::Recipient, "the address cannot be written to"))?;
+        let to = to.map_err(|_| unfit(Fault::Recipient, "not a valid mail address"))?;
         let mut id = [0_u8; 16];
         self.random.fill(&mut id);
         let since = Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or_default());
@@ -170,7 +171,7 @@ impl Smtp {
             .subject(mail.subject.replace(char::is_control, " "))
             .date(std::time::UNIX_EPOCH + since)
             .message_id(Some(format!("<{}@{}>", hex::encode(id), self.from.email.domain())));
-        // So that absence notes are not sent back (RFC 3834).
+        // So that no out-of-office replies come back (RFC 3834).
         if let Ok(name) = HeaderName::new_from_ascii("Auto-Submitted".to_owned()) {
             builder = builder.raw_header(HeaderValue::new(name, "auto-generated".to_owned()));
         }
@@ -191,15 +192,15 @@ impl Mailer for Smtp {
             let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
             match sent {
                 Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(judge(&error, mail)),
+                Ok(Err(error)) => Err(interpret(&error, mail)),
                 Err(_) => Err(SendError::new(PROVIDER, Fault::Temporary, "the mail server is too slow")),
             }
         })
     }
 }
 
-/// Reads a reply of the mail server, or what happened instead of one.
-fn judge(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
+/// Interprets a reply of the mail server, or what happened instead of one.
+fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
     use secrecy::ExposeSecret;
 
     let Some(code) = error.status().map(u16::from) else {
@@ -208,8 +209,8 @@ fn judge(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
         } else if error.is_timeout() {
             (Fault::Temporary, "the mail server is too slow")
         } else if error.is_client() {
-            // No common way to authenticate, no STARTTLS, an address that the server cannot take.
-            (Fault::Settings, "the mail server lacks what the settings ask for")
+            // No common authentication mechanism, no STARTTLS, or an address that the server cannot accept.
+            (Fault::Settings, "the mail server does not support what the settings require")
         } else {
             (Fault::Temporary, "the connection to the mail server failed")
         };
@@ -219,10 +220,10 @@ fn judge(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
         // RFC 5321, 4.2.3: no such mailbox, moved away, full, name not allowed, and RFC 7504's "no mail here".
         550..=553 | 556 => Fault::Recipient,
         400..=499 => Fault::Temporary,
-        // Credentials, an unknown command, a message refused as a whole.
+        // Credentials, an unknown command, or a message rejected as a whole.
         _ => Fault::Settings,
     };
-    let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let reason = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let hidden = mail.code.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
-    SendError::said(PROVIDER, fault, &code.to_string(), &said, &[mail.to.as_str(), hidden])
+    SendError::from_provider(PROVIDER, fault, &code.to_string(), &reason, &[mail.to.as_str(), hidden])
 }

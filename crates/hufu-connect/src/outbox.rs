@@ -1,4 +1,4 @@
-//! The sender of development: messages stay in memory, for the terminal and a page.
+//! The sender for development: messages stay in memory, for the terminal and a page.
 
 use std::{
     collections::VecDeque,
@@ -14,8 +14,8 @@ use tokio::sync::broadcast;
 
 use crate::{Mail, Mailer, SendError, Sms, SmsSender};
 
-/// How many messages are kept; older ones go.
-pub const KEPT: usize = 200;
+/// How many messages are kept; older ones are dropped.
+pub const CAPACITY: usize = 200;
 
 /// How a message would have gone out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +27,7 @@ pub enum Channel {
     Sms,
 }
 
-/// A message that nobody was sent.
+/// A message that was not sent to anybody.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// Counts from 1.
@@ -36,7 +36,7 @@ pub struct Message {
     pub channel: Channel,
     /// An e-mail address or a number.
     pub to: String,
-    /// Of mail only.
+    /// Only for mail.
     pub subject: Option<String>,
     /// What it says.
     pub text: String,
@@ -57,18 +57,18 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The messages of this process; a clone is the same outbox.
+/// The messages of this process; clones share one outbox.
 #[derive(Clone)]
 pub struct Outbox(Arc<Shared>);
 
 struct Shared {
     clock: Arc<dyn Clock>,
-    kept: Mutex<Kept>,
+    stored: Mutex<Stored>,
     news: broadcast::Sender<Message>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Stored {
     messages: VecDeque<Message>,
     last: u64,
 }
@@ -82,24 +82,24 @@ impl fmt::Debug for Outbox {
 impl Outbox {
     /// An empty outbox.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let news = broadcast::Sender::new(KEPT);
-        Self(Arc::new(Shared { clock, kept: Mutex::default(), news }))
+        let news = broadcast::Sender::new(CAPACITY);
+        Self(Arc::new(Shared { clock, stored: Mutex::default(), news }))
     }
 
-    /// What is kept, the newest first.
+    /// The kept messages, newest first.
     pub fn list(&self) -> Vec<Message> {
-        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.0.stored.lock().unwrap_or_else(PoisonError::into_inner);
         kept.messages.iter().rev().cloned().collect()
     }
 
-    /// Every message from now on, for whoever prints them. A reader that falls behind by [`KEPT`] messages is told
-    /// how many it lost.
+    /// Every message from now on, for whoever prints them. A reader that falls behind by [`CAPACITY`] messages
+    /// learns how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Message> {
         self.0.news.subscribe()
     }
 
     fn put(&self, channel: Channel, to: &str, subject: Option<&str>, text: &str, code: Option<&str>) {
-        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.stored.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last += 1;
         let message = Message {
             number: kept.last,
@@ -110,11 +110,11 @@ impl Outbox {
             code: code.map(str::to_owned),
             at: self.0.clock.now(),
         };
-        if kept.messages.len() == KEPT {
+        if kept.messages.len() == CAPACITY {
             kept.messages.pop_front();
         }
         kept.messages.push_back(message.clone());
-        // Sent under the lock, so that readers hear messages in their order. Nobody need listen.
+        // Sent under the lock, so that readers get messages in order. There may be no reader.
         let _ = self.0.news.send(message);
     }
 }

@@ -1,4 +1,4 @@
-//! A secret among settings.
+//! A secret in settings.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A secret that is part of stored settings: never printed by `Debug`, overwritten when dropped.
 ///
-/// `Serialize` writes it in clear, since settings are stored whole: whoever stores them seals them, and whoever
-/// shows them leaves it out.
+/// `Serialize` writes it in plain text, because settings are stored whole: whoever stores them encrypts them,
+/// and whoever shows them leaves it out.
 #[derive(Clone)]
 pub struct StoredSecret(SecretString);
 

@@ -1,4 +1,4 @@
-//! The settings of mail and text messages as they are stored, and the senders made of them.
+//! The stored settings for mail and text messages, and the senders created from them.
 
 use std::{fmt, sync::Arc};
 
@@ -10,16 +10,16 @@ use crate::{
     sms::{AliyunSettings, AliyunSms, HttpSettings, HttpSms, TencentSettings, TencentSms},
 };
 
-/// What senders are made with.
+/// What senders need.
 #[derive(Clone)]
 pub struct Means {
     /// Calls providers.
     pub http: GuardedClient,
-    /// Takes what is not to be sent, in development.
+    /// Collects, in development, what is not to be sent.
     pub outbox: Option<Outbox>,
     /// Dates messages and signatures.
     pub clock: Arc<dyn Clock>,
-    /// Makes nonces and ids of messages.
+    /// Generates nonces and message ids.
     pub random: Arc<dyn Random>,
 }
 
@@ -35,12 +35,12 @@ impl fmt::Debug for Means {
 pub enum MailSettings {
     /// Through a mail server.
     Smtp(SmtpSettings),
-    /// Not at all: into the outbox of development.
+    /// Not at all: into the development outbox.
     Outbox {},
 }
 
 impl MailSettings {
-    /// The sender that the settings describe.
+    /// Creates the sender that the settings describe.
     ///
     /// # Errors
     /// [`BuildError`]
@@ -60,14 +60,14 @@ pub enum SmsSettings {
     Aliyun(AliyunSettings),
     /// Through Tencent Cloud.
     Tencent(TencentSettings),
-    /// Through any provider that takes JSON.
+    /// Through any provider that accepts JSON.
     Http(HttpSettings),
-    /// Not at all: into the outbox of development.
+    /// Not at all: into the development outbox.
     Outbox {},
 }
 
 impl SmsSettings {
-    /// The sender that the settings describe.
+    /// Creates the sender that the settings describe.
     ///
     /// # Errors
     /// [`BuildError`]

@@ -1,24 +1,25 @@
-//! The signature of webhooks, as Standard Webhooks 1.0 has it: HMAC-SHA-256 over `{id}.{timestamp}.{body}`, in
-//! base64, after `v1,`. It travels in the header `webhook-signature`, beside `webhook-id` and `webhook-timestamp`.
+//! The signature of webhooks, following Standard Webhooks 1.0: HMAC-SHA-256 over `{id}.{timestamp}.{body}`,
+//! in base64, after `v1,`. It is sent in the header `webhook-signature`, together with `webhook-id` and
+//! `webhook-timestamp`.
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The header of the delivery's id, by which a receiver knows a delivery that came twice.
+/// The header with the delivery's id, which lets a receiver detect duplicates.
 pub const ID_HEADER: &str = "webhook-id";
-/// The header of the moment of signing, in Unix seconds.
+/// The header with the time of signing, in Unix seconds.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
-/// The header of the signatures, separated by spaces.
+/// The header with the signatures, separated by spaces.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
-/// Signs a delivery: the value of [`SIGNATURE_HEADER`]. Where a secret is being replaced, the values of both stand
-/// in the header, with a space between.
+/// Signs a delivery: returns the value of [`SIGNATURE_HEADER`]. While a secret is being replaced, the header
+/// has the values for both, separated by a space.
 pub fn sign(secret: &[u8], id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
     let tag = hmac::sign(&key(secret), &signed_text(id, timestamp_seconds, body));
     format!("v1,{}", STANDARD.encode(tag))
 }
 
-/// Whether one of the signatures in a header is right. How old a delivery may be is the caller's to decide.
+/// Whether one of the signatures in a header is right. The caller decides how old a delivery may be.
 pub fn verify(secret: &[u8], id: &str, timestamp_seconds: i64, body: &[u8], header: &str) -> bool {
     let (key, text) = (key(secret), signed_text(id, timestamp_seconds, body));
     header

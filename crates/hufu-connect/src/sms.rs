@@ -23,27 +23,27 @@ pub struct Sms {
     pub to: Phone,
     /// The code.
     pub code: SecretString,
-    /// For how many minutes it is good.
+    /// For how many minutes it is valid.
     pub minutes: u32,
-    /// What it is for. Providers that know only approved templates choose by it.
+    /// What it is for. Providers that only send approved templates choose by it.
     pub template: TemplateKind,
     /// In which language.
     pub language: Language,
-    /// The whole text, for providers that take one.
+    /// The whole text, for providers that accept one.
     pub text: String,
 }
 
 /// Sends text messages.
 pub trait SmsSender: Send + Sync {
-    /// Hands a message to the provider. It is sent at most once, since providers charge for each.
+    /// Passes a message to the provider. It is sent at most once, since providers charge for each.
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>>;
 }
 
 /// The calling code of mainland China, where both clouds have templates of their own.
 const MAINLAND: &str = "+86";
 
-/// Which of a provider's approved templates fits a message: abroad the one for numbers abroad, else the one of the
-/// purpose, else the common one.
+/// Which of a provider's approved templates fits a message: abroad, the one for foreign numbers; otherwise
+/// the one for the purpose, or the default one.
 fn approved_template<'a>(
     sms: &Sms,
     common: &'a str,

@@ -1,7 +1,7 @@
 //! What messages say, per purpose and language, and what a pool says instead.
 //!
-//! A text holds the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything but a word, such as those
-//! of a style sheet, stay as they are.
+//! A text contains the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything but a word,
+//! such as those of a style sheet, stay as they are.
 
 mod texts;
 
@@ -19,29 +19,29 @@ use crate::Mail;
 pub enum TemplateKind {
     /// Logging in.
     Login,
-    /// Making an account.
+    /// Creating an account.
     Register,
-    /// Choosing a new password because the old one is forgotten.
+    /// Choosing a new password after forgetting the old one.
     ResetPassword,
-    /// Logging in for the first time, to an account that an administrator made.
+    /// The first login to an account that an administrator created.
     FirstLogin,
     /// Adding a phone number.
     BindPhone,
-    /// Taking a phone number away.
+    /// Removing a phone number.
     UnbindPhone,
     /// Replacing the phone number: sent to the old and to the new one.
     ChangePhone,
     /// Adding an e-mail address.
     BindEmail,
-    /// Taking an e-mail address away.
+    /// Removing an e-mail address.
     UnbindEmail,
     /// Replacing the e-mail address: sent to the old and to the new one.
     ChangeEmail,
-    /// Proving an e-mail address that the account has already.
+    /// Proving an e-mail address that the account already has.
     VerifyEmail,
     /// Completing a profile that needs a phone number or an e-mail address.
     CompleteProfile,
-    /// Proving oneself before something that needs it.
+    /// Proving one's identity before something that needs it.
     VerifyIdentity,
     /// The second factor of a login.
     SecondFactor,
@@ -130,18 +130,18 @@ impl Language {
     }
 }
 
-/// What takes the placeholders' places.
+/// The values for the placeholders.
 #[derive(Clone, Copy)]
 pub struct Values<'a> {
     /// What the application, or the pool, is called.
     pub app: &'a str,
     /// The code.
     pub code: &'a str,
-    /// For how many minutes it is good.
+    /// For how many minutes it is valid.
     pub minutes: u32,
 }
 
-/// A message ready for mail.
+/// A message, ready to be mailed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailText {
     /// The subject, in one line.
@@ -153,14 +153,14 @@ pub struct MailText {
 }
 
 impl MailText {
-    /// The message to a mailbox; `code` is the one in the texts.
+    /// Addresses the message to a mailbox; `code` is the one in the texts.
     pub fn to(self, to: Email, code: SecretString) -> Mail {
         Mail { to, subject: self.subject, text: self.text, html: Some(self.html), code: Some(code) }
     }
 }
 
-/// What a pool says instead of the built-in texts, for one purpose and language. What is left out stays as it is;
-/// a text without its HTML is sent as HTML too.
+/// What a pool says instead of the built-in texts, for one purpose and language. Omitted texts stay as they
+/// are; a text without its own HTML is also sent as HTML.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
@@ -180,8 +180,8 @@ pub struct Override {
 
 type Overrides = BTreeMap<TemplateKind, BTreeMap<Language, Override>>;
 
-/// The texts of a pool: the built-in ones, and those that it replaces. Read by purpose, then language, as in
-/// `[login.zh-CN]`.
+/// The texts of a pool: the built-in ones, and those that the pool replaces. Keyed by purpose, then language,
+/// as in `[login.zh-CN]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Overrides", into = "Overrides")]
 pub struct Templates(Overrides);
@@ -189,26 +189,26 @@ pub struct Templates(Overrides);
 /// Why a text cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// A placeholder that nothing stands for.
+    /// An unknown placeholder.
     #[error(
-        "the {part} of the template {kind:?} in {language} has {{{name}}}, which is none of {{app}}, {{code}}, {{minutes}}"
+        "the {part} of the template {kind:?} in {language} has {{{name}}}, which is not one of {{app}}, {{code}}, {{minutes}}"
     )]
     Unknown {
-        /// For which purpose.
+        /// The purpose.
         kind: TemplateKind,
-        /// In which language.
+        /// The language.
         language: &'static str,
         /// `subject`, `text`, `html` or `sms`.
         part: &'static str,
         /// The placeholder.
         name: String,
     },
-    /// A text that does not say the code.
+    /// A text without the code.
     #[error("the {part} of the template {kind:?} in {language} lacks {{code}}")]
     NoCode {
-        /// For which purpose.
+        /// The purpose.
         kind: TemplateKind,
-        /// In which language.
+        /// The language.
         language: &'static str,
         /// `text`, `html` or `sms`.
         part: &'static str,
@@ -291,7 +291,7 @@ enum Escape {
     Html,
 }
 
-/// One pass: what a value brings in is not looked at again.
+/// One pass: inserted values are not scanned again.
 fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
     let minutes = values.minutes.to_string();
     let mut filled = String::with_capacity(template.len() + 32);
@@ -311,7 +311,7 @@ fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
     filled
 }
 
-/// Cuts a template into what stands before a placeholder and the placeholder; the last piece has none.
+/// Cuts a template into pieces: the text before a placeholder, and the placeholder; the last piece has none.
 fn pieces(template: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let mut rest = Some(template);
     std::iter::from_fn(move || {

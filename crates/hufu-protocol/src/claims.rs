@@ -1,7 +1,6 @@
-//! What the three types of tokens say. Times are seconds since the Unix epoch.
+//! The claims of the three token types. Times are seconds since the Unix epoch.
 //!
-//! The lifetime lets an issuer lend its texts while it signs; what [`verify`]
-//! reads is `'static`.
+//! The lifetime lets an issuer borrow its strings while it signs; what [`verify`] reads is `'static`.
 //!
 //! [`verify`]: crate::verify
 
@@ -21,17 +20,17 @@ pub struct AccessTokenClaims<'a> {
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The resource server that it is meant for.
+    /// The resource server that it is for.
     pub aud: Cow<'a, str>,
     /// The application that it was issued to.
     pub client_id: ApplicationId,
-    /// The session that it lives and ends with.
+    /// The session that it belongs to and ends with.
     pub sid: SessionId,
     /// What was granted.
     pub scope: ScopeSet,
     /// When it was issued.
     pub iat: i64,
-    /// When it ends.
+    /// When it expires.
     pub exp: i64,
     /// Its own id.
     pub jti: Cow<'a, str>,
@@ -44,21 +43,21 @@ pub struct UserTokenClaims<'a> {
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The application whose user it is.
+    /// The application that it was issued to.
     pub aud: ApplicationId,
-    /// The session that it lives and ends with.
+    /// The session that it belongs to and ends with.
     pub sid: SessionId,
     /// When it was issued.
     pub iat: i64,
-    /// When it ends.
+    /// When it expires.
     pub exp: i64,
     /// When the user logged in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
 }
 
-/// An id token's claims (OpenID Connect Core 2), and those about the user that
-/// the scopes ask for (5.1, 5.4).
+/// An id token's claims (OpenID Connect Core 2), and the claims about the user that the scopes request (5.1,
+/// 5.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdTokenClaims<'a> {
     /// Issuer.
@@ -71,25 +70,24 @@ pub struct IdTokenClaims<'a> {
     pub sid: SessionId,
     /// When it was issued.
     pub iat: i64,
-    /// When it ends.
+    /// When it expires.
     pub exp: i64,
     /// When the user logged in.
     pub auth_time: i64,
-    /// What the client sent to recognise its own request.
+    /// The value that lets the client recognise its own request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Cow<'a, str>>,
-    /// Ties an access token to it: see [`at_hash`].
+    /// Binds the access token to it: see [`at_hash`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<Cow<'a, str>>,
-    /// Claims about the user. A name with a meaning of its own in tokens is left
-    /// out when written, so that no profile can overwrite it.
+    /// Claims about the user. Names with a meaning of their own in tokens are not written, so that no profile
+    /// can overwrite them.
     #[serde(flatten, serialize_with = "without_protocol_claims")]
     pub profile: Map<String, Value>,
 }
 
-/// The value that ties an access token to the id token issued beside it: the left
-/// half of the hash that the id token's algorithm uses (OpenID Connect Core
-/// 3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 5.1).
+/// The value that binds an access token to the id token issued with it: the left half of the hash that the id
+/// token's algorithm uses (OpenID Connect Core 3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 5.1).
 pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
     let hash = match algorithm {
         SigningAlgorithm::Es256 | SigningAlgorithm::Rs256 => &SHA256,

@@ -1,4 +1,4 @@
-//! Public keys: as they verify, and as they are published (RFC 7517).
+//! Public keys: used to verify, and published (RFC 7517).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use hufu_types::SigningAlgorithm;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// How many hexadecimal digits of a key's thumbprint make its id: 128 bits.
+/// How many hexadecimal digits of a key's thumbprint form its id: 128 bits.
 const KEY_ID_LENGTH: usize = 32;
 
 /// The public half of a signing key. Clones share one parsed key.
@@ -27,8 +27,8 @@ struct Inner {
 }
 
 impl VerifyingKey {
-    /// From the library's own form of a public key: the uncompressed point, the
-    /// 32 bytes of Ed25519, or an `RSAPublicKey` (RFC 8017 A.1.1) in DER.
+    /// From the library's own form of a public key: the uncompressed point, the 32 bytes of Ed25519, or an
+    /// `RSAPublicKey` (RFC 8017 A.1.1) in DER.
     pub(crate) fn new(algorithm: SigningAlgorithm, bytes: &[u8]) -> Option<Self> {
         let (verification, public): (&'static dyn VerificationAlgorithm, _) = match algorithm {
             SigningAlgorithm::Es256 => (&ECDSA_P256_SHA256_FIXED, PublicParameters::from_p256_point(bytes)),
@@ -49,24 +49,24 @@ impl VerifyingKey {
         &self.0.jwk.key_id
     }
 
-    /// The one algorithm that the key verifies.
+    /// The only algorithm that the key is used with.
     pub fn algorithm(&self) -> SigningAlgorithm {
         self.0.jwk.algorithm
     }
 
-    /// The key as it is published.
+    /// The published form of the key.
     pub fn jwk(&self) -> &Jwk {
         &self.0.jwk
     }
 
-    /// Whether the signature, in its JWS form (RFC 7518 3.3 and 3.4, RFC 8037 3.1),
-    /// is this key's over the message.
+    /// Whether the signature, in its JWS form (RFC 7518 3.3 and 3.4, RFC 8037 3.1), is valid for the message
+    /// with this key.
     pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.key.verify_sig(message, signature).is_ok()
     }
 }
 
-/// A public key as JSON (RFC 7517 4). It has no place for a private member.
+/// A public key as JSON (RFC 7517 4). It cannot represent a private key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Jwk {
     #[serde(flatten)]
@@ -86,7 +86,7 @@ impl Jwk {
     }
 }
 
-/// The members that make a public key what it is, in base64url (RFC 7518 6, RFC 8037 2).
+/// The members that define a public key, in base64url (RFC 7518 6, RFC 8037 2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kty")]
 pub enum PublicParameters {
@@ -147,23 +147,23 @@ impl PublicParameters {
         let (sequence, _) = der_value(0x30, der)?;
         let (n, rest) = der_value(0x02, sequence)?;
         let (e, _) = der_value(0x02, rest)?;
-        // DER puts a zero byte before a number whose highest bit is set; a JWK has none.
+        // DER puts a zero byte before a number whose highest bit is set; a JWK does not.
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes.strip_prefix(&[0]).unwrap_or(bytes));
         Some(Self::Rsa { n: number(n), e: number(e) })
     }
 }
 
-/// Public keys by their id, to verify with and to publish.
+/// Public keys by id, to verify with and to publish.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet(BTreeMap<String, VerifyingKey>);
 
 impl KeySet {
-    /// The key of this id.
+    /// The key with this id.
     pub fn get(&self, key_id: &str) -> Option<&VerifyingKey> {
         self.0.get(key_id)
     }
 
-    /// Every key, in the order of their ids.
+    /// Every key, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.0.values()
     }
@@ -185,8 +185,8 @@ impl Serialize for KeySet {
     }
 }
 
-/// The content of the DER value at the start, when it has this tag, and what
-/// follows it. Lengths up to 65535 bytes are read; no RSA key is longer.
+/// The content of the DER value at the start, if it has this tag, and the rest. Lengths up to 65535 bytes are
+/// supported; no RSA key is longer.
 fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),

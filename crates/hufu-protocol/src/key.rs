@@ -1,5 +1,4 @@
-//! Signing keys: made or read once, then kept parsed, with the headers of their
-//! tokens encoded in advance.
+//! Signing keys: generated or read once, then kept parsed, with the headers of their tokens already encoded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,30 +17,29 @@ use serde::Serialize;
 
 use crate::{SecretBytes, TokenType, VerifyingKey};
 
-/// Why there is no key.
+/// Why a key could not be generated or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The library made none.
-    #[error("no {} key could be generated", .0.as_str())]
+    /// The library generated none.
+    #[error("could not generate a key for {}", .0.as_str())]
     Generate(SigningAlgorithm),
-    /// The document is no PKCS#8, or its key is of another kind, damaged, or too weak.
-    #[error("the document is no PKCS#8 of a key for {}", .0.as_str())]
+    /// The document is not PKCS#8, or its key is of another kind, damaged, or too weak.
+    #[error("the document is not a PKCS#8 key for {}", .0.as_str())]
     Rejected(SigningAlgorithm),
 }
 
 /// Why claims could not be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// The claims are no JSON.
+    /// The claims cannot be written as JSON.
     #[error("the claims cannot be written as JSON")]
     Claims(#[source] serde_json::Error),
     /// The library refused to sign.
-    #[error("the signature could not be made")]
+    #[error("signing failed")]
     Signature,
 }
 
-/// A private key as an unencrypted PKCS#8 document in DER (RFC 5958), to be
-/// sealed and stored.
+/// A private key as an unencrypted PKCS#8 document in DER (RFC 5958), to be encrypted and stored.
 #[derive(Debug)]
 pub struct Pkcs8(SecretBytes);
 
@@ -78,8 +76,8 @@ struct Header<'a> {
 }
 
 impl SigningKey {
-    /// Makes a new key, and the document from which [`Self::from_pkcs8`] makes it
-    /// again. RSA keys have 2048 bits and take a tenth of a second and more.
+    /// Generates a key, and the document from which [`Self::from_pkcs8`] restores it. RSA keys have 2048 bits
+    /// and take a tenth of a second or more.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<(Self, Pkcs8), KeyError> {
         let (pair, document) = Pair::generate(algorithm).map_err(|_| KeyError::Generate(algorithm))?;
         let key = Self::assemble(algorithm, pair).ok_or(KeyError::Generate(algorithm))?;
@@ -160,7 +158,7 @@ impl Pair {
             }
             SigningAlgorithm::EdDsa => {
                 let pair = Ed25519KeyPair::generate()?;
-                // Version 1, because that is the one that every other tool reads.
+                // Version 1, because every other tool can read it.
                 let document = pair.to_pkcs8v1()?.as_ref().to_vec();
                 (Self::Ed25519(pair), document)
             }
@@ -192,7 +190,7 @@ impl Pair {
         }
     }
 
-    /// Signs what the token has so far and appends a dot and the signature.
+    /// Signs the token so far, and appends a dot and the signature.
     fn append_signature(&self, token: &mut String) -> Result<(), Unspecified> {
         match self {
             Self::Ecdsa(pair) => append(token, pair.sign(&SystemRandom::new(), token.as_bytes())?.as_ref()),
@@ -214,12 +212,12 @@ fn append(token: &mut String, signature: &[u8]) {
 
 fn header(public: &VerifyingKey, typ: TokenType) -> String {
     let header = Header { alg: public.algorithm().as_str(), typ: typ.as_str(), kid: public.key_id() };
-    // A structure of three texts always has a JSON form.
+    // A struct of three strings always has a JSON form.
     let json = serde_json::to_vec(&header).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(json) + "."
 }
 
-/// The length of so many bytes in base64url without padding.
+/// The length of this many bytes in base64url without padding.
 const fn encoded(length: usize) -> usize {
     length.div_ceil(3) * 4
 }

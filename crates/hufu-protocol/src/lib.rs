@@ -1,11 +1,10 @@
 //! JOSE, OAuth 2 and OpenID Connect as values: signing keys, tokens, scopes.
 //!
-//! A [`SigningKey`] signs claims as one [`TokenType`]; [`verify`] reads a token
-//! back with a [`KeySet`]. Private keys and other secrets that a database holds
-//! are encrypted by [`sealing`].
+//! A [`SigningKey`] signs claims as one [`TokenType`]; [`verify`] reads a token back with a [`KeySet`].
+//! [`sealing`] encrypts private keys and other secrets that a database holds.
 //!
-//! Nothing here waits, does I/O or knows HTTP. Keys are parsed when they are
-//! loaded and shared afterwards, because login is the hot path.
+//! Nothing here waits, does I/O or knows HTTP. Keys are parsed when they are loaded and then shared, because
+//! login is the hot path.
 
 mod claims;
 mod jwk;

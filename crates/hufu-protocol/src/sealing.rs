@@ -1,8 +1,8 @@
 //! Secrets at rest: AES-256-GCM under one key of the instance.
 //!
-//! A sealed secret is a version byte, the key's id (8 bytes), the nonce (12
-//! bytes) and the ciphertext with its tag (16 bytes). It opens only in the context
-//! that it was sealed in, so that a row copied to another place stays shut.
+//! A sealed secret is a version byte, the key's id (8 bytes), the nonce (12 bytes) and the ciphertext with
+//! its tag (16 bytes). It opens only in the context it was sealed in, so a row copied to another place cannot
+//! be opened.
 
 use std::fmt;
 
@@ -20,17 +20,17 @@ const TAG_LENGTH: usize = 16;
 const KEY_ID_LABEL: &[u8] = b"hufu sealing key id\0";
 const MAC_LABEL: &[u8] = b"hufu keyed hashes\0";
 
-/// Why a sealed secret stays shut.
+/// Why a sealed secret cannot be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// It was sealed with another key.
-    #[error("the secret is sealed with the key {wanted}, which is not this one")]
+    #[error("the secret is sealed with a different key, {wanted}")]
     OtherKey {
         /// The id of the key that opens it, as [`SealingKey::key_id`] gives it.
         wanted: String,
     },
-    /// It is no sealed secret, or one of a later version.
-    #[error("this is no sealed secret of a known version")]
+    /// It is not a sealed secret, or one of a later version.
+    #[error("not a sealed secret of a known version")]
     Malformed,
     /// It was changed, or it was sealed for another context.
     #[error("the sealed secret was changed or belongs elsewhere")]
@@ -58,20 +58,19 @@ impl SealingKey {
         Self { key: LessSafeKey::new(key), mac, id: key_id(&bytes) }
     }
 
-    /// Names the key without telling anything of it: 16 hexadecimal digits.
+    /// Names the key without revealing anything about it: 16 hexadecimal digits.
     pub fn key_id(&self) -> String {
         hex::encode(self.id)
     }
 
-    /// A keyed hash: HMAC-SHA-256 (RFC 2104) under a key that is derived for the context. For what is too short to be
-    /// hashed without a key, such as codes of six digits, so that whoever reads the database cannot try them all.
+    /// A keyed hash: HMAC-SHA-256 (RFC 2104) under a key derived for the context. For values too short to be
+    /// hashed without a key, such as six-digit codes, so that nobody who reads the database can try them all.
     pub fn mac(&self, context: &str, data: &[u8]) -> [u8; 32] {
         tag(&derive(&self.mac, context.as_bytes()), data)
     }
 
-    /// Encrypts a secret. The context says what it is and whose, and is needed to
-    /// open it. Nonces are drawn at random, which is safe for some 2³² secrets a
-    /// key (NIST SP 800-38D 8.3).
+    /// Encrypts a secret. The context says what it is and whose, and is needed to open it. Nonces are random,
+    /// which is safe for about 2³² secrets per key (NIST SP 800-38D 8.3).
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
@@ -81,7 +80,7 @@ impl SealingKey {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce);
 
-        // The whole length at once, so that no reallocation leaves plain text behind.
+        // Allocated once, so that no reallocation leaves plain text behind.
         let mut sealed = Vec::with_capacity(1 + KEY_ID_LENGTH + NONCE_LEN + plain.len() + TAG_LENGTH);
         sealed.push(VERSION);
         sealed.extend_from_slice(&self.id);
@@ -102,7 +101,7 @@ impl SealingKey {
         sealed
     }
 
-    /// Decrypts what [`Self::seal`] made with this key in the same context.
+    /// Decrypts what [`Self::seal`] encrypted with this key in the same context.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<SecretBytes, OpenError> {
         let parts = Parts::split(sealed).ok_or(OpenError::Malformed)?;
         if parts.key_id != self.id {
@@ -146,7 +145,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// A key for one purpose: the master key's hash of the purpose (NIST SP 800-108, with one block).
+/// A key for one purpose: a hash of the purpose under the master key (NIST SP 800-108, with one block).
 fn derive(master: &hmac::Key, purpose: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, Zeroizing::new(tag(master, purpose)).as_slice())
 }

@@ -1,8 +1,7 @@
 //! Reading tokens: compact JWS whose payload is claims (RFC 7519).
 //!
-//! What a token says of itself is not believed: the key is found by `kid`, the
-//! algorithm is that key's (RFC 8725 3.1), and the type must be one that the
-//! caller expects (RFC 8725 3.11).
+//! A token's own statements are not trusted: the key is found by `kid`, the algorithm is that key's (RFC 8725
+//! 3.1), and the type must be one that the caller expects (RFC 8725 3.11).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,10 +14,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::KeySet;
 
-/// Longer tokens are refused unread. Header fields of most proxies end at 8 KiB too.
+/// Longer tokens are refused without reading them. Most proxies limit header fields to 8 KiB too.
 pub const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 
-/// What a token is for; the `typ` of its header. None passes for another.
+/// What a token is for; the `typ` of its header. No type is accepted as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenType {
     /// An OAuth 2 access token (RFC 9068 2.1).
@@ -30,7 +29,7 @@ pub enum TokenType {
 }
 
 impl TokenType {
-    /// Every type there is, in the order of declaration.
+    /// Every type, in declaration order.
     pub const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::UserToken];
 
     /// The value of `typ`.
@@ -42,26 +41,26 @@ impl TokenType {
         }
     }
 
-    /// Reads a `typ`; only the exact text that is written.
+    /// Parses a `typ`; only the exact text is accepted.
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|typ| typ.as_str() == text)
     }
 }
 
-/// What a token must be to pass. The audience is the caller's to compare, in the claims.
+/// What a token must be to be accepted. The caller compares the audience, in the claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectation<'a> {
-    /// The types that may come.
+    /// The accepted types.
     pub types: &'a [TokenType],
-    /// The issuer, letter by letter.
+    /// The issuer, compared exactly.
     pub issuer: &'a str,
-    /// The present moment.
+    /// The current time.
     pub now: Timestamp,
-    /// How far the clock that issued the token may differ from the one that reads it.
+    /// How far the issuer's clock may differ from ours.
     pub leeway: Duration,
 }
 
-/// A token that passed.
+/// An accepted token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<C> {
     /// Which of the expected types it is.
@@ -70,35 +69,35 @@ pub struct Verified<C> {
     pub claims: C,
 }
 
-/// Why a token did not pass.
+/// Why a token was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Too long, not three parts of base64url, not the JSON that a token has, or
-    /// with a header extension (`crit`; none is known here).
+    /// Too long, not three parts of base64url, not the JSON of a token, or with a header extension (`crit`;
+    /// we know none).
     #[error("the token is malformed")]
     Malformed,
-    /// No key of the set has its `kid`.
-    #[error("the token names a key that is not in the key set")]
+    /// No key of the set has this `kid`.
+    #[error("the token's key is not in the key set")]
     UnknownKey,
-    /// It is of a type that was not expected here, or of none.
-    #[error("the token is of another type than expected")]
+    /// It has a type that was not expected, or none.
+    #[error("the token has an unexpected type")]
     WrongType,
-    /// The signature is not the key's, or the header names another algorithm than the key's.
+    /// The signature is not the key's, or the header names a different algorithm than the key's.
     #[error("the token's signature is not valid")]
     BadSignature,
-    /// Its time is over.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid,
     /// Somebody else issued it.
-    #[error("the token is of another issuer than expected")]
+    #[error("the token has an unexpected issuer")]
     WrongIssuer,
 }
 
-/// Checks a compact JWS and reads its claims: form, type, key, algorithm,
-/// signature, issuer and time (`exp` required, `nbf` if there), in this order.
+/// Checks a compact JWS and reads its claims: form, type, key, algorithm, signature, issuer and time (`exp`
+/// required, `nbf` if present), in this order.
 pub fn verify<C: DeserializeOwned>(
     token: &str,
     keys: &KeySet,
@@ -130,7 +129,7 @@ struct Parts<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
-    /// Header, dot and payload: what the signature is over (RFC 7515 5.1).
+    /// Header, dot and payload: what the signature covers (RFC 7515 5.1).
     signed: &'a str,
 }
 
@@ -146,7 +145,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Members that are absent stay empty and thus match nothing.
+/// Absent members stay empty and thus match nothing.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow, default)]
@@ -173,7 +172,7 @@ impl Registered<'_> {
         if self.iss != expect.issuer {
             return Err(TokenError::WrongIssuer);
         }
-        // On the very second of `exp` a token is over (RFC 7519 4.1.4).
+        // At the very second of `exp`, a token has expired (RFC 7519 4.1.4).
         if from_seconds(self.exp).plus(expect.leeway) <= expect.now {
             return Err(TokenError::Expired);
         }
@@ -190,14 +189,14 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
-    // Without this, an array with the members in order would pass for the object.
+    // Without this, an array with the members in order would be accepted instead of the object.
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(TokenError::Malformed);
     }
     serde_json::from_slice(json).map_err(|_| TokenError::Malformed)
 }
 
-/// True for a member that is there, whatever its value.
+/// True if a member is present, whatever its value.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true)
 }

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Where the sandbox's clock starts, and whether it runs by itself.
+/// Where the sandbox's clock starts, and whether it runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClockStart {
-    /// Starts at the present and runs.
+    /// Starts at the current time and runs.
     #[default]
     Now,
-    /// Stands at this Unix time in milliseconds, and moves only when it is advanced: for exact tests.
+    /// Starts at this Unix time in milliseconds, and moves only when advanced: for exact tests.
     StandingAt(i64),
 }
 
@@ -41,7 +41,7 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place where the sandbox meets the wall clock")]
+#[expect(clippy::disallowed_methods, reason = "the only place where the sandbox reads the wall clock")]
 fn wall_clock() -> Millis {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)

@@ -1,8 +1,8 @@
-//! The identifiers that WeChat hands out: derived ones (openid, unionid, session key of a code) and drawn ones
+//! The identifiers that WeChat issues: derived ones (openid, unionid, session key of a code) and random ones
 //! (codes, tokens, request ids).
 //!
-//! Derived means that nobody chooses them: a person named `alice` has the same openid for one AppID after every
-//! restart, and no call can make two people share one.
+//! Derived means that nobody chooses them: a person named `alice` has the same openid for one AppID after
+//! every restart, and no call can make two people share one.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -19,18 +19,18 @@ pub(crate) type PhoneCode = [u8; 64];
 /// The 16 bytes of a `session_key`, before base64.
 pub(crate) type SessionKeyBytes = [u8; 16];
 
-/// Who a person is inside the sandbox, whatever app they use. Never shown to an app.
+/// A person's identity inside the sandbox, whatever app they use. Never shown to an app.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PersonKey([u8; 16]);
 
 impl PersonKey {
-    /// The person of this name, the same after every restart.
+    /// The person with this name, the same after every restart.
     pub(crate) fn named(name: &str) -> PersonKey {
         let digest = digest::digest(&digest::SHA256, name.as_bytes());
         PersonKey(first_bytes(digest.as_ref()))
     }
 
-    /// A number that looks like a mainland mobile phone's, for people whom nobody gave one.
+    /// A number that looks like a mainland mobile number, for people without a given one.
     pub(crate) fn phone(self) -> String {
         format!("199{:08}", u128::from_be_bytes(self.0) % 100_000_000)
     }
@@ -45,7 +45,7 @@ impl WechatId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// `None` for what cannot be an openid by its shape.
+    /// `None` if its shape cannot be an openid.
     pub(crate) fn parse(text: &str) -> Option<WechatId> {
         let bytes: [u8; 28] = text.as_bytes().try_into().ok()?;
         let shaped = bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
@@ -66,17 +66,17 @@ impl WechatId {
     }
 }
 
-/// Derives and draws every identifier of one sandbox.
+/// Generates every identifier of one sandbox.
 pub(crate) struct Ids {
     openid: hmac::Key,
     unionid: hmac::Key,
     session: hmac::Key,
     stream: hmac::Key,
-    drawn: AtomicU64,
+    generated: AtomicU64,
 }
 
 impl Ids {
-    /// Draws from the kernel's randomness, or, given a seed, the same sequence each time.
+    /// Uses the kernel's randomness or, with a seed, the same sequence each time.
     pub(crate) fn new(seed: Option<[u8; 32]>) -> Ids {
         let seed = seed.unwrap_or_else(random_seed);
         let of_seed = |purpose: &[u8]| {
@@ -84,12 +84,12 @@ impl Ids {
             hmac::Key::new(hmac::HMAC_SHA256, tag.as_ref())
         };
         Ids {
-            // Not of the seed: these must survive a restart, as the accounts made from them do.
+            // Independent of the seed: these must survive a restart, like the accounts created from them.
             openid: hmac::Key::new(hmac::HMAC_SHA256, b"hufu sandbox openid"),
             unionid: hmac::Key::new(hmac::HMAC_SHA256, b"hufu sandbox unionid"),
             session: of_seed(b"session key of a code"),
             stream: of_seed(b"drawn values"),
-            drawn: AtomicU64::new(0),
+            generated: AtomicU64::new(0),
         }
     }
 
@@ -101,22 +101,22 @@ impl Ids {
         WechatId::derive(&self.unionid, open_platform, person)
     }
 
-    /// The session key that the exchange of this code yields. Derived, so that a client can be given data encrypted
-    /// with it before the exchange, as a real phone is, without the sandbox storing it.
+    /// The session key that the exchange of this code returns. Derived, so that a client can get data
+    /// encrypted with it before the exchange, as from a real phone, without the sandbox storing it.
     pub(crate) fn session_key_of(&self, code: &LoginCode) -> SessionKeyBytes {
         first_bytes(hmac::sign(&self.session, code).as_ref())
     }
 
     pub(crate) fn fresh_session_key(&self) -> SessionKeyBytes {
-        first_bytes(&self.draw())
+        first_bytes(&self.generate())
     }
 
     pub(crate) fn fresh_person(&self) -> PersonKey {
-        PersonKey(first_bytes(&self.draw()))
+        PersonKey(first_bytes(&self.generate()))
     }
 
     pub(crate) fn login_code(&self) -> LoginCode {
-        let mut code = self.draw();
+        let mut code = self.generate();
         for byte in &mut code {
             *byte = base62(*byte);
         }
@@ -128,17 +128,17 @@ impl Ids {
 
     pub(crate) fn phone_code(&self) -> PhoneCode {
         let mut code = [0; 64];
-        for (to, from) in code.iter_mut().zip(hex::encode(self.draw()).bytes()) {
+        for (to, from) in code.iter_mut().zip(hex::encode(self.generate()).bytes()) {
             *to = from;
         }
         code
     }
 
-    /// An app token of about the length that WeChat's have; theirs may grow to 512 characters.
+    /// An app token of about the length of WeChat's; theirs may grow to 512 characters.
     pub(crate) fn access_token(&self) -> String {
         let mut bytes = Vec::with_capacity(128);
         while bytes.len() < 100 {
-            bytes.extend_from_slice(&self.draw());
+            bytes.extend_from_slice(&self.generate());
         }
         bytes.truncate(100);
         format!("97_{}", URL_SAFE_NO_PAD.encode(bytes))
@@ -146,27 +146,27 @@ impl Ids {
 
     /// `n` random bytes as hexadecimal text (at most 32 bytes).
     pub(crate) fn hex(&self, n: usize) -> String {
-        let mut text = hex::encode(self.draw());
+        let mut text = hex::encode(self.generate());
         text.truncate(2 * n);
         text
     }
 
     pub(crate) fn iv(&self) -> [u8; 16] {
-        first_bytes(&self.draw())
+        first_bytes(&self.generate())
     }
 
-    /// The request id that WeChat appends to every error text: the second, then two drawn groups.
+    /// The request id that WeChat appends to every error text: the time in seconds, then two random groups.
     pub(crate) fn rid(&self, now_ms: i64) -> String {
         let seconds = u32::try_from(now_ms / 1000).unwrap_or_default();
-        let drawn = self.draw();
-        let (left, right) = drawn.split_at(drawn.len() / 2);
+        let generated = self.generate();
+        let (left, right) = generated.split_at(generated.len() / 2);
         let [left, right] = [left, right].map(|half| u32::from_be_bytes(first_bytes(half)));
         format!("{seconds:08x}-{left:08x}-{right:08x}")
     }
 
     /// 32 bytes of a keyed stream: one system call at the start instead of one for each of 100,000 codes.
-    fn draw(&self) -> [u8; 32] {
-        let position = self.drawn.fetch_add(1, Ordering::Relaxed);
+    fn generate(&self) -> [u8; 32] {
+        let position = self.generated.fetch_add(1, Ordering::Relaxed);
         first_bytes(hmac::sign(&self.stream, &position.to_be_bytes()).as_ref())
     }
 }
@@ -174,7 +174,7 @@ impl Ids {
 fn random_seed() -> [u8; 32] {
     let mut seed = [0; 32];
     if getrandom::fill(&mut seed).is_err() {
-        // Not a secret worth failing for: the standard library's hasher keys differ in each process as well.
+        // Not a secret worth failing for: the standard library's hasher keys also differ in each process.
         for chunk in seed.chunks_mut(8) {
             let word = RandomState::new().build_hasher().finish().to_be_bytes();
             chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);

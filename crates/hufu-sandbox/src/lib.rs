@@ -1,17 +1,18 @@
 //! A faithful WeChat for development and tests, in memory, listening on loopback.
 //!
-//! Under `/api` it answers the server calls that a mini program's back end makes of `api.weixin.qq.com`, with
-//! WeChat's order of checks, error codes, labels and lifetimes. Under `/__sandbox` it is controlled: people and apps
-//! are made, codes drawn, faults injected, time advanced. At `/` a page does the same by click.
+//! Under `/api` it answers the calls that a mini program's back end makes to `api.weixin.qq.com`, with
+//! WeChat's order of checks, error codes, labels and lifetimes. Under `/__sandbox` it is controlled: create
+//! people and apps, generate codes, inject faults, advance the time. At `/`, a page does the same by click.
 //!
 //! ```text
 //! GET  /api/sns/jscode2session              POST /api/wxa/business/getuserphonenumber
 //! POST /api/cgi-bin/stable_token            GET  /api/cgi-bin/token
 //! GET  /api/wxa/checksession                GET  /api/wxa/resetusersessionkey
+//! GET  /api/sns/oauth2/access_token         GET  /api/sns/userinfo
 //! ```
 //!
-//! Three rules hold throughout: openids and unionids are derived, never chosen; everything remembered is bounded;
-//! and the control API answers nobody but this machine.
+//! Three rules always hold: openids and unionids are derived, never chosen; everything stored is bounded; and
+//! the control API responds only to this machine.
 
 mod api;
 mod clock;
@@ -45,20 +46,20 @@ pub(crate) const MAX_FAULTS: usize = 1_000;
 /// How a sandbox behaves. The default is WeChat's behaviour.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Logins that one person may make in one app within a minute (45011 beyond). `None` for no limit.
+    /// Logins per person and app within a minute (45011 beyond). `None` for no limit.
     pub per_minute_code_limit: Option<u32>,
-    /// Calls of `/cgi-bin/token` that an app may make in a day (45009 beyond).
+    /// Calls of `/cgi-bin/token` per app and day (45009 beyond).
     pub daily_token_limit: u32,
     /// Where the clock starts.
     pub clock: ClockStart,
-    /// Draws the same codes, tokens and keys each time: for exact tests.
+    /// Generates the same codes, tokens and keys each time: for exact tests.
     pub seed: Option<[u8; 32]>,
-    /// Host names, beyond `localhost`, `127.0.0.1` and `[::1]`, under which the control API and the page answer,
-    /// for a sandbox in a container of its own.
+    /// Host names, besides `localhost`, `127.0.0.1` and `[::1]`, to which the control API and the page
+    /// respond, for a sandbox in its own container.
     pub control_hosts: Vec<String>,
-    /// Codes that are kept at one time, of each kind; about 100 bytes each.
+    /// Codes kept at one time, of each kind; about 100 bytes each.
     pub max_codes: usize,
-    /// Session keys that are kept; beyond, the oldest person's is forgotten.
+    /// Session keys kept, and users' tokens; beyond that, the oldest is forgotten.
     pub max_sessions: usize,
     /// Calls that the log keeps.
     pub log_capacity: usize,
@@ -79,7 +80,7 @@ impl Default for Options {
     }
 }
 
-/// A WeChat of one's own. Clones share everything.
+/// A WeChat of your own. Clones share everything.
 #[derive(Clone)]
 pub struct Sandbox {
     state: Arc<state::State>,
@@ -99,7 +100,7 @@ impl Sandbox {
             .with_state(Arc::clone(&self.state))
     }
 
-    /// Serves until `shutdown` is done, then finishes what runs.
+    /// Serves until `shutdown` is done, then finishes running calls.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -107,9 +108,9 @@ impl Sandbox {
     ) -> std::io::Result<()> {
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
-            tracing::warn!(%address, "the WeChat sandbox listens beyond this machine: whoever reaches it can log in as anybody");
+            tracing::warn!(%address, "the WeChat sandbox can be reached from other machines: anyone who reaches it can log in as anybody");
         }
-        // Answers are one small packet: waiting for more of them would cost 40 ms a call.
+        // Responses are one small packet: waiting for more would cost 40 ms per call.
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -128,7 +129,7 @@ impl Sandbox {
         Ok(self.state.apps.patch(app_id, patch)?.view())
     }
 
-    /// Makes a person, or replaces the one of this name.
+    /// Creates a person, or replaces the one with this name.
     pub fn add_user(&self, user: NewUser) -> Result<UserView, ControlError> {
         Ok(self.state.view(&self.state.put_person(user)?.0))
     }
@@ -138,29 +139,29 @@ impl Sandbox {
         Ok(self.state.view(&*self.state.people.patch(name, patch)?))
     }
 
-    /// What `wx.login` gives this person in this app: a code for five minutes and one use. Without a name, or for
-    /// `new`, the person is a fresh one.
+    /// What `wx.login` returns for this person in this mini program, or `SendAuth` in this mobile app: a code, valid for
+    /// five minutes and one use. Without a name, or for `new`, for a new person.
     pub fn login_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
         let app = self.state.app(app_id)?;
         let person = self.state.person_or_fresh(user)?;
         self.state.login_codes(&app, Some(person.key), 1).map(|mut codes| codes.pop().unwrap_or_default())
     }
 
-    /// A code for each of `count` fresh people, of whom nothing else is remembered: for load.
+    /// One code each for `count` new people, about whom nothing else is stored: for load tests.
     pub fn fresh_login_codes(&self, app_id: &str, count: usize) -> Result<Vec<String>, ControlError> {
         let app = self.state.app(app_id)?;
         self.state.login_codes(&app, None, count)
     }
 
-    /// What `getPhoneNumber` gives this person in this app: a code for five minutes and one use.
+    /// What `getPhoneNumber` returns for this person in this app: a code, valid for five minutes and one use.
     pub fn phone_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
         let app = self.state.app(app_id)?;
         let person = self.state.person_or_fresh(user)?;
         self.state.phone_code(&app, &person)
     }
 
-    /// The data that the phone of a login code's person gives the mini program, encrypted with the session key that
-    /// the code's exchange yields.
+    /// The data that the phone of a login code's person gives to the mini program, encrypted with the session
+    /// key that the code's exchange returns.
     pub fn sealed_data(&self, app_id: &str, code: &str, kind: DataKind) -> Result<Sealed, ControlError> {
         let code = Some(code.to_owned());
         self.state.seal(&SealRequest { app_id: app_id.to_owned(), code, kind, ..SealRequest::default() })
@@ -176,7 +177,7 @@ impl Sandbox {
         self.state.faults.clear();
     }
 
-    /// Ends an app's tokens as another service that refreshed them would: their next use answers 40001.
+    /// Ends an app's tokens as if another service had refreshed them: their next use returns 40001.
     pub fn discard_tokens(&self, app_id: &str) -> Result<(), ControlError> {
         self.state.discard_tokens(app_id)
     }

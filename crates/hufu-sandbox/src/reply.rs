@@ -1,10 +1,11 @@
-//! What WeChat answers: JSON under HTTP 200, and for failures an `errcode` with a text that ends in a request id.
+//! WeChat's responses: JSON with HTTP 200, and for failures an `errcode` with a text that ends in a request
+//! id.
 
 use axum::http::HeaderValue;
 
-/// WeChat's error codes that the sandbox gives of its own accord.
+/// The error codes of WeChat that the sandbox returns on its own.
 ///
-/// Source: WeChat's global return codes and the pages of the single calls.
+/// Source: WeChat's global return codes and the pages of the individual calls.
 pub(crate) mod code {
     pub(crate) const INVALID_CREDENTIAL: i32 = 40001;
     pub(crate) const INVALID_GRANT_TYPE: i32 = 40002;
@@ -38,7 +39,7 @@ pub(crate) mod code {
     pub(crate) const INVALID_SIGNATURE: i32 = 87009;
 }
 
-/// An error code of WeChat's; the text belongs to it.
+/// One of WeChat's error codes, with its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WechatError(pub(crate) i32);
 

@@ -1,14 +1,10 @@
-//! Access keys, administrators, and what administrators write to users.
+//! Access keys and administrators.
 
 use std::time::Duration;
 
-use hufu_types::{
-    AccessKeyId, AdminRole, ConnectionId, Email, PhoneProof, PoolId, Timestamp, TokenHash, User, UserId,
-    UserStatus, Username,
-};
+use hufu_types::{AccessKeyId, AdminRole, PoolId, Timestamp, TokenHash, UserId, UserStatus, Username};
 
-use crate::events::Recorder;
-use crate::{Read, Row, StoreError, Tx, config, credentials, flows, sessions, statements, users};
+use crate::{Read, Row, StoreError, Tx, statements};
 
 /// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
 /// only, so that it changes for every login at once.
@@ -56,21 +52,6 @@ statements! {
         SELECT u.id, u.password_hash, u.status, u.must_reset
         FROM users u JOIN administrators a ON a.user_id = u.id
         WHERE u.pool_id = $1 AND u.username = $2";
-    WRITE_USER = "
-        UPDATE users
-        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
-            profile = $9, custom_data = $10, must_reset = $11, updated_at = $12
-        WHERE pool_id = $1 AND id = $2";
-    WRITE_PASSWORD = "
-        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = $5, updated_at = $6
-        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
-    CANCEL_DELETION = "
-        UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    LIST_CONFLICTS = "
-        SELECT kind, chosen_user, other_user, connection_id, first_seen_at, last_seen_at, occurrences
-        FROM identity_conflicts
-        WHERE pool_id = $1 AND (kind, chosen_user, other_user) > ($2, $3, $4)
-        ORDER BY kind, chosen_user, other_user LIMIT $5";
 }
 
 /// How long an access key that has expired can still be seen in lists.
@@ -273,123 +254,6 @@ impl Read for CredentialsOfAdministrator {
     }
 }
 
-/// Writes names, profile, custom data and whether the next login asks for a new password.
-pub async fn write_user(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
-    let (profile, custom_data) =
-        (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
-    let values = [
-        (&user.pool).into(),
-        (&user.id).into(),
-        user.username.as_ref().map(Username::as_str).into(),
-        user.email.as_ref().map(Email::as_str).into(),
-        user.email_verified.into(),
-        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
-        user.phone.as_ref().map(|(_, proof)| PhoneProof::as_str(*proof)).into(),
-        (&user.external_id).into(),
-        (&profile).into(),
-        (&custom_data).into(),
-        user.must_reset.into(),
-        user.updated_at.into(),
-    ];
-    tx.execute(WRITE_USER, &values).await.map(drop)
-}
-
-/// Sets or, with `None`, takes away the password of an account and of what was merged into it.
-pub async fn write_password(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-    hash: Option<&str>,
-    must_reset: bool,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let set_at = hash.map(|_| now);
-    let values = [pool.into(), user.into(), hash.into(), set_at.into(), must_reset.into(), now.into()];
-    tx.execute(WRITE_PASSWORD, &values).await?;
-    // Logins that wait were begun with what is no longer the password.
-    flows::end_of_user(tx, pool, user).await?;
-    credentials::password::unlock(tx, pool, user).await
-}
-
-/// Ends the sessions of an account, and of an administrator the logins too, on all nodes.
-pub async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    sessions::end_all(tx, pool, user).await?;
-    if *pool == PoolId::system() {
-        delete_access_keys_of(tx, user).await?;
-    }
-    config::raise_version(tx).await
-}
-
-/// Calls off the deletion that an account's owner asked for.
-pub async fn cancel_deletion(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(CANCEL_DELETION, &[pool.into(), user.into(), now.into()]).await.map(drop)
-}
-
-/// Deletes an account for good, with what was merged into it and everything that leads to either; what the audit
-/// log says of it stays. False where the pool has no such account.
-pub async fn delete_user(
-    tx: &mut Tx<'_>,
-    events: &mut Recorder<'_>,
-    pool: &PoolId,
-    user: &UserId,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let Some(account) = users::get_locked(tx, pool, user).await? else { return Ok(false) };
-    crate::credentials::delete(tx, events, &account, now).await?;
-    if *pool == PoolId::system() {
-        delete_access_keys_of(tx, user).await?;
-        delete_administrator(tx, user).await?;
-    }
-    // Nodes forget which sessions they believe alive when the version rises.
-    config::raise_version(tx).await?;
-    Ok(true)
-}
-
-/// Ids of one person that name two accounts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// Which ids: the kind of the conflict.
-    pub kind: String,
-    /// The account that was logged in.
-    pub chosen: UserId,
-    /// The other account.
-    pub other: UserId,
-    /// The connection through which it was seen first.
-    pub connection: ConnectionId,
-    /// When it was seen first.
-    pub first_seen_at: Timestamp,
-    /// When it was seen last.
-    pub last_seen_at: Timestamp,
-    /// How often it was seen.
-    pub occurrences: i64,
-}
-
-/// Reads the conflicts of a pool, in the order of their keys.
-pub struct ListConflicts {
-    /// The pool.
-    pub pool: PoolId,
-    /// Kind and accounts of the last one of the page before.
-    pub after: Option<(String, String, String)>,
-    /// At most so many.
-    pub limit: i64,
-}
-
-impl Read for ListConflicts {
-    type Out = Vec<Conflict>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Conflict>, StoreError> {
-        let (kind, chosen, other) =
-            self.after.as_ref().map_or(("", "", ""), |(kind, chosen, other)| (kind, chosen, other));
-        let values = [(&self.pool).into(), kind.into(), chosen.into(), other.into(), self.limit.into()];
-        tx.all(LIST_CONFLICTS, &values, decode_conflict).await
-    }
-}
-
 fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
     let user = row.get::<Option<String>>(5)?.map(|id| UserId::parse(&id)).transpose()?;
     let appointed: bool = row.get(8)?;
@@ -415,17 +279,5 @@ fn decode_administrator(row: &Row<'_>) -> Result<Administrator, StoreError> {
         created_at: Timestamp(row.get(3)?),
         username: row.get(4)?,
         status: UserStatus::parse(&row.get::<String>(5)?).ok_or(StoreError::Corrupt { column: "status" })?,
-    })
-}
-
-fn decode_conflict(row: &Row<'_>) -> Result<Conflict, StoreError> {
-    Ok(Conflict {
-        kind: row.get(0)?,
-        chosen: UserId::parse(&row.get::<String>(1)?)?,
-        other: UserId::parse(&row.get::<String>(2)?)?,
-        connection: ConnectionId::parse(&row.get::<String>(3)?)?,
-        first_seen_at: Timestamp(row.get(4)?),
-        last_seen_at: Timestamp(row.get(5)?),
-        occurrences: row.get(6)?,
     })
 }

@@ -1,14 +1,19 @@
-//! The audit log, as it is read and as it is forgotten. Its entries are written with the deeds: see [`crate::events`].
+//! The audit log: its entries are written in the transaction of what they tell about, read, and forgotten.
 //!
 //! Ids are made of the time, so that the primary key serves whoever asks for a time.
 
-use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, Timestamp, UserId};
+use hufu_types::{Action, ActorKind, ApplicationId, ConnectionId, EventId, PoolId, Timestamp, UserId};
 use serde_json::Value as Json;
 
 use crate::deliveries::{AFTER_ALL_IDS, first_id_at};
 use crate::{Read, Row, StoreError, Tx, Value, Write, statements};
 
 statements! {
+    INSERT = "
+        INSERT INTO audit_events
+            (pool_id, id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip,
+             user_agent, request_id, details)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     GET = "
         SELECT id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip, user_agent,
                request_id, details
@@ -38,10 +43,73 @@ statements! {
           AND (CAST($8 AS TEXT) IS NULL OR ip = $8)
           AND code >= $9 AND code <= $10
         ORDER BY id DESC LIMIT $11";
+    LIST_OF_ACCOUNT = "
+        SELECT id, at, action, code, actor_kind, application_id, connection_id, ip, user_agent, details
+        FROM audit_events
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+          AND id < $3
+        ORDER BY id DESC
+        LIMIT $4";
     FORGET = "
         DELETE FROM audit_events
         WHERE pool_id = $1 AND id IN (
             SELECT id FROM audit_events WHERE pool_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
+}
+
+/// An entry to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct NewEvent<'a> {
+    /// In which pool.
+    pub pool: &'a PoolId,
+    /// The id.
+    pub id: &'a EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub action: Action,
+    /// 0, or the code of the refusal.
+    pub code: u32,
+    /// What they are who did it.
+    pub actor_kind: ActorKind,
+    /// Who did it.
+    pub actor_id: Option<&'a str>,
+    /// To whom.
+    pub user: Option<&'a UserId>,
+    /// Through which application.
+    pub application: Option<&'a ApplicationId>,
+    /// Through which connection.
+    pub connection: Option<&'a ConnectionId>,
+    /// From which address.
+    pub ip: Option<&'a str>,
+    /// With which client.
+    pub user_agent: Option<&'a str>,
+    /// In which request.
+    pub request_id: Option<&'a str>,
+    /// What else is known.
+    pub details: &'a Json,
+}
+
+/// Writes an entry.
+pub async fn insert(tx: &mut Tx<'_>, new: &NewEvent<'_>) -> Result<(), StoreError> {
+    let details = serde_json::to_string(new.details)?;
+    let values = [
+        new.pool.into(),
+        new.id.as_str().into(),
+        new.at.into(),
+        new.action.as_str().into(),
+        i64::from(new.code).into(),
+        new.actor_kind.as_str().into(),
+        new.actor_id.into(),
+        new.user.map(UserId::as_str).into(),
+        new.application.map(ApplicationId::as_str).into(),
+        new.connection.map(ConnectionId::as_str).into(),
+        new.ip.into(),
+        new.user_agent.into(),
+        new.request_id.into(),
+        (&details).into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
 }
 
 /// An entry of the audit log.
@@ -175,6 +243,44 @@ impl Read for GetEvent {
     }
 }
 
+/// An entry of the audit log as the person whom it is about sees it.
+#[derive(Clone, Debug)]
+pub struct OwnEvent {
+    /// The id.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub action: Action,
+    /// 0, or the code of the refusal.
+    pub code: i64,
+    /// What did it.
+    pub actor: ActorKind,
+    /// Through which application.
+    pub application: Option<ApplicationId>,
+    /// Through which connection.
+    pub connection: Option<ConnectionId>,
+    /// From which address.
+    pub ip: Option<String>,
+    /// With which client.
+    pub user_agent: Option<String>,
+    /// What else is known.
+    pub details: Json,
+}
+
+/// What happened to an account and to what was merged into it, latest first.
+pub async fn of_account(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    before: Option<&EventId>,
+    limit: i64,
+) -> Result<Vec<OwnEvent>, StoreError> {
+    // Ids are hexadecimal, so that `z` sorts after all of them in every collation.
+    let before = before.map_or("z", EventId::as_str);
+    tx.all(LIST_OF_ACCOUNT, &[pool.into(), user.into(), before.into(), limit.into()], decode_own).await
+}
+
 /// Forgets the oldest entries of a pool.
 #[derive(Clone, Debug)]
 pub struct Forget {
@@ -211,5 +317,23 @@ fn decode(row: &Row<'_>) -> Result<AuditEvent, StoreError> {
         user_agent: row.get(10)?,
         request_id: row.get(11)?,
         details: serde_json::from_str(&row.get::<String>(12)?)?,
+    })
+}
+
+fn decode_own(row: &Row<'_>) -> Result<OwnEvent, StoreError> {
+    let application = row.get::<Option<String>>(5)?;
+    let connection = row.get::<Option<String>>(6)?;
+    Ok(OwnEvent {
+        id: EventId::parse(&row.get::<String>(0)?)?,
+        at: Timestamp(row.get(1)?),
+        action: Action::parse(&row.get::<String>(2)?).ok_or(StoreError::Corrupt { column: "action" })?,
+        code: row.get(3)?,
+        actor: ActorKind::parse(&row.get::<String>(4)?)
+            .ok_or(StoreError::Corrupt { column: "actor_kind" })?,
+        application: application.map(|id| ApplicationId::parse(&id)).transpose()?,
+        connection: connection.map(|id| ConnectionId::parse(&id)).transpose()?,
+        ip: row.get(7)?,
+        user_agent: row.get(8)?,
+        details: serde_json::from_str(&row.get::<String>(9)?)?,
     })
 }

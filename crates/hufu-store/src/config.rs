@@ -4,37 +4,59 @@ use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier,
     OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes, WebhookId,
 };
+use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::events::Subscriber;
-use crate::{Read, Row, StoreError, Tx, statements};
+use crate::webhooks::Subscriber;
+use crate::{Read, Row, StoreError, Tx, statements, versions};
 
 statements! {
-    VERSION = "SELECT version FROM config_version";
-    RAISE_VERSION = "UPDATE config_version SET version = version + 1";
-    LOCK = "UPDATE config_version SET version = version";
     LIST_POOLS = "SELECT id, name, settings FROM pools ORDER BY created_at, id";
     INSERT_POOL = "INSERT INTO pools (id, name, settings, created_at) VALUES ($1, $2, $3, $4)";
-    UPDATE_POOL = "UPDATE pools SET name = $2, settings = $3 WHERE id = $1";
+    UPDATE_POOL = "UPDATE pools SET name = $2, settings = $3, revision = revision + 1 WHERE id = $1";
+    GET_POOL = "SELECT id, name, settings, revision FROM pools WHERE id = $1";
+    CHANGED_POOLS = "SELECT id FROM pools WHERE config_version > $1 ORDER BY created_at, id";
+    POOL_NAMES = "SELECT id, name FROM pools ORDER BY created_at, id";
     LIST_CONNECTIONS = "
-        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
-               association
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+               settings, app_id, app_secret
         FROM connections ORDER BY created_at, id";
+    OF_POOL_CONNECTIONS = "
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+               settings, app_id, app_secret
+        FROM connections WHERE pool_id = $1 ORDER BY created_at, id";
+    GET_CONNECTION = "
+        SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+               settings, app_id, app_secret, revision
+        FROM connections WHERE pool_id = $1 AND id = $2";
+    IDENTIFIER_HOLDER = "SELECT id FROM connections WHERE pool_id = $1 AND identifier = $2";
     INSERT_CONNECTION = "
         INSERT INTO connections
-            (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, app_id, app_secret,
-             association, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+            (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
+             settings, app_id, app_secret, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
     UPDATE_CONNECTION = "
         UPDATE connections
-        SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, app_id = $7, app_secret = $8,
-            association = $9, updated_at = $10
+        SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, association = $7, settings = $8,
+            updated_at = $9, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
+    SEAL_SETTINGS = "UPDATE connections SET settings = $3 WHERE pool_id = $1 AND id = $2 AND settings IS NULL";
     LIST_SUBSCRIBERS = "SELECT pool_id, id, events FROM webhooks WHERE enabled ORDER BY pool_id, id";
+    OF_POOL_SUBSCRIBERS = "
+        SELECT pool_id, id, events FROM webhooks WHERE pool_id = $1 AND enabled ORDER BY id";
     LIST_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
                user_token, session, access_token, refresh_token
         FROM applications ORDER BY position, id";
+    OF_POOL_APPLICATIONS = "
+        SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
+               user_token, session, access_token, refresh_token
+        FROM applications WHERE pool_id = $1 ORDER BY position, id";
+    GET_APPLICATION = "
+        SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
+               user_token, session, access_token, refresh_token, revision
+        FROM applications WHERE pool_id = $1 AND id = $2";
+    APPLICATION_HOLDER = "SELECT pool_id FROM applications WHERE id = $1";
     INSERT_APPLICATION = "
         INSERT INTO applications
             (pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
@@ -43,18 +65,41 @@ statements! {
     UPDATE_APPLICATION = "
         UPDATE applications
         SET name = $3, kind = $4, is_default = $5, enabled = $6, position = $7, signing_algorithm = $8,
-            user_token = $9, session = $10, access_token = $11, refresh_token = $12, updated_at = $13
+            user_token = $9, session = $10, access_token = $11, refresh_token = $12, updated_at = $13, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     LIST_SWITCHED_ON = "
-        SELECT pool_id, application_id, connection_id FROM application_connections
+        SELECT application_id, connection_id FROM application_connections
         ORDER BY pool_id, application_id, position";
+    NO_OTHER_DEFAULT = "
+        UPDATE applications SET is_default = $3, updated_at = $4, revision = revision + 1
+        WHERE pool_id = $1 AND id <> $2 AND is_default <> $3";
+    OF_POOL_SWITCHED_ON = "
+        SELECT application_id, connection_id FROM application_connections
+        WHERE pool_id = $1 ORDER BY application_id, position";
+    OF_APPLICATION_SWITCHED_ON = "
+        SELECT application_id, connection_id FROM application_connections
+        WHERE pool_id = $1 AND application_id = $2 ORDER BY position";
     SWITCH_ALL_OFF = "DELETE FROM application_connections WHERE pool_id = $1 AND application_id = $2";
     SWITCH_ON = "
         INSERT INTO application_connections (pool_id, application_id, connection_id, position)
         VALUES ($1, $2, $3, $4)";
 }
 
-/// A connection as stored: its secret is sealed.
+/// The settings of a connection as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredSettings {
+    /// The JSON of [`hufu_types::ConnectionSettings`], sealed.
+    Sealed(Vec<u8>),
+    /// The columns of programs before migration 0004, which knew WeChat apps alone.
+    Columns {
+        /// The AppID.
+        app_id: String,
+        /// The AppSecret, sealed.
+        app_secret: Vec<u8>,
+    },
+}
+
+/// A connection as stored: its settings are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
     /// The id.
@@ -73,12 +118,19 @@ pub struct StoredConnection {
     pub enabled: bool,
     /// Where its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// The AppID.
-    pub app_id: String,
-    /// The AppSecret, sealed.
-    pub app_secret: Vec<u8>,
     /// How first logins find their account.
     pub association: Association,
+    /// The values of its kind's fields.
+    pub settings: StoredSettings,
+}
+
+/// An object of the configuration, and how often it was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revised<T> {
+    /// From 1; rises with each change.
+    pub revision: i64,
+    /// The object.
+    pub value: T,
 }
 
 /// Everything that nodes hold in memory of the configuration.
@@ -96,17 +148,6 @@ pub struct StoredConfig {
     pub subscribers: Vec<(PoolId, Subscriber)>,
 }
 
-/// Reads the version that every change raises.
-pub struct ReadVersion;
-
-impl Read for ReadVersion {
-    type Out = i64;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        version(tx).await
-    }
-}
-
 /// Reads the whole configuration.
 pub struct ReadConfig;
 
@@ -118,35 +159,132 @@ impl Read for ReadConfig {
     }
 }
 
-async fn version(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    Ok(tx.optional(VERSION, &[], |row| row.get(0)).await?.unwrap_or(0))
+/// Reads the pools that changed since this version, with all that is in them.
+pub struct ReadChanged(pub i64);
+
+impl Read for ReadChanged {
+    type Out = StoredConfig;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
+        let version = versions::get(tx).await?.configuration;
+        let changed = tx.all(CHANGED_POOLS, &[self.0.into()], |row| pool_id(row, 0)).await?;
+        if changed.len() > READ_ONE_BY_ONE {
+            return read(tx).await;
+        }
+        let mut all = StoredConfig { version, ..StoredConfig::default() };
+        for id in &changed {
+            let StoredConfig { version: _, pools, connections, applications, subscribers } =
+                read_pool(tx, id).await?;
+            all.pools.extend(pools);
+            all.connections.extend(connections);
+            all.applications.extend(applications);
+            all.subscribers.extend(subscribers);
+        }
+        Ok(all)
+    }
 }
 
-/// Reads the whole configuration; the version first, so that a change in between is seen by the next look.
+/// Where more pools than so many changed, everything is read with fewer statements.
+const READ_ONE_BY_ONE: usize = 200;
+
+/// Reads the whole configuration. The version is read first, so that a change in between is seen by the next look.
 pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
-    let version = version(tx).await?;
+    let version = versions::get(tx).await?.configuration;
     let pools = tx.all(LIST_POOLS, &[], decode_pool).await?;
     let connections = tx.all(LIST_CONNECTIONS, &[], decode_connection).await?;
     let mut applications = tx.all(LIST_APPLICATIONS, &[], decode_application).await?;
     let subscribers = tx.all(LIST_SUBSCRIBERS, &[], decode_subscriber).await?;
-    let switched_on = tx.all(LIST_SWITCHED_ON, &[], decode_switched_on).await?;
-    for (pool, application, connection) in switched_on {
-        if let Some(found) = applications.iter_mut().find(|a| a.id == application && a.pool == pool) {
-            found.connections.push(connection);
-        }
-    }
+    fill(&mut applications, tx.all(LIST_SWITCHED_ON, &[], decode_switched_on).await?);
     Ok(StoredConfig { version, pools, connections, applications, subscribers })
 }
 
-/// Keeps every other change of the configuration out until the unit ends. A unit
-/// that plans by what it reads calls this first.
-pub async fn lock(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.execute(LOCK, &[]).await.map(drop)
+/// Reads what a pool is and has.
+pub async fn read_pool(tx: &mut Tx<'_>, id: &PoolId) -> Result<StoredConfig, StoreError> {
+    let of_pool = [id.into()];
+    let version = versions::get(tx).await?.configuration;
+    let pools = pool(tx, id).await?.map(|found| found.value).into_iter().collect();
+    let connections = tx.all(OF_POOL_CONNECTIONS, &of_pool, decode_connection).await?;
+    let mut applications = tx.all(OF_POOL_APPLICATIONS, &of_pool, decode_application).await?;
+    let subscribers = tx.all(OF_POOL_SUBSCRIBERS, &of_pool, decode_subscriber).await?;
+    fill(&mut applications, tx.all(OF_POOL_SWITCHED_ON, &of_pool, decode_switched_on).await?);
+    Ok(StoredConfig { version, pools, connections, applications, subscribers })
 }
 
-/// Tells every node to read the configuration again.
-pub async fn raise_version(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.execute(RAISE_VERSION, &[]).await.map(drop)
+/// Gives applications their connections, which are in their order.
+fn fill(applications: &mut [Application], switched_on: Vec<(ApplicationId, ConnectionId)>) {
+    let mut connections: HashMap<ApplicationId, Vec<ConnectionId>> = HashMap::new();
+    for (application, connection) in switched_on {
+        connections.entry(application).or_default().push(connection);
+    }
+    for application in applications {
+        application.connections = connections.remove(&application.id).unwrap_or_default();
+    }
+}
+
+/// The ids and names of all pools, in the order in which they were made.
+pub async fn pool_names(tx: &mut Tx<'_>) -> Result<Vec<(PoolId, String)>, StoreError> {
+    tx.all(POOL_NAMES, &[], |row| Ok((pool_id(row, 0)?, row.get(1)?))).await
+}
+
+/// A pool.
+pub async fn pool(tx: &mut Tx<'_>, id: &PoolId) -> Result<Option<Revised<Pool>>, StoreError> {
+    tx.optional(GET_POOL, &[id.into()], |row| Ok(Revised { revision: row.get(3)?, value: decode_pool(row)? }))
+        .await
+}
+
+/// A connection of a pool.
+pub async fn connection(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ConnectionId,
+) -> Result<Option<Revised<StoredConnection>>, StoreError> {
+    let values = [pool.into(), id.into()];
+    let found = tx.optional(GET_CONNECTION, &values, |row| {
+        Ok(Revised { revision: row.get(12)?, value: decode_connection(row)? })
+    });
+    found.await
+}
+
+/// Which connection of a pool has this identifier.
+pub async fn connection_of(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    identifier: &Identifier,
+) -> Result<Option<ConnectionId>, StoreError> {
+    let values = [pool.into(), identifier.as_str().into()];
+    let id: Option<String> = tx.optional(IDENTIFIER_HOLDER, &values, |row| row.get(0)).await?;
+    Ok(id.map(|id| ConnectionId::parse(&id)).transpose()?)
+}
+
+/// An application of a pool.
+pub async fn application(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ApplicationId,
+) -> Result<Option<Revised<Application>>, StoreError> {
+    let values = [pool.into(), id.into()];
+    let found = tx.optional(GET_APPLICATION, &values, |row| {
+        Ok(Revised { revision: row.get(12)?, value: decode_application(row)? })
+    });
+    let Some(mut found) = found.await? else { return Ok(None) };
+    let switched_on = tx.all(OF_APPLICATION_SWITCHED_ON, &values, decode_switched_on).await?;
+    fill(std::slice::from_mut(&mut found.value), switched_on);
+    Ok(Some(found))
+}
+
+/// The pool of an application: ids of applications are unique in the instance.
+pub async fn pool_of_application(tx: &mut Tx<'_>, id: &ApplicationId) -> Result<Option<PoolId>, StoreError> {
+    tx.optional(APPLICATION_HOLDER, &[id.into()], |row| pool_id(row, 0)).await
+}
+
+/// Leaves a pool no other default application than this one.
+pub async fn no_other_default(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ApplicationId,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.execute(NO_OTHER_DEFAULT, &[pool.into(), id.into(), false.into(), now.into()]).await
 }
 
 /// Makes a pool.
@@ -178,9 +316,11 @@ pub async fn insert_connection(
         new.login_only.into(),
         new.enabled.into(),
         new.open_platform.0.as_str().into(),
-        (&new.app_id).into(),
-        (&new.app_secret).into(),
         (&association).into(),
+        new.settings.sealed().into(),
+        // The columns of the program before have no defaults.
+        "".into(),
+        [].as_slice().into(),
         now.into(),
     ];
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
@@ -200,12 +340,31 @@ pub async fn update_connection(
         new.login_only.into(),
         new.enabled.into(),
         new.open_platform.0.as_str().into(),
-        (&new.app_id).into(),
-        (&new.app_secret).into(),
         (&association).into(),
+        new.settings.sealed().into(),
         now.into(),
     ];
     tx.execute(UPDATE_CONNECTION, &values).await
+}
+
+/// Puts sealed settings in the place of a row's old columns, if nobody did so before.
+pub async fn seal_settings(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    connection: &ConnectionId,
+    sealed: &[u8],
+) -> Result<u64, StoreError> {
+    tx.execute(SEAL_SETTINGS, &[pool.into(), connection.into(), sealed.into()]).await
+}
+
+impl StoredSettings {
+    /// The sealed settings; absent while they stand in the old columns, which an update then leaves as they are.
+    fn sealed(&self) -> Option<&[u8]> {
+        match self {
+            Self::Sealed(sealed) => Some(sealed),
+            Self::Columns { .. } => None,
+        }
+    }
 }
 
 fn seconds(duration: Duration) -> i64 {
@@ -281,9 +440,9 @@ fn decode_subscriber(row: &Row<'_>) -> Result<(PoolId, Subscriber), StoreError> 
     Ok((pool_id(row, 0)?, Subscriber { webhook: WebhookId::parse(&row.get::<String>(1)?)?, actions }))
 }
 
-fn decode_switched_on(row: &Row<'_>) -> Result<(PoolId, ApplicationId, ConnectionId), StoreError> {
-    let application = ApplicationId::parse(&row.get::<String>(1)?)?;
-    Ok((pool_id(row, 0)?, application, ConnectionId::parse(&row.get::<String>(2)?)?))
+fn decode_switched_on(row: &Row<'_>) -> Result<(ApplicationId, ConnectionId), StoreError> {
+    let application = ApplicationId::parse(&row.get::<String>(0)?)?;
+    Ok((application, ConnectionId::parse(&row.get::<String>(1)?)?))
 }
 
 fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
@@ -299,9 +458,11 @@ fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
         login_only: row.get(5)?,
         enabled: row.get(6)?,
         open_platform: OpenPlatform(identifier(7, "open_platform")?),
-        app_id: row.get(8)?,
-        app_secret: row.get(9)?,
-        association: serde_json::from_str(&row.get::<String>(10)?)?,
+        association: serde_json::from_str(&row.get::<String>(8)?)?,
+        settings: match row.get::<Option<Vec<u8>>>(9)? {
+            Some(sealed) => StoredSettings::Sealed(sealed),
+            None => StoredSettings::Columns { app_id: row.get(10)?, app_secret: row.get(11)? },
+        },
     })
 }
 

@@ -1,14 +1,15 @@
-//! Deliveries: one event on its way to one webhook. Those of events are written with the event itself; here they are
-//! taken, recorded, looked at and sent again.
+//! Deliveries: one event on its way to one webhook, with the job that sends it.
 
 use hufu_types::{DeliveryId, EventId, JobId, PoolId, Timestamp, WebhookId};
-use serde_json::json;
 
-use crate::events::WEBHOOK_JOB;
 use crate::jobs::{self, NewJob};
-use crate::{Read, Row, StoreError, Tx, Write, statements};
+use crate::{Read, Row, StoreError, Tx, Value, statements};
 
 statements! {
+    INSERT = "
+        INSERT INTO webhook_deliveries
+            (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7)";
     INSERT_PING = "
         INSERT INTO webhook_deliveries
             (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
@@ -61,6 +62,9 @@ statements! {
             SELECT pool_id, id FROM webhook_deliveries
             WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 }
+
+/// The kind of the jobs that deliver webhooks; the payload is the delivery's id.
+pub const WEBHOOK_JOB: &str = "webhook";
 
 /// What a delivery is called by that was asked for to see whether a webhook works.
 pub const PING: &str = "ping";
@@ -170,51 +174,6 @@ impl Read for GetDelivery {
     }
 }
 
-/// Queues a delivery that tells nothing, to see whether a webhook works.
-#[derive(Clone, Debug)]
-pub struct Ping {
-    /// Of which pool.
-    pub pool: PoolId,
-    /// To which webhook.
-    pub webhook: WebhookId,
-    /// The id of the delivery.
-    pub id: DeliveryId,
-    /// Now.
-    pub now: Timestamp,
-}
-
-impl Write for Ping {
-    /// Whether there is such a webhook.
-    type Out = bool;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        // It is no event of the audit log, so that it lends the delivery's id.
-        let body = json!({
-            "id": self.id.as_str(),
-            "type": PING,
-            "time": self.now.to_iso(),
-            "poolId": self.pool.as_str(),
-            "data": {},
-        })
-        .to_string();
-        let id = self.id.as_str();
-        let values = [
-            (&self.pool).into(),
-            id.into(),
-            self.webhook.as_str().into(),
-            id.into(),
-            PING.into(),
-            (&body).into(),
-            self.now.into(),
-        ];
-        if tx.execute(INSERT_PING, &values).await? == 0 {
-            return Ok(false);
-        }
-        enqueue(tx, &self.pool, &self.id, JobId::parse(id)?, self.now).await?;
-        Ok(true)
-    }
-}
-
 /// What is to be sent, and where.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -274,126 +233,119 @@ pub struct Attempt {
     pub response: String,
 }
 
-/// Keeps what came of an attempt, and counts what a webhook does not take.
-#[derive(Clone, Debug)]
-pub struct RecordAttempt {
+/// A delivery to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct NewDelivery<'a> {
     /// Of which pool.
-    pub pool: PoolId,
-    /// Of which delivery.
-    pub id: DeliveryId,
-    /// What came of it.
-    pub attempt: Attempt,
-    /// Now.
-    pub now: Timestamp,
-}
-
-impl Write for RecordAttempt {
-    /// Deliveries that the webhook did not take, one after another.
-    type Out = i64;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        let Attempt { sent, state, next, status, response } = &self.attempt;
-        let values = [
-            (&self.pool).into(),
-            self.id.as_str().into(),
-            state.as_str().into(),
-            i64::from(*sent).into(),
-            (*next).into(),
-            self.now.into(),
-            (*status).into(),
-            response.into(),
-        ];
-        let webhook = tx.optional(RECORD, &values, |row| row.get::<String>(0)).await?;
-        let Some(webhook) = webhook else { return Ok(0) };
-        let webhook = [(&self.pool).into(), (&webhook).into()];
-        match state {
-            DeliveryState::Pending => Ok(0),
-            DeliveryState::Delivered => tx.execute(ARRIVED, &webhook).await.map(|_| 0),
-            DeliveryState::Failed => {
-                Ok(tx.optional(GIVEN_UP, &webhook, |row| row.get(0)).await?.unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// Sends a delivery again that arrived or was given up.
-#[derive(Clone, Debug)]
-pub struct Replay {
-    /// Of which pool.
-    pub pool: PoolId,
-    /// Which.
-    pub id: DeliveryId,
-    /// The id of the job.
-    pub job: JobId,
-    /// Now.
-    pub now: Timestamp,
-}
-
-/// What became of sending a delivery again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replayed {
-    /// It is on its way.
-    Queued,
-    /// It is on its way already.
-    Waiting,
-    /// There is no such delivery.
-    Unknown,
-}
-
-impl Write for Replay {
-    type Out = Replayed;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Replayed, StoreError> {
-        let (pool, id) = ((&self.pool).into(), self.id.as_str().into());
-        let state = tx.optional(LOCK, &[pool, id], |row| row.get::<String>(0)).await?;
-        if state.is_none() {
-            return Ok(Replayed::Unknown);
-        }
-        if tx.execute(AGAIN, &[pool, id, self.now.into()]).await? == 0 {
-            return Ok(Replayed::Waiting);
-        }
-        enqueue(tx, &self.pool, &self.id, self.job.clone(), self.now).await?;
-        Ok(Replayed::Queued)
-    }
-}
-
-/// Sends deliveries to a webhook again that were given up, the oldest first.
-#[derive(Clone, Debug)]
-pub struct ReplayFailed {
-    /// Of which pool.
-    pub pool: PoolId,
+    pub pool: &'a PoolId,
+    /// The id, which is its job's as well.
+    pub id: &'a DeliveryId,
     /// To which webhook.
-    pub webhook: WebhookId,
-    /// Only those written then or later.
-    pub since: Timestamp,
-    /// The ids of the jobs: as many deliveries at most.
-    pub jobs: Vec<JobId>,
+    pub webhook: &'a WebhookId,
+    /// Of which event; a ping, which is no event, lends the delivery's id.
+    pub event: &'a str,
+    /// What happened: the name of an action, or [`PING`].
+    pub action: &'a str,
+    /// What is sent: JSON.
+    pub body: &'a str,
     /// Now.
     pub now: Timestamp,
 }
 
-impl Write for ReplayFailed {
-    /// How many are on their way again.
-    type Out = usize;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
-        let since = first_id_at(self.since);
-        let values = [
-            (&self.pool).into(),
+impl NewDelivery<'_> {
+    fn values(&self) -> [Value<'_>; 7] {
+        [
+            self.pool.into(),
+            self.id.as_str().into(),
             self.webhook.as_str().into(),
-            (&since).into(),
+            self.event.into(),
+            self.action.into(),
+            self.body.into(),
             self.now.into(),
-            i64::try_from(self.jobs.len()).unwrap_or(i64::MAX).into(),
-        ];
-        let ids = tx.all(FAILED_AGAIN, &values, |row| Ok(DeliveryId::parse(&row.get::<String>(0)?)?)).await?;
-        for (id, job) in ids.iter().zip(&self.jobs) {
-            enqueue(tx, &self.pool, id, job.clone(), self.now).await?;
-        }
-        Ok(ids.len())
+        ]
     }
 }
 
-async fn enqueue(
+/// Writes a delivery and queues its job.
+pub async fn insert(tx: &mut Tx<'_>, new: &NewDelivery<'_>) -> Result<(), StoreError> {
+    tx.execute(INSERT, &new.values()).await?;
+    enqueue(tx, new.pool, new.id, JobId::parse(new.id.as_str())?, new.now).await
+}
+
+/// Writes a delivery and queues its job, if there is such a webhook; whether that is so.
+pub async fn insert_if_webhook(tx: &mut Tx<'_>, new: &NewDelivery<'_>) -> Result<bool, StoreError> {
+    if tx.execute(INSERT_PING, &new.values()).await? == 0 {
+        return Ok(false);
+    }
+    enqueue(tx, new.pool, new.id, JobId::parse(new.id.as_str())?, new.now).await?;
+    Ok(true)
+}
+
+/// Keeps what came of an attempt at a delivery that waits; to which webhook it goes.
+pub async fn record(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &DeliveryId,
+    attempt: &Attempt,
+    now: Timestamp,
+) -> Result<Option<WebhookId>, StoreError> {
+    let Attempt { sent, state, next, status, response } = attempt;
+    let values = [
+        pool.into(),
+        id.as_str().into(),
+        state.as_str().into(),
+        i64::from(*sent).into(),
+        (*next).into(),
+        now.into(),
+        (*status).into(),
+        response.into(),
+    ];
+    let webhook = tx.optional(RECORD, &values, |row| row.get::<String>(0)).await?;
+    Ok(webhook.map(|id| WebhookId::parse(&id)).transpose()?)
+}
+
+/// Forgets what a webhook did not take.
+pub async fn note_arrived(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<(), StoreError> {
+    tx.execute(ARRIVED, &[pool.into(), webhook.as_str().into()]).await.map(drop)
+}
+
+/// Counts a delivery that a webhook did not take; how many it did not, one after another.
+pub async fn note_given_up(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<i64, StoreError> {
+    let failures = tx.optional(GIVEN_UP, &[pool.into(), webhook.as_str().into()], |row| row.get(0)).await?;
+    Ok(failures.unwrap_or_default())
+}
+
+/// Locks a delivery until the unit ends; whether there is one.
+pub async fn lock(tx: &mut Tx<'_>, pool: &PoolId, id: &DeliveryId) -> Result<bool, StoreError> {
+    Ok(tx.optional(LOCK, &[pool.into(), id.as_str().into()], |_| Ok(())).await?.is_some())
+}
+
+/// Lets a delivery wait again that arrived or was given up; whether it had.
+pub async fn wait_again(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &DeliveryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(AGAIN, &[pool.into(), id.as_str().into(), now.into()]).await? != 0)
+}
+
+/// Lets deliveries to a webhook wait again that were given up since then, the oldest first; which.
+pub async fn failed_wait_again(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    webhook: &WebhookId,
+    since: Timestamp,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let since = first_id_at(since);
+    let values = [pool.into(), webhook.as_str().into(), (&since).into(), now.into(), limit.into()];
+    tx.all(FAILED_AGAIN, &values, |row| Ok(DeliveryId::parse(&row.get::<String>(0)?)?)).await
+}
+
+/// Queues the job that sends a delivery.
+pub async fn enqueue(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     delivery: &DeliveryId,

@@ -14,6 +14,7 @@ statements! {
         ON CONFLICT (pool_id, code_hash) DO UPDATE
         SET user_id = COALESCE(excluded.user_id, exchanges.user_id),
             session_id = COALESCE(excluded.session_id, exchanges.session_id)";
+    DELETE_OF_USER = "DELETE FROM exchanges WHERE pool_id = $1 AND user_id = $2";
     SWEEP = "DELETE FROM exchanges WHERE created_at < $1";
 }
 
@@ -81,6 +82,11 @@ pub async fn put(
         exchange.created_at.into(),
     ];
     tx.execute(PUT, &values).await.map(drop)
+}
+
+/// Forgets the records of a user's logins.
+pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Forgets the records that are older than `before`.

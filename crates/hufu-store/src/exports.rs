@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hufu_types::{ConnectionId, IdentityKey, IdentityKind, PoolId, Timestamp, User, UserId};
 
-use crate::imports::NewIdentity;
+use crate::identities::NewIdentity;
 use crate::users::{decode_user, user_columns};
 use crate::{Read, Row, StoreError, Tx, statements};
 

@@ -3,7 +3,7 @@
 use hufu_types::flow::FlowState;
 use hufu_types::{ApplicationId, ConnectionId, FlowId, PoolId, Timestamp, TokenHash, UserId};
 
-use crate::{Read, Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, statements};
 
 statements! {
     INSERT = "
@@ -65,23 +65,7 @@ pub struct Flow {
     pub expires_at: Timestamp,
 }
 
-/// Reads a flow; one that was gone through is absent.
-pub struct GetFlow {
-    /// The pool.
-    pub pool: PoolId,
-    /// The flow.
-    pub flow: FlowId,
-}
-
-impl Read for GetFlow {
-    type Out = Option<Flow>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Flow>, StoreError> {
-        get(tx, &self.pool, &self.flow).await
-    }
-}
-
-/// Reads a flow; one that was gone through is absent.
+/// A flow; one that was gone through is absent.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option<Flow>, StoreError> {
     tx.optional(GET, &[pool.into(), flow.as_str().into()], decode).await
 }
@@ -136,7 +120,7 @@ pub async fn advance(
 }
 
 /// Lets a flow be nobody's until [`advance`] says whose it is, so that [`end_of_user`] leaves it alone in this unit.
-pub(crate) async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
+pub async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
     tx.execute(DETACH, &[pool.into(), flow.as_str().into()]).await.map(drop)
 }
 

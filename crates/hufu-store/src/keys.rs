@@ -2,7 +2,7 @@
 
 use hufu_types::{SigningAlgorithm, Timestamp};
 
-use crate::{Read, Row, StoreError, Tx, Write, config, statements};
+use crate::{Read, Row, StoreError, Tx, Write, statements, versions};
 
 statements! {
     LIST_SIGNING = "
@@ -67,7 +67,7 @@ impl Write for AddSigningKey {
             return Ok(false);
         }
         // This locks out other nodes, one of which may just have added the first key.
-        config::raise_version(tx).await?;
+        versions::keys_changed(tx).await?;
         if self.only_if_none && has_signing(tx, algorithm).await? {
             return Ok(false);
         }

@@ -1,4 +1,8 @@
-//! All SQL of Hufu, on SQLite and PostgreSQL.
+//! All SQL of Hufu, on SQLite and PostgreSQL; it decides nothing.
+//!
+//! Each aggregate is a file of statements, of the types of its rows, and of functions over a [`Tx`]. Whoever decides
+//! calls them: the units of work in hufu-app, beside the use cases that run them. Here are only units that read or
+//! write one thing.
 //!
 //! A write is a *unit*: a value that implements [`Write`]. Units may run again
 //! (PostgreSQL retries them after a lost race), so they hold everything they
@@ -11,7 +15,7 @@
 //! them on both engines; nothing hashes a password or awaits the network inside
 //! a unit.
 //!
-//! Reading order: [`Store`], [`Write`] and [`Read`], then one module an aggregate.
+//! Reading order: [`Store`], [`Write`] and [`Read`], then one module per aggregate.
 
 mod engine;
 mod error;
@@ -24,22 +28,22 @@ mod value;
 
 pub mod administration;
 pub mod audit;
+pub mod browser_sessions;
 pub mod config;
-pub mod credentials;
+pub mod conflicts;
 pub mod deliveries;
-pub mod events;
 pub mod exchanges;
 pub mod exports;
-pub mod flow_steps;
 pub mod flows;
+pub mod identities;
 pub mod imports;
 pub mod instance;
 pub mod jobs;
 pub mod keys;
-pub mod logins;
+pub mod login_names;
 pub mod merges;
 pub mod passcodes;
-pub mod personal;
+pub mod passwords;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod search;
@@ -48,7 +52,7 @@ pub mod sessions;
 pub mod step_tokens;
 pub mod uploads;
 pub mod users;
-pub mod ways_in;
+pub mod versions;
 pub mod webhooks;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
@@ -58,37 +62,36 @@ pub use tx::Tx;
 pub use unit::{Read, Write};
 pub use value::{Column, Row, Value};
 
-/// Every statement that Hufu sends, with its name; a test prepares all of them.
+/// Every statement that Hufu sends, with the path of its constant; a test prepares all of them.
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
-        audit::STATEMENTS,
         administration::STATEMENTS,
+        audit::STATEMENTS,
+        browser_sessions::STATEMENTS,
         config::STATEMENTS,
-        &credentials::statements(),
+        conflicts::STATEMENTS,
         deliveries::STATEMENTS,
-        events::STATEMENTS,
         exchanges::STATEMENTS,
         exports::STATEMENTS,
-        flow_steps::STATEMENTS,
         flows::STATEMENTS,
+        identities::STATEMENTS,
         imports::STATEMENTS,
         instance::STATEMENTS,
         jobs::STATEMENTS,
         keys::STATEMENTS,
-        logins::STATEMENTS,
+        login_names::STATEMENTS,
         merges::STATEMENTS,
         passcodes::STATEMENTS,
-        personal::STATEMENTS,
-        personal::names::STATEMENTS,
+        passwords::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
-        senders::STATEMENTS,
         search::STATEMENTS,
+        senders::STATEMENTS,
         sessions::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         users::STATEMENTS,
-        ways_in::STATEMENTS,
+        versions::STATEMENTS,
         webhooks::STATEMENTS,
     ]
     .concat()
@@ -103,7 +106,7 @@ pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
 macro_rules! statements {
     ($($name:ident = $sql:expr;)*) => {
         $(const $name: &str = $sql;)*
-        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+        pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
     };
 }
 pub(crate) use statements;

@@ -27,7 +27,14 @@ macro_rules! migrations {
 }
 
 /// All migrations in order.
-const MIGRATIONS: &[Migration] = migrations![1 "0001_initial", 2 "0002_people", 3 "0003_search"];
+const MIGRATIONS: &[Migration] = migrations![
+    1 "0001_initial",
+    2 "0002_people",
+    3 "0003_search",
+    4 "0004_connection_settings",
+    5 "0005_revisions",
+    6 "0006_browser_sessions",
+];
 
 const CREATE_LEDGER: &str = "
     CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -85,7 +92,8 @@ async fn state(tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
     Ok(if behind.is_empty() { SchemaState::Current } else { SchemaState::Behind(behind) })
 }
 
-struct Migrate;
+/// Applies what is missing up to this number.
+struct Migrate(i64);
 
 impl Write for Migrate {
     type Out = Vec<&'static str>;
@@ -96,7 +104,9 @@ impl Write for Migrate {
             tx.optional(LOCK_POSTGRES, &[], |_| Ok(())).await?;
         }
         tx.batch(CREATE_LEDGER).await?;
-        let SchemaState::Behind(missing) = state(tx).await? else { return Ok(Vec::new()) };
+        let SchemaState::Behind(mut missing) = state(tx).await? else { return Ok(Vec::new()) };
+        let wanted = |name: &&str| MIGRATIONS.iter().any(|m| m.name == *name && m.number <= self.0);
+        missing.retain(wanted);
         for migration in MIGRATIONS.iter().filter(|m| missing.contains(&m.name)) {
             let text = if matches!(tx, Tx::Sqlite(_)) { migration.sqlite } else { migration.postgres };
             tx.batch(text).await?;
@@ -114,6 +124,11 @@ impl Store {
 
     /// Applies what is missing, in one transaction, and names it.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
-        self.write(Migrate).await
+        self.write(Migrate(i64::MAX)).await
+    }
+
+    /// Applies what is missing up to this number: a database as an earlier program left it, for tests of upgrades.
+    pub async fn migrate_to(&self, number: i64) -> Result<Vec<&'static str>, StoreError> {
+        self.write(Migrate(number)).await
     }
 }

@@ -87,54 +87,22 @@ pub async fn put(
     tx.execute(PUT, &values).await.map(drop)
 }
 
-/// A code that somebody presents.
-#[derive(Clone, Debug)]
-pub struct Presented {
-    /// Where it was sent to.
-    pub to: Addressed,
-    /// The keyed hash of the code.
-    pub code: TokenHash,
-    /// The purposes for which a code is accepted here.
-    pub purposes: &'static [PasscodePurpose],
-    /// Wrong codes after which the right one is void.
-    pub max_tries: i64,
-}
-
-/// What became of a code that was presented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consumed {
-    /// It was right, and is void from now on.
-    Accepted,
-    /// It was wrong; or there is none.
-    Wrong,
-}
-
-/// Compares a code, and says for which purpose it was sent, if it is right. The comparison counts as a try, so
-/// that the unit has to end well, with an outcome that says so. The code can be presented again until
-/// [`spend`], as long as it has tries.
-pub async fn verify(
+/// Counts a try at a code that has not expired: the keyed hash of it, and how many tries there were with this one.
+/// The unit has to end well for the try to count.
+pub async fn count_try(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    presented: &Presented,
+    to: &Addressed,
+    purpose: PasscodePurpose,
     now: Timestamp,
-) -> Result<Option<PasscodePurpose>, StoreError> {
-    let (channel, target) = (presented.to.channel.as_str(), &presented.to.target);
-    for purpose in presented.purposes {
-        let values = [pool.into(), channel.into(), target.into(), purpose.as_str().into(), now.into()];
-        let found = tx.optional(TRY, &values, |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?))).await?;
-        let Some((code, tries)) = found else { continue };
-        if tries <= presented.max_tries && presented.code.matches(&code) {
-            return Ok(Some(*purpose));
-        }
-        if tries >= presented.max_tries {
-            spend(tx, pool, &presented.to, *purpose).await?;
-        }
-    }
-    Ok(None)
+) -> Result<Option<(Vec<u8>, i64)>, StoreError> {
+    let (channel, target) = (to.channel.as_str(), &to.target);
+    let values = [pool.into(), channel.into(), target.into(), purpose.as_str().into(), now.into()];
+    tx.optional(TRY, &values, |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?))).await
 }
 
 /// Undoes the try that a right code cost, in the unit that compared it.
-pub(crate) async fn take_back_try(
+pub async fn take_back_try(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     to: &Addressed,
@@ -153,22 +121,6 @@ pub async fn spend(
 ) -> Result<(), StoreError> {
     let values = [pool.into(), to.channel.as_str().into(), (&to.target).into(), purpose.as_str().into()];
     tx.execute(DELETE, &values).await.map(drop)
-}
-
-/// Spends a code. A wrong one counts as a try: the unit has to end well for that, with an outcome that says so.
-pub async fn consume(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    presented: &Presented,
-    now: Timestamp,
-) -> Result<Consumed, StoreError> {
-    match verify(tx, pool, presented, now).await? {
-        Some(purpose) => {
-            spend(tx, pool, &presented.to, purpose).await?;
-            Ok(Consumed::Accepted)
-        }
-        None => Ok(Consumed::Wrong),
-    }
 }
 
 /// Forgets the codes that expired before `now`.

@@ -1,11 +1,8 @@
-//! Refresh tokens: rotated at each use, revoked as a family when one is used twice
-//! (RFC 9700 4.14.2).
-
-use std::time::Duration;
+//! Refresh tokens, as hashes.
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenHash};
 
-use crate::{Row, StoreError, Tx, Write, sessions, statements};
+use crate::{Row, StoreError, Tx, statements};
 
 statements! {
     GET = "
@@ -37,107 +34,60 @@ pub struct NewRefreshToken {
     pub expires_at: Timestamp,
 }
 
-/// Exchanges a refresh token for its successor.
-pub struct Rotate {
-    /// The pool.
-    pub pool: PoolId,
-    /// The application that presents it.
+/// A refresh token as stored.
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    /// The session that it renews.
+    pub session: SessionId,
+    /// The application that may present it.
     pub application: ApplicationId,
-    /// The presented token.
-    pub presented: TokenHash,
-    /// The hash of the successor.
-    pub successor: TokenHash,
-    /// When the successor ends.
+    /// What it may renew.
+    pub scope: ScopeSet,
+    /// When it ends.
     pub expires_at: Timestamp,
-    /// How long a used token may be presented again while its successor is unused.
-    pub grace: Duration,
-    /// Now.
-    pub now: Timestamp,
+    /// When it was used first.
+    pub used_at: Option<Timestamp>,
+    /// The hash of the token that came of the last use.
+    pub successor: Option<Vec<u8>>,
 }
 
-/// What became of a rotation.
-#[derive(Debug)]
-pub enum Rotation {
-    /// The successor stands.
-    Rotated {
-        /// The session that goes on.
-        session: SessionId,
-        /// The session itself.
-        details: sessions::Session,
-        /// What the tokens may be used for.
-        scope: ScopeSet,
-    },
-    /// No such token of this application, expired, or its session is over.
-    Unknown,
-    /// It was used before: its whole family is revoked and the session ended.
-    Reused(SessionId),
+/// A refresh token.
+pub async fn get(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+) -> Result<Option<RefreshToken>, StoreError> {
+    tx.optional(GET, &[pool.into(), hash.into()], decode).await
 }
 
-impl Write for Rotate {
-    type Out = Rotation;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
-        // Of two nodes that are given one token the second waits here, and sees what the first did.
-        let presented =
-            tx.optional(GET_LOCKED, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now)
-        else {
-            return Ok(Rotation::Unknown);
-        };
-        let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
-            return Ok(Rotation::Unknown);
-        };
-        if !details.user_is_active || details.expires_at <= self.now {
-            return Ok(Rotation::Unknown);
-        }
-        if let Some(used_at) = token.used_at {
-            // Phones lose answers: while nobody used the successor, the same client may ask again.
-            let fresh = self.now <= used_at.plus(self.grace);
-            let replaced = match (&token.successor, fresh) {
-                (Some(successor), true) => {
-                    // It has no successor of its own: whoever presents it now is not who asked again.
-                    let values = [(&self.pool).into(), successor.into(), self.now.into()];
-                    tx.execute(SUPERSEDE_UNUSED, &values).await? == 1
-                }
-                _ => false,
-            };
-            if !replaced {
-                sessions::end(tx, &self.pool, &token.session).await?;
-                return Ok(Rotation::Reused(token.session));
-            }
-        }
-        let successor =
-            NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
-        let values =
-            [(&self.pool).into(), (&self.presented).into(), self.now.into(), (&self.successor).into()];
-        tx.execute(SUCCEED, &values).await?;
-        insert(tx, &self.pool, &token.session, &self.application, &successor, self.now).await?;
-        sessions::extend(tx, &self.pool, &token.session, self.expires_at).await?;
-        sessions::touch(tx, &self.pool, &token.session, self.now).await?;
-        Ok(Rotation::Rotated { session: token.session, details, scope: token.scope })
-    }
+/// A refresh token that no other unit changes until this one ends.
+pub async fn get_locked(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+) -> Result<Option<RefreshToken>, StoreError> {
+    tx.optional(GET_LOCKED, &[pool.into(), hash.into()], decode).await
 }
 
-/// Ends the session that a refresh token belongs to (RFC 7009).
-pub struct RevokeByToken {
-    /// The pool.
-    pub pool: PoolId,
-    /// The application that asks.
-    pub application: ApplicationId,
-    /// The token.
-    pub presented: TokenHash,
+/// Notes that a token is used, and by what it was succeeded.
+pub async fn succeed(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+    successor: &TokenHash,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(SUCCEED, &[pool.into(), hash.into(), now.into(), successor.into()]).await.map(drop)
 }
 
-impl Write for RevokeByToken {
-    /// The session that ended, if the token was known.
-    type Out = Option<SessionId>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<SessionId>, StoreError> {
-        let presented = tx.optional(GET, &[(&self.pool).into(), (&self.presented).into()], decode).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application) else { return Ok(None) };
-        sessions::end(tx, &self.pool, &token.session).await?;
-        Ok(Some(token.session))
-    }
+/// Lets a token that nobody used stand as used; whether it was unused. `hash` is as [`RefreshToken::successor`] has it.
+pub async fn supersede_unused(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &[u8],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(SUPERSEDE_UNUSED, &[pool.into(), hash.into(), now.into()]).await? == 1)
 }
 
 /// Keeps a new refresh token.
@@ -176,17 +126,8 @@ pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }
 
-struct Stored {
-    session: SessionId,
-    application: ApplicationId,
-    scope: ScopeSet,
-    expires_at: Timestamp,
-    used_at: Option<Timestamp>,
-    successor: Option<Vec<u8>>,
-}
-
-fn decode(row: &Row<'_>) -> Result<Stored, StoreError> {
-    Ok(Stored {
+fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
+    Ok(RefreshToken {
         session: SessionId::parse(&row.get::<String>(0)?)?,
         application: ApplicationId::parse(&row.get::<String>(1)?)?,
         scope: ScopeSet::parse(&row.get::<String>(2)?),

@@ -3,15 +3,17 @@
 
 use hufu_types::{PoolId, Timestamp};
 
+use crate::config::Revised;
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
-    LIST = "SELECT pool_id, channel, sealed FROM senders ORDER BY pool_id, channel";
     OF_POOL = "SELECT pool_id, channel, sealed FROM senders WHERE pool_id = $1 ORDER BY channel";
-    GET = "SELECT sealed FROM senders WHERE pool_id = $1 AND channel = $2";
+    GET = "SELECT pool_id, channel, sealed, revision FROM senders WHERE pool_id = $1 AND channel = $2";
     PUT = "
-        INSERT INTO senders (pool_id, channel, sealed, updated_at) VALUES ($1, $2, $3, $4)
-        ON CONFLICT (pool_id, channel) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at";
+        INSERT INTO senders (pool_id, channel, sealed, updated_at, revision)
+        VALUES ($1, $2, $3, $4, (SELECT version FROM config_version))
+        ON CONFLICT (pool_id, channel) DO UPDATE
+        SET sealed = excluded.sealed, updated_at = excluded.updated_at, revision = senders.revision + 1";
     DELETE = "DELETE FROM senders WHERE pool_id = $1 AND channel = $2";
 }
 
@@ -63,21 +65,28 @@ impl Read for ReadSenders {
     type Out = Vec<StoredSender>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        tx.all(OF_POOL, &[(&self.0).into()], decode).await
+        of_pool(tx, &self.0).await
     }
 }
 
-/// The settings of all pools.
-pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<StoredSender>, StoreError> {
-    tx.all(LIST, &[], decode).await
+/// The settings of a pool.
+pub async fn of_pool(tx: &mut Tx<'_>, pool: &PoolId) -> Result<Vec<StoredSender>, StoreError> {
+    tx.all(OF_POOL, &[pool.into()], decode).await
 }
 
-/// One setting of a pool, sealed.
-pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, kind: SenderKind) -> Result<Option<Vec<u8>>, StoreError> {
-    tx.optional(GET, &[pool.into(), kind.as_str().into()], |row| row.get(0)).await
+/// One setting of a pool.
+pub async fn get(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    kind: SenderKind,
+) -> Result<Option<Revised<StoredSender>>, StoreError> {
+    let values = [pool.into(), kind.as_str().into()];
+    let found = tx.optional(GET, &values, |row| Ok(Revised { revision: row.get(3)?, value: decode(row)? }));
+    found.await
 }
 
-/// Writes a setting of a pool.
+/// Writes a setting of a pool. The revision of a new one begins at the version of the configuration, so that it was never
+/// that of one which was taken away.
 pub async fn put(tx: &mut Tx<'_>, setting: &StoredSender, now: Timestamp) -> Result<(), StoreError> {
     let StoredSender { pool, kind, sealed } = setting;
     let values = [pool.into(), kind.as_str().into(), sealed.into(), now.into()];

@@ -1,10 +1,8 @@
 //! Sessions: one login of one user on one device. Tokens live as long as theirs.
 
-use hufu_types::{Action, ApplicationId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
-use serde_json::json;
+use hufu_types::{ApplicationId, BrowserSessionId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
 
-use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, flows, refresh_tokens, statements};
+use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, flows, refresh_tokens, statements};
 
 statements! {
     GET = "
@@ -14,8 +12,17 @@ statements! {
         LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
     INSERT = "
-        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        INSERT INTO sessions
+            (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
+             browser_session_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    LIST = "
+        SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
+        FROM sessions
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+          AND expires_at > $3
+        ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
     EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
     TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
@@ -100,12 +107,62 @@ pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
     tx.optional(GET, &[pool.into(), session.into()], decode).await
 }
 
-/// Begins a session.
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct OwnSession {
+    /// The id.
+    pub id: SessionId,
+    /// The application that was logged in to.
+    pub application: ApplicationId,
+    /// The connection through which the person came.
+    pub connection: ConnectionId,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The address of the client at login.
+    pub ip: Option<String>,
+    /// The client, as it called itself at login.
+    pub user_agent: Option<String>,
+    /// When tokens were last renewed.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Reads the living sessions of an account, the last used first.
+pub struct ListSessions {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Read for ListSessions {
+    type Out = Vec<OwnSession>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<OwnSession>, StoreError> {
+        of_account(tx, &self.pool, &self.user, self.now).await
+    }
+}
+
+/// The living sessions of an account, the last used first.
+pub async fn of_account(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<Vec<OwnSession>, StoreError> {
+    tx.all(LIST, &[pool.into(), user.into(), now.into()], decode_own).await
+}
+
+/// Begins a session, beneath a browser session where there is one.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
     new: &NewSession,
+    browser: Option<&BrowserSessionId>,
 ) -> Result<(), StoreError> {
     let values = [
         pool.into(),
@@ -117,6 +174,7 @@ pub async fn insert(
         new.expires_at.into(),
         (&new.ip).into(),
         (&new.user_agent).into(),
+        browser.map(BrowserSessionId::as_str).into(),
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }
@@ -160,43 +218,21 @@ impl Write for Touch {
 }
 
 /// Ends a session and its refresh tokens.
-pub struct EndSession {
-    /// The pool.
-    pub pool: PoolId,
-    /// The session.
-    pub session: SessionId,
-    /// Who does it, from where and when.
-    pub trace: Trace,
-}
-
-impl Write for EndSession {
-    type Out = ();
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        if let Some(found) = get(tx, &self.pool, &self.session).await? {
-            end(tx, &self.pool, &self.session).await?;
-            let details = json!({ "session": self.session.as_str() });
-            let event = Event::of(Action::Logout, &found.account).with(details);
-            self.trace.recorder().record(tx, &self.pool, event).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Ends a session and its refresh tokens.
 pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
     refresh_tokens::revoke_family(tx, pool, session).await?;
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Ends all sessions of a user and their refresh tokens, and the logins that wait for a step of theirs.
+/// Ends all sessions of a user, in browsers too, and their refresh tokens, and the logins that wait for a step of
+/// theirs.
 pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     flows::end_of_user(tx, pool, user).await?;
+    browser_sessions::end_of_account(tx, pool, user, None).await?;
     tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Ends the sessions of a user and their refresh tokens, but for the one to be kept, and the logins that wait for a
+/// Ends the sessions of a user and their refresh tokens, but for the one to be kept and its browser's, and the logins that wait for a
 /// step of theirs; which sessions those were, for nodes to forget.
 pub async fn end_all_but(
     tx: &mut Tx<'_>,
@@ -206,6 +242,7 @@ pub async fn end_all_but(
 ) -> Result<Vec<SessionId>, StoreError> {
     flows::end_of_user(tx, pool, user).await?;
     // No session has an empty id.
+    browser_sessions::end_of_account(tx, pool, user, kept).await?;
     let kept = kept.map_or("", SessionId::as_str);
     let values = [pool.into(), user.into(), kept.into()];
     tx.execute(DELETE_TOKENS_BUT, &values).await?;
@@ -226,5 +263,18 @@ fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
         account: UserId::parse(&row.get::<String>(4)?)?,
         user_is_active: row.get::<String>(5)? == hufu_types::UserStatus::Activated.as_str(),
         last_used_at: Timestamp(row.get(6)?),
+    })
+}
+
+fn decode_own(row: &Row<'_>) -> Result<OwnSession, StoreError> {
+    Ok(OwnSession {
+        id: SessionId::parse(&row.get::<String>(0)?)?,
+        application: ApplicationId::parse(&row.get::<String>(1)?)?,
+        connection: ConnectionId::parse(&row.get::<String>(2)?)?,
+        created_at: Timestamp(row.get(3)?),
+        expires_at: Timestamp(row.get(4)?),
+        ip: row.get(5)?,
+        user_agent: row.get(6)?,
+        last_used_at: row.get::<Option<i64>>(7)?.map(Timestamp),
     })
 }

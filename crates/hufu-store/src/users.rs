@@ -1,13 +1,15 @@
-//! Users and their identities.
+//! Users. Their names are written in [`crate::login_names`] too, their passwords in [`crate::passwords`], their
+//! identities in [`crate::identities`].
+
+use std::collections::BTreeMap;
 
 use hufu_types::{
-    Action, ApplicationId, ConnectionId, Email, Identity, IdentityKey, IdentityKind, Phone, PhoneProof,
-    PoolId, Profile, Timestamp, User, UserId, UserStatus, Username,
+    ApplicationId, Email, Identity, IdentityKey, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId,
+    UserStatus, Username,
 };
 use serde_json::{Map, Value as Json};
 
-use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, sessions, statements};
+use crate::{Read, Row, StoreError, Tx, config, identities, statements};
 
 /// The columns of a user, in the order of [`decode_user`].
 macro_rules! user_columns {
@@ -29,42 +31,56 @@ statements! {
     BY_EMAIL = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.email = $2");
     BY_PHONE = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.phone = $2");
     BY_EXTERNAL_ID = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.external_id = $2");
+    BY_IDENTITY = concat!(
+        "SELECT ", user_columns!(), "
+         FROM identities i JOIN users ON users.pool_id = i.pool_id AND users.id = i.user_id
+         WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4"
+    );
+    WITH_MERGED = concat!(
+        "SELECT ", user_columns!(), "
+         FROM users
+         WHERE users.pool_id = $1 AND (users.id = $2 OR users.merged_into = $2)
+         ORDER BY users.created_at, users.id"
+    );
+    EXPIRED = "
+        SELECT pool_id, id FROM users
+        WHERE delete_after IS NOT NULL AND delete_after <= $1 AND status = 'Deactivated'
+        ORDER BY delete_after LIMIT $2";
     ID_IN_POOL = "SELECT 1 FROM users WHERE pool_id = $1 AND id = $2";
-    INSERT_USER = "
+    INSERT = "
         INSERT INTO users
             (pool_id, id, status, username, email, email_verified, phone, phone_proof, external_id, password_hash,
              profile, custom_data, logins_count, last_login_at, last_ip, last_application, register_source,
-             created_at, updated_at, password_set_at, must_reset, agreements)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)";
+             created_at, updated_at, merged_into, password_set_at, must_reset, agreements, delete_after)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                $23, $24)
+        ON CONFLICT DO NOTHING";
+    TAKE_BACK = "DELETE FROM users WHERE pool_id = $1 AND id = $2";
     SET_PROFILE = "
         UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
     SET_STATUS = "UPDATE users SET status = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
-    LIST_IDENTITIES = "
-        SELECT realm, kind, value, user_id, connection_id, created_at
-        FROM identities
-        WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
-        ORDER BY created_at, kind, realm";
-    IDENTITY_OWNER = "
-        SELECT COALESCE(u.merged_into, u.id)
-        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
-        WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4";
-    OTHER_IN_REALM = "
-        SELECT 1 FROM identities
-        WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
-          AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
-    RELEASE_PHONE = "
-        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $4
-        WHERE pool_id = $1 AND phone = $2 AND phone_proof = 'none' AND id <> $3
-        RETURNING id";
-    RELEASE_EMAIL = "
-        UPDATE users SET email = NULL, updated_at = $4
-        WHERE pool_id = $1 AND email = $2 AND NOT email_verified AND id <> $3
-        RETURNING id";
-    INSERT_IDENTITY = "
-        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
+    NOTE_LOGIN = concat!(
+        "UPDATE users
+         SET logins_count = logins_count + $6, last_login_at = $3, last_ip = $4, last_application = $5
+         WHERE pool_id = $1 AND id = $2
+         RETURNING ", user_columns!()
+    );
+    FILL = "
+        UPDATE users
+        SET phone = $3, phone_proof = $4, email = $5, email_verified = $6, profile = $7, updated_at = $8
+        WHERE pool_id = $1 AND id = $2";
+    WRITE = "
+        UPDATE users
+        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
+            profile = $9, custom_data = $10, must_reset = $11, updated_at = $12
+        WHERE pool_id = $1 AND id = $2";
+    LEAVE = "
+        UPDATE users SET status = 'Deactivated', delete_after = $3, updated_at = $4
+        WHERE pool_id = $1 AND id = $2";
+    CANCEL_DELETION = "
+        UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    DELETE = "DELETE FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
 }
 
 /// Reads a user of a pool.
@@ -96,7 +112,7 @@ impl Read for GetUserWithIdentities {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let Some(user) = get(tx, &self.pool, &self.user).await? else { return Ok(None) };
-        let identities = identities(tx, &self.pool, &self.user).await?;
+        let identities = identities::of_account(tx, &self.pool, &self.user).await?;
         Ok(Some((user, identities)))
     }
 }
@@ -141,6 +157,21 @@ pub async fn by_external_id(tx: &mut Tx<'_>, pool: &PoolId, id: &str) -> Result<
     tx.optional(BY_EXTERNAL_ID, &[pool.into(), id.into()], decode_user).await
 }
 
+/// The user in whose row an identity stands.
+pub async fn by_identity(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    key: &IdentityKey,
+) -> Result<Option<User>, StoreError> {
+    let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
+    tx.optional(BY_IDENTITY, &values, decode_user).await
+}
+
+/// An account and what was merged into it, oldest first.
+pub async fn with_merged(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<User>, StoreError> {
+    tx.all(WITH_MERGED, &[pool.into(), user.into()], decode_user).await
+}
+
 /// Whether a user id is taken in any of the pools: `sub` never repeats under one issuer.
 pub async fn id_is_taken(
     tx: &mut Tx<'_>,
@@ -156,11 +187,16 @@ pub async fn id_is_taken(
     Ok(false)
 }
 
-/// Makes a user.
-pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), StoreError> {
+/// Writes a user, unless something of them is taken; whether they were written.
+pub async fn insert_if_free(
+    tx: &mut Tx<'_>,
+    user: &User,
+    password_hash: Option<&str>,
+) -> Result<bool, StoreError> {
     let (profile, custom_data) =
         (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
     let agreements = serde_json::to_string(&user.agreements)?;
+    let password_set_at = password_hash.map(|_| user.password_set_at.unwrap_or(user.created_at));
     let values = [
         (&user.pool).into(),
         (&user.id).into(),
@@ -181,11 +217,24 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -
         (&user.register_source).into(),
         user.created_at.into(),
         user.updated_at.into(),
-        password_hash.map(|_| user.password_set_at.unwrap_or(user.created_at)).into(),
+        user.merged_into.as_ref().map(UserId::as_str).into(),
+        password_set_at.into(),
         user.must_reset.into(),
         (&agreements).into(),
+        user.delete_after.into(),
     ];
-    tx.execute(INSERT_USER, &values).await.map(drop)
+    Ok(tx.execute(INSERT, &values).await? == 1)
+}
+
+/// Writes a user of whom nothing is taken; otherwise the unit has lost a race.
+pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), StoreError> {
+    if insert_if_free(tx, user, password_hash).await? { Ok(()) } else { Err(StoreError::LostRace) }
+}
+
+/// Takes back a user whom the unit has written, with their identities.
+pub async fn take_back(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    identities::take_back(tx, pool, user).await?;
+    tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Writes what a person says of themselves, read before by [`get_locked`].
@@ -202,127 +251,127 @@ pub async fn set_profile(
     tx.execute(SET_PROFILE, &values).await
 }
 
-/// Switches an account off, which ends its sessions, or on again; and tells every node.
-pub struct SetStatus {
-    /// The pool.
-    pub pool: PoolId,
-    /// The user.
-    pub user: UserId,
-    /// The new status.
-    pub status: UserStatus,
-    /// Who does it, and when.
-    pub trace: Trace,
-}
-
-impl Write for SetStatus {
-    /// Whether there is such a user.
-    type Out = bool;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let values =
-            [(&self.pool).into(), (&self.user).into(), self.status.as_str().into(), self.trace.at.into()];
-        let affected = tx.execute(SET_STATUS, &values).await?;
-        if self.status != UserStatus::Activated {
-            sessions::end_all(tx, &self.pool, &self.user).await?;
-        }
-        if affected == 1 {
-            let action = match self.status {
-                UserStatus::Activated => Action::UserEnabled,
-                UserStatus::Suspended => Action::UserDisabled,
-                UserStatus::Archived => Action::UserArchived,
-                UserStatus::Deactivated => Action::UserDeletionRequested,
-            };
-            self.trace.recorder().record(tx, &self.pool, Event::of(action, &self.user)).await?;
-        }
-        // Nodes forget which sessions they believe alive when the version rises.
-        config::raise_version(tx).await?;
-        Ok(affected == 1)
-    }
-}
-
-/// All identities of a user, oldest first.
-pub async fn identities(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<Identity>, StoreError> {
-    tx.all(LIST_IDENTITIES, &[pool.into(), user.into()], decode_identity).await
-}
-
-/// The user whom an identity leads to.
-pub async fn identity_owner(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    key: &IdentityKey,
-) -> Result<Option<UserId>, StoreError> {
-    let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
-    let owner: Option<String> = tx.optional(IDENTITY_OWNER, &values, |row| row.get(0)).await?;
-    Ok(owner.map(|id| UserId::parse(&id)).transpose()?)
-}
-
-/// Whether a user has another identity of the same realm and kind.
-pub async fn has_other_in_realm(
+/// Writes the status of an account; whether there is such a user.
+pub async fn set_status(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
-    key: &IdentityKey,
+    status: UserStatus,
+    now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let values =
-        [pool.into(), user.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
-    Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
+    Ok(tx.execute(SET_STATUS, &[pool.into(), user.into(), status.as_str().into(), now.into()]).await? == 1)
 }
 
-/// Takes a phone number, which `prover` has proved, from an account that has it unverified; which that was.
-pub async fn release_phone(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    phone: &Phone,
-    prover: &UserId,
-    now: Timestamp,
-) -> Result<Option<UserId>, StoreError> {
-    let values = [pool.into(), phone.as_str().into(), prover.into(), now.into()];
-    let from: Option<String> = tx.optional(RELEASE_PHONE, &values, |row| row.get(0)).await?;
-    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
-}
-
-/// Takes an e-mail address, which `prover` has proved, from an account that has it unverified; which that was.
-pub async fn release_email(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    email: &Email,
-    prover: &UserId,
-    now: Timestamp,
-) -> Result<Option<UserId>, StoreError> {
-    let values = [pool.into(), email.as_str().into(), prover.into(), now.into()];
-    let from: Option<String> = tx.optional(RELEASE_EMAIL, &values, |row| row.get(0)).await?;
-    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
-}
-
-/// Leads an identity to a user.
-pub async fn insert_identity(
+/// Writes which agreements an account has accepted, by id in this version.
+pub async fn set_agreements(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
-    connection: &ConnectionId,
-    key: &IdentityKey,
+    accepted: &BTreeMap<String, u32>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let values = [
-        pool.into(),
-        (&key.realm).into(),
-        key.kind.as_str().into(),
-        (&key.value).into(),
-        user.into(),
-        connection.into(),
-        now.into(),
-    ];
-    tx.execute(INSERT_IDENTITY, &values).await.map(drop)
+    let accepted = serde_json::to_string(accepted)?;
+    tx.execute(SET_AGREEMENTS, &[pool.into(), user.into(), (&accepted).into(), now.into()]).await.map(drop)
 }
 
-pub(crate) fn decode_identity(row: &Row<'_>) -> Result<Identity, StoreError> {
-    let kind = IdentityKind::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "kind" })?;
-    Ok(Identity {
-        key: IdentityKey { realm: row.get(0)?, kind, value: row.get(2)? },
-        user: UserId::parse(&row.get::<String>(3)?)?,
-        connection: ConnectionId::parse(&row.get::<String>(4)?)?,
-        created_at: Timestamp(row.get(5)?),
+/// A login that is noted in the row of its user.
+#[derive(Clone, Copy, Debug)]
+pub struct NotedLogin<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// From which address.
+    pub ip: Option<&'a str>,
+    /// To which application.
+    pub application: &'a ApplicationId,
+    /// How many logins it counts for: one, or none where one goes on.
+    pub counts: i64,
+}
+
+/// Notes a login; the user as they are now, whom no other unit changes until this one ends.
+pub async fn note_login(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    login: NotedLogin<'_>,
+) -> Result<Option<User>, StoreError> {
+    let NotedLogin { at, ip, application, counts } = login;
+    let values = [pool.into(), user.into(), at.into(), ip.into(), application.into(), counts.into()];
+    tx.optional(NOTE_LOGIN, &values, decode_user).await
+}
+
+/// Writes the phone number, the e-mail address and the profile of a user whom the unit has locked.
+pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    let profile = serde_json::to_string(&user.profile)?;
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
+        user.phone.as_ref().map(|(_, proof)| proof.as_str()).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
+        (&profile).into(),
+        user.updated_at.into(),
+    ];
+    tx.execute(FILL, &values).await.map(drop)
+}
+
+/// Writes names, profile, custom data and whether the next login asks for a new password.
+pub async fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    let (profile, custom_data) =
+        (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        user.username.as_ref().map(Username::as_str).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
+        user.phone.as_ref().map(|(_, proof)| PhoneProof::as_str(*proof)).into(),
+        (&user.external_id).into(),
+        (&profile).into(),
+        (&custom_data).into(),
+        user.must_reset.into(),
+        user.updated_at.into(),
+    ];
+    tx.execute(WRITE, &values).await.map(drop)
+}
+
+/// Lets an account be deleted for good at `delete_after`, and be used no more until then.
+pub async fn leave(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    delete_after: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(LEAVE, &[pool.into(), user.into(), delete_after.into(), now.into()]).await.map(drop)
+}
+
+/// Calls off the deletion that an account's owner asked for.
+pub async fn cancel_deletion(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(CANCEL_DELETION, &[pool.into(), user.into(), now.into()]).await.map(drop)
+}
+
+/// The accounts that are to be deleted for good by now, so many at most.
+pub async fn expired(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(PoolId, UserId)>, StoreError> {
+    tx.all(EXPIRED, &[now.into(), limit.into()], |row| {
+        Ok((config::pool_id(row, 0)?, UserId::parse(&row.get::<String>(1)?)?))
     })
+    .await
+}
+
+/// Deletes an account and what was merged into it: the rows alone.
+pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Reads the columns of `user_columns!`.

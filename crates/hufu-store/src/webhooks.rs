@@ -1,11 +1,8 @@
-//! Webhooks of pools: who is told of what. Each change raises the version of the configuration, which nodes hold in
-//! memory, so that the next event goes where it should.
+//! Webhooks of pools: where what happens is announced.
 
 use hufu_types::{Action, PoolId, Timestamp, WebhookId};
-use serde_json::{Value as Json, json};
 
-use crate::events::{Event, Trace};
-use crate::{Read, Row, StoreError, Tx, Write, config, statements};
+use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM webhooks WHERE pool_id = $1";
@@ -19,12 +16,21 @@ statements! {
         INSERT INTO webhooks (pool_id, id, name, url, events, secret, enabled, failures, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8)";
     UPDATE = "
-        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7
+        UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     ROTATE = "
         UPDATE webhooks SET previous_secret = secret, previous_until = $4, secret = $3
         WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM webhooks WHERE pool_id = $1 AND id = $2";
+}
+
+/// A webhook that wants to know of what happens in a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscriber {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// What it wants to know of; everything, where this is empty.
+    pub actions: Vec<Action>,
 }
 
 /// A webhook, without its secret.
@@ -46,16 +52,6 @@ pub struct Webhook {
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
-}
-
-impl Webhook {
-    /// What the audit log keeps of its settings. The path and the query of an address may be somebody's secret.
-    fn told(&self) -> Json {
-        let scheme_and_host = self.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
-        let host = scheme_and_host.split(['?', '#']).next().unwrap_or_default();
-        let actions: Vec<&str> = self.actions.iter().map(|action| action.as_str()).collect();
-        json!({ "name": self.name, "host": host, "events": actions, "enabled": self.enabled })
-    }
 }
 
 /// The webhooks of a pool, in the order in which they were made.
@@ -82,163 +78,61 @@ impl Read for GetWebhook {
     }
 }
 
-async fn get(tx: &mut Tx<'_>, pool: &PoolId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
+/// A webhook.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
     tx.optional(GET, &[pool.into(), id.as_str().into()], decode).await
 }
 
-/// Makes a webhook.
-#[derive(Clone, Debug)]
-pub struct CreateWebhook {
-    /// Of which pool.
-    pub pool: PoolId,
-    /// The webhook.
-    pub webhook: Webhook,
-    /// Its secret, sealed.
-    pub secret: Vec<u8>,
-    /// How many a pool may have.
-    pub most: i64,
-    /// Who does it, from where and when.
-    pub trace: Trace,
+/// How many webhooks a pool has.
+pub async fn count(tx: &mut Tx<'_>, pool: &PoolId) -> Result<i64, StoreError> {
+    Ok(tx.optional(COUNT, &[pool.into()], |row| row.get(0)).await?.unwrap_or_default())
 }
 
-impl Write for CreateWebhook {
-    /// Whether there was room for it.
-    type Out = bool;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let (pool, new) = (&self.pool, &self.webhook);
-        config::lock(tx).await?;
-        let count: i64 = tx.optional(COUNT, &[pool.into()], |row| row.get(0)).await?.unwrap_or_default();
-        if count >= self.most {
-            return Ok(false);
-        }
-        let events = serde_json::to_string(&new.actions)?;
-        let values = [
-            pool.into(),
-            new.id.as_str().into(),
-            (&new.name).into(),
-            (&new.url).into(),
-            (&events).into(),
-            (&self.secret).into(),
-            new.enabled.into(),
-            new.created_at.into(),
-        ];
-        tx.execute(INSERT, &values).await?;
-        config::raise_version(tx).await?;
-        self.trace.recorder().record(tx, pool, changed(&new.id, None, Some(new), false)).await?;
-        Ok(true)
-    }
+/// Makes a webhook with this secret, sealed.
+pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook, secret: &[u8]) -> Result<(), StoreError> {
+    let events = serde_json::to_string(&new.actions)?;
+    let values = [
+        pool.into(),
+        new.id.as_str().into(),
+        (&new.name).into(),
+        (&new.url).into(),
+        (&events).into(),
+        secret.into(),
+        new.enabled.into(),
+        new.created_at.into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// What is to change of a webhook; what is absent stays.
-#[derive(Clone, Debug, Default)]
-pub struct WebhookUpdate {
-    /// What its owner calls it.
-    pub name: Option<String>,
-    /// Where deliveries go.
-    pub url: Option<String>,
-    /// What it wants to know of.
-    pub actions: Option<Vec<Action>>,
-    /// Whether anything is sent to it.
-    pub enabled: Option<bool>,
-    /// A new secret, sealed, and until when the old one signs as well.
-    pub secret: Option<(Vec<u8>, Timestamp)>,
+/// Writes the settings of a webhook.
+pub async fn update(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook) -> Result<(), StoreError> {
+    let events = serde_json::to_string(&new.actions)?;
+    let values = [
+        pool.into(),
+        new.id.as_str().into(),
+        (&new.name).into(),
+        (&new.url).into(),
+        (&events).into(),
+        new.enabled.into(),
+        new.updated_at.into(),
+    ];
+    tx.execute(UPDATE, &values).await.map(drop)
 }
 
-/// Changes a webhook.
-#[derive(Clone, Debug)]
-pub struct UpdateWebhook {
-    /// Of which pool.
-    pub pool: PoolId,
-    /// Which.
-    pub id: WebhookId,
-    /// What changes.
-    pub update: WebhookUpdate,
-    /// Who does it, from where and when.
-    pub trace: Trace,
-}
-
-impl Write for UpdateWebhook {
-    /// The webhook as it is now, if there is one.
-    type Out = Option<Webhook>;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Webhook>, StoreError> {
-        let (pool, update) = (&self.pool, self.update.clone());
-        config::lock(tx).await?;
-        let Some(old) = get(tx, pool, &self.id).await? else { return Ok(None) };
-        let mut new = Webhook {
-            name: update.name.unwrap_or_else(|| old.name.clone()),
-            url: update.url.unwrap_or_else(|| old.url.clone()),
-            actions: update.actions.unwrap_or_else(|| old.actions.clone()),
-            enabled: update.enabled.unwrap_or(old.enabled),
-            ..old.clone()
-        };
-        let rotated = update.secret.is_some();
-        if new == old && !rotated {
-            return Ok(Some(old));
-        }
-        new.updated_at = self.trace.at;
-        let events = serde_json::to_string(&new.actions)?;
-        let values = [
-            pool.into(),
-            self.id.as_str().into(),
-            (&new.name).into(),
-            (&new.url).into(),
-            (&events).into(),
-            new.enabled.into(),
-            new.updated_at.into(),
-        ];
-        tx.execute(UPDATE, &values).await?;
-        if let Some((secret, until)) = &update.secret {
-            let values = [pool.into(), self.id.as_str().into(), secret.into(), (*until).into()];
-            tx.execute(ROTATE, &values).await?;
-        }
-        config::raise_version(tx).await?;
-        self.trace.recorder().record(tx, pool, changed(&self.id, Some(&old), Some(&new), rotated)).await?;
-        Ok(Some(new))
-    }
-}
-
-/// Deletes a webhook. What was to be delivered to it is given up.
-#[derive(Clone, Debug)]
-pub struct DeleteWebhook {
-    /// Of which pool.
-    pub pool: PoolId,
-    /// Which.
-    pub id: WebhookId,
-    /// Who does it, from where and when.
-    pub trace: Trace,
-}
-
-impl Write for DeleteWebhook {
-    /// Whether there was one.
-    type Out = bool;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        config::lock(tx).await?;
-        let Some(old) = get(tx, &self.pool, &self.id).await? else { return Ok(false) };
-        tx.execute(DELETE, &[(&self.pool).into(), self.id.as_str().into()]).await?;
-        config::raise_version(tx).await?;
-        self.trace.recorder().record(tx, &self.pool, changed(&self.id, Some(&old), None, false)).await?;
-        Ok(true)
-    }
-}
-
-fn changed(
+/// Gives a webhook another secret, sealed; the one before signs as well until then.
+pub async fn rotate(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
     id: &WebhookId,
-    before: Option<&Webhook>,
-    after: Option<&Webhook>,
-    rotated: bool,
-) -> Event<'static> {
-    let mut details = json!({
-        "webhook": id.as_str(),
-        "before": before.map(Webhook::told),
-        "after": after.map(Webhook::told),
-    });
-    if let (Some(details), true) = (details.as_object_mut(), rotated) {
-        details.insert("secretReplaced".to_owned(), true.into());
-    }
-    Event { action: Action::WebhookChanged, code: 0, user: None, details }
+    secret: &[u8],
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(ROTATE, &[pool.into(), id.as_str().into(), secret.into(), until.into()]).await.map(drop)
+}
+
+/// Deletes a webhook.
+pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, id: &WebhookId) -> Result<(), StoreError> {
+    tx.execute(DELETE, &[pool.into(), id.as_str().into()]).await.map(drop)
 }
 
 fn decode(row: &Row<'_>) -> Result<Webhook, StoreError> {

@@ -324,7 +324,8 @@ impl Answer {
         if json.get("code").is_some() {
             assert!(
                 json["code"] == 200 && json["statusCode"] == 200 && json.get("apiCode").is_none(),
-                "{self}"
+                "{self} {}",
+                self.log()
             );
         } else {
             assert!(json.get("errors").is_none() && json["data"].is_object(), "{self}");

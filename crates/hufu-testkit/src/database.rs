@@ -1,4 +1,4 @@
-//! Fresh databases that go away with their test.
+//! Fresh databases that are removed with their test.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -9,10 +9,10 @@ use hufu_types::{Random as _, SystemRandom};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
-/// The variable that names the PostgreSQL server, by the address of one of its databases.
+/// The variable with the URL of one of the PostgreSQL server's databases.
 const SERVER: &str = "HUFU_TEST_POSTGRES";
 
-/// An empty database of its own; gone when dropped.
+/// An empty database, removed when dropped.
 #[derive(Debug)]
 pub struct TestDatabase(Kind);
 
@@ -30,10 +30,10 @@ impl TestDatabase {
         [Self::sqlite(), Self::postgres()]
     }
 
-    /// An SQLite database on a temporary file, which is not made yet.
+    /// An SQLite database in a temporary file, which does not exist yet.
     ///
     /// # Panics
-    /// When there is no place for temporary files.
+    /// If there is no place for temporary files.
     pub fn sqlite() -> Self {
         #[expect(clippy::expect_used, reason = "a test without its database fails")]
         let folder = tempfile::Builder::new().prefix("hufu-test").tempdir().expect("a temporary folder");
@@ -43,7 +43,7 @@ impl TestDatabase {
     /// A new database on the PostgreSQL server that `HUFU_TEST_POSTGRES` names.
     ///
     /// # Panics
-    /// When the variable is not set or the server refuses: no test is ever skipped.
+    /// If the variable is not set or the server refuses: no test is ever skipped.
     #[expect(clippy::panic, reason = "a test without its database fails")]
     pub fn postgres() -> Self {
         match Server::from_environment().and_then(Server::create_database) {
@@ -52,7 +52,7 @@ impl TestDatabase {
         }
     }
 
-    /// The address, as `database_url` of the configuration takes it.
+    /// The URL, as in `database_url` of the configuration.
     pub fn url(&self) -> String {
         match &self.0 {
             Kind::Sqlite(folder) => format!("sqlite://{}", file_in(folder).display()),
@@ -80,7 +80,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Kind::Postgres(server, name) = &self.0 {
-            // A database that stays behind harms no other test.
+            // A leftover database harms no other test.
             let _ = server.run(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
@@ -90,7 +90,7 @@ fn file_in(folder: &TempDir) -> std::path::PathBuf {
     Path::new(folder.path()).join("hufu.db")
 }
 
-/// The address of a PostgreSQL server, around the name of a database.
+/// The URL of a PostgreSQL server, around the name of a database.
 struct Server {
     before: String,
     database: String,
@@ -141,7 +141,7 @@ impl Server {
         Ok(Kind::Postgres(self, name))
     }
 
-    /// Runs a statement on the server's own database and waits for it, whether or not the caller is asynchronous.
+    /// Runs a statement on the server's own database and waits for it, whether or not the caller is async.
     fn run(&self, sql: String) -> anyhow::Result<()> {
         let url = self.url_of(&self.database);
         on_own_thread(async move {

@@ -27,8 +27,10 @@ pub mod client;
 mod database;
 #[cfg(feature = "web")]
 pub mod logs;
+pub mod raw;
 #[cfg(feature = "web")]
 pub mod routes;
+pub mod store;
 #[cfg(feature = "web")]
 pub mod world;
 

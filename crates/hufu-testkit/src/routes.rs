@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 70] = [
+pub const ROUTES: [(&str, &str); 71] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -24,6 +24,8 @@ pub const ROUTES: [(&str, &str); 70] = [
     ("POST", TOKEN),
     ("POST", REVOCATION),
     ("GET", JWKS),
+    // Tried in `mobile`.
+    ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
     // Tried in `login_flows`.
     ("POST", "/api/v3/login-flows/{id}"),
     // Tried in `credentials`.

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use hufu_app::apply::Options;
 use hufu_app::connect::Outbox;
+use hufu_app::events::Trace;
+use hufu_app::people::status::SetStatus;
 use hufu_app::{App, Limits, Parts};
 use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
-use hufu_store::events::Trace;
-use hufu_store::users::SetStatus;
 use hufu_store::{Read, Store, StoreError, Tx};
 use hufu_types::{Clock as _, PoolId, SystemRandom, Timestamp, UserId, UserStatus};
 use hufu_web::{Router, WebSettings};
@@ -447,7 +447,11 @@ impl World {
     pub fn connection(&self, app_id: &str) -> String {
         let config = self.node.app.config();
         let mut connections = config.connections(&PoolId::parse(SHOP).unwrap()).iter();
-        connections.find(|connection| connection.wechat.app_id == app_id).unwrap().id.to_string()
+        connections
+            .find(|connection| connection.settings.text("app_id") == Some(app_id))
+            .unwrap()
+            .id
+            .to_string()
     }
 
     /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry

@@ -48,16 +48,8 @@ text_enum! {
 
 impl ApplicationKind {
     /// Whether a connection of this kind can be switched on for an application of this kind.
-    ///
-    /// A business often has one application for its website, its app and its mini
-    /// program; only an `api` has no people that could arrive.
-    pub const fn may_use(self, connection: ConnectionKind) -> bool {
-        match (self, connection) {
-            (Self::Api, _) => false,
-            (Self::Web | Self::Spa | Self::Native | Self::MiniProgram, ConnectionKind::WechatMiniProgram) => {
-                true
-            }
-        }
+    pub fn may_use(self, connection: ConnectionKind) -> bool {
+        connection.applications().contains(&self)
     }
 }
 
@@ -129,17 +121,18 @@ mod tests {
 
     #[test]
     fn what_an_application_of_a_kind_may_use() {
-        for (kind, mini_program) in [
-            (ApplicationKind::Web, true),
-            (ApplicationKind::Spa, true),
-            (ApplicationKind::Native, true),
-            (ApplicationKind::MiniProgram, true),
-            (ApplicationKind::Api, false),
+        for (kind, mini_program, mobile) in [
+            (ApplicationKind::Web, true, false),
+            (ApplicationKind::Spa, true, false),
+            (ApplicationKind::Native, true, true),
+            (ApplicationKind::MiniProgram, true, false),
+            (ApplicationKind::Api, false, false),
         ] {
             assert_eq!(kind.may_use(ConnectionKind::WechatMiniProgram), mini_program, "{kind:?}");
+            assert_eq!(kind.may_use(ConnectionKind::WechatMobile), mobile, "{kind:?}");
         }
         assert_eq!(ApplicationKind::ALL.len(), 5, "the table above names every kind");
-        assert_eq!(ConnectionKind::ALL.len(), 1, "the table above names every connection");
+        assert_eq!(ConnectionKind::ALL.len(), 2, "the table above names every connection");
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Pools, and their connections to identity sources.
 
-use secrecy::SecretString;
+use std::fmt;
+
+use secrecy::zeroize::Zeroize as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::application::text_enum;
-use crate::{Association, ConnectionId, Identifier, PoolId, PoolSettings};
+use crate::{ApplicationKind, Association, ConnectionId, Identifier, MatchField, PoolId, PoolSettings};
 
 /// A user pool: users, connections and applications that know nothing of other pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +20,39 @@ pub struct Pool {
     pub settings: PoolSettings,
 }
 
-text_enum! {
-    /// A login mode. One connection is one mode with its own credentials.
-    ConnectionKind {
-        /// Inside a WeChat mini program, by `wx.login`.
-        WechatMiniProgram = "wechat:miniprogram:default",
-    }
+/// The table of login modes: the name in files and tables, the kinds of application that may use the mode, and the
+/// fields that its source can prove, by which accounts may be found. All else about a mode is in its module.
+macro_rules! connection_kinds {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident = $name:literal, for [$($application:ident),*], proves [$($field:ident),*];
+    )*) => {
+        text_enum! {
+            /// A login mode. One connection is one mode with its own credentials.
+            ConnectionKind { $($(#[$doc])* $kind = $name),* }
+        }
+
+        impl ConnectionKind {
+            /// The kinds of application that connections of this kind can be switched on for.
+            pub const fn applications(self) -> &'static [ApplicationKind] {
+                match self { $(Self::$kind => &[$(ApplicationKind::$application),*]),* }
+            }
+
+            /// The fields that a source of this kind can prove.
+            pub const fn proves(self) -> &'static [MatchField] {
+                match self { $(Self::$kind => &[$(MatchField::$field),*]),* }
+            }
+        }
+    };
+}
+
+// A business often has one application for its website, its app and its mini program. An `api` has no people that could
+// arrive. WeChat confirms a mini program's number; it knows no address, and no owner's ids.
+connection_kinds! {
+    /// Inside a WeChat mini program, by `wx.login`.
+    WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone];
+    /// In a native app, by the code that WeChat's OpenSDK gives it.
+    WechatMobile = "wechat:mobile", for [Native], proves [];
 }
 
 /// The name of an Open Platform account within a pool: UnionIDs are unique within it.
@@ -34,29 +64,47 @@ impl OpenPlatform {
     pub const DEFAULT: &str = "default";
 }
 
-/// Why a text is no AppID.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a WeChat AppID is 'wx' and 16 characters of 0-9 and a-f")]
-pub struct WechatAppIdError;
+/// The settings of a connection: the values of its kind's fields, by name. Some of them are secrets, so `Debug` shows
+/// only the names, and the values are wiped when dropped.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConnectionSettings(Map<String, Value>);
 
-/// The credentials of an app at WeChat.
-#[derive(Clone, Debug)]
-pub struct WechatApp {
-    /// `wx` and 16 hexadecimal digits.
-    pub app_id: String,
-    /// The AppSecret.
-    pub app_secret: SecretString,
+impl ConnectionSettings {
+    /// The value of a field, if it has one.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.0.get(field)
+    }
+
+    /// The text of a field, if it has one.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.get(field)?.as_str()
+    }
+
+    /// Sets a field.
+    pub fn set(&mut self, field: &str, value: impl Into<Value>) {
+        self.0.insert(field.to_owned(), value.into());
+    }
 }
 
-impl WechatApp {
-    /// Checks the form of an AppID.
-    ///
-    /// # Errors
-    /// [`WechatAppIdError`]
-    pub fn check_app_id(text: &str) -> Result<(), WechatAppIdError> {
-        let digits = text.strip_prefix("wx").ok_or(WechatAppIdError)?;
-        let hexadecimal = digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if digits.len() == 16 && hexadecimal { Ok(()) } else { Err(WechatAppIdError) }
+impl fmt::Debug for ConnectionSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Drop for ConnectionSettings {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(values) => values.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -81,8 +129,8 @@ pub struct Connection {
     pub open_platform: OpenPlatform,
     /// How first logins find their account.
     pub association: Association,
-    /// Its credentials.
-    pub wechat: WechatApp,
+    /// The values of its kind's fields.
+    pub settings: ConnectionSettings,
 }
 
 #[cfg(test)]
@@ -90,12 +138,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn app_ids() {
-        assert!(WechatApp::check_app_id("wx0123456789abcdef").is_ok());
-        for bad in
-            ["", "wx", "wx0123456789ABCDEF", "wx0123456789abcde", "0123456789abcdef00", "wx0123456789abcdef0"]
-        {
-            assert_eq!(WechatApp::check_app_id(bad), Err(WechatAppIdError), "{bad:?}");
-        }
+    fn settings_show_their_names_alone() {
+        let mut settings = ConnectionSettings::default();
+        settings.set("app_secret", "5ec2e7");
+        assert_eq!(settings.text("app_secret"), Some("5ec2e7"));
+        assert_eq!(format!("{settings:?}"), r#"{"app_secret"}"#);
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<ConnectionSettings>(&json).unwrap(), settings);
     }
 }

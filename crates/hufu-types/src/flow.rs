@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{PoolSettings, ScopeSet, User, UserId};
+use crate::resolution::PhoneUse;
+use crate::{AuthorizationRequest, Facts, PoolSettings, ScopeSet, User, UserId};
 
 text_enum! {
     /// Where a login stands.
@@ -41,8 +42,6 @@ text_enum! {
         Unknown = "unknown",
         /// The proof leads to several accounts, and the connection lets choose.
         Several = "several",
-        /// The proof is not accepted, or leads where nobody may go.
-        Denied = "denied",
         /// The person makes a new account.
         Create = "create",
         /// The person proves an account and binds the identity to it.
@@ -57,19 +56,19 @@ text_enum! {
         FillIn = "fill_in",
         /// The person accepts the agreements.
         Accept = "accept",
-        /// Time or tries are used up, or the person gives up.
+        /// The person gives up.
         Expire = "expire",
     }
 }
 
-/// From where, by what, to where. What stands in the place of [`Stage::Done`] is the first of the stages
-/// before it that the account is not through with: see [`stage_of`].
+/// From where, by what, to where: all steps that there are, and no others. What stands in the place of [`Stage::Done`]
+/// is the first of the stages before it that the account is not through with: see [`stage_of`]. A login that is refused,
+/// or whose time or tries are used up, is over and takes no step.
 pub const TRANSITIONS: &[(Stage, Step, Stage)] = &[
     (Stage::Identify, Step::Known, Stage::Done),
     (Stage::Identify, Step::Created, Stage::Done),
     (Stage::Identify, Step::Unknown, Stage::Associate),
     (Stage::Identify, Step::Several, Stage::Select),
-    (Stage::Identify, Step::Denied, Stage::Refused),
     (Stage::Associate, Step::Create, Stage::Done),
     (Stage::Associate, Step::Bind, Stage::Done),
     (Stage::Associate, Step::Expire, Stage::Refused),
@@ -99,8 +98,9 @@ impl Stage {
     }
 }
 
-/// The first check that an account is not through with, or [`Stage::Done`].
-pub fn stage_of(user: &User, settings: &PoolSettings) -> Stage {
+/// The first check that an account is not through with in a login of these facts, or [`Stage::Done`]. No check asks for
+/// more than one proof yet.
+pub fn stage_of(user: &User, settings: &PoolSettings, _facts: &Facts) -> Stage {
     let through = |stage: Stage| match stage {
         Stage::NewPassword => !user.must_reset,
         Stage::Complete => missing_fields(user, settings).next().is_none(),
@@ -138,13 +138,15 @@ pub fn open_agreements<'a>(
 }
 
 /// What a login ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Want {
     /// The user and a user token, for the v2 clients.
     UserToken,
     /// A token set of these scopes.
     TokenSet(ScopeSet),
+    /// The answer to a request of the authorization endpoint.
+    Authorization(Box<AuthorizationRequest>),
 }
 
 /// What a waiting login knows.
@@ -154,6 +156,9 @@ pub struct FlowState {
     pub stage: Stage,
     /// What it ends with.
     pub want: Want,
+    /// What the person proved themselves with so far. Rows of the program before have none.
+    #[serde(default)]
+    pub facts: Facts,
     /// At [`Stage::Associate`]: whether an account may be made.
     pub may_create: bool,
     /// At [`Stage::Select`]: the accounts to choose from.
@@ -164,6 +169,9 @@ pub struct FlowState {
     pub user: Option<UserId>,
     /// Whether this login made the account.
     pub newly_created: bool,
+    /// What a proved phone number is for.
+    #[serde(default)]
+    pub phone_use: PhoneUse,
 }
 
 /// The engine as a Mermaid state diagram.
@@ -200,6 +208,41 @@ mod tests {
         for step in Step::ALL {
             assert!(TRANSITIONS.iter().any(|(_, by, _)| by == step), "{step:?} is never possible");
         }
+    }
+
+    /// What the program before wrote to the database.
+    #[test]
+    fn a_state_without_facts_is_read() {
+        let old = r#"{"stage":"select","want":{"token_set":"openid profile"},"may_create":false,
+            "candidates":["a","b"],"may_merge":true,"user":null,"newly_created":false}"#;
+        let state: FlowState = serde_json::from_str(old).unwrap();
+        assert_eq!((state.stage, state.candidates.len()), (Stage::Select, 2));
+        assert_eq!(state.want, Want::TokenSet(ScopeSet::parse("openid profile")));
+        assert_eq!(state.facts, Facts::default());
+        let old = r#"{"stage":"complete","want":"user_token","may_create":false,"candidates":[],"may_merge":false,
+            "user":"a","newly_created":true}"#;
+        assert_eq!(serde_json::from_str::<FlowState>(old).unwrap().want, Want::UserToken);
+    }
+
+    #[test]
+    fn a_request_for_authorization_is_kept_whole() {
+        let request = AuthorizationRequest {
+            redirect_uri: "https://shop.example/back".to_owned(),
+            scopes: ScopeSet::parse("openid"),
+            state: Some("s".to_owned()),
+            nonce: Some("n".to_owned()),
+            code_challenge: Some(crate::CodeChallenge {
+                method: crate::CodeChallengeMethod::S256,
+                challenge: "c".to_owned(),
+            }),
+            claims: serde_json::Map::from_iter([(
+                "id_token".to_owned(),
+                serde_json::json!({ "email": null }),
+            )]),
+        };
+        let want = Want::Authorization(Box::new(request));
+        let json = serde_json::to_string(&want).unwrap();
+        assert_eq!(serde_json::from_str::<Want>(&json).unwrap(), want);
     }
 
     #[test]

@@ -95,6 +95,8 @@ id!(/// A user of a pool; the `sub` of tokens.
     UserId);
 id!(/// One login of one user on one device; the `sid` of tokens.
     SessionId);
+id!(/// One login of one person in one browser, for all applications of the pool.
+    BrowserSessionId);
 id!(/// Something that happened; what webhooks and the audit log call it by.
     EventId);
 id!(/// A login that waits for the person's next step.

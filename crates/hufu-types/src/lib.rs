@@ -7,17 +7,21 @@
 mod administration;
 mod application;
 mod association;
+mod authorization;
 mod connection;
 mod custom_field;
 mod environment;
 mod event;
+mod facts;
 mod failure;
 pub mod flow;
 mod id;
 mod mask;
+pub mod merge;
 mod name;
 mod passcode;
 mod password_policy;
+mod proof;
 pub mod resolution;
 mod scope;
 mod secret;
@@ -29,18 +33,21 @@ mod user;
 pub use administration::{AdminRole, Permission};
 pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
-pub use connection::{Connection, ConnectionKind, OpenPlatform, Pool, WechatApp, WechatAppIdError};
+pub use authorization::{AuthorizationRequest, CodeChallenge, CodeChallengeMethod};
+pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
 pub use event::{Action, ActorKind};
+pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
-    AccessKeyId, ApplicationId, ConnectionId, DeliveryId, EventId, FlowId, IdError, ImportId, JobId, MergeId,
-    PoolId, SessionId, UserId, WebhookId,
+    AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
+    ImportId, JobId, MergeId, PoolId, SessionId, UserId, WebhookId,
 };
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
+pub use proof::{EmailProof, Proof};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};

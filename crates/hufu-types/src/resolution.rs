@@ -1,32 +1,23 @@
-//! Which account an arrival belongs to, as a pure function over what the source
+//! Which account a person belongs to, as a pure function over what the source
 //! proved and what the pool holds.
 //!
 //! Invariants: two ids that name two accounts never move anything; an account is
 //! found by every id it ever proved; a phone number leads to an account only
 //! where the call asks for that and somebody vouched for the number.
 
-use crate::{Association, AssociationMode, ConflictRule, IdentityKey, MatchField, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Association, AssociationMode, ConflictRule, MatchField, Proof, UserId};
 
 /// What a proved phone number is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PhoneUse {
     /// Written to the account that the ids lead to, if it has none and nobody else has it.
+    #[default]
     Fill,
     /// Also leads to the account that has it (`loginByPhone` of authing-wxapp-sdk).
     LogIn,
-}
-
-/// What the source proved of the person.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    /// The id within the app.
-    pub openid: IdentityKey,
-    /// The id within the Open Platform account, where there is one.
-    pub unionid: Option<IdentityKey>,
-    /// Whether a phone number was proved as well, and what for.
-    pub phone: Option<PhoneUse>,
-    /// Whether the source answered for a virtual user of WeChat's "snapshot page", who is nobody.
-    pub snapshot: bool,
 }
 
 /// The account that has a field which the source proved.
@@ -41,16 +32,15 @@ pub struct Owner {
     pub another_persons: bool,
 }
 
-/// What the pool holds about an arrival.
+/// What the pool holds about a proof.
 #[derive(Clone, Debug, Default)]
 pub struct Holdings {
-    /// The account that the OpenID leads to.
-    pub by_openid: Option<UserId>,
-    /// The account that the UnionID leads to.
-    pub by_unionid: Option<UserId>,
-    /// Whether the account that the OpenID leads to has another UnionID of the same
-    /// Open Platform account.
-    pub other_unionid: bool,
+    /// The account that the id at this app leads to.
+    pub by_own: Option<UserId>,
+    /// The account that the id shared by several apps leads to.
+    pub by_shared: Option<UserId>,
+    /// Whether the account that the own id leads to has another shared id of the same realm.
+    pub other_shared: bool,
     /// The account that has the proved phone number.
     pub by_phone: Option<Owner>,
     /// The account that has the proved e-mail address.
@@ -59,9 +49,11 @@ pub struct Holdings {
     pub by_external_id: Option<Owner>,
 }
 
-/// What the connection and the pool permit.
+/// What the connection and the pool permit, and what the call asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
+    /// What a proved phone number is for.
+    pub phone_use: PhoneUse,
     /// Whether strangers are refused.
     pub login_only: bool,
     /// Whether the pool lets people make accounts.
@@ -127,17 +119,21 @@ pub enum Resolution {
     Create {
         /// Whether the proved phone number becomes its login name.
         fill_phone: bool,
+        /// Whether the proved e-mail address becomes its login name.
+        fill_email: bool,
     },
     /// Log an account in.
     LogIn {
         /// Which.
         user: UserId,
-        /// Whether the OpenID is new to it.
-        attach_openid: bool,
-        /// Whether the UnionID is new to it.
-        attach_unionid: bool,
-        /// Whether the number may become its login name, if it has none.
+        /// Whether the id at this app is new to it.
+        attach_own: bool,
+        /// Whether the shared id is new to it.
+        attach_shared: bool,
+        /// Whether the proved number may become its login name, if it has none.
         fill_phone: bool,
+        /// Whether the proved address may become its login name, if it has none.
+        fill_email: bool,
         /// What disagrees.
         conflict: Option<Conflict>,
     },
@@ -156,21 +152,26 @@ pub enum Resolution {
 }
 
 /// Decides.
-pub fn resolve(arrival: &Arrival, holdings: &Holdings, rules: &Rules) -> Resolution {
-    if arrival.snapshot {
+pub fn resolve(proof: &Proof, holdings: &Holdings, rules: &Rules) -> Resolution {
+    if proof.snapshot {
         return Resolution::Deny(Denial::Snapshot);
     }
-    // A number that nobody vouches for belongs to whoever proves it.
+    // A name that nobody vouches for belongs to whoever proves it.
     let phone_owner = holdings.by_phone.as_ref().filter(|owner| owner.vouched);
-    let by_id = holdings.by_openid.as_ref().or(holdings.by_unionid.as_ref());
-    let logs_in_by_phone = arrival.phone == Some(PhoneUse::LogIn);
+    let free = Free {
+        phone: proof.proved_phone().is_some() && phone_owner.is_none(),
+        email: proof.proved_email().is_some()
+            && !holdings.by_email.as_ref().is_some_and(|owner| owner.vouched),
+    };
+    let by_id = holdings.by_own.as_ref().or(holdings.by_shared.as_ref());
+    let logs_in_by_phone = proof.proved_phone().is_some() && rules.phone_use == PhoneUse::LogIn;
 
     let resolution = match (by_id, phone_owner.filter(|_| logs_in_by_phone)) {
         (Some(user), Some(owner)) if owner.user != *user => without_moving(&owner.user, user),
-        (Some(user), _) => known(arrival, holdings, user, phone_owner),
+        (Some(user), _) => known(proof, holdings, user, phone_owner, free),
         (None, Some(owner)) if owner.another_persons => without_moving(&owner.user, &owner.user),
-        (None, Some(owner)) => join(arrival, holdings, &owner.user, false),
-        (None, None) => stranger(arrival, holdings, rules, phone_owner),
+        (None, Some(owner)) => join(proof, holdings, &owner.user, Free { phone: false, ..free }),
+        (None, None) => stranger(proof, holdings, rules, free),
     };
     match resolution {
         Resolution::LogIn { conflict: Some(Conflict { kind, chosen, other }), .. }
@@ -185,14 +186,15 @@ pub fn resolve(arrival: &Arrival, holdings: &Holdings, rules: &Rules) -> Resolut
     }
 }
 
+/// Which of the proved names may become an account's: nobody is vouched for by them.
+#[derive(Clone, Copy)]
+struct Free {
+    phone: bool,
+    email: bool,
+}
+
 /// Nobody is known by the ids.
-fn stranger(
-    arrival: &Arrival,
-    holdings: &Holdings,
-    rules: &Rules,
-    phone_owner: Option<&Owner>,
-) -> Resolution {
-    let phone_is_free = arrival.phone.is_some() && phone_owner.is_none();
+fn stranger(proof: &Proof, holdings: &Holdings, rules: &Rules, free: Free) -> Resolution {
     let association = &rules.association;
     if association.mode == AssociationMode::Field {
         let owner_by = |field| match field {
@@ -203,13 +205,13 @@ fn stranger(
         let mut matched = association.fields.iter().filter_map(|field| owner_by(*field));
         // An account of another person of this source is nobody's to take, whoever shares a number with them.
         if let Some(owner) = matched.find(|owner| owner.vouched && !owner.another_persons) {
-            return join(arrival, holdings, &owner.user, phone_is_free);
+            return join(proof, holdings, &owner.user, free);
         }
     }
     let may_create = rules.may_create();
     match association.mode {
         AssociationMode::Ask => Resolution::Ask { may_create },
-        _ if may_create => Resolution::Create { fill_phone: phone_is_free },
+        _ if may_create => Resolution::Create { fill_phone: free.phone, fill_email: free.email },
         // Nothing matched and nothing may be made: who can prove an account is still let in.
         AssociationMode::Field if !association.methods.is_empty() => Resolution::Ask { may_create: false },
         _ if rules.login_only => Resolution::Deny(Denial::Stranger),
@@ -218,12 +220,13 @@ fn stranger(
 }
 
 /// Attaches all ids to an account that none of them leads to.
-fn join(arrival: &Arrival, holdings: &Holdings, user: &UserId, fill_phone: bool) -> Resolution {
+fn join(proof: &Proof, holdings: &Holdings, user: &UserId, free: Free) -> Resolution {
     Resolution::LogIn {
         user: user.clone(),
-        attach_openid: true,
-        attach_unionid: arrival.unionid.is_some() && holdings.by_unionid.is_none(),
-        fill_phone,
+        attach_own: true,
+        attach_shared: proof.shared.is_some() && holdings.by_shared.is_none(),
+        fill_phone: free.phone,
+        fill_email: free.email,
         conflict: None,
     }
 }
@@ -232,9 +235,10 @@ fn join(arrival: &Arrival, holdings: &Holdings, user: &UserId, fill_phone: bool)
 fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
     Resolution::LogIn {
         user: owner.clone(),
-        attach_openid: false,
-        attach_unionid: false,
+        attach_own: false,
+        attach_shared: false,
         fill_phone: false,
+        fill_email: false,
         conflict: Some(Conflict {
             kind: ConflictKind::IdentityPhone,
             chosen: owner.clone(),
@@ -244,16 +248,22 @@ fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
 }
 
 /// Logs in an account that one of the ids names.
-fn known(arrival: &Arrival, holdings: &Holdings, user: &UserId, phone_owner: Option<&Owner>) -> Resolution {
-    let unionid_is_new = arrival.unionid.is_some() && holdings.by_unionid.is_none();
-    let conflict = match (&holdings.by_openid, &holdings.by_unionid, phone_owner) {
+fn known(
+    proof: &Proof,
+    holdings: &Holdings,
+    user: &UserId,
+    phone_owner: Option<&Owner>,
+    free: Free,
+) -> Resolution {
+    let shared_is_new = proof.shared.is_some() && holdings.by_shared.is_none();
+    let conflict = match (&holdings.by_own, &holdings.by_shared, phone_owner) {
         (Some(a), Some(b), _) if a != b => {
             Some(Conflict { kind: ConflictKind::OpenidUnionid, chosen: user.clone(), other: b.clone() })
         }
-        (Some(_), None, _) if unionid_is_new && holdings.other_unionid => {
+        (Some(_), None, _) if shared_is_new && holdings.other_shared => {
             Some(Conflict { kind: ConflictKind::UnionidChanged, chosen: user.clone(), other: user.clone() })
         }
-        (_, _, Some(owner)) if arrival.phone.is_some() && owner.user != *user => Some(Conflict {
+        (_, _, Some(owner)) if proof.proved_phone().is_some() && owner.user != *user => Some(Conflict {
             kind: ConflictKind::IdentityPhone,
             chosen: user.clone(),
             other: owner.user.clone(),
@@ -262,9 +272,10 @@ fn known(arrival: &Arrival, holdings: &Holdings, user: &UserId, phone_owner: Opt
     };
     Resolution::LogIn {
         user: user.clone(),
-        attach_openid: holdings.by_openid.is_none(),
-        attach_unionid: unionid_is_new && !holdings.other_unionid,
-        fill_phone: arrival.phone.is_some() && phone_owner.is_none(),
+        attach_own: holdings.by_own.is_none(),
+        attach_shared: shared_is_new && !holdings.other_shared,
+        fill_phone: free.phone,
+        fill_email: free.email,
         conflict,
     }
 }
@@ -272,20 +283,22 @@ fn known(arrival: &Arrival, holdings: &Holdings, user: &UserId, phone_owner: Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Identifier, OpenPlatform};
+    use crate::{EmailProof, Identifier, IdentityKey, OpenPlatform, Phone, PhoneProof};
 
     fn user(name: &str) -> UserId {
         UserId::parse(name).unwrap()
     }
 
-    fn arrival(unionid: bool, phone: Option<PhoneUse>) -> Arrival {
+    /// What arrives, and what its phone number is for.
+    fn arrival(unionid: bool, phone: Option<PhoneUse>) -> (Proof, PhoneUse) {
         let platform = OpenPlatform(Identifier::parse("shop").unwrap());
-        Arrival {
-            openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
-            unionid: unionid.then(|| IdentityKey::wechat_unionid(&platform, "u1")),
-            phone,
-            snapshot: false,
-        }
+        let number = || (Phone::parse("+8613800000000").unwrap(), PhoneProof::Wechat);
+        let proof = Proof {
+            shared: unionid.then(|| IdentityKey::wechat_unionid(&platform, "u1")),
+            phone: phone.map(|_| number()),
+            ..Proof::of(IdentityKey::wechat_openid("wx0123456789abcdef", "o1"))
+        };
+        (proof, phone.unwrap_or_default())
     }
 
     fn owner(name: &str) -> Owner {
@@ -294,8 +307,8 @@ mod tests {
 
     fn holdings(openid: Option<&str>, unionid: Option<&str>, phone: Option<&str>) -> Holdings {
         Holdings {
-            by_openid: openid.map(user),
-            by_unionid: unionid.map(user),
+            by_own: openid.map(user),
+            by_shared: unionid.map(user),
             by_phone: phone.map(owner),
             ..Holdings::default()
         }
@@ -305,8 +318,12 @@ mod tests {
         Rules { registration: true, ..Rules::default() }
     }
 
-    fn resolve(arrival: &Arrival, holdings: &Holdings) -> Resolution {
-        super::resolve(arrival, holdings, &open())
+    fn resolve(arrival: &(Proof, PhoneUse), holdings: &Holdings) -> Resolution {
+        decide(arrival, holdings, &open())
+    }
+
+    fn decide((proof, phone_use): &(Proof, PhoneUse), holdings: &Holdings, rules: &Rules) -> Resolution {
+        super::resolve(proof, holdings, &Rules { phone_use: *phone_use, ..rules.clone() })
     }
 
     fn with(mode: AssociationMode) -> Rules {
@@ -316,16 +333,17 @@ mod tests {
     fn into(name: &str, openid: bool, unionid: bool, fill: bool) -> Resolution {
         Resolution::LogIn {
             user: user(name),
-            attach_openid: openid,
-            attach_unionid: unionid,
+            attach_own: openid,
+            attach_shared: unionid,
             fill_phone: fill,
+            fill_email: false,
             conflict: None,
         }
     }
 
     #[test]
     fn the_four_quadrants() {
-        let create = Resolution::Create { fill_phone: false };
+        let create = Resolution::Create { fill_phone: false, fill_email: false };
         assert_eq!(resolve(&arrival(true, None), &holdings(None, None, None)), create);
         assert_eq!(resolve(&arrival(false, None), &holdings(None, None, None)), create);
         assert_eq!(
@@ -349,33 +367,36 @@ mod tests {
 
     #[test]
     fn two_accounts_move_nothing() {
-        let Resolution::LogIn { user: chosen, attach_openid, attach_unionid, conflict, .. } =
+        let Resolution::LogIn { user: chosen, attach_own, attach_shared, conflict, .. } =
             resolve(&arrival(true, None), &holdings(Some("a"), Some("b"), None))
         else {
             panic!("logs in")
         };
-        assert_eq!((chosen, attach_openid, attach_unionid), (user("a"), false, false));
+        assert_eq!((chosen, attach_own, attach_shared), (user("a"), false, false));
         let conflict = conflict.unwrap();
         assert_eq!((conflict.kind, conflict.other), (ConflictKind::OpenidUnionid, user("b")));
     }
 
     #[test]
     fn a_changed_unionid_is_recorded_and_not_attached() {
-        let held = Holdings { other_unionid: true, ..holdings(Some("a"), None, None) };
-        let Resolution::LogIn { attach_unionid, conflict, .. } = resolve(&arrival(true, None), &held) else {
+        let held = Holdings { other_shared: true, ..holdings(Some("a"), None, None) };
+        let Resolution::LogIn { attach_shared, conflict, .. } = resolve(&arrival(true, None), &held) else {
             panic!("logs in")
         };
-        assert!(!attach_unionid);
+        assert!(!attach_shared);
         assert_eq!(conflict.unwrap().kind, ConflictKind::UnionidChanged);
     }
 
     #[test]
     fn a_phone_fills_only_where_it_is_free() {
         let fill = arrival(false, Some(PhoneUse::Fill));
-        assert_eq!(resolve(&fill, &holdings(None, None, None)), Resolution::Create { fill_phone: true });
+        assert_eq!(
+            resolve(&fill, &holdings(None, None, None)),
+            Resolution::Create { fill_phone: true, fill_email: false }
+        );
         assert_eq!(
             resolve(&fill, &holdings(None, None, Some("b"))),
-            Resolution::Create { fill_phone: false }
+            Resolution::Create { fill_phone: false, fill_email: false }
         );
         assert_eq!(resolve(&fill, &holdings(Some("a"), None, None)), into("a", false, false, true));
         let Resolution::LogIn { fill_phone, conflict, .. } =
@@ -395,13 +416,16 @@ mod tests {
             resolve(&by_phone, &holdings(Some("b"), Some("b"), Some("b"))),
             into("b", false, false, false)
         );
-        assert_eq!(resolve(&by_phone, &holdings(None, None, None)), Resolution::Create { fill_phone: true });
-        let Resolution::LogIn { user: chosen, attach_openid, conflict, .. } =
+        assert_eq!(
+            resolve(&by_phone, &holdings(None, None, None)),
+            Resolution::Create { fill_phone: true, fill_email: false }
+        );
+        let Resolution::LogIn { user: chosen, attach_own, conflict, .. } =
             resolve(&by_phone, &holdings(Some("a"), None, Some("b")))
         else {
             panic!("logs in")
         };
-        assert_eq!((chosen, attach_openid), (user("b"), false));
+        assert_eq!((chosen, attach_own), (user("b"), false));
         assert_eq!(conflict.unwrap().other, user("a"));
     }
 
@@ -409,18 +433,19 @@ mod tests {
     fn a_number_of_another_wechat_person_binds_nothing() {
         let mut held = holdings(None, None, Some("b"));
         held.by_phone.as_mut().unwrap().another_persons = true;
-        let Resolution::LogIn { user: chosen, attach_openid, conflict, .. } =
+        let Resolution::LogIn { user: chosen, attach_own, conflict, .. } =
             resolve(&arrival(false, Some(PhoneUse::LogIn)), &held)
         else {
             panic!("logs in")
         };
-        assert_eq!((chosen, attach_openid), (user("b"), false));
+        assert_eq!((chosen, attach_own), (user("b"), false));
         assert!(conflict.is_some());
     }
 
     #[test]
     fn a_snapshot_user_is_nobody() {
-        let nobody = Arrival { snapshot: true, ..arrival(true, None) };
+        let (proof, phone_use) = arrival(true, None);
+        let nobody = (Proof { snapshot: true, ..proof }, phone_use);
         assert_eq!(
             resolve(&nobody, &holdings(Some("a"), Some("a"), None)),
             Resolution::Deny(Denial::Snapshot)
@@ -435,8 +460,8 @@ mod tests {
             for mode in [AssociationMode::None, AssociationMode::Field] {
                 let arrival = arrival(false, Some(phone_use));
                 assert_eq!(
-                    super::resolve(&arrival, &held, &with(mode)),
-                    Resolution::Create { fill_phone: true },
+                    decide(&arrival, &held, &with(mode)),
+                    Resolution::Create { fill_phone: true, fill_email: false },
                     "whoever lies in wait with it gets nobody, and loses it"
                 );
             }
@@ -458,10 +483,10 @@ mod tests {
             (vec![MatchField::ExternalId], "x"),
         ] {
             rules.association.fields = fields;
-            assert_eq!(super::resolve(&fill, &held, &rules), into(expected, true, true, false));
+            assert_eq!(decide(&fill, &held, &rules), into(expected, true, true, false));
         }
         rules.association.fields = Vec::new();
-        assert_eq!(super::resolve(&fill, &held, &rules), Resolution::Create { fill_phone: false });
+        assert_eq!(decide(&fill, &held, &rules), Resolution::Create { fill_phone: false, fill_email: false });
     }
 
     #[test]
@@ -470,13 +495,13 @@ mod tests {
         held.by_phone.as_mut().unwrap().another_persons = true;
         let fill = arrival(false, Some(PhoneUse::Fill));
         let rules = with(AssociationMode::Field);
-        assert_eq!(super::resolve(&fill, &held, &rules), Resolution::Create { fill_phone: false });
+        assert_eq!(decide(&fill, &held, &rules), Resolution::Create { fill_phone: false, fill_email: false });
     }
 
     #[test]
     fn strangers_by_what_the_settings_permit() {
         use AssociationMode::{Ask, Field, None as Nothing};
-        let create = Resolution::Create { fill_phone: false };
+        let create = Resolution::Create { fill_phone: false, fill_email: false };
         let ask = |may_create| Resolution::Ask { may_create };
         let deny = Resolution::Deny;
         for (mode, login_only, registration, expected) in [
@@ -491,7 +516,7 @@ mod tests {
             (Ask, false, false, ask(false)),
         ] {
             let rules = Rules { login_only, registration, ..with(mode) };
-            let resolved = super::resolve(&arrival(true, None), &holdings(None, None, None), &rules);
+            let resolved = decide(&arrival(true, None), &holdings(None, None, None), &rules);
             assert_eq!(resolved, expected, "{mode:?} {login_only} {registration}");
         }
     }
@@ -502,13 +527,27 @@ mod tests {
         rules.association.conflict = ConflictRule::Choose;
         let choose = |a, b| Resolution::Choose { accounts: [user(a), user(b)] };
         assert_eq!(
-            super::resolve(&arrival(true, None), &holdings(Some("a"), Some("b"), None), &rules),
+            decide(&arrival(true, None), &holdings(Some("a"), Some("b"), None), &rules),
             choose("a", "b")
         );
         let by_phone = arrival(false, Some(PhoneUse::LogIn));
-        assert_eq!(
-            super::resolve(&by_phone, &holdings(Some("a"), None, Some("b")), &rules),
-            choose("b", "a")
-        );
+        assert_eq!(decide(&by_phone, &holdings(Some("a"), None, Some("b")), &rules), choose("b", "a"));
+    }
+
+    #[test]
+    fn a_proved_address_reaches_an_account_where_nobody_is_vouched_for_by_it() {
+        let address = |proof| Some((crate::Email::parse("bob@example.com").unwrap(), proof));
+        let (proof, phone_use) = arrival(false, None);
+        let proved = (Proof { email: address(EmailProof::Verified), ..proof.clone() }, phone_use);
+        let claimed = (Proof { email: address(EmailProof::Unverified), ..proof }, phone_use);
+        let filled = |fill_email| Resolution::Create { fill_phone: false, fill_email };
+        let taken = |vouched| Holdings {
+            by_email: Some(Owner { vouched, ..owner("e") }),
+            ..holdings(None, None, None)
+        };
+        assert_eq!(resolve(&proved, &holdings(None, None, None)), filled(true));
+        assert_eq!(resolve(&proved, &taken(false)), filled(true), "whoever claims it loses it");
+        assert_eq!(resolve(&proved, &taken(true)), filled(false));
+        assert_eq!(resolve(&claimed, &holdings(None, None, None)), filled(false));
     }
 }

@@ -21,6 +21,8 @@ pub enum TokenPurpose {
     AccessKey,
     /// The secret that signs a webhook.
     Webhook,
+    /// The cookie of a browser session.
+    BrowserSession,
 }
 
 impl TokenPurpose {
@@ -32,13 +34,19 @@ impl TokenPurpose {
             Self::Step => "hfs_",
             Self::AccessKey => "hfk_",
             Self::Webhook => "hfw_",
+            Self::BrowserSession => "hfb_",
         }
     }
 
     const fn bytes(self) -> usize {
         match self {
             Self::Upload => 16,
-            Self::Refresh | Self::Flow | Self::Step | Self::AccessKey | Self::Webhook => 32,
+            Self::Refresh
+            | Self::Flow
+            | Self::Step
+            | Self::AccessKey
+            | Self::Webhook
+            | Self::BrowserSession => 32,
         }
     }
 }

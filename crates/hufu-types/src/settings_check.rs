@@ -23,17 +23,8 @@ const LONGEST_KEY: usize = 64;
 
 impl MatchField {
     /// Whether a source of this kind can prove the field, so that accounts may be found by it.
-    pub const fn is_proved_by(self, kind: ConnectionKind) -> bool {
-        match (kind, self) {
-            // WeChat confirms the person's number; it knows no address, and no owner's ids.
-            (ConnectionKind::WechatMiniProgram, Self::Phone) => true,
-            (ConnectionKind::WechatMiniProgram, Self::Email | Self::ExternalId) => false,
-        }
-    }
-
-    /// The fields that a source of this kind can prove.
-    pub fn proved_by(kind: ConnectionKind) -> Vec<Self> {
-        Self::ALL.iter().copied().filter(|field| field.is_proved_by(kind)).collect()
+    pub fn is_proved_by(self, kind: ConnectionKind) -> bool {
+        kind.proves().contains(&self)
     }
 }
 
@@ -43,7 +34,7 @@ impl Association {
         let mut problems = Problems::default();
         if self.mode == AssociationMode::Field {
             if self.fields.is_empty() {
-                let known = names(MatchField::proved_by(kind).into_iter().map(MatchField::as_str));
+                let known = names(kind.proves().iter().map(|field| field.as_str()));
                 problems.add("fields", format!("`field` matches by nothing — name one of {known}"));
             }
             for (index, field) in self.fields.iter().enumerate() {
@@ -242,7 +233,7 @@ mod tests {
         }
         let pairs = ConnectionKind::ALL.len() * MatchField::ALL.len();
         assert_eq!(pairs, 3, "the table above names every pair");
-        assert_eq!(MatchField::proved_by(ConnectionKind::WechatMiniProgram), [MatchField::Phone]);
+        assert_eq!(ConnectionKind::WechatMiniProgram.proves(), [MatchField::Phone]);
     }
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {

@@ -67,8 +67,23 @@ impl PhoneProof {
     }
 }
 
+/// The realms of identities: where their values are unique. They stand in the database and never change.
+mod realm {
+    use crate::OpenPlatform;
+
+    /// A WeChat app, for OpenIDs.
+    pub(super) fn wechat_app(app_id: &str) -> String {
+        format!("wechat:{app_id}")
+    }
+
+    /// A WeChat Open Platform account, for UnionIDs.
+    pub(super) fn wechat_open_platform(account: &OpenPlatform) -> String {
+        format!("wechat:open:{}", account.0)
+    }
+}
+
 /// What makes an identity unique in its pool: whose id it is, of what kind, and the id.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IdentityKey {
     /// The provider and where the value is unique: `wechat:wx0123456789abcdef`
     /// for OpenIDs, `wechat:open:shop` for UnionIDs.
@@ -82,13 +97,13 @@ pub struct IdentityKey {
 impl IdentityKey {
     /// An OpenID of a WeChat app.
     pub fn wechat_openid(app_id: &str, openid: &str) -> Self {
-        Self { realm: format!("wechat:{app_id}"), kind: IdentityKind::Openid, value: openid.to_owned() }
+        Self { realm: realm::wechat_app(app_id), kind: IdentityKind::Openid, value: openid.to_owned() }
     }
 
     /// A UnionID of an Open Platform account.
     pub fn wechat_unionid(open_platform: &OpenPlatform, unionid: &str) -> Self {
         Self {
-            realm: format!("wechat:open:{}", open_platform.0),
+            realm: realm::wechat_open_platform(open_platform),
             kind: IdentityKind::Unionid,
             value: unionid.to_owned(),
         }

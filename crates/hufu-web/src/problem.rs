@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use hufu_app::password::Weakness;
+use hufu_app::credentials::password::Weakness;
 use hufu_app::{FlowView, Refusal};
 use hufu_types::PasscodeChannel;
 use hufu_types::flow::Stage;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::envelope::ApiCode;
+use crate::waiting::{NoTokens, failed_data, flow_data};
 
 /// The language of messages, by the header `x-authing-lang`; Chinese without it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,11 +182,26 @@ impl Problem {
                     "The connection {identifier} is not switched on for this application: switch it on there."
                 ),
             ),
-            Refusal::NoConnection => problem(
+            Refusal::NoConnection(kind) => problem(
                 2405,
                 403,
-                "该应用没有启用小程序身份源连接：请先创建并启用一个。",
-                "No mini program connection is switched on for this application: make one and switch it on.",
+                format!("该应用没有启用 {} 类型的身份源连接：请先创建并启用一个。", kind.as_str()),
+                format!(
+                    "No connection of type {} is switched on for this application: make one and switch it on.",
+                    kind.as_str()
+                ),
+            ),
+            Refusal::ConnectionOfOtherKind(identifier, kind) => problem(
+                2409,
+                400,
+                format!(
+                    "身份源连接 {identifier} 的类型是 {}，不适用于该接口：请核对 extIdpConnidentifier。",
+                    kind.as_str()
+                ),
+                format!(
+                    "The connection {identifier} is of type {}, which this call is not for: check extIdpConnidentifier.",
+                    kind.as_str()
+                ),
             ),
             Refusal::OtherMiniProgram(app_id) => problem(
                 2406,
@@ -300,7 +316,6 @@ impl Problem {
                     at.to_iso()
                 ),
             ),
-            Refusal::Waiting(view) => waiting(view),
             Refusal::FlowUnknown => problem(
                 2206,
                 400,
@@ -325,7 +340,6 @@ impl Problem {
                 "该账号不在可选列表中：请选择返回的 accounts 中的账号。",
                 "This account is none of those to choose from: send the id of one of the accounts of the answer.",
             ),
-            Refusal::StepFailed(refusal, _) => Self::of(refusal),
             Refusal::StepImpossible => problem(
                 2231,
                 400,
@@ -731,12 +745,26 @@ impl Failure {
         }
         metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
         let data = match refusal {
-            Refusal::Waiting(view) => Some(crate::waiting::flow_data(view)),
-            Refusal::StepFailed(refusal, view) => Some(crate::waiting::failed_data(refusal, view)),
             Refusal::WrongPassword { remaining } => Some(serde_json::json!({ "remainCount": remaining })),
             _ => None,
         };
         Self { problem, data, language, request_id }
+    }
+
+    /// Why a call that logs in hands out no tokens. A login that waits is told by the code of what it waits for.
+    pub fn of(why: &NoTokens, language: Language, request_id: String) -> Self {
+        match why {
+            NoTokens::Refused(refusal) => Self::new(refusal, language, request_id),
+            NoTokens::Waiting(view) => {
+                let problem = waiting(view);
+                metrics::counter!("hufu_refusals_total", "code" => problem.code.to_string()).increment(1);
+                Self { problem, data: Some(flow_data(view)), language, request_id }
+            }
+            NoTokens::StepRefused(refusal, view) => {
+                let failure = Self::new(refusal, language, request_id);
+                Self { data: Some(failed_data(refusal, view)), ..failure }
+            }
+        }
     }
 
     /// The sentence for the person.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::middleware::RequestId;
 use crate::problem::{Failure, Language};
 use crate::server::Shared;
+use crate::waiting::NoTokens;
 
 /// The head of a request: who the client says it is.
 #[derive(Clone, Debug)]
@@ -65,6 +66,12 @@ impl Head {
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn refuse(&self, refusal: Refusal) -> Failure {
         Failure::new(&refusal, self.language, self.request_id.clone())
+    }
+
+    /// Why a login hands out no tokens, as the answer to this request.
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+    pub fn no_tokens(&self, why: NoTokens) -> Failure {
+        Failure::of(&why, self.language, self.request_id.clone())
     }
 
     /// Who sends the request.

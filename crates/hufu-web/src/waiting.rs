@@ -1,9 +1,41 @@
 //! A login that waits, as the clients are told of it: what they need to go on.
 
-use hufu_app::{FlowView, Refusal};
+use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
 use hufu_types::User;
 use hufu_types::flow::{Stage, Step};
 use serde_json::{Value, json};
+
+/// Why a call that logs in hands out no tokens.
+#[derive(Debug)]
+pub enum NoTokens {
+    /// It is refused.
+    Refused(Refusal),
+    /// The person has a step to take first.
+    Waiting(Box<FlowView>),
+    /// A step was refused, and the login waits where it was.
+    StepRefused(Refusal, Box<FlowView>),
+}
+
+impl From<Refusal> for NoTokens {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StepRefused> for NoTokens {
+    fn from(step: StepRefused) -> Self {
+        let StepRefused { refusal, waiting } = step;
+        match waiting {
+            Some(view) => Self::StepRefused(refusal, view),
+            None => Self::Refused(refusal),
+        }
+    }
+}
+
+/// A login that is done, for clients that know nothing in between.
+pub fn done(answer: LoginAnswer) -> Result<LoginDone, NoTokens> {
+    answer.done().map_err(NoTokens::Waiting)
+}
 
 /// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
 pub fn flow_data(view: &FlowView) -> Value {

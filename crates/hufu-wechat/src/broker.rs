@@ -1,7 +1,7 @@
-//! App tokens, kept in memory and fetched once for all who wait.
+//! App tokens, kept in memory and fetched once for all waiting callers.
 //!
-//! The stable token makes this simple: asking again yields the same token until its last five minutes, so that
-//! several nodes can each run such a broker without retiring one another's tokens.
+//! The stable token makes this simple: asking again returns the same token until its last five minutes, so
+//! several nodes can each run such a broker without invalidating one another's tokens.
 
 use std::{
     collections::HashMap,
@@ -25,27 +25,27 @@ use crate::{
     settings::{AppCredentials, Budget},
 };
 
-/// A token with less than this left is renewed, while it still serves.
+/// A token with less than this left is renewed while it is still used.
 const RENEW_BEFORE: Duration = Duration::from_secs(10 * 60);
-/// Spread of the renewals of several nodes.
+/// Spreads the renewals of several nodes.
 const RENEW_JITTER: Duration = Duration::from_secs(2 * 60);
-/// Between two renewals of one token, successful or not. WeChat hands out the same token until its last five
-/// minutes, and asking at every call would only use up a quota.
+/// Minimum time between two renewals of one token, successful or not. WeChat returns the same token until its
+/// last five minutes, so asking on every call would only use up a quota.
 const RENEW_PAUSE: Duration = Duration::from_secs(60);
-/// A token is no longer used this long before its end, because it must last until WeChat has read it.
+/// A token is no longer used this close to its expiry, because it must last until WeChat has read it.
 const UNUSABLE_BEFORE: Duration = Duration::from_secs(60);
-/// No app token lives longer, whatever an answer says.
+/// No app token lives longer, whatever a response says.
 const LONGEST_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Tokens of all apps that this client calls for.
+/// Tokens of all apps that this client makes calls for.
 #[derive(Default)]
 pub(crate) struct Broker {
     slots: Mutex<HashMap<SlotId, Arc<Slot>>>,
-    /// Randomly keyed, which makes each process renew at another moment.
+    /// Randomly keyed, so that each process renews at a different time.
     jitter: RandomState,
 }
 
-/// A hash of AppID and secret: a changed secret starts anew, and the map holds no secrets.
+/// A hash of AppID and secret: a changed secret starts over, and the map contains no secrets.
 type SlotId = [u8; 32];
 
 #[derive(Default)]
@@ -55,32 +55,32 @@ struct Slot {
 
 #[derive(Default)]
 struct State {
-    held: Option<Held>,
+    held: Option<CachedToken>,
     flight: Option<Flight>,
 }
 
-/// A fetch under way. It runs as a task of its own, so that it does not end with the caller that began it.
-type Flight = Shared<BoxFuture<'static, Result<Held, Error>>>;
+/// A fetch in progress. It runs as its own task, so that it does not end with the caller that started it.
+type Flight = Shared<BoxFuture<'static, Result<CachedToken, Error>>>;
 
-/// A token, and until when it is good for what.
+/// A token, and until when it may be used and kept.
 #[derive(Clone)]
-pub(crate) struct Held {
+pub(crate) struct CachedToken {
     pub(crate) token: SecretString,
-    /// Tells this fetch of the token from another, even if WeChat returned the same text.
+    /// Distinguishes this fetch of the token from another, even if WeChat returned the same text.
     fetched: Instant,
     renew_from: Instant,
     usable_until: Instant,
 }
 
 impl Broker {
-    /// The token of `app`. One that is about to end is renewed beside the call; one that has ended or was
-    /// dropped is fetched by `fetch`, once for all callers, each of whom waits within its own budget.
+    /// The token of `app`. One that is about to expire is renewed in the background; one that has expired or
+    /// was dropped is fetched with `fetch`, once for all callers, each of whom waits within its own budget.
     pub(crate) async fn token<F>(
         &self,
         app: &AppCredentials,
         budget: Budget,
         fetch: impl FnOnce() -> F,
-    ) -> Result<Held, Error>
+    ) -> Result<CachedToken, Error>
     where
         F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
     {
@@ -88,7 +88,7 @@ impl Broker {
         let flight = {
             let now = Instant::now();
             let mut state = slot.lock();
-            // A flight that ended without clearing itself was torn down; it must not be joined.
+            // A flight that ended without clearing itself was aborted; it must not be joined.
             if state.flight.as_ref().is_some_and(|flight| flight.peek().is_some()) {
                 state.flight = None;
             }
@@ -110,8 +110,8 @@ impl Broker {
             .unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::BudgetExhausted)))
     }
 
-    /// Forgets a token that WeChat refused, unless another has taken its place already.
-    pub(crate) fn drop_refused(&self, app: &AppCredentials, refused: &Held) {
+    /// Forgets a token that WeChat refused, unless it has already been replaced.
+    pub(crate) fn drop_refused(&self, app: &AppCredentials, refused: &CachedToken) {
         let slot = self.slot(app);
         let mut state = slot.lock();
         if state.held.as_ref().is_some_and(|held| held.fetched == refused.fetched) {
@@ -125,7 +125,7 @@ impl Broker {
         if let Some(slot) = slots.get(&id) {
             return Arc::clone(slot);
         }
-        // A new app or secret is rare: the moment to forget what nobody asks for any more.
+        // A new app or secret is rare: a good time to forget those that are no longer used.
         let now = Instant::now();
         slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_useful(now));
         Arc::clone(slots.entry(id).or_default())
@@ -138,12 +138,12 @@ impl Broker {
         let slot = Arc::clone(slot);
         let jitter = self.jitter();
         let task = tokio::spawn(async move {
-            let outcome = fetch.await.map(|token| Held::new(token, Instant::now(), jitter));
-            slot.land(&outcome);
+            let outcome = fetch.await.map(|token| CachedToken::new(token, Instant::now(), jitter));
+            slot.store_outcome(&outcome);
             outcome
         });
         async move {
-            // The task ends early only when the runtime shuts down, or by a panic.
+            // The task ends early only when the runtime shuts down or on a panic.
             task.await.unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::Abandoned)))
         }
         .boxed()
@@ -161,9 +161,9 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the outcome of a flight in. A failed renewal leaves the old token in service and is tried again
-    /// after a pause.
-    fn land(&self, outcome: &Result<Held, Error>) {
+    /// Stores the outcome of a flight. After a failed renewal, the old token stays in use and renewal is
+    /// retried after a pause.
+    fn store_outcome(&self, outcome: &Result<CachedToken, Error>) {
         let mut state = self.lock();
         state.flight = None;
         match outcome {
@@ -183,10 +183,10 @@ impl Slot {
     }
 }
 
-impl Held {
+impl CachedToken {
     fn new(token: AccessToken, now: Instant, jitter: Duration) -> Self {
         let life = token.expires_in.min(LONGEST_LIFE);
-        // A short-lived token, which only a simulator gives, is used for most of its life all the same.
+        // A short-lived token, which only a simulator issues, is still used for most of its life.
         let unusable_before = UNUSABLE_BEFORE.min(life / 5);
         let renew_pause = RENEW_PAUSE.min(life / 2);
         Self {
@@ -222,9 +222,9 @@ mod tests {
         AccessToken { token: text.into(), expires_in: Duration::from_secs(expires_in) }
     }
 
-    fn held(expires_in: u64) -> (Held, Instant) {
+    fn held(expires_in: u64) -> (CachedToken, Instant) {
         let now = Instant::now();
-        (Held::new(token("t", expires_in), now, Duration::from_secs(30)), now)
+        (CachedToken::new(token("t", expires_in), now, Duration::from_secs(30)), now)
     }
 
     #[test]
@@ -232,11 +232,11 @@ mod tests {
         let (fresh, now) = held(7200);
         assert_eq!(fresh.renew_from - now, Duration::from_secs(7200 - 600 - 30));
         assert_eq!(fresh.usable_until - now, Duration::from_secs(7200 - 60));
-        // WeChat still hands out the old token: the next renewal waits a minute.
+        // WeChat still returns the old token: the next renewal waits a minute.
         let (ending, now) = held(400);
         assert_eq!(ending.renew_from - now, Duration::from_secs(60));
         assert_eq!(ending.usable_until - now, Duration::from_secs(340));
-        // An impossible life is cut.
+        // An impossible lifetime is capped.
         let (eternal, now) = held(u64::from(u32::MAX));
         assert_eq!(eternal.usable_until - now, Duration::from_secs(7140));
         let (brief, now) = held(10);
@@ -265,7 +265,7 @@ mod tests {
             renewal.await.map(|_| ()).unwrap_err();
         }
 
-        // The next renewal is not at once: this fetch must not be called.
+        // The next renewal is not immediate: this fetch must not be called.
         let served = broker.token(&app, budget, || async { unreachable!("a renewal without pause") }).await;
         assert_eq!(served.unwrap().token.expose_secret(), "old");
         assert!(broker.slot(&app).lock().flight.is_none());

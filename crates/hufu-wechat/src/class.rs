@@ -1,17 +1,17 @@
 //! What an `errcode` asks of the caller.
 //!
 //! One number can mean different things at different endpoints: 40001 is an expired app token on a business
-//! call, but a wrong secret where the token is fetched. An unknown number is for an administrator, and never a
-//! reason to throw a token away.
+//! call, but a wrong secret where the token is fetched. An unknown number is for an administrator, and never
+//! a reason to discard a token.
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// WeChat is busy or out of reach: later, the same call may succeed.
+    /// WeChat is busy or unreachable: the same call may succeed later.
     Retry,
-    /// The app token was refused: drop it, fetch one, repeat the call once.
+    /// The app token was refused: drop it, fetch another, repeat the call once.
     Token,
-    /// The user or the client has to start again, with a new code for instance.
+    /// The user or the client has to start again, for instance with a new code.
     User,
     /// WeChat refuses this person: no retry, an entry in the audit log.
     Deny,
@@ -19,9 +19,9 @@ pub enum Class {
     Admin,
     /// A quota is used up: back off.
     Limit,
-    /// The app is frozen, banned or cancelled: this login method is out of service.
+    /// The app is frozen, banned or cancelled: this login method is unavailable.
     AppDown,
-    /// The request itself is wrong: an error of this program.
+    /// The request itself is wrong: a bug in this program.
     Bug,
 }
 
@@ -41,7 +41,7 @@ impl Class {
     }
 }
 
-/// A call of WeChat's server API, as far as the meaning of error codes depends on it.
+/// A call to WeChat's server API, as far as it affects the meaning of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -63,12 +63,12 @@ pub enum Endpoint {
     SessionKey,
     /// `POST /wxa/generatescheme` and `/wxa/generate_urllink`.
     SchemeOrLink,
-    /// Any other call that carries an app token.
+    /// Any other call with an app token.
     Business,
 }
 
 impl Endpoint {
-    /// The name that WeChat's documentation gives the call; for logs and metrics.
+    /// The name of the call in WeChat's documentation; for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CodeToSession => "code2Session",
@@ -84,7 +84,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the call hands in a code that works once.
+    /// Whether the call sends a code that works only once.
     pub(crate) fn spends_a_code(self) -> bool {
         matches!(self, Self::CodeToSession | Self::PhoneNumber | Self::SnsAccessToken)
     }
@@ -114,31 +114,31 @@ enum Credential {
 
 /// The class of a non-zero `errcode` at an endpoint.
 ///
-/// Source: WeChat's global return codes and the tables of the single pages.
+/// Source: WeChat's global return codes and the tables of the individual pages.
 #[expect(clippy::match_same_arms, reason = "a line for each meaning, in the order of the codes")]
 pub fn classify(endpoint: Endpoint, errcode: i64) -> Class {
     match errcode {
         -1 | -1000 => Class::Retry,
 
-        // Credentials. Only an app token can be fetched anew; a user's token needs the user, a secret an
-        // administrator.
+        // Credentials. Only an app token can be fetched again; a user's token needs the user, a secret needs
+        // an administrator.
         40001 | 40014 | 42001 | 42006 | 48012 => match endpoint.credential() {
             Credential::AppToken => Class::Token,
             Credential::UserToken => Class::User,
             Credential::Secret => Class::Admin,
         },
 
-        // Numbers with a second meaning at some endpoint.
+        // Numbers with a second meaning at some endpoints.
         40002 if endpoint == Endpoint::SchemeOrLink => Class::Admin, // no permission to generate
         40002 => Class::Bug,                                         // grant_type
-        // The phone code belongs to another app than the token: as with a login code of another app, the
-        // client brought what does not fit.
+        // The phone code belongs to a different app than the token: as with another app's login code, the
+        // client sent something that does not match.
         40013 if endpoint == Endpoint::PhoneNumber => Class::User,
         40013 if endpoint == Endpoint::SchemeOrLink => Class::AppDown, // generation banned
         40013 => Class::Admin,
         48001 if endpoint == Endpoint::SnsUserInfo => Class::User, // the user's token lacks the scope
         48001 => Class::Admin,
-        // "User limited". With a user's code or token it is the user; where only the app is known, and at
+        // "User limited". With a user's code or token it is the user. Where only the app is known, and at
         // code2Session, which has 40226 for users, it is the app that is frozen or gone.
         50002 => match endpoint {
             Endpoint::SnsAccessToken | Endpoint::SnsRefreshToken | Endpoint::SnsUserInfo => Class::Deny,
@@ -159,7 +159,7 @@ pub fn classify(endpoint: Endpoint, errcode: i64) -> Class {
         | 44002 | 47001 | 47002 | 49003 | 61014 | 61015 | 85096 | 85401 | 85402 | 87008 => Class::Bug,
 
         // 40094, 40125, 40164, 40243, 41030, 45029, 45035, 45063, 50003, 61003…61011, 61023, 61024, 61028,
-        // 76001…76022, 85403, 85405, 85407, 89002, 89501…89507, and every number not known here.
+        // 76001…76022, 85403, 85405, 85407, 89002, 89501…89507, and every unknown number.
         _ => Class::Admin,
     }
 }

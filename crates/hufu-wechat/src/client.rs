@@ -7,15 +7,15 @@ use serde::Serialize;
 use url::{Url, form_urlencoded::byte_serialize};
 
 use crate::{
-    broker::{Broker, Held},
+    broker::{Broker, CachedToken},
     class::{Class, Endpoint},
     error::{BuildError, Error, ErrorKind},
-    identity::{CodeSession, PhoneNumber, SessionKey},
+    identity::{CodeSession, PhoneNumber, SessionKey, UserAuthorization, UserInfo},
     settings::{AppCredentials, Budget, Endpoints, Settings},
     transport::{Call, Transport},
     wire::{
-        CodeSessionAnswer, PhoneData, PhoneNumberAnswer, PhoneNumberRequest, StableTokenAnswer,
-        StableTokenRequest,
+        CodeSessionAnswer, PhoneData, PhoneNumberAnswer, PhoneNumberRequest, SnsAccessTokenAnswer,
+        SnsUserInfoAnswer, StableTokenAnswer, StableTokenRequest,
     },
 };
 
@@ -29,7 +29,7 @@ struct Inner {
     transport: Transport,
     tokens: Broker,
     endpoints: Endpoints,
-    /// The API's base without a slash at its end.
+    /// The API's base URL without a trailing slash.
     api: String,
 }
 
@@ -38,12 +38,12 @@ struct Inner {
 pub struct AccessToken {
     /// The token.
     pub token: SecretString,
-    /// What remained of its life when WeChat answered.
+    /// Its remaining lifetime when WeChat responded.
     pub expires_in: Duration,
 }
 
 impl Client {
-    /// A client with its own connection pool and token cache; make one and clone it.
+    /// Creates a client with its own connection pool and token cache; create one and clone it.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let Endpoints { api, open, mp } = &settings.endpoints;
         for (name, base) in [("api", api), ("open", open), ("mp", mp)] {
@@ -92,11 +92,57 @@ impl Client {
         code_session(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
     }
 
-    /// Exchanges the code of a phone-number button, which works once within five minutes and is no login code.
-    /// With `openid`, WeChat refuses a code of another person. How old the number may be is the caller's to
-    /// judge, with [`is_fresh`](crate::is_fresh).
+    /// Exchanges the code of a user's authorization in a mobile app, on a website or on a web page inside WeChat. It works
+    /// once within ten minutes.
     ///
-    /// Source: "getPhoneNumber". A refused app token is fetched anew once, and the call repeated once.
+    /// Source: "snsAccessToken". The call carries the app's secret; no app token and no IP allow-list are involved.
+    pub async fn user_authorization(
+        &self,
+        app: &AppCredentials,
+        code: &str,
+        budget: Budget,
+    ) -> Result<UserAuthorization, Error> {
+        const ENDPOINT: Endpoint = Endpoint::SnsAccessToken;
+        let secret = app.app_secret.expose_secret();
+        let url = self.url(
+            ENDPOINT,
+            "/sns/oauth2/access_token",
+            &[
+                ("appid", &app.app_id),
+                ("secret", secret),
+                ("code", code),
+                ("grant_type", "authorization_code"),
+            ],
+        )?;
+        let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, code] };
+        let answer: SnsAccessTokenAnswer = self.inner.transport.call(&call, budget).await?;
+        user_authorization(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
+    }
+
+    /// What WeChat says of a user who authorized an app with the scope `snsapi_userinfo` or `snsapi_login`.
+    ///
+    /// Source: "snsUserInfo". The user's own token authenticates the call; without the scope it is refused (48001).
+    pub async fn user_info(&self, user: &UserAuthorization, budget: Budget) -> Result<UserInfo, Error> {
+        const ENDPOINT: Endpoint = Endpoint::SnsUserInfo;
+        let token = user.access_token.expose_secret();
+        let query = [("access_token", token), ("openid", user.openid.as_str()), ("lang", "zh_CN")];
+        let url = self.url(ENDPOINT, "/sns/userinfo", &query)?;
+        let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[token, &user.openid] };
+        let answer: SnsUserInfoAnswer = self.inner.transport.call(&call, budget).await?;
+        if answer.openid.as_ref() != Some(&user.openid) {
+            return Err(Error::new(ENDPOINT, ErrorKind::MissingField { field: "openid" }));
+        }
+        let unionid = given(answer.unionid, "unionid");
+        let unionid = unionid.map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))?;
+        Ok(UserInfo { unionid, nickname: answer.nickname, sex: answer.sex, avatar: answer.headimgurl })
+    }
+
+    /// Exchanges the code of a phone-number button, which works once within five minutes and is not a login
+    /// code. With `openid`, WeChat refuses another person's code. The caller decides how old the number may
+    /// be, with [`is_fresh`](crate::is_fresh).
+    ///
+    /// Source: "getPhoneNumber". If the app token is refused, it is fetched again once, and the call repeated
+    /// once.
     pub async fn phone_number(
         &self,
         app: &AppCredentials,
@@ -118,10 +164,10 @@ impl Client {
         }
     }
 
-    /// Fetches an app token, past the cache that [`Client::phone_number`] uses.
+    /// Fetches an app token, bypassing the cache that [`Client::phone_number`] uses.
     ///
-    /// With `force_refresh` the present token dies at once, everywhere; WeChat allows it 20 times a day. It is
-    /// for an administrator whose token leaked.
+    /// With `force_refresh`, the present token becomes invalid at once, everywhere; WeChat allows that 20
+    /// times a day. It is for an administrator whose token leaked.
     ///
     /// Source: "getStableAccessToken".
     pub async fn stable_access_token(
@@ -147,7 +193,7 @@ impl Client {
         access_token(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
     }
 
-    async fn app_token(&self, app: &AppCredentials, budget: Budget) -> Result<Held, Error> {
+    async fn app_token(&self, app: &AppCredentials, budget: Budget) -> Result<CachedToken, Error> {
         let fetch = || {
             let (client, app) = (self.clone(), app.clone());
             async move {
@@ -190,7 +236,7 @@ impl Client {
             text.extend(byte_serialize(value.as_bytes()));
             separator = '&';
         }
-        // The base was checked when the client was made, so that this cannot fail.
+        // The base was checked when the client was created, so this cannot fail.
         Url::parse(&text).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
     }
 }
@@ -216,15 +262,29 @@ fn printable(text: Option<String>, longest: usize) -> Option<String> {
     text.filter(|text| text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// The session in a success; the name of the field that is missing or cannot be right.
+/// An id that may be absent. One that cannot be right is an error.
+fn given(id: Option<String>, field: &'static str) -> Result<Option<String>, &'static str> {
+    match id {
+        None => Ok(None),
+        id => printable(id, LONGEST_ID).map(Some).ok_or(field),
+    }
+}
+
+fn user_authorization(answer: SnsAccessTokenAnswer) -> Result<UserAuthorization, &'static str> {
+    Ok(UserAuthorization {
+        openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
+        unionid: given(answer.unionid, "unionid")?,
+        access_token: printable(answer.access_token, LONGEST_TOKEN).ok_or("access_token")?.into(),
+        scope: answer.scope.unwrap_or_default(),
+        snapshot: answer.is_snapshotuser == Some(1),
+    })
+}
+
+/// The session in a successful response, or the name of the field that is missing or invalid.
 fn code_session(answer: CodeSessionAnswer) -> Result<CodeSession, &'static str> {
-    let unionid = match answer.unionid {
-        None => None,
-        given => Some(printable(given, LONGEST_ID).ok_or("unionid")?),
-    };
     Ok(CodeSession {
         openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
-        unionid,
+        unionid: given(answer.unionid, "unionid")?,
         session_key: answer.session_key.and_then(|key| SessionKey::parse(key).ok()).ok_or("session_key")?,
     })
 }
@@ -245,7 +305,7 @@ fn phone_number(info: PhoneData, app_id: &str) -> Result<PhoneNumber, ErrorKind>
     if watermark.appid != app_id {
         return Err(ErrorKind::Watermark);
     }
-    // E.164 allows three digits of calling code and fifteen in all; a little room does no harm here.
+    // E.164 allows three digits of country code and fifteen in total; a little leeway does no harm here.
     let country_code = info.country_code.map(|code| code.trim_start_matches('+').to_owned());
     let country_code = digits(country_code.filter(|code| !code.is_empty()), 4, "countryCode")?;
     let pure_number = digits(info.pure_phone_number, 15, "purePhoneNumber")?;

@@ -1,7 +1,7 @@
-//! Ciphers and signatures of the mini program; [`message`] holds those of message pushes.
+//! Ciphers and signatures of mini programs; [`message`] has those of message pushes.
 //!
 //! Sources: WeChat's pages "signature verification and decryption of open data" and "login state signature".
-//! Comparisons take constant time. A failed decryption says no more than that, so that nobody learns from the
+//! Comparisons take constant time. A failed decryption says nothing more than that, so nobody learns from the
 //! kind of failure (a padding oracle).
 
 pub mod message;
@@ -17,12 +17,12 @@ use subtle::ConstantTimeEq as _;
 
 use crate::identity::SessionKey;
 
-/// The data cannot be decrypted: wrong key, damaged, or never encrypted so.
+/// The data cannot be decrypted: wrong key, damaged, or not encrypted this way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the data cannot be decrypted")]
 pub struct DecryptError;
 
-/// Reads base64 as WeChat's own libraries do: the last character of a 43-character key carries bits that belong
+/// Reads base64 as WeChat's own libraries do: the last character of a 43-character key has bits that belong
 /// to no byte and need not be zero, and padding may be missing.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -33,8 +33,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 const BLOCK: usize = 16;
 
-/// Opens `encryptedData`: AES-128-CBC with PKCS#7, everything in base64. What comes out is not yet to be
-/// trusted: [`open_user_data`](crate::open_user_data) also checks the watermark.
+/// Decrypts `encryptedData`: AES-128-CBC with PKCS#7, all in base64. Do not trust the result yet:
+/// [`open_user_data`](crate::open_user_data) also checks the watermark.
 pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
     let key = key.bytes().ok_or(DecryptError)?;
     let iv: [u8; BLOCK] = LENIENT.decode(iv).ok().and_then(|iv| iv.try_into().ok()).ok_or(DecryptError)?;
@@ -51,34 +51,34 @@ pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u
     Ok(data)
 }
 
-/// Seals data as WeChat does, for simulators and tests. The result is base64.
+/// Encrypts data as WeChat does, for simulators and tests. The result is base64.
 pub fn encrypt_data(key: &SessionKey, iv: &[u8; 16], plain: &[u8]) -> String {
-    // A SessionKey always decodes; zeros would only make a text that nobody can open.
+    // A SessionKey always decodes; zeros would only produce text that nobody can decrypt.
     let key = key.bytes().unwrap_or_default();
     let sealed = cbc::Encryptor::<aes::Aes128>::new(key.as_slice().into(), iv.into())
         .encrypt_padded_vec_mut::<block_padding::Pkcs7>(plain);
     STANDARD.encode(sealed)
 }
 
-/// The `signature` beside `rawData`: hexadecimal SHA-1 of the raw text followed by the key's base64 text. It
-/// proves that the client holds a session with this key, not that the data is true.
+/// The `signature` sent with `rawData`: hexadecimal SHA-1 of the raw text followed by the key's base64 text.
+/// It proves that the client has a session with this key, not that the data is true.
 pub fn raw_data_signature(raw: &str, key: &SessionKey) -> String {
     sha1_hex([raw.as_bytes(), key.expose().as_bytes()])
 }
 
-/// Whether `signature` is that of `raw`.
+/// Whether `signature` belongs to `raw`.
 pub fn verify_raw_data(raw: &str, key: &SessionKey, signature: &str) -> bool {
     same(&raw_data_signature(raw, key), signature)
 }
 
-/// The login state's signature: hexadecimal HMAC-SHA-256 of `data` (the body of a POST, nothing for a GET),
-/// keyed with the key's base64 text.
+/// The login state signature: hexadecimal HMAC-SHA-256 of `data` (the body of a POST, empty for a GET), keyed
+/// with the key's base64 text.
 pub fn session_signature(key: &SessionKey, data: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
     hex::encode(hmac::sign(&key, data))
 }
 
-/// Whether `signature` is the login state's for `data`.
+/// Whether `signature` is the login state signature for `data`.
 pub fn verify_session_signature(key: &SessionKey, data: &[u8], signature: &str) -> bool {
     same(&session_signature(key, data), signature)
 }

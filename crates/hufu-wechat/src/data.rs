@@ -1,4 +1,4 @@
-//! Data that a client brings sealed under its session key.
+//! Data that a client sends encrypted with its session key.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use crate::{
     wire::{Watermark, from_json},
 };
 
-/// How far ahead of ours WeChat's clock may be: clocks of servers drift, and a watermark of the future is no
-/// attack as long as the seal holds.
+/// How far WeChat's clock may be ahead of ours: server clocks drift, and a watermark from the future is no
+/// attack as long as the encryption is valid.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
-/// Why sealed data is not accepted.
+/// Why encrypted data is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
-    /// Wrong key, most often because the client logged in again after it got the data; or damaged.
+    /// Wrong key, usually because the client logged in again after it got the data; or damaged.
     #[error(transparent)]
     Decrypt(#[from] DecryptError),
-    /// It opens, but holds no JSON of the expected shape.
-    #[error("the sealed data is not what it should be")]
+    /// It decrypts, but is not JSON of the expected shape.
+    #[error("the encrypted data does not have the expected form")]
     WrongShape,
-    /// It was sealed for another app, or says not for which.
-    #[error("the sealed data is for another app")]
+    /// It was encrypted for another app, or does not say for which.
+    #[error("the encrypted data is for another app")]
     OtherApp,
-    /// It was sealed too long ago, or ahead of time.
-    #[error("the sealed data is too old")]
+    /// It was encrypted too long ago, or in the future.
+    #[error("the encrypted data is too old")]
     Stale,
 }
 
-/// Opens `encryptedData` and accepts it only if it was sealed for `app_id`, at most `max_age` before `now`
-/// (Unix seconds) and at most [`MAX_CLOCK_SKEW`] after it.
+/// Decrypts `encryptedData` and accepts it only if it was encrypted for `app_id`, at most `max_age` before
+/// `now` (Unix seconds) and at most [`MAX_CLOCK_SKEW`] after it.
 pub fn open_user_data<T: DeserializeOwned>(
     key: &SessionKey,
     iv: &str,

@@ -1,13 +1,13 @@
-//! Errors of calls. They carry what an operator needs and nothing that identifies or authenticates anyone.
+//! Errors of calls. They contain what an operator needs, and nothing that identifies or authenticates anyone.
 
 use std::{net::IpAddr, sync::Arc};
 
 use crate::class::{Class, Endpoint, classify};
 
-/// Why a client could not be made.
+/// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A base address is no plain `http` or `https` address.
+    /// A base address is not a plain `http` or `https` address.
     #[error("the base address `{name}` must be http or https, without query, fragment or user")]
     Base {
         /// Which of the three.
@@ -16,14 +16,14 @@ pub enum BuildError {
     /// The proxy's address cannot be used.
     #[error("the proxy's address cannot be used")]
     Proxy(#[source] reqwest::Error),
-    /// The HTTP client could not be made; most often no root certificate was found.
-    #[error("the HTTP client could not be made")]
+    /// The HTTP client could not be created; usually because no root certificate was found.
+    #[error("the HTTP client could not be created")]
     Http(#[source] reqwest::Error),
 }
 
 /// A call that failed.
 ///
-/// The text is for operators: it never holds an address, a secret, a token, a code or an openid.
+/// The text is for operators: it never contains an address, a secret, a token, a code or an openid.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("WeChat {}: {kind}", .endpoint.as_str())]
 pub struct Error {
@@ -36,60 +36,60 @@ pub struct Error {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// WeChat answered with an `errcode`.
+    /// WeChat responded with an `errcode`.
     #[error("errcode {code}: {message}")]
     Api {
         /// The `errcode`, never 0.
         code: i64,
-        /// What it asks for, at this endpoint.
+        /// Its class at this endpoint.
         class: Class,
-        /// WeChat's id of the request, by which it can be looked up for seven days.
+        /// WeChat's id of the request, which its support can look up for seven days.
         rid: Option<Box<str>>,
         /// The address to put on the allow-list (40164 only).
         ip: Option<IpAddr>,
-        /// WeChat's `errmsg`, shortened, without what was sent. Its wording changes; never match on it.
+        /// WeChat's `errmsg`, shortened, without anything we sent. Its wording changes; never match on it.
         message: Box<str>,
     },
-    /// No answer in time. The request may have been carried out.
-    #[error("no answer in time")]
+    /// No response in time. The request may have been processed.
+    #[error("no response in time")]
     Timeout,
-    /// No connection came about: the request was certainly not sent.
+    /// No connection could be made: the request was certainly not sent.
     #[error("no connection")]
     Connect(#[source] Arc<reqwest::Error>),
     /// The connection broke after the request may have been sent.
-    #[error("the connection broke before the whole answer was read")]
+    #[error("the connection broke before the whole response was read")]
     Interrupted(#[source] Arc<reqwest::Error>),
-    /// An HTTP status other than success, which WeChat itself does not send: a gateway's answer.
+    /// An HTTP status other than success, which WeChat itself does not send: it comes from a gateway.
     #[error("HTTP status {status}")]
     Status {
         /// The status.
         status: u16,
     },
     /// The body is longer than allowed.
-    #[error("the answer is longer than {limit} bytes")]
+    #[error("the response is longer than {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The body is no JSON.
-    #[error("the answer is not JSON")]
+    /// The body is not JSON.
+    #[error("the response is not JSON")]
     NotJson,
-    /// The body is JSON of another shape.
-    #[error("the answer is JSON of a wrong shape")]
+    /// The body is JSON of a different shape.
+    #[error("the response is JSON of the wrong shape")]
     WrongShape,
-    /// A success without a field that it must have, or with one that cannot be right.
-    #[error("the answer lacks a valid `{field}`")]
+    /// A success without a required field, or with an invalid one.
+    #[error("the response lacks a valid `{field}`")]
     MissingField {
         /// The field's name on the wire.
         field: &'static str,
     },
-    /// The data is sealed for another app.
-    #[error("the answer's watermark names another app")]
+    /// The data was encrypted for another app.
+    #[error("the response's watermark names another app")]
     Watermark,
     /// The caller's time was used up before the request was sent.
     #[error("the time budget was used up before the request was sent")]
     BudgetExhausted,
-    /// The shared fetch of the app token ended without an answer, as at shutdown.
+    /// The shared fetch of the app token ended without a result, as at shutdown.
     #[error("the fetch of the app token was abandoned")]
     Abandoned,
 }
@@ -99,7 +99,7 @@ impl Error {
         Self { endpoint, kind }
     }
 
-    /// An `errcode` with its `errmsg`, out of which everything in `sent` is struck.
+    /// An `errcode` with its `errmsg`, from which everything in `sent` is removed.
     pub(crate) fn api(endpoint: Endpoint, code: i64, errmsg: &str, sent: &[&str]) -> Self {
         Self::new(
             endpoint,
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// WeChat's `errcode`, where it gave one.
+    /// WeChat's `errcode`, if it gave one.
     pub fn errcode(&self) -> Option<i64> {
         match &self.kind {
             ErrorKind::Api { code, .. } => Some(*code),
@@ -149,7 +149,7 @@ impl Error {
         }
     }
 
-    /// WeChat's id of the request, where it gave one.
+    /// WeChat's id of the request, if it gave one.
     pub fn rid(&self) -> Option<&str> {
         match &self.kind {
             ErrorKind::Api { rid, .. } => rid.as_deref(),
@@ -165,8 +165,9 @@ impl Error {
         }
     }
 
-    /// Whether the code that was sent may have been consumed although no usable answer came. Such a call must
-    /// not be repeated with the same code. False where no code was sent, as when the app token was not to be had.
+    /// Whether the code that was sent may have been consumed although no usable response came. Such a call
+    /// must not be repeated with the same code. False if no code was sent, for example because no app token
+    /// could be fetched.
     pub fn is_ambiguous(&self) -> bool {
         self.endpoint.spends_a_code() && self.kind.leaves_the_outcome_open()
     }
@@ -191,13 +192,13 @@ impl ErrorKind {
     }
 }
 
-/// Longest `errmsg` looked at, and longest text kept of it.
-const LONGEST_ERRMSG: usize = 1024;
-const KEPT_CHARS: usize = 200;
+/// Longest `errmsg` examined, and longest part of it kept.
+const MAX_EXAMINED_ERRMSG: usize = 1024;
+const MAX_KEPT_CHARS: usize = 200;
 
-/// `errmsg` fit for a log: one line, short, without any of `sent`.
+/// An `errmsg` made fit for a log: one line, short, without any of `sent`.
 fn redact(errmsg: &str, sent: &[&str]) -> String {
-    if errmsg.len() > LONGEST_ERRMSG {
+    if errmsg.len() > MAX_EXAMINED_ERRMSG {
         return "(a very long errmsg)".to_owned();
     }
     let mut text = errmsg.to_owned();
@@ -206,7 +207,7 @@ fn redact(errmsg: &str, sent: &[&str]) -> String {
             text = text.replace(value, "***");
         }
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(KEPT_CHARS).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
 }
 
 /// The request id in `…, rid: 6129ee10-272863a4-64d75414`: three groups of eight hexadecimal digits.
@@ -260,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_struck_from_the_message() {
+    fn everything_sent_is_redacted_from_the_message() {
         let text = Error::api(
             Endpoint::CodeToSession,
             40029,

@@ -1,19 +1,19 @@
-//! What WeChat tells about a person: the session of a login code, and a phone number.
+//! What WeChat reveals about a person: the session of a login code, and a phone number.
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use secrecy::zeroize::Zeroizing;
+use secrecy::{SecretString, zeroize::Zeroizing};
 use subtle::ConstantTimeEq as _;
 
 /// The outcome of a mini program's login code.
 #[derive(Clone)]
 pub struct CodeSession {
-    /// Who, within this app. Case-sensitive.
+    /// The user within this app. Case-sensitive.
     pub openid: String,
-    /// Who, within the Open Platform account to which the app is bound, if it is.
+    /// The user within the Open Platform account, if the app is bound to one.
     pub unionid: Option<String>,
-    /// The key for data that the client brings from now on. It belongs on the server alone.
+    /// The key for data that the client sends from now on. It must stay on the server.
     pub session_key: SessionKey,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Debug for CodeSession {
 #[derive(Clone)]
 pub struct SessionKey(Zeroizing<String>);
 
-/// The text is no base64 of 16 bytes.
+/// The text is not base64 of 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a session_key is 16 bytes in base64")]
 pub struct InvalidSessionKey;
@@ -41,7 +41,7 @@ impl SessionKey {
         Ok(Self(text))
     }
 
-    /// The key with these bytes, as a simulator draws them.
+    /// The key with these bytes, as a simulator generates them.
     pub fn from_bytes(bytes: &[u8; 16]) -> Self {
         Self(Zeroizing::new(STANDARD.encode(bytes)))
     }
@@ -58,7 +58,7 @@ impl SessionKey {
 }
 
 fn decode(text: &str) -> Option<Zeroizing<[u8; 16]>> {
-    // The longest text of 16 bytes has 24 characters, for which the decoder asks 18 bytes of room.
+    // 16 bytes are at most 24 characters, for which the decoder needs 18 bytes of room.
     let mut room = Zeroizing::new([0_u8; 18]);
     let length = STANDARD.decode_slice(text, room.as_mut_slice()).ok()?;
     let bytes = room.get(..length)?;
@@ -79,21 +79,69 @@ impl fmt::Debug for SessionKey {
     }
 }
 
+/// The outcome of a user's authorization: who, and a token to ask for more. WeChat's refresh token is thrown away: a
+/// login does not need it, and whoever has it needs no secret.
+#[derive(Clone)]
+pub struct UserAuthorization {
+    /// Who, within this app. Case-sensitive.
+    pub openid: String,
+    /// Who, within the Open Platform account to which the app is bound, if it is.
+    pub unionid: Option<String>,
+    /// The user's token, for [`Client::user_info`](crate::Client::user_info). It lives two hours.
+    pub access_token: SecretString,
+    /// What the user granted, separated by commas.
+    pub scope: String,
+    /// Whether this is the virtual user of a "snapshot page" of an official account, who is nobody.
+    pub snapshot: bool,
+}
+
+impl UserAuthorization {
+    /// Whether the user granted this.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scope.split(',').any(|granted| granted.trim() == scope)
+    }
+}
+
+impl fmt::Debug for UserAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserAuthorization").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// What WeChat says of a user. It is theirs to write, and proves nothing but the unionid.
+#[derive(Clone, Default)]
+pub struct UserInfo {
+    /// Who, within the Open Platform account to which the app is bound, if it is.
+    pub unionid: Option<String>,
+    /// The nickname.
+    pub nickname: Option<String>,
+    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
+    pub sex: Option<i64>,
+    /// Address of the avatar; the last part of its path is a size.
+    pub avatar: Option<String>,
+}
+
+impl fmt::Debug for UserInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserInfo").finish_non_exhaustive()
+    }
+}
+
 /// A phone number that WeChat has verified.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PhoneNumber {
-    /// Calling code, digits only: `86`.
+    /// Country code, digits only: `86`.
     pub country_code: String,
-    /// The number without its calling code, digits only.
+    /// The number without its country code, digits only.
     pub pure_number: String,
-    /// The number as WeChat writes it: foreign ones carry their calling code.
+    /// The number as WeChat writes it: foreign ones include their country code.
     pub phone_number: String,
-    /// When WeChat sealed it, in Unix seconds. [`is_fresh`](crate::is_fresh) judges it.
+    /// When WeChat created it, in Unix seconds. Check it with [`is_fresh`](crate::is_fresh).
     pub watermark_timestamp: i64,
 }
 
 impl PhoneNumber {
-    /// The number in the form of ITU-T E.164: `+8613800000000`.
+    /// The number in E.164 form: `+8613800000000`.
     pub fn e164(&self) -> String {
         format!("+{}{}", self.country_code, self.pure_number)
     }

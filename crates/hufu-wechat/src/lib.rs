@@ -1,18 +1,19 @@
-//! A WeChat client usable alone: code exchange, phone numbers, app tokens, data decryption, error classes.
+//! A WeChat client that can be used alone: code exchange, phone numbers, app tokens, data decryption, error
+//! classes.
 //!
-//! [`Client`] speaks to WeChat's server API, or to anything that plays it: every base address is a setting.
-//! Its promises:
+//! [`Client`] talks to WeChat's server API, or to anything that simulates it: every base address is a
+//! setting. Its guarantees:
 //!
 //! - A call never outlives its [`Budget`], and reads a bounded body.
-//! - A code is sent again only after WeChat itself answered "busy" (`errcode` -1) or when no connection came
-//!   about. After a time-out, a reset, a 5xx or a page of HTML the code may be spent; the error then says so
+//! - A code is sent again only if WeChat itself answered "busy" (`errcode` -1) or no connection could be
+//!   made. After a timeout, a reset, a 5xx or an HTML page, the code may be spent; the error then says so
 //!   ([`Error::is_ambiguous`]), and nothing is resent.
-//! - Every error has one [`Class`], which says what the caller should do; WeChat's request id is kept, while
+//! - Every error has one [`Class`], which says what the caller should do. WeChat's request id is kept;
 //!   addresses, secrets, codes and openids never appear in an error.
-//! - App tokens are fetched once for all callers that wait, and renewed before they end.
+//! - App tokens are fetched once for all waiting callers, and renewed before they expire.
 //!
-//! [`crypto`] holds the algorithms of the mini program (`encryptedData`, `rawData`) and of message pushes;
-//! [`wire`] the JSON shapes, which a simulator can share.
+//! [`crypto`] has the algorithms of mini programs (`encryptedData`, `rawData`) and of message pushes;
+//! [`wire`] has the JSON shapes, which a simulator can share.
 
 pub mod crypto;
 pub mod wire;
@@ -31,5 +32,5 @@ pub use client::{AccessToken, Client};
 pub use crypto::DecryptError;
 pub use data::{DataError, MAX_CLOCK_SKEW, is_fresh, open_user_data};
 pub use error::{BuildError, Error, ErrorKind};
-pub use identity::{CodeSession, InvalidSessionKey, PhoneNumber, SessionKey};
+pub use identity::{CodeSession, InvalidSessionKey, PhoneNumber, SessionKey, UserAuthorization, UserInfo};
 pub use settings::{AppCredentials, Budget, Endpoints, Settings};

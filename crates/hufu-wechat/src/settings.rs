@@ -1,4 +1,4 @@
-//! What a [`Client`](crate::Client) is told: where WeChat is, how long to wait, on whose behalf to call.
+//! Settings of a [`Client`](crate::Client): where WeChat is, how long to wait, which app to call for.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
 
-/// Base addresses of WeChat. A base may carry a path prefix (`http://127.0.0.1:3100/api`); calls append to it.
+/// Base addresses of WeChat. A base may have a path prefix (`http://127.0.0.1:3100/api`); calls append to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// The server API, `https://api.weixin.qq.com`.
     pub api: Url,
-    /// The browser's authorize pages, `https://open.weixin.qq.com`.
+    /// The authorize pages for browsers, `https://open.weixin.qq.com`.
     pub open: Url,
     /// QR images, `https://mp.weixin.qq.com`.
     pub mp: Url,
@@ -34,28 +34,28 @@ impl Default for Endpoints {
 pub struct Settings {
     /// Where WeChat is.
     pub endpoints: Endpoints,
-    /// The longest one attempt may take, connecting included; a shorter [`Budget`] wins.
+    /// The longest one attempt may take, including connecting; a shorter [`Budget`] takes precedence.
     pub call_timeout: Duration,
     /// The longest that connecting (name, TCP, TLS) may take.
     pub connect_timeout: Duration,
-    /// Idle connections kept for each host. It should cover the calls in flight under full load, since a
-    /// connection above it is closed after one use.
+    /// Idle connections kept per host. It should cover the calls in progress under full load, because any
+    /// connection beyond it is closed after one use.
     pub max_idle_connections: usize,
-    /// Calls under way at the same time; more wait, within their budget. A slow WeChat must not use up the
-    /// machine's file descriptors.
+    /// Concurrent calls; more wait, within their budget. A slow WeChat must not use up the machine's file
+    /// descriptors.
     pub max_calls: usize,
-    /// How long an idle connection is kept. Shorter than the server's own patience, because a request that
-    /// meets a closing connection is lost and, for a code, may not be repeated.
+    /// How long an idle connection is kept. Shorter than the server's own timeout, because a request on a
+    /// closing connection is lost and, for a code, may not be repeated.
     pub idle_timeout: Duration,
     /// Longest body accepted, after decompression, in bytes.
     pub max_response_bytes: usize,
-    /// Further attempts after "busy" or a failed connect.
+    /// Retries after "busy" or a failed connect.
     pub max_retries: u32,
-    /// Pause before the first further attempt; it doubles with each one, up to [`Settings::max_backoff`].
+    /// Pause before the first retry; it doubles with each one, up to [`Settings::max_backoff`].
     pub backoff: Duration,
     /// The longest pause between two attempts.
     pub max_backoff: Duration,
-    /// Proxy for all calls. Without it calls go direct, whatever the environment says.
+    /// Proxy for all calls. Without it, calls go direct, whatever the environment says.
     pub proxy: Option<Url>,
 }
 
@@ -86,7 +86,7 @@ pub struct AppCredentials {
     pub app_secret: SecretString,
 }
 
-/// The time a caller has left for everything it does, WeChat's answer included.
+/// The time a caller has left for everything it does, including WeChat's response.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     deadline: Instant,
@@ -108,7 +108,7 @@ impl Budget {
         self.deadline
     }
 
-    /// What is left of it; zero once it has ended.
+    /// What is left of it; zero after it has ended.
     pub fn remaining(self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }

@@ -1,4 +1,4 @@
-//! One call of WeChat: send, bound, read, judge; and the few cases in which it is sent again.
+//! One call to WeChat: send, limit, read, judge; and the few cases in which it is sent again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -48,8 +48,8 @@ impl Transport {
             .tcp_nodelay(true)
             .http1_only()
             .redirect(redirect::Policy::none())
-            // Only this module decides what is sent twice. What remains below it is the connection pool's
-            // own rule, which moves a request of which no byte was written to another connection.
+            // Only this module decides what is sent twice. Below it remains only the connection pool's own
+            // rule, which moves a request of which no byte was written to another connection.
             .retry(retry::never())
             .referer(false)
             .no_proxy();
@@ -58,8 +58,8 @@ impl Transport {
         }
         let bases = [&settings.endpoints.api, &settings.endpoints.open, &settings.endpoints.mp];
         if settings.proxy.is_none() && bases.iter().all(|base| base.scheme() == "http") {
-            // Nothing will ever speak TLS: spare the start the reading of the system's root certificates, which
-            // a bare container may lack anyway.
+            // TLS will never be used: do not load the system's root certificates at start, which a bare
+            // container may lack anyway.
             http = http.tls_certs_only([]);
         }
         Ok(Self {
@@ -73,7 +73,7 @@ impl Transport {
         })
     }
 
-    /// How long a call may take that nobody's budget bounds.
+    /// How long a call without a caller's budget may take.
     pub(crate) fn call_timeout(&self) -> Duration {
         self.call_timeout
     }
@@ -96,7 +96,7 @@ impl Transport {
                 endpoint = call.endpoint.as_str(),
                 rid = error.rid(),
                 errcode = error.errcode(),
-                "WeChat is busy or out of reach; trying again"
+                "WeChat is busy or out of reach; retrying"
             );
             sleep(pause).await;
             retries += 1;
@@ -105,7 +105,7 @@ impl Transport {
 
     async fn attempt<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let fail = |kind| Error::new(call.endpoint, kind);
-        // Whoever finds no place before the deadline has sent nothing.
+        // A caller that gets no slot before the deadline has sent nothing.
         let place = timeout_at(budget.deadline(), self.places.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(fail(ErrorKind::BudgetExhausted)) };
         let now = Instant::now();
@@ -140,7 +140,7 @@ impl Transport {
         self.read_body(response).await
     }
 
-    /// Reads at most the allowed number of bytes, whatever the headers promise.
+    /// Reads at most the allowed number of bytes, whatever the headers say.
     async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, ErrorKind> {
         let limit = self.max_response_bytes;
         let mut body = Vec::new();
@@ -158,8 +158,8 @@ impl Transport {
     }
 }
 
-/// Judges a body by its content alone, since WeChat labels JSON as text: an `errcode` other than 0 is a failure,
-/// even where the rest has an unexpected shape.
+/// Judges a body by its content alone, since WeChat labels JSON as text: an `errcode` other than 0 is a
+/// failure, even if the rest has an unexpected shape.
 fn read<T: Answer>(call: &Call<'_>, body: &[u8]) -> Result<T, Error> {
     let refusal = |(code, errmsg): (i64, &str)| match code {
         0 => None,
@@ -170,7 +170,7 @@ fn read<T: Answer>(call: &Call<'_>, body: &[u8]) -> Result<T, Error> {
             Some(error) => Err(error),
             None => Ok(answer),
         },
-        // What serde says may quote the body, so that it is not kept.
+        // serde's message may quote the body, so it is dropped.
         Err(error) if error.is_data() => Err(from_json::<ErrorBody>(body)
             .ok()
             .and_then(|body| refusal(body.status()))

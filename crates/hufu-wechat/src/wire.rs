@@ -1,14 +1,15 @@
-//! The JSON of WeChat's server API, as a client and a simulator both need it.
+//! The JSON of WeChat's server API, as both a client and a simulator need it.
 //!
-//! Reading is tolerant where WeChat is known to vary: unknown keys are ignored, `null` and `""` count as absent,
-//! `errcode` may be missing, a number or text, `countryCode` a number or text. Writing leaves out what is absent.
-//! None of these types shows its content in `Debug`, because all but [`ErrorBody`] name or authenticate someone.
+//! Reading is tolerant where WeChat is known to vary: unknown keys are ignored, `null` and `""` count as
+//! absent, `errcode` may be missing, a number or a string, `countryCode` a number or a string. Absent values
+//! are not written. None of these types shows its content in `Debug`, because all but [`ErrorBody`] name or
+//! authenticate someone.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A failure; with `errcode` 0, the explicit absence of one.
+/// A failure; with `errcode` 0, an explicit success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// 0 or absent on success.
@@ -34,17 +35,75 @@ pub struct CodeSessionAnswer {
     /// 16 bytes in base64.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub session_key: Option<String>,
-    /// The user within the Open Platform account; absent where the app is bound to none.
+    /// The user within the Open Platform account; absent if the app is not bound to one.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
+}
+
+/// Answer of `GET /sns/oauth2/access_token`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SnsAccessTokenAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The user's token, for `/sns/userinfo`.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub access_token: Option<String>,
+    /// Seconds that the token lives.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<i64>,
+    /// Renews the token. Whoever has it needs no secret, so a login keeps it nowhere.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// What the user granted, such as `snsapi_userinfo`; several are separated by commas.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The user within the Open Platform account.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+    /// 1 for the virtual user of a snapshot page, which official accounts have.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub is_snapshotuser: Option<i64>,
+}
+
+/// Answer of `GET /sns/userinfo`.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SnsUserInfoAnswer {
+    /// 0 or absent on success.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub errcode: Option<i64>,
+    /// For logs only; the wording changes.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub errmsg: Option<String>,
+    /// The user within the app.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub openid: Option<String>,
+    /// The user within the Open Platform account.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub unionid: Option<String>,
+    /// The nickname.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
+    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    pub sex: Option<i64>,
+    /// Address of the avatar.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    pub headimgurl: Option<String>,
 }
 
 /// Body of `POST /wxa/business/getuserphonenumber`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PhoneNumberRequest {
-    /// The code of the button `getPhoneNumber`, which is no login code.
+    /// The code of the button `getPhoneNumber`, which is not a login code.
     pub code: String,
-    /// Whose number it is to be.
+    /// The person whose number it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
 }
@@ -63,20 +122,21 @@ pub struct PhoneNumberAnswer {
     pub phone_info: Option<PhoneData>,
 }
 
-/// A phone number: within the answer above, and as the old `encryptedData` of `getPhoneNumber`.
+/// A phone number: part of the response above, and the content of the old `encryptedData` of
+/// `getPhoneNumber`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PhoneData {
-    /// With the calling code, if foreign.
+    /// With the country code, if foreign.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Without the calling code.
+    /// Without the country code.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub pure_phone_number: Option<String>,
-    /// The calling code, as text or as a number.
+    /// The country code, as a string or a number.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub country_code: Option<String>,
-    /// For which app it was sealed, and when.
+    /// The app it was encrypted for, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Watermark>,
 }
@@ -97,7 +157,7 @@ pub struct UserInfoData {
     /// 1 male, 2 female, 0 unknown.
     #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub gender: Option<i64>,
-    /// The language of the user's WeChat, as `zh_CN`.
+    /// The language of the user's WeChat, such as `zh_CN`.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     /// The city, empty for most apps.
@@ -112,12 +172,12 @@ pub struct UserInfoData {
     /// Address of the avatar.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
-    /// For which app it was sealed, and when.
+    /// The app it was encrypted for, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watermark: Option<Watermark>,
 }
 
-/// For which app data was sealed, and when.
+/// The app that data was encrypted for, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     /// Unix seconds.
@@ -135,7 +195,7 @@ pub struct StableTokenRequest {
     pub appid: String,
     /// AppSecret.
     pub secret: String,
-    /// Whether the present token dies at once.
+    /// Whether the present token becomes invalid at once.
     #[serde(default)]
     pub force_refresh: bool,
 }
@@ -152,12 +212,12 @@ pub struct StableTokenAnswer {
     /// The token, up to 512 characters.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub access_token: Option<String>,
-    /// Seconds that remain to it.
+    /// Its remaining lifetime in seconds.
     #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<i64>,
 }
 
-/// An answer that may be a failure.
+/// A response that may be a failure.
 pub(crate) trait Answer: de::DeserializeOwned {
     /// `errcode` with absent as 0, and `errmsg`.
     fn status(&self) -> (i64, &str);
@@ -172,7 +232,14 @@ macro_rules! answers {
         })+
     };
 }
-answers!(ErrorBody, CodeSessionAnswer, PhoneNumberAnswer, StableTokenAnswer);
+answers!(
+    ErrorBody,
+    CodeSessionAnswer,
+    PhoneNumberAnswer,
+    SnsAccessTokenAnswer,
+    SnsUserInfoAnswer,
+    StableTokenAnswer
+);
 
 macro_rules! redacted {
     ($($name:ident),+) => {
@@ -185,6 +252,8 @@ macro_rules! redacted {
 }
 redacted!(
     CodeSessionAnswer,
+    SnsAccessTokenAnswer,
+    SnsUserInfoAnswer,
     PhoneNumberRequest,
     PhoneNumberAnswer,
     PhoneData,
@@ -193,7 +262,7 @@ redacted!(
     StableTokenAnswer
 );
 
-/// A number, or text that is one.
+/// A number, or a string that is one.
 fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     struct Integer;
 
@@ -215,7 +284,7 @@ fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
             match text.trim() {
                 "" => Ok(None),
-                digits => digits.parse().map(Some).map_err(|_| E::custom("the text is no number")),
+                digits => digits.parse().map(Some).map_err(|_| E::custom("the text is not a number")),
             }
         }
 
@@ -227,7 +296,7 @@ fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
     from.deserialize_any(Integer)
 }
 
-/// Text, or a number as its digits; empty text is absent.
+/// A string, or a number as its digits; an empty string is absent.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     struct Text;
 
@@ -258,8 +327,8 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     from.deserialize_any(Text)
 }
 
-/// Reads JSON whatever its labels, without the C0 control characters that nicknames bring, and without a byte
-/// order mark.
+/// Reads JSON whatever its content type, without the C0 control characters that nicknames contain, and
+/// without a byte order mark.
 pub(crate) fn from_json<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match serde_json::from_slice(body) {

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-/// The file as written; every key may be absent.
+/// The file as written; every key is optional.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -38,17 +38,17 @@ struct Wechat {
     mp_base: Option<String>,
 }
 
-/// The configuration in force.
+/// The effective configuration.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: String,
     pub(crate) database: DatabaseUrl,
     pub(crate) key: KeySource,
-    /// Where metrics are served; nowhere if absent.
+    /// Where metrics are served; not at all if absent.
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// The private networks at which webhooks and providers of messages may be.
+    /// The private networks that webhooks and SMS providers may use.
     pub(crate) outgoing_private: Vec<IpNet>,
     pub(crate) wechat: hufu_wechat::Endpoints,
     pub(crate) limits: Limits,
@@ -59,7 +59,7 @@ pub(crate) struct Config {
 pub(crate) struct Log(pub(crate) String);
 
 impl Config {
-    /// Reads the file, if there is one, and what the environment says in place of it.
+    /// Reads the file, if there is one, and the environment, which takes precedence.
     pub(crate) fn read(
         path: Option<&Path>,
         environment: impl Fn(&str) -> Option<String>,
@@ -126,7 +126,7 @@ impl Config {
     }
 }
 
-/// The limits of the file, and what the environment says in place of them: `HUFU_LIMITS_UPLOAD_BYTES`.
+/// The limits of the file, and of the environment, which takes precedence: `HUFU_LIMITS_UPLOAD_BYTES`.
 fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Limits> {
     for name in Limits::NAMES {
         let variable = format!("HUFU_LIMITS_{}", name.to_uppercase());
@@ -137,7 +137,7 @@ fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::
     Ok(limits)
 }
 
-/// TOML's own message quotes the line, which may hold a key: only place and reason are told.
+/// TOML's own message quotes the line, which may contain a key: only the place and the reason are reported.
 fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -157,14 +157,13 @@ fn network(key: &str, text: &str) -> anyhow::Result<IpNet> {
     text.parse::<IpNet>()
         .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
         .ok()
-        .with_context(|| format!("{key}: {text} is no address or network such as 10.0.0.0/8"))
+        .with_context(|| format!("{key}: {text} is not an address or network such as 10.0.0.0/8"))
 }
 
 fn http_url(key: &str, text: &str) -> anyhow::Result<Url> {
-    let url: Url =
-        text.parse().with_context(|| format!("{key} is not an address such as https://example.com"))?;
+    let url: Url = text.parse().with_context(|| format!("{key} is not a URL such as https://example.com"))?;
     if !matches!(url.scheme(), "http" | "https") || url.query().is_some() || url.fragment().is_some() {
-        bail!("{key} is not an http or https address without query and fragment");
+        bail!("{key} must be an http or https URL without query and fragment");
     }
     Ok(url)
 }
@@ -226,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_with_their_place_and_without_secrets() {
+    fn mistakes_are_reported_with_their_place_and_without_secrets() {
         for (text, told) in [
             ("listen = 5", "hufu.toml:1:10: invalid type"),
             ("a = 1", "hufu.toml:1:1: unknown field `a`"),
             ("listen = \"here\"", "listen is not an address"),
-            ("public_url = \"ftp://x\"", "public_url is not an http"),
+            ("public_url = \"ftp://x\"", "public_url must be an http"),
             ("database_url = \"mysql://u:geheim@h/d\"", "database_url: a database URL is"),
-            ("trusted_proxies = [\"x\"]", "trusted_proxies: x is no address"),
+            ("trusted_proxies = [\"x\"]", "trusted_proxies: x is not an address"),
             ("encryption_key = \"geheim", "hufu.toml:1:"),
             ("[limits]\nupload_bytes = 0", "hufu.toml:2:16: it must be a whole number above 0"),
         ] {

@@ -1,8 +1,8 @@
-//! The demonstration: a pool, and the mini programs and people of the sandbox that go with it.
+//! The demo: a pool, and the matching mini programs and people of the sandbox.
 
 use anyhow::Context as _;
 use hufu_app::apply::file::{self, Desired};
-use hufu_sandbox::{NewApp, NewUser, Sandbox};
+use hufu_sandbox::{AppKind, NewApp, NewUser, Sandbox};
 
 /// The pool.
 pub(crate) const POOL: &str = "6560c0ffee00000000000001";
@@ -10,27 +10,31 @@ pub(crate) const POOL: &str = "6560c0ffee00000000000001";
 pub(crate) const APPLICATION: &str = "6560c0ffee00000000000002";
 /// The AppID of the mini program in the sandbox.
 pub(crate) const APP_ID: &str = "wx0de30de30de30001";
-/// The application whose connection asks newcomers whether they have an account.
+/// The application whose connection asks new people whether they already have an account.
 pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 /// The AppID of its mini program in the sandbox.
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
-/// The mini programs with their secrets.
-const APPS: [(&str, &str); 2] =
-    [(APP_ID, "0de30de30de30de30de30de30de30001"), (ASK_APP_ID, "0de30de30de30de30de30de30de30002")];
+/// The apps of the sandbox with their secrets. The last is the mobile app of the demonstration's phone app.
+const APPS: [(&str, &str, AppKind); 3] = [
+    (APP_ID, "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
+    (ASK_APP_ID, "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
+    ("wx0de30de30de30003", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
+];
 const TEXT: &str = include_str!("demo.toml");
 
-/// The demonstration pool.
+/// The demo pool.
 pub(crate) fn pool() -> anyhow::Result<Desired> {
     file::read(TEXT, "demo.toml", &|_| None).context("the demonstration's own file")
 }
 
-/// Registers the mini programs and makes a few people.
+/// Registers the apps and creates a few people.
 pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
-    for (app_id, secret) in APPS {
+    for (app_id, secret, kind) in APPS {
         sandbox.add_app(NewApp {
             app_id: Some(app_id.to_owned()),
             secret: Some(secret.into()),
             open_platform: Some("demo".to_owned()),
+            kind,
             ..NewApp::default()
         })?;
     }

@@ -1,4 +1,4 @@
-//! An instance as a process sees it: its database and the key to its secrets.
+//! An instance from a process's point of view: its database and the key to its secrets.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ impl Instance {
         if let DatabaseUrl::Sqlite(path) = database
             && !path.exists()
         {
-            bail!("there is no database {}; make it with `hufu migrate`", path.display());
+            bail!("the database {} does not exist; create it with `hufu migrate`", path.display());
         }
         let store = Store::open(database).await.context("the database cannot be opened")?;
         match store.schema_state().await.context("the database cannot be read")? {
@@ -47,18 +47,19 @@ impl Instance {
         Ok(Self { store, sealing, clock: Arc::new(SystemClock), random })
     }
 
-    /// Refuses a database that `hufu dev` made: everybody knows its secrets.
+    /// Refuses a database that `hufu dev` created: its secrets are public.
     pub(crate) async fn refuse_dev_data(&self) -> anyhow::Result<()> {
         if self.store.read(GetFact(Fact::MadeByDev)).await?.is_some() {
             bail!(
-                "this database was made by `hufu dev`, with secrets that everybody knows; use another, or accept it with --accept-dev-data"
+                "this database was created by `hufu dev`, and its secrets are public; use another, or accept \
+                 that with --accept-dev-data"
             );
         }
         Ok(())
     }
 }
 
-/// Brings the schema of an open database up to this version; the names of what was applied.
+/// Upgrades the schema of an open database to this version; returns the names of the applied migrations.
 pub(crate) async fn migrate(store: &Store) -> anyhow::Result<Vec<&'static str>> {
     let applied = store.migrate().await.context("the database cannot be migrated; nothing was changed")?;
     match store.schema_state().await.context("the database cannot be read")? {

@@ -9,18 +9,18 @@ use hufu_web::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// How long requests that run may take to finish after the signal to stop.
+/// How long running requests may take to finish after the signal to stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
-/// Binds an address, with a sentence that helps when it is taken.
+/// Binds an address; the error helps if it is taken.
 pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; if another program has the port, choose another with {flag}")
     })
 }
 
-/// Tells when the process is told to stop: Ctrl-C or SIGTERM. It listens from this call on, so call it before
-/// anybody is told that the process runs.
+/// Signals when the process is asked to stop: Ctrl-C or SIGTERM. Signals are caught from this call on, so
+/// call it before announcing that the process runs.
 pub(crate) fn watch_for_stop() -> anyhow::Result<watch::Receiver<bool>> {
     let (stop, stopping) = watch::channel(false);
     #[cfg(unix)]
@@ -45,7 +45,7 @@ pub(crate) fn watch_for_stop() -> anyhow::Result<watch::Receiver<bool>> {
     Ok(stopping)
 }
 
-/// Serves until told to stop, then finishes what runs, at most for [`GRACE`].
+/// Serves until asked to stop, then finishes running requests, for at most [`GRACE`].
 pub(crate) async fn serve_until(
     serving: impl Future<Output = std::io::Result<()>> + Send + 'static,
     stopping: watch::Receiver<bool>,
@@ -59,7 +59,7 @@ pub(crate) async fn serve_until(
     tokio::select! {
         done = task => done.context("the server failed")?.context("the server failed"),
         () = deadline => {
-            tracing::warn!("requests still ran after {} seconds: they are cut off", GRACE.as_secs());
+            tracing::warn!("requests still running after {} seconds were cut off", GRACE.as_secs());
             Ok(())
         }
     }

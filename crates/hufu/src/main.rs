@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 /// Prints an error with its causes, for the person at the terminal.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    #[expect(clippy::print_stderr, reason = "this is the program's answer to the person at the terminal")]
+    #[expect(clippy::print_stderr, reason = "this is the program's output for the person at the terminal")]
     {
         eprintln!("hufu: {error:#}");
     }

@@ -1,4 +1,4 @@
-//! The messages of development, in the terminal.
+//! Messages in development, shown in the terminal.
 
 use hufu_app::connect::Outbox;
 use hufu_app::connect::outbox::{Channel, Message};
@@ -6,7 +6,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::commands::say;
 
-/// Prints every message from now on, until the process ends. `page` is where all of them are.
+/// Prints every message from now on, until the process ends. `page` is where all of them can be seen.
 pub(crate) async fn print_all(outbox: Outbox, page: String) {
     let mut news = outbox.subscribe();
     loop {
@@ -18,7 +18,7 @@ pub(crate) async fn print_all(outbox: Outbox, page: String) {
     }
 }
 
-/// A message as a block of lines, which command no terminal.
+/// A message as a block of lines, without terminal control characters.
 fn block(message: &Message) -> String {
     let channel = match message.channel {
         Channel::Sms => "SMS",

@@ -6,9 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;
 
-/// How logs look.
+/// The format of logs.
 pub(crate) enum Format {
-    /// For machines: one JSON object a line, on standard error.
+    /// For machines: one JSON object per line, on standard error.
     Json,
     /// For a person at a terminal.
     Pretty,
@@ -16,10 +16,10 @@ pub(crate) enum Format {
 
 /// Starts logging.
 pub(crate) fn start_logging(log: &Log, format: &Format) -> anyhow::Result<()> {
-    // Below info, libraries print what they send and receive; that is theirs to keep.
+    // Below info, libraries print what they send and receive, which must not be logged.
     let quiet = "h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,sqlx=warn,tower=info";
     let filter = EnvFilter::try_new(format!("{},{quiet}", log.0))
-        .with_context(|| format!("log is no filter such as info or hufu=debug: {}", log.0))?;
+        .with_context(|| format!("log is not a filter such as info or hufu=debug: {}", log.0))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
         Format::Json => builder.json().flatten_event(true).try_init(),

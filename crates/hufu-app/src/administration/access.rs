@@ -9,7 +9,6 @@ use hufu_store::administration::{
     self as store, AccessKey, Administrator, CredentialsOfAdministrator, GetAccessKey, ListAccessKeys,
     ListAdministrators, NewAccessKey,
 };
-use hufu_store::events::{Actor, Event, Recorder, Trace};
 use hufu_store::rates::Hit;
 use hufu_store::{StoreError, Tx, Write, users};
 use hufu_types::{
@@ -19,10 +18,12 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value as Json, json};
 
-use super::Administrating;
+use super::{Administrating, unit};
 use crate::address::network_of;
-use crate::codes::hash_token;
-use crate::password::StoredPassword;
+use crate::credentials::password::StoredPassword;
+use crate::events::{Actor, Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
 /// What every access key begins with.
@@ -413,8 +414,8 @@ impl Write for IssueKey {
         let mut events = self.trace.recorder();
         if let (Some(user), Some(hash)) = (&self.key.user, &self.new_hash) {
             let pool = PoolId::system();
-            store::write_password(tx, &pool, user, Some(hash), false, self.trace.at).await?;
-            store::sign_out(tx, &pool, user).await?;
+            unit::write_password(tx, &pool, user, Some(hash), false, self.trace.at).await?;
+            unit::sign_out(tx, &pool, user).await?;
             let details = json!({ "by": "login" });
             record(tx, &mut events, Action::PasswordChanged, Some(user), details).await?;
         }
@@ -467,10 +468,10 @@ impl Write for CreateAdministrator {
         {
             return Ok(None);
         }
-        users::insert(tx, user, Some(&self.hash)).await?;
-        store::insert_administrator(tx, &user.id, self.role, self.scope.as_ref(), now).await?;
         let mut events = self.trace.recorder();
-        events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id)).await?;
+        let new = NewAccount { password_hash: Some(&self.hash), ..NewAccount::of(user) };
+        accounts::create(tx, &mut events, new, json!({})).await?;
+        store::insert_administrator(tx, &user.id, self.role, self.scope.as_ref(), now).await?;
         let details = json!({ "after": appointment(self.role, self.scope.as_ref()) });
         record(tx, &mut events, Action::AdministratorChanged, Some(&user.id), details).await?;
         store::administrator(tx, &user.id).await

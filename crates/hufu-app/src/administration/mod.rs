@@ -7,18 +7,21 @@
 mod access;
 mod people;
 mod search;
+mod unit;
 mod users;
 
+pub use crate::credentials::locks::Name;
 pub use access::{AdminLogin, KeyWish};
-pub use hufu_store::administration::{AccessKey, Administrator, Conflict};
-pub use hufu_store::credentials::Name;
+pub use hufu_store::administration::{AccessKey, Administrator};
+pub use hufu_store::conflicts::Conflict;
 pub use people::ConflictPage;
 pub use search::{Matching, UserPage, UserQuery};
+pub use unit::write_password;
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
 
-use hufu_store::events::{Actor, Trace};
 use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
 
+use crate::events::{Actor, Trace};
 use crate::{App, Origin, Refusal};
 
 /// Someone who administers: an access key, an administrator who is logged in, or the command line.

@@ -1,22 +1,23 @@
 //! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
 
-use hufu_store::administration::{self, Conflict, ListConflicts};
-use hufu_store::credentials::Name;
-use hufu_store::events::{Event, Trace};
+use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::merges::StoredMerge;
-use hufu_store::personal::{
-    EndSessions, Ending, ListSessions, NameUnbound, OwnSession, Unbind, UnbindMergedName, Unbound,
-};
-use hufu_store::{StoreError, Tx, Write, config, users};
+use hufu_store::sessions::{ListSessions, OwnSession};
+use hufu_store::{StoreError, Tx, Write, identities, users, versions};
 use hufu_types::{
-    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission,
-    PoolId, SessionId, User, UserId,
+    Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
+    SessionId, User, UserId,
 };
 use serde_json::json;
 
 use super::search::{opaque, page_size, parts};
 use super::users::{Unfit, locked};
-use super::{Administrating, Found};
+use super::{Administrating, Found, unit};
+use crate::credentials::locks::Name;
+use crate::events::{Event, Trace};
+use crate::people::identities::{Unbind, Unbound};
+use crate::people::names::unit::{NameUnbound, UnbindMergedName};
+use crate::people::sessions::unit::{EndSessions, Ending};
 use crate::{App, MergePreview, MergeUndone, Refusal, identity_id};
 
 /// Longest value of an identity, in bytes.
@@ -65,7 +66,7 @@ impl App {
             pool: pool.clone(),
             user: user.clone(),
             connection: connection.id.clone(),
-            key: identity_of(connection, kind, value),
+            key: crate::sources::identity_key(connection, kind, value),
             trace: self.trace_by(pool, by),
         };
         match self.write(unit).await? {
@@ -269,13 +270,6 @@ impl App {
     }
 }
 
-fn identity_of(connection: &Connection, kind: IdentityKind, value: &str) -> IdentityKey {
-    match kind {
-        IdentityKind::Openid => IdentityKey::wechat_openid(&connection.wechat.app_id, value),
-        IdentityKind::Unionid => IdentityKey::wechat_unionid(&connection.open_platform, value),
-    }
-}
-
 struct Link {
     pool: PoolId,
     user: UserId,
@@ -299,17 +293,17 @@ impl Write for Link {
         if let Err(unfit) = locked(tx, pool, user).await? {
             return Ok(Linked::Not(unfit));
         }
-        match users::identity_owner(tx, pool, key).await? {
+        match identities::owner(tx, pool, key).await? {
             Some(owner) if owner == *user => {
-                return Ok(Linked::Done(users::identities(tx, pool, user).await?));
+                return Ok(Linked::Done(identities::of_account(tx, pool, user).await?));
             }
             Some(_) => return Ok(Linked::Taken),
             None => {}
         }
-        if users::has_other_in_realm(tx, pool, user, key).await? {
+        if identities::has_other_in_realm(tx, pool, user, key).await? {
             return Ok(Linked::AnotherBound);
         }
-        users::insert_identity(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        identities::insert(tx, pool, user, &self.connection, key, self.trace.at).await?;
         let details = json!({
             "realm": key.realm,
             "kind": key.kind.as_str(),
@@ -318,7 +312,7 @@ impl Write for Link {
         });
         let event = Event::of(Action::IdentityBound, user).with(details);
         self.trace.recorder().record(tx, pool, event).await?;
-        Ok(Linked::Done(users::identities(tx, pool, user).await?))
+        Ok(Linked::Done(identities::of_account(tx, pool, user).await?))
     }
 }
 
@@ -331,10 +325,9 @@ impl Write for SignOut {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
         let ended = self.0.run(tx).await?;
         if matches!(self.0.which, Ending::All) {
-            administration::sign_out(tx, &self.0.pool, &self.0.user).await?;
+            unit::sign_out(tx, &self.0.pool, &self.0.user).await?;
         } else if !ended.is_empty() {
-            // Nodes forget which sessions they believe alive when the version rises.
-            config::raise_version(tx).await?;
+            versions::sessions_changed(tx).await?;
         }
         Ok(ended)
     }

@@ -3,10 +3,8 @@
 //! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
 //! person who proved it.
 
-use hufu_store::events::{Event, Recorder, Trace};
-use hufu_store::users::{self, GetUserWithIdentities, SetStatus};
-use hufu_store::ways_in::GetWaysIn;
-use hufu_store::{StoreError, Tx, Write, administration as store, uploads};
+use hufu_store::users::{self, GetUserWithIdentities};
+use hufu_store::{StoreError, Tx, Write, login_names, uploads};
 use hufu_types::{
     Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus,
     Username,
@@ -14,8 +12,12 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value as Json, json};
 
-use super::Administrating;
-use crate::profile::{Editor, apply, bytes, changed_names, check_custom_data};
+use super::{Administrating, unit};
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts;
+use crate::people::profile::{Editor, apply, bytes, changed_names, check_custom_data};
+use crate::people::status::SetStatus;
+use crate::people::ways_in::GetWaysIn;
 use crate::{App, ProfileChange, Refusal};
 
 /// Longest external id, in characters.
@@ -435,12 +437,12 @@ async fn claim_names(
         return Ok(Some("externalId"));
     }
     if let Some(email) = &user.email
-        && let Some(from) = users::release_email(tx, pool, email, &user.id, now).await?
+        && let Some(from) = login_names::release_email(tx, pool, email, &user.id, now).await?
     {
         events.record(tx, pool, Event::of(Action::EmailUnbound, &from)).await?;
     }
     if let Some((phone, _)) = &user.phone
-        && let Some(from) = users::release_phone(tx, pool, phone, &user.id, now).await?
+        && let Some(from) = login_names::release_phone(tx, pool, phone, &user.id, now).await?
     {
         events.record(tx, pool, Event::of(Action::PhoneUnbound, &from)).await?;
     }
@@ -474,12 +476,13 @@ impl Write for CreateUser {
         if let Some(name) = claim_names(tx, &mut events, user, self.trace.at).await? {
             return Ok(Err(name));
         }
-        users::insert(tx, user, self.hash.as_deref()).await?;
-        if let Some(Some(upload)) = &self.photo {
-            uploads::claim(tx, &user.pool, &user.id, Some(upload), self.trace.at).await?;
-        }
         let details = json!({ "source": "admin", "after": masked(user), "password": self.hash.is_some() });
-        events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id).with(details)).await?;
+        let new = accounts::NewAccount {
+            password_hash: self.hash.as_deref(),
+            upload: self.photo.as_ref().and_then(Option::as_deref),
+            ..accounts::NewAccount::of(user)
+        };
+        accounts::create(tx, &mut events, new, details).await?;
         Ok(Ok(()))
     }
 }
@@ -526,7 +529,7 @@ impl Write for UpdateUser {
         }
         // Two changes in one millisecond must not look like one.
         user.updated_at = self.trace.at.max(Timestamp(before.updated_at.0 + 1));
-        store::write_user(tx, &user).await?;
+        users::write(tx, &user).await?;
         if let Some(upload) = &self.photo {
             uploads::claim(tx, &self.pool, &user.id, upload.as_deref(), self.trace.at).await?;
         }
@@ -588,9 +591,9 @@ impl Write for SetPassword {
             Err(unfit) => return Ok(Err(unfit)),
         };
         let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
-        store::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
+        unit::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
         if !self.keep_sessions {
-            store::sign_out(tx, &self.pool, &user.id).await?;
+            unit::sign_out(tx, &self.pool, &user.id).await?;
         }
         let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
         let event = Event::of(Action::PasswordChanged, &user.id).with(details);
@@ -625,13 +628,13 @@ impl Write for ChangeStatus {
             (_, Deactivated) => return Ok(Err(Unfit::Status("its owner asked for its deletion"))),
         };
         if self.change == StatusChange::CancelDeletion {
-            store::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;
+            users::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;
             let event = Event::of(Action::UserDeletionCancelled, &user.id);
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if wanted != user.status {
             let (pool, user, trace) = (self.pool.clone(), user.id.clone(), self.trace.clone());
             if wanted != Activated {
-                store::sign_out(tx, &pool, &user).await?;
+                unit::sign_out(tx, &pool, &user).await?;
             }
             SetStatus { pool, user, status: wanted, trace }.run(tx).await?;
         }
@@ -654,7 +657,7 @@ impl Write for DeleteUser {
             return Ok(Err(unfit));
         }
         let mut events = self.trace.recorder();
-        store::delete_user(tx, &mut events, &self.pool, &self.user, self.trace.at).await?;
+        unit::delete_user(tx, &mut events, &self.pool, &self.user, self.trace.at).await?;
         Ok(Ok(()))
     }
 }

@@ -1,13 +1,15 @@
 //! Binding, changing and unbinding the phone number and the e-mail address.
 
-use hufu_store::credentials::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
+pub mod unit;
+
 use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, TOO_MANY_CODES, Target, accepted};
-use crate::codes::hash_token;
+use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
+use unit::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
 
 /// What the first step of a change proved.
 #[derive(Serialize, Deserialize)]
@@ -260,7 +262,7 @@ impl App {
     }
 
     /// A token that a person presents.
-    pub(super) fn presented_step(
+    pub(crate) fn presented_step(
         &self,
         who: &Authenticated,
         token: &str,

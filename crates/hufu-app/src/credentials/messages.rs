@@ -3,13 +3,14 @@
 //! A code is kept as a keyed hash. Its message waits in the queue of jobs, sealed, and is sent by whichever node takes
 //! it; a sender that is slow or down keeps nobody waiting.
 
+mod unit;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use hufu_connect::sms::Sms;
 use hufu_connect::templates::Values;
 use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};
-use hufu_store::credentials::{SendCode, Sent};
 use hufu_store::jobs::{Job, NewJob};
 use hufu_store::rates::Limit;
 use hufu_store::senders::{ReadSenders, SenderKind};
@@ -20,9 +21,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MessageLanguage, Target};
 use crate::address::{network_of, site_of};
+use crate::configuration::senders::SenderSettings;
 use crate::jobs::JobOutcome;
-use crate::senders::SenderSettings;
 use crate::{App, Origin, Refusal};
+use unit::{SendCode, Sent};
 
 /// The kind of the jobs that send messages; the payload is a sealed [`Message`].
 pub(crate) const MESSAGE_JOB: &str = "message";

@@ -1,24 +1,20 @@
-//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and what
-//! they do with them: logging in, registering, changing what they log in with, leaving.
+//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and how they change
+//! what they log in with.
 //!
-//! Reading order: the types here, `messages` (sending codes), `login`, `registration`, `password`, `contact`,
-//! `deletion`. What is written, and in which order codes are compared and spent, stands in
-//! [`hufu_store::credentials`]; passwords are hashed and verified before, outside any unit of work.
+//! Reading order: the types here, `messages` (sending codes), `password`, `contact`. Passwords are hashed and
+//! verified outside any unit of work.
 //!
 //! No answer and no timing tells whether an account exists, unless the pool says so (`tell_existence`) or what is
 //! asked about was proved. A registration that is refused for a name tells it nevertheless: usernames are public,
 //! and an e-mail address that needs no code (`register_email_without_code`) cannot be hidden.
 
-mod contact;
-mod deletion;
-mod first_login;
-mod login;
+pub mod contact;
+pub mod guess;
+pub mod locks;
 mod messages;
-mod password;
-mod registration;
+pub mod password;
 
-use hufu_store::credentials::{Guess, LockRule, Name};
-use hufu_store::passcodes::{Addressed, Presented};
+use hufu_store::passcodes::Addressed;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::{
     Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username,
@@ -28,12 +24,13 @@ use serde_json::{Map, Value};
 
 use crate::address::network_of;
 use crate::{App, Origin, Refusal};
+use guess::{Guess, Presented};
+use locks::{FindAccount, LockRule, Name};
 
 pub use hufu_connect::Language as MessageLanguage;
 pub use hufu_store::passcodes::Target;
-
 pub(crate) use messages::MESSAGE_JOB;
-pub(crate) use password::names_of;
+pub(crate) use password::change::names_of;
 
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.
@@ -45,10 +42,10 @@ pub(crate) mod accepted {
     };
 
     /// Only the older clients' codes say no purpose.
-    pub(crate) const fn login(want: Want) -> &'static [PasscodePurpose] {
+    pub(crate) const fn login(want: &Want) -> &'static [PasscodePurpose] {
         match want {
             Want::UserToken => &[Login, General],
-            Want::TokenSet(_) => &[Login],
+            Want::TokenSet(_) | Want::Authorization(_) => &[Login],
         }
     }
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
@@ -120,7 +117,7 @@ pub enum Confirmation {
 
 impl AccountName {
     /// The names that it may be, in the order in which they are looked up; none where it has no form of a name.
-    fn names(&self) -> Vec<Name> {
+    pub(crate) fn names(&self) -> Vec<Name> {
         let username = |text: &str| Username::parse(text).ok().map(Name::Username);
         let email = |text: &str| Email::parse(text).ok().map(Name::Email);
         match self {
@@ -207,20 +204,20 @@ impl App {
     }
 
     /// The bucket in which wrong guesses of an address are counted.
-    fn guard(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Limit> {
+    pub(crate) fn guard(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Limit> {
         let network = network_of(origin.ip.as_deref()?);
         let name = format!("{what}:{pool}:{network}");
         Some(Limit { name, most: self.limits.guesses_per_ip, window: self.limits.guess_window })
     }
 
     /// When a name is locked.
-    fn lock_rule(&self) -> LockRule {
+    pub(crate) fn lock_rule(&self) -> LockRule {
         LockRule { most: self.limits.password_failures, window: self.limits.password_window }
     }
 
     /// The bucket of wrong passwords for what was typed, where it is nobody's: of the name that it is looked up as
     /// first, so that all ways to write the same have one, and what is not looked up has none of theirs.
-    fn unknown_bucket(&self, pool: &PoolId, account: &AccountName) -> String {
+    pub(crate) fn unknown_bucket(&self, pool: &PoolId, account: &AccountName) -> String {
         let names = account.names();
         let (kind, text) = match names.first() {
             Some(Name::Username(name)) => ("username", name.as_str()),
@@ -256,7 +253,7 @@ impl App {
                 return Err(Refusal::TooOften("questions whether accounts exist, from this address"));
             }
         }
-        let unit = hufu_store::credentials::FindAccount {
+        let unit = FindAccount {
             pool: pool.clone(),
             names: name.names(),
             unknown: String::new(),

@@ -7,7 +7,7 @@ use super::csv::shown;
 use super::fields;
 use super::reader::Fields;
 use crate::Limits;
-use crate::profile::is_deeper;
+use crate::people::profile::is_deeper;
 
 /// What stands before a key in the name of a CSV's column.
 pub(super) const PREFIX: &str = "custom.";

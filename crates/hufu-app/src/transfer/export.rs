@@ -1,17 +1,19 @@
 //! Taking users out, page by page. What comes out goes in again as it was.
 
+use std::sync::Arc;
+
 use std::io::Write;
 use std::pin::pin;
 
 use futures::{Stream, TryStreamExt as _};
-use hufu_store::events::{Event, Trace};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};
 use hufu_types::{Action, ApplicationId, PoolId, Timestamp, UserId, Username};
 use serde_json::{Map, Value, json};
 
-use super::identities::{Source, written};
+use super::identities::written;
 use super::{ExportError, Format, Transfer, csv, fields};
+use crate::events::{Event, Trace};
 
 /// Users fetched at a time.
 const PAGE: i64 = 500;
@@ -98,7 +100,7 @@ enum Part {
 struct Pages {
     transfer: Transfer,
     options: ExportOptions,
-    sources: Vec<Source>,
+    sources: Vec<Arc<hufu_types::Connection>>,
     columns: Vec<&'static str>,
     part: Part,
     is_first: bool,
@@ -152,7 +154,7 @@ fn write_user(
     exported: &ExportedUser,
     options: ExportOptions,
     columns: &[&'static str],
-    sources: &[Source],
+    sources: &[Arc<hufu_types::Connection>],
     first: bool,
 ) -> Result<(), ExportError> {
     let mut to = to;
@@ -214,7 +216,11 @@ fn columns(with_hashes: bool) -> Vec<&'static str> {
 }
 
 /// A user by the names that the import reads; what is empty is absent.
-fn row(exported: &ExportedUser, with_hashes: bool, sources: &[Source]) -> Map<String, Value> {
+fn row(
+    exported: &ExportedUser,
+    with_hashes: bool,
+    sources: &[Arc<hufu_types::Connection>],
+) -> Map<String, Value> {
     let ExportedUser { user, password_hash, identities } = exported;
     let mut row = Map::new();
     let mut put = |name: &str, value: Option<Value>| {

@@ -1,48 +1,24 @@
 //! Identities of a row: what leads to the user at a source, through the connections of the pool.
 
-use hufu_store::imports::NewIdentity;
-use hufu_types::{Connection, ConnectionId, IdentityKey, IdentityKind, OpenPlatform, Timestamp};
+use std::sync::Arc;
+
+use hufu_store::identities::NewIdentity;
+use hufu_types::{Connection, IdentityKind, Timestamp};
 use serde_json::{Value, json};
 
 use super::fields;
 use super::reader::Fields;
+use crate::sources::identity_key;
 
 /// The longest OpenID or UnionID, in bytes; WeChat's have 28.
 const LONGEST_VALUE: usize = 128;
 /// Identities of one user at most.
 const MOST: usize = 64;
 
-/// A connection, as far as identities need it.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    id: ConnectionId,
-    identifier: String,
-    app_id: String,
-    open_platform: OpenPlatform,
-}
-
-impl Source {
-    pub(super) fn of(connection: &Connection) -> Self {
-        Self {
-            id: connection.id.clone(),
-            identifier: connection.identifier.as_str().to_owned(),
-            app_id: connection.wechat.app_id.clone(),
-            open_platform: connection.open_platform.clone(),
-        }
-    }
-
-    fn key(&self, kind: IdentityKind, value: &str) -> IdentityKey {
-        match kind {
-            IdentityKind::Openid => IdentityKey::wechat_openid(&self.app_id, value),
-            IdentityKind::Unionid => IdentityKey::wechat_unionid(&self.open_platform, value),
-        }
-    }
-}
-
 /// Takes the identities out of a row: the list `identities`, and the fields `openid` and `unionid`.
 pub(super) fn read(
     row: &mut Fields,
-    sources: &[Source],
+    sources: &[Arc<Connection>],
     created_at: Timestamp,
 ) -> Result<Vec<NewIdentity>, String> {
     let mut all: Vec<NewIdentity> = Vec::new();
@@ -67,7 +43,11 @@ pub(super) fn read(
         let Some(value) = value else { continue };
         let source =
             source(sources, connection.as_deref()).map_err(|reason| format!("connection: {reason}"))?;
-        let key = source.key(kind, checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?);
+        let key = identity_key(
+            source,
+            kind,
+            checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?,
+        );
         all.push(NewIdentity { connection: source.id.clone(), key, created_at });
     }
     // Two connections of one Open Platform account tell the same UnionID.
@@ -87,7 +67,7 @@ pub(super) fn read(
 /// `{extIdpId, type, userIdInIdp, originConnIds}`.
 fn listed_identity(
     mut identity: Fields,
-    sources: &[Source],
+    sources: &[Arc<Connection>],
     created_at: Timestamp,
 ) -> Result<NewIdentity, String> {
     let within = |reason: String| format!("identities: {reason}");
@@ -117,7 +97,7 @@ fn listed_identity(
             .map_or_else(|| source(sources, None), Ok),
     };
     let source = source.map_err(within)?;
-    let mut key = source.key(kind, value);
+    let mut key = identity_key(source, kind, value);
     if let Some(realm) = realm {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.');
         if realm.len() > 128 || !realm.contains(':') || !realm.chars().all(plain) {
@@ -129,13 +109,14 @@ fn listed_identity(
 }
 
 /// The connection of this identifier or id; where none is named, the only one.
-fn source<'s>(sources: &'s [Source], name: Option<&str>) -> Result<&'s Source, String> {
+fn source<'s>(sources: &'s [Arc<Connection>], name: Option<&str>) -> Result<&'s Connection, String> {
     match (name, sources) {
-        (None, [only]) => Ok(only),
+        (None, [only]) => Ok(&**only),
         (None, _) => Err("they do not say of which connection of the pool they are".to_owned()),
         (Some(name), _) => sources
             .iter()
-            .find(|source| source.identifier == name || source.id.as_str() == name)
+            .find(|source| source.identifier.as_str() == name || source.id.as_str() == name)
+            .map(|source| &**source)
             .ok_or_else(|| "the pool has no such connection".to_owned()),
     }
 }
@@ -147,16 +128,17 @@ fn checked(value: &str) -> Result<&str, &'static str> {
 }
 
 /// An identity as exports write it. The realm is told only where it is not the connection's own.
-pub(super) fn written(identity: &NewIdentity, sources: &[Source]) -> Value {
+pub(super) fn written(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Value {
     let NewIdentity { connection, key, created_at } = identity;
     let source = sources.iter().find(|source| source.id == *connection);
     let mut written = json!({
-        "connection": source.map_or(connection.as_str(), |source| &source.identifier),
+        "connection": source.map_or(connection.as_str(), |source| source.identifier.as_str()),
         "type": key.kind.as_str(),
         "value": key.value,
         "createdAt": created_at.to_iso(),
     });
-    let own_realm = source.is_some_and(|source| source.key(key.kind, &key.value).realm == key.realm);
+    let own_realm =
+        source.is_some_and(|source| identity_key(source, key.kind, &key.value).realm == key.realm);
     if !own_realm && let Value::Object(written) = &mut written {
         written.insert("realm".to_owned(), Value::from(key.realm.clone()));
     }

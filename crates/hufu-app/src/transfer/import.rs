@@ -5,6 +5,8 @@
 //! behind the last batch that was committed. A row that is refused is written down with its number and a reason,
 //! and stops nothing.
 
+pub(super) mod unit;
+
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
@@ -15,18 +17,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use hufu_store::imports::{
-    BatchOutcome, BeginImport, Begun, CheckBatch, Counts, ImportBatch, ImportRow, ListRefusals, NewUser,
-    OnExisting, RefusedRow, RowOutcome,
-};
+use hufu_store::imports::{Counts, ListRefusals, RefusedRow};
 use hufu_types::{ImportId, PoolId};
 use tokio::sync::mpsc;
 
+use self::unit::{
+    BatchOutcome, BeginImport, Begun, CheckBatch, ImportBatch, ImportRow, NewUser, OnExisting, RowOutcome,
+};
 use super::reader::Rows;
 use super::rows::{ReadRow, RowReader, unknown_columns};
 use super::source::{self, Surveyed};
 use super::{Format, ImportError, Transfer, csv};
-use crate::password::{self, HashingError};
+use crate::credentials::password::{self, HashingError};
 
 /// Rows of one unit of work.
 const BATCH_ROWS: usize = 400;

@@ -18,17 +18,18 @@ mod source;
 use std::io;
 use std::sync::Arc;
 
-use hufu_store::events::{Actor, Trace};
 use hufu_store::{Store, StoreError};
 use hufu_types::{ActorKind, Clock, EventId, PoolId, Random};
 
-pub use hufu_store::imports::{Counts, OnExisting, RefusedRow, StoredImport};
+use crate::credentials::password::HashingError;
+use crate::events::{Actor, Trace};
+use crate::{Config, Limits, Origin};
 
 pub use self::export::{ExportOptions, ExportedPage};
+pub use self::import::unit::OnExisting;
 pub use self::import::{ImportOptions, Opened, Progress, Summary, begin_report, report_lines};
 pub use self::served::{Import, ImportStarted, ImportState};
-use crate::password::HashingError;
-use crate::{Config, Limits, Origin};
+pub use hufu_store::imports::{Counts, RefusedRow, StoredImport};
 
 /// How users stand in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +173,7 @@ impl Transfer {
         }
     }
 
-    fn sources(&self) -> Vec<identities::Source> {
-        self.config.connections(&self.pool).iter().map(|c| identities::Source::of(c)).collect()
+    fn sources(&self) -> Vec<Arc<hufu_types::Connection>> {
+        self.config.connections(&self.pool).to_vec()
     }
 }

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use hufu_store::imports::NewUser;
 use hufu_types::{
     ApplicationId, Email, Gender, Phone, PhoneProof, PoolId, PoolSettings, Random, Timestamp, User, UserId,
     UserStatus, Username,
@@ -14,12 +13,13 @@ use serde_json::Value;
 
 use super::csv::shown;
 use super::fields::Field;
-use super::identities::{self, Source};
+use super::identities;
+use super::import::unit::NewUser;
 use super::reader::Fields;
 use super::{custom, fields};
 use crate::Limits;
-use crate::password::StoredPassword;
-use crate::profile::is_picture_address;
+use crate::credentials::password::StoredPassword;
+use crate::people::profile::is_picture_address;
 
 /// The longest `externalId`, in Unicode code points.
 const LONGEST_EXTERNAL_ID: usize = 256;
@@ -29,7 +29,7 @@ const LONGEST_PASSWORD: usize = 1024;
 /// What is known before the first row.
 pub(super) struct RowReader {
     pub(super) pool: PoolId,
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<Arc<hufu_types::Connection>>,
     pub(super) settings: Arc<PoolSettings>,
     pub(super) limits: Limits,
     /// For phone numbers that name no country.

@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use hufu_connect::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use hufu_connect::{OutgoingError, guarded};
 use hufu_protocol::SecretBytes;
-use hufu_store::deliveries::{
-    Attempt, DeliveryState, Destination, Outgoing, PING, ReadOutgoing, RecordAttempt,
-};
+use hufu_store::deliveries::{Attempt, DeliveryState, Destination, Outgoing, PING, ReadOutgoing};
 use hufu_store::jobs::Job;
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
 
+use super::deliveries::RecordAttempt;
 use super::secret_context;
 use crate::jobs::JobOutcome;
 use crate::{App, Refusal};

@@ -1,5 +1,6 @@
 //! Applying a declarative file to a database.
 
+mod operations;
 mod people;
 mod world;
 
@@ -35,8 +36,9 @@ on_both_engines! {
         assert_eq!(connection.id.as_str().len(), 24);
         assert_eq!(connection.display_name, "WeChat");
         assert!(connection.enabled && !connection.login_only);
-        assert_eq!((connection.open_platform.0.as_str(), connection.app_id.as_str()), ("shop", "wx0123456789abcdef"));
-        assert!(!connection.app_secret.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()), "sealed");
+        assert_eq!(connection.open_platform.0.as_str(), "shop");
+        let hufu_store::config::StoredSettings::Sealed(sealed) = &connection.settings else { panic!("sealed") };
+        assert!(!sealed.windows(SECRET.len()).any(|part| part == SECRET.as_bytes()), "sealed");
         let [application] = config.applications.as_slice() else { panic!("one application") };
         assert!(application.is_default && application.enabled);
         assert_eq!(application.connections, std::slice::from_ref(&connection.id));
@@ -52,7 +54,8 @@ on_both_engines! {
         // What was sealed opens for the instance that runs on the same key.
         let unsealed = hufu_app::Config::unseal(config.clone(), &world.sealing);
         let opened = unsealed.connection(&connection.id).unwrap();
-        assert_eq!(secrecy::ExposeSecret::expose_secret(&opened.wechat.app_secret), SECRET);
+        assert_eq!(opened.settings.text("app_id"), Some("wx0123456789abcdef"));
+        assert_eq!(opened.settings.text("app_secret"), Some(SECRET));
     }
 
     async fn the_second_time_there_is_nothing_to_do(database) {

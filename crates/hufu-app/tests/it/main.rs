@@ -1,9 +1,25 @@
-//! The use cases, through the public surface, on both database engines.
+//! The use cases and their units of work, through the public surface, on both database engines.
 #![cfg(test)]
 
 mod apply;
 mod audit;
+mod audit_log;
+mod browser_sessions;
 mod credentials;
+mod crowd;
+mod deliveries;
+mod durability;
 mod events;
+mod facts;
+mod flows;
+mod histories;
+mod login_events;
+mod logins;
+mod merges;
+mod races;
+mod refresh_tokens;
+mod sessions;
+mod support;
 mod transfer;
+mod upgrades;
 mod webhooks;

@@ -2,7 +2,7 @@
 
 mod world;
 
-use hufu_app::password::{Hasher, StoredPassword};
+use hufu_app::credentials::password::{Hasher, StoredPassword};
 use hufu_app::transfer::{Counts, ExportOptions, Format, ImportError, ImportOptions, OnExisting};
 use hufu_testkit::on_both_engines;
 use hufu_types::{IdentityKey, IdentityKind, PhoneProof, UserStatus};

@@ -1,4 +1,4 @@
-//! The database under a measured program: made by Hufu's own migrations, filled past the program, measured.
+//! The database of a measured program: created by Hufu's own migrations, filled directly, measured.
 
 pub(crate) mod people;
 mod postgres;
@@ -33,7 +33,7 @@ impl Engine {
         }
     }
 
-    /// The server that databases of this engine are on: the one at the URL, or a private one.
+    /// The server for databases of this engine: the one at the URL, or a private one.
     pub(crate) fn server(self, url: Option<&str>, folder: &Path) -> Result<Option<Postgres>> {
         match (self, url) {
             (Engine::Sqlite, _) => Ok(None),
@@ -43,11 +43,11 @@ impl Engine {
     }
 }
 
-/// A database that nobody has open.
+/// A database that nothing has open.
 pub(crate) enum Database<'p> {
     /// A file.
     Sqlite(PathBuf),
-    /// One of a server.
+    /// A database on a server.
     Postgres { server: &'p Postgres, name: String },
 }
 
@@ -67,7 +67,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Makes it, empty; an older one of this name goes.
+    /// Creates it, empty; replaces an older one with this name.
     pub(crate) async fn create(&self) -> Result<()> {
         match self {
             Database::Sqlite(file) => sqlite::remove(file),
@@ -78,7 +78,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Gives it Hufu's tables.
+    /// Creates Hufu's tables.
     pub(crate) async fn migrate(&self) -> Result<()> {
         let store = Store::open(&self.url().parse()?).await?;
         store.migrate().await?;
@@ -86,7 +86,7 @@ impl<'p> Database<'p> {
         Ok(())
     }
 
-    /// The id that the server drew for the pool's connection.
+    /// The id that the server generated for the pool's connection.
     pub(crate) async fn connection_id(&self, world: &World) -> Result<String> {
         match self {
             Database::Sqlite(file) => sqlite::connection_id(file, world),
@@ -94,8 +94,8 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Stores so many users, the known persons among them, and leaves the database as an operator would have it:
-    /// analysed, and vacuumed where the engine wants that.
+    /// Stores this many users, including the known persons, and leaves the database as an operator would have
+    /// it: analysed, and vacuumed if the engine needs that.
     pub(crate) async fn fill(&self, world: &World, users: usize, known: &[Person]) -> Result<()> {
         ensure!(users >= known.len(), "there are more returning persons than stored users");
         let stored = people::stored(users, known, SystemClock.now());
@@ -105,7 +105,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Stores users as simply as the engine lets, so many durable at once: what an import is compared with.
+    /// Stores users as simply as the engine allows, this many per commit: the baseline for imports.
     pub(crate) async fn insert_plainly(
         &self,
         world: &World,
@@ -118,7 +118,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// What it takes on the disk, in bytes.
+    /// Its size on disk, in bytes.
     pub(crate) async fn size(&self) -> Result<u64> {
         match self {
             Database::Sqlite(file) => sqlite::size(file),
@@ -157,6 +157,6 @@ impl<'p> Database<'p> {
     }
 }
 
-/// Rows stored by logins, to see that a measured program stored what it answered.
+/// Rows stored by logins, to check that a measured program stored what it confirmed.
 const COUNT: &str = "
     SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM exchanges)";

@@ -1,11 +1,12 @@
-//! Stored users as a pool of some years has them: half have a nickname and a picture, a third a phone number that
-//! WeChat proved, each has an openid and a unionid. All of it is drawn from a fixed seed.
+//! Stored users as in a pool that is a few years old: half have a nickname and a picture, a third have a
+//! phone number that WeChat proved, each has an openid and a unionid. All of it is generated from a fixed
+//! seed.
 
 use hufu_types::Timestamp;
 
 use crate::codes::Person;
 
-/// The users came evenly over so many milliseconds before now: two years.
+/// The users joined evenly over this many milliseconds before now: two years.
 const HISTORY_MS: i64 = 2 * 365 * 86_400_000;
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -27,12 +28,12 @@ impl Stored {
     /// The column `profile`.
     pub(crate) fn profile(&self) -> String {
         let Some((nickname, photo)) = &self.shown else { return "{}".to_owned() };
-        // Nothing here needs an escape.
+        // Nothing here needs escaping.
         format!(r#"{{"nickname":"{nickname}","photo":"{photo}"}}"#)
     }
 }
 
-/// So many users; among them, spread evenly, the known persons.
+/// This many users, with the known persons spread evenly among them.
 pub(crate) fn stored(count: usize, known: &[Person], now: Timestamp) -> impl Iterator<Item = Stored> {
     let mut random = SplitMix(0x6856_6675);
     let spacing = count / known.len().max(1);
@@ -48,7 +49,7 @@ fn position(number: usize, count: usize, now: Timestamp) -> i64 {
 }
 
 fn user(random: &mut SplitMix, person: Option<&Person>, number: usize, created_at: i64) -> Stored {
-    // As Hufu makes ids: 48 bits of milliseconds, 48 random bits.
+    // Like Hufu's ids: 48 bits of milliseconds, 48 random bits.
     let id = format!("{created_at:012x}{:012x}", random.next() >> 16);
     let shown = random.one_in(2).then(|| {
         let surname = SURNAMES.get(random.below(8)).copied().unwrap_or_default();
@@ -72,7 +73,7 @@ fn user(random: &mut SplitMix, person: Option<&Person>, number: usize, created_a
     }
 }
 
-/// SplitMix64: quick, and the same each time.
+/// SplitMix64: fast and reproducible.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -92,7 +93,7 @@ impl SplitMix {
         self.next().is_multiple_of(n)
     }
 
-    /// In the form of an openid.
+    /// A value shaped like an openid.
     fn wechat_id(&mut self) -> String {
         let mut id = String::with_capacity(28);
         id.push('o');

@@ -9,10 +9,10 @@ use sqlx::{Connection as _, PgConnection, PgPool, QueryBuilder, Row as _};
 use super::people::Stored;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
-/// Users whose rows are sent in one piece.
-const PIECE: usize = 20_000;
-/// Users of the first piece.
-const FIRST_PIECE: usize = 1_000;
+/// Users whose rows are sent in one batch.
+const BATCH_USERS: usize = 20_000;
+/// Users of the first batch.
+const FIRST_BATCH_USERS: usize = 1_000;
 
 const COPY_USERS: &str = "
     COPY users
@@ -32,10 +32,10 @@ const INSERT_IDENTITIES: &str = "
 pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = Stored>) -> Result<()> {
     let pool = PgPool::connect(url).await?;
     let mut stored = stored.peekable();
-    let mut piece = FIRST_PIECE;
+    let mut batch_users = FIRST_BATCH_USERS;
     while stored.peek().is_some() {
         let (mut users, mut identities) = (String::new(), String::new());
-        for user in stored.by_ref().take(piece) {
+        for user in stored.by_ref().take(batch_users) {
             write_rows(world, &user, &mut users, &mut identities)?;
         }
         for (statement, rows) in [(COPY_USERS, users), (COPY_IDENTITIES, identities)] {
@@ -43,10 +43,11 @@ pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = 
             copy.send(rows.as_bytes()).await?;
             copy.finish().await?;
         }
-        if piece == FIRST_PIECE {
-            // The triggers' statements were planned for an empty table, and would read all of it for each row.
+        if batch_users == FIRST_BATCH_USERS {
+            // The triggers' statements were planned for an empty table, and would scan all of it for each
+            // row.
             sqlx::query("ANALYZE users").execute(&pool).await?;
-            piece = PIECE;
+            batch_users = BATCH_USERS;
         }
     }
     for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
@@ -56,7 +57,7 @@ pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = 
     Ok(())
 }
 
-/// Rows in the text form of COPY. Nothing here holds a tabulator, a line break or a backslash.
+/// Rows in the text format of COPY. Nothing here contains a tab, a line break or a backslash.
 fn write_rows(world: &World, user: &Stored, users: &mut String, identities: &mut String) -> Result<()> {
     let World { pool, application, connection, .. } = world;
     let profile = user.profile();
@@ -75,7 +76,7 @@ fn write_rows(world: &World, user: &Stored, users: &mut String, identities: &mut
     Ok(())
 }
 
-/// Stores users with a transaction for so many: a statement for the users, and one for their identities.
+/// Stores users with one transaction per batch: one statement for the users, one for their identities.
 pub(super) async fn insert_plainly(
     url: &str,
     world: &World,

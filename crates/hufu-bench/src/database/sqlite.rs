@@ -29,8 +29,9 @@ const INSERT_IDENTITY: &str = "
 
 pub(super) fn fill(file: &Path, world: &World, stored: impl Iterator<Item = Stored>) -> Result<()> {
     let mut connection = Connection::open(file)?;
-    // Only for the filling, which starts again if it fails: one transaction without a journal, in memory first. The
-    // rows come in the order of time, as in life, so that the tree of identities grows at random places.
+    // Only for filling, which starts over if it fails: one transaction without a journal, in memory first.
+    // The rows are inserted in the order of time, as in real life, so that the identity index grows at random
+    // places.
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;",
     )?;
@@ -39,11 +40,11 @@ pub(super) fn fill(file: &Path, world: &World, stored: impl Iterator<Item = Stor
     transaction.commit()?;
     connection.execute_batch("ANALYZE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
     connection.close().map_err(|(_, error)| error)?;
-    // What the operating system still holds back would be written during the measurement.
+    // Otherwise the operating system would write its buffers during the measurement.
     Ok(fs::File::open(file)?.sync_all()?)
 }
 
-/// Stores users with a transaction for so many, and the settings of a server.
+/// Stores users with one transaction per batch, and the settings of a server.
 pub(super) fn insert_plainly(
     file: &Path,
     world: &World,

@@ -1,9 +1,9 @@
-//! The floor: what no server of this kind can go below.
+//! The floor: the cost that no server of this kind can go below.
 //!
-//! A bare axum handler that makes the same outbound call with the same settings of the same library, signs one token
-//! of the same size with a kept key, and makes the same rows durable through the same engine library: on SQLite one
-//! writer thread with group commit, on PostgreSQL a transaction a login. Nothing else: no configuration, no limits, no
-//! logs, no metrics, no savepoints, no encryption, no profile in the answer.
+//! A bare axum handler that makes the same outbound call with the same settings of the same library, signs
+//! one token of the same size with a cached key, and commits the same rows through the same engine library:
+//! on SQLite one writer thread with group commit, on PostgreSQL one transaction per login. Nothing else: no
+//! configuration, no limits, no logs, no metrics, no savepoints, no encryption, no profile in the response.
 
 mod postgres;
 mod sql;
@@ -30,7 +30,7 @@ use crate::sandbox::announce;
 use crate::world::World;
 use token::Signer;
 
-/// How long a session lives, in milliseconds: as the server's default, 90 days.
+/// How long a session lives, in milliseconds: the server's default, 90 days.
 const SESSION_MS: i64 = 90 * 86_400_000;
 
 #[derive(Args)]
@@ -38,18 +38,18 @@ pub(crate) struct Options {
     /// `sqlite://FILE` or `postgres://…`, migrated.
     #[arg(long)]
     database: String,
-    /// Base of WeChat's API.
+    /// Base URL of WeChat's API.
     #[arg(long)]
     api_base: String,
     #[command(flatten)]
     world: World,
 }
 
-/// What a login makes durable.
+/// What a login commits.
 struct Login {
     openid: String,
     unionid: String,
-    /// The id of the user, if one must be made.
+    /// The id of the user, if one must be created.
     candidate: UserId,
     session: SessionId,
     /// The key of the record of the code, and the record.
@@ -58,7 +58,7 @@ struct Login {
     now: i64,
 }
 
-/// What all rows of this world share.
+/// What all rows have in common.
 struct Fixed {
     world: World,
     openid_realm: String,
@@ -122,7 +122,7 @@ async fn log_in(
     Ok(Json(Envelope { code: 200, message: "success", data }))
 }
 
-/// What `jscode2session` answers.
+/// The response of `jscode2session`.
 #[derive(Deserialize)]
 struct Exchanged {
     openid: Option<String>,
@@ -145,7 +145,7 @@ impl Floor {
             Some(file) => Database::Sqlite(sqlite::Writer::open(file, Arc::clone(&fixed))?),
             None => Database::Postgres(postgres::Logins::open(&database, Arc::clone(&fixed)).await?),
         };
-        // As hufu-wechat builds its client.
+        // Like hufu-wechat's client.
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(1))
             .pool_max_idle_per_host(256)

@@ -1,4 +1,5 @@
-//! Durable logins on SQLite: one writer thread, one COMMIT for all that wait, with the settings of hufu-store.
+//! Durable logins on SQLite: one writer thread, one COMMIT for all that wait, with the settings of
+//! hufu-store.
 
 use std::sync::Arc;
 
@@ -11,19 +12,19 @@ use super::{Fixed, Login, SESSION_MS, sql};
 use crate::database::DURABLE;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 
-/// Logins that one COMMIT makes durable at most.
+/// Maximum logins per COMMIT.
 const MAX_BATCH: usize = 256;
 
 type Waiting = (Login, oneshot::Sender<Result<String>>);
 
-/// The way to the writer's thread.
+/// The channel to the writer thread.
 pub(super) struct Writer(mpsc::Sender<Waiting>);
 
 impl Writer {
     pub(super) fn open(file: &str, fixed: Arc<Fixed>) -> Result<Writer> {
         let connection = Connection::open(file)?;
         connection.execute_batch(DURABLE)?;
-        // Without it this build of SQLite (STAT4) plans some statements anew for each value that is bound.
+        // Without it, this build of SQLite (STAT4) replans some statements for each bound value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (sender, receiver) = mpsc::channel(4096);
         std::thread::spawn(move || write(&connection, &fixed, receiver));
@@ -51,7 +52,7 @@ fn write(connection: &Connection, fixed: &Fixed, mut queue: mpsc::Receiver<Waiti
             Err(error) => {
                 let _ = connection.execute_batch("ROLLBACK");
                 for (_, caller) in batch.drain(..) {
-                    let _ = caller.send(Err(anyhow!("the batch was lost: {error}")));
+                    let _ = caller.send(Err(anyhow!("the batch failed: {error}")));
                 }
             }
         }

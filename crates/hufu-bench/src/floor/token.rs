@@ -1,4 +1,4 @@
-//! One ES256 token a login, as the server's user token.
+//! One ES256 token per login, like the server's user token.
 
 use anyhow::Result;
 use aws_lc_rs::rand::SystemRandom;
@@ -12,7 +12,7 @@ use crate::world::World;
 /// How long a user token lives, in seconds: 14 days.
 const TOKEN_SECONDS: i64 = 14 * 86_400;
 
-/// A parsed key, and the header that every token begins with.
+/// A parsed key, and the header that every token starts with.
 pub(super) struct Signer {
     pair: EcdsaKeyPair,
     random: SystemRandom,

@@ -11,10 +11,10 @@ use serde_json::json;
 use crate::database::Stored;
 use crate::world::REGISTER_SOURCE;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// An object a line.
+    /// One object per line.
     Jsonl,
     /// Comma-separated values with a header.
     Csv,
@@ -68,7 +68,7 @@ fn write_object(file: &mut BufWriter<File>, user: &Stored) -> Result<()> {
     Ok(file.write_all(b"\n")?)
 }
 
-/// Nothing here holds a comma, a quotation mark or a line break.
+/// Nothing here contains a comma, a quotation mark or a line break.
 fn write_record(file: &mut BufWriter<File>, user: &Stored) -> Result<()> {
     let Stored { id, phone, shown, logins_count, last_login_at, created_at, openid, unionid } = user;
     let (phone, proof) = phone.as_ref().map_or(("", ""), |phone| (phone, "wechat"));

@@ -1,4 +1,5 @@
-//! The other measurement: `hufu import`, beside plain inserts of the same rows, at all of the rows and at a tenth.
+//! The other measurement: `hufu import`, compared with plain inserts of the same rows, for all of the rows
+//! and for a tenth.
 
 mod file;
 
@@ -18,9 +19,9 @@ use crate::world::World;
 use crate::{machine, report};
 use file::Format;
 
-/// Users of one transaction of the plain inserts: as many as the import commits together.
-const AT_ONCE: usize = 400;
-/// Nobody answers there: an import calls nobody.
+/// Users per transaction of the plain inserts: as many as the import commits together.
+const BATCH: usize = 400;
+/// Nobody responds there: an import makes no calls.
 const NO_WECHAT: &str = "http://127.0.0.1:9";
 
 #[derive(Args)]
@@ -28,19 +29,19 @@ pub(crate) struct Options {
     /// Database engines.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
     engines: Vec<Engine>,
-    /// Rows of the file; a tenth of them is imported before, to compare with.
+    /// Rows of the file; a tenth of them is imported first, to compare with.
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
-    /// How files are written.
+    /// File formats.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "jsonl,csv")]
     formats: Vec<Format>,
-    /// The program that imports, built for release.
+    /// The release build of the program that imports.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
     /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
     #[arg(long)]
     postgres: Option<String>,
-    /// Where databases and files are; on the disk to be measured. The system's folder for temporary files if absent.
+    /// Folder for databases and files; on the disk to be measured. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
 }
@@ -53,7 +54,7 @@ pub(crate) struct Imported {
     pub(crate) file_bytes: u64,
     /// From the start of the command to its end.
     pub(crate) time: Duration,
-    /// The most memory that was resident.
+    /// The peak resident memory.
     pub(crate) resident_peak: u64,
     /// The same rows by plain inserts.
     pub(crate) plain: Duration,
@@ -75,11 +76,11 @@ fn rate(rows: usize, time: Duration) -> f64 {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    ensure!(options.rows >= 10, "a tenth of so few rows is nothing to compare with");
+    ensure!(options.rows >= 10, "too few rows: a tenth of them is nothing to compare with");
     let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new().prefix("hufu-bench-").tempdir_in(&parent)?;
     report::note(&machine::describe(folder.path())?);
-    report::note(&format!("each row a user with openid and unionid; {AT_ONCE} rows a transaction"));
+    report::note(&format!("each row a user with openid and unionid; {BATCH} rows per transaction"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for engine in &options.engines {
         let postgres = engine.server(options.postgres.as_deref(), folder.path())?;
@@ -109,7 +110,7 @@ struct Bench<'o> {
 }
 
 impl Bench<'_> {
-    /// So many rows in each format.
+    /// Imports this many rows in each format.
     fn case(&mut self, rows: usize) -> Result<Vec<Imported>> {
         let plain = self.plain(rows)?;
         let mut cases = Vec::new();
@@ -125,7 +126,7 @@ impl Bench<'_> {
         self.on_new_database(rows, |database, _, world| {
             let users = people::stored(rows, &[], SystemClock.now());
             let begin = Instant::now();
-            self.runtime.block_on(database.insert_plainly(world, users, AT_ONCE))?;
+            self.runtime.block_on(database.insert_plainly(world, users, BATCH))?;
             Ok(begin.elapsed())
         })
     }
@@ -136,8 +137,8 @@ impl Bench<'_> {
         let (time, resident_peak) = self.on_new_database(rows, |_, server, world| {
             let begin = Instant::now();
             let process = server.import(&file, &world.pool)?;
-            let peak = ResidentPeak::watch(process.id(), process::resident_ever);
-            process.finish().with_context(|| server.last_words())?;
+            let peak = ResidentPeak::watch(process.id(), process::peak_resident);
+            process.finish().with_context(|| server.last_output())?;
             let time = begin.elapsed();
             Ok((time, peak.bytes()))
         })?;
@@ -146,7 +147,7 @@ impl Bench<'_> {
         Ok(Imported { engine, format, rows, file_bytes, time, resident_peak, plain })
     }
 
-    /// Does something to an empty pool, after which so many users must be in it.
+    /// Runs something on an empty pool, which must then contain this many users.
     fn on_new_database<T>(
         &self,
         users: usize,
@@ -157,7 +158,7 @@ impl Bench<'_> {
         let mut world = World::default();
         let server = Server::prepare(&self.options.hufu, self.folder, &database, &world, NO_WECHAT)?;
         world.connection = self.runtime.block_on(database.connection_id(&world))?;
-        // What the last case left to be written is not this one's.
+        // Do not charge this case for pending writes of the last one.
         self.runtime.block_on(database.size())?;
         let result = act(&database, &server, &world)?;
         let [stored, ..] = self.runtime.block_on(database.count())?;

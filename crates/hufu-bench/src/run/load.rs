@@ -1,24 +1,25 @@
-//! One program under load: warm-up, as many logins as get through, half as many.
+//! One program under load: warm-up, as many logins as possible, half as many.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::Bench;
-use super::program::{self, Program};
+use super::program::Program;
 use crate::database::Database;
 use crate::generate::Outcome;
+use crate::generator::{Arrival, Generator};
 use crate::postgres::Postgres;
 use crate::process::{self, Process, ResidentPeak};
 use crate::report;
 
 /// One program under load.
 pub(crate) struct Measured {
-    /// As many logins as get through.
+    /// As many logins as possible.
     pub(crate) full: Outcome,
     /// Half as many, each due at its time.
     pub(crate) half: Outcome,
-    /// Returning persons one after the other: nobody waits for anybody.
+    /// Returning persons one after the other: no queueing.
     pub(crate) known: Outcome,
     /// First logins one after the other.
     pub(crate) first: Outcome,
@@ -26,7 +27,7 @@ pub(crate) struct Measured {
     pub(crate) cpu: Cpu,
     pub(crate) resident_idle: u64,
     pub(crate) resident_peak: u64,
-    /// What a login of the mix takes on the disk.
+    /// The size of a login of the mix on disk.
     pub(crate) bytes_per_login: f64,
 }
 
@@ -38,12 +39,12 @@ pub(crate) struct Cpu {
     pub(crate) database: Option<Duration>,
     pub(crate) generator: Duration,
     pub(crate) sandbox: Duration,
-    /// Everything else that ran: the kernel's own work, and whoever disturbs the measurement.
+    /// Everything else that ran: the kernel's own work, and whatever disturbs the measurement.
     pub(crate) others: Duration,
 }
 
 impl Outcome {
-    /// Logins answered in a second.
+    /// Completed logins per second.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     pub(crate) fn rate(&self) -> f64 {
         self.logins as f64 / self.seconds
@@ -79,11 +80,12 @@ impl Bench<'_> {
         let watched =
             Watched { program: process.id(), database: postgres.and_then(Postgres::process), target };
 
-        // With users stored, the returning persons are among them and stay cold; without, the warm-up brings them.
+        // If users are stored, the returning persons are among them and stay cold; otherwise the warm-up
+        // creates them.
         let known = self.returning.len();
         let warm_up = match users {
             0 => self.runtime.block_on(self.wechat.returning(&self.returning, known))?,
-            _ => self.runtime.block_on(self.wechat.strangers(known))?,
+            _ => self.runtime.block_on(self.wechat.new_people(known))?,
         };
         let (warm_up, _) = self.load(
             &watched,
@@ -101,7 +103,7 @@ impl Bench<'_> {
             let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
             let round = self.load(&watched, &codes, time, Arrival::Closed(self.options.connections))?;
             if round.0.used_up {
-                report::note(&format!("the codes were used up after {:.1} s", round.0.seconds));
+                report::note(&format!("the codes ran out after {:.1} s", round.0.seconds));
             }
             answered += round.0.answered;
             rounds.push(round);
@@ -112,12 +114,14 @@ impl Bench<'_> {
         let rate = full.rate() / 2.0;
         let wanted = whole(rate * self.options.seconds) + 2;
         let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
-        let (half, _) = self.load(&watched, &codes, time, Arrival::Open(rate))?;
+        // An open loop needs a connection for each login that may be waiting.
+        let (half, _) =
+            self.load(&watched, &codes, time, Arrival::Open(rate, self.options.connections * 4))?;
 
         let wanted = whole(full.rate() * self.options.seconds);
         let codes = self.runtime.block_on(self.wechat.returning(&self.returning, wanted))?;
         let (known, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
-        let codes = self.runtime.block_on(self.wechat.strangers(wanted))?;
+        let codes = self.runtime.block_on(self.wechat.new_people(wanted))?;
         let (first, _) = self.load(&watched, &codes, time, Arrival::Closed(1))?;
 
         let resident_peak = peak.bytes();
@@ -131,7 +135,7 @@ impl Bench<'_> {
         Ok(Measured { full, half, known, first, cpu, resident_idle, resident_peak, bytes_per_login })
     }
 
-    /// One phase of the generator, and the CPU time of each process for each of its logins.
+    /// One phase of the generator, and the CPU time of each process per login.
     fn load(
         &self,
         watched: &Watched,
@@ -139,33 +143,12 @@ impl Bench<'_> {
         time: Duration,
         arrival: Arrival,
     ) -> Result<(Outcome, Cpu)> {
-        let file = self.folder.join("codes");
-        std::fs::write(&file, codes.join("\n"))?;
-        let connections = match arrival {
-            Arrival::Closed(connections) => connections,
-            // An open loop needs a connection for each login that may be waiting.
-            Arrival::Open(_) => self.options.connections * 4,
-        };
-        let mut command = program::this_program()?;
-        command.arg("generate").args(["--target", &watched.target]).arg("--codes").arg(&file);
-        command.args([
-            "--connections",
-            &connections.to_string(),
-            "--seconds",
-            &time.as_secs_f64().to_string(),
-        ]);
-        if let Arrival::Open(rate) = arrival {
-            command.args(["--rate", &rate.to_string()]);
-        }
-        let mut generator = Process::start("generator", command.args(self.world.arguments()))?;
-        ensure!(generator.line()? == "begin", "the generator does not begin");
-        let before = self.cpu(watched, &generator)?;
-        let line = generator.line()?;
-        let after = self.cpu(watched, &generator)?;
-        let outcome = line.strip_prefix("end ").context("the generator does not end")?;
-        let outcome: Outcome = serde_json::from_str(outcome)?;
+        let mut generator =
+            Generator::begin(self.folder, &self.world, &watched.target, codes, time, arrival)?;
+        let before = self.cpu(watched, generator.process())?;
+        let outcome = generator.outcome()?;
+        let after = self.cpu(watched, generator.process())?;
         generator.finish()?;
-        ensure!(outcome.answered > 0, "not one login was answered");
         let each = |before: Duration, after: Duration| {
             after.saturating_sub(before) / u32::try_from(outcome.answered).unwrap_or(u32::MAX)
         };
@@ -189,15 +172,6 @@ impl Bench<'_> {
     }
 }
 
-/// When logins come.
-#[derive(Clone, Copy)]
-enum Arrival {
-    /// Over so many connections, each when the last of its connection was answered.
-    Closed(usize),
-    /// So many a second, whoever waits.
-    Open(f64),
-}
-
 /// What is under load.
 struct Watched {
     target: String,
@@ -215,6 +189,6 @@ pub(super) fn per(bytes: u64, count: usize) -> f64 {
     clippy::cast_sign_loss,
     reason = "a number of logins, not below zero"
 )]
-fn whole(number: f64) -> usize {
+pub(crate) fn whole(number: f64) -> usize {
     number.ceil() as usize
 }

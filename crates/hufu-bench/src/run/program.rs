@@ -1,24 +1,19 @@
 //! The two programs that are measured: how each is started.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use anyhow::Result;
 
 use crate::database::Database;
+use crate::generator::this_program;
 use crate::process::Process;
 use crate::server::Server;
 use crate::world::World;
 
-/// A program that answers logins.
+/// A program that handles logins.
 pub(super) trait Program {
-    /// Starts it on this database and waits until it answers.
+    /// Starts it on this database and waits until it responds.
     fn start(&self, database: &Database<'_>) -> Result<(Process, SocketAddr)>;
-}
-
-/// Another process of this very program.
-pub(super) fn this_program() -> Result<Command> {
-    Ok(Command::new(std::env::current_exe()?))
 }
 
 /// The floor.

@@ -12,30 +12,30 @@ use crate::database::{Database, people};
 use crate::machine::median;
 use crate::server::Server;
 
-/// Users who are stored for the searches where there are none: an empty pool would have nothing to find.
-const FEW: usize = 1_000;
+/// Users stored for the searches if there are none: an empty pool would have nothing to find.
+const MIN_USERS: usize = 1_000;
 /// Searches of each kind, at most.
 const SEARCHES: usize = 200;
-/// How long one kind is tried.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one kind is measured at most.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A kind of search.
 struct Kind {
     /// The name of the figure.
     name: &'static str,
-    /// How names are compared.
+    /// The value of `match`.
     matching: &'static str,
-    /// What is looked for, given somebody's phone number.
-    sought: fn(&str) -> &str,
+    /// The search text, given somebody's phone number.
+    search_text: fn(&str) -> &str,
 }
 
 impl Kind {
-    const fn new(name: &'static str, matching: &'static str, sought: fn(&str) -> &str) -> Kind {
-        Kind { name, matching, sought }
+    const fn new(name: &'static str, matching: &'static str, search_text: fn(&str) -> &str) -> Kind {
+        Kind { name, matching, search_text }
     }
 }
 
-/// A third of the users have a phone number: what is common stands in all of them, what is rare in about 33.
+/// A third of the users have a phone number: a common text is in all of them, a rare one in about 33.
 const KINDS: [Kind; 6] = [
     Kind::new("exact number, ms", "exact", |phone| phone),
     Kind::new("rare beginning, ms", "prefix", |phone| phone.get(..phone.len() - 2).unwrap_or(phone)),
@@ -45,16 +45,16 @@ const KINDS: [Kind; 6] = [
     Kind::new("newest users, ms", "prefix", |_| ""),
 ];
 
-/// What searches of a kind came to.
+/// The result of the searches of one kind.
 pub(crate) struct Searched {
     pub(crate) name: &'static str,
     pub(crate) median: Duration,
     pub(crate) longest: Duration,
 }
 
-/// How many users the searches are among.
+/// How many users are searched.
 pub(super) const fn stored(users: usize) -> usize {
-    if users == 0 { FEW } else { users }
+    if users == 0 { MIN_USERS } else { users }
 }
 
 impl Bench<'_> {
@@ -66,7 +66,7 @@ impl Bench<'_> {
         users: usize,
     ) -> Result<Vec<Searched>> {
         let known = if users == 0 {
-            self.runtime.block_on(database.fill(&self.world, FEW, &[]))?;
+            self.runtime.block_on(database.fill(&self.world, MIN_USERS, &[]))?;
             &[]
         } else {
             self.returning.as_slice()
@@ -84,13 +84,13 @@ impl Bench<'_> {
             let client =
                 Client { http: reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?, key };
             let mut searched = Vec::new();
-            for Kind { name, matching, sought } in KINDS {
+            for Kind { name, matching, search_text } in KINDS {
                 let (mut times, begin) = (Vec::new(), Instant::now());
                 for phone in &phones {
-                    let text = sought(phone).replace('+', "%2B");
+                    let text = search_text(phone).replace('+', "%2B");
                     let url = format!("{base}?match={matching}&q={text}");
                     times.push(client.search(&url).await.with_context(|| name.to_owned())?);
-                    if begin.elapsed() > PATIENCE {
+                    if begin.elapsed() > TIMEOUT {
                         break;
                     }
                 }
@@ -110,7 +110,7 @@ struct Client {
 }
 
 impl Client {
-    /// One search over the kept connection, to the end of its answer. Somebody must have been found.
+    /// One search over the kept-alive connection, to the end of its response. Somebody must have been found.
     async fn search(&self, url: &str) -> Result<Duration> {
         #[derive(Deserialize)]
         struct Found {
@@ -121,7 +121,7 @@ impl Client {
             self.http.get(url).header("authorization", format!("Bearer {}", self.key)).send().await?;
         let (status, body) = (answer.status(), answer.bytes().await?);
         let time = begin.elapsed();
-        ensure!(status.is_success(), "a search was answered with {status}");
+        ensure!(status.is_success(), "a search returned {status}");
         let found: Found = serde_json::from_slice(&body)?;
         ensure!(!found.users.is_empty(), "a search found nobody");
         Ok(time)

@@ -12,6 +12,7 @@ use crate::codes::serving;
 use crate::fields;
 use crate::request::given;
 use crate::user::UserV2;
+use crate::waiting::{self, NoTokens};
 
 /// Logging in and registering.
 #[derive(Default)]
@@ -208,9 +209,10 @@ impl LoginMutation {
             let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
             let (app, to) = (&call.shared.app, Target::Phone(phone));
             let create = input.auto_register != Some(false);
-            let done =
+            let answer =
                 app.log_in_by_code(&application, to, &input.code, create, Want::UserToken, &origin).await?;
-            fields::keep_custom_data(&call.shared, &call.head, done, custom_data).await
+            Ok(fields::keep_custom_data(&call.shared, &call.head, waiting::done(answer)?, custom_data)
+                .await?)
         };
         answer(call, done.await)
     }
@@ -295,14 +297,15 @@ async fn by_password(call: &Call, account: AccountName, options: PasswordOptions
         let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
         let password = fields::password(&call.shared, &options.password).await?;
         let app = &call.shared.app;
-        let done = app.log_in_by_password(&application, account, password, Want::UserToken, &origin).await?;
-        fields::keep_custom_data(&call.shared, &call.head, done, custom_data).await
+        let answer =
+            app.log_in_by_password(&application, account, password, Want::UserToken, &origin).await?;
+        Ok(fields::keep_custom_data(&call.shared, &call.head, waiting::done(answer)?, custom_data).await?)
     };
     answer(call, done.await)
 }
 
-fn answer(call: &Call, done: Result<LoginDone, Refusal>) -> Result<UserV2> {
-    Ok(UserV2::of_login(done.map_err(|refusal| call.refuse(refusal))?))
+fn answer(call: &Call, done: Result<LoginDone, NoTokens>) -> Result<UserV2> {
+    Ok(UserV2::of_login(done.map_err(|why| call.no_tokens(why))?))
 }
 
 async fn register(
@@ -322,13 +325,13 @@ async fn register(
         let wanted = options.force_login == Some(true) || options.generate_token == Some(true);
         let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
         let want = wanted.then_some(Want::UserToken);
-        let (user, done) = call.shared.app.register(&application, registration, want, &origin).await?;
-        Ok(match done {
-            Some(done) => UserV2::of_login(done),
+        let (user, answer) = call.shared.app.register(&application, registration, want, &origin).await?;
+        Ok(match answer {
+            Some(answer) => UserV2::of_login(waiting::done(answer)?),
             None => UserV2::new(user, None),
         })
     };
-    Ok(user.await.map_err(|refusal: Refusal| call.refuse(refusal))?)
+    Ok(user.await.map_err(|why: NoTokens| call.no_tokens(why))?)
 }
 
 fn udf(profile: &RegisterProfile) -> Result<Map<String, Value>, Refusal> {

@@ -32,6 +32,7 @@ use super::user::{UserV2, token_to_keep};
 use crate::problem::Failure;
 use crate::request::{Head, given, parse, read};
 use crate::server::{self, Shared};
+use crate::waiting::NoTokens;
 
 /// The schema of the endpoint.
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -122,6 +123,10 @@ impl Call {
 
     fn refuse(&self, refusal: Refusal) -> Refused {
         Refused(self.head.refuse(refusal))
+    }
+
+    fn no_tokens(&self, why: NoTokens) -> Refused {
+        Refused(self.head.no_tokens(why))
     }
 
     /// The user who is logged in, who must be the one that the client names, if it names one.

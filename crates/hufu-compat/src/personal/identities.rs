@@ -36,10 +36,7 @@ pub(crate) async fn bind(
         let config = shared.app.config();
         let identifier = given(request.connection.as_ref());
         let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
-        shared
-            .app
-            .bind_mini_program(&who, &connection, fields::required(request.code.as_ref(), "code")?)
-            .await?;
+        shared.app.bind_identity(&who, &connection, fields::required(request.code.as_ref(), "code")?).await?;
         shared.app.own_identities(&who).await
     };
     let identities = bound.await.map_err(|refusal| head.refuse(refusal))?;

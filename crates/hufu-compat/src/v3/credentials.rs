@@ -16,6 +16,7 @@ use crate::problem::Failure;
 use crate::registration::read_profile;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::waiting::{self, NoTokens};
 
 /// What the clients send to log in.
 #[derive(Deserialize)]
@@ -136,7 +137,7 @@ pub(crate) async fn signin(
         let want = Want::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
         let custom_data = fields::custom_data(options.custom_data)?;
         let app = &shared.app;
-        let done = match payload(
+        let answer = match payload(
             request.connection.as_ref(),
             request.password_payload,
             request.pass_code_payload,
@@ -154,10 +155,10 @@ pub(crate) async fn signin(
                 app.log_in_by_code(&application, to, code, create, want, &origin).await?
             }
         };
-        let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
-        done.token_set().ok_or(Refusal::StepImpossible)
+        let done = fields::keep_custom_data(&shared, &head, waiting::done(answer)?, custom_data).await?;
+        Ok(done.token_set().ok_or(Refusal::StepImpossible)?)
     };
-    Ok(Success::new(TokenAnswer::from(tokens.await.map_err(|refusal| head.refuse(refusal))?)))
+    Ok(Success::new(TokenAnswer::from(tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
 }
 
 /// What the clients send to register.

@@ -1,9 +1,9 @@
-//! `POST /api/v3/signin-by-mobile` with the payloads of WeChat mini programs.
+//! `POST /api/v3/signin-by-mobile`: logins by what a client drew from the source itself.
 
 use axum::extract::State;
-use hufu_app::{MiniProgramLogin, PhoneProofData, PhoneUse, Refusal, SealedData};
-use hufu_types::ScopeSet;
+use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
 use hufu_types::flow::Want;
+use hufu_types::{ConnectionKind, ScopeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,6 +13,7 @@ use crate::oidc::TokenAnswer;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::waiting::{self, NoTokens};
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -24,6 +25,7 @@ pub(crate) struct SigninRequest {
     wechat_mini_program_code_payload: Option<LoginInfo>,
     wechat_mini_program_phone_payload: Option<LoginInfo>,
     wechat_mini_program_code_and_phone_payload: Option<CodeAndPhone>,
+    wechat_payload: Option<LoginInfo>,
     options: Option<Options>,
     #[serde(rename = "client_id")]
     client_id: Option<String>,
@@ -73,42 +75,41 @@ fn missing(what: &str) -> Refusal {
     Refusal::Invalid(format!("{what} is missing; send it in the payload of the connection"))
 }
 
-/// A login as one of the three payloads describes it.
-struct Described<'a> {
-    info: &'a LoginInfo,
-    user_info: Option<SealedData<'a>>,
-    phone: Option<PhoneProofData<'a>>,
-}
-
 impl SigninRequest {
-    fn describe(&self) -> Result<Described<'_>, Refusal> {
-        match given(self.connection.as_ref()) {
-            Some("wechat_mini_program_code") => {
+    /// The kind of source that the client calls by this name, and what it brings from there.
+    fn evidence(&self) -> Result<(ConnectionKind, Evidence<'_>), Refusal> {
+        let name = given(self.connection.as_ref()).ok_or_else(|| missing("connection"))?;
+        let kind = sources::kind_called(name).ok_or_else(|| {
+            let served = sources::names_of_clients().collect::<Vec<_>>().join(", ");
+            Refusal::Invalid(format!("this connection is not served; send one of {served}"))
+        })?;
+        let evidence = match name {
+            "wechat_mini_program_code" => {
                 let info = self.wechat_mini_program_code_payload.as_ref();
                 let info = info.ok_or_else(|| missing("wechatMiniProgramCodePayload"))?;
-                Ok(Described { info, user_info: info.sealed(), phone: None })
+                Evidence { user_info: info.sealed(), ..Evidence::code(info.code()?) }
             }
-            Some("wechat_mini_program_phone") => {
+            "wechat_mini_program_phone" => {
                 let info = self.wechat_mini_program_phone_payload.as_ref();
                 let info = info.ok_or_else(|| missing("wechatMiniProgramPhonePayload"))?;
                 let sealed = info.sealed().ok_or_else(|| missing("encryptedData or iv"))?;
-                Ok(Described { info, user_info: None, phone: Some(PhoneProofData::Sealed(sealed)) })
+                Evidence { phone: Some(PhoneEvidence::Sealed(sealed)), ..Evidence::code(info.code()?) }
             }
-            Some("wechat_mini_program_code_and_phone") => {
+            "wechat_mini_program_code_and_phone" => {
                 let both = self.wechat_mini_program_code_and_phone_payload.as_ref();
                 let both = both.ok_or_else(|| missing("wechatMiniProgramCodeAndPhonePayload"))?;
                 let info = both.wx_login_info.as_ref().ok_or_else(|| missing("wxLoginInfo"))?;
                 let phone = both.wx_phone_info.as_ref().and_then(|p| given(p.code.as_ref()));
                 let phone = phone.ok_or_else(|| missing("wxPhoneInfo.code"))?;
-                Ok(Described { info, user_info: info.sealed(), phone: Some(PhoneProofData::Code(phone)) })
+                let phone = Some(PhoneEvidence::Code(phone));
+                Evidence { user_info: info.sealed(), phone, ..Evidence::code(info.code()?) }
             }
-            Some(_) => Err(Refusal::Invalid(
-                "this connection is not served; send wechat_mini_program_code, wechat_mini_program_phone or \
-                 wechat_mini_program_code_and_phone"
-                    .to_owned(),
-            )),
-            None => Err(missing("connection")),
-        }
+            _ => {
+                let info = self.wechat_payload.as_ref().ok_or_else(|| missing("wechatPayload"))?;
+                Evidence::code(info.code()?)
+            }
+        };
+        Ok((kind, evidence))
     }
 
     fn scope(&self) -> ScopeSet {
@@ -129,23 +130,21 @@ pub(crate) async fn signin_by_mobile(
     let tokens = async {
         let config = shared.app.config();
         let application = config.serving(head.named_or(request.client_id.as_deref()))?;
-        let (described, custom_data) = (request.describe()?, request.custom_data()?);
+        let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
         let identifier = given(request.identifier.as_ref());
-        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-        let login = MiniProgramLogin {
+        let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
+        let login = SourceLogin {
             application: application.clone(),
             connection,
-            code: described.info.code()?,
-            user_info: described.user_info,
-            raw_data: None,
-            phone: described.phone.map(|proof| (proof, PhoneUse::Fill)),
+            evidence,
+            phone_use: PhoneUse::Fill,
             want: Want::TokenSet(request.scope()),
             origin: head.origin(),
         };
-        let done = shared.app.log_in(&login).await?;
+        let done = waiting::done(shared.app.log_in(&login).await?)?;
         let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
-        done.token_set().ok_or(Refusal::StepImpossible)
+        Ok(done.token_set().ok_or(Refusal::StepImpossible)?)
     };
-    let tokens = tokens.await.map_err(|refusal| head.refuse(refusal))?;
+    let tokens = tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?;
     Ok(Success::new(TokenAnswer::from(tokens)))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hufu_sandbox::AppPatch;
 use hufu_testkit::on_both_engines;
+use hufu_types::{PoolId, UserStatus};
 use serde_json::json;
 
 use crate::client::{AUTH, GET_PROFILE};
-use crate::world::{CAFE, FILE, MINI, Plan, SHOP_APP, TWO, World, file_without, secret_of};
+use crate::world::{CAFE, CAFE_APP, FILE, MINI, Plan, SHOP, SHOP_APP, TWO, World, file_without, secret_of};
 
 on_both_engines! {
     async fn a_change_is_taken_up_when_the_node_looks(database) {
@@ -107,5 +108,43 @@ on_both_engines! {
         world.nobody().pool(&new).send_code("x").await.refused(2224);
         world.reconfigure(&format!("{FILE}\n[[user_pool]]\nid = \"{new}\"\nname = \"New\"\n")).await;
         world.nobody().pool(&new).send_code("x").await.refused(2011);
+    }
+
+    async fn a_change_in_one_pool_is_read_alone(database) {
+        let world = World::new(database).await;
+        let other_node = world.another_node().await;
+        let (shop, cafe) = (PoolId::parse(SHOP).unwrap(), PoolId::parse(CAFE).unwrap());
+        let nodes = [&world.node.app, &other_node.app];
+        let before = nodes.map(|node| node.config());
+        world.apply(&FILE.replace("name = \"Shop mini program\"", "name = \"Renamed\"")).await;
+        for (node, before) in nodes.into_iter().zip(before) {
+            node.refresh_config().await.unwrap();
+            let after = node.config();
+            assert_eq!(after.application(SHOP_APP).unwrap().name, "Renamed");
+            assert!(!Arc::ptr_eq(before.of_pool(&shop).unwrap(), after.of_pool(&shop).unwrap()));
+            assert!(Arc::ptr_eq(before.of_pool(&cafe).unwrap(), after.of_pool(&cafe).unwrap()));
+            let app_of = |config: &hufu_app::Config| config.application(CAFE_APP).unwrap().clone();
+            assert!(Arc::ptr_eq(&app_of(&before), &app_of(&after)));
+        }
+    }
+
+    async fn ending_sessions_reads_no_configuration_and_reaches_every_node(database) {
+        let world = World::new(database).await;
+        let other_node = world.another_node().await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let nodes = [&world.node, &other_node];
+        for node in nodes {
+            world.client_of(node).bearer(&user.token).get(GET_PROFILE).await.data();
+        }
+        let before = nodes.map(|node| node.app.config());
+        world.set_status(SHOP, &user.id, UserStatus::Suspended).await;
+        for (node, before) in nodes.into_iter().zip(before) {
+            node.app.refresh_config().await.unwrap();
+            world.client_of(node).bearer(&user.token).get(GET_PROFILE).await.refused(2020);
+            assert!(Arc::ptr_eq(&before, &node.app.config()), "nothing was read again");
+        }
+        let limits = hufu_app::Limits::default();
+        assert!(limits.config_poll.max(limits.session_cache) <= Duration::from_secs(5), "with or without news");
     }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod login_flows;
 mod merging;
 mod messages;
+mod mobile;
 mod people;
 mod personal;
 mod phones;

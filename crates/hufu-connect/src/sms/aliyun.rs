@@ -15,7 +15,7 @@ use crate::{
     cloud::{endpoint, hmac_sha256, host_header, sha256_hex, utc},
 };
 
-/// An account of Alibaba Cloud's message service.
+/// An account of Alibaba Cloud's SMS service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AliyunSettings {
@@ -25,9 +25,9 @@ pub struct AliyunSettings {
     pub access_key_secret: StoredSecret,
     /// The approved signature, without brackets.
     pub sign_name: String,
-    /// The approved template for every purpose that has none of its own, such as `SMS_123456789`.
+    /// The approved template for every purpose without one of its own, such as `SMS_123456789`.
     pub template_code: String,
-    /// Approved templates for single purposes.
+    /// Approved templates for specific purposes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub template_codes: BTreeMap<TemplateKind, String>,
     /// The approved template for numbers outside mainland China.
@@ -36,7 +36,7 @@ pub struct AliyunSettings {
     /// What the templates call the code.
     #[serde(default = "default_code_parameter")]
     pub code_parameter: String,
-    /// What the templates call the number of minutes, if they mention it.
+    /// What the templates call the number of minutes, if they include it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes_parameter: Option<String>,
     /// Where the service is.
@@ -71,7 +71,7 @@ struct Answer {
 }
 
 impl AliyunSms {
-    /// A sender.
+    /// Creates a sender.
     ///
     /// # Errors
     /// [`BuildError::Setting`]
@@ -108,7 +108,7 @@ impl AliyunSms {
             SendError::new(
                 PROVIDER,
                 Fault::Temporary,
-                &format!("an unreadable answer, HTTP {}", response.status),
+                &format!("an unreadable response, HTTP {}", response.status),
             )
         })?;
         if answer.code == "OK" {
@@ -122,10 +122,10 @@ impl AliyunSms {
             self.settings.access_key_secret.expose(),
         ];
         let fault = fault_of(&answer.code, response.status);
-        Err(SendError::said(PROVIDER, fault, &answer.code, &answer.message, &sent))
+        Err(SendError::from_provider(PROVIDER, fault, &answer.code, &answer.message, &sent))
     }
 
-    /// The parameters, which this operation takes in the query: sorted and encoded as the signature wants them.
+    /// The parameters, which this operation takes in the query: sorted and encoded as the signature requires.
     fn query(&self, sms: &Sms) -> String {
         let settings = &self.settings;
         let (country, national) = sms.to.parts();
@@ -204,7 +204,8 @@ impl Call<'_> {
     }
 }
 
-/// What the service's codes ask for (its page of error codes, and the common ones of the gateway before it).
+/// What the service's codes call for (its page of error codes, and the common ones of the gateway in front of
+/// it).
 fn fault_of(code: &str, status: u16) -> Fault {
     match code {
         "isv.MOBILE_NUMBER_ILLEGAL" | "isv.BLACK_KEY_CONTROL_LIMIT" | "isv.DOMESTIC_NUMBER_NOT_SUPPORTED" => {
@@ -212,11 +213,11 @@ fn fault_of(code: &str, status: u16) -> Fault {
         }
         "isv.BUSINESS_LIMIT_CONTROL" | "isv.DAY_LIMIT_CONTROL" | "isv.MONTH_LIMIT_CONTROL" => Fault::TooOften,
         "isp.RAM_PERMISSION_DENY" => Fault::Settings,
-        // A nonce or a moment that the gateway did not like is another one next time.
+        // The next attempt uses another nonce and timestamp.
         "SignatureNonceUsed" | "ServiceUnavailable" | "InternalError" => Fault::Temporary,
         code if code.starts_with("isp.") || code.starts_with("Throttling") => Fault::Temporary,
         _ if status >= 500 => Fault::Temporary,
-        // What remains is about the account, its keys, its signature, its template, its balance.
+        // All others concern the account, its keys, its signature, its template, its balance.
         _ => Fault::Settings,
     }
 }

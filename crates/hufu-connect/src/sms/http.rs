@@ -1,4 +1,4 @@
-//! Any provider that takes JSON by POST.
+//! Any provider that accepts JSON by POST.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,26 @@ use crate::{BuildError, Fault, Means, SendError, StoredSecret, cloud::endpoint};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
-    /// The address to POST to. It is a secret where the provider wants a key in it.
+    /// The URL to POST to. It is a secret, because some providers want a key in it.
     pub url: StoredSecret,
     /// Further headers, such as `authorization`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, StoredSecret>,
-    /// The JSON to send. In its texts `{{phone}}` is the number as `+8613800000000`, `{{country_code}}` is `86`,
-    /// `{{national}}` is `13800000000`, and `{{code}}`, `{{minutes}}` and `{{text}}` are what they say. Values are
-    /// put into the texts of the finished JSON, so that nothing in them can change its structure.
+    /// The JSON to send. In its strings, `{{phone}}` is the number as `+8613800000000`, `{{country_code}}` is
+    /// `86`, `{{national}}` is `13800000000`, and `{{code}}`, `{{minutes}}` and `{{text}}` are replaced
+    /// likewise. Values are inserted into the strings of the parsed JSON, so nothing in them can change its
+    /// structure.
     pub body: Value,
-    /// What an answer must hold besides a status of success.
+    /// What a response must contain besides a success status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Accepted>,
 }
 
-/// A value that tells success.
+/// A value that indicates success.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accepted {
-    /// Where it stands in the answer, as a JSON pointer (RFC 6901), such as `/result/code`.
+    /// Where it is in the response, as a JSON pointer (RFC 6901), such as `/result/code`.
     pub pointer: String,
     /// What it must be.
     pub equals: Value,
@@ -41,7 +42,7 @@ pub struct Accepted {
 const PROVIDER: &str = "http";
 const PLACEHOLDERS: [&str; 6] = ["phone", "country_code", "national", "code", "minutes", "text"];
 
-/// Sends through a provider of JSON.
+/// Sends through a JSON provider.
 #[derive(Debug)]
 pub struct HttpSms {
     settings: HttpSettings,
@@ -49,11 +50,11 @@ pub struct HttpSms {
 }
 
 impl HttpSms {
-    /// A sender.
+    /// Creates a sender.
     ///
     /// # Errors
-    /// [`BuildError::Setting`] for an address, a placeholder or a pointer that cannot be right, and for a body that
-    /// holds neither number nor code.
+    /// [`BuildError::Setting`] for an invalid address, placeholder or pointer, and for a body that contains
+    /// neither number nor code.
     pub fn new(settings: &HttpSettings, means: &Means) -> Result<Self, BuildError> {
         let wrong = |setting, reason: String| BuildError::setting(PROVIDER, setting, reason);
         // A query is allowed here; otherwise the rules are those of every endpoint.
@@ -63,21 +64,21 @@ impl HttpSms {
         visit(&settings.body, &mut |text| names.extend(placeholders(text).map(str::to_owned)));
         if let Some(unknown) = names.iter().find(|name| !PLACEHOLDERS.contains(&name.as_str())) {
             let known = PLACEHOLDERS.join(", ");
-            return Err(wrong("body", format!("{{{{{unknown}}}}} is none of the placeholders {known}")));
+            return Err(wrong("body", format!("{{{{{unknown}}}}} is not one of the placeholders {known}")));
         }
         let holds_one = |of: &[&str]| names.iter().any(|name| of.contains(&name.as_str()));
         if !holds_one(&["phone", "national"]) {
-            return Err(wrong("body", "it needs {{phone}} or {{national}}".to_owned()));
+            return Err(wrong("body", "must contain {{phone}} or {{national}}".to_owned()));
         }
         if !holds_one(&["code", "text"]) {
-            return Err(wrong("body", "it needs {{code}} or {{text}}".to_owned()));
+            return Err(wrong("body", "must contain {{code}} or {{text}}".to_owned()));
         }
         if settings
             .accepted
             .as_ref()
             .is_some_and(|accepted| !accepted.pointer.is_empty() && !accepted.pointer.starts_with('/'))
         {
-            return Err(wrong("accepted", "a JSON pointer begins with '/'".to_owned()));
+            return Err(wrong("accepted", "a JSON pointer must start with '/'".to_owned()));
         }
         Ok(Self { settings: settings.clone(), means: means.clone() })
     }
@@ -114,23 +115,35 @@ impl HttpSms {
                 _ => Fault::Settings,
             };
             let status = response.status.to_string();
-            return Err(SendError::said(PROVIDER, fault, &status, "an HTTP status other than success", &[]));
+            return Err(SendError::from_provider(
+                PROVIDER,
+                fault,
+                &status,
+                "an HTTP status other than success",
+                &[],
+            ));
         }
         let Some(accepted) = &self.settings.accepted else { return Ok(()) };
         let answer: Value = serde_json::from_slice(response.whole_body().map_err(fail)?)
-            .map_err(|_| SendError::new(PROVIDER, Fault::Temporary, "the answer is not JSON"))?;
+            .map_err(|_| SendError::new(PROVIDER, Fault::Temporary, "the response is not JSON"))?;
         match answer.pointer(&accepted.pointer) {
             Some(value) if *value == accepted.equals => Ok(()),
-            // What refusals mean is known to the provider alone; nothing says that the next would do better.
+            // Only the provider knows what its refusals mean; nothing suggests that a retry would do better.
             Some(Value::Object(_) | Value::Array(_)) | None => Err(SendError::new(
                 PROVIDER,
                 Fault::Settings,
-                "the answer lacks the value that tells success",
+                "the response lacks the value that indicates success",
             )),
             Some(value) => {
-                let said = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let reason = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 let sent = [national, code];
-                Err(SendError::said(PROVIDER, Fault::Settings, &said, "the provider refused", &sent))
+                Err(SendError::from_provider(
+                    PROVIDER,
+                    Fault::Settings,
+                    &reason,
+                    "the provider refused",
+                    &sent,
+                ))
             }
         }
     }
@@ -142,7 +155,7 @@ impl SmsSender for HttpSms {
     }
 }
 
-/// Shows every text in a value.
+/// Passes every string in a value to `see`.
 fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
     match value {
         Value::String(text) => see(text),
@@ -152,7 +165,7 @@ fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
     }
 }
 
-/// The same value with every text filled in.
+/// The same value with every string filled in.
 fn fill<'a>(value: &Value, values: &dyn Fn(&str) -> &'a str) -> Value {
     match value {
         Value::String(text) => Value::String(fill_text(text, values)),
@@ -164,7 +177,7 @@ fn fill<'a>(value: &Value, values: &dyn Fn(&str) -> &'a str) -> Value {
     }
 }
 
-/// One pass: what a value brings in is not looked at again.
+/// One pass: inserted values are not scanned again.
 fn fill_text<'a>(text: &str, values: &dyn Fn(&str) -> &'a str) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
@@ -186,7 +199,7 @@ fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What stands before the next `{{name}}`, the name, and what follows.
+/// The text before the next `{{name}}`, the name, and the rest.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, after) = text.split_once("{{")?;
     let (name, after) = after.split_once("}}")?;

@@ -14,17 +14,17 @@ use crate::{
     cloud::{endpoint, hmac_sha256, host_header, sha256_hex, utc},
 };
 
-/// What stands at a place of a template.
+/// What goes into one place of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Parameter {
     /// The code.
     Code,
-    /// For how many minutes it is good.
+    /// For how many minutes it is valid.
     Minutes,
 }
 
-/// An account of Tencent Cloud's message service.
+/// An account of Tencent Cloud's SMS service.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TencentSettings {
@@ -32,21 +32,21 @@ pub struct TencentSettings {
     pub secret_id: String,
     /// The key.
     pub secret_key: StoredSecret,
-    /// The application of the message service, such as `1400006666`.
+    /// The application id in the SMS service, such as `1400006666`.
     pub sdk_app_id: String,
-    /// The approved signature, without brackets; numbers abroad need none.
+    /// The approved signature, without brackets; not needed for foreign numbers.
     #[serde(default)]
     pub sign_name: String,
-    /// The approved template for every purpose that has none of its own.
+    /// The approved template for every purpose without one of its own.
     pub template_id: String,
-    /// Approved templates for single purposes.
+    /// Approved templates for specific purposes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub template_ids: BTreeMap<TemplateKind, String>,
     /// The approved template for numbers outside mainland China.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub international_template_id: Option<String>,
-    /// What stands at `{1}`, `{2}` … of the templates; by default the code at `{1}`. The service refuses another
-    /// number of values than the template has places.
+    /// The values for `{1}`, `{2}` … of the templates; by default the code for `{1}`. The service requires
+    /// exactly as many values as the template has places.
     #[serde(default = "default_parameters")]
     pub parameters: Vec<Parameter>,
     /// The region of the service.
@@ -115,7 +115,7 @@ struct Status {
 }
 
 impl TencentSms {
-    /// A sender.
+    /// Creates a sender.
     ///
     /// # Errors
     /// [`BuildError::Setting`]
@@ -146,17 +146,17 @@ impl TencentSms {
         let fail = |error| SendError::outgoing(PROVIDER, error);
         let response = self.means.http.post(self.endpoint.as_str(), &headers, body).await.map_err(fail)?;
         let answer: Answer = serde_json::from_slice(response.whole_body().map_err(fail)?)
-            .map_err(|_| unfit(&format!("an unreadable answer, HTTP {}", response.status)))?;
+            .map_err(|_| unfit(&format!("an unreadable response, HTTP {}", response.status)))?;
         let Outcome { error, send_status_set } = answer.response;
-        // One number was given, so that there is one status; a failure of the whole call has none.
+        // There was one number, so there is one status; a failure of the whole call has none.
         let status = error.or_else(|| send_status_set.into_iter().next());
-        let status = status.ok_or_else(|| unfit("an answer without a status"))?;
+        let status = status.ok_or_else(|| unfit("a response without a status"))?;
         if status.code == "Ok" {
             return Ok(());
         }
         let sent =
             [sms.to.parts().1, sms.code.expose_secret(), &settings.secret_id, settings.secret_key.expose()];
-        Err(SendError::said(PROVIDER, fault_of(&status.code), &status.code, &status.message, &sent))
+        Err(SendError::from_provider(PROVIDER, fault_of(&status.code), &status.code, &status.message, &sent))
     }
 
     fn request<'a>(&'a self, sms: &'a Sms, minutes: &'a str) -> Request<'a> {
@@ -223,14 +223,14 @@ impl Call<'_> {
     }
 }
 
-/// What the service's codes ask for (its page of error codes, and the common ones of the API).
+/// What the service's codes call for (its page of error codes, and the common ones of the API).
 fn fault_of(code: &str) -> Fault {
     match code {
         "InvalidParameterValue.IncorrectPhoneNumber"
         | "FailedOperation.PhoneNumberInBlacklist"
         | "UnsupportedOperation.UnsuportedRegion"
         | "UnsupportedOperation.UnsupportedRegion" => Fault::Recipient,
-        // The clock or the key: the next attempt fails alike.
+        // The clock or the key: the next attempt would fail too.
         "InternalError.RequestTimeException" | "InternalError.SigVerificationFail" => Fault::Settings,
         code if code.starts_with("LimitExceeded") => Fault::TooOften,
         code if ["InternalError", "RequestLimitExceeded", "ResourceUnavailable", "ServiceUnavailable"]
@@ -239,7 +239,7 @@ fn fault_of(code: &str) -> Fault {
         {
             Fault::Temporary
         }
-        // What remains is about the account, its keys, its signature, its template, its balance.
+        // All others concern the account, its keys, its signature, its template, its balance.
         _ => Fault::Settings,
     }
 }

@@ -1,4 +1,4 @@
-//! The built-in texts. Each language has one frame, and a word or two for each purpose that go into it.
+//! The built-in texts. Each language has one frame, and a word or two per purpose that go into it.
 
 use super::{Language, TemplateKind, escape};
 
@@ -31,7 +31,7 @@ pub(super) fn built_in(kind: TemplateKind, language: Language) -> Texts {
     }
 }
 
-/// A whole HTML page of a mail. Mail programs understand inline styles best, and need no pictures.
+/// A whole HTML page for a mail. Mail programs handle inline styles best, and no pictures are needed.
 pub(super) fn page(language: Language, content: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\">\
@@ -55,23 +55,23 @@ fn frame(language: Language) -> Frame {
     match language {
         Language::SimplifiedChinese => Frame {
             subject: "{app}：{purpose}验证码",
-            intro: "您正在「{app}」进行操作：{purpose}。验证码是：",
-            good_for: "{minutes} 分钟内有效，只能使用一次。",
-            warning: "请不要把验证码告诉任何人。如果不是您本人操作，忽略这封邮件即可，您的账号不会有变化。",
+            intro: "你正在 {app} 进行「{purpose}」操作，验证码是：",
+            good_for: "{minutes} 分钟内有效，仅可使用一次。",
+            warning: "请勿将验证码告诉任何人。如非本人操作，请忽略这封邮件，你的账号不会受到影响。",
             sms: "【{app}】{purpose}验证码：{code}，{minutes} 分钟内有效。请勿告诉他人；非本人操作请忽略。",
         },
         Language::TraditionalChinese => Frame {
             subject: "{app}：{purpose}驗證碼",
-            intro: "您正在「{app}」進行操作：{purpose}。驗證碼是：",
+            intro: "你正在 {app} 進行「{purpose}」操作，驗證碼是：",
             good_for: "{minutes} 分鐘內有效，只能使用一次。",
-            warning: "請不要把驗證碼告訴任何人。如果不是您本人操作，忽略這封郵件即可，您的帳號不會有變化。",
+            warning: "請勿將驗證碼告訴任何人。如非本人操作，請忽略這封郵件，你的帳號不會受到影響。",
             sms: "【{app}】{purpose}驗證碼：{code}，{minutes} 分鐘內有效。請勿告訴他人；非本人操作請忽略。",
         },
         Language::English => Frame {
             subject: "{app}: your code to {purpose}",
             intro: "Use this code to {purpose} at {app}:",
             good_for: "It works once and expires in {minutes} min.",
-            warning: "Never share it with anyone. If this was not you, ignore this message: nothing happens to your account.",
+            warning: "Never share it with anyone. If you did not request it, ignore this message: your account is not affected.",
             sms: "{app}: {code} is your code to {purpose}. It expires in {minutes} min. Never share it.",
         },
         Language::Japanese => Frame {

@@ -1,4 +1,4 @@
-//! A server that plays a provider: one closure answers, and everything received is kept.
+//! A server that plays a provider: one closure responds, and everything received is recorded.
 
 use std::{
     future::pending,
@@ -38,7 +38,7 @@ pub(crate) enum Reply {
     Body(u16, String),
     /// A redirect to a path of this server.
     Redirect(&'static str),
-    /// Never answers.
+    /// Never responds.
     Silence,
 }
 
@@ -77,7 +77,7 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// The one request that came.
+    /// The only request that arrived.
     pub(crate) fn only(&self) -> Seen {
         let mut seen = self.seen();
         assert_eq!(seen.len(), 1, "{seen:?}");

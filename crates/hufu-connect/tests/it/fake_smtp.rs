@@ -15,13 +15,13 @@ use tokio::{
 /// How the server behaves.
 #[derive(Clone)]
 pub(crate) struct Behaviour {
-    /// What follows `AUTH` among its abilities; empty for none.
+    /// The `AUTH` mechanisms it offers; empty for none.
     pub(crate) mechanisms: &'static str,
-    /// What it says to `RCPT TO`.
+    /// Its reply to `RCPT TO`.
     pub(crate) recipient: &'static str,
-    /// What it says to the right password.
+    /// Its reply to the right password.
     pub(crate) welcome: &'static str,
-    /// What it says at the end of a message.
+    /// Its reply at the end of a message.
     pub(crate) taken: &'static str,
     /// Whether it says nothing at all.
     pub(crate) silent: bool,
@@ -44,9 +44,9 @@ impl Default for Behaviour {
 pub(crate) struct Seen {
     /// The commands, in upper case up to their first space.
     pub(crate) commands: Vec<String>,
-    /// Username and password, as the client proved them.
+    /// The username and password that the client sent.
     pub(crate) credentials: Option<(String, String)>,
-    /// Messages, with line ends as they came.
+    /// Messages, with line ends as received.
     pub(crate) messages: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl Conversation {
     }
 
     async fn say(&mut self, line: &str) {
-        // A client that has gone hears nothing, and that is its affair.
+        // If the client has gone, ignore it.
         let _ = self.answers.write_all(format!("{line}\r\n").as_bytes()).await;
     }
 
@@ -136,7 +136,7 @@ impl Conversation {
     async fn authenticate(&mut self, how: &str) {
         let text = |line: &str| String::from_utf8(STANDARD.decode(line).unwrap()).unwrap();
         let pair = if let Some(initial) = how.strip_prefix("PLAIN ") {
-            // RFC 4616: nobody in particular, then username and password.
+            // RFC 4616: an empty authorization identity, then username and password.
             let plain = text(initial);
             let (_, rest) = plain.split_once('\0').unwrap();
             let (username, password) = rest.split_once('\0').unwrap();

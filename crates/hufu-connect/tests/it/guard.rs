@@ -24,7 +24,7 @@ use crate::{
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
 
-/// Answers each question with the next list, and then with the last again; counts questions.
+/// Answers each lookup with the next list, then repeats the last one; counts lookups.
 struct Names {
     answers: Mutex<VecDeque<Vec<IpAddr>>>,
     asked: Mutex<Vec<String>>,
@@ -93,7 +93,7 @@ async fn addresses_written_as_numbers_are_refused_in_every_form() {
 }
 
 #[tokio::test]
-async fn names_that_lead_inside_are_refused() {
+async fn names_that_resolve_to_private_addresses_are_refused() {
     let server = Server::answering(200, "secret").await;
     let url = format!("http://hooks.example.com:{}/", server.port);
     for addresses in [&[LOOPBACK][..], &[ELSEWHERE, LOOPBACK], &["::1".parse().unwrap()]] {
@@ -103,25 +103,25 @@ async fn names_that_lead_inside_are_refused() {
         assert!(matches!(answer, Err(OutgoingError::AddressRefused)), "{answer:?}");
         assert_eq!(names.asked(), ["hooks.example.com"]);
     }
-    // The machine's own resolver is guarded alike.
+    // The machine's own resolver is guarded too.
     let answer = guarded().get(&format!("http://localhost:{}/", server.port), &[]).await;
     assert!(matches!(answer, Err(OutgoingError::AddressRefused)), "{answer:?}");
     assert_eq!(server.seen().len(), 0);
 }
 
 #[tokio::test]
-async fn a_name_is_asked_for_once_so_that_it_cannot_change_its_mind() {
+async fn a_name_is_resolved_once_so_that_a_later_change_has_no_effect() {
     let server = Server::answering(200, "ok").await;
     let url = format!("http://hooks.example.com:{}/", server.port);
 
-    // The answer that was given is the one that is connected to.
+    // The address from the lookup is the one that is connected to.
     let names = Names::new(&[&[LOOPBACK], &[ELSEWHERE]]);
     let client = GuardedClient::with_lookup(open_settings(), names.clone()).unwrap();
     assert_eq!(client.get(&url, &[]).await.unwrap().body, b"ok");
     assert_eq!(names.asked().len(), 1);
     assert_eq!(server.only().header("host"), format!("hooks.example.com:{}", server.port));
 
-    // And a later question is checked again, though the first was harmless.
+    // And a later lookup is checked again, even if the first was harmless.
     let names = Names::new(&[&[], &[LOOPBACK]]);
     let client = GuardedClient::with_lookup(Settings::default(), names.clone()).unwrap();
     assert!(matches!(client.get(&url, &[]).await, Err(OutgoingError::Resolve)));

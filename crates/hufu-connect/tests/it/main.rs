@@ -40,7 +40,7 @@ fn means() -> Means {
     }
 }
 
-/// Everything that an error can print: text, debug text, and its causes.
+/// Everything an error can print: text, debug text, and its causes.
 fn everything_printed(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut cause = error.source();

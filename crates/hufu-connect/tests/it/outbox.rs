@@ -1,8 +1,8 @@
-//! The sender of development.
+//! The sender for development.
 
 use hufu_connect::{
     BuildError, Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
-    outbox::{Channel, KEPT},
+    outbox::{CAPACITY, Channel},
 };
 use hufu_types::{Email, Phone};
 
@@ -20,7 +20,7 @@ fn sms(code: &str) -> Sms {
 }
 
 #[tokio::test]
-async fn messages_are_kept_and_told() {
+async fn messages_are_kept_and_announced() {
     let means = means();
     let mut news = means.outbox.as_ref().unwrap().subscribe();
     let mail = Mail {
@@ -48,15 +48,15 @@ async fn messages_are_kept_and_told() {
 async fn the_oldest_go() {
     let means = means();
     let sender = SmsSettings::Outbox {}.build(&means).unwrap();
-    for n in 0..KEPT + 3 {
+    for n in 0..CAPACITY + 3 {
         sender.send(&sms(&n.to_string())).await.unwrap();
     }
     let list = means.outbox.as_ref().unwrap().list();
-    assert_eq!(list.len(), KEPT);
-    assert_eq!((list[0].number, list[KEPT - 1].number), (KEPT as u64 + 3, 4));
+    assert_eq!(list.len(), CAPACITY);
+    assert_eq!((list[0].number, list[CAPACITY - 1].number), (CAPACITY as u64 + 3, 4));
 }
 
-/// Where there is none, nothing is sent into the void.
+/// Without an outbox, nothing is silently discarded.
 #[test]
 fn without_an_outbox_there_is_no_sender() {
     let means = hufu_connect::Means { outbox: None, ..means() };

@@ -1,4 +1,4 @@
-//! Settings as they are written and stored.
+//! Settings as written and stored.
 
 use hufu_connect::{MailSettings, SmsSettings, mail::Encryption};
 
@@ -63,7 +63,7 @@ fn settings_are_read_written_and_not_debugged() {
 }
 
 #[test]
-fn what_is_misspelt_is_told() {
+fn misspelt_keys_are_reported() {
     for (text, word) in [
         (format!("{ALIYUN}\nendpiont = \"x\""), "endpiont"),
         (format!("{TENCENT}\nreigon = \"x\""), "reigon"),

@@ -27,7 +27,7 @@ fn every_purpose_is_said_in_every_language() {
             subjects.insert(mail.subject);
         }
     }
-    // No two purposes read alike, nor two languages.
+    // No two purposes have the same text, and no two languages.
     assert_eq!(subjects.len(), TemplateKind::ALL.len() * Language::ALL.len());
 }
 
@@ -50,7 +50,7 @@ fn one_text_of_each_language() {
 }
 
 #[test]
-fn a_pool_says_it_in_its_own_words() {
+fn a_pool_can_replace_the_texts() {
     let templates: Templates = toml::from_str(
         r#"
         [login.en]

@@ -22,7 +22,7 @@ fn the_published_example_is_signed_alike() {
 fn only_the_whole_delivery_verifies() {
     let secret = secret();
     assert!(verify(&secret, ID, AT, BODY, SIGNATURE));
-    // Of several signatures one is enough; those of other kinds are passed over.
+    // One valid signature is enough; those of other kinds are ignored.
     let several = format!("v1a,abc v1,AAAA {} {SIGNATURE}", sign(b"old secret", ID, AT, BODY));
     assert!(verify(&secret, ID, AT, BODY, &several));
     assert!(verify(b"old secret", ID, AT, BODY, &several));

@@ -20,7 +20,7 @@ fn id_claims(profile: Value) -> IdTokenClaims<'static> {
     }
 }
 
-/// The payload as it stands in the token.
+/// The token's payload.
 fn payload(token: &str) -> String {
     String::from_utf8(decode(token.split('.').nth(1).unwrap())).unwrap()
 }

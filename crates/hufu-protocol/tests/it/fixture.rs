@@ -18,13 +18,13 @@ use serde_json::Value;
 pub(crate) const ISSUER: &str = "https://id.example.com/shop";
 pub(crate) const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
-/// A key with the document that it came from, so that tests can sign anything with it.
+/// A key with the document it was made from, so that tests can sign anything with it.
 pub(crate) struct Owned {
     pub(crate) key: SigningKey,
     pub(crate) pkcs8: Pkcs8,
 }
 
-/// One key of each algorithm, made once, because RSA keys take their time.
+/// One key of each algorithm, generated once, because RSA keys are slow.
 static KEYS: LazyLock<Vec<Owned>> = LazyLock::new(|| {
     SigningAlgorithm::ALL
         .iter()

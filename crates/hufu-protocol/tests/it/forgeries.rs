@@ -59,7 +59,7 @@ fn the_algorithm_is_the_keys_and_not_the_headers() {
             if named == owned.key.algorithm().as_str() {
                 continue;
             }
-            // The signature itself is right; only the name of the algorithm is not.
+            // The signature itself is right; only the name of the algorithm is wrong.
             let token = owned.sign_raw(&header(named, owned.key.key_id()), &payload());
             assert_eq!(refusal(&token), TokenError::BadSignature, "{named}");
         }
@@ -190,7 +190,7 @@ fn the_form_is_strict() {
         format!("Bearer {token}"),
         escaped,
     ] {
-        // A payload is decoded only once it is authentic; until then its form is the signature's matter.
+        // A payload is decoded only after it has been authenticated; until then, only its signature matters.
         let error = refusal(&malformed);
         assert!(matches!(error, TokenError::Malformed | TokenError::BadSignature), "{malformed:?}: {error}");
     }

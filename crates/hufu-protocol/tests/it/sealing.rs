@@ -36,7 +36,7 @@ fn the_same_secret_never_looks_the_same() {
 }
 
 #[test]
-fn another_key_is_told_which_one_is_wanted() {
+fn the_error_names_the_key_that_is_needed() {
     let sealed = key().seal(&SystemRandom, CONTEXT, SECRET);
     let other = SealingKey::from_bytes([8; 32]);
     assert_ne!(other.key_id(), key().key_id());
@@ -81,8 +81,8 @@ fn every_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn the_key_id_is_stable_and_tells_nothing() {
-    // SHA-256 of the label, a zero byte and 32 sevens; fixed, because databases hold it.
+fn the_key_id_is_stable_and_reveals_nothing() {
+    // SHA-256 of the label, a zero byte and 32 sevens; fixed, because databases contain it.
     assert_eq!(key().key_id(), "499362935ee89538");
     assert_eq!(format!("{:?}", key()), format!("SealingKey({}, redacted)", key().key_id()));
     let opened = key().open(CONTEXT, &key().seal(&SystemRandom, CONTEXT, SECRET)).unwrap();

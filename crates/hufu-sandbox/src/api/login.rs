@@ -1,8 +1,8 @@
-//! `GET /sns/jscode2session`: a login code becomes an openid and a session key.
+//! `GET /sns/jscode2session`: exchanges a login code for an openid and a session key.
 //!
-//! Parameters count only in the query, whatever the method. The order of checks is WeChat's: 41002, 40013, 41004,
-//! 40125, 40002, 41008, then the code (40029, 40163), then the person (40226, 45011). A refused person's code is not
-//! spent.
+//! Only parameters in the query count, whatever the method. The order of checks is WeChat's: 41002, 40013,
+//! 41004, 40125, 40002, 41008, then the code (40029, 40163), then the person (40226, 45011). If the person is
+//! refused, the code is not used up.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Endpoint, conduct, param, shown_app_id};
+use super::{Endpoint, execute, param, shown_app_id};
 use crate::ids::LoginCode;
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
-use crate::state::apps::AppState;
+use crate::state::apps::{AppKind, AppState};
 
 const ENDPOINT: Endpoint = Endpoint { path: "/sns/jscode2session", label: Label::Text };
 
@@ -25,14 +25,14 @@ pub(super) async fn jscode2session(
 ) -> Response {
     let query = query.unwrap_or_default();
     let app_id = shown_app_id(&state, param(&query, "appid").as_deref());
-    conduct(&state, &ENDPOINT, app_id, |_| exchange(&state, &query)).await
+    execute(&state, &ENDPOINT, app_id, |_| exchange(&state, &query)).await
 }
 
 fn exchange(state: &State, query: &str) -> Answer {
     let app_id = param(query, "appid").ok_or(WechatError(code::APPID_MISSING))?;
     let app = state.apps.get(&app_id).ok_or(WechatError(code::INVALID_APPID))?;
     let settings = app.settings();
-    if settings.state == AppState::Deleted {
+    if settings.state == AppState::Deleted || settings.kind != AppKind::Miniprogram {
         return Err(WechatError(code::INVALID_APPID));
     }
     let secret = param(query, "secret").ok_or(WechatError(code::APPSECRET_MISSING))?;

@@ -1,9 +1,10 @@
-//! WeChat's server API under `/api`, as `api.weixin.qq.com` has it. `/open` and `/mp` are reserved for the other two
-//! hosts.
+//! WeChat's server API under `/api`, like `api.weixin.qq.com`. `/open` and `/mp` are reserved for the other
+//! two hosts.
 
 mod login;
 mod phone;
 mod session;
+mod sns;
 mod token;
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use percent_encoding::percent_decode_str;
-pub(crate) use phone::written_number;
+pub(crate) use phone::formatted_number;
 
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
@@ -33,23 +34,25 @@ pub(crate) fn router() -> Router<Arc<State>> {
         .route("/api/cgi-bin/token", any(token::token))
         .route("/api/wxa/checksession", any(session::check))
         .route("/api/wxa/resetusersessionkey", any(session::reset))
+        .route("/api/sns/oauth2/access_token", any(sns::access_token))
+        .route("/api/sns/userinfo", any(sns::user_info))
         .fallback(unknown)
 }
 
-/// An endpoint by the name that WeChat gives it.
+/// An endpoint, by WeChat's name for it.
 struct Endpoint {
     path: &'static str,
     label: Label,
 }
 
-/// What a fault asks of the call itself.
+/// What a fault does with the call itself.
 #[derive(Clone, Copy)]
 struct Twist {
     wrong_watermark: bool,
 }
 
-/// Carries a call out, or what a fault makes of it, and writes it to the log.
-async fn conduct(
+/// Executes a call, or what a fault makes of it, and writes it to the log.
+async fn execute(
     state: &State,
     endpoint: &Endpoint,
     app_id: Option<Arc<str>>,
@@ -72,7 +75,8 @@ async fn conduct(
     };
     state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, true);
     if fault.delay_ms > 0 {
-        // The call is done before the wait: a caller that gives up has spent its code, as with the real one.
+        // The call is executed before the wait: a caller that gives up has used up its code, as with the real
+        // one.
         tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }
     response
@@ -89,7 +93,7 @@ fn answer(state: &State, endpoint: &Endpoint, answer: Answer) -> (Outcome, Respo
     ((Some(errcode), Some(200)), json(endpoint.label, body))
 }
 
-/// The answer of a fault that takes the place of the call's own, if it is of that sort.
+/// The response of a fault that replaces the call's own, if it is of that kind.
 fn spoil(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
     if let Some(errcode) = fault.errcode {
         return Some(answer(state, endpoint, Err(WechatError(errcode))));
@@ -115,7 +119,8 @@ fn spoil(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, 
         return Some(((None, Some(200)), json(endpoint.label, body.to_owned())));
     }
     fault.drop_connection.then(|| {
-        // A body that fails before its first byte makes the server close the connection with nothing sent.
+        // A body that fails before its first byte makes the server close the connection without sending
+        // anything.
         let broken = futures::stream::iter([Err::<String, _>(std::io::Error::other("dropped by a fault"))]);
         ((None, None), Response::new(Body::from_stream(broken)))
     })
@@ -139,7 +144,7 @@ async fn unknown(Extract(state): Extract<Arc<State>>, uri: Uri) -> Response {
     response
 }
 
-/// The value of a query parameter; absent and empty are the same to WeChat.
+/// The value of a query parameter; WeChat treats empty like absent.
 fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     if value.is_empty() {
@@ -159,13 +164,13 @@ fn shown_app_id(state: &State, app_id: Option<&str>) -> Option<Arc<str>> {
     known.or_else(|| is_app_id(app_id).then(|| app_id.into()))
 }
 
-/// The app that a token was made for, for the log; the token may be dead.
-fn maker(state: &State, token: Option<&str>) -> Option<Arc<str>> {
-    let maker = lock(&state.tokens).maker(token?)?;
-    state.apps.at(maker).map(|app| Arc::clone(&app.id))
+/// The app that a token was issued for, for the log; the token may be invalid.
+fn issuing_app(state: &State, token: Option<&str>) -> Option<Arc<str>> {
+    let issuing_app = lock(&state.tokens).issuing_app(token?)?;
+    state.apps.at(issuing_app).map(|app| Arc::clone(&app.id))
 }
 
-/// The app that a call with an app token is for, if the token lives and WeChat lets the app call.
+/// The app that a call with an app token is for, if the token is valid and WeChat lets the app call.
 fn app_of_token(state: &State, token: Option<&str>) -> Result<(Arc<App>, Arc<Settings>), WechatError> {
     let token = token.ok_or(WechatError(code::ACCESS_TOKEN_MISSING))?;
     let index = lock(&state.tokens).app_of(token, state.clock.now())?;
@@ -175,7 +180,7 @@ fn app_of_token(state: &State, token: Option<&str>) -> Result<(Arc<App>, Arc<Set
     Ok((app, settings))
 }
 
-/// Text that is there and not empty.
-fn given(text: Option<&str>) -> Option<&str> {
+/// Text that is present and not empty.
+fn non_empty(text: Option<&str>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }

@@ -1,7 +1,7 @@
-//! `POST /wxa/business/getuserphonenumber`: a phone code becomes a phone number.
+//! `POST /wxa/business/getuserphonenumber`: exchanges a phone code for a phone number.
 //!
-//! A code of another app is 40013 here, not 40029. What WeChat answers when the optional `openid` is not the code
-//! owner's is not published; the sandbox answers 40003.
+//! Another app's code is 40013 here, not 40029. WeChat does not document its response when the optional
+//! `openid` is not the code owner's; the sandbox returns 40003.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Endpoint, Twist, app_of_token, conduct, given, maker, param};
+use super::{Endpoint, Twist, app_of_token, execute, issuing_app, non_empty, param};
 use crate::ids::PhoneCode;
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
@@ -36,8 +36,8 @@ pub(super) async fn get_user_phone_number(
 ) -> Response {
     let query = query.unwrap_or_default();
     let token = param(&query, "access_token");
-    let app_id = maker(&state, token.as_deref());
-    conduct(&state, &ENDPOINT, app_id, |twist| phone_number(&state, &method, token.as_deref(), &body, twist))
+    let app_id = issuing_app(&state, token.as_deref());
+    execute(&state, &ENDPOINT, app_id, |twist| phone_number(&state, &method, token.as_deref(), &body, twist))
         .await
 }
 
@@ -53,7 +53,7 @@ fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8]
         return Err(WechatError(code::EMPTY_POST_DATA));
     }
     let request: Request = serde_json::from_slice(body).map_err(|_| WechatError(code::DATA_FORMAT))?;
-    let phone_code: PhoneCode = given(request.code.as_deref())
+    let phone_code: PhoneCode = non_empty(request.code.as_deref())
         .and_then(|code| code.as_bytes().try_into().ok())
         .ok_or(WechatError(code::INVALID_CODE))?;
 
@@ -66,7 +66,7 @@ fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8]
             return Err(WechatError(code::INVALID_CODE));
         }
         let owner = state.ids.openid(&app.id, issued.person);
-        if given(request.openid.as_deref()).is_some_and(|openid| openid != owner.as_str()) {
+        if non_empty(request.openid.as_deref()).is_some_and(|openid| openid != owner.as_str()) {
             return Err(WechatError(code::INVALID_OPENID));
         }
         Ok(issued.person)
@@ -83,7 +83,7 @@ fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8]
         "errcode": 0,
         "errmsg": "ok",
         "phone_info": {
-            "phoneNumber": written_number(&person),
+            "phoneNumber": formatted_number(&person),
             "purePhoneNumber": person.phone,
             "countryCode": country_code,
             "watermark": { "timestamp": now / 1000, "appid": appid },
@@ -93,7 +93,7 @@ fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8]
 }
 
 /// A number as WeChat writes it: foreign ones with their country code.
-pub(crate) fn written_number(person: &Person) -> String {
+pub(crate) fn formatted_number(person: &Person) -> String {
     if person.country_code == "86" {
         person.phone.clone()
     } else {

@@ -1,7 +1,8 @@
-//! `GET /wxa/checksession` and `GET /wxa/resetusersessionkey`: is a session key the current one, and a new one for it.
+//! `GET /wxa/checksession` and `GET /wxa/resetusersessionkey`: whether a session key is the current one, and
+//! replacing it.
 //!
-//! Both are signed with the session key. Every copy of the reset's page says GET, some client libraries POST: both
-//! work.
+//! Both are signed with the session key. Every copy of the reset's page says GET, some client libraries use
+//! POST: both work.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use hufu_wechat::SessionKey;
 use hufu_wechat::crypto::verify_session_signature;
 use serde_json::Value;
 
-use super::{Endpoint, app_of_token, conduct, maker, param};
+use super::{Endpoint, app_of_token, execute, issuing_app, param};
 use crate::ids::WechatId;
 use crate::reply::{Label, WechatError, code};
 use crate::state::State;
@@ -32,7 +33,7 @@ pub(super) async fn check(
     RawQuery(query): RawQuery,
 ) -> Response {
     let call = Call::new(query, Bytes::new());
-    conduct(&state, &CHECK, maker(&state, call.get("access_token").as_deref()), |_| {
+    execute(&state, &CHECK, issuing_app(&state, call.get("access_token").as_deref()), |_| {
         if method != Method::GET {
             return Err(WechatError(code::REQUIRE_GET));
         }
@@ -48,7 +49,7 @@ pub(super) async fn reset(
     body: Bytes,
 ) -> Response {
     let call = Call::new(query, body);
-    conduct(&state, &RESET, maker(&state, call.get("access_token").as_deref()), |_| {
+    execute(&state, &RESET, issuing_app(&state, call.get("access_token").as_deref()), |_| {
         let (app, openid) = signed(&state, &call)?;
         let key = state.ids.fresh_session_key();
         state.sessions.replace(app.index, openid, key);
@@ -58,7 +59,7 @@ pub(super) async fn reset(
     .await
 }
 
-/// The parameters of a call: of the query, else of a JSON body.
+/// The parameters of a call: from the query, else from a JSON body.
 struct Call {
     query: String,
     body: Bytes,

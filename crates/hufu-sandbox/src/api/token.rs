@@ -1,4 +1,5 @@
-//! `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`: the app proves itself and gets a token for its other calls.
+//! `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`: the app authenticates and gets a token for its
+//! other calls.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Endpoint, conduct, given, param, shown_app_id};
+use super::{Endpoint, execute, non_empty, param, shown_app_id};
 use crate::reply::{Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::{App, AppState};
@@ -33,7 +34,7 @@ pub(super) async fn stable_token(
 ) -> Response {
     let request = if body.is_empty() { Ok(StableRequest::default()) } else { serde_json::from_slice(&body) };
     let shown = request.as_ref().ok().and_then(|request| shown_app_id(&state, request.appid.as_deref()));
-    conduct(&state, &STABLE, shown, |_| {
+    execute(&state, &STABLE, shown, |_| {
         if method != Method::POST {
             return Err(WechatError(code::REQUIRE_POST));
         }
@@ -51,7 +52,7 @@ pub(super) async fn token(Extract(state): Extract<Arc<State>>, RawQuery(query): 
     let query = query.unwrap_or_default();
     let appid = param(&query, "appid");
     let shown = shown_app_id(&state, appid.as_deref());
-    conduct(&state, &NORMAL, shown, |_| {
+    execute(&state, &NORMAL, shown, |_| {
         let (secret, grant_type) = (param(&query, "secret"), param(&query, "grant_type"));
         let app = authenticate(&state, appid.as_deref(), secret.as_deref(), grant_type.as_deref())?;
         let (now, per_day) = (state.clock.now(), state.options.daily_token_limit);
@@ -66,13 +67,13 @@ fn authenticate(
     secret: Option<&str>,
     grant_type: Option<&str>,
 ) -> Result<Arc<App>, WechatError> {
-    let appid = given(appid).ok_or(WechatError(code::APPID_MISSING))?;
+    let appid = non_empty(appid).ok_or(WechatError(code::APPID_MISSING))?;
     let app = state.apps.get(appid).ok_or(WechatError(code::INVALID_APPID))?;
     let settings = app.settings();
     if settings.state == AppState::Deleted {
         return Err(WechatError(code::INVALID_APPID));
     }
-    let secret = given(secret).ok_or(WechatError(code::APPSECRET_MISSING))?;
+    let secret = non_empty(secret).ok_or(WechatError(code::APPSECRET_MISSING))?;
     settings.check_secret(secret)?;
     if grant_type != Some("client_credential") {
         return Err(WechatError(code::INVALID_GRANT_TYPE));

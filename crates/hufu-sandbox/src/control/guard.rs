@@ -1,7 +1,7 @@
 //! Who may control the sandbox: somebody at this machine, and no web page but the sandbox's own.
 //!
-//! A page on the internet can make a browser call 127.0.0.1, and by DNS rebinding even read the answers. The first
-//! shows in `Origin` and `Sec-Fetch-Site`, the second in `Host`.
+//! A page on the internet can make a browser call 127.0.0.1, and with DNS rebinding even read the responses.
+//! The first shows in `Origin` and `Sec-Fetch-Site`, the second in `Host`.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub(super) async fn guard_control(
 ) -> Response {
     let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return refused("pages of other sites may not control the sandbox");
+        return refused("web pages of other sites may not control the sandbox");
     }
     guard_page(Extract(state), request, next).await
 }
 
-/// For the page, to which links of other sites may lead.
+/// For the page, which other sites may link to.
 pub(crate) async fn guard_page(
     Extract(state): Extract<Arc<State>>,
     request: Request,
@@ -37,10 +37,10 @@ pub(crate) async fn guard_page(
         return refused("the Host header is missing");
     };
     if !is_allowed(&state.options.control_hosts, host) {
-        return refused("the sandbox is controlled under localhost, 127.0.0.1 or [::1] only");
+        return refused("the sandbox can only be controlled at localhost, 127.0.0.1 or [::1]");
     }
     if !is_own_origin(request.headers(), host) {
-        return refused("pages of other sites may not control the sandbox");
+        return refused("web pages of other sites may not control the sandbox");
     }
     next.run(request).await
 }
@@ -51,7 +51,7 @@ fn host(request: &Request) -> Option<&str> {
 }
 
 fn is_allowed(more: &[String], host: &str) -> bool {
-    // A port follows the last colon, unless that colon is within an IPv6 address.
+    // A port follows the last colon, unless that colon is inside an IPv6 address.
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

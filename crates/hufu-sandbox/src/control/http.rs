@@ -1,4 +1,4 @@
-//! The control API, `/__sandbox`: JSON in, JSON out, whatever the request's Content-Type says.
+//! The control API, `/__sandbox`: JSON in, JSON out, whatever the request's Content-Type.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
 }
 
 async fn unknown() -> Response {
-    (StatusCode::NOT_FOUND, Json(json!({ "error": "there is no such control call; see docs/sandbox.md" })))
+    (StatusCode::NOT_FOUND, Json(json!({ "error": "no such control call; see docs/sandbox.md" })))
         .into_response()
 }
 
@@ -82,9 +82,9 @@ async fn change_user(Extract(state): Shared, Path(name): Path<String>, body: Byt
 struct CodesRequest {
     app_id: String,
     user: Option<String>,
-    /// Many codes of the one person.
+    /// Many codes for the one person.
     count: Option<usize>,
-    /// A code for each of many people.
+    /// One code each for many people.
     fresh_users: Option<usize>,
 }
 
@@ -93,7 +93,7 @@ async fn make_codes(Extract(state): Shared, body: Bytes) -> Outcome {
     let app = state.app(&request.app_id)?;
     let (person, count) = match (request.fresh_users, request.count) {
         (Some(_), _) if request.user.is_some() || request.count.is_some() => {
-            return Err(ControlError::Invalid("fresh_users goes with neither user nor count"));
+            return Err(ControlError::Invalid("fresh_users cannot be combined with user or count"));
         }
         (Some(n), _) if n > MAX_FRESH_PER_CALL => {
             return Err(ControlError::Invalid("fresh_users must be at most 1000000"));
@@ -117,10 +117,10 @@ async fn make_codes(Extract(state): Shared, body: Bytes) -> Outcome {
         }))
         .into_response());
     };
-    // A million codes take a second or two, which the calls of others should not wait for.
+    // A million codes take a second or two, which other calls should not have to wait for.
     let codes = tokio::task::spawn_blocking(move || {
         let codes = state.login_codes(&app, person.map(|person| person.key), count)?;
-        Ok::<_, ControlError>(written_codes(&codes))
+        Ok::<_, ControlError>(codes_json(&codes))
     });
     let codes = codes.await.map_err(|_| ControlError::Internal)??;
     Ok(([(header::CONTENT_TYPE, "application/json")], codes).into_response())
@@ -237,7 +237,7 @@ fn made(is_new: bool) -> StatusCode {
 }
 
 /// `{"codes":[…]}`; letters and digits need no escaping.
-fn written_codes(codes: &[String]) -> String {
+fn codes_json(codes: &[String]) -> String {
     let mut text = String::with_capacity(14 + codes.len() * 35);
     text.push_str("{\"codes\":[");
     for (i, code) in codes.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a tester does to the sandbox, whether by the Rust API, over HTTP or on the page.
+//! What a tester can do with the sandbox, through the Rust API, over HTTP or on the page.
 
 mod guard;
 pub(crate) mod http;
@@ -20,17 +20,17 @@ use crate::state::{State, lock};
 /// Why a control call is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// A value that cannot be.
+    /// An invalid value.
     #[error("{0}")]
     Invalid(&'static str),
     /// The body is not the JSON that the call takes.
-    #[error("the body is not what this call takes: {0}")]
+    #[error("not a valid body for this call: {0}")]
     Json(#[from] serde_json::Error),
     /// No app has this AppID.
     #[error("no app has this app_id; register it at /__sandbox/apps")]
     UnknownApp,
     /// Nobody has this name.
-    #[error("nobody has this name; make them at /__sandbox/users, or leave the name out for a fresh person")]
+    #[error("nobody has this name; create them at /__sandbox/users, or omit the name for a new person")]
     UnknownUser,
     /// The login code does not exist, has expired, or is another app's.
     #[error("this login code does not exist, has expired, or is another app's")]
@@ -38,14 +38,14 @@ pub enum ControlError {
     /// The person has no phone number.
     #[error("this person has no phone number")]
     NoPhone,
-    /// The person never logged in to the app, so that there is no session key to encrypt with.
-    #[error("this person has no session in this app; exchange a login code first, or name the code")]
+    /// The person never logged in to the app, so there is no session key to encrypt with.
+    #[error("this person has no session in this app; exchange a login code first, or pass the code")]
     NoSession,
-    /// The sandbox holds as many as it keeps.
-    #[error("the sandbox holds as many {0} as it keeps")]
+    /// The sandbox is full.
+    #[error("the sandbox is full: no more {0}")]
     Full(&'static str),
     /// The sandbox itself failed.
-    #[error("the sandbox failed to carry this out")]
+    #[error("the sandbox failed")]
     Internal,
 }
 
@@ -72,7 +72,7 @@ impl State {
         self.people.put(new, || format!("person-{}", self.ids.hex(5)))
     }
 
-    /// The person of this name; without a name, or for `new`, somebody fresh.
+    /// The person with this name; without a name, or for `new`, a new person.
     pub(crate) fn person_or_fresh(&self, name: Option<&str>) -> Result<Arc<Person>, ControlError> {
         match name {
             None | Some("" | "new") => Ok(self.put_person(NewUser::default())?.0),
@@ -80,7 +80,7 @@ impl State {
         }
     }
 
-    /// The person of this key, who is anonymous unless somebody gave them a name.
+    /// The person with this key, who is anonymous unless they were given a name.
     pub(crate) fn person_of(&self, key: PersonKey) -> Arc<Person> {
         self.people.get(key).unwrap_or_else(|| Arc::new(Person::anonymous(key)))
     }
@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    /// `count` login codes of one person, or each of somebody fresh.
+    /// `count` login codes for one person, or each for a new person.
     pub(crate) fn login_codes(
         &self,
         app: &App,
@@ -117,13 +117,13 @@ impl State {
         if !self.login_codes.has_room(count, now) {
             return Err(ControlError::Full("codes"));
         }
-        let draw = |_| {
+        let generate = |_| {
             let code = self.ids.login_code();
             let person = person.unwrap_or_else(|| self.ids.fresh_person());
             self.login_codes.issue(code, app.index, person, now);
             String::from_utf8_lossy(&code).into_owned()
         };
-        Ok((0..count).map(draw).collect())
+        Ok((0..count).map(generate).collect())
     }
 
     pub(crate) fn phone_code(&self, app: &App, person: &Person) -> Result<String, ControlError> {
@@ -139,7 +139,7 @@ impl State {
         Ok(String::from_utf8_lossy(&code).into_owned())
     }
 
-    /// Whom a login code of this app was made for, be it used or not.
+    /// The person a login code of this app was created for, whether used or not.
     pub(crate) fn holder(&self, app: &App, code: &str) -> Result<(PersonKey, LoginCode), ControlError> {
         let code: LoginCode = code.as_bytes().try_into().map_err(|_| ControlError::UnknownCode)?;
         let issued = self.login_codes.peek(&code, self.clock.now()).ok_or(ControlError::UnknownCode)?;

@@ -1,5 +1,5 @@
-//! Data as a mini program gets it from the phone: encrypted with the person's session key, with the raw text and its
-//! signature beside it.
+//! Data as a mini program gets it from the phone: encrypted with the person's session key, together with the
+//! raw text and its signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,26 +9,26 @@ use hufu_wechat::wire::{PhoneData, UserInfoData, Watermark};
 use serde::{Deserialize, Serialize};
 
 use super::ControlError;
-use crate::api::written_number;
+use crate::api::formatted_number;
 use crate::state::State;
 use crate::state::people::Person;
 
-/// What the phone was asked for.
+/// The data that the phone was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataKind {
     /// `wx.getUserInfo` and `wx.getUserProfile`.
     #[default]
     UserInfo,
-    /// `getPhoneNumber` of old, before it gave codes.
+    /// The old `getPhoneNumber`, before it returned codes.
     Phone,
 }
 
-/// What the phone gives the mini program.
+/// What the phone gives to the mini program.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sealed {
-    /// AES-128-CBC under the session key, in base64.
+    /// AES-128-CBC with the session key, in base64.
     pub encrypted_data: String,
     /// Base64 of 16 bytes.
     pub iv: String,
@@ -40,20 +40,20 @@ pub struct Sealed {
     pub signature: Option<String>,
 }
 
-/// Whose data, under which key.
+/// Whose data, and with which key.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SealRequest {
     pub(crate) app_id: String,
-    /// Under this person's current session key.
+    /// With this person's current session key.
     pub(crate) user: Option<String>,
-    /// Or: for the person of this login code, under the key that its exchange yields or yielded.
+    /// Or: for the person of this login code, with the key that its exchange returns or returned.
     pub(crate) code: Option<String>,
     #[serde(default)]
     pub(crate) kind: DataKind,
     /// The app that the watermark names, if not the right one.
     pub(crate) watermark_app_id: Option<String>,
-    /// How long ago the watermark says that it was made.
+    /// How old the watermark says the data is.
     #[serde(default)]
     pub(crate) age_seconds: i64,
 }
@@ -109,14 +109,14 @@ fn phone_data(person: &Person, watermark: Watermark) -> Result<PhoneData, Contro
         return Err(ControlError::NoPhone);
     }
     Ok(PhoneData {
-        phone_number: Some(written_number(person)),
+        phone_number: Some(formatted_number(person)),
         pure_phone_number: Some(person.phone.clone()),
         country_code: Some(person.country_code.clone()),
         watermark: Some(watermark),
     })
 }
 
-/// Where somebody lives is empty for everybody, as with the real one.
+/// The location is empty for everybody, as in the real WeChat.
 fn user_info(person: &Person) -> UserInfoData {
     UserInfoData {
         nick_name: Some(person.nickname.clone()),

@@ -1,4 +1,4 @@
-//! Mini programs: what their owner registered at WeChat, and what WeChat thinks of them.
+//! Apps: what their owner registered with WeChat, and how WeChat treats them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -48,36 +48,38 @@ pub enum AppState {
     /// Everything works.
     #[default]
     Ok,
-    /// The account is frozen: 50007 where tokens are made, 50002 elsewhere.
+    /// The account is frozen: 50007 where tokens are issued, 50002 elsewhere.
     Frozen,
-    /// Punished for a violation: 50004 where tokens are made, 48004 elsewhere.
+    /// Punished for a violation: 50004 where tokens are issued, 48004 elsewhere.
     Banned,
     /// The administrator froze the AppSecret: 40243 wherever it is presented.
     SecretFrozen,
-    /// The administrator reset the AppSecret, so that every configured one is wrong: 40125.
+    /// The administrator reset the AppSecret, so every configured one is wrong: 40125.
     SecretReset,
     /// The app is gone: 40013 everywhere.
     Deleted,
 }
 
-/// The kind of app. The sandbox has mini programs only, so far.
+/// The kind of app.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AppKind {
     /// A mini program (小程序).
     #[default]
     Miniprogram,
+    /// A mobile app (移动应用) of the Open Platform.
+    Mobile,
 }
 
 /// An app to register, or to replace.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewApp {
-    /// `wx` and 16 hexadecimal digits; drawn if absent.
+    /// `wx` and 16 hexadecimal digits; random if absent.
     pub app_id: Option<String>,
-    /// Drawn if absent.
+    /// Random if absent.
     pub secret: Option<AppSecret>,
-    /// The Open Platform account that the app is bound to. Without one its people have no unionid.
+    /// The Open Platform account that the app is bound to. Without one, its people have no unionid.
     pub open_platform: Option<String>,
     /// What kind of app it is.
     #[serde(default)]
@@ -85,18 +87,18 @@ pub struct NewApp {
     /// How WeChat treats it.
     #[serde(default)]
     pub state: AppState,
-    /// Answers `countryCode` as a number instead of a string; WeChat's page shows both.
+    /// Returns `countryCode` as a number instead of a string; WeChat's page shows both.
     #[serde(default)]
     pub country_code_as_number: bool,
     /// Whether the app may ask for phone numbers (48001 if not); personal accounts may not.
     pub phone_permission: Option<bool>,
 }
 
-/// Changes to an app; what is absent stays.
+/// Changes to an app; absent fields stay.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppPatch {
-    /// A new AppSecret; the old one is wrong from then on.
+    /// A new AppSecret; the old one stops working.
     pub secret: Option<AppSecret>,
     /// Another Open Platform account, or `null` for none. The app moves: its people's unionids change.
     #[serde(default, deserialize_with = "present")]
@@ -128,7 +130,7 @@ pub struct AppView {
     pub phone_permission: bool,
 }
 
-/// An app inside the sandbox. Its settings are replaced whole, so that a call sees one state of them.
+/// An app inside the sandbox. Its settings are replaced as a whole, so that a call sees one consistent state.
 pub(crate) struct App {
     pub(crate) index: u32,
     pub(crate) id: Arc<str>,
@@ -165,7 +167,7 @@ impl App {
 }
 
 impl Settings {
-    /// Whether this secret opens the app.
+    /// Checks the app's secret.
     pub(crate) fn check_secret(&self, secret: &str) -> Result<(), WechatError> {
         if self.state == AppState::SecretReset || self.secret.expose() != secret {
             Err(WechatError(code::INVALID_APPSECRET))
@@ -197,7 +199,7 @@ impl Settings {
     }
 }
 
-/// Every app, by its AppID and in the order of registration.
+/// Every app, by AppID and in the order of registration.
 #[derive(Default)]
 pub(crate) struct Apps {
     all: RwLock<Registry>,
@@ -222,7 +224,7 @@ impl Apps {
         read(&self.all).in_order.clone()
     }
 
-    /// Registers an app, or replaces the settings of the one with this AppID. Says whether it is new.
+    /// Registers an app, or replaces the settings of the one with this AppID. Returns whether it is new.
     pub(crate) fn put(&self, new: NewApp, ids: &Ids) -> Result<(Arc<App>, bool), ControlError> {
         let app_id = new.app_id.unwrap_or_else(|| format!("wx{}", ids.hex(8)));
         if !is_app_id(&app_id) {
@@ -270,7 +272,7 @@ impl Apps {
     }
 }
 
-/// The shape of an AppID. Only what has it is written to the call log, in case a secret stands in its place.
+/// The shape of an AppID. Only matching text is written to the call log, in case somebody put a secret there.
 pub(crate) fn is_app_id(text: &str) -> bool {
     text.strip_prefix("wx")
         .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
@@ -292,8 +294,8 @@ fn checked_open_platform(name: Option<String>) -> Result<Option<String>, Control
     Ok(name)
 }
 
-/// Tells `null` from absent: this runs only for what is present.
-#[expect(clippy::option_option, reason = "absent, null and a name are three different wishes")]
+/// Distinguishes `null` from absent: this runs only for present values.
+#[expect(clippy::option_option, reason = "absent, null and a name mean three different things")]
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(from).map(Some)
 }

@@ -1,5 +1,5 @@
-//! The latest calls, for the page and for tests: what was called for which app and how it ended. No codes, secrets,
-//! tokens or openids.
+//! The latest calls, for the page and for tests: what was called for which app, and how it ended. No codes,
+//! secrets, tokens or openids.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,16 +16,16 @@ pub struct Call {
     pub seq: u64,
     /// The sandbox's time in Unix milliseconds.
     pub at: i64,
-    /// The endpoint as WeChat names it; `unknown` for none of its own.
+    /// The endpoint as WeChat names it; `unknown` for all others.
     pub path: &'static str,
     /// The app, if the call named one.
     #[serde(serialize_with = "as_text")]
     pub app_id: Option<Arc<str>>,
-    /// WeChat's code, 0 for success; absent where the answer was no JSON.
+    /// WeChat's code, 0 for success; absent if the response was not JSON.
     pub errcode: Option<i32>,
-    /// The HTTP status; absent where the connection was closed instead.
+    /// The HTTP status; absent if the connection was closed instead.
     pub http_status: Option<u16>,
-    /// Whether an injected fault had its hand in it.
+    /// Whether an injected fault affected it.
     pub fault: bool,
 }
 

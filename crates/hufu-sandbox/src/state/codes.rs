@@ -1,5 +1,5 @@
-//! One-time codes: five minutes, one use, one app, one person. A million of them must fit in memory and be quick to
-//! exchange, so a record is 32 bytes and the book is split in shards.
+//! One-time codes: five minutes, one use, one app, one person. A million of them must fit in memory and be
+//! quick to exchange, so a record is 32 bytes and the book is sharded.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,7 +16,7 @@ pub(crate) const CODE_LIFE: Millis = 5 * 60 * 1000;
 const SWEEP_EVERY: Millis = 30 * 1000;
 const SHARDS: usize = 16;
 
-/// Whom a code was made for.
+/// The person and app a code was created for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Issued {
     pub(crate) person: PersonKey,
@@ -48,7 +48,7 @@ impl<C: Eq + Hash + Copy> CodeBook<C> {
         }
     }
 
-    /// Makes room for `n` more codes, or says that there is none.
+    /// Makes room for `n` more codes; returns whether there is any.
     pub(crate) fn has_room(&self, n: usize, now: Millis) -> bool {
         let fits = || self.live.load(Ordering::Relaxed).saturating_add(n) <= self.capacity;
         if !fits() {
@@ -71,14 +71,15 @@ impl<C: Eq + Hash + Copy> CodeBook<C> {
         }
     }
 
-    /// The record of a code that has not expired. An expired one is forgotten.
+    /// The record of a code that has not expired. Expired ones are removed.
     pub(crate) fn peek(&self, code: &C, now: Millis) -> Option<Issued> {
         let issued = *lock(self.shard(code)?).codes.get(code)?;
         (now < issued.expires_at).then_some(issued)
     }
 
-    /// Spends a code if `permit` agrees, and gives what `permit` makes of it. `None` for a code that is unknown or
-    /// expired. The shard stays locked meanwhile, so that of two exchanges at once exactly one is permitted.
+    /// Uses up a code if `permit` agrees, and returns the result of `permit`. `None` for a code that is
+    /// unknown or expired. The shard stays locked meanwhile, so that of two concurrent exchanges exactly one
+    /// is permitted.
     pub(crate) fn exchange<T, E>(
         &self,
         code: &C,

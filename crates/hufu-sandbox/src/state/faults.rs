@@ -1,4 +1,4 @@
-//! Faults that the next calls meet instead of, or after, what they would have got.
+//! Faults for the next calls, instead of or after the normal response.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,35 +16,35 @@ pub struct Fault {
     /// The endpoint as WeChat names it, such as `/sns/jscode2session`; every endpoint if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Only calls for this app; calls for any if absent.
+    /// Only calls for this app; calls for any app if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
-    /// Answers this `errcode` in WeChat's usual way.
+    /// Returns this `errcode` in WeChat's usual format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub errcode: Option<i32>,
-    /// Answers this HTTP status, with an HTML page as a gateway does.
+    /// Returns this HTTP status, with an HTML page like a gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
-    /// Answers an HTML page, under 200 unless `http_status` says otherwise.
+    /// Returns an HTML page, with 200 unless `http_status` says otherwise.
     #[serde(default, skip_serializing_if = "is_false")]
     pub html: bool,
-    /// Answers JSON that is not what was promised; `true` is `"truncated"`.
+    /// Returns unexpected JSON; `true` means `"truncated"`.
     #[serde(default, deserialize_with = "way_or_true", skip_serializing_if = "Option::is_none")]
     pub wrong_json: Option<WrongJson>,
-    /// Closes the connection without a byte of an answer.
+    /// Closes the connection without sending a byte.
     #[serde(default, skip_serializing_if = "is_false")]
     pub drop_connection: bool,
     /// A phone number whose watermark names another app.
     #[serde(default, skip_serializing_if = "is_false")]
     pub wrong_watermark: bool,
-    /// Waits before answering: milliseconds of real time, at most two minutes.
+    /// Waits before responding: milliseconds of real time, at most two minutes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub delay_ms: u64,
-    /// Carries the call out first (a code is spent, a token made), then spoils its answer. A fault of `delay_ms` alone
-    /// always does; without this, every other effect leaves the call undone.
+    /// Executes the call first (uses up a code, issues a token), then spoils its response. A fault with only
+    /// `delay_ms` always does; otherwise the call is not executed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub after: bool,
-    /// How many calls meet it.
+    /// How many calls it affects.
     #[serde(default = "one")]
     pub count: u32,
 }
@@ -55,7 +55,7 @@ pub struct Fault {
 pub enum WrongJson {
     /// Ends in the middle.
     Truncated,
-    /// Has the usual fields, of other types.
+    /// The usual fields with wrong types.
     Types,
     /// An empty object.
     Empty,
@@ -76,7 +76,7 @@ impl Fault {
         if effects > 1 || (effects == 0 && self.delay_ms == 0) {
             return Err(ControlError::Invalid(
                 "a fault has one of errcode, http_status (with or without html), wrong_json, drop_connection, \
-                 wrong_watermark, or else delay_ms, which goes with each of them",
+                 wrong_watermark; delay_ms can be added to any, or used alone",
             ));
         }
         if self.http_status.is_some_and(|status| !(200..=599).contains(&status)) {
@@ -94,7 +94,7 @@ impl Fault {
         Ok(())
     }
 
-    fn meets(&self, path: &str, app_id: Option<&str>) -> bool {
+    fn matches(&self, path: &str, app_id: Option<&str>) -> bool {
         self.path.as_ref().is_none_or(|wanted| wanted == path)
             && self.app_id.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == app_id)
     }
@@ -130,13 +130,13 @@ impl Faults {
         self.number.store(0, Ordering::Release);
     }
 
-    /// The oldest fault that this call meets; its count goes down.
+    /// The oldest fault for this call; decrements its count.
     pub(crate) fn take(&self, path: &str, app_id: Option<&str>) -> Option<Fault> {
         if self.number.load(Ordering::Acquire) == 0 {
             return None;
         }
         let mut waiting = lock(&self.waiting);
-        let at = waiting.iter().position(|fault| fault.meets(path, app_id))?;
+        let at = waiting.iter().position(|fault| fault.matches(path, app_id))?;
         let fault = waiting.get_mut(at)?;
         fault.count -= 1;
         let met = fault.clone();

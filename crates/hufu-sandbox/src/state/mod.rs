@@ -1,4 +1,4 @@
-//! What the sandbox remembers, all of it in memory and all of it bounded.
+//! What the sandbox stores, all of it in memory and bounded.
 
 pub(crate) mod apps;
 pub(crate) mod calls;
@@ -7,6 +7,7 @@ pub(crate) mod faults;
 pub(crate) mod people;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
+pub(crate) mod user_tokens;
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -24,6 +25,7 @@ pub(crate) struct State {
     pub(crate) phone_codes: codes::CodeBook<PhoneCode>,
     pub(crate) sessions: sessions::Sessions,
     pub(crate) tokens: Mutex<tokens::Tokens>,
+    pub(crate) user_tokens: Mutex<user_tokens::UserTokens>,
     pub(crate) faults: faults::Faults,
     pub(crate) calls: calls::CallLog,
 }
@@ -39,6 +41,7 @@ impl State {
             phone_codes: codes::CodeBook::new(options.max_codes),
             sessions: sessions::Sessions::new(options.max_sessions),
             tokens: Mutex::default(),
+            user_tokens: Mutex::new(user_tokens::UserTokens::new(options.max_sessions)),
             faults: faults::Faults::default(),
             calls: calls::CallLog::new(options.log_capacity),
             options,
@@ -46,7 +49,7 @@ impl State {
     }
 }
 
-// The state holds no invariant that a panic could break half-way, so a poisoned lock is as good as any.
+// The state has no invariant that a panic could leave half-broken, so a poisoned lock can still be used.
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

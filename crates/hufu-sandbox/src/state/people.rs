@@ -1,4 +1,4 @@
-//! People with a WeChat account. What an app learns of them (openid, unionid) is derived and never chosen.
+//! People with a WeChat account. What an app learns about them (openid, unionid) is derived, never chosen.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, RwLock};
@@ -9,31 +9,31 @@ use super::{read, write};
 use crate::ids::PersonKey;
 use crate::{ControlError, MAX_FRESH_PEOPLE, MAX_PEOPLE};
 
-/// The nickname and picture that WeChat gives of everybody since October 2022, whoever they are.
+/// The nickname and picture that WeChat returns for everybody since October 2022.
 pub(crate) const PLACEHOLDER_NICKNAME: &str = "微信用户";
 pub(crate) const PLACEHOLDER_AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/132";
 
-/// A person to make, or to replace.
+/// A person to create, or to replace.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// How the control API calls the person; absent or `new` makes a fresh one. The same name has the same openids
-    /// after a restart.
+    /// How the control API names the person; absent or `new` creates a new one. The same name has the same
+    /// openids after a restart.
     pub name: Option<String>,
     /// National number, digits only; a made-up one if absent, none if empty.
     pub phone: Option<String>,
     /// Country calling code, digits only; `86` if absent.
     pub country_code: Option<String>,
-    /// Real WeChat answers the placeholder `微信用户`, and so does the sandbox if absent.
+    /// The real WeChat returns the placeholder `微信用户`, and so does the sandbox if absent.
     pub nickname: Option<String>,
     /// WeChat's grey picture if absent.
     pub avatar_url: Option<String>,
-    /// Marked by WeChat as high-risk: every login answers 40226.
+    /// Marked by WeChat as high-risk: every login returns 40226.
     #[serde(default)]
     pub risky: bool,
 }
 
-/// Changes to a person; what is absent stays.
+/// Changes to a person; absent fields stay.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
@@ -54,21 +54,21 @@ pub struct UserPatch {
 pub struct UserView {
     /// The name to use in other control calls.
     pub name: String,
-    /// National number; empty for somebody without one.
+    /// National number; empty if there is none.
     pub phone: String,
     /// Country calling code.
     pub country_code: String,
-    /// What encrypted user data says.
+    /// The nickname in encrypted user data.
     pub nickname: String,
-    /// What encrypted user data says.
+    /// The avatar in encrypted user data.
     pub avatar_url: String,
     /// See [`NewUser::risky`].
     pub risky: bool,
-    /// What each app learns of this person.
+    /// What each app learns about this person.
     pub ids: Vec<AppIds>,
 }
 
-/// What one app learns of a person.
+/// What one app learns about a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AppIds {
     /// The app.
@@ -91,7 +91,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Somebody of whom only the key is known: one of the many made for a load test.
+    /// A person of whom only the key is known: one of the many created for a load test.
     pub(crate) fn anonymous(key: PersonKey) -> Person {
         Person {
             key,
@@ -105,7 +105,7 @@ impl Person {
     }
 }
 
-/// The people who have a name.
+/// The people with a name.
 #[derive(Default)]
 pub(crate) struct People {
     all: RwLock<Registry>,
@@ -115,7 +115,7 @@ pub(crate) struct People {
 struct Registry {
     by_key: HashMap<PersonKey, Arc<Person>>,
     in_order: Vec<PersonKey>,
-    /// Those whom the sandbox named itself; the oldest are forgotten.
+    /// Those that the sandbox named itself; the oldest are forgotten.
     fresh: VecDeque<PersonKey>,
 }
 
@@ -133,7 +133,7 @@ impl People {
         all.in_order.iter().filter_map(|key| all.by_key.get(key).cloned()).collect()
     }
 
-    /// Makes a person, or replaces the one of this name. Says whether they are new.
+    /// Creates a person, or replaces the one with this name. Returns whether they are new.
     pub(crate) fn put(
         &self,
         new: NewUser,

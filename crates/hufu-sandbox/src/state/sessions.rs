@@ -1,4 +1,4 @@
-//! Session keys: one for each person and app, replaced by every login. Beside each, how often the person logged in
+//! Session keys: one per person and app, replaced by every login. With each, how often the person logged in
 //! during this minute.
 
 use std::collections::{HashMap, VecDeque};
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     logins: u32,
 }
 
-/// The latest sessions; beyond the capacity the oldest person's is forgotten.
+/// The latest sessions; beyond the capacity, the oldest person's is forgotten.
 pub(crate) struct Sessions {
     shards: Vec<Mutex<Shard>>,
     capacity_of_shard: usize,
@@ -43,7 +43,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, unless the person has begun `limit` of them in this minute already.
+    /// Begins a session, unless the person has already begun `limit` of them in this minute.
     pub(crate) fn begin(
         &self,
         (app, openid): (u32, WechatId),
@@ -77,7 +77,7 @@ impl Sessions {
         lock(self.shard(&openid)?).sessions.get(&Owner { openid, app }).copied()
     }
 
-    /// Replaces the key of a session that there is.
+    /// Replaces the key of an existing session.
     pub(crate) fn replace(&self, app: u32, openid: WechatId, key: SessionKeyBytes) {
         if let Some(shard) = self.shard(&openid)
             && let Some(session) = lock(shard).sessions.get_mut(&Owner { openid, app })
@@ -87,7 +87,7 @@ impl Sessions {
     }
 
     fn shard(&self, openid: &WechatId) -> Option<&Mutex<Shard>> {
-        // An openid is the output of a keyed hash, so its last character spreads evenly.
+        // An openid is the output of a keyed hash, so its last character is evenly distributed.
         let last = openid.as_str().bytes().last().unwrap_or_default();
         self.shards.get(usize::from(last) % SHARDS)
     }

@@ -1,15 +1,16 @@
 //! App tokens of both kinds.
 //!
-//! `cgi-bin/token` makes a new token at every call, and the one before lives on for five minutes.
-//! `cgi-bin/stable_token` gives the same token until its last five minutes, in which the old and a new one both work,
-//! unless it is told to refresh by force, which ends the old one at once. Neither kind touches the other.
+//! `cgi-bin/token` issues a new token on every call, and the previous one stays valid for five minutes.
+//! `cgi-bin/stable_token` returns the same token until its last five minutes, in which the old and a new one
+//! both work, unless forced to refresh, which ends the old one at once. The two kinds do not affect each
+//! other.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::clock::Millis;
 use crate::reply::{WechatError, code};
 
-/// Seconds that a new token lives.
+/// The lifetime of a new token.
 const LIFE: Millis = 7200 * 1000;
 /// How long an old token and its successor both work.
 const OVERLAP: Millis = 300 * 1000;
@@ -17,8 +18,8 @@ const FORCE_PAUSE: Millis = 30 * 1000;
 const FORCES_PER_DAY: u32 = 20;
 const STABLE_PER_MINUTE: u32 = 10_000;
 const STABLE_PER_DAY: u32 = 500_000;
-/// Tokens that are remembered, dead ones included, so that 40001 and 42001 can be told from 40014.
-const REMEMBERED: usize = 4096;
+/// Tokens that are remembered, including invalid ones, so that 40001 and 42001 can be told apart from 40014.
+const MAX_REMEMBERED: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -30,11 +31,11 @@ struct Issued {
     app: u32,
     kind: Kind,
     expires_at: Millis,
-    /// When another token took its place, or someone threw it away: it is "not latest" from then on.
+    /// When another token replaced it, or somebody discarded it: from then on it is "not latest".
     replaced_at: Option<Millis>,
 }
 
-/// A token as the two endpoints answer it.
+/// A token as the two endpoints return it.
 pub(crate) struct Granted {
     pub(crate) token: String,
     pub(crate) expires_in: i64,
@@ -66,13 +67,13 @@ impl Tokens {
         app: u32,
         now: Millis,
         per_day: u32,
-        draw: impl FnOnce() -> String,
+        generate: impl FnOnce() -> String,
     ) -> Result<Granted, WechatError> {
         let of_app = self.apps.entry(app).or_default();
         if !of_app.normal_calls.count(day(now), per_day) {
             return Err(WechatError(code::DAILY_QUOTA));
         }
-        let token = draw();
+        let token = generate();
         if let Some(before) = of_app.normal.replace(token.clone())
             && let Some(before) = self.issued.get_mut(&before)
         {
@@ -87,7 +88,7 @@ impl Tokens {
         app: u32,
         now: Millis,
         force: bool,
-        draw: impl FnOnce() -> String,
+        generate: impl FnOnce() -> String,
     ) -> Result<Granted, WechatError> {
         let of_app = self.apps.entry(app).or_default();
         if !of_app.stable_minute.count(now.div_euclid(60_000), STABLE_PER_MINUTE) {
@@ -113,15 +114,15 @@ impl Tokens {
                 return Ok(Granted { token: token.clone(), expires_in: left / 1000 });
             }
         }
-        let token = draw();
+        let token = generate();
         self.apps.entry(app).or_default().stable = Some(token.clone());
         Ok(self.remember(app, Kind::Stable, token, now))
     }
 
-    /// Which app a token stands for.
+    /// The app that a token stands for.
     pub(crate) fn app_of(&self, token: &str, now: Millis) -> Result<u32, WechatError> {
         let issued = self.issued.get(token).ok_or(WechatError(code::INVALID_ACCESS_TOKEN))?;
-        // The earlier of the two ends is the one that the token died of.
+        // The earlier of the two ends is why the token is invalid.
         if issued.replaced_at.is_some_and(|at| at <= now && at < issued.expires_at) {
             Err(WechatError(code::INVALID_CREDENTIAL))
         } else if now >= issued.expires_at {
@@ -131,8 +132,8 @@ impl Tokens {
         }
     }
 
-    /// The app that a token was made for, dead or alive.
-    pub(crate) fn maker(&self, token: &str) -> Option<u32> {
+    /// The app that a token was issued for, valid or not.
+    pub(crate) fn issuing_app(&self, token: &str) -> Option<u32> {
         self.issued.get(token).map(|issued| issued.app)
     }
 
@@ -154,7 +155,7 @@ impl Tokens {
     }
 
     fn remember(&mut self, app: u32, kind: Kind, token: String, now: Millis) -> Granted {
-        if self.order.len() >= REMEMBERED
+        if self.order.len() >= MAX_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.issued.remove(&oldest);
@@ -174,7 +175,7 @@ struct Counter {
 }
 
 impl Counter {
-    /// Counts a call, or says that the window holds `limit` already.
+    /// Counts a call; returns false if the window already has `limit`.
     fn count(&mut self, window: i64, limit: u32) -> bool {
         if self.window != window {
             *self = Counter { window, calls: 0 };

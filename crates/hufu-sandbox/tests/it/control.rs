@@ -1,4 +1,4 @@
-//! The control API: who may use it, and what it answers.
+//! The control API: who may use it, and what it returns.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -179,7 +179,7 @@ async fn the_clock_goes_forward() {
 }
 
 #[tokio::test]
-async fn the_log_tells_calls_and_no_secrets() {
+async fn the_log_has_calls_and_no_secrets() {
     let world = World::with(Options { log_capacity: 4, ..Options::default() });
     let login = world.log_in(SHOP, "alice").await;
     let token = world.token(SHOP).await;

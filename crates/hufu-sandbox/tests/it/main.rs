@@ -15,5 +15,6 @@ mod page;
 mod phone;
 mod sealed;
 mod sessions;
+mod sns;
 mod support;
 mod tokens;

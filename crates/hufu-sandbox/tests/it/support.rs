@@ -1,4 +1,4 @@
-//! A sandbox whose clock stands still, with two apps of one Open Platform account, one of none, and two people.
+//! A sandbox with a stopped clock, with two apps of one Open Platform account, one of none, and two people.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -76,7 +76,7 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
-    /// A call as this machine makes it.
+    /// A call from this machine.
     pub(crate) async fn call(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:3100");
         self.send(request.body(body.into()).unwrap()).await
@@ -104,7 +104,7 @@ impl World {
         .await
     }
 
-    /// Logs a person in and gives WeChat's answer.
+    /// Logs a person in and returns WeChat's response.
     pub(crate) async fn log_in(&self, app_id: &str, person: &str) -> Value {
         let code = self.sandbox.login_code(app_id, Some(person)).unwrap();
         let answer = self.login(app_id, &code).await;
@@ -126,7 +126,7 @@ impl World {
         self.stable_token(app_id, false).await.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// What a call with this token answers: 40029, for want of a code, if the token is good.
+    /// The response to a call with this token: 40029, for lack of a code, if the token is valid.
     pub(crate) async fn token_errcode(&self, token: &str) -> i64 {
         self.phone_number(token, json!({ "code": "none" })).await.errcode()
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{SECRET, SHOP, SHOP_ALSO, World};
 
-/// A token that works lets the call go on to look at its code.
+/// A valid token lets the call go on to check its code.
 const WORKS: i64 = 40029;
 
 async fn normal_token(world: &World) -> Value {

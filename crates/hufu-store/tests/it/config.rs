@@ -1,14 +1,15 @@
 //! Pools, connections and applications.
 
-use hufu_store::config::{self, ReadConfig, StoredConnection};
+use hufu_store::config::{self, ReadConfig, StoredConnection, StoredSettings};
+use hufu_store::versions;
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind,
     Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
 };
 
-use crate::raw;
-use crate::support::{APP, NOW, OTHER_APP, migrated, other_pool, pool, seconds, unit};
+use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
 
 enum Step {
     MakePool(Pool),
@@ -32,7 +33,7 @@ unit! {
                 Step::ChangeApplication(new) => config::update_application(tx, new, this.now).await?,
             };
         }
-        config::raise_version(tx).await?;
+        versions::pools_changed(tx, [&pool()]).await?;
         Ok(changed)
     }
 }
@@ -55,9 +56,8 @@ fn mini(id: &str) -> StoredConnection {
         login_only: false,
         enabled: true,
         open_platform: OpenPlatform(Identifier::parse("shop").unwrap()),
-        app_id: APP.to_owned(),
-        app_secret: vec![0, 1, 255],
         association: Association { mode: AssociationMode::Field, ..Association::default() },
+        settings: StoredSettings::Sealed(vec![0, 1, 255]),
     }
 }
 
@@ -99,9 +99,8 @@ on_both_engines! {
             login_only: true,
             enabled: false,
             open_platform: OpenPlatform(Identifier::parse("market").unwrap()),
-            app_id: OTHER_APP.to_owned(),
-            app_secret: vec![9],
             association: Association::default(),
+            settings: StoredSettings::Sealed(vec![9]),
             ..mini("a")
         };
         let changed = Application {

@@ -7,10 +7,10 @@ use futures::future::join_all;
 use futures::poll;
 use hufu_store::instance::{Fact, GetFact, Ping, PutFactIfAbsent};
 use hufu_store::{StoreError, Tx, config};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{Pool, PoolId, PoolSettings};
 
-use crate::raw;
 use crate::support::{Held, NOW, migrated, unit};
 
 /// A pool of this name, and `ending` after it is written.

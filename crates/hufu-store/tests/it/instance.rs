@@ -1,12 +1,12 @@
 //! Facts about the instance, and the configuration's version.
 
-use hufu_store::config::{self, ReadVersion};
 use hufu_store::instance::{Fact, GetFact, Ping, PutFactIfAbsent};
+use hufu_store::versions::{self, ReadVersions};
 use hufu_testkit::on_both_engines;
 
 use crate::support::{migrated, open, unit};
 
-unit! { Write Raise {} -> (), |_this, tx| config::raise_version(tx).await }
+unit! { Write Raise {} -> (), |_this, tx| versions::pools_changed(tx, []).await }
 
 on_both_engines! {
     async fn of_facts_that_race_one_stands_for_all(database) {
@@ -21,11 +21,11 @@ on_both_engines! {
 
     async fn the_version_rises_with_each_change(database) {
         let store = migrated(&database).await;
-        let before = store.read(ReadVersion).await.unwrap();
+        let before = store.read(ReadVersions).await.unwrap().configuration;
         for raised in futures::future::join_all((0..20).map(|_| store.write(Raise {}))).await {
             raised.unwrap();
         }
-        assert_eq!(open(&database).await.read(ReadVersion).await.unwrap(), before + 20, "seen by another node");
+        assert_eq!(open(&database).await.read(ReadVersions).await.unwrap().configuration, before + 20, "seen by another node");
         store.read(Ping).await.unwrap();
     }
 }

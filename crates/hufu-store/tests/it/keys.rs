@@ -1,13 +1,13 @@
 //! Signing keys and password keys.
 
-use hufu_store::config::ReadVersion;
 use hufu_store::keys::{
     self, AddSigningKey, GetPasswordKey, ListSigningKeys, PutPasswordKey, StoredSigningKey,
 };
+use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{SigningAlgorithm, Timestamp};
 
-use crate::raw;
 use crate::support::{Held, NOW, migrated, seconds, unit};
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| keys::sweep(tx, this.now).await }
@@ -27,12 +27,12 @@ fn add(id: &str, algorithm: SigningAlgorithm, signs_from: Timestamp, only_if_non
 on_both_engines! {
     async fn a_new_key_retires_those_of_its_algorithm(database) {
         let store = migrated(&database).await;
-        let version = store.read(ReadVersion).await.unwrap();
+        let version = store.read(ReadVersions).await.unwrap().keys;
         assert!(store.write(add("old", SigningAlgorithm::Es256, NOW, true)).await.unwrap());
         assert!(!store.write(add("never", SigningAlgorithm::Es256, NOW, true)).await.unwrap());
         assert!(store.write(add("other", SigningAlgorithm::Rs256, NOW, true)).await.unwrap());
         assert!(store.write(add("new", SigningAlgorithm::Es256, NOW.plus(seconds(60)), false)).await.unwrap());
-        assert_eq!(store.read(ReadVersion).await.unwrap(), version + 3, "every node is told");
+        assert_eq!(store.read(ReadVersions).await.unwrap().keys, version + 3, "every node is told");
 
         let ends = NOW.plus(seconds(1000));
         let keys = store.read(ListSigningKeys).await.unwrap();

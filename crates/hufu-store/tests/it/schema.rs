@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hufu_store::{SchemaState, Store, StoreError};
+use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 
-use crate::raw;
 use crate::support::{migrated, open};
 
 fn files(engine: &str) -> Vec<String> {

@@ -1,12 +1,12 @@
 //! Every registered statement, on both engines.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use hufu_store::{all_statements, statements_of};
 use hufu_testkit::TestDatabase;
+use hufu_testkit::raw;
 use sqlx::{Column as _, Either, Executor as _, Statement as _, TypeInfo as _};
 
-use crate::raw;
 use crate::support::migrated;
 
 #[tokio::test]
@@ -53,18 +53,82 @@ fn no_statement_stands_twice() {
     }
 }
 
-/// What belongs to a tenant is asked for by pool; sweeps and the configuration that nodes hold in memory are instance-wide.
-#[test]
-fn every_query_on_tenant_data_names_the_pool() {
-    let tenant = ["users", "identities", "identity_conflicts", "sessions", "exchanges", "refresh_tokens"];
-    for (name, sql) in all_statements() {
-        let words: Vec<&str> = sql.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$').collect();
-        let touches = ["FROM", "UPDATE", "INTO", "JOIN"];
-        let on_tenant_data =
-            words.windows(2).any(|pair| touches.contains(&pair[0]) && tenant.contains(&pair[1]));
-        if on_tenant_data && !["SWEEP", "EXPIRED"].contains(&name) {
-            let flat = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(flat.contains("pool_id = $1") || flat.contains("(pool_id,"), "{name}: {flat}");
+/// Statements on tenants' tables that do not name the pool, and why none of them can mix tenants up.
+const WITHOUT_POOL: &[(&str, &str)] = &[
+    ("config::LIST_CONNECTIONS", "nodes hold the configuration of all pools"),
+    ("config::LIST_APPLICATIONS", "nodes hold the configuration of all pools"),
+    ("config::LIST_SWITCHED_ON", "nodes hold the configuration of all pools"),
+    ("config::LIST_SUBSCRIBERS", "nodes hold the configuration of all pools"),
+    ("config::APPLICATION_HOLDER", "ids of applications are unique in the instance; it asks for the pool"),
+    ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),
+    ("deliveries::SWEEP", "sweeps all pools"),
+    ("exchanges::SWEEP", "sweeps all pools"),
+    ("flows::SWEEP", "sweeps all pools"),
+    ("passcodes::SWEEP", "sweeps all pools"),
+    ("refresh_tokens::SWEEP", "sweeps all pools"),
+    ("sessions::SWEEP", "sweeps all pools"),
+    ("step_tokens::SWEEP", "sweeps all pools"),
+    ("jobs::ENQUEUE", "the pool is written, but is no part of the key: nodes take the jobs of all pools"),
+    ("jobs::CLAIM", "nodes take the jobs of all pools"),
+    ("jobs::DONE", "by the id of a job that this node claimed"),
+    ("jobs::RETRY_AT", "by the id of a job that this node claimed"),
+    ("jobs::PUT_OFF", "by the id of a job that this node claimed"),
+    ("uploads::INSERT", "an upload has no pool until a user's photo names it"),
+    ("uploads::CLAIM", "an upload has no pool until a user's photo names it: it gets one here"),
+    ("uploads::ORPHANED_BYTES", "orphans have no pool"),
+    ("uploads::GET_OWNED", "a picture is served to whoever knows its name, which nobody guesses"),
+    ("uploads::SWEEP", "orphans have no pool"),
+];
+
+#[tokio::test]
+async fn every_statement_on_tenant_data_names_the_pool() {
+    let [sqlite, postgres] = TestDatabase::all();
+    migrated(&sqlite).await.close().await;
+    migrated(&postgres).await.close().await;
+    let of_sqlite = raw::texts(
+        &sqlite,
+        "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c
+         WHERE t.type = 'table' AND c.name = 'pool_id'",
+    );
+    let of_postgres = raw::texts(
+        &postgres,
+        "SELECT table_name::TEXT FROM information_schema.columns
+         WHERE table_schema = current_schema() AND column_name = 'pool_id'",
+    );
+    for (engine, tables) in [("sqlite", of_sqlite.await), ("postgres", of_postgres.await)] {
+        let tables: HashSet<String> = tables.into_iter().flatten().collect();
+        assert!(tables.len() > 20 && tables.contains("users"), "{engine}: {tables:?}");
+        check_tenant_statements(engine, &tables);
+    }
+}
+
+/// Each mention of a tenant's table comes with the pool: compared, or first among the columns that are written.
+fn check_tenant_statements(engine: &str, tables: &HashSet<String>) {
+    let mut unused: HashSet<&str> = WITHOUT_POOL.iter().map(|(name, _)| *name).collect();
+    for (name, sql) in [all_statements().as_slice(), statements_of(engine)].concat() {
+        let name = name.trim_start_matches("hufu_store::");
+        let flat = sql.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words: Vec<&str> = flat
+            .split(|c: char| !c.is_alphanumeric() && c != '_' && c != '$')
+            .filter(|w| !w.is_empty())
+            .collect();
+        let before_a_table = ["FROM", "UPDATE", "INTO", "JOIN"];
+        let mentions = words
+            .windows(2)
+            .filter(|pair| before_a_table.contains(&pair[0]) && tables.contains(pair[1]))
+            .count();
+        let keys: usize = ["pool_id = ", "pool_id || '' = ", "(pool_id,", "(pool_id)"]
+            .iter()
+            .map(|key| flat.matches(key).count())
+            .sum();
+        let is_first =
+            ["pool_id = $1", "pool_id || '' = $1", "(pool_id"].iter().any(|key| flat.contains(key));
+        let is_keyed = mentions == 0 || (is_first && keys >= mentions);
+        let is_exception = WITHOUT_POOL.iter().any(|(exception, _)| *exception == name);
+        assert!(is_keyed || is_exception, "{name} on {engine} does not name the pool: {flat}");
+        if !is_keyed {
+            unused.remove(name);
         }
     }
+    assert!(unused.is_empty(), "exceptions that are none: {unused:?}");
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use hufu_store::users::{self, GetUser};
 use hufu_testkit::on_both_engines;
+use hufu_testkit::raw;
 use hufu_types::{
     ApplicationId, Email, Gender, Phone, PhoneProof, PoolId, Profile, User, UserId, UserStatus, Username,
 };
 use serde_json::json;
 
-use crate::raw;
 use crate::support::{NOW, migrated, other_pool, phone, pool, seconds, unit};
 
 unit! {

@@ -1,11 +1,11 @@
 //! What holds of account resolution whatever arrives, whatever the pool holds and whatever its settings permit.
 
 use hufu_types::resolution::{
-    Arrival, Conflict, ConflictKind, Denial, Holdings, Owner, PhoneUse, Resolution, Rules, resolve,
+    Conflict, ConflictKind, Denial, Holdings, Owner, PhoneUse, Resolution, Rules, resolve,
 };
 use hufu_types::{
-    Association, AssociationMode, BindMethod, ConflictRule, Identifier, IdentityKey, MatchField,
-    OpenPlatform, UserId,
+    Association, AssociationMode, BindMethod, ConflictRule, Email, EmailProof, Identifier, IdentityKey,
+    MatchField, OpenPlatform, Phone, PhoneProof, Proof, UserId,
 };
 use proptest::option;
 use proptest::prelude::*;
@@ -36,37 +36,44 @@ fn rules() -> impl Strategy<Value = Rules> {
         select(ConflictRule::ALL),
     )
         .prop_map(|(mode, fields, methods, conflict)| Association { mode, fields, methods, conflict });
-    (any::<bool>(), any::<bool>(), association).prop_map(|(login_only, registration, association)| Rules {
-        login_only,
-        registration,
-        association,
-    })
+    let phone_use = select(vec![PhoneUse::Fill, PhoneUse::LogIn]);
+    (phone_use, any::<bool>(), any::<bool>(), association).prop_map(
+        |(phone_use, login_only, registration, association)| Rules {
+            phone_use,
+            login_only,
+            registration,
+            association,
+        },
+    )
 }
 
 /// What arrives, and what a pool can hold of it: nothing is held about what was not proved.
-fn arrivals() -> impl Strategy<Value = (Arrival, Holdings)> {
+fn arrivals() -> impl Strategy<Value = (Proof, Holdings)> {
     let platform = OpenPlatform(Identifier::parse("shop").unwrap());
     let unionid = IdentityKey::wechat_unionid(&platform, "u1");
-    let arrival =
-        (any::<bool>(), option::of(select(vec![PhoneUse::Fill, PhoneUse::LogIn])), prop::bool::weighted(0.1))
-            .prop_map(move |(has_unionid, phone, snapshot)| Arrival {
-                openid: IdentityKey::wechat_openid("wx0123456789abcdef", "o1"),
-                unionid: has_unionid.then(|| unionid.clone()),
-                phone,
-                snapshot,
-            });
+    let phone = option::of(select(vec![PhoneProof::Wechat, PhoneProof::Unverified]));
+    let email = option::of(select(EmailProof::ALL));
+    let arrival = (any::<bool>(), phone, email, prop::bool::weighted(0.1)).prop_map(
+        move |(has_unionid, phone, email, snapshot)| Proof {
+            shared: has_unionid.then(|| unionid.clone()),
+            phone: phone.map(|proof| (Phone::parse("+8613800000000").unwrap(), proof)),
+            email: email.map(|proof| (Email::parse("bob@example.com").unwrap(), proof)),
+            snapshot,
+            ..Proof::of(IdentityKey::wechat_openid("wx0123456789abcdef", "o1"))
+        },
+    );
     let ids = (option::of(some_user()), option::of(some_user()), any::<bool>());
     let fields = (option::of(owner()), option::of(owner()), option::of(owner()));
     (arrival, ids, fields).prop_map(
-        |(arrival, (by_openid, by_unionid, other_unionid), (by_phone, by_email, by_external_id))| {
-            let by_unionid = by_unionid.filter(|_| arrival.unionid.is_some());
-            let is_new_unionid = arrival.unionid.is_some() && by_unionid.is_none();
+        |(arrival, (by_own, by_shared, other_shared), (by_phone, by_email, by_external_id))| {
+            let by_shared = by_shared.filter(|_| arrival.shared.is_some());
+            let is_new_unionid = arrival.shared.is_some() && by_shared.is_none();
             let holdings = Holdings {
-                other_unionid: other_unionid && by_openid.is_some() && is_new_unionid,
-                by_phone: by_phone.filter(|_| arrival.phone.is_some()),
-                by_openid,
-                by_unionid,
-                by_email,
+                other_shared: other_shared && by_own.is_some() && is_new_unionid,
+                by_phone: by_phone.filter(|_| arrival.proved_phone().is_some()),
+                by_own,
+                by_shared,
+                by_email: by_email.filter(|_| arrival.proved_email().is_some()),
                 by_external_id,
             };
             (arrival, holdings)
@@ -91,23 +98,28 @@ fn matched<'a>(holdings: &'a Holdings, rules: &'a Rules) -> impl Iterator<Item =
 }
 
 /// What the pool holds after what was decided is done; a new account is `new`.
-fn done(arrival: &Arrival, before: &Holdings, resolution: &Resolution) -> Holdings {
+fn done(arrival: &Proof, before: &Holdings, resolution: &Resolution) -> Holdings {
     let mut after = before.clone();
-    let (user, openid, unionid, phone) = match resolution {
-        Resolution::Create { fill_phone } => (user("new"), true, arrival.unionid.is_some(), *fill_phone),
-        Resolution::LogIn { user, attach_openid, attach_unionid, fill_phone, .. } => {
-            (user.clone(), *attach_openid, *attach_unionid, *fill_phone)
+    let (user, own, shared, phone, email) = match resolution {
+        Resolution::Create { fill_phone, fill_email } => {
+            (user("new"), true, arrival.shared.is_some(), *fill_phone, *fill_email)
+        }
+        Resolution::LogIn { user, attach_own, attach_shared, fill_phone, fill_email, .. } => {
+            (user.clone(), *attach_own, *attach_shared, *fill_phone, *fill_email)
         }
         _ => return after,
     };
-    if openid {
-        after.by_openid = Some(user.clone());
+    if own {
+        after.by_own = Some(user.clone());
     }
-    if unionid {
-        after.by_unionid = Some(user.clone());
+    if shared {
+        after.by_shared = Some(user.clone());
     }
     if phone {
-        after.by_phone = Some(Owner { user, vouched: true, another_persons: false });
+        after.by_phone = Some(Owner { user: user.clone(), vouched: true, another_persons: false });
+    }
+    if email {
+        after.by_email = Some(Owner { user, vouched: true, another_persons: false });
     }
     after
 }
@@ -118,13 +130,13 @@ proptest! {
     #[test]
     fn two_ids_that_name_two_accounts_move_nothing((arrival, held) in arrivals(), rules in rules()) {
         let resolution = resolve(&arrival, &held, &rules);
-        if let (Some(a), Some(b)) = (&held.by_openid, &held.by_unionid)
+        if let (Some(a), Some(b)) = (&held.by_own, &held.by_shared)
             && a != b
             && !arrival.snapshot
         {
             match resolution {
-                Resolution::LogIn { attach_openid, attach_unionid, conflict, .. } => {
-                    prop_assert!(!attach_openid && !attach_unionid && conflict.is_some());
+                Resolution::LogIn { attach_own, attach_shared, conflict, .. } => {
+                    prop_assert!(!attach_own && !attach_shared && conflict.is_some());
                     prop_assert_eq!(rules.association.conflict, ConflictRule::Keep);
                 }
                 Resolution::Choose { .. } => prop_assert_eq!(rules.association.conflict, ConflictRule::Choose),
@@ -136,21 +148,21 @@ proptest! {
     /// Nothing that leads somewhere is led elsewhere, and an account gets no second UnionID of one Open Platform account.
     #[test]
     fn only_what_leads_nowhere_is_attached((arrival, held) in arrivals(), rules in rules()) {
-        if let Resolution::LogIn { attach_openid, attach_unionid, .. } = resolve(&arrival, &held, &rules) {
-            prop_assert!(!attach_openid || held.by_openid.is_none());
-            let is_new = arrival.unionid.is_some() && held.by_unionid.is_none();
-            prop_assert!(!attach_unionid || (is_new && !held.other_unionid));
+        if let Resolution::LogIn { attach_own, attach_shared, .. } = resolve(&arrival, &held, &rules) {
+            prop_assert!(!attach_own || held.by_own.is_none());
+            let is_new = arrival.shared.is_some() && held.by_shared.is_none();
+            prop_assert!(!attach_shared || (is_new && !held.other_shared));
         }
     }
 
     #[test]
     fn an_account_of_another_person_is_joined_by_no_field((arrival, held) in arrivals(), rules in rules()) {
-        if let Resolution::LogIn { user, attach_openid, attach_unionid, .. } = resolve(&arrival, &held, &rules)
-            && held.by_openid.is_none()
-            && held.by_unionid.is_none()
-            && (attach_openid || attach_unionid)
+        if let Resolution::LogIn { user, attach_own, attach_shared, .. } = resolve(&arrival, &held, &rules)
+            && held.by_own.is_none()
+            && held.by_shared.is_none()
+            && (attach_own || attach_shared)
         {
-            let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.phone == Some(PhoneUse::LogIn));
+            let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.proved_phone().is_some() && rules.phone_use == PhoneUse::LogIn);
             let mut ways = matched(&held, &rules).chain(by_number).filter(|owner| owner.user == user);
             prop_assert!(ways.any(|owner| !owner.another_persons));
         }
@@ -158,8 +170,8 @@ proptest! {
 
     #[test]
     fn who_is_logged_in_is_named_by_an_id_or_by_a_vouched_field_that_may((arrival, held) in arrivals(), rules in rules()) {
-        let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.phone == Some(PhoneUse::LogIn));
-        let by_id: Vec<&UserId> = held.by_openid.iter().chain(&held.by_unionid).collect();
+        let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.proved_phone().is_some() && rules.phone_use == PhoneUse::LogIn);
+        let by_id: Vec<&UserId> = held.by_own.iter().chain(&held.by_shared).collect();
         let is_named = |user: &UserId| {
             by_id.contains(&user)
                 || by_number.is_some_and(|owner| owner.user == *user)
@@ -190,14 +202,14 @@ proptest! {
 
     #[test]
     fn a_snapshot_user_is_always_nobody((arrival, held) in arrivals(), rules in rules()) {
-        let nobody = Arrival { snapshot: true, ..arrival };
+        let nobody = Proof { snapshot: true, ..arrival };
         prop_assert_eq!(resolve(&nobody, &held, &rules), Resolution::Deny(Denial::Snapshot));
     }
 
     #[test]
     fn accounts_are_made_only_for_strangers_and_where_they_may_be((arrival, held) in arrivals(), rules in rules()) {
         let may_create = rules.registration && !rules.login_only;
-        let is_known = held.by_openid.is_some() || held.by_unionid.is_some();
+        let is_known = held.by_own.is_some() || held.by_shared.is_some();
         match resolve(&arrival, &held, &rules) {
             Resolution::Create { .. } => {
                 prop_assert!(may_create && !is_known);
@@ -225,31 +237,41 @@ proptest! {
     #[test]
     fn association_is_never_a_dead_end((arrival, held) in arrivals(), mut rules in rules()) {
         rules.association.methods = BindMethod::ALL.to_vec();
-        let resolution = resolve(&Arrival { snapshot: false, ..arrival }, &held, &rules);
+        let resolution = resolve(&Proof { snapshot: false, ..arrival }, &held, &rules);
         let associates = rules.association.mode != AssociationMode::None;
         prop_assert!(!associates || !matches!(resolution, Resolution::Deny(_)), "{:?}", resolution);
     }
 
     #[test]
     fn a_number_is_filled_in_only_where_it_was_proved_and_is_nobody_elses((arrival, held) in arrivals(), rules in rules()) {
-        if let Resolution::Create { fill_phone: true } | Resolution::LogIn { fill_phone: true, .. } =
+        if let Resolution::Create { fill_phone: true, .. } | Resolution::LogIn { fill_phone: true, .. } =
             resolve(&arrival, &held, &rules)
         {
-            prop_assert!(arrival.phone.is_some());
+            prop_assert!(arrival.proved_phone().is_some());
             prop_assert_eq!(vouched(held.by_phone.as_ref()), None);
+        }
+    }
+
+    #[test]
+    fn an_address_is_filled_in_only_where_it_was_proved_and_is_nobody_elses((arrival, held) in arrivals(), rules in rules()) {
+        if let Resolution::Create { fill_email: true, .. } | Resolution::LogIn { fill_email: true, .. } =
+            resolve(&arrival, &held, &rules)
+        {
+            prop_assert!(arrival.proved_email().is_some());
+            prop_assert_eq!(vouched(held.by_email.as_ref()), None);
         }
     }
 
     /// A number that only fills leads nobody who is known to another account.
     #[test]
     fn a_number_that_fills_leads_nobody_away_from_their_ids((arrival, held) in arrivals(), rules in rules()) {
-        if arrival.phone != Some(PhoneUse::LogIn)
-            && let Some(known) = held.by_openid.as_ref().or(held.by_unionid.as_ref())
+        if rules.phone_use != PhoneUse::LogIn
+            && let Some(known) = held.by_own.as_ref().or(held.by_shared.as_ref())
         {
             match resolve(&arrival, &held, &rules) {
                 Resolution::LogIn { user, .. } => prop_assert_eq!(&user, known),
                 Resolution::Choose { accounts: [first, second] } => {
-                    prop_assert_eq!((Some(&first), Some(&second)), (held.by_openid.as_ref(), held.by_unionid.as_ref()));
+                    prop_assert_eq!((Some(&first), Some(&second)), (held.by_own.as_ref(), held.by_shared.as_ref()));
                 }
                 other => prop_assert_eq!(other, Resolution::Deny(Denial::Snapshot)),
             }
@@ -263,8 +285,8 @@ proptest! {
         {
             prop_assert_eq!(&chosen, &user);
             match kind {
-                ConflictKind::OpenidUnionid => prop_assert_eq!(Some(&other), held.by_unionid.as_ref()),
-                ConflictKind::UnionidChanged => prop_assert!(held.other_unionid && other == user),
+                ConflictKind::OpenidUnionid => prop_assert_eq!(Some(&other), held.by_shared.as_ref()),
+                ConflictKind::UnionidChanged => prop_assert!(held.other_shared && other == user),
                 ConflictKind::IdentityPhone => prop_assert!(vouched(held.by_phone.as_ref()).is_some()),
             }
         }
@@ -284,9 +306,9 @@ proptest! {
             }
         };
         match again {
-            Resolution::LogIn { user, attach_openid, attach_unionid, .. } => {
+            Resolution::LogIn { user, attach_own, attach_shared, .. } => {
                 prop_assert_eq!(user, came_to);
-                prop_assert!(!attach_openid && !attach_unionid);
+                prop_assert!(!attach_own && !attach_shared);
             }
             other => prop_assert!(false, "{:?}", other),
         }

@@ -1,7 +1,7 @@
 //! Message pushes: their signatures and their encryption.
 //!
-//! Source: WeChat's pages "message push" and "message encryption and decryption". The same scheme serves mini
-//! programs, official accounts, third-party platforms and, with another trailing id, WeCom.
+//! Source: WeChat's pages "message push" and "message encryption and decryption". The same scheme is used for
+//! mini programs, official accounts, third-party platforms and, with a different trailing id, WeCom.
 
 use aes::cipher::{BlockDecryptMut as _, BlockEncryptMut as _, KeyIvInit as _, block_padding::NoPadding};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -10,10 +10,10 @@ use subtle::ConstantTimeEq as _;
 
 use super::{BLOCK, DecryptError, LENIENT, same, sha1_hex, unpad};
 
-/// Messages are padded to multiples of this, twice the cipher's own block.
+/// Messages are padded to a multiple of this, twice the cipher's own block.
 const PADDING_BLOCK: usize = 32;
 
-/// Random bytes, then the length of the message in four.
+/// Random bytes, then the message length in four bytes.
 const HEADER: usize = 16 + 4;
 
 /// The `signature` of a URL check and of a plain push: SHA-1 of token, timestamp and nonce in byte order.
@@ -35,7 +35,8 @@ pub fn message_signature(token: &str, timestamp: &str, nonce: &str, encrypted: &
     sha1_hex(parts)
 }
 
-/// Whether `signature` is the `msg_signature` of an encrypted push. It, and not `signature`, counts there.
+/// Whether `signature` is the `msg_signature` of an encrypted push. There, check this one and not
+/// `signature`.
 pub fn verify_message(token: &str, timestamp: &str, nonce: &str, encrypted: &str, signature: &str) -> bool {
     same(&message_signature(token, timestamp, nonce, encrypted), signature)
 }
@@ -44,9 +45,9 @@ pub fn verify_message(token: &str, timestamp: &str, nonce: &str, encrypted: &str
 #[derive(Clone)]
 pub struct EncodingAesKey(Zeroizing<[u8; 32]>);
 
-/// The text is no EncodingAESKey.
+/// The text is not an EncodingAESKey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an EncodingAESKey is 43 letters and digits")]
+#[error("an EncodingAESKey has 43 letters and digits")]
 pub struct InvalidAesKey;
 
 impl EncodingAesKey {
@@ -76,8 +77,9 @@ impl std::fmt::Debug for EncodingAesKey {
     }
 }
 
-/// Opens the `Encrypt` of a push. `receiver` is the AppID to which it must be addressed: that of the app, of the
-/// third-party platform that gets the push in its stead, or a WeCom id. Check [`verify_message`] first.
+/// Decrypts the `Encrypt` field of a push. `receiver` is the AppID to which it must be addressed: that of the
+/// app, of the third-party platform that receives the push instead, or a WeCom id. Check [`verify_message`]
+/// first.
 pub fn decrypt(key: &EncodingAesKey, encrypted: &str, receiver: &str) -> Result<Vec<u8>, DecryptError> {
     let mut data = LENIENT.decode(encrypted).map_err(|_| DecryptError)?;
     cbc::Decryptor::<aes::Aes256>::new(key.0.as_slice().into(), &key.iv().into())
@@ -98,8 +100,8 @@ pub fn decrypt(key: &EncodingAesKey, encrypted: &str, receiver: &str) -> Result<
     Ok(data)
 }
 
-/// Seals a reply (or, in a simulator, a push) for `receiver`. `random` must be fresh random bytes. The result is
-/// base64.
+/// Encrypts a reply (or, in a simulator, a push) for `receiver`. `random` must be fresh random bytes. The
+/// result is base64.
 pub fn encrypt(key: &EncodingAesKey, random: &[u8; 16], message: &[u8], receiver: &str) -> String {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut data = Vec::with_capacity(HEADER + message.len() + receiver.len() + PADDING_BLOCK);

@@ -1,4 +1,4 @@
-//! What is sent, and what is understood of a success.
+//! What is sent, and how a success is read.
 
 use std::{collections::HashSet, time::Duration};
 

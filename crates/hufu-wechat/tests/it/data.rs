@@ -1,4 +1,4 @@
-//! Sealed user data and the signatures of a session (vectors G, H and I of WeChat's documentation).
+//! Encrypted user data and the signatures of a session (vectors G, H and I of WeChat's documentation).
 
 use std::time::Duration;
 

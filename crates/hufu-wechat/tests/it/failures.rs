@@ -1,4 +1,4 @@
-//! Failures and lies of the other side: what the error says, and what it keeps to itself.
+//! Failures and wrong responses of the other side: what the error says, and what it keeps to itself.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ async fn a_long_body_is_not_read_to_its_end() {
     assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 65536 }));
     assert!(error.is_ambiguous());
 
-    // 4 KiB of JSON that travel as 147 bytes: the limit counts what comes out.
+    // 4 KiB of JSON sent as 147 bytes: the limit counts decompressed bytes.
     let bomb = hex::decode(concat!(
         "1f8b0800000000000203edcac10a82301c07e077f99f3da45087c08383114e080a26e825a46d6e054e9838347a77ed29",
         "bafcbef3f7a1a043707e78bcf542679a9cb3d3f5b99ae37c2aaafbf28a5cda5b9e53427ed48353fbf197569607dd33d1",
@@ -126,7 +126,7 @@ async fn a_connection_that_breaks_after_the_request_is_ambiguous() {
         let (mut connection, _) = listener.accept().await.unwrap();
         let _ = connection.read(&mut [0; 4096]).await.unwrap();
         drop(connection);
-        // Whoever connects again, sends again.
+        // A client that connects again sends again.
         listener.accept().await.unwrap()
     });
     let error = tokio::select! {
@@ -138,7 +138,7 @@ async fn a_connection_that_breaks_after_the_request_is_ambiguous() {
 }
 
 #[tokio::test]
-async fn errors_tell_no_secret_code_or_address() {
+async fn errors_reveal_no_secret_code_or_address() {
     let echo = format!("bad {SECRET} and {CODE}\r\nFAKE LOG LINE");
     let quoted = echo.clone();
     let lies = move |seen: &crate::fake::Seen| match seen.earlier {

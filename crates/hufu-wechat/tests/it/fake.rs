@@ -1,4 +1,4 @@
-//! A server that plays WeChat: one closure answers, and everything received is kept.
+//! A server that plays WeChat: one closure responds, and everything received is recorded.
 
 use std::{
     collections::HashMap,
@@ -41,15 +41,15 @@ pub(crate) struct Seen {
 
 /// What the server does.
 pub(crate) enum Reply {
-    /// Answers as WeChat does: JSON that calls itself text.
+    /// Responds as WeChat does: JSON labelled as text.
     Json(Value),
-    /// Answers with a status and a body of a type.
+    /// Responds with a status and a body of a type.
     Raw(u16, &'static str, Vec<u8>),
-    /// Answers with gzip.
+    /// Responds with gzip.
     Gzip(Vec<u8>),
-    /// Answers once released.
-    Held(Arc<Notify>, Value),
-    /// Never answers.
+    /// Responds once released.
+    CachedToken(Arc<Notify>, Value),
+    /// Never responds.
     Silence,
 }
 
@@ -132,7 +132,7 @@ async fn play(reply: Reply) -> Response<Body> {
         Reply::Json(json) => (200, "text/plain", None, json.to_string().into_bytes()),
         Reply::Raw(status, content_type, body) => (status, content_type, None, body),
         Reply::Gzip(body) => (200, "text/plain", Some("gzip"), body),
-        Reply::Held(release, json) => {
+        Reply::CachedToken(release, json) => {
             release.notified().await;
             (200, "text/plain", None, json.to_string().into_bytes())
         }
@@ -175,7 +175,7 @@ pub(crate) fn session() -> Reply {
     Reply::Json(serde_json::json!({ "session_key": SESSION_KEY, "openid": OPENID }))
 }
 
-/// Everything that an error can print: text, debug text, and its causes.
+/// Everything an error can print: text, debug text, and its causes.
 pub(crate) fn everything_printed(error: &hufu_wechat::Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut cause = std::error::Error::source(error);

@@ -10,3 +10,4 @@ mod fake;
 mod message;
 mod phone;
 mod retries;
+mod user;

@@ -9,7 +9,7 @@ use hufu_wechat::{
 };
 
 const ZERO_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-/// Its last character carries two bits that belong to no byte.
+/// Its last character has two bits that belong to no byte.
 const ALPHABET_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 
 const B_ENCRYPTED: &str = concat!(
@@ -41,7 +41,7 @@ fn random(text: &str) -> [u8; 16] {
     text.as_bytes().try_into().unwrap()
 }
 
-/// Opens, sees that the same again comes out of sealing, and returns the text.
+/// Decrypts, checks that encrypting gives the same again, and returns the text.
 fn open_and_seal(key_text: &str, encrypted: &str, random_text: &str, receiver: &str) -> String {
     let message = decrypt(&key(key_text), encrypted, receiver).unwrap();
     assert_eq!(encrypt(&key(key_text), &random(random_text), &message, receiver), encrypted);

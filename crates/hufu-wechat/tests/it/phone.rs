@@ -14,7 +14,7 @@ use crate::fake::{
 const TOKEN_PATH: &str = "/cgi-bin/stable_token";
 const PHONE_PATH: &str = "/wxa/business/getuserphonenumber";
 
-/// The first fetch yields `T1`, the second `T2`.
+/// The first fetch returns `T1`, the second `T2`.
 fn token(seen: &Seen) -> Reply {
     Reply::Json(json!({ "access_token": format!("T{}", seen.earlier + 1), "expires_in": 7200 }))
 }
@@ -164,7 +164,7 @@ async fn a_wrong_secret_is_no_reason_to_fetch_again() {
 }
 
 #[tokio::test]
-async fn errors_tell_no_token_code_or_openid() {
+async fn errors_reveal_no_token_code_or_openid() {
     let wechat = wechat(|seen| {
         failure(
             40003,
@@ -184,7 +184,9 @@ async fn a_caller_who_gives_up_does_not_end_the_fetch_of_the_others() {
     let release = Arc::new(Notify::new());
     let held = Arc::clone(&release);
     let wechat = WeChat::start(move |seen| match seen.path.as_str() {
-        TOKEN_PATH => Reply::Held(Arc::clone(&held), json!({ "access_token": "T1", "expires_in": 7200 })),
+        TOKEN_PATH => {
+            Reply::CachedToken(Arc::clone(&held), json!({ "access_token": "T1", "expires_in": 7200 }))
+        }
         _ => phone(),
     })
     .await;

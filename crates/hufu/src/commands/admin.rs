@@ -1,4 +1,4 @@
-//! `hufu admin`: what an operator does on the instance's own machine.
+//! `hufu admin`: operations that an operator runs on the instance's own machine.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{Administrating, KeyWish, StatusChange};
 use hufu_app::connect::{GuardedClient, guarded};
-use hufu_app::password::calibrate;
+use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
@@ -18,7 +18,7 @@ use super::{ConfigFlag, say};
 use crate::config::Config;
 use crate::instance::Instance;
 
-/// Administer an instance from its own machine. A running server takes changes up within a second.
+/// Administer an instance from its own machine. A running server picks up the changes within a second.
 #[derive(Args)]
 pub(crate) struct Admin {
     #[command(subcommand)]
@@ -27,8 +27,8 @@ pub(crate) struct Admin {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a new key that signs tokens. It is published at once, signs after an hour, and its
-    /// predecessor stays published until the last of its tokens has ended.
+    /// Create a new signing key for tokens. It is published at once and signs after an hour; its predecessor
+    /// stays published until its last token has expired.
     RotateSigningKey {
         /// ES256, RS256 or EdDSA.
         #[arg(long, default_value = "ES256")]
@@ -36,23 +36,24 @@ enum Command {
         #[command(flatten)]
         config: ConfigFlag,
     },
-    /// Switch a user's account off: its sessions end, and it logs in nowhere.
+    /// Disable a user's account: its sessions end, and it cannot log in.
     DisableUser(UserArguments),
-    /// Switch a user's account on again.
+    /// Enable a user's account again.
     EnableUser(UserArguments),
-    /// Make an access key for /admin/v1, and print it this once.
+    /// Create an access key for /admin/v1, and print it once.
     CreateKey {
-        /// What it is for, as lists show it.
+        /// What it is for, as shown in lists.
         #[arg(long)]
         name: String,
         #[command(flatten)]
         role: RoleArguments,
-        /// When it ends, such as 2027-01-31T00:00:00Z; without it, when it is revoked.
+        /// When it expires, such as 2027-01-31T00:00:00Z; without it, the key is valid until revoked.
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
     },
-    /// Measure how strongly this machine can hash passwords in a given time, and print the limits to configure. Needs
-    /// no configuration and no database; run it where the server runs, while little else does.
+    /// Measure how strong a password hash this machine computes in a given time, and print the limits to
+    /// configure. Needs no configuration and no database; run it on the server's machine while it is mostly
+    /// idle.
     CalibratePassword {
         /// How long one hash may take.
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
@@ -63,7 +64,7 @@ enum Command {
         #[command(flatten)]
         config: ConfigFlag,
     },
-    /// Revoke an access key: it does not hold from the next request on.
+    /// Revoke an access key, effective from the next request.
     RevokeKey {
         /// The key's id, the part between the underscores.
         #[arg(long)]
@@ -71,7 +72,7 @@ enum Command {
         #[command(flatten)]
         config: ConfigFlag,
     },
-    /// Make an administrator, and print the password this once.
+    /// Create an administrator, and print the password once.
     CreateAdministrator {
         /// The name to log in with.
         #[arg(long)]
@@ -86,7 +87,7 @@ struct RoleArguments {
     /// owner, manager, support or auditor.
     #[arg(long)]
     role: String,
-    /// The user pool that it is for; without it, all pools.
+    /// The user pool that it is limited to; without it, all pools.
     #[arg(long)]
     pool: Option<String>,
     #[command(flatten)]
@@ -96,7 +97,7 @@ struct RoleArguments {
 impl RoleArguments {
     fn read(&self) -> anyhow::Result<(AdminRole, Option<PoolId>)> {
         let Some(role) = AdminRole::parse(&self.role) else {
-            bail!("{} is none of owner, manager, support and auditor", self.role);
+            bail!("{} is not a role; use owner, manager, support or auditor", self.role);
         };
         Ok((role, self.pool.as_deref().map(PoolId::parse).transpose().context("--pool")?))
     }
@@ -132,11 +133,11 @@ impl Admin {
 
 async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
     let Some(algorithm) = SigningAlgorithm::parse(algorithm) else {
-        bail!("{algorithm} is none of ES256, RS256 and EdDSA");
+        bail!("{algorithm} is not a signing algorithm; use ES256, RS256 or EdDSA");
     };
     let (app, store) = start(config).await?;
     let id = app.rotate_signing_key(algorithm).await?;
-    say!("Key {id} is published now and signs in {} minutes.", app.limits().key_lead.as_secs() / 60);
+    say!("Key {id} is published now and will sign in {} minutes.", app.limits().key_lead.as_secs() / 60);
     drop(app);
     store.close().await;
     Ok(())
@@ -162,22 +163,24 @@ async fn start(config: &Config) -> anyhow::Result<(Arc<App>, Store)> {
     Ok((app, store))
 }
 
-/// What a refusal says to somebody at the terminal.
-fn said(refusal: &Refusal) -> anyhow::Error {
+/// A refusal, worded for the terminal.
+fn for_terminal(refusal: &Refusal) -> anyhow::Error {
     anyhow::anyhow!("{}", hufu_types::chain(refusal))
 }
 
 async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
     let moment = |text: &str| text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_millisecond()));
-    let expires_at =
-        expires.map(moment).transpose().context("--expires is no moment such as 2027-01-31T00:00:00Z")?;
+    let expires_at = expires
+        .map(moment)
+        .transpose()
+        .context("--expires is not a valid timestamp; use one such as 2027-01-31T00:00:00Z")?;
     let (app, store) = start(&role.config.read()?).await?;
     let wish = KeyWish { name, role: wanted, pool, expires_at };
     let made = app.create_access_key(&Administrating::command(), wish).await;
     drop(app);
     store.close().await;
-    let (_, text) = made.map_err(|refusal| said(&refusal))?;
+    let (_, text) = made.map_err(|refusal| for_terminal(&refusal))?;
     say!("{}", text.expose_secret());
     Ok(())
 }
@@ -186,7 +189,7 @@ fn calibrate_password(milliseconds: u64) -> anyhow::Result<()> {
     let found = calibrate(Duration::from_millis(milliseconds)).context("passwords cannot be hashed here")?;
     let took = found.time.as_millis();
     if took > u128::from(milliseconds) {
-        say!("# One hash takes {took} ms, longer than asked for; these are the weakest that are permitted:");
+        say!("# One hash takes {took} ms, longer than requested; these are the weakest permitted settings:");
     } else {
         say!("# One hash takes {took} ms and {} MiB of memory.", found.cost.memory_kib() / 1024);
     }
@@ -201,10 +204,11 @@ async fn list_keys(config: &Config) -> anyhow::Result<()> {
     let keys = app.access_keys(&Administrating::command()).await;
     drop(app);
     store.close().await;
-    for key in keys.map_err(|refusal| said(&refusal))? {
+    for key in keys.map_err(|refusal| for_terminal(&refusal))? {
         let pool = key.scope.map_or_else(|| "all pools".to_owned(), String::from);
-        let end =
-            key.expires_at.map_or_else(|| "never ends".to_owned(), |at| format!("ends {}", at.to_iso()));
+        let end = key
+            .expires_at
+            .map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.to_iso()));
         say!("{}  {:8}  {pool}  {end}  {}", key.id, key.role.as_str(), key.name);
     }
     Ok(())
@@ -216,7 +220,7 @@ async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
     let revoked = app.revoke_access_key(&Administrating::command(), &id).await;
     drop(app);
     store.close().await;
-    revoked.map_err(|refusal| said(&refusal))?;
+    revoked.map_err(|refusal| for_terminal(&refusal))?;
     say!("{id} is revoked.");
     Ok(())
 }
@@ -227,7 +231,7 @@ async fn create_administrator(username: &str, role: &RoleArguments) -> anyhow::R
     let made = app.create_administrator(&Administrating::command(), username, wanted, pool).await;
     drop(app);
     store.close().await;
-    let (_, password) = made.map_err(|refusal| said(&refusal))?;
+    let (_, password) = made.map_err(|refusal| for_terminal(&refusal))?;
     say!("{}", password.expose_secret());
     Ok(())
 }
@@ -243,8 +247,8 @@ async fn set_status(arguments: &UserArguments, change: StatusChange) -> anyhow::
         Ok(_) => {}
         Err(Refusal::PoolUnknown) => bail!("there is no user pool {pool}"),
         Err(Refusal::UserUnknown) => bail!("the pool {pool} has no user {user}"),
-        Err(refusal) => return Err(said(&refusal)),
+        Err(refusal) => return Err(for_terminal(&refusal)),
     }
-    say!("{user} is {}.", if change == StatusChange::Enable { "switched on" } else { "switched off" });
+    say!("{user} is {}.", if change == StatusChange::Enable { "enabled" } else { "disabled" });
     Ok(())
 }

@@ -10,8 +10,9 @@ use hufu_app::apply::{self, Options, file};
 use super::{ConfigFlag, say};
 use crate::instance::Instance;
 
-/// Make pools, connections, applications and users match a TOML file. Creates and updates; what the
-/// file does not name is left alone and listed. Works while the server runs, which takes it up within a second.
+/// Make pools, connections, applications and users match a TOML file. Creates and updates; anything the file
+/// does not name is left alone and listed. Works while the server runs, which picks up the changes within a
+/// second.
 #[derive(Args)]
 pub(crate) struct Apply {
     /// The file.
@@ -19,7 +20,7 @@ pub(crate) struct Apply {
     /// Print the plan and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Switch off connections and applications that a named pool has and the file has not.
+    /// Disable connections and applications that are missing from a pool in the file.
     #[arg(long)]
     prune: bool,
     #[command(flatten)]

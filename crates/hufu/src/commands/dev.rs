@@ -21,8 +21,8 @@ use crate::instance::{self, Instance};
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen, messages};
 
-/// Run everything on this machine: the server with a database in a folder, the WeChat sandbox, and a
-/// demonstration pool. Run it again and it keeps its data.
+/// Run everything on this machine: the server with a database in a folder, the WeChat sandbox, and a demo
+/// pool. Running it again keeps the data.
 #[derive(Args)]
 pub(crate) struct Dev {
     /// Where the server listens.
@@ -34,13 +34,13 @@ pub(crate) struct Dev {
     /// Where metrics are served.
     #[arg(long, default_value = "127.0.0.1:3001")]
     metrics_listen: SocketAddr,
-    /// The folder of the database and its key.
+    /// The folder for the database and its key.
     #[arg(long, default_value = "hufu-data", value_name = "FOLDER")]
     data: PathBuf,
-    /// Listen beyond this machine. The demonstration's secrets are known to everybody.
+    /// Listen beyond this machine. The demo's secrets are public knowledge.
     #[arg(long)]
     allow_remote: bool,
-    /// What is logged, such as `debug`.
+    /// What to log, such as `debug`.
     #[arg(long, default_value = "warn")]
     log: String,
 }
@@ -50,7 +50,7 @@ impl Dev {
         for address in [self.listen, self.sandbox_listen, self.metrics_listen] {
             if !address.ip().is_loopback() && !self.allow_remote {
                 bail!(
-                    "{address} is not an address of this machine alone; if you mean it, add --allow-remote"
+                    "{address} can be reached from other machines; if that is intended, add --allow-remote"
                 );
             }
         }
@@ -93,15 +93,15 @@ impl Dev {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Opens or makes the database, marks it as made here, and makes the demonstration pool.
+    /// Opens or creates the database, marks it as created by `hufu dev`, and creates the demo pool.
     async fn prepare(&self, addresses: &Addresses) -> anyhow::Result<(Instance, Config)> {
         std::fs::create_dir_all(&self.data)
-            .with_context(|| format!("the folder {} cannot be made", self.data.display()))?;
+            .with_context(|| format!("cannot create the folder {}", self.data.display()))?;
         let database = DatabaseUrl::Sqlite(self.data.join("hufu.db"));
         let key = KeySource::File(self.data.join("hufu.key"));
         let store = Store::open(&database).await.context("the database cannot be opened")?;
         instance::migrate(&store).await?;
-        // Whoever made it: it gets the demonstration, whose secrets everybody knows.
+        // Even if another command created it: it gets the demo, whose secrets are public.
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, dry_run: false };
@@ -109,7 +109,7 @@ impl Dev {
         let Instance { store, sealing, clock, random } = &instance;
         apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)
             .await
-            .map_err(|error| anyhow::anyhow!("the demonstration pool cannot be made:\n{error}"))?;
+            .map_err(|error| anyhow::anyhow!("cannot create the demo pool:\n{error}"))?;
         let sandbox = |path: &str| format!("http://{}{path}", addresses.sandbox).parse();
         let config = Config {
             listen: addresses.server,
@@ -119,7 +119,7 @@ impl Dev {
             metrics_listen: Some(addresses.metrics),
             log: Log(self.log.clone()),
             trusted_proxies: Vec::new(),
-            // Webhooks of whoever develops are on this machine.
+            // A developer's webhooks are on this machine.
             outgoing_private: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
             limits: hufu_app::Limits::default(),
             wechat: hufu_wechat::Endpoints {
@@ -143,15 +143,15 @@ impl Dev {
         }
         say!(
             "
-Hufu is running. Stop it with Ctrl-C; run it again and it keeps its data.
+Hufu is running. Stop it with Ctrl-C; the data is kept for the next run.
 
   Server    http://{server}
-  Sandbox   http://{sandbox}   a WeChat to try with: people, codes, faults
-  Outbox    http://{server}/dev/outbox   text messages and mail, which nobody is sent
+  Sandbox   http://{sandbox}   a WeChat to play with: people, codes, faults
+  Outbox    http://{server}/dev/outbox   text messages and mail, which are not really sent
   Metrics   http://{metrics}/metrics
   Data      {data}
 
-Demonstration pool, for your SDK:
+Demo pool, for your SDK:
 
   host         http://{server}
   userPoolId   {pool}
@@ -159,7 +159,7 @@ Demonstration pool, for your SDK:
   connection   demo-mini
   WeChat       {app_id} in the sandbox, with alice, bob and carol
 
-Another of its mini programs asks newcomers whether they have an account already:
+Another mini program, which asks new people whether they already have an account:
 
   appId        {ask_application}
   connection   demo-mini-ask

@@ -13,18 +13,19 @@ use hufu_app::transfer::{ExportOptions, Format};
 use super::import::{FileFormat, open, progress_line};
 use super::{ConfigFlag, say};
 
-/// Take all users of a pool out, as JSON Lines, JSON or CSV, so that `hufu import` brings them in again as they were.
+/// Export all users of a pool as JSON Lines, JSON or CSV, so that `hufu import` can restore them as they
+/// were.
 #[derive(Args)]
 pub(crate) struct Export {
-    /// The file, readable by its owner only; it must not exist. Standard output if absent.
+    /// The file, readable only by its owner; it must not exist. Default: standard output.
     file: Option<PathBuf>,
     /// The user pool's id.
     #[arg(long)]
     pool: String,
-    /// How to write them; told by the end of the file's name if absent, and JSON Lines without a file.
+    /// The format; default: by the file's extension, or JSON Lines without a file.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
-    /// With the hashes of passwords, so that everybody logs in with the password they have.
+    /// Include password hashes, so that everybody keeps their password.
     #[arg(long)]
     with_hashes: bool,
     #[command(flatten)]
@@ -66,7 +67,7 @@ impl Export {
     }
 }
 
-/// People's data is for its owner only, and replaces no other file.
+/// People's data is readable only by its owner, and overwrites no other file.
 fn new_private(path: &std::path::Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -15,14 +15,15 @@ use hufu_app::transfer::{
 use super::{ConfigFlag, say};
 use crate::instance::Instance;
 
-/// The exit code where rows were refused and all others are in.
+/// The exit code if rows were refused and all others were imported.
 const SOME_REFUSED: u8 = 2;
-/// How often progress is told.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often progress is printed.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bring users in from a file: JSON, JSON Lines or CSV, with ids, password hashes and identities. A row that cannot
-/// be taken is reported and stops nothing. If the import is stopped, the same command goes on where it was. Works
-/// while the server runs. Exit code 0: all rows are in; 2: some were refused; 1: the import did not come to its end.
+/// Import users from a file: JSON, JSON Lines or CSV, with ids, password hashes and identities. A row that
+/// cannot be imported is reported and stops nothing. If the import is stopped, the same command resumes it.
+/// Works while the server runs. Exit code 0: all rows were imported; 2: some were refused; 1: the import did
+/// not finish.
 #[derive(Args)]
 pub(crate) struct Import {
     /// The file, in UTF-8.
@@ -30,37 +31,37 @@ pub(crate) struct Import {
     /// The user pool's id.
     #[arg(long)]
     pool: String,
-    /// How the file is written; told by the end of its name if absent.
+    /// The format; default: by the file's extension.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
-    /// What becomes of a row whose user is in the pool already.
+    /// What to do with a row whose user is already in the pool.
     #[arg(long, value_enum, default_value = "refuse")]
     on_existing: Existing,
     /// Check every row and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Where refused rows are listed as CSV: number and reason.
+    /// Write the refused rows to this CSV file: number and reason.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// The country of phone numbers that name none, such as 86.
+    /// The country code of phone numbers without one, such as 86.
     #[arg(long, value_name = "CODE")]
     phone_country_code: Option<String>,
-    /// Leave out fields of unknown names, instead of refusing them.
+    /// Ignore unknown fields instead of refusing them.
     #[arg(long)]
     ignore_unknown: bool,
-    /// Give up an import of this file that was not finished, and begin with the first row.
+    /// Abandon an unfinished import of this file, and start with the first row.
     #[arg(long)]
     start_over: bool,
     #[command(flatten)]
     config: ConfigFlag,
 }
 
-/// How a file of users is written.
+/// The format of a file of users.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum FileFormat {
-    /// A list of objects.
+    /// An array of objects.
     Json,
-    /// An object a line.
+    /// One object per line.
     Jsonl,
     /// Comma-separated values with a header.
     Csv,
@@ -68,14 +69,14 @@ pub(super) enum FileFormat {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Existing {
-    /// It is refused.
+    /// Refuse it.
     Refuse,
-    /// It is skipped.
+    /// Skip it.
     Skip,
 }
 
 impl FileFormat {
-    /// The one that was asked for, or that the file's name ends with.
+    /// The requested format, or the one of the file's extension.
     pub(super) fn of(asked: Option<Self>, file: Option<&Path>) -> anyhow::Result<Format> {
         if let Some(asked) = asked {
             return Ok(match asked {
@@ -85,9 +86,9 @@ impl FileFormat {
             });
         }
         let ending = file.and_then(Path::extension).and_then(|ending| ending.to_str());
-        ending.and_then(Format::parse).context(
-            "the file's name ends with none of .json, .jsonl and .csv; say which it is with --format",
-        )
+        ending
+            .and_then(Format::parse)
+            .context("the file's extension is not .json, .jsonl or .csv; set the format with --format")
     }
 }
 
@@ -110,10 +111,10 @@ impl Import {
             country_code: self.phone_country_code.clone(),
             ignore_unknown: self.ignore_unknown,
         };
-        let mut told = Told::new();
+        let mut meter = Meter::new();
         let mut report = self.report_of_dry_run()?;
         let mut watch = |progress: &Progress, refused: &[RefusedRow]| {
-            told.tell(progress);
+            meter.show(progress);
             if let Some((_, writing)) = &mut report
                 && let Ok(to) = writing
                 && let Err(error) = transfer::report_lines(to, refused)
@@ -124,8 +125,8 @@ impl Import {
         let summary = match transfer.import(file, &options, &mut watch).await {
             Ok(summary) => summary,
             Err(ImportError::Changed { rows }) => bail!(
-                "an import of {name} stopped after {rows} rows, and the file has changed since; finish with the file as \
-                 it was, or give --start-over (rows that are in already are refused then, or skipped with \
+                "an import of {name} stopped after {rows} rows, and the file has changed since; finish it with the \
+                 original file, or add --start-over (rows already imported are then refused, or skipped with \
                  --on-existing skip)"
             ),
             Err(error) => return Err(anyhow::Error::new(error).context(name)),
@@ -136,18 +137,18 @@ impl Import {
         }
         self.write_report(&transfer, &summary).await?;
         instance.store.close().await;
-        self.summarize(&summary, told.begun.elapsed());
-        if told.hashed > 0 {
+        self.summarize(&summary, meter.begun.elapsed());
+        if meter.hashed > 0 {
             say!(
-                "{} passwords were in clear text and were hashed, which takes most of the time; passwordHash takes none.",
-                told.hashed
+                "{} plain-text passwords were hashed, which took most of the time; passwordHash avoids that.",
+                meter.hashed
             );
         }
         Ok(if summary.counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_REFUSED) })
     }
 
-    /// A dry run keeps nothing in the database that a report could be made of at its end.
-    #[expect(clippy::type_complexity, reason = "a file with what became of writing to it")]
+    /// A dry run stores nothing from which a report could be written at its end.
+    #[expect(clippy::type_complexity, reason = "a file and the result of writing to it")]
     fn report_of_dry_run(&self) -> anyhow::Result<Option<(&Path, std::io::Result<BufWriter<File>>)>> {
         let Some(path) = self.report.as_deref().filter(|_| self.dry_run) else { return Ok(None) };
         let named = || format!("{} cannot be written", path.display());
@@ -167,7 +168,7 @@ impl Import {
     fn summarize(&self, summary: &Summary, took: Duration) {
         let Summary { import, counts, resumed_at } = summary;
         if *resumed_at > 0 {
-            say!("Went on behind row {resumed_at}, where the import had stopped.");
+            say!("Resumed after row {resumed_at}, where the import had stopped.");
         }
         let verb = if self.dry_run { "would be imported" } else { "imported" };
         let rate = per_second(counts.rows - resumed_at, took);
@@ -181,12 +182,12 @@ impl Import {
         );
         match (&self.report, counts.refused) {
             (_, 0) => {}
-            (Some(report), _) => say!("Refused rows, each with its reason: {}", report.display()),
-            (None, _) if self.dry_run => say!("For the reasons give --report FILE."),
+            (Some(report), _) => say!("Refused rows with reasons: {}", report.display()),
+            (None, _) if self.dry_run => say!("To see the reasons, add --report FILE."),
             (None, _) => {
                 let import = import.as_ref().map(hufu_types::ImportId::as_str).unwrap_or_default();
                 say!(
-                    "Reasons are in the table import_refusals under {import}; a file has them with --report FILE."
+                    "The reasons are in the table import_refusals under {import}; --report FILE writes them to a file."
                 );
             }
         }
@@ -196,7 +197,7 @@ impl Import {
     }
 }
 
-/// Opens an instance for moving users of a pool.
+/// Opens an instance to import or export users of a pool.
 pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Transfer, Instance)> {
     let config = config.read()?;
     let pool = hufu_types::PoolId::parse(pool).context("--pool")?;
@@ -208,22 +209,22 @@ pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Tra
     Ok((transfer, instance))
 }
 
-/// Progress on standard error: one line that is written over on a terminal, else a line a second.
-struct Told {
+/// Progress on standard error: one line that is overwritten on a terminal, else one line per second.
+struct Meter {
     begun: Instant,
     last: Option<Instant>,
     hashed: i64,
 }
 
-impl Told {
+impl Meter {
     fn new() -> Self {
         Self { begun: Instant::now(), last: None, hashed: 0 }
     }
 
-    fn tell(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &Progress) {
         self.hashed = progress.hashed;
         let last = *self.last.get_or_insert(self.begun);
-        if last.elapsed() < EVERY {
+        if last.elapsed() < PROGRESS_INTERVAL {
             return;
         }
         self.last = Some(Instant::now());
@@ -231,17 +232,17 @@ impl Told {
         let rate = per_second(counts.rows - progress.resumed_at, took);
         let left = match (progress.bytes, progress.of_bytes.saturating_sub(progress.bytes)) {
             (0, _) => String::new(),
-            #[expect(clippy::cast_precision_loss, reason = "a guess for a person")]
+            #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
             (done, left) => format!(", {:.0} s left", took.as_secs_f64() * left as f64 / done as f64),
         };
         progress_line(&format!("{} rows, {rate} rows/s, {} refused{left}", counts.rows, counts.refused));
     }
 }
 
-/// Says on standard error how far something is.
+/// Prints progress to standard error.
 #[expect(
     clippy::print_stderr,
-    reason = "this is for the person at the terminal, beside what the command prints"
+    reason = "progress for the person at the terminal, separate from the command's output"
 )]
 pub(super) fn progress_line(line: &str) {
     if std::io::stderr().is_terminal() {
@@ -256,7 +257,7 @@ fn per_second(rows: i64, took: Duration) -> u64 {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "a rate for a person"
+        reason = "a rate for people"
     )]
     {
         (rows as f64 / took.as_secs_f64().max(0.001)) as u64

@@ -9,7 +9,7 @@ use hufu_store::Store;
 use super::{ConfigFlag, say};
 use crate::instance;
 
-/// Bring the database's schema up to this version. Makes a SQLite file if there is none.
+/// Upgrade the database's schema to this version. Creates the SQLite file if there is none.
 #[derive(Args)]
 pub(crate) struct Migrate {
     #[command(flatten)]
@@ -22,7 +22,7 @@ impl Migrate {
         let store = Store::open(&config.database).await.context("the database cannot be opened")?;
         let applied = instance::migrate(&store).await?;
         if applied.is_empty() {
-            say!("The schema is current.");
+            say!("The schema is up to date.");
         } else {
             say!("Applied: {}", applied.join(", "));
         }

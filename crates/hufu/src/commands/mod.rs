@@ -22,7 +22,7 @@ use crate::config::Config;
 #[command(
     name = "hufu",
     version,
-    about = "Users for everything that is built around WeChat",
+    about = "A self-hosted identity platform for the WeChat ecosystem",
     arg_required_else_help = true
 )]
 pub(crate) struct Cli {
@@ -32,17 +32,17 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything on this machine: server, database, WeChat sandbox, a demonstration pool.
+    /// Run everything on this machine: server, database, WeChat sandbox, a demo pool.
     Dev(dev::Dev),
     /// Run the server.
     Serve(serve::Serve),
     /// Make pools, connections, applications and users match a TOML file.
     Apply(apply::Apply),
-    /// Bring the database's schema up to this version.
+    /// Upgrade the database's schema to this version.
     Migrate(migrate::Migrate),
-    /// Bring users in from a file: JSON, JSON Lines or CSV.
+    /// Import users from a file: JSON, JSON Lines or CSV.
     Import(import::Import),
-    /// Take the users of a pool out to a file.
+    /// Export the users of a pool to a file.
     Export(export::Export),
     /// Run the WeChat sandbox alone.
     Sandbox(sandbox::SandboxCommand),
@@ -55,7 +55,7 @@ enum Command {
 /// Where the configuration is.
 #[derive(Args)]
 pub(crate) struct ConfigFlag {
-    /// Configuration file (TOML). Every key can also be given in the environment, as HUFU_LISTEN.
+    /// Configuration file (TOML). Every key can also be set in the environment, for example as HUFU_LISTEN.
     #[arg(long, value_name = "FILE", env = "HUFU_CONFIG")]
     config: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-#[expect(clippy::print_stdout, reason = "this is what the command is asked to print")]
+#[expect(clippy::print_stdout, reason = "this is the command's output")]
 pub(crate) fn print_line(line: &std::fmt::Arguments<'_>) {
     println!("{line}");
 }

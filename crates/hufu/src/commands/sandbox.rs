@@ -18,16 +18,16 @@ pub(crate) struct SandboxCommand {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:3100")]
     listen: SocketAddr,
-    /// Listen beyond this machine. Whoever reaches a sandbox can log in as anybody in it.
+    /// Listen beyond this machine. Whoever reaches a sandbox can log in to it as anybody.
     #[arg(long)]
     allow_remote: bool,
-    /// Further host names under which page and control calls answer.
+    /// Further host names to which the page and control calls respond.
     #[arg(long, value_name = "NAME")]
     control_host: Vec<String>,
-    /// Lift WeChat's limit of 100 logins a minute for one person.
+    /// Remove WeChat's limit of 100 logins per person and minute.
     #[arg(long)]
     no_minute_limit: bool,
-    /// Begin without the demonstration's mini program and people.
+    /// Start without the demo's mini program and people.
     #[arg(long)]
     empty: bool,
 }
@@ -36,7 +36,7 @@ impl SandboxCommand {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         if !self.listen.ip().is_loopback() && !self.allow_remote {
             bail!(
-                "{} is not an address of this machine alone; if you mean it, add --allow-remote",
+                "{} can be reached from other machines; if that is intended, add --allow-remote",
                 self.listen
             );
         }
@@ -53,7 +53,7 @@ impl SandboxCommand {
         let listener = listen::bind(self.listen, "--listen").await?;
         let address = listener.local_addr()?;
         let stopping = listen::watch_for_stop()?;
-        say!("WeChat sandbox on http://{address}/ — use http://{address}/api as [wechat] api_base");
+        say!("WeChat sandbox at http://{address}/ — set [wechat] api_base to http://{address}/api");
         let serving = sandbox.serve(listener, listen::stop_signal(&stopping));
         listen::serve_until(serving, stopping).await?;
         Ok(ExitCode::SUCCESS)

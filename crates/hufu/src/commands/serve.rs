@@ -23,7 +23,7 @@ use crate::telemetry::{Format, start_logging, start_metrics};
 pub(crate) struct Serve {
     #[command(flatten)]
     config: ConfigFlag,
-    /// Serve a database that `hufu dev` made, whose secrets everybody knows.
+    /// Serve a database that `hufu dev` created, whose secrets are public.
     #[arg(long)]
     accept_dev_data: bool,
 }
@@ -64,12 +64,12 @@ fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     if config.wechat != hufu_wechat::Endpoints::default() {
         warnings.push(
-            "[wechat] names other hosts than WeChat's own: whoever runs them decides who may log in"
+            "[wechat] does not use WeChat's own hosts: whoever runs the configured ones decides who may log in"
                 .to_owned(),
         );
     }
     if !config.public_url.starts_with("https://") && !config.listen.ip().is_loopback() {
-        warnings.push("public_url is not https: tokens cross the network in plain text".to_owned());
+        warnings.push("public_url is not https: tokens are sent in plain text".to_owned());
     }
     warnings
 }
@@ -88,7 +88,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until told to stop; then what runs is finished and what is answered is durable.
+    /// Serves until asked to stop; then running requests are finished and every confirmed write is durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self { config, instance, web, compat, outbox, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
@@ -98,13 +98,13 @@ impl Server {
             hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
         let app = App::start(Parts {
             store: instance.store,
-            wechat: hufu_wechat::Client::new(wechat).context("the client for WeChat cannot start")?,
+            wechat: hufu_wechat::Client::new(wechat).context("cannot create the WeChat client")?,
             sealing: instance.sealing,
             limits: config.limits.clone(),
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
-            outgoing: GuardedClient::new(outgoing).context("the client for outgoing calls cannot start")?,
+            outgoing: GuardedClient::new(outgoing).context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
         })
         .await?;
@@ -129,7 +129,7 @@ impl Server {
         listen::serve(listener, router, config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
-        // A job that is cut off here is taken up again later.
+        // A job that is cut off here is resumed later.
         let cut_off = jobs.abort_handle();
         if tokio::time::timeout(listen::GRACE, jobs).await.is_err() {
             cut_off.abort();

@@ -1,6 +1,6 @@
 //! `hufu try`: a complete mini program login in the terminal, each step shown.
 
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for a key that it has not")]
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value yields null for a missing key")]
 
 use std::process::ExitCode;
 
@@ -33,7 +33,7 @@ pub(crate) struct Try {
     /// The mini program's AppID in the sandbox.
     #[arg(long, default_value = demo::APP_ID)]
     wechat_app_id: String,
-    /// Who logs in: a person of the sandbox, or `new` for a stranger.
+    /// Who logs in: a person of the sandbox, or `new` for a new person.
     #[arg(long, default_value = "bob")]
     person: String,
 }
@@ -48,7 +48,7 @@ impl Try {
         let last_seen = last_call(&seen).map_or(0, |call| call["seq"].as_u64().unwrap_or(0));
         let body = json!({ "app_id": self.wechat_app_id, "user": self.person });
         let drawn = http.post(&format!("{}/__sandbox/codes", self.sandbox), &[], &body).await?;
-        let code = drawn["code"].as_str().with_context(|| format!("the sandbox answers {drawn}"))?;
+        let code = drawn["code"].as_str().with_context(|| format!("the sandbox returned {drawn}"))?;
         say!("   code         {code}\n");
 
         say!("2. loginByCode(code)   POST {}/connections/social/wechat-miniprogram/auth", self.host);
@@ -59,16 +59,16 @@ impl Try {
             let actions = answer["data"]["actions"].as_array().cloned().unwrap_or_default();
             let names: Vec<_> = actions.iter().map(text).collect();
             say!("   waits        {} (code {})", text(&answer["message"]), answer["code"]);
-            say!("   it may go on by {}: docs/login-flow.md", names.join(", "));
+            say!("   it can continue with {}: docs/login-flow.md", names.join(", "));
             if !actions.contains(&json!("create")) {
-                bail!("this login makes no new account; go on with the handle as docs/login-flow.md says");
+                bail!("this login does not create an account; continue it as docs/login-flow.md says");
             }
             say!("   create       POST {}/api/v3/login-flows/{flow}", self.host);
             let step = json!({ "action": "create", "key": answer["data"]["key"] });
             answer = http.post(&format!("{}/api/v3/login-flows/{flow}", self.host), &headers, &step).await?;
         }
         if answer["code"] != 200 {
-            bail!("the server refuses: {} (code {})", text(&answer["message"]), answer["code"]);
+            bail!("the server refused: {} (code {})", text(&answer["message"]), answer["code"]);
         }
 
         let calls = http.get(&format!("{}/__sandbox/log", self.sandbox)).await?;
@@ -88,8 +88,8 @@ impl Try {
 
         let user = &answer["data"];
         let logins = user["loginsCount"].as_i64().unwrap_or(0);
-        let found = if user["newlyCreated"] == true { "made now" } else { "found" };
-        say!("3. The account  {found}: this is its login number {logins}");
+        let found = if user["newlyCreated"] == true { "created now" } else { "found" };
+        say!("3. The account  {found}: this is login number {logins}");
         for (label, field) in [
             ("id", "id"),
             ("pool", "userPoolId"),
@@ -106,10 +106,10 @@ impl Try {
         }
 
         let token = text(&user["token"]);
-        say!("\n4. The token    what the SDK keeps and sends along ({} bytes, JWT)", token.len());
+        say!("\n4. The token    stored and sent by the SDK ({} bytes, JWT)", token.len());
         let mut parts = token.split('.');
         for label in ["header", "claims"] {
-            let part = parts.next().context("the token is no JWT")?;
+            let part = parts.next().context("the token is not a JWT")?;
             let decoded: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part)?)?;
             say!("   {label:<12} {decoded}");
         }
@@ -122,7 +122,9 @@ impl Try {
         let status =
             http.post(&format!("{}/graphql/v2", self.host), &headers, &json!({ "query": query })).await?;
         say!("   answer       {}", status["data"]["checkLoginStatus"]);
-        say!("\nRun it again: the same account is found. With --person new, a stranger's is made.");
+        say!(
+            "\nRun it again, and it finds the same account. With --person new, it creates one for a new person."
+        );
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -159,9 +161,9 @@ impl Http {
             request = request.header(*name, *value);
         }
         let answer =
-            self.0.request(request.body(body)?).await.with_context(|| format!("{url} does not answer"))?;
+            self.0.request(request.body(body)?).await.with_context(|| format!("{url} does not respond"))?;
         let status = answer.status();
         let bytes = answer.into_body().collect().await?.to_bytes();
-        serde_json::from_slice(&bytes).with_context(|| format!("{url} answers {status} without JSON"))
+        serde_json::from_slice(&bytes).with_context(|| format!("{url} returned {status} without JSON"))
     }
 }

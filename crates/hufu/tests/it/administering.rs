@@ -1,4 +1,4 @@
-//! `hufu admin` beside a running server.
+//! `hufu admin` while a server runs.
 
 use std::time::Instant;
 
@@ -23,28 +23,28 @@ on_both_engines! {
 
         let ran = instance.run(&["admin", "rotate-signing-key"]).await;
         let rotated = Instant::now();
-        let said = ran.succeeded();
-        assert!(said.starts_with("Key ") && said.ends_with(" is published now and signs in 60 minutes.\n"), "{said}");
+        let printed = ran.succeeded();
+        assert!(printed.starts_with("Key ") && printed.ends_with(" is published now and will sign in 60 minutes.\n"), "{printed}");
         eventually("the new key is published", async || keys(client).await.len() == 2).await;
         assert!(rotated.elapsed() < SOON, "{:?}", rotated.elapsed());
         let after = keys(client).await;
         assert!(after.contains(&before[0]), "the old one stays as it is: {after:?}");
         let new = after.iter().find(|key| **key != before[0]).unwrap();
         assert!(new["kty"] == "EC" && new["alg"] == "ES256" && new.get("d").is_none(), "{new}");
-        assert!(said.contains(new["kid"].as_str().unwrap()), "{said}");
+        assert!(printed.contains(new["kid"].as_str().unwrap()), "{printed}");
 
         assert!(client.is_logged_in(&old).await);
         let token = client.log_in(&instance.code(None)).await.token();
         assert_eq!(header_of(&token)["kid"], before[0]["kid"], "nobody has seen the new key for an hour yet");
 
-        // A restart changes nothing of it.
+        // It survives a restart.
         server.stop().await.succeeded();
         let server = instance.serve().await;
         assert!(server.client.is_logged_in(&old).await && server.client.is_logged_in(&token).await);
         assert_eq!(keys(&server.client).await.len(), 2);
 
         let ran = instance.run(&["admin", "rotate-signing-key", "--algorithm", "HS256"]).await;
-        assert_eq!(ran.failed(), "HS256 is none of ES256, RS256 and EdDSA");
+        assert_eq!(ran.failed(), "HS256 is not a signing algorithm; use ES256, RS256 or EdDSA");
     }
 
     async fn a_user_who_is_switched_off_is_out_until_switched_on(database) {
@@ -62,7 +62,7 @@ on_both_engines! {
 
         let ran = admin("disable-user", &user).await;
         let switched = Instant::now();
-        assert_eq!(ran.succeeded(), format!("{user} is switched off.\n"));
+        assert_eq!(ran.succeeded(), format!("{user} is disabled.\n"));
         eventually("the token is refused", async || !client.is_logged_in(&v2).await).await;
         assert!(switched.elapsed() < SOON, "{:?}", switched.elapsed());
         assert_eq!(client.profile(&v3).await.code(), 2020);
@@ -74,7 +74,7 @@ on_both_engines! {
         }
         assert!(client.is_logged_in(&other).await, "nobody else is");
 
-        assert_eq!(admin("enable-user", &user).await.succeeded(), format!("{user} is switched on.\n"));
+        assert_eq!(admin("enable-user", &user).await.succeeded(), format!("{user} is enabled.\n"));
         eventually("the person logs in anew", async || {
             let answer = client.log_in(&instance.code(Some("alice"))).await;
             answer.code() == 200 && claims(&answer.token())["sub"] == user.as_str()
@@ -113,7 +113,7 @@ on_both_engines! {
         instance.run(&["admin", "revoke-key", "--key", id]).await.failed();
 
         let bad = instance.run(&["admin", "create-key", "--name", "x", "--role", "king"]).await;
-        assert_eq!(bad.failed(), "king is none of owner, manager, support and auditor");
+        assert_eq!(bad.failed(), "king is not a role; use owner, manager, support or auditor");
         let past = ["admin", "create-key", "--name", "x", "--role", "owner", "--expires", "2020-01-01T00:00:00Z"];
         assert!(instance.run(&past).await.failed().contains("expiresAt: it is in the past"));
 

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use hufu_sandbox::NewApp;
 use hufu_store::Store;
-use hufu_store::config::{ReadConfig, ReadVersion};
+use hufu_store::config::ReadConfig;
+use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
 
 use crate::support::{APP_ID, Instance, SECRET, SOON, Server, WORLD, eventually};
@@ -41,7 +42,7 @@ fn register_second(instance: &Instance) {
     instance.sandbox.add_app(app).unwrap();
 }
 
-/// What the database has of the configuration.
+/// The configuration in the database.
 async fn stored(instance: &Instance) -> String {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
     let config = store.read(ReadConfig).await.unwrap();
@@ -57,12 +58,12 @@ async fn stored(instance: &Instance) -> String {
 
 async fn version(instance: &Instance) -> i64 {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-    let version = store.read(ReadVersion).await.unwrap();
+    let version = store.read(ReadVersions).await.unwrap().configuration;
     store.close().await;
     version
 }
 
-/// Whether somebody new logs in through this mini program.
+/// Whether a new person can log in through this mini program.
 async fn lets_in(server: &Server, instance: &Instance, app_id: &str) -> bool {
     let code = instance.sandbox.login_code(app_id, None).unwrap();
     let answer = server.client.log_in_from(app_id, &code).await;
@@ -88,7 +89,7 @@ on_both_engines! {
         eventually("people log in by the new connection", || lets_in(&server, &instance, SECOND_APP_ID)).await;
         assert!(applied.elapsed() < SOON, "{:?}", applied.elapsed());
 
-        // What the file does not name is listed and left; pruning switches it off.
+        // Objects missing from the file are listed and left alone; pruning disables them.
         let ran = instance.run(&["apply", "world.toml"]).await;
         let plan = ran.succeeded();
         assert!(plan.contains("! left alone (not in the file): connection second-mini"), "{plan}");
@@ -122,10 +123,10 @@ on_both_engines! {
         assert_eq!(version(&instance).await, after, "no node is disturbed");
     }
 
-    async fn a_file_with_mistakes_changes_nothing_and_all_are_told(database) {
+    async fn a_file_with_mistakes_changes_nothing_and_all_are_reported(database) {
         let instance = Instance::ready(database).await;
         let before = stored(&instance).await;
-        // One that the text shows, one in a value, one in the environment; the rest would be fine.
+        // One in the text, one in a value, one in the environment; the rest would be fine.
         let mistaken = second_world()
             .replace("name = \"Shop\"", "name = \"Store\"\nnmae = \"Store\"")
             .replace("name = \"Second\"", "name = \"\"")
@@ -149,7 +150,7 @@ on_both_engines! {
             assert!(told[0].contains("nmae") && told[1].contains("NO_SUCH_SECRET"), "{told:?}");
         }
 
-        // What only the database shows: the application is another pool's.
+        // Only the database shows it: the application belongs to another pool.
         let other = WORLD.replace("6560c0ffee00000000000001", "6560c0ffee00000000000009");
         instance.write("other.toml", &other);
         let ran = instance.run(&["apply", "other.toml"]).await;

@@ -1,12 +1,13 @@
-//! The crates depend on one another in one direction, and each kind of library has its one place.
-//! ARCHITECTURE.md draws both. Development dependencies are free.
+//! The crates depend on one another in one direction, and each kind of library is used in one place.
+//! ARCHITECTURE.md draws both. Development dependencies are unrestricted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Each crate, and those of this workspace that it may name. A new crate gets its line here, and in ARCHITECTURE.md.
+/// Each crate, and the crates of this workspace that it may depend on. A new crate gets its line here, and in
+/// ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
     // The design language: styles, icons and the escaping of text. No product code, so that the sandbox may name it.
@@ -39,10 +40,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Crates that never reach a user: they may name anything, and no other crate may name them.
+/// Crates that never reach a user: they may depend on anything, and no other crate may depend on them.
 const DEVELOPMENT_ONLY: &[&str] = &["hufu-testkit", "hufu-bench"];
 
-/// Libraries that only these crates may name.
+/// Libraries that only these crates may use.
 const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
@@ -53,11 +54,23 @@ const PLACES: &[(&str, &[&str])] = &[
     ("fluent-bundle", &["hufu-web"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
-    // Elsewhere every error is a type.
+    // All other crates use typed errors.
     ("anyhow", &["hufu"]),
 ];
 
-/// What crates without I/O do not name.
+/// How a unit of work runs a statement: hufu-store's to do. Others call its functions.
+const STATEMENTS: &[&str] = &["tx.execute(", "tx.optional(", "tx.all(", "tx.all_by_own_plan(", "statements!"];
+
+/// Files and folders of hufu-app, and those that they never name: what they stand on does not know them.
+const NEVER: &[(&str, &[&str])] = &[
+    ("events.rs", &["people", "credentials", "login", "sources"]),
+    ("people/accounts.rs", &["credentials", "login", "sources"]),
+    ("people/holders.rs", &["credentials", "login", "sources"]),
+    ("people/ways_in.rs", &["credentials", "login", "sources"]),
+    ("credentials", &["login", "sources"]),
+];
+
+/// Libraries that crates without I/O must not use.
 const IO: &[&str] = &["tokio", "futures", "hyper", "reqwest", "axum"];
 const WITHOUT_IO: &[&str] = &["hufu-types", "hufu-html", "hufu-protocol"];
 
@@ -131,6 +144,43 @@ fn versions_stand_in_the_workspace_alone() {
             for (library, value) in table.get(section).and_then(toml::Value::as_table).into_iter().flatten() {
                 let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
                 assert!(inherited, "{} gives {library} a version of its own", manifest.display());
+            }
+        }
+    }
+}
+
+/// The texts of all Rust files below a path, or of the file that it is, with their paths.
+fn sources(path: &Path) -> Vec<(String, String)> {
+    if path.is_dir() {
+        let entries = std::fs::read_dir(path).unwrap();
+        return entries.flat_map(|entry| sources(&entry.unwrap().path())).collect();
+    }
+    if path.extension().is_none_or(|extension| extension != "rs") {
+        return Vec::new();
+    }
+    vec![(path.display().to_string(), std::fs::read_to_string(path).unwrap())]
+}
+
+#[test]
+fn statements_are_run_in_the_store_alone() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for name in shipped_crates().into_keys().filter(|name| name != "hufu-store") {
+        for (file, text) in sources(&crates.join(name).join("src")) {
+            let found = STATEMENTS.iter().find(|mark| text.contains(**mark));
+            assert_eq!(found, None, "{file} runs a statement: make it a function of hufu-store");
+        }
+    }
+}
+
+#[test]
+fn what_others_stand_on_does_not_know_them() {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hufu-app/src");
+    for (below, above) in NEVER {
+        let files = sources(&app.join(below));
+        assert!(!files.is_empty(), "{below} is not there");
+        for (file, text) in files {
+            for name in *above {
+                assert!(!text.contains(&format!("crate::{name}")), "{file} must not name {name}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `hufu dev`, `hufu sandbox` and `hufu try`: everything on one machine, and on no other.
+//! `hufu dev`, `hufu sandbox` and `hufu try`: everything on one machine, and only there.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ struct Dev {
     process: Process,
     server: String,
     sandbox: String,
-    /// What it prints to copy and paste.
+    /// The command it prints to copy and paste.
     command: String,
 }
 
@@ -29,7 +29,7 @@ impl Dev {
         Self { process, server, sandbox, command: command.trim().to_owned() }
     }
 
-    /// Runs what is printed to copy and paste, with more arguments.
+    /// Runs the printed command, with more arguments.
     async fn try_it(&self, more: &str) -> Ran {
         let mut shell = Command::new("sh");
         Process::start(shell.args(["-c", &format!("{} {more}", self.command)])).finish().await
@@ -61,7 +61,7 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     {
         assert!(first.contains(step), "{step}: {first}");
     }
-    assert_eq!(shown(first, "3. The account"), "made now: this is its login number 1");
+    assert_eq!(shown(first, "3. The account"), "created now: this is login number 1");
     assert!(shown(first, "exchange").contains("/sns/jscode2session"), "{first}");
     let decoded: Value = serde_json::from_str(shown(first, "claims")).unwrap();
     assert_eq!(decoded["sub"], shown(first, "id"));
@@ -74,14 +74,14 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     let dev = Dev::start(&folder).await;
     let ran = dev.try_it("").await;
     let second = ran.succeeded();
-    assert_eq!(shown(second, "3. The account"), "found: this is its login number 2");
+    assert_eq!(shown(second, "3. The account"), "found: this is login number 2");
     assert_eq!(shown(second, "id"), shown(first, "id"));
     let ran = dev.try_it("--person new").await;
     let stranger = ran.succeeded();
-    assert_eq!(shown(stranger, "3. The account"), "made now: this is its login number 1");
+    assert_eq!(shown(stranger, "3. The account"), "created now: this is login number 1");
     assert_ne!(shown(stranger, "id"), shown(first, "id"));
 
-    // The mini program that asks strangers: the login waits, and goes on.
+    // The mini program that asks new people: the login waits, then continues.
     let asking = "--app-id 6560c0ffee00000000000007 --wechat-app-id wx0de30de30de30002 --person new";
     let ran = dev.try_it(asking).await;
     let asked = ran.succeeded();
@@ -89,7 +89,7 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
         shown(asked, "waits").ends_with("(code 1641)")
             && shown(asked, "create").contains("/api/v3/login-flows/")
     );
-    assert_eq!(shown(asked, "3. The account"), "made now: this is its login number 1");
+    assert_eq!(shown(asked, "3. The account"), "created now: this is login number 1");
     dev.stop().await;
 }
 
@@ -182,7 +182,7 @@ async fn development_data_is_not_served_by_accident() {
 #[tokio::test]
 async fn the_sandbox_alone_is_a_wechat_to_log_in_with() {
     let process = Process::start(hufu().args(["sandbox", "--listen", "127.0.0.1:0"]));
-    let line = process.out.line_with("WeChat sandbox on ").await;
+    let line = process.out.line_with("WeChat sandbox at ").await;
     let base = line.split_whitespace().nth(3).unwrap().trim_end_matches('/');
     let sandbox = Client::of(base);
     assert!(line.contains(&format!("{base}/api")), "{line}");

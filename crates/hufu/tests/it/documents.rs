@@ -1,4 +1,4 @@
-//! The documents tell what the code has: each code, metric, key and command, and no link leads nowhere.
+//! The documents match the code: every code, metric, key and command is there, and no link is broken.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files below a folder whose names end like this.
+/// All files in a folder whose names end like this.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -26,7 +26,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The texts between a mark and the first character that is not part of a name.
+/// The names after each occurrence of a mark.
 fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(mark).filter_map(move |(at, _)| {
         let rest = text[at + mark.len()..].trim_start().trim_start_matches('"');
@@ -46,7 +46,7 @@ fn every_code_is_on_the_page_of_errors() {
         .match_indices("problem(")
         .filter_map(|(at, mark)| numbers(&source[at + mark.len()..]))
         .collect();
-    assert!(in_code.len() > 20, "the table of problem.rs is written otherwise now: {in_code:?}");
+    assert!(in_code.len() > 20, "the table in problem.rs has a different form now: {in_code:?}");
 
     let page = read("docs/errors.md");
     let on_page: BTreeSet<_> = page
@@ -73,7 +73,7 @@ fn every_metric_is_on_the_page_of_operations() {
     }
     assert!(metrics.contains("hufu_logins_total"), "{metrics:?}");
     for metric in metrics {
-        assert!(page.contains(&format!("`{metric}")), "docs/operations.md does not tell of {metric}");
+        assert!(page.contains(&format!("`{metric}")), "docs/operations.md does not mention {metric}");
     }
 }
 
@@ -86,19 +86,19 @@ fn every_key_is_on_the_page_of_configuration() {
     keys.insert("CONFIG");
     keys.retain(|key| !key.starts_with("LIMITS_"));
     for key in keys {
-        assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not tell of HUFU_{key}");
+        assert!(page.contains(&format!("`HUFU_{key}`")), "docs/configuration.md does not mention HUFU_{key}");
     }
     assert!(page.contains("`HUFU_LIMITS_`"));
     for limit in hufu_app::Limits::NAMES {
         assert!(
             page.contains(&format!("\n| `{limit}` | ")),
-            "docs/configuration.md does not tell of {limit}"
+            "docs/configuration.md does not mention {limit}"
         );
     }
 }
 
 #[test]
-fn no_link_leads_nowhere() {
+fn no_link_is_broken() {
     let mut documents = files(&root().join("docs"), ".md");
     let in_root = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     documents.extend(in_root.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
@@ -117,7 +117,7 @@ fn no_link_leads_nowhere() {
     }
 }
 
-/// Whether a page has a heading of this anchor: lower case, hyphens for spaces, no other punctuation.
+/// Whether a page has a heading with this anchor: lower case, hyphens for spaces, no other punctuation.
 fn has_heading(page: &Path, anchor: &str) -> bool {
     let text = std::fs::read_to_string(page).unwrap();
     let headings =
@@ -133,11 +133,30 @@ fn has_heading(page: &Path, anchor: &str) -> bool {
 fn the_page_of_the_login_engine_has_its_diagram() {
     let page = read("docs/login-flow.md");
     let diagram = format!("```mermaid\n{}```", hufu_types::flow::diagram());
-    assert!(page.contains(&diagram), "put this into docs/login-flow.md:\n{diagram}");
+    assert!(page.contains(&diagram), "docs/login-flow.md must contain:\n{diagram}");
     for step in hufu_types::flow::Step::ALL {
         let is_action = hufu_types::flow::Stage::ALL
             .iter()
             .any(|stage| *stage != hufu_types::flow::Stage::Identify && stage.after(*step).is_some());
         assert_eq!(page.contains(&format!("`{}`", step.as_str())), is_action, "{step:?}");
     }
+}
+
+#[test]
+fn the_fields_of_connections_are_on_the_page_of_apply() {
+    let (page, table) = (read("docs/apply.md"), hufu_app::sources::markdown());
+    assert!(page.contains(&table), "put this into docs/apply.md:\n{table}");
+    for kind in hufu_types::ConnectionKind::ALL {
+        assert!(page.contains(&format!("`{}`", kind.as_str())), "docs/apply.md does not mention {kind:?}");
+    }
+}
+
+#[test]
+fn the_schema_of_connections_is_that_of_the_program() {
+    let schema = serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n";
+    assert_eq!(
+        read("docs/connection.schema.json"),
+        schema,
+        "put this into docs/connection.schema.json:\n{schema}"
+    );
 }

@@ -1,5 +1,5 @@
-//! What was answered outlives the process: the server is killed in the middle of load, again and again, and comes back
-//! with every answered login and no half-made one.
+//! Confirmed logins outlive the process: the server is killed under load, again and again, and comes back
+//! with every confirmed login and no partial one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use crate::support::{Answer, Client, Instance, PATIENCE, Server, claims};
 
 /// How often the server is killed.
 const KILLS: u64 = 12;
-/// Connections that log in at the same time.
+/// Connections that log in concurrently.
 const CONNECTIONS: usize = 16;
-/// People who come back; as many logins again are of somebody new.
+/// People who log in again; as many other logins are of new people.
 const PEOPLE: u64 = 12;
-/// Logins that are answered before a kill at least, drawn between these.
+/// The minimum number of confirmed logins before a kill, chosen at random in this range.
 const ANSWERS: (u64, u64) = (1, 160);
-/// Unanswered logins that are sent again after a kill: with all of them refused, still fewer than one address may have
-/// refused in a minute.
+/// Unconfirmed logins that are sent again after a kill: even if all of them are refused, this is below the
+/// limit per address and minute.
 const TRIED_AGAIN: usize = 8;
-/// How long the load goes on after these, at most, in microseconds.
+/// How much longer the load goes on, at most, in microseconds.
 const MOMENT: u64 = 10_000;
 
 on_both_engines! {
@@ -42,7 +42,7 @@ on_both_engines! {
         let mut lost = Vec::new();
         for kill in 0..=KILLS {
             let mut server = instance.serve().await;
-            // The dead server's answers count; what it did not answer is tried again with the same code.
+            // The killed server's responses count; logins without a response are retried with the same code.
             let again = try_again(&instance, &server.client, std::mem::take(&mut lost)).await;
             all.extend(again);
             check(&server.client, &all).await;
@@ -73,7 +73,7 @@ fn name_of(person: u64) -> String {
     format!("person-{person}")
 }
 
-/// Numbers that depend on a seed alone (SplitMix64).
+/// Numbers that depend only on a seed (SplitMix64).
 #[derive(Clone)]
 struct Dice(u64);
 
@@ -90,14 +90,14 @@ impl Dice {
 /// A login that was sent.
 #[derive(Clone, Debug)]
 struct Attempt {
-    /// Whether the client is of the third generation.
+    /// Whether it uses the v3 API.
     v3: bool,
-    /// Who logs in; absent for somebody new.
+    /// Who logs in; absent for a new person.
     person: Option<String>,
     code: String,
 }
 
-/// A login that was answered.
+/// A confirmed login.
 struct Answered {
     attempt: Attempt,
     token: String,
@@ -134,8 +134,8 @@ impl Attempt {
     }
 }
 
-/// Logs people in until enough are answered and the moment has come, then kills the server. What was answered, and what
-/// was not.
+/// Logs people in until enough logins are confirmed and the chosen time has come, then kills the server.
+/// Returns the confirmed and the unconfirmed logins.
 async fn load_until_killed(
     instance: &Arc<Instance>,
     server: &mut Server,
@@ -147,7 +147,7 @@ async fn load_until_killed(
     let (tell, mut told) = mpsc::unbounded_channel();
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        // Each client has a connection of its own, as it never sends two requests at once.
+        // Each client has its own connection, since it never sends two requests at once.
         let mut dice = Dice(dice.below(u64::MAX));
         let client = Client::of(&format!("http://{}", server.address));
         let (instance, killed, tell) = (instance.clone(), killed.clone(), tell.clone());
@@ -168,7 +168,7 @@ async fn load_until_killed(
         let login = tokio::time::timeout(PATIENCE, told.recv()).await;
         answered.push(login.expect("a login in time").expect("somebody who logs in"));
     }
-    // This waits for nothing: it chooses the moment.
+    // This does not wait for anything: it chooses when to kill.
     tokio::time::sleep(moment).await;
     killed.store(true, Ordering::SeqCst);
     server.process.kill();
@@ -179,7 +179,7 @@ async fn load_until_killed(
     (answered, unanswered)
 }
 
-/// Sends again what was not answered. Each code is the same login, or it is spent and another one logs in.
+/// Sends the unconfirmed logins again. Each code is the same login, or it is spent and another one logs in.
 async fn try_again(instance: &Instance, client: &Client, lost: Vec<Attempt>) -> Vec<Answered> {
     let again = lost.into_iter().map(|attempt| async move {
         let answer = attempt.send(client).await.unwrap();
@@ -194,7 +194,7 @@ async fn try_again(instance: &Instance, client: &Client, lost: Vec<Attempt>) -> 
     stream::iter(again).buffer_unordered(CONNECTIONS).collect().await
 }
 
-/// Fails unless the tokens of every login work, of those that were not checked before.
+/// Fails unless the tokens of every login work; skips those checked before.
 async fn check(client: &Client, logins: &[Answered]) {
     let checks =
         logins.iter().filter(|login| !login.checked.swap(true, Ordering::SeqCst)).map(|login| async {
@@ -210,7 +210,7 @@ async fn check(client: &Client, logins: &[Answered]) {
     stream::iter(checks).buffer_unordered(CONNECTIONS).collect::<Vec<()>>().await;
 }
 
-/// What no sequence of whole logins leaves behind.
+/// Partial rows that no sequence of whole logins leaves behind.
 const HALF_MADE: [(&str, &str); 9] = [
     (
         "users without both identities",
@@ -258,7 +258,7 @@ const HALF_MADE: [(&str, &str); 9] = [
     ("conflicts of identities", "SELECT COUNT(*) FROM identity_conflicts"),
 ];
 
-/// Fails unless the database has every answered login, and nothing that is half-made.
+/// Fails unless the database has every confirmed login, and nothing partial.
 async fn assert_whole(instance: &Instance, logins: &[Answered]) {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
     let found = store.read(Look).await.unwrap();

@@ -1,4 +1,4 @@
-//! `hufu import` and `hufu export`, also killed in the middle.
+//! `hufu import` and `hufu export`, also when killed in the middle.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ const KILLS: i64 = 4;
 fn rows() -> String {
     let mut text = String::new();
     for n in 1..=ROWS {
-        // Every hundredth row has the name of the one before.
+        // Every hundredth row has the name of the previous one.
         let name = if n % 100 == 0 { n - 1 } else { n };
         writeln!(
             text,
@@ -26,7 +26,7 @@ fn rows() -> String {
     text
 }
 
-/// What an import has left in the database.
+/// What an import has written to the database.
 struct Look;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -81,14 +81,14 @@ on_both_engines! {
             store.close().await;
             let found = look(&instance).await;
             assert!(found.rows_done >= until, "what was committed stays");
-            // No batch is half there: every row is a user with an identity, or a refusal.
+            // No batch is partial: every row is a user with an identity, or a refusal.
             assert_eq!((found.users + found.refusals, found.identities), (found.rows_done, found.users), "kill {kill}");
             done = found.rows_done;
         }
         let ran = instance.run(&arguments).await;
         assert_eq!(ran.code, Some(2), "{ran:?}");
         if done < i64::try_from(ROWS).unwrap() {
-            assert!(ran.out.contains(&format!("Went on behind row {done}")), "{}", ran.out);
+            assert!(ran.out.contains(&format!("Resumed after row {done}")), "{}", ran.out);
             let refused = i64::try_from(ROWS / 100).unwrap();
             let rows = i64::try_from(ROWS).unwrap();
             assert_eq!(
@@ -133,7 +133,7 @@ on_both_engines! {
 }
 
 #[tokio::test]
-async fn mistakes_are_told_and_begin_nothing() {
+async fn mistakes_are_reported_and_nothing_starts() {
     let instance = Instance::ready(hufu_testkit::TestDatabase::sqlite()).await;
     std::fs::write(instance.path("gbk.csv"), b"username\n\xc0\xcf\xbb\xa2\n").unwrap();
     instance.write("typo.csv", "usernam\nx\n");

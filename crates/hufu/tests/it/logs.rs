@@ -1,4 +1,5 @@
-//! The log of a server at its most talkative is for machines, tells of each request, and keeps everybody's secrets.
+//! At its most verbose level, the server's log is machine-readable, covers each request, and contains
+//! nobody's secrets.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +10,12 @@ use tokio::net::TcpListener;
 
 use crate::support::{APP_ID, Answer, Client, Instance, PERSON_PHONE, SECRET, Server, fill, sandbox_options};
 
-/// The WeChat of these tests draws the same codes and session keys each time.
+/// The WeChat of these tests generates the same codes and session keys each time.
 fn options() -> Options {
     Options { seed: Some([7; 32]), ..sandbox_options() }
 }
 
-/// The session keys that WeChat gave for the first so many codes, as its twin tells them.
+/// The session keys that WeChat returned for these first codes, according to its twin.
 async fn session_keys(codes: &[String]) -> Vec<String> {
     let twin = Sandbox::new(options());
     fill(&twin);
@@ -32,7 +33,7 @@ async fn session_keys(codes: &[String]) -> Vec<String> {
     keys
 }
 
-/// Tokens of any kind in an answer.
+/// Tokens of any kind in a response.
 fn tokens(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -82,7 +83,7 @@ on_both_engines! {
         answers.push(client.profile(&answers[1].token()).await);
         assert_eq!(answers[6].code(), 200);
 
-        // Refusals: of a code once more, of codes that WeChat or the network spoils, of tokens and bodies.
+        // Refusals: a code used twice, codes spoiled by WeChat or the network, tokens and bodies.
         let mut refused = vec![client.log_in(&"f".repeat(32)).await];
         for fault in [
             Fault { errcode: Some(40226), ..Fault::default() },
@@ -132,7 +133,8 @@ on_both_engines! {
     }
 }
 
-/// Fails unless each line says when, how bad and what, and each request has its line, by the id that its client got.
+/// Fails unless each line has a time, a level and a message, and each request has its line, by the id that
+/// its client received.
 fn assert_tells(lines: &[Value], answers: &[Answer], refused: &[Answer]) {
     for line in lines {
         for field in ["timestamp", "level", "message", "target"] {

@@ -1,4 +1,4 @@
-//! What holds for the workspace as a whole, and for the program as a process.
+//! What is true for the workspace as a whole, and for the program as a process.
 
 #![cfg(test)]
 

@@ -19,11 +19,11 @@ on_both_engines! {
         assert_eq!(readiness["status"], "ready");
         let [warning] = readiness["warnings"].as_array().unwrap().as_slice() else { panic!("{readiness}") };
         let warning = warning.as_str().unwrap();
-        assert!(warning.starts_with("[wechat] names other hosts"), "{warning}");
+        assert!(warning.starts_with("[wechat] does not use WeChat's own hosts"), "{warning}");
         assert!(server.process.err.line_with(warning).await.contains(r#""level":"WARN""#));
         server.stop().await;
 
-        // With WeChat's own there is nothing to warn of, and nobody is asked.
+        // With WeChat's own addresses there is nothing to warn about, and nobody is called.
         let file = std::fs::read_to_string(instance.path("hufu.toml")).unwrap();
         instance.write("hufu.toml", file.split("[wechat]").next().unwrap());
         let server = instance.serve().await;

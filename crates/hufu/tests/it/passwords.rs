@@ -1,18 +1,18 @@
-//! What a hash of a password costs: measured, configured, and kept above the least that is permitted.
+//! The cost of a password hash: measured, configured, and kept above the permitted minimum.
 
 use hufu_testkit::on_both_engines;
 
 use crate::support::{Instance, Process, hufu};
 
-/// It needs no configuration; what it prints is one, which the server takes.
+/// It needs no configuration; it prints one, which the server accepts.
 #[tokio::test]
 async fn calibration_prints_limits() {
     let mut command = hufu();
     let ran =
         Process::start(command.args(["admin", "calibrate-password", "--milliseconds", "1"])).finish().await;
-    let said = ran.succeeded();
-    assert!(said.starts_with("# One hash takes "), "{said}");
-    let limits = said.split_once("[limits]\n").unwrap().1;
+    let printed = ran.succeeded();
+    assert!(printed.starts_with("# One hash takes "), "{printed}");
+    let limits = printed.split_once("[limits]\n").unwrap().1;
     assert_eq!(limits, "password_memory = 19456\npassword_passes = 2\n", "never weaker than is permitted");
     let ran =
         Process::start(hufu().args(["admin", "calibrate-password", "--milliseconds", "0"])).finish().await;

@@ -1,4 +1,4 @@
-//! Told to stop, the server finishes what runs and lets nobody else in.
+//! When asked to stop, the server finishes running requests and accepts no new ones.
 
 use std::io::Read as _;
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ on_both_engines! {
             ..Fault::default()
         };
         instance.sandbox.add_fault(slow).unwrap();
-        // Clients keep connections open, with and without having used them: none of these holds the server up.
+        // Clients keep connections open, used or unused: none of these delays the server.
         let unused = TcpStream::connect(server.address).unwrap();
         assert!(!server.client.is_logged_in("none").await);
 
@@ -46,7 +46,7 @@ on_both_engines! {
         let last: Value = serde_json::from_str(ran.err.lines().last().unwrap()).unwrap();
         assert_eq!((&last["level"], &last["message"]), (&"INFO".into(), &"stopped".into()), "{ran:?}");
 
-        // What was answered last is there.
+        // The last confirmed login is there.
         let server = instance.serve().await;
         for token in tokens {
             assert!(server.client.is_logged_in(&token).await);

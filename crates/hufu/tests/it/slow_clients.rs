@@ -1,5 +1,5 @@
-//! Clients that are slow, silent or many: they lose their connection or wait, and the others are served. The
-//! limits are set through the environment, as an operator would.
+//! Clients that are slow, silent or too many: they lose their connection or wait, and the others are served.
+//! The limits are set through the environment, as an operator would do.
 
 use hufu_testkit::TestDatabase;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,8 +13,8 @@ async fn serve(instance: &Instance, limits: &[(&str, &str)]) -> Server {
     Server::start(&mut command).await
 }
 
-/// Everything that the server says until it closes the connection.
-async fn said(stream: &mut TcpStream) -> String {
+/// Everything the server sends until it closes the connection.
+async fn received(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     text
@@ -27,7 +27,7 @@ async fn half_a_head_and_an_idle_connection_are_closed() {
     for start in ["", "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(start.as_bytes()).await.unwrap();
-        let answer = said(&mut stream).await;
+        let answer = received(&mut stream).await;
         assert!(!answer.contains(" 200 "), "{answer}");
     }
     assert_eq!(server.client.get("/healthz").await.status, 200);
@@ -44,7 +44,7 @@ async fn a_body_that_does_not_come_gets_its_answer() {
     );
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    let answer = said(&mut stream).await;
+    let answer = received(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""code":2231"#), "{answer}");
     server.stop().await.succeeded();
 }
@@ -53,7 +53,7 @@ async fn a_body_that_does_not_come_gets_its_answer() {
 async fn beyond_the_bound_connections_wait_for_a_place() {
     let instance = Instance::ready(TestDatabase::sqlite()).await;
     let server = serve(&instance, &[("CONNECTIONS", "3"), ("HEADER_TIME", "1s")]).await;
-    // The test's own client keeps one connection; these hold the places that are left until their time is over.
+    // The test's own client keeps one connection; these take the remaining slots until they time out.
     let mut silent = Vec::new();
     for _ in 0..3 {
         silent.push(TcpStream::connect(server.address).await.unwrap());
@@ -61,7 +61,7 @@ async fn beyond_the_bound_connections_wait_for_a_place() {
     let mut waiting = TcpStream::connect(server.address).await.unwrap();
     let request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     waiting.write_all(request.as_bytes()).await.unwrap();
-    assert!(said(&mut waiting).await.starts_with("HTTP/1.1 200"), "it is served once there is a place");
+    assert!(received(&mut waiting).await.starts_with("HTTP/1.1 200"), "it is served once there is a place");
     server.stop().await.succeeded();
 }
 

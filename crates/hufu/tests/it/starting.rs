@@ -1,4 +1,5 @@
-//! What a server wants before it serves: a configuration, a migrated database of production, the key to its secrets.
+//! What a server needs before it serves: a configuration, a migrated production database, the key to its
+//! secrets.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -39,9 +40,9 @@ on_both_engines! {
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "Applied: 0001_initial, 0002_people, 0003_search\n");
-        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
-        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is current.\n");
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         let server = instance.serve().await;
         server.client.log_in(&instance.code(None)).await.data();
     }
@@ -108,7 +109,7 @@ on_both_engines! {
         let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
         assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
 
-        // The key itself does as well as its file, wherever that is.
+        // The key itself works too, and so does its file, wherever it is.
         std::fs::rename(&path, instance.path("elsewhere.key")).unwrap();
         for (name, value) in [("HUFU_ENCRYPTION_KEY", right.trim()), ("HUFU_ENCRYPTION_KEY_FILE", "elsewhere.key")] {
             let server = Server::start(instance.command(&["serve"]).env(name, value)).await;
@@ -116,7 +117,7 @@ on_both_engines! {
         }
     }
 
-    async fn a_port_that_is_taken_is_told_with_what_to_change(database) {
+    async fn a_taken_port_is_reported_with_what_to_change(database) {
         let instance = Instance::ready(database).await;
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();
@@ -157,7 +158,7 @@ on_both_engines! {
     }
 }
 
-/// What is wrong in the configuration file, and what is said of it.
+/// Mistakes in the configuration file, and the messages about them.
 const MISTAKES: [(&str, &str); 6] = [
     ("log = \"info\"\nlisen = \"127.0.0.1:0\"\n", "hufu.toml:2:1: unknown field `lisen`, expected one of"),
     ("[wechat]\n  api = \"http://x\"", "hufu.toml:2:3: unknown field `api`, expected one of"),
@@ -168,7 +169,7 @@ const MISTAKES: [(&str, &str); 6] = [
 ];
 
 #[tokio::test]
-async fn mistakes_in_the_configuration_are_told_with_their_place() {
+async fn mistakes_in_the_configuration_are_reported_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let run = async |arguments: &[&str]| {
         Process::start(hufu().current_dir(&folder).args(arguments).args(["--config", CONFIG])).finish().await

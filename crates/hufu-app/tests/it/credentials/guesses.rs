@@ -1,10 +1,9 @@
 //! Guessing: names, passwords and codes, by every route, from one address and from many.
 
+use hufu_app::credentials::locks::{CountWrong, FindAccount, Found, GetPassword, LockRule, Name};
+use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
+use hufu_app::events::Trace;
 use hufu_app::{AccountName, Refusal, Registration, Target};
-use hufu_store::credentials::{
-    ChangePassword, CountWrong, FindAccount, Found, GetPassword, LockRule, Name, PasswordChange,
-};
-use hufu_store::events::Trace;
 use hufu_testkit::on_both_engines;
 use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Username};
 

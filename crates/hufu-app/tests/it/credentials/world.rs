@@ -97,21 +97,28 @@ impl World {
         code: &str,
         create: bool,
     ) -> Result<LoginDone, Refusal> {
-        self.app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await
+        let app = &self.app;
+        let answer =
+            app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await?;
+        Ok(answer.done().unwrap())
     }
 
     pub(super) async fn log_in(&self, account: AccountName, password: &str) -> Result<LoginDone, Refusal> {
         let application = self.application();
-        self.app
+        let answer = self
+            .app
             .log_in_by_password(&application, account, password.into(), Want::UserToken, &self.origin)
-            .await
+            .await?;
+        Ok(answer.done().unwrap())
     }
 
     pub(super) async fn try_register(
         &self,
         registration: Registration,
     ) -> Result<(User, Option<LoginDone>), Refusal> {
-        self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await
+        let (user, answer) =
+            self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await?;
+        Ok((user, answer.map(|answer| answer.done().unwrap())))
     }
 
     /// The token of a new user with this name.

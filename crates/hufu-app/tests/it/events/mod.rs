@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use hufu_app::events::{Event, Trace};
 use hufu_app::webhooks::{NewWebhook, Webhook};
 use hufu_app::{Administrating, App, Limits, Parts, apply};
-use hufu_store::events::{Event, Trace};
 use hufu_store::{StoreError, Tx, Write};
 use hufu_testkit::{Base, TestDatabase, outgoing_to_this_machine};
 use hufu_types::{Action, Clock as _, EventId, PoolId, SystemRandom, TestClock, Timestamp, UserId};

@@ -8,7 +8,7 @@ use hufu_app::transfer::{
 };
 use hufu_app::{Config, Limits, apply};
 use hufu_store::config::ReadConfig;
-use hufu_store::{Read, StoreError, Tx, Write, config, users};
+use hufu_store::{Read, StoreError, Tx, Write, config, identities, users, versions};
 use hufu_testkit::{Base, TestDatabase};
 use hufu_types::{IdentityKey, PoolId, PoolSettings, TestRandom, Timestamp, User, UserId};
 
@@ -240,7 +240,7 @@ impl Read for GetOwner {
     type Out = Option<String>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<String>, StoreError> {
-        Ok(users::identity_owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
+        Ok(identities::owner(tx, &self.pool, &self.key).await?.map(|id| id.as_str().to_owned()))
     }
 }
 
@@ -283,6 +283,6 @@ impl Write for SetSettings {
         let mut pool = pools.into_iter().find(|pool| pool.id == self.pool).unwrap();
         pool.settings = self.settings.clone();
         config::update_pool(tx, &pool).await?;
-        config::raise_version(tx).await
+        versions::pools_changed(tx, [&self.pool]).await
     }
 }

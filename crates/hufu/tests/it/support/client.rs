@@ -1,4 +1,4 @@
-//! A client of a server over HTTP, which speaks as the published ones do.
+//! An HTTP client of a server, which sends what the published clients send.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ pub(crate) struct Client {
     base: String,
 }
 
-/// What a server answers.
+/// A response of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The JSON; null where there is none.
+    /// The JSON; null if there is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
@@ -67,12 +67,12 @@ impl Client {
         sent(self.request(Method::GET, path)).await.unwrap()
     }
 
-    /// Gets under another name of the server.
+    /// Sends a GET with another name of the server.
     pub(crate) async fn get_as(&self, host: &str, path: &str) -> Answer {
         sent(self.request(Method::GET, path).header("host", host)).await.unwrap()
     }
 
-    /// Gets with an access key of administration; the status.
+    /// Sends a GET with an access key; returns the status.
     pub(crate) async fn get_with(&self, path: &str, key: &str) -> u16 {
         self.request(Method::GET, path).bearer_auth(key).send().await.unwrap().status().as_u16()
     }
@@ -86,7 +86,7 @@ impl Client {
         sent(request.body(body.to_string())).await
     }
 
-    /// Logs in with a code of `wx.login`, as the v2 clients do.
+    /// Logs in with a code from `wx.login`, as the v2 clients do.
     pub(crate) async fn log_in(&self, code: &str) -> Answer {
         self.try_log_in(code).await.unwrap()
     }
@@ -104,7 +104,7 @@ impl Client {
         sent(request.body(json!({ "code": code }).to_string())).await.unwrap()
     }
 
-    /// Logs in with a code of `wx.login`, as the v3 clients do, with every scope.
+    /// Logs in with a code from `wx.login`, as the v3 clients do, with every scope.
     pub(crate) async fn log_in_v3(&self, code: &str) -> Answer {
         self.try_log_in_v3(code).await.unwrap()
     }
@@ -118,7 +118,7 @@ impl Client {
         self.try_post("/api/v3/signin-by-mobile", &body).await
     }
 
-    /// Whether a user token, or an access token, logs somebody in.
+    /// Whether a user token or access token is accepted.
     pub(crate) async fn is_logged_in(&self, token: &str) -> bool {
         let query = json!({ "query": "{ checkLoginStatus { status } }" });
         let request = self.request(Method::POST, "/graphql/v2").header("content-type", "application/json");

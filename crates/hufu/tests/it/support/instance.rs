@@ -1,4 +1,5 @@
-//! An instance for the program to serve: a folder with its configuration, a database, and a WeChat in this process.
+//! An instance for the program to serve: a folder with its configuration, a database, and a WeChat in this
+//! process.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,9 +20,9 @@ pub(crate) const POOL: &str = "6560c0ffee00000000000001";
 pub(crate) const APPLICATION: &str = "6560c0ffee00000000000002";
 /// The AppID of its mini program.
 pub(crate) const APP_ID: &str = "wx00000000000000a1";
-/// The mini program's AppSecret, which [`Instance::command`] gives in `SHOP_SECRET`.
+/// The mini program's AppSecret, which [`Instance::command`] passes in `SHOP_SECRET`.
 pub(crate) const SECRET: &str = "5ec2e7005ec2e7005ec2e7005ec2e700";
-/// The number of the person `alice` at WeChat.
+/// The phone number of the person `alice` at WeChat.
 pub(crate) const PERSON_PHONE: &str = "13800000001";
 
 /// The configuration file's name in the instance's folder.
@@ -45,7 +46,7 @@ name = "Shop"
   connections = ["shop-mini"]
 "#;
 
-/// An instance, which nobody serves yet. Everything goes away with it.
+/// An instance that nothing serves yet. Everything is removed when it is dropped.
 pub(crate) struct Instance {
     pub(crate) sandbox: Sandbox,
     database: TestDatabase,
@@ -141,7 +142,7 @@ mp_base = "http://{wechat}/mp"
         Server::start(&mut self.command(&["serve"])).await
     }
 
-    /// What `wx.login` gives a person of this name; without a name, somebody new.
+    /// What `wx.login` returns for a person with this name; without a name, for a new person.
     pub(crate) fn code(&self, person: Option<&str>) -> String {
         self.sandbox.login_code(APP_ID, person).unwrap()
     }
@@ -182,7 +183,7 @@ impl Server {
         Self { process, address, client }
     }
 
-    /// Stops it as an operator does.
+    /// Stops it as an operator would.
     pub(crate) async fn stop(self) -> Ran {
         self.process.terminate();
         self.process.finish().await

@@ -1,4 +1,4 @@
-//! What the tests of the program share: it as a process, an instance for it to serve, and a client.
+//! What the tests of the program share: its process, an instance for it to serve, and a client.
 
 mod client;
 mod instance;
@@ -10,16 +10,16 @@ pub(crate) use instance::{
 };
 pub(crate) use process::{PATIENCE, Process, Ran, SOON, hufu};
 
-/// Asks again and again until the answer is yes; fails after [`PATIENCE`].
+/// Asks repeatedly until the answer is yes; fails after [`PATIENCE`].
 pub(crate) async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
     let begin = std::time::Instant::now();
     while !asked().await {
-        assert!(begin.elapsed() < PATIENCE, "it never came to pass that {what}");
+        assert!(begin.elapsed() < PATIENCE, "timed out waiting: {what}");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 
-/// An address of this machine that is free at the moment.
+/// An address of this machine that is currently free.
 pub(crate) fn free_address() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The program as a process: started, listened to, and ended with its test.
+//! The program as a process: started, observed, and stopped with its test.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 /// How long anything may take before a test gives up; far more than it takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-/// How soon a server takes up what another process has changed. It looks twice a second; a busy machine is slower.
+/// How soon a server picks up what another process has changed. It looks twice a second; a busy machine is
+/// slower.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 /// The program, with nothing in its environment that would configure it.
@@ -40,22 +41,22 @@ impl Process {
         Self { child, out, err }
     }
 
-    /// Ends it at once, whatever it does (SIGKILL).
+    /// Kills it at once, whatever it is doing (SIGKILL).
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, as an operator's service manager does (SIGTERM).
+    /// Asks it to stop, as an operator's service manager does (SIGTERM).
     pub(crate) fn terminate(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
-    /// Waits for its end.
+    /// Waits until it exits.
     pub(crate) async fn finish(mut self) -> Ran {
         let (out, err) = (self.out.all().await, self.err.all().await);
-        // Who has closed both has ended, or is about to.
+        // If it has closed both, it has exited or is about to.
         Ran { code: self.child.wait().unwrap().code(), out, err }
     }
 }
@@ -67,7 +68,7 @@ impl Drop for Process {
     }
 }
 
-/// A process that has ended, and what it wrote.
+/// A process that has exited, and what it printed.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -83,12 +84,12 @@ impl Ran {
         &self.out
     }
 
-    /// What it complained of. Fails unless it ended with exit code 1, having printed nothing else.
+    /// Its error message. Fails unless it exited with code 1, having printed nothing else.
     #[track_caller]
     pub(crate) fn failed(&self) -> &str {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
         let complaint = self.err.find("hufu: ").map(|at| &self.err[at + "hufu: ".len()..]);
-        complaint.unwrap_or_else(|| panic!("no complaint: {self:?}")).trim_end()
+        complaint.unwrap_or_else(|| panic!("no error message: {self:?}")).trim_end()
     }
 }
 
@@ -113,7 +114,7 @@ impl Output {
         Self(seen)
     }
 
-    /// The first line with this text, once it is there.
+    /// The first line with this text, once it appears.
     pub(crate) async fn line_with(&self, text: &str) -> String {
         let mut seen = self.0.clone();
         let has = |written: &Written| written.lines.iter().any(|line| line.contains(text));

@@ -1,0 +1,107 @@
+//! Applications, and which connections are switched on for them.
+
+use hufu_store::config::{self, Revised};
+use hufu_store::{StoreError, Tx};
+use hufu_types::{Application, PoolId, Timestamp, TokenLifetimes};
+
+use super::change::{Operation, Outcome, Unfit, created, is_expected, names_of, owned};
+
+/// Makes an application, or changes it. Where it becomes its pool's default, the one of before is not any more.
+#[derive(Clone, Debug)]
+pub struct PutApplication {
+    /// What it is to be.
+    pub application: Application,
+    /// The revision that the caller knows, if it matters; 0 for a new application.
+    pub expected: Option<i64>,
+}
+
+impl Operation for PutApplication {
+    type Object = Application;
+
+    fn pool(&self) -> &PoolId {
+        &self.application.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("application", self.application.id.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        let wanted = &self.application;
+        let present = config::application(tx, &wanted.pool, &wanted.id).await?;
+        if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: present });
+        }
+        if let Some(unfit) = self.check(tx).await? {
+            return Ok(Outcome::Unfit(unfit));
+        }
+        let (revision, changed) = match &present {
+            None => {
+                if let Some(holder) = config::pool_of_application(tx, &wanted.id).await? {
+                    return Ok(Outcome::Unfit(Unfit::ApplicationIdTaken(holder)));
+                }
+                if config::pool(tx, &wanted.pool).await?.is_none() {
+                    return Ok(Outcome::Unfit(Unfit::NoPool));
+                }
+                config::insert_application(tx, wanted, now).await?;
+                (1, created())
+            }
+            Some(present) => {
+                let moves = present.value.position != wanted.position;
+                let mut changed = differences(&present.value, wanted, moves);
+                if present.value.enabled != wanted.enabled {
+                    changed.push("enabled");
+                }
+                if changed.is_empty() {
+                    let now = Some(present.clone());
+                    return Ok(Outcome::Done { now, changed: Vec::new() });
+                }
+                config::update_application(tx, wanted, now).await?;
+                (present.revision + 1, owned(changed))
+            }
+        };
+        if wanted.is_default {
+            config::no_other_default(tx, &wanted.pool, &wanted.id, now).await?;
+        }
+        let now = Revised { revision, value: wanted.clone() };
+        Ok(Outcome::Done { now: Some(now), changed })
+    }
+}
+
+impl PutApplication {
+    async fn check(&self, tx: &mut Tx<'_>) -> Result<Option<Unfit>, StoreError> {
+        let wanted = &self.application;
+        if is_session_too_short(wanted.lifetimes) {
+            return Ok(Some(Unfit::SessionTooShort));
+        }
+        for id in &wanted.connections {
+            let Some(found) = config::connection(tx, &wanted.pool, id).await? else {
+                return Ok(Some(Unfit::NoConnection(id.clone())));
+            };
+            let connection = found.value;
+            if !wanted.kind.may_use(connection.kind) {
+                return Ok(Some(Unfit::ConnectionUnusable(connection.identifier, connection.kind)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether a session would end before its token.
+pub(super) fn is_session_too_short(lifetimes: TokenLifetimes) -> bool {
+    lifetimes.session < lifetimes.user_token
+}
+
+/// What differs, by the names of the file, but whether it is switched on. Whether it gets another place is for the caller
+/// to say.
+pub(super) fn differences(present: &Application, wanted: &Application, moves: bool) -> Vec<&'static str> {
+    names_of(&[
+        ("name", wanted.name != present.name),
+        ("type", wanted.kind != present.kind),
+        ("default", wanted.is_default != present.is_default),
+        ("position", moves),
+        ("connections", wanted.connections != present.connections),
+        ("signing_algorithm", wanted.signing_algorithm != present.signing_algorithm),
+        ("tokens", wanted.lifetimes != present.lifetimes),
+    ])
+}

@@ -1,0 +1,393 @@
+//! From tables to the values of the domain.
+//!
+//! Each function reads one table whole before it gives up on it, so that all
+//! its faults are reported together.
+
+use std::time::Duration;
+
+use hufu_types::{
+    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
+    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username,
+};
+use secrecy::ExposeSecret as _;
+
+use super::error::Position;
+use super::messages::{read_email, read_sms, read_templates};
+use super::settings::{read_association, read_settings};
+use super::table::{Item, Table, Unique, quoted};
+use super::{
+    ConnectionReference, Desired, DesiredApplication, DesiredConnection, DesiredLifetimes, DesiredPool,
+    DesiredUser,
+};
+use crate::sources::{self, Field};
+
+/// Login modes that are known and not served yet.
+const UNSERVED_CONNECTION_KINDS: &[&str] = &[
+    "wechat:pc",
+    "wechat:webpage-authorization",
+    "wechatmp-qrcode",
+    "wechat:miniprogram:qrconnect",
+    "wechat:miniprogram:app-launch",
+];
+
+/// Ids that are unique across pools.
+#[derive(Default)]
+struct InstanceIds {
+    pools: Unique,
+    applications: Unique,
+    users: Unique,
+}
+
+pub(super) fn read_file(file: Table<'_>) -> Desired {
+    let mut ids = InstanceIds::default();
+    let known = [
+        "id",
+        "name",
+        "settings",
+        "email",
+        "sms",
+        "templates",
+        "open_platform",
+        "connection",
+        "application",
+        "user",
+    ];
+    let pools = file.tables("user_pool", "user_pool", "a user pool", &known);
+    Desired { pools: pools.into_iter().filter_map(|pool| read_pool(pool, &mut ids)).collect() }
+}
+
+fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
+    let id = table.required("id").and_then(|item| {
+        let id = item.parse(PoolId::parse)?;
+        if id == PoolId::system() {
+            item.refuse("the pool `system` is reserved for administrators — choose another id");
+            return None;
+        }
+        item.claim(&mut ids.pools, id.as_str(), &format!("the pool id `{id}`"));
+        Some(id)
+    });
+    let name = table.required("name").and_then(read_label);
+
+    let settings = table.optional("settings").and_then(read_settings);
+    let email = table.optional("email").and_then(read_email);
+    let sms = table.optional("sms").and_then(read_sms);
+    let templates = table.optional("templates").and_then(read_templates);
+
+    let platforms = read_open_platforms(table);
+    let mut identifiers = Unique::default();
+    let known =
+        ["identifier", "type", "display_name", "login_only", "open_platform", "association", "fields"];
+    let connections: Vec<_> = table
+        .tables("connection", "user_pool.connection", "a connection", &known)
+        .into_iter()
+        .filter_map(|connection| read_connection(connection, &mut identifiers, platforms.as_deref()))
+        .collect();
+
+    let known = ["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
+    let mut first_default = None;
+    let applications = table
+        .tables("application", "user_pool.application", "an application", &known)
+        .into_iter()
+        .filter_map(|application| read_application(application, ids, &connections, &mut first_default))
+        .collect();
+
+    let mut logins = LoginNames::default();
+    let known = ["id", "username", "email", "phone", "password", "nickname", "name", "external_id"];
+    let users = table
+        .tables("user", "user_pool.user", "a user", &known)
+        .into_iter()
+        .map(|user| read_user(user, ids, &mut logins))
+        .collect();
+
+    Some(DesiredPool {
+        at: table.at,
+        id: id?,
+        name: name?,
+        settings,
+        email,
+        sms,
+        templates,
+        connections,
+        applications,
+        users,
+    })
+}
+
+/// The Open Platform accounts that the pool declares, so that a misspelt one is seen; none where it declares none,
+/// and connections may name any.
+fn read_open_platforms(table: Table<'_>) -> Option<Vec<Identifier>> {
+    let mut taken = Unique::default();
+    table.optional("open_platform")?;
+    let declared =
+        table.tables("open_platform", "user_pool.open_platform", "an Open Platform account", &["name"]);
+    let read = |platform: Table<'_>| {
+        let item = platform.required("name")?;
+        let name = item.parse(Identifier::parse)?;
+        item.claim(&mut taken, name.as_str(), &format!("the Open Platform account `{name}`"));
+        Some(name)
+    };
+    Some(declared.into_iter().filter_map(read).collect())
+}
+
+fn read_connection(
+    table: Table<'_>,
+    identifiers: &mut Unique,
+    platforms: Option<&[Identifier]>,
+) -> Option<DesiredConnection> {
+    let identifier = table.required("identifier").and_then(|item| {
+        let identifier = item.parse(Identifier::parse)?;
+        item.claim(identifiers, identifier.as_str(), &format!("the connection identifier `{identifier}`"));
+        Some(identifier)
+    });
+    let kind = table.required("type").and_then(read_connection_kind);
+    let display_name = table.optional("display_name").and_then(read_label);
+    let login_only = table.optional("login_only").and_then(|item| item.boolean()).unwrap_or(false);
+    let open_platform = match table.optional("open_platform") {
+        Some(item) => item.parse(Identifier::parse).inspect(|name| {
+            if platforms.is_some_and(|declared| !declared.contains(name)) {
+                let advice = "correct the name, or declare it as [[user_pool.open_platform]]";
+                item.refuse(format!("the user pool declares no Open Platform account `{name}` — {advice}"));
+            }
+        }),
+        None => Identifier::parse(OpenPlatform::DEFAULT).ok(),
+    };
+    let association = match table.optional("association") {
+        Some(item) => read_association(item, kind),
+        None => Some(Association::default()),
+    };
+    let fields = table.required("fields");
+    let settings = kind.and_then(|kind| fields.and_then(|item| read_fields(item, sources::fields(kind))));
+    let identifier = identifier?;
+    Some(DesiredConnection {
+        at: table.at,
+        display_name: display_name.unwrap_or_else(|| identifier.to_string()),
+        identifier,
+        kind: kind?,
+        login_only,
+        open_platform: OpenPlatform(open_platform?),
+        association: association?,
+        settings: settings?,
+    })
+}
+
+/// The fields of a connection, as its kind has them.
+fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
+    let shown = |field: &Field| if field.secret { "…" } else { "\"…\"" };
+    let example: Vec<_> = fields.iter().map(|field| format!("{} = {}", field.name, shown(field))).collect();
+    let advice = format!("write {{ {} }}", example.join(", "));
+    let known: Vec<_> = fields.iter().map(|field| field.name).collect();
+    let table = item.table(&advice, "the fields of a connection", &known)?;
+    let mut settings = ConnectionSettings::default();
+    let mut is_sound = true;
+    for field in fields {
+        let item = if field.required { table.required(field.name) } else { table.optional(field.name) };
+        let Some(item) = item else {
+            is_sound &= !field.required;
+            continue;
+        };
+        let check = |text: &str| field.form.check(text);
+        let value = if field.secret {
+            item.secret(check).map(|secret| secret.expose_secret().to_owned())
+        } else {
+            item.parse(|text| check(text).map(|()| text.to_owned()))
+        };
+        match value {
+            Some(value) => settings.set(field.name, value),
+            None => is_sound = false,
+        }
+    }
+    is_sound.then_some(settings)
+}
+
+fn read_application(
+    table: Table<'_>,
+    ids: &mut InstanceIds,
+    in_file: &[DesiredConnection],
+    first_default: &mut Option<Position>,
+) -> Option<DesiredApplication> {
+    let id = table.required("id").and_then(|item| {
+        let id = item.parse(ApplicationId::parse)?;
+        item.claim(&mut ids.applications, id.as_str(), &format!("the application id `{id}`"));
+        Some(id)
+    });
+    let name = table.required("name").and_then(read_label);
+    let kind = table.required("type").and_then(|item| {
+        let names = ApplicationKind::ALL.iter().map(|kind| kind.as_str());
+        read_choice(item, "application type", ApplicationKind::parse, names)
+    });
+    let is_default = table.optional("default").is_some_and(|item| {
+        let is_default = item.boolean() == Some(true);
+        if is_default && let Some(first) = *first_default {
+            let reason = "a pool has one default application, and it is already at line";
+            item.refuse(format!("{reason} {} — let one of them be the default", first.line));
+        } else if is_default {
+            *first_default = Some(item.at);
+        }
+        is_default
+    });
+    let connections = table.optional("connections").map(|item| read_references(item, kind, in_file));
+    let signing_algorithm = table.optional("signing_algorithm").and_then(|item| {
+        let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+        read_choice(item, "signing algorithm", SigningAlgorithm::parse, names)
+    });
+    let lifetimes = table.optional("tokens").and_then(read_lifetimes);
+    Some(DesiredApplication {
+        at: table.at,
+        id: id?,
+        name: name?,
+        kind: kind?,
+        is_default,
+        connections: connections.unwrap_or_default(),
+        signing_algorithm,
+        lifetimes: lifetimes.unwrap_or_default(),
+    })
+}
+
+/// The list of connections of an application, against those that its pool has in the file.
+fn read_references(
+    list: Item<'_>,
+    kind: Option<ApplicationKind>,
+    in_file: &[DesiredConnection],
+) -> Vec<ConnectionReference> {
+    let mut named = Unique::default();
+    let read = |item: Item<'_>| {
+        let identifier = item.parse(Identifier::parse)?;
+        if named.first(identifier.as_str(), item.at).is_some() {
+            item.refuse(format!("`{identifier}` stands in this list already — name each connection once"));
+        }
+        let connection = in_file.iter().find(|connection| connection.identifier == identifier);
+        if let (Some(kind), Some(connection)) = (kind, connection)
+            && !kind.may_use(connection.kind)
+        {
+            item.refuse(format!(
+                "an application of type {} cannot use `{identifier}`, which is {} — take it out of the list",
+                kind.as_str(),
+                connection.kind.as_str()
+            ));
+        }
+        Some(ConnectionReference { at: item.at, identifier })
+    };
+    list.elements().into_iter().filter_map(read).collect()
+}
+
+fn read_lifetimes(item: Item<'_>) -> Option<DesiredLifetimes> {
+    let known = ["user_token", "session", "access_token", "refresh_token"];
+    let table = item.table("write [user_pool.application.tokens]", "the tokens of an application", &known)?;
+    let duration = |key| table.optional(key).and_then(|item| item.parse(parse_duration));
+    Some(DesiredLifetimes {
+        user_token: duration("user_token"),
+        session: duration("session"),
+        access_token: duration("access_token"),
+        refresh_token: duration("refresh_token"),
+    })
+}
+
+/// What is unique among the users of a pool.
+#[derive(Default)]
+struct LoginNames {
+    usernames: Unique,
+    emails: Unique,
+    phones: Unique,
+    external_ids: Unique,
+}
+
+fn read_user(table: Table<'_>, ids: &mut InstanceIds, logins: &mut LoginNames) -> DesiredUser {
+    if ["username", "email", "phone"].iter().all(|key| table.optional(key).is_none()) {
+        table.refuse("a user that cannot log in — add `username`, `email` or `phone`");
+    }
+    // The refusals do not repeat the values: they are personal data.
+    DesiredUser {
+        at: table.at,
+        id: table.optional("id").and_then(|item| {
+            let id = item.parse(UserId::parse)?;
+            item.claim(&mut ids.users, id.as_str(), &format!("the user id `{id}`"));
+            Some(id)
+        }),
+        username: table.optional("username").and_then(|item| {
+            let username = item.parse(Username::parse)?;
+            item.claim(&mut logins.usernames, username.as_str(), "this username");
+            Some(username)
+        }),
+        email: table.optional("email").and_then(|item| {
+            let email = item.parse(Email::parse)?;
+            item.claim(&mut logins.emails, email.as_str(), "this e-mail address");
+            Some(email)
+        }),
+        phone: table.optional("phone").and_then(|item| {
+            let phone = item.parse(Phone::parse)?;
+            item.claim(&mut logins.phones, phone.as_str(), "this phone number");
+            Some(phone)
+        }),
+        password: table.optional("password").and_then(|item| item.secret(check_password)),
+        nickname: table.optional("nickname").and_then(read_label),
+        name: table.optional("name").and_then(read_label),
+        external_id: table.optional("external_id").and_then(|item| {
+            let external_id = read_label(item)?;
+            item.claim(&mut logins.external_ids, &external_id, "this external_id");
+            Some(external_id)
+        }),
+    }
+}
+
+fn read_connection_kind(item: Item<'_>) -> Option<ConnectionKind> {
+    let text = item.text()?;
+    let kind = ConnectionKind::parse(text);
+    if kind.is_none() {
+        let served = ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+        item.refuse(if UNSERVED_CONNECTION_KINDS.contains(&text) {
+            format!("connection type `{text}` is not served by this version — it serves {served}")
+        } else {
+            format!("unknown connection type {} — this version serves {served}", quoted(text))
+        });
+    }
+    kind
+}
+
+/// One of a few names.
+fn read_choice<T>(
+    item: Item<'_>,
+    what: &str,
+    parse: fn(&str) -> Option<T>,
+    names: impl Iterator<Item = &'static str>,
+) -> Option<T> {
+    let text = item.text()?;
+    let choice = parse(text);
+    if choice.is_none() {
+        let names = names.collect::<Vec<_>>().join(", ");
+        item.refuse(format!("unknown {what} {} — write one of {names}", quoted(text)));
+    }
+    choice
+}
+
+/// A text for people to read.
+fn read_label(item: Item<'_>) -> Option<String> {
+    item.parse(|text| {
+        let fits = (1..=255).contains(&text.chars().count()) && !text.trim().is_empty();
+        if fits && !text.chars().any(char::is_control) {
+            Ok(text.to_owned())
+        } else {
+            Err("write 1 to 255 characters, not only spaces and no control characters")
+        }
+    })
+}
+
+/// A number and a unit, from one minute to ten years of 365 days.
+fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+    const DAY: u64 = 24 * 60 * 60;
+    const RULE: &str = "a duration is a number with d, h, m or s, such as \"14d\", from 1 minute to 10 years";
+    let unit_seconds = match text.chars().last() {
+        Some('d') => DAY,
+        Some('h') => 60 * 60,
+        Some('m') => 60,
+        Some('s') => 1,
+        _ => return Err(RULE),
+    };
+    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
+    let seconds = number.and_then(|number| number.checked_mul(unit_seconds)).ok_or(RULE)?;
+    if (60..=3650 * DAY).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(RULE) }
+}
+
+fn check_password(text: &str) -> Result<(), &'static str> {
+    if (8..=128).contains(&text.chars().count()) { Ok(()) } else { Err("a password has 8 to 128 characters") }
+}

@@ -1,0 +1,268 @@
+//! Making the database match a declarative file.
+//!
+//! [`mod@file`] reads the text; [`apply`] compares it with the database and does what
+//! differs. All of it is one unit of work: the unit keeps other changes of the
+//! configuration out, reads what there is, plans, and carries the plan out, so
+//! that nothing is ever half-applied and a plan never rests on old data. A dry
+//! run plans in the same way and stops there.
+//!
+//! What the file does not name is left alone and listed; pruning switches
+//! connections and applications off, but nothing is ever deleted.
+
+pub mod file;
+mod plan;
+mod planner;
+mod users;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::StoredConfig;
+use hufu_store::senders::StoredSender;
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
+use hufu_types::{Action, ApplicationId, Clock, PoolId, Random, Timestamp};
+use secrecy::SecretString;
+use serde_json::json;
+
+use self::file::{Desired, FileErrors};
+use self::planner::{Planned, Step};
+use super::change::{Operation as _, Outcome};
+use crate::credentials::password;
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+
+pub use self::plan::{Changes, Plan};
+pub use crate::credentials::password::PasswordError;
+
+/// How to apply a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Disable the connections and applications that a pool of the file has and the file has not.
+    pub prune: bool,
+    /// Plan only, and write nothing.
+    pub dry_run: bool,
+}
+
+/// Why a file was not applied. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The file contradicts the database, or itself together with it.
+    #[error(transparent)]
+    File(#[from] FileErrors),
+    /// The database refused.
+    #[error("the file could not be applied")]
+    Store(#[from] StoreError),
+    /// The password of a new user could not be hashed.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+/// Passwords that are hashed at a time; each takes 19 MiB.
+const HASHED_AT_ONCE: usize = 2;
+/// Rounds of hashing before giving up. A second is needed only when users of the
+/// file disappear between the look and the writing.
+const MAX_ROUNDS: usize = 4;
+
+/// Makes the database match a file, and tells what that took. `file_name` is how
+/// messages call the file.
+///
+/// The version of the configuration rises only if something but users changed,
+/// so that applying a file again disturbs no node.
+///
+/// # Errors
+/// [`ApplyError`]; nothing was written then.
+pub async fn apply(
+    store: &Store,
+    sealing: &Arc<SealingKey>,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+    file: &Desired,
+    file_name: &str,
+    options: Options,
+) -> Result<Plan, ApplyError> {
+    let now = clock.now();
+    let task = Arc::new(Task {
+        desired: file.clone(),
+        file_name: file_name.to_owned(),
+        prune: options.prune,
+        sealing: sealing.clone(),
+        random: random.clone(),
+        now,
+        trace: Trace::of_command(now, &**random),
+    });
+    if options.dry_run {
+        return Ok(store.read(DryRun(task)).await??.plan);
+    }
+    // No password is hashed inside a unit. The first round finds out whose
+    // passwords are needed, if any, and writes nothing in that case.
+    let mut hashes = PasswordHashes::new();
+    for _ in 0..MAX_ROUNDS {
+        let unit = Execute { task: task.clone(), hashes: hashes.clone() };
+        match store.write(unit).await?? {
+            Executed::Done(plan) => return Ok(plan),
+            Executed::PasswordsNeeded(places) => hashes.extend(hash_passwords(&task, places).await?),
+        }
+    }
+    Err(StoreError::LostRace.into())
+}
+
+/// All that planning and execution need, over and over if need be.
+struct Task {
+    desired: Desired,
+    file_name: String,
+    prune: bool,
+    sealing: Arc<SealingKey>,
+    random: Arc<dyn Random>,
+    now: Timestamp,
+    /// What the audit log says of who did it.
+    trace: Trace,
+}
+
+/// A user of the file: the index of the pool, and that of the user in it.
+type Place = (usize, usize);
+type PasswordHashes = HashMap<Place, String>;
+
+impl Task {
+    async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
+        let names = config::pool_names(tx).await?;
+        let mut pools = Vec::with_capacity(self.desired.pools.len());
+        for desired in &self.desired.pools {
+            let stored = config::read_pool(tx, &desired.id).await?;
+            let senders = senders::of_pool(tx, &desired.id).await?;
+            let mut elsewhere = HashMap::new();
+            for application in &desired.applications {
+                let holder = config::pool_of_application(tx, &application.id).await?;
+                if let Some(holder) = holder.filter(|holder| *holder != desired.id) {
+                    elsewhere.insert(&application.id, holder);
+                }
+            }
+            pools.push(PresentPool { stored, senders, elsewhere });
+        }
+        let found = users::find(tx, &self.desired, &names).await?;
+        Ok(planner::plan(self, &pools, &names, &found))
+    }
+
+    fn password(&self, (pool, user): Place) -> Option<&SecretString> {
+        self.desired.pools.get(pool)?.users.get(user)?.password.as_ref()
+    }
+}
+
+/// What there is of a pool of the file.
+struct PresentPool<'a> {
+    stored: StoredConfig,
+    /// How it sends messages.
+    senders: Vec<StoredSender>,
+    /// Its applications whose ids are taken in other pools, with those pools.
+    elsewhere: HashMap<&'a ApplicationId, PoolId>,
+}
+
+async fn hash_passwords(task: &Task, places: Vec<Place>) -> Result<Vec<(Place, String)>, PasswordError> {
+    let passwords = places.into_iter().filter_map(|place| Some((place, task.password(place)?.clone())));
+    futures::stream::iter(passwords)
+        .map(|(place, password)| async move { Ok((place, password::hash(password, &*task.random).await?)) })
+        .buffer_unordered(HASHED_AT_ONCE)
+        .try_collect()
+        .await
+}
+
+struct DryRun(Arc<Task>);
+
+impl Read for DryRun {
+    type Out = Result<Planned, FileErrors>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        self.0.plan(tx).await
+    }
+}
+
+struct Execute {
+    task: Arc<Task>,
+    hashes: PasswordHashes,
+}
+
+enum Executed {
+    Done(Plan),
+    /// Nothing was written: these users are to be made, and their passwords are not hashed.
+    PasswordsNeeded(Vec<Place>),
+}
+
+impl Write for Execute {
+    type Out = Result<Executed, FileErrors>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        versions::lock_configuration(tx).await?;
+        let Planned { plan, steps } = match self.task.plan(tx).await? {
+            Ok(planned) => planned,
+            Err(errors) => return Ok(Err(errors)),
+        };
+        let needed: Vec<Place> = steps.iter().filter_map(|step| self.password_needed(step)).collect();
+        if !needed.is_empty() {
+            return Ok(Ok(Executed::PasswordsNeeded(needed)));
+        }
+        let mut events = self.task.trace.recorder();
+        for step in &steps {
+            self.execute(tx, &mut events, step).await?;
+        }
+        self.audit(tx, &mut events, &plan).await?;
+        let changed: BTreeSet<&PoolId> = steps.iter().filter_map(Step::changes_configuration_of).collect();
+        if !changed.is_empty() {
+            versions::pools_changed(tx, changed).await?;
+        }
+        Ok(Ok(Executed::Done(plan)))
+    }
+}
+
+impl Execute {
+    fn password_needed(&self, step: &Step) -> Option<Place> {
+        match step {
+            Step::InsertUser(_, place) if !self.hashes.contains_key(place) => {
+                self.task.password(*place).map(|_| *place)
+            }
+            _ => None,
+        }
+    }
+
+    /// What changed, pool by pool, in the lines of the plan. They hold no secrets.
+    async fn audit(&self, tx: &mut Tx<'_>, events: &mut Recorder<'_>, plan: &Plan) -> Result<(), StoreError> {
+        for (pool, planned) in self.task.desired.pools.iter().zip(&plan.pools) {
+            if !planned.changes.is_empty() {
+                let details = json!({ "by": "apply", "changes": planned.changes });
+                let event = Event { action: Action::ConfigurationChanged, code: 0, user: None, details };
+                events.record(tx, &pool.id, event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn execute(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        step: &Step,
+    ) -> Result<(), StoreError> {
+        let now = self.task.now;
+        match step {
+            Step::Pool(pool) => done(&pool.run(tx, now).await?),
+            Step::Connection(connection) => done(&connection.run(tx, now).await?),
+            Step::Application(application) => done(&application.run(tx, now).await?),
+            Step::Sender(sender) => done(&sender.run(tx, now).await?),
+            Step::NoSender(sender) => done(&sender.run(tx, now).await?),
+            Step::InsertUser(user, place) => {
+                let hash = self.hashes.get(place).map(String::as_str);
+                let new = NewAccount { password_hash: hash, ..NewAccount::of(user) };
+                accounts::create(tx, events, new, json!({ "by": "apply" })).await
+            }
+        }
+    }
+}
+
+/// The plan was made from what this unit read, with all other changes kept out, so that an operation which is refused
+/// means that the plan is wrong; another run makes another.
+fn done<T>(outcome: &Outcome<T>) -> Result<(), StoreError> {
+    match outcome {
+        Outcome::Done { .. } => Ok(()),
+        Outcome::Conflict { .. } | Outcome::Unfit(_) => Err(StoreError::LostRace),
+    }
+}

@@ -1,0 +1,290 @@
+//! What has to be done so that the database matches the file: a pure comparison.
+
+mod applications;
+mod senders;
+
+use std::collections::{HashMap, HashSet};
+
+use hufu_store::config::StoredConnection;
+use hufu_types::{ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId};
+
+use self::applications::Order;
+use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
+use super::plan::{Fate, Line, Plan, PoolPlan};
+use super::users::{Found, Match};
+use super::{Place, PresentPool, Task, users};
+use crate::configuration::applications::PutApplication;
+use crate::configuration::change::Operation as _;
+use crate::configuration::connections::{PutConnection, WantedConnection};
+use crate::configuration::pools::{self, PutPool};
+use crate::configuration::senders::{PutSender, RemoveSender};
+
+/// A plan, and the steps that carry it out in their order.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One thing to write.
+pub(super) enum Step {
+    Pool(PutPool),
+    Connection(PutConnection),
+    Application(PutApplication),
+    Sender(PutSender),
+    NoSender(RemoveSender),
+    /// With its place in the file, where the password is.
+    InsertUser(Box<User>, Place),
+}
+
+impl Step {
+    /// The pool of which nodes hold something else in memory then.
+    pub(super) fn changes_configuration_of(&self) -> Option<&PoolId> {
+        match self {
+            Self::Pool(pool) => Some(pool.pool()),
+            Self::Connection(connection) => Some(connection.pool()),
+            Self::Application(application) => Some(application.pool()),
+            Self::Sender(sender) => Some(sender.pool()),
+            Self::NoSender(sender) => Some(sender.pool()),
+            Self::InsertUser(..) => None,
+        }
+    }
+}
+
+/// Compares a file with the configuration as stored and the users that were found.
+pub(super) fn plan(
+    task: &Task,
+    present: &[PresentPool<'_>],
+    names: &[(PoolId, String)],
+    found: &[Vec<Found>],
+) -> Result<Planned, FileErrors> {
+    let mut plan = Plan::default();
+    let (mut steps, mut errors) = (Vec::new(), Vec::new());
+    for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
+        let Some(present) = present.get(index) else { continue };
+        let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
+        let header = planner.pool();
+        planner.senders();
+        planner.connections();
+        planner.applications();
+        planner.users(index, found);
+        planner.connections_not_in_file();
+        planner.applications_not_in_file();
+        let PoolPlanner { lines, mut changes, .. } = planner;
+        if header.fate.is_change() {
+            changes.insert(0, header.to_string());
+        }
+        plan.pools.push(PoolPlan { header, lines, changes });
+    }
+    let named: HashSet<&PoolId> = task.desired.pools.iter().map(|desired| &desired.id).collect();
+    for (id, name) in names.iter().filter(|(id, _)| !named.contains(id) && *id != PoolId::system()) {
+        let header = Line { fate: Fate::LeftAlone, text: pool_label(id, name) };
+        plan.pools.push(PoolPlan { header, lines: Vec::new(), changes: Vec::new() });
+    }
+    if errors.is_empty() {
+        Ok(Planned { plan, steps })
+    } else {
+        Err(FileErrors::new(&task.file_name, errors))
+    }
+}
+
+struct PoolPlanner<'a> {
+    task: &'a Task,
+    present: &'a PresentPool<'a>,
+    desired: &'a DesiredPool,
+    /// The connections that the pool has or will have.
+    known: HashMap<&'a Identifier, (ConnectionId, ConnectionKind)>,
+    order: Order<'a>,
+    lines: Vec<Line>,
+    /// What changes of the configuration, for the audit log: no users.
+    changes: Vec<String>,
+    steps: &'a mut Vec<Step>,
+    errors: &'a mut Vec<FileError>,
+}
+
+impl<'a> PoolPlanner<'a> {
+    fn new(
+        task: &'a Task,
+        present: &'a PresentPool<'a>,
+        desired: &'a DesiredPool,
+        steps: &'a mut Vec<Step>,
+        errors: &'a mut Vec<FileError>,
+    ) -> Self {
+        let known =
+            present.stored.connections.iter().map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
+        let order = Order::new(&present.stored.applications, desired);
+        Self { task, present, desired, known, order, lines: Vec::new(), changes: Vec::new(), steps, errors }
+    }
+
+    fn stored_connections(&self) -> std::slice::Iter<'a, StoredConnection> {
+        self.present.stored.connections.iter()
+    }
+
+    fn line(&mut self, fate: Fate, text: String) {
+        let line = Line { fate, text };
+        if fate.is_change() {
+            self.changes.push(line.to_string());
+        }
+        self.lines.push(line);
+    }
+
+    /// A line for something that exists, by the names of what changes.
+    fn compared(&mut self, label: &str, changed: &[&str], enabled_again: bool) {
+        let mut what = Vec::new();
+        if !changed.is_empty() {
+            what.push(format!("{} changed", changed.join(", ")));
+        }
+        if enabled_again {
+            what.push("enabled again".to_owned());
+        }
+        if what.is_empty() {
+            self.line(Fate::Unchanged, label.to_owned());
+        } else {
+            self.line(Fate::Change, format!("{label}: {}", what.join("; ")));
+        }
+    }
+
+    fn refuse(&mut self, at: Position, reason: impl Into<String>) {
+        self.errors.push(FileError::new(at, reason));
+    }
+
+    fn pool(&mut self) -> Line {
+        let DesiredPool { id, name, settings, .. } = self.desired;
+        let put =
+            PutPool { id: id.clone(), name: Some(name.clone()), settings: settings.clone(), expected: None };
+        let text = pool_label(id, name);
+        let Some(present) = self.present.stored.pools.first() else {
+            self.steps.push(Step::Pool(put));
+            return Line { fate: Fate::Add, text };
+        };
+        let changed = pools::differences(present, &put.over(present));
+        if !changed.is_empty() {
+            self.steps.push(Step::Pool(put));
+            return Line { fate: Fate::Change, text: format!("{text}: {} changed", changed.join(", ")) };
+        }
+        if settings.is_none() && present.settings != PoolSettings::default() {
+            self.line(Fate::LeftAlone, "settings".to_owned());
+        }
+        Line { fate: Fate::Unchanged, text }
+    }
+
+    fn connections(&mut self) {
+        for desired in &self.desired.connections {
+            let present =
+                self.stored_connections().find(|connection| connection.identifier == desired.identifier);
+            match present {
+                Some(present) => self.connection_present(desired, present),
+                None => self.connection_new(desired),
+            }
+        }
+    }
+
+    fn connection_new(&mut self, desired: &'a DesiredConnection) {
+        let id = ConnectionId::generate(self.task.now, &*self.task.random);
+        let DesiredConnection { identifier, kind, .. } = desired;
+        self.known.insert(identifier, (id.clone(), *kind));
+        self.line(Fate::Add, format!("connection {identifier} ({})", kind.as_str()));
+        self.connection(id, wanted_connection(desired));
+    }
+
+    fn connection_present(&mut self, desired: &DesiredConnection, present: &StoredConnection) {
+        if desired.kind != present.kind {
+            self.refuse(
+                desired.at,
+                format!(
+                    "the connection `{}` exists and is {}; a connection's type is fixed once made — \
+                     write that type, or choose another identifier",
+                    desired.identifier,
+                    present.kind.as_str()
+                ),
+            );
+            return;
+        }
+        let wanted = wanted_connection(desired);
+        let changed = wanted.differences(present, &self.task.sealing);
+        self.compared(&connection_label(present), &changed, !present.enabled);
+        if !changed.is_empty() || !present.enabled {
+            self.connection(present.id.clone(), wanted);
+        }
+    }
+
+    fn connection(&mut self, id: ConnectionId, connection: WantedConnection) {
+        self.steps.push(Step::Connection(PutConnection {
+            pool: self.desired.id.clone(),
+            id,
+            connection,
+            expected: None,
+            sealing: self.task.sealing.clone(),
+            random: self.task.random.clone(),
+        }));
+    }
+
+    fn users(&mut self, pool_index: usize, found: &[Found]) {
+        for (index, (desired, found)) in self.desired.users.iter().zip(found).enumerate() {
+            match found.resolve() {
+                Err(reason) => self.refuse(desired.at, reason),
+                Ok(Match::Exists { differs }) => self.user_exists(desired, &differs),
+                Ok(Match::Absent) => {
+                    let id = desired.id.clone();
+                    let id = id.unwrap_or_else(|| UserId::generate(self.task.now, &*self.task.random));
+                    let user = users::new_user(desired, &self.desired.id, id, self.task.now);
+                    // A line of its own kind: people are no configuration.
+                    let text = format!("user {}", users::label(desired));
+                    self.lines.push(Line { fate: Fate::Add, text });
+                    self.steps.push(Step::InsertUser(Box::new(user), (pool_index, index)));
+                }
+            }
+        }
+    }
+
+    fn user_exists(&mut self, desired: &DesiredUser, differs: &[&str]) {
+        let label = users::label(desired);
+        let text = match differs {
+            [] => format!("user {label} exists"),
+            differs => {
+                format!("user {label} exists (with another {} or none, left as it is)", differs.join(", "))
+            }
+        };
+        self.line(Fate::Exists, text);
+    }
+
+    /// A connection that only an application of the file names is in use there, and so not pruned.
+    fn connections_not_in_file(&mut self) {
+        let in_file = |identifier: &Identifier| {
+            self.desired.connections.iter().any(|desired| desired.identifier == *identifier)
+        };
+        let others: Vec<_> = self.stored_connections().filter(|c| !in_file(&c.identifier)).collect();
+        for present in others {
+            let mut references = self.desired.applications.iter().flat_map(|desired| &desired.connections);
+            let is_named = references.any(|reference| reference.identifier == present.identifier);
+            let label = connection_label(present);
+            if self.task.prune && present.enabled && !is_named {
+                self.line(Fate::Disable, format!("{label}: disabled"));
+                let wanted = WantedConnection { enabled: false, ..WantedConnection::like(present) };
+                self.connection(present.id.clone(), wanted);
+            } else {
+                self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
+            }
+        }
+    }
+}
+
+fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
+    WantedConnection {
+        identifier: desired.identifier.clone(),
+        kind: desired.kind,
+        display_name: desired.display_name.clone(),
+        login_only: desired.login_only,
+        enabled: true,
+        open_platform: desired.open_platform.clone(),
+        association: desired.association.clone(),
+        settings: Some(desired.settings.clone()),
+    }
+}
+
+fn pool_label(id: &PoolId, name: &str) -> String {
+    format!("user_pool {id} {name}")
+}
+
+fn connection_label(connection: &StoredConnection) -> String {
+    format!("connection {}", connection.identifier)
+}

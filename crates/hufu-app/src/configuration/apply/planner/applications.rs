@@ -1,0 +1,187 @@
+//! The applications of a pool, and their order.
+
+use std::time::Duration;
+
+use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes};
+
+use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
+use super::super::plan::Fate;
+use super::{PoolPlanner, Step};
+use crate::configuration::applications::{self, PutApplication};
+
+/// The wanted order of a pool's applications: those of the file as it has them,
+/// then the others as they were.
+pub(super) struct Order<'a> {
+    /// Those that are there, in the order of today.
+    before: Vec<&'a ApplicationId>,
+    /// The same in the wanted order.
+    after: Vec<&'a ApplicationId>,
+    /// Those that the file has not.
+    pub(super) others: Vec<&'a Application>,
+    /// Whether positions are given anew: something is added, or the order is another.
+    renumber: bool,
+}
+
+impl<'a> Order<'a> {
+    pub(super) fn new(present: &'a [Application], desired: &'a DesiredPool) -> Self {
+        let is_present = |id: &ApplicationId| present.iter().any(|present| present.id == *id);
+        let in_file = |id: &ApplicationId| desired.applications.iter().any(|desired| desired.id == *id);
+        let others: Vec<_> = present.iter().filter(|present| !in_file(&present.id)).collect();
+        let kept = desired.applications.iter().map(|desired| &desired.id).filter(|id| is_present(id));
+        let after: Vec<_> = kept.chain(others.iter().map(|other| &other.id)).collect();
+        let before: Vec<_> = present.iter().map(|present| &present.id).collect();
+        let adds = desired.applications.iter().any(|desired| !is_present(&desired.id));
+        Self { renumber: adds || before != after, before, after, others }
+    }
+
+    /// The position of the application at `index` of the wanted order, new ones counted.
+    fn position(&self, index: usize, present: Option<&Application>) -> i64 {
+        match present {
+            Some(present) if !self.renumber => present.position,
+            _ => i64::try_from(index).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Whether an application that is there gets another place among those that are there.
+    fn moves(&self, id: &ApplicationId) -> bool {
+        let place = |order: &[&ApplicationId]| order.iter().position(|other| *other == id);
+        place(&self.before) != place(&self.after)
+    }
+}
+
+impl PoolPlanner<'_> {
+    pub(super) fn applications(&mut self) {
+        for (index, desired) in self.desired.applications.iter().enumerate() {
+            let stored = &self.present.stored.applications;
+            let holder = stored.iter().find(|present| present.id == desired.id);
+            if let Some(holder) = self.present.elsewhere.get(&desired.id) {
+                let reason = format!(
+                    "the application id `{}` is taken in the user pool `{holder}` — choose another id",
+                    desired.id
+                );
+                self.refuse(desired.at, reason);
+                continue;
+            }
+            let wanted = Application {
+                id: desired.id.clone(),
+                pool: self.desired.id.clone(),
+                name: desired.name.clone(),
+                kind: desired.kind,
+                is_default: desired.is_default,
+                position: self.order.position(index, holder),
+                enabled: true,
+                connections: self.references(desired),
+                signing_algorithm: desired
+                    .signing_algorithm
+                    .or(holder.map(|present| present.signing_algorithm))
+                    .unwrap_or(SigningAlgorithm::Es256),
+                lifetimes: self.lifetimes(desired, holder),
+            };
+            match holder {
+                Some(present) => self.application_present(wanted, present),
+                None => self.application_new(wanted),
+            }
+        }
+    }
+
+    fn application_new(&mut self, wanted: Application) {
+        let label = application_label(&wanted);
+        self.line(Fate::Add, format!("{label} ({})", wanted.kind.as_str()));
+        self.application(wanted);
+    }
+
+    fn application_present(&mut self, wanted: Application, present: &Application) {
+        let changed = applications::differences(present, &wanted, self.order.moves(&wanted.id));
+        self.compared(&application_label(&wanted), &changed, !present.enabled);
+        if wanted != *present {
+            self.application(wanted);
+        }
+    }
+
+    fn application(&mut self, application: Application) {
+        self.steps.push(Step::Application(PutApplication { application, expected: None }));
+    }
+
+    /// The connections of an application, which may be the file's or the database's.
+    fn references(&mut self, desired: &DesiredApplication) -> Vec<ConnectionId> {
+        let mut connections = Vec::with_capacity(desired.connections.len());
+        for ConnectionReference { at, identifier } in &desired.connections {
+            let Some((id, kind)) = self.known.get(identifier).cloned() else {
+                let reason = format!(
+                    "the user pool has no connection `{identifier}`, here or in the database — \
+                     add it as [[user_pool.connection]], or take it out of the list"
+                );
+                self.refuse(*at, reason);
+                continue;
+            };
+            if !desired.kind.may_use(kind) {
+                let reason = format!(
+                    "an application of type {} cannot use `{identifier}`, which is {} — take it out of the list",
+                    desired.kind.as_str(),
+                    kind.as_str()
+                );
+                self.refuse(*at, reason);
+            }
+            connections.push(id);
+        }
+        connections
+    }
+
+    fn lifetimes(&mut self, desired: &DesiredApplication, present: Option<&Application>) -> TokenLifetimes {
+        let base = present.map(|present| present.lifetimes).unwrap_or_default();
+        let wanted = desired.lifetimes.over(base);
+        if applications::is_session_too_short(wanted) {
+            let reason = format!(
+                "`session` ({}) is shorter than `user_token` ({}), counting what the file leaves out as it \
+                 stands — a session lasts at least as long as its token",
+                duration(wanted.session),
+                duration(wanted.user_token)
+            );
+            self.refuse(desired.at, reason);
+        }
+        wanted
+    }
+
+    pub(super) fn applications_not_in_file(&mut self) {
+        let in_file = &self.desired.applications;
+        let file_has_default = in_file.iter().any(|desired| desired.is_default);
+        for (index, present) in (in_file.len()..).zip(self.order.others.clone()) {
+            let disable = self.task.prune && present.enabled;
+            let loses_default = file_has_default && present.is_default;
+            let wanted = Application {
+                is_default: present.is_default && !loses_default,
+                enabled: present.enabled && !disable,
+                position: self.order.position(index, Some(present)),
+                ..present.clone()
+            };
+            let label = application_label(present);
+            match (disable, loses_default) {
+                (true, false) => self.line(Fate::Disable, format!("{label}: disabled")),
+                (true, true) => {
+                    self.line(Fate::Disable, format!("{label}: disabled, no longer the default"));
+                }
+                (false, true) => self.line(Fate::Change, format!("{label}: no longer the default")),
+                (false, false) => {
+                    self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
+                }
+            }
+            if wanted != *present {
+                self.application(wanted);
+            }
+        }
+    }
+}
+
+fn application_label(application: &Application) -> String {
+    format!("application {} {}", application.id, application.name)
+}
+
+/// A duration in the largest unit of the file that it fills.
+fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
+    match units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit)) {
+        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
+        None => format!("{seconds}s"),
+    }
+}

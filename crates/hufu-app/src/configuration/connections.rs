@@ -1,0 +1,207 @@
+//! Connections: what they are, and their settings, which are sealed for the one row that they belong to.
+
+use std::sync::Arc;
+
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::{self, Revised, StoredConnection, StoredSettings};
+use hufu_store::{StoreError, Tx};
+use hufu_types::{
+    Association, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform, PoolId, Random,
+    Timestamp,
+};
+
+use super::change::{Operation, Outcome, Unfit, created, is_expected, names_of, owned};
+use crate::sources::{self, Field};
+
+/// Makes a connection, or changes it.
+#[derive(Clone)]
+pub struct PutConnection {
+    /// Of which pool.
+    pub pool: PoolId,
+    /// Which; the id of a new one.
+    pub id: ConnectionId,
+    /// What it is to be.
+    pub connection: WantedConnection,
+    /// The revision that the caller knows, if it matters; 0 for a new connection.
+    pub expected: Option<i64>,
+    /// Seals its settings.
+    pub sealing: Arc<SealingKey>,
+    /// Randomness for that.
+    pub random: Arc<dyn Random>,
+}
+
+/// What a connection is to be.
+#[derive(Clone, Debug)]
+pub struct WantedConnection {
+    /// The name in URLs and SDK calls, fixed once made, unique in the pool.
+    pub identifier: Identifier,
+    /// The login mode, fixed once made.
+    pub kind: ConnectionKind,
+    /// The text of its login button.
+    pub display_name: String,
+    /// Whether strangers are refused instead of made users.
+    pub login_only: bool,
+    /// Whether it serves at all.
+    pub enabled: bool,
+    /// Where its UnionIDs are unique.
+    pub open_platform: OpenPlatform,
+    /// How first logins find their account.
+    pub association: Association,
+    /// The values of its kind's fields; none leaves them as they are, and so does a secret that is absent.
+    pub settings: Option<ConnectionSettings>,
+}
+
+impl WantedConnection {
+    /// What is there, with its settings left alone.
+    pub(super) fn like(present: &StoredConnection) -> Self {
+        Self {
+            identifier: present.identifier.clone(),
+            kind: present.kind,
+            display_name: present.display_name.clone(),
+            login_only: present.login_only,
+            enabled: present.enabled,
+            open_platform: present.open_platform.clone(),
+            association: present.association.clone(),
+            settings: None,
+        }
+    }
+
+    /// What differs, by the names of the file; settings are compared unsealed, field by field. Those that do not open, as
+    /// after the loss of the key, differ in all.
+    pub(super) fn differences(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
+        let mut names = names_of(&[
+            ("display_name", self.display_name != present.display_name),
+            ("login_only", self.login_only != present.login_only),
+            ("open_platform", self.open_platform != present.open_platform),
+            ("association", self.association != present.association),
+        ]);
+        names.extend(self.changed_fields(present, sealing));
+        names
+    }
+
+    fn changed_fields(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
+        let Some(settings) = &self.settings else { return Vec::new() };
+        let opened = sources::settings::open(present, sealing).unwrap_or_default();
+        let differs = |field: &&Field| {
+            let wanted = settings.get(field.name);
+            opened.get(field.name) != wanted && !(field.secret && wanted.is_none())
+        };
+        sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
+    }
+
+    /// The settings with what is left as it is.
+    fn settings_over(&self, present: &StoredConnection, sealing: &SealingKey) -> ConnectionSettings {
+        let mut settings = self.settings.clone().unwrap_or_default();
+        let opened = sources::settings::open(present, sealing).unwrap_or_default();
+        for field in sources::fields(self.kind).iter().filter(|field| field.secret) {
+            if let (None, Some(value)) = (settings.get(field.name), opened.get(field.name)) {
+                settings.set(field.name, value.clone());
+            }
+        }
+        settings
+    }
+}
+
+/// A field that lacks or has another form than it must have.
+fn unfit_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Unfit> {
+    if let Some(missing) = sources::missing_field(kind, settings) {
+        return Some(Unfit::Field(missing, "it is needed"));
+    }
+    let mut of_kind = sources::fields(kind).iter();
+    of_kind.find_map(|field| {
+        let value = settings.get(field.name)?;
+        let checked = value.as_str().map_or(Err(field.form.rule()), |text| field.form.check(text));
+        checked.err().map(|rule| Unfit::Field(field.name, rule))
+    })
+}
+
+impl Operation for PutConnection {
+    type Object = StoredConnection;
+
+    fn pool(&self) -> &PoolId {
+        &self.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("connection", self.connection.identifier.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<StoredConnection>, StoreError> {
+        let wanted = &self.connection;
+        let present = config::connection(tx, &self.pool, &self.id).await?;
+        if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: present });
+        }
+        let problems = wanted.association.problems(wanted.kind);
+        if !problems.is_empty() {
+            return Ok(Outcome::Unfit(Unfit::Settings(problems)));
+        }
+        let Some(present) = present else { return self.insert(tx, now).await };
+        if present.value.identifier != wanted.identifier || present.value.kind != wanted.kind {
+            let fixed = Unfit::Fixed(present.value.identifier, present.value.kind);
+            return Ok(Outcome::Unfit(fixed));
+        }
+        let mut changed = wanted.differences(&present.value, &self.sealing);
+        if present.value.enabled != wanted.enabled {
+            changed.push("enabled");
+        }
+        if changed.is_empty() {
+            return Ok(Outcome::Done { now: Some(present), changed: Vec::new() });
+        }
+        let settings = if wanted.changed_fields(&present.value, &self.sealing).is_empty() {
+            present.value.settings.clone()
+        } else {
+            let settings = wanted.settings_over(&present.value, &self.sealing);
+            if let Some(unfit) = unfit_field(wanted.kind, &settings) {
+                return Ok(Outcome::Unfit(unfit));
+            }
+            self.seal(&settings)
+        };
+        let stored = StoredConnection {
+            display_name: wanted.display_name.clone(),
+            login_only: wanted.login_only,
+            enabled: wanted.enabled,
+            open_platform: wanted.open_platform.clone(),
+            association: wanted.association.clone(),
+            settings,
+            ..present.value
+        };
+        config::update_connection(tx, &stored, now).await?;
+        let now = Revised { revision: present.revision + 1, value: stored };
+        Ok(Outcome::Done { now: Some(now), changed: owned(changed) })
+    }
+}
+
+impl PutConnection {
+    async fn insert(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<StoredConnection>, StoreError> {
+        let wanted = self.connection.clone();
+        if config::pool(tx, &self.pool).await?.is_none() {
+            return Ok(Outcome::Unfit(Unfit::NoPool));
+        }
+        if config::connection_of(tx, &self.pool, &wanted.identifier).await?.is_some() {
+            return Ok(Outcome::Unfit(Unfit::IdentifierTaken));
+        }
+        let settings = wanted.settings.unwrap_or_default();
+        if let Some(unfit) = unfit_field(wanted.kind, &settings) {
+            return Ok(Outcome::Unfit(unfit));
+        }
+        let stored = StoredConnection {
+            id: self.id.clone(),
+            pool: self.pool.clone(),
+            identifier: wanted.identifier,
+            kind: wanted.kind,
+            display_name: wanted.display_name,
+            login_only: wanted.login_only,
+            enabled: wanted.enabled,
+            open_platform: wanted.open_platform,
+            association: wanted.association,
+            settings: self.seal(&settings),
+        };
+        config::insert_connection(tx, &stored, now).await?;
+        Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
+    }
+
+    fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {
+        sources::settings::seal(settings, &self.id, &self.sealing, &*self.random)
+    }
+}

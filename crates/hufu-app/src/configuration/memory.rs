@@ -1,0 +1,385 @@
+//! The configuration in memory: which pool, which application, which connection.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hufu_protocol::sealing::SealingKey;
+use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_store::webhooks::Subscriber;
+use hufu_types::{
+    Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
+    PoolId, PoolSettings,
+};
+
+use super::shards::Shards;
+use crate::sources::settings::SettingsError;
+use crate::sources::wechat;
+use crate::{Refusal, sources};
+
+/// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Named<'a> {
+    application: Option<&'a str>,
+    pool: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// From the values of the application header (or `client_id`) and the pool header.
+    pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
+        Self { application: application.and_then(named), pool: pool.and_then(named) }
+    }
+
+    /// Whether nothing is named.
+    pub const fn is_nothing(&self) -> bool {
+        self.application.is_none() && self.pool.is_none()
+    }
+
+    /// Whether what is named, if anything, is this application and its pool.
+    pub fn agrees_with(&self, application: &Application) -> bool {
+        self.application.is_none_or(|id| id == application.id.as_str())
+            && self.pool.is_none_or(|id| id == application.pool.as_str())
+    }
+}
+
+/// The text, unless it means nothing.
+pub fn named(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|t| !matches!(*t, "" | "undefined" | "null"))
+}
+
+/// The configuration of the instance at one version.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The version.
+    pub version: i64,
+    pools: Shards<PoolId, Arc<PoolConfig>>,
+    applications: Shards<ApplicationId, Arc<Application>>,
+    connections: Shards<ConnectionId, Arc<Connection>>,
+}
+
+/// A pool with everything in it, as it was when it was last read.
+#[derive(Debug)]
+pub struct PoolConfig {
+    name: String,
+    settings: Arc<PoolSettings>,
+    /// In the order of their position.
+    applications: Vec<Arc<Application>>,
+    /// In the order in which they were made.
+    connections: Vec<Arc<Connection>>,
+    subscribers: Arc<[Subscriber]>,
+}
+
+impl PoolConfig {
+    /// Its applications, in their order; those that are switched off as well.
+    pub fn applications(&self) -> &[Arc<Application>] {
+        &self.applications
+    }
+}
+
+impl Config {
+    /// Unseals what is stored. Settings that do not open leave their connection
+    /// out and is reported, so that the others go on.
+    pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
+        Self::default().with(stored, key)
+    }
+
+    /// This configuration with these pools in place of what it knows of them. The others are shared, not copied.
+    #[must_use]
+    pub(crate) fn with(&self, stored: StoredConfig, key: &SealingKey) -> Self {
+        let mut config = Self { version: stored.version, ..self.clone() };
+        let mut applications = by_pool(stored.applications, |application| &application.pool);
+        let mut connections = by_pool(stored.connections, |connection| &connection.pool);
+        let mut subscribers = by_pool(stored.subscribers, |(pool, _)| pool);
+        for Pool { id, name, settings } in stored.pools {
+            let pool = PoolConfig {
+                name,
+                settings: Arc::new(settings),
+                applications: applications
+                    .remove(&id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Arc::new)
+                    .collect(),
+                connections: unseal_all(connections.remove(&id).unwrap_or_default(), key),
+                subscribers: subscribers
+                    .remove(&id)
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(_, s)| s)
+                    .collect(),
+            };
+            config.replace(id, &Arc::new(pool));
+        }
+        config
+    }
+
+    fn replace(&mut self, id: PoolId, pool: &Arc<PoolConfig>) {
+        for application in &pool.applications {
+            self.applications.insert(application.id.clone(), application.clone());
+        }
+        for connection in &pool.connections {
+            self.connections.insert(connection.id.clone(), connection.clone());
+        }
+        let Some(before) = self.pools.insert(id, pool.clone()) else { return };
+        // A connection whose secret does not open any more is gone.
+        for gone in before.applications.iter().filter(|old| !pool.applications.iter().any(|a| a.id == old.id))
+        {
+            self.applications.remove(&gone.id);
+        }
+        for gone in before.connections.iter().filter(|old| !pool.connections.iter().any(|c| c.id == old.id)) {
+            self.connections.remove(&gone.id);
+        }
+    }
+
+    /// An application that is switched on.
+    pub fn application(&self, id: &str) -> Option<&Arc<Application>> {
+        let id = ApplicationId::parse(id).ok()?;
+        self.applications.get(&id).filter(|a| a.enabled)
+    }
+
+    /// All applications.
+    pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
+        self.applications.values()
+    }
+
+    /// A connection by its id.
+    pub fn connection(&self, id: &ConnectionId) -> Option<&Arc<Connection>> {
+        self.connections.get(id)
+    }
+
+    /// The connections of a pool.
+    pub fn connections(&self, pool: &PoolId) -> &[Arc<Connection>] {
+        self.pools.get(pool).map(|pool| pool.connections.as_slice()).unwrap_or_default()
+    }
+
+    /// A pool with everything in it.
+    pub fn of_pool(&self, id: &PoolId) -> Option<&Arc<PoolConfig>> {
+        self.pools.get(id)
+    }
+
+    /// Whether there is such a pool.
+    pub fn has_pool(&self, id: &PoolId) -> bool {
+        self.pools.get(id).is_some()
+    }
+
+    /// The name of a pool.
+    pub fn pool_name(&self, id: &PoolId) -> Option<&str> {
+        self.pools.get(id).map(|pool| pool.name.as_str())
+    }
+
+    /// All pools.
+    pub fn pools(&self) -> impl Iterator<Item = &PoolId> {
+        self.pools.keys()
+    }
+
+    /// What a pool decides for its people.
+    pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
+        self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()
+    }
+
+    /// The webhooks that want to know of what happens in a pool.
+    pub fn subscribers(&self, pool: &PoolId) -> Arc<[Subscriber]> {
+        self.pools.get(pool).map(|pool| pool.subscribers.clone()).unwrap_or_default()
+    }
+
+    /// The application that serves a client before any login.
+    pub fn serving(&self, named: Named<'_>) -> Result<&Arc<Application>, Refusal> {
+        match (named.application, named.pool) {
+            (None, None) => Err(Refusal::NothingNamed),
+            (Some(id), pool) => {
+                let application = self.application(id).ok_or(Refusal::ApplicationUnknown)?;
+                match pool {
+                    Some(pool) if self.pool(pool).is_none() => Err(Refusal::PoolUnknown),
+                    Some(pool) if pool != application.pool.as_str() => Err(Refusal::Disagreement),
+                    _ => Ok(application),
+                }
+            }
+            (None, Some(pool)) => {
+                let pool = self.pool(pool).ok_or(Refusal::PoolUnknown)?;
+                let mut enabled = pool.applications.iter().filter(|a| a.enabled);
+                let marked = enabled.clone().find(|a| a.is_default);
+                marked
+                    .or_else(|| enabled.find(|a| a.kind == ApplicationKind::MiniProgram))
+                    .ok_or(Refusal::NoDefaultApplication)
+            }
+        }
+    }
+
+    fn pool(&self, id: &str) -> Option<&Arc<PoolConfig>> {
+        self.pools.get(&PoolId::parse(id).ok()?)
+    }
+
+    /// The mini program connection of an application: see [`Self::connection_for`].
+    pub fn mini_program(
+        &self,
+        application: &Application,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
+        self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
+    }
+
+    /// The connection of a kind that serves an application: the one that the client names, else the one whose AppID
+    /// stands in the `Referer` that real mini programs send, else the application's first.
+    pub fn connection_for(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
+        if let Some(identifier) = identifier.and_then(named) {
+            return self.named_connection(application, kind, identifier);
+        }
+        let usable = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled && c.kind == kind);
+        let mut switched_on = application.connections.iter().filter_map(usable);
+        let found = match referer.and_then(mini_program_of_referer) {
+            Some(app_id) if kind == ConnectionKind::WechatMiniProgram => switched_on
+                .find(|c| wechat::app_id(c) == app_id)
+                .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
+            _ => switched_on.next().ok_or(Refusal::NoConnection(kind))?,
+        };
+        Ok(found.clone())
+    }
+
+    fn named_connection(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        identifier: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        // Text that is not an identifier is not repeated in the answer.
+        let unknown = || {
+            Refusal::ConnectionUnknown(
+                Identifier::parse(identifier).map_or_else(|_| String::new(), String::from),
+            )
+        };
+        let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
+        serving(application, kind, connection)
+    }
+
+    /// The connection of this id, if it is of this kind and serves the application.
+    pub fn connection_by_id(
+        &self,
+        application: &Application,
+        kind: ConnectionKind,
+        id: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
+        let unknown = || Refusal::ConnectionUnknown(String::new());
+        serving(application, kind, found.ok_or_else(unknown)?)
+    }
+
+    pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
+        self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
+    }
+
+    /// The application for a helper call that names a connection, and of the rest
+    /// perhaps only the pool: the serving one, or the pool's first that has the connection.
+    pub fn serving_connection(
+        &self,
+        named: Named<'_>,
+        identifier: Option<&str>,
+    ) -> Result<&Arc<Application>, Refusal> {
+        let application = self.serving(named)?;
+        if named.application.is_some() {
+            return Ok(application);
+        }
+        let Some(connection) = identifier.and_then(|i| self.connection_of_pool(&application.pool, i)) else {
+            return Ok(application);
+        };
+        let has = |a: &&Arc<Application>| a.enabled && a.connections.contains(&connection.id);
+        let others = self.pools.get(&application.pool).map(|p| p.applications.as_slice()).unwrap_or_default();
+        Ok(Some(application).filter(has).or_else(|| others.iter().find(has)).unwrap_or(application))
+    }
+}
+
+/// A connection, if it is of this kind and serves the application.
+fn serving(
+    application: &Application,
+    kind: ConnectionKind,
+    connection: &Arc<Connection>,
+) -> Result<Arc<Connection>, Refusal> {
+    if connection.kind != kind {
+        return Err(Refusal::ConnectionOfOtherKind(connection.identifier.clone(), connection.kind));
+    }
+    if !connection.enabled {
+        return Err(Refusal::ConnectionOff(connection.identifier.clone()));
+    }
+    if !application.connections.contains(&connection.id) {
+        return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
+    }
+    Ok(connection.clone())
+}
+
+/// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.
+fn mini_program_of_referer(referer: &str) -> Option<&str> {
+    let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
+    sources::is_wechat_app_id(app_id).then_some(app_id)
+}
+
+fn by_pool<T>(stored: Vec<T>, pool: impl Fn(&T) -> &PoolId) -> HashMap<PoolId, Vec<T>> {
+    let mut by_pool: HashMap<PoolId, Vec<T>> = HashMap::new();
+    for item in stored {
+        by_pool.entry(pool(&item).clone()).or_default().push(item);
+    }
+    by_pool
+}
+
+fn unseal_all(stored: Vec<StoredConnection>, key: &SealingKey) -> Vec<Arc<Connection>> {
+    let mut connections = Vec::with_capacity(stored.len());
+    for stored in stored {
+        let (pool, identifier) = (stored.pool.clone(), stored.identifier.clone());
+        match unseal(stored, key) {
+            Ok(connection) => connections.push(Arc::new(connection)),
+            Err(error) => {
+                tracing::error!(%pool, %identifier, %error, "a connection's settings cannot be used; it serves nobody");
+            }
+        }
+    }
+    connections
+}
+
+fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {
+    let settings = sources::settings::open(&stored, key)?;
+    Ok(Connection {
+        id: stored.id,
+        pool: stored.pool,
+        identifier: stored.identifier,
+        kind: stored.kind,
+        display_name: stored.display_name,
+        login_only: stored.login_only,
+        enabled: stored.enabled,
+        open_platform: stored.open_platform,
+        association: stored.association,
+        settings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_has_many_spellings() {
+        for nothing in ["", " ", "undefined", "null"] {
+            assert_eq!(named(nothing), None);
+        }
+        assert_eq!(named(" a "), Some("a"));
+        assert!(Named::new(Some("undefined"), Some("")).is_nothing());
+    }
+
+    #[test]
+    fn the_referer_of_a_mini_program() {
+        let app = "wx0123456789abcdef";
+        for (referer, found) in [
+            (format!("https://servicewechat.com/{app}/0/page-frame.html"), Some(app)),
+            (format!("https://servicewechat.com/{app}/devtools/page-frame.html"), Some(app)),
+            (format!("https://servicewechat.com.evil.example/{app}/0/x"), None),
+            (format!("http://servicewechat.com/{app}/0/x"), None),
+            (format!("https://servicewechat.com/{app}"), None),
+            ("https://servicewechat.com/touristappid/0/x".to_owned(), None),
+        ] {
+            assert_eq!(mini_program_of_referer(&referer), found, "{referer}");
+        }
+    }
+}

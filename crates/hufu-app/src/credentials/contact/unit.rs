@@ -1,0 +1,297 @@
+//! The units of binding, changing and unbinding the phone number and the e-mail address of an account.
+
+use hufu_store::passcodes::Target;
+use hufu_store::step_tokens::{self, NewStepToken};
+use hufu_store::{StoreError, Tx, Write, login_names, users};
+use hufu_types::{Action, Email, PasscodeChannel, Phone, PoolId, Timestamp, User, UserId};
+use serde_json::{Value as Json, json};
+
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::{Event, Recorder, Trace, refusal};
+use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
+use crate::people::ways_in::{Without, ways_in};
+
+/// Binds a phone number or an e-mail address, or puts it in the place of the present one; or does the first
+/// of the two steps to that.
+#[derive(Clone, Debug)]
+pub struct ChangeContact {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// What it is to have.
+    pub new: Target,
+    /// What proves that it is the person's.
+    pub proof: Proof,
+    /// What is asked about the present one.
+    pub old: Old,
+    /// What is done then.
+    pub then: Then,
+    /// Who, from where and when.
+    pub trace: Trace,
+}
+
+/// What proves the new one.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A code sent to it.
+    Code(Guess),
+    /// The token of the first step.
+    Token(step_tokens::Presented),
+}
+
+/// What is asked about the present number or address, where somebody vouches for it.
+#[derive(Clone, Debug)]
+pub enum Old {
+    /// There must be none: this is binding. What a password could be reset by, or another would be taken away by,
+    /// is bound after a recent login only, where there is a password or another name that somebody vouches for.
+    Absent {
+        /// Whether the login is recent.
+        recent_login: bool,
+    },
+    /// Nothing.
+    Anything,
+    /// It must still be this one, or still be absent: the first step asked the rest.
+    Still(Option<Target>),
+    /// It must be named, and proved by a code sent to it.
+    Proved(Option<(Target, Guess)>),
+}
+
+/// What is done.
+#[derive(Clone, Debug)]
+pub enum Then {
+    /// The account gets it.
+    Set,
+    /// The person gets a token, with which the account gets it.
+    Issue(NewStepToken),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum ContactOutcome {
+    /// The account has it.
+    Done(Box<User>),
+    /// The token is issued.
+    Issued,
+    /// A code is wrong.
+    WrongCode,
+    /// Too many wrong codes came from the address.
+    TooOften,
+    /// It is another account's.
+    Taken,
+    /// There is one: it is changed, not bound.
+    HasOne,
+    /// The present one is another, or was not proved.
+    OldMismatch,
+    /// The token does not hold.
+    TokenInvalid,
+    /// The login is too old for it.
+    LoginTooOld,
+    /// The account is gone or switched off.
+    Gone,
+}
+
+impl Write for ChangeContact {
+    type Out = ContactOutcome;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<ContactOutcome, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let mut events = self.trace.recorder();
+        let Some(user) = locked_and_active(tx, pool, &self.user).await? else {
+            return Ok(ContactOutcome::Gone);
+        };
+        let present = vouched(&user, self.new.channel());
+        let old = match (&self.old, &present) {
+            (Old::Absent { .. }, Some(present)) if *present != self.new => return Ok(ContactOutcome::HasOne),
+            (Old::Absent { recent_login: false }, None) if is_guarded(&user) => {
+                return Ok(ContactOutcome::LoginTooOld);
+            }
+            (Old::Still(then), present) if then != present => return Ok(ContactOutcome::OldMismatch),
+            (Old::Proved(None), Some(_)) => return Ok(ContactOutcome::OldMismatch),
+            (Old::Proved(Some((named, _))), Some(present)) if named != present => {
+                return Ok(ContactOutcome::OldMismatch);
+            }
+            (Old::Proved(Some((_, guess))), Some(_)) => Some(guess),
+            _ => None,
+        };
+        // Both codes are compared before either is spent.
+        let mut spent = Vec::new();
+        if let Proof::Token(token) = &self.proof
+            && !step_tokens::take(tx, token).await?
+        {
+            return Ok(ContactOutcome::TokenInvalid);
+        }
+        let new = match &self.proof {
+            Proof::Code(guess) => Some(guess),
+            Proof::Token(_) => None,
+        };
+        for guess in old.into_iter().chain(new) {
+            match guess.judge(tx, pool, now).await? {
+                Judged::Right(purpose) => spent.push((guess, purpose)),
+                Judged::TooOften => return Ok(ContactOutcome::TooOften),
+                Judged::Wrong => {
+                    let (action, code) = (self.action(present.is_some()), refusal::WRONG_CODE);
+                    let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
+                    events.record(tx, pool, refused).await?;
+                    return Ok(ContactOutcome::WrongCode);
+                }
+            }
+        }
+        let holder = holder(tx, pool, &self.new).await?;
+        let of_merged = match holder {
+            Some(holder) if is_vouched(&holder, &self.new) && holder.id != user.id => {
+                if users::survivor(tx, holder.clone()).await?.id != user.id {
+                    return Ok(ContactOutcome::Taken);
+                }
+                Some(holder)
+            }
+            _ => None,
+        };
+        for (guess, purpose) in spent {
+            guess.spend(tx, pool, purpose).await?;
+        }
+        if let Then::Issue(token) = &self.then {
+            step_tokens::insert(tx, pool, &user.id, token).await?;
+            return Ok(ContactOutcome::Issued);
+        }
+        if let Some(merged) = of_merged {
+            // It stands with an account that was merged into this one: it moves over.
+            set(tx, &merged, self.new.channel(), None, now).await?;
+        }
+        release(tx, &mut events, pool, &self.new, &user.id, now).await?;
+        set(tx, &user, self.new.channel(), Some(&self.new), now).await?;
+        self.record(tx, &mut events, &user, present.as_ref()).await?;
+        let user = users::get(tx, pool, &user.id).await?.ok_or(StoreError::LostRace)?;
+        Ok(ContactOutcome::Done(Box::new(user)))
+    }
+}
+
+impl ChangeContact {
+    fn action(&self, has_one: bool) -> Action {
+        match (self.new.channel(), has_one) {
+            (PasscodeChannel::Sms, false) => Action::PhoneBound,
+            (PasscodeChannel::Sms, true) => Action::PhoneChanged,
+            (PasscodeChannel::Email, false) => Action::EmailBound,
+            (PasscodeChannel::Email, true) => Action::EmailChanged,
+        }
+    }
+
+    async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &User,
+        present: Option<&Target>,
+    ) -> Result<(), StoreError> {
+        if present == Some(&self.new) {
+            return Ok(());
+        }
+        // It was written there before, and is proved now.
+        let was_written = matches!(&self.new, Target::Email(email) if user.email.as_ref() == Some(email));
+        let action = if was_written { Action::EmailVerified } else { self.action(present.is_some()) };
+        let details = changed(&self.new, present);
+        events.record(tx, &self.pool, Event::of(action, &user.id).with(details)).await
+    }
+}
+
+/// What changed, masked.
+fn changed(new: &Target, present: Option<&Target>) -> Json {
+    let field = match new {
+        Target::Phone(_) => "phone",
+        Target::Email(_) => "email",
+    };
+    json!({ "before": { field: present.map(Target::masked) }, "after": { field: new.masked() } })
+}
+
+/// Takes the phone number or the e-mail address from an account, unless nobody could log in to it any more.
+#[derive(Clone, Debug)]
+pub struct UnbindContact {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// Which of the two.
+    pub channel: PasscodeChannel,
+    /// Whether one that somebody vouches for may go: the pool asks for no proof of it, or the login is recent.
+    pub may_be_vouched: bool,
+    /// Who, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Unbound {
+    /// It is gone.
+    Done(Box<User>),
+    /// There was none.
+    NotBound,
+    /// It is the last way in.
+    LastWayIn,
+    /// The login is too old for it.
+    LoginTooOld,
+    /// The account is gone or switched off.
+    Gone,
+}
+
+impl Write for UnbindContact {
+    type Out = Unbound;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(Unbound::Gone) };
+        let (present, without, action) = match self.channel {
+            PasscodeChannel::Sms => {
+                let phone = user.phone.as_ref().map(|(phone, _)| Target::Phone(phone.clone()));
+                (phone, Without::Phone, Action::PhoneUnbound)
+            }
+            PasscodeChannel::Email => {
+                (user.email.clone().map(Target::Email), Without::Email, Action::EmailUnbound)
+            }
+        };
+        let Some(present) = present else { return Ok(Unbound::NotBound) };
+        if !self.may_be_vouched && vouched(&user, self.channel).is_some() {
+            return Ok(Unbound::LoginTooOld);
+        }
+        if !ways_in(tx, pool, &user.id).await?.would_remain(without) {
+            return Ok(Unbound::LastWayIn);
+        }
+        set(tx, &user, self.channel, None, now).await?;
+        let details = json!({ "before": present.masked() });
+        self.trace.recorder().record(tx, pool, Event::of(action, &user.id).with(details)).await?;
+        let user = users::get(tx, pool, &user.id).await?.ok_or(StoreError::LostRace)?;
+        Ok(Unbound::Done(Box::new(user)))
+    }
+}
+
+/// Whether there is something that whoever has only stolen a login could take over with one more name.
+fn is_guarded(user: &User) -> bool {
+    user.password_set_at.is_some() || user.vouched_phone().is_some() || user.vouched_email().is_some()
+}
+
+/// Writes what a code proved, or takes it away.
+async fn set(
+    tx: &mut Tx<'_>,
+    user: &User,
+    channel: PasscodeChannel,
+    proved: Option<&Target>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let phone = |target: &Target| match target {
+        Target::Phone(phone) => Some(phone.clone()),
+        Target::Email(_) => None,
+    };
+    let email = |target: &Target| match target {
+        Target::Email(email) => Some(email.clone()),
+        Target::Phone(_) => None,
+    };
+    match channel {
+        PasscodeChannel::Sms => {
+            let phone: Option<Phone> = proved.and_then(phone);
+            login_names::set_phone(tx, &user.pool, &user.id, phone.as_ref(), now).await
+        }
+        PasscodeChannel::Email => {
+            let email: Option<Email> = proved.and_then(email);
+            login_names::set_email(tx, &user.pool, &user.id, email.as_ref(), now).await
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Changing a password, setting another where it is forgotten, and unlocking an account.
+
+use std::sync::Arc;
+
+use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::unit::{ChangePassword, PasswordChange, PeekReset, Reset, ResetPassword};
+use super::verify::{ProvedByPassword, Wrong};
+use super::{Weakness, policy};
+use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
+use crate::credentials::{TOO_MANY_CODES, Target, accepted};
+use crate::people::holders::Unusable;
+use crate::{App, Authenticated, Origin, Refusal};
+
+impl App {
+    /// Whether the pool takes a password, whoever's it is to be.
+    pub fn password_strength(&self, pool: &PoolId, password: &str) -> Result<(), Refusal> {
+        self.check_new_password(pool, password, &[])
+    }
+
+    /// How many passwords this node has hashed or verified: what a login costs does not tell whether it is somebody's.
+    pub fn password_work(&self) -> u64 {
+        self.hasher.work()
+    }
+
+    /// Whether the pool takes a password of somebody who is called this.
+    pub(crate) fn check_new_password(
+        &self,
+        pool: &PoolId,
+        password: &str,
+        names: &[&str],
+    ) -> Result<(), Refusal> {
+        let settings = self.config().settings(pool);
+        policy::check(&settings.password, password, names).map_err(Refusal::WeakPassword)
+    }
+
+    /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
+    pub async fn reset_password(
+        &self,
+        application: &Arc<Application>,
+        target: Target,
+        code: &str,
+        new: SecretString,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let pool = &application.pool;
+        self.check_new_password(pool, new.expose_secret(), &[])?;
+        let guess = self.guess(pool, &target, code, accepted::RESET, origin);
+        let trace = self.trace(pool, None, Some(&application.id), None, origin);
+        // Nobody makes this node hash passwords with wrong codes.
+        let peek = PeekReset {
+            pool: pool.clone(),
+            target: target.clone(),
+            guess: guess.clone(),
+            trace: trace.clone(),
+        };
+        if let Some(refused) = self.write(peek).await? {
+            return self.after_reset(refused);
+        }
+        let rules = self.config().settings(pool);
+        let unit = ResetPassword {
+            pool: pool.clone(),
+            guess,
+            target,
+            hash: self.hasher.hash(new.clone(), &*self.random).await?,
+            suits: Arc::new(move |user| {
+                policy::check(&rules.password, new.expose_secret(), &names_of(user)).is_ok()
+            }),
+            trace,
+        };
+        let reset = self.write(unit).await?;
+        self.after_reset(reset)
+    }
+
+    fn after_reset(&self, reset: Reset) -> Result<(), Refusal> {
+        match reset {
+            Reset::Done(ended) => {
+                self.forget_sessions(&ended);
+                Ok(())
+            }
+            Reset::WrongCode => Err(Refusal::WrongCode),
+            Reset::TooOften => Err(TOO_MANY_CODES),
+            Reset::Stranger => Err(Refusal::Stranger),
+            Reset::Unsuitable => Err(Refusal::WeakPassword(Weakness::ContainsOwnName)),
+            Reset::Unusable(Unusable::Leaving(at)) => Err(Refusal::Leaving(at)),
+            Reset::Unusable(Unusable::Disabled) => Err(Refusal::Disabled),
+        }
+    }
+
+    /// Unlocks the account of a phone number or an e-mail address.
+    pub async fn unlock_account(
+        &self,
+        application: &Arc<Application>,
+        target: Target,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let pool = &application.pool;
+        let unit = Unlock {
+            pool: pool.clone(),
+            guess: self.guess(pool, &target, code, accepted::UNLOCK, origin),
+            target,
+            trace: self.trace(pool, None, Some(&application.id), None, origin),
+        };
+        match self.write(unit).await? {
+            Unlocked::Done => Ok(()),
+            Unlocked::WrongCode => Err(Refusal::WrongCode),
+            Unlocked::TooOften => Err(TOO_MANY_CODES),
+        }
+    }
+
+    /// Sets another password of a person who is logged in, who knows the old one if there is one. Their other
+    /// sessions end.
+    pub async fn change_password(
+        &self,
+        who: &Authenticated,
+        new: SecretString,
+        old: Option<SecretString>,
+    ) -> Result<User, Refusal> {
+        let pool = who.pool();
+        let found = self.own_password(who).await?;
+        let user = found.user.as_ref().ok_or(Refusal::NotLoggedIn)?;
+        self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
+        let verified = match (&found.hash, old) {
+            // A first password is one more way in: nobody gets it with a stolen login alone.
+            (None, _) => {
+                self.require_recent_login(who)?;
+                None
+            }
+            (Some(_), None) => return Err(Refusal::OldPasswordNeeded),
+            (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
+                Ok(proved) => Some((proved.verified, proved.lock)),
+                Err(Refusal::WrongPassword { .. }) => return Err(Refusal::OldPasswordWrong),
+                Err(refusal) => return Err(refusal),
+            },
+        };
+        let unit = ChangePassword {
+            pool: pool.clone(),
+            user: who.user.clone(),
+            verified,
+            hash: self.hasher.hash(new, &*self.random).await?,
+            session: who.session.clone(),
+            trace: self.trace_of(who),
+        };
+        match self.write(unit).await? {
+            PasswordChange::Done(user, ended) => {
+                self.forget_sessions(&ended);
+                Ok(*user)
+            }
+            // Somebody else changed it at the same moment, so that the old one is no longer the old one.
+            PasswordChange::Changed => Err(Refusal::OldPasswordWrong),
+            PasswordChange::Locked => Err(Refusal::Locked),
+        }
+    }
+
+    /// The account of a person who is logged in, with the hash of its password.
+    pub(crate) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
+        let pool = who.pool();
+        let unit = GetPassword {
+            pool: pool.clone(),
+            user: who.user.clone(),
+            lock: self.lock_rule(),
+            now: self.now(),
+        };
+        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// Verifies the password of a person who is logged in.
+    pub(crate) async fn verify_own(
+        &self,
+        who: &Authenticated,
+        found: Found,
+        password: &SecretString,
+        action: Action,
+    ) -> Result<ProvedByPassword, Refusal> {
+        let wrong =
+            Wrong { pool: who.pool(), guard: None, action, by: "password", trace: self.trace_of(who) };
+        self.verify_password(found, password, wrong).await
+    }
+
+    pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {
+        for session in ended {
+            self.sessions.forget(session);
+        }
+    }
+}
+
+/// What a person is called, which their password may not contain.
+pub(crate) fn names_of(user: &User) -> Vec<&str> {
+    let names = [
+        user.username.as_ref().map(Username::as_str),
+        user.email.as_ref().map(Email::as_str),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()),
+        user.profile.name.as_deref(),
+        user.profile.nickname.as_deref(),
+    ];
+    names.into_iter().flatten().collect()
+}

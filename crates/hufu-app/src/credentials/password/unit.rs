@@ -1,0 +1,194 @@
+//! The units of changing a password, and of setting another where it is forgotten.
+
+use std::sync::Arc;
+
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, Write, passwords, sessions, users};
+use hufu_types::{Action, PoolId, SessionId, Timestamp, User, UserId};
+use serde_json::json;
+
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::locks::{Locks, unlock};
+use crate::events::{Event, Recorder, Trace, refusal};
+use crate::people::holders::{Unusable, owner, unusable};
+
+/// Sets another password of an account that is logged in. Its other sessions end.
+#[derive(Clone)]
+pub struct ChangePassword {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The hash of the old password, which was verified, and the buckets of wrong ones; none where the account had no
+    /// password.
+    pub verified: Option<(String, Locks)>,
+    /// The hash of the new one.
+    pub hash: String,
+    /// The session that goes on.
+    pub session: SessionId,
+    /// Who, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of setting a password.
+#[derive(Debug)]
+pub enum PasswordChange {
+    /// It is set, and these sessions ended.
+    Done(Box<User>, Vec<SessionId>),
+    /// The account or its password was changed meanwhile.
+    Changed,
+    /// The account was locked while the password was verified.
+    Locked,
+}
+
+impl Write for ChangePassword {
+    type Out = PasswordChange;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<PasswordChange, StoreError> {
+        let found = users::get_locked(tx, &self.pool, &self.user).await?;
+        let usable = found.filter(|user| user.merged_into.is_none() && unusable(user).is_none());
+        let Some(user) = usable else { return Ok(PasswordChange::Changed) };
+        let verified = self.verified.as_ref().map(|(hash, _)| hash);
+        if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != verified {
+            return Ok(PasswordChange::Changed);
+        }
+        // Whoever guesses many at once does not gain by it.
+        if let Some((_, lock)) = &self.verified
+            && lock.is_full(tx, self.trace.at).await?
+        {
+            return Ok(PasswordChange::Locked);
+        }
+        let mut events = self.trace.recorder();
+        let kept = Some(&self.session);
+        let (user, ended) =
+            set(tx, &mut events, user, &self.hash, "old_password", kept, self.trace.at).await?;
+        Ok(PasswordChange::Done(Box::new(user), ended))
+    }
+}
+
+/// Looks whether a code would reset a password, before anything that costs time is done for it. A wrong one counts,
+/// and is recorded; a right one stays as good as it was.
+#[derive(Clone, Debug)]
+pub struct PeekReset {
+    /// The pool.
+    pub pool: PoolId,
+    /// What the code proves.
+    pub target: Target,
+    /// The code.
+    pub guess: Guess,
+    /// From where and when.
+    pub trace: Trace,
+}
+
+impl Write for PeekReset {
+    /// What a reset would be refused with for the code.
+    type Out = Option<Reset>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Reset>, StoreError> {
+        let pool = &self.pool;
+        match self.guess.peek(tx, pool, self.trace.at).await? {
+            Judged::Right(_) => Ok(None),
+            Judged::TooOften => Ok(Some(Reset::TooOften)),
+            Judged::Wrong => {
+                let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
+                record_refused_reset(tx, &mut self.trace.recorder(), pool, owner.as_ref()).await?;
+                Ok(Some(Reset::WrongCode))
+            }
+        }
+    }
+}
+
+/// Sets a new password where the old one is forgotten. All sessions end, and the account is unlocked.
+pub struct ResetPassword {
+    /// The pool.
+    pub pool: PoolId,
+    /// What the code proves.
+    pub target: Target,
+    /// The code.
+    pub guess: Guess,
+    /// The hash of the new password.
+    pub hash: String,
+    /// Whether the password may be this person's. It is asked once the code is known to be right, so that nobody
+    /// learns names by it.
+    pub suits: Arc<dyn Fn(&User) -> bool + Send + Sync>,
+    /// From where and when.
+    pub trace: Trace,
+}
+
+/// What came of resetting a password.
+#[derive(Debug)]
+pub enum Reset {
+    /// It is set, and these sessions ended.
+    Done(Vec<SessionId>),
+    /// The code is wrong.
+    WrongCode,
+    /// Too many wrong codes came from the address.
+    TooOften,
+    /// The code is right, and what it proves is nobody's.
+    Stranger,
+    /// The account is logged in nowhere, for this reason.
+    Unusable(Unusable),
+    /// The password may not be this person's.
+    Unsuitable,
+}
+
+impl Write for ResetPassword {
+    type Out = Reset;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Reset, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let mut events = self.trace.recorder();
+        let purpose = match self.guess.judge(tx, pool, now).await? {
+            Judged::Right(purpose) => purpose,
+            Judged::TooOften => return Ok(Reset::TooOften),
+            Judged::Wrong => {
+                let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
+                record_refused_reset(tx, &mut events, pool, owner.as_ref()).await?;
+                return Ok(Reset::WrongCode);
+            }
+        };
+        let Some(user) = owner(tx, pool, &self.target).await? else {
+            self.guess.spend(tx, pool, purpose).await?;
+            return Ok(Reset::Stranger);
+        };
+        let user = users::get_locked(tx, pool, &user.id).await?.ok_or(StoreError::LostRace)?;
+        if let Some(refused) = unusable(&user) {
+            return Ok(Reset::Unusable(refused));
+        }
+        if !(self.suits)(&user) {
+            return Ok(Reset::Unsuitable);
+        }
+        self.guess.spend(tx, pool, purpose).await?;
+        let (_, ended) = set(tx, &mut events, user, &self.hash, "code", None, now).await?;
+        Ok(Reset::Done(ended))
+    }
+}
+
+async fn record_refused_reset(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    user: Option<&UserId>,
+) -> Result<(), StoreError> {
+    let (action, code) = (Action::PasswordChanged, refusal::WRONG_CODE);
+    events.record(tx, pool, Event { action, code, user, details: json!({ "by": "code" }) }).await
+}
+
+/// Sets the password of an account and of what was merged into it, unlocks it, and ends its sessions but one.
+pub(crate) async fn set(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    user: User,
+    hash: &str,
+    by: &'static str,
+    kept: Option<&SessionId>,
+    now: Timestamp,
+) -> Result<(User, Vec<SessionId>), StoreError> {
+    let pool = user.pool.clone();
+    passwords::set(tx, &pool, &user.id, hash, now).await?;
+    unlock(tx, &pool, &user.id).await?;
+    let ended = sessions::end_all_but(tx, &pool, &user.id, kept).await?;
+    let details = json!({ "by": by, "sessions_ended": ended.len() });
+    events.record(tx, &pool, Event::of(Action::PasswordChanged, &user.id).with(details)).await?;
+    Ok((User { must_reset: false, password_set_at: Some(now), updated_at: now, ..user }, ended))
+}

@@ -1,0 +1,368 @@
+//! Arriving from a source: which account it is, and its login, in one unit.
+
+use hufu_store::identities::{self, NewIdentity};
+use hufu_store::passcodes::Target;
+use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
+use hufu_types::flow::{FlowState, Stage};
+use hufu_types::resolution::{Denial, Holdings, Owner, Resolution, Rules, resolve};
+use hufu_types::{
+    Action, ConnectionId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash, User,
+    UserId,
+};
+use serde_json::json;
+
+use super::finish::{Came, LoginOutcome, Ticket, finish, note, refuse, wait};
+use crate::events::{Event, Recorder, Trace};
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::{release, unusable};
+use crate::people::identities::shown;
+
+/// Who arrives, and what may come of it.
+#[derive(Clone, Debug)]
+pub struct Arriving {
+    /// The pool.
+    pub pool: PoolId,
+    /// What the source proved.
+    pub proof: Proof,
+    /// What the connection and the pool permit, and what the call asks for.
+    pub rules: Rules,
+}
+
+/// Logs a person in who comes from a source.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Who.
+    pub who: Arriving,
+    /// The id of the user, if one must be made.
+    pub candidate: UserId,
+    /// What makes the account, if one must be made.
+    pub register_source: String,
+    /// What is written once the account is known.
+    pub ticket: Ticket,
+    /// A session that goes on if it is the same user's: the same code came again.
+    pub resume: Option<(UserId, SessionId)>,
+    /// The record of the code: its hash and the sealed exchange.
+    pub exchange: Option<(TokenHash, Vec<u8>)>,
+}
+
+impl Write for Login {
+    type Out = LoginOutcome;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
+        let (pool, ticket) = (&self.who.pool, &self.ticket);
+        let Resolved { resolution: decided, known } = self.who.resolve(tx).await?;
+        let mut events = ticket.trace.recorder();
+        let outcome = match decided.clone() {
+            Resolution::Deny(denial) => refuse(tx, ticket, &mut events, pool, None, denied(denial)).await?,
+            Resolution::Create { fill_phone, fill_email } => {
+                let user = self.who.new_user(self, fill_phone, fill_email);
+                let identities = self.who.identities(&ticket.trace);
+                let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
+                accounts::create(tx, &mut events, new, json!({ "by": ticket.method })).await?;
+                let came = Came { newly_created: true, ..Came::default() };
+                finish(tx, ticket, &mut events, user, came).await?
+            }
+            Resolution::LogIn { user, attach_own, attach_shared, fill_phone, fill_email, conflict } => {
+                let user = match known.into_iter().find(|k| k.id == user) {
+                    Some(known) => known,
+                    None => {
+                        users::get(tx, pool, &user).await?.ok_or(StoreError::Corrupt { column: "user_id" })?
+                    }
+                };
+                if let Some(refused) = unusable(&user) {
+                    return refuse(tx, ticket, &mut events, pool, Some(&user.id), refused.into()).await;
+                }
+                // The same code again is the same login, and counts once.
+                let going_on = match self.resumed(tx, &user.id).await? {
+                    Resumed::Nothing => None,
+                    Resumed::GoesOn(session, since) => Some((session, since)),
+                    Resumed::Ended => {
+                        let ended = LoginOutcome::Ended;
+                        return refuse(tx, ticket, &mut events, pool, Some(&user.id), ended).await;
+                    }
+                };
+                if attach_own || attach_shared {
+                    // Once the account is locked, what was decided must still be right: of two persons who prove
+                    // one number at once, the second sees that the account is the first one's.
+                    users::get_locked(tx, pool, &user.id).await?;
+                    if self.who.resolve(tx).await?.resolution != decided {
+                        return Err(StoreError::LostRace);
+                    }
+                    self.who.attach(tx, &ticket.trace, &user.id, attach_own, attach_shared).await?;
+                    let after = shown(self.who.attached(attach_own, attach_shared));
+                    let details = json!({ "by": ticket.method, "after": after });
+                    events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
+                }
+                let counts = i64::from(going_on.is_none());
+                let fill = Fill { phone: fill_phone, email: fill_email };
+                let user = self.note(tx, &mut events, &user.id, fill, counts).await?;
+                finish(tx, ticket, &mut events, user, Came { going_on, conflict, ..Came::default() }).await?
+            }
+            Resolution::Choose { accounts } => {
+                let state = ticket.waiting_at(Stage::Select);
+                let phone_use = self.who.rules.phone_use;
+                let state = FlowState { candidates: accounts.to_vec(), may_merge: true, phone_use, ..state };
+                wait(tx, pool, ticket, state).await?
+            }
+            Resolution::Ask { may_create } => {
+                let phone_use = self.who.rules.phone_use;
+                let state = FlowState { may_create, phone_use, ..ticket.waiting_at(Stage::Associate) };
+                wait(tx, pool, ticket, state).await?
+            }
+        };
+        if let Some((code, sealed)) = &self.exchange {
+            let login = match &outcome {
+                LoginOutcome::LoggedIn(done) => Some((done.user.id.clone(), done.session.clone())),
+                LoginOutcome::Waiting(_) => None,
+                _ => return Ok(outcome),
+            };
+            let exchange = exchanges::Exchange {
+                application: ticket.session.application.clone(),
+                sealed: sealed.clone(),
+                login,
+                created_at: ticket.trace.at,
+            };
+            exchanges::put(tx, pool, code, &exchange).await?;
+        }
+        Ok(outcome)
+    }
+}
+
+impl Login {
+    /// Counts the login of a known user and fills what is empty.
+    async fn note(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &UserId,
+        fill: Fill,
+        counts: i64,
+    ) -> Result<User, StoreError> {
+        let (pool, now) = (&self.who.pool, self.ticket.trace.at);
+        // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
+        let mut user = note(tx, &self.ticket, pool, user, counts).await?;
+
+        let proof = &self.who.proof;
+        let before = (user.phone.clone(), user.email.clone(), user.profile.clone());
+        if fill.phone
+            && user.vouched_phone().is_none()
+            && let Some(phone) = proof.proved_phone()
+        {
+            release(tx, events, pool, &Target::Phone(phone.clone()), &user.id, now).await?;
+            user.phone = proof.phone.clone();
+        }
+        if fill.email
+            && user.vouched_email().is_none()
+            && let Some(email) = proof.proved_email()
+        {
+            release(tx, events, pool, &Target::Email(email.clone()), &user.id, now).await?;
+            (user.email, user.email_verified) = (Some(email.clone()), true);
+        }
+        fill_empty(&mut user.profile.nickname, proof.profile.nickname.as_ref());
+        fill_empty(&mut user.profile.photo, proof.profile.photo.as_ref());
+        if before != (user.phone.clone(), user.email.clone(), user.profile.clone()) {
+            user.updated_at = now;
+            users::fill(tx, &user).await?;
+        }
+        Ok(user)
+    }
+
+    /// What became of the session that the same code began before, if it is this user's.
+    async fn resumed(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<Resumed, StoreError> {
+        let Some((_, session)) = self.resume.as_ref().filter(|(owner, _)| owner == user) else {
+            return Ok(Resumed::Nothing);
+        };
+        let found = sessions::get(tx, &self.who.pool, session).await?;
+        Ok(match found.filter(|found| found.expires_at > self.ticket.trace.at) {
+            Some(found) => Resumed::GoesOn(session.clone(), found.created_at),
+            None => Resumed::Ended,
+        })
+    }
+}
+
+/// Which of the proved names an account takes, if it has none.
+#[derive(Clone, Copy)]
+struct Fill {
+    phone: bool,
+    email: bool,
+}
+
+/// What became of a session that a code began before.
+enum Resumed {
+    /// The code began none of this user's.
+    Nothing,
+    /// It is alive, since then.
+    GoesOn(SessionId, Timestamp),
+    /// It is over.
+    Ended,
+}
+
+fn fill_empty(field: &mut Option<String>, value: Option<&String>) {
+    if field.as_ref().is_none_or(String::is_empty) && value.is_some() {
+        *field = value.cloned();
+    }
+}
+
+/// What is to be done, and the users that were read on the way.
+pub(crate) struct Resolved {
+    pub(crate) resolution: Resolution,
+    pub(crate) known: Vec<User>,
+}
+
+impl Arriving {
+    /// What is to be done, and the users that were read on the way.
+    pub(crate) async fn resolve(&self, tx: &mut Tx<'_>) -> Result<Resolved, StoreError> {
+        let (pool, proof) = (&self.pool, &self.proof);
+        let mut holdings = Holdings::default();
+        let mut known = Vec::new();
+        if let Some(user) = user_by_identity(tx, pool, &proof.own).await? {
+            holdings.by_own = Some(user.id.clone());
+            known.push(user);
+        }
+        if let Some(shared) = &proof.shared {
+            holdings.by_shared = identities::owner(tx, pool, shared).await?;
+            if let (Some(user), None) = (&holdings.by_own, &holdings.by_shared) {
+                holdings.other_shared = identities::has_other_in_realm(tx, pool, user, shared).await?;
+            }
+        }
+        if let Some(phone) = proof.proved_phone() {
+            let found = users::by_phone(tx, pool, phone).await?;
+            let vouched = found.as_ref().is_some_and(|user| user.vouched_phone().is_some());
+            holdings.by_phone = self.owner(tx, found, vouched, &mut known).await?;
+        }
+        if let Some(email) = proof.proved_email() {
+            let found = users::by_email(tx, pool, email).await?;
+            let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
+            holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
+        }
+        // An external id counts for strangers alone, and only where the connection matches by it.
+        if holdings.by_own.is_none() && holdings.by_shared.is_none() {
+            let matches = self.rules.association.matches(MatchField::ExternalId);
+            if let Some(id) = proof.external_id.as_ref().filter(|_| matches) {
+                let found = users::by_external_id(tx, pool, id).await?;
+                holdings.by_external_id = self.owner(tx, found, true, &mut known).await?;
+            }
+        }
+        Ok(Resolved { resolution: resolve(proof, &holdings, &self.rules), known })
+    }
+
+    async fn owner(
+        &self,
+        tx: &mut Tx<'_>,
+        found: Option<User>,
+        vouched: bool,
+        known: &mut Vec<User>,
+    ) -> Result<Option<Owner>, StoreError> {
+        let Some(user) = found else { return Ok(None) };
+        let user = users::survivor(tx, user).await?;
+        let another_persons = self.is_another_persons(tx, &user.id).await?;
+        let owner = Owner { user: user.id.clone(), vouched, another_persons };
+        known.push(user);
+        Ok(Some(owner))
+    }
+
+    /// Whether an account has another id where the source gives a person one.
+    pub(crate) async fn is_another_persons(
+        &self,
+        tx: &mut Tx<'_>,
+        user: &UserId,
+    ) -> Result<bool, StoreError> {
+        for key in self.proof.ids() {
+            if identities::has_other_in_realm(tx, &self.pool, user, key).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What leads to an account that is made for whoever arrives.
+    pub(crate) fn identities(&self, trace: &Trace) -> Vec<NewIdentity> {
+        let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
+        let identity = |key: &IdentityKey| NewIdentity {
+            connection: connection.clone(),
+            key: key.clone(),
+            created_at: trace.at,
+        };
+        self.proof.ids().map(identity).collect()
+    }
+
+    /// The ids that are attached to an account.
+    fn attached(&self, own: bool, shared: bool) -> impl Iterator<Item = &IdentityKey> {
+        let own = own.then_some(&self.proof.own);
+        own.into_iter().chain(self.proof.shared.as_ref().filter(move |_| shared))
+    }
+
+    pub(crate) async fn attach(
+        &self,
+        tx: &mut Tx<'_>,
+        trace: &Trace,
+        user: &UserId,
+        own: bool,
+        shared: bool,
+    ) -> Result<(), StoreError> {
+        let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
+        for key in self.attached(own, shared) {
+            identities::insert(tx, &self.pool, user, &connection, key, trace.at).await?;
+        }
+        Ok(())
+    }
+
+    fn new_user(&self, login: &Login, fill_phone: bool, fill_email: bool) -> User {
+        let Ticket { session, trace, .. } = &login.ticket;
+        let email = self.proof.proved_email().filter(|_| fill_email).cloned();
+        User {
+            phone: self.proof.phone.clone().filter(|_| fill_phone),
+            email_verified: email.is_some(),
+            email,
+            profile: self.proof.profile.clone(),
+            logins_count: 1,
+            last_login_at: Some(trace.at),
+            last_ip: session.ip.clone(),
+            last_application: Some(session.application.clone()),
+            ..User::new(self.pool.clone(), login.candidate.clone(), &login.register_source, trace.at)
+        }
+    }
+}
+
+/// Looks whether a login would be permitted, before a phone code is spent on it. It writes nothing: whoever refuses
+/// the person for it says so in the audit log.
+pub struct WouldLogIn(pub Arriving);
+
+impl Read for WouldLogIn {
+    /// Nothing where it would; else why not, and whose account is refused.
+    type Out = Option<(LoginOutcome, Option<UserId>)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Resolved { resolution, known } = self.0.resolve(tx).await?;
+        Ok(match resolution {
+            Resolution::Deny(denial) => Some((denied(denial), None)),
+            Resolution::Create { .. } | Resolution::Choose { .. } | Resolution::Ask { .. } => None,
+            Resolution::LogIn { user, .. } => {
+                let user = match known.into_iter().find(|k| k.id == user) {
+                    Some(known) => Some(known),
+                    None => users::get(tx, &self.0.pool, &user).await?,
+                };
+                user.and_then(|user| unusable(&user).map(|refused| (refused.into(), Some(user.id))))
+            }
+        })
+    }
+}
+
+fn denied(denial: Denial) -> LoginOutcome {
+    match denial {
+        Denial::Snapshot => LoginOutcome::Snapshot,
+        Denial::Stranger => LoginOutcome::Stranger,
+        Denial::RegistrationOff => LoginOutcome::RegistrationOff,
+    }
+}
+
+async fn user_by_identity(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    key: &IdentityKey,
+) -> Result<Option<User>, StoreError> {
+    match users::by_identity(tx, pool, key).await? {
+        Some(user) => users::survivor(tx, user).await.map(Some),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,100 @@
+//! Logging in with a code.
+
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, Write};
+use hufu_types::{PhoneProof, PoolId, User, UserId};
+use serde_json::json;
+
+use super::finish::{self, Came, LoginOutcome, Ticket, record_refused_login, refuse_unusable};
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::refusal;
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::owner;
+
+/// Logs whoever is proved by a code in; makes their account, where there is none and that is permitted.
+#[derive(Clone, Debug)]
+pub struct LogInByCode {
+    /// The pool.
+    pub pool: PoolId,
+    /// What the code proves.
+    pub target: Target,
+    /// The code.
+    pub guess: Guess,
+    /// Whether the person wants an account to be made.
+    pub create: bool,
+    /// The id of the account, if one must be made.
+    pub candidate: UserId,
+    /// What is written.
+    pub ticket: Ticket,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum CodeLogin {
+    /// The code was right: as with every login.
+    Login(Box<LoginOutcome>),
+    /// The code is wrong.
+    WrongCode,
+    /// Too many wrong codes came from the address.
+    TooOften,
+}
+
+impl Write for LogInByCode {
+    type Out = CodeLogin;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<CodeLogin, StoreError> {
+        let (pool, ticket, now) = (&self.pool, &self.ticket, self.ticket.trace.at);
+        let mut events = ticket.trace.recorder();
+        let by = ticket.method;
+        let purpose = match self.guess.judge(tx, pool, now).await? {
+            Judged::Right(purpose) => purpose,
+            Judged::TooOften => return Ok(CodeLogin::TooOften),
+            Judged::Wrong => {
+                let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
+                record_refused_login(tx, &mut events, pool, owner.as_ref(), refusal::WRONG_CODE, by).await?;
+                return Ok(CodeLogin::WrongCode);
+            }
+        };
+        self.guess.spend(tx, pool, purpose).await?;
+        if let Some(user) = owner(tx, pool, &self.target).await? {
+            if let Some(refused) = refuse_unusable(tx, &mut events, &user, by).await? {
+                return Ok(CodeLogin::Login(Box::new(refused)));
+            }
+            let user = finish::count(tx, ticket, pool, &user.id).await?;
+            let outcome = finish::finish(tx, ticket, &mut events, user, Came::default()).await?;
+            return Ok(CodeLogin::Login(Box::new(outcome)));
+        }
+        let refused = match (self.create, ticket.settings.registration) {
+            (true, true) => None,
+            (true, false) => Some((refusal::REGISTRATION_OFF, LoginOutcome::RegistrationOff)),
+            (false, _) => Some((refusal::STRANGER, LoginOutcome::Stranger)),
+        };
+        if let Some((code, outcome)) = refused {
+            record_refused_login(tx, &mut events, pool, None, code, by).await?;
+            return Ok(CodeLogin::Login(Box::new(outcome)));
+        }
+        let user = new_user(pool, &self.candidate, ticket, &self.target);
+        accounts::create(tx, &mut events, NewAccount::of(&user), json!({ "by": by })).await?;
+        let came = Came { newly_created: true, ..Came::default() };
+        let outcome = finish::finish(tx, ticket, &mut events, user, came).await?;
+        Ok(CodeLogin::Login(Box::new(outcome)))
+    }
+}
+
+fn new_user(pool: &PoolId, id: &UserId, ticket: &Ticket, proved: &Target) -> User {
+    let now = ticket.trace.at;
+    let (phone, email) = match proved {
+        Target::Phone(phone) => (Some((phone.clone(), PhoneProof::Code)), None),
+        Target::Email(email) => (None, Some(email.clone())),
+    };
+    User {
+        phone,
+        email_verified: email.is_some(),
+        email,
+        logins_count: 1,
+        last_login_at: Some(now),
+        last_ip: ticket.session.ip.clone(),
+        last_application: Some(ticket.session.application.clone()),
+        ..User::new(pool.clone(), id.clone(), ticket.method, now)
+    }
+}

@@ -1,0 +1,214 @@
+//! Logging in through a connection: whatever the source, its proof leads to an account.
+
+use std::sync::Arc;
+
+use hufu_types::flow::Want;
+use hufu_types::resolution::{PhoneUse, Rules};
+use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
+use hufu_wechat::Budget;
+use serde_json::json;
+
+use super::arrive::{Arriving, Login, WouldLogIn};
+use super::entry::{Entering, LoginAnswer, LoginDone};
+use super::finish::LoginOutcome;
+use crate::events::Trace;
+use crate::failures::NotIn;
+use crate::origin::Origin;
+use crate::people::identities::bind::{Bind, BindOutcome};
+use crate::sources::wechat::{log_refusal, wechat_error};
+use crate::sources::{self, Attempt, Evidence, Proved};
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+
+/// A login by a code that a client drew from the source itself.
+#[derive(Clone)]
+pub struct SourceLogin<'a> {
+    /// The application.
+    pub application: Arc<Application>,
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// What the client brings.
+    pub evidence: Evidence<'a>,
+    /// What a phone number of the evidence is for.
+    pub phone_use: PhoneUse,
+    /// What the login ends with.
+    pub want: Want,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+impl App {
+    /// Logs in a person who comes from a source.
+    pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
+        let not_in = match self.try_log_in(login).await {
+            Ok(answer) => return Ok(answer),
+            Err(not_in) => not_in,
+        };
+        metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
+        let (application, connection) = (&login.application, &login.connection);
+        log_refusal(application, connection, &not_in.refusal);
+        let pool = &application.pool;
+        let trace = self.trace(pool, None, Some(&application.id), Some(&connection.id), &login.origin);
+        Err(self.refuse_login(pool, trace, connection.kind.as_str(), not_in).await)
+    }
+
+    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, NotIn> {
+        let (application, connection) = (&*login.application, &*login.connection);
+        let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
+        let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
+        let attempt = self.attempt(application, connection, login.evidence, rules.clone());
+        let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
+        let flow = self.new_flow_id();
+        let kept = self.kept_proof(&proof, &flow)?;
+        let entry = self.entry(Entering {
+            application: &login.application,
+            connection: connection.id.clone(),
+            method: connection.kind.as_str(),
+            facts: Facts::of(Method::Source(connection.kind), self.now()),
+            want: login.want.clone(),
+            origin: &login.origin,
+            proof: kept,
+            flow,
+        });
+        let ids = Ids::of(&proof);
+        let unit = Login {
+            who: Arriving { pool: application.pool.clone(), proof, rules },
+            candidate: UserId::generate(self.now(), &*self.random),
+            register_source: connection.kind.as_str().to_owned(),
+            ticket: entry.ticket.clone(),
+            resume: code.login.clone(),
+            exchange: Some((code.hash.clone(), code.sealed.clone())),
+        };
+        let outcome = self.write(unit).await?;
+        let answer = self.conclude(application, &entry.ticket, entry.back, outcome);
+        let answer = answer.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
+        Ok(answer.map(|done| ids.named_in(done)))
+    }
+
+    fn attempt<'a>(
+        &self,
+        application: &'a Application,
+        connection: &'a Connection,
+        evidence: Evidence<'a>,
+        rules: Rules,
+    ) -> Attempt<'a> {
+        let budget = Budget::of(self.limits.request_budget);
+        Attempt { application, connection, evidence, rules, budget }
+    }
+
+    /// What a code of a connection proves about a person who is logged in already. The code is spent with it.
+    pub(crate) async fn prove_for<'a>(
+        &'a self,
+        who: &'a Authenticated,
+        connection: &'a Connection,
+        code: &'a str,
+    ) -> Result<Proved<'a>, Refusal> {
+        let rules = self.rules(connection);
+        let attempt = self.attempt(&who.application, connection, Evidence::code(code), rules);
+        let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
+        proved.map_err(|not_in| not_in.refusal)
+    }
+
+    /// What a connection and its pool permit.
+    pub(crate) fn rules(&self, connection: &Connection) -> Rules {
+        Rules {
+            phone_use: PhoneUse::default(),
+            login_only: connection.login_only,
+            registration: self.config().settings(&connection.pool).registration,
+            association: connection.association.clone(),
+        }
+    }
+
+    /// Refuses a login that will not be permitted, before something is spent on it that works once.
+    pub(crate) async fn would_log_in(&self, mut who: Arriving) -> Result<(), NotIn> {
+        if who.rules.phone_use == PhoneUse::LogIn {
+            // By number a stranger may still be let in, so only the account's state can refuse beforehand.
+            who.rules.login_only = false;
+            who.rules.registration = true;
+        }
+        let Some((refused, user)) = self.read(WouldLogIn(who)).await? else { return Ok(()) };
+        let refusal = match refused {
+            LoginOutcome::Stranger => Refusal::Stranger,
+            LoginOutcome::RegistrationOff => Refusal::RegistrationOff,
+            LoginOutcome::Snapshot => Refusal::SnapshotUser,
+            LoginOutcome::Leaving(at) => Refusal::Leaving(at),
+            _ => Refusal::Disabled,
+        };
+        Err(NotIn { user, ..refusal.into() })
+    }
+
+    /// The proof of a login that may have to wait, sealed for its flow.
+    fn kept_proof(&self, proof: &Proof, flow: &FlowId) -> Result<Vec<u8>, Refusal> {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(proof).map_err(Refusal::internal)?);
+        Ok(self.sealing.seal(&*self.random, &proof_context(flow), &plain))
+    }
+
+    /// The proof of a waiting login. One that an earlier program sealed in another form has to begin again.
+    pub(crate) fn open_proof(&self, flow: &FlowId, sealed: &[u8]) -> Result<Option<Proof>, Refusal> {
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        let opened = self.sealing.open(&proof_context(flow), sealed).map_err(Refusal::internal)?;
+        serde_json::from_slice(opened.expose()).map(Some).map_err(|_| Refusal::FlowUnknown)
+    }
+
+    /// Binds an identity to the user who is logged in.
+    pub async fn bind_identity(
+        &self,
+        who: &Authenticated,
+        connection: &Connection,
+        code: &str,
+    ) -> Result<(), Refusal> {
+        let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
+        let result = async {
+            let Proved { proof, code } = match self.prove_for(who, connection, code).await {
+                Ok(proved) => proved,
+                Err(refusal) => {
+                    let errcode = wechat_error(&refusal).and_then(hufu_wechat::Error::errcode);
+                    let details = json!({ "by": connection.kind.as_str(), "errcode": errcode });
+                    let action = Action::IdentityBound;
+                    return Err(self.refused(who, trace.clone(), action, details, refusal).await);
+                }
+            };
+            let unit = Bind {
+                pool: who.pool().clone(),
+                user: who.user.clone(),
+                connection: connection.id.clone(),
+                exchange: Some((code.hash.clone(), self.exchange_record(&who.application, &code))),
+                proof,
+                trace: trace.clone(),
+            };
+            match self.write(unit).await? {
+                BindOutcome::Bound => Ok(()),
+                BindOutcome::TakenByAnother => Err(Refusal::IdentityTaken),
+                BindOutcome::HasAnother => Err(Refusal::AnotherIdentityBound),
+            }
+        };
+        let result = result.await;
+        if let Err(refusal) = &result {
+            log_refusal(&who.application, connection, refusal);
+        }
+        result
+    }
+}
+
+/// The ids that an answer names.
+pub(crate) struct Ids {
+    own: String,
+    shared: Option<String>,
+}
+
+impl Ids {
+    pub(crate) fn of(proof: &Proof) -> Self {
+        Self { own: proof.own.value.clone(), shared: proof.shared.as_ref().map(|key| key.value.clone()) }
+    }
+
+    pub(crate) fn named_in(self, done: LoginDone) -> LoginDone {
+        LoginDone { openid: Some(self.own), unionid: self.shared, ..done }
+    }
+}
+
+/// What the proof of a waiting login is sealed for.
+fn proof_context(flow: &FlowId) -> String {
+    format!("login_flow:{flow}:proof")
+}

@@ -1,0 +1,328 @@
+//! The way into an application, whichever way a person came: what a login writes,
+//! and what it answers with.
+
+use std::sync::Arc;
+
+use hufu_store::flows::NewFlow;
+use hufu_store::refresh_tokens::NewRefreshToken;
+use hufu_store::sessions::NewSession;
+use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::{
+    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken,
+    PoolSettings, SessionId, Timestamp, TokenPurpose, User,
+};
+
+use super::finish::{LoggedIn, LoginOutcome, Ticket, Waiting};
+use crate::origin::Origin;
+use crate::tokens::Issue;
+use crate::tokens::hash_token;
+use crate::{App, Refusal, TokenSet, UserToken};
+
+/// What a login hands out.
+#[derive(Clone, Debug)]
+pub enum Tokens {
+    /// A user token, for the v2 clients.
+    User(UserToken),
+    /// A token set.
+    Set(Box<TokenSet>),
+    /// None yet: the request of the authorization endpoint is answered with a code.
+    Authorization(Box<AuthorizationRequest>),
+}
+
+/// What a login answers.
+#[derive(Debug)]
+pub enum LoginAnswer {
+    /// The person is logged in.
+    Done(Box<LoginDone>),
+    /// The person has a step to take first.
+    Waiting(Box<FlowView>),
+}
+
+/// A login that succeeded.
+#[derive(Debug)]
+pub struct LoginDone {
+    /// The user.
+    pub user: User,
+    /// Whether the login made the user.
+    pub newly_created: bool,
+    /// The person's id within the app that they came from.
+    pub openid: Option<String>,
+    /// The person's id within the Open Platform account.
+    pub unionid: Option<String>,
+    /// What the client gets.
+    pub tokens: Tokens,
+}
+
+/// A login that waits for the person's next step. `Debug` does not show the handle.
+#[derive(Clone)]
+pub struct FlowView {
+    /// The id of the flow.
+    pub id: FlowId,
+    /// What the next step needs: the id, a dot and a secret that changes with each step.
+    pub handle: String,
+    /// Where it stands.
+    pub stage: Stage,
+    /// At [`Stage::Associate`]: whether an account may be made.
+    pub may_create: bool,
+    /// At [`Stage::Associate`]: how an account can be bound.
+    pub methods: Vec<BindMethod>,
+    /// At [`Stage::Select`]: the accounts to choose from.
+    pub accounts: Vec<User>,
+    /// At [`Stage::Select`]: whether they may be merged.
+    pub may_merge: bool,
+    /// At [`Stage::Complete`]: what is missing.
+    pub missing: Vec<String>,
+    /// At [`Stage::Agree`]: what is to be accepted.
+    pub agreements: Vec<hufu_types::Agreement>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for FlowView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FlowView").field("id", &self.id).field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+/// Who enters what, and how.
+pub(crate) struct Entering<'a> {
+    pub(crate) application: &'a Arc<Application>,
+    /// The connection; [`ConnectionId::own`] where people come by what the pool itself knows.
+    pub(crate) connection: ConnectionId,
+    /// By what: a connection's kind, `password`, `phone-code`, `email-code`, `register`.
+    pub(crate) method: &'static str,
+    /// What they have proved themselves with so far.
+    pub(crate) facts: Facts,
+    pub(crate) want: Want,
+    pub(crate) origin: &'a Origin,
+    /// What the source proved, sealed for the flow of this id; empty where nothing but the account is needed.
+    pub(crate) proof: Vec<u8>,
+    pub(crate) flow: FlowId,
+}
+
+/// What a login writes, and what it keeps back for the answer.
+pub(crate) struct Entry {
+    pub(crate) ticket: Ticket,
+    pub(crate) back: KeptBack,
+}
+
+/// What the client gets, if the login is permitted.
+pub(crate) struct KeptBack {
+    refresh: Option<OpaqueToken>,
+    handle: OpaqueToken,
+}
+
+impl KeptBack {
+    /// The secret that the next step of a waiting login needs.
+    pub(crate) fn handle(&self) -> &OpaqueToken {
+        &self.handle
+    }
+}
+
+impl App {
+    pub(crate) fn new_flow_id(&self) -> FlowId {
+        FlowId::generate(self.now(), &*self.random)
+    }
+
+    /// Prepares a login that needs nothing but its account from here on.
+    pub(crate) fn own_entry(
+        &self,
+        application: &Arc<Application>,
+        method: &'static str,
+        proved: Method,
+        want: Want,
+        origin: &Origin,
+    ) -> Entry {
+        let (connection, flow) = (ConnectionId::own(), self.new_flow_id());
+        let facts = Facts::of(proved, self.now());
+        self.entry(Entering { application, connection, method, facts, want, origin, proof: Vec::new(), flow })
+    }
+
+    /// Prepares a login.
+    pub(crate) fn entry(&self, entering: Entering<'_>) -> Entry {
+        let Entering { application, connection, method, facts, want, origin, proof, flow } = entering;
+        let now = self.now();
+        let refresh = match want {
+            Want::TokenSet(scope) => self.new_refresh_token(application, scope),
+            Want::UserToken | Want::Authorization(_) => None,
+        };
+        let (refresh, refresh_token): (_, Option<NewRefreshToken>) = refresh.unzip();
+        let handle = OpaqueToken::generate(TokenPurpose::Flow, &*self.random);
+        let ticket = Ticket {
+            session: NewSession {
+                id: SessionId::generate(now, &*self.random),
+                application: application.id.clone(),
+                connection: connection.clone(),
+                created_at: now,
+                expires_at: now.plus(application.lifetimes.session),
+                ip: origin.ip.clone(),
+                user_agent: origin.user_agent.clone(),
+            },
+            refresh_token,
+            settings: self.config().settings(&application.pool),
+            flow: NewFlow {
+                id: flow,
+                handle: hash_token(handle.expose()),
+                cookie: None,
+                proof,
+                expires_at: now.plus(self.limits.flow_life),
+            },
+            want,
+            method,
+            facts,
+            browser: None,
+            trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
+        };
+        Entry { ticket, back: KeptBack { refresh, handle } }
+    }
+
+    /// Answers a login: with tokens, with the step that it waits for, or with why not.
+    pub(crate) fn conclude(
+        &self,
+        application: &Application,
+        ticket: &Ticket,
+        back: KeptBack,
+        outcome: LoginOutcome,
+    ) -> Result<LoginAnswer, Refusal> {
+        match outcome {
+            LoginOutcome::LoggedIn(done) => {
+                let done = self.answer(application, &ticket.want, back.refresh, *done)?;
+                Ok(LoginAnswer::Done(Box::new(done)))
+            }
+            LoginOutcome::Waiting(waiting) => {
+                Ok(LoginAnswer::Waiting(Box::new(self.waiting_view(ticket, &back.handle, *waiting))))
+            }
+            LoginOutcome::Stranger => Err(Refusal::Stranger),
+            LoginOutcome::RegistrationOff => Err(Refusal::RegistrationOff),
+            LoginOutcome::Snapshot => Err(Refusal::SnapshotUser),
+            LoginOutcome::Disabled => Err(Refusal::Disabled),
+            LoginOutcome::Leaving(at) => Err(Refusal::Leaving(at)),
+            LoginOutcome::Ended => Err(Refusal::CodeUsed(None)),
+        }
+    }
+
+    fn answer(
+        &self,
+        application: &Application,
+        want: &Want,
+        refresh: Option<OpaqueToken>,
+        done: LoggedIn,
+    ) -> Result<LoginDone, Refusal> {
+        let LoggedIn { user, newly_created, session, session_created_at, conflict } = done;
+        metrics::counter!("hufu_logins_total", "outcome" => if newly_created { "created" } else { "known" })
+            .increment(1);
+        if let Some(conflict) = conflict {
+            tracing::warn!(
+                pool = %application.pool,
+                application = %application.id,
+                kind = conflict.kind.as_str(),
+                chosen = %conflict.chosen,
+                other = %conflict.other,
+                "ids of one person name two accounts: nothing was moved, the conflict is recorded"
+            );
+            metrics::counter!("hufu_identity_conflicts_total").increment(1);
+        }
+        let tokens = match want {
+            Want::UserToken => {
+                Tokens::User(self.user_token(application, &user.id, &session, session_created_at)?)
+            }
+            Want::TokenSet(scope) => {
+                let issue =
+                    Issue { application, user: &user, session: &session, auth_time: session_created_at };
+                Tokens::Set(Box::new(self.token_set(&issue, *scope, refresh)?))
+            }
+            Want::Authorization(request) => Tokens::Authorization(request.clone()),
+        };
+        Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
+    }
+
+    /// A login that waits, with the handle for its next step.
+    pub(crate) fn waiting_view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
+        let Waiting { state, accounts } = waiting;
+        let id = ticket.flow.id.clone();
+        let connection = self.config().connection(&ticket.session.connection).cloned();
+        let methods = connection.map(|connection| connection.association.methods.clone());
+        FlowView {
+            handle: format!("{id}.{}", handle.expose()),
+            ..FlowView::of(
+                id,
+                &state,
+                accounts,
+                methods.unwrap_or_default(),
+                &ticket.settings,
+                ticket.flow.expires_at,
+            )
+        }
+    }
+}
+
+impl FlowView {
+    /// Where a login stands that waits in this state, without a handle.
+    pub(crate) fn of(
+        id: FlowId,
+        state: &FlowState,
+        accounts: Vec<User>,
+        methods: Vec<BindMethod>,
+        settings: &PoolSettings,
+        expires_at: Timestamp,
+    ) -> Self {
+        let user = accounts.iter().find(|user| Some(&user.id) == state.user.as_ref());
+        Self {
+            id,
+            handle: String::new(),
+            stage: state.stage,
+            may_create: state.may_create,
+            methods: if state.stage == Stage::Associate { methods } else { Vec::new() },
+            missing: user
+                .filter(|_| state.stage == Stage::Complete)
+                .map(|user| flow::missing_fields(user, settings).map(str::to_owned).collect())
+                .unwrap_or_default(),
+            agreements: user
+                .filter(|_| state.stage == Stage::Agree)
+                .map(|user| flow::open_agreements(user, settings).cloned().collect())
+                .unwrap_or_default(),
+            accounts: if state.stage == Stage::Select { accounts } else { Vec::new() },
+            may_merge: state.may_merge,
+            expires_at,
+        }
+    }
+}
+
+impl LoginAnswer {
+    /// The login, if it does not wait.
+    ///
+    /// # Errors
+    /// Where it stands, if it waits.
+    pub fn done(self) -> Result<LoginDone, Box<FlowView>> {
+        match self {
+            Self::Done(done) => Ok(*done),
+            Self::Waiting(view) => Err(view),
+        }
+    }
+
+    /// The same with another login in it.
+    pub(crate) fn map(self, change: impl FnOnce(LoginDone) -> LoginDone) -> Self {
+        match self {
+            Self::Done(done) => Self::Done(Box::new(change(*done))),
+            waiting @ Self::Waiting(_) => waiting,
+        }
+    }
+}
+
+impl LoginDone {
+    /// The user token, where one was wanted.
+    pub fn user_token(&self) -> Option<&UserToken> {
+        match &self.tokens {
+            Tokens::User(token) => Some(token),
+            Tokens::Set(_) | Tokens::Authorization(_) => None,
+        }
+    }
+
+    /// The token set, where one was wanted.
+    pub fn token_set(self) -> Option<TokenSet> {
+        match self.tokens {
+            Tokens::Set(tokens) => Some(*tokens),
+            Tokens::User(_) | Tokens::Authorization(_) => None,
+        }
+    }
+}

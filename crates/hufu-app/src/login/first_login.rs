@@ -1,0 +1,32 @@
+//! The e-mail address of somebody whose first login has to wait.
+
+use std::sync::Arc;
+
+use hufu_store::users::GetUser;
+use hufu_types::{Application, PasscodePurpose, UserId};
+
+use crate::credentials::{MessageLanguage, Target};
+use crate::{App, Origin, Refusal};
+
+impl App {
+    /// Sends a code to the e-mail address of an account that must set a new password at its next login. There is the
+    /// same answer, and no message, where there is no such account or it has no address.
+    pub async fn send_first_login_code(
+        &self,
+        application: &Arc<Application>,
+        user: &str,
+        language: MessageLanguage,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let pool = &application.pool;
+        let Ok(user) = UserId::parse(user) else { return Ok(()) };
+        let found = self.read(GetUser { pool: pool.clone(), user }).await?;
+        match found.filter(|user| user.must_reset && user.is_active()).and_then(|user| user.email) {
+            Some(email) => {
+                let to = Target::Email(email);
+                self.send_code(application, to, PasscodePurpose::Verify, language, origin).await
+            }
+            None => Ok(()),
+        }
+    }
+}

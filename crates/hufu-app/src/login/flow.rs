@@ -1,0 +1,440 @@
+//! A login that waits goes on: the steps of the login engine, whoever draws the pages for them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hufu_store::flows::Flow;
+use hufu_types::flow::{Stage, Want};
+use hufu_types::resolution::Rules;
+use hufu_types::{
+    Application, BindMethod, Connection, ConnectionId, FlowId, Gender, MergeId, PasscodeChannel,
+    PasscodePurpose, PoolId, Profile, Proof, TokenHash, User, UserId, Username,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+
+use super::arrive::Arriving;
+use super::by_source::Ids;
+use super::steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
+use crate::credentials::guess::Guess;
+use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
+use crate::login::entry::{Entering, Entry, FlowView, LoginAnswer, LoginDone};
+use crate::people::merging::MergePreview;
+use crate::people::profile::{Editor, ProfileChange, check_custom_data};
+use crate::tokens::hash_token;
+use crate::{App, Origin, Refusal};
+
+/// What a person does in a login that waits.
+pub enum FlowAction {
+    /// Looks where it stands.
+    View,
+    /// Looks what merging the accounts into this one would do.
+    Preview(UserId),
+    /// Makes a new account.
+    Create,
+    /// Binds an account that a code proves.
+    BindByCode(Target, String),
+    /// Binds an account that a password proves.
+    BindByPassword(AccountName, SecretString),
+    /// Chooses an account.
+    Choose(UserId),
+    /// Merges the accounts into this one.
+    Merge(UserId),
+    /// Sets a new password.
+    SetPassword(SecretString),
+    /// Fills in what is missing.
+    FillIn(FillIn),
+    /// Accepts agreements by id.
+    Accept(Vec<String>),
+    /// Gives up.
+    GiveUp,
+}
+
+/// What a person fills in.
+#[derive(Default)]
+pub struct FillIn {
+    /// Text fields of the profile by name.
+    pub fields: Vec<(String, String)>,
+    /// The gender.
+    pub gender: Option<Gender>,
+    /// Custom data.
+    pub custom_data: Map<String, Value>,
+    /// A username.
+    pub username: Option<String>,
+    /// Phone numbers and e-mail addresses with the codes that prove them.
+    pub proved: Vec<(Target, String)>,
+}
+
+/// What came of a step.
+pub enum FlowAnswer {
+    /// Where the login stands, which was only looked at: the handle stays as it was, and is not repeated.
+    Viewed(Box<FlowView>),
+    /// The login went on: the person is logged in, or has another step to take.
+    Login(LoginAnswer),
+    /// What a merge would do; the login waits where it was.
+    Preview(Box<MergePreview>),
+    /// The person gave up.
+    GivenUp,
+}
+
+/// Why a step of a login that waits was refused.
+#[derive(Debug)]
+pub struct StepRefused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Where the login stands, with the handle of the next step; none where it is over, or was never there.
+    pub waiting: Option<Box<FlowView>>,
+}
+
+impl From<Refusal> for StepRefused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, waiting: None }
+    }
+}
+
+/// How often a step begins again because the account was changed under its hands.
+const ATTEMPTS: usize = 3;
+
+/// A step of a login that waits.
+pub struct FlowStep<'a> {
+    /// The application of the request.
+    pub application: &'a Arc<Application>,
+    /// The handle of the last answer.
+    pub handle: &'a str,
+    /// The secret of the browser's cookie, where there is one.
+    pub cookie: Option<&'a str>,
+    /// What the person does.
+    pub action: FlowAction,
+    /// Where the request comes from.
+    pub origin: Origin,
+}
+
+/// A flow that is there, with the accounts that it is about, and the handle's hash.
+struct Found {
+    id: FlowId,
+    handle: TokenHash,
+    flow: Flow,
+    accounts: Vec<User>,
+    connection: Option<Arc<Connection>>,
+    pool: PoolId,
+}
+
+impl Found {
+    /// By what the person came.
+    fn method(&self) -> &'static str {
+        let first = self.flow.state.facts.iter().next().map(|fact| fact.method.as_str());
+        let of_connection = || self.connection.as_ref().map(|connection| connection.kind.as_str());
+        first.or_else(of_connection).unwrap_or("own")
+    }
+}
+
+impl App {
+    /// Goes on with a login that waits.
+    ///
+    /// # Errors
+    /// What the step is refused with; where the login still waits, with where it stands.
+    pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, StepRefused> {
+        let found = self.find_flow(&step).await?;
+        match &step.action {
+            FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(found)))),
+            FlowAction::Preview(survivor) => {
+                let preview = self.preview_in_flow(step.application, &found, survivor).await?;
+                Ok(FlowAnswer::Preview(Box::new(preview)))
+            }
+            _ => {
+                for _ in 0..ATTEMPTS {
+                    if let Some(answer) = self.take_step(&step, &found).await? {
+                        return Ok(answer);
+                    }
+                }
+                Err(Refusal::TooOften("changes of this account").into())
+            }
+        }
+    }
+
+    /// Takes a step; nothing where the account was changed meanwhile, and the step has to begin again.
+    async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
+        let FlowStep { application, action, origin, cookie, .. } = step;
+        let doing = self.doing(application, found, action, origin).await?;
+        let Entry { mut ticket, back } = self.entry(Entering {
+            application,
+            connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
+            method: found.method(),
+            facts: found.flow.state.facts.clone(),
+            want: found.flow.state.want.clone(),
+            origin,
+            proof: Vec::new(),
+            flow: found.id.clone(),
+        });
+        ticket.flow.expires_at = found.flow.expires_at;
+        let proof = self.open_proof(&found.id, &found.flow.proof)?;
+        let resets = matches!(doing, Doing::SetPassword { .. } | Doing::Merge { .. });
+        let unit = Continue {
+            pool: application.pool.clone(),
+            flow: found.id.clone(),
+            handle: found.handle.clone(),
+            cookie: cookie.map(hash_token),
+            doing,
+            who: self.who(found, proof.as_ref()),
+            candidate: UserId::generate(self.now(), &*self.random),
+            ticket: ticket.clone(),
+            max_tries: self.limits.flow_tries,
+        };
+        let continued = self.write(unit).await?;
+        if resets {
+            self.sessions.forget_all();
+        }
+        Ok(Some(match continued {
+            Continued::On(outcome) => {
+                let answer = self.conclude(application, &ticket, back, *outcome)?;
+                FlowAnswer::Login(answer.map(|done| with_ids(done, proof.as_ref())))
+            }
+            Continued::Failed(failure, waiting) => {
+                let view = self.waiting_view(&ticket, back.handle(), *waiting);
+                return Err(StepRefused {
+                    refusal: self.refusal_of(&failure),
+                    waiting: Some(Box::new(view)),
+                });
+            }
+            Continued::Over(failure) => return Err(self.refusal_of(&failure).into()),
+            Continued::Unknown => return Err(Refusal::FlowUnknown.into()),
+            Continued::Impossible => return Err(Refusal::StepImpossible.into()),
+            Continued::Changed => return Ok(None),
+            Continued::GivenUp => FlowAnswer::GivenUp,
+        }))
+    }
+
+    async fn find_flow(&self, step: &FlowStep<'_>) -> Result<Found, Refusal> {
+        let (id, secret) = step.handle.split_once('.').ok_or(Refusal::FlowUnknown)?;
+        let id = FlowId::parse(id).map_err(|_| Refusal::FlowUnknown)?;
+        let handle = hash_token(secret);
+        let pool = &step.application.pool;
+        let unit = LookAtFlow { pool: pool.clone(), flow: id.clone() };
+        let (flow, accounts) = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
+        let same_browser = match &flow.cookie {
+            None => true,
+            Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
+        };
+        let holds = flow.handle.matches(handle.as_bytes())
+            && flow.expires_at > self.now()
+            && flow.application == step.application.id
+            && same_browser;
+        if !holds {
+            return Err(Refusal::FlowUnknown);
+        }
+        let connection = flow.connection.as_ref().and_then(|id| self.config().connection(id).cloned());
+        let switched_off = flow.connection.as_ref().is_some_and(|id| *id != ConnectionId::own())
+            && connection.as_ref().is_none_or(|connection| !connection.enabled);
+        if switched_off {
+            return Err(Refusal::FlowUnknown);
+        }
+        Ok(Found { id, handle, flow, accounts, connection, pool: pool.clone() })
+    }
+
+    /// Who arrived, as the source proved it then and the connection's rules are now.
+    fn who(&self, found: &Found, proof: Option<&Proof>) -> Option<Arriving> {
+        let (connection, proof) = (found.connection.as_ref()?, proof?);
+        let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
+        Some(Arriving { pool: connection.pool.clone(), proof: proof.clone(), rules })
+    }
+
+    /// Where a login stands that is only looked at: nothing is made for it, and no proof opened.
+    fn view_of(&self, found: Found) -> FlowView {
+        let Found { id, flow, accounts, connection, pool, .. } = found;
+        let methods = connection.map(|connection| connection.association.methods.clone()).unwrap_or_default();
+        let settings = self.config().settings(&pool);
+        FlowView::of(id, &flow.state, accounts, methods, &settings, flow.expires_at)
+    }
+
+    /// What merging the accounts at [`Stage::Select`] into one of them would do.
+    async fn preview_in_flow(
+        &self,
+        application: &Application,
+        found: &Found,
+        survivor: &UserId,
+    ) -> Result<MergePreview, Refusal> {
+        let state = &found.flow.state;
+        if state.stage != Stage::Select || !state.may_merge {
+            return Err(Refusal::StepImpossible);
+        }
+        let others: Vec<&UserId> = state.candidates.iter().filter(|user| *user != survivor).collect();
+        match others.as_slice() {
+            [other] if state.candidates.contains(survivor) => {
+                self.preview_merge(&application.pool, survivor, other).await
+            }
+            _ => Err(Refusal::NotACandidate),
+        }
+    }
+
+    /// A step with everything that takes time done: codes hashed, passwords verified.
+    async fn doing(
+        &self,
+        application: &Arc<Application>,
+        found: &Found,
+        action: &FlowAction,
+        origin: &Origin,
+    ) -> Result<Doing, Refusal> {
+        let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
+        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Refusal::StepImpossible) };
+        let permitted = |method| {
+            if methods.contains(&method) { Ok(()) } else { Err(Refusal::MethodNotPermitted) }
+        };
+        let pool = &application.pool;
+        let guess = |target: &Target, code: &str, purposes| self.guess(pool, target, code, purposes, origin);
+        Ok(match action {
+            FlowAction::View | FlowAction::Preview(_) => return Err(Refusal::StepImpossible),
+            FlowAction::Create => Doing::Create,
+            FlowAction::BindByCode(target, code) => {
+                at(Stage::Associate)?;
+                permitted(match target {
+                    Target::Phone(_) => BindMethod::PhoneCode,
+                    Target::Email(_) => BindMethod::EmailCode,
+                })?;
+                let purposes = bind_purposes(&found.flow.state.want);
+                Doing::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
+            }
+            FlowAction::BindByPassword(account, password) => {
+                at(Stage::Associate)?;
+                permitted(match account {
+                    AccountName::Username(_) | AccountName::Any(_) | AccountName::ExternalId(_) => {
+                        BindMethod::UsernamePassword
+                    }
+                    AccountName::Phone(_) => BindMethod::PhonePassword,
+                    AccountName::Email(_) => BindMethod::EmailPassword,
+                })?;
+                let trace = self.trace(pool, None, Some(&application.id), None, origin);
+                match self.prove_by_password(pool, account, password, "bind", origin, trace).await {
+                    Ok(proved) => Doing::BindByPassword {
+                        user: proved.user.id,
+                        hash: proved.verified,
+                        lock: proved.lock,
+                    },
+                    Err(Refusal::WrongPassword { remaining }) => {
+                        Doing::WrongPassword(StepFailure::WrongPassword { remaining })
+                    }
+                    Err(Refusal::Locked) => Doing::WrongPassword(StepFailure::Locked),
+                    Err(refusal) => return Err(refusal),
+                }
+            }
+            FlowAction::Choose(user) => Doing::Choose(user.clone()),
+            FlowAction::Merge(survivor) => {
+                Doing::Merge { survivor: survivor.clone(), id: MergeId::generate(self.now(), &*self.random) }
+            }
+            FlowAction::SetPassword(password) => {
+                at(Stage::NewPassword)?;
+                let user =
+                    found.accounts.iter().find(|user| Some(&user.id) == found.flow.state.user.as_ref());
+                let names = user.map(crate::credentials::names_of).unwrap_or_default();
+                self.check_new_password(pool, password.expose_secret(), &names)?;
+                Doing::SetPassword { hash: self.hasher.hash(password.clone(), &*self.random).await? }
+            }
+            FlowAction::FillIn(fill_in) => {
+                at(Stage::Complete)?;
+                let purposes = complete_purposes(&found.flow.state.want);
+                let proved = fill_in.proved.iter();
+                let proved = proved.map(|(target, code)| (target.clone(), guess(target, code, purposes)));
+                Doing::FillIn(Box::new(self.filling(application, fill_in, proved.collect())?))
+            }
+            FlowAction::Accept(ids) => {
+                let settings = self.config().settings(pool);
+                let version = |id: &String| {
+                    settings.agreements.iter().find(|a| a.id == *id).map(|a| (id.clone(), a.version))
+                };
+                Doing::Accept(ids.iter().filter_map(version).collect::<BTreeMap<_, _>>())
+            }
+            FlowAction::GiveUp => Doing::GiveUp,
+        })
+    }
+
+    fn filling(
+        &self,
+        application: &Application,
+        fill_in: &FillIn,
+        proved: Vec<(Target, Guess)>,
+    ) -> Result<Filling, Refusal> {
+        let mut fields = Vec::new();
+        for (name, value) in &fill_in.fields {
+            let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
+                return Err(Refusal::Invalid(format!("{name} is no field of the profile; leave it out")));
+            };
+            if value.is_empty() {
+                return Err(Refusal::Invalid(format!("{name} is empty; fill it in or leave it out")));
+            }
+            fields.push((*name, Some(value.clone())));
+        }
+        let photo = fill_in.fields.iter().rfind(|(name, _)| name == "photo");
+        let upload = photo.and_then(|(_, address)| self.upload_of_photo(address)).map(str::to_owned);
+        let custom_data = fill_in.custom_data.clone();
+        self.check_change(&ProfileChange { fields, gender: fill_in.gender, custom_data })?;
+        let settings = self.config().settings(&application.pool);
+        check_custom_data(&settings, &fill_in.custom_data, Editor::Person)?;
+        let username = fill_in.username.as_deref().map(Username::parse).transpose();
+        let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
+            return Err(Refusal::Invalid(
+                "a username may not be a phone number; choose another one".to_owned(),
+            ));
+        }
+        Ok(Filling {
+            fields: fill_in.fields.clone(),
+            gender: fill_in.gender,
+            upload,
+            custom_data: fill_in.custom_data.clone(),
+            username,
+            proved,
+            max_keys: self.limits.custom_keys,
+            max_total: self.limits.custom_total,
+        })
+    }
+
+    fn refusal_of(&self, failure: &StepFailure) -> Refusal {
+        match failure {
+            StepFailure::WrongCode => Refusal::WrongCode,
+            StepFailure::TooManyCodes => TOO_MANY_CODES,
+            StepFailure::WrongPassword { remaining } => Refusal::WrongPassword { remaining: *remaining },
+            StepFailure::Locked => Refusal::Locked,
+            StepFailure::NoAccount => Refusal::Stranger,
+            StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
+            StepFailure::IdentityTaken => Refusal::IdentityTaken,
+            StepFailure::NotACandidate => Refusal::NotACandidate,
+            StepFailure::MayNotCreate => Refusal::RegistrationOff,
+            StepFailure::Unusable => Refusal::Disabled,
+            StepFailure::UsernameTaken => Refusal::UsernameTaken,
+            StepFailure::NameTaken(PasscodeChannel::Sms) => Refusal::PhoneTaken,
+            StepFailure::NameTaken(PasscodeChannel::Email) => Refusal::EmailTaken,
+            StepFailure::TooManyKeys => {
+                let limit = self.limits.custom_keys;
+                Refusal::Invalid(format!("custom data has at most {limit} keys; send fewer"))
+            }
+            StepFailure::TooMuchCustomData => {
+                let limit = self.limits.custom_total;
+                Refusal::Invalid(format!("custom data has at most {limit} bytes in all; send less"))
+            }
+            StepFailure::StillMissing => Refusal::StillMissing,
+        }
+    }
+}
+
+/// For which purposes a code may have been sent that binds an account: a code to log in binds nobody else's WeChat.
+/// Only the older clients' codes say no purpose.
+const fn bind_purposes(want: &Want) -> &'static [PasscodePurpose] {
+    match want {
+        Want::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
+        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Bind],
+    }
+}
+
+/// For which purposes a code may have been sent that fills in a login name.
+const fn complete_purposes(want: &Want) -> &'static [PasscodePurpose] {
+    match want {
+        Want::UserToken => &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General],
+        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Complete, PasscodePurpose::Bind],
+    }
+}
+
+fn with_ids(done: LoginDone, proof: Option<&Proof>) -> LoginDone {
+    match proof {
+        Some(proof) => Ids::of(proof).named_in(done),
+        None => done,
+    }
+}

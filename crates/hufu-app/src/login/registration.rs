@@ -1,0 +1,158 @@
+//! Making an account that its owner asks for.
+
+pub(super) mod unit;
+
+use std::sync::Arc;
+
+use hufu_store::rates::Limit;
+use hufu_types::flow::Want;
+use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
+use secrecy::ExposeSecret as _;
+
+use crate::address::network_of;
+use crate::credentials::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
+use crate::login::entry::LoginAnswer;
+use crate::people::profile::{Editor, ProfileChange, check_custom_data};
+use crate::{App, Origin, Refusal};
+use unit::{NamesTaken, Register, Registered};
+
+impl App {
+    /// Makes an account, and logs it in where `want` says what with. Where the login has to wait for a step, the
+    /// account is made all the same.
+    pub async fn register(
+        &self,
+        application: &Arc<Application>,
+        registration: Registration,
+        want: Option<Want>,
+        origin: &Origin,
+    ) -> Result<(User, Option<LoginAnswer>), Refusal> {
+        let pool = &application.pool;
+        let settings = self.config().settings(pool);
+        if !settings.registration {
+            return Err(Refusal::RegistrationOff);
+        }
+        self.check_registration(pool, &registration)?;
+        let Registration { username, email, phone, code, password, profile, custom_data } = registration;
+        let proved = match (phone, code) {
+            (Some(phone), Some(code)) => Some((Target::Phone(phone), code)),
+            (Some(_), None) => return Err(Refusal::WrongCode),
+            (None, Some(code)) => email.clone().map(|email| (Target::Email(email), code)),
+            (None, None) => None,
+        };
+        let unproved = email.filter(|_| !matches!(proved, Some((Target::Email(_), _))));
+        if unproved.is_some() && !settings.register_email_without_code {
+            return Err(Refusal::CodeNeeded);
+        }
+        let photo = profile.photo.as_deref().and_then(|photo| self.upload_of_photo(photo)).map(str::to_owned);
+        let id = UserId::generate(self.now(), &*self.random);
+        let by = match &proved {
+            Some((Target::Phone(_), _)) => Method::PhoneCode,
+            Some((Target::Email(_), _)) => Method::EmailCode,
+            None => Method::Password,
+        };
+        let entry = want.map(|want| self.own_entry(application, "register", by, want, origin));
+        let trace = match &entry {
+            Some(entry) => entry.ticket.trace.clone(),
+            None => self.trace(pool, None, Some(&application.id), None, origin),
+        };
+        let mut unit = Register {
+            only_look: false,
+            user: User {
+                username,
+                profile,
+                custom_data,
+                ..User::new(pool.clone(), id, "register", trace.at)
+            },
+            password: None,
+            limit: if proved.is_none() { self.registrations_of(pool, origin) } else { None },
+            proved: proved.map(|(target, code)| {
+                let guess = self.guess(pool, &target, &code, accepted::REGISTER, origin);
+                (target, guess)
+            }),
+            unproved,
+            photo,
+            ticket: entry.as_ref().map(|entry| entry.ticket.clone()),
+            trace,
+        };
+        let is_proved = unit.proved.is_some();
+        let made = match password {
+            None => self.write(unit).await?,
+            // Nobody makes this node hash passwords without being counted, or with a wrong code.
+            Some(password) => match self.write(Register { only_look: true, ..unit.clone() }).await? {
+                Registered::Possible => {
+                    unit.password = Some(self.hasher.hash(password, &*self.random).await?);
+                    unit.limit = None;
+                    self.write(unit).await?
+                }
+                refused => refused,
+            },
+        };
+        match made {
+            Registered::Done(user, outcome) => match (entry, outcome) {
+                (Some(entry), Some(outcome)) => {
+                    let answer = self.conclude(application, &entry.ticket, entry.back, *outcome)?;
+                    Ok((*user, Some(answer)))
+                }
+                _ => Ok((*user, None)),
+            },
+            Registered::WrongCode => Err(Refusal::WrongCode),
+            Registered::TooOften if is_proved => Err(TOO_MANY_CODES),
+            Registered::TooOften => Err(Refusal::TooOften("registrations from this address")),
+            Registered::Taken(NamesTaken::Username) => Err(Refusal::UsernameTaken),
+            Registered::Taken(NamesTaken::Phone) => Err(Refusal::PhoneTaken),
+            Registered::Taken(NamesTaken::Email) => Err(Refusal::EmailTaken),
+            Registered::Taken(NamesTaken::UnprovedEmail) => Err(Refusal::AccountExists),
+            Registered::Taken(NamesTaken::UnusedEmail) => Err(Refusal::CodeNeeded),
+            // It was only looked at, which ends above.
+            Registered::Possible => Err(Refusal::StepImpossible),
+        }
+    }
+
+    fn registrations_of(&self, pool: &PoolId, origin: &Origin) -> Option<Limit> {
+        let name = format!("registration:{pool}:{}", network_of(origin.ip.as_deref()?));
+        Some(Limit { name, most: self.limits.registrations_per_ip, window: self.limits.registration_window })
+    }
+
+    fn check_registration(&self, pool: &PoolId, registration: &Registration) -> Result<(), Refusal> {
+        let Registration { username, email, phone, code, password, profile, custom_data } = registration;
+        if username.is_none() && email.is_none() && phone.is_none() {
+            return Err(invalid("an account needs a username, an e-mail address or a phone number"));
+        }
+        if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
+            return Err(invalid("a username may not be a phone number; choose another"));
+        }
+        let has_code = code.is_some() && (phone.is_some() || email.is_some());
+        if password.is_none() && !has_code {
+            return Err(invalid("an account without a code needs a password"));
+        }
+        if let Some(password) = password {
+            let names = [
+                username.as_ref().map(Username::as_str),
+                email.as_ref().map(Email::as_str),
+                phone.as_ref().map(Phone::as_str),
+                profile.name.as_deref(),
+                profile.nickname.as_deref(),
+            ];
+            let names: Vec<_> = names.into_iter().flatten().collect();
+            self.check_new_password(pool, password.expose_secret(), &names)?;
+        }
+        if custom_data.len() > self.limits.custom_keys {
+            return Err(invalid("custom data has too many keys; leave some out"));
+        }
+        let size = serde_json::to_string(custom_data).map_err(Refusal::internal)?.len();
+        if size > self.limits.custom_total {
+            return Err(invalid("custom data is too long in all; leave some out"));
+        }
+        check_custom_data(&self.config().settings(pool), custom_data, Editor::Person)?;
+        let fields = Profile::FIELDS.iter().map(|name| (*name, profile.field(name).map(str::to_owned)));
+        self.check_change(&ProfileChange {
+            fields: fields.filter(|(_, value)| value.is_some()).collect(),
+            gender: profile.gender,
+            custom_data: custom_data.clone(),
+        })
+    }
+}
+
+fn invalid(what: &str) -> Refusal {
+    Refusal::Invalid(what.to_owned())
+}

@@ -1,0 +1,143 @@
+//! The unit of making an account that its owner asks for.
+
+use hufu_store::passcodes::Target;
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::{Email, PhoneProof, User};
+use serde_json::json;
+
+use crate::credentials::guess::{Guess, Judged};
+use crate::events::Trace;
+use crate::login::finish::{self, Came, LoginOutcome, Ticket};
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::{holder, is_vouched};
+
+/// Makes an account, and logs it in where that is wanted.
+#[derive(Clone)]
+pub struct Register {
+    /// Whether it is only looked whether the account could be made, before a password is hashed for it: the account
+    /// is counted, a wrong code too, and nothing is spent.
+    pub only_look: bool,
+    /// The account, with nothing in it that a code has to prove.
+    pub user: User,
+    /// The hash of its password.
+    pub password: Option<String>,
+    /// What the code proves, and the code.
+    pub proved: Option<(Target, Guess)>,
+    /// An e-mail address that nothing proves.
+    pub unproved: Option<Email>,
+    /// Counts accounts of one address that no code stands for.
+    pub limit: Option<Limit>,
+    /// The upload that the photo names.
+    pub photo: Option<String>,
+    /// What is written of the login, where one is wanted.
+    pub ticket: Option<Ticket>,
+    /// From where and when.
+    pub trace: Trace,
+}
+
+/// Which name is another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesTaken {
+    /// The username.
+    Username,
+    /// The phone number, which was proved.
+    Phone,
+    /// The e-mail address, which was proved.
+    Email,
+    /// The e-mail address, which was not proved.
+    UnprovedEmail,
+    /// The e-mail address, which was not proved, by somebody who has not proved it either and has never logged in.
+    UnusedEmail,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Registered {
+    /// It could be made.
+    Possible,
+    /// The account is made, and logged in where that was wanted.
+    Done(Box<User>, Option<Box<LoginOutcome>>),
+    /// The code is wrong.
+    WrongCode,
+    /// Too many accounts, or too many wrong codes, came from the address.
+    TooOften,
+    /// A name is another's.
+    Taken(NamesTaken),
+}
+
+impl Write for Register {
+    type Out = Registered;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Registered, StoreError> {
+        let (pool, now) = (&self.user.pool, self.trace.at);
+        let mut events = self.trace.recorder();
+        if let Some(limit) = &self.limit
+            && limit.hit(tx, now).await? < 0
+        {
+            return Ok(Registered::TooOften);
+        }
+        // Usernames are public, so that nobody loses a code over one.
+        if let Some(name) = &self.user.username
+            && users::by_username(tx, pool, name).await?.is_some()
+        {
+            return Ok(Registered::Taken(NamesTaken::Username));
+        }
+        let mut user = self.user.clone();
+        if let Some((target, guess)) = &self.proved {
+            let judged = if self.only_look {
+                guess.peek(tx, pool, now).await?
+            } else {
+                guess.judge(tx, pool, now).await?
+            };
+            let purpose = match judged {
+                Judged::Right(purpose) => purpose,
+                Judged::Wrong => return Ok(Registered::WrongCode),
+                Judged::TooOften => return Ok(Registered::TooOften),
+            };
+            if holder(tx, pool, target).await?.is_some_and(|holder| is_vouched(&holder, target)) {
+                return Ok(Registered::Taken(match target {
+                    Target::Phone(_) => NamesTaken::Phone,
+                    Target::Email(_) => NamesTaken::Email,
+                }));
+            }
+            if !self.only_look {
+                guess.spend(tx, pool, purpose).await?;
+            }
+        }
+        if let Some(email) = &self.unproved {
+            if let Some(holder) = users::by_email(tx, pool, email).await? {
+                let is_used = holder.email_verified || holder.logins_count > 0;
+                let taken = if is_used { NamesTaken::UnprovedEmail } else { NamesTaken::UnusedEmail };
+                return Ok(Registered::Taken(taken));
+            }
+            user.email = Some(email.clone());
+        }
+        if self.only_look {
+            return Ok(Registered::Possible);
+        }
+        if let Some((target, _)) = &self.proved {
+            match target.clone() {
+                Target::Phone(phone) => user.phone = Some((phone, PhoneProof::Code)),
+                Target::Email(email) => (user.email, user.email_verified) = (Some(email), true),
+            }
+        }
+        if let Some(ticket) = &self.ticket {
+            user.logins_count = 1;
+            user.last_login_at = Some(now);
+            user.last_ip.clone_from(&ticket.session.ip);
+            user.last_application = Some(ticket.session.application.clone());
+        }
+        user.password_set_at = self.password.as_ref().map(|_| now);
+        let new = NewAccount {
+            password_hash: self.password.as_deref(),
+            upload: self.photo.as_deref(),
+            ..NewAccount::of(&user)
+        };
+        accounts::create(tx, &mut events, new, json!({ "by": "register" })).await?;
+        let Some(ticket) = &self.ticket else { return Ok(Registered::Done(Box::new(user), None)) };
+        let came = Came { newly_created: true, ..Came::default() };
+        let outcome = finish::finish(tx, ticket, &mut events, user.clone(), came).await?;
+        Ok(Registered::Done(Box::new(user), Some(Box::new(outcome))))
+    }
+}

@@ -1,0 +1,499 @@
+//! The steps of a login that waits, each one unit: the flow is locked, its handle
+//! compared, the step done, and the flow ended, or left at its next stage with a new handle.
+
+mod checks;
+mod failure;
+
+use std::collections::BTreeMap;
+
+use hufu_store::flows::{self, Flow};
+use hufu_store::merges::NewMerge;
+use hufu_store::passcodes::Target;
+use hufu_store::{Read, StoreError, Tx, Write, identities, passwords, users};
+use hufu_types::flow::{self, FlowState, Stage, Step};
+use hufu_types::resolution::Resolution;
+use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
+use serde_json::{Value as Json, json};
+
+use super::arrive::{Arriving, Resolved};
+use super::finish::{self, Came, LoginOutcome, Ticket, Waiting, accounts_of};
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::locks::Locks;
+use crate::events::{Event, Recorder};
+use crate::people::accounts::{self, NewAccount};
+use crate::people::holders::{owner, unusable};
+use crate::people::merging::unit::{Merged, merge};
+
+pub use checks::Filling;
+pub use failure::StepFailure;
+
+/// What the person does. Whatever hashes or calls is done before.
+#[derive(Clone)]
+pub enum Doing {
+    /// Makes a new account.
+    Create,
+    /// Binds the identity to an account that a code proves.
+    BindByCode {
+        /// The code.
+        guess: Guess,
+        /// Where it was sent to.
+        to: Target,
+    },
+    /// Binds the identity to an account whose password was right.
+    BindByPassword {
+        /// The account.
+        user: UserId,
+        /// The hash that was verified: another one now means that the password was changed meanwhile.
+        hash: String,
+        /// The buckets of wrong passwords, none of which may have become full meanwhile.
+        lock: Locks,
+    },
+    /// Tried to bind an account by a password that was wrong, or was not looked at because the account is locked:
+    /// it is counted with the account already, and is a failed step.
+    WrongPassword(StepFailure),
+    /// Chooses an account.
+    Choose(UserId),
+    /// Merges the accounts into one.
+    Merge {
+        /// The one that stays.
+        survivor: UserId,
+        /// The id of the merge.
+        id: MergeId,
+    },
+    /// Sets a new password.
+    SetPassword {
+        /// Its hash.
+        hash: String,
+    },
+    /// Fills in what is missing.
+    FillIn(Box<Filling>),
+    /// Accepts agreements, by id in this version.
+    Accept(BTreeMap<String, u32>),
+    /// Gives up.
+    GiveUp,
+}
+
+impl Doing {
+    /// The step that it is.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Create => Step::Create,
+            Self::BindByCode { .. } | Self::BindByPassword { .. } | Self::WrongPassword(_) => Step::Bind,
+            Self::Choose(_) => Step::Choose,
+            Self::Merge { .. } => Step::Merge,
+            Self::SetPassword { .. } => Step::SetPassword,
+            Self::FillIn(_) => Step::FillIn,
+            Self::Accept(_) => Step::Accept,
+            Self::GiveUp => Step::Expire,
+        }
+    }
+}
+
+/// Looks at a login that waits, and at the accounts that it is about.
+pub struct LookAtFlow {
+    /// The pool.
+    pub pool: PoolId,
+    /// The flow.
+    pub flow: FlowId,
+}
+
+impl Read for LookAtFlow {
+    type Out = Option<(Flow, Vec<User>)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Some(flow) = flows::get(tx, &self.pool, &self.flow).await? else { return Ok(None) };
+        let accounts = accounts_of(tx, &self.pool, &flow.state).await?;
+        Ok(Some((flow, accounts)))
+    }
+}
+
+/// Goes on with a login that waits.
+#[derive(Clone)]
+pub struct Continue {
+    /// The pool.
+    pub pool: PoolId,
+    /// The flow.
+    pub flow: FlowId,
+    /// The hash of the handle that the person presents.
+    pub handle: TokenHash,
+    /// The hash of the cookie of the browser, where there is one.
+    pub cookie: Option<TokenHash>,
+    /// What the person does.
+    pub doing: Doing,
+    /// Who arrived, where the proof was kept.
+    pub who: Option<Arriving>,
+    /// The id of the user, if one must be made.
+    pub candidate: UserId,
+    /// What is written at the end; its flow has the hash of the next handle.
+    pub ticket: Ticket,
+    /// Failed steps after which the flow is over.
+    pub max_tries: i64,
+}
+
+/// What came of a step.
+#[derive(Debug)]
+pub enum Continued {
+    /// The login went on: it is done, waits at another stage, or was refused.
+    On(Box<LoginOutcome>),
+    /// The step failed, and the flow waits where it was, with a new handle.
+    Failed(StepFailure, Box<Waiting>),
+    /// The step failed for the last time, and the flow is over.
+    Over(StepFailure),
+    /// There is no such flow, or the handle is not its present one.
+    Unknown,
+    /// The step is not possible at its stage.
+    Impossible,
+    /// The account or its password was changed while the password was verified: look again. The handle stays.
+    Changed,
+    /// The person gave up.
+    GivenUp,
+}
+
+/// What a step does to the flow.
+enum Outcome {
+    /// The login goes on, or ends.
+    Login(LoginOutcome),
+    /// The flow waits where it was.
+    Failed(StepFailure),
+    /// The account that it waits for is gone, and the flow with it.
+    Gone,
+    /// Nothing was done.
+    Changed,
+}
+
+impl Write for Continue {
+    type Out = Continued;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
+        let now = self.ticket.trace.at;
+        // Whoever ends the waiting logins of an account has locked the account first, and so does this.
+        let seen = flows::get(tx, &self.pool, &self.flow).await?;
+        if let Some(user) = seen.and_then(|flow| flow.state.user) {
+            users::get_locked(tx, &self.pool, &user).await?;
+        }
+        let Some(found) = flows::get_locked(tx, &self.pool, &self.flow).await? else {
+            return Ok(Continued::Unknown);
+        };
+        let present = found.handle.matches(self.handle.as_bytes()) && found.expires_at > now;
+        // What a browser began goes on in that browser alone.
+        let same_browser = match (&found.cookie, &self.cookie) {
+            (None, _) => true,
+            (Some(kept), Some(sent)) => kept.matches(sent.as_bytes()),
+            (Some(_), None) => false,
+        };
+        if !present || !same_browser || found.application != self.ticket.session.application {
+            return Ok(Continued::Unknown);
+        }
+        let state = found.state;
+        if state.stage.after(self.doing.step()).is_none() {
+            return Ok(Continued::Impossible);
+        }
+        let mut events = self.ticket.trace.recorder();
+        let outcome = self.step(tx, &mut events, &state).await?;
+        match outcome {
+            Outcome::Login(LoginOutcome::Waiting(waiting)) => {
+                Ok(Continued::On(Box::new(LoginOutcome::Waiting(waiting))))
+            }
+            Outcome::Login(outcome) => {
+                flows::end(tx, &self.pool, &self.flow).await?;
+                let given_up = matches!(self.doing, Doing::GiveUp);
+                Ok(if given_up { Continued::GivenUp } else { Continued::On(Box::new(outcome)) })
+            }
+            Outcome::Gone => {
+                flows::end(tx, &self.pool, &self.flow).await?;
+                Ok(Continued::Unknown)
+            }
+            Outcome::Changed => Ok(Continued::Changed),
+            Outcome::Failed(failure) => {
+                self.record(tx, &mut events, &state, &failure).await?;
+                let tries = found.tries + 1;
+                if tries >= self.max_tries {
+                    flows::end(tx, &self.pool, &self.flow).await?;
+                    return Ok(Continued::Over(failure));
+                }
+                let handle = &self.ticket.flow.handle;
+                flows::advance(tx, &self.pool, &self.flow, handle, &state, tries).await?;
+                let waiting = self.waiting(tx, state).await?;
+                Ok(Continued::Failed(failure, Box::new(waiting)))
+            }
+        }
+    }
+}
+
+impl Continue {
+    async fn step(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+    ) -> Result<Outcome, StoreError> {
+        match &self.doing {
+            Doing::Create if !state.may_create => Ok(Outcome::Failed(StepFailure::MayNotCreate)),
+            Doing::Create => self.create(tx, events, state).await,
+            Doing::BindByCode { guess, to } => {
+                match guess.judge(tx, &self.pool, self.ticket.trace.at).await? {
+                    Judged::Right(purpose) => guess.spend(tx, &self.pool, purpose).await?,
+                    Judged::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
+                    Judged::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
+                }
+                let proved = match to {
+                    Target::Phone(_) => Method::PhoneCode,
+                    Target::Email(_) => Method::EmailCode,
+                };
+                match owner(tx, &self.pool, to).await? {
+                    Some(user) => self.bind(tx, events, user, proved).await,
+                    None => Ok(Outcome::Failed(StepFailure::NoAccount)),
+                }
+            }
+            Doing::BindByPassword { user, hash, lock } => {
+                let found = users::get_locked(tx, &self.pool, user).await?;
+                let Some(user) = found.filter(|user| user.merged_into.is_none()) else {
+                    return Ok(Outcome::Changed);
+                };
+                if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
+                    return Ok(Outcome::Changed);
+                }
+                // Whoever guesses in many flows at once does not gain by it.
+                if lock.is_full(tx, self.ticket.trace.at).await? {
+                    return Ok(Outcome::Failed(StepFailure::Locked));
+                }
+                self.bind(tx, events, user, Method::Password).await
+            }
+            Doing::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
+            Doing::Choose(user) if !self.still_lead(tx, state, &[user]).await? => {
+                Ok(Outcome::Failed(StepFailure::NotACandidate))
+            }
+            Doing::Choose(user) => self.enter(tx, events, user, state, json!({ "chosen": true })).await,
+            Doing::Merge { survivor, id } => self.merge(tx, events, state, survivor, id).await,
+            Doing::SetPassword { .. } | Doing::FillIn(_) | Doing::Accept(_) => {
+                self.check(tx, events, state).await
+            }
+            // Whatever it answers, the flow ends.
+            Doing::GiveUp => Ok(Outcome::Login(LoginOutcome::Ended)),
+        }
+    }
+
+    /// Makes an account; or logs in the one that the ids lead to by now.
+    async fn create(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+    ) -> Result<Outcome, StoreError> {
+        let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::MayNotCreate)) };
+        let Resolved { resolution, .. } = who.resolve(tx).await?;
+        match &resolution {
+            Resolution::Ask { may_create: true } => {}
+            Resolution::LogIn { user, attach_own, attach_shared, .. } => {
+                users::get_locked(tx, &self.pool, user).await?;
+                if who.resolve(tx).await?.resolution != resolution {
+                    return Err(StoreError::LostRace);
+                }
+                if *attach_own || *attach_shared {
+                    who.attach(tx, &self.ticket.trace, user, *attach_own, *attach_shared).await?;
+                    self.record_bound(tx, events, user, &self.ticket.facts).await?;
+                }
+                return self.enter(tx, events, user, state, json!({})).await;
+            }
+            // They are to be chosen from, in another login.
+            Resolution::Choose { .. } => return Ok(Outcome::Gone),
+            _ => return Ok(Outcome::Failed(StepFailure::MayNotCreate)),
+        }
+        let (session, trace) = (&self.ticket.session, &self.ticket.trace);
+        let mut user = User {
+            profile: who.proof.profile.clone(),
+            logins_count: 1,
+            last_login_at: Some(trace.at),
+            last_ip: session.ip.clone(),
+            last_application: Some(session.application.clone()),
+            ..User::new(self.pool.clone(), self.candidate.clone(), self.ticket.method, trace.at)
+        };
+        if let Some(phone) = who.proof.proved_phone() {
+            let owner = users::by_phone(tx, &self.pool, phone).await?;
+            if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
+                user.phone.clone_from(&who.proof.phone);
+            }
+        }
+        if let Some(email) = who.proof.proved_email() {
+            let owner = users::by_email(tx, &self.pool, email).await?;
+            if owner.is_none_or(|owner| owner.vouched_email().is_none()) {
+                (user.email, user.email_verified) = (Some(email.clone()), true);
+            }
+        }
+        let identities = who.identities(trace);
+        let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
+        accounts::create(tx, events, new, json!({ "by": self.ticket.method })).await?;
+        self.finish(tx, events, user, Came { newly_created: true, ..Came::default() }).await
+    }
+
+    /// Binds what arrived to an account that the person has proved by this.
+    async fn bind(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: User,
+        proved: Method,
+    ) -> Result<Outcome, StoreError> {
+        let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
+        // From here on the row is locked: two flows that bind to one account wait for each other.
+        let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
+        if unusable(&user).is_some() {
+            return Ok(Outcome::Failed(StepFailure::Unusable));
+        }
+        let mut missing = [false, false];
+        for (key, missing) in who.proof.ids().zip(&mut missing) {
+            match identities::owner(tx, &self.pool, key).await? {
+                Some(owner) if owner != user.id => return Ok(Outcome::Failed(StepFailure::IdentityTaken)),
+                Some(_) => {}
+                None => *missing = true,
+            }
+        }
+        if who.is_another_persons(tx, &user.id).await? {
+            return Ok(Outcome::Failed(StepFailure::AnotherIdentityBound));
+        }
+        let [own, shared] = missing;
+        who.attach(tx, &self.ticket.trace, &user.id, own, shared).await?;
+        let came = Came { proved: Some(proved), ..Came::default() };
+        self.record_bound(tx, events, &user.id, &came.facts(&self.ticket)).await?;
+        let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
+        self.finish(tx, events, user, came).await
+    }
+
+    async fn record_bound(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &UserId,
+        facts: &Facts,
+    ) -> Result<(), StoreError> {
+        let details = finish::by(self.ticket.method, facts);
+        let bound = Event::of(Action::IdentityBound, user).with(details.into());
+        events.record(tx, &self.pool, bound).await
+    }
+
+    /// Merges the accounts that the proof leads to, and logs the one that stays in.
+    async fn merge(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+        survivor: &UserId,
+        id: &MergeId,
+    ) -> Result<Outcome, StoreError> {
+        let others: Vec<_> = state.candidates.iter().filter(|user| *user != survivor).collect();
+        if !state.may_merge || !state.candidates.contains(survivor) {
+            return Ok(Outcome::Failed(StepFailure::NotACandidate));
+        }
+        let [other] = others.as_slice() else { return Ok(Outcome::Failed(StepFailure::NotACandidate)) };
+        if !self.still_lead(tx, state, &[survivor, other]).await? {
+            return Ok(Outcome::Failed(StepFailure::NotACandidate));
+        }
+        let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
+        match merge(tx, events, &self.pool, &new, self.ticket.trace.at).await? {
+            Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
+            _ => Ok(Outcome::Failed(StepFailure::Unusable)),
+        }
+    }
+
+    /// Whether what was proved still leads to these accounts, which are among those to choose from: an identity may
+    /// have been unbound since.
+    async fn still_lead(
+        &self,
+        tx: &mut Tx<'_>,
+        state: &FlowState,
+        chosen: &[&UserId],
+    ) -> Result<bool, StoreError> {
+        if chosen.iter().any(|user| !state.candidates.contains(user)) {
+            return Ok(false);
+        }
+        let Some(who) = &self.who else { return Ok(false) };
+        // In the order in which a merge locks them. Who unbinds an identity locks its account too.
+        let mut candidates: Vec<&UserId> = state.candidates.iter().collect();
+        candidates.sort_unstable();
+        for user in candidates {
+            users::get_locked(tx, &self.pool, user).await?;
+        }
+        let lead_to = match who.resolve(tx).await?.resolution {
+            Resolution::Choose { accounts } => accounts.to_vec(),
+            Resolution::LogIn { user, conflict, .. } => {
+                std::iter::once(user).chain(conflict.map(|conflict| conflict.other)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for user in chosen {
+            let account = match users::get(tx, &self.pool, user).await? {
+                Some(user) => users::survivor(tx, user).await?.id,
+                None => return Ok(false),
+            };
+            if !lead_to.contains(&account) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Logs an account in that was chosen, or that the ids lead to.
+    async fn enter(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &UserId,
+        state: &FlowState,
+        details: Json,
+    ) -> Result<Outcome, StoreError> {
+        let Some(found) = users::get(tx, &self.pool, user).await? else {
+            return Ok(Outcome::Failed(StepFailure::NoAccount));
+        };
+        let found = users::survivor(tx, found).await?;
+        if unusable(&found).is_some() {
+            return Ok(Outcome::Failed(StepFailure::Unusable));
+        }
+        let user = finish::count(tx, &self.ticket, &self.pool, &found.id).await?;
+        let details = details.as_object().cloned().unwrap_or_default();
+        let came = Came { newly_created: state.newly_created, details, ..Came::default() };
+        self.finish(tx, events, user, came).await
+    }
+
+    /// The session, or the next stage of the same flow.
+    async fn finish(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: User,
+        came: Came,
+    ) -> Result<Outcome, StoreError> {
+        let facts = came.facts(&self.ticket);
+        let stage = flow::stage_of(&user, &self.ticket.settings, &facts);
+        if stage == Stage::Done || unusable(&user).is_some() {
+            return finish::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
+        }
+        let state = FlowState {
+            user: Some(user.id.clone()),
+            newly_created: came.newly_created,
+            facts,
+            ..self.ticket.waiting_at(stage)
+        };
+        flows::advance(tx, &self.pool, &self.flow, &self.ticket.flow.handle, &state, 0).await?;
+        let waiting = Waiting { state, accounts: vec![user] };
+        Ok(Outcome::Login(LoginOutcome::Waiting(Box::new(waiting))))
+    }
+
+    /// Writes to the audit log that a step was refused.
+    async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+        failure: &StepFailure,
+    ) -> Result<(), StoreError> {
+        let Some(code) = failure.code() else { return Ok(()) };
+        let details = json!({ "by": self.ticket.method, "step": self.doing.step().as_str() });
+        let event = Event { action: Action::Login, code, user: state.user.as_ref(), details };
+        events.record(tx, &self.pool, event).await
+    }
+
+    async fn waiting(&self, tx: &mut Tx<'_>, state: FlowState) -> Result<Waiting, StoreError> {
+        let accounts = accounts_of(tx, &self.pool, &state).await?;
+        Ok(Waiting { state, accounts })
+    }
+}

@@ -1,0 +1,230 @@
+//! What an account has to be through with: a new password, fields to fill in, agreements. Everything is looked at before
+//! anything is written.
+
+use std::collections::BTreeMap;
+
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, flows, login_names, uploads, users};
+use hufu_types::flow::{self, FlowState};
+use hufu_types::{Action, Gender, PhoneProof, User, Username};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Continue, Doing, Outcome, StepFailure};
+use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::password::unit::set;
+use crate::events::{Event, Recorder};
+use crate::login::finish::{Came, refuse_unusable};
+use crate::people::holders::{holder, is_vouched, release};
+
+/// What a person fills in.
+#[derive(Clone, Debug)]
+pub struct Filling {
+    /// Text fields of the profile by name.
+    pub fields: Vec<(String, String)>,
+    /// The gender.
+    pub gender: Option<Gender>,
+    /// The upload that the photo names, where it names one.
+    pub upload: Option<String>,
+    /// Custom data.
+    pub custom_data: Map<String, Json>,
+    /// A username.
+    pub username: Option<Username>,
+    /// A phone number or an e-mail address with the code that proves it.
+    pub proved: Vec<(Target, Guess)>,
+    /// How many keys custom data may have.
+    pub max_keys: usize,
+    /// How many bytes of JSON it may be.
+    pub max_total: usize,
+}
+
+impl Continue {
+    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next. What is no longer due is not done.
+    pub(super) async fn check(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+    ) -> Result<Outcome, StoreError> {
+        let Some(id) = &state.user else { return Ok(Outcome::Gone) };
+        let found = users::get_locked(tx, &self.pool, id).await?;
+        let Some(user) = found.filter(|user| user.merged_into.is_none()) else { return Ok(Outcome::Gone) };
+        if let Some(refused) = refuse_unusable(tx, events, &user, self.ticket.method).await? {
+            return Ok(Outcome::Login(refused));
+        }
+        let came = Came { newly_created: state.newly_created, ..Came::default() };
+        if flow::stage_of(&user, &self.ticket.settings, &state.facts) != state.stage {
+            return self.finish(tx, events, user, came).await;
+        }
+        let user = match &self.doing {
+            // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
+            // logins that wait but this one.
+            Doing::SetPassword { hash } => {
+                flows::detach(tx, &self.pool, &self.flow).await?;
+                set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
+            }
+            Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
+            Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
+                Ok(user) => user,
+                Err(failure) => return Ok(Outcome::Failed(failure)),
+            },
+            _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
+        };
+        if flow::stage_of(&user, &self.ticket.settings, &state.facts) == state.stage {
+            return Ok(Outcome::Failed(StepFailure::StillMissing));
+        }
+        self.finish(tx, events, user, came).await
+    }
+
+    async fn accept(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        mut user: User,
+        accepted: &BTreeMap<String, u32>,
+    ) -> Result<User, StoreError> {
+        let now = self.ticket.trace.at;
+        if accepted.is_empty() {
+            return Ok(user);
+        }
+        user.agreements.extend(accepted.iter().map(|(id, version)| (id.clone(), *version)));
+        users::set_agreements(tx, &self.pool, &user.id, &user.agreements, now).await?;
+        let event = Event::of(Action::AgreementsAccepted, &user.id).with(json!({ "accepted": accepted }));
+        events.record(tx, &self.pool, event).await?;
+        Ok(user)
+    }
+
+    /// Fills in what is empty: a login is no place to change what is there. A username, a phone number and an e-mail
+    /// address are taken only where the pool asks for them, and neither replaces one that is vouched for.
+    async fn fill_in(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        mut user: User,
+        filling: &Filling,
+    ) -> Result<Result<User, StepFailure>, StoreError> {
+        let (pool, now) = (&self.pool, self.ticket.trace.at);
+        let missing: Vec<String> =
+            flow::missing_fields(&user, &self.ticket.settings).map(str::to_owned).collect();
+        let asked_for = |name: &str| missing.iter().any(|missing| missing == name);
+        let mut changed = fill_profile(&mut user, filling);
+        let has_photo = changed.iter().any(|name| name == "photo");
+        match fill_custom_data(&mut user, filling)? {
+            Ok(keys) => changed.extend(keys),
+            Err(failure) => return Ok(Err(failure)),
+        }
+        if let Some(name) = filling.username.as_ref().filter(|_| asked_for("username")) {
+            if users::by_username(tx, pool, name).await?.is_some() {
+                return Ok(Err(StepFailure::UsernameTaken));
+            }
+            user.username = Some(name.clone());
+            changed.push("username".to_owned());
+        }
+        // All codes are compared before any is spent.
+        let mut spent = Vec::new();
+        let mut of_merged = Vec::new();
+        for (target, guess) in &filling.proved {
+            let name = name_of(target);
+            if !asked_for(name) || changed.iter().any(|changed| changed == name) {
+                continue;
+            }
+            match guess.judge(tx, pool, now).await? {
+                Judged::Right(purpose) => spent.push((target, guess, purpose)),
+                Judged::Wrong => return Ok(Err(StepFailure::WrongCode)),
+                Judged::TooOften => return Ok(Err(StepFailure::TooManyCodes)),
+            }
+            // Told only to who has proved the name.
+            if let Some(holder) = holder(tx, pool, target).await?
+                && holder.id != user.id
+                && is_vouched(&holder, target)
+            {
+                if users::survivor(tx, holder.clone()).await?.id != user.id {
+                    return Ok(Err(StepFailure::NameTaken(target.channel())));
+                }
+                of_merged.push((holder, target));
+            }
+            set_name(&mut user, target);
+            changed.push(name.to_owned());
+        }
+        if changed.is_empty() {
+            return Ok(Ok(user));
+        }
+
+        for (target, guess, purpose) in spent {
+            guess.spend(tx, pool, purpose).await?;
+            release(tx, events, pool, target, &user.id, now).await?;
+        }
+        for (mut merged, target) in of_merged {
+            // It stands with an account that was merged into this one: it moves over.
+            match target {
+                Target::Phone(_) => merged.phone = None,
+                Target::Email(_) => (merged.email, merged.email_verified) = (None, false),
+            }
+            merged.updated_at = now;
+            login_names::set_all(tx, &merged).await?;
+        }
+        user.updated_at = now;
+        users::set_profile(tx, &user.id, pool, &user.profile, &user.custom_data, now).await?;
+        login_names::set_all(tx, &user).await?;
+        if has_photo {
+            uploads::claim(tx, pool, &user.id, filling.upload.as_deref(), now).await?;
+        }
+        let details = json!({ "changed": changed, "by": "login" });
+        events.record(tx, pool, Event::of(Action::UserUpdated, &user.id).with(details)).await?;
+        Ok(Ok(user))
+    }
+}
+
+/// Fills empty fields of the profile; which ones.
+fn fill_profile(user: &mut User, filling: &Filling) -> Vec<String> {
+    let mut changed = Vec::new();
+    for (name, value) in &filling.fields {
+        let field = user.profile.field_mut(name);
+        if let Some(field) = field.filter(|field| field.as_deref().is_none_or(str::is_empty)) {
+            *field = Some(value.clone());
+            changed.push(name.clone());
+        }
+    }
+    if filling.gender.is_some() && user.profile.gender.is_none() {
+        user.profile.gender = filling.gender;
+        changed.push("gender".to_owned());
+    }
+    changed
+}
+
+/// Fills empty keys of custom data, as long as it is not too much; which ones.
+fn fill_custom_data(
+    user: &mut User,
+    filling: &Filling,
+) -> Result<Result<Vec<String>, StepFailure>, StoreError> {
+    let mut changed = Vec::new();
+    for (key, value) in filling.custom_data.iter().filter(|(_, value)| !value.is_null()) {
+        if user.custom_data.get(key).is_none_or(Json::is_null) {
+            user.custom_data.insert(key.clone(), value.clone());
+            changed.push(format!("custom.{key}"));
+        }
+    }
+    if !changed.is_empty() {
+        if user.custom_data.len() > filling.max_keys {
+            return Ok(Err(StepFailure::TooManyKeys));
+        }
+        if serde_json::to_string(&user.custom_data)?.len() > filling.max_total {
+            return Ok(Err(StepFailure::TooMuchCustomData));
+        }
+    }
+    Ok(Ok(changed))
+}
+
+/// The required field that a target fills.
+fn name_of(target: &Target) -> &'static str {
+    match target {
+        Target::Phone(_) => "phone",
+        Target::Email(_) => "email",
+    }
+}
+
+fn set_name(user: &mut User, target: &Target) {
+    match target {
+        Target::Phone(phone) => user.phone = Some((phone.clone(), PhoneProof::Code)),
+        Target::Email(email) => (user.email, user.email_verified) = (Some(email.clone()), true),
+    }
+}

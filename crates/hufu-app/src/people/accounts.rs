@@ -1,0 +1,70 @@
+//! Making accounts: in one way, wherever they come from.
+
+use hufu_store::identities::{self, NewIdentity};
+use hufu_store::passcodes::Target;
+use hufu_store::{StoreError, Tx, uploads, users};
+use hufu_types::{Action, User};
+use serde_json::Value as Json;
+
+use super::holders::release;
+use crate::events::{Event, Recorder};
+
+/// An account to be made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewAccount<'a> {
+    /// The user.
+    pub(crate) user: &'a User,
+    /// The hash of the password.
+    pub(crate) password_hash: Option<&'a str>,
+    /// What leads to the account.
+    pub(crate) identities: &'a [NewIdentity],
+    /// The upload that the photo names.
+    pub(crate) upload: Option<&'a str>,
+}
+
+impl<'a> NewAccount<'a> {
+    /// A user with nothing else.
+    pub(crate) fn of(user: &'a User) -> Self {
+        Self { user, password_hash: None, identities: &[], upload: None }
+    }
+}
+
+/// Makes an account and says so in the audit log with these details. What somebody vouches for is taken from whoever has
+/// it unverified; whatever else is taken already was lost to somebody else at the same moment.
+pub(crate) async fn create(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    new: NewAccount<'_>,
+    details: Json,
+) -> Result<(), StoreError> {
+    let (user, now) = (new.user, events.now());
+    if let Some(phone) = user.vouched_phone() {
+        release(tx, events, &user.pool, &Target::Phone(phone.clone()), &user.id, now).await?;
+    }
+    if let Some(email) = user.vouched_email() {
+        release(tx, events, &user.pool, &Target::Email(email.clone()), &user.id, now).await?;
+    }
+    if !insert(tx, new).await? {
+        return Err(StoreError::LostRace);
+    }
+    if let Some(upload) = new.upload {
+        uploads::claim(tx, &user.pool, &user.id, Some(upload), now).await?;
+    }
+    events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id).with(details)).await
+}
+
+/// Writes the rows of an account, unless something of it is taken; whether they were written. For imports, which say
+/// themselves what is in the way, and announce many accounts at once.
+pub(crate) async fn insert(tx: &mut Tx<'_>, new: NewAccount<'_>) -> Result<bool, StoreError> {
+    let user = new.user;
+    if !users::insert_if_free(tx, user, new.password_hash).await? {
+        return Ok(false);
+    }
+    for identity in new.identities {
+        if !identities::insert_if_free(tx, &user.pool, &user.id, identity).await? {
+            users::take_back(tx, &user.pool, &user.id).await?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

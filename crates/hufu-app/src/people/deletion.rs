@@ -1,0 +1,81 @@
+//! Deleting one's account, in two steps, with days of grace.
+
+mod one_step;
+pub mod unit;
+
+use std::time::Duration;
+
+use hufu_store::StoreError;
+use hufu_store::step_tokens::StepPurpose;
+use hufu_types::{Action, PasscodeChannel};
+
+use crate::credentials::{Confirmation, StepToken, TOO_MANY_CODES, accepted};
+use crate::events::Actor;
+use crate::{App, Authenticated, Origin, Refusal};
+use unit::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven};
+
+pub use one_step::DeletionProof;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl App {
+    /// The first step of deleting one's account: proves the person once more.
+    pub async fn request_deletion(
+        &self,
+        who: &Authenticated,
+        proof: Confirmation,
+    ) -> Result<StepToken, Refusal> {
+        let pool = who.pool();
+        let by = match proof {
+            Confirmation::Code { target, code } => {
+                let guess = self.guess(pool, &target, &code, accepted::DELETE, &who.origin);
+                Proven::Code(target, guess)
+            }
+            Confirmation::Password(password) => {
+                let found = self.own_password(who).await?;
+                let proved = self.verify_own(who, found, &password, Action::UserDeletionRequested).await?;
+                Proven::Password(proved.verified, proved.lock)
+            }
+        };
+        let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
+        let unit =
+            Confirm { pool: pool.clone(), user: who.user.clone(), by, token: new, trace: self.trace_of(who) };
+        match self.write(unit).await? {
+            Confirmed::Issued => Ok(token),
+            Confirmed::WrongCode => Err(Refusal::WrongCode),
+            Confirmed::TooOften => Err(TOO_MANY_CODES),
+            Confirmed::NotOwn(PasscodeChannel::Sms) => Err(Refusal::OldPhoneMismatch),
+            Confirmed::NotOwn(PasscodeChannel::Email) => Err(Refusal::OldEmailMismatch),
+            Confirmed::Locked => Err(Refusal::Locked),
+            Confirmed::Changed | Confirmed::Gone => Err(Refusal::NotLoggedIn),
+        }
+    }
+
+    /// The second step: nobody logs in to the account any more, and after the pool's days of grace it is gone.
+    pub async fn delete_account(&self, who: &Authenticated, token: &str) -> Result<(), Refusal> {
+        let days = self.config().settings(who.pool()).deletion_grace_days;
+        let unit = Leave {
+            token: self.presented_step(who, token, StepPurpose::DeleteAccount),
+            delete_after: self.now().plus(DAY.saturating_mul(days)),
+            trace: self.trace_of(who),
+        };
+        let ended = self.write(unit).await?.ok_or(Refusal::StepTokenInvalid)?;
+        self.forget_sessions(&ended);
+        Ok(())
+    }
+
+    /// Deletes the accounts whose days of grace are over, so many at most. Which pools' webhooks want to know of it is
+    /// looked up for each.
+    pub(crate) async fn delete_expired(&self) -> Result<usize, StoreError> {
+        let now = self.now();
+        let expired = self.store.read(Expired { now, limit: self.limits.deletions_at_once }).await?;
+        let mut deleted = 0;
+        for (pool, user) in expired {
+            let trace = self.trace(&pool, Some(Actor::system()), None, None, &Origin::default());
+            if self.store.write(DeleteExpired { pool, user, trace }).await? {
+                deleted += 1;
+            }
+        }
+        Ok(deleted)
+    }
+}

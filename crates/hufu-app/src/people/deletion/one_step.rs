@@ -1,0 +1,84 @@
+//! Deleting one's own account, in one step.
+
+use hufu_store::step_tokens::StepPurpose;
+use hufu_types::{Action, Connection};
+use serde_json::json;
+
+use super::unit::{ConfirmByIdentity, IdentityConfirmed};
+use crate::credentials::{Confirmation, StepToken};
+use crate::events::Trace;
+use crate::sources::Proved;
+use crate::sources::wechat::log_refusal;
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+
+/// How a person confirms that the account is to be deleted.
+pub enum DeletionProof<'a> {
+    /// By what the account is called by.
+    Own(Confirmation),
+    /// By a code of a mini program whose identity leads to the account.
+    MiniProgram {
+        /// The connection of the mini program.
+        connection: &'a Connection,
+        /// What `wx.login` gave.
+        code: &'a str,
+    },
+}
+
+impl App {
+    /// Deletes the account of a person who has just logged in and confirms it once more. It is kept for the pool's
+    /// days of grace; all sessions end.
+    ///
+    /// # Errors
+    /// [`Refusal::LoginTooOld`]; what the confirmation is refused with.
+    pub async fn delete_own_account(
+        &self,
+        who: &Authenticated,
+        proof: DeletionProof<'_>,
+    ) -> Result<(), Refusal> {
+        if let Err(refusal) = self.require_recent_login(who) {
+            let action = Action::UserDeletionRequested;
+            return Err(self.refused(who, self.trace_of(who), action, json!({}), refusal).await);
+        }
+        let step = match proof {
+            DeletionProof::Own(proof) => self.request_deletion(who, proof).await?,
+            DeletionProof::MiniProgram { connection, code } => {
+                self.confirm_deletion(who, connection, code).await?
+            }
+        };
+        self.delete_account(who, step.token.expose()).await
+    }
+
+    async fn confirm_deletion(
+        &self,
+        who: &Authenticated,
+        connection: &Connection,
+        code: &str,
+    ) -> Result<StepToken, Refusal> {
+        let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
+        let Proved { proof, code } = match self.prove_for(who, connection, code).await {
+            Ok(proved) => proved,
+            Err(refusal) => {
+                log_refusal(&who.application, connection, &refusal);
+                let action = Action::UserDeletionRequested;
+                return Err(self.refused(who, trace, action, json!({}), refusal).await);
+            }
+        };
+        let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
+        let unit = ConfirmByIdentity {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            keys: proof.ids().cloned().collect(),
+            token: new,
+            trace,
+        };
+        match self.write(unit).await? {
+            IdentityConfirmed::Issued => {
+                self.record_exchange(&who.application, &code).await?;
+                Ok(token)
+            }
+            IdentityConfirmed::AnothersIdentity => Err(Refusal::IdentityTaken),
+            IdentityConfirmed::NotBound => Err(Refusal::NotBound),
+        }
+    }
+}

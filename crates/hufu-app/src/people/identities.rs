@@ -1,0 +1,146 @@
+//! Identities of one's own account, bound and unbound one by one.
+
+pub mod bind;
+pub mod unit;
+
+use hufu_store::users::GetUserWithIdentities;
+use hufu_types::{ConnectionId, Identity, IdentityKey, PoolId, User};
+use serde_json::json;
+
+use crate::configuration::Config;
+use crate::people::ways_in::{GetWaysIn, WaysIn};
+use crate::tokens::authentication::Authenticated;
+use crate::tokens::hash_token;
+use crate::{App, Refusal};
+
+pub use bind::{Bind, BindOutcome};
+pub use unit::{Unbind, Unbound};
+
+/// An identity as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct BoundIdentity {
+    /// A stable id that does not tell the value.
+    pub id: String,
+    /// The identity.
+    pub identity: Identity,
+    /// The identifier and the name of the connection through which it came, while there is one.
+    pub connection: Option<(String, String)>,
+}
+
+/// Which identities are unbound.
+#[derive(Clone, Debug)]
+pub enum WhichIdentities {
+    /// The one of this id ([`identity_id`]).
+    One(String),
+    /// All that came through this connection, as the older clients unbind.
+    Connection(ConnectionId),
+    /// All of this provider, or of connections of this kind, as the oldest clients unbind.
+    Provider(String),
+}
+
+/// Identities that were unbound.
+#[derive(Clone, Debug)]
+pub struct UnboundIdentities {
+    /// The ids of identities that are left and lead the same person at the source here: with the next login
+    /// through one of them, what was unbound comes back.
+    pub still_leading: Vec<String>,
+}
+
+/// The id by which clients name an identity: stable, and it tells nothing of the value.
+pub fn identity_id(pool: &PoolId, key: &IdentityKey) -> String {
+    let text = format!("identity\n{pool}\n{}\n{}\n{}", key.realm, key.kind.as_str(), key.value);
+    hex::encode(hash_token(&text).as_bytes().get(..12).unwrap_or_default())
+}
+
+impl App {
+    /// The account with its identities as its owner sees them.
+    pub async fn own_identities(&self, who: &Authenticated) -> Result<Vec<BoundIdentity>, Refusal> {
+        let (_, identities) = self.account_with_identities(who).await?;
+        Ok(self.describe_identities(who.pool(), &identities))
+    }
+
+    /// Identities as their owner sees them.
+    pub fn describe_identities(&self, pool: &PoolId, identities: &[Identity]) -> Vec<BoundIdentity> {
+        let config = self.config();
+        identities.iter().map(|identity| view(&config, pool, identity.clone())).collect()
+    }
+
+    /// The ways into one's own account.
+    pub async fn own_ways_in(&self, who: &Authenticated) -> Result<WaysIn, Refusal> {
+        self.read(GetWaysIn { pool: who.pool().clone(), user: who.user.clone() }).await
+    }
+
+    /// Takes identities from one's own account, unless it could not be entered without them.
+    ///
+    /// # Errors
+    /// [`Refusal::NotBound`], [`Refusal::LastWayIn`].
+    pub async fn unbind_identities(
+        &self,
+        who: &Authenticated,
+        which: &WhichIdentities,
+    ) -> Result<UnboundIdentities, Refusal> {
+        let (_, held) = self.account_with_identities(who).await?;
+        let config = self.config();
+        let is_meant = |identity: &&Identity| match which {
+            WhichIdentities::One(id) => identity_id(who.pool(), &identity.key) == *id,
+            WhichIdentities::Connection(connection) => identity.connection == *connection,
+            WhichIdentities::Provider(name) => {
+                let kind = config.connection(&identity.connection).map(|connection| connection.kind.as_str());
+                identity.key.provider() == name || kind == Some(name)
+            }
+        };
+        let gone: Vec<IdentityKey> =
+            held.iter().filter(is_meant).map(|identity| identity.key.clone()).collect();
+        let unit = Unbind {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            keys: gone.clone(),
+            even_the_last: false,
+            trace: self.trace_of(who),
+        };
+        match self.write(unit).await? {
+            Unbound::Done(left) => {
+                let leads = |identity: &&Identity| {
+                    gone.iter().any(|key| is_akin(&config, who.pool(), key, &identity.key))
+                };
+                let still_leading = left.iter().filter(leads);
+                Ok(UnboundIdentities {
+                    still_leading: still_leading.map(|i| identity_id(who.pool(), &i.key)).collect(),
+                })
+            }
+            Unbound::NotBound => Err(Refusal::NotBound),
+            Unbound::LastWayIn => Err(Refusal::LastWayIn),
+        }
+    }
+
+    async fn account_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
+        let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
+        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+    }
+}
+
+fn view(config: &Config, pool: &PoolId, identity: Identity) -> BoundIdentity {
+    let connection = config.connection(&identity.connection);
+    BoundIdentity {
+        id: identity_id(pool, &identity.key),
+        connection: connection.map(|c| (c.identifier.as_str().to_owned(), c.display_name.clone())),
+        identity,
+    }
+}
+
+/// Whether the source gives both to one person: an OpenID of an app, and a UnionID of the Open Platform account
+/// that the app belongs to.
+fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKey) -> bool {
+    config
+        .connections(pool)
+        .iter()
+        .any(|connection| crate::sources::are_of_one_source(connection, one, other))
+}
+
+/// Identities as the audit log shows them.
+pub(crate) fn shown<'k>(keys: impl Iterator<Item = &'k IdentityKey>) -> serde_json::Value {
+    keys.map(|key| {
+        json!({ "realm": key.realm, "kind": key.kind.as_str(), "value": hufu_types::masked(&key.value) })
+    })
+    .collect()
+}

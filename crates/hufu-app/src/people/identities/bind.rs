@@ -1,0 +1,98 @@
+//! Binding ids that a source proved to an account that is logged in.
+
+use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
+use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
+use serde_json::json;
+
+use super::shown;
+use crate::events::{Event, Trace};
+
+/// Binds ids that a source proved to a user who is logged in.
+pub struct Bind {
+    /// The pool.
+    pub pool: PoolId,
+    /// The user.
+    pub user: UserId,
+    /// The connection through which they came.
+    pub connection: ConnectionId,
+    /// What the source proved.
+    pub proof: Proof,
+    /// The record of the code: its hash and the exchange.
+    pub exchange: Option<(TokenHash, exchanges::Exchange)>,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BindOutcome {
+    /// The ids lead to the user (now, or already).
+    Bound,
+    /// One of them leads to another user.
+    TakenByAnother,
+    /// The user has another id of the same app.
+    HasAnother,
+}
+
+impl BindOutcome {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(self) -> Option<u32> {
+        match self {
+            Self::Bound => None,
+            Self::TakenByAnother => Some(2213),
+            Self::HasAnother => Some(2215),
+        }
+    }
+}
+
+impl Write for Bind {
+    type Out = BindOutcome;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<BindOutcome, StoreError> {
+        // From here on the account is locked: of two binds at once the second sees what the first one bound.
+        let user = locked_account(tx, &self.pool, &self.user).await?.id;
+        let outcome = self.bind(tx, &user).await?;
+        if let Some(code) = outcome.code() {
+            let event = Event { code, ..Event::of(Action::IdentityBound, &user) };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(outcome)
+    }
+}
+
+impl Bind {
+    async fn bind(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<BindOutcome, StoreError> {
+        let pool = &self.pool;
+        let mut missing = Vec::new();
+        for key in self.proof.ids() {
+            match identities::owner(tx, pool, key).await? {
+                Some(owner) if owner != *user => return Ok(BindOutcome::TakenByAnother),
+                Some(_) => {}
+                None if identities::has_other_in_realm(tx, pool, user, key).await? => {
+                    return Ok(BindOutcome::HasAnother);
+                }
+                None => missing.push(key),
+            }
+        }
+        for key in &missing {
+            identities::insert(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        }
+        if !missing.is_empty() {
+            let details = json!({ "after": shown(missing.into_iter()) });
+            let event = Event::of(Action::IdentityBound, user).with(details);
+            self.trace.recorder().record(tx, pool, event).await?;
+        }
+        if let Some((code, exchange)) = &self.exchange {
+            exchanges::put(tx, pool, code, exchange).await?;
+        }
+        Ok(BindOutcome::Bound)
+    }
+}
+
+/// The account that a user stands for, which no other unit changes until this one ends.
+async fn locked_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<User, StoreError> {
+    let known = users::get(tx, pool, user).await?.ok_or(StoreError::LostRace)?;
+    let account = known.merged_into.unwrap_or(known.id);
+    let locked = users::get_locked(tx, pool, &account).await?;
+    locked.filter(|user| user.merged_into.is_none()).ok_or(StoreError::LostRace)
+}

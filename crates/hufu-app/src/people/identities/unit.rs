@@ -1,0 +1,91 @@
+//! The unit of unbinding identities.
+
+use hufu_store::{StoreError, Tx, Write, flows, identities, users};
+use hufu_types::{Action, Identity, IdentityKey, PoolId, UserId};
+use serde_json::json;
+
+use crate::events::{Event, Trace, refusal};
+use crate::people::ways_in::{Without, ways_in};
+
+/// Takes identities from an account, unless it could not be entered without them.
+pub struct Unbind {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// Which; those that are not the account's are left alone.
+    pub keys: Vec<IdentityKey>,
+    /// Whether the last way in may be taken as well, as administrators may.
+    pub even_the_last: bool,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of taking identities away.
+#[derive(Debug)]
+pub enum Unbound {
+    /// They are gone; what is left.
+    Done(Vec<Identity>),
+    /// None of them is the account's.
+    NotBound,
+    /// Nothing would be left to log in by.
+    LastWayIn,
+}
+
+impl Unbound {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done(_) => None,
+            Self::NotBound => Some(refusal::NOT_BOUND),
+            Self::LastWayIn => Some(refusal::LAST_WAY_IN),
+        }
+    }
+}
+
+impl Write for Unbind {
+    type Out = Unbound;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
+        let unbound = self.unbind(tx).await?;
+        if let Some(code) = unbound.code() {
+            let event = Event { code, ..Event::of(Action::IdentityUnbound, &self.user) };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(unbound)
+    }
+}
+
+impl Unbind {
+    async fn unbind(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
+        let (pool, user) = (&self.pool, &self.user);
+        // Of two who take the last two ways in the second waits here, and sees that one is left.
+        if users::get_locked(tx, pool, user).await?.is_none() {
+            return Ok(Unbound::NotBound);
+        }
+        let held = identities::of_account(tx, pool, user).await?;
+        let (gone, left): (Vec<_>, Vec<_>) =
+            held.into_iter().partition(|identity| self.keys.contains(&identity.key));
+        if gone.is_empty() {
+            return Ok(Unbound::NotBound);
+        }
+        let ways = ways_in(tx, pool, user).await?;
+        if !self.even_the_last && !ways.would_remain(Without::Identities(&self.keys)) {
+            return Ok(Unbound::LastWayIn);
+        }
+        let mut events = self.trace.recorder();
+        for Identity { key, connection, .. } in &gone {
+            identities::delete(tx, pool, key).await?;
+            let details = json!({
+                "realm": key.realm,
+                "kind": key.kind.as_str(),
+                "connection": connection.as_str(),
+                "before": hufu_types::masked(&key.value),
+            });
+            events.record(tx, pool, Event::of(Action::IdentityUnbound, user).with(details)).await?;
+        }
+        // A login that waits may have come by one of them.
+        flows::end_of_user(tx, pool, user).await?;
+        Ok(Unbound::Done(left))
+    }
+}

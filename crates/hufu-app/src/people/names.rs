@@ -1,0 +1,94 @@
+//! One's own login names: a username for an account that has none, and the names that came with accounts that were
+//! merged into it, which lead here until they are unbound. Numbers and addresses are changed with codes, elsewhere.
+
+pub mod unit;
+
+use hufu_store::rates::Limit;
+use hufu_types::{Action, Email, Phone, User, Username};
+use serde_json::json;
+
+use crate::address::network_of;
+use crate::credentials::is_phone_number;
+use crate::credentials::locks::Name;
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+use unit::{NameUnbound, SetUsername, UnbindMergedName, UsernameSet};
+
+/// A login name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginName {
+    /// A username.
+    Username(Username),
+    /// An e-mail address.
+    Email(Email),
+    /// A phone number.
+    Phone(Phone),
+}
+
+impl From<LoginName> for Name {
+    fn from(name: LoginName) -> Self {
+        match name {
+            LoginName::Username(name) => Self::Username(name),
+            LoginName::Email(email) => Self::Email(email),
+            LoginName::Phone(phone) => Self::Phone(phone),
+        }
+    }
+}
+
+impl App {
+    /// Gives one's own account a username, where it has none. Whoever asks for many that are taken is told to wait, as
+    /// whoever registers is.
+    ///
+    /// # Errors
+    /// [`Refusal::HasUsername`], [`Refusal::UsernameTaken`], [`Refusal::TooOften`]; [`Refusal::Invalid`] for a phone
+    /// number.
+    pub async fn choose_username(&self, who: &Authenticated, username: Username) -> Result<User, Refusal> {
+        if is_phone_number(username.as_str()) {
+            return Err(Refusal::Invalid("a username may not be a phone number; choose another".to_owned()));
+        }
+        let pool = who.pool().clone();
+        let guard = who.origin.ip.as_deref().map(|ip| Limit {
+            name: format!("username:{pool}:{}", network_of(ip)),
+            most: self.limits.registrations_per_ip,
+            window: self.limits.registration_window,
+        });
+        let (user, trace) = (who.user.clone(), self.trace_of(who));
+        match self.write(SetUsername { pool, user, username, guard, trace }).await? {
+            UsernameSet::Done(user) => Ok(*user),
+            UsernameSet::HasOne => Err(Refusal::HasUsername),
+            UsernameSet::Taken => Err(Refusal::UsernameTaken),
+            UsernameSet::TooOften => Err(Refusal::TooOften("usernames that are taken, from this address")),
+            UsernameSet::Gone => Err(Refusal::NotLoggedIn),
+        }
+    }
+
+    /// Takes a login name from an account that was merged into one's own, as when its number was given up. It is free
+    /// for others then, and an undo of the merge does not bring it back. The account's own names are changed by the
+    /// calls for them.
+    ///
+    /// # Errors
+    /// [`Refusal::LoginTooOld`], [`Refusal::NotBound`], [`Refusal::LastWayIn`].
+    pub async fn unbind_merged_name(&self, who: &Authenticated, name: LoginName) -> Result<(), Refusal> {
+        let trace = self.trace_of(who);
+        if let Err(refusal) = self.require_recent_login(who) {
+            let action = match name {
+                LoginName::Username(_) => Action::UserUpdated,
+                LoginName::Email(_) => Action::EmailUnbound,
+                LoginName::Phone(_) => Action::PhoneUnbound,
+            };
+            return Err(self.refused(who, trace, action, json!({}), refusal).await);
+        }
+        let unit = UnbindMergedName {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            name: name.into(),
+            even_the_last: false,
+            trace,
+        };
+        match self.write(unit).await? {
+            NameUnbound::Done => Ok(()),
+            NameUnbound::NotBound => Err(Refusal::NotBound),
+            NameUnbound::LastWayIn => Err(Refusal::LastWayIn),
+        }
+    }
+}

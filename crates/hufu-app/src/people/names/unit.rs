@@ -1,0 +1,184 @@
+//! The units of one's own login names: a username where there is none, and the names that came with accounts that were
+//! merged into it. Phone numbers and e-mail addresses are changed with codes: see [`crate::credentials`].
+
+use hufu_store::login_names::{self, LoginName};
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::{Action, PoolId, User, UserId, Username};
+use serde_json::json;
+
+use crate::credentials::locks::Name;
+use crate::events::{Event, Trace, refusal};
+use crate::people::holders::locked_and_active;
+use crate::people::ways_in::{NameKind, Without, ways_in};
+
+/// Gives an account a username, where it has none.
+pub struct SetUsername {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The username.
+    pub username: Username,
+    /// Where names that are taken are counted, so that nobody goes through a list of them.
+    pub guard: Option<Limit>,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of giving a username.
+#[derive(Debug)]
+pub enum UsernameSet {
+    /// The account has it.
+    Done(Box<User>),
+    /// The account has one.
+    HasOne,
+    /// Somebody has it.
+    Taken,
+    /// Too many were taken of late.
+    TooOften,
+    /// The account is gone or switched off.
+    Gone,
+}
+
+impl UsernameSet {
+    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    pub const fn code(&self) -> Option<u32> {
+        match self {
+            Self::Done(_) | Self::TooOften | Self::Gone => None,
+            Self::HasOne => Some(2469),
+            Self::Taken => Some(2034),
+        }
+    }
+}
+
+impl Write for SetUsername {
+    type Out = UsernameSet;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
+        let set = self.set(tx).await?;
+        let event = match (&set, set.code()) {
+            (_, Some(code)) => Event { code, ..Event::of(Action::UserUpdated, &self.user) },
+            (UsernameSet::Done(user), _) => {
+                let after = json!({ "username": user.username.as_ref().map(Username::masked) });
+                let details =
+                    json!({ "changed": ["username"], "before": { "username": null }, "after": after });
+                Event::of(Action::UserUpdated, &self.user).with(details)
+            }
+            _ => return Ok(set),
+        };
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(set)
+    }
+}
+
+impl SetUsername {
+    async fn set(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(UsernameSet::Gone) };
+        if user.username.is_some() {
+            return Ok(UsernameSet::HasOne);
+        }
+        if let Some(guard) = &self.guard
+            && guard.is_full(tx, now).await?
+        {
+            return Ok(UsernameSet::TooOften);
+        }
+        if users::by_username(tx, pool, &self.username).await?.is_some() {
+            if let Some(guard) = &self.guard {
+                guard.hit(tx, now).await?;
+            }
+            return Ok(UsernameSet::Taken);
+        }
+        login_names::set_username(tx, pool, &user.id, &self.username, now).await?;
+        let username = Some(self.username.clone());
+        Ok(UsernameSet::Done(Box::new(User { username, updated_at: now, ..user })))
+    }
+}
+
+/// Takes a login name from an account that was merged into this one, where it leads here as well.
+///
+/// The account's own names are changed elsewhere, where more is asked.
+pub struct UnbindMergedName {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account that the other was merged into.
+    pub user: UserId,
+    /// Which name.
+    pub name: Name,
+    /// Whether the last way in may be taken as well, as administrators may.
+    pub even_the_last: bool,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+/// What came of taking a name away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameUnbound {
+    /// It is gone, and free for others.
+    Done,
+    /// No account that was merged into this one has it.
+    NotBound,
+    /// Nothing would be left to log in by.
+    LastWayIn,
+}
+
+impl Write for UnbindMergedName {
+    type Out = NameUnbound;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<NameUnbound, StoreError> {
+        let (pool, user) = (&self.pool, &self.user);
+        let (kind, action, take, field, masked) = match &self.name {
+            Name::Username(name) => (
+                Some(NameKind::Username),
+                Action::UserUpdated,
+                LoginName::Username,
+                "username",
+                name.masked(),
+            ),
+            Name::Email(email) => {
+                (Some(NameKind::Email), Action::EmailUnbound, LoginName::Email, "email", email.masked())
+            }
+            Name::Phone(phone) => {
+                (Some(NameKind::Phone), Action::PhoneUnbound, LoginName::Phone, "phone", phone.masked())
+            }
+            Name::ExternalId(id) => {
+                (None, Action::UserUpdated, LoginName::ExternalId, "externalId", hufu_types::masked(id))
+            }
+        };
+        let mut events = self.trace.recorder();
+        // Of two who take the last two ways in the second waits here, and so does an undo of the merge.
+        users::get_locked(tx, pool, user).await?;
+        let ways = ways_in(tx, pool, user).await?;
+        let holder = ways.merged.iter().find(|merged| self.is_of(merged)).map(|merged| &merged.id);
+        let remains = |holder| {
+            kind.is_none_or(|kind| self.even_the_last || ways.would_remain(Without::Merged(kind, holder)))
+        };
+        let (holder, code) = match holder {
+            None => (None, refusal::NOT_BOUND),
+            Some(holder) if !remains(holder) => (None, refusal::LAST_WAY_IN),
+            Some(holder) => (Some(holder), 0),
+        };
+        let details = json!({ "before": { field: masked }, "of": holder });
+        if let Some(holder) = holder {
+            login_names::take(tx, pool, holder, take, self.trace.at).await?;
+        }
+        events.record(tx, pool, Event { action, code, user: Some(user), details }).await?;
+        Ok(match code {
+            refusal::NOT_BOUND => NameUnbound::NotBound,
+            refusal::LAST_WAY_IN => NameUnbound::LastWayIn,
+            _ => NameUnbound::Done,
+        })
+    }
+}
+
+impl UnbindMergedName {
+    fn is_of(&self, user: &User) -> bool {
+        match &self.name {
+            Name::Username(name) => user.username.as_ref() == Some(name),
+            Name::Email(email) => user.email.as_ref() == Some(email),
+            Name::Phone(phone) => user.phone.as_ref().is_some_and(|(held, _)| held == phone),
+            Name::ExternalId(id) => user.external_id.as_ref() == Some(id),
+        }
+    }
+}

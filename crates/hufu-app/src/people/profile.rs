@@ -1,0 +1,349 @@
+//! What users read and change of themselves.
+
+use hufu_store::users::{self, GetUser, GetUserWithIdentities};
+use hufu_store::{StoreError, Tx, Write, uploads};
+use hufu_types::{Action, Gender, Identity, PoolId, PoolSettings, Profile, User, UserId};
+use serde_json::{Map, Value, json};
+
+use crate::events::{Event, Trace};
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+
+/// A change of a profile: fields of [`Profile`] by name, and `gender`. `None` empties a field.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileChange {
+    /// Text fields by name.
+    pub fields: Vec<(&'static str, Option<String>)>,
+    /// Gender.
+    pub gender: Option<Gender>,
+    /// Custom data to set; `null` removes a key.
+    pub custom_data: Map<String, Value>,
+}
+
+/// Who changes a profile: some custom fields are for administrators alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Editor {
+    /// The person whose profile it is.
+    Person,
+    /// An administrator.
+    Administrator,
+}
+
+impl App {
+    /// The user behind a token.
+    pub async fn user(&self, who: &Authenticated) -> Result<User, Refusal> {
+        let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
+        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// The user behind a token, with all identities.
+    pub async fn user_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
+        let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
+        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// Changes what the user says of themselves.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], which names the field; [`Refusal::FieldNotEditable`].
+    pub async fn update_profile(&self, who: &Authenticated, change: ProfileChange) -> Result<User, Refusal> {
+        let changed = self.change_profile(who.pool(), &who.user, change, Editor::Person, self.trace_of(who));
+        changed.await?.ok_or(Refusal::NotLoggedIn)
+    }
+
+    /// Changes what an account says of its person. Nothing where there is no such account.
+    pub(crate) async fn change_profile(
+        &self,
+        pool: &PoolId,
+        user: &UserId,
+        change: ProfileChange,
+        editor: Editor,
+        trace: Trace,
+    ) -> Result<Option<User>, Refusal> {
+        self.check_change(&change)?;
+        check_custom_data(&self.config().settings(pool), &change.custom_data, editor)?;
+        let photo = match change.fields.iter().rfind(|(name, _)| *name == "photo") {
+            None => Photo::Stays,
+            Some((_, address)) => {
+                match address.as_deref().and_then(|address| self.upload_of_photo(address)) {
+                    Some(upload) => Photo::Upload(upload.to_owned()),
+                    None => Photo::Elsewhere,
+                }
+            }
+        };
+        let unit = ChangeProfile {
+            pool: pool.clone(),
+            user: user.clone(),
+            change,
+            photo,
+            max_keys: self.limits.custom_keys,
+            max_total: self.limits.custom_total,
+            trace,
+        };
+        match self.write(unit).await? {
+            Changed::Done(user) => Ok(Some(*user)),
+            Changed::Gone => Ok(None),
+            Changed::TooManyKeys => {
+                let limit = self.limits.custom_keys;
+                Err(Refusal::Invalid(format!("custom data has at most {limit} keys; remove some first")))
+            }
+            Changed::TooMuch => {
+                let limit = self.limits.custom_total;
+                Err(Refusal::Invalid(format!(
+                    "custom data has at most {limit} bytes in all; remove or shorten some first"
+                )))
+            }
+        }
+    }
+
+    pub(crate) fn check_change(&self, change: &ProfileChange) -> Result<(), Refusal> {
+        let limit = self.limits.profile_field;
+        for (name, value) in &change.fields {
+            let Some(value) = value else { continue };
+            if value.chars().count() > limit {
+                return Err(Refusal::Invalid(format!(
+                    "{name} is longer than {limit} characters; shorten it"
+                )));
+            }
+            if *name == "photo" && !is_picture_address(value) {
+                return Err(Refusal::Invalid(
+                    "photo is not an http or https address; upload the picture first".to_owned(),
+                ));
+            }
+            if value.contains('\0') {
+                return Err(Refusal::Invalid(format!("{name} contains a NUL character; remove it")));
+            }
+        }
+        for (key, value) in &change.custom_data {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            if key.is_empty() || key.len() > 64 || !key.chars().all(plain) {
+                let rule = "a custom data key is 1 to 64 characters of A-Z, a-z, 0-9, '_', '-' and '.'";
+                return Err(Refusal::Invalid(rule.to_owned()));
+            }
+            // Deeper than serde_json reads, the user could never be read again.
+            let limit = self.limits.custom_depth;
+            if is_deeper(value, limit) {
+                return Err(Refusal::Invalid(format!(
+                    "the value of {key} is nested deeper than {limit} levels; flatten it"
+                )));
+            }
+            if value.to_string().len() > self.limits.custom_value {
+                let limit = self.limits.custom_value;
+                return Err(Refusal::Invalid(format!(
+                    "the value of {key} is longer than {limit} bytes; shorten it"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether the pool's declarations take this custom data; `null` removes a key, whatever its type.
+pub(crate) fn check_custom_data(
+    settings: &PoolSettings,
+    data: &Map<String, Value>,
+    editor: Editor,
+) -> Result<(), Refusal> {
+    for (key, value) in data {
+        let Some(field) = settings.custom_field(key) else {
+            // What was there before a pool began to declare its fields may still go.
+            if settings.custom_fields_only && !value.is_null() {
+                return Err(Refusal::Invalid(format!(
+                    "{key} is no custom field of this user pool; send only declared fields"
+                )));
+            }
+            continue;
+        };
+        if editor == Editor::Person && !field.editable {
+            return Err(Refusal::FieldNotEditable(key.clone()));
+        }
+        if !value.is_null() {
+            field.accepts(value).map_err(|wanted| Refusal::Invalid(format!("{key} {wanted}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing that a page could run: photos are shown by applications and consoles.
+pub(crate) fn is_picture_address(value: &str) -> bool {
+    value.is_empty() || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// Whether arrays and objects are nested deeper than so many levels. Looks no deeper than that.
+pub(crate) fn is_deeper(value: &Value, levels: usize) -> bool {
+    let deeper = |item: &Value| levels.checked_sub(1).is_none_or(|left| is_deeper(item, left));
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(deeper),
+        Value::Object(members) => levels == 0 || members.values().any(deeper),
+        _ => false,
+    }
+}
+
+struct ChangeProfile {
+    pool: PoolId,
+    user: UserId,
+    change: ProfileChange,
+    photo: Photo,
+    max_keys: usize,
+    max_total: usize,
+    trace: Trace,
+}
+
+/// What a change does to the uploads that the photo names.
+enum Photo {
+    /// Nothing.
+    Stays,
+    /// It names an upload of ours.
+    Upload(String),
+    /// It names none of ours.
+    Elsewhere,
+}
+
+enum Changed {
+    Done(Box<User>),
+    Gone,
+    TooManyKeys,
+    TooMuch,
+}
+
+impl Write for ChangeProfile {
+    type Out = Changed;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Changed, StoreError> {
+        let Some(user) = users::get_locked(tx, &self.pool, &self.user).await? else {
+            return Ok(Changed::Gone);
+        };
+        // It may have been merged a moment ago: then it is the survivor that is meant.
+        let account = user.merged_into.clone();
+        let user = match account {
+            None => Some(user),
+            Some(account) => users::get_locked(tx, &self.pool, &account).await?,
+        };
+        let Some(mut user) = user else { return Ok(Changed::Gone) };
+        let (profile, custom_data) = (user.profile.clone(), user.custom_data.clone());
+        apply(&mut user.profile, &self.change);
+        let before = bytes(&user.custom_data)?;
+        for (key, value) in &self.change.custom_data {
+            if value.is_null() {
+                user.custom_data.remove(key);
+            } else {
+                user.custom_data.insert(key.clone(), value.clone());
+            }
+        }
+        if user.custom_data.len() > self.max_keys {
+            return Ok(Changed::TooManyKeys);
+        }
+        // What is there stays changeable where the limit has become smaller.
+        let total = bytes(&user.custom_data)?;
+        if total > self.max_total && total > before {
+            return Ok(Changed::TooMuch);
+        }
+        let now = self.trace.at;
+        user.updated_at = now;
+        users::set_profile(tx, &user.id, &self.pool, &user.profile, &user.custom_data, now).await?;
+        let changed = changed_names((&profile, &custom_data), (&user.profile, &user.custom_data));
+        if !changed.is_empty() {
+            let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed }));
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        let named = match &self.photo {
+            Photo::Stays => return Ok(Changed::Done(Box::new(user))),
+            Photo::Upload(name) => Some(name.as_str()),
+            Photo::Elsewhere => None,
+        };
+        uploads::claim(tx, &self.pool, &user.id, named, now).await?;
+        Ok(Changed::Done(Box::new(user)))
+    }
+}
+
+/// The names of what is different; the audit log keeps no values of profiles.
+pub(crate) fn changed_names(
+    before: (&Profile, &Map<String, Value>),
+    after: (&Profile, &Map<String, Value>),
+) -> Vec<String> {
+    let fields = Profile::FIELDS.iter().filter(|name| before.0.field(name) != after.0.field(name));
+    let gender = (before.0.gender != after.0.gender).then(|| "gender".to_owned());
+    let mut keys: Vec<&String> = before.1.keys().chain(after.1.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let keys = keys.into_iter().filter(|key| before.1.get(*key) != after.1.get(*key));
+    fields
+        .map(|name| hufu_types::camel_case(name))
+        .chain(gender)
+        .chain(keys.map(|key| format!("custom.{key}")))
+        .collect()
+}
+
+pub(crate) fn bytes(data: &Map<String, Value>) -> Result<usize, StoreError> {
+    Ok(serde_json::to_string(data)?.len())
+}
+
+pub(crate) fn apply(profile: &mut Profile, change: &ProfileChange) {
+    for (name, value) in &change.fields {
+        if let Some(field) = profile.field_mut(name) {
+            field.clone_from(value);
+        }
+    }
+    if change.gender.is_some() {
+        profile.gender = change.gender;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hufu_types::{CustomField, CustomFieldType};
+
+    use super::*;
+
+    #[test]
+    fn levels_are_arrays_and_objects() {
+        let nested = |levels: usize| -> Value {
+            let text = format!("{}7{}", "[{\"a\":".repeat(levels / 2), "}]".repeat(levels / 2));
+            serde_json::from_str(&text).unwrap()
+        };
+        assert!(!is_deeper(&Value::from("text"), 0));
+        assert!(is_deeper(&Value::from(Vec::<Value>::new()), 0));
+        assert!(!is_deeper(&nested(32), 32) && is_deeper(&nested(32), 31));
+        assert!(is_deeper(&nested(126), 32));
+    }
+
+    fn declared(key: &str, kind: CustomFieldType, editable: bool) -> CustomField {
+        let (label, options) = (String::new(), vec!["red".to_owned()]);
+        CustomField { key: key.to_owned(), kind, label, options, visible: true, editable }
+    }
+
+    #[test]
+    fn custom_data_is_what_the_pool_declares() {
+        let custom_fields = vec![
+            declared("age", CustomFieldType::Number, true),
+            declared("level", CustomFieldType::Enumeration, false),
+        ];
+        let mut settings = PoolSettings { custom_fields, ..PoolSettings::default() };
+        let check = |settings: &PoolSettings, data: Value, editor| {
+            check_custom_data(settings, data.as_object().unwrap(), editor)
+        };
+        check(&settings, json!({ "age": 7, "other": [] }), Editor::Person).unwrap();
+        check(&settings, json!({ "age": null, "level": "red" }), Editor::Administrator).unwrap();
+        let told = check(&settings, json!({ "age": "7" }), Editor::Person).unwrap_err();
+        assert_eq!(told.to_string(), "age must be a number");
+        for value in [json!("red"), json!(null)] {
+            let refused = check(&settings, json!({ "level": value }), Editor::Person);
+            assert!(matches!(refused, Err(Refusal::FieldNotEditable(key)) if key == "level"));
+        }
+        assert!(check(&settings, json!({ "level": "blue" }), Editor::Administrator).is_err());
+        settings.custom_fields_only = true;
+        assert!(check(&settings, json!({ "other": 1 }), Editor::Person).is_err());
+        check(&settings, json!({ "other": null }), Editor::Person).unwrap();
+    }
+
+    #[test]
+    fn changes_are_told_by_name() {
+        let before = Profile { nickname: Some("a".to_owned()), ..Profile::default() };
+        let after = Profile { city: Some("b".to_owned()), ..Profile::default() };
+        let data = |value: Value| value.as_object().unwrap().clone();
+        let (old, new) = (data(json!({ "x": 1, "y": 2 })), data(json!({ "y": 2, "z": 3 })));
+        let names = changed_names((&before, &old), (&after, &new));
+        assert_eq!(names, ["nickname", "city", "custom.x", "custom.z"]);
+        assert!(changed_names((&after, &new), (&after, &new)).is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! Sessions of one's own account: where one is logged in, and ending it.
+
+pub mod unit;
+
+use hufu_store::sessions::{ListSessions, OwnSession};
+use hufu_types::SessionId;
+
+use super::{UserAgent, read_user_agent};
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+use unit::{EndSessions, Ending};
+
+/// A session as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// The session.
+    pub session: OwnSession,
+    /// The name of the application, while there is one.
+    pub application: Option<String>,
+    /// The device and the browser, as the client called itself at login.
+    pub client: UserAgent,
+    /// Whether it is the session of the request.
+    pub current: bool,
+}
+
+impl App {
+    /// Where one is logged in, the last used first.
+    pub async fn own_sessions(&self, who: &Authenticated) -> Result<Vec<SessionView>, Refusal> {
+        let unit = ListSessions { pool: who.pool().clone(), user: who.user.clone(), now: self.now() };
+        let sessions = self.read(unit).await?;
+        let config = self.config();
+        let view = |session: OwnSession| SessionView {
+            application: config.application(session.application.as_str()).map(|a| a.name.clone()),
+            client: session.user_agent.as_deref().map(read_user_agent).unwrap_or_default(),
+            current: session.id == who.session,
+            session,
+        };
+        Ok(sessions.into_iter().map(view).collect())
+    }
+
+    /// Ends one session of one's own account.
+    ///
+    /// # Errors
+    /// [`Refusal::SessionUnknown`].
+    pub async fn end_own_session(&self, who: &Authenticated, session: &SessionId) -> Result<(), Refusal> {
+        match self.end_own(who, Ending::One(session.clone())).await? {
+            0 => Err(Refusal::SessionUnknown),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the sessions of one's own account, with or without the present one. How many that were.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_own_sessions(&self, who: &Authenticated, with_current: bool) -> Result<usize, Refusal> {
+        let which = if with_current { Ending::All } else { Ending::AllBut(who.session.clone()) };
+        self.end_own(who, which).await
+    }
+
+    async fn end_own(&self, who: &Authenticated, which: Ending) -> Result<usize, Refusal> {
+        let (pool, user) = (who.pool().clone(), who.user.clone());
+        let ended = self.write(EndSessions { pool, user, which, trace: self.trace_of(who) }).await?;
+        for session in &ended {
+            self.sessions.forget(session);
+        }
+        Ok(ended.len())
+    }
+}

@@ -1,0 +1,67 @@
+//! The unit of ending sessions of one's own.
+
+use hufu_store::{StoreError, Tx, Write, browser_sessions, flows, sessions};
+use hufu_types::{Action, PoolId, SessionId, UserId};
+use serde_json::json;
+
+use crate::events::{Event, Trace};
+
+/// Which sessions of an account are to end.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// This one.
+    One(SessionId),
+    /// All but this one.
+    AllBut(SessionId),
+    /// All.
+    All,
+}
+
+/// Ends sessions of an account, with their refresh tokens.
+pub struct EndSessions {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// Which.
+    pub which: Ending,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+impl Write for EndSessions {
+    /// Which were ended.
+    type Out = Vec<SessionId>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
+        let living = sessions::of_account(tx, &self.pool, &self.user, self.trace.at).await?;
+        let chosen = living.into_iter().map(|session| session.id).filter(|id| match &self.which {
+            Ending::One(one) => id == one,
+            Ending::AllBut(kept) => id != kept,
+            Ending::All => true,
+        });
+        let ended: Vec<SessionId> = chosen.collect();
+        for session in &ended {
+            sessions::end(tx, &self.pool, session).await?;
+        }
+        let kept = match &self.which {
+            Ending::One(_) => None,
+            Ending::AllBut(kept) => Some(Some(kept)),
+            Ending::All => Some(None),
+        };
+        if let Some(kept) = kept {
+            browser_sessions::end_of_account(tx, &self.pool, &self.user, kept).await?;
+            flows::end_of_user(tx, &self.pool, &self.user).await?;
+        }
+        if !ended.is_empty() {
+            let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+            let event = Event::of(Action::SessionsEnded, &self.user).with(json!({ "sessions": ids }));
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        } else if let Ending::One(_) = &self.which {
+            // Its own code: administrators are told 2446, as of everything that is not there.
+            let event = Event { code: 2462, ..Event::of(Action::SessionsEnded, &self.user) };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(ended)
+    }
+}

@@ -1,0 +1,41 @@
+//! Switching accounts off and on.
+
+use hufu_store::{StoreError, Tx, Write, sessions, users, versions};
+use hufu_types::{Action, PoolId, UserId, UserStatus};
+
+use crate::events::{Event, Trace};
+
+/// Switches an account off, which ends its sessions, or on again; and tells every node.
+pub struct SetStatus {
+    /// The pool.
+    pub pool: PoolId,
+    /// The user.
+    pub user: UserId,
+    /// The new status.
+    pub status: UserStatus,
+    /// Who does it, and when.
+    pub trace: Trace,
+}
+
+impl Write for SetStatus {
+    /// Whether there is such a user.
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let is_there = users::set_status(tx, &self.pool, &self.user, self.status, self.trace.at).await?;
+        if self.status != UserStatus::Activated {
+            sessions::end_all(tx, &self.pool, &self.user).await?;
+        }
+        if is_there {
+            let action = match self.status {
+                UserStatus::Activated => Action::UserEnabled,
+                UserStatus::Suspended => Action::UserDisabled,
+                UserStatus::Archived => Action::UserArchived,
+                UserStatus::Deactivated => Action::UserDeletionRequested,
+            };
+            self.trace.recorder().record(tx, &self.pool, Event::of(action, &self.user)).await?;
+        }
+        versions::sessions_changed(tx).await?;
+        Ok(is_there)
+    }
+}

@@ -1,0 +1,185 @@
+//! By which ways an account can be entered, so that nobody gives up the last one.
+//!
+//! The accounts that were merged into it count: their names and identities lead to it. A unit that takes a way
+//! away first locks the account (`users::get_locked`), so that of two that do it at once the second sees what
+//! the first left.
+
+use hufu_store::{Read, StoreError, Tx, identities, users};
+use hufu_types::{Identity, IdentityKey, PoolId, User, UserId};
+
+/// What kind of login name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// A username.
+    Username,
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+}
+
+/// A login name, by who holds it: the account itself, or one that was merged into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldName {
+    /// What it is.
+    pub kind: NameKind,
+    /// In whose row it stands.
+    pub holder: UserId,
+}
+
+/// The ways into an account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaysIn {
+    /// The account.
+    pub account: UserId,
+    /// The names that log in with the password; none where there is no password.
+    pub password_names: Vec<HeldName>,
+    /// The holders of phone numbers to which a code can be sent: those that somebody vouches for.
+    pub phone: Vec<UserId>,
+    /// The holders of e-mail addresses to which a code can be sent: those that are verified.
+    pub email: Vec<UserId>,
+    /// The identities of connections that are switched on for an application.
+    pub identities: Vec<Identity>,
+    /// What was merged into the account, oldest first: its names lead there as well.
+    pub merged: Vec<User>,
+}
+
+/// What is to be taken away.
+#[derive(Clone, Copy, Debug)]
+pub enum Without<'a> {
+    /// The account's own phone number.
+    Phone,
+    /// The account's own e-mail address.
+    Email,
+    /// A name that stands with an account that was merged into this one.
+    Merged(NameKind, &'a UserId),
+    /// The password.
+    Password,
+    /// These identities.
+    Identities(&'a [IdentityKey]),
+}
+
+impl WaysIn {
+    /// Whether the account could still be entered without this.
+    pub fn would_remain(&self, without: Without<'_>) -> bool {
+        let gone = match without {
+            Without::Phone => Some((NameKind::Phone, &self.account)),
+            Without::Email => Some((NameKind::Email, &self.account)),
+            Without::Merged(kind, holder) => Some((kind, holder)),
+            Without::Password | Without::Identities(_) => None,
+        };
+        let remains = |kind: NameKind, holder: &UserId| gone != Some((kind, holder));
+        let by_password = !matches!(without, Without::Password)
+            && self.password_names.iter().any(|name| remains(name.kind, &name.holder));
+        let parted: &[IdentityKey] = match without {
+            Without::Identities(keys) => keys,
+            _ => &[],
+        };
+        by_password
+            || self.phone.iter().any(|holder| remains(NameKind::Phone, holder))
+            || self.email.iter().any(|holder| remains(NameKind::Email, holder))
+            || self.identities.iter().any(|identity| !parted.contains(&identity.key))
+    }
+}
+
+/// Reads by which ways an account can be entered.
+pub struct GetWaysIn {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+}
+
+impl Read for GetWaysIn {
+    type Out = WaysIn;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<WaysIn, StoreError> {
+        ways_in(tx, &self.pool, &self.user).await
+    }
+}
+
+/// By which ways an account, with what was merged into it, can be entered.
+pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<WaysIn, StoreError> {
+    let rows = users::with_merged(tx, pool, user).await?;
+    let mut ways = WaysIn {
+        account: user.clone(),
+        password_names: Vec::new(),
+        phone: Vec::new(),
+        email: Vec::new(),
+        identities: identities::entering(tx, pool, user).await?,
+        merged: Vec::new(),
+    };
+    // Every name logs in with the password of the account, never with that of what was merged into it.
+    let has_password = rows.iter().any(|row| row.id == *user && row.password_set_at.is_some());
+    for row in rows {
+        let names = [
+            (NameKind::Username, row.username.is_some()),
+            (NameKind::Email, row.email.is_some()),
+            (NameKind::Phone, row.phone.is_some()),
+        ];
+        let held = names.into_iter().filter(|(_, is_held)| *is_held && has_password);
+        ways.password_names.extend(held.map(|(kind, _)| HeldName { kind, holder: row.id.clone() }));
+        ways.phone.extend(row.vouched_phone().map(|_| row.id.clone()));
+        ways.email.extend(row.vouched_email().map(|_| row.id.clone()));
+        if row.id != *user {
+            ways.merged.push(row);
+        }
+    }
+    Ok(ways)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> UserId {
+        UserId::parse(text).unwrap()
+    }
+
+    fn nothing() -> WaysIn {
+        WaysIn {
+            account: id("a"),
+            password_names: Vec::new(),
+            phone: Vec::new(),
+            email: Vec::new(),
+            identities: Vec::new(),
+            merged: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_way_in_is_told_apart() {
+        let phone = WaysIn { phone: vec![id("a")], ..nothing() };
+        assert!(!phone.would_remain(Without::Phone) && phone.would_remain(Without::Email));
+        let merged = WaysIn { phone: vec![id("a"), id("b")], ..nothing() };
+        assert!(merged.would_remain(Without::Phone), "the number of what was merged stays");
+        let (own, other) = (id("a"), id("b"));
+        assert!(merged.would_remain(Without::Merged(NameKind::Phone, &other)), "and the account's own");
+        let of_merged = WaysIn { phone: vec![id("b")], ..nothing() };
+        assert!(!of_merged.would_remain(Without::Merged(NameKind::Phone, &other)));
+        assert!(of_merged.would_remain(Without::Merged(NameKind::Email, &other)));
+        assert!(of_merged.would_remain(Without::Merged(NameKind::Phone, &own)));
+        let held = |kind| HeldName { kind, holder: id("a") };
+        let password =
+            WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };
+        assert!(!password.would_remain(Without::Phone), "no password without a name");
+        assert!(password.would_remain(Without::Password));
+        let named = WaysIn { password_names: vec![held(NameKind::Username)], ..nothing() };
+        assert!(named.would_remain(Without::Phone) && !named.would_remain(Without::Password));
+    }
+
+    #[test]
+    fn identities_are_ways_in() {
+        let key = |value| IdentityKey::wechat_openid("wx0123456789abcdef", value);
+        let identity = |value| Identity {
+            key: key(value),
+            user: id("a"),
+            connection: hufu_types::ConnectionId::own(),
+            created_at: hufu_types::Timestamp(0),
+        };
+        let two = WaysIn { identities: vec![identity("o1"), identity("o2")], ..nothing() };
+        assert!(two.would_remain(Without::Identities(&[key("o1")])));
+        assert!(!two.would_remain(Without::Identities(&[key("o1"), key("o2")])));
+        assert!(!nothing().would_remain(Without::Identities(&[])));
+    }
+}

@@ -1,0 +1,100 @@
+//! The settings of connections in the database: sealed JSON.
+
+use hufu_protocol::sealing::{OpenError, SealingKey};
+use hufu_store::config::{self, StoredConnection, StoredSettings};
+use hufu_store::{Store, StoreError, Tx, Write};
+use hufu_types::{ConnectionId, ConnectionSettings, PoolId, Random};
+use zeroize::Zeroizing;
+
+use super::missing_field;
+
+/// Why the settings of a connection cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// The key is another one, or the row was tampered with.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// They are not what this program writes.
+    #[error("the settings are malformed")]
+    Malformed,
+    /// A field that the kind needs is absent.
+    #[error("the settings lack `{0}`")]
+    Missing(&'static str),
+}
+
+/// What settings are sealed for.
+fn context(connection: &ConnectionId) -> String {
+    format!("connection:{connection}:settings")
+}
+
+/// What the AppSecret of a program before migration 0004 is sealed for.
+fn secret_context(connection: &ConnectionId) -> String {
+    format!("connection:{connection}:app_secret")
+}
+
+/// Seals settings for the row of one connection.
+pub(crate) fn seal(
+    settings: &ConnectionSettings,
+    connection: &ConnectionId,
+    key: &SealingKey,
+    random: &dyn Random,
+) -> StoredSettings {
+    // A map of JSON values is always JSON.
+    let plain = Zeroizing::new(serde_json::to_vec(settings).unwrap_or_default());
+    StoredSettings::Sealed(key.seal(random, &context(connection), &plain))
+}
+
+/// Opens the settings of a row.
+pub(crate) fn open(stored: &StoredConnection, key: &SealingKey) -> Result<ConnectionSettings, SettingsError> {
+    let settings = match &stored.settings {
+        StoredSettings::Sealed(sealed) => {
+            let opened = key.open(&context(&stored.id), sealed)?;
+            serde_json::from_slice(opened.expose()).map_err(|_| SettingsError::Malformed)?
+        }
+        StoredSettings::Columns { app_id, app_secret } => {
+            let opened = key.open(&secret_context(&stored.id), app_secret)?;
+            let app_secret = std::str::from_utf8(opened.expose()).map_err(|_| SettingsError::Malformed)?;
+            let mut settings = ConnectionSettings::default();
+            settings.set("app_id", app_id.as_str());
+            settings.set("app_secret", app_secret);
+            settings
+        }
+    };
+    match missing_field(stored.kind, &settings) {
+        Some(field) => Err(SettingsError::Missing(field)),
+        None => Ok(settings),
+    }
+}
+
+/// Seals the settings that still stand in the columns of the program before migration 0004. Any node may do so at any
+/// time: what is sealed already stays. A row whose secret does not open is left for whoever brings the key back.
+pub(crate) async fn seal_columns(
+    store: &Store,
+    connections: &[StoredConnection],
+    key: &SealingKey,
+    random: &dyn Random,
+) -> Result<(), StoreError> {
+    let in_columns = |stored: &&StoredConnection| matches!(stored.settings, StoredSettings::Columns { .. });
+    let sealed = connections.iter().filter(in_columns).filter_map(|stored| {
+        let settings = open(stored, key).ok()?;
+        match seal(&settings, &stored.id, key, random) {
+            StoredSettings::Sealed(sealed) => Some((stored.pool.clone(), stored.id.clone(), sealed)),
+            StoredSettings::Columns { .. } => None,
+        }
+    });
+    let unit = SealColumns(sealed.collect());
+    if unit.0.is_empty() { Ok(()) } else { store.write(unit).await }
+}
+
+struct SealColumns(Vec<(PoolId, ConnectionId, Vec<u8>)>);
+
+impl Write for SealColumns {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for (pool, connection, sealed) in &self.0 {
+            config::seal_settings(tx, pool, connection, sealed).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! What mini programs ask for beside login: phone numbers and sealed data. Neither registers nor binds.
+
+use hufu_types::{Application, Connection};
+use hufu_wechat::{Budget, Class};
+use serde_json::{Map, Value};
+
+use crate::sources::SealedData;
+use crate::sources::wechat::exchange::{check_code, wechat_refusal};
+use crate::sources::wechat::{self, credentials, log_refusal};
+use crate::{App, Refusal};
+
+/// A phone number as WeChat tells it.
+#[derive(Clone)]
+pub struct ToldPhone {
+    /// With the country code in front, where WeChat puts it.
+    pub phone_number: String,
+    /// Without the country code.
+    pub pure_phone_number: String,
+    /// The country code without a plus sign.
+    pub country_code: String,
+    /// The AppID for which WeChat told it.
+    pub app_id: String,
+    /// When WeChat told it, in Unix seconds.
+    pub timestamp: i64,
+}
+
+/// A phone number together with whose it is.
+#[derive(Clone)]
+pub struct ToldPhoneOf {
+    /// The number.
+    pub phone: ToldPhone,
+    /// The person's id within the mini program.
+    pub openid: String,
+    /// The person's id within the Open Platform account.
+    pub unionid: Option<String>,
+}
+
+impl App {
+    /// The phone number behind a code of the phone button.
+    pub async fn phone_by_code(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        ip: Option<&str>,
+    ) -> Result<ToldPhone, Refusal> {
+        check_code(code)?;
+        let _place = self.pass(&application.pool, ip).await;
+        let budget = Budget::of(self.limits.request_budget);
+        let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
+        let number = result.map_err(|error| match error.class() {
+            Class::User => Refusal::PhoneCodeInvalid(error),
+            _ => wechat_refusal(error),
+        });
+        let number = match number {
+            Ok(number) => number,
+            Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
+        };
+        self.fresh_phone(&number)?;
+        Ok(ToldPhone {
+            phone_number: number.phone_number,
+            pure_phone_number: number.pure_number,
+            country_code: number.country_code,
+            app_id: wechat::app_id(connection).to_owned(),
+            timestamp: number.watermark_timestamp,
+        })
+    }
+
+    /// The phone number in the ciphertext of the old phone button.
+    pub async fn phone_by_sealed_data(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        sealed: SealedData<'_>,
+        ip: Option<&str>,
+    ) -> Result<ToldPhoneOf, Refusal> {
+        let result = async {
+            let _place = self.pass(&application.pool, ip).await;
+            let budget = Budget::of(self.limits.request_budget);
+            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            self.record_exchange(application, &spent).await?;
+            let (phone, data) = self.open_phone(connection, &session, sealed)?;
+            Ok(ToldPhoneOf {
+                phone: ToldPhone {
+                    phone_number: data.phone_number.unwrap_or_else(|| phone.as_str().to_owned()),
+                    pure_phone_number: phone.parts().1.to_owned(),
+                    country_code: phone.parts().0.trim_start_matches('+').to_owned(),
+                    app_id: wechat::app_id(connection).to_owned(),
+                    timestamp: data.watermark.map_or(0, |mark| mark.timestamp),
+                },
+                openid: session.openid.clone(),
+                unionid: session.unionid.clone(),
+            })
+        };
+        match result.await {
+            Ok(done) => Ok(done),
+            Err(refusal) => Err(self.failed(application, connection, refusal, ip).await),
+        }
+    }
+
+    /// What WeChat sealed for the mini program, opened.
+    pub async fn open_for_client(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        sealed: SealedData<'_>,
+        ip: Option<&str>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        let result = async {
+            let _place = self.pass(&application.pool, ip).await;
+            let budget = Budget::of(self.limits.request_budget);
+            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            self.record_exchange(application, &spent).await?;
+            self.open_sealed(connection, &session, sealed)
+        };
+        match result.await {
+            Ok(done) => Ok(done),
+            Err(refusal) => Err(self.failed(application, connection, refusal, ip).await),
+        }
+    }
+
+    /// Logs and counts a failure.
+    async fn failed(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        refusal: Refusal,
+        ip: Option<&str>,
+    ) -> Refusal {
+        log_refusal(application, connection, &refusal);
+        self.count_failure(&application.pool, ip, refusal).await
+    }
+}

@@ -1,0 +1,270 @@
+//! Exchanging WeChat codes: each at most once after an ambiguous outcome, once
+//! for all parallel requests, and for a while the same code is the same login.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
+use hufu_types::{Application, Connection, SessionId, Timestamp, TokenHash, UserId};
+use hufu_wechat::Class;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::tokens::hash_of;
+use crate::{App, Limits, Refusal};
+
+/// Longest code that is sent on; WeChat's have 32 characters.
+const MAX_CODE: usize = 512;
+/// How often a node looks for the record of another node.
+const RECORD_POLL: Duration = Duration::from_millis(50);
+
+/// What this node knows of codes: which are under way, and which it has spent lately.
+pub(crate) struct Codes {
+    under_way: Mutex<HashMap<TokenHash, Arc<tokio::sync::Mutex<()>>>>,
+    spent: Mutex<Spent>,
+    /// Codes that may have been spent, for as long as WeChat could still take them.
+    unclear: Mutex<Spent>,
+}
+
+/// Codes spent in this period and the one before, as the first bytes of their
+/// hashes: a false hit only costs a look into the database.
+struct Spent {
+    period: Duration,
+    current: HashSet<u64>,
+    previous: HashSet<u64>,
+    since: Timestamp,
+}
+
+/// A code held by one request; others with the same code wait until it is dropped.
+pub(crate) struct Held<'a> {
+    codes: &'a Codes,
+    hash: TokenHash,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.codes.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.guard.take());
+        // Nobody waits when only the map holds the lock.
+        if under_way.get(&self.hash).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            under_way.remove(&self.hash);
+        }
+    }
+}
+
+impl Codes {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            under_way: Mutex::default(),
+            spent: Mutex::new(Spent::new(limits.code_replay)),
+            unclear: Mutex::new(Spent::new(limits.code_life)),
+        }
+    }
+
+    async fn hold(&self, hash: &TokenHash) -> Held<'_> {
+        let lock = {
+            let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.entry(hash.clone()).or_default().clone()
+        };
+        let guard = lock.lock_owned().await;
+        Held { codes: self, hash: hash.clone(), guard: Some(guard) }
+    }
+
+    fn was_spent(&self, hash: &TokenHash) -> bool {
+        let among = |set: &Mutex<Spent>| set.lock().unwrap_or_else(PoisonError::into_inner).has(hash);
+        among(&self.spent) || among(&self.unclear)
+    }
+
+    fn note_spent(&self, hash: &TokenHash, now: Timestamp) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    }
+
+    fn note_unclear(&self, hash: &TokenHash, now: Timestamp) {
+        self.unclear.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    }
+}
+
+impl Spent {
+    fn new(period: Duration) -> Self {
+        Self { period, current: HashSet::new(), previous: HashSet::new(), since: Timestamp(0) }
+    }
+
+    fn has(&self, hash: &TokenHash) -> bool {
+        let key = first_bytes(hash);
+        self.current.contains(&key) || self.previous.contains(&key)
+    }
+
+    fn note(&mut self, hash: &TokenHash, now: Timestamp) {
+        if now >= self.since.plus(self.period) {
+            self.previous = std::mem::take(&mut self.current);
+            self.since = now;
+        }
+        self.current.insert(first_bytes(hash));
+    }
+}
+
+fn first_bytes(hash: &TokenHash) -> u64 {
+    hash.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// A code that was exchanged.
+pub(crate) struct SpentCode<'a> {
+    /// The login that the code led to before.
+    pub(crate) login: Option<(UserId, SessionId)>,
+    /// The hash of connection and code.
+    pub(crate) hash: TokenHash,
+    /// What it was exchanged for, sealed, for the record.
+    pub(crate) sealed: Vec<u8>,
+    /// Keeps others with the same code waiting.
+    _held: Held<'a>,
+}
+
+/// What a code was exchanged for, as its record keeps it.
+pub(crate) trait Record: Sized {
+    /// Writes it as JSON, to be sealed.
+    fn to_json(&self) -> Result<Vec<u8>, serde_json::Error>;
+
+    /// Reads it again.
+    fn of_json(json: &[u8]) -> Result<Self, Refusal>;
+}
+
+impl App {
+    /// Exchanges a code by `call`, or finds what it was exchanged for within the last minute by the same application.
+    pub(crate) async fn exchange<'a, T: Record>(
+        &'a self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        call: impl AsyncFnOnce() -> Result<T, hufu_wechat::Error>,
+    ) -> Result<(T, SpentCode<'a>), Refusal> {
+        check_code(code)?;
+        let hash = hash_code(connection, code);
+        let held = self.codes.hold(&hash).await;
+        if self.codes.was_spent(&hash) {
+            let record = self.recorded(application, &hash).await?.ok_or(Refusal::CodeUsed(None))?;
+            return self.reopen(record, hash, held);
+        }
+        match call().await {
+            Ok(exchanged) => {
+                self.codes.note_spent(&hash, self.now());
+                let plain = zeroize::Zeroizing::new(exchanged.to_json().map_err(Refusal::internal)?);
+                let sealed = self.sealing.seal(&*self.random, &context(&hash), &plain);
+                Ok((exchanged, SpentCode { login: None, hash, sealed, _held: held }))
+            }
+            Err(error) => {
+                if error.is_ambiguous() {
+                    self.codes.note_unclear(&hash, self.now());
+                }
+                // Another node may just be writing the record of the same code.
+                let wait = match error.errcode() {
+                    Some(40163) => self.limits.code_record_wait,
+                    Some(40029) => Duration::ZERO,
+                    _ => return Err(wechat_refusal(error)),
+                };
+                let deadline = tokio::time::Instant::now() + wait;
+                loop {
+                    if let Some(record) = self.recorded(application, &hash).await? {
+                        return self.reopen(record, hash, held);
+                    }
+                    if tokio::time::Instant::now() >= deadline {
+                        return Err(wechat_refusal(error));
+                    }
+                    tokio::time::sleep(RECORD_POLL).await;
+                }
+            }
+        }
+    }
+
+    /// Keeps what a code was exchanged for, where no login does.
+    pub(crate) async fn record_exchange(
+        &self,
+        application: &Application,
+        code: &SpentCode<'_>,
+    ) -> Result<(), Refusal> {
+        let exchange = self.exchange_record(application, code);
+        self.write(PutExchange { pool: application.pool.clone(), code: code.hash.clone(), exchange }).await
+    }
+
+    pub(crate) fn exchange_record(&self, application: &Application, code: &SpentCode<'_>) -> Exchange {
+        Exchange {
+            application: application.id.clone(),
+            sealed: code.sealed.clone(),
+            login: code.login.clone(),
+            created_at: self.now(),
+        }
+    }
+
+    /// The record of a code, if it is young and this application's own.
+    async fn recorded(
+        &self,
+        application: &Application,
+        hash: &TokenHash,
+    ) -> Result<Option<Exchange>, Refusal> {
+        let found = self.read(GetExchange { pool: application.pool.clone(), code: hash.clone() }).await?;
+        let oldest = self.now().minus(self.limits.code_replay);
+        match found {
+            Some(record) if record.created_at < oldest || record.application != application.id => {
+                Err(Refusal::CodeUsed(None))
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn reopen<'a, T: Record>(
+        &self,
+        record: Exchange,
+        hash: TokenHash,
+        held: Held<'a>,
+    ) -> Result<(T, SpentCode<'a>), Refusal> {
+        let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
+        let exchanged = T::of_json(opened.expose())?;
+        Ok((exchanged, SpentCode { login: record.login, hash, sealed: record.sealed, _held: held }))
+    }
+}
+
+/// Codes are opaque, but never empty, never long, and visible ASCII.
+pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
+    if (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(Refusal::CodeMalformed)
+    }
+}
+
+fn hash_code(connection: &Connection, code: &str) -> TokenHash {
+    let mut context = Context::new(&SHA256);
+    context.update(connection.id.as_str().as_bytes());
+    context.update(b"\0");
+    context.update(code.as_bytes());
+    hash_of(&context.finish())
+}
+
+fn context(hash: &TokenHash) -> String {
+    format!("exchange:{}", hex::encode(hash.as_bytes()))
+}
+
+/// What a failed call to WeChat means for the request.
+pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
+    use hufu_wechat::ErrorKind;
+    match error.kind() {
+        ErrorKind::Timeout | ErrorKind::BudgetExhausted => return Refusal::WechatSlow(error),
+        ErrorKind::NotJson
+        | ErrorKind::WrongShape
+        | ErrorKind::MissingField { .. }
+        | ErrorKind::TooLarge { .. }
+        | ErrorKind::Watermark => return Refusal::WechatNonsense(error),
+        _ => {}
+    }
+    match (error.class(), error.errcode()) {
+        (Class::User, Some(40163)) => Refusal::CodeUsed(Some(error)),
+        (Class::User, _) => Refusal::CodeInvalid(error),
+        (Class::Retry, _) => Refusal::WechatDown(error),
+        (Class::Deny, _) => Refusal::Denied(error),
+        (Class::Admin | Class::Token, _) => Refusal::Misconfigured(error),
+        (Class::Limit, _) => Refusal::WechatLimit(error),
+        (Class::AppDown, _) => Refusal::AppDown(error),
+        (Class::Bug, _) => Refusal::WechatNonsense(error),
+    }
+}

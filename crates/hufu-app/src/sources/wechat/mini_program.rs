@@ -1,0 +1,207 @@
+//! `wechat:miniprogram:default`: inside a mini program, by `wx.login`.
+
+use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
+use hufu_wechat::wire::{PhoneData, UserInfoData};
+use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
+use serde::{Deserialize, Serialize};
+
+use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
+use super::{app_id_field, app_secret_field, credentials, identity, profile};
+use crate::failures::NotIn;
+use crate::login::Arriving;
+use crate::sources::{
+    Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
+};
+use crate::{App, Refusal};
+
+/// The kind.
+pub(crate) const KIND: Kind = Kind {
+    fields: FIELDS,
+    start: Start::Code {
+        client_names: &[
+            "wechat_mini_program_code",
+            "wechat_mini_program_phone",
+            "wechat_mini_program_code_and_phone",
+        ],
+    },
+    identity_key: super::identity_key,
+    prove: |app, attempt| Box::pin(prove(app, attempt)),
+    check: |app, connection| Box::pin(check(app, connection)),
+};
+
+const HINT: Text = Text {
+    zh: "微信公众平台 › 小程序 › 开发管理 › 开发设置",
+    en: "WeChat's platform: mini program › 开发管理 › 开发设置",
+};
+
+const FIELDS: &[Field] = &[app_id_field(HINT), app_secret_field(HINT)];
+
+/// The form of an exchange inside its seal.
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    openid: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unionid: Option<std::borrow::Cow<'a, str>>,
+    session_key: std::borrow::Cow<'a, str>,
+}
+
+impl Record for CodeSession {
+    fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&Sealed {
+            openid: self.openid.as_str().into(),
+            unionid: self.unionid.as_deref().map(Into::into),
+            session_key: self.session_key.expose().into(),
+        })
+    }
+
+    fn of_json(json: &[u8]) -> Result<Self, Refusal> {
+        let sealed: Sealed<'_> = serde_json::from_slice(json).map_err(Refusal::internal)?;
+        Ok(Self {
+            openid: sealed.openid.into_owned(),
+            unionid: sealed.unionid.map(std::borrow::Cow::into_owned),
+            session_key: SessionKey::parse(sealed.session_key).map_err(Refusal::internal)?,
+        })
+    }
+}
+
+async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, NotIn> {
+    let Attempt { application, connection, evidence, budget, .. } = attempt;
+    if let Some(PhoneEvidence::Code(code)) = evidence.phone {
+        check_code(code)?;
+    }
+    let (session, code) = app.mini_program_session(application, connection, evidence.code, budget).await?;
+    let mut proof = identity(connection, &session.openid, session.unionid.as_deref());
+    if let Some(evidence) = evidence.phone {
+        let phone = app.proved_phone(&attempt, &evidence, &proof, &session, &code).await?;
+        proof.phone = phone.map(|phone| (phone, PhoneProof::Wechat));
+    }
+    proof.profile = app.profile_from_wechat(connection, &evidence, &session);
+    Ok(Proved { proof, code })
+}
+
+async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
+    let budget = Budget::of(app.limits.request_budget);
+    let outcome = app.wechat.stable_access_token(&credentials(connection), false, budget).await;
+    vec![Finding { check: Check::Credentials, fault: outcome.err().map(wechat_refusal) }]
+}
+
+impl App {
+    /// Exchanges a `wx.login` code, or finds what it was exchanged for within the last minute.
+    pub(crate) async fn mini_program_session(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        budget: Budget,
+    ) -> Result<(CodeSession, SpentCode<'_>), Refusal> {
+        let credentials = credentials(connection);
+        self.exchange(application, connection, code, async || {
+            self.wechat.code_to_session(&credentials, code, budget).await
+        })
+        .await
+    }
+
+    /// The phone number that goes with a login. A phone code is spent only after
+    /// the login itself is permitted.
+    async fn proved_phone(
+        &self,
+        attempt: &Attempt<'_>,
+        evidence: &PhoneEvidence<'_>,
+        proof: &Proof,
+        session: &CodeSession,
+        spent: &SpentCode<'_>,
+    ) -> Result<Option<Phone>, NotIn> {
+        match evidence {
+            PhoneEvidence::Sealed(sealed) => {
+                Ok(Some(self.open_phone(attempt.connection, session, *sealed)?.0))
+            }
+            PhoneEvidence::Code(code) => {
+                let pool = attempt.application.pool.clone();
+                let who = Arriving { pool, proof: proof.clone(), rules: attempt.rules.clone() };
+                self.would_log_in(who).await?;
+                let openid = session.openid.as_str();
+                let credentials = credentials(attempt.connection);
+                let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
+                match result {
+                    Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
+                    // The same login again: its first answer was lost, and the number was written then.
+                    Err(error) if error.errcode() == Some(40029) && spent.login.is_some() => Ok(None),
+                    Err(error) if error.class() == hufu_wechat::Class::User => {
+                        Err(Refusal::PhoneCodeInvalid(error).into())
+                    }
+                    Err(error) => Err(wechat_refusal(error).into()),
+                }
+            }
+        }
+    }
+
+    /// A number that WeChat confirmed lately.
+    pub(crate) fn fresh_phone(&self, number: &hufu_wechat::PhoneNumber) -> Result<Phone, Refusal> {
+        if !hufu_wechat::is_fresh(
+            number.watermark_timestamp,
+            self.now().seconds(),
+            self.limits.sealed_data_age,
+        ) {
+            return Err(Refusal::DataUndecryptable(hufu_wechat::DataError::Stale));
+        }
+        parse_phone(&number.country_code, &number.pure_number)
+    }
+
+    pub(crate) fn open_phone(
+        &self,
+        connection: &Connection,
+        session: &CodeSession,
+        sealed: SealedData<'_>,
+    ) -> Result<(Phone, PhoneData), Refusal> {
+        let data: PhoneData = self.open_sealed(connection, session, sealed)?;
+        let (Some(code), Some(number)) = (&data.country_code, &data.pure_phone_number) else {
+            return Err(Refusal::PhoneMalformed);
+        };
+        let phone = parse_phone(code, number)?;
+        Ok((phone, data))
+    }
+
+    pub(crate) fn open_sealed<T: serde::de::DeserializeOwned>(
+        &self,
+        connection: &Connection,
+        session: &CodeSession,
+        sealed: SealedData<'_>,
+    ) -> Result<T, Refusal> {
+        let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
+        let app_id = super::app_id(connection);
+        open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, app_id, now, age)
+            .map_err(Refusal::DataUndecryptable)
+    }
+
+    /// A nickname and a photo from data that decrypts, else from what the client says.
+    fn profile_from_wechat(
+        &self,
+        connection: &Connection,
+        evidence: &Evidence<'_>,
+        session: &CodeSession,
+    ) -> Profile {
+        let sealed = evidence.user_info.and_then(|sealed| {
+            let data: UserInfoData = self.open_sealed(connection, session, sealed).ok()?;
+            let own = data.open_id.is_none_or(|id| id == session.openid);
+            own.then_some((data.nick_name, data.avatar_url))
+        });
+        let claimed = sealed.or_else(|| {
+            let raw: RawData = serde_json::from_str(evidence.raw_data?).ok()?;
+            Some((raw.nick_name, raw.avatar_url))
+        });
+        let (nickname, photo) = claimed.unwrap_or_default();
+        profile(nickname.as_deref(), photo.as_deref(), self.limits.nickname)
+    }
+}
+
+/// What the fields of `rawData` hold, whatever else is there.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawData {
+    nick_name: Option<String>,
+    avatar_url: Option<String>,
+}
+
+fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
+    Phone::from_parts(country_code, number).map_err(|_| Refusal::PhoneMalformed)
+}

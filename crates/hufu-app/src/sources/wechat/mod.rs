@@ -1,0 +1,184 @@
+//! WeChat: what its login modes have in common.
+//!
+//! Reading order: `exchange` (a code of a client becomes ids), one module per mode (`mini_program`, `mobile`),
+//! `client_data` (what a client wants to know without logging in).
+
+pub(crate) mod client_data;
+pub(crate) mod exchange;
+pub(crate) mod mini_program;
+pub(crate) mod mobile;
+
+use hufu_types::{Application, Connection, IdentityKey, IdentityKind, Profile, Proof};
+use hufu_wechat::AppCredentials;
+
+use super::{Field, Form, Text};
+use crate::Refusal;
+
+/// The field of the AppID.
+const APP_ID: &str = "app_id";
+/// The field of the AppSecret.
+const APP_SECRET: &str = "app_secret";
+
+/// The AppID of a connection.
+pub(crate) fn app_id(connection: &Connection) -> &str {
+    // A connection without it is not taken up: see `Config`.
+    connection.settings.text(APP_ID).unwrap_or_default()
+}
+
+/// What calls of WeChat are made with.
+pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
+    AppCredentials {
+        app_id: app_id(connection).to_owned(),
+        app_secret: connection.settings.text(APP_SECRET).unwrap_or_default().into(),
+    }
+}
+
+/// OpenIDs are unique within an app, UnionIDs within an Open Platform account.
+pub(super) fn identity_key(connection: &Connection, kind: IdentityKind, value: &str) -> IdentityKey {
+    match kind {
+        IdentityKind::Openid => IdentityKey::wechat_openid(app_id(connection), value),
+        IdentityKind::Unionid => IdentityKey::wechat_unionid(&connection.open_platform, value),
+    }
+}
+
+const fn app_id_field(hint: Text) -> Field {
+    Field {
+        name: APP_ID,
+        form: Form::WechatAppId,
+        secret: false,
+        required: true,
+        label: Text { zh: "AppID", en: "AppID" },
+        hint,
+    }
+}
+
+const fn app_secret_field(hint: Text) -> Field {
+    Field {
+        name: APP_SECRET,
+        form: Form::WechatAppSecret,
+        secret: true,
+        required: true,
+        label: Text { zh: "AppSecret", en: "AppSecret" },
+        hint,
+    }
+}
+
+/// The ids of a person as a proof.
+fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
+    Proof {
+        shared: unionid.map(|unionid| identity_key(connection, IdentityKind::Unionid, unionid)),
+        ..Proof::of(identity_key(connection, IdentityKind::Openid, openid))
+    }
+}
+
+/// The nickname that WeChat gives for people who tell none (since October 2022).
+const PLACEHOLDER_NICKNAME: &str = "微信用户";
+/// Part of the address of the grey picture that comes with it.
+const PLACEHOLDER_PHOTO: &str =
+    "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
+
+/// A nickname and a picture as WeChat gives them. Its placeholder for people who tell nothing is nothing.
+fn profile(nickname: Option<&str>, photo: Option<&str>, longest_nickname: usize) -> Profile {
+    if nickname.is_some_and(|name| name.trim() == PLACEHOLDER_NICKNAME) {
+        return Profile::default();
+    }
+    Profile {
+        nickname: nickname.and_then(|name| clean_nickname(name, longest_nickname)),
+        photo: photo.and_then(wechat_photo),
+        ..Profile::default()
+    }
+}
+
+fn clean_nickname(name: &str, limit: usize) -> Option<String> {
+    let clean: String = name.trim().chars().filter(|c| !c.is_control()).take(limit).collect();
+    Some(clean).filter(|name| !name.is_empty())
+}
+
+/// A photo where WeChat keeps them, `https://*.qlogo.cn/`, in normal form. It is never fetched.
+fn wechat_photo(address: &str) -> Option<String> {
+    let parsed = url::Url::parse(address).ok()?;
+    let at_wechat = parsed.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"));
+    let plain = parsed.username().is_empty() && parsed.password().is_none() && parsed.port().is_none();
+    let kept = parsed.scheme() == "https" && at_wechat && plain && !address.contains(PLACEHOLDER_PHOTO);
+    let normal = String::from(parsed);
+    (kept && normal.len() <= 512).then_some(normal)
+}
+
+/// One line for the operator, with WeChat's own id of the request where there is one.
+pub(crate) fn log_refusal(application: &Application, connection: &Connection, refusal: &Refusal) {
+    let wechat = wechat_error(refusal);
+    let (rid, errcode, class) = (
+        wechat.and_then(|e| e.rid()),
+        wechat.and_then(hufu_wechat::Error::errcode),
+        wechat.map(|e| e.class().as_str()),
+    );
+    let error = hufu_types::chain(refusal);
+    let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
+    match refusal {
+        Refusal::AppDown(_) => {
+            metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string())
+                .increment(1);
+            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
+        }
+        Refusal::Misconfigured(_) => {
+            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
+        }
+        // Logged where it becomes an answer, with every other internal error.
+        Refusal::Internal(_) | Refusal::Overloaded(_) => {}
+        _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
+    }
+}
+
+pub(crate) fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
+    match refusal {
+        Refusal::CodeUsed(error) => error.as_ref(),
+        Refusal::CodeInvalid(error)
+        | Refusal::PhoneCodeInvalid(error)
+        | Refusal::Denied(error)
+        | Refusal::Misconfigured(error)
+        | Refusal::AppDown(error)
+        | Refusal::WechatLimit(error)
+        | Refusal::WechatSlow(error)
+        | Refusal::WechatDown(error)
+        | Refusal::WechatNonsense(error) => Some(error),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn photos_only_from_where_wechat_keeps_them() {
+        for (url, fine) in [
+            ("https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", true),
+            ("http://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", false),
+            ("https://qlogo.cn.evil.example/x", false),
+            ("https://evilqlogo.cn/x", false),
+            ("https://user@thirdwx.qlogo.cn/x", false),
+            ("https://thirdwx.qlogo.cn:8443/x", false),
+            ("javascript:alert(1)//.qlogo.cn/", false),
+            ("", false),
+        ] {
+            assert_eq!(wechat_photo(url).is_some(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn photos_are_kept_in_normal_form() {
+        let kept = wechat_photo("https://thirdwx.qlogo.cn/a b\u{0}\n").unwrap();
+        assert_eq!(kept, "https://thirdwx.qlogo.cn/a%20b");
+    }
+
+    #[test]
+    fn nicknames_of_every_script() {
+        let emoji = "😀".repeat(64);
+        for name in ["小明", "محمد", "\u{202e}rtl", &emoji, "O'Brien <b>"] {
+            assert_eq!(clean_nickname(name, 256).as_deref(), Some(name));
+        }
+        assert_eq!(clean_nickname(" \u{0}\n ", 256), None);
+        assert_eq!(clean_nickname("", 256), None);
+        assert_eq!(clean_nickname(&"x".repeat(300), 256).map(|n| n.len()), Some(256));
+    }
+}

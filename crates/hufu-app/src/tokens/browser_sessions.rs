@@ -1,0 +1,143 @@
+//! Browser sessions: one login of one person in one browser, for all applications of the pool. A login begins one, or
+//! belongs to one ([`InBrowser`]); whoever ends it ends the sessions of applications beneath it.
+
+use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
+use hufu_store::{Read, StoreError, Tx, Write};
+use hufu_types::{
+    Action, BrowserSessionId, OpaqueToken, PoolId, SessionId, Timestamp, TokenHash, TokenPurpose, UserId,
+};
+use serde_json::json;
+
+use super::hash_token;
+use crate::events::{Actor, Event, Trace};
+use crate::login::InBrowser;
+use crate::{App, Origin, Refusal};
+
+impl App {
+    /// A browser session for a login to begin, and the secret for the browser's cookie.
+    pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, InBrowser) {
+        let now = self.now();
+        let secret = OpaqueToken::generate(TokenPurpose::BrowserSession, &*self.random);
+        let new = NewBrowserSession {
+            id: BrowserSessionId::generate(now, &*self.random),
+            cookie: hash_token(secret.expose()),
+            created_at: now,
+            expires_at: now.plus(self.limits.browser_session),
+            ip: origin.ip.clone(),
+            user_agent: origin.user_agent.clone(),
+        };
+        (secret, InBrowser::Begins(new))
+    }
+
+    /// The living browser session of a cookie.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn browser_session(
+        &self,
+        pool: &PoolId,
+        cookie: &str,
+    ) -> Result<Option<BrowserSession>, Refusal> {
+        let (pool, cookie, now) = (pool.clone(), hash_token(cookie), self.now());
+        self.read(FindBrowserSession { pool, cookie, now }).await
+    }
+
+    /// Notes that a browser session is in use, and lets it live on from now; whether it was still alive.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn extend_browser_session(
+        &self,
+        pool: &PoolId,
+        id: &BrowserSessionId,
+    ) -> Result<bool, Refusal> {
+        let now = self.now();
+        let expires_at = now.plus(self.limits.browser_session);
+        self.write(ExtendBrowserSession { pool: pool.clone(), id: id.clone(), now, expires_at }).await
+    }
+
+    /// Signs a browser out of everything: ends its session and those of applications beneath it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn end_browser_session(
+        &self,
+        pool: &PoolId,
+        session: &BrowserSession,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let trace = self.trace(pool, Some(Actor::user(&session.account)), None, None, origin);
+        let (id, account) = (session.id.clone(), session.account.clone());
+        let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, trace }).await?;
+        self.forget_sessions(&ended);
+        Ok(())
+    }
+}
+
+/// Reads the living browser session of a cookie, whose account may be used.
+pub struct FindBrowserSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The hash of the cookie's secret.
+    pub cookie: TokenHash,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl Read for FindBrowserSession {
+    type Out = Option<BrowserSession>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<BrowserSession>, StoreError> {
+        let found = browser_sessions::by_cookie(tx, &self.pool, &self.cookie).await?;
+        Ok(found.filter(|session| session.user_is_active && session.expires_at > self.now))
+    }
+}
+
+/// Notes that a browser session is in use, and lets it live longer.
+pub struct ExtendBrowserSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The browser session.
+    pub id: BrowserSessionId,
+    /// Now.
+    pub now: Timestamp,
+    /// Until when.
+    pub expires_at: Timestamp,
+}
+
+impl Write for ExtendBrowserSession {
+    /// Whether it was still alive.
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        browser_sessions::extend(tx, &self.pool, &self.id, self.now, self.expires_at).await
+    }
+}
+
+/// Ends a browser session with the sessions of applications beneath it.
+pub struct EndBrowserSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The browser session.
+    pub id: BrowserSessionId,
+    /// The account behind it.
+    pub account: UserId,
+    /// Who does it, from where and when.
+    pub trace: Trace,
+}
+
+impl Write for EndBrowserSession {
+    /// The sessions of applications that ended.
+    type Out = Vec<SessionId>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
+        let Some((_, ended)) = browser_sessions::end(tx, &self.pool, &self.id).await? else {
+            return Ok(Vec::new());
+        };
+        let sessions: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+        let details = json!({ "browser_session": self.id.as_str(), "sessions": sessions });
+        let event = Event::of(Action::Logout, &self.account).with(details);
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(ended)
+    }
+}

@@ -1,0 +1,167 @@
+//! The keys of the instance that sign tokens.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use hufu_protocol::sealing::{OpenError, SealingKey};
+use hufu_protocol::{KeySet, SigningKey};
+use hufu_store::keys::{AddSigningKey, ListSigningKeys, StoredSigningKey};
+use hufu_store::{Store, StoreError};
+use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+
+use crate::App;
+
+/// The signing keys of the instance at one version of the configuration.
+pub struct Keys {
+    /// With the moment from which each signs, in that order.
+    signing: Vec<(Timestamp, SigningKey)>,
+    published: KeySet,
+}
+
+/// Why keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The database refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key is sealed with another key.
+    #[error("the signing key {id} cannot be opened")]
+    Sealed {
+        /// Which.
+        id: String,
+        /// Why.
+        source: OpenError,
+    },
+    /// The key is no key.
+    #[error("a signing key is malformed")]
+    Malformed(#[from] hufu_protocol::KeyError),
+}
+
+impl Keys {
+    /// Reads all keys; makes the first ES256 key of an instance.
+    pub(crate) async fn load(
+        store: &Store,
+        sealing: &SealingKey,
+        clock: &dyn Clock,
+        random: &dyn Random,
+    ) -> Result<Self, KeyError> {
+        let mut stored = store.read(ListSigningKeys).await?;
+        if !stored.iter().any(|k| k.algorithm == SigningAlgorithm::Es256) {
+            add(store, sealing, random, SigningAlgorithm::Es256, Start::First { now: clock.now() }).await?;
+            stored = store.read(ListSigningKeys).await?;
+        }
+        let mut signing = Vec::with_capacity(stored.len());
+        for key in stored {
+            let opened = sealing
+                .open(&context(&key.id), &key.sealed)
+                .map_err(|source| KeyError::Sealed { id: key.id.clone(), source })?;
+            signing.push((key.signs_from, SigningKey::from_pkcs8(key.algorithm, opened.expose())?));
+        }
+        let published = signing.iter().map(|(_, key)| key.public()).collect();
+        Ok(Self { signing, published })
+    }
+
+    /// The key that signs now: the latest whose time has come.
+    pub(crate) fn signing(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
+        let of_algorithm = self.signing.iter().filter(|(_, key)| key.algorithm() == algorithm);
+        of_algorithm
+            .clone()
+            .rfind(|(from, _)| *from <= now)
+            .or_else(|| of_algorithm.clone().next())
+            .map(|(_, key)| key)
+    }
+
+    /// The public halves of all keys.
+    pub fn published(&self) -> &KeySet {
+        &self.published
+    }
+}
+
+fn context(id: &str) -> String {
+    format!("signing_key:{id}")
+}
+
+/// When a key begins to sign.
+enum Start {
+    /// At once: there is none of its algorithm.
+    First {
+        /// Now.
+        now: Timestamp,
+    },
+    /// After it was published for a while.
+    Successor {
+        /// Now.
+        now: Timestamp,
+        /// How long it is published before.
+        lead: Duration,
+        /// How long the tokens of its predecessor live.
+        longest_token: Duration,
+    },
+}
+
+async fn add(
+    store: &Store,
+    sealing: &SealingKey,
+    random: &dyn Random,
+    algorithm: SigningAlgorithm,
+    start: Start,
+) -> Result<String, KeyError> {
+    let (key, der) = SigningKey::generate(algorithm)?;
+    let id = key.key_id().to_owned();
+    let (created_at, signs_from, predecessors_expire_at, only_if_none) = match start {
+        Start::First { now } => (now, now, now, true),
+        Start::Successor { now, lead, longest_token } => {
+            (now, now.plus(lead), now.plus(lead).plus(longest_token), false)
+        }
+    };
+    let key = StoredSigningKey {
+        sealed: sealing.seal(random, &context(&id), der.expose()),
+        id: id.clone(),
+        algorithm,
+        created_at,
+        signs_from,
+        expires_at: None,
+    };
+    store.write(AddSigningKey { key, only_if_none, predecessors_expire_at }).await?;
+    Ok(id)
+}
+
+impl App {
+    /// The public keys, as published at `/oidc/.well-known/jwks.json`.
+    pub fn published_keys(&self) -> std::sync::Arc<Keys> {
+        self.keys.load_full()
+    }
+
+    /// Makes a first key for every algorithm that an application asks for.
+    pub(crate) async fn make_missing_keys(
+        &self,
+        algorithms: HashSet<SigningAlgorithm>,
+    ) -> Result<(), crate::StartError> {
+        let keys = self.keys.load_full();
+        let now = self.now();
+        let is_missing = |algorithm: &SigningAlgorithm| keys.signing(*algorithm, now).is_none();
+        let missing: Vec<SigningAlgorithm> = algorithms.into_iter().filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        for algorithm in missing {
+            add(&self.store, &self.sealing, &*self.random, algorithm, Start::First { now }).await?;
+        }
+        let keys = Keys::load(&self.store, &self.sealing, &*self.clock, &*self.random).await?;
+        self.keys.store(std::sync::Arc::new(keys));
+        Ok(())
+    }
+
+    /// Makes a successor for the keys of an algorithm and gives its id. It is
+    /// published at once, signs after the lead, and its predecessors stay
+    /// published until their last token has ended.
+    pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<String, KeyError> {
+        let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {
+            a.lifetimes.user_token.max(a.lifetimes.access_token)
+        };
+        let longest_token =
+            self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
+        let start = Start::Successor { now: self.now(), lead: self.limits.key_lead, longest_token };
+        add(&self.store, &self.sealing, &*self.random, algorithm, start).await
+    }
+}

@@ -1,0 +1,311 @@
+//! Issuing, renewing and revoking tokens.
+
+pub(crate) mod authentication;
+mod browser_sessions;
+pub(crate) mod keys;
+mod refresh;
+mod sessions;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
+use hufu_store::refresh_tokens::NewRefreshToken;
+use hufu_store::users::GetUser;
+use hufu_types::{
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenHash,
+    TokenPurpose, User, UserId,
+};
+use serde_json::{Map, Value};
+
+use crate::events::Actor;
+use crate::{App, Origin, Refusal};
+use authentication::Bearer;
+
+pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
+pub use refresh::{RevokeByToken, Rotate, Rotation};
+pub use sessions::EndSession;
+
+/// The v2 client's user token. `Debug` does not show it.
+#[derive(Clone)]
+pub struct UserToken {
+    /// The token.
+    pub token: String,
+    /// When it was issued.
+    pub issued_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What a login by OAuth's rules answers with. `Debug` shows no token.
+#[derive(Clone)]
+pub struct TokenSet {
+    /// The access token.
+    pub access_token: String,
+    /// The id token, for the scope `openid`.
+    pub id_token: Option<String>,
+    /// The refresh token, for the scope `offline_access`.
+    pub refresh_token: Option<OpaqueToken>,
+    /// What was granted.
+    pub scope: ScopeSet,
+    /// Seconds until the access token ends.
+    pub expires_in: u64,
+}
+
+impl fmt::Debug for UserToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserToken").field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// The session that tokens are issued for.
+#[derive(Clone, Debug)]
+pub(crate) struct Issue<'a> {
+    pub(crate) application: &'a Application,
+    pub(crate) user: &'a User,
+    pub(crate) session: &'a SessionId,
+    pub(crate) auth_time: Timestamp,
+}
+
+impl App {
+    fn signing_key(&self, application: &Application, now: Timestamp) -> Result<SigningKey, Refusal> {
+        let keys = self.keys.load();
+        let found = keys.signing(application.signing_algorithm, now).cloned();
+        found.ok_or_else(|| Refusal::internal(MissingKey))
+    }
+
+    /// Signs a user token. It ends no later than its session.
+    pub(crate) fn user_token(
+        &self,
+        application: &Application,
+        user: &UserId,
+        session: &SessionId,
+        auth_time: Timestamp,
+    ) -> Result<UserToken, Refusal> {
+        let now = self.now();
+        let lifetimes = application.lifetimes;
+        // Whole seconds, as the token says it.
+        let ends = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
+        let expires_at = Timestamp(ends.seconds().saturating_mul(1000));
+        let claims = UserTokenClaims {
+            iss: Cow::Borrowed(&self.issuer),
+            sub: user.clone(),
+            aud: application.id.clone(),
+            sid: session.clone(),
+            iat: now.seconds(),
+            exp: expires_at.seconds(),
+            auth_time: Some(auth_time.seconds()),
+        };
+        let token = self
+            .signing_key(application, now)?
+            .sign(TokenType::UserToken, &claims)
+            .map_err(Refusal::internal)?;
+        Ok(UserToken { token, issued_at: now, expires_at })
+    }
+
+    /// A new refresh token: what the client gets, and what the database keeps.
+    pub(crate) fn new_refresh_token(
+        &self,
+        application: &Application,
+        scope: ScopeSet,
+    ) -> Option<(OpaqueToken, NewRefreshToken)> {
+        if !scope.has(Scope::OfflineAccess) {
+            return None;
+        }
+        let token = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
+        let stored = NewRefreshToken {
+            hash: hash_token(token.expose()),
+            scope,
+            expires_at: self.now().plus(application.lifetimes.refresh_token),
+        };
+        Some((token, stored))
+    }
+
+    /// Signs an access token, and an id token for the scope `openid`.
+    pub(crate) fn token_set(
+        &self,
+        issue: &Issue<'_>,
+        scope: ScopeSet,
+        refresh_token: Option<OpaqueToken>,
+    ) -> Result<TokenSet, Refusal> {
+        let now = self.now();
+        let application = issue.application;
+        let key = self.signing_key(application, now)?;
+        let lifetime = application.lifetimes.access_token;
+        let expires_at = now.plus(lifetime);
+        let mut jti = [0_u8; 16];
+        self.random.fill(&mut jti);
+        let access = AccessTokenClaims {
+            iss: Cow::Borrowed(&self.issuer),
+            sub: issue.user.id.clone(),
+            aud: Cow::Borrowed(application.id.as_str()),
+            client_id: application.id.clone(),
+            sid: issue.session.clone(),
+            scope,
+            iat: now.seconds(),
+            exp: expires_at.seconds(),
+            jti: hex::encode(jti).into(),
+        };
+        let access_token = key.sign(TokenType::AccessToken, &access).map_err(Refusal::internal)?;
+        let id_token = if scope.has(Scope::Openid) {
+            let claims = IdTokenClaims {
+                iss: Cow::Borrowed(&self.issuer),
+                sub: issue.user.id.clone(),
+                aud: application.id.clone(),
+                sid: issue.session.clone(),
+                iat: now.seconds(),
+                exp: expires_at.seconds(),
+                auth_time: issue.auth_time.seconds(),
+                nonce: None,
+                at_hash: Some(at_hash(key.algorithm(), &access_token).into()),
+                profile: claims_of(issue.user, scope, &self.config().settings(&application.pool)),
+            };
+            Some(key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)?)
+        } else {
+            None
+        };
+        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in: lifetime.as_secs() })
+    }
+
+    /// The refresh token grant (RFC 6749 6): a new token set, and a successor for the token.
+    pub async fn refresh(
+        &self,
+        application: &Application,
+        presented: &OpaqueToken,
+    ) -> Result<TokenSet, Refusal> {
+        let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
+        let now = self.now();
+        let rotation = Rotate {
+            pool: application.pool.clone(),
+            application: application.id.clone(),
+            presented: hash_token(presented.expose()),
+            successor: hash_token(successor.expose()),
+            expires_at: now.plus(application.lifetimes.refresh_token),
+            grace: self.limits.refresh_grace,
+            now,
+        };
+        match self.write(rotation).await? {
+            Rotation::Rotated { session, details, scope } => {
+                let unit = GetUser { pool: application.pool.clone(), user: details.account.clone() };
+                let account = self.read(unit).await?.ok_or(Refusal::GrantInvalid)?;
+                // Clients know the person by the `sub` that the session began with, though it was merged since.
+                let user = User { id: details.user.clone(), ..account };
+                let issue =
+                    Issue { application, user: &user, session: &session, auth_time: details.created_at };
+                self.token_set(&issue, scope, Some(successor))
+            }
+            Rotation::Unknown => Err(Refusal::GrantInvalid),
+            Rotation::Reused(session) => {
+                self.sessions.forget(&session);
+                tracing::warn!(%session, application = %application.id, "a refresh token was used twice: its session is ended");
+                metrics::counter!("hufu_refresh_reuse_total").increment(1);
+                Err(Refusal::GrantInvalid)
+            }
+        }
+    }
+
+    /// Revokes an access or refresh token of an application and ends its session (RFC 7009).
+    /// An unknown token is no error.
+    pub async fn revoke(
+        &self,
+        application: &Application,
+        token: &OpaqueToken,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        if let Some(bearer) = self.token_of(token.expose(), &application.id) {
+            let actor = Some(Actor::user(&bearer.user));
+            let trace = self.trace(&application.pool, actor, Some(&application.id), None, origin);
+            return self.end_session(&application.pool, &bearer.session, trace).await;
+        }
+        let unit = RevokeByToken {
+            pool: application.pool.clone(),
+            application: application.id.clone(),
+            presented: hash_token(token.expose()),
+        };
+        if let Some(session) = self.write(unit).await? {
+            self.sessions.forget(&session);
+        }
+        Ok(())
+    }
+
+    /// An access or user token of this application that has not ended.
+    fn token_of(&self, token: &str, application: &ApplicationId) -> Option<Bearer> {
+        self.bearer_claims(token).ok().filter(|bearer| bearer.application == *application)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is no signing key of the application's algorithm")]
+struct MissingKey;
+
+/// The claims about a user that the scopes ask for (OpenID Connect Core 5.1 and 5.4); of custom data what people see.
+pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
+    let mut claims = Map::new();
+    let mut put = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            claims.insert(name.to_owned(), value.into());
+        }
+    };
+    let profile = &user.profile;
+    if scope.has(Scope::Profile) {
+        put("name", profile.name.as_deref());
+        put("given_name", profile.given_name.as_deref());
+        put("family_name", profile.family_name.as_deref());
+        put("middle_name", profile.middle_name.as_deref());
+        put("nickname", profile.nickname.as_deref());
+        put("preferred_username", profile.preferred_username.as_deref());
+        put("profile", profile.profile.as_deref());
+        put("picture", profile.photo.as_deref());
+        put("website", profile.website.as_deref());
+        put("birthdate", profile.birthdate.as_deref());
+        put("zoneinfo", profile.zoneinfo.as_deref());
+        put("locale", profile.locale.as_deref());
+    }
+    if scope.has(Scope::Username) {
+        put("username", user.username.as_ref().map(hufu_types::Username::as_str));
+    }
+    if scope.has(Scope::ExternalId) {
+        put("external_id", user.external_id.as_deref());
+    }
+    if scope.has(Scope::Email) {
+        put("email", user.email.as_ref().map(hufu_types::Email::as_str));
+    }
+    if scope.has(Scope::Phone) {
+        put("phone_number", user.phone.as_ref().map(|(phone, _)| phone.as_str()));
+    }
+    if scope.has(Scope::Profile) {
+        claims.insert("updated_at".to_owned(), user.updated_at.seconds().into());
+    }
+    if scope.has(Scope::Email) && user.email.is_some() {
+        claims.insert("email_verified".to_owned(), user.email_verified.into());
+    }
+    if scope.has(Scope::Phone) && user.phone.is_some() {
+        claims.insert("phone_number_verified".to_owned(), user.vouched_phone().is_some().into());
+    }
+    if scope.has(Scope::ExtendedFields) {
+        let seen = settings.visible(&user.custom_data);
+        if !seen.is_empty() {
+            claims.insert("extended_fields".to_owned(), seen.into());
+        }
+    }
+    claims
+}
+
+/// The hash of an opaque token of full entropy.
+pub(crate) fn hash_token(text: &str) -> TokenHash {
+    hash_of(&digest(&SHA256, text.as_bytes()))
+}
+
+/// A digest as the hash of a token.
+pub(crate) fn hash_of(digest: &Digest) -> TokenHash {
+    let mut bytes = [0_u8; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    TokenHash(bytes)
+}

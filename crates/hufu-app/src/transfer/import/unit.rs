@@ -1,0 +1,287 @@
+//! The units of bringing users in: batches, each with its progress in the same transaction, so
+//! that an import that was stopped goes on after the last batch that was committed.
+
+use hufu_store::identities::NewIdentity;
+use hufu_store::imports::{self, Counts, RefusedRow, Unique, is_survivor, other_pools};
+use hufu_store::{Read, StoreError, Tx, Write, users, versions};
+use hufu_types::{Action, Email, ImportId, Phone, PoolId, Timestamp, User, Username};
+use serde_json::json;
+
+use crate::events::{Event, Trace};
+use crate::people::accounts::{self, NewAccount};
+
+/// A user of a file, checked in all that needs no database.
+#[derive(Clone, Debug)]
+pub(crate) struct NewUser {
+    /// The user, with the id of the file or a new one.
+    pub user: User,
+    /// Whether the id stands in the file: it must be free in the whole instance then.
+    pub keeps_id: bool,
+    /// The hash of the password.
+    pub password_hash: Option<String>,
+    /// What leads to the user.
+    pub identities: Vec<NewIdentity>,
+}
+
+/// A row of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct ImportRow {
+    /// Counted from 1.
+    pub number: i64,
+    /// The user, or why the row was refused before it came here.
+    pub content: Result<Box<NewUser>, String>,
+}
+
+/// What becomes of rows whose user is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExisting {
+    /// They are refused.
+    Refuse,
+    /// They are counted and left alone.
+    Skip,
+}
+
+/// Begins an import, or finds the one of the same file that was not finished.
+pub(crate) struct BeginImport {
+    /// The pool.
+    pub pool: PoolId,
+    /// The id, should it be a new one.
+    pub id: ImportId,
+    /// What the file holds.
+    pub fingerprint: String,
+    /// How the file is called.
+    pub file_name: String,
+    /// Whether one that was not finished is given up.
+    pub start_over: bool,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What an import begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// A new one, or what was done of one that was not finished.
+    Import(ImportId, Counts),
+    /// An import of a file of this name was not finished, and the file has changed since.
+    Changed(ImportId, Counts),
+}
+
+impl Write for BeginImport {
+    type Out = Begun;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Begun, StoreError> {
+        let Self { pool, id, fingerprint, file_name, start_over, now } = self;
+        if *start_over {
+            imports::abandon(tx, pool, fingerprint, file_name, *now).await?;
+        } else {
+            if let Some((id, counts)) = imports::unfinished_by_content(tx, pool, fingerprint).await? {
+                return Ok(Begun::Import(id, counts));
+            }
+            let other = imports::unfinished_by_name(tx, pool, file_name).await?;
+            // Where no batch was committed there is nothing that the new file could contradict.
+            if let Some((id, counts)) = other.filter(|(_, counts)| counts.rows > 0) {
+                return Ok(Begun::Changed(id, counts));
+            }
+        }
+        imports::insert(tx, pool, id, fingerprint, file_name, *now).await?;
+        Ok(Begun::Import(id.clone(), Counts::default()))
+    }
+}
+
+/// Rows of an import, and how far it is with them.
+pub(crate) struct ImportBatch {
+    /// The pool.
+    pub pool: PoolId,
+    /// The import.
+    pub import: ImportId,
+    /// How many rows were done before; if that is not so, another process is at it.
+    pub done: i64,
+    /// The rows.
+    pub rows: Vec<ImportRow>,
+    /// What becomes of rows whose user is there already.
+    pub on_existing: OnExisting,
+    /// Whether these are the last.
+    pub last: bool,
+    /// Who imports, and when.
+    pub trace: Trace,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum BatchOutcome {
+    /// It is done.
+    Done(Counts, Vec<RefusedRow>),
+    /// Another process is at the same import, or has finished or given it up.
+    Elsewhere,
+}
+
+impl Write for ImportBatch {
+    type Out = BatchOutcome;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<BatchOutcome, StoreError> {
+        if !imports::claim(tx, &self.pool, &self.import, self.done, self.trace.at).await? {
+            return Ok(BatchOutcome::Elsewhere);
+        }
+        let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
+        let others = if self.rows.iter().any(keeps_id) {
+            // Ids are unique in the instance, which no index sees to: who writes given ones takes turns.
+            versions::lock_configuration(tx).await?;
+            other_pools(tx, &self.pool).await?
+        } else {
+            Vec::new()
+        };
+        let mut counts =
+            Counts { rows: i64::try_from(self.rows.len()).unwrap_or(i64::MAX), ..Counts::default() };
+        let mut refused = Vec::new();
+        for row in &self.rows {
+            let outcome = match &row.content {
+                Err(reason) => RowOutcome::Refused(reason.clone()),
+                Ok(new) => insert(tx, &self.pool, &others, new, self.on_existing).await?,
+            };
+            match outcome {
+                RowOutcome::Created => counts.created += 1,
+                RowOutcome::Skipped => counts.skipped += 1,
+                RowOutcome::Refused(reason) => {
+                    imports::insert_refusal(tx, &self.pool, &self.import, row.number, &reason).await?;
+                    counts.refused += 1;
+                    refused.push((row.number, reason));
+                }
+            }
+        }
+        let finished_at = self.last.then_some(self.trace.at);
+        imports::advance(tx, &self.pool, &self.import, counts, finished_at).await?;
+        if counts.created > 0 {
+            let details = json!({
+                "import": self.import.as_str(),
+                "rows": [self.done + 1, self.done + counts.rows],
+                "created": counts.created,
+                "skipped": counts.skipped,
+                "refused": counts.refused,
+            });
+            let event = Event { action: Action::UsersImported, code: 0, user: None, details };
+            self.trace.recorder().record(tx, &self.pool, event).await?;
+        }
+        Ok(BatchOutcome::Done(counts, refused))
+    }
+}
+
+/// What would become of rows, without writing anything.
+pub(crate) struct CheckBatch {
+    /// The pool.
+    pub pool: PoolId,
+    /// The rows.
+    pub rows: Vec<ImportRow>,
+    /// What becomes of rows whose user is there already.
+    pub on_existing: OnExisting,
+}
+
+impl Read for CheckBatch {
+    /// What would become of each row.
+    type Out = Vec<RowOutcome>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<RowOutcome>, StoreError> {
+        let others = other_pools(tx, &self.pool).await?;
+        let mut outcomes = Vec::with_capacity(self.rows.len());
+        for row in &self.rows {
+            outcomes.push(match &row.content {
+                Err(reason) => RowOutcome::Refused(reason.clone()),
+                Ok(new) => {
+                    let obstacle = obstacle(tx, &self.pool, &others, new, self.on_existing).await?;
+                    obstacle.unwrap_or(RowOutcome::Created)
+                }
+            });
+        }
+        Ok(outcomes)
+    }
+}
+
+/// What becomes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RowOutcome {
+    /// A user was made.
+    Created,
+    /// The user was there already.
+    Skipped,
+    /// It was refused, and this is why.
+    Refused(String),
+}
+
+/// Makes a user, or says what is in the way. The database's unique keys decide, also against whoever
+/// registers at the same moment, and a row in whose way something is leaves nothing behind.
+async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    others: &[PoolId],
+    new: &NewUser,
+    on_existing: OnExisting,
+) -> Result<RowOutcome, StoreError> {
+    let user = &new.user;
+    if new.keeps_id && users::id_is_taken(tx, others, &user.id).await? {
+        return Ok(RowOutcome::Refused(ID_ELSEWHERE.to_owned()));
+    }
+    if let Some(survivor) = &user.merged_into
+        && !is_survivor(tx, pool, survivor).await?
+    {
+        return Ok(RowOutcome::Refused(NO_SURVIVOR.to_owned()));
+    }
+    let account = NewAccount {
+        password_hash: new.password_hash.as_deref(),
+        identities: &new.identities,
+        ..NewAccount::of(user)
+    };
+    if !accounts::insert(tx, account).await? {
+        let obstacle = obstacle(tx, pool, others, new, on_existing).await?;
+        // What was in the way has gone in between.
+        return obstacle.ok_or(StoreError::LostRace);
+    }
+    Ok(RowOutcome::Created)
+}
+
+const ID_ELSEWHERE: &str = "id: taken in another user pool";
+const NO_SURVIVOR: &str =
+    "mergedInto: the pool has no such user, or it was merged itself; its row must come first";
+
+/// What is in the way of a row, if anything is: a name that somebody has, in the pool or in an earlier row.
+async fn obstacle(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    others: &[PoolId],
+    new: &NewUser,
+    on_existing: OnExisting,
+) -> Result<Option<RowOutcome>, StoreError> {
+    let user = &new.user;
+    if new.keeps_id && users::id_is_taken(tx, others, &user.id).await? {
+        return Ok(Some(RowOutcome::Refused(ID_ELSEWHERE.to_owned())));
+    }
+    let phone = user.phone.as_ref().map(|(phone, _)| phone);
+    let names = [
+        (new.keeps_id || on_existing == OnExisting::Refuse).then_some(("id", Unique::Id(&user.id))),
+        user.username.as_ref().map(|name: &Username| ("username", Unique::Username(name))),
+        user.email.as_ref().map(|email: &Email| ("email", Unique::Email(email))),
+        phone.map(|phone: &Phone| ("phone", Unique::Phone(phone))),
+        user.external_id.as_deref().map(|id| ("externalId", Unique::ExternalId(id))),
+    ];
+    // Which of the row's names lead where, in the order in which names tell users apart.
+    let mut leads: Vec<(&str, Option<String>)> = Vec::new();
+    for (name, unique) in names.into_iter().flatten() {
+        leads.push((name, imports::owner(tx, pool, unique).await?));
+    }
+    for NewIdentity { key, .. } in &new.identities {
+        leads.push(("identities", imports::owner(tx, pool, Unique::Identity(key)).await?));
+    }
+    let mut taken = leads.iter().filter_map(|(name, owner)| Some((*name, owner.as_ref()?)));
+    let Some((name, owner)) = taken.next() else {
+        return match &user.merged_into {
+            Some(survivor) if !is_survivor(tx, pool, survivor).await? => {
+                Ok(Some(RowOutcome::Refused(NO_SURVIVOR.to_owned())))
+            }
+            _ => Ok(None),
+        };
+    };
+    let all_lead_there = taken.all(|(_, other)| other == owner);
+    let first_leads_there = leads.first().is_some_and(|(first, _)| *first == name);
+    if on_existing == OnExisting::Skip && all_lead_there && first_leads_there {
+        return Ok(Some(RowOutcome::Skipped));
+    }
+    Ok(Some(RowOutcome::Refused(format!("{name}: taken by a user of the pool or of an earlier row"))))
+}

@@ -1,0 +1,353 @@
+//! Webhooks: who is told of what happens, and how what happened gets there.
+//!
+//! The delivery is written with the event, in the same transaction; here it is sent until the receiver takes it
+//! or the attempts are used up. It arrives at least once: a receiver tells duplicates apart by the delivery's id.
+
+mod deliveries;
+mod delivering;
+mod unit;
+
+use std::net::IpAddr;
+
+use hufu_store::deliveries::{GetDelivery, ListDeliveries};
+use hufu_store::webhooks::{GetWebhook, ListWebhooks};
+use hufu_types::{
+    Action, DeliveryId, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
+};
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::administration::Administrating;
+use crate::{App, Refusal};
+
+pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
+pub(crate) use self::delivering::Receivers;
+pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate};
+pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
+pub use hufu_store::webhooks::Webhook;
+
+/// Longest address of a webhook, in bytes.
+const LONGEST_URL: usize = 2048;
+/// Longest name of a webhook, in Unicode code points.
+const LONGEST_NAME: usize = 100;
+/// Most deliveries on a page.
+const LARGEST_PAGE: usize = 200;
+/// Deliveries that one unit of work sends again.
+const REPLAYED_AT_ONCE: usize = 500;
+
+/// A webhook to be made.
+#[derive(Clone, Debug)]
+pub struct NewWebhook {
+    /// What its owner calls it.
+    pub name: String,
+    /// Where deliveries go.
+    pub url: String,
+    /// Names of the actions that it wants to know of; everything, where this is empty.
+    pub events: Vec<String>,
+    /// Whether anything is sent to it.
+    pub enabled: bool,
+}
+
+/// What is to change of a webhook; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct WebhookChange {
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// Where deliveries go.
+    pub url: Option<String>,
+    /// Names of the actions that it wants to know of.
+    pub events: Option<Vec<String>>,
+    /// Whether anything is sent to it.
+    pub enabled: Option<bool>,
+    /// Whether it gets a new secret. For a day, deliveries are signed with both.
+    pub new_secret: bool,
+}
+
+/// Deliveries to a webhook, newest first.
+#[derive(Clone, Debug)]
+pub struct DeliveryPage {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// What to give as `before` for the next page, if there may be one.
+    pub next: Option<DeliveryId>,
+}
+
+impl App {
+    /// Makes a webhook. Its secret is told this once.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`], [`Refusal::TooManyWebhooks`], and what [`Self::permit`] refuses.
+    pub async fn create_webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        new: NewWebhook,
+    ) -> Result<(Webhook, SecretString), Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        let now = self.now();
+        let webhook = Webhook {
+            id: WebhookId::generate(now, &*self.random),
+            name: check_name(&new.name)?,
+            url: self.check_webhook_url(&new.url)?,
+            actions: check_events(&new.events)?,
+            enabled: new.enabled,
+            failures: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        let (secret, sealed) = self.new_webhook_secret(pool, &webhook.id);
+        let most = self.limits.webhooks_per_pool;
+        let trace = self.trace_by(pool, by);
+        let unit =
+            CreateWebhook { pool: pool.clone(), webhook: webhook.clone(), secret: sealed, most, trace };
+        if !self.write(unit).await? {
+            return Err(Refusal::TooManyWebhooks(most));
+        }
+        self.take_up_config().await;
+        Ok((webhook, secret))
+    }
+
+    /// Changes a webhook; the answer is what it is now, and its new secret if it was to get one.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::Invalid`], and what [`Self::permit`] refuses.
+    pub async fn update_webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &WebhookId,
+        change: WebhookChange,
+    ) -> Result<(Webhook, Option<SecretString>), Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        let (secret, sealed) = change.new_secret.then(|| self.new_webhook_secret(pool, id)).unzip();
+        let until = self.now().plus(self.limits.webhook_secret_overlap);
+        let update = WebhookUpdate {
+            name: change.name.as_deref().map(check_name).transpose()?,
+            url: change.url.as_deref().map(|url| self.check_webhook_url(url)).transpose()?,
+            actions: change.events.as_deref().map(check_events).transpose()?,
+            enabled: change.enabled,
+            secret: sealed.map(|sealed| (sealed, until)),
+        };
+        let trace = self.trace_by(pool, by);
+        let unit = UpdateWebhook { pool: pool.clone(), id: id.clone(), update, trace };
+        let webhook = self.write(unit).await?.ok_or(Refusal::NoSuch("webhook"))?;
+        self.take_up_config().await;
+        Ok((webhook, secret))
+    }
+
+    /// Deletes a webhook. What was to be delivered to it is given up.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn delete_webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &WebhookId,
+    ) -> Result<(), Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        let unit = DeleteWebhook { pool: pool.clone(), id: id.clone(), trace: self.trace_by(pool, by) };
+        if !self.write(unit).await? {
+            return Err(Refusal::NoSuch("webhook"));
+        }
+        self.take_up_config().await;
+        Ok(())
+    }
+
+    /// The webhooks of a pool, in the order in which they were made.
+    ///
+    /// # Errors
+    /// What [`Self::permit`] refuses.
+    pub async fn webhooks(&self, by: &Administrating, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
+        self.permit(by, Permission::ReadWebhooks, pool).await?;
+        self.read(ListWebhooks(pool.clone())).await
+    }
+
+    /// One webhook.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &WebhookId,
+    ) -> Result<Webhook, Refusal> {
+        self.permit(by, Permission::ReadWebhooks, pool).await?;
+        self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("webhook"))
+    }
+
+    /// Deliveries to a webhook, newest first: at most `limit` (up to 200), those before `before`. Those of a webhook
+    /// that was deleted are there until they are old.
+    ///
+    /// # Errors
+    /// What [`Self::permit`] refuses.
+    pub async fn deliveries(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        webhook: &WebhookId,
+        state: Option<DeliveryState>,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<DeliveryPage, Refusal> {
+        self.permit(by, Permission::ReadWebhooks, pool).await?;
+        let limit = limit.clamp(1, LARGEST_PAGE);
+        let (pool, webhook) = (pool.clone(), webhook.clone());
+        let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+        let deliveries = self.read(ListDeliveries { pool, webhook, state, before, limit: rows }).await?;
+        let next = deliveries.last().filter(|_| deliveries.len() == limit).map(|last| last.id.clone());
+        Ok(DeliveryPage { deliveries, next })
+    }
+
+    /// One delivery, with what is sent and what the receiver said.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn delivery(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        id: &DeliveryId,
+    ) -> Result<Delivery, Refusal> {
+        self.permit(by, Permission::ReadWebhooks, pool).await?;
+        self.read(GetDelivery(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("delivery"))
+    }
+
+    /// Sends a delivery again, under its old id.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], [`Refusal::DeliveryWaiting`], and what [`Self::permit`] refuses.
+    pub async fn replay(&self, by: &Administrating, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        let now = self.now();
+        let job = JobId::generate(now, &*self.random);
+        match self.write(Replay { pool: pool.clone(), id: id.clone(), job, now }).await? {
+            Replayed::Queued => self.jobs_waiting.notify_one(),
+            Replayed::Waiting => return Err(Refusal::DeliveryWaiting),
+            Replayed::Unknown => return Err(Refusal::NoSuch("delivery")),
+        }
+        Ok(())
+    }
+
+    /// Sends all deliveries to a webhook again that were given up and are of then or later; tells how many.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn replay_failed(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        webhook: &WebhookId,
+        since: Timestamp,
+    ) -> Result<usize, Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        self.read(GetWebhook(pool.clone(), webhook.clone())).await?.ok_or(Refusal::NoSuch("webhook"))?;
+        let mut queued = 0;
+        loop {
+            let now = self.now();
+            let jobs = (0..REPLAYED_AT_ONCE).map(|_| JobId::generate(now, &*self.random)).collect();
+            let unit = ReplayFailed { pool: pool.clone(), webhook: webhook.clone(), since, jobs, now };
+            let some = self.write(unit).await?;
+            queued += some;
+            self.jobs_waiting.notify_one();
+            if some < REPLAYED_AT_ONCE {
+                return Ok(queued);
+            }
+        }
+    }
+
+    /// Queues a delivery of type [`PING`], to see whether a webhook works, be it switched on or off.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    pub async fn ping_webhook(
+        &self,
+        by: &Administrating,
+        pool: &PoolId,
+        webhook: &WebhookId,
+    ) -> Result<DeliveryId, Refusal> {
+        self.permit(by, Permission::WriteWebhooks, pool).await?;
+        let now = self.now();
+        let id = DeliveryId::generate(now, &*self.random);
+        let unit = Ping { pool: pool.clone(), webhook: webhook.clone(), id: id.clone(), now };
+        if !self.write(unit).await? {
+            return Err(Refusal::NoSuch("webhook"));
+        }
+        self.jobs_waiting.notify_one();
+        Ok(id)
+    }
+
+    fn new_webhook_secret(&self, pool: &PoolId, id: &WebhookId) -> (SecretString, Vec<u8>) {
+        let secret = OpaqueToken::generate(TokenPurpose::Webhook, &*self.random);
+        let sealed = self.sealing.seal(&*self.random, &secret_context(pool, id), secret.expose().as_bytes());
+        (SecretString::from(secret.expose()), sealed)
+    }
+
+    /// This node knows at once what it changed; the others look soon.
+    async fn take_up_config(&self) {
+        if let Err(error) = self.refresh_config().await {
+            tracing::error!(
+                error = hufu_types::chain(&error),
+                "the configuration cannot be read; the last one stays"
+            );
+        }
+    }
+
+    /// Names are looked up when something is sent, since what they lead to may change.
+    fn check_webhook_url(&self, text: &str) -> Result<String, Refusal> {
+        let refused = |why: &str| Refusal::Invalid(format!("url: {why}"));
+        let settings = self.means.http.settings();
+        if text.len() > LONGEST_URL {
+            return Err(refused("it is longer than 2048 bytes"));
+        }
+        let url = Url::parse(text.trim()).map_err(|_| refused("it is no address"))?;
+        match url.scheme() {
+            "https" => {}
+            "http" if !settings.private.is_empty() => {}
+            "http" => return Err(refused("it must begin with https://")),
+            _ => return Err(refused("it must begin with https:// or http://")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refused("it must not hold a user or a password"));
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
+            Some(Host::Domain(_)) => None,
+            None => return Err(refused("it names no host")),
+        };
+        if literal.is_some_and(|address| !settings.permits(address)) {
+            return Err(refused("the address is not public, and outgoing_private does not name its network"));
+        }
+        Ok(url.into())
+    }
+}
+
+/// What a webhook's secret is sealed for.
+fn secret_context(pool: &PoolId, id: &WebhookId) -> String {
+    format!("webhook:{pool}:{id}:secret")
+}
+
+fn check_name(text: &str) -> Result<String, Refusal> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if length == 0 || length > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(Refusal::Invalid(format!("name: it has 1 to {LONGEST_NAME} characters in one line")));
+    }
+    Ok(name.to_owned())
+}
+
+fn check_events(names: &[String]) -> Result<Vec<Action>, Refusal> {
+    let mut actions = Vec::new();
+    for name in names {
+        let Some(action) = Action::parse(name) else {
+            let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+            return Err(Refusal::Invalid(format!("events: there is no event {shown}")));
+        };
+        if !actions.contains(&action) {
+            actions.push(action);
+        }
+    }
+    Ok(actions)
+}

@@ -1,0 +1,232 @@
+//! Logins that wait: whose they are, and what they may still do once somebody else has acted.
+
+use std::sync::Arc;
+
+use hufu_app::credentials::guess::{Guess, Presented};
+use hufu_app::credentials::locks::{CountWrong, FindAccount, LockRule, Locks, Name};
+use hufu_app::login::{Continue, Continued, Doing, Filling, StepFailure};
+use hufu_app::login::{Login, LoginOutcome};
+use hufu_app::people::identities::Unbind;
+use hufu_app::people::sessions::unit::{EndSessions, Ending};
+use hufu_store::Store;
+use hufu_store::passcodes::{self, Addressed, Target};
+use hufu_store::users::{self, GetUser};
+use hufu_testkit::raw;
+use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_types::{
+    Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
+    SystemRandom, TokenHash, User, UserId, Username,
+};
+use serde_json::Map;
+
+use crate::support::{
+    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit,
+};
+
+unit! {
+    Write Make { user: User, password_hash: Option<&'static str> } -> (), |this, tx| {
+        users::insert(tx, &this.user, this.password_hash).await
+    }
+}
+unit! {
+    Write PutCode { to: Addressed, code: TokenHash } -> (), |this, tx| {
+        let expires_at = NOW.plus(seconds(300));
+        passcodes::put(tx, &pool(), &this.to, PasscodePurpose::Complete, &this.code, NOW, expires_at).await
+    }
+}
+
+/// What the pool asks for.
+fn requiring(fields: &[&str]) -> Arc<PoolSettings> {
+    let required_fields = fields.iter().map(|field| (*field).to_owned()).collect();
+    Arc::new(PoolSettings { required_fields, ..PoolSettings::default() })
+}
+
+/// A login of somebody whom the pool asks for these fields.
+fn login_that_lacks(value: &str, fields: &[&str]) -> Login {
+    let mut login = login(openid(APP, value), None);
+    login.ticket.settings = requiring(fields);
+    login
+}
+
+/// Writes a login that is expected to wait.
+async fn wait(store: &Store, login: &Login) -> UserId {
+    match store.write(login.clone()).await.unwrap() {
+        LoginOutcome::Waiting(waiting) => {
+            waiting.state.user.unwrap_or_else(|| UserId::parse("6560c0ffee0000000000ffff").unwrap())
+        }
+        other => panic!("does not wait: {other:?}"),
+    }
+}
+
+/// A step of a login that waits.
+fn step(login: &Login, doing: Doing) -> Continue {
+    let flow = login.ticket.flow.clone();
+    let mut next = ticket(NOW);
+    (next.settings, next.flow.id) = (login.ticket.settings.clone(), flow.id.clone());
+    Continue {
+        pool: pool(),
+        flow: flow.id,
+        handle: flow.handle,
+        cookie: flow.cookie,
+        doing,
+        who: Some(login.who.clone()),
+        candidate: UserId::generate(NOW, &SystemRandom),
+        ticket: next,
+        max_tries: 10,
+    }
+}
+
+fn filling() -> Filling {
+    Filling {
+        fields: vec![("nickname".to_owned(), "Bob".to_owned())],
+        gender: None,
+        upload: None,
+        custom_data: Map::new(),
+        username: None,
+        proved: Vec::new(),
+        max_keys: 10,
+        max_total: 1000,
+    }
+}
+
+fn fill_in() -> Doing {
+    Doing::FillIn(Box::new(filling()))
+}
+
+async fn get(store: &Store, user: &UserId) -> User {
+    store.read(GetUser { pool: pool(), user: user.clone() }).await.unwrap().unwrap()
+}
+
+async fn flows(database: &TestDatabase) -> i64 {
+    raw::number(database, "SELECT COUNT(*) FROM login_flows").await
+}
+
+fn asking() -> Association {
+    Association { mode: AssociationMode::Ask, ..Association::default() }
+}
+
+on_both_engines! {
+    async fn a_flow_goes_on_in_the_browser_that_began_it(database) {
+        let store = migrated(&database).await;
+        let mut login = login_that_lacks("o-1", &["nickname"]);
+        login.ticket.flow.cookie = Some(hash("cookie"));
+        let user = wait(&store, &login).await;
+        for cookie in [None, Some(hash("of another browser"))] {
+            let other = Continue { cookie, ..step(&login, fill_in()) };
+            assert!(matches!(store.write(other).await.unwrap(), Continued::Unknown));
+        }
+        assert_eq!(get(&store, &user).await.profile.nickname, None);
+        let on = store.write(step(&login, fill_in())).await.unwrap();
+        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
+    }
+
+    async fn what_is_no_longer_due_is_not_done(database) {
+        let store = migrated(&database).await;
+        let login = login_that_lacks("o-1", &[]);
+        let user = log_in(&store, login).await.user.id;
+        let set = format!("UPDATE users SET must_reset = TRUE, password_hash = '$old$', password_set_at = 1 WHERE id = '{user}'");
+        raw::execute(&database, &set).await;
+        let login = login_that_lacks("o-1", &[]);
+        wait(&store, &login).await;
+        raw::execute(&database, "UPDATE users SET must_reset = FALSE, password_hash = '$new$'").await;
+        let on = store.write(step(&login, Doing::SetPassword { hash: "$thief$".to_owned() })).await.unwrap();
+        assert!(matches!(on, Continued::On(_)), "{on:?}");
+        assert_eq!(raw::texts(&database, "SELECT password_hash FROM users").await, [["$new$"]]);
+    }
+
+    async fn an_account_that_is_switched_off_is_not_written_to(database) {
+        let store = migrated(&database).await;
+        let login = login_that_lacks("o-1", &["nickname"]);
+        let user = wait(&store, &login).await;
+        raw::execute(&database, "UPDATE users SET status = 'Suspended'").await;
+        let on = store.write(step(&login, fill_in())).await.unwrap();
+        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::Disabled)));
+        assert_eq!((get(&store, &user).await.profile.nickname, flows(&database).await), (None, 0));
+        let refused = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2005";
+        assert_eq!(raw::number(&database, refused).await, 1);
+
+        // Nor is one that was merged into another meanwhile.
+        let login = login_that_lacks("o-2", &["nickname"]);
+        let merged = wait(&store, &login).await;
+        raw::execute(&database, &format!("UPDATE users SET merged_into = '{user}' WHERE id = '{merged}'")).await;
+        assert!(matches!(store.write(step(&login, fill_in())).await.unwrap(), Continued::Unknown));
+        assert_eq!((get(&store, &merged).await.profile.nickname, flows(&database).await), (None, 0));
+    }
+
+    async fn whoever_ends_the_sessions_ends_the_logins_that_wait(database) {
+        let store = migrated(&database).await;
+        let first = login_that_lacks("o-1", &["nickname"]);
+        let user = wait(&store, &first).await;
+        let other = login_that_lacks("o-2", &["nickname"]);
+        wait(&store, &other).await;
+        let which = Ending::All;
+        store.write(EndSessions { pool: pool(), user: user.clone(), which, trace: trace(NOW) }).await.unwrap();
+        assert_eq!(flows(&database).await, 1, "the other person's");
+        assert!(matches!(store.write(step(&first, fill_in())).await.unwrap(), Continued::Unknown));
+
+        let again = login_that_lacks("o-1", &["nickname"]);
+        wait(&store, &again).await;
+        let keys = vec![openid(APP, "o-1")];
+        store.write(Unbind { pool: pool(), user, keys, even_the_last: true, trace: trace(NOW) }).await.unwrap();
+        assert!(matches!(store.write(step(&again, fill_in())).await.unwrap(), Continued::Unknown), "came by it");
+    }
+
+    async fn a_password_that_was_right_does_not_bind_once_the_account_is_locked(database) {
+        let store = migrated(&database).await;
+        let (name, id) = (Username::parse("anna").unwrap(), UserId::parse("6560c0ffee00000000000a01").unwrap());
+        let user = User { username: Some(name.clone()), ..User::new(pool(), id.clone(), "admin", NOW) };
+        store.write(Make { user, password_hash: Some("$hash$") }).await.unwrap();
+        let find = FindAccount {
+            pool: pool(),
+            names: vec![Name::Username(name)],
+            unknown: "nobody".to_owned(),
+            lock: LockRule { most: 2, window: seconds(900) },
+            guard: None,
+            now: NOW,
+        };
+        let lock: Locks = store.read(find).await.unwrap().lock;
+        let bind = |hash: &str| Doing::BindByPassword { user: id.clone(), hash: hash.to_owned(), lock: lock.clone() };
+        let login = login(openid(APP, "o-1"), None).associating(asking());
+        wait(&store, &login).await;
+        assert!(matches!(store.write(step(&login, bind("$before$"))).await.unwrap(), Continued::Changed));
+        for _ in 0..2 {
+            let (lock, action) = (Some(lock.clone()), Action::Login);
+            let wrong = CountWrong { pool: pool(), user: Some(id.clone()), lock, guard: None, action, by: "bind", trace: trace(NOW) };
+            store.write(wrong).await.unwrap();
+        }
+        let refused = store.write(step(&login, bind("$hash$"))).await.unwrap();
+        assert!(matches!(refused, Continued::Failed(StepFailure::Locked, _)), "{refused:?}");
+        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 0);
+    }
+
+    async fn a_number_of_a_merged_account_moves_to_the_one_that_asks_for_it(database) {
+        let store = migrated(&database).await;
+        let login = login_that_lacks("o-1", &["phone"]);
+        let user = wait(&store, &login).await;
+        let merged = UserId::parse("6560c0ffee00000000000a01").unwrap();
+        let number = Some((phone(1), PhoneProof::Code));
+        let row = User { phone: number, merged_into: Some(user.clone()), ..User::new(pool(), merged.clone(), "admin", NOW) };
+        store.write(Make { user: row, password_hash: None }).await.unwrap();
+        raw::execute(&database, &format!("UPDATE users SET merged_into = '{user}' WHERE id = '{merged}'")).await;
+        let to = Addressed { channel: PasscodeChannel::Sms, target: hash("number") };
+        store.write(PutCode { to: to.clone(), code: hash("code") }).await.unwrap();
+        let code = Presented { to, code: hash("code"), purposes: &[PasscodePurpose::Complete], max_tries: 5 };
+        let proved = vec![(Target::Phone(phone(1)), Guess { code, guard: None })];
+        let doing = Doing::FillIn(Box::new(Filling { proved, ..filling() }));
+        let on = store.write(step(&login, doing)).await.unwrap();
+        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
+        assert_eq!(get(&store, &user).await.vouched_phone(), Some(&phone(1)));
+        assert_eq!(get(&store, &merged).await.phone, None);
+    }
+
+    async fn a_refused_step_stands_in_the_audit_log(database) {
+        let store = migrated(&database).await;
+        let mut login = login(openid(APP, "o-1"), None).associating(asking()).login_only();
+        login.who.proof.phone = None;
+        wait(&store, &login).await;
+        let refused = store.write(step(&login, Doing::Create)).await.unwrap();
+        assert!(matches!(refused, Continued::Failed(StepFailure::MayNotCreate, _)), "{refused:?}");
+        let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2031";
+        assert_eq!(raw::number(&database, told).await, 1);
+    }
+}

@@ -1,0 +1,263 @@
+//! Changes of the configuration with many pools: how soon a change in one pool is in effect on each of two nodes, what
+//! taking it up costs them, and what logins notice of it.
+
+mod change;
+mod pools;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+use tokio::runtime::Runtime;
+
+use self::change::{Changes, Probe};
+use self::pools::Pools;
+use crate::codes::Wechat;
+use crate::database::{Database, Engine};
+use crate::generate::Outcome;
+use crate::generator::{Arrival, Generator, this_program};
+use crate::machine::median;
+use crate::process::{self, Process};
+use crate::run::whole;
+use crate::server::Server;
+use crate::world::World;
+use crate::{machine, report};
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Database engines.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
+    engines: Vec<Engine>,
+    /// Pools; each has three applications and three connections.
+    #[arg(long, default_value_t = 10_000)]
+    pools: usize,
+    /// Changes whose way to both nodes is timed.
+    #[arg(long, default_value_t = 40)]
+    timed_changes: usize,
+    /// Changes in a second where they go on beside something else.
+    #[arg(long, default_value_t = 10.0)]
+    changes: f64,
+    /// Length of each timed part.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Timed parts of logins with changes, and as many without, in turn; those with the median p99 are reported.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Connections of the generator.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// The server's program, built for release.
+    #[arg(long, default_value = "target/release/hufu")]
+    hufu: PathBuf,
+    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    #[arg(long)]
+    postgres: Option<String>,
+    /// Where the databases are. The system's folder for temporary files if absent.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+/// What was measured on one engine.
+pub(crate) struct Configured {
+    pub(crate) engine: &'static str,
+    pub(crate) pools: usize,
+    /// How long `hufu apply` took to make all pools.
+    pub(crate) applied: Duration,
+    pub(crate) nodes: Vec<NodeFigures>,
+    /// Logins at half load, while nothing changes and while changes go on.
+    pub(crate) without: Outcome,
+    pub(crate) with: Outcome,
+    pub(crate) changes_per_second: f64,
+}
+
+/// What was measured of one node.
+pub(crate) struct NodeFigures {
+    pub(crate) start: Duration,
+    pub(crate) resident: u64,
+    /// From the commit of a change until the node answers by it.
+    pub(crate) median: Duration,
+    pub(crate) longest: Duration,
+    /// CPU time without any change, in milliseconds a second.
+    pub(crate) cpu_idle: f64,
+    /// CPU time that a change adds, in milliseconds.
+    pub(crate) cpu_per_change: f64,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    ensure!(
+        options.pools > 0 && options.timed_changes > 0 && options.changes > 0.0,
+        "there is nothing to measure"
+    );
+    let parent = options.folder.clone().unwrap_or_else(std::env::temp_dir);
+    let folder = tempfile::Builder::new().prefix("hufu-bench-").tempdir_in(&parent)?;
+    report::note(&machine::describe(folder.path())?);
+    report::note(&format!(
+        "{} pools with 3 applications and 3 connections each; {} changes timed one by one; {} × {} s of logins at half \
+         load, without changes and with {} changes/s in turn",
+        options.pools, options.timed_changes, options.rounds, options.seconds, options.changes
+    ));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    for engine in &options.engines {
+        let postgres = engine.server(options.postgres.as_deref(), folder.path())?;
+        let database = Database::of(postgres.as_ref(), folder.path());
+        let bench = Bench { options, folder: folder.path(), runtime: &runtime, database: &database };
+        report::configured(&bench.case(*engine)?);
+        runtime.block_on(database.remove())?;
+    }
+    Ok(())
+}
+
+struct Bench<'o> {
+    options: &'o Options,
+    folder: &'o Path,
+    runtime: &'o Runtime,
+    database: &'o Database<'o>,
+}
+
+/// A node that runs.
+struct Node {
+    process: Process,
+    start: Duration,
+    resident: u64,
+    probe: Probe,
+}
+
+impl Bench<'_> {
+    fn case(&self, engine: Engine) -> Result<Configured> {
+        let world = World::default();
+        let mut sandbox = Process::start("sandbox", this_program()?.arg("sandbox"))?;
+        let wechat_base = format!("http://{}", sandbox.address()?);
+        let wechat = self.runtime.block_on(Wechat::new(&wechat_base, &world))?;
+        self.runtime.block_on(self.database.create())?;
+        let first = Server::prepare(&self.options.hufu, self.folder, self.database, &world, &wechat_base)?;
+        let pools = Pools(self.options.pools);
+        let file = self.folder.join("pools.toml");
+        std::fs::write(&file, pools.apply_file())?;
+        let begin = Instant::now();
+        first.apply(&file)?;
+        let applied = begin.elapsed();
+
+        let nodes = [Node::start(&first)?, Node::start(&first.another()?)?];
+        let ways = self.ways(&nodes, pools)?;
+        let cpu = self.cpu(&nodes, pools)?;
+        let (without, with, changes_per_second) =
+            self.logins(&world, &wechat, &first.address().to_string(), pools)?;
+        let mut figures = Vec::new();
+        for ((node, mut ways), (cpu_idle, cpu_per_change)) in nodes.into_iter().zip(ways).zip(cpu) {
+            node.process.terminate()?;
+            figures.push(NodeFigures {
+                start: node.start,
+                resident: node.resident,
+                median: median(&mut ways),
+                longest: ways.last().copied().unwrap_or_default(),
+                cpu_idle,
+                cpu_per_change,
+            });
+        }
+        Ok(Configured {
+            engine: engine.name(),
+            pools: self.options.pools,
+            applied,
+            nodes: figures,
+            without,
+            with,
+            changes_per_second,
+        })
+    }
+
+    /// How long each change took to be in effect on each node.
+    fn ways(&self, nodes: &[Node; 2], pools: Pools) -> Result<[Vec<Duration>; 2]> {
+        self.runtime.block_on(async {
+            let mut changes = Changes::open(self.database, pools, 0).await?;
+            let mut ways = [Vec::new(), Vec::new()];
+            for number in 0..self.options.timed_changes {
+                // So that changes fall into all parts of the nodes' interval.
+                tokio::time::sleep(Duration::from_millis(u64::try_from(number * 37 % 500)?)).await;
+                let (application, name) = changes.make().await?;
+                let since = Instant::now();
+                let [first, second] = nodes;
+                let (first, second) = futures::try_join!(
+                    first.probe.until(&application, &name, since),
+                    second.probe.until(&application, &name, since)
+                )?;
+                for (ways, way) in ways.iter_mut().zip([first, second]) {
+                    ways.push(way);
+                }
+            }
+            changes.close().await;
+            Ok(ways)
+        })
+    }
+
+    /// CPU time of each node without changes, in milliseconds a second, and what one change adds, in milliseconds.
+    fn cpu(&self, nodes: &[Node; 2], pools: Pools) -> Result<Vec<(f64, f64)>> {
+        let time = Duration::from_secs_f64(self.options.seconds);
+        let read = || nodes.iter().map(|node| process::cpu(node.process.id())).collect::<Result<Vec<_>>>();
+        let before = read()?;
+        std::thread::sleep(time);
+        let idle = read()?;
+        let going_on = self.keep_changing(pools, 1);
+        std::thread::sleep(time);
+        let made = going_on.stop()?;
+        let busy = read()?;
+        let figures = before.iter().zip(&idle).zip(&busy).map(|((before, idle), busy)| {
+            let quiet = (*idle - *before).as_secs_f64() * 1000.0;
+            let more = (*busy - *idle).as_secs_f64() * 1000.0 - quiet;
+            (quiet / time.as_secs_f64(), more / f64::from(made.max(1)))
+        });
+        Ok(figures.collect())
+    }
+
+    /// Logins at half of what gets through, in turn without and with changes; and the changes in a second.
+    fn logins(
+        &self,
+        world: &World,
+        wechat: &Wechat,
+        target: &str,
+        pools: Pools,
+    ) -> Result<(Outcome, Outcome, f64)> {
+        let (connections, seconds) = (self.options.connections, self.options.seconds);
+        let load = |codes: &[String], time: f64, arrival| -> Result<Outcome> {
+            let time = Duration::from_secs_f64(time);
+            let mut generator = Generator::begin(self.folder, world, target, codes, time, arrival)?;
+            let outcome = generator.outcome()?;
+            generator.finish()?;
+            Ok(outcome)
+        };
+        let codes = self.runtime.block_on(wechat.new_people(10_000))?;
+        let rate = load(&codes, seconds.min(5.0), Arrival::Closed(connections))?.rate() / 2.0;
+        let mut outcomes = [Vec::new(), Vec::new()];
+        let mut made = 0;
+        for round in 0..self.options.rounds.max(1) * 2 {
+            let wanted = whole(rate * seconds) + 2;
+            let codes = self.runtime.block_on(wechat.new_people(wanted))?;
+            let going_on = (round % 2 == 1).then(|| self.keep_changing(pools, round));
+            let outcome = load(&codes, seconds, Arrival::Open(rate, connections * 4))?;
+            made += going_on.map(change::GoingOn::stop).transpose()?.unwrap_or_default();
+            if let Some(outcomes) = outcomes.get_mut(round % 2) {
+                outcomes.push(outcome);
+            }
+        }
+        let [without, with] = outcomes.map(|mut outcomes| {
+            outcomes.sort_by_key(|outcome| outcome.p99);
+            outcomes.swap_remove(outcomes.len() / 2)
+        });
+        let timed = seconds * f64::from(u32::try_from(self.options.rounds.max(1)).unwrap_or(u32::MAX));
+        Ok((without, with, f64::from(made) / timed))
+    }
+
+    fn keep_changing(&self, pools: Pools, series: usize) -> change::GoingOn {
+        change::GoingOn::begin(self.database.url(), pools, series, self.options.changes)
+    }
+}
+
+impl Node {
+    fn start(server: &Server) -> Result<Node> {
+        let (process, start) = server.timed_start()?;
+        std::thread::sleep(Duration::from_secs(2));
+        let resident = process::resident(process.id())?;
+        let probe = Probe::new(server.address())?;
+        Ok(Node { process, start, resident, probe })
+    }
+}

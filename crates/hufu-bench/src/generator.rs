@@ -1,0 +1,77 @@
+//! The load generator as a process of its own, as seen by who measures.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::generate::Outcome;
+use crate::process::Process;
+use crate::world::World;
+
+/// When logins come.
+#[derive(Clone, Copy)]
+pub(crate) enum Arrival {
+    /// Over so many connections, each when the last of its connection was answered.
+    Closed(usize),
+    /// So many a second, whoever waits, over so many connections at most.
+    Open(f64, usize),
+}
+
+/// A generator whose timed part has begun.
+pub(crate) struct Generator(Process);
+
+/// Another process of this very program.
+pub(crate) fn this_program() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe()?))
+}
+
+impl Generator {
+    /// Starts it, and waits until the timed part begins.
+    pub(crate) fn begin(
+        folder: &Path,
+        world: &World,
+        target: &str,
+        codes: &[String],
+        time: Duration,
+        arrival: Arrival,
+    ) -> Result<Generator> {
+        let file = folder.join("codes");
+        std::fs::write(&file, codes.join("\n"))?;
+        let (Arrival::Closed(connections) | Arrival::Open(_, connections)) = arrival;
+        let mut command = this_program()?;
+        command.arg("generate").args(["--target", target]).arg("--codes").arg(&file);
+        command.args([
+            "--connections",
+            &connections.to_string(),
+            "--seconds",
+            &time.as_secs_f64().to_string(),
+        ]);
+        if let Arrival::Open(rate, _) = arrival {
+            command.args(["--rate", &rate.to_string()]);
+        }
+        let mut generator = Process::start("generator", command.args(world.arguments()))?;
+        ensure!(generator.line()? == "begin", "the generator does not begin");
+        Ok(Generator(generator))
+    }
+
+    /// The process, whose CPU time can be read until it finishes.
+    pub(crate) fn process(&self) -> &Process {
+        &self.0
+    }
+
+    /// Waits for the end of the timed part. The process stays until it finishes.
+    pub(crate) fn outcome(&mut self) -> Result<Outcome> {
+        let line = self.0.line()?;
+        let outcome = line.strip_prefix("end ").context("the generator does not end")?;
+        let outcome: Outcome = serde_json::from_str(outcome)?;
+        ensure!(outcome.answered > 0, "not one login was answered");
+        Ok(outcome)
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self) -> Result<()> {
+        self.0.finish()
+    }
+}

@@ -1,0 +1,44 @@
+//! The tokens of users who authorized an app: two hours, one app, one person.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::clock::Millis;
+use crate::ids::PersonKey;
+
+/// How long a user's token lives.
+pub(crate) const LIFE: Millis = 7200 * 1000;
+
+/// Whom a token speaks of.
+#[derive(Clone, Copy)]
+pub(crate) struct UserToken {
+    pub(crate) app: u32,
+    pub(crate) person: PersonKey,
+    pub(crate) expires_at: Millis,
+}
+
+/// The latest tokens; beyond the capacity the oldest is forgotten.
+pub(crate) struct UserTokens {
+    tokens: HashMap<String, UserToken>,
+    order: VecDeque<String>,
+    capacity: usize,
+}
+
+impl UserTokens {
+    pub(crate) fn new(capacity: usize) -> UserTokens {
+        UserTokens { tokens: HashMap::new(), order: VecDeque::new(), capacity }
+    }
+
+    pub(crate) fn put(&mut self, token: String, of: UserToken) {
+        if self.order.len() >= self.capacity
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.tokens.remove(&oldest);
+        }
+        self.order.push_back(token.clone());
+        self.tokens.insert(token, of);
+    }
+
+    pub(crate) fn get(&self, token: &str) -> Option<UserToken> {
+        self.tokens.get(token).copied()
+    }
+}

@@ -1,0 +1,4 @@
+-- The values of the fields of a connection's kind, as JSON, sealed. A row without them is one of the program before: its
+-- values stand in app_id and app_secret, and the first node of this program that starts seals them. The old columns stay
+-- as they are until nobody reads them any more.
+ALTER TABLE connections ADD COLUMN settings BLOB;

@@ -1,0 +1,178 @@
+//! Browser sessions: one login of one person in one browser, the parent of the sessions of single applications.
+
+use hufu_types::{BrowserSessionId, Facts, PoolId, SessionId, Timestamp, TokenHash, UserId, UserStatus};
+
+use crate::{Row, StoreError, Tx, statements};
+
+statements! {
+    INSERT = "
+        INSERT INTO browser_sessions
+            (pool_id, id, cookie, user_id, facts, created_at, last_used_at, expires_at, ip, user_agent)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
+    BY_COOKIE = "
+        SELECT b.id, b.user_id, COALESCE(t.id, u.id), COALESCE(t.status, u.status), b.facts, b.created_at,
+               b.last_used_at, b.expires_at
+        FROM browser_sessions b JOIN users u ON u.pool_id = b.pool_id AND u.id = b.user_id
+        LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
+        WHERE b.pool_id = $1 AND b.cookie = $2";
+    GET_LOCKED = "
+        UPDATE browser_sessions SET last_used_at = last_used_at WHERE pool_id = $1 AND id = $2
+        RETURNING user_id, expires_at";
+    EXTEND = "
+        UPDATE browser_sessions SET last_used_at = $3, expires_at = $4
+        WHERE pool_id = $1 AND id = $2 AND expires_at > $3";
+    DELETE = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2 RETURNING user_id";
+    DELETE_TOKENS_BENEATH = "
+        DELETE FROM refresh_tokens
+        WHERE pool_id = $1 AND session_id IN (
+            SELECT id FROM sessions WHERE pool_id = $1 AND browser_session_id = $2)";
+    DELETE_BENEATH = "DELETE FROM sessions WHERE pool_id = $1 AND browser_session_id = $2 RETURNING id";
+    // No session has an empty id: then none is kept.
+    DELETE_OF_ACCOUNT = "
+        DELETE FROM browser_sessions
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+          AND id NOT IN (
+              SELECT browser_session_id FROM sessions
+              WHERE pool_id = $1 AND id = $3 AND browser_session_id IS NOT NULL)";
+    SWEEP = "DELETE FROM browser_sessions WHERE expires_at < $1";
+}
+
+/// A browser session to be written.
+#[derive(Clone, Debug)]
+pub struct NewBrowserSession {
+    /// The id.
+    pub id: BrowserSessionId,
+    /// The hash of the secret in the browser's cookie.
+    pub cookie: TokenHash,
+    /// Now.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The address of the browser.
+    pub ip: Option<String>,
+    /// The browser, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// A browser session as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserSession {
+    /// The id.
+    pub id: BrowserSessionId,
+    /// Whose; the `sub` of the tokens beneath it.
+    pub user: UserId,
+    /// The account behind it: another one, where its own was merged into that.
+    pub account: UserId,
+    /// Whether the account may still be used.
+    pub user_is_active: bool,
+    /// What the person proved themselves with, and when.
+    pub facts: Facts,
+    /// When the login was.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a browser session of a user who proved themselves with this.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    facts: &Facts,
+    new: &NewBrowserSession,
+) -> Result<(), StoreError> {
+    let facts = serde_json::to_string(facts)?;
+    let values = [
+        pool.into(),
+        new.id.as_str().into(),
+        (&new.cookie).into(),
+        user.into(),
+        (&facts).into(),
+        new.created_at.into(),
+        new.expires_at.into(),
+        (&new.ip).into(),
+        (&new.user_agent).into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// The browser session of a cookie, over or not.
+pub async fn by_cookie(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    cookie: &TokenHash,
+) -> Result<Option<BrowserSession>, StoreError> {
+    tx.optional(BY_COOKIE, &[pool.into(), cookie.into()], decode).await
+}
+
+/// Whose a browser session is and when it ends; no other unit ends it until this one does.
+pub async fn get_locked(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &BrowserSessionId,
+) -> Result<Option<(UserId, Timestamp)>, StoreError> {
+    tx.optional(GET_LOCKED, &[pool.into(), id.as_str().into()], |row| {
+        Ok((UserId::parse(&row.get::<String>(0)?)?, Timestamp(row.get(1)?)))
+    })
+    .await
+}
+
+/// Notes that a browser session is in use, and lets it live until `expires_at`; whether it was still alive.
+pub async fn extend(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &BrowserSessionId,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await? == 1)
+}
+
+/// Ends a browser session with the sessions of applications beneath it and their refresh tokens: whose it was, and
+/// which those were; nothing where there is none.
+pub async fn end(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &BrowserSessionId,
+) -> Result<Option<(UserId, Vec<SessionId>)>, StoreError> {
+    let values = [pool.into(), id.as_str().into()];
+    // Whoever begins a session beneath it has locked its row, or finds it gone.
+    let user = tx.optional(DELETE, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await?;
+    let Some(user) = user else { return Ok(None) };
+    tx.execute(DELETE_TOKENS_BENEATH, &values).await?;
+    let ended = tx.all(DELETE_BENEATH, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await?;
+    Ok(Some((user, ended)))
+}
+
+/// Ends the browser sessions of a user and of what was merged into them, but for the one that the session to be kept
+/// belongs to. The sessions of applications beneath them are ended by whoever calls.
+pub async fn end_of_account(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    kept: Option<&SessionId>,
+) -> Result<(), StoreError> {
+    let kept = kept.map_or("", SessionId::as_str);
+    tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into(), kept.into()]).await.map(drop)
+}
+
+/// Forgets the browser sessions that ended before `now`.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[now.into()]).await
+}
+
+fn decode(row: &Row<'_>) -> Result<BrowserSession, StoreError> {
+    Ok(BrowserSession {
+        id: BrowserSessionId::parse(&row.get::<String>(0)?)?,
+        user: UserId::parse(&row.get::<String>(1)?)?,
+        account: UserId::parse(&row.get::<String>(2)?)?,
+        user_is_active: row.get::<String>(3)? == UserStatus::Activated.as_str(),
+        facts: serde_json::from_str(&row.get::<String>(4)?)?,
+        created_at: Timestamp(row.get(5)?),
+        last_used_at: Timestamp(row.get(6)?),
+        expires_at: Timestamp(row.get(7)?),
+    })
+}

@@ -1,0 +1,158 @@
+//! Identities: ids that a source proved, and the users whom they lead to.
+
+use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
+
+use crate::{Row, StoreError, Tx, statements};
+
+statements! {
+    LIST = "
+        SELECT realm, kind, value, user_id, connection_id, created_at
+        FROM identities
+        WHERE pool_id = $1
+          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+        ORDER BY created_at, kind, realm";
+    OWNER = "
+        SELECT COALESCE(u.merged_into, u.id)
+        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
+        WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4";
+    OTHER_IN_REALM = "
+        SELECT 1 FROM identities
+        WHERE pool_id = $1
+          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
+    ENTERING = "
+        SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at
+        FROM identities i
+        WHERE i.pool_id = $1
+          AND (i.user_id = $2 OR i.user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND EXISTS (
+              SELECT 1
+              FROM connections c
+              JOIN application_connections ac ON ac.pool_id = c.pool_id AND ac.connection_id = c.id
+              JOIN applications a ON a.pool_id = ac.pool_id AND a.id = ac.application_id
+              WHERE c.pool_id = $1 AND c.enabled AND a.enabled
+                AND (   (i.kind = 'openid' AND i.realm = 'wechat:' || c.app_id)
+                     OR (i.kind = 'unionid' AND i.realm = 'wechat:open:' || c.open_platform)))
+        ORDER BY i.created_at, i.kind, i.realm";
+    INSERT = "
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT_IF_FREE = "
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT DO NOTHING";
+    TAKE_BACK = "DELETE FROM identities WHERE pool_id = $1 AND user_id = $2";
+    DELETE = "
+        DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
+    DELETE_OF_ACCOUNT = "
+        DELETE FROM identities
+        WHERE pool_id = $1
+          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
+}
+
+/// An identity to be written.
+#[derive(Clone, Debug)]
+pub struct NewIdentity {
+    /// The connection that it came through.
+    pub connection: ConnectionId,
+    /// What it is.
+    pub key: IdentityKey,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// All identities of a user, oldest first.
+pub async fn of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<Identity>, StoreError> {
+    tx.all(LIST, &[pool.into(), user.into()], decode).await
+}
+
+/// The user whom an identity leads to.
+pub async fn owner(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result<Option<UserId>, StoreError> {
+    let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
+    let owner: Option<String> = tx.optional(OWNER, &values, |row| row.get(0)).await?;
+    Ok(owner.map(|id| UserId::parse(&id)).transpose()?)
+}
+
+/// Whether a user has another identity of the same realm and kind.
+pub async fn has_other_in_realm(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    key: &IdentityKey,
+) -> Result<bool, StoreError> {
+    let values =
+        [pool.into(), user.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
+    Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
+}
+
+/// Leads an identity to a user.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    connection: &ConnectionId,
+    key: &IdentityKey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [
+        pool.into(),
+        (&key.realm).into(),
+        key.kind.as_str().into(),
+        (&key.value).into(),
+        user.into(),
+        connection.into(),
+        now.into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Leads an identity to a user, unless it leads to one; whether it was written.
+pub async fn insert_if_free(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    new: &NewIdentity,
+) -> Result<bool, StoreError> {
+    let NewIdentity { connection, key, created_at } = new;
+    let values = [
+        pool.into(),
+        (&key.realm).into(),
+        key.kind.as_str().into(),
+        (&key.value).into(),
+        user.into(),
+        connection.into(),
+        (*created_at).into(),
+    ];
+    Ok(tx.execute(INSERT_IF_FREE, &values).await? == 1)
+}
+
+/// Takes back the identities of a user whom the unit has written.
+pub(crate) async fn take_back(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
+}
+
+/// The identities of an account that come of connections which are switched on for an application.
+pub async fn entering(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<Identity>, StoreError> {
+    tx.all(ENTERING, &[pool.into(), user.into()], decode).await
+}
+
+/// Takes an identity away.
+pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result<(), StoreError> {
+    let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
+    tx.execute(DELETE, &values).await.map(drop)
+}
+
+/// Takes all identities of an account away, with those of what was merged into it.
+pub async fn delete_of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into()]).await.map(drop)
+}
+
+fn decode(row: &Row<'_>) -> Result<Identity, StoreError> {
+    let kind = IdentityKind::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "kind" })?;
+    Ok(Identity {
+        key: IdentityKey { realm: row.get(0)?, kind, value: row.get(2)? },
+        user: UserId::parse(&row.get::<String>(3)?)?,
+        connection: ConnectionId::parse(&row.get::<String>(4)?)?,
+        created_at: Timestamp(row.get(5)?),
+    })
+}

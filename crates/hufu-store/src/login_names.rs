@@ -1,0 +1,142 @@
+//! The names that people log in by: usernames, phone numbers, e-mail addresses; in the rows of users.
+
+use hufu_types::{Email, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
+
+use crate::{StoreError, Tx, Value, statements};
+
+statements! {
+    RELEASE_PHONE = "
+        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $4
+        WHERE pool_id = $1 AND phone = $2 AND phone_proof = 'none' AND id <> $3
+        RETURNING id";
+    RELEASE_EMAIL = "
+        UPDATE users SET email = NULL, updated_at = $4
+        WHERE pool_id = $1 AND email = $2 AND NOT email_verified AND id <> $3
+        RETURNING id";
+    SET_NAMES = "
+        UPDATE users
+        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, updated_at = $8
+        WHERE pool_id = $1 AND id = $2";
+    SET_PHONE = "
+        UPDATE users SET phone = $3, phone_proof = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
+    SET_EMAIL = "
+        UPDATE users SET email = $3, email_verified = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
+    SET_USERNAME = "UPDATE users SET username = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
+    TAKE_USERNAME = "UPDATE users SET username = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_EMAIL = "
+        UPDATE users SET email = NULL, email_verified = FALSE, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_PHONE = "
+        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+}
+
+/// A name in the row of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginName {
+    /// The username.
+    Username,
+    /// The e-mail address.
+    Email,
+    /// The phone number.
+    Phone,
+    /// The id in the owner's original system.
+    ExternalId,
+}
+
+/// Takes a phone number, which `prover` has proved, from an account that has it unverified; which that was.
+pub async fn release_phone(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    phone: &Phone,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let values = [pool.into(), phone.as_str().into(), prover.into(), now.into()];
+    let from: Option<String> = tx.optional(RELEASE_PHONE, &values, |row| row.get(0)).await?;
+    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
+}
+
+/// Takes an e-mail address, which `prover` has proved, from an account that has it unverified; which that was.
+pub async fn release_email(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    email: &Email,
+    prover: &UserId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let values = [pool.into(), email.as_str().into(), prover.into(), now.into()];
+    let from: Option<String> = tx.optional(RELEASE_EMAIL, &values, |row| row.get(0)).await?;
+    Ok(from.map(|id| UserId::parse(&id)).transpose()?)
+}
+
+/// Writes all names of a user.
+pub async fn set_all(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        user.username.as_ref().map(Username::as_str).into(),
+        user.email.as_ref().map(Email::as_str).into(),
+        user.email_verified.into(),
+        user.phone.as_ref().map(|(phone, _)| phone.as_str()).into(),
+        user.phone.as_ref().map(|(_, proof)| proof.as_str()).into(),
+        user.updated_at.into(),
+    ];
+    tx.execute(SET_NAMES, &values).await.map(drop)
+}
+
+/// Writes a phone number that a code proved, or takes it away.
+pub async fn set_phone(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    proved: Option<&Phone>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let phone: Value<'_> = proved.map(Phone::as_str).into();
+    let proof = proved.map(|_| PhoneProof::Code.as_str());
+    tx.execute(SET_PHONE, &[pool.into(), user.into(), phone, proof.into(), now.into()]).await.map(drop)
+}
+
+/// Writes an e-mail address that a code proved, or takes it away.
+pub async fn set_email(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    proved: Option<&Email>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let email: Value<'_> = proved.map(Email::as_str).into();
+    tx.execute(SET_EMAIL, &[pool.into(), user.into(), email, proved.is_some().into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Writes a username.
+pub async fn set_username(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    username: &Username,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(SET_USERNAME, &[pool.into(), user.into(), username.as_str().into(), now.into()])
+        .await
+        .map(drop)
+}
+
+/// Takes a name out of the row of a user.
+pub async fn take(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    name: LoginName,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sql = match name {
+        LoginName::Username => TAKE_USERNAME,
+        LoginName::Email => TAKE_EMAIL,
+        LoginName::Phone => TAKE_PHONE,
+        LoginName::ExternalId => TAKE_EXTERNAL_ID,
+    };
+    tx.execute(sql, &[pool.into(), user.into(), now.into()]).await.map(drop)
+}

@@ -1,0 +1,94 @@
+//! Hashes of passwords, in the rows of users. What was merged into an account has the account's.
+
+use hufu_types::{PoolId, Timestamp, UserId};
+
+use crate::{StoreError, Tx, statements};
+
+statements! {
+    GET = "SELECT password_hash FROM users WHERE pool_id = $1 AND id = $2";
+    SET = "
+        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = FALSE, updated_at = $4
+        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+    WRITE = "
+        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = $5, updated_at = $6
+        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+    REHASH = "
+        UPDATE users SET password_hash = $4
+        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2) AND password_hash = $3";
+    COPY = "
+        UPDATE users
+        SET password_hash = (SELECT m.password_hash FROM users m WHERE m.pool_id = $1 AND m.id = $3),
+            password_set_at = (SELECT m.password_set_at FROM users m WHERE m.pool_id = $1 AND m.id = $3),
+            must_reset = (SELECT m.must_reset FROM users m WHERE m.pool_id = $1 AND m.id = $3)
+        WHERE pool_id = $1 AND id = $2 AND password_hash IS NULL";
+    DROP_COPIED = "
+        UPDATE users
+        SET password_hash = NULL, password_set_at = NULL, must_reset = FALSE
+        WHERE pool_id = $1 AND id = $2
+          AND password_hash = (SELECT m.password_hash FROM users m WHERE m.pool_id = $1 AND m.id = $3)";
+    DROP = "
+        UPDATE users
+        SET password_hash = NULL, password_set_at = NULL, must_reset = FALSE
+        WHERE pool_id = $1 AND id = $2";
+}
+
+/// The hash of an account's password.
+pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option<String>, StoreError> {
+    Ok(tx.optional(GET, &[pool.into(), user.into()], |row| row.get(0)).await?.flatten())
+}
+
+/// Sets the password that its owner chose.
+pub async fn set(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(SET, &[pool.into(), user.into(), hash.into(), now.into()]).await.map(drop)
+}
+
+/// Sets the password that an administrator chose, or with `None` takes it away.
+pub async fn write(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    hash: Option<&str>,
+    must_reset: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let set_at = hash.map(|_| now);
+    let values = [pool.into(), user.into(), hash.into(), set_at.into(), must_reset.into(), now.into()];
+    tx.execute(WRITE, &values).await.map(drop)
+}
+
+/// Puts a better hash of the same password in the place of this one, if it still stands.
+pub async fn rehash(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), StoreError> {
+    tx.execute(REHASH, &[pool.into(), user.into(), old.into(), new.into()]).await.map(drop)
+}
+
+/// Copies the password of `from` to an account that has none; whether it had none.
+pub async fn copy(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId, from: &UserId) -> Result<bool, StoreError> {
+    Ok(tx.execute(COPY, &[pool.into(), user.into(), from.into()]).await? == 1)
+}
+
+/// Takes the password of an account away, if it is still the one of `from`; whether it was.
+pub async fn drop_copied(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    from: &UserId,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(DROP_COPIED, &[pool.into(), user.into(), from.into()]).await? == 1)
+}
+
+/// Takes the password of one row away.
+pub async fn drop_own(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DROP, &[pool.into(), user.into()]).await.map(drop)
+}

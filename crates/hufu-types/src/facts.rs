@@ -1,0 +1,145 @@
+//! The facts of a login: what a person proved themselves with, and when.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionKind, Timestamp};
+
+/// What a person proves themselves with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Method {
+    /// A password.
+    Password,
+    /// A code sent by SMS.
+    PhoneCode,
+    /// A code sent by e-mail.
+    EmailCode,
+    /// A source that a connection of this kind leads to.
+    Source(ConnectionKind),
+}
+
+impl Method {
+    /// The name in tables and in the audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::PhoneCode => "phone-code",
+            Self::EmailCode => "email-code",
+            Self::Source(kind) => kind.as_str(),
+        }
+    }
+
+    /// The value in the claim `amr`: those of RFC 8176, and the kind of the connection for a source.
+    pub const fn amr(self) -> &'static str {
+        match self {
+            Self::Password => "pwd",
+            Self::PhoneCode => "sms",
+            Self::EmailCode => "otp",
+            Self::Source(kind) => kind.as_str(),
+        }
+    }
+}
+
+/// A text that names no method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name of no method of logging in")]
+pub struct UnknownMethod;
+
+impl TryFrom<String> for Method {
+    type Error = UnknownMethod;
+
+    fn try_from(text: String) -> Result<Self, UnknownMethod> {
+        let own = [Self::Password, Self::PhoneCode, Self::EmailCode];
+        let own = own.into_iter().find(|method| method.as_str() == text);
+        own.or_else(|| ConnectionKind::parse(&text).map(Self::Source)).ok_or(UnknownMethod)
+    }
+}
+
+impl From<Method> for String {
+    fn from(method: Method) -> Self {
+        method.as_str().to_owned()
+    }
+}
+
+/// A proof that a person gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// With what.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The proofs of one login, oldest first. They become the claims `amr` and `auth_time`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Facts(Vec<Fact>);
+
+impl Facts {
+    /// One proof.
+    pub fn of(method: Method, at: Timestamp) -> Self {
+        Self(vec![Fact { method, at }])
+    }
+
+    /// These, and one more.
+    #[must_use]
+    pub fn and(mut self, method: Method, at: Timestamp) -> Self {
+        self.0.push(Fact { method, at });
+        self
+    }
+
+    /// The proofs, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Fact> {
+        self.0.iter()
+    }
+
+    /// The methods, each once, in the order in which they were first used.
+    pub fn methods(&self) -> Vec<Method> {
+        let mut methods = Vec::new();
+        for fact in &self.0 {
+            if !methods.contains(&fact.method) {
+                methods.push(fact.method);
+            }
+        }
+        methods
+    }
+
+    /// The claim `amr` (RFC 8176).
+    pub fn amr(&self) -> Vec<&'static str> {
+        self.methods().into_iter().map(Method::amr).collect()
+    }
+
+    /// The claim `auth_time`: when the person last proved who they are.
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.0.iter().map(|fact| fact.at).max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_read_as_they_are_written() {
+        let mut all = vec![Method::Password, Method::PhoneCode, Method::EmailCode];
+        all.extend(ConnectionKind::ALL.iter().copied().map(Method::Source));
+        for method in all {
+            let json = serde_json::to_string(&method).unwrap();
+            assert_eq!(json, format!("\"{}\"", method.as_str()));
+            assert_eq!(serde_json::from_str::<Method>(&json).unwrap(), method);
+        }
+        assert!(serde_json::from_str::<Method>("\"telepathy\"").is_err());
+    }
+
+    #[test]
+    fn facts_become_claims() {
+        let facts = Facts::of(Method::Source(ConnectionKind::WechatMiniProgram), Timestamp(1_000))
+            .and(Method::PhoneCode, Timestamp(3_000))
+            .and(Method::PhoneCode, Timestamp(2_000));
+        assert_eq!(facts.amr(), ["wechat:miniprogram:default", "sms"]);
+        assert_eq!(facts.auth_time(), Some(Timestamp(3_000)));
+        assert_eq!(Facts::default().auth_time(), None);
+        let json = serde_json::to_string(&facts).unwrap();
+        assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
+    }
+}
