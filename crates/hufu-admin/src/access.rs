@@ -3,8 +3,8 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::Refusal;
 use hufu_app::administration::{AccessKey, Administrator, KeyWish};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,9 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
 }
 
 fn role(caller: &Caller, text: &str) -> Answer<AdminRole> {
-    AdminRole::parse(text).ok_or_else(|| caller.invalid("role: it is owner, manager, support or auditor"))
+    AdminRole::parse(text).ok_or_else(|| {
+        caller.invalid("role", Reason::NotOneOf { choices: "owner, manager, support, auditor".into() })
+    })
 }
 
 fn scope(caller: &Caller, text: Option<&str>) -> Answer<Option<PoolId>> {
@@ -192,7 +194,7 @@ pub(crate) async fn create_key(caller: Caller, Sent(new): Sent<NewKey>) -> Answe
 #[utoipa::path(delete, path = "/admin/v1/keys/{key}", tag = "access", params(("key" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn revoke_key(caller: Caller, Path(key): Path<String>) -> Answer<Response> {
-    let id = AccessKeyId::parse(&key).map_err(|_| caller.refuse(Refusal::NoSuch("access key")))?;
+    let id = AccessKeyId::parse(&key).map_err(|_| caller.refuse(Code::NoSuchAccessKey.into()))?;
     caller.app.revoke_access_key(&caller.by, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(done())
 }
@@ -227,7 +229,7 @@ pub(crate) async fn appoint_administrator(
     Sent(appointment): Sent<Appointment>,
 ) -> Answer<Response> {
     let (role, scope) = (role(&caller, &appointment.role)?, scope(&caller, appointment.pool.as_deref())?);
-    let user = UserId::parse(&user).map_err(|_| caller.refuse(Refusal::NoSuch("administrator")))?;
+    let user = UserId::parse(&user).map_err(|_| caller.refuse(Code::NoSuchAdministrator.into()))?;
     let made = caller.app.appoint_administrator(&caller.by, &user, role, scope).await;
     Ok(ok(view(made.map_err(|refusal| caller.refuse(refusal))?, None)))
 }
@@ -236,7 +238,7 @@ pub(crate) async fn appoint_administrator(
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {
-    let user = UserId::parse(&user).map_err(|_| caller.refuse(Refusal::NoSuch("administrator")))?;
+    let user = UserId::parse(&user).map_err(|_| caller.refuse(Code::NoSuchAdministrator.into()))?;
     caller.app.dismiss_administrator(&caller.by, &user).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(done())
 }

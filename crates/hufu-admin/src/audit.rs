@@ -5,8 +5,8 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures::TryStreamExt as _;
-use hufu_app::Refusal;
 use hufu_app::audit::{AuditFilter, ExportFormat, Outcome, audit_json};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,11 +52,11 @@ pub(crate) struct Events {
 fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
     fn read<T, E>(
         caller: &Caller,
-        name: &str,
+        name: &'static str,
         text: Option<&String>,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Answer<Option<T>> {
-        let wrong = || caller.invalid(format!("{name}: it is none"));
+        let wrong = || caller.invalid(name, Reason::Malformed);
         text.map(|text| parse(text).map_err(|_| wrong())).transpose()
     }
     let actions = asked.action.as_deref().unwrap_or_default().split(',').map(str::trim);
@@ -68,7 +68,7 @@ fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
     };
     Ok(AuditFilter {
         user: read(caller, "userId", asked.user_id.as_ref(), UserId::parse)?,
-        actions: actions.ok_or_else(|| caller.invalid("action: there is no such action"))?,
+        actions: actions.ok_or_else(|| caller.invalid("action", Reason::UnknownName))?,
         actor: asked.actor.clone(),
         application: read(caller, "applicationId", asked.application_id.as_ref(), ApplicationId::parse)?,
         connection: read(caller, "connectionId", asked.connection_id.as_ref(), ConnectionId::parse)?,
@@ -89,7 +89,7 @@ pub(crate) async fn list(
 ) -> Answer<Response> {
     let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
     let before = asked.cursor.as_deref().map(EventId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
     let limit = caller.limit(asked.limit, 50, 200)?;
     let page = caller.app.audit_events(&caller.by, &pool, &filter, before, limit).await;
     let page = page.map_err(|refusal| caller.refuse(refusal))?;
@@ -107,7 +107,8 @@ pub(crate) async fn export(
 ) -> Answer<Response> {
     let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
     let format = ExportFormat::parse(asked.format.as_deref().unwrap_or("jsonl"));
-    let format = format.ok_or_else(|| caller.invalid("format: it is jsonl or csv"))?;
+    let format =
+        format.ok_or_else(|| caller.invalid("format", Reason::NotOneOf { choices: "jsonl, csv".into() }))?;
     let pieces = caller.app.export_audit(&caller.by, &pool, filter, format).await;
     let pieces = pieces.map_err(|refusal| caller.refuse(refusal))?;
     let pieces =
@@ -124,7 +125,7 @@ pub(crate) async fn export(
     responses((status = 200, body = Value), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, event)): Path<(String, String)>) -> Answer<Response> {
     let pool = caller.pool(&pool)?;
-    let id = EventId::parse(&event).map_err(|_| caller.refuse(Refusal::NoSuch("event")))?;
+    let id = EventId::parse(&event).map_err(|_| caller.refuse(Code::NoSuchEvent.into()))?;
     let event =
         caller.app.audit_event(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
     Ok(ok(audit_json(&event)))

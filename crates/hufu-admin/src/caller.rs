@@ -1,5 +1,6 @@
 //! Who asks, what they send, and how they are refused.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hufu_app::{Administrating, App, Refusal};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{PoolId, Timestamp, UserId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,9 +43,9 @@ pub(crate) type Answer<T> = Result<T, Refused>;
 
 impl Refused {
     fn new(refusal: Refusal, head: &Head) -> Self {
-        let unprocessable = matches!(refusal, Refusal::Invalid(_) | Refusal::WeakPassword(_));
+        let unprocessable = refusal.is(Code::Invalid) || refusal.code().is_weak_password();
         let failure = Box::new(head.refuse(refusal));
-        let status = if unprocessable { 422 } else { failure.problem.status };
+        let status = if unprocessable { 422 } else { failure.status() };
         Self { failure, status, request_id: head.request_id.clone() }
     }
 }
@@ -51,8 +53,8 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let code = self.failure.problem.code;
-        let message = self.failure.message().to_owned();
+        let code = self.failure.number();
+        let message = self.failure.message();
         let body = ProblemBody { code, message, request_id: self.request_id };
         let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
         if status == StatusCode::UNAUTHORIZED {
@@ -79,35 +81,38 @@ impl Caller {
 
     /// The pool of the path.
     pub(crate) fn pool(&self, text: &str) -> Answer<PoolId> {
-        PoolId::parse(text).map_err(|_| self.refuse(Refusal::PoolUnknown))
+        PoolId::parse(text).map_err(|_| self.refuse(Code::PoolUnknown.into()))
     }
 
     /// The pool and the user of the path.
     pub(crate) fn user(&self, pool: &str, user: &str) -> Answer<(PoolId, UserId)> {
-        let user = UserId::parse(user).map_err(|_| self.refuse(Refusal::UserUnknown));
+        let user = UserId::parse(user).map_err(|_| self.refuse(Code::UserUnknown.into()));
         Ok((self.pool(pool)?, user?))
     }
 
     /// Something wrong with a field.
-    pub(crate) fn invalid(&self, why: impl Into<String>) -> Refused {
-        self.refuse(Refusal::Invalid(why.into()))
+    pub(crate) fn invalid(&self, field: impl Into<Cow<'static, str>>, reason: Reason) -> Refused {
+        self.refuse(Refusal::invalid(field, reason))
     }
 
     /// The number of rows that a page may have.
     pub(crate) fn limit(&self, asked: Option<usize>, usual: usize, most: usize) -> Answer<usize> {
         match asked.unwrap_or(usual) {
             limit if (1..=most).contains(&limit) => Ok(limit),
-            _ => Err(self.invalid(format!("limit: it is 1 to {most}"))),
+            _ => Err(self.invalid(
+                "limit",
+                Reason::OutOfRange { min: 1, max: u32::try_from(most).unwrap_or(u32::MAX) },
+            )),
         }
     }
 
     /// A moment by RFC 3339.
-    pub(crate) fn moment(&self, name: &str, text: Option<&str>) -> Answer<Option<Timestamp>> {
+    pub(crate) fn moment(&self, name: &'static str, text: Option<&str>) -> Answer<Option<Timestamp>> {
         let Some(text) = text else { return Ok(None) };
         let moment: Result<jiff::Timestamp, _> = text.parse();
         moment
             .map(|moment| Some(Timestamp(moment.as_millisecond())))
-            .map_err(|_| self.invalid(format!("{name}: it is no moment such as 2026-01-31T08:00:00Z")))
+            .map_err(|_| self.invalid(name, Reason::NotATimestamp))
     }
 }
 
@@ -165,7 +170,7 @@ async fn body<T: DeserializeOwned>(request: Request, shared: &Arc<Shared>) -> An
     let (_, bytes) = match read(request, shared).await {
         Ok(read) => read,
         Err(failure) => {
-            let status = failure.problem.status;
+            let status = failure.status();
             return Err(Refused { failure: Box::new(failure), status, request_id: head.request_id });
         }
     };
@@ -188,8 +193,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Asked<T> {
             return Ok(Self(query));
         }
         let Ok(head) = Head::from_request_parts(parts, shared).await;
-        let why = "the query has a parameter that is unknown or of a wrong type; compare with openapi.json";
-        Err(Refused::new(Refusal::Invalid(why.to_owned()), &head))
+        Err(Refused::new(Refusal::invalid("query", Reason::WrongQuery), &head))
     }
 }
 

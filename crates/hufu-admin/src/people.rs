@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::Refusal;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Identity, IdentityKind, MergeId, PoolId, SessionId, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -142,8 +142,8 @@ pub(crate) async fn link_identity(
     Sent(new): Sent<NewIdentity>,
 ) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let kind =
-        IdentityKind::parse(&new.kind).ok_or_else(|| caller.invalid("kind: it is openid or unionid"))?;
+    let kind = IdentityKind::parse(&new.kind)
+        .ok_or_else(|| caller.invalid("kind", Reason::NotOneOf { choices: "openid, unionid".into() }))?;
     let linked = caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await;
     let linked = linked.map_err(|refusal| caller.refuse(refusal))?;
     Ok(answer(StatusCode::CREATED, identities(&pool, &linked)))
@@ -208,7 +208,7 @@ pub(crate) async fn end_session(
     Path((pool, user, session)): Path<(String, String, String)>,
 ) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let session = SessionId::parse(&session).map_err(|_| caller.refuse(Refusal::NoSuch("session")))?;
+    let session = SessionId::parse(&session).map_err(|_| caller.refuse(Code::NoSuchSession.into()))?;
     let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, Some(session)).await;
     ended.map_err(|refusal| caller.refuse(refusal))?;
     Ok(done())
@@ -246,7 +246,7 @@ pub(crate) async fn merge(
     Sent(body): Sent<MergeBody>,
 ) -> Answer<Response> {
     let (pool, survivor) = caller.user(&pool, &user)?;
-    let merged = UserId::parse(&body.merged).map_err(|_| caller.refuse(Refusal::UserUnknown))?;
+    let merged = UserId::parse(&body.merged).map_err(|_| caller.refuse(Code::UserUnknown.into()))?;
     if body.dry_run {
         let preview = caller.app.preview_merge_of_users(&caller.by, &pool, &survivor, &merged).await;
         let preview = preview.map_err(|refusal| caller.refuse(refusal))?;
@@ -265,7 +265,7 @@ pub(crate) async fn undo_merge(
     Path((pool, merge)): Path<(String, String)>,
 ) -> Answer<Response> {
     let pool = caller.pool(&pool)?;
-    let merge = MergeId::parse(&merge).map_err(|_| caller.refuse(Refusal::MergeUnknown))?;
+    let merge = MergeId::parse(&merge).map_err(|_| caller.refuse(Code::MergeUnknown.into()))?;
     let undone = caller.app.undo_merge_of_users(&caller.by, &pool, &merge).await;
     let undone = undone.map_err(|refusal| caller.refuse(refusal))?;
     let (survivor, restored) = (view(undone.survivor), view(undone.restored));

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_app::Refusal;
 use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, PoolId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -133,7 +134,7 @@ fn view(import: Import) -> ImportView {
 }
 
 fn ids(caller: &Caller, pool: &str, import: &str) -> Answer<(PoolId, ImportId)> {
-    let import = ImportId::parse(import).map_err(|_| caller.refuse(Refusal::NoSuch("import")));
+    let import = ImportId::parse(import).map_err(|_| caller.refuse(Code::NoSuchImport.into()));
     Ok((caller.pool(pool)?, import?))
 }
 
@@ -148,15 +149,19 @@ fn options(caller: &Caller, how: How, headers: &HeaderMap) -> Answer<ImportOptio
     let format = how.format.as_deref().or(told).and_then(Format::parse);
     let file_name = how.file_name.unwrap_or_else(|| "upload".to_owned());
     if file_name.chars().count() > 200 || file_name.chars().any(char::is_control) {
-        return Err(caller.invalid("fileName: it has at most 200 characters in one line"));
+        return Err(caller.invalid("fileName", Reason::NotALine { max: 200 }));
     }
     Ok(ImportOptions {
-        format: format.ok_or_else(|| caller.invalid("format: it is csv, json or jsonl"))?,
+        format: format.ok_or_else(|| {
+            caller.invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
+        })?,
         file_name,
         on_existing: match how.on_existing.as_deref() {
             None | Some("refuse") => OnExisting::Refuse,
             Some("skip") => OnExisting::Skip,
-            Some(_) => return Err(caller.invalid("onExisting: it is refuse or skip")),
+            Some(_) => {
+                return Err(caller.invalid("onExisting", Reason::NotOneOf { choices: "refuse, skip".into() }));
+            }
         },
         dry_run: how.dry_run,
         start_over: how.start_over,
@@ -173,11 +178,10 @@ async fn keep(caller: &Caller, body: Body) -> Answer<File> {
         let mut file = on_disk(tempfile::tempfile).await?;
         let (mut chunks, mut waiting, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
         while let Some(chunk) = chunks.next().await {
-            let chunk: Bytes = chunk
-                .map_err(|_| Refusal::Invalid("the body broke off; send the request again".to_owned()))?;
+            let chunk: Bytes = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
             length = length.saturating_add(chunk.len());
             if length > most {
-                return Err(Refusal::ImportTooLarge(u64::try_from(most).unwrap_or(u64::MAX)));
+                return Err(Code::ImportTooLarge.with("limit", most));
             }
             waiting.extend_from_slice(&chunk);
             if waiting.len() >= WRITTEN_AT_ONCE {
@@ -186,7 +190,7 @@ async fn keep(caller: &Caller, body: Body) -> Answer<File> {
         }
         write(file, waiting).await
     };
-    let slow = |_| Refusal::Invalid("the body came too slowly; send the request again".to_owned());
+    let slow = |_| Refusal::invalid("body", Reason::BodySlow);
     let kept = tokio::time::timeout(limits.import_time, keeping).await.map_err(slow).and_then(|kept| kept);
     kept.map_err(|refusal| caller.refuse(refusal))
 }
@@ -239,7 +243,7 @@ pub(crate) async fn list(
 ) -> Answer<Response> {
     let (pool, limit) = (caller.pool(&pool)?, caller.limit(paging.limit, 20, 100)?);
     let before = paging.cursor.as_deref().map(ImportId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
     let found = caller.app.imports(&caller.by, &pool, before, limit).await;
     let imports: Vec<_> = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(view).collect();
     let next = imports.last().filter(|_| imports.len() == limit).map(|last| last.id.clone());
@@ -276,7 +280,8 @@ pub(crate) async fn export(
     Asked(out): Asked<Out>,
 ) -> Answer<Response> {
     let format = Format::parse(out.format.as_deref().unwrap_or("jsonl"));
-    let format = format.ok_or_else(|| caller.invalid("format: it is csv, json or jsonl"))?;
+    let format = format
+        .ok_or_else(|| caller.invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() }))?;
     let pages = caller.app.export_users(&caller.by, &caller.pool(&pool)?, format).await;
     let pages = pages.map_err(|refusal| caller.refuse(refusal))?;
     let kind = match format {

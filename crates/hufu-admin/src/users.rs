@@ -7,7 +7,10 @@ use hufu_app::administration::{
     AccountChange, Change, Found, Matching, Name, NewAccount, PasswordWish, StatusChange, UserQuery,
 };
 use hufu_app::{ProfileChange, identity_id};
-use hufu_types::{Email, Gender, Identity, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username};
+use hufu_types::refusal::Reason;
+use hufu_types::{
+    Email, Gender, Identity, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -236,9 +239,9 @@ fn tagged(status: StatusCode, view: UserView) -> Response {
 }
 
 fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -> Answer<AccountChange> {
-    fn name<T, E: std::fmt::Display>(
+    fn name<T, E: Into<Reason>>(
         caller: &Caller,
-        field: &str,
+        field: &'static str,
         text: Change<String>,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Answer<Change<T>> {
@@ -246,7 +249,7 @@ fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -
             Change::Stays => Ok(Change::Stays),
             Change::Emptied => Ok(Change::Emptied),
             Change::Becomes(text) => {
-                parse(&text).map(Change::Becomes).map_err(|error| caller.invalid(format!("{field}: {error}")))
+                parse(&text).map(Change::Becomes).map_err(|error| caller.invalid(field, error.into()))
             }
         }
     }
@@ -255,16 +258,18 @@ fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -
         let text = match value {
             Value::Null => None,
             Value::String(text) => Some(text),
-            _ => return Err(caller.invalid(format!("profile.{}: it is no text", shown(&key)))),
+            _ => return Err(caller.invalid(format!("profile.{}", shown(&key)), Reason::NotText)),
         };
         if key == "gender" {
             let gender = Gender::parse(text.as_deref().unwrap_or("U"));
-            profile.gender = Some(gender.ok_or_else(|| caller.invalid("profile.gender: it is M, F or U"))?);
+            profile.gender = Some(gender.ok_or_else(|| {
+                caller.invalid("profile.gender", Reason::NotOneOf { choices: "M, F, U".into() })
+            })?);
             continue;
         }
         let field = Profile::FIELDS.iter().find(|field| camel(field) == key);
-        let field = field
-            .ok_or_else(|| caller.invalid(format!("profile.{}: there is no such field", shown(&key))))?;
+        let field =
+            field.ok_or_else(|| caller.invalid(format!("profile.{}", shown(&key)), Reason::UnknownField))?;
         profile.fields.push((field, text));
     }
     let external_id = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
@@ -301,11 +306,15 @@ pub(crate) async fn search(
         None | Some("prefix") => Matching::Prefix,
         Some("substring") => Matching::Substring,
         Some("exact") => Matching::Exact,
-        Some(_) => return Err(caller.invalid("match: it is prefix, substring or exact")),
+        Some(_) => {
+            return Err(
+                caller.invalid("match", Reason::NotOneOf { choices: "prefix, substring, exact".into() })
+            );
+        }
     };
     let status = asked.status.as_deref().map(|text| {
-        let wrong = "status: it is Activated, Suspended, Archived or Deactivated";
-        UserStatus::parse(text).ok_or_else(|| caller.invalid(wrong))
+        let choices = "Activated, Suspended, Archived, Deactivated".into();
+        UserStatus::parse(text).ok_or_else(|| caller.invalid("status", Reason::NotOneOf { choices }))
     });
     let query = UserQuery {
         matching,
@@ -371,19 +380,19 @@ pub(crate) async fn unbind_merged_name(
     Sent(body): Sent<NameBody>,
 ) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
-    let wrong = |field: &str, error: &dyn std::fmt::Display| caller.invalid(format!("{field}: {error}"));
+    let wrong = |field: &'static str, error: NameError| caller.invalid(field, error.into());
     let name = match (body.username, body.email, body.phone, body.external_id) {
         (Some(name), None, None, None) => {
-            Name::Username(Username::parse(&name).map_err(|error| wrong("username", &error))?)
+            Name::Username(Username::parse(&name).map_err(|error| wrong("username", error))?)
         }
         (None, Some(email), None, None) => {
-            Name::Email(Email::parse(&email).map_err(|error| wrong("email", &error))?)
+            Name::Email(Email::parse(&email).map_err(|error| wrong("email", error))?)
         }
         (None, None, Some(phone), None) => {
-            Name::Phone(Phone::parse(&phone).map_err(|error| wrong("phone", &error))?)
+            Name::Phone(Phone::parse(&phone).map_err(|error| wrong("phone", error))?)
         }
         (None, None, None, Some(id)) => Name::ExternalId(id),
-        _ => return Err(caller.invalid("give one of username, email, phone and externalId")),
+        _ => return Err(caller.invalid("username, email, phone, externalId", Reason::OneNeeded)),
     };
     let done_with = caller.app.unbind_merged_name_of(&caller.by, &pool, &user, name).await;
     done_with.map_err(|refusal| caller.refuse(refusal))?;
@@ -402,7 +411,7 @@ pub(crate) async fn update(
 ) -> Answer<Response> {
     let (pool, user) = caller.user(&pool, &user)?;
     if body.password.is_some() {
-        return Err(caller.invalid("password: it is set by POST …/password"));
+        return Err(caller.invalid("password", Reason::SetElsewhere { place: "POST …/password" }));
     }
     let change = change(&caller, body, if_match(&caller, &headers)?)?;
     let user = caller.app.update_user(&caller.by, &pool, &user, change).await;

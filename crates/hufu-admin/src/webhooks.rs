@@ -3,8 +3,8 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::Refusal;
 use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -148,12 +148,12 @@ fn delivery_view(delivery: Delivery, with_body: bool) -> DeliveryView {
 }
 
 fn ids(caller: &Caller, pool: &str, webhook: &str) -> Answer<(PoolId, WebhookId)> {
-    let webhook = WebhookId::parse(webhook).map_err(|_| caller.refuse(Refusal::NoSuch("webhook")));
+    let webhook = WebhookId::parse(webhook).map_err(|_| caller.refuse(Code::NoSuchWebhook.into()));
     Ok((caller.pool(pool)?, webhook?))
 }
 
 fn delivery_ids(caller: &Caller, pool: &str, delivery: &str) -> Answer<(PoolId, DeliveryId)> {
-    let delivery = DeliveryId::parse(delivery).map_err(|_| caller.refuse(Refusal::NoSuch("delivery")));
+    let delivery = DeliveryId::parse(delivery).map_err(|_| caller.refuse(Code::NoSuchDelivery.into()));
     Ok((caller.pool(pool)?, delivery?))
 }
 
@@ -244,10 +244,12 @@ pub(crate) async fn list_deliveries(
 ) -> Answer<Response> {
     let (pool, id) = ids(&caller, &pool, &webhook)?;
     let state = asked.state.as_deref().map(|text| {
-        DeliveryState::parse(text).ok_or_else(|| caller.invalid("state: it is pending, delivered or failed"))
+        DeliveryState::parse(text).ok_or_else(|| {
+            caller.invalid("state", Reason::NotOneOf { choices: "pending, delivered, failed".into() })
+        })
     });
     let before = asked.cursor.as_deref().map(DeliveryId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor: it is none of this list; begin without one"))?;
+    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
     let limit = caller.limit(asked.limit, 50, 200)?;
     let page = caller.app.deliveries(&caller.by, &pool, &id, state.transpose()?, before, limit).await;
     let page = page.map_err(|refusal| caller.refuse(refusal))?;

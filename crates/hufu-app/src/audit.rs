@@ -7,6 +7,7 @@ use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{Forget, GetEvent, ListEvents};
 use hufu_store::{Tx, Write};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
@@ -72,7 +73,7 @@ impl App {
     /// One entry of the audit log of a pool.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn audit_event(
         &self,
         by: &Administrating,
@@ -80,7 +81,7 @@ impl App {
         id: &EventId,
     ) -> Result<AuditEvent, Refusal> {
         self.permit(by, Permission::ReadAudit, pool).await?;
-        self.read(GetEvent(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("event"))
+        self.read(GetEvent(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchEvent.into())
     }
 
     /// Takes the audit log of a pool out, newest first and piece by piece, so that memory stays flat. That it was taken

@@ -200,25 +200,3 @@ impl Recorder<'_> {
         deliveries::insert(tx, &new).await
     }
 }
-
-/// Codes that refusals have in the audit log; the same as clients get.
-pub mod refusal {
-    /// The account is switched off.
-    pub const DISABLED: u32 = 2005;
-    /// The code is wrong.
-    pub const WRONG_CODE: u32 = 2001;
-    /// There is no such account.
-    pub const STRANGER: u32 = 2004;
-    /// The pool makes no accounts.
-    pub const REGISTRATION_OFF: u32 = 2031;
-    /// Locked after wrong passwords.
-    pub const LOCKED: u32 = 2057;
-    /// The account or the password is wrong.
-    pub const WRONG_PASSWORD: u32 = 2333;
-    /// The account was deleted by its owner.
-    pub const LEAVING: u32 = 2413;
-    /// There is nothing of the kind to take away.
-    pub const NOT_BOUND: u32 = 2216;
-    /// It is the last way into the account.
-    pub const LAST_WAY_IN: u32 = 2217;
-}

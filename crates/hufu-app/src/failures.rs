@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use hufu_store::rates::{Hit, Limit};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, UserId};
 use moka::sync::Cache;
 use serde_json::json;
@@ -121,8 +122,7 @@ impl App {
 
     /// Where failures of an address are counted that a guess could be the reason of.
     fn guesses(&self, pool: &PoolId, ip: Option<&str>, refusal: &Refusal) -> Option<Limit> {
-        let guessed =
-            matches!(refusal, Refusal::CodeInvalid(_) | Refusal::CodeUsed(_) | Refusal::PhoneCodeInvalid(_));
+        let guessed = matches!(refusal.code(), Code::CodeInvalid | Code::CodeUsed | Code::PhoneCodeInvalid);
         ip.filter(|_| guessed).map(|ip| Limit {
             name: Failures::key(pool, ip),
             most: self.limits.login_failures_per_ip,
@@ -132,6 +132,6 @@ impl App {
 
     fn slow_down(&self, lane: String) -> Refusal {
         self.failures.lanes.get_with(lane, || Arc::new(Semaphore::new(self.failures.width)));
-        Refusal::TooOften("failed logins from this address")
+        Code::TooOften.because("failed logins from this address")
     }
 }

@@ -28,7 +28,8 @@ pub mod webhooks;
 pub use administration::Administrating;
 pub use app::{App, Parts, StartError};
 pub use configuration::{Config, Named, apply, named};
-pub use credentials::{AccountName, Confirmation, MessageLanguage, Registration, StepToken, Target};
+pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target};
+pub use hufu_types::Refusal;
 pub use limits::Limits;
 pub use login::by_source::SourceLogin;
 pub use login::entry::{FlowView, LoginAnswer, LoginDone, Tokens};
@@ -39,7 +40,6 @@ pub use people::{
     OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, UploadSlot, Uploaded,
     UserAgent, WhichIdentities, identity_id, read_user_agent,
 };
-pub use refusal::Refusal;
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{ToldPhone, ToldPhoneOf};
 pub use sources::{Evidence, PhoneEvidence, SealedData};

@@ -6,6 +6,7 @@
 
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
@@ -136,26 +137,31 @@ impl Write for RecordRefusal {
 
 /// The code that a refusal has in the audit log, the same as clients get; nothing for what says nothing about
 /// anybody: a request that is malformed or names what is not there, and what broke on our side.
-pub(crate) const fn code_of(refusal: &Refusal) -> Option<u32> {
-    Some(match refusal {
-        Refusal::CodeUsed(_) => 2206,
-        Refusal::CodeInvalid(_) | Refusal::PhoneCodeInvalid(_) => 2207,
-        Refusal::Denied(_) => 1001,
-        Refusal::Misconfigured(_) => 2407,
-        Refusal::AppDown(_) => 2408,
-        Refusal::WechatLimit(_) | Refusal::TooOften(_) => 1002,
-        Refusal::WechatSlow(_) => 408,
-        Refusal::WechatDown(_) => 1000,
-        Refusal::WechatNonsense(_) => 500,
-        Refusal::DataUndecryptable(_) | Refusal::PhoneMalformed => 2016,
-        Refusal::Stranger => 2004,
-        Refusal::RegistrationOff => 2031,
-        Refusal::SnapshotUser => 2412,
-        Refusal::Disabled => 2005,
-        Refusal::Leaving(_) => 2413,
-        Refusal::NotLoggedIn | Refusal::Disagreement => 2020,
-        Refusal::LoginTooOld(_) => 2460,
-        Refusal::SameAccount => 2467,
-        _ => return None,
-    })
+pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
+    let says_something = matches!(
+        refusal.code(),
+        Code::CodeUsed
+            | Code::CodeInvalid
+            | Code::PhoneCodeInvalid
+            | Code::Denied
+            | Code::Misconfigured
+            | Code::AppDown
+            | Code::WechatLimit
+            | Code::TooOften
+            | Code::WechatSlow
+            | Code::WechatDown
+            | Code::WechatNonsense
+            | Code::DataUndecryptable
+            | Code::PhoneMalformed
+            | Code::Stranger
+            | Code::RegistrationOff
+            | Code::SnapshotUser
+            | Code::Disabled
+            | Code::Leaving
+            | Code::NotLoggedIn
+            | Code::Disagreement
+            | Code::LoginTooOld
+            | Code::SameAccount
+    );
+    says_something.then(|| refusal.number())
 }

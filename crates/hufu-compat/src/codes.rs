@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use hufu_app::{Refusal, Target};
-use hufu_types::{Application, PasscodePurpose};
+use hufu_types::refusal::Reason;
+use hufu_types::{Application, Language, PasscodePurpose};
 use serde::Deserialize;
 
 use super::fields::{phone, required};
@@ -77,10 +78,14 @@ pub(crate) fn of_email_channel(channel: Option<&String>) -> Result<PasscodePurpo
     look_up(&EMAIL_CHANNELS, required(channel, "channel")?, "channel")
 }
 
-fn look_up(table: &[(&str, PasscodePurpose)], name: &str, what: &str) -> Result<PasscodePurpose, Refusal> {
+fn look_up(
+    table: &[(&str, PasscodePurpose)],
+    name: &str,
+    what: &'static str,
+) -> Result<PasscodePurpose, Refusal> {
     table.iter().find(|(known, _)| *known == name).map(|(_, purpose)| *purpose).ok_or_else(|| {
         let known: Vec<&str> = table.iter().map(|(known, _)| *known).collect();
-        Refusal::Invalid(format!("this {what} is not known; send one of {}", known.join(", ")))
+        Refusal::invalid(what, Reason::NotOneOf { choices: known.join(", ").into() })
     })
 }
 
@@ -97,7 +102,7 @@ pub(crate) async fn send(
     purpose: PasscodePurpose,
 ) -> Result<(), Refusal> {
     let application = serving(shared, head)?;
-    shared.app.send_code(&application, to, purpose, head.message_language, &head.origin()).await
+    shared.app.send_code(&application, to, purpose, head.language, &head.origin()).await
 }
 
 /// What the v2 clients send.
@@ -126,6 +131,7 @@ pub(crate) async fn send_sms(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hufu_types::refusal::Code;
 
     #[test]
     fn purposes_have_names() {
@@ -141,7 +147,7 @@ mod tests {
             of_sms_channel(name("CHANNEL_UPDATE_EMAIL").as_ref()),
             of_email_channel(name("CHANNEL_BIND_PHONE").as_ref()),
         ] {
-            assert!(matches!(refused, Err(Refusal::Invalid(_))));
+            assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Invalid)));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use hufu_app::credentials::password::PasswordEncryption;
 use hufu_app::{LoginDone, Named, ProfileChange, Refusal, Tokens};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, Username};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -12,13 +13,9 @@ use crate::server::Shared;
 /// The country code of a number that comes without one.
 const COUNTRY: &str = "+86";
 
-fn invalid(what: impl Into<String>) -> Refusal {
-    Refusal::Invalid(what.into())
-}
-
 /// Text that must be there.
-pub(crate) fn required<'a>(text: Option<&'a String>, name: &str) -> Result<&'a str, Refusal> {
-    given(text).ok_or_else(|| invalid(format!("{name} is missing; send it")))
+pub(crate) fn required<'a>(text: Option<&'a String>, name: &'static str) -> Result<&'a str, Refusal> {
+    given(text).ok_or_else(|| Refusal::invalid(name, Reason::Missing))
 }
 
 /// A phone number in international form, or a national one with its country code, which is +86 if nothing is said.
@@ -29,31 +26,31 @@ pub(crate) fn phone(number: &str, country_code: Option<&String>) -> Result<Phone
     } else {
         Phone::from_parts(given(country_code).unwrap_or(COUNTRY), number)
     };
-    read.map_err(|error| invalid(error.to_string()))
+    read.map_err(|error| Refusal::invalid("phone", error.into()))
 }
 
 /// An e-mail address.
 pub(crate) fn email(text: &str) -> Result<Email, Refusal> {
-    Email::parse(text).map_err(|error| invalid(error.to_string()))
+    Email::parse(text).map_err(|error| Refusal::invalid("email", error.into()))
 }
 
 /// A username, where one is given.
 pub(crate) fn username(text: Option<&String>) -> Result<Option<Username>, Refusal> {
-    given(text).map(Username::parse).transpose().map_err(|error| invalid(error.to_string()))
+    given(text).map(Username::parse).transpose().map_err(|error| Refusal::invalid("username", error.into()))
 }
 
 /// What a v3 client declares about the encryption of a password: nothing said is none.
 pub(crate) fn encryption(text: Option<&String>) -> Result<Option<PasswordEncryption>, Refusal> {
     let named = given(text).unwrap_or("none");
     let read = PasswordEncryption::parse(named);
-    read.map(Some)
-        .ok_or_else(|| invalid("passwordEncryptType is none of none, rsa and sm2; send one of them"))
+    let choices = "none, rsa, sm2".into();
+    read.map(Some).ok_or_else(|| Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices }))
 }
 
 /// A password as the v2 clients send it. An empty one is none.
 pub(crate) async fn password(shared: &Shared, text: &str) -> Result<SecretString, Refusal> {
     if text.is_empty() {
-        return Err(invalid("the password is missing; send it"));
+        return Err(Refusal::invalid("password", Reason::Missing));
     }
     shared.app.open_password(text, None).await
 }
@@ -68,8 +65,8 @@ pub(crate) fn params(text: Option<&String>) -> Result<Map<String, Value>, Refusa
         value: Value,
     }
     let Some(text) = given(text) else { return Ok(Map::new()) };
-    let pairs: Vec<Pair> = serde_json::from_str(text)
-        .map_err(|_| invalid("params is not the JSON text of a list of {key, value}; send one"))?;
+    let pairs: Vec<Pair> =
+        serde_json::from_str(text).map_err(|_| Refusal::invalid("params", Reason::NotPairs))?;
     Ok(without_nulls(pairs.into_iter().map(|Pair { key, value }| (key, value))))
 }
 
@@ -78,7 +75,7 @@ pub(crate) fn custom_data(value: Option<Value>) -> Result<Map<String, Value>, Re
     match value {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(data)) => Ok(without_nulls(data)),
-        Some(_) => Err(invalid("customData is not an object; send key and value pairs")),
+        Some(_) => Err(Refusal::invalid("customData", Reason::NotAnObject)),
     }
 }
 
@@ -100,7 +97,7 @@ pub(crate) async fn keep_custom_data(
     let token = match &done.tokens {
         Tokens::User(token) => &token.token,
         Tokens::Set(tokens) => &tokens.access_token,
-        Tokens::Authorization(_) => return Err(Refusal::StepImpossible),
+        Tokens::Authorization(_) => return Err(Code::StepImpossible.into()),
     };
     let who = shared.app.authenticate(Some(token), Named::default(), head.origin()).await?;
     let change = ProfileChange { custom_data, ..ProfileChange::default() };
@@ -137,7 +134,7 @@ mod tests {
             );
         }
         for number in ["", "abc", "12", "1380000000000000", "+"] {
-            assert!(matches!(phone(number, None), Err(Refusal::Invalid(_))), "{number}");
+            assert!(matches!(phone(number, None), Err(ref refusal) if refusal.is(Code::Invalid)), "{number}");
         }
     }
 
@@ -151,7 +148,10 @@ mod tests {
             .to_owned();
         assert_eq!(Value::from(params(Some(&sent)).unwrap()), json!({ "a": 1, "b": "x" }));
         for wrong in ["{}", "7", "[7]", "[{}]", "{\"a\":1}", "["] {
-            assert!(matches!(params(Some(&wrong.to_owned())), Err(Refusal::Invalid(_))), "{wrong}");
+            assert!(
+                matches!(params(Some(&wrong.to_owned())), Err(ref refusal) if refusal.is(Code::Invalid)),
+                "{wrong}"
+            );
         }
         assert_eq!(
             Value::from(custom_data(Some(json!({ "a": [1], "b": null }))).unwrap()),

@@ -5,6 +5,7 @@ use hufu_app::credentials::{AccountName, Target};
 use hufu_app::{
     FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, StepRefused, Tokens,
 };
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -62,7 +63,7 @@ pub(crate) async fn step(
         let application = config.serving(head.named())?;
         let handle = given(request.key.as_ref()).ok_or_else(|| missing("key"))?;
         if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
-            return Err(Refusal::FlowUnknown.into());
+            return Err(Refusal::new(Code::FlowUnknown).into());
         }
         let action = request.action(&shared.app).await?;
         let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
@@ -89,8 +90,8 @@ fn done_answer(done: LoginDone) -> Value {
     answer.unwrap_or_default()
 }
 
-fn missing(what: &str) -> Refusal {
-    Refusal::Invalid(format!("{what} is missing; send it with the step"))
+fn missing(field: &'static str) -> Refusal {
+    Refusal::invalid(field, Reason::Missing)
 }
 
 impl StepRequest {
@@ -107,9 +108,7 @@ impl StepRequest {
             "accept" => FlowAction::Accept(self.agreements.clone()),
             "expire" => FlowAction::GiveUp,
             _ => {
-                return Err(Refusal::Invalid(
-                    "action is none of the actions of the last answer; send one of them".to_owned(),
-                ));
+                return Err(Refusal::invalid("action", Reason::UnknownName));
             }
         })
     }
@@ -130,7 +129,7 @@ impl StepRequest {
                 let email = given(self.email.as_ref()).map(str::to_owned).map_or_else(account, Ok)?;
                 FlowAction::BindByPassword(AccountName::Email(email), self.password(app).await?)
             }
-            _ => return Err(Refusal::MethodNotPermitted),
+            _ => return Err(Code::MethodNotPermitted.into()),
         })
     }
 
@@ -140,7 +139,7 @@ impl StepRequest {
         let declared = match given(self.password_encrypt_type.as_ref()) {
             None => None,
             Some(name) => Some(PasswordEncryption::parse(name).ok_or_else(|| {
-                Refusal::Invalid("passwordEncryptType is none, rsa or sm2; send one of them".to_owned())
+                Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices: "none, rsa, sm2".into() })
             })?),
         };
         app.open_password(text, declared).await
@@ -151,17 +150,17 @@ impl StepRequest {
         let code = given(self.phone_country_code.as_ref()).unwrap_or("+86");
         let parsed =
             if number.starts_with('+') { Phone::parse(number) } else { Phone::from_parts(code, number) };
-        parsed.map_err(|error| Refusal::Invalid(error.to_string()))
+        parsed.map_err(|error| Refusal::invalid("phone", error.into()))
     }
 
     fn email(&self) -> Result<Email, Refusal> {
         let email = given(self.email.as_ref()).ok_or_else(|| missing("email"))?;
-        Email::parse(email).map_err(|error| Refusal::Invalid(error.to_string()))
+        Email::parse(email).map_err(|error| Refusal::invalid("email", error.into()))
     }
 
     fn account_id(&self) -> Result<UserId, Refusal> {
         let id = given(self.account_id.as_ref()).ok_or_else(|| missing("accountId"))?;
-        UserId::parse(id).map_err(|_| Refusal::NotACandidate)
+        UserId::parse(id).map_err(|_| Code::NotACandidate.into())
     }
 
     fn fill_in(&self) -> Result<FillIn, Refusal> {
@@ -173,7 +172,7 @@ impl StepRequest {
                 continue;
             }
             let Some(text) = value.as_str() else {
-                return Err(Refusal::Invalid(format!("profile.{name} is no text; send text")));
+                return Err(Refusal::invalid(format!("profile.{name}"), Reason::NotText));
             };
             fields.push((snake(name), text.to_owned()));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin};
 use hufu_types::flow::Want;
+use hufu_types::refusal::Reason;
 use hufu_types::{Application, Connection};
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +39,7 @@ impl CodeRequest {
     }
 
     fn code(&self) -> Result<&str, Refusal> {
-        given(self.code.as_ref())
-            .ok_or_else(|| Refusal::Invalid("code is missing; send what wx.login returned".into()))
+        given(self.code.as_ref()).ok_or_else(|| Refusal::invalid("code", Reason::MissingFromWechat))
     }
 
     fn sealed(&self) -> Option<SealedData<'_>> {
@@ -50,9 +50,7 @@ impl CodeRequest {
     }
 
     fn required_sealed(&self) -> Result<SealedData<'_>, Refusal> {
-        self.sealed().ok_or_else(|| {
-            Refusal::Invalid("iv or encryptedData is missing; send what the phone button returned".into())
-        })
+        self.sealed().ok_or_else(|| Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat))
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Refusal, Registration, Target};
 use hufu_types::flow::Want;
+use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Profile, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -112,7 +113,7 @@ pub(crate) fn read_profile(fields: &Map<String, Value>) -> Result<Profile, Refus
             Value::String(text) if !text.is_empty() => text,
             Value::String(_) | Value::Null => continue,
             _ if key == "gender" || field_of(key).is_some() => {
-                return Err(Refusal::Invalid(format!("{key} is not text; send a string")));
+                return Err(Refusal::invalid(key.clone(), Reason::NotText));
             }
             _ => continue,
         };
@@ -135,6 +136,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use hufu_types::refusal::Code;
 
     #[test]
     fn fields_are_named_as_the_clients_name_them() {
@@ -161,6 +163,6 @@ mod tests {
         };
         assert_eq!(profile, expected);
         let wrong = Map::from_iter([("nickname".to_owned(), json!(7))]);
-        assert!(matches!(read_profile(&wrong), Err(Refusal::Invalid(_))));
+        assert!(matches!(read_profile(&wrong), Err(ref refusal) if refusal.is(Code::Invalid)));
     }
 }

@@ -10,6 +10,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Head, given};
 use crate::server;
+use hufu_types::refusal::Reason;
 
 /// The key with which v2 clients encrypt passwords.
 #[derive(Serialize)]
@@ -31,9 +32,7 @@ pub(crate) async fn well_known(
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Result<Success<()>, Failure> {
     match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
         Ok(who) => shared.app.log_out(&who).await.map_err(|refusal| head.refuse(refusal))?,
-        Err(refusal @ (Refusal::Internal(_) | Refusal::Overloaded(_))) => {
-            return Err(head.refuse(refusal));
-        }
+        Err(refusal) if refusal.code().is_internal() => return Err(head.refuse(refusal)),
         Err(_) => {}
     }
     Ok(Success::empty())
@@ -62,8 +61,7 @@ pub(crate) async fn validate_token(
             (Some(token), None) => (token, &[TokenType::IdToken, TokenType::UserToken]),
             (None, Some(token)) => (token, &[TokenType::AccessToken]),
             _ => {
-                let what = "id_token or access_token is missing, or both are there; send one of them";
-                return Err(Refusal::Invalid(what.to_owned()));
+                return Err(Refusal::invalid("id_token, access_token", Reason::OneNeeded));
             }
         };
         shared.app.validate_token(token, kinds, head.named()).await

@@ -11,6 +11,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Head, collect};
 use crate::server::{self, Shared};
+use hufu_types::refusal::{Code, Reason};
 
 /// The name of the multipart field that holds the file.
 const FIELD: &str = "file";
@@ -42,12 +43,11 @@ pub(crate) async fn upload(
 }
 
 async fn file(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
-    let wrong = || Refusal::Invalid(format!("send the picture as multipart/form-data in the field {FIELD}"));
+    let wrong = || Refusal::invalid(FIELD, Reason::NotMultipart);
     let (parts, body) = request.into_parts();
     let limit = shared.app.limits().upload_bytes.saturating_add(FRAMING);
-    let body = collect(body, limit, shared).await.map_err(|refusal| match refusal {
-        Refusal::BodyTooLarge(_) => Refusal::PictureTooLarge,
-        refusal => refusal,
+    let body = collect(body, limit, shared).await.map_err(|refusal| {
+        if refusal.is(Code::BodyTooLarge) { Code::PictureTooLarge.into() } else { refusal }
     })?;
     let whole = Request::from_parts(parts, body.into());
     let mut multipart = Multipart::from_request(whole, &()).await.map_err(|_| wrong())?;
@@ -75,8 +75,7 @@ pub(crate) async fn serve(State(shared): server::State, head: Head, Path(name): 
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(refusal) => {
             let failure = head.refuse(refusal);
-            let status =
-                StatusCode::from_u16(failure.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             status.into_response()
         }
     }

@@ -32,4 +32,4 @@ pub use outbox::Outbox;
 pub use secret::StoredSecret;
 pub use sender::{MailSettings, Means, SmsSettings};
 pub use sms::{Sms, SmsSender};
-pub use templates::{Language, TemplateKind, Templates};
+pub use templates::{TemplateKind, Templates};

@@ -7,10 +7,10 @@ mod tencent;
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use hufu_types::Phone;
+use hufu_types::{Language, Phone};
 use secrecy::SecretString;
 
-use crate::{Language, SendError, TemplateKind};
+use crate::{SendError, TemplateKind};
 
 pub use aliyun::{AliyunSettings, AliyunSms};
 pub use http::{Accepted, HttpSettings, HttpSms};

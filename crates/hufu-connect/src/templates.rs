@@ -7,7 +7,7 @@ mod texts;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use hufu_types::Email;
+use hufu_types::{Email, Language};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -71,63 +71,6 @@ impl TemplateKind {
         Self::UnlockAccount,
         Self::DeleteAccount,
     ];
-}
-
-/// The languages of messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Language {
-    /// Simplified Chinese.
-    #[default]
-    #[serde(rename = "zh-CN")]
-    SimplifiedChinese,
-    /// Traditional Chinese.
-    #[serde(rename = "zh-TW")]
-    TraditionalChinese,
-    /// English.
-    #[serde(rename = "en")]
-    English,
-    /// Japanese.
-    #[serde(rename = "ja")]
-    Japanese,
-}
-
-impl Language {
-    /// Every language.
-    pub const ALL: [Self; 4] =
-        [Self::SimplifiedChinese, Self::TraditionalChinese, Self::English, Self::Japanese];
-
-    /// The tag (RFC 5646).
-    pub const fn tag(self) -> &'static str {
-        match self {
-            Self::SimplifiedChinese => "zh-CN",
-            Self::TraditionalChinese => "zh-TW",
-            Self::English => "en",
-            Self::Japanese => "ja",
-        }
-    }
-
-    /// The language that a tag means, whatever its region: `zh-Hant-HK` is traditional Chinese, `en-GB` English.
-    pub fn of_tag(tag: &str) -> Option<Self> {
-        let tag = tag.trim().to_ascii_lowercase().replace('_', "-");
-        let mut parts = tag.split('-');
-        match parts.next()? {
-            "zh" => {
-                let rest: Vec<_> = parts.collect();
-                let has = |names: &[&str]| rest.iter().any(|part| names.contains(part));
-                let traditional = has(&["hant"]) || (!has(&["hans"]) && has(&["tw", "hk", "mo"]));
-                Some(if traditional { Self::TraditionalChinese } else { Self::SimplifiedChinese })
-            }
-            "en" => Some(Self::English),
-            "ja" => Some(Self::Japanese),
-            _ => None,
-        }
-    }
-
-    /// The first language of an `Accept-Language` header (RFC 9110) that messages have. The order of the list is
-    /// taken for the order of preference, as browsers send it.
-    pub fn of_header(header: &str) -> Option<Self> {
-        header.split(',').find_map(|range| Self::of_tag(range.split(';').next()?))
-    }
 }
 
 /// The values for the placeholders.

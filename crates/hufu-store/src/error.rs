@@ -1,6 +1,7 @@
 //! What can go wrong in the store.
 
-use hufu_types::IdError;
+use hufu_types::refusal::Code;
+use hufu_types::{IdError, Refusal};
 
 /// Why the store did not do what was asked. Nothing was written, unless the
 /// variant says otherwise.
@@ -69,6 +70,15 @@ impl StoreError {
                 matches!(error.code().as_deref(), Some("40001" | "40P01" | "23505"))
             }
             _ => false,
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded => Code::Overloaded.because(error),
+            error => Self::internal(error),
         }
     }
 }

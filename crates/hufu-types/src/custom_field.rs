@@ -2,14 +2,15 @@
 
 use serde_json::{Map, Value};
 
+use crate::refusal::Reason;
 use crate::{CustomField, CustomFieldType, PoolSettings};
 
 impl CustomField {
     /// Whether the field takes this value.
     ///
     /// # Errors
-    /// What the value must be, as the end of a sentence that names the field.
-    pub fn accepts(&self, value: &Value) -> Result<(), String> {
+    /// What the value must be.
+    pub fn accepts(&self, value: &Value) -> Result<(), Reason> {
         let fits = match self.kind {
             CustomFieldType::Text => value.is_string(),
             CustomFieldType::Number => value.is_number(),
@@ -23,16 +24,14 @@ impl CustomField {
         if fits { Ok(()) } else { Err(self.wanted()) }
     }
 
-    fn wanted(&self) -> String {
+    fn wanted(&self) -> Reason {
         match self.kind {
-            CustomFieldType::Text => "must be text".to_owned(),
-            CustomFieldType::Number => "must be a number".to_owned(),
-            CustomFieldType::Boolean => "must be true or false".to_owned(),
-            CustomFieldType::Datetime => {
-                "must be a moment: text such as 2025-06-15T08:00:00Z, or milliseconds since 1970".to_owned()
-            }
-            CustomFieldType::Enumeration => format!("must be one of {}", self.options.join(", ")),
-            CustomFieldType::Object => "must be JSON".to_owned(),
+            CustomFieldType::Text => Reason::NotText,
+            CustomFieldType::Number => Reason::NotANumber,
+            CustomFieldType::Boolean => Reason::NotABoolean,
+            CustomFieldType::Datetime => Reason::NotADatetime,
+            CustomFieldType::Enumeration => Reason::NotOneOf { choices: self.options.join(", ").into() },
+            CustomFieldType::Object => Reason::NotAnObject,
         }
     }
 }
@@ -104,6 +103,9 @@ mod tests {
                 assert_eq!(field(kind).accepts(value).is_ok(), taken == 1, "{kind:?} {value}");
             }
         }
-        assert_eq!(field(T::Enumeration).accepts(&json!(1)).unwrap_err(), "must be one of red, blue");
+        assert_eq!(
+            field(T::Enumeration).accepts(&json!(1)).unwrap_err(),
+            Reason::NotOneOf { choices: "red, blue".into() }
+        );
     }
 }

@@ -16,17 +16,20 @@ mod facts;
 mod failure;
 pub mod flow;
 mod id;
+mod language;
 mod mask;
 pub mod merge;
 mod name;
 mod passcode;
 mod password_policy;
 mod proof;
+pub mod refusal;
 pub mod resolution;
 mod scope;
 mod secret;
 mod settings;
 mod settings_check;
+mod texts;
 mod time;
 mod user;
 
@@ -43,11 +46,13 @@ pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
     ImportId, JobId, MergeId, PoolId, SessionId, UserId, WebhookId,
 };
+pub use language::Language;
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
 pub use proof::{EmailProof, Proof};
+pub use refusal::Refusal;
 pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};

@@ -27,5 +27,4 @@ pub mod waiting;
 
 pub use axum::Router;
 pub use operations::metrics_router;
-pub use problem::Problem;
 pub use server::{Listener, Routes, WebSettings, router};

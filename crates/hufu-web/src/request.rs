@@ -8,13 +8,15 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use hufu_app::{Authenticated, MessageLanguage, Named, Origin, Refusal, named};
+use hufu_app::{Authenticated, Named, Origin, Refusal, named};
 use serde::de::DeserializeOwned;
 
 use crate::middleware::RequestId;
-use crate::problem::{Failure, Language};
+use crate::problem::Failure;
 use crate::server::Shared;
 use crate::waiting::NoTokens;
+use hufu_types::Language;
+use hufu_types::refusal::{Code, Reason};
 
 /// The head of a request: who the client says it is.
 #[derive(Clone, Debug)]
@@ -24,10 +26,8 @@ pub struct Head {
     bearer: Option<String>,
     /// The `Referer`.
     pub referer: Option<String>,
-    /// The language of messages.
+    /// The language that the client asks for.
     pub language: Language,
-    /// The language of what is sent to people: more are spoken there.
-    pub message_language: MessageLanguage,
     /// The address of the client.
     pub ip: Option<String>,
     /// The client, as it calls itself.
@@ -63,15 +63,13 @@ impl Head {
     }
 
     /// A refusal as the answer to this request.
-    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn refuse(&self, refusal: Refusal) -> Failure {
-        Failure::new(&refusal, self.language, self.request_id.clone())
+        Failure::new(refusal, self.language, self.request_id.clone())
     }
 
     /// Why a login hands out no tokens, as the answer to this request.
-    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn no_tokens(&self, why: NoTokens) -> Failure {
-        Failure::of(&why, self.language, self.request_id.clone())
+        Failure::of(why, self.language, self.request_id.clone())
     }
 
     /// Who sends the request.
@@ -111,8 +109,7 @@ impl FromRequestParts<Arc<Shared>> for Head {
             pool: text(headers, "x-authing-userpool-id"),
             bearer: bearer(headers),
             referer: text(headers, "referer"),
-            language: Language::of(tag),
-            message_language: tag.and_then(MessageLanguage::of_tag).unwrap_or_default(),
+            language: tag.and_then(Language::of_tag).unwrap_or_default(),
             ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
             user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
@@ -173,7 +170,7 @@ pub async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
 pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
-    let slow = |_| Refusal::Invalid("the body came too slowly; send the request again".to_owned());
+    let slow = |_| Refusal::invalid("body", Reason::BodySlow);
     let limits = shared.app.limits();
     tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
 }
@@ -187,8 +184,7 @@ async fn collect_at_leisure(
     let mut stream = body.into_data_stream();
     let (mut kept, mut length) = (BytesMut::new(), 0_usize);
     while let Some(chunk) = stream.next().await {
-        let chunk =
-            chunk.map_err(|_| Refusal::Invalid("the body broke off; send the request again".to_owned()))?;
+        let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
         length = length.saturating_add(chunk.len());
         if length > patience {
             break;
@@ -197,26 +193,23 @@ async fn collect_at_leisure(
             kept.extend_from_slice(&chunk);
         }
     }
-    if length > limit { Err(Refusal::BodyTooLarge(limit)) } else { Ok(kept.freeze()) }
+    if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept.freeze()) }
 }
 
 /// Reads a JSON object.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     if !is_object {
-        return Err(Refusal::Invalid("the body is not a JSON object; send one".to_owned()));
+        return Err(Refusal::invalid("body", Reason::NotAnObject));
     }
     serde_json::from_slice(bytes).map_err(|error| {
         use serde_json::error::Category;
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Refusal::Invalid(match error.classify() {
-            Category::Syntax | Category::Eof | Category::Io => {
-                format!("the body is not valid JSON ({place}); check it")
-            }
-            Category::Data => format!(
-                "a field has a wrong type or is missing ({place}); compare with the API's description"
-            ),
-        })
+        let (line, column) = (error.line(), error.column());
+        let reason = match error.classify() {
+            Category::Syntax | Category::Eof | Category::Io => Reason::NotJson { line, column },
+            Category::Data => Reason::WrongShape { line, column },
+        };
+        Refusal::invalid("body", reason)
     })
 }
 

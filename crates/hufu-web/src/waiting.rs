@@ -3,6 +3,7 @@
 use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
 use hufu_types::User;
 use hufu_types::flow::{Stage, Step};
+use hufu_types::refusal::Code;
 use serde_json::{Value, json};
 
 /// Why a call that logs in hands out no tokens.
@@ -22,6 +23,12 @@ impl From<Refusal> for NoTokens {
     }
 }
 
+impl From<Code> for NoTokens {
+    fn from(code: Code) -> Self {
+        Self::Refused(code.into())
+    }
+}
+
 impl From<StepRefused> for NoTokens {
     fn from(step: StepRefused) -> Self {
         let StepRefused { refusal, waiting } = step;
@@ -35,6 +42,18 @@ impl From<StepRefused> for NoTokens {
 /// A login that is done, for clients that know nothing in between.
 pub fn done(answer: LoginAnswer) -> Result<LoginDone, NoTokens> {
     answer.done().map_err(NoTokens::Waiting)
+}
+
+/// The code that tells the clients which page to show: see docs/errors.md.
+pub(crate) fn next_step(view: &FlowView) -> Code {
+    match view.stage {
+        Stage::Associate if view.may_create => Code::BindOrCreate,
+        Stage::Associate => Code::Bind,
+        Stage::NewPassword => Code::SetPassword,
+        Stage::Complete => Code::FillIn,
+        Stage::Agree => Code::Agree,
+        Stage::Select | Stage::Identify | Stage::Done | Stage::Refused => Code::Choose,
+    }
 }
 
 /// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
@@ -71,10 +90,8 @@ fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {
 /// The same for a step that failed, with what its refusal tells.
 pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
     let data = flow_data(view);
-    match refusal {
-        Refusal::WrongPassword { remaining } => with(data, "remainCount", *remaining),
-        _ => data,
-    }
+    let own = refusal.data().and_then(Value::as_object).into_iter().flatten();
+    own.fold(data, |data, (name, value)| with(data, name, value.clone()))
 }
 
 /// An account to choose: enough to know it by, and no more.

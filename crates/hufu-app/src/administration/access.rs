@@ -11,6 +11,7 @@ use hufu_store::administration::{
 };
 use hufu_store::rates::Hit;
 use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose,
     User, UserId, Username,
@@ -30,10 +31,10 @@ use crate::{App, Origin, Refusal};
 const PREFIX: &str = "hfk_";
 /// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 100;
-/// The code of [`Refusal::NotAdministrating`], for the audit log.
-const KEY_CODE: u32 = 2440;
-/// The code of [`Refusal::AdministratorUnknown`], for the audit log.
-const LOGIN_CODE: u32 = 2441;
+/// The code of [`Code::NotAdministrating`], for the audit log.
+const KEY_CODE: u32 = Code::NotAdministrating.number();
+/// The code of [`Code::AdministratorUnknown`], for the audit log.
+const LOGIN_CODE: u32 = Code::AdministratorUnknown.number();
 
 /// A key to be made.
 #[derive(Clone, Debug)]
@@ -63,9 +64,9 @@ impl App {
     /// Who sends this access key.
     ///
     /// # Errors
-    /// [`Refusal::NotAdministrating`]; [`Refusal::TooOften`] for an address that sends many that do not hold.
+    /// [`Code::NotAdministrating`]; [`Code::TooOften`] for an address that sends many that do not hold.
     pub async fn administrate(&self, token: Option<&str>, origin: Origin) -> Result<Administrating, Refusal> {
-        let token = token.ok_or(Refusal::NotAdministrating)?;
+        let token = token.ok_or(Code::NotAdministrating)?;
         let parts = token.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('_'));
         let id = parts.and_then(|(id, _)| AccessKeyId::parse(id).ok());
         let key = match &id {
@@ -114,19 +115,19 @@ impl App {
             now: self.now(),
         };
         if self.write(hit).await? > self.limits.admin_key_failures {
-            return Ok(Refusal::TooOften("access keys that do not hold, from this address"));
+            return Ok(Code::TooOften.because("access keys that do not hold, from this address"));
         }
         let pool = PoolId::system();
         let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         self.record_refusal(&pool, trace, Action::AdministrationRefused, None, KEY_CODE, reason).await?;
-        Ok(Refusal::NotAdministrating)
+        Ok(Code::NotAdministrating.into())
     }
 
     /// Makes an access key. Its text is told this once.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    /// [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
     pub async fn create_access_key(
         &self,
         by: &Administrating,
@@ -135,10 +136,10 @@ impl App {
         self.permit_within(by, Permission::ManageKeys, wish.pool.as_ref()).await?;
         let name = wish.name.trim().to_owned();
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-            return Err(Refusal::Invalid(format!("name: it has 1 to {LONGEST_NAME} characters in one line")));
+            return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
         if wish.expires_at.is_some_and(|at| at <= self.now()) {
-            return Err(Refusal::Invalid("expiresAt: it is in the past".to_owned()));
+            return Err(Refusal::invalid("expiresAt", Reason::InThePast));
         }
         let (key, text) = self.new_key(name, wish.role, wish.pool, None, wish.expires_at);
         let details = json!({ "after": told(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
@@ -151,14 +152,14 @@ impl App {
             trace: self.trace_in(by, None),
         })
         .await?;
-        let key = self.read(GetAccessKey(id)).await?.ok_or(Refusal::NoSuch("access key"))?;
+        let key = self.read(GetAccessKey(id)).await?.ok_or(Code::NoSuchAccessKey)?;
         Ok((key, text))
     }
 
     /// The access keys of machines that someone may see.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`].
+    /// [`Code::NotPermitted`].
     pub async fn access_keys(&self, by: &Administrating) -> Result<Vec<AccessKey>, Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         self.read(ListAccessKeys(by.scope.clone())).await
@@ -167,24 +168,24 @@ impl App {
     /// Revokes an access key: from the next request on it does not hold.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::NotPermitted`].
+    /// [`Code::NoSuch`], [`Code::NotPermitted`].
     pub async fn revoke_access_key(&self, by: &Administrating, id: &AccessKeyId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         let key = self.read(GetAccessKey(id.clone())).await?;
         let key = key.filter(|key| by.scope.is_none() || by.scope == key.scope);
         if key.is_none() {
-            return Err(Refusal::NoSuch("access key"));
+            return Err(Code::NoSuchAccessKey.into());
         }
         let trace = self.trace_in(by, None);
         let unit = RevokeKey { id: id.clone(), trace, action: Action::AccessKeyRevoked };
-        if self.write(unit).await? { Ok(()) } else { Err(Refusal::NoSuch("access key")) }
+        if self.write(unit).await? { Ok(()) } else { Err(Code::NoSuchAccessKey.into()) }
     }
 
     /// Logs an administrator in, with a new password where they give one; then their other logins end.
     ///
     /// # Errors
-    /// [`Refusal::AdministratorUnknown`], [`Refusal::NewPasswordNeeded`], [`Refusal::WeakPassword`],
-    /// [`Refusal::TooOften`].
+    /// [`Code::AdministratorUnknown`], [`Code::NewPasswordNeeded`], [`Code::WeakPassword`],
+    /// [`Code::TooOften`].
     pub async fn log_in_administrator(
         &self,
         username: &str,
@@ -207,14 +208,14 @@ impl App {
             let user = found.map(|found| found.user);
             let reason = if matches { "switched off" } else { "wrong username or password" };
             self.record_refusal(&pool, trace, Action::Login, user, LOGIN_CODE, reason).await?;
-            return Err(Refusal::AdministratorUnknown);
+            return Err(Code::AdministratorUnknown.into());
         };
         let user = &found.user;
         let new_hash = match new_password {
-            None if found.must_reset => return Err(Refusal::NewPasswordNeeded),
+            None if found.must_reset => return Err(Code::NewPasswordNeeded.into()),
             None => None,
             Some(new) if new.expose_secret() == password.expose_secret() => {
-                return Err(Refusal::Invalid("newPassword: it is the old one".to_owned()));
+                return Err(Refusal::invalid("newPassword", Reason::SameAsOld));
             }
             Some(new) => {
                 self.check_new_password(&pool, new.expose_secret(), &[username])?;
@@ -230,16 +231,16 @@ impl App {
         let details = json!({ "key": key.id.as_str() });
         self.write(IssueKey { key, new_hash, action: Action::Login, details, trace }).await?;
         let administrator =
-            self.read(GetAdministrator(user.clone())).await?.ok_or(Refusal::AdministratorUnknown)?;
+            self.read(GetAdministrator(user.clone())).await?.ok_or(Code::AdministratorUnknown)?;
         Ok(AdminLogin { key: text, expires_at, administrator })
     }
 
     /// Ends the login whose key is used.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`] for a key of a machine, which is revoked and not logged out.
+    /// [`Code::NoSuch`] for a key of a machine, which is revoked and not logged out.
     pub async fn log_out_administrator(&self, by: &Administrating) -> Result<(), Refusal> {
-        let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Refusal::NoSuch("session")) };
+        let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Code::NoSuchSession.into()) };
         let trace = self.trace_in(by, None);
         self.write(RevokeKey { id: id.clone(), trace, action: Action::Logout }).await.map(drop)
     }
@@ -247,7 +248,7 @@ impl App {
     /// The administrators that someone may see.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`].
+    /// [`Code::NotPermitted`].
     pub async fn administrators(&self, by: &Administrating) -> Result<Vec<Administrator>, Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.read(ListAdministrators(by.scope.clone())).await
@@ -256,7 +257,7 @@ impl App {
     /// Makes an administrator, with a user of the system pool and a password that is told this once.
     ///
     /// # Errors
-    /// [`Refusal::NameTaken`], [`Refusal::Invalid`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    /// [`Code::NameTaken`], [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
     pub async fn create_administrator(
         &self,
         by: &Administrating,
@@ -266,7 +267,7 @@ impl App {
     ) -> Result<(Administrator, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
         let username =
-            Username::parse(username).map_err(|error| Refusal::Invalid(format!("username: {error}")))?;
+            Username::parse(username).map_err(|error| Refusal::invalid("username", error.into()))?;
         let password = self.new_password();
         let hash = self.hasher.hash(password.clone(), &*self.random).await?;
         let now = self.now();
@@ -277,14 +278,14 @@ impl App {
         let trace = self.trace_in(by, None);
         match self.write(CreateAdministrator { user, hash, role, scope, trace }).await? {
             Some(administrator) => Ok((administrator, password)),
-            None => Err(Refusal::NameTaken("username")),
+            None => Err(Code::NameTaken.with("field", "username")),
         }
     }
 
     /// Appoints a user of the system pool, or changes what an administrator may do; from the next request on.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::PoolUnknown`], [`Refusal::NotPermitted`].
+    /// [`Code::NoSuch`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
     pub async fn appoint_administrator(
         &self,
         by: &Administrating,
@@ -294,13 +295,15 @@ impl App {
     ) -> Result<Administrator, Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
         let appointment = Some((role, scope));
-        self.change_administrator(by, user, appointment).await?.ok_or(Refusal::NoSuch("administrator"))
+        self.change_administrator(by, user, appointment)
+            .await?
+            .ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
     /// Dismisses an administrator: their logins end at once.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::NotPermitted`].
+    /// [`Code::NoSuch`], [`Code::NotPermitted`].
     pub async fn dismiss_administrator(&self, by: &Administrating, user: &UserId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.change_administrator(by, user, None).await.map(drop)
@@ -314,7 +317,7 @@ impl App {
     ) -> Result<Option<Administrator>, Refusal> {
         let trace = self.trace_in(by, None);
         let unit = ChangeAdministrator { user: user.clone(), reach: by.scope.clone(), appointment, trace };
-        self.write(unit).await?.ok_or(Refusal::NoSuch("administrator"))
+        self.write(unit).await?.ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
     /// A password that nobody guesses.
@@ -333,7 +336,7 @@ impl App {
     ) -> Result<(), Refusal> {
         match pool {
             None => self.permit_everywhere(by, permission).await,
-            Some(pool) if *pool == PoolId::system() => Err(Refusal::PoolUnknown),
+            Some(pool) if *pool == PoolId::system() => Err(Code::PoolUnknown.into()),
             Some(pool) => self.permit(by, permission, pool).await,
         }
     }
@@ -372,7 +375,7 @@ impl App {
         {
             let hit = Hit { name, amount, window: self.limits.admin_failure_window, now: self.now() };
             if self.write(hit).await? > most && amount > 0 {
-                return Err(Refusal::TooOften("failed logins of administrators"));
+                return Err(Code::TooOften.because("failed logins of administrators"));
             }
         }
         Ok(())

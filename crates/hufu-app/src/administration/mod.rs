@@ -19,6 +19,7 @@ pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
 
+use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
 
 use crate::events::{Actor, Trace};
@@ -69,7 +70,7 @@ impl App {
     /// Whether someone may do this in a pool. A pool beyond their reach does not exist for them.
     ///
     /// # Errors
-    /// [`Refusal::PoolUnknown`]; [`Refusal::NotPermitted`], which the audit log keeps.
+    /// [`Code::PoolUnknown`]; [`Code::NotPermitted`], which the audit log keeps.
     pub async fn permit(
         &self,
         by: &Administrating,
@@ -77,7 +78,7 @@ impl App {
         pool: &PoolId,
     ) -> Result<(), Refusal> {
         if !by.reaches(pool) || !self.config().has_pool(pool) {
-            return Err(Refusal::PoolUnknown);
+            return Err(Code::PoolUnknown.into());
         }
         // Whoever could change the users of the system pool could make themselves an owner.
         if *pool == PoolId::system() && by.role != AdminRole::Owner {
@@ -89,7 +90,7 @@ impl App {
     /// Whether someone may do this in the instance as a whole: keys of one pool may not.
     ///
     /// # Errors
-    /// [`Refusal::NotPermitted`], which the audit log keeps.
+    /// [`Code::NotPermitted`], which the audit log keeps.
     pub async fn permit_everywhere(
         &self,
         by: &Administrating,
@@ -119,7 +120,15 @@ impl App {
     ) -> Result<Refusal, Refusal> {
         let trace = self.trace_by(pool, by);
         let reason = format!("role {} lacks {}", by.role.as_str(), permission.as_str());
-        self.record_refusal(pool, trace, Action::AdministrationRefused, None, 2442, &reason).await?;
-        Ok(Refusal::NotPermitted(permission))
+        self.record_refusal(
+            pool,
+            trace,
+            Action::AdministrationRefused,
+            None,
+            Code::NotPermitted.number(),
+            &reason,
+        )
+        .await?;
+        Ok(Code::NotPermitted.with("permission", permission.as_str()))
     }
 }

@@ -4,6 +4,7 @@ use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_store::{StoreError, Tx, Write, identities, users, versions};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
     SessionId, User, UserId,
@@ -36,8 +37,8 @@ impl App {
     /// Leads an identity to an account, as a connection of the pool would have proved it.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`] for the connection, [`Refusal::IdentityTaken`], [`Refusal::AnotherIdentityBound`],
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`] for the connection, [`Code::IdentityTaken`], [`Code::AnotherIdentityBound`],
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and what [`App::permit`] refuses.
     pub async fn link_identity(
         &self,
         by: &Administrating,
@@ -50,9 +51,7 @@ impl App {
         self.permit(by, Permission::LinkIdentities, pool).await?;
         let plain = value.bytes().all(|b| b.is_ascii_graphic());
         if !(1..=LONGEST_VALUE).contains(&value.len()) || !plain {
-            return Err(Refusal::Invalid(format!(
-                "value: it has 1 to {LONGEST_VALUE} letters, digits and signs of ASCII, without spaces"
-            )));
+            return Err(Refusal::invalid("value", Reason::NotAscii { max: LONGEST_VALUE }));
         }
         let config = self.config();
         let connection = config
@@ -61,7 +60,7 @@ impl App {
                 let id = ConnectionId::parse(connection).ok()?;
                 config.connection(&id).filter(|found| found.pool == *pool)
             })
-            .ok_or(Refusal::NoSuch("connection"))?;
+            .ok_or(Code::NoSuchConnection)?;
         let unit = Link {
             pool: pool.clone(),
             user: user.clone(),
@@ -72,15 +71,15 @@ impl App {
         match self.write(unit).await? {
             Linked::Done(identities) => Ok(identities),
             Linked::Not(unfit) => Err(unfit.into()),
-            Linked::Taken => Err(Refusal::IdentityTaken),
-            Linked::AnotherBound => Err(Refusal::AnotherIdentityBound),
+            Linked::Taken => Err(Code::IdentityTaken.into()),
+            Linked::AnotherBound => Err(Code::AnotherIdentityBound.into()),
         }
     }
 
     /// Takes an identity from an account, be it the last way into it.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn unlink_identity(
         &self,
         by: &Administrating,
@@ -91,7 +90,7 @@ impl App {
         self.permit(by, Permission::UnlinkIdentities, pool).await?;
         let found = self.account(pool, user).await?;
         let identity = found.identities.iter().find(|found| identity_id(pool, &found.key) == identity);
-        let key = identity.ok_or(Refusal::NoSuch("identity"))?.key.clone();
+        let key = identity.ok_or(Code::NoSuchIdentity)?.key.clone();
         let unit = Unbind {
             pool: pool.clone(),
             user: user.clone(),
@@ -101,7 +100,7 @@ impl App {
         };
         match self.write(unit).await? {
             Unbound::Done(left) => Ok(left),
-            Unbound::NotBound | Unbound::LastWayIn => Err(Refusal::NoSuch("identity")),
+            Unbound::NotBound | Unbound::LastWayIn => Err(Code::NoSuchIdentity.into()),
         }
     }
 
@@ -109,7 +108,7 @@ impl App {
     /// then. The account's own names are changed with [`App::update_user`].
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn unbind_merged_name_of(
         &self,
         by: &Administrating,
@@ -122,14 +121,14 @@ impl App {
         let (pool, user, trace) = (pool.clone(), user.clone(), self.trace_by(pool, by));
         match self.write(UnbindMergedName { pool, user, name, even_the_last: true, trace }).await? {
             NameUnbound::Done => Ok(()),
-            NameUnbound::NotBound | NameUnbound::LastWayIn => Err(Refusal::NoSuch("login name")),
+            NameUnbound::NotBound | NameUnbound::LastWayIn => Err(Code::NoSuchLoginName.into()),
         }
     }
 
     /// The living sessions of an account, the last used first.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn sessions_of_user(
         &self,
         by: &Administrating,
@@ -144,7 +143,7 @@ impl App {
     /// Ends one session of an account, or all: its tokens hold no longer on this node, and on others within a second.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn end_sessions_of_user(
         &self,
         by: &Administrating,
@@ -162,13 +161,13 @@ impl App {
         for session in &ended {
             self.sessions.forget(session);
         }
-        if one && ended.is_empty() { Err(Refusal::NoSuch("session")) } else { Ok(ended.len()) }
+        if one && ended.is_empty() { Err(Code::NoSuchSession.into()) } else { Ok(ended.len()) }
     }
 
     /// The merges into an account, latest first.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
     pub async fn merges_of_user(
         &self,
         by: &Administrating,
@@ -226,7 +225,7 @@ impl App {
     /// Ids of one person that named two accounts.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], and what [`App::permit`] refuses.
     pub async fn conflicts(
         &self,
         by: &Administrating,
@@ -262,9 +261,9 @@ impl App {
     /// An account that was not merged into another.
     async fn account(&self, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
         let unit = users::GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
-        let (user, identities) = self.read(unit).await?.ok_or(Refusal::UserUnknown)?;
+        let (user, identities) = self.read(unit).await?.ok_or(Code::UserUnknown)?;
         match user.merged_into {
-            Some(into) => Err(Refusal::MergedInto(into)),
+            Some(into) => Err(Code::MergedInto.with("user", into.to_string())),
             None => Ok(Found { user, identities, merged_from: None, merged: Vec::new() }),
         }
     }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::search::{LONGEST_TEXT, Place, SHORTEST_SUBSTRING, SearchUsers, Sought};
+use hufu_types::refusal::Reason;
 use hufu_types::{Permission, PoolId, Timestamp, User, UserStatus};
 
 use super::Administrating;
@@ -57,7 +58,7 @@ impl App {
     /// Finds users of a pool.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    /// [`hufu_types::refusal::Code::Invalid`], and what [`App::permit`] refuses.
     pub async fn search_users(
         &self,
         by: &Administrating,
@@ -89,13 +90,13 @@ impl App {
 /// How many rows a page has, by what was asked for.
 ///
 /// # Errors
-/// [`Refusal::Invalid`]
+/// [`hufu_types::refusal::Code::Invalid`]
 pub(super) fn page_size(limit: Option<u32>) -> Result<u32, Refusal> {
     let limit = limit.unwrap_or(USUAL_PAGE);
     if (1..=LARGEST_PAGE).contains(&limit) {
         Ok(limit)
     } else {
-        Err(Refusal::Invalid(format!("limit: it is 1 to {LARGEST_PAGE}")))
+        Err(Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: LARGEST_PAGE }))
     }
 }
 
@@ -103,15 +104,15 @@ fn sought(text: Option<&str>, matching: Matching) -> Result<Sought, Refusal> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Sought::All) };
     let length = text.chars().count();
     if length > LONGEST_TEXT || text.chars().any(char::is_control) {
-        return Err(Refusal::Invalid(format!("q: it has at most {LONGEST_TEXT} characters in one line")));
+        return Err(Refusal::invalid("q", Reason::NotALine { max: LONGEST_TEXT }));
     }
     let text = text.to_owned();
     match matching {
         Matching::Exact => Ok(Sought::Exact(text)),
         Matching::Prefix => Ok(Sought::Prefix(text)),
-        Matching::Substring if length < SHORTEST_SUBSTRING => Err(Refusal::Invalid(format!(
-            "q: inside of names at least {SHORTEST_SUBSTRING} characters are looked for; send more, or match=prefix"
-        ))),
+        Matching::Substring if length < SHORTEST_SUBSTRING => {
+            Err(Refusal::invalid("q", Reason::TooShortToSearch { min: SHORTEST_SUBSTRING }))
+        }
         Matching::Substring => Ok(Sought::Substring(text)),
     }
 }
@@ -124,7 +125,7 @@ pub(super) fn opaque(parts: &[&str]) -> String {
 /// The parts of a cursor.
 ///
 /// # Errors
-/// [`Refusal::Invalid`]
+/// [`hufu_types::refusal::Code::Invalid`]
 pub(super) fn parts<const N: usize>(cursor: &str) -> Result<[String; N], Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let parts: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -134,7 +135,7 @@ pub(super) fn parts<const N: usize>(cursor: &str) -> Result<[String; N], Refusal
 }
 
 fn foreign_cursor() -> Refusal {
-    Refusal::Invalid("cursor: it is none of this search; begin without one".to_owned())
+    Refusal::invalid("cursor", Reason::NotACursor)
 }
 
 fn cursor(place: &Place) -> String {
@@ -159,6 +160,7 @@ fn read_cursor(text: &str, sought: &Sought) -> Result<Place, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hufu_types::refusal::Code;
 
     #[test]
     fn cursors_round_trip_and_foreign_ones_are_refused() {
@@ -178,7 +180,10 @@ mod tests {
             (cursor(&Place::Indexed(7)).as_str(), &all),
             (opaque(&["n", "a\0", ""]).as_str(), &prefix),
         ] {
-            assert!(matches!(read_cursor(bad, sought), Err(Refusal::Invalid(_))), "{bad}");
+            assert!(
+                matches!(read_cursor(bad, sought), Err(ref refusal) if refusal.is(Code::Invalid)),
+                "{bad}"
+            );
         }
     }
 

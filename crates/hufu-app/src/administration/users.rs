@@ -5,6 +5,7 @@
 
 use hufu_store::users::{self, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, login_names, uploads};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Action, Email, Identity, Permission, Phone, PhoneProof, PoolId, Timestamp, User, UserId, UserStatus,
     Username,
@@ -104,7 +105,7 @@ impl App {
     /// Makes an account.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], [`Refusal::WeakPassword`], [`Refusal::NameTaken`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], [`Code::WeakPassword`], [`Code::NameTaken`], and what [`App::permit`] refuses.
     pub async fn create_user(
         &self,
         by: &Administrating,
@@ -117,9 +118,7 @@ impl App {
         let mut user = User::new(pool.clone(), UserId::generate(now, &*self.random), "admin", now);
         let photo = self.check_account(pool, &account)?;
         if put_names(&mut user, &account).is_empty() {
-            return Err(Refusal::Invalid(
-                "a user needs a username, an e-mail address, a phone number or an external id".to_owned(),
-            ));
+            return Err(Refusal::invalid("username, email, phone, externalId", Reason::OneNeeded));
         }
         put_rest(&mut user, &account);
         self.check_amount(&user.custom_data, None)?;
@@ -134,14 +133,14 @@ impl App {
         let trace = self.trace_by(pool, by);
         match self.write(CreateUser { user: user.clone(), hash, photo, trace }).await? {
             Ok(()) => Ok(user),
-            Err(name) => Err(Refusal::NameTaken(name)),
+            Err(name) => Err(Code::NameTaken.with("field", name)),
         }
     }
 
     /// An account with its identities; of one that was merged, the one that it was merged into.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
     pub async fn find_user(
         &self,
         by: &Administrating,
@@ -151,11 +150,11 @@ impl App {
         self.permit(by, Permission::ReadUsers, pool).await?;
         let read =
             |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
-        let (found, identities) = read(user).await?.ok_or(Refusal::UserUnknown)?;
+        let (found, identities) = read(user).await?.ok_or(Code::UserUnknown)?;
         let (user, identities, merged_from) = match found.merged_into {
             None => (found, identities, None),
             Some(survivor) => {
-                let (user, identities) = read(&survivor).await?.ok_or(Refusal::UserUnknown)?;
+                let (user, identities) = read(&survivor).await?.ok_or(Code::UserUnknown)?;
                 (user, identities, Some(found.id))
             }
         };
@@ -166,8 +165,8 @@ impl App {
     /// Changes names, profile and custom data of an account.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::ChangedMeanwhile`], [`Refusal::NameTaken`],
-    /// [`Refusal::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::ChangedMeanwhile`], [`Code::NameTaken`],
+    /// [`Code::Invalid`], and what [`App::permit`] refuses.
     pub async fn update_user(
         &self,
         by: &Administrating,
@@ -189,10 +188,10 @@ impl App {
         match self.write(unit).await? {
             Updated::Done(user) => Ok(*user),
             Updated::Not(why) => Err(why.into()),
-            Updated::Taken(name) => Err(Refusal::NameTaken(name)),
+            Updated::Taken(name) => Err(Code::NameTaken.with("field", name)),
             Updated::TooMuch(custom_data, before) => {
                 self.check_amount(&custom_data, before)?;
-                Err(Refusal::Invalid("custom data: it is too much; remove some first".to_owned()))
+                Err(Refusal::invalid("customData", Reason::TooMuchData { max: self.limits.custom_total }))
             }
         }
     }
@@ -200,7 +199,7 @@ impl App {
     /// Gives an account another password; the answer is it, where none was given.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::WeakPassword`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::WeakPassword`], and what [`App::permit`] refuses.
     pub async fn set_password(
         &self,
         by: &Administrating,
@@ -213,7 +212,7 @@ impl App {
         let made = if password.is_none() { Some(self.new_password()) } else { None };
         if let Some(password) = &password {
             let read = GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
-            let (user, _) = self.read(read).await?.ok_or(Refusal::UserUnknown)?;
+            let (user, _) = self.read(read).await?.ok_or(Code::UserUnknown)?;
             self.check_password_of(&user, password)?;
         }
         let Some(password) = password.or_else(|| made.clone()) else { return Ok(None) };
@@ -229,7 +228,7 @@ impl App {
     /// Switches an account off or on, puts it away, or calls its deletion off.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], [`Refusal::StatusForbids`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::StatusForbids`], and what [`App::permit`] refuses.
     pub async fn change_status(
         &self,
         by: &Administrating,
@@ -252,7 +251,7 @@ impl App {
     /// Deletes an account for good, with all that leads to it.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn delete_user(
         &self,
         by: &Administrating,
@@ -271,9 +270,10 @@ impl App {
         if let Change::Becomes(id) = &change.external_id {
             let fits = (1..=LONGEST_EXTERNAL_ID).contains(&id.chars().count());
             if !fits || id.trim() != id || id.chars().any(char::is_control) {
-                return Err(Refusal::Invalid(format!(
-                    "externalId: it has 1 to {LONGEST_EXTERNAL_ID} characters in one line, with no space around them"
-                )));
+                return Err(Refusal::invalid(
+                    "externalId",
+                    Reason::NotATrimmedLine { max: LONGEST_EXTERNAL_ID },
+                ));
             }
         }
         self.check_change(&change.profile)?;
@@ -289,15 +289,11 @@ impl App {
     fn check_amount(&self, data: &Map<String, Json>, before: Option<usize>) -> Result<(), Refusal> {
         let (keys, total) = (self.limits.custom_keys, self.limits.custom_total);
         if data.len() > keys {
-            return Err(Refusal::Invalid(format!(
-                "customData: it has at most {keys} keys; remove some first"
-            )));
+            return Err(Refusal::invalid("customData", Reason::TooManyKeys { max: keys }));
         }
         let size = bytes(data)?;
         if size > total && before.is_none_or(|before| size > before) {
-            return Err(Refusal::Invalid(format!(
-                "customData: it has at most {total} bytes in all; shorten it"
-            )));
+            return Err(Refusal::invalid("customData", Reason::TooMuchData { max: total }));
         }
         Ok(())
     }
@@ -321,16 +317,16 @@ pub(super) enum Unfit {
     Unknown,
     Merged(UserId),
     ChangedMeanwhile,
-    Status(&'static str),
+    Status(Code),
 }
 
 impl From<Unfit> for Refusal {
     fn from(unfit: Unfit) -> Self {
         match unfit {
-            Unfit::Unknown => Self::UserUnknown,
-            Unfit::Merged(into) => Self::MergedInto(into),
-            Unfit::ChangedMeanwhile => Self::ChangedMeanwhile,
-            Unfit::Status(why) => Self::StatusForbids(why),
+            Unfit::Unknown => Code::UserUnknown.into(),
+            Unfit::Merged(into) => Code::MergedInto.with("user", into.to_string()),
+            Unfit::ChangedMeanwhile => Code::ChangedMeanwhile.into(),
+            Unfit::Status(code) => code.into(),
         }
     }
 }
@@ -623,9 +619,9 @@ impl Write for ChangeStatus {
             (StatusChange::Enable, Activated | Suspended | Archived)
             | (StatusChange::CancelDeletion, Deactivated) => Activated,
             (StatusChange::Archive, Activated | Suspended | Archived) => Archived,
-            (StatusChange::CancelDeletion, _) => return Ok(Err(Unfit::Status("no deletion was asked for"))),
-            (StatusChange::Disable, Archived) => return Ok(Err(Unfit::Status("it is archived"))),
-            (_, Deactivated) => return Ok(Err(Unfit::Status("its owner asked for its deletion"))),
+            (StatusChange::CancelDeletion, _) => return Ok(Err(Unfit::Status(Code::DeletionNotRequested))),
+            (StatusChange::Disable, Archived) => return Ok(Err(Unfit::Status(Code::AccountArchived))),
+            (_, Deactivated) => return Ok(Err(Unfit::Status(Code::DeletionRequested))),
         };
         if self.change == StatusChange::CancelDeletion {
             users::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;

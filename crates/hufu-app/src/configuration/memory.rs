@@ -6,6 +6,7 @@ use std::sync::Arc;
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_store::webhooks::Subscriber;
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
     PoolId, PoolSettings,
@@ -184,22 +185,22 @@ impl Config {
     /// The application that serves a client before any login.
     pub fn serving(&self, named: Named<'_>) -> Result<&Arc<Application>, Refusal> {
         match (named.application, named.pool) {
-            (None, None) => Err(Refusal::NothingNamed),
+            (None, None) => Err(Code::NothingNamed.into()),
             (Some(id), pool) => {
-                let application = self.application(id).ok_or(Refusal::ApplicationUnknown)?;
+                let application = self.application(id).ok_or(Code::ApplicationUnknown)?;
                 match pool {
-                    Some(pool) if self.pool(pool).is_none() => Err(Refusal::PoolUnknown),
-                    Some(pool) if pool != application.pool.as_str() => Err(Refusal::Disagreement),
+                    Some(pool) if self.pool(pool).is_none() => Err(Code::PoolUnknown.into()),
+                    Some(pool) if pool != application.pool.as_str() => Err(Code::Disagreement.into()),
                     _ => Ok(application),
                 }
             }
             (None, Some(pool)) => {
-                let pool = self.pool(pool).ok_or(Refusal::PoolUnknown)?;
+                let pool = self.pool(pool).ok_or(Code::PoolUnknown)?;
                 let mut enabled = pool.applications.iter().filter(|a| a.enabled);
                 let marked = enabled.clone().find(|a| a.is_default);
                 marked
                     .or_else(|| enabled.find(|a| a.kind == ApplicationKind::MiniProgram))
-                    .ok_or(Refusal::NoDefaultApplication)
+                    .ok_or_else(|| Code::NoDefaultApplication.into())
             }
         }
     }
@@ -235,8 +236,8 @@ impl Config {
         let found = match referer.and_then(mini_program_of_referer) {
             Some(app_id) if kind == ConnectionKind::WechatMiniProgram => switched_on
                 .find(|c| wechat::app_id(c) == app_id)
-                .ok_or_else(|| Refusal::OtherMiniProgram(app_id.to_owned()))?,
-            _ => switched_on.next().ok_or(Refusal::NoConnection(kind))?,
+                .ok_or_else(|| Code::OtherMiniProgram.with("app", app_id.to_owned()))?,
+            _ => switched_on.next().ok_or_else(|| Code::NoConnection.with("kind", kind.as_str()))?,
         };
         Ok(found.clone())
     }
@@ -249,9 +250,8 @@ impl Config {
     ) -> Result<Arc<Connection>, Refusal> {
         // Text that is not an identifier is not repeated in the answer.
         let unknown = || {
-            Refusal::ConnectionUnknown(
-                Identifier::parse(identifier).map_or_else(|_| String::new(), String::from),
-            )
+            let shown = Identifier::parse(identifier).map_or_else(|_| String::new(), String::from);
+            Code::ConnectionUnknown.with("connection", shown)
         };
         let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
         serving(application, kind, connection)
@@ -265,7 +265,7 @@ impl Config {
         id: &str,
     ) -> Result<Arc<Connection>, Refusal> {
         let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
-        let unknown = || Refusal::ConnectionUnknown(String::new());
+        let unknown = || Code::ConnectionUnknown.with("connection", "");
         serving(application, kind, found.ok_or_else(unknown)?)
     }
 
@@ -300,13 +300,16 @@ fn serving(
     connection: &Arc<Connection>,
 ) -> Result<Arc<Connection>, Refusal> {
     if connection.kind != kind {
-        return Err(Refusal::ConnectionOfOtherKind(connection.identifier.clone(), connection.kind));
+        let kind = connection.kind.as_str();
+        return Err(Code::ConnectionOfOtherKind
+            .with("connection", connection.identifier.to_string())
+            .with("kind", kind));
     }
     if !connection.enabled {
-        return Err(Refusal::ConnectionOff(connection.identifier.clone()));
+        return Err(Code::ConnectionOff.with("connection", connection.identifier.to_string()));
     }
     if !application.connections.contains(&connection.id) {
-        return Err(Refusal::ConnectionNotForApplication(connection.identifier.clone()));
+        return Err(Code::ConnectionNotForApplication.with("connection", connection.identifier.to_string()));
     }
     Ok(connection.clone())
 }

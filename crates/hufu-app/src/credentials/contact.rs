@@ -3,10 +3,12 @@
 pub mod unit;
 
 use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
+use hufu_types::refusal::Code;
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
 
-use super::{StepToken, TOO_MANY_CODES, Target, accepted};
+use super::{StepToken, Target, accepted, too_many_codes};
+use crate::refusal::login_too_old;
 use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
 use unit::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
@@ -157,7 +159,7 @@ impl App {
         purpose: StepPurpose,
     ) -> Result<User, Refusal> {
         let presented = self.presented_step(who, token, purpose);
-        let sealed = self.read(Peek(presented.clone())).await?.ok_or(Refusal::StepTokenInvalid)?;
+        let sealed = self.read(Peek(presented.clone())).await?.ok_or(Code::StepTokenInvalid)?;
         let opened = self.sealing.open(&step_context(&presented.hash), &sealed).map_err(Refusal::internal)?;
         let change: Change = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
         let read = |text: &str| match purpose {
@@ -223,28 +225,30 @@ impl App {
         };
         match self.write(unit).await? {
             Unbound::Done(user) => Ok(*user),
-            Unbound::NotBound => Err(Refusal::NotBound),
-            Unbound::LastWayIn => Err(Refusal::LastWayIn),
-            Unbound::LoginTooOld => Err(Refusal::LoginTooOld(self.limits.recent_login)),
-            Unbound::Gone => Err(Refusal::NotLoggedIn),
+            Unbound::NotBound => Err(Code::NotBound.into()),
+            Unbound::LastWayIn => Err(Code::LastWayIn.into()),
+            Unbound::LoginTooOld => Err(login_too_old(self.limits.recent_login)),
+            Unbound::Gone => Err(Code::NotLoggedIn.into()),
         }
     }
 
     fn contact_refusal<T>(&self, outcome: &ContactOutcome, channel: PasscodeChannel) -> Result<T, Refusal> {
-        let either = |phone, email| match channel {
-            PasscodeChannel::Sms => phone,
-            PasscodeChannel::Email => email,
+        let either = |phone: Code, email: Code| match channel {
+            PasscodeChannel::Sms => phone.into(),
+            PasscodeChannel::Email => email.into(),
         };
         Err(match outcome {
-            ContactOutcome::WrongCode => Refusal::WrongCode,
-            ContactOutcome::TooOften => TOO_MANY_CODES,
-            ContactOutcome::Taken => either(Refusal::PhoneTaken, Refusal::EmailTaken),
-            ContactOutcome::HasOne => either(Refusal::HasPhone, Refusal::HasEmail),
-            ContactOutcome::OldMismatch => either(Refusal::OldPhoneMismatch, Refusal::OldEmailMismatch),
-            ContactOutcome::TokenInvalid => Refusal::StepTokenInvalid,
-            ContactOutcome::LoginTooOld => Refusal::LoginTooOld(self.limits.recent_login),
+            ContactOutcome::WrongCode => Code::WrongCode.into(),
+            ContactOutcome::TooOften => too_many_codes(),
+            ContactOutcome::Taken => either(Code::PhoneTaken, Code::EmailTaken),
+            ContactOutcome::HasOne => either(Code::HasPhone, Code::HasEmail),
+            ContactOutcome::OldMismatch => either(Code::OldPhoneMismatch, Code::OldEmailMismatch),
+            ContactOutcome::TokenInvalid => Code::StepTokenInvalid.into(),
+            ContactOutcome::LoginTooOld => login_too_old(self.limits.recent_login),
             // The two that are no refusals are taken up where they can come.
-            ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => Refusal::NotLoggedIn,
+            ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => {
+                Code::NotLoggedIn.into()
+            }
         })
     }
 

@@ -8,11 +8,12 @@ use std::time::Duration;
 use hufu_store::passcodes::Target;
 use hufu_store::rates::{self, Limit};
 use hufu_store::{Read, StoreError, Tx, Write, passwords, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, Phone, PoolId, Timestamp, User, UserId, Username};
 use serde_json::json;
 
 use super::guess::{Guess, Judged};
-use crate::events::{Event, Trace, refusal};
+use crate::events::{Event, Trace};
 use crate::people::holders::owner;
 
 /// A name that somebody may be called by.
@@ -251,7 +252,7 @@ impl Write for CountWrong {
         if let Some(guard) = &self.guard {
             guard.hit(tx, now).await?;
         }
-        let code = if left < 0 { refusal::LOCKED } else { refusal::WRONG_PASSWORD };
+        let code = if left < 0 { Code::Locked.number() } else { Code::WrongPassword.number() };
         let mut events = self.trace.recorder();
         let details = json!({ "by": self.by });
         let refused = Event { action: self.action, code, user: self.user.as_ref(), details };
@@ -297,7 +298,7 @@ impl Write for Unlock {
             Judged::Right(purpose) => purpose,
             Judged::TooOften => return Ok(Unlocked::TooOften),
             Judged::Wrong => {
-                let (action, code) = (Action::AccountUnlocked, refusal::WRONG_CODE);
+                let (action, code) = (Action::AccountUnlocked, Code::WrongCode.number());
                 let details = json!({ "by": "code" });
                 events.record(tx, pool, Event { action, code, user: None, details }).await?;
                 return Ok(Unlocked::WrongCode);

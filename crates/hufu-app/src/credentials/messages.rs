@@ -14,12 +14,15 @@ use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};
 use hufu_store::jobs::{Job, NewJob};
 use hufu_store::rates::Limit;
 use hufu_store::senders::{ReadSenders, SenderKind};
-use hufu_types::{Application, JobId, PasscodeChannel, PasscodePurpose, Phone, PoolId, Random, Timestamp};
+use hufu_types::refusal::{Code, Reason};
+use hufu_types::{
+    Application, JobId, Language, PasscodeChannel, PasscodePurpose, Phone, PoolId, Random, Timestamp,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{MessageLanguage, Target};
+use super::Target;
 use crate::address::{network_of, site_of};
 use crate::configuration::senders::SenderSettings;
 use crate::jobs::JobOutcome;
@@ -44,7 +47,7 @@ struct Message {
     target: String,
     code: String,
     template: TemplateKind,
-    language: MessageLanguage,
+    language: Language,
     app: String,
     minutes: u32,
     expires_at: Timestamp,
@@ -66,7 +69,7 @@ impl App {
         application: &Arc<Application>,
         to: Target,
         purpose: PasscodePurpose,
-        language: MessageLanguage,
+        language: Language,
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let (pool, channel, now) = (&application.pool, to.channel(), self.now());
@@ -123,7 +126,7 @@ impl App {
                 self.jobs_waiting.notify_one();
                 Ok(())
             }
-            Sent::TooOften => Err(Refusal::TooOften("codes")),
+            Sent::TooOften => Err(Code::TooOften.because("codes")),
         }
     }
 
@@ -147,13 +150,10 @@ impl App {
     /// shorter one, for which messages are counted by themselves.
     fn check_destination(&self, pool: &PoolId, phone: &Phone) -> Result<(), Refusal> {
         if !phone.may_be_mobile() {
-            let what = "this is no mobile number, and gets no SMS; send the eleven digits of one";
-            return Err(Refusal::Invalid(what.to_owned()));
+            return Err(Refusal::invalid("phone", Reason::NotMobile));
         }
         if !self.config().settings(pool).sends_sms_to(phone) {
-            let what =
-                "numbers of this country get no SMS here; use a number of another one, or an e-mail address";
-            return Err(Refusal::Invalid(what.to_owned()));
+            return Err(Refusal::invalid("phone", Reason::CountryNotServed));
         }
         Ok(())
     }
@@ -171,7 +171,10 @@ impl App {
         if senders.iter().any(|sender| sender.kind == kind) {
             Ok(())
         } else {
-            Err(Refusal::NoSender(channel))
+            Err(match channel {
+                PasscodeChannel::Sms => Code::NoSmsSender.into(),
+                PasscodeChannel::Email => Code::NoMailSender.into(),
+            })
         }
     }
 

@@ -16,6 +16,7 @@ pub mod password;
 
 use hufu_store::passcodes::Addressed;
 use hufu_store::rates::{Hit, Limit};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username,
 };
@@ -27,7 +28,6 @@ use crate::{App, Origin, Refusal};
 use guess::{Guess, Presented};
 use locks::{FindAccount, LockRule, Name};
 
-pub use hufu_connect::Language as MessageLanguage;
 pub use hufu_store::passcodes::Target;
 pub(crate) use messages::MESSAGE_JOB;
 pub(crate) use password::change::names_of;
@@ -245,12 +245,12 @@ impl App {
     ) -> Result<bool, Refusal> {
         let pool = &application.pool;
         if !self.config().settings(pool).tell_existence {
-            return Err(Refusal::NotTold);
+            return Err(Code::ExistenceHidden.into());
         }
         if let Some(Limit { name, most, window }) = self.guard("existence", pool, origin) {
             let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
             if hits > most {
-                return Err(Refusal::TooOften("questions whether accounts exist, from this address"));
+                return Err(Code::TooOften.because("questions whether accounts exist, from this address"));
             }
         }
         let unit = FindAccount {
@@ -266,7 +266,9 @@ impl App {
 }
 
 /// What is said where too many wrong codes came from an address.
-pub(crate) const TOO_MANY_CODES: Refusal = Refusal::TooOften("wrong codes from this address");
+pub(crate) fn too_many_codes() -> Refusal {
+    Code::TooOften.because("wrong codes from this address")
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,12 +2,12 @@
 
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, Write};
+use hufu_types::refusal::Code;
 use hufu_types::{PhoneProof, PoolId, User, UserId};
 use serde_json::json;
 
 use super::finish::{self, Came, LoginOutcome, Ticket, record_refused_login, refuse_unusable};
 use crate::credentials::guess::{Guess, Judged};
-use crate::events::refusal;
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::owner;
 
@@ -51,7 +51,8 @@ impl Write for LogInByCode {
             Judged::TooOften => return Ok(CodeLogin::TooOften),
             Judged::Wrong => {
                 let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
-                record_refused_login(tx, &mut events, pool, owner.as_ref(), refusal::WRONG_CODE, by).await?;
+                record_refused_login(tx, &mut events, pool, owner.as_ref(), Code::WrongCode.number(), by)
+                    .await?;
                 return Ok(CodeLogin::WrongCode);
             }
         };
@@ -66,8 +67,8 @@ impl Write for LogInByCode {
         }
         let refused = match (self.create, ticket.settings.registration) {
             (true, true) => None,
-            (true, false) => Some((refusal::REGISTRATION_OFF, LoginOutcome::RegistrationOff)),
-            (false, _) => Some((refusal::STRANGER, LoginOutcome::Stranger)),
+            (true, false) => Some((Code::RegistrationOff.number(), LoginOutcome::RegistrationOff)),
+            (false, _) => Some((Code::Stranger.number(), LoginOutcome::Stranger)),
         };
         if let Some((code, outcome)) = refused {
             record_refused_login(tx, &mut events, pool, None, code, by).await?;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use hufu_types::flow::Want;
+use hufu_types::refusal::Code;
 use hufu_types::{Application, Method, PasscodeChannel, UserId};
 use secrecy::SecretString;
 
 use super::by_code::{CodeLogin, LogInByCode};
 use super::by_password::{LogInByPassword, PasswordLogin};
-use crate::credentials::{AccountName, TOO_MANY_CODES, Target, accepted};
+use crate::credentials::{AccountName, Target, accepted, too_many_codes};
 use crate::login::entry::LoginAnswer;
 use crate::{App, Origin, Refusal};
 
@@ -43,11 +44,11 @@ impl App {
                 PasswordLogin::Login(outcome) => {
                     return self.conclude(application, &entry.ticket, entry.back, *outcome);
                 }
-                PasswordLogin::Locked => return Err(Refusal::Locked),
+                PasswordLogin::Locked => return Err(Code::Locked.into()),
                 PasswordLogin::Changed => {}
             }
         }
-        Err(Refusal::TooOften("changes of this account"))
+        Err(Code::TooOften.because("changes of this account"))
     }
 
     /// Logs whoever is proved by a code in, or makes their account.
@@ -77,8 +78,8 @@ impl App {
         };
         match self.write(unit).await? {
             CodeLogin::Login(outcome) => self.conclude(application, &entry.ticket, entry.back, *outcome),
-            CodeLogin::WrongCode => Err(Refusal::WrongCode),
-            CodeLogin::TooOften => Err(TOO_MANY_CODES),
+            CodeLogin::WrongCode => Err(Code::WrongCode.into()),
+            CodeLogin::TooOften => Err(too_many_codes()),
         }
     }
 }

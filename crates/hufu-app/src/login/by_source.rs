@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hufu_types::flow::Want;
+use hufu_types::refusal::Code;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
 use hufu_wechat::Budget;
@@ -15,6 +16,7 @@ use crate::events::Trace;
 use crate::failures::NotIn;
 use crate::origin::Origin;
 use crate::people::identities::bind::{Bind, BindOutcome};
+use crate::refusal::leaving;
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Proved};
 use crate::tokens::authentication::Authenticated;
@@ -128,11 +130,11 @@ impl App {
         }
         let Some((refused, user)) = self.read(WouldLogIn(who)).await? else { return Ok(()) };
         let refusal = match refused {
-            LoginOutcome::Stranger => Refusal::Stranger,
-            LoginOutcome::RegistrationOff => Refusal::RegistrationOff,
-            LoginOutcome::Snapshot => Refusal::SnapshotUser,
-            LoginOutcome::Leaving(at) => Refusal::Leaving(at),
-            _ => Refusal::Disabled,
+            LoginOutcome::Stranger => Code::Stranger.into(),
+            LoginOutcome::RegistrationOff => Code::RegistrationOff.into(),
+            LoginOutcome::Snapshot => Code::SnapshotUser.into(),
+            LoginOutcome::Leaving(at) => leaving(at),
+            _ => Code::Disabled.into(),
         };
         Err(NotIn { user, ..refusal.into() })
     }
@@ -149,7 +151,7 @@ impl App {
             return Ok(None);
         }
         let opened = self.sealing.open(&proof_context(flow), sealed).map_err(Refusal::internal)?;
-        serde_json::from_slice(opened.expose()).map(Some).map_err(|_| Refusal::FlowUnknown)
+        serde_json::from_slice(opened.expose()).map(Some).map_err(|_| Code::FlowUnknown.into())
     }
 
     /// Binds an identity to the user who is logged in.
@@ -180,8 +182,8 @@ impl App {
             };
             match self.write(unit).await? {
                 BindOutcome::Bound => Ok(()),
-                BindOutcome::TakenByAnother => Err(Refusal::IdentityTaken),
-                BindOutcome::HasAnother => Err(Refusal::AnotherIdentityBound),
+                BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
+                BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
             }
         };
         let result = result.await;

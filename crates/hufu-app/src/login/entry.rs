@@ -7,6 +7,7 @@ use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken,
     PoolSettings, SessionId, Timestamp, TokenPurpose, User,
@@ -14,6 +15,7 @@ use hufu_types::{
 
 use super::finish::{LoggedIn, LoginOutcome, Ticket, Waiting};
 use crate::origin::Origin;
+use crate::refusal::leaving;
 use crate::tokens::Issue;
 use crate::tokens::hash_token;
 use crate::{App, Refusal, TokenSet, UserToken};
@@ -192,12 +194,12 @@ impl App {
             LoginOutcome::Waiting(waiting) => {
                 Ok(LoginAnswer::Waiting(Box::new(self.waiting_view(ticket, &back.handle, *waiting))))
             }
-            LoginOutcome::Stranger => Err(Refusal::Stranger),
-            LoginOutcome::RegistrationOff => Err(Refusal::RegistrationOff),
-            LoginOutcome::Snapshot => Err(Refusal::SnapshotUser),
-            LoginOutcome::Disabled => Err(Refusal::Disabled),
-            LoginOutcome::Leaving(at) => Err(Refusal::Leaving(at)),
-            LoginOutcome::Ended => Err(Refusal::CodeUsed(None)),
+            LoginOutcome::Stranger => Err(Code::Stranger.into()),
+            LoginOutcome::RegistrationOff => Err(Code::RegistrationOff.into()),
+            LoginOutcome::Snapshot => Err(Code::SnapshotUser.into()),
+            LoginOutcome::Disabled => Err(Code::Disabled.into()),
+            LoginOutcome::Leaving(at) => Err(leaving(at)),
+            LoginOutcome::Ended => Err(Refusal::new(Code::CodeUsed)),
         }
     }
 

@@ -9,13 +9,14 @@ use hufu_store::sessions::{self, NewSession};
 use hufu_store::users::{self, NotedLogin};
 use hufu_store::{StoreError, Tx, conflicts};
 use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::refusal::Code;
 use hufu_types::resolution::{Conflict, PhoneUse};
 use hufu_types::{
     Action, BrowserSessionId, Facts, Method, PoolId, PoolSettings, SessionId, Timestamp, User, UserId,
 };
 use serde_json::json;
 
-use crate::events::{Event, Recorder, Trace, refusal};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
 
 /// What every login writes once its account is known, however the person came.
@@ -76,12 +77,12 @@ impl LoginOutcome {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::LoggedIn(_) | Self::Waiting(_) => None,
-            Self::Stranger => Some(refusal::STRANGER),
-            Self::RegistrationOff => Some(refusal::REGISTRATION_OFF),
-            Self::Snapshot => Some(2412),
-            Self::Disabled => Some(refusal::DISABLED),
-            Self::Leaving(_) => Some(refusal::LEAVING),
-            Self::Ended => Some(2206),
+            Self::Stranger => Some(Code::Stranger.number()),
+            Self::RegistrationOff => Some(Code::RegistrationOff.number()),
+            Self::Snapshot => Some(Code::SnapshotUser.number()),
+            Self::Disabled => Some(Code::Disabled.number()),
+            Self::Leaving(_) => Some(Code::Leaving.number()),
+            Self::Ended => Some(Code::CodeUsed.number()),
         }
     }
 }
@@ -327,8 +328,8 @@ pub(super) async fn refuse_unusable(
 ) -> Result<Option<LoginOutcome>, StoreError> {
     let Some(refused) = unusable(user) else { return Ok(None) };
     let code = match refused {
-        Unusable::Leaving(_) => refusal::LEAVING,
-        Unusable::Disabled => refusal::DISABLED,
+        Unusable::Leaving(_) => Code::Leaving.number(),
+        Unusable::Disabled => Code::Disabled.number(),
     };
     record_refused_login(tx, events, &user.pool, Some(&user.id), code, by).await?;
     Ok(Some(refused.into()))

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hufu_store::users::GetUser;
-use hufu_types::{Application, PasscodePurpose, UserId};
+use hufu_types::{Application, Language, PasscodePurpose, UserId};
 
-use crate::credentials::{MessageLanguage, Target};
+use crate::credentials::Target;
 use crate::{App, Origin, Refusal};
 
 impl App {
@@ -15,7 +15,7 @@ impl App {
         &self,
         application: &Arc<Application>,
         user: &str,
-        language: MessageLanguage,
+        language: Language,
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let pool = &application.pool;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hufu_store::flows::Flow;
 use hufu_types::flow::{Stage, Want};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::resolution::Rules;
 use hufu_types::{
     Application, BindMethod, Connection, ConnectionId, FlowId, Gender, MergeId, PasscodeChannel,
@@ -17,10 +18,11 @@ use super::arrive::Arriving;
 use super::by_source::Ids;
 use super::steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
 use crate::credentials::guess::Guess;
-use crate::credentials::{AccountName, TOO_MANY_CODES, Target, is_phone_number};
+use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
 use crate::login::entry::{Entering, Entry, FlowView, LoginAnswer, LoginDone};
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
+use crate::refusal::wrong_password;
 use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
@@ -147,7 +149,7 @@ impl App {
                         return Ok(answer);
                     }
                 }
-                Err(Refusal::TooOften("changes of this account").into())
+                Err(Code::TooOften.because("changes of this account").into())
             }
         }
     }
@@ -197,20 +199,20 @@ impl App {
                 });
             }
             Continued::Over(failure) => return Err(self.refusal_of(&failure).into()),
-            Continued::Unknown => return Err(Refusal::FlowUnknown.into()),
-            Continued::Impossible => return Err(Refusal::StepImpossible.into()),
+            Continued::Unknown => return Err(Refusal::new(Code::FlowUnknown).into()),
+            Continued::Impossible => return Err(Refusal::new(Code::StepImpossible).into()),
             Continued::Changed => return Ok(None),
             Continued::GivenUp => FlowAnswer::GivenUp,
         }))
     }
 
     async fn find_flow(&self, step: &FlowStep<'_>) -> Result<Found, Refusal> {
-        let (id, secret) = step.handle.split_once('.').ok_or(Refusal::FlowUnknown)?;
-        let id = FlowId::parse(id).map_err(|_| Refusal::FlowUnknown)?;
+        let (id, secret) = step.handle.split_once('.').ok_or(Code::FlowUnknown)?;
+        let id = FlowId::parse(id).map_err(|_| Code::FlowUnknown)?;
         let handle = hash_token(secret);
         let pool = &step.application.pool;
         let unit = LookAtFlow { pool: pool.clone(), flow: id.clone() };
-        let (flow, accounts) = self.read(unit).await?.ok_or(Refusal::FlowUnknown)?;
+        let (flow, accounts) = self.read(unit).await?.ok_or(Code::FlowUnknown)?;
         let same_browser = match &flow.cookie {
             None => true,
             Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
@@ -220,13 +222,13 @@ impl App {
             && flow.application == step.application.id
             && same_browser;
         if !holds {
-            return Err(Refusal::FlowUnknown);
+            return Err(Code::FlowUnknown.into());
         }
         let connection = flow.connection.as_ref().and_then(|id| self.config().connection(id).cloned());
         let switched_off = flow.connection.as_ref().is_some_and(|id| *id != ConnectionId::own())
             && connection.as_ref().is_none_or(|connection| !connection.enabled);
         if switched_off {
-            return Err(Refusal::FlowUnknown);
+            return Err(Code::FlowUnknown.into());
         }
         Ok(Found { id, handle, flow, accounts, connection, pool: pool.clone() })
     }
@@ -255,14 +257,14 @@ impl App {
     ) -> Result<MergePreview, Refusal> {
         let state = &found.flow.state;
         if state.stage != Stage::Select || !state.may_merge {
-            return Err(Refusal::StepImpossible);
+            return Err(Code::StepImpossible.into());
         }
         let others: Vec<&UserId> = state.candidates.iter().filter(|user| *user != survivor).collect();
         match others.as_slice() {
             [other] if state.candidates.contains(survivor) => {
                 self.preview_merge(&application.pool, survivor, other).await
             }
-            _ => Err(Refusal::NotACandidate),
+            _ => Err(Code::NotACandidate.into()),
         }
     }
 
@@ -275,14 +277,14 @@ impl App {
         origin: &Origin,
     ) -> Result<Doing, Refusal> {
         let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
-        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Refusal::StepImpossible) };
+        let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Code::StepImpossible) };
         let permitted = |method| {
-            if methods.contains(&method) { Ok(()) } else { Err(Refusal::MethodNotPermitted) }
+            if methods.contains(&method) { Ok(()) } else { Err(Code::MethodNotPermitted) }
         };
         let pool = &application.pool;
         let guess = |target: &Target, code: &str, purposes| self.guess(pool, target, code, purposes, origin);
         Ok(match action {
-            FlowAction::View | FlowAction::Preview(_) => return Err(Refusal::StepImpossible),
+            FlowAction::View | FlowAction::Preview(_) => return Err(Code::StepImpossible.into()),
             FlowAction::Create => Doing::Create,
             FlowAction::BindByCode(target, code) => {
                 at(Stage::Associate)?;
@@ -309,10 +311,12 @@ impl App {
                         hash: proved.verified,
                         lock: proved.lock,
                     },
-                    Err(Refusal::WrongPassword { remaining }) => {
+                    Err(refusal) if refusal.is(Code::WrongPassword) => {
+                        let remaining =
+                            refusal.data().and_then(|data| data["remainCount"].as_i64()).unwrap_or_default();
                         Doing::WrongPassword(StepFailure::WrongPassword { remaining })
                     }
-                    Err(Refusal::Locked) => Doing::WrongPassword(StepFailure::Locked),
+                    Err(refusal) if refusal.is(Code::Locked) => Doing::WrongPassword(StepFailure::Locked),
                     Err(refusal) => return Err(refusal),
                 }
             }
@@ -355,10 +359,10 @@ impl App {
         let mut fields = Vec::new();
         for (name, value) in &fill_in.fields {
             let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
-                return Err(Refusal::Invalid(format!("{name} is no field of the profile; leave it out")));
+                return Err(Refusal::invalid(name.clone(), Reason::UnknownField));
             };
             if value.is_empty() {
-                return Err(Refusal::Invalid(format!("{name} is empty; fill it in or leave it out")));
+                return Err(Refusal::invalid(*name, Reason::Empty));
             }
             fields.push((*name, Some(value.clone())));
         }
@@ -369,11 +373,9 @@ impl App {
         let settings = self.config().settings(&application.pool);
         check_custom_data(&settings, &fill_in.custom_data, Editor::Person)?;
         let username = fill_in.username.as_deref().map(Username::parse).transpose();
-        let username = username.map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let username = username.map_err(|error| Refusal::invalid("username", error.into()))?;
         if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
-            return Err(Refusal::Invalid(
-                "a username may not be a phone number; choose another one".to_owned(),
-            ));
+            return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
         Ok(Filling {
             fields: fill_in.fields.clone(),
@@ -389,28 +391,28 @@ impl App {
 
     fn refusal_of(&self, failure: &StepFailure) -> Refusal {
         match failure {
-            StepFailure::WrongCode => Refusal::WrongCode,
-            StepFailure::TooManyCodes => TOO_MANY_CODES,
-            StepFailure::WrongPassword { remaining } => Refusal::WrongPassword { remaining: *remaining },
-            StepFailure::Locked => Refusal::Locked,
-            StepFailure::NoAccount => Refusal::Stranger,
-            StepFailure::AnotherIdentityBound => Refusal::AnotherIdentityBound,
-            StepFailure::IdentityTaken => Refusal::IdentityTaken,
-            StepFailure::NotACandidate => Refusal::NotACandidate,
-            StepFailure::MayNotCreate => Refusal::RegistrationOff,
-            StepFailure::Unusable => Refusal::Disabled,
-            StepFailure::UsernameTaken => Refusal::UsernameTaken,
-            StepFailure::NameTaken(PasscodeChannel::Sms) => Refusal::PhoneTaken,
-            StepFailure::NameTaken(PasscodeChannel::Email) => Refusal::EmailTaken,
+            StepFailure::WrongCode => Code::WrongCode.into(),
+            StepFailure::TooManyCodes => too_many_codes(),
+            StepFailure::WrongPassword { remaining } => wrong_password(*remaining),
+            StepFailure::Locked => Code::Locked.into(),
+            StepFailure::NoAccount => Code::Stranger.into(),
+            StepFailure::AnotherIdentityBound => Code::AnotherIdentityBound.into(),
+            StepFailure::IdentityTaken => Code::IdentityTaken.into(),
+            StepFailure::NotACandidate => Code::NotACandidate.into(),
+            StepFailure::MayNotCreate => Code::RegistrationOff.into(),
+            StepFailure::Unusable => Code::Disabled.into(),
+            StepFailure::UsernameTaken => Code::UsernameTaken.into(),
+            StepFailure::NameTaken(PasscodeChannel::Sms) => Code::PhoneTaken.into(),
+            StepFailure::NameTaken(PasscodeChannel::Email) => Code::EmailTaken.into(),
             StepFailure::TooManyKeys => {
                 let limit = self.limits.custom_keys;
-                Refusal::Invalid(format!("custom data has at most {limit} keys; send fewer"))
+                Refusal::invalid("customData", Reason::TooManyKeys { max: limit })
             }
             StepFailure::TooMuchCustomData => {
                 let limit = self.limits.custom_total;
-                Refusal::Invalid(format!("custom data has at most {limit} bytes in all; send less"))
+                Refusal::invalid("customData", Reason::TooMuchData { max: limit })
             }
-            StepFailure::StillMissing => Refusal::StillMissing,
+            StepFailure::StillMissing => Code::StillMissing.into(),
         }
     }
 }

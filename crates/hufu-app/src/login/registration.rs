@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use hufu_store::rates::Limit;
 use hufu_types::flow::Want;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
 use crate::address::network_of;
-use crate::credentials::{Registration, TOO_MANY_CODES, Target, accepted, is_phone_number};
+use crate::credentials::{Registration, Target, accepted, is_phone_number, too_many_codes};
 use crate::login::entry::LoginAnswer;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
@@ -29,19 +30,19 @@ impl App {
         let pool = &application.pool;
         let settings = self.config().settings(pool);
         if !settings.registration {
-            return Err(Refusal::RegistrationOff);
+            return Err(Code::RegistrationOff.into());
         }
         self.check_registration(pool, &registration)?;
         let Registration { username, email, phone, code, password, profile, custom_data } = registration;
         let proved = match (phone, code) {
             (Some(phone), Some(code)) => Some((Target::Phone(phone), code)),
-            (Some(_), None) => return Err(Refusal::WrongCode),
+            (Some(_), None) => return Err(Code::WrongCode.into()),
             (None, Some(code)) => email.clone().map(|email| (Target::Email(email), code)),
             (None, None) => None,
         };
         let unproved = email.filter(|_| !matches!(proved, Some((Target::Email(_), _))));
         if unproved.is_some() && !settings.register_email_without_code {
-            return Err(Refusal::CodeNeeded);
+            return Err(Code::CodeNeeded.into());
         }
         let photo = profile.photo.as_deref().and_then(|photo| self.upload_of_photo(photo)).map(str::to_owned);
         let id = UserId::generate(self.now(), &*self.random);
@@ -95,16 +96,16 @@ impl App {
                 }
                 _ => Ok((*user, None)),
             },
-            Registered::WrongCode => Err(Refusal::WrongCode),
-            Registered::TooOften if is_proved => Err(TOO_MANY_CODES),
-            Registered::TooOften => Err(Refusal::TooOften("registrations from this address")),
-            Registered::Taken(NamesTaken::Username) => Err(Refusal::UsernameTaken),
-            Registered::Taken(NamesTaken::Phone) => Err(Refusal::PhoneTaken),
-            Registered::Taken(NamesTaken::Email) => Err(Refusal::EmailTaken),
-            Registered::Taken(NamesTaken::UnprovedEmail) => Err(Refusal::AccountExists),
-            Registered::Taken(NamesTaken::UnusedEmail) => Err(Refusal::CodeNeeded),
+            Registered::WrongCode => Err(Code::WrongCode.into()),
+            Registered::TooOften if is_proved => Err(too_many_codes()),
+            Registered::TooOften => Err(Code::TooOften.because("registrations from this address")),
+            Registered::Taken(NamesTaken::Username) => Err(Code::UsernameTaken.into()),
+            Registered::Taken(NamesTaken::Phone) => Err(Code::PhoneTaken.into()),
+            Registered::Taken(NamesTaken::Email) => Err(Code::EmailTaken.into()),
+            Registered::Taken(NamesTaken::UnprovedEmail) => Err(Code::AccountExists.into()),
+            Registered::Taken(NamesTaken::UnusedEmail) => Err(Code::CodeNeeded.into()),
             // It was only looked at, which ends above.
-            Registered::Possible => Err(Refusal::StepImpossible),
+            Registered::Possible => Err(Code::StepImpossible.into()),
         }
     }
 
@@ -116,14 +117,14 @@ impl App {
     fn check_registration(&self, pool: &PoolId, registration: &Registration) -> Result<(), Refusal> {
         let Registration { username, email, phone, code, password, profile, custom_data } = registration;
         if username.is_none() && email.is_none() && phone.is_none() {
-            return Err(invalid("an account needs a username, an e-mail address or a phone number"));
+            return Err(Refusal::invalid("username, email, phone", Reason::OneNeeded));
         }
         if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
-            return Err(invalid("a username may not be a phone number; choose another"));
+            return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
         let has_code = code.is_some() && (phone.is_some() || email.is_some());
         if password.is_none() && !has_code {
-            return Err(invalid("an account without a code needs a password"));
+            return Err(Refusal::invalid("password", Reason::Missing));
         }
         if let Some(password) = password {
             let names = [
@@ -136,12 +137,14 @@ impl App {
             let names: Vec<_> = names.into_iter().flatten().collect();
             self.check_new_password(pool, password.expose_secret(), &names)?;
         }
-        if custom_data.len() > self.limits.custom_keys {
-            return Err(invalid("custom data has too many keys; leave some out"));
+        let max = self.limits.custom_keys;
+        if custom_data.len() > max {
+            return Err(Refusal::invalid("customData", Reason::TooManyKeys { max }));
         }
         let size = serde_json::to_string(custom_data).map_err(Refusal::internal)?.len();
-        if size > self.limits.custom_total {
-            return Err(invalid("custom data is too long in all; leave some out"));
+        let max = self.limits.custom_total;
+        if size > max {
+            return Err(Refusal::invalid("customData", Reason::TooMuchData { max }));
         }
         check_custom_data(&self.config().settings(pool), custom_data, Editor::Person)?;
         let fields = Profile::FIELDS.iter().map(|name| (*name, profile.field(name).map(str::to_owned)));
@@ -151,8 +154,4 @@ impl App {
             custom_data: custom_data.clone(),
         })
     }
-}
-
-fn invalid(what: &str) -> Refusal {
-    Refusal::Invalid(what.to_owned())
 }

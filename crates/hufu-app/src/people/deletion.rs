@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use hufu_store::StoreError;
 use hufu_store::step_tokens::StepPurpose;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PasscodeChannel};
 
-use crate::credentials::{Confirmation, StepToken, TOO_MANY_CODES, accepted};
+use crate::credentials::{Confirmation, StepToken, accepted, too_many_codes};
 use crate::events::Actor;
 use crate::{App, Authenticated, Origin, Refusal};
 use unit::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven};
@@ -42,12 +43,12 @@ impl App {
             Confirm { pool: pool.clone(), user: who.user.clone(), by, token: new, trace: self.trace_of(who) };
         match self.write(unit).await? {
             Confirmed::Issued => Ok(token),
-            Confirmed::WrongCode => Err(Refusal::WrongCode),
-            Confirmed::TooOften => Err(TOO_MANY_CODES),
-            Confirmed::NotOwn(PasscodeChannel::Sms) => Err(Refusal::OldPhoneMismatch),
-            Confirmed::NotOwn(PasscodeChannel::Email) => Err(Refusal::OldEmailMismatch),
-            Confirmed::Locked => Err(Refusal::Locked),
-            Confirmed::Changed | Confirmed::Gone => Err(Refusal::NotLoggedIn),
+            Confirmed::WrongCode => Err(Code::WrongCode.into()),
+            Confirmed::TooOften => Err(too_many_codes()),
+            Confirmed::NotOwn(PasscodeChannel::Sms) => Err(Code::OldPhoneMismatch.into()),
+            Confirmed::NotOwn(PasscodeChannel::Email) => Err(Code::OldEmailMismatch.into()),
+            Confirmed::Locked => Err(Code::Locked.into()),
+            Confirmed::Changed | Confirmed::Gone => Err(Code::NotLoggedIn.into()),
         }
     }
 
@@ -59,7 +60,7 @@ impl App {
             delete_after: self.now().plus(DAY.saturating_mul(days)),
             trace: self.trace_of(who),
         };
-        let ended = self.write(unit).await?.ok_or(Refusal::StepTokenInvalid)?;
+        let ended = self.write(unit).await?.ok_or(Code::StepTokenInvalid)?;
         self.forget_sessions(&ended);
         Ok(())
     }

@@ -4,6 +4,7 @@ pub mod unit;
 
 use hufu_store::audit::OwnEvent;
 use hufu_store::rates::Hit;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, EventId, Timestamp};
 use serde_json::json;
 
@@ -29,7 +30,7 @@ impl App {
     /// All that is kept about the person. The audit log says that it was taken out.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`], [`Refusal::TooOften`].
+    /// [`Code::LoginTooOld`], [`Code::TooOften`].
     pub async fn export_own_data(&self, who: &Authenticated) -> Result<OwnExport, Refusal> {
         if let Err(refusal) = self.admit_export(who).await {
             return Err(self
@@ -51,7 +52,7 @@ impl App {
         let (window, now) = (self.limits.export_window, self.now());
         let hits = self.write(Hit { name, amount: 1, window, now }).await?;
         if hits > self.limits.exports_per_user {
-            return Err(Refusal::TooOften("exports of one's own data"));
+            return Err(Code::TooOften.because("exports of one's own data"));
         }
         Ok(())
     }

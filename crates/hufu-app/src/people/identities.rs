@@ -4,6 +4,7 @@ pub mod bind;
 pub mod unit;
 
 use hufu_store::users::GetUserWithIdentities;
+use hufu_types::refusal::Code;
 use hufu_types::{ConnectionId, Identity, IdentityKey, PoolId, User};
 use serde_json::json;
 
@@ -73,7 +74,7 @@ impl App {
     /// Takes identities from one's own account, unless it could not be entered without them.
     ///
     /// # Errors
-    /// [`Refusal::NotBound`], [`Refusal::LastWayIn`].
+    /// [`Code::NotBound`], [`Code::LastWayIn`].
     pub async fn unbind_identities(
         &self,
         who: &Authenticated,
@@ -108,14 +109,14 @@ impl App {
                     still_leading: still_leading.map(|i| identity_id(who.pool(), &i.key)).collect(),
                 })
             }
-            Unbound::NotBound => Err(Refusal::NotBound),
-            Unbound::LastWayIn => Err(Refusal::LastWayIn),
+            Unbound::NotBound => Err(Code::NotBound.into()),
+            Unbound::LastWayIn => Err(Code::LastWayIn.into()),
         }
     }
 
     async fn account_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
         let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
-        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+        self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 }
 

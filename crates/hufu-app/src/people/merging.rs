@@ -9,11 +9,13 @@ pub use hufu_store::merges::StoredMerge;
 use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::users::GetUserWithIdentities;
 use hufu_types::merge::Changes;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
 use crate::configuration::Named;
 use crate::events::Trace;
+use crate::refusal::login_too_old;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 use unit::{Merge, Merged, UndoMerge, Undone};
@@ -60,7 +62,7 @@ impl App {
     /// What merging an account into another would do.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::SameAccount`], [`Refusal::MergeImpossible`].
+    /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`].
     pub async fn preview_merge(
         &self,
         pool: &PoolId,
@@ -69,16 +71,16 @@ impl App {
     ) -> Result<MergePreview, Refusal> {
         let read = async |user: &UserId| {
             let unit = GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
-            self.read(unit).await?.ok_or(Refusal::UserUnknown)
+            self.read(unit).await?.ok_or_else(|| Refusal::new(Code::UserUnknown))
         };
         let (survivor, merged) = (read(survivor).await?, read(merged).await?);
         let account = |user: &User| user.merged_into.clone().unwrap_or_else(|| user.id.clone());
         if account(&survivor.0) == account(&merged.0) {
-            return Err(Refusal::SameAccount);
+            return Err(Code::SameAccount.into());
         }
         let usable = |user: &User| user.is_active() && user.merged_into.is_none();
         if !usable(&survivor.0) || !usable(&merged.0) {
-            return Err(Refusal::MergeImpossible);
+            return Err(Code::MergeImpossible.into());
         }
         let moves = Changes::between(&survivor.0, &merged.0).names();
         // What would move to nobody is what both have.
@@ -91,8 +93,8 @@ impl App {
     /// Merges the account of another living token into one's own. Both logins must be recent.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`]; [`Refusal::Disagreement`] for a token of another pool; [`Refusal::NotLoggedIn`]
-    /// for one that does not hold; [`Refusal::SameAccount`], [`Refusal::MergeImpossible`].
+    /// [`Code::LoginTooOld`]; [`Code::Disagreement`] for a token of another pool; [`Code::NotLoggedIn`]
+    /// for one that does not hold; [`Code::SameAccount`], [`Code::MergeImpossible`].
     pub async fn merge_by_tokens(&self, who: &Authenticated, secondary_token: &str) -> Result<User, Refusal> {
         let trace = self.trace_of(who);
         match self.secondary(who, secondary_token).await {
@@ -104,7 +106,7 @@ impl App {
     /// Merges an account into another: for administrators, whose permission was checked.
     ///
     /// # Errors
-    /// [`Refusal::UserUnknown`], [`Refusal::SameAccount`], [`Refusal::MergeImpossible`].
+    /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`].
     pub async fn merge_users(
         &self,
         pool: &PoolId,
@@ -120,16 +122,16 @@ impl App {
                 self.sessions.forget_all();
                 Ok(*user)
             }
-            Merged::SameAccount => Err(Refusal::SameAccount),
-            Merged::Unusable => Err(Refusal::MergeImpossible),
-            Merged::Gone => Err(Refusal::UserUnknown),
+            Merged::SameAccount => Err(Code::SameAccount.into()),
+            Merged::Unusable => Err(Code::MergeImpossible.into()),
+            Merged::Gone => Err(Code::UserUnknown.into()),
         }
     }
 
     /// Takes a merge into one's own account back.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`], and as [`App::undo_merge_of`].
+    /// [`Code::LoginTooOld`], and as [`App::undo_merge_of`].
     pub async fn undo_merge(&self, who: &Authenticated, merge: &MergeId) -> Result<MergeUndone, Refusal> {
         let trace = self.trace_of(who);
         if let Err(refusal) = self.require_recent_login(who) {
@@ -142,8 +144,8 @@ impl App {
     /// Takes a merge back: of this account, or of any where none is given.
     ///
     /// # Errors
-    /// [`Refusal::MergeUnknown`], [`Refusal::MergeUndoneBefore`], [`Refusal::MergeTooOld`], [`Refusal::MergedOn`],
-    /// [`Refusal::MergeImpossible`].
+    /// [`Code::MergeUnknown`], [`Code::MergeUndoneBefore`], [`Code::MergeTooOld`], [`Code::MergedOn`],
+    /// [`Code::MergeImpossible`].
     pub async fn undo_merge_of(
         &self,
         pool: &PoolId,
@@ -158,11 +160,11 @@ impl App {
                 self.sessions.forget_all();
                 Ok(MergeUndone { survivor: *survivor, restored: *restored, kept })
             }
-            Undone::Unknown => Err(Refusal::MergeUnknown),
-            Undone::Before => Err(Refusal::MergeUndoneBefore),
-            Undone::TooLate => Err(Refusal::MergeTooOld),
-            Undone::MergedOn => Err(Refusal::MergedOn),
-            Undone::Unusable => Err(Refusal::MergeImpossible),
+            Undone::Unknown => Err(Code::MergeUnknown.into()),
+            Undone::Before => Err(Code::MergeUndoneBefore.into()),
+            Undone::TooLate => Err(Code::MergeTooOld.into()),
+            Undone::MergedOn => Err(Code::MergedOn.into()),
+            Undone::Unusable => Err(Code::MergeImpossible.into()),
         }
     }
 
@@ -179,11 +181,11 @@ impl App {
         self.require_recent_login(who)?;
         let secondary = self.authenticate(Some(token), Named::default(), who.origin.clone()).await?;
         if secondary.pool() != who.pool() {
-            return Err(Refusal::Disagreement);
+            return Err(Code::Disagreement.into());
         }
         self.require_recent_login(&secondary)?;
         if secondary.user == who.user {
-            return Err(Refusal::SameAccount);
+            return Err(Code::SameAccount.into());
         }
         Ok(secondary)
     }
@@ -191,6 +193,6 @@ impl App {
     /// Refuses what should not happen with a lost phone, unless the person has just logged in.
     pub(crate) fn require_recent_login(&self, who: &Authenticated) -> Result<(), Refusal> {
         let most = self.limits.recent_login;
-        if who.auth_time < self.now().minus(most) { Err(Refusal::LoginTooOld(most)) } else { Ok(()) }
+        if who.auth_time < self.now().minus(most) { Err(login_too_old(most)) } else { Ok(()) }
     }
 }

@@ -4,6 +4,7 @@
 pub mod unit;
 
 use hufu_store::rates::Limit;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, Email, Phone, User, Username};
 use serde_json::json;
 
@@ -40,11 +41,11 @@ impl App {
     /// whoever registers is.
     ///
     /// # Errors
-    /// [`Refusal::HasUsername`], [`Refusal::UsernameTaken`], [`Refusal::TooOften`]; [`Refusal::Invalid`] for a phone
+    /// [`Code::HasUsername`], [`Code::UsernameTaken`], [`Code::TooOften`]; [`Code::Invalid`] for a phone
     /// number.
     pub async fn choose_username(&self, who: &Authenticated, username: Username) -> Result<User, Refusal> {
         if is_phone_number(username.as_str()) {
-            return Err(Refusal::Invalid("a username may not be a phone number; choose another".to_owned()));
+            return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
         let pool = who.pool().clone();
         let guard = who.origin.ip.as_deref().map(|ip| Limit {
@@ -55,10 +56,12 @@ impl App {
         let (user, trace) = (who.user.clone(), self.trace_of(who));
         match self.write(SetUsername { pool, user, username, guard, trace }).await? {
             UsernameSet::Done(user) => Ok(*user),
-            UsernameSet::HasOne => Err(Refusal::HasUsername),
-            UsernameSet::Taken => Err(Refusal::UsernameTaken),
-            UsernameSet::TooOften => Err(Refusal::TooOften("usernames that are taken, from this address")),
-            UsernameSet::Gone => Err(Refusal::NotLoggedIn),
+            UsernameSet::HasOne => Err(Code::HasUsername.into()),
+            UsernameSet::Taken => Err(Code::UsernameTaken.into()),
+            UsernameSet::TooOften => {
+                Err(Code::TooOften.because("usernames that are taken, from this address"))
+            }
+            UsernameSet::Gone => Err(Code::NotLoggedIn.into()),
         }
     }
 
@@ -67,7 +70,7 @@ impl App {
     /// calls for them.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`], [`Refusal::NotBound`], [`Refusal::LastWayIn`].
+    /// [`Code::LoginTooOld`], [`Code::NotBound`], [`Code::LastWayIn`].
     pub async fn unbind_merged_name(&self, who: &Authenticated, name: LoginName) -> Result<(), Refusal> {
         let trace = self.trace_of(who);
         if let Err(refusal) = self.require_recent_login(who) {
@@ -87,8 +90,8 @@ impl App {
         };
         match self.write(unit).await? {
             NameUnbound::Done => Ok(()),
-            NameUnbound::NotBound => Err(Refusal::NotBound),
-            NameUnbound::LastWayIn => Err(Refusal::LastWayIn),
+            NameUnbound::NotBound => Err(Code::NotBound.into()),
+            NameUnbound::LastWayIn => Err(Code::LastWayIn.into()),
         }
     }
 }

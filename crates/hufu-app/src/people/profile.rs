@@ -2,12 +2,16 @@
 
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, uploads};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, Gender, Identity, PoolId, PoolSettings, Profile, User, UserId};
 use serde_json::{Map, Value, json};
 
 use crate::events::{Event, Trace};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
+
+/// Longest key of custom data, in bytes.
+const LONGEST_KEY: usize = 64;
 
 /// A change of a profile: fields of [`Profile`] by name, and `gender`. `None` empties a field.
 #[derive(Clone, Debug, Default)]
@@ -33,22 +37,22 @@ impl App {
     /// The user behind a token.
     pub async fn user(&self, who: &Authenticated) -> Result<User, Refusal> {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
-        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+        self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// The user behind a token, with all identities.
     pub async fn user_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
         let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
-        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+        self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// Changes what the user says of themselves.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], which names the field; [`Refusal::FieldNotEditable`].
+    /// [`Code::Invalid`], which names the field; [`Code::FieldNotEditable`].
     pub async fn update_profile(&self, who: &Authenticated, change: ProfileChange) -> Result<User, Refusal> {
         let changed = self.change_profile(who.pool(), &who.user, change, Editor::Person, self.trace_of(who));
-        changed.await?.ok_or(Refusal::NotLoggedIn)
+        changed.await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// Changes what an account says of its person. Nothing where there is no such account.
@@ -85,13 +89,11 @@ impl App {
             Changed::Gone => Ok(None),
             Changed::TooManyKeys => {
                 let limit = self.limits.custom_keys;
-                Err(Refusal::Invalid(format!("custom data has at most {limit} keys; remove some first")))
+                Err(Refusal::invalid("customData", Reason::TooManyKeys { max: limit }))
             }
             Changed::TooMuch => {
                 let limit = self.limits.custom_total;
-                Err(Refusal::Invalid(format!(
-                    "custom data has at most {limit} bytes in all; remove or shorten some first"
-                )))
+                Err(Refusal::invalid("customData", Reason::TooMuchData { max: limit }))
             }
         }
     }
@@ -101,37 +103,28 @@ impl App {
         for (name, value) in &change.fields {
             let Some(value) = value else { continue };
             if value.chars().count() > limit {
-                return Err(Refusal::Invalid(format!(
-                    "{name} is longer than {limit} characters; shorten it"
-                )));
+                return Err(Refusal::invalid(*name, Reason::TooLong { max: limit }));
             }
             if *name == "photo" && !is_picture_address(value) {
-                return Err(Refusal::Invalid(
-                    "photo is not an http or https address; upload the picture first".to_owned(),
-                ));
+                return Err(Refusal::invalid("photo", Reason::NotAWebAddress));
             }
             if value.contains('\0') {
-                return Err(Refusal::Invalid(format!("{name} contains a NUL character; remove it")));
+                return Err(Refusal::invalid(*name, Reason::Nul));
             }
         }
         for (key, value) in &change.custom_data {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-            if key.is_empty() || key.len() > 64 || !key.chars().all(plain) {
-                let rule = "a custom data key is 1 to 64 characters of A-Z, a-z, 0-9, '_', '-' and '.'";
-                return Err(Refusal::Invalid(rule.to_owned()));
+            if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(plain) {
+                return Err(Refusal::invalid("customData", Reason::NotACustomKey { max: LONGEST_KEY }));
             }
             // Deeper than serde_json reads, the user could never be read again.
             let limit = self.limits.custom_depth;
             if is_deeper(value, limit) {
-                return Err(Refusal::Invalid(format!(
-                    "the value of {key} is nested deeper than {limit} levels; flatten it"
-                )));
+                return Err(Refusal::invalid(key.clone(), Reason::TooDeep { max: limit }));
             }
             if value.to_string().len() > self.limits.custom_value {
                 let limit = self.limits.custom_value;
-                return Err(Refusal::Invalid(format!(
-                    "the value of {key} is longer than {limit} bytes; shorten it"
-                )));
+                return Err(Refusal::invalid(key.clone(), Reason::TooManyBytes { max: limit }));
             }
         }
         Ok(())
@@ -148,17 +141,15 @@ pub(crate) fn check_custom_data(
         let Some(field) = settings.custom_field(key) else {
             // What was there before a pool began to declare its fields may still go.
             if settings.custom_fields_only && !value.is_null() {
-                return Err(Refusal::Invalid(format!(
-                    "{key} is no custom field of this user pool; send only declared fields"
-                )));
+                return Err(Refusal::invalid(key.clone(), Reason::UnknownField));
             }
             continue;
         };
         if editor == Editor::Person && !field.editable {
-            return Err(Refusal::FieldNotEditable(key.clone()));
+            return Err(Code::FieldNotEditable.with("field", key.clone()));
         }
         if !value.is_null() {
-            field.accepts(value).map_err(|wanted| Refusal::Invalid(format!("{key} {wanted}")))?;
+            field.accepts(value).map_err(|reason| Refusal::invalid(key.clone(), reason))?;
         }
     }
     Ok(())
@@ -325,10 +316,12 @@ mod tests {
         check(&settings, json!({ "age": 7, "other": [] }), Editor::Person).unwrap();
         check(&settings, json!({ "age": null, "level": "red" }), Editor::Administrator).unwrap();
         let told = check(&settings, json!({ "age": "7" }), Editor::Person).unwrap_err();
-        assert_eq!(told.to_string(), "age must be a number");
+        assert_eq!(told.to_string(), "The request is not valid: age must be a number");
         for value in [json!("red"), json!(null)] {
             let refused = check(&settings, json!({ "level": value }), Editor::Person);
-            assert!(matches!(refused, Err(Refusal::FieldNotEditable(key)) if key == "level"));
+            assert!(
+                matches!(refused, Err(refusal) if refusal.is(Code::FieldNotEditable) && refusal.to_string().contains("level"))
+            );
         }
         assert!(check(&settings, json!({ "level": "blue" }), Editor::Administrator).is_err());
         settings.custom_fields_only = true;

@@ -4,6 +4,7 @@ pub mod unit;
 
 use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_types::SessionId;
+use hufu_types::refusal::Code;
 
 use super::{UserAgent, read_user_agent};
 use crate::tokens::authentication::Authenticated;
@@ -41,10 +42,10 @@ impl App {
     /// Ends one session of one's own account.
     ///
     /// # Errors
-    /// [`Refusal::SessionUnknown`].
+    /// [`Code::SessionUnknown`].
     pub async fn end_own_session(&self, who: &Authenticated, session: &SessionId) -> Result<(), Refusal> {
         match self.end_own(who, Ending::One(session.clone())).await? {
-            0 => Err(Refusal::SessionUnknown),
+            0 => Err(Code::SessionUnknown.into()),
             _ => Ok(()),
         }
     }

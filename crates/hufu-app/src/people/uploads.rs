@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hufu_store::rates::{Admit, Admitted, Bucket};
 use hufu_store::uploads::{GetUpload, PutUpload};
+use hufu_types::refusal::Code;
 use hufu_types::{OpaqueToken, TokenPurpose};
 use image::{DynamicImage, ImageError, ImageFormat, ImageReader, Limits as ImageLimits};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -48,7 +49,7 @@ impl Decoders {
     async fn turn(&self, pixels: u64) -> Result<OwnedSemaphorePermit, Refusal> {
         let turns = if pixels > LARGE { self.at_once } else { 1 };
         let turn = tokio::time::timeout(TURN, self.turns.clone().acquire_many_owned(turns)).await;
-        turn.map_err(|_| Refusal::TooOften("pictures being decoded"))?.map_err(Refusal::internal)
+        turn.map_err(|_| Code::TooOften.because("pictures being decoded"))?.map_err(Refusal::internal)
     }
 }
 
@@ -74,7 +75,7 @@ impl App {
     /// Makes room for an upload of an address, and counts it, before its body is read.
     pub async fn admit_upload(&self, ip: Option<&str>) -> Result<UploadSlot, Refusal> {
         let slot = self.decoders.uploads.clone().try_acquire_owned();
-        let slot = slot.map_err(|_| Refusal::TooOften("uploads at the same time"))?;
+        let slot = slot.map_err(|_| Code::TooOften.because("uploads at the same time"))?;
         let limits = &self.limits;
         let unit = Admit {
             all: Bucket { name: "upload".to_owned(), limit: limits.uploads_in_all },
@@ -87,8 +88,8 @@ impl App {
         };
         match self.write(unit).await? {
             Admitted::Yes => Ok(UploadSlot(slot)),
-            Admitted::TooManyOfAll => Err(Refusal::TooOften("uploads in all")),
-            Admitted::TooManyOfOne => Err(Refusal::TooOften("uploads from this address")),
+            Admitted::TooManyOfAll => Err(Code::TooOften.because("uploads in all")),
+            Admitted::TooManyOfOne => Err(Code::TooOften.because("uploads from this address")),
         }
     }
 
@@ -99,7 +100,7 @@ impl App {
         bytes: impl AsRef<[u8]> + Send + 'static,
     ) -> Result<Uploaded, Refusal> {
         if bytes.as_ref().len() > self.limits.upload_bytes {
-            return Err(Refusal::PictureTooLarge);
+            return Err(Code::PictureTooLarge.into());
         }
         let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
         // The slot goes along: what is being decoded takes memory though its client has left.
@@ -128,7 +129,7 @@ impl App {
             now: self.now(),
         };
         if !self.write(unit).await? {
-            return Err(Refusal::TooOften("uploads that nobody's photo names"));
+            return Err(Code::TooOften.because("uploads that nobody's photo names"));
         }
         let url = format!("{}{UPLOADS_PATH}{key}", self.public_url);
         Ok(Uploaded { key, url })
@@ -164,7 +165,7 @@ async fn blocking<T: Send + 'static>(
 
 fn reader(bytes: &[u8], memory: u64) -> Result<ImageReader<Cursor<&[u8]>>, Refusal> {
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-    let mut reader = reader.map_err(|_| Refusal::NotAPicture)?;
+    let mut reader = reader.map_err(|_| Code::NotAPicture)?;
     let mut limits = ImageLimits::default();
     limits.max_alloc = Some(memory);
     reader.limits(limits);
@@ -173,8 +174,8 @@ fn reader(bytes: &[u8], memory: u64) -> Result<ImageReader<Cursor<&[u8]>>, Refus
 
 fn unreadable(error: &ImageError) -> Refusal {
     match error {
-        ImageError::Limits(_) => Refusal::PictureTooLarge,
-        _ => Refusal::NotAPicture,
+        ImageError::Limits(_) => Code::PictureTooLarge.into(),
+        _ => Code::NotAPicture.into(),
     }
 }
 
@@ -183,7 +184,7 @@ fn pixels_of(bytes: &[u8], most: u64) -> Result<u64, Refusal> {
     let (width, height) =
         reader(bytes, WORKING_MEMORY)?.into_dimensions().map_err(|error| unreadable(&error))?;
     let pixels = u64::from(width) * u64::from(height);
-    if pixels > most { Err(Refusal::PictureTooLarge) } else { Ok(pixels) }
+    if pixels > most { Err(Code::PictureTooLarge.into()) } else { Ok(pixels) }
 }
 
 /// The most memory that decoding so many pixels may take: four channels, of 16 bits if there are not many.
@@ -252,9 +253,9 @@ mod tests {
         for bytes in
             [b"<svg xmlns='http://www.w3.org/2000/svg'/>".as_slice(), b"<html>", b"", b"\x89PNG\r\n\x1a\n"]
         {
-            assert!(matches!(take_in(bytes), Err(Refusal::NotAPicture)));
+            assert!(matches!(take_in(bytes), Err(ref refusal) if refusal.is(Code::NotAPicture)));
         }
-        assert!(matches!(take_in(&png(1001, 1000)), Err(Refusal::PictureTooLarge)));
+        assert!(matches!(take_in(&png(1001, 1000)), Err(ref refusal) if refusal.is(Code::PictureTooLarge)));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
+use hufu_types::refusal::Code;
 use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -111,8 +112,8 @@ impl App {
             leeway: self.limits.clock_leeway,
         };
         let keys = self.keys.load();
-        let verified = verify::<BearerClaims>(token, keys.published(), &expectation)
-            .map_err(|_| Refusal::NotLoggedIn)?;
+        let verified =
+            verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Code::NotLoggedIn)?;
         let claims = verified.claims;
         Ok(Bearer {
             application: claims.aud,
@@ -131,15 +132,15 @@ impl App {
         named: Named<'_>,
         origin: Origin,
     ) -> Result<Authenticated, Refusal> {
-        let bearer = self.bearer_claims(token.ok_or(Refusal::NotLoggedIn)?)?;
+        let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
         let config = self.config();
-        let application = config.application(bearer.application.as_str()).ok_or(Refusal::NotLoggedIn)?;
+        let application = config.application(bearer.application.as_str()).ok_or(Code::NotLoggedIn)?;
         if !named.agrees_with(application) {
-            return Err(Refusal::Disagreement);
+            return Err(Code::Disagreement.into());
         }
         let session = self.living_session(&application.pool, &bearer.session).await?;
         if session.user != bearer.user || session.application != application.id {
-            return Err(Refusal::NotLoggedIn);
+            return Err(Code::NotLoggedIn.into());
         }
         Ok(Authenticated {
             application: application.clone(),
@@ -170,14 +171,14 @@ impl App {
         };
         let keys = self.keys.load();
         let verified = verify::<Map<String, Value>>(token, keys.published(), &expectation);
-        let claims = verified.map_err(|_| Refusal::NotLoggedIn)?.claims;
+        let claims = verified.map_err(|_| Code::NotLoggedIn)?.claims;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let config = self.config();
-        let application = config.application(text("aud")).ok_or(Refusal::NotLoggedIn)?;
+        let application = config.application(text("aud")).ok_or(Code::NotLoggedIn)?;
         if !named.agrees_with(application) {
-            return Err(Refusal::Disagreement);
+            return Err(Code::Disagreement.into());
         }
-        let session = SessionId::parse(text("sid")).map_err(|_| Refusal::NotLoggedIn)?;
+        let session = SessionId::parse(text("sid")).map_err(|_| Code::NotLoggedIn)?;
         self.living_session(&application.pool, &session).await?;
         Ok(claims)
     }
@@ -190,12 +191,12 @@ impl App {
         } else {
             let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
             let unit = GetSession { pool: pool.clone(), session: id.clone() };
-            let session = Arc::new(self.read(unit).await?.ok_or(Refusal::NotLoggedIn)?);
+            let session = Arc::new(self.read(unit).await?.ok_or(Code::NotLoggedIn)?);
             self.sessions.believe(id, session.clone(), forgotten);
             session
         };
         if session.expires_at <= self.now() || !session.user_is_active {
-            return Err(Refusal::NotLoggedIn);
+            return Err(Code::NotLoggedIn.into());
         }
         self.note_use(pool, id, &session).await;
         Ok(session)

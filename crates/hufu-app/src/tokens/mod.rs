@@ -13,6 +13,7 @@ use aws_lc_rs::digest::{Digest, SHA256, digest};
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenHash,
     TokenPurpose, User, UserId,
@@ -194,19 +195,19 @@ impl App {
         match self.write(rotation).await? {
             Rotation::Rotated { session, details, scope } => {
                 let unit = GetUser { pool: application.pool.clone(), user: details.account.clone() };
-                let account = self.read(unit).await?.ok_or(Refusal::GrantInvalid)?;
+                let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
                 // Clients know the person by the `sub` that the session began with, though it was merged since.
                 let user = User { id: details.user.clone(), ..account };
                 let issue =
                     Issue { application, user: &user, session: &session, auth_time: details.created_at };
                 self.token_set(&issue, scope, Some(successor))
             }
-            Rotation::Unknown => Err(Refusal::GrantInvalid),
+            Rotation::Unknown => Err(Code::GrantInvalid.into()),
             Rotation::Reused(session) => {
                 self.sessions.forget(&session);
                 tracing::warn!(%session, application = %application.id, "a refresh token was used twice: its session is ended");
                 metrics::counter!("hufu_refresh_reuse_total").increment(1);
-                Err(Refusal::GrantInvalid)
+                Err(Code::GrantInvalid.into())
             }
         }
     }

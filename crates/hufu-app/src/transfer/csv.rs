@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::ImportError;
 use super::reader::{Fields, LONGEST_ROW, Row};
+use hufu_types::refusal::Reason;
 
 /// Columns at most.
 const MOST_COLUMNS: usize = 1024;
@@ -40,14 +41,16 @@ impl<R: BufRead> CsvRows<R> {
             state: Row::Whole,
         };
         if !rows.advance()? {
-            return Err(ImportError::Header("the file is empty".to_owned()));
+            return Err(ImportError::Unfit { columns: String::new(), reason: Reason::EmptyFile });
         }
         let header = rows.state.check().and_then(|()| rows.texts());
         let mut columns: Vec<String> = Vec::new();
-        for column in header.map_err(ImportError::Header)? {
+        for column in
+            header.map_err(|_| ImportError::Unfit { columns: String::new(), reason: Reason::NotARow })?
+        {
             let column = column.trim().to_owned();
             if columns.contains(&column) {
-                return Err(ImportError::Header(format!("the column {} stands twice", shown(&column))));
+                return Err(ImportError::Unfit { columns: shown(&column), reason: Reason::ColumnTwice });
             }
             columns.push(column);
         }

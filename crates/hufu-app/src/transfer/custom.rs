@@ -1,6 +1,6 @@
 //! Custom data of a row: an object, or in a CSV a column for each key.
 
-use hufu_types::{CustomFieldType, PoolSettings};
+use hufu_types::{CustomFieldType, Language, PoolSettings};
 use serde_json::{Map, Value};
 
 use super::csv::shown;
@@ -63,7 +63,9 @@ fn check(data: &Map<String, Value>, settings: &PoolSettings, limits: &Limits) ->
                 return Err(format!("{}: the pool declares no such custom field", shown(key)));
             }
             None => {}
-            Some(field) => field.accepts(value).map_err(|wanted| format!("{}: {wanted}", shown(key)))?,
+            Some(field) => field
+                .accepts(value)
+                .map_err(|reason| reason.for_integrator(&shown(key), Language::English))?,
         }
         if is_deeper(value, limits.custom_depth) {
             return Err(format!("{}: nested deeper than {} levels", shown(key), limits.custom_depth));

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use hufu_store::imports::{Counts, ListRefusals, RefusedRow};
+use hufu_types::refusal::Reason;
 use hufu_types::{ImportId, PoolId};
 use tokio::sync::mpsc;
 
@@ -344,11 +345,7 @@ fn check_columns(file: &mut File, format: Format, ignore_unknown: bool) -> Resul
     if let Rows::Csv(csv) = Rows::open(BufReader::new(&mut *file), format)? {
         let unknown: Vec<_> = unknown_columns(csv.columns()).into_iter().map(csv::shown).collect();
         if !unknown.is_empty() {
-            let known = "correct their names, or leave them out by asking to ignore unknown fields";
-            return Err(ImportError::Header(format!(
-                "no fields are known for the columns {}: {known}",
-                unknown.join(", ")
-            )));
+            return Err(ImportError::Unfit { columns: unknown.join(", "), reason: Reason::UnknownColumns });
         }
     }
     file.seek(SeekFrom::Start(0))?;

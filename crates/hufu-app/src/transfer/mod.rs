@@ -19,7 +19,8 @@ use std::io;
 use std::sync::Arc;
 
 use hufu_store::{Store, StoreError};
-use hufu_types::{ActorKind, Clock, EventId, PoolId, Random};
+use hufu_types::refusal::Reason;
+use hufu_types::{ActorKind, Clock, EventId, Language, PoolId, Random};
 
 use crate::credentials::password::HashingError;
 use crate::events::{Actor, Trace};
@@ -85,8 +86,13 @@ pub enum ImportError {
         at: u64,
     },
     /// The file as a whole is not what it should be.
-    #[error("{0}")]
-    Header(String),
+    #[error("{}", reason.for_integrator(columns, Language::English))]
+    Unfit {
+        /// The columns that are not right, where it is columns.
+        columns: String,
+        /// What is not right.
+        reason: Reason,
+    },
     /// An import of another file of this name was not finished.
     #[error(
         "the import of a file of this name stopped after {rows} rows, and the file has changed since: finish with the \

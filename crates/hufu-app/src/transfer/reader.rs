@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::csv::CsvRows;
 use super::{Format, ImportError};
+use hufu_types::refusal::Reason;
 
 /// Bytes of one row; longer ones are refused.
 pub(super) const LONGEST_ROW: usize = 64 * 1024;
@@ -164,10 +165,8 @@ impl<R: BufRead> JsonRows<R> {
                 rows.reader.consume(1);
                 Ok(rows)
             }
-            None => Err(ImportError::Header("the file is empty".to_owned())),
-            Some(_) => Err(ImportError::Header(
-                "the file is no JSON list; say that its format is jsonl if each line is a user".to_owned(),
-            )),
+            None => Err(ImportError::Unfit { columns: String::new(), reason: Reason::EmptyFile }),
+            Some(_) => Err(ImportError::Unfit { columns: String::new(), reason: Reason::NotAList }),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::Stream;
 use hufu_store::imports::{GetImport, ListImports, StopImport};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, Permission, PoolId, Timestamp};
 
 use super::{
@@ -41,7 +42,7 @@ impl App {
     /// What [`App::permit`] refuses.
     pub async fn may_transfer(&self, by: &Administrating, pool: &PoolId) -> Result<(), Refusal> {
         if *pool == PoolId::system() {
-            return Err(Refusal::PoolUnknown);
+            return Err(Code::PoolUnknown.into());
         }
         self.permit(by, Permission::TransferUsers, pool).await
     }
@@ -50,7 +51,7 @@ impl App {
     /// [`App::import_of`]. A dry run is over when this returns.
     ///
     /// # Errors
-    /// [`Refusal::ImportUnfit`], [`Refusal::ImportUnfinished`], [`Refusal::ImportRunning`], and what [`App::permit`]
+    /// [`Code::ImportUnfit`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and what [`App::permit`]
     /// refuses.
     pub async fn start_import(
         self: &Arc<Self>,
@@ -60,7 +61,7 @@ impl App {
         options: ImportOptions,
     ) -> Result<ImportStarted, Refusal> {
         self.may_transfer(by, pool).await?;
-        let running = Arc::clone(&self.importing).try_acquire_owned().map_err(|_| Refusal::ImportRunning)?;
+        let running = Arc::clone(&self.importing).try_acquire_owned().map_err(|_| Code::ImportRunning)?;
         let transfer = self.transfer(pool.clone(), by);
         let opened = transfer.open_import(file, &options).await?;
         let Some(id) = opened.import().cloned() else {
@@ -98,7 +99,7 @@ impl App {
     /// An import.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`App::permit`] refuses.
     pub async fn import_of(
         &self,
         by: &Administrating,
@@ -107,7 +108,7 @@ impl App {
     ) -> Result<Import, Refusal> {
         self.may_transfer(by, pool).await?;
         let unit = GetImport { pool: pool.clone(), import: import.clone() };
-        let found = self.read(unit).await?.ok_or(Refusal::NoSuch("import"))?;
+        let found = self.read(unit).await?.ok_or(Code::NoSuchImport)?;
         Ok(Import::of(found, self.now()))
     }
 
@@ -133,7 +134,7 @@ impl App {
     /// The refused rows of an import as CSV, page by page.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`App::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`App::permit`] refuses.
     pub async fn import_report(
         &self,
         by: &Administrating,
@@ -157,9 +158,9 @@ impl App {
         self.may_transfer(by, pool).await?;
         let options = ExportOptions { format, with_hashes: false };
         self.transfer(pool.clone(), by).pages(options).await.map_err(|error| match error {
-            ExportError::PoolUnknown => Refusal::PoolUnknown,
+            ExportError::PoolUnknown => Code::PoolUnknown.into(),
             ExportError::Store(error) => error.into(),
-            other => Refusal::Internal(Box::new(other)),
+            other => Refusal::internal(other),
         })
     }
 }
@@ -220,12 +221,13 @@ impl Import {
 impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
         match error {
-            ImportError::PoolUnknown | ImportError::SystemPool => Self::PoolUnknown,
-            ImportError::NotUtf8 { .. } | ImportError::Header(_) => Self::ImportUnfit(error.to_string()),
-            ImportError::Changed { rows } => Self::ImportUnfinished(rows),
-            ImportError::Elsewhere => Self::ImportRunning,
+            ImportError::PoolUnknown | ImportError::SystemPool => Code::PoolUnknown.into(),
+            ImportError::NotUtf8 { at } => Self::faulty(Code::ImportUnfit, "file", Reason::NotUtf8 { at }),
+            ImportError::Unfit { columns, reason } => Self::faulty(Code::ImportUnfit, columns, reason),
+            ImportError::Changed { rows } => Code::ImportUnfinished.with("rows", rows),
+            ImportError::Elsewhere => Code::ImportRunning.into(),
             ImportError::Store(error) => error.into(),
-            other => Self::Internal(Box::new(other)),
+            other => Self::internal(other),
         }
     }
 }

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use hufu_store::deliveries::{GetDelivery, ListDeliveries};
 use hufu_store::webhooks::{GetWebhook, ListWebhooks};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Action, DeliveryId, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
 };
@@ -76,7 +77,7 @@ impl App {
     /// Makes a webhook. Its secret is told this once.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`], [`Refusal::TooManyWebhooks`], and what [`Self::permit`] refuses.
+    /// [`Code::Invalid`], [`Code::TooManyWebhooks`], and what [`Self::permit`] refuses.
     pub async fn create_webhook(
         &self,
         by: &Administrating,
@@ -101,7 +102,7 @@ impl App {
         let unit =
             CreateWebhook { pool: pool.clone(), webhook: webhook.clone(), secret: sealed, most, trace };
         if !self.write(unit).await? {
-            return Err(Refusal::TooManyWebhooks(most));
+            return Err(Code::TooManyWebhooks.with("most", most));
         }
         self.take_up_config().await;
         Ok((webhook, secret))
@@ -110,7 +111,7 @@ impl App {
     /// Changes a webhook; the answer is what it is now, and its new secret if it was to get one.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::Invalid`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], [`Code::Invalid`], and what [`Self::permit`] refuses.
     pub async fn update_webhook(
         &self,
         by: &Administrating,
@@ -130,7 +131,7 @@ impl App {
         };
         let trace = self.trace_by(pool, by);
         let unit = UpdateWebhook { pool: pool.clone(), id: id.clone(), update, trace };
-        let webhook = self.write(unit).await?.ok_or(Refusal::NoSuch("webhook"))?;
+        let webhook = self.write(unit).await?.ok_or(Code::NoSuchWebhook)?;
         self.take_up_config().await;
         Ok((webhook, secret))
     }
@@ -138,7 +139,7 @@ impl App {
     /// Deletes a webhook. What was to be delivered to it is given up.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn delete_webhook(
         &self,
         by: &Administrating,
@@ -148,7 +149,7 @@ impl App {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         let unit = DeleteWebhook { pool: pool.clone(), id: id.clone(), trace: self.trace_by(pool, by) };
         if !self.write(unit).await? {
-            return Err(Refusal::NoSuch("webhook"));
+            return Err(Code::NoSuchWebhook.into());
         }
         self.take_up_config().await;
         Ok(())
@@ -166,7 +167,7 @@ impl App {
     /// One webhook.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn webhook(
         &self,
         by: &Administrating,
@@ -174,7 +175,7 @@ impl App {
         id: &WebhookId,
     ) -> Result<Webhook, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
-        self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("webhook"))
+        self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchWebhook.into())
     }
 
     /// Deliveries to a webhook, newest first: at most `limit` (up to 200), those before `before`. Those of a webhook
@@ -203,7 +204,7 @@ impl App {
     /// One delivery, with what is sent and what the receiver said.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn delivery(
         &self,
         by: &Administrating,
@@ -211,21 +212,21 @@ impl App {
         id: &DeliveryId,
     ) -> Result<Delivery, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
-        self.read(GetDelivery(pool.clone(), id.clone())).await?.ok_or(Refusal::NoSuch("delivery"))
+        self.read(GetDelivery(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchDelivery.into())
     }
 
     /// Sends a delivery again, under its old id.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], [`Refusal::DeliveryWaiting`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
     pub async fn replay(&self, by: &Administrating, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         let now = self.now();
         let job = JobId::generate(now, &*self.random);
         match self.write(Replay { pool: pool.clone(), id: id.clone(), job, now }).await? {
             Replayed::Queued => self.jobs_waiting.notify_one(),
-            Replayed::Waiting => return Err(Refusal::DeliveryWaiting),
-            Replayed::Unknown => return Err(Refusal::NoSuch("delivery")),
+            Replayed::Waiting => return Err(Code::DeliveryWaiting.into()),
+            Replayed::Unknown => return Err(Code::NoSuchDelivery.into()),
         }
         Ok(())
     }
@@ -233,7 +234,7 @@ impl App {
     /// Sends all deliveries to a webhook again that were given up and are of then or later; tells how many.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn replay_failed(
         &self,
         by: &Administrating,
@@ -242,7 +243,7 @@ impl App {
         since: Timestamp,
     ) -> Result<usize, Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
-        self.read(GetWebhook(pool.clone(), webhook.clone())).await?.ok_or(Refusal::NoSuch("webhook"))?;
+        self.read(GetWebhook(pool.clone(), webhook.clone())).await?.ok_or(Code::NoSuchWebhook)?;
         let mut queued = 0;
         loop {
             let now = self.now();
@@ -260,7 +261,7 @@ impl App {
     /// Queues a delivery of type [`PING`], to see whether a webhook works, be it switched on or off.
     ///
     /// # Errors
-    /// [`Refusal::NoSuch`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
     pub async fn ping_webhook(
         &self,
         by: &Administrating,
@@ -272,7 +273,7 @@ impl App {
         let id = DeliveryId::generate(now, &*self.random);
         let unit = Ping { pool: pool.clone(), webhook: webhook.clone(), id: id.clone(), now };
         if !self.write(unit).await? {
-            return Err(Refusal::NoSuch("webhook"));
+            return Err(Code::NoSuchWebhook.into());
         }
         self.jobs_waiting.notify_one();
         Ok(id)
@@ -296,29 +297,29 @@ impl App {
 
     /// Names are looked up when something is sent, since what they lead to may change.
     fn check_webhook_url(&self, text: &str) -> Result<String, Refusal> {
-        let refused = |why: &str| Refusal::Invalid(format!("url: {why}"));
+        let refused = |reason| Refusal::invalid("url", reason);
         let settings = self.means.http.settings();
         if text.len() > LONGEST_URL {
-            return Err(refused("it is longer than 2048 bytes"));
+            return Err(refused(Reason::TooManyBytes { max: LONGEST_URL }));
         }
-        let url = Url::parse(text.trim()).map_err(|_| refused("it is no address"))?;
+        let url = Url::parse(text.trim()).map_err(|_| refused(Reason::NotAnAddress))?;
         match url.scheme() {
             "https" => {}
             "http" if !settings.private.is_empty() => {}
-            "http" => return Err(refused("it must begin with https://")),
-            _ => return Err(refused("it must begin with https:// or http://")),
+            "http" => return Err(refused(Reason::WrongScheme { choices: "https://" })),
+            _ => return Err(refused(Reason::WrongScheme { choices: "https://, http://" })),
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refused("it must not hold a user or a password"));
+            return Err(refused(Reason::AddressWithUser));
         }
         let literal = match url.host() {
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
             Some(Host::Domain(_)) => None,
-            None => return Err(refused("it names no host")),
+            None => return Err(refused(Reason::NoHost)),
         };
         if literal.is_some_and(|address| !settings.permits(address)) {
-            return Err(refused("the address is not public, and outgoing_private does not name its network"));
+            return Err(refused(Reason::NotPublic));
         }
         Ok(url.into())
     }
@@ -333,7 +334,7 @@ fn check_name(text: &str) -> Result<String, Refusal> {
     let name = text.trim();
     let length = name.chars().count();
     if length == 0 || length > LONGEST_NAME || name.chars().any(char::is_control) {
-        return Err(Refusal::Invalid(format!("name: it has 1 to {LONGEST_NAME} characters in one line")));
+        return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
     }
     Ok(name.to_owned())
 }
@@ -343,7 +344,7 @@ fn check_events(names: &[String]) -> Result<Vec<Action>, Refusal> {
     for name in names {
         let Some(action) = Action::parse(name) else {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-            return Err(Refusal::Invalid(format!("events: there is no event {shown}")));
+            return Err(Refusal::invalid("events", Reason::Unknown { value: shown }));
         };
         if !actions.contains(&action) {
             actions.push(action);

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::Refused;
 use crate::envelope::ApiCode;
-use crate::problem::{Failure, Language};
+use crate::problem::Failure;
+use hufu_types::Language;
+use hufu_types::refusal::Reason;
 
 /// Errors told at most; a document that is no document of ours can have one for each field.
 const ERRORS: usize = 10;
@@ -47,11 +49,14 @@ struct Message {
 #[serde(rename_all = "camelCase")]
 struct Extensions {
     request_id: String,
+    /// What the library says of a document that does not fit the schema, in English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 impl Message {
     fn of(failure: &Failure) -> Self {
-        Self { code: failure.problem.code, message: failure.message().to_owned(), data: failure.data.clone() }
+        Self { code: failure.number(), message: failure.message(), data: failure.data.clone() }
     }
 }
 
@@ -79,24 +84,25 @@ pub(super) fn executed(response: async_graphql::Response, language: Language, re
 }
 
 fn fault(error: ServerError, language: Language, request_id: &str) -> Fault {
-    let message = if let Some(Refused(failure)) = error.source::<Refused>() {
-        Message::of(failure)
+    let (message, detail) = if let Some(Refused(failure)) = error.source::<Refused>() {
+        (Message::of(failure), None)
     } else {
-        let refusal = Refusal::Invalid(told(&error.message));
-        Message::of(&Failure::new(&refusal, language, request_id.to_owned()))
+        let refusal = Refusal::invalid("query", Reason::NotInSchema);
+        let failure = Failure::new(refusal, language, request_id.to_owned());
+        (Message::of(&failure), Some(shortened(&error.message)))
     };
-    let extensions = Some(Extensions { request_id: request_id.to_owned() });
+    let extensions = Some(Extensions { request_id: request_id.to_owned(), detail });
     Fault { message, locations: error.locations, path: error.path, extensions }
 }
 
-/// The library's text about a document, as part of a sentence.
-fn told(text: &str) -> String {
+/// The library's text about a document.
+fn shortened(text: &str) -> String {
     let text = text.trim_end_matches('.');
-    let mut told: String = text.chars().take(TEXT).collect();
-    if told.len() < text.len() {
-        told.push('…');
+    let mut short: String = text.chars().take(TEXT).collect();
+    if short.len() < text.len() {
+        short.push('…');
     }
-    told
+    short
 }
 
 #[cfg(test)]
@@ -105,7 +111,7 @@ mod tests {
 
     #[test]
     fn texts_of_the_library_are_shortened() {
-        assert_eq!(told("Unknown field."), "Unknown field");
-        assert_eq!(told(&"虎".repeat(1000)).chars().count(), TEXT + 1);
+        assert_eq!(shortened("Unknown field."), "Unknown field");
+        assert_eq!(shortened(&"虎".repeat(1000)).chars().count(), TEXT + 1);
     }
 }

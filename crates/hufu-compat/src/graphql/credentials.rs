@@ -2,12 +2,12 @@
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use hufu_app::{FlowAction, FlowAnswer, FlowStep, LoginAnswer, Named, Refusal, Target, Tokens};
-use hufu_types::PasscodePurpose;
+use hufu_types::refusal::Reason;
+use hufu_types::{Language, PasscodePurpose};
 
 use super::Call;
 use crate::codes::{send, serving};
 use crate::fields;
-use crate::problem::Language;
 use crate::request::given;
 use crate::user::UserV2;
 use crate::waiting::NoTokens;
@@ -63,9 +63,9 @@ pub(super) struct CommonMessage {
 
 impl CommonMessage {
     fn done(language: Language) -> Self {
-        let message = match language {
-            Language::Chinese => "操作成功",
-            Language::English => "Done",
+        let message = match language.for_integrators() {
+            Language::SimplifiedChinese => "操作成功",
+            _ => "Done",
         };
         Self { message: Some(message.to_owned()), code: Some(200) }
     }
@@ -128,7 +128,7 @@ impl CredentialMutation {
                 (Some(phone), _) => Target::Phone(fields::phone(phone, phone_country_code.as_ref())?),
                 (None, Some(email)) => Target::Email(fields::email(email)?),
                 (None, None) => {
-                    return Err(Refusal::Invalid("phone and email are missing; send one of them".to_owned()));
+                    return Err(Refusal::invalid("phone, email", Reason::OneNeeded));
                 }
             };
             let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
@@ -182,7 +182,7 @@ impl CredentialMutation {
         let sent = async {
             let application =
                 call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
-            let (app, language) = (&call.shared.app, call.head.message_language);
+            let (app, language) = (&call.shared.app, call.head.language);
             app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
         };
         sent.await.map_err(|refusal| call.refuse(refusal))?;

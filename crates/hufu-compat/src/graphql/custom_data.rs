@@ -5,6 +5,7 @@
 
 use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
 use hufu_app::{Authenticated, ProfileChange, Refusal};
+use hufu_types::refusal::Reason;
 use hufu_types::{CustomFieldType, PoolId, PoolSettings};
 use serde_json::{Map, Value};
 
@@ -87,8 +88,8 @@ impl UserV2 {
 pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refused> {
     let who = call.authenticate(Some(id)).await?;
     if kind != TargetType::User {
-        let what = "only data of users can be read and changed here; send targetType USER";
-        return Err(call.refuse(Refusal::Invalid(what.to_owned())));
+        let reason = Reason::NotOneOf { choices: "USER".into() };
+        return Err(call.refuse(Refusal::invalid("targetType", reason)));
     }
     Ok(who)
 }
@@ -130,9 +131,7 @@ pub(super) fn read(list: Vec<UserDefinedDataInput>) -> Result<Map<String, Value>
         .map(|UserDefinedDataInput { key, value }| {
             let value = value.map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text)));
             match value {
-                None | Some(Value::Null) => {
-                    Err(Refusal::Invalid("a value is null; remove it with removeUdv instead".to_owned()))
-                }
+                None | Some(Value::Null) => Err(Refusal::invalid("value", Reason::Null)),
                 Some(value) => Ok((key, value)),
             }
         })
@@ -165,6 +164,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use hufu_types::refusal::Code;
 
     fn stored(text: &str) -> Value {
         let input = UserDefinedDataInput { key: "k".to_owned(), value: Some(text.to_owned()) };
@@ -208,7 +208,7 @@ mod tests {
     fn null_is_refused() {
         for value in [None, Some("null".to_owned())] {
             let input = UserDefinedDataInput { key: "k".to_owned(), value };
-            assert!(matches!(read(vec![input]), Err(Refusal::Invalid(_))));
+            assert!(matches!(read(vec![input]), Err(ref refusal) if refusal.is(Code::Invalid)));
         }
     }
 }

@@ -2,6 +2,7 @@
 //! and a single root field; everything larger is refused before it costs
 //! anything, or can count past a limit that is meant for one request.
 
+use hufu_types::refusal::Reason;
 use std::collections::HashMap;
 
 use async_graphql::Name;
@@ -32,37 +33,34 @@ const INTROSPECTION_DEPTH: usize = 16;
 /// Reads a document.
 pub(super) fn read(text: &str, introspection: bool) -> Result<ExecutableDocument, Refusal> {
     if text.len() > LENGTH {
-        return Err(invalid(format!("the document is longer than {LENGTH} bytes; shorten it")));
+        return Err(invalid(Reason::TooManyBytes { max: LENGTH }));
     }
     // Those in strings and comments count too: no need to know where they begin.
     if text.bytes().filter(|byte| matches!(byte, b'{' | b'[' | b'(')).count() > BRACKETS {
-        return Err(invalid(format!("the document has more than {BRACKETS} opening brackets; simplify it")));
+        return Err(invalid(Reason::TooManyBrackets { max: BRACKETS }));
     }
     let document = parse_query(text).map_err(|error| {
-        let place = error
-            .positions()
-            .next()
-            .map_or(String::new(), |Pos { line, column }| format!(" (line {line}, column {column})"));
-        invalid(format!("the document is not valid GraphQL{place}; check it"))
+        let Pos { line, column } = error.positions().next().unwrap_or_default();
+        invalid(Reason::NotGraphql { line, column })
     })?;
     check(&document, introspection)?;
     Ok(document)
 }
 
-fn invalid(what: impl Into<String>) -> Refusal {
-    Refusal::Invalid(what.into())
+fn invalid(reason: Reason) -> Refusal {
+    Refusal::invalid("query", reason)
 }
 
 fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refusal> {
     let mut operations = document.operations.iter();
     let (Some((_, operation)), None) = (operations.next(), operations.next()) else {
-        return Err(invalid("the document has several operations; send one"));
+        return Err(invalid(Reason::SeveralOperations));
     };
     let (deepest, selections) =
         if introspection { (INTROSPECTION_DEPTH, INTROSPECTION_SELECTIONS) } else { (DEPTH, SELECTIONS) };
     let mut walk = Walk { fragments: &document.fragments, selections, left: selections, introspection };
     if walk.fields(&operation.node.selection_set.node, deepest)? > 1 {
-        return Err(invalid("the document has several root fields; send one document for each"));
+        return Err(invalid(Reason::SeveralRootFields));
     }
     // Unused fragments are validated as well, and must not cost more than used ones.
     for fragment in document.fragments.values() {
@@ -95,31 +93,24 @@ impl<'a> Walk<'a> {
         selected: &mut HashMap<&'a str, usize>,
     ) -> Result<(), Refusal> {
         for selection in &set.items {
-            self.left = self.left.checked_sub(1).ok_or_else(|| {
-                let most = self.selections;
-                invalid(format!("the document selects more than {most} fields; select fewer"))
-            })?;
+            self.left = self
+                .left
+                .checked_sub(1)
+                .ok_or_else(|| invalid(Reason::TooManyFields { max: self.selections }))?;
             match &selection.node {
                 Selection::Field(field) => {
                     let name = field.node.name.node.as_str();
                     if !self.introspection && matches!(name, "__schema" | "__type") {
-                        return Err(invalid(
-                            "this server does not tell its schema; leave __schema and __type out",
-                        ));
+                        return Err(invalid(Reason::Introspection));
                     }
                     let Some(below) = depth.checked_sub(1) else {
-                        return Err(invalid(format!(
-                            "the document is deeper than {DEPTH} fields; flatten it"
-                        )));
+                        return Err(invalid(Reason::TooManyLevels { max: DEPTH }));
                     };
                     if name != "__typename" {
                         let times = selected.entry(name).or_default();
                         *times += 1;
                         if *times > REPEATS {
-                            return Err(invalid(format!(
-                                "the document repeats a field more than {REPEATS} times in one place; \
-                                 select each once, without aliases"
-                            )));
+                            return Err(invalid(Reason::TooManyRepeats { max: REPEATS }));
                         }
                     }
                     self.fields(&field.node.selection_set.node, below)?;
@@ -142,10 +133,11 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hufu_types::refusal::Code;
 
     fn refused(text: &str) -> String {
         match read(text, false) {
-            Err(Refusal::Invalid(what)) => what,
+            Err(refusal) if refusal.is(Code::Invalid) => refusal.to_string(),
             other => panic!("{text}: {other:?}"),
         }
     }
@@ -255,14 +247,17 @@ mod tests {
     #[test]
     fn the_schema_is_told_only_where_it_was_switched_on() {
         for question in ["{ __schema { types { name } } }", "{ __type(name: \"User\") { name } }"] {
-            assert!(refused(question).contains("does not tell its schema"), "{question}");
+            assert!(refused(question).contains("does not show its schema"), "{question}");
             assert!(read(question, true).is_ok(), "{question}");
         }
     }
 
     #[test]
     fn syntax_errors_say_where() {
-        assert_eq!(refused("{"), "the document is not valid GraphQL (line 1, column 2); check it");
+        assert_eq!(
+            refused("{"),
+            "The request is not valid: the document is not valid GraphQL (line 1, column 2); check it"
+        );
         assert!(refused("").contains("not valid GraphQL"));
         assert!(
             refused("{ user(id: \"\\ud83d\") { id } }").contains("not valid GraphQL"),

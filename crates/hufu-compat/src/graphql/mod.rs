@@ -33,6 +33,7 @@ use crate::problem::Failure;
 use crate::request::{Head, given, parse, read};
 use crate::server::{self, Shared};
 use crate::waiting::NoTokens;
+use hufu_types::refusal::Code;
 
 /// The schema of the endpoint.
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -112,7 +113,7 @@ struct Refused(Failure);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.message())
+        f.write_str(&self.0.message())
     }
 }
 
@@ -134,7 +135,7 @@ impl Call {
         let who = self.head.authenticate(&self.shared).await.map_err(Refused)?;
         match id.and_then(named) {
             Some(id) if id != who.user.as_str() && id != who.subject.as_str() => {
-                Err(self.refuse(Refusal::NotYourself))
+                Err(self.refuse(Code::NotYourself.into()))
             }
             _ => Ok(who),
         }

@@ -9,6 +9,7 @@ use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput
 use super::login::LoginMutation;
 use super::profile::UpdateUserInput;
 use crate::user::UserV2;
+use hufu_types::refusal::Reason;
 
 /// The mutations.
 #[derive(Default, MergedObject)]
@@ -53,8 +54,7 @@ impl ProfileMutation {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
         if who.scope.is_some() {
-            let what = "an access token is renewed at /oidc/token; send the refresh token there";
-            return Err(call.refuse(Refusal::Invalid(what.to_owned())).into());
+            return Err(call.refuse(Refusal::invalid("token", Reason::RenewedElsewhere)).into());
         }
         let renewed = call.shared.app.renew(&who).map_err(|refusal| call.refuse(refusal))?;
         Ok(Some(RefreshToken {

@@ -7,9 +7,10 @@ use super::Call;
 use super::custom_data::{self, TargetType, UserDefinedData};
 use crate::codes::serving;
 use crate::fields;
-use crate::problem::{Language, Problem};
 use crate::request::given;
 use crate::user::{UserV2, arn};
+use hufu_types::Language;
+use hufu_types::refusal::{Code, Reason};
 
 /// The queries.
 pub(crate) struct Query;
@@ -61,9 +62,7 @@ impl Query {
         let token = given(token.as_ref()).or(call.head.bearer());
         match logged_in(call, token).await {
             Ok(status) => Ok(Some(status)),
-            Err(refusal @ (Refusal::Internal(_) | Refusal::Overloaded(_))) => {
-                Err(call.refuse(refusal).into())
-            }
+            Err(refusal) if refusal.code().is_internal() => Err(call.refuse(refusal).into()),
             Err(_) => Ok(Some(not_logged_in(call.head.language))),
         }
     }
@@ -92,8 +91,8 @@ impl Query {
         let application = serving(&call.shared, &call.head).map_err(|refusal| call.refuse(refusal))?;
         match call.shared.app.password_strength(&application.pool, &password) {
             Ok(()) => Ok(CheckPasswordStrengthResult { valid: true, message: None }),
-            Err(refusal @ Refusal::WeakPassword(_)) => {
-                let message = Problem::of(&refusal).message(call.head.language).to_owned();
+            Err(refusal) if refusal.code().is_weak_password() => {
+                let message = refusal.for_integrator(call.head.language);
                 Ok(CheckPasswordStrengthResult { valid: false, message: Some(message) })
             }
             Err(refusal) => Err(call.refuse(refusal).into()),
@@ -121,8 +120,7 @@ impl Query {
             } else if let Some(id) = text(&external_id) {
                 AccountName::ExternalId(id)
             } else {
-                let what = "email, phone, username and externalId are missing; send one of them";
-                return Err(Refusal::Invalid(what.to_owned()));
+                return Err(Refusal::invalid("email, phone, username, externalId", Reason::OneNeeded));
             };
             let application = serving(&call.shared, &call.head)?;
             call.shared.app.user_exists(&application, name, &call.head.origin()).await
@@ -135,9 +133,9 @@ async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refu
     let app = &call.shared.app;
     let who: Authenticated = app.authenticate(token, call.head.named(), call.head.origin()).await?;
     let user = app.user(&who).await?;
-    let message = match call.head.language {
-        Language::Chinese => "已登录",
-        Language::English => "Logged in",
+    let message = match call.head.language.for_integrators() {
+        Language::SimplifiedChinese => "已登录",
+        _ => "Logged in",
     };
     Ok(TokenStatus {
         code: Some(200),
@@ -154,10 +152,10 @@ async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refu
 }
 
 fn not_logged_in(language: Language) -> TokenStatus {
-    let problem = Problem::of(&Refusal::NotLoggedIn);
+    let refusal = Refusal::new(Code::NotLoggedIn);
     TokenStatus {
-        code: i32::try_from(problem.code).ok(),
-        message: Some(problem.message(language).to_owned()),
+        code: i32::try_from(refusal.number()).ok(),
+        message: Some(refusal.for_integrator(language)),
         status: Some(false),
         ..TokenStatus::default()
     }

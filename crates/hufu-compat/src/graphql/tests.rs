@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::envelope::ApiCode;
-use crate::problem::Language;
+use hufu_types::Language;
+use hufu_types::refusal::Code;
 
 /// What authing-js-sdk 4.15.8 selects of a user.
 const USER: &str = "id arn userPoolId status username email emailVerified phone phoneVerified unionid openid nickname \
@@ -35,7 +36,7 @@ fn request(body: &Value) -> Result<async_graphql::Request, Refusal> {
 async fn answered(body: &Value, language: Language) -> Value {
     let response = match request(body) {
         Ok(request) => answer::executed(schema(false).execute(request).await, language, "a-request"),
-        Err(refusal) => answer::failed(&Failure::new(&refusal, language, "a-request".to_owned())),
+        Err(refusal) => answer::failed(&Failure::new(refusal, language, "a-request".to_owned())),
     };
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.extensions().get::<ApiCode>().is_some());
@@ -320,7 +321,7 @@ async fn errors_are_objects() {
         for error in errors {
             assert_eq!(error["message"]["code"], 2231, "{body}: {answer}");
             let text = error["message"]["message"].as_str().unwrap();
-            assert!(text.starts_with("The request is not right: ") && text.ends_with('.'), "{text}");
+            assert!(text.starts_with("The request is not valid: ") && text.ends_with('.'), "{text}");
             assert!(!text.contains(NO_REQUEST), "a resolver was asked for {body}");
             assert!(!text.contains("Did you mean"), "the schema is nobody's business: {text}");
         }
@@ -333,31 +334,31 @@ async fn an_error_says_what_and_where() {
     let expected = json!({
         "data": null,
         "errors": [{
-            "message": { "code": 2231, "message": "请求参数有误：Unknown field \"nonsense\" on type \"User\"" },
+            "message": { "code": 2231, "message": "请求参数有误：文档与接口的模式不符，详见 locations 和 extensions.detail。" },
             "locations": [{ "line": 1, "column": 10 }],
-            "extensions": { "requestId": "a-request" },
+            "extensions": { "requestId": "a-request", "detail": "Unknown field \"nonsense\" on type \"User\"" },
         }],
     });
-    assert_eq!(answered(&body, Language::Chinese).await, expected);
+    assert_eq!(answered(&body, Language::SimplifiedChinese).await, expected);
 }
 
 #[tokio::test]
 async fn many_errors_are_told_in_part() {
     let nonsense: Vec<String> = (0..100).map(|i| format!("f{i}")).collect();
     let query = format!("{{ user {{ {} }} }}", nonsense.join(" "));
-    let answer = answered(&json!({ "query": query }), Language::Chinese).await;
+    let answer = answered(&json!({ "query": query }), Language::SimplifiedChinese).await;
     assert_eq!(answer["errors"].as_array().unwrap().len(), 10);
 
     let body = json!({
         "query": "mutation($input: UpdateUserInput!) { updateUser(input: $input) { id } }",
         "variables": { "input": { "nickname": ["x".repeat(100_000)] } },
     });
-    assert!(answered(&body, Language::Chinese).await.to_string().len() < 2_000);
+    assert!(answered(&body, Language::SimplifiedChinese).await.to_string().len() < 2_000);
 }
 
 #[tokio::test]
 async fn a_refusal_of_the_application_keeps_its_code() {
-    let failure = Failure::new(&Refusal::NotYourself, Language::English, "a-request".to_owned());
+    let failure = Failure::new(Code::NotYourself.into(), Language::English, "a-request".to_owned());
     let error = async_graphql::Error::from(Refused(failure)).into_server_error(async_graphql::Pos::default());
     let response =
         answer::executed(async_graphql::Response::from_errors(vec![error]), Language::English, "a-request");
@@ -369,7 +370,8 @@ async fn a_refusal_of_the_application_keeps_its_code() {
 
 #[tokio::test]
 async fn type_names_may_be_asked_for() {
-    let answer = answered(&json!({ "query": "{ __typename }", "variables": null }), Language::Chinese).await;
+    let answer =
+        answered(&json!({ "query": "{ __typename }", "variables": null }), Language::SimplifiedChinese).await;
     assert_eq!(answer, json!({ "data": { "__typename": "Query" } }));
 }
 

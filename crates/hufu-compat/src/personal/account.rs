@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use hufu_app::{Authenticated, Confirmation, DeletionProof, LoginName, Refusal, Target};
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{CustomField, PoolSettings, User};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -82,8 +83,7 @@ impl DeletionRequest {
             (Some(phone), _) => Target::Phone(fields::phone(phone, self.phone_country_code.as_ref())?),
             (None, Some(email)) => Target::Email(fields::email(email)?),
             (None, None) => {
-                let what = "the proof is missing; send password, or code with phone, email or connection";
-                return Err(Refusal::Invalid(what.to_owned()));
+                return Err(Refusal::invalid("password, phone, email, connection", Reason::OneNeeded));
             }
         };
         let code = fields::required(self.code.as_ref(), "code")?.to_owned();
@@ -117,7 +117,7 @@ pub(crate) async fn choose_username(
     let who = head.authenticate(&shared).await?;
     let chosen = async {
         fields::required(request.username.as_ref(), "username")?;
-        let name = fields::username(request.username.as_ref())?.ok_or(Refusal::NotBound)?;
+        let name = fields::username(request.username.as_ref())?.ok_or(Code::NotBound)?;
         let user = shared.app.choose_username(&who, name).await?;
         describe(&shared, &who, &user).await
     };
@@ -138,14 +138,14 @@ impl NameRequest {
     fn name(&self) -> Result<LoginName, Refusal> {
         let given = [given(self.username.as_ref()), given(self.email.as_ref()), given(self.phone.as_ref())];
         match given {
-            [Some(_), None, None] => {
-                fields::username(self.username.as_ref())?.map(LoginName::Username).ok_or(Refusal::NotBound)
-            }
+            [Some(_), None, None] => fields::username(self.username.as_ref())?
+                .map(LoginName::Username)
+                .ok_or_else(|| Code::NotBound.into()),
             [None, Some(email), None] => Ok(LoginName::Email(fields::email(email)?)),
             [None, None, Some(phone)] => {
                 Ok(LoginName::Phone(fields::phone(phone, self.phone_country_code.as_ref())?))
             }
-            _ => Err(Refusal::Invalid("send one of username, email and phone".to_owned())),
+            _ => Err(Refusal::invalid("username, email, phone", Reason::OneNeeded)),
         }
     }
 }

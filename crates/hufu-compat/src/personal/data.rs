@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hufu_app::{OwnEvent, OwnExport, OwnSession, Refusal, StoredMerge};
+use hufu_types::refusal::Reason;
 use hufu_types::{Action, EventId, Identity, Profile, Timestamp, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,12 +32,12 @@ pub(crate) async fn activity(
     let who = head.authenticate(&shared).await?;
     let page = page.map(|Query(page)| page).unwrap_or_default();
     let read = async {
-        let invalid = |what: &str| Refusal::Invalid(what.to_owned());
         let before = given(page.before.as_ref()).map(EventId::parse).transpose();
-        let before =
-            before.map_err(|_| invalid("before is no id of an entry; send next of the last page"))?;
+        let before = before.map_err(|_| Refusal::invalid("before", Reason::NotACursor))?;
         let limit = given(page.limit.as_ref()).map(str::parse::<i64>).transpose();
-        let limit = limit.map_err(|_| invalid("limit is no number; send 1 to 100"))?.unwrap_or(USUAL_PAGE);
+        let limit = limit
+            .map_err(|_| Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: 100 }))?
+            .unwrap_or(USUAL_PAGE);
         let events = shared.app.own_activity(&who, before, limit).await?;
         let is_full = i64::try_from(events.len()).is_ok_and(|count| count == limit.clamp(1, 100));
         let next = events.last().filter(|_| is_full).map(|event| event.id.clone());

@@ -1,7 +1,8 @@
 //! `/api/v3/me/merges`: two accounts of one person become one, and two again.
 
 use axum::extract::{Path, State};
-use hufu_app::{MergePreview, Refusal, StoredMerge};
+use hufu_app::{MergePreview, StoredMerge};
+use hufu_types::refusal::Code;
 use hufu_types::{Identity, MergeId, Timestamp, User};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ pub(crate) async fn undo(
 ) -> Result<Success<Value>, Failure> {
     let who = head.authenticate(&shared).await?;
     let undone = async {
-        let merge = MergeId::parse(&id).map_err(|_| Refusal::MergeUnknown)?;
+        let merge = MergeId::parse(&id).map_err(|_| Code::MergeUnknown)?;
         shared.app.undo_merge(&who, &merge).await
     };
     let undone = undone.await.map_err(|refusal| head.refuse(refusal))?;

@@ -2,7 +2,8 @@
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use hufu_app::{Refusal, SessionView};
+use hufu_app::SessionView;
+use hufu_types::refusal::Code;
 use hufu_types::{SessionId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ pub(crate) async fn end_one(
 ) -> Result<Success<()>, Failure> {
     let who = head.authenticate(&shared).await?;
     let ended = async {
-        let session = SessionId::parse(&id).map_err(|_| Refusal::SessionUnknown)?;
+        let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
         shared.app.end_own_session(&who, &session).await
     };
     ended.await.map_err(|refusal| head.refuse(refusal))?;

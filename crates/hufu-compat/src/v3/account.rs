@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use hufu_app::{Confirmation, Refusal, StepToken, Target};
+use hufu_types::refusal::Reason;
 use hufu_types::{Email, Phone};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,13 +138,13 @@ struct EmailChange {
 fn payload<'a, T>(
     request: Option<&String>,
     method: &str,
-    name: &str,
+    name: &'static str,
     payload: Option<&'a T>,
 ) -> Result<&'a T, Refusal> {
     if given(request) != Some(method) {
-        return Err(Refusal::Invalid(format!("verifyMethod is not {method}; send that")));
+        return Err(Refusal::invalid("verifyMethod", Reason::NotOneOf { choices: method.to_owned().into() }));
     }
-    payload.ok_or_else(|| Refusal::Invalid(format!("{name} is missing; send it")))
+    payload.ok_or_else(|| Refusal::invalid(name, Reason::Missing))
 }
 
 /// The answer of a first step, under the name that the clients know.
@@ -286,9 +287,8 @@ pub(crate) async fn request_deletion(
                 Confirmation::Password(shared.app.open_password_leniently(text, declared).await?)
             }
             _ => {
-                let what =
-                    "verifyMethod is none of PHONE_PASSCODE, EMAIL_PASSCODE and PASSWORD; send one of them";
-                return Err(Refusal::Invalid(what.to_owned()));
+                let choices = "PHONE_PASSCODE, EMAIL_PASSCODE, PASSWORD".into();
+                return Err(Refusal::invalid("verifyMethod", Reason::NotOneOf { choices }));
             }
         };
         shared.app.request_deletion(&who, proof).await

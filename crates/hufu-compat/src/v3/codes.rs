@@ -11,6 +11,7 @@ use crate::fields::{self, required};
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use hufu_types::refusal::Reason;
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -80,8 +81,7 @@ pub(crate) async fn unlock_account(
             (Some(number), _) => Target::Phone(fields::phone(number, request.phone_country_code.as_ref())?),
             (None, Some(address)) => Target::Email(fields::email(address)?),
             (None, None) => {
-                let what = "phoneNumber and email are missing; send one of them";
-                return Err(Refusal::Invalid(what.to_owned()));
+                return Err(Refusal::invalid("phoneNumber, email", Reason::OneNeeded));
             }
         };
         let code = required(request.pass_code.as_ref(), "passCode")?;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use hufu_app::{AccountName, Refusal, Registration, Target};
 use hufu_types::flow::Want;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, ScopeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -60,8 +61,8 @@ struct Options {
     custom_data: Option<Value>,
 }
 
-fn missing(what: &str) -> Refusal {
-    Refusal::Invalid(format!("{what} is missing; send it in the payload of the connection"))
+fn missing(field: &'static str) -> Refusal {
+    Refusal::invalid(field, Reason::Missing)
 }
 
 impl PasswordPayload {
@@ -75,7 +76,7 @@ impl PasswordPayload {
         } else if let Some(phone) = given(self.phone.as_ref()) {
             Ok(AccountName::Phone(fields::phone(phone, self.phone_country_code.as_ref())?))
         } else {
-            Err(missing("account, email, username or phone"))
+            Err(Refusal::invalid("account, email, username, phone", Reason::OneNeeded))
         }
     }
 }
@@ -85,7 +86,7 @@ impl PassCodePayload {
         Ok(match (self.phone()?, self.email()?) {
             (Some(phone), _) => Target::Phone(phone),
             (None, Some(email)) => Target::Email(email),
-            (None, None) => return Err(missing("phone or email")),
+            (None, None) => return Err(Refusal::invalid("phone, email", Reason::OneNeeded)),
         })
     }
 
@@ -118,7 +119,7 @@ fn payload(
         Some("PASSWORD") => password.map(Payload::Password).ok_or_else(|| missing("passwordPayload")),
         Some("PASSCODE") => pass_code.map(Payload::PassCode).ok_or_else(|| missing("passCodePayload")),
         Some(_) => {
-            Err(Refusal::Invalid("this connection is not served; send PASSWORD or PASSCODE".to_owned()))
+            Err(Refusal::invalid("connection", Reason::NotOneOf { choices: "PASSWORD, PASSCODE".into() }))
         }
         None => Err(missing("connection")),
     }
@@ -156,7 +157,7 @@ pub(crate) async fn signin(
             }
         };
         let done = fields::keep_custom_data(&shared, &head, waiting::done(answer)?, custom_data).await?;
-        Ok(done.token_set().ok_or(Refusal::StepImpossible)?)
+        Ok(done.token_set().ok_or(Code::StepImpossible)?)
     };
     Ok(Success::new(TokenAnswer::from(tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
 }
@@ -208,7 +209,7 @@ async fn registration(shared: &Shared, request: SignupRequest) -> Result<Registr
                 registration.username = Some(username);
             }
             if registration.email.is_none() && registration.username.is_none() {
-                return Err(missing("email or username"));
+                return Err(Refusal::invalid("email, username", Reason::OneNeeded));
             }
         }
         Payload::PassCode(payload) => {

@@ -9,6 +9,7 @@ use crate::envelope::Success;
 use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use hufu_types::refusal::Reason;
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -23,7 +24,7 @@ pub(crate) struct HelperRequest {
 
 impl HelperRequest {
     fn code(&self) -> Result<&str, Refusal> {
-        given(self.code.as_ref()).ok_or_else(|| Refusal::Invalid("code is missing; send one".to_owned()))
+        given(self.code.as_ref()).ok_or_else(|| Refusal::invalid("code", Reason::Missing))
     }
 }
 
@@ -84,8 +85,7 @@ pub(crate) async fn decrypt(
         let identifier = given(request.identifier.as_ref());
         let application = config.serving_connection(head.named(), identifier)?;
         let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-        let missing =
-            || Refusal::Invalid("iv or encryptedData is missing; send what WeChat returned".to_owned());
+        let missing = || Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat);
         let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
         let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
         let sealed = SealedData { iv, encrypted_data };

@@ -1,8 +1,9 @@
 //! Identities of the user, the sources of an application, and how well an account is protected.
 
 use axum::extract::State;
-use hufu_app::{Refusal, WhichIdentities};
+use hufu_app::WhichIdentities;
 use hufu_types::ConnectionId;
+use hufu_types::refusal::Code;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -74,7 +75,7 @@ pub(crate) async fn unlink(
     let who = head.authenticate(&shared).await?;
     let parted = async {
         let id = required(request.ext_idp_id.as_ref(), "extIdpId")?;
-        let connection = ConnectionId::parse(id).map_err(|_| Refusal::NotBound)?;
+        let connection = ConnectionId::parse(id).map_err(|_| Code::NotBound)?;
         shared.app.unbind_identities(&who, &WhichIdentities::Connection(connection)).await
     };
     parted.await.map_err(|refusal| head.refuse(refusal))?;

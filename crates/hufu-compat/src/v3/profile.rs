@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use hufu_app::{ProfileChange, Refusal, identity_id};
+use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Identity, PoolId, Profile, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -86,9 +87,7 @@ pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, 
                 Value::Object(data) => change.custom_data = data,
                 Value::Null => {}
                 _ => {
-                    return Err(Refusal::Invalid(
-                        "customData is not an object; send key and value pairs".into(),
-                    ));
+                    return Err(Refusal::invalid("customData", Reason::NotAnObject));
                 }
             },
             _ => {
@@ -96,7 +95,7 @@ pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, 
                 match value {
                     Value::String(text) => change.fields.push((field, Some(text))),
                     Value::Null => change.fields.push((field, None)),
-                    _ => return Err(Refusal::Invalid(format!("{key} is not text; send a string"))),
+                    _ => return Err(Refusal::invalid(key.clone(), Reason::NotText)),
                 }
             }
         }
@@ -109,8 +108,8 @@ pub(crate) fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
         Value::Null => Ok(None),
         Value::String(text) => Gender::parse(text)
             .map(Some)
-            .ok_or_else(|| Refusal::Invalid("gender is none of M, F and U; send one of them".to_owned())),
-        _ => Err(Refusal::Invalid("gender is not text; send M, F or U".to_owned())),
+            .ok_or_else(|| Refusal::invalid("gender", Reason::NotOneOf { choices: "M, F, U".into() })),
+        _ => Err(Refusal::invalid("gender", Reason::NotText)),
     }
 }
 
@@ -173,6 +172,7 @@ pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hufu_types::refusal::Code;
 
     #[test]
     fn login_names_cannot_be_changed_here() {
@@ -205,7 +205,7 @@ mod tests {
     fn wrong_types_are_told() {
         for request in [json!({"nickname": 5}), json!({"gender": "X"}), json!({"customData": []})] {
             let Value::Object(request) = request else { panic!("an object") };
-            assert!(matches!(read_change(request), Err(Refusal::Invalid(_))));
+            assert!(matches!(read_change(request), Err(ref refusal) if refusal.is(Code::Invalid)));
         }
     }
 }

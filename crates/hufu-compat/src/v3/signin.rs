@@ -3,6 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
 use hufu_types::flow::Want;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ConnectionKind, ScopeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -71,8 +72,12 @@ impl LoginInfo {
     }
 }
 
-fn missing(what: &str) -> Refusal {
-    Refusal::Invalid(format!("{what} is missing; send it in the payload of the connection"))
+/// The connections that are served.
+const CONNECTIONS: &str =
+    "wechat_mini_program_code, wechat_mini_program_phone, wechat_mini_program_code_and_phone";
+
+fn missing(field: &'static str) -> Refusal {
+    Refusal::invalid(field, Reason::Missing)
 }
 
 impl SigninRequest {
@@ -81,7 +86,7 @@ impl SigninRequest {
         let name = given(self.connection.as_ref()).ok_or_else(|| missing("connection"))?;
         let kind = sources::kind_called(name).ok_or_else(|| {
             let served = sources::names_of_clients().collect::<Vec<_>>().join(", ");
-            Refusal::Invalid(format!("this connection is not served; send one of {served}"))
+            Refusal::invalid("connection", Reason::NotOneOf { choices: served.into() })
         })?;
         let evidence = match name {
             "wechat_mini_program_code" => {
@@ -143,7 +148,7 @@ pub(crate) async fn signin_by_mobile(
         };
         let done = waiting::done(shared.app.log_in(&login).await?)?;
         let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
-        Ok(done.token_set().ok_or(Refusal::StepImpossible)?)
+        Ok(done.token_set().ok_or(Code::StepImpossible)?)
     };
     let tokens = tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?;
     Ok(Success::new(TokenAnswer::from(tokens)))

@@ -102,7 +102,7 @@ on_both_engines! {
             for body in bodies {
                 let answer = client.send(Method::POST, path, "application/json", body.to_vec()).await;
                 let message = answer.refused(2231);
-                assert!(message.starts_with("The request is not right"), "{path}: {message}");
+                assert!(message.starts_with("The request is not valid"), "{path}: {message}");
             }
             // The right names with values of a wrong type.
             let wrong = json!({

@@ -5,11 +5,11 @@ use std::time::Duration;
 use axum::http::Method;
 use futures::future::join_all;
 use hufu_app::administration::{Administrating, KeyWish};
-use hufu_app::{MessageLanguage, Origin, Target};
+use hufu_app::{Origin, Target};
 use hufu_sandbox::NewUser;
 use hufu_store::audit::AuditEvent;
 use hufu_testkit::on_both_engines;
-use hufu_types::{AdminRole, PasscodePurpose, Phone};
+use hufu_types::{AdminRole, Language, PasscodePurpose, Phone};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -351,7 +351,7 @@ on_both_engines! {
         let application = app.config().application(SHOP_APP).unwrap().clone();
         let target = Target::Phone(Phone::parse(&format!("+86{NUMBER}")).unwrap());
         let origin = Origin::default();
-        let sent = app.send_code(&application, target, PasscodePurpose::DeleteAccount, MessageLanguage::English, &origin);
+        let sent = app.send_code(&application, target, PasscodePurpose::DeleteAccount, Language::English, &origin);
         sent.await.unwrap();
         app.run_due_jobs().await;
         let code = world.outbox().list()[0].code.clone().unwrap();

@@ -1,6 +1,8 @@
 //! The built-in texts. Each language has one frame, and a word or two per purpose that go into it.
 
-use super::{Language, TemplateKind, escape};
+use hufu_types::Language;
+
+use super::{TemplateKind, escape};
 
 /// The texts for one purpose in one language, with their placeholders.
 pub(super) struct Texts {

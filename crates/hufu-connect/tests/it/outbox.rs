@@ -1,10 +1,10 @@
 //! The sender for development.
 
 use hufu_connect::{
-    BuildError, Language, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
+    BuildError, Mail, MailSettings, Sms, SmsSettings, TemplateKind,
     outbox::{CAPACITY, Channel},
 };
-use hufu_types::{Email, Phone};
+use hufu_types::{Email, Language, Phone};
 
 use crate::{NOW, means};
 

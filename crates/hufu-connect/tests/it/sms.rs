@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::{digest, hmac};
 use hufu_connect::{
-    Fault, GuardedClient, Language, Means, SendError, Sms, SmsSettings, TemplateKind, guarded,
+    Fault, GuardedClient, Means, SendError, Sms, SmsSettings, TemplateKind, guarded,
     sms::{Accepted, AliyunSettings, HttpSettings, Parameter, TencentSettings},
 };
-use hufu_types::Phone;
+use hufu_types::{Language, Phone};
 use serde_json::json;
 
 use crate::{

@@ -1,6 +1,7 @@
 //! What messages say.
 
-use hufu_connect::{Language, TemplateKind, Templates, templates::Values};
+use hufu_connect::{TemplateKind, Templates, templates::Values};
+use hufu_types::Language;
 
 const VALUES: Values<'_> = Values { app: "<Shop> & Co", code: "012345", minutes: 5 };
 
@@ -104,29 +105,5 @@ fn texts_that_cannot_be_right_are_refused() {
     ] {
         let error = toml::from_str::<Templates>(text).unwrap_err().to_string();
         assert!(error.contains(words), "{words}: {error}");
-    }
-}
-
-#[test]
-fn languages_are_found_by_their_tags() {
-    use Language::{English, Japanese, SimplifiedChinese, TraditionalChinese};
-    for (tag, language) in [
-        ("zh", Some(SimplifiedChinese)),
-        ("zh-CN", Some(SimplifiedChinese)),
-        ("zh_Hans_HK", Some(SimplifiedChinese)),
-        ("zh-TW", Some(TraditionalChinese)),
-        ("zh-hant-hk", Some(TraditionalChinese)),
-        ("zh-HK", Some(TraditionalChinese)),
-        ("en-GB", Some(English)),
-        ("ja-JP", Some(Japanese)),
-        ("fr", None),
-        ("", None),
-    ] {
-        assert_eq!(Language::of_tag(tag), language, "{tag}");
-    }
-    assert_eq!(Language::of_header("fr-FR, ja;q=0.8, en;q=0.7"), Some(Japanese));
-    assert_eq!(Language::of_header("*"), None);
-    for language in Language::ALL {
-        assert_eq!(Language::of_tag(language.tag()), Some(language));
     }
 }

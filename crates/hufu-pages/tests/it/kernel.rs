@@ -4,8 +4,8 @@ use std::io::Read as _;
 
 use axum::routing::{get, post};
 use flate2::read::GzDecoder;
-use hufu_app::MessageLanguage as Language;
 use hufu_testkit::on_both_engines;
+use hufu_types::Language;
 use hufu_web::WebSettings;
 use hufu_web::page::Policy;
 use hufu_web::server::Routes;

@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use hufu_app::MessageLanguage as Language;
 use hufu_testkit::TestDatabase;
+use hufu_types::Language;
 use hufu_web::page::{Cause, Refused};
 use hufu_web::server::Routes;
 

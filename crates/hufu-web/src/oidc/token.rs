@@ -7,7 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hufu_app::{Config, Refusal, TokenSet, named};
-use hufu_types::{Application, OpaqueToken, ScopeSet};
+use hufu_types::refusal::Code;
+use hufu_types::{Application, Language, OpaqueToken, ScopeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::request::{Head, read};
@@ -56,15 +57,15 @@ impl OAuthError {
 
     /// A refusal in OAuth's words.
     pub(crate) fn of(refusal: Refusal, head: &Head) -> Self {
-        let error = match &refusal {
-            Refusal::GrantInvalid => "invalid_grant",
-            Refusal::NothingNamed
-            | Refusal::PoolUnknown
-            | Refusal::ApplicationUnknown
-            | Refusal::NoDefaultApplication
-            | Refusal::Disagreement => "invalid_client",
-            Refusal::Invalid(_) | Refusal::BodyTooLarge(_) => "invalid_request",
-            Refusal::Overloaded(_) => "temporarily_unavailable",
+        let error = match refusal.code() {
+            Code::GrantInvalid => "invalid_grant",
+            Code::NothingNamed
+            | Code::PoolUnknown
+            | Code::ApplicationUnknown
+            | Code::NoDefaultApplication
+            | Code::Disagreement => "invalid_client",
+            Code::Invalid | Code::BodyTooLarge => "invalid_request",
+            Code::Overloaded => "temporarily_unavailable",
             _ => "server_error",
         };
         let status = match error {
@@ -74,7 +75,7 @@ impl OAuthError {
             _ => StatusCode::BAD_REQUEST,
         };
         // RFC 6749 5.2 allows only ASCII here.
-        let english = crate::Problem::of(&refusal).english.into_owned();
+        let english = refusal.for_integrator(Language::English);
         let failure = head.refuse(refusal);
         tracing::debug!(error, message = failure.message(), "token request refused");
         Self::new(status, error, english)
@@ -103,7 +104,9 @@ pub(crate) async fn form<T: serde::de::DeserializeOwned>(
     shared: &Arc<Shared>,
 ) -> Result<(Head, T), OAuthError> {
     let bad = |text: &str| OAuthError::new(StatusCode::BAD_REQUEST, "invalid_request", text);
-    let (head, bytes) = read(request, shared).await.map_err(|failure| bad(&failure.problem.english))?;
+    let (head, bytes) = read(request, shared)
+        .await
+        .map_err(|failure| bad(&failure.refusal.for_integrator(Language::English)))?;
     let form = serde_urlencoded::from_bytes(&bytes)
         .map_err(|_| bad("Send the parameters as application/x-www-form-urlencoded, each at most once."))?;
     Ok((head, form))
@@ -117,7 +120,7 @@ pub(crate) fn client<'a>(
 ) -> Result<&'a Arc<Application>, Refusal> {
     let application = config.serving(head.named_or(client_id))?;
     if client_id.and_then(named).is_some_and(|id| id != application.id.as_str()) {
-        return Err(Refusal::Disagreement);
+        return Err(Code::Disagreement.into());
     }
     Ok(application)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::Refusal;
+use hufu_types::refusal::Code;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Submitted<T> {
         }
         let bytes = match collect(body, shared.app.limits().body_bytes, shared).await {
             Ok(bytes) => bytes,
-            Err(Refusal::BodyTooLarge(_)) => {
+            Err(refusal) if refusal.is(Code::BodyTooLarge) => {
                 return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, Cause::FormTooLarge));
             }
             Err(_) => return Err(refuse(StatusCode::BAD_REQUEST, Cause::FormUnreadable)),

@@ -1,7 +1,7 @@
 //! The language of a page.
 
 use axum::http::{HeaderMap, header};
-use hufu_app::MessageLanguage as Language;
+use hufu_types::Language;
 
 use super::cookies;
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use hufu_app::MessageLanguage as Language;
+use hufu_types::Language;
 
 /// The texts of some pages in every language.
 pub struct Texts([OneLanguage; 4]);

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use fluent_bundle::FluentValue;
-use hufu_app::MessageLanguage as Language;
+use hufu_types::Language;
 use hufu_types::Timestamp;
 
 use super::csrf::{self, BrowserSecret};

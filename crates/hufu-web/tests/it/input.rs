@@ -45,7 +45,7 @@ on_both_engines! {
                 let send = client.send(Method::POST, path, "application/json", body.to_vec());
                 let answer = world.stores_nothing(send).await;
                 let message = answer.refused(2231);
-                assert!(message.starts_with("The request is not right"), "{path}: {message}");
+                assert!(message.starts_with("The request is not valid"), "{path}: {message}");
                 assert!(answer.log().contains("code=2231"), "{}", answer.log());
             }
         }

@@ -11,6 +11,7 @@ use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
+use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
@@ -245,8 +246,8 @@ async fn set_status(arguments: &UserArguments, change: StatusChange) -> anyhow::
     store.close().await;
     match changed {
         Ok(_) => {}
-        Err(Refusal::PoolUnknown) => bail!("there is no user pool {pool}"),
-        Err(Refusal::UserUnknown) => bail!("the pool {pool} has no user {user}"),
+        Err(refusal) if refusal.is(Code::PoolUnknown) => bail!("there is no user pool {pool}"),
+        Err(refusal) if refusal.is(Code::UserUnknown) => bail!("the pool {pool} has no user {user}"),
         Err(refusal) => return Err(for_terminal(&refusal)),
     }
     say!("{user} is {}.", if change == StatusChange::Enable { "enabled" } else { "disabled" });

@@ -1,5 +1,6 @@
 //! The documents match the code: every code, metric, key and command is there, and no link is broken.
 
+use hufu_types::refusal::Code;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -37,16 +38,8 @@ fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str
 
 #[test]
 fn every_code_is_on_the_page_of_errors() {
-    let source = read("crates/hufu-web/src/problem.rs");
-    let numbers = |text: &str| {
-        let mut parts = text.split(',').map(|part| part.trim().parse::<u32>().ok());
-        Some((parts.next()??, parts.next()??))
-    };
-    let in_code: BTreeSet<_> = source
-        .match_indices("problem(")
-        .filter_map(|(at, mark)| numbers(&source[at + mark.len()..]))
-        .collect();
-    assert!(in_code.len() > 20, "the table in problem.rs has a different form now: {in_code:?}");
+    let in_code: BTreeSet<_> =
+        Code::ALL.iter().map(|code| (code.number(), u32::from(code.status()))).collect();
 
     let page = read("docs/errors.md");
     let on_page: BTreeSet<_> = page
@@ -56,7 +49,7 @@ fn every_code_is_on_the_page_of_errors() {
             Some((cells.next()??, cells.next()??))
         })
         .collect();
-    assert_eq!(in_code, on_page, "code and status: in problem.rs, and in docs/errors.md");
+    assert_eq!(in_code, on_page, "code and status: in the table, and in docs/errors.md");
 }
 
 #[test]
@@ -142,6 +135,27 @@ fn the_page_of_the_login_engine_has_its_diagram() {
     }
 }
 
+/// Numbers of refusals are in the table, and nowhere else: units and use cases name its rows.
+#[test]
+fn no_number_of_a_refusal_stands_elsewhere() {
+    let numbers: BTreeSet<String> = Code::ALL.iter().map(|code| code.number().to_string()).collect();
+    for name in ["hufu-store", "hufu-app", "hufu-web", "hufu-compat", "hufu-admin", "hufu-pages"] {
+        let folder = root().join("crates").join(name).join("src");
+        if !folder.exists() {
+            continue;
+        }
+        for file in files(&folder, ".rs") {
+            let source = std::fs::read_to_string(&file).unwrap();
+            for (at, _) in source.match_indices("=> ").chain(source.match_indices("u32 = ")) {
+                let rest = source[at..].trim_start_matches("=> ").trim_start_matches("u32 = ");
+                let rest = rest.trim_start_matches("Some(");
+                let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                let is_code = number.len() == 4 && numbers.contains(&number);
+                assert!(!is_code, "{}: {number}", file.display());
+            }
+        }
+    }
+}
 #[test]
 fn the_fields_of_connections_are_on_the_page_of_apply() {
     let (page, table) = (read("docs/apply.md"), hufu_app::sources::markdown());

@@ -3,11 +3,12 @@
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{StoreError, Tx, Write, login_names, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, PasscodeChannel, Phone, PoolId, Timestamp, User, UserId};
 use serde_json::{Value as Json, json};
 
 use crate::credentials::guess::{Guess, Judged};
-use crate::events::{Event, Recorder, Trace, refusal};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
 use crate::people::ways_in::{Without, ways_in};
 
@@ -130,7 +131,7 @@ impl Write for ChangeContact {
                 Judged::Right(purpose) => spent.push((guess, purpose)),
                 Judged::TooOften => return Ok(ContactOutcome::TooOften),
                 Judged::Wrong => {
-                    let (action, code) = (self.action(present.is_some()), refusal::WRONG_CODE);
+                    let (action, code) = (self.action(present.is_some()), Code::WrongCode.number());
                     let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                     events.record(tx, pool, refused).await?;
                     return Ok(ContactOutcome::WrongCode);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -9,8 +10,9 @@ use super::unit::{ChangePassword, PasswordChange, PeekReset, Reset, ResetPasswor
 use super::verify::{ProvedByPassword, Wrong};
 use super::{Weakness, policy};
 use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
-use crate::credentials::{TOO_MANY_CODES, Target, accepted};
+use crate::credentials::{Target, accepted, too_many_codes};
 use crate::people::holders::Unusable;
+use crate::refusal::leaving;
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
@@ -32,7 +34,7 @@ impl App {
         names: &[&str],
     ) -> Result<(), Refusal> {
         let settings = self.config().settings(pool);
-        policy::check(&settings.password, password, names).map_err(Refusal::WeakPassword)
+        policy::check(&settings.password, password, names).map_err(Refusal::from)
     }
 
     /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
@@ -79,12 +81,12 @@ impl App {
                 self.forget_sessions(&ended);
                 Ok(())
             }
-            Reset::WrongCode => Err(Refusal::WrongCode),
-            Reset::TooOften => Err(TOO_MANY_CODES),
-            Reset::Stranger => Err(Refusal::Stranger),
-            Reset::Unsuitable => Err(Refusal::WeakPassword(Weakness::ContainsOwnName)),
-            Reset::Unusable(Unusable::Leaving(at)) => Err(Refusal::Leaving(at)),
-            Reset::Unusable(Unusable::Disabled) => Err(Refusal::Disabled),
+            Reset::WrongCode => Err(Code::WrongCode.into()),
+            Reset::TooOften => Err(too_many_codes()),
+            Reset::Stranger => Err(Code::Stranger.into()),
+            Reset::Unsuitable => Err(Weakness::ContainsOwnName.into()),
+            Reset::Unusable(Unusable::Leaving(at)) => Err(leaving(at)),
+            Reset::Unusable(Unusable::Disabled) => Err(Code::Disabled.into()),
         }
     }
 
@@ -105,8 +107,8 @@ impl App {
         };
         match self.write(unit).await? {
             Unlocked::Done => Ok(()),
-            Unlocked::WrongCode => Err(Refusal::WrongCode),
-            Unlocked::TooOften => Err(TOO_MANY_CODES),
+            Unlocked::WrongCode => Err(Code::WrongCode.into()),
+            Unlocked::TooOften => Err(too_many_codes()),
         }
     }
 
@@ -120,7 +122,7 @@ impl App {
     ) -> Result<User, Refusal> {
         let pool = who.pool();
         let found = self.own_password(who).await?;
-        let user = found.user.as_ref().ok_or(Refusal::NotLoggedIn)?;
+        let user = found.user.as_ref().ok_or(Code::NotLoggedIn)?;
         self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
         let verified = match (&found.hash, old) {
             // A first password is one more way in: nobody gets it with a stolen login alone.
@@ -128,10 +130,10 @@ impl App {
                 self.require_recent_login(who)?;
                 None
             }
-            (Some(_), None) => return Err(Refusal::OldPasswordNeeded),
+            (Some(_), None) => return Err(Code::OldPasswordNeeded.into()),
             (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
                 Ok(proved) => Some((proved.verified, proved.lock)),
-                Err(Refusal::WrongPassword { .. }) => return Err(Refusal::OldPasswordWrong),
+                Err(refusal) if refusal.is(Code::WrongPassword) => return Err(Code::OldPasswordWrong.into()),
                 Err(refusal) => return Err(refusal),
             },
         };
@@ -149,8 +151,8 @@ impl App {
                 Ok(*user)
             }
             // Somebody else changed it at the same moment, so that the old one is no longer the old one.
-            PasswordChange::Changed => Err(Refusal::OldPasswordWrong),
-            PasswordChange::Locked => Err(Refusal::Locked),
+            PasswordChange::Changed => Err(Code::OldPasswordWrong.into()),
+            PasswordChange::Locked => Err(Code::Locked.into()),
         }
     }
 
@@ -163,7 +165,7 @@ impl App {
             lock: self.lock_rule(),
             now: self.now(),
         };
-        self.read(unit).await?.ok_or(Refusal::NotLoggedIn)
+        self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// Verifies the password of a person who is logged in.

@@ -103,7 +103,7 @@ impl HashingError {
 impl From<HashingError> for Refusal {
     fn from(error: HashingError) -> Self {
         match error {
-            HashingError::Overloaded => Self::Overloaded(StoreError::Overloaded),
+            HashingError::Overloaded => StoreError::Overloaded.into(),
             error @ HashingError::Failed(_) => Self::internal(error),
         }
     }

@@ -13,6 +13,7 @@
 use secrecy::SecretString;
 
 use crate::{App, Refusal};
+use hufu_types::refusal::{Code, Reason};
 
 /// Characters of a password that is not encrypted. RSA with 2048 bits is 344, and may have to be taken literally.
 const LONGEST_PLAIN: usize = 512;
@@ -48,7 +49,7 @@ impl App {
     /// The password in a text, encrypted as declared, or as the text shows where nothing is declared.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for a text that is too long, or is not of the declared
+    /// [`Code::Invalid`] for a text that is too long, or is not of the declared
     /// form. It never tells whether an RSA ciphertext decrypts (see above).
     pub async fn open_password(
         &self,
@@ -62,18 +63,12 @@ impl App {
                 let key = self.password_rsa_key().await?;
                 match key.ciphertext(text) {
                     Some(ciphertext) => or_literal(off(move || key.decrypt(&ciphertext)).await?, text),
-                    None => Err(invalid(
-                        "the password is declared as encrypted with RSA, and is not base64 of the key's length",
-                    )),
+                    None => Err(invalid(Reason::NotRsa)),
                 }
             }
             Some(PasswordEncryption::Sm2) => {
-                let ciphertext = sm2_ciphertext(text)?.ok_or_else(|| {
-                    invalid("the password is declared as encrypted with SM2, and is not hexadecimal")
-                })?;
-                self.decrypt_sm2(ciphertext).await?.ok_or_else(|| {
-                    invalid("the password is declared as encrypted with SM2, and does not decrypt with this instance's key")
-                })
+                let ciphertext = sm2_ciphertext(text)?.ok_or_else(|| invalid(Reason::NotSm2))?;
+                self.decrypt_sm2(ciphertext).await?.ok_or_else(|| invalid(Reason::NotForThisKey))
             }
         }
     }
@@ -87,7 +82,7 @@ impl App {
         declared: Option<PasswordEncryption>,
     ) -> Result<SecretString, Refusal> {
         match self.open_password(text, declared).await {
-            Err(Refusal::Invalid(_)) => literal(text),
+            Err(refusal) if refusal.is(Code::Invalid) => literal(text),
             opened => opened,
         }
     }
@@ -120,7 +115,7 @@ async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Re
 
 fn sm2_ciphertext(hexadecimal: &str) -> Result<Option<Vec<u8>>, Refusal> {
     if hexadecimal.len() > LONGEST_ENCRYPTED {
-        return Err(invalid("the encrypted password is longer than 4096 characters"));
+        return Err(invalid(Reason::TooLong { max: LONGEST_ENCRYPTED }));
     }
     Ok(hex::decode(hexadecimal).ok())
 }
@@ -131,13 +126,13 @@ fn or_literal(opened: Option<SecretString>, text: &str) -> Result<SecretString, 
 
 fn literal(text: &str) -> Result<SecretString, Refusal> {
     if text.chars().nth(LONGEST_PLAIN).is_some() {
-        return Err(invalid("the password is longer than 512 characters"));
+        return Err(invalid(Reason::TooLong { max: LONGEST_PLAIN }));
     }
     Ok(SecretString::from(text))
 }
 
-fn invalid(what: &str) -> Refusal {
-    Refusal::Invalid(what.to_owned())
+fn invalid(reason: Reason) -> Refusal {
+    Refusal::invalid("password", reason)
 }
 
 #[cfg(test)]
@@ -188,7 +183,7 @@ mod tests {
     async fn open(app: &App, text: &str, declared: Option<PasswordEncryption>) -> Result<String, String> {
         match app.open_password(text, declared).await {
             Ok(password) => Ok(password.expose_secret().to_owned()),
-            Err(Refusal::Invalid(why)) => Err(why),
+            Err(refusal) if refusal.is(Code::Invalid) => Err(refusal.to_string()),
             Err(other) => panic!("{other}"),
         }
     }
@@ -255,7 +250,7 @@ mod tests {
             (damaged.as_str(), SM2),
         ] {
             let why = open(&app, text, declared).await.unwrap_err();
-            assert!(why.starts_with("the password is declared as encrypted"), "{why}");
+            assert!(why.contains("password is declared as encrypted"), "{why}");
             let lenient = app.open_password_leniently(text, declared).await.unwrap();
             assert_eq!(lenient.expose_secret(), text);
         }

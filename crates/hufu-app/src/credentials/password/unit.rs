@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, Write, passwords, sessions, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, Timestamp, User, UserId};
 use serde_json::json;
 
 use crate::credentials::guess::{Guess, Judged};
 use crate::credentials::locks::{Locks, unlock};
-use crate::events::{Event, Recorder, Trace, refusal};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
 
 /// Sets another password of an account that is logged in. Its other sessions end.
@@ -170,7 +171,7 @@ async fn record_refused_reset(
     pool: &PoolId,
     user: Option<&UserId>,
 ) -> Result<(), StoreError> {
-    let (action, code) = (Action::PasswordChanged, refusal::WRONG_CODE);
+    let (action, code) = (Action::PasswordChanged, Code::WrongCode.number());
     events.record(tx, pool, Event { action, code, user, details: json!({ "by": "code" }) }).await
 }
 

@@ -1,6 +1,7 @@
 //! Verifying passwords, of accounts that somebody names and of one's own; wrong ones are counted.
 
 use hufu_store::rates::Limit;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, User, UserId};
 use secrecy::SecretString;
 
@@ -8,6 +9,7 @@ use super::StoredPassword;
 use crate::credentials::AccountName;
 use crate::credentials::locks::{CountWrong, FindAccount, Found, Locks};
 use crate::events::Trace;
+use crate::refusal::wrong_password;
 use crate::{App, Origin, Refusal};
 
 /// An account whose password was right.
@@ -60,12 +62,12 @@ impl App {
         wrong: Wrong<'_>,
     ) -> Result<ProvedByPassword, Refusal> {
         if found.is_slowed {
-            return Err(Refusal::TooOften("wrong passwords from this address"));
+            return Err(Code::TooOften.because("wrong passwords from this address"));
         }
         let user_id = found.user.as_ref().map(|user| user.id.clone());
         if found.is_locked {
             self.count_wrong(wrong, user_id, None).await?;
-            return Err(Refusal::Locked);
+            return Err(Code::Locked.into());
         }
         let stored = found.hash.as_deref().and_then(|hash| readable(hash, user_id.as_ref()));
         let verdict = self.hasher.verify(password.clone(), stored).await?;
@@ -79,8 +81,8 @@ impl App {
                 Ok(ProvedByPassword { user, verified, rehash, lock: found.lock })
             }
             _ => match self.count_wrong(wrong, user_id, Some(found.lock)).await? {
-                remaining @ 0.. => Err(Refusal::WrongPassword { remaining }),
-                _ => Err(Refusal::Locked),
+                remaining @ 0.. => Err(wrong_password(remaining)),
+                _ => Err(Code::Locked.into()),
             },
         }
     }

@@ -1,8 +1,7 @@
 //! Why a step of a login that waits fails.
 
 use hufu_types::PasscodeChannel;
-
-use crate::events::refusal;
+use hufu_types::refusal::Code;
 
 /// Why a step failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,17 +45,17 @@ impl StepFailure {
     /// The code of the refusal in the audit log; none where it stands there already, or nothing was refused.
     pub(super) const fn code(&self) -> Option<u32> {
         Some(match self {
-            Self::WrongCode => refusal::WRONG_CODE,
-            Self::TooManyCodes => 1002,
-            Self::NoAccount => refusal::STRANGER,
-            Self::AnotherIdentityBound => 2215,
-            Self::IdentityTaken => 2213,
-            Self::NotACandidate => 2417,
-            Self::MayNotCreate => refusal::REGISTRATION_OFF,
-            Self::Unusable => refusal::DISABLED,
-            Self::UsernameTaken => 2034,
-            Self::NameTaken(PasscodeChannel::Sms) => 2035,
-            Self::NameTaken(PasscodeChannel::Email) => 2200,
+            Self::WrongCode => Code::WrongCode.number(),
+            Self::TooManyCodes => Code::TooOften.number(),
+            Self::NoAccount => Code::Stranger.number(),
+            Self::AnotherIdentityBound => Code::AnotherIdentityBound.number(),
+            Self::IdentityTaken => Code::IdentityTaken.number(),
+            Self::NotACandidate => Code::NotACandidate.number(),
+            Self::MayNotCreate => Code::RegistrationOff.number(),
+            Self::Unusable => Code::Disabled.number(),
+            Self::UsernameTaken => Code::UsernameTaken.number(),
+            Self::NameTaken(PasscodeChannel::Sms) => Code::PhoneTaken.number(),
+            Self::NameTaken(PasscodeChannel::Email) => Code::EmailTaken.number(),
             Self::WrongPassword { .. }
             | Self::Locked
             | Self::TooManyKeys

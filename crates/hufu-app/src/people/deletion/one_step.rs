@@ -1,6 +1,7 @@
 //! Deleting one's own account, in one step.
 
 use hufu_store::step_tokens::StepPurpose;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Connection};
 use serde_json::json;
 
@@ -30,7 +31,7 @@ impl App {
     /// days of grace; all sessions end.
     ///
     /// # Errors
-    /// [`Refusal::LoginTooOld`]; what the confirmation is refused with.
+    /// [`Code::LoginTooOld`]; what the confirmation is refused with.
     pub async fn delete_own_account(
         &self,
         who: &Authenticated,
@@ -77,8 +78,8 @@ impl App {
                 self.record_exchange(&who.application, &code).await?;
                 Ok(token)
             }
-            IdentityConfirmed::AnothersIdentity => Err(Refusal::IdentityTaken),
-            IdentityConfirmed::NotBound => Err(Refusal::NotBound),
+            IdentityConfirmed::AnothersIdentity => Err(Code::IdentityTaken.into()),
+            IdentityConfirmed::NotBound => Err(Code::NotBound.into()),
         }
     }
 }

@@ -6,6 +6,7 @@ use hufu_store::{
     Read, StoreError, Tx, Write, conflicts, exchanges, identities, merges, passwords, sessions, uploads,
     users, versions,
 };
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, IdentityKey, PasscodeChannel, PoolId, SessionId, Timestamp, User, UserId, UserStatus,
 };
@@ -13,7 +14,7 @@ use serde_json::json;
 
 use crate::credentials::guess::{Guess, Judged};
 use crate::credentials::locks::{Locks, unlock};
-use crate::events::{Event, Recorder, Trace, refusal};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{locked_and_active, vouched};
 
 /// Proves a person once more, and issues the token of the second step.
@@ -74,7 +75,7 @@ impl Write for Confirm {
                     Judged::Right(purpose) => guess.spend(tx, pool, purpose).await?,
                     Judged::TooOften => return Ok(Confirmed::TooOften),
                     Judged::Wrong => {
-                        let (action, code) = (Action::UserDeletionRequested, refusal::WRONG_CODE);
+                        let (action, code) = (Action::UserDeletionRequested, Code::WrongCode.number());
                         let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                         self.trace.recorder().record(tx, pool, refused).await?;
                         return Ok(Confirmed::WrongCode);
@@ -126,8 +127,8 @@ impl IdentityConfirmed {
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Issued => None,
-            Self::AnothersIdentity => Some(2213),
-            Self::NotBound => Some(refusal::NOT_BOUND),
+            Self::AnothersIdentity => Some(Code::IdentityTaken.number()),
+            Self::NotBound => Some(Code::NotBound.number()),
         }
     }
 }

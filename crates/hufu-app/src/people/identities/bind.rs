@@ -1,6 +1,7 @@
 //! Binding ids that a source proved to an account that is logged in.
 
 use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
 use serde_json::json;
 
@@ -39,8 +40,8 @@ impl BindOutcome {
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Bound => None,
-            Self::TakenByAnother => Some(2213),
-            Self::HasAnother => Some(2215),
+            Self::TakenByAnother => Some(Code::IdentityTaken.number()),
+            Self::HasAnother => Some(Code::AnotherIdentityBound.number()),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The unit of unbinding identities.
 
 use hufu_store::{StoreError, Tx, Write, flows, identities, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Identity, IdentityKey, PoolId, UserId};
 use serde_json::json;
 
-use crate::events::{Event, Trace, refusal};
+use crate::events::{Event, Trace};
 use crate::people::ways_in::{Without, ways_in};
 
 /// Takes identities from an account, unless it could not be entered without them.
@@ -37,8 +38,8 @@ impl Unbound {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) => None,
-            Self::NotBound => Some(refusal::NOT_BOUND),
-            Self::LastWayIn => Some(refusal::LAST_WAY_IN),
+            Self::NotBound => Some(Code::NotBound.number()),
+            Self::LastWayIn => Some(Code::LastWayIn.number()),
         }
     }
 }

@@ -9,6 +9,7 @@
 use hufu_store::merges::{self, NewMerge};
 use hufu_store::{StoreError, Tx, Write, passwords, users, versions};
 use hufu_types::merge::Changes;
+use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, MergeId, PoolId, Timestamp, User, UserId, Username};
 use serde_json::{Value as Json, json};
 
@@ -32,9 +33,9 @@ impl Merged {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) => None,
-            Self::SameAccount => Some(2467),
-            Self::Unusable => Some(2468),
-            Self::Gone => Some(2443),
+            Self::SameAccount => Some(Code::SameAccount.number()),
+            Self::Unusable => Some(Code::MergeImpossible.number()),
+            Self::Gone => Some(Code::UserUnknown.number()),
         }
     }
 }
@@ -158,11 +159,11 @@ impl Undone {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done { .. } => None,
-            Self::Unknown => Some(2463),
-            Self::Before => Some(2464),
-            Self::TooLate => Some(2465),
-            Self::MergedOn => Some(2466),
-            Self::Unusable => Some(2468),
+            Self::Unknown => Some(Code::MergeUnknown.number()),
+            Self::Before => Some(Code::MergeUndoneBefore.number()),
+            Self::TooLate => Some(Code::MergeTooOld.number()),
+            Self::MergedOn => Some(Code::MergedOn.number()),
+            Self::Unusable => Some(Code::MergeImpossible.number()),
         }
     }
 }

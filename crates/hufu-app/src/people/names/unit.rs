@@ -4,11 +4,12 @@
 use hufu_store::login_names::{self, LoginName};
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, User, UserId, Username};
 use serde_json::json;
 
 use crate::credentials::locks::Name;
-use crate::events::{Event, Trace, refusal};
+use crate::events::{Event, Trace};
 use crate::people::holders::locked_and_active;
 use crate::people::ways_in::{NameKind, Without, ways_in};
 
@@ -46,8 +47,8 @@ impl UsernameSet {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) | Self::TooOften | Self::Gone => None,
-            Self::HasOne => Some(2469),
-            Self::Taken => Some(2034),
+            Self::HasOne => Some(Code::HasUsername.number()),
+            Self::Taken => Some(Code::UsernameTaken.number()),
         }
     }
 }
@@ -155,19 +156,21 @@ impl Write for UnbindMergedName {
             kind.is_none_or(|kind| self.even_the_last || ways.would_remain(Without::Merged(kind, holder)))
         };
         let (holder, code) = match holder {
-            None => (None, refusal::NOT_BOUND),
-            Some(holder) if !remains(holder) => (None, refusal::LAST_WAY_IN),
-            Some(holder) => (Some(holder), 0),
+            None => (None, Some(Code::NotBound)),
+            Some(holder) if !remains(holder) => (None, Some(Code::LastWayIn)),
+            Some(holder) => (Some(holder), None),
         };
         let details = json!({ "before": { field: masked }, "of": holder });
         if let Some(holder) = holder {
             login_names::take(tx, pool, holder, take, self.trace.at).await?;
         }
-        events.record(tx, pool, Event { action, code, user: Some(user), details }).await?;
+        events
+            .record(tx, pool, Event { action, code: code.map_or(0, Code::number), user: Some(user), details })
+            .await?;
         Ok(match code {
-            refusal::NOT_BOUND => NameUnbound::NotBound,
-            refusal::LAST_WAY_IN => NameUnbound::LastWayIn,
-            _ => NameUnbound::Done,
+            Some(Code::NotBound) => NameUnbound::NotBound,
+            Some(_) => NameUnbound::LastWayIn,
+            None => NameUnbound::Done,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The unit of ending sessions of one's own.
 
 use hufu_store::{StoreError, Tx, Write, browser_sessions, flows, sessions};
+use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, UserId};
 use serde_json::json;
 
@@ -59,7 +60,8 @@ impl Write for EndSessions {
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if let Ending::One(_) = &self.which {
             // Its own code: administrators are told 2446, as of everything that is not there.
-            let event = Event { code: 2462, ..Event::of(Action::SessionsEnded, &self.user) };
+            let event =
+                Event { code: Code::SessionUnknown.number(), ..Event::of(Action::SessionsEnded, &self.user) };
             self.trace.recorder().record(tx, &self.pool, event).await?;
         }
         Ok(ended)

@@ -1,5 +1,6 @@
 //! What mini programs ask for beside login: phone numbers and sealed data. Neither registers nor binds.
 
+use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection};
 use hufu_wechat::{Budget, Class};
 use serde_json::{Map, Value};
@@ -49,7 +50,7 @@ impl App {
         let budget = Budget::of(self.limits.request_budget);
         let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
         let number = result.map_err(|error| match error.class() {
-            Class::User => Refusal::PhoneCodeInvalid(error),
+            Class::User => Code::PhoneCodeInvalid.because(error),
             _ => wechat_refusal(error),
         });
         let number = match number {

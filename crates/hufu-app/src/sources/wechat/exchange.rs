@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
+use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection, SessionId, Timestamp, TokenHash, UserId};
 use hufu_wechat::Class;
 use tokio::sync::OwnedMutexGuard;
@@ -143,7 +144,7 @@ impl App {
         let hash = hash_code(connection, code);
         let held = self.codes.hold(&hash).await;
         if self.codes.was_spent(&hash) {
-            let record = self.recorded(application, &hash).await?.ok_or(Refusal::CodeUsed(None))?;
+            let record = self.recorded(application, &hash).await?.ok_or(Refusal::new(Code::CodeUsed))?;
             return self.reopen(record, hash, held);
         }
         match call().await {
@@ -206,7 +207,7 @@ impl App {
         let oldest = self.now().minus(self.limits.code_replay);
         match found {
             Some(record) if record.created_at < oldest || record.application != application.id => {
-                Err(Refusal::CodeUsed(None))
+                Err(Refusal::new(Code::CodeUsed))
             }
             found => Ok(found),
         }
@@ -229,7 +230,7 @@ pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
     if (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(())
     } else {
-        Err(Refusal::CodeMalformed)
+        Err(Code::CodeMalformed.into())
     }
 }
 
@@ -249,22 +250,22 @@ fn context(hash: &TokenHash) -> String {
 pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
     use hufu_wechat::ErrorKind;
     match error.kind() {
-        ErrorKind::Timeout | ErrorKind::BudgetExhausted => return Refusal::WechatSlow(error),
+        ErrorKind::Timeout | ErrorKind::BudgetExhausted => return Code::WechatSlow.because(error),
         ErrorKind::NotJson
         | ErrorKind::WrongShape
         | ErrorKind::MissingField { .. }
         | ErrorKind::TooLarge { .. }
-        | ErrorKind::Watermark => return Refusal::WechatNonsense(error),
+        | ErrorKind::Watermark => return Code::WechatNonsense.because(error),
         _ => {}
     }
     match (error.class(), error.errcode()) {
-        (Class::User, Some(40163)) => Refusal::CodeUsed(Some(error)),
-        (Class::User, _) => Refusal::CodeInvalid(error),
-        (Class::Retry, _) => Refusal::WechatDown(error),
-        (Class::Deny, _) => Refusal::Denied(error),
-        (Class::Admin | Class::Token, _) => Refusal::Misconfigured(error),
-        (Class::Limit, _) => Refusal::WechatLimit(error),
-        (Class::AppDown, _) => Refusal::AppDown(error),
-        (Class::Bug, _) => Refusal::WechatNonsense(error),
+        (Class::User, Some(40163)) => Code::CodeUsed.because(error),
+        (Class::User, _) => Code::CodeInvalid.because(error),
+        (Class::Retry, _) => Code::WechatDown.because(error),
+        (Class::Deny, _) => Code::Denied.because(error),
+        (Class::Admin | Class::Token, _) => Code::Misconfigured.because(error),
+        (Class::Limit, _) => Code::WechatLimit.because(error),
+        (Class::AppDown, _) => Code::AppDown.because(error),
+        (Class::Bug, _) => Code::WechatNonsense.because(error),
     }
 }

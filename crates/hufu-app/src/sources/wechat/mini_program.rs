@@ -1,5 +1,6 @@
 //! `wechat:miniprogram:default`: inside a mini program, by `wx.login`.
 
+use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
@@ -127,7 +128,7 @@ impl App {
                     // The same login again: its first answer was lost, and the number was written then.
                     Err(error) if error.errcode() == Some(40029) && spent.login.is_some() => Ok(None),
                     Err(error) if error.class() == hufu_wechat::Class::User => {
-                        Err(Refusal::PhoneCodeInvalid(error).into())
+                        Err(Code::PhoneCodeInvalid.because(error).into())
                     }
                     Err(error) => Err(wechat_refusal(error).into()),
                 }
@@ -142,7 +143,7 @@ impl App {
             self.now().seconds(),
             self.limits.sealed_data_age,
         ) {
-            return Err(Refusal::DataUndecryptable(hufu_wechat::DataError::Stale));
+            return Err(Code::DataUndecryptable.because(hufu_wechat::DataError::Stale));
         }
         parse_phone(&number.country_code, &number.pure_number)
     }
@@ -155,7 +156,7 @@ impl App {
     ) -> Result<(Phone, PhoneData), Refusal> {
         let data: PhoneData = self.open_sealed(connection, session, sealed)?;
         let (Some(code), Some(number)) = (&data.country_code, &data.pure_phone_number) else {
-            return Err(Refusal::PhoneMalformed);
+            return Err(Code::PhoneMalformed.into());
         };
         let phone = parse_phone(code, number)?;
         Ok((phone, data))
@@ -170,7 +171,7 @@ impl App {
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
         let app_id = super::app_id(connection);
         open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, app_id, now, age)
-            .map_err(Refusal::DataUndecryptable)
+            .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
     /// A nickname and a photo from data that decrypts, else from what the client says.
@@ -203,5 +204,5 @@ struct RawData {
 }
 
 fn parse_phone(country_code: &str, number: &str) -> Result<Phone, Refusal> {
-    Phone::from_parts(country_code, number).map_err(|_| Refusal::PhoneMalformed)
+    Phone::from_parts(country_code, number).map_err(|_| Code::PhoneMalformed.into())
 }

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 pub(crate) mod mini_program;
 pub(crate) mod mobile;
 
+use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection, IdentityKey, IdentityKind, Profile, Proof};
 use hufu_wechat::AppCredentials;
 
@@ -114,35 +115,23 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
     );
     let error = hufu_types::chain(refusal);
     let (pool, application, connection) = (&application.pool, &application.id, &connection.identifier);
-    match refusal {
-        Refusal::AppDown(_) => {
+    match refusal.code() {
+        Code::AppDown => {
             metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string())
                 .increment(1);
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
         }
-        Refusal::Misconfigured(_) => {
+        Code::Misconfigured => {
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
         }
         // Logged where it becomes an answer, with every other internal error.
-        Refusal::Internal(_) | Refusal::Overloaded(_) => {}
+        Code::Internal | Code::Overloaded => {}
         _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
     }
 }
 
 pub(crate) fn wechat_error(refusal: &Refusal) -> Option<&hufu_wechat::Error> {
-    match refusal {
-        Refusal::CodeUsed(error) => error.as_ref(),
-        Refusal::CodeInvalid(error)
-        | Refusal::PhoneCodeInvalid(error)
-        | Refusal::Denied(error)
-        | Refusal::Misconfigured(error)
-        | Refusal::AppDown(error)
-        | Refusal::WechatLimit(error)
-        | Refusal::WechatSlow(error)
-        | Refusal::WechatDown(error)
-        | Refusal::WechatNonsense(error) => Some(error),
-        _ => None,
-    }
+    refusal.source_as()
 }
 
 #[cfg(test)]

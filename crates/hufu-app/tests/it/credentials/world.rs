@@ -6,11 +6,11 @@ use std::time::Duration;
 use hufu_app::apply::Options;
 use hufu_app::connect::Outbox;
 use hufu_app::{
-    AccountName, App, Authenticated, Limits, LoginDone, MessageLanguage, Named, Origin, Parts, Refusal,
-    Registration, Target,
+    AccountName, App, Authenticated, Limits, LoginDone, Named, Origin, Parts, Refusal, Registration, Target,
 };
 use hufu_testkit::{Base, TestDatabase};
-use hufu_types::{Application, PasscodePurpose, TestClock, TestRandom, Timestamp, User, Username};
+use hufu_types::refusal::Code;
+use hufu_types::{Application, Language, PasscodePurpose, TestClock, TestRandom, Timestamp, User, Username};
 
 use super::{PASSWORD, Purpose, Want, phone, sms};
 
@@ -77,7 +77,7 @@ impl World {
     }
 
     pub(super) async fn send(&self, to: Target, purpose: PasscodePurpose) -> Result<(), Refusal> {
-        let language = MessageLanguage::English;
+        let language = Language::English;
         self.app.send_code(&self.application(), to, purpose, language, &self.origin).await
     }
 
@@ -149,7 +149,9 @@ impl World {
         for _ in 0..10 {
             self.log_in(account.clone(), "wrong").await.unwrap_err();
         }
-        assert!(matches!(self.log_in(account.clone(), PASSWORD).await, Err(Refusal::Locked)));
+        assert!(
+            matches!(self.log_in(account.clone(), PASSWORD).await, Err(ref refusal) if refusal.is(Code::Locked))
+        );
         // What the address did is forgotten sooner than what was done to the account.
         self.clock.advance(Duration::from_secs(5 * 60));
     }

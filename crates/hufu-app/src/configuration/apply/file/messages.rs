@@ -8,10 +8,9 @@ use hufu_connect::mail::Encryption;
 use hufu_connect::sms::Parameter;
 use hufu_connect::templates::Override;
 use hufu_connect::{
-    BuildError, GuardedClient, Language, MailSettings, Means, Outbox, SmsSettings, TemplateKind, Templates,
-    guarded,
+    BuildError, GuardedClient, MailSettings, Means, Outbox, SmsSettings, TemplateKind, Templates, guarded,
 };
-use hufu_types::{SystemClock, SystemRandom};
+use hufu_types::{Language, SystemClock, SystemRandom};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

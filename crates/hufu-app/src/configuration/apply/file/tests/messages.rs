@@ -2,7 +2,8 @@
 
 use hufu_connect::mail::Encryption;
 use hufu_connect::templates::Values;
-use hufu_connect::{Language, MailSettings, SmsSettings, TemplateKind};
+use hufu_connect::{MailSettings, SmsSettings, TemplateKind};
+use hufu_types::Language;
 
 use super::*;
 

@@ -1,0 +1,92 @@
+//! What a refusal says to the two who may read it: the integrator, who sees a JSON answer or a log, and the person in
+//! front of a page.
+
+use std::sync::LazyLock;
+
+use super::{Argument, Reason, Refusal};
+use crate::Language;
+use crate::texts::Texts;
+
+macro_rules! files {
+    ($reader:literal: $($language:ident $tag:literal),*) => {
+        &[$((Language::$language, include_str!(concat!("../../texts/refusals/", $reader, "/", $tag, ".ftl")))),*]
+    };
+}
+
+/// The Fluent files for integrators, by language.
+pub const FOR_INTEGRATORS: &[(Language, &str)] =
+    files!("integrator": SimplifiedChinese "zh-CN", English "en");
+
+/// The Fluent files for people, by language.
+pub const FOR_PEOPLE: &[(Language, &str)] = files!(
+    "person": SimplifiedChinese "zh-CN", TraditionalChinese "zh-TW", English "en", Japanese "ja"
+);
+
+static INTEGRATOR: LazyLock<Texts> = LazyLock::new(|| Texts::new(FOR_INTEGRATORS));
+static PERSON: LazyLock<Texts> = LazyLock::new(|| Texts::new(FOR_PEOPLE));
+
+/// What a refusal says to a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// A few words for the top of a page.
+    pub title: String,
+    /// What happened.
+    pub sentence: String,
+    /// What to do about it.
+    pub action: String,
+}
+
+impl Refusal {
+    /// The sentence for an integrator.
+    pub fn for_integrator(&self, language: Language) -> String {
+        let language = language.for_integrators();
+        let mut arguments = self.arguments();
+        if let Some((field, reason)) = self.fault() {
+            arguments.push(("reason", reason.for_integrator(field, language).into()));
+        }
+        INTEGRATOR.say(language, self.code.integrator_key(), None, &arguments).into_owned()
+    }
+
+    /// The sentences for a person.
+    pub fn for_person(&self, language: Language) -> Advice {
+        let arguments = self.arguments();
+        let key = self.code.person_key();
+        let title = match self.code.status() {
+            401 | 403 => "title-forbidden",
+            404 => "title-not-found",
+            429 | 502 | 503 | 504 => "title-later",
+            499 => "title-go-on",
+            500 => "title-broken",
+            _ => "title-not-done",
+        };
+        Advice {
+            title: PERSON.say(language, title, None, &[]).into_owned(),
+            sentence: PERSON.say(language, key, None, &arguments).into_owned(),
+            action: PERSON.say(language, key, Some("action"), &arguments).into_owned(),
+        }
+    }
+
+    /// What is wrong with a field, for a person who filled it in: the sentence to show beside it.
+    pub fn field_for_person(&self, language: Language) -> Option<(&str, String)> {
+        let (field, reason) = self.fault()?;
+        Some((field, PERSON.say(language, reason.person_key(), None, &reason.values()).into_owned()))
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        let mut arguments =
+            self.details.as_ref().map(|details| details.arguments.clone()).unwrap_or_default();
+        if let Some((field, _)) = self.fault() {
+            arguments.push(("field", field.to_owned().into()));
+        }
+        arguments
+    }
+}
+
+impl Reason {
+    /// The sentence about a field, without its full stop.
+    pub fn for_integrator(&self, field: &str, language: Language) -> String {
+        let mut values = self.values();
+        values.push(("field", field.to_owned().into()));
+        INTEGRATOR.say(language.for_integrators(), self.integrator_key(), None, &values).into_owned()
+    }
+}

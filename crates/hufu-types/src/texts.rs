@@ -1,0 +1,97 @@
+//! Sentences in Fluent files, which are part of the program.
+
+use std::borrow::Cow;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
+
+use crate::Language;
+
+/// A value that takes a placeholder's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// Text, the same in every language.
+    Text(Cow<'static, str>),
+    /// A number, written without separators.
+    Number(i64),
+}
+
+impl From<&'static str> for Argument {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Argument {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<Cow<'static, str>> for Argument {
+    fn from(text: Cow<'static, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+macro_rules! numbers {
+    ($($type:ty),*) => {$(
+        impl From<$type> for Argument {
+            fn from(number: $type) -> Self {
+                Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+        }
+    )*};
+}
+numbers!(i64, u64, u32, usize);
+
+/// The messages of one Fluent file for each language.
+pub(crate) struct Texts {
+    bundles: Vec<(Language, FluentBundle<FluentResource>)>,
+}
+
+impl Texts {
+    /// Reads the files. What is not Fluent in them is left out: a test looks for it.
+    pub(crate) fn new(files: &[(Language, &str)]) -> Self {
+        let bundles = files.iter().map(|(language, file)| {
+            let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(parsed, _)| parsed);
+            let mut bundle = FluentBundle::new_concurrent(language.tag().parse().into_iter().collect());
+            // Marks for the direction of text would stand in JSON answers and logs.
+            bundle.set_use_isolating(false);
+            bundle.add_resource_overriding(resource);
+            (*language, bundle)
+        });
+        Self { bundles: bundles.collect() }
+    }
+
+    /// A message, or one of its attributes, with values in the places of its placeholders; the key itself where there
+    /// is no such message.
+    pub(crate) fn say(
+        &self,
+        language: Language,
+        key: &'static str,
+        attribute: Option<&str>,
+        arguments: &[(&'static str, Argument)],
+    ) -> Cow<'static, str> {
+        let said = self.bundles.iter().find(|(of, _)| *of == language).and_then(|(_, bundle)| {
+            let message = bundle.get_message(key)?;
+            let pattern = match attribute {
+                Some(attribute) => message.get_attribute(attribute)?.value(),
+                None => message.value()?,
+            };
+            let values: FluentArgs<'_> =
+                arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.fluent())).collect();
+            Some(bundle.format_pattern(pattern, Some(&values), &mut Vec::new()).into_owned())
+        });
+        said.map_or(Cow::Borrowed(key), Cow::Owned)
+    }
+}
+
+impl Argument {
+    fn fluent(&self) -> FluentValue<'_> {
+        match self {
+            Self::Text(text) => FluentValue::from(text.as_ref()),
+            Self::Number(number) => FluentValue::from(number.to_string()),
+        }
+    }
+}

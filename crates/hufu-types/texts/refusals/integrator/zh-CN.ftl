@@ -1,0 +1,219 @@
+# 集成者在 JSON 响应和日志中看到的文字：哪里不对，该怎么做。
+
+## 请求及其所指
+
+nothing-named = 请求未指明应用或用户池：请在初始化 SDK 时填写 appId 或 userPoolId。
+pool-unknown = 用户池不存在：请核对 userPoolId 和 host。
+application-unknown = 应用不存在或已停用：请核对 appId 和 host。
+no-default-application = 该用户池没有默认应用：请改用 appId，或将一个应用设为默认。
+disagreement = appId、userPoolId 与登录凭证不属于同一用户池：请核对配置后重新登录。
+connection-unknown = 身份源连接 { $connection } 不存在：请核对 extIdpConnidentifier。
+connection-off = 身份源连接 { $connection } 已停用：请联系管理员启用，或换一种登录方式。
+connection-not-for-application = 身份源连接 { $connection } 未对该应用启用：请在应用的登录方式中启用它。
+no-connection = 该应用没有启用 { $kind } 类型的身份源连接：请先创建并启用一个。
+connection-of-other-kind = 身份源连接 { $connection } 的类型是 { $kind }，不适用于该接口：请核对 extIdpConnidentifier。
+other-mini-program = 请求来自小程序 { $app }，但该应用没有此小程序的连接：请核对 AppID。
+invalid = 请求参数有误：{ $reason }。
+body-too-large = 请求内容过大：最多 { $limit } 字节。
+
+## 微信的 code 与加密数据
+
+code-malformed = code 格式不正确：请传入 wx.login 返回的 code。
+code-invalid = 微信不接受该 code（无效、已过期或属于其他小程序）：请重新调用 wx.login，并核对小程序 AppID。
+code-used = 该 code 已被使用：请重新调用 wx.login 获取新的 code。
+phone-code-invalid = 微信不接受该手机号 code（无效、已过期或已使用）：请让用户再次点击手机号按钮。
+data-undecryptable = 加密数据无法解密：请先调用 wx.login，再获取加密数据，并使用同一个 code。
+phone-malformed = 微信返回的手机号格式不正确：请让用户再次点击手机号按钮。
+grant-invalid = refresh_token 无效：请重新登录。
+
+## 微信
+
+wechat-denied = 微信拒绝了该用户的登录：请换一种登录方式。
+misconfigured = 小程序连接配置有误：请管理员核对 AppID 和 AppSecret。
+app-down = 该小程序已被微信冻结或下线：请换一种登录方式，管理员请到微信公众平台处理。
+wechat-limit = 微信接口调用过于频繁：请一分钟后重试。
+wechat-slow = 微信没有及时响应：请重新调用 wx.login 后重试。
+wechat-down = 微信服务繁忙或无法连接：请稍后重新调用 wx.login 再试。
+wechat-nonsense = 微信返回了无法识别的内容：请稍后重试，若持续出现请联系管理员。
+
+## 用户
+
+stranger = 用户不存在：该登录方式仅限已有账号，请先用其他方式注册或绑定。
+registration-off = 该用户池已关闭注册：请使用已有账号登录，或联系管理员开通账号。
+snapshot-user = 当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。
+disabled = 账号已被停用：请联系管理员。
+leaving = 账号已申请注销，将于 { $at } 彻底删除：如需恢复请联系管理员。
+not-logged-in = 尚未登录或登录已失效：请重新登录。
+not-yourself = 只能操作自己的账号：请使用本人的用户 ID。
+identity-taken = 该微信已绑定其他账号：请先在那个账号中解绑。
+another-identity-bound = 当前账号已绑定另一个微信：请先解绑。
+too-often = 操作过于频繁：请稍后再试。
+
+## 等待下一步的登录
+
+bind-or-create = 尚无关联账号：请绑定已有账号或创建新账号。
+bind = 尚无关联账号：请绑定已有账号。
+set-password = 请先设置新密码，再继续登录。
+fill-in = 请先补全必填资料，再继续登录。
+agree = 请先阅读并同意协议，再继续登录。
+choose = 找到多个账号：请选择其中一个登录，或合并它们。
+flow-unknown = 登录流程不存在或已结束：请重新登录。
+method-not-permitted = 该身份源连接不支持这种绑定方式：请使用返回的 methods 中的方式。
+still-missing = 仍有必填项未完成：请按返回的 missing 或 agreements 补全。
+not-a-candidate = 该账号不在可选列表中：请选择返回的 accounts 中的账号。
+step-impossible = 当前登录步骤不支持该操作：请按返回的 stage 和 actions 继续。
+
+## 管理
+
+not-administrating = 访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。
+administrator-unknown = 用户名或密码错误：请核对后重试。
+not-permitted = 权限不足（{ $permission }）：请换用具备该权限的角色。
+user-unknown = 用户不存在：请核对用户 ID。
+changed-meanwhile = 用户已被他人修改：请重新读取后再提交。
+name-taken = { $field } 已被其他用户使用：请换一个。
+no-such-access-key = 访问密钥不存在：请核对 ID。
+no-such-administrator = 管理员不存在：请核对 ID。
+no-such-session = 登录会话不存在：请核对 ID。
+no-such-identity = 身份不存在：请核对 ID。
+no-such-login-name = 登录名不存在：请核对。
+no-such-connection = 身份源连接不存在：请核对标识。
+no-such-import = 导入任务不存在：请核对 ID。
+no-such-webhook = Webhook 不存在：请核对 ID。
+no-such-delivery = 投递不存在：请核对 ID。
+no-such-event = 审计日志中没有该记录：请核对 ID。
+merged-into = 该账号已合并到 { $user }：请对该账号操作。
+deletion-not-requested = 该账号没有申请注销：无需撤销。
+account-archived = 该账号已归档：请先恢复。
+deletion-requested = 该账号的用户已申请注销：请先撤销注销申请。
+new-password-needed = 首次登录须更换密码：请在请求中同时提供 newPassword。
+import-unfit = 文件无法导入：{ $reason }。
+import-unfinished = 同名文件的导入在第 { $rows } 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。
+import-running = 已有导入正在进行：请等待其完成。
+import-too-large = 文件过大：最多 { $limit } 字节，更大的文件请用 hufu import。
+too-many-webhooks = 该用户池已有 { $most } 个 Webhook：请先删除不用的。
+delivery-waiting = 该投递仍在等待发送：无需重放。
+
+## 密码与验证码
+
+wrong-code = 验证码错误或已过期：请核对后重试，或重新获取验证码。
+no-sms-sender = 尚未配置短信服务：请联系管理员为该用户池配置短信发送方。
+no-mail-sender = 尚未配置邮件服务：请联系管理员为该用户池配置邮件发送方。
+step-token-invalid = 操作凭证无效、已使用或已过期（有效期 60 秒）：请重新验证后再试。
+code-needed = 使用邮箱注册需要验证码：请先向该邮箱发送注册验证码，再用验证码注册；也可改用手机号或用户名注册。
+wrong-password = 账号或密码错误：请核对后重试，或重置密码。
+locked = 密码错误次数过多，账号已暂时锁定：请 15 分钟后重试，或用短信、邮件验证码解锁或重置密码。
+password-too-short = 密码过短：请使用更长的密码。
+password-too-long = 密码过长：请使用更短的密码。
+password-too-common = 密码过于常见，容易被猜到：请换一个。
+password-contains-name = 密码不能包含自己的用户名、邮箱、手机号或姓名：请换一个。
+password-too-plain = 密码强度不足：请同时使用字母和数字（高强度还需大小写字母且不少于 12 位）。
+username-taken = 用户名已被使用：请换一个。
+phone-taken = 该手机号已绑定其他账号：请直接用它登录，或先在那个账号中解绑。
+email-taken = 该邮箱已绑定其他账号：请直接用它登录，或先在那个账号中解绑。
+account-exists = 该账号已存在：请直接登录，或重置密码。
+old-password-needed = 修改密码需要提供旧密码：请填写旧密码，或用验证码重置密码。
+old-password-wrong = 旧密码错误：请核对后重试，或用验证码重置密码。
+old-phone-mismatch = 原手机号不正确或未验证：请填写账号当前的手机号，并带上发送到它的验证码。
+old-email-mismatch = 原邮箱不正确或未验证：请填写账号当前的邮箱，并带上发送到它的验证码。
+has-phone = 账号已绑定手机号：请使用更换手机号的接口。
+has-email = 账号已绑定邮箱：请使用更换邮箱的接口。
+not-bound = 账号没有绑定该项：无需解绑。
+last-way-in = 这是账号唯一的登录方式，无法解绑：请先绑定另一种登录方式。
+existence-hidden = 该用户池不允许查询账号是否存在：请联系管理员开启，或直接登录、注册。
+
+## 自己的账号
+
+login-too-old = 为了账号安全，该操作要求 { $minutes } 分钟内登录过：请重新登录后再试。
+field-not-editable = 字段 { $field } 只能由管理员修改：请去掉该字段后重试。
+session-unknown = 登录会话不存在或已结束：请刷新会话列表。
+merge-unknown = 未找到该合并记录：请核对 ID。
+merge-undone-before = 该合并已被撤销：无需再次操作。
+merge-too-old = 合并已超过可撤销的期限：两个账号将保持为一个。
+merged-on = 合并后的账号又被合并到其他账号：请先撤销较晚的合并。
+same-account = 两者已是同一个账号：无需合并。
+merge-impossible = 其中一个账号已停用、已申请注销或已合并到其他账号：请用正常使用中的账号合并。
+has-username = 账号已有用户名，不能再修改：如需更换请联系管理员。
+
+## 图片
+
+not-a-picture = 上传的文件不是图片：请选择 PNG、JPEG、GIF 或 WebP 图片。
+picture-too-large = 图片过大：最大 10 MB、5000 万像素。
+
+## 服务器
+
+overloaded = 服务繁忙：请稍后重试。
+internal = 服务器内部错误：请稍后重试，若持续出现请把 requestId 告诉管理员。
+
+## 字段可能的问题：“invalid”与“import-unfit”的一部分
+
+missing = 缺少 { $field }，请提供
+missing-from-wechat = 缺少 { $field }，请传入微信返回的内容
+one-needed = 请提供以下之一：{ $field }
+empty = { $field } 为空，请填写或去掉
+null = { $field } 为 null，如需删除请使用 removeUdv
+not-text = { $field } 不是文本，请传字符串
+not-a-number = { $field } 必须是数字
+not-a-boolean = { $field } 必须是 true 或 false
+not-a-timestamp = { $field } 不是有效的时间，格式如 2026-01-31T08:00:00Z
+not-a-datetime = { $field } 必须是时间，如 2025-06-15T08:00:00Z，或自 1970 年起的毫秒数
+not-an-object = { $field } 不是 JSON 对象，请传对象
+not-pairs = { $field } 不是由 key 和 value 组成的列表的 JSON 文本
+not-one-of = { $field } 必须是以下之一：{ $choices }
+unknown-value = { $field } 的值无法识别：{ $value }
+unknown-name = { $field } 的值无法识别，请对照接口文档
+malformed = { $field } 格式不正确，请核对
+unknown-field = 没有 { $field } 这个字段，请去掉
+set-elsewhere = { $field } 不能在此设置，请使用 { $place }
+too-long = { $field } 超过 { $max } 个字符，请缩短
+too-many-bytes = { $field } 超过 { $max } 字节，请缩短
+not-a-line = { $field } 必须是 1 到 { $max } 个字符，不能换行
+not-a-trimmed-line = { $field } 必须是 1 到 { $max } 个字符，不能换行，首尾不能有空格
+not-ascii = { $field } 必须是 1 到 { $max } 个 ASCII 字母、数字或符号，不能有空格
+too-short-to-search = { $field } 至少需要 { $min } 个字符才能按包含搜索，请多输入一些，或使用 match=prefix
+out-of-range = { $field } 必须是 { $min } 到 { $max } 之间的数字
+nul = { $field } 含有 NUL 字符，请去掉
+not-an-email = { $field } 不是邮箱地址，格式如 name@example.com，最多 254 个字符
+not-a-phone = { $field } 不是国际格式的手机号：以 + 开头，接国家代码和号码，共 8 到 15 位数字
+not-a-username = { $field } 必须是 1 到 64 个字符，不能含有 @ 和控制字符，首尾不能有空格
+not-an-identifier = { $field } 必须是 1 到 31 个字符，只能使用 a-z、0-9 和 -
+username-is-phone = { $field } 不能是手机号，请换一个
+not-mobile = { $field } 不是可以接收短信的手机号，请填写 11 位手机号
+country-not-served = 暂不向 { $field } 所属的国家或地区发送短信，请换用其他号码或邮箱
+in-the-past = { $field } 早于当前时间
+same-as-old = { $field } 与旧的相同，请换一个
+not-rsa = { $field } 声明为 RSA 加密，但不是与密钥等长的 base64
+not-sm2 = { $field } 声明为 SM2 加密，但不是十六进制
+not-for-this-key = { $field } 声明为 SM2 加密，但无法用当前实例的密钥解密
+not-a-cursor = { $field } 不属于该列表，请从头开始
+not-a-custom-key = { $field } 不能作为自定义数据的键：须为 1 到 { $max } 个字符，只能使用 A-Z、a-z、0-9、_、- 和 .
+too-many-keys = { $field } 最多 { $max } 个键，请先删除一些
+too-much-data = { $field } 总共最多 { $max } 字节，请先删除或缩短一些
+too-deep = { $field } 的嵌套超过 { $max } 层，请减少层数
+not-a-web-address = { $field } 不是 http 或 https 地址，请先上传图片
+not-an-address = { $field } 不是网址
+wrong-scheme = { $field } 必须以 { $choices } 开头
+address-with-user = { $field } 不能包含用户名或密码
+no-host = { $field } 没有主机名
+not-public = { $field } 不是公网地址，且 outgoing_private 未包含其网络
+body-slow = 请求内容发送过慢，请重新发送
+body-broken = 请求内容中断，请重新发送
+not-json = 请求内容不是有效的 JSON（第 { $line } 行第 { $column } 列），请核对
+wrong-shape = 请求内容中有字段类型不对或缺失（第 { $line } 行第 { $column } 列），请对照接口文档
+wrong-query = 网址中有未知或类型不对的查询参数，请对照 openapi.json
+not-multipart = 请以 multipart/form-data 上传图片，字段名为 { $field }
+renewed-elsewhere = access_token 须到 /oidc/token 续期，请在那里提交 refresh_token
+not-graphql = 文档不是有效的 GraphQL（第 { $line } 行第 { $column } 列），请核对
+not-in-schema = 文档与接口的模式不符，详见 locations 和 extensions.detail
+too-many-brackets = 文档的左括号超过 { $max } 个，请简化
+several-operations = 文档含有多个操作，每次只能发送一个
+several-root-fields = 文档含有多个根字段，请分开发送
+too-many-fields = 文档选取的字段超过 { $max } 个，请减少
+too-many-levels = 文档的层数超过 { $max }，请减少
+too-many-repeats = 文档在同一处重复某个字段超过 { $max } 次，请去掉别名，每个字段只选一次
+introspection = 本服务不公开接口模式，请去掉 __schema 和 __type
+empty-file = 文件为空
+not-utf-8 = 不是 UTF-8 编码（第 { $at } 字节）。中文版 Excel 默认以 GBK 保存 CSV，请另存为“CSV UTF-8”，或用 `iconv -f GB18030 -t UTF-8` 转换
+not-a-list = 不是 JSON 列表，如果每行是一个用户，请把格式指定为 jsonl
+column-twice = 列 { $field } 出现了两次
+unknown-columns = 无法识别的列：{ $field }，请改正列名，或选择忽略未知字段
+not-a-row = 第一行不是有效的 CSV

@@ -1,0 +1,207 @@
+# What a person reads on a page: what happened, and what to do. No words of developers.
+
+## Titles
+
+title-forbidden = You can't do this
+title-not-found = Not found
+title-later = Please try again later
+title-go-on = One more step
+title-broken = Something went wrong
+title-not-done = That didn't work
+
+## Logging in
+
+not-set-up = This app's login isn't set up correctly.
+    .action = Go back and try again, or contact the people who run the app.
+way-not-available = This way of logging in isn't available here.
+    .action = Choose another way to log in.
+login-again = You aren't logged in, or your login has expired.
+    .action = Please log in again.
+wechat-not-confirmed = WeChat couldn't confirm who you are.
+    .action = Start the login again.
+wechat-no-phone = We couldn't get your phone number from WeChat.
+    .action = Tap the phone number button again.
+wechat-denied = WeChat didn't let you log in.
+    .action = Choose another way to log in.
+wechat-app-down = This mini program is currently out of service at WeChat.
+    .action = Choose another way to log in, or come back later.
+wechat-unreachable = WeChat isn't answering at the moment.
+    .action = Wait a moment, then log in again.
+too-often = There were too many attempts.
+    .action = Wait a few minutes, then try again.
+stranger = We couldn't find an account for you.
+    .action = Create an account or log in another way first.
+registration-off = New accounts can't be created here.
+    .action = Log in with an account you already have, or ask the administrator for one.
+snapshot-user = You're looking at a preview page of WeChat, where you can't log in.
+    .action = Tap "Use full service" at the bottom right, then try again.
+disabled = Your account has been switched off.
+    .action = Contact the administrator.
+leaving = You asked for this account to be deleted. It will be gone for good on { $date }.
+    .action = To keep it, contact the administrator before then.
+
+## Steps of a login
+
+bind-or-create = You don't have an account here yet.
+    .action = Link an account you already have, or create a new one.
+bind = You don't have an account here yet.
+    .action = Link an account you already have.
+set-password = You need a new password.
+    .action = Set a new password to go on.
+fill-in = Some details are still missing.
+    .action = Fill them in to go on.
+agree = There are agreements you haven't accepted yet.
+    .action = Read and accept them to go on.
+choose = You have more than one account.
+    .action = Choose the one to log in with, or merge them.
+flow-unknown = This login has expired or is already finished.
+    .action = Please log in again.
+still-missing = Something required is still missing.
+    .action = Fill in everything that is marked as required.
+not-a-candidate = This account can't be chosen here.
+    .action = Choose one of the accounts in the list.
+step-impossible = This isn't possible at this point of the login.
+    .action = Go on with one of the choices on the page.
+
+## What was entered
+
+invalid = Something you entered isn't right.
+    .action = Check what you entered and try again.
+too-large = This is too large.
+    .action = Choose something smaller and try again.
+wrong-code = The code is wrong or has expired.
+    .action = Check the code, or ask for a new one.
+no-sms-sender = We can't send text messages at the moment.
+    .action = Choose another way, or contact the administrator.
+no-mail-sender = We can't send e-mail at the moment.
+    .action = Choose another way, or contact the administrator.
+step-token-invalid = This took too long.
+    .action = Please start again.
+code-needed = You need a code to register with an e-mail address.
+    .action = Have a code sent to the address, then register with it.
+wrong-password = The account or the password is wrong.
+    .action = Check both, or reset your password.
+locked = Too many wrong passwords. Your account is locked for a while.
+    .action = Wait 15 minutes, or reset your password with a code.
+password-too-short = The password is too short.
+    .action = Choose a longer one.
+password-too-long = The password is too long.
+    .action = Choose a shorter one.
+password-too-common = This password is too common and easy to guess.
+    .action = Choose another one.
+password-contains-name = The password contains your name, e-mail address or phone number.
+    .action = Choose one without them.
+password-too-plain = The password is too simple.
+    .action = Mix upper and lower case letters and digits, 12 characters or more.
+username-taken = This username is taken.
+    .action = Choose another one.
+phone-taken = This phone number belongs to another account.
+    .action = Log in with it, or remove it from that account first.
+email-taken = This e-mail address belongs to another account.
+    .action = Log in with it, or remove it from that account first.
+name-taken = Another user already has this.
+    .action = Choose another one.
+account-exists = This account already exists.
+    .action = Log in, or reset your password.
+old-password-needed = Your current password is needed.
+    .action = Enter it, or reset your password with a code.
+old-password-wrong = Your current password is wrong.
+    .action = Check it, or reset your password with a code.
+old-phone-mismatch = This isn't your account's current phone number, or it isn't confirmed.
+    .action = Enter the current number and the code sent to it.
+old-email-mismatch = This isn't your account's current e-mail address, or it isn't confirmed.
+    .action = Enter the current address and the code sent to it.
+
+## One's own account
+
+identity-taken = This WeChat account is linked to another account.
+    .action = Unlink it there first.
+another-identity-bound = Your account is already linked to another WeChat account.
+    .action = Unlink that one first.
+has-phone = Your account already has a phone number.
+    .action = Change the number instead.
+has-email = Your account already has an e-mail address.
+    .action = Change the address instead.
+has-username = Your account already has a username.
+    .action = To change it, contact the administrator.
+not-bound = This isn't linked to your account.
+    .action = There is nothing you need to do.
+last-way-in = This is the only way you can log in.
+    .action = Add another way to log in first.
+login-too-old = To keep your account safe, this needs a login of the last { $minutes } minutes.
+    .action = Log in again, then repeat it.
+session-unknown = This device is already logged out.
+    .action = Reload the page to see the current list.
+merge-undone-before = This merge has already been undone.
+    .action = There is nothing you need to do.
+merge-too-old = This merge is too long ago to be undone.
+    .action = The accounts stay merged.
+merged-on = Your account has since been merged with another one.
+    .action = Undo that later merge first.
+same-account = These are already the same account.
+    .action = There is nothing to merge.
+merge-impossible = One of the accounts can't be merged.
+    .action = Only accounts that are in use can be merged.
+not-a-picture = This file isn't a picture.
+    .action = Choose a PNG, JPEG, GIF or WebP.
+picture-too-large = The picture is too large.
+    .action = Choose one of at most 10 MB.
+
+## Administration
+
+not-permitted = You don't have permission for this.
+    .action = Ask an administrator who has it.
+not-found = This doesn't exist, or no longer does.
+    .action = Go back and choose again.
+changed-meanwhile = Somebody else changed this in the meantime.
+    .action = Reload the page, then make your change again.
+merged-into = This account was merged into another one.
+    .action = Open that account instead.
+status-forbids = The account's status doesn't allow this.
+    .action = Check its status first.
+import-unfit = This file can't be imported.
+    .action = Correct the file and upload it again.
+import-unfinished = The import of another file of this name stopped after { $rows } rows.
+    .action = Upload that file again, or start over.
+import-running = An import is running.
+    .action = Wait until it has finished.
+too-many-webhooks = There are already { $most } webhooks, which is the limit.
+    .action = Delete one that isn't used.
+delivery-waiting = This delivery is already on its way.
+    .action = There is nothing you need to do.
+
+## The server
+
+overloaded = We're very busy at the moment.
+    .action = Wait a moment, then try again.
+internal = Something went wrong on our side.
+    .action = Try again. If it keeps happening, give the number on this page to the administrator.
+
+## Beside a field
+
+field-missing = Please fill this in
+field-check = Please check this
+field-try-again = Something went wrong here, please try again
+field-unknown = This can't be set here
+field-choose = Please choose one of the options
+field-number = Please enter a number
+field-timestamp = Please enter a date and time
+field-too-long = At most { $max } characters
+field-too-short = At least { $min } characters
+field-length = 1 to { $max } characters
+field-range = A number from { $min } to { $max }
+field-shorten = This is too long
+field-email = Please enter an e-mail address such as name@example.com
+field-phone = Please enter a phone number with its country code
+field-username = 1 to 64 characters, without @ and without spaces at the ends
+field-username-is-phone = A username can't be a phone number
+field-not-mobile = Please enter a mobile number
+field-country = We don't send text messages to this country
+field-past = This is in the past
+field-same-as-old = Please choose one that differs from the old one
+field-address = Please enter a web address
+field-not-public = This address isn't public
+field-empty-file = The file is empty
+field-not-utf-8 = The file isn't UTF-8; save it in Excel as "CSV UTF-8"
+field-column-twice = A column appears twice
+field-unknown-columns = Some columns have unknown names
