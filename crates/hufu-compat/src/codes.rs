@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use hufu_app::{Refusal, Target};
 use hufu_types::refusal::Reason;
-use hufu_types::{Application, Language, PasscodePurpose};
+use hufu_types::{Application, PasscodePurpose};
 use serde::Deserialize;
 
 use super::fields::{phone, required};

@@ -261,7 +261,7 @@ async fn files_that_are_wrong_as_a_whole_begin_nothing() {
         (b"usernam,e-mail\nx,y", Format::Csv, "no fields are known for the columns `usernam`, `e-mail`"),
         (b"username,username\nx,y", Format::Csv, "stands twice"),
         (b"", Format::Csv, "empty"),
-        (b"{\"username\":\"x\"}", Format::Json, "no JSON list"),
+        (b"{\"username\":\"x\"}", Format::Json, "not a JSON list"),
     ] {
         let error = world.import_bytes(content, &options(format)).await.unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");

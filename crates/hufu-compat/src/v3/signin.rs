@@ -72,10 +72,6 @@ impl LoginInfo {
     }
 }
 
-/// The connections that are served.
-const CONNECTIONS: &str =
-    "wechat_mini_program_code, wechat_mini_program_phone, wechat_mini_program_code_and_phone";
-
 fn missing(field: &'static str) -> Refusal {
     Refusal::invalid(field, Reason::Missing)
 }

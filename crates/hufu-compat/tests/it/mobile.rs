@@ -29,6 +29,9 @@ async fn world(database: TestDatabase) -> World {
     };
     world.sandbox.add_app(app).unwrap();
     world.reconfigure(&file("")).await;
+    for name in ["bob", "stranger"] {
+        world.person(name);
+    }
     world
 }
 

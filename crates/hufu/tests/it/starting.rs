@@ -39,7 +39,9 @@ on_both_engines! {
             assert!(complaint.contains("`hufu migrate`"), "{complaint}");
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
-        assert_eq!(instance.run(&["migrate"]).await.succeeded(), "Applied: 0001_initial, 0002_people, 0003_search\n");
+        let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
+                       0006_browser_sessions\n";
+        assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");

@@ -3,7 +3,7 @@
 use hufu_app::credentials::locks::{CountWrong, FindAccount, Found, GetPassword, LockRule, Name};
 use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
 use hufu_app::events::Trace;
-use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_app::{AccountName, Registration, Target};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Username};

@@ -156,7 +156,13 @@ fn read_connection(
         None => Some(Association::default()),
     };
     let fields = table.required("fields");
-    let settings = kind.and_then(|kind| fields.and_then(|item| read_fields(item, sources::fields(kind))));
+    let settings = match kind {
+        Some(kind) => fields.and_then(|item| read_fields(item, sources::fields(kind))),
+        None => {
+            fields.inspect(|item| check_values(*item));
+            None
+        }
+    };
     let identifier = identifier?;
     Some(DesiredConnection {
         at: table.at,
@@ -168,6 +174,28 @@ fn read_connection(
         association: association?,
         settings: settings?,
     })
+}
+
+fn read_value(item: Item<'_>, field: &Field) -> Option<String> {
+    let check = |text: &str| field.form.check(text);
+    if field.secret {
+        item.secret(check).map(|secret| secret.expose_secret().to_owned())
+    } else {
+        item.parse(|text| check(text).map(|()| text.to_owned()))
+    }
+}
+
+/// Reports what is wrong with the values of fields that some kind has, where the kind itself is wrong.
+fn check_values(item: Item<'_>) {
+    let Some(table) = item.open_table("write a table", "the fields of a connection") else { return };
+    let mut seen = Unique::default();
+    for field in ConnectionKind::ALL.iter().flat_map(|kind| sources::fields(*kind)) {
+        if let Some(item) =
+            table.optional(field.name).filter(|item| seen.first(field.name, item.at).is_none())
+        {
+            read_value(item, field);
+        }
+    }
 }
 
 /// The fields of a connection, as its kind has them.
@@ -185,13 +213,7 @@ fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
             is_sound &= !field.required;
             continue;
         };
-        let check = |text: &str| field.form.check(text);
-        let value = if field.secret {
-            item.secret(check).map(|secret| secret.expose_secret().to_owned())
-        } else {
-            item.parse(|text| check(text).map(|()| text.to_owned()))
-        };
-        match value {
+        match read_value(item, field) {
             Some(value) => settings.set(field.name, value),
             None => is_sound = false,
         }
