@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flow::{Stage, Step};
 use crate::{Association, AssociationMode, ConflictRule, MatchField, Proof, UserId};
 
 /// What a proved phone number is for.
@@ -149,6 +150,24 @@ pub enum Resolution {
     },
     /// Nobody is logged in.
     Deny(Denial),
+}
+
+impl Resolution {
+    /// The step that it is from [`Stage::Identify`](crate::flow::Stage::Identify); none where nobody is logged in.
+    pub const fn step(&self) -> Option<Step> {
+        match self {
+            Self::Create { .. } => Some(Step::Created),
+            Self::LogIn { .. } => Some(Step::Known),
+            Self::Choose { .. } => Some(Step::Several),
+            Self::Ask { .. } => Some(Step::Unknown),
+            Self::Deny(_) => None,
+        }
+    }
+
+    /// Where a login stands with it.
+    pub fn stage(&self) -> Stage {
+        self.step().and_then(|step| Stage::Identify.after(step)).unwrap_or(Stage::Refused)
+    }
 }
 
 /// Decides.
@@ -339,6 +358,19 @@ mod tests {
             fill_email: false,
             conflict: None,
         }
+    }
+
+    #[test]
+    fn each_resolution_is_a_step_of_the_table() {
+        let of = |resolution: Resolution| (resolution.step(), resolution.stage());
+        let create = Resolution::Create { fill_phone: false, fill_email: false };
+        assert_eq!(of(create), (Some(Step::Created), Stage::Done));
+        assert_eq!(of(into("a", false, false, false)), (Some(Step::Known), Stage::Done));
+        let choose = Resolution::Choose { accounts: [user("a"), user("b")] };
+        assert_eq!(of(choose), (Some(Step::Several), Stage::Select));
+        assert_eq!(of(Resolution::Ask { may_create: true }), (Some(Step::Unknown), Stage::Associate));
+        assert_eq!(of(Resolution::Deny(Denial::Stranger)), (None, Stage::Refused));
+        assert_eq!(Stage::Identify.steps().count(), 4, "and no other step leads from there");
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl WantedConnection {
     }
 
     /// What differs, by the names of the file; settings are compared unsealed, field by field. Those that do not open, as
-    /// after the loss of the key, differ in all.
+    /// after the loss of the key, differ in their secrets.
     pub(super) fn differences(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
         let mut names = names_of(&[
             ("display_name", self.display_name != present.display_name),
@@ -81,10 +81,11 @@ impl WantedConnection {
 
     fn changed_fields(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
         let Some(settings) = &self.settings else { return Vec::new() };
-        let opened = sources::settings::open(present, sealing).unwrap_or_default();
-        let differs = |field: &&Field| {
-            let wanted = settings.get(field.name);
-            opened.get(field.name) != wanted && !(field.secret && wanted.is_none())
+        let opened = sources::settings::open(present, sealing);
+        let differs = |field: &&Field| match (&opened, settings.get(field.name)) {
+            (Err(_), _) => field.secret,
+            (Ok(_), None) if field.secret => false,
+            (Ok(opened), wanted) => opened.get(field.name) != wanted,
         };
         sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
     }

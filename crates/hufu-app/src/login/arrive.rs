@@ -3,7 +3,7 @@
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
 use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
-use hufu_types::flow::{FlowState, Stage};
+use hufu_types::flow::FlowState;
 use hufu_types::resolution::{Denial, Holdings, Owner, Resolution, Rules, resolve};
 use hufu_types::{
     Action, ConnectionId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash, User,
@@ -99,14 +99,14 @@ impl Write for Login {
                 finish(tx, ticket, &mut events, user, Came { going_on, conflict, ..Came::default() }).await?
             }
             Resolution::Choose { accounts } => {
-                let state = ticket.waiting_at(Stage::Select);
+                let state = ticket.waiting_at(decided.stage());
                 let phone_use = self.who.rules.phone_use;
                 let state = FlowState { candidates: accounts.to_vec(), may_merge: true, phone_use, ..state };
                 wait(tx, pool, ticket, state).await?
             }
             Resolution::Ask { may_create } => {
                 let phone_use = self.who.rules.phone_use;
-                let state = FlowState { may_create, phone_use, ..ticket.waiting_at(Stage::Associate) };
+                let state = FlowState { may_create, phone_use, ..ticket.waiting_at(decided.stage()) };
                 wait(tx, pool, ticket, state).await?
             }
         };

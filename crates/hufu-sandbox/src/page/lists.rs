@@ -1,4 +1,4 @@
-//! The mini programs and the people, and the forms that add one.
+//! The apps and the people, and the forms that add one.
 
 use std::fmt::{self, Write as _};
 
@@ -7,7 +7,7 @@ use hufu_html::Escaped;
 use super::phone::{hue, initial};
 use super::text::Text;
 use super::view::{Icon, Shown, Tile};
-use crate::{AppState, AppView, UserView};
+use crate::{AppKind, AppState, AppView, UserView};
 
 /// In the order of [`Text::states`].
 pub(super) const STATES: [AppState; 6] = [
@@ -18,6 +18,22 @@ pub(super) const STATES: [AppState; 6] = [
     AppState::SecretReset,
     AppState::Deleted,
 ];
+
+/// In the order of [`Text::kinds`].
+const KINDS: [AppKind; 2] = [AppKind::Miniprogram, AppKind::Mobile];
+
+/// What the control API calls a kind of app.
+pub(super) fn kind_value(kind: AppKind) -> &'static str {
+    match kind {
+        AppKind::Miniprogram => "miniprogram",
+        AppKind::Mobile => "mobile",
+    }
+}
+
+/// What the page calls it.
+pub(super) fn kind_name(text: &Text, kind: AppKind) -> &'static str {
+    KINDS.iter().zip(text.kinds).find(|(one, _)| **one == kind).map_or("", |(_, name)| name)
+}
 
 pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt::Result {
     write!(
@@ -32,8 +48,8 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
     } else {
         writeln!(
             to,
-            r#"<table class="table table-stack"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>"#,
-            text.app_id, text.open_platform, text.secret, text.state
+            r#"<table class="table table-stack"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>"#,
+            text.app_id, text.kind, text.open_platform, text.secret, text.state
         )?;
         for (place, app) in apps.iter().enumerate() {
             write_app(to, text, app, place)?;
@@ -43,6 +59,7 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
     writeln!(
         to,
         r#"<details class="panel-foot add"><summary class="btn btn-sm btn-quiet">{plus}{add_app}</summary><form data-post="/apps">
+<div class="field"><label for="new-app-kind">{kind}</label><select class="select" id="new-app-kind" name="kind"><option value="miniprogram">{mini}</option><option value="mobile">{mobile}</option></select></div>
 <div class="field"><label for="new-app-id">{app_id}</label><input class="input mono" id="new-app-id" name="app_id" placeholder="{drawn}" pattern="wx[0-9a-f]{{16}}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-secret">{secret}</label><input class="input mono" id="new-app-secret" name="secret" placeholder="{drawn}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-platform">{platform}</label><input class="input" id="new-app-platform" name="open_platform" placeholder="{none}" autocomplete="off"></div>
@@ -50,6 +67,9 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
 </div></section>"#,
         plus = Icon("plus"),
         add_app = text.add_app,
+        kind = text.kind,
+        mini = kind_name(text, AppKind::Miniprogram),
+        mobile = kind_name(text, AppKind::Mobile),
         app_id = text.app_id,
         drawn = text.drawn_if_empty,
         secret = text.secret,
@@ -62,10 +82,12 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
 fn write_app(to: &mut String, text: &Text, app: &AppView, place: usize) -> fmt::Result {
     write!(
         to,
-        r#"<tr><td class="lead"><span class="cell-main">{tile}<code class="mono">{id}</code></span></td><td data-label="{platform}"><span>{bound}</span></td><td data-label="{secret}"><span class="copy"><span aria-hidden="true">••••</span><button type="button" class="btn btn-quiet btn-sm btn-icon" data-copy-text="{value}" aria-label="{copy}: {secret}, {id}">{copy_icon}</button></span></td>
+        r#"<tr><td class="lead"><span class="cell-main">{tile}<code class="mono">{id}</code></span></td><td data-label="{kind}"><span>{kind_name}</span></td><td data-label="{platform}"><span>{bound}</span></td><td data-label="{secret}"><span class="copy"><span aria-hidden="true">••••</span><button type="button" class="btn btn-quiet btn-sm btn-icon" data-copy-text="{value}" aria-label="{copy}: {secret}, {id}">{copy_icon}</button></span></td>
 <td data-label="{state}"><select class="select state" data-app="{id}" aria-label="{state}: {id}" autocomplete="off">"#,
         tile = Tile { app_id: &app.app_id, place },
         id = Escaped(&app.app_id),
+        kind = text.kind,
+        kind_name = kind_name(text, app.kind),
         platform = text.open_platform,
         bound = Escaped(app.open_platform.as_deref().unwrap_or(text.none)),
         secret = text.secret,

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 
 use hufu_html::Escaped;
 
+use super::lists::{kind_name, kind_value};
 use super::text::Text;
 use super::view::{Icon, Shown, Tile};
 use crate::AppState;
@@ -74,9 +75,11 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         let state = super::lists::STATES.iter().zip(text.states).find(|(state, _)| **state == app.state);
         writeln!(
             to,
-            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{platform} · <span class="app-state{well}" data-app="{id}">{state}</span></small></span>{check}</span></label>"#,
+            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}" data-kind="{kind}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{kind_name} · {platform} · <span class="app-state{well}" data-app="{id}">{state}</span></small></span>{check}</span></label>"#,
             id = Escaped(&app.app_id),
             secret = Escaped(app.secret.expose()),
+            kind = kind_value(app.kind),
+            kind_name = kind_name(text, app.kind),
             tile = Tile { app_id: &app.app_id, place },
             platform =
                 Escaped(&text.platform_of.replace("{}", app.open_platform.as_deref().unwrap_or(text.none))),

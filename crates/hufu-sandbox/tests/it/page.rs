@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use hufu_sandbox::{NewUser, Options, Sandbox};
+use hufu_sandbox::{AppKind, NewApp, NewUser, Options, Sandbox};
 
 use crate::support::{Answer, SHOP, World};
 
@@ -46,9 +46,35 @@ async fn it_shows_apps_and_people_and_escapes_what_was_typed() {
 }
 
 #[tokio::test]
+async fn it_says_which_kind_an_app_is_and_whose_ids_are_which() {
+    let world = World::new();
+    world.sandbox.add_app(NewApp { kind: AppKind::Mobile, ..NewApp::default() }).unwrap();
+    let text = page(&world, "/", "en").await.text;
+    assert!(text.contains("data-kind=\"mobile\"") && text.contains("data-kind=\"miniprogram\""));
+    assert!(text.contains("<span>Mobile app</span>") && text.contains("<span>Mini program</span>"));
+    assert!(text.contains("data-label=\"OpenID\"") && text.contains("data-label=\"UnionID\""));
+    let chinese = page(&world, "/", "zh").await.text;
+    assert!(chinese.contains("<span>移动应用</span>"));
+}
+
+#[tokio::test]
+async fn the_theme_is_the_one_that_the_server_beside_it_keeps() {
+    let world = World::new();
+    for (cookie, start) in [
+        ("hufu-theme=dark", "<html lang=\"en\" data-theme=\"dark\">"),
+        ("a=b; hufu-theme=light", "<html lang=\"en\" data-theme=\"light\">"),
+        ("hufu-theme=x", "<html lang=\"en\">"),
+    ] {
+        let request = Request::builder().uri("/").header("host", "localhost:3100").header("cookie", cookie);
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert!(answer.text.contains(start), "{cookie}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
     let world = World::new();
-    for path in ["/", "/sandbox.css", "/sandbox.js", "/icon.svg"] {
+    for path in ["/", "/sandbox.css", "/sandbox.js", "/icon.svg", "/icons.svg"] {
         let answer = page(&world, path, "en").await;
         assert_eq!(answer.status, 200, "{path}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();

@@ -61,6 +61,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("config::LIST_SUBSCRIBERS", "nodes hold the configuration of all pools"),
     ("config::APPLICATION_HOLDER", "ids of applications are unique in the instance; it asks for the pool"),
     ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),
+    ("browser_sessions::SWEEP", "sweeps all pools"),
     ("deliveries::SWEEP", "sweeps all pools"),
     ("exchanges::SWEEP", "sweeps all pools"),
     ("flows::SWEEP", "sweeps all pools"),

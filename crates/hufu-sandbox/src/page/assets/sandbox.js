@@ -90,8 +90,9 @@
   act($("login-code"), async () => {
     const { value, dataset } = app();
     const answer = await control("POST", "/codes", { app_id: value, user: person() });
-    const query = `appid=${value}&secret=${encodeURIComponent(dataset.secret)}&js_code=${answer.code}&grant_type=authorization_code`;
-    showCode(words.login, answer, `curl '${location.origin}/api/sns/jscode2session?${query}'`);
+    const [path, name] = dataset.kind === "mobile" ? ["oauth2/access_token", "code"] : ["jscode2session", "js_code"];
+    const query = `appid=${value}&secret=${encodeURIComponent(dataset.secret)}&${name}=${answer.code}&grant_type=authorization_code`;
+    showCode(words.login, answer, `curl '${location.origin}/api/sns/${path}?${query}'`);
   });
   act($("phone-code"), async () => {
     showCode(words.phone, await control("POST", "/phone-codes", { app_id: app().value, user: person() }));
@@ -166,6 +167,8 @@
       label.textContent = select.selectedOptions[0].textContent;
       label.classList.toggle("is-bad", select.value !== "ok");
     }
+    // Only mini programs get the phone number by a code.
+    $("phone-code").disabled = app()?.dataset.kind !== "miniprogram";
     const state = selects.find((select) => select.dataset.app === app()?.value)?.value;
     for (const box of all("[data-state]")) {
       box.checked = box.dataset.state === state;
