@@ -32,7 +32,7 @@ pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target
 pub use hufu_types::Refusal;
 pub use limits::Limits;
 pub use login::by_source::SourceLogin;
-pub use login::entry::{FlowView, LoginAnswer, LoginDone, Tokens};
+pub use login::entry::{FlowView, LoginAnswer, LoginDone, Tokens, Wish};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{

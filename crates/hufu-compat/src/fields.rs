@@ -1,13 +1,13 @@
 //! What the clients write, read once: phone numbers, e-mail addresses, passwords, custom data.
 
+use hufu_app::Refusal;
 use hufu_app::credentials::password::PasswordEncryption;
-use hufu_app::{LoginDone, Named, ProfileChange, Refusal, Tokens};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, Username};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::request::{Head, given};
+use crate::request::given;
 use crate::server::Shared;
 
 /// The country code of a number that comes without one.
@@ -81,34 +81,6 @@ pub(crate) fn custom_data(value: Option<Value>) -> Result<Map<String, Value>, Re
 
 fn without_nulls(pairs: impl IntoIterator<Item = (String, Value)>) -> Map<String, Value> {
     pairs.into_iter().filter(|(_, value)| !value.is_null()).collect()
-}
-
-/// Keeps custom data that came with a login. If it is refused, so is the login, and its session ends: nobody would
-/// learn otherwise that something was not kept.
-pub(crate) async fn keep_custom_data(
-    shared: &Shared,
-    head: &Head,
-    mut done: LoginDone,
-    custom_data: Map<String, Value>,
-) -> Result<LoginDone, Refusal> {
-    if custom_data.is_empty() {
-        return Ok(done);
-    }
-    let token = match &done.tokens {
-        Tokens::User(token) => &token.token,
-        Tokens::Set(tokens) => &tokens.access_token,
-        Tokens::Authorization(_) => return Err(Code::StepImpossible.into()),
-    };
-    let who = shared.app.authenticate(Some(token), Named::default(), head.origin()).await?;
-    let change = ProfileChange { custom_data, ..ProfileChange::default() };
-    match shared.app.update_profile(&who, change).await {
-        Ok(user) => done.user = user,
-        Err(refusal) => {
-            shared.app.log_out(&who).await?;
-            return Err(refusal);
-        }
-    }
-    Ok(done)
 }
 
 #[cfg(test)]

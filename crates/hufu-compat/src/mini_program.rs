@@ -93,7 +93,7 @@ async fn log_in(
                 phone: phone.map(PhoneEvidence::Sealed),
             },
             phone_use: PhoneUse::LogIn,
-            want: Want::UserToken,
+            wish: Want::UserToken.into(),
             origin: head.origin(),
         };
         waiting::done(shared.app.log_in(&login).await?)

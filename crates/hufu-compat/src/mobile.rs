@@ -41,7 +41,7 @@ pub(crate) async fn auth_by_code(
             connection: config.connection_by_id(application, ConnectionKind::WechatMobile, id)?,
             evidence: Evidence::code(code),
             phone_use: PhoneUse::Fill,
-            want: Want::UserToken,
+            wish: Want::UserToken.into(),
             origin: head.origin(),
         };
         waiting::done(shared.app.log_in(&login).await?)

@@ -1,7 +1,7 @@
 //! `/api/v2/login/email-code` and `/api/v2/register/email-code`: codes by e-mail, as the newer v2 clients use them.
 
 use axum::extract::State;
-use hufu_app::{Refusal, Registration, Target};
+use hufu_app::{Refusal, Registration, Target, Wish};
 use hufu_types::flow::Want;
 use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Profile, camel_case};
@@ -38,10 +38,11 @@ pub(crate) async fn login_by_email_code(
         let code = required(request.code.as_ref(), "code")?;
         let custom_data = fields::params(request.params.as_ref())?;
         let (application, origin) = (serving(&shared, &head)?, head.origin());
+        let wish = Wish { want: Want::UserToken, custom_data };
         let create = request.auto_register != Some(false);
         let (app, to) = (&shared.app, Target::Email(address));
-        let answer = app.log_in_by_code(&application, to, code, create, Want::UserToken, &origin).await?;
-        Ok(fields::keep_custom_data(&shared, &head, waiting::done(answer)?, custom_data).await?)
+        let answer = app.log_in_by_code(&application, to, code, create, wish, &origin).await?;
+        waiting::done(answer)
     };
     Ok(Success::new(UserV2::of_login(done.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hufu_types::flow::Want;
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Method, PasscodeChannel, UserId};
 use secrecy::SecretString;
@@ -10,7 +9,7 @@ use secrecy::SecretString;
 use super::by_code::{CodeLogin, LogInByCode};
 use super::by_password::{LogInByPassword, PasswordLogin};
 use crate::credentials::{AccountName, Target, accepted, too_many_codes};
-use crate::login::entry::LoginAnswer;
+use crate::login::entry::{LoginAnswer, Wish};
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
@@ -24,12 +23,14 @@ impl App {
         application: &Arc<Application>,
         account: AccountName,
         password: SecretString,
-        want: Want,
+        wish: impl Into<Wish>,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let pool = &application.pool;
+        let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());
+        let brought = self.brought(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
-            let entry = self.own_entry(application, "password", Method::Password, want.clone(), origin);
+            let wish = (want.clone(), brought.clone());
+            let entry = self.own_entry(application, "password", Method::Password, wish, origin);
             let trace = entry.ticket.trace.clone();
             let proved = self.prove_by_password(pool, &account, &password, "password", origin, trace).await?;
             let unit = LogInByPassword {
@@ -58,16 +59,17 @@ impl App {
         target: Target,
         code: &str,
         create: bool,
-        want: Want,
+        wish: impl Into<Wish>,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let pool = &application.pool;
+        let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());
+        let brought = self.brought(pool, custom_data)?;
         let method = match target.channel() {
             PasscodeChannel::Sms => Method::PhoneCode,
             PasscodeChannel::Email => Method::EmailCode,
         };
         let purposes = accepted::login(&want);
-        let entry = self.own_entry(application, method.as_str(), method, want, origin);
+        let entry = self.own_entry(application, method.as_str(), method, (want, brought), origin);
         let unit = LogInByCode {
             pool: pool.clone(),
             guess: self.guess(pool, &target, code, purposes, origin),

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use hufu_types::flow::Want;
 use hufu_types::refusal::Code;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
@@ -10,7 +9,7 @@ use hufu_wechat::Budget;
 use serde_json::json;
 
 use super::arrive::{Arriving, Login, WouldLogIn};
-use super::entry::{Entering, LoginAnswer, LoginDone};
+use super::entry::{Entering, LoginAnswer, LoginDone, Wish};
 use super::finish::LoginOutcome;
 use crate::events::Trace;
 use crate::failures::NotIn;
@@ -33,8 +32,8 @@ pub struct SourceLogin<'a> {
     pub evidence: Evidence<'a>,
     /// What a phone number of the evidence is for.
     pub phone_use: PhoneUse,
-    /// What the login ends with.
-    pub want: Want,
+    /// What the login ends with, and what the client sends with it.
+    pub wish: Wish,
     /// Where the request comes from.
     pub origin: Origin,
 }
@@ -57,6 +56,7 @@ impl App {
     async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, NotIn> {
         let (application, connection) = (&*login.application, &*login.connection);
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
+        let brought = self.brought(&application.pool, login.wish.custom_data.clone())?;
         let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
         let attempt = self.attempt(application, connection, login.evidence, rules.clone());
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
@@ -67,7 +67,8 @@ impl App {
             connection: connection.id.clone(),
             method: connection.kind.as_str(),
             facts: Facts::of(Method::Source(connection.kind), self.now()),
-            want: login.want.clone(),
+            want: login.wish.want.clone(),
+            brought,
             origin: &login.origin,
             proof: kept,
             flow,

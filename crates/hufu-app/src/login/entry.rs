@@ -9,12 +9,14 @@ use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, FlowState, Stage, Want};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken,
+    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken, PoolId,
     PoolSettings, SessionId, Timestamp, TokenPurpose, User,
 };
+use serde_json::{Map, Value};
 
-use super::finish::{LoggedIn, LoginOutcome, Ticket, Waiting};
+use super::finish::{Brought, LoggedIn, LoginOutcome, Ticket, Waiting};
 use crate::origin::Origin;
+use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::refusal::leaving;
 use crate::tokens::Issue;
 use crate::tokens::hash_token;
@@ -86,6 +88,21 @@ impl std::fmt::Debug for FlowView {
     }
 }
 
+/// What a client wants of a login, and what it sends with it.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// What the login ends with.
+    pub want: Want,
+    /// Custom data to keep with the account.
+    pub custom_data: Map<String, Value>,
+}
+
+impl From<Want> for Wish {
+    fn from(want: Want) -> Self {
+        Self { want, custom_data: Map::new() }
+    }
+}
+
 /// Who enters what, and how.
 pub(crate) struct Entering<'a> {
     pub(crate) application: &'a Arc<Application>,
@@ -96,6 +113,8 @@ pub(crate) struct Entering<'a> {
     /// What they have proved themselves with so far.
     pub(crate) facts: Facts,
     pub(crate) want: Want,
+    /// Custom data to keep with the account.
+    pub(crate) brought: Brought,
     pub(crate) origin: &'a Origin,
     /// What the source proved, sealed for the flow of this id; empty where nothing but the account is needed.
     pub(crate) proof: Vec<u8>,
@@ -122,6 +141,14 @@ impl KeptBack {
 }
 
 impl App {
+    /// Checks the custom data that comes with a login.
+    pub(crate) fn brought(&self, pool: &PoolId, data: Map<String, Value>) -> Result<Brought, Refusal> {
+        let change = ProfileChange { custom_data: data, ..ProfileChange::default() };
+        self.check_change(&change)?;
+        check_custom_data(&self.config().settings(pool), &change.custom_data, Editor::Person)?;
+        Ok(Brought { data: change.custom_data, room: self.custom_room() })
+    }
+
     pub(crate) fn new_flow_id(&self) -> FlowId {
         FlowId::generate(self.now(), &*self.random)
     }
@@ -132,17 +159,19 @@ impl App {
         application: &Arc<Application>,
         method: &'static str,
         proved: Method,
-        want: Want,
+        (want, brought): (Want, Brought),
         origin: &Origin,
     ) -> Entry {
         let (connection, flow) = (ConnectionId::own(), self.new_flow_id());
         let facts = Facts::of(proved, self.now());
-        self.entry(Entering { application, connection, method, facts, want, origin, proof: Vec::new(), flow })
+        let proof = Vec::new();
+        self.entry(Entering { application, connection, method, facts, want, brought, origin, proof, flow })
     }
 
     /// Prepares a login.
     pub(crate) fn entry(&self, entering: Entering<'_>) -> Entry {
-        let Entering { application, connection, method, facts, want, origin, proof, flow } = entering;
+        let Entering { application, connection, method, facts, want, brought, origin, proof, flow } =
+            entering;
         let now = self.now();
         let refresh = match want {
             Want::TokenSet(scope) => self.new_refresh_token(application, scope),
@@ -172,6 +201,7 @@ impl App {
             want,
             method,
             facts,
+            brought,
             browser: None,
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
@@ -200,6 +230,7 @@ impl App {
             LoginOutcome::Disabled => Err(Code::Disabled.into()),
             LoginOutcome::Leaving(at) => Err(leaving(at)),
             LoginOutcome::Ended => Err(Refusal::new(Code::CodeUsed)),
+            LoginOutcome::NoRoom(excess) => Err(excess.into()),
         }
     }
 

@@ -14,10 +14,11 @@ use hufu_types::resolution::{Conflict, PhoneUse};
 use hufu_types::{
     Action, BrowserSessionId, Facts, Method, PoolId, PoolSettings, SessionId, Timestamp, User, UserId,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
+use crate::people::profile::{Excess, Room, changed_names};
 
 /// What every login writes once its account is known, however the person came.
 #[derive(Clone, Debug)]
@@ -36,10 +37,22 @@ pub struct Ticket {
     pub method: &'static str,
     /// What they have proved themselves with so far.
     pub facts: Facts,
+    /// What the client sends to be kept with the account.
+    pub brought: Brought,
     /// The browser session that the login begins or belongs to, where there is one.
     pub browser: Option<InBrowser>,
     /// Who does it, from where and when.
     pub trace: Trace,
+}
+
+/// Custom data that comes with a login, checked against what the pool declares. It is kept once the person is in; where the
+/// account has no room for it, nobody is logged in, since nobody would learn otherwise that something was not kept.
+#[derive(Clone, Debug, Default)]
+pub struct Brought {
+    /// The data; null removes a key.
+    pub data: Map<String, Value>,
+    /// How much an account may have.
+    pub room: Room,
 }
 
 /// How a login belongs to a browser.
@@ -70,6 +83,8 @@ pub enum LoginOutcome {
     Leaving(Timestamp),
     /// The login that the same code began before is over: logged out, or revoked.
     Ended,
+    /// The account has no room for the custom data that came with the login.
+    NoRoom(Excess),
 }
 
 impl LoginOutcome {
@@ -83,6 +98,7 @@ impl LoginOutcome {
             Self::Disabled => Some(Code::Disabled.number()),
             Self::Leaving(_) => Some(Code::Leaving.number()),
             Self::Ended => Some(Code::CodeUsed.number()),
+            Self::NoRoom(_) => Some(Code::Invalid.number()),
         }
     }
 }
@@ -179,11 +195,18 @@ async fn log_in(
     tx: &mut Tx<'_>,
     ticket: &Ticket,
     events: &mut Recorder<'_>,
-    user: User,
+    mut user: User,
     facts: &Facts,
     came: Came,
 ) -> Result<LoginOutcome, StoreError> {
     let (pool, now) = (user.pool.clone(), ticket.trace.at);
+    let before = user.custom_data.clone();
+    let Brought { data, room } = &ticket.brought;
+    if !data.is_empty()
+        && let Err(excess) = room.merge(&mut user.custom_data, data)?
+    {
+        return refuse(tx, ticket, events, &pool, Some(&user.id), LoginOutcome::NoRoom(excess)).await;
+    }
     let (session, session_created_at) = if let Some(going_on) = came.going_on {
         going_on
     } else {
@@ -206,6 +229,13 @@ async fn log_in(
         events.record(tx, &pool, event).await?;
         (ticket.session.id.clone(), now)
     };
+    let changed = changed_names((&user.profile, &before), (&user.profile, &user.custom_data));
+    if !changed.is_empty() {
+        user.updated_at = now;
+        users::set_profile(tx, &user.id, &pool, &user.profile, &user.custom_data, now).await?;
+        let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed }));
+        events.record(tx, &pool, event).await?;
+    }
     if let Some(token) = &ticket.refresh_token {
         refresh_tokens::insert(tx, &pool, &session, &ticket.session.application, token, now).await?;
     }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::arrive::Arriving;
 use super::by_source::Ids;
+use super::finish::Brought;
 use super::steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
 use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
@@ -44,6 +45,8 @@ pub enum FlowAction {
     Merge(UserId),
     /// Sets a new password.
     SetPassword(SecretString),
+    /// Sets a new password, and ends the login: the person logs in with it then.
+    ResetPassword(SecretString),
     /// Fills in what is missing.
     FillIn(FillIn),
     /// Accepts agreements by id.
@@ -164,6 +167,7 @@ impl App {
             method: found.method(),
             facts: found.flow.state.facts.clone(),
             want: found.flow.state.want.clone(),
+            brought: Brought::default(),
             origin,
             proof: Vec::new(),
             flow: found.id.clone(),
@@ -324,13 +328,15 @@ impl App {
             FlowAction::Merge(survivor) => {
                 Doing::Merge { survivor: survivor.clone(), id: MergeId::generate(self.now(), &*self.random) }
             }
-            FlowAction::SetPassword(password) => {
+            FlowAction::SetPassword(password) | FlowAction::ResetPassword(password) => {
                 at(Stage::NewPassword)?;
+                let and_leave = matches!(action, FlowAction::ResetPassword(_));
                 let user =
                     found.accounts.iter().find(|user| Some(&user.id) == found.flow.state.user.as_ref());
                 let names = user.map(crate::credentials::names_of).unwrap_or_default();
                 self.check_new_password(pool, password.expose_secret(), &names)?;
-                Doing::SetPassword { hash: self.hasher.hash(password.clone(), &*self.random).await? }
+                let hash = self.hasher.hash(password.clone(), &*self.random).await?;
+                Doing::SetPassword { hash, and_leave }
             }
             FlowAction::FillIn(fill_in) => {
                 at(Stage::Complete)?;

@@ -19,6 +19,6 @@ mod steps;
 pub use arrive::{Arriving, Login, WouldLogIn};
 pub use by_code::{CodeLogin, LogInByCode};
 pub use by_password::{LogInByPassword, PasswordLogin};
-pub use finish::{InBrowser, LoggedIn, LoginOutcome, Ticket, Waiting};
+pub use finish::{Brought, InBrowser, LoggedIn, LoginOutcome, Ticket, Waiting};
 pub use registration::unit::{NamesTaken, Register, Registered};
 pub use steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};

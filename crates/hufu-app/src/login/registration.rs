@@ -13,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use crate::address::network_of;
 use crate::credentials::{Registration, Target, accepted, is_phone_number, too_many_codes};
 use crate::login::entry::LoginAnswer;
+use crate::login::finish::Brought;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 use unit::{NamesTaken, Register, Registered};
@@ -51,7 +52,8 @@ impl App {
             Some((Target::Email(_), _)) => Method::EmailCode,
             None => Method::Password,
         };
-        let entry = want.map(|want| self.own_entry(application, "register", by, want, origin));
+        let entry =
+            want.map(|want| self.own_entry(application, "register", by, (want, Brought::default()), origin));
         let trace = match &entry {
             Some(entry) => entry.ticket.trace.clone(),
             None => self.trace(pool, None, Some(&application.id), None, origin),

@@ -64,6 +64,8 @@ pub enum Doing {
     SetPassword {
         /// Its hash.
         hash: String,
+        /// Whether that is all: the login ends there, and the person logs in with the new password.
+        and_leave: bool,
     },
     /// Fills in what is missing.
     FillIn(Box<Filling>),
@@ -196,7 +198,7 @@ impl Write for Continue {
             }
             Outcome::Login(outcome) => {
                 flows::end(tx, &self.pool, &self.flow).await?;
-                let given_up = matches!(self.doing, Doing::GiveUp);
+                let given_up = self.ends_the_login() && matches!(outcome, LoginOutcome::Ended);
                 Ok(if given_up { Continued::GivenUp } else { Continued::On(Box::new(outcome)) })
             }
             Outcome::Gone => {
@@ -221,6 +223,11 @@ impl Write for Continue {
 }
 
 impl Continue {
+    /// Whether nobody is to be logged in when the step is done.
+    fn ends_the_login(&self) -> bool {
+        matches!(self.doing, Doing::GiveUp | Doing::SetPassword { and_leave: true, .. })
+    }
+
     async fn step(
         &self,
         tx: &mut Tx<'_>,

@@ -80,22 +80,18 @@ impl App {
             user: user.clone(),
             change,
             photo,
-            max_keys: self.limits.custom_keys,
-            max_total: self.limits.custom_total,
+            room: self.custom_room(),
             trace,
         };
         match self.write(unit).await? {
             Changed::Done(user) => Ok(Some(*user)),
             Changed::Gone => Ok(None),
-            Changed::TooManyKeys => {
-                let limit = self.limits.custom_keys;
-                Err(Refusal::invalid("customData", Reason::TooManyKeys { max: limit }))
-            }
-            Changed::TooMuch => {
-                let limit = self.limits.custom_total;
-                Err(Refusal::invalid("customData", Reason::TooMuchData { max: limit }))
-            }
+            Changed::TooMuch(excess) => Err(excess.into()),
         }
+    }
+
+    pub(crate) fn custom_room(&self) -> Room {
+        Room { keys: self.limits.custom_keys, bytes: self.limits.custom_total }
     }
 
     pub(crate) fn check_change(&self, change: &ProfileChange) -> Result<(), Refusal> {
@@ -175,8 +171,7 @@ struct ChangeProfile {
     user: UserId,
     change: ProfileChange,
     photo: Photo,
-    max_keys: usize,
-    max_total: usize,
+    room: Room,
     trace: Trace,
 }
 
@@ -193,8 +188,61 @@ enum Photo {
 enum Changed {
     Done(Box<User>),
     Gone,
-    TooManyKeys,
-    TooMuch,
+    TooMuch(Excess),
+}
+
+/// How much custom data an account may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Keys at most.
+    pub keys: usize,
+    /// Bytes of JSON at most.
+    pub bytes: usize,
+}
+
+/// Which limit custom data would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excess {
+    /// It would have more keys than this.
+    Keys(usize),
+    /// It would have more bytes than this.
+    Bytes(usize),
+}
+
+impl Room {
+    /// Sets these keys, or removes those whose value is null. What is there stays changeable where a limit has become
+    /// smaller.
+    pub(crate) fn merge(
+        self,
+        data: &mut Map<String, Value>,
+        change: &Map<String, Value>,
+    ) -> Result<Result<(), Excess>, StoreError> {
+        let before = bytes(data)?;
+        for (key, value) in change {
+            if value.is_null() {
+                data.remove(key);
+            } else {
+                data.insert(key.clone(), value.clone());
+            }
+        }
+        if data.len() > self.keys {
+            return Ok(Err(Excess::Keys(self.keys)));
+        }
+        let total = bytes(data)?;
+        Ok(if total > self.bytes && total > before { Err(Excess::Bytes(self.bytes)) } else { Ok(()) })
+    }
+}
+
+impl From<Excess> for Refusal {
+    fn from(excess: Excess) -> Self {
+        Self::invalid(
+            "customData",
+            match excess {
+                Excess::Keys(max) => Reason::TooManyKeys { max },
+                Excess::Bytes(max) => Reason::TooMuchData { max },
+            },
+        )
+    }
 }
 
 impl Write for ChangeProfile {
@@ -213,21 +261,8 @@ impl Write for ChangeProfile {
         let Some(mut user) = user else { return Ok(Changed::Gone) };
         let (profile, custom_data) = (user.profile.clone(), user.custom_data.clone());
         apply(&mut user.profile, &self.change);
-        let before = bytes(&user.custom_data)?;
-        for (key, value) in &self.change.custom_data {
-            if value.is_null() {
-                user.custom_data.remove(key);
-            } else {
-                user.custom_data.insert(key.clone(), value.clone());
-            }
-        }
-        if user.custom_data.len() > self.max_keys {
-            return Ok(Changed::TooManyKeys);
-        }
-        // What is there stays changeable where the limit has become smaller.
-        let total = bytes(&user.custom_data)?;
-        if total > self.max_total && total > before {
-            return Ok(Changed::TooMuch);
+        if let Err(excess) = self.room.merge(&mut user.custom_data, &self.change.custom_data)? {
+            return Ok(Changed::TooMuch(excess));
         }
         let now = self.trace.at;
         user.updated_at = now;

@@ -129,7 +129,7 @@ on_both_engines! {
         let login = login_that_lacks("o-1", &[]);
         wait(&store, &login).await;
         raw::execute(&database, "UPDATE users SET must_reset = FALSE, password_hash = '$new$'").await;
-        let on = store.write(step(&login, Doing::SetPassword { hash: "$thief$".to_owned() })).await.unwrap();
+        let on = store.write(step(&login, Doing::SetPassword { hash: "$thief$".to_owned(), and_leave: false })).await.unwrap();
         assert!(matches!(on, Continued::On(_)), "{on:?}");
         assert_eq!(raw::texts(&database, "SELECT password_hash FROM users").await, [["$new$"]]);
     }

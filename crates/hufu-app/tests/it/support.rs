@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hufu_app::events::Trace;
-use hufu_app::login::{Arriving, LoggedIn, Login, LoginOutcome, Ticket};
+use hufu_app::login::{Arriving, Brought, LoggedIn, Login, LoginOutcome, Ticket};
 use hufu_store::Store;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
@@ -60,6 +60,7 @@ pub(crate) fn ticket(now: Timestamp) -> Ticket {
         want: Want::UserToken,
         method: "wechat:miniprogram:default",
         facts: Facts::of(Method::Source(ConnectionKind::WechatMiniProgram), now),
+        brought: Brought::default(),
         browser: None,
         trace: trace(now),
     }

@@ -1,7 +1,7 @@
 //! The mutations that change what somebody logs in with, and those that send and use codes.
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
-use hufu_app::{FlowAction, FlowAnswer, FlowStep, LoginAnswer, Named, Refusal, Target, Tokens};
+use hufu_app::{FlowAction, FlowStep, Refusal, Target};
 use hufu_types::refusal::Reason;
 use hufu_types::{Language, PasscodePurpose};
 
@@ -71,25 +71,14 @@ impl CommonMessage {
     }
 }
 
-/// Sets the password that a login waits for. Nobody asked for the tokens of a login that is through with it, so that its
-/// session ends; one that waits for something else goes on when the person logs in again.
-async fn set_due_password(call: &Call, token: &str, password: &str) -> Result<(), NoTokens> {
+/// Sets the password that a login waits for, and ends the login: nobody asked for its tokens.
+async fn reset_due_password(call: &Call, token: &str, password: &str) -> Result<(), NoTokens> {
     let application = serving(&call.shared, &call.head)?;
-    let (app, origin) = (&call.shared.app, call.head.origin());
     let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
-    let action = FlowAction::SetPassword(fields::password(&call.shared, password).await?);
-    let step =
-        FlowStep { application: &application, handle: &handle, cookie: None, action, origin: origin.clone() };
-    let answer = app.continue_flow(step).await?;
-    if let FlowAnswer::Login(LoginAnswer::Done(done)) = answer {
-        let token = match &done.tokens {
-            Tokens::User(token) => &token.token,
-            Tokens::Set(tokens) => &tokens.access_token,
-            Tokens::Authorization(_) => return Ok(()),
-        };
-        let who = app.authenticate(Some(token), Named::default(), origin).await?;
-        app.log_out(&who).await?;
-    }
+    let action = FlowAction::ResetPassword(fields::password(&call.shared, password).await?);
+    let origin = call.head.origin();
+    let step = FlowStep { application: &application, handle: &handle, cookie: None, action, origin };
+    call.shared.app.continue_flow(step).await?;
     Ok(())
 }
 
@@ -148,7 +137,7 @@ impl CredentialMutation {
         password: String,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        set_due_password(call, &token, &password).await.map_err(|why| call.no_tokens(why))?;
+        reset_due_password(call, &token, &password).await.map_err(|why| call.no_tokens(why))?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -164,7 +153,7 @@ impl CredentialMutation {
         let call = Call::of(context)?;
         let reset = async {
             fields::required(Some(&old_password), "oldPassword")?;
-            set_due_password(call, &token, &new_password).await
+            reset_due_password(call, &token, &new_password).await
         };
         reset.await.map_err(|why: NoTokens| call.no_tokens(why))?;
         Ok(CommonMessage::done(call.head.language))

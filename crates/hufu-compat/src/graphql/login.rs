@@ -1,7 +1,7 @@
 //! The mutations that log people in and make accounts. A bearer is ignored.
 
 use async_graphql::{Context, InputObject, Object, Result};
-use hufu_app::{AccountName, LoginDone, Refusal, Registration, Target};
+use hufu_app::{AccountName, LoginDone, Refusal, Registration, Target, Wish};
 use hufu_types::flow::Want;
 use hufu_types::{Gender, Profile};
 use serde_json::{Map, Value};
@@ -209,10 +209,9 @@ impl LoginMutation {
             let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
             let (app, to) = (&call.shared.app, Target::Phone(phone));
             let create = input.auto_register != Some(false);
-            let answer =
-                app.log_in_by_code(&application, to, &input.code, create, Want::UserToken, &origin).await?;
-            Ok(fields::keep_custom_data(&call.shared, &call.head, waiting::done(answer)?, custom_data)
-                .await?)
+            let wish = Wish { want: Want::UserToken, custom_data };
+            let answer = app.log_in_by_code(&application, to, &input.code, create, wish, &origin).await?;
+            waiting::done(answer)
         };
         answer(call, done.await)
     }
@@ -297,9 +296,8 @@ async fn by_password(call: &Call, account: AccountName, options: PasswordOptions
         let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
         let password = fields::password(&call.shared, &options.password).await?;
         let app = &call.shared.app;
-        let answer =
-            app.log_in_by_password(&application, account, password, Want::UserToken, &origin).await?;
-        Ok(fields::keep_custom_data(&call.shared, &call.head, waiting::done(answer)?, custom_data).await?)
+        let wish = Wish { want: Want::UserToken, custom_data };
+        waiting::done(app.log_in_by_password(&application, account, password, wish, &origin).await?)
     };
     answer(call, done.await)
 }

@@ -1,7 +1,7 @@
 //! `POST /api/v3/signin` and `POST /api/v3/signup`: by password, and by codes that were sent. A bearer is ignored.
 
 use axum::extract::State;
-use hufu_app::{AccountName, Refusal, Registration, Target};
+use hufu_app::{AccountName, Refusal, Registration, Target, Wish};
 use hufu_types::flow::Want;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, ScopeSet};
@@ -136,7 +136,7 @@ pub(crate) async fn signin(
         let application = shared.app.config().serving(head.named_or(request.client_id.as_deref()))?.clone();
         let (options, origin) = (request.options.unwrap_or_default(), head.origin());
         let want = Want::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
-        let custom_data = fields::custom_data(options.custom_data)?;
+        let wish = Wish { want, custom_data: fields::custom_data(options.custom_data)? };
         let app = &shared.app;
         let answer = match payload(
             request.connection.as_ref(),
@@ -148,16 +148,15 @@ pub(crate) async fn signin(
                 let text = required(payload.password.as_ref(), "password")?;
                 let declared = fields::encryption(options.password_encrypt_type.as_ref())?;
                 let password = app.open_password(text, declared).await?;
-                app.log_in_by_password(&application, account, password, want, &origin).await?
+                app.log_in_by_password(&application, account, password, wish, &origin).await?
             }
             Payload::PassCode(payload) => {
                 let (to, code) = (payload.target()?, payload.code()?);
                 let create = options.auto_register == Some(true);
-                app.log_in_by_code(&application, to, code, create, want, &origin).await?
+                app.log_in_by_code(&application, to, code, create, wish, &origin).await?
             }
         };
-        let done = fields::keep_custom_data(&shared, &head, waiting::done(answer)?, custom_data).await?;
-        Ok(done.token_set().ok_or(Code::StepImpossible)?)
+        Ok(waiting::done(answer)?.token_set().ok_or(Code::StepImpossible)?)
     };
     Ok(Success::new(TokenAnswer::from(tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
 }

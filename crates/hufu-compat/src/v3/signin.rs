@@ -1,7 +1,7 @@
 //! `POST /api/v3/signin-by-mobile`: logins by what a client drew from the source itself.
 
 use axum::extract::State;
-use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
+use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, Wish, sources};
 use hufu_types::flow::Want;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ConnectionKind, ScopeSet};
@@ -139,11 +139,10 @@ pub(crate) async fn signin_by_mobile(
             connection,
             evidence,
             phone_use: PhoneUse::Fill,
-            want: Want::TokenSet(request.scope()),
+            wish: Wish { want: Want::TokenSet(request.scope()), custom_data },
             origin: head.origin(),
         };
         let done = waiting::done(shared.app.log_in(&login).await?)?;
-        let done = fields::keep_custom_data(&shared, &head, done, custom_data).await?;
         Ok(done.token_set().ok_or(Code::StepImpossible)?)
     };
     let tokens = tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?;

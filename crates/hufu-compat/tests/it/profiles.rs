@@ -4,7 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use hufu_sandbox::{DataKind, NewUser};
 use hufu_testkit::on_both_engines;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
 use crate::client::{
@@ -84,6 +84,28 @@ on_both_engines! {
         // Exchanging one for another is fine, and so is everything else.
         let exchange = json!({ "nickname": "Bob", "customData": { "key0": null, "key8": "x".repeat(8000) } });
         client.post(UPDATE_PROFILE, exchange).await.data();
+    }
+
+    async fn custom_data_comes_with_a_login_or_nobody_is_logged_in(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let log_in = |data: Value| {
+            let (path, mut body) = Mode::Code.request(&world, MINI, "bob");
+            body["options"]["customData"] = data;
+            let client = world.client().referer(MINI);
+            async move { client.post(path, body).await }
+        };
+        let tokens = log_in(json!({ "size": "M", "nothing": null })).await.tokens();
+        let client = world.nobody().bearer(&tokens.access);
+        let kept = client.get(&format!("{GET_PROFILE}?withCustomData=true")).await.data()["customData"].clone();
+        assert_eq!(kept, json!({ "size": "M" }));
+        let sessions = world.rows("sessions").await;
+        let full: Map<String, Value> = (0..100).map(|n| (format!("key{n}"), json!(n))).collect();
+        for (data, reason) in [(json!({ "a b": 1 }), "64 characters"), (full.into(), "100 keys")] {
+            let message = log_in(data).await.refused(2231);
+            assert!(message.contains(reason), "{message}");
+        }
+        assert_eq!(world.rows("sessions").await, sessions);
     }
 
     async fn custom_data_is_not_too_deep_to_be_read_again(database) {

@@ -13,7 +13,7 @@ use super::{Continue, Doing, Outcome, StepFailure};
 use crate::credentials::guess::{Guess, Judged};
 use crate::credentials::password::unit::set;
 use crate::events::{Event, Recorder};
-use crate::login::finish::{Came, refuse_unusable};
+use crate::login::finish::{Came, LoginOutcome, refuse_unusable};
 use crate::people::holders::{holder, is_vouched, release};
 
 /// What a person fills in.
@@ -53,12 +53,12 @@ impl Continue {
         }
         let came = Came { newly_created: state.newly_created, ..Came::default() };
         if flow::stage_of(&user, &self.ticket.settings, &state.facts) != state.stage {
-            return self.finish(tx, events, user, came).await;
+            return self.finish_or_leave(tx, events, user, came).await;
         }
         let user = match &self.doing {
             // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
             // logins that wait but this one.
-            Doing::SetPassword { hash } => {
+            Doing::SetPassword { hash, .. } => {
                 flows::detach(tx, &self.pool, &self.flow).await?;
                 set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
             }
@@ -71,6 +71,19 @@ impl Continue {
         };
         if flow::stage_of(&user, &self.ticket.settings, &state.facts) == state.stage {
             return Ok(Outcome::Failed(StepFailure::StillMissing));
+        }
+        self.finish_or_leave(tx, events, user, came).await
+    }
+
+    async fn finish_or_leave(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: User,
+        came: Came,
+    ) -> Result<Outcome, StoreError> {
+        if self.ends_the_login() {
+            return Ok(Outcome::Login(LoginOutcome::Ended));
         }
         self.finish(tx, events, user, came).await
     }
