@@ -7,7 +7,8 @@ pub mod outbox;
 use std::sync::LazyLock;
 
 use hufu_app::connect::Outbox;
-use hufu_web::page::{Asset, Texts};
+use hufu_types::{Language, Texts};
+use hufu_web::page::Asset;
 use hufu_web::server::Routes;
 
 /// The frame of the pages of development.
@@ -15,11 +16,11 @@ pub(crate) static DEV: Asset = Asset::css("dev", &[hufu_html::styles::DEV]);
 
 /// The texts of every page here.
 pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
-    Texts::new([
-        include_str!("../texts/zh-CN.ftl"),
-        include_str!("../texts/zh-TW.ftl"),
-        include_str!("../texts/en.ftl"),
-        include_str!("../texts/ja.ftl"),
+    Texts::new(&[
+        (Language::SimplifiedChinese, include_str!("../texts/zh-CN.ftl")),
+        (Language::TraditionalChinese, include_str!("../texts/zh-TW.ftl")),
+        (Language::English, include_str!("../texts/en.ftl")),
+        (Language::Japanese, include_str!("../texts/ja.ftl")),
     ])
 });
 

@@ -57,6 +57,7 @@ pub use scope::{Scope, ScopeSet};
 pub use secret::{OpaqueToken, TokenHash, TokenPurpose};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
+pub use texts::Texts;
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case,

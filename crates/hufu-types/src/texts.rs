@@ -46,13 +46,13 @@ macro_rules! numbers {
 numbers!(i64, u64, u32, usize);
 
 /// The messages of one Fluent file for each language.
-pub(crate) struct Texts {
+pub struct Texts {
     bundles: Vec<(Language, FluentBundle<FluentResource>)>,
 }
 
 impl Texts {
     /// Reads the files. What is not Fluent in them is left out: a test looks for it.
-    pub(crate) fn new(files: &[(Language, &str)]) -> Self {
+    pub fn new(files: &[(Language, &str)]) -> Self {
         let bundles = files.iter().map(|(language, file)| {
             let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(parsed, _)| parsed);
             let mut bundle = FluentBundle::new_concurrent(language.tag().parse().into_iter().collect());
@@ -66,7 +66,7 @@ impl Texts {
 
     /// A message, or one of its attributes, with values in the places of its placeholders; the key itself where there
     /// is no such message.
-    pub(crate) fn say(
+    pub fn say(
         &self,
         language: Language,
         key: &'static str,

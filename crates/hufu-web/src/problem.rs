@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::envelope::ApiCode;
+use crate::page::Refused;
 use crate::waiting::{NoTokens, failed_data, flow_data, next_step};
 
 /// A refusal as an answer: HTTP 200, `code` = `apiCode`, and `statusCode`.
@@ -88,6 +89,6 @@ impl IntoResponse for Failure {
         };
         let mut response = Json(body).into_response();
         response.extensions_mut().insert(ApiCode(code));
-        response
+        Refused::of(self.refusal).mark(response)
     }
 }

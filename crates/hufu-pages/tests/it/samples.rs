@@ -5,13 +5,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hufu_testkit::TestDatabase;
 use hufu_types::Language;
+use hufu_types::refusal::Code;
 use hufu_web::page::{Cause, Refused};
 use hufu_web::server::Routes;
 
 use crate::server::{Plan, with_messages};
 
-fn causes() -> Vec<Cause> {
-    vec![
+/// A refusal of each kind, and one of the table with a value that is not HTML.
+fn samples() -> Vec<Refused> {
+    let causes = [
         Cause::NotFound,
         Cause::NotForLooking,
         Cause::Broken,
@@ -19,24 +21,25 @@ fn causes() -> Vec<Cause> {
         Cause::FormFromElsewhere,
         Cause::FormTooLarge,
         Cause::FormUnreadable,
-        Cause::Refused("<b>1 & 2</b>".to_owned()),
-    ]
+    ];
+    let of_kernel = causes.into_iter().map(|cause| Refused::new(StatusCode::BAD_REQUEST, cause));
+    let of_table = Code::LoginTooOld.with("minutes", "<b>1");
+    of_kernel.chain([Refused::of(of_table)]).collect()
 }
 
-fn refusing(cause: Cause) -> Response {
-    let status = StatusCode::BAD_REQUEST;
-    Refused::new(status, cause).with_code(2001).mark(status.into_response())
+fn refusing(refused: Refused) -> Response {
+    refused.mark(StatusCode::BAD_REQUEST.into_response())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_with_every_sample_in_every_language() {
     let mut more = Routes::new();
-    for (number, cause) in causes().into_iter().enumerate() {
-        more = more.route(&format!("/refused/{number}"), get(async move || refusing(cause)));
+    for (number, refused) in samples().into_iter().enumerate() {
+        more = more.route(&format!("/refused/{number}"), get(async move || refusing(refused)));
     }
     let empty = Plan { more, ..Plan::default() }.start(TestDatabase::sqlite()).await;
     let filled = with_messages(TestDatabase::sqlite()).await;
-    let refused = (0..causes().len()).map(|number| (&empty, format!("/refused/{number}")));
+    let refused = (0..samples().len()).map(|number| (&empty, format!("/refused/{number}")));
     let outboxes = [(&empty, "/dev/outbox".to_owned()), (&filled, "/dev/outbox".to_owned())];
     for (server, path) in refused.chain(outboxes) {
         for language in Language::ALL {

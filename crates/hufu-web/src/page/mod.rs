@@ -12,7 +12,7 @@
 //! ```
 //!
 //! - [`Viewer`] is who asks: language, theme, request id. [`View`] is the same for a template, with the texts.
-//! - [`Texts`] are Fluent files, one per language, with the same keys in each.
+//! - Texts are Fluent files, one per language, with the same keys in each, read by [`hufu_types::Texts`].
 //! - [`Asset`] is a file in the program, with a name that changes with its content, so that it is cached for ever.
 //! - [`Policy`] is the Content-Security-Policy, which knows no inline script and no inline style.
 //! - [`Submitted`] is a form that came from our own page of this very browser; [`Field`] and [`FieldErrors`] show it.
@@ -30,7 +30,6 @@ mod language;
 mod policy;
 mod preferences;
 mod refused;
-mod texts;
 mod view;
 
 use askama::Template;
@@ -46,8 +45,7 @@ pub use policy::Policy;
 pub use preferences::Theme;
 pub(crate) use refused::as_pages;
 pub use refused::{Cause, Refused};
-pub use texts::Texts;
-pub use view::{LanguageLink, ThemeChoice, View, Viewer, kernel_texts};
+pub use view::{LanguageLink, ThemeChoice, View, Viewer};
 
 use crate::server::Routes;
 

@@ -1,18 +1,19 @@
 //! Refusals, paths that do not exist and defects, as a page: what happened, what to do, and the request's id.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use hufu_types::Refusal;
 
-use super::{Page, Texts, View, Viewer, respond};
+use super::{Page, View, Viewer, respond};
 use crate::server::State;
 
 /// Why there is no answer but this page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Cause {
     /// Nothing is at the address.
     NotFound,
@@ -28,13 +29,13 @@ pub enum Cause {
     FormTooLarge,
     /// A form that is not filled in as ours are.
     FormUnreadable,
-    /// A refusal: its sentence for the person who reads it.
-    Refused(String),
+    /// A refusal, which has its own sentences for people.
+    Refused(Arc<Refusal>),
 }
 
 /// A refusal on its way to whoever asked. As an extension of a response it becomes a page where a browser asks; every
 /// other client gets the response itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Refused {
     status: StatusCode,
     /// The code in docs/errors.md, or the status.
@@ -48,16 +49,30 @@ impl Refused {
         Self { status, code: u32::from(status.as_u16()), cause }
     }
 
-    /// With a code of docs/errors.md.
-    #[must_use]
-    pub fn with_code(self, code: u32) -> Self {
-        Self { code, ..self }
+    /// A refusal of the table.
+    pub fn of(refusal: Refusal) -> Self {
+        let status = StatusCode::from_u16(refusal.code().status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, code: refusal.number(), cause: Cause::Refused(Arc::new(refusal)) }
     }
 
     /// The page.
     pub fn page(&self, viewer: &Viewer) -> Response {
-        static NONE: LazyLock<Texts> = LazyLock::new(|| Texts::new([""; 4]));
-        let page = RefusedPage { view: viewer.view(&NONE), refused: self };
+        let view = viewer.bare_view();
+        let (title, sentence, steps) = match &self.cause {
+            Cause::Refused(refusal) => {
+                let advice = refusal.for_person(viewer.language());
+                (advice.title, advice.sentence, vec![advice.action])
+            }
+            cause => {
+                let (key, number) = cause.texts();
+                let steps = (1..=number).map(|step| view.t_of(key, &format!("do-{step}")));
+                (view.t_of(key, "title"), view.t_of(key, "text"), steps.collect())
+            }
+        };
+        let icon = self.cause.icon();
+        let may_retry = matches!(self.cause, Cause::Broken);
+        let page = RefusedPage { view, icon, title, sentence, steps, may_retry, code: self.code };
         (self.status, respond(&page)).into_response()
     }
 
@@ -68,53 +83,49 @@ impl Refused {
     }
 }
 
+impl Cause {
+    const fn icon(&self) -> &'static str {
+        match self {
+            Self::NotFound => "search",
+            Self::NotForLooking | Self::ForeignHost => "lock",
+            Self::Broken => "alert",
+            Self::FormFromElsewhere => "clock",
+            Self::FormTooLarge | Self::FormUnreadable => "document",
+            Self::Refused(_) => "info",
+        }
+    }
+
+    /// The key of the texts, and how many things there are to do.
+    const fn texts(&self) -> (&'static str, u8) {
+        match self {
+            Self::NotFound => ("refused-not-found", 2),
+            Self::NotForLooking => ("refused-not-for-looking", 1),
+            Self::ForeignHost => ("refused-foreign-host", 1),
+            Self::FormFromElsewhere => ("refused-form", 2),
+            Self::FormTooLarge => ("refused-form-too-large", 1),
+            Self::FormUnreadable => ("refused-form-unreadable", 1),
+            // A refusal has its own.
+            Self::Broken | Self::Refused(_) => ("refused-broken", 1),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "refused.html")]
-struct RefusedPage<'r> {
+struct RefusedPage {
     view: View,
-    refused: &'r Refused,
+    icon: &'static str,
+    title: String,
+    sentence: String,
+    steps: Vec<String>,
+    /// Whether asking again may help.
+    may_retry: bool,
+    code: u32,
 }
 
-impl Page for RefusedPage<'_> {
+impl Page for RefusedPage {
     fn view(&self) -> &View {
         &self.view
-    }
-}
-
-impl RefusedPage<'_> {
-    /// The icon, the key of the texts, and how many things there are to do.
-    const fn kind(&self) -> (&'static str, &'static str, u8) {
-        match self.refused.cause {
-            Cause::NotFound => ("search", "refused-not-found", 2),
-            Cause::NotForLooking => ("lock", "refused-not-for-looking", 1),
-            Cause::Broken => ("alert", "refused-broken", 1),
-            Cause::ForeignHost => ("lock", "refused-foreign-host", 1),
-            Cause::FormFromElsewhere => ("clock", "refused-form", 2),
-            Cause::FormTooLarge => ("document", "refused-form-too-large", 1),
-            Cause::FormUnreadable => ("document", "refused-form-unreadable", 1),
-            Cause::Refused(_) => ("info", "refused-other", 1),
-        }
-    }
-
-    fn title(&self) -> String {
-        self.view.t_of(self.kind().1, "title")
-    }
-
-    fn sentence(&self) -> String {
-        match &self.refused.cause {
-            Cause::Refused(sentence) => sentence.clone(),
-            _ => self.view.t_of(self.kind().1, "text"),
-        }
-    }
-
-    fn steps(&self) -> Vec<String> {
-        let (_, key, number) = self.kind();
-        (1..=number).map(|step| self.view.t_of(key, &format!("do-{step}"))).collect()
-    }
-
-    /// Whether asking again may help.
-    fn may_retry(&self) -> bool {
-        self.refused.cause == Cause::Broken
     }
 }
 

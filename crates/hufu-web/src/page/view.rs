@@ -7,29 +7,23 @@ use askama::filters::Safe;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use fluent_bundle::FluentValue;
-use hufu_types::Language;
-use hufu_types::Timestamp;
+use hufu_types::refusal::Argument;
+use hufu_types::{Language, Texts, Timestamp};
 
 use super::csrf::{self, BrowserSecret};
-use super::{Asset, ICONS, LOGO, Texts, Theme, cookies, language};
+use super::{Asset, ICONS, LOGO, Theme, cookies, language};
 use crate::middleware::RequestId;
 use crate::server::Shared;
 
 /// The texts of the layout and of refusals.
 static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
-    Texts::new([
-        include_str!("../../texts/pages/zh-CN.ftl"),
-        include_str!("../../texts/pages/zh-TW.ftl"),
-        include_str!("../../texts/pages/en.ftl"),
-        include_str!("../../texts/pages/ja.ftl"),
+    Texts::new(&[
+        (Language::SimplifiedChinese, include_str!("../../texts/pages/zh-CN.ftl")),
+        (Language::TraditionalChinese, include_str!("../../texts/pages/zh-TW.ftl")),
+        (Language::English, include_str!("../../texts/pages/en.ftl")),
+        (Language::Japanese, include_str!("../../texts/pages/ja.ftl")),
     ])
 });
-
-/// The texts of the layout and of refusals, for the test of their keys.
-pub fn kernel_texts() -> &'static Texts {
-    &KERNEL
-}
 
 /// Who looks at a page, and how they want it.
 #[derive(Clone)]
@@ -79,9 +73,14 @@ impl Viewer {
         }
     }
 
-    /// What a template is told.
+    /// What a template is told, with the texts of its page.
     pub fn view(&self, texts: &'static Texts) -> View {
-        View { viewer: self.clone(), texts, has_form: AtomicBool::new(false) }
+        View { texts: Some(texts), ..self.bare_view() }
+    }
+
+    /// The same with the kernel's own texts alone.
+    pub(super) fn bare_view(&self) -> View {
+        View { viewer: self.clone(), texts: None, has_form: AtomicBool::new(false) }
     }
 
     /// Their language.
@@ -104,10 +103,9 @@ impl Viewer {
 }
 
 /// What a template is told of its reader. Its methods are what `layout.html` and `parts.html` call.
-#[derive(Debug)]
 pub struct View {
     viewer: Viewer,
-    texts: &'static Texts,
+    texts: Option<&'static Texts>,
     /// A form's token was asked for, so that the browser needs its secret.
     has_form: AtomicBool,
 }
@@ -138,37 +136,36 @@ pub struct ThemeChoice {
 
 impl View {
     /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
-    pub fn t(&self, key: &str) -> String {
+    pub fn t(&self, key: &'static str) -> String {
         self.text(key, None, &[])
     }
 
-    /// A text with a word filled in.
-    pub fn t_with(&self, key: &str, name: &'static str, value: &str) -> String {
-        self.text(key, None, &[(name, FluentValue::from(value))])
-    }
-
-    /// A text with a number, `count`, filled in.
-    pub fn t_count(&self, key: &str, count: usize) -> String {
-        self.text(key, None, &[("count", FluentValue::from(count))])
+    /// A text with a value filled in.
+    pub fn t_with(&self, key: &'static str, name: &'static str, value: impl Into<Argument>) -> String {
+        self.text(key, None, &[(name, value.into())])
     }
 
     /// One of the texts of a key that has several.
-    pub fn t_of(&self, key: &str, attribute: &str) -> String {
+    pub fn t_of(&self, key: &'static str, attribute: &str) -> String {
         self.text(key, Some(attribute), &[])
     }
 
     fn text(
         &self,
-        key: &str,
+        key: &'static str,
         attribute: Option<&str>,
-        arguments: &[(&'static str, FluentValue<'_>)],
+        arguments: &[(&'static str, Argument)],
     ) -> String {
         let language = self.viewer.language;
-        let found = self.texts.get(language, key, attribute, arguments);
-        found.or_else(|| KERNEL.get(language, key, attribute, arguments)).unwrap_or_else(|| {
-            tracing::error!(key, language = language.tag(), "a text is missing");
-            format!("⟦{key}⟧")
-        })
+        for texts in self.texts.into_iter().chain([&*KERNEL]) {
+            // Where there is no such text, the key itself comes back.
+            let text = texts.say(language, key, attribute, arguments);
+            if text != key {
+                return text.into_owned();
+            }
+        }
+        tracing::error!(key, %language, "a text is missing");
+        format!("⟦{key}⟧")
     }
 
     /// The tag of the page's language.

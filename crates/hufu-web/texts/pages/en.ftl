@@ -51,7 +51,3 @@ refused-form-unreadable =
     .title = The form is incomplete
     .text = Something the form needs was missing, so nothing was saved.
     .do-1 = Go back, reload the page, and fill in the form again.
-
-refused-other =
-    .title = This step was not completed
-    .do-1 = Go back, change what the message says, and try again.

@@ -51,7 +51,3 @@ refused-form-unreadable =
     .title = 表单没有填完整
     .text = 提交的内容缺少必要的项目，没有保存。
     .do-1 = 返回上一页，刷新，重新填写。
-
-refused-other =
-    .title = 这一步没有完成
-    .do-1 = 返回上一页，按提示修改后再试。

@@ -51,7 +51,3 @@ refused-form-unreadable =
     .title = 表單沒有填完整
     .text = 送出的內容缺少必要的項目，沒有儲存。
     .do-1 = 返回上一頁，重新整理，重新填寫。
-
-refused-other =
-    .title = 這一步沒有完成
-    .do-1 = 返回上一頁，依提示修改後再試。
