@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use flate2::read::GzDecoder;
 use hufu_testkit::on_both_engines;
@@ -132,10 +133,12 @@ on_both_engines! {
     async fn browsers_get_pages_and_programs_json(database) {
         let more = Routes::new()
             .route("/broken", get(async || -> &'static str { panic!("as the test wants it") }))
+            .route("/gone", get(async || StatusCode::NOT_FOUND))
             .route("/only-post", post(async || "ok"));
         let server = Plan { more, ..Plan::default() }.start(database).await;
         for (path, status, title) in [
             ("/nothing", 404, "There is no page here"),
+            ("/gone", 404, "There is no page here"),
             ("/broken", 500, "Something broke on the server"),
             ("/only-post", 405, "This address cannot be opened"),
         ] {

@@ -75,7 +75,7 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         let state = super::lists::STATES.iter().zip(text.states).find(|(state, _)| **state == app.state);
         writeln!(
             to,
-            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}" data-kind="{kind}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{kind_name} · {platform} · <span class="app-state{well}" data-app="{id}">{state}</span></small></span>{check}</span></label>"#,
+            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}" data-kind="{kind}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{kind_name} · <span class="app-state{well}" data-app="{id}">{state}</span> · {platform}</small></span>{check}</span></label>"#,
             id = Escaped(&app.app_id),
             secret = Escaped(app.secret.expose()),
             kind = kind_value(app.kind),

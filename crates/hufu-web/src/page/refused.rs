@@ -137,9 +137,13 @@ pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Res
     let (parts, body) = request.into_parts();
     let viewer = Viewer::of(&parts, &shared.0);
     let response = next.run(Request::from_parts(parts, body)).await;
-    let by_status = || {
-        let not_allowed = response.status() == StatusCode::METHOD_NOT_ALLOWED;
-        not_allowed.then(|| Refused::new(response.status(), Cause::NotForLooking))
+    let by_status = || match response.status() {
+        status @ StatusCode::METHOD_NOT_ALLOWED => Some(Refused::new(status, Cause::NotForLooking)),
+        // A handler that says no more than that: a picture that is gone.
+        status @ StatusCode::NOT_FOUND if !response.headers().contains_key(header::CONTENT_TYPE) => {
+            Some(Refused::new(status, Cause::NotFound))
+        }
+        _ => None,
     };
     match response.extensions().get::<Refused>().cloned().or_else(by_status) {
         Some(refused) => refused.page(&viewer),
