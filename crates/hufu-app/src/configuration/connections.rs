@@ -209,16 +209,14 @@ impl PutConnection {
     /// The realms of a connection that is changed; those of settings that do not open stay as they are.
     fn realms(&self, present: &StoredConnection) -> Realms {
         let wanted = &self.connection;
-        match (&wanted.settings, sources::settings::open(present, &self.sealing)) {
-            (None, Err(_)) => present.realms.clone(),
-            _ => {
-                let settings = match &wanted.settings {
-                    Some(_) => wanted.settings_over(present, &self.sealing),
-                    None => sources::settings::open(present, &self.sealing).unwrap_or_default(),
-                };
-                sources::realms(wanted.kind, &settings, &wanted.open_platform)
-            }
-        }
+        let settings = match &wanted.settings {
+            Some(_) => Some(wanted.settings_over(present, &self.sealing)),
+            None => sources::settings::open(present, &self.sealing).ok(),
+        };
+        settings.map_or_else(
+            || present.realms.clone(),
+            |settings| sources::realms(wanted.kind, &settings, &wanted.open_platform),
+        )
     }
 
     fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {

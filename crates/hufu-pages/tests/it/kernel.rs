@@ -35,12 +35,11 @@ fn keys_of(file: &str) -> BTreeSet<(String, Vec<String>)> {
     let lines = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let keys = lines.map(|line| {
         let (name, text) = line.split_once('=').unwrap_or_else(|| panic!("not a message: {line}"));
-        let name = match name.trim().strip_prefix('.') {
-            Some(attribute) => format!("{key}.{attribute}"),
-            None => {
-                key = name.trim();
-                key.to_owned()
-            }
+        let name = if let Some(attribute) = name.trim().strip_prefix('.') {
+            format!("{key}.{attribute}")
+        } else {
+            key = name.trim();
+            key.to_owned()
         };
         let values = text.split("{ $").skip(1).map(|rest| rest.split(" }").next().unwrap().to_owned());
         (name, values.collect())
