@@ -3,10 +3,10 @@
 //! - [`TestDatabase`]: a test that touches storage runs on both engines: write its body once inside
 //!   [`on_both_engines!`], or loop over [`TestDatabase::all`].
 //! - [`store`]: the parts of units of work; [`raw`]: a second look at the database, past the store.
-//! - With the feature `app`: [`Base`], what an instance stands on below its surfaces.
-//! - With the feature `web`: [`world`], an instance with two pools and the sandbox as WeChat; [`client`], which talks to
-//!   it as the published clients do; [`administration`], which talks to `/admin/v1`. Whatever a test learns that is
-//!   secret is looked for in the log when the test ends ([`logs`]).
+//! - With the feature `app`: `Base`, what an instance stands on below its surfaces.
+//! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which talks to
+//!   it as the published clients do; `administration`, which talks to `/admin/v1`. Whatever a test learns that is
+//!   secret is looked for in the log when the test ends (`logs`).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Where people come from: the kinds of connections. Each kind is one module and one row of [`kind`]. It answers five
+//! Where people come from: the kinds of connections. Each kind is one module and one row of `kind`. It answers five
 //! questions: what are its fields, which applications may use it (the table of [`ConnectionKind`]), how does a login
 //! start, how does what came back become a [`Proof`], and what can be checked about a connection.
 
