@@ -103,6 +103,8 @@ impl App {
         let versions = store.read(ReadVersions).await?;
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
         let stored = store.read(ReadConfig).await?;
+        // A first key that was made just now is no change to look for.
+        let versions = Versions { configuration: stored.version, ..versions };
         let algorithms = algorithms(&stored);
         crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
         let config = Config::unseal(stored, &sealing);

@@ -73,7 +73,7 @@ impl App {
     /// One entry of the audit log of a pool.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn audit_event(
         &self,
         by: &Administrating,

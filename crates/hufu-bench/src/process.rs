@@ -196,7 +196,7 @@ pub(crate) struct ResidentPeak {
 }
 
 impl ResidentPeak {
-    /// `measure` is [`resident`], or [`resident_ever`] if the beginning of the process counts too.
+    /// `measure` is [`resident`], or `resident_ever` if the beginning of the process counts too.
     pub(crate) fn watch(process: u32, measure: fn(u32) -> Result<u64>) -> ResidentPeak {
         let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (seen, over) = (Arc::clone(&peak), Arc::clone(&done));

@@ -2,7 +2,7 @@
 
 use hufu_app::Refusal;
 use hufu_app::credentials::password::PasswordEncryption;
-use hufu_types::refusal::{Code, Reason};
+use hufu_types::refusal::Reason;
 use hufu_types::{Email, Phone, Username};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -86,6 +86,8 @@ fn without_nulls(pairs: impl IntoIterator<Item = (String, Value)>) -> Map<String
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    use hufu_types::refusal::Code;
 
     use super::*;
 

@@ -19,28 +19,30 @@ statements! {
     POOL_NAMES = "SELECT id, name FROM pools ORDER BY created_at, id";
     LIST_CONNECTIONS = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret
+               settings, app_id, app_secret, own_realm, shared_realm
         FROM connections ORDER BY created_at, id";
     OF_POOL_CONNECTIONS = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret
+               settings, app_id, app_secret, own_realm, shared_realm
         FROM connections WHERE pool_id = $1 ORDER BY created_at, id";
     GET_CONNECTION = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret, revision
+               settings, app_id, app_secret, own_realm, shared_realm, revision
         FROM connections WHERE pool_id = $1 AND id = $2";
     IDENTIFIER_HOLDER = "SELECT id FROM connections WHERE pool_id = $1 AND identifier = $2";
     INSERT_CONNECTION = "
         INSERT INTO connections
             (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-             settings, app_id, app_secret, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
+             settings, app_id, app_secret, own_realm, shared_realm, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)";
     UPDATE_CONNECTION = "
         UPDATE connections
         SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, association = $7, settings = $8,
-            updated_at = $9, revision = revision + 1
+            own_realm = $9, shared_realm = $10, updated_at = $11, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
-    SEAL_SETTINGS = "UPDATE connections SET settings = $3 WHERE pool_id = $1 AND id = $2 AND settings IS NULL";
+    SEAL_SETTINGS = "
+        UPDATE connections SET settings = $3, own_realm = $4, shared_realm = $5
+        WHERE pool_id = $1 AND id = $2 AND settings IS NULL";
     LIST_SUBSCRIBERS = "SELECT pool_id, id, events FROM webhooks WHERE enabled ORDER BY pool_id, id";
     OF_POOL_SUBSCRIBERS = "
         SELECT pool_id, id, events FROM webhooks WHERE pool_id = $1 AND enabled ORDER BY id";
@@ -99,6 +101,16 @@ pub enum StoredSettings {
     },
 }
 
+/// The realms of the ids that a connection's source gives: see [`hufu_types::IdentityKey::realm`]. Both are absent while
+/// the settings stand in the old columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Realms {
+    /// Of ids that are unique at the app.
+    pub own: Option<String>,
+    /// Of ids that apps share, where the source has such.
+    pub shared: Option<String>,
+}
+
 /// A connection as stored: its settings are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredConnection {
@@ -122,6 +134,8 @@ pub struct StoredConnection {
     pub association: Association,
     /// The values of its kind's fields.
     pub settings: StoredSettings,
+    /// Where the ids of its people are unique.
+    pub realms: Realms,
 }
 
 /// An object of the configuration, and how often it was changed.
@@ -240,7 +254,7 @@ pub async fn connection(
 ) -> Result<Option<Revised<StoredConnection>>, StoreError> {
     let values = [pool.into(), id.into()];
     let found = tx.optional(GET_CONNECTION, &values, |row| {
-        Ok(Revised { revision: row.get(12)?, value: decode_connection(row)? })
+        Ok(Revised { revision: row.get(14)?, value: decode_connection(row)? })
     });
     found.await
 }
@@ -321,6 +335,8 @@ pub async fn insert_connection(
         // The columns of the program before have no defaults.
         "".into(),
         [].as_slice().into(),
+        new.realms.own.as_deref().into(),
+        new.realms.shared.as_deref().into(),
         now.into(),
     ];
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
@@ -342,6 +358,8 @@ pub async fn update_connection(
         new.open_platform.0.as_str().into(),
         (&association).into(),
         new.settings.sealed().into(),
+        new.realms.own.as_deref().into(),
+        new.realms.shared.as_deref().into(),
         now.into(),
     ];
     tx.execute(UPDATE_CONNECTION, &values).await
@@ -353,8 +371,11 @@ pub async fn seal_settings(
     pool: &PoolId,
     connection: &ConnectionId,
     sealed: &[u8],
+    realms: &Realms,
 ) -> Result<u64, StoreError> {
-    tx.execute(SEAL_SETTINGS, &[pool.into(), connection.into(), sealed.into()]).await
+    let (own, shared) = (realms.own.as_deref(), realms.shared.as_deref());
+    tx.execute(SEAL_SETTINGS, &[pool.into(), connection.into(), sealed.into(), own.into(), shared.into()])
+        .await
 }
 
 impl StoredSettings {
@@ -463,6 +484,7 @@ fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
             Some(sealed) => StoredSettings::Sealed(sealed),
             None => StoredSettings::Columns { app_id: row.get(10)?, app_secret: row.get(11)? },
         },
+        realms: Realms { own: row.get(12)?, shared: row.get(13)? },
     })
 }
 

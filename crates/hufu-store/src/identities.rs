@@ -31,8 +31,8 @@ statements! {
               JOIN application_connections ac ON ac.pool_id = c.pool_id AND ac.connection_id = c.id
               JOIN applications a ON a.pool_id = ac.pool_id AND a.id = ac.application_id
               WHERE c.pool_id = $1 AND c.enabled AND a.enabled
-                AND (   (i.kind = 'openid' AND i.realm = 'wechat:' || c.app_id)
-                     OR (i.kind = 'unionid' AND i.realm = 'wechat:open:' || c.open_platform)))
+                AND (   (i.kind = 'openid' AND i.realm = c.own_realm)
+                     OR (i.kind = 'unionid' AND i.realm = c.shared_realm)))
         ORDER BY i.created_at, i.kind, i.realm";
     INSERT = "
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)

@@ -2,20 +2,24 @@
 //!
 //! - [`TestDatabase`]: a test that touches storage runs on both engines: write its body once inside
 //!   [`on_both_engines!`], or loop over [`TestDatabase::all`].
-//! - With the feature `app`: [`Base`], what an instance stands on below its surfaces.
-//! - With the feature `web`: [`world`], an instance with two pools and the sandbox as WeChat; [`client`], which talks to
-//!   it as the published clients do; [`administration`], which talks to `/admin/v1`. Whatever a test learns that is
-//!   secret is looked for in the log when the test ends ([`logs`]).
+//! - [`store`]: the parts of units of work; [`raw`]: a second look at the database, past the store.
+//! - With the feature `app`: `Base`, what an instance stands on below its surfaces.
+//! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which talks to
+//!   it as the published clients do; `administration`, which talks to `/admin/v1`. Whatever a test learns that is
+//!   secret is looked for in the log when the test ends (`logs`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test whose world is not as it should be fails"
+)]
 #![cfg_attr(
     feature = "app",
-    expect(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing,
-        clippy::missing_panics_doc,
-        reason = "a test whose world is not as it should be fails"
-    )
+    expect(clippy::panic, reason = "a test whose world is not as it should be fails")
+)]
+#![cfg_attr(
+    feature = "web",
+    expect(clippy::expect_used, reason = "a test whose world is not as it should be fails")
 )]
 
 #[cfg(feature = "web")]

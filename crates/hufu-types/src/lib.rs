@@ -60,5 +60,5 @@ pub use settings_check::SettingProblem;
 pub use texts::Texts;
 pub use time::Timestamp;
 pub use user::{
-    Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case,
+    Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,
 };

@@ -153,7 +153,7 @@ pub enum Resolution {
 }
 
 impl Resolution {
-    /// The step that it is from [`Stage::Identify`](crate::flow::Stage::Identify); none where nobody is logged in.
+    /// The step that it is from [`Stage::Identify`]; none where nobody is logged in.
     pub const fn step(&self) -> Option<Step> {
         match self {
             Self::Create { .. } => Some(Step::Created),

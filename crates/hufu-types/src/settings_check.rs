@@ -228,11 +228,14 @@ mod tests {
             (ConnectionKind::WechatMiniProgram, MatchField::Phone, true),
             (ConnectionKind::WechatMiniProgram, MatchField::Email, false),
             (ConnectionKind::WechatMiniProgram, MatchField::ExternalId, false),
+            (ConnectionKind::WechatMobile, MatchField::Phone, false),
+            (ConnectionKind::WechatMobile, MatchField::Email, false),
+            (ConnectionKind::WechatMobile, MatchField::ExternalId, false),
         ] {
             assert_eq!(field.is_proved_by(kind), proves, "{kind:?} {field:?}");
         }
         let pairs = ConnectionKind::ALL.len() * MatchField::ALL.len();
-        assert_eq!(pairs, 3, "the table above names every pair");
+        assert_eq!(pairs, 6, "the table above names every pair");
         assert_eq!(ConnectionKind::WechatMiniProgram.proves(), [MatchField::Phone]);
     }
 

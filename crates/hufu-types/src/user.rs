@@ -68,16 +68,16 @@ impl PhoneProof {
 }
 
 /// The realms of identities: where their values are unique. They stand in the database and never change.
-mod realm {
+pub mod realm {
     use crate::OpenPlatform;
 
     /// A WeChat app, for OpenIDs.
-    pub(super) fn wechat_app(app_id: &str) -> String {
+    pub fn wechat_app(app_id: &str) -> String {
         format!("wechat:{app_id}")
     }
 
     /// A WeChat Open Platform account, for UnionIDs.
-    pub(super) fn wechat_open_platform(account: &OpenPlatform) -> String {
+    pub fn wechat_open_platform(account: &OpenPlatform) -> String {
         format!("wechat:open:{}", account.0)
     }
 }

@@ -168,7 +168,7 @@ impl App {
     /// Revokes an access key: from the next request on it does not hold.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::NotPermitted`].
+    /// `Code::NoSuch`, [`Code::NotPermitted`].
     pub async fn revoke_access_key(&self, by: &Administrating, id: &AccessKeyId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         let key = self.read(GetAccessKey(id.clone())).await?;
@@ -184,7 +184,7 @@ impl App {
     /// Logs an administrator in, with a new password where they give one; then their other logins end.
     ///
     /// # Errors
-    /// [`Code::AdministratorUnknown`], [`Code::NewPasswordNeeded`], [`Code::WeakPassword`],
+    /// [`Code::AdministratorUnknown`], [`Code::NewPasswordNeeded`], `Code::WeakPassword`,
     /// [`Code::TooOften`].
     pub async fn log_in_administrator(
         &self,
@@ -238,7 +238,7 @@ impl App {
     /// Ends the login whose key is used.
     ///
     /// # Errors
-    /// [`Code::NoSuch`] for a key of a machine, which is revoked and not logged out.
+    /// `Code::NoSuch` for a key of a machine, which is revoked and not logged out.
     pub async fn log_out_administrator(&self, by: &Administrating) -> Result<(), Refusal> {
         let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Code::NoSuchSession.into()) };
         let trace = self.trace_in(by, None);
@@ -285,7 +285,7 @@ impl App {
     /// Appoints a user of the system pool, or changes what an administrator may do; from the next request on.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
+    /// `Code::NoSuch`, [`Code::PoolUnknown`], [`Code::NotPermitted`].
     pub async fn appoint_administrator(
         &self,
         by: &Administrating,
@@ -303,7 +303,7 @@ impl App {
     /// Dismisses an administrator: their logins end at once.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::NotPermitted`].
+    /// `Code::NoSuch`, [`Code::NotPermitted`].
     pub async fn dismiss_administrator(&self, by: &Administrating, user: &UserId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.change_administrator(by, user, None).await.map(drop)

@@ -37,7 +37,7 @@ impl App {
     /// Leads an identity to an account, as a connection of the pool would have proved it.
     ///
     /// # Errors
-    /// [`Code::NoSuch`] for the connection, [`Code::IdentityTaken`], [`Code::AnotherIdentityBound`],
+    /// `Code::NoSuch` for the connection, [`Code::IdentityTaken`], [`Code::AnotherIdentityBound`],
     /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and what [`App::permit`] refuses.
     pub async fn link_identity(
         &self,
@@ -79,7 +79,7 @@ impl App {
     /// Takes an identity from an account, be it the last way into it.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn unlink_identity(
         &self,
         by: &Administrating,
@@ -108,7 +108,7 @@ impl App {
     /// then. The account's own names are changed with [`App::update_user`].
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn unbind_merged_name_of(
         &self,
         by: &Administrating,
@@ -143,7 +143,7 @@ impl App {
     /// Ends one session of an account, or all: its tokens hold no longer on this node, and on others within a second.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     pub async fn end_sessions_of_user(
         &self,
         by: &Administrating,

@@ -105,7 +105,7 @@ impl App {
     /// Makes an account.
     ///
     /// # Errors
-    /// [`Code::Invalid`], [`Code::WeakPassword`], [`Code::NameTaken`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], `Code::WeakPassword`, [`Code::NameTaken`], and what [`App::permit`] refuses.
     pub async fn create_user(
         &self,
         by: &Administrating,
@@ -199,7 +199,7 @@ impl App {
     /// Gives an account another password; the answer is it, where none was given.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::WeakPassword`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::WeakPassword`, and what [`App::permit`] refuses.
     pub async fn set_password(
         &self,
         by: &Administrating,
@@ -228,7 +228,7 @@ impl App {
     /// Switches an account off or on, puts it away, or calls its deletion off.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::StatusForbids`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, and what [`App::permit`] refuses.
     pub async fn change_status(
         &self,
         by: &Administrating,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::{self, Revised, StoredConnection, StoredSettings};
+use hufu_store::config::{self, Realms, Revised, StoredConnection, StoredSettings};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
     Association, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform, PoolId, Random,
@@ -158,6 +158,7 @@ impl Operation for PutConnection {
             }
             self.seal(&settings)
         };
+        let realms = self.realms(&present.value);
         let stored = StoredConnection {
             display_name: wanted.display_name.clone(),
             login_only: wanted.login_only,
@@ -165,6 +166,7 @@ impl Operation for PutConnection {
             open_platform: wanted.open_platform.clone(),
             association: wanted.association.clone(),
             settings,
+            realms,
             ..present.value
         };
         config::update_connection(tx, &stored, now).await?;
@@ -186,7 +188,9 @@ impl PutConnection {
         if let Some(unfit) = unfit_field(wanted.kind, &settings) {
             return Ok(Outcome::Unfit(unfit));
         }
+        let realms = sources::realms(wanted.kind, &settings, &wanted.open_platform);
         let stored = StoredConnection {
+            realms,
             id: self.id.clone(),
             pool: self.pool.clone(),
             identifier: wanted.identifier,
@@ -200,6 +204,19 @@ impl PutConnection {
         };
         config::insert_connection(tx, &stored, now).await?;
         Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
+    }
+
+    /// The realms of a connection that is changed; those of settings that do not open stay as they are.
+    fn realms(&self, present: &StoredConnection) -> Realms {
+        let wanted = &self.connection;
+        let settings = match &wanted.settings {
+            Some(_) => Some(wanted.settings_over(present, &self.sealing)),
+            None => sources::settings::open(present, &self.sealing).ok(),
+        };
+        settings.map_or_else(
+            || present.realms.clone(),
+            |settings| sources::realms(wanted.kind, &settings, &wanted.open_platform),
+        )
     }
 
     fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {

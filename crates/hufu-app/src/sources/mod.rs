@@ -1,4 +1,4 @@
-//! Where people come from: the kinds of connections. Each kind is one module and one row of [`kind`]. It answers five
+//! Where people come from: the kinds of connections. Each kind is one module and one row of `kind`. It answers five
 //! questions: what are its fields, which applications may use it (the table of [`ConnectionKind`]), how does a login
 //! start, how does what came back become a [`Proof`], and what can be checked about a connection.
 
@@ -10,9 +10,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use hufu_store::config::Realms;
 use hufu_types::resolution::Rules;
 use hufu_types::{
-    Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Proof,
+    Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, OpenPlatform,
+    Proof,
 };
 use hufu_wechat::Budget;
 use serde_json::{Value, json};
@@ -30,8 +32,8 @@ pub(crate) struct Kind {
     pub(crate) fields: &'static [Field],
     /// How a login starts.
     pub(crate) start: Start,
-    /// The key of an id that the source gives to a person.
-    pub(crate) identity_key: fn(&Connection, IdentityKind, &str) -> IdentityKey,
+    /// The realm of the ids of a kind that the source gives, where it gives such.
+    pub(crate) realm: fn(&ConnectionSettings, &OpenPlatform, IdentityKind) -> Option<String>,
     /// Turns what a client brought into a proof.
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, NotIn>>,
     /// Checks a connection against the source.
@@ -195,7 +197,18 @@ pub(crate) fn missing_field(of: ConnectionKind, settings: &ConnectionSettings) -
 
 /// The key of an id that the source behind a connection gives to a person.
 pub(crate) fn identity_key(connection: &Connection, of: IdentityKind, value: &str) -> IdentityKey {
-    (kind(connection.kind).identity_key)(connection, of, value)
+    let Connection { settings, open_platform, .. } = connection;
+    let realm = (kind(connection.kind).realm)(settings, open_platform, of).unwrap_or_default();
+    IdentityKey { realm, kind: of, value: value.to_owned() }
+}
+
+/// The realms of a connection, for its row.
+pub(crate) fn realms(of: ConnectionKind, settings: &ConnectionSettings, platform: &OpenPlatform) -> Realms {
+    let realm = kind(of).realm;
+    Realms {
+        own: realm(settings, platform, IdentityKind::Openid),
+        shared: realm(settings, platform, IdentityKind::Unionid),
+    }
 }
 
 /// Whether a connection's source gives both ids to one person: one of the app and one of all apps of its owner.

@@ -1,12 +1,12 @@
 //! The settings of connections in the database: sealed JSON.
 
 use hufu_protocol::sealing::{OpenError, SealingKey};
-use hufu_store::config::{self, StoredConnection, StoredSettings};
+use hufu_store::config::{self, Realms, StoredConnection, StoredSettings};
 use hufu_store::{Store, StoreError, Tx, Write};
 use hufu_types::{ConnectionId, ConnectionSettings, PoolId, Random};
 use zeroize::Zeroizing;
 
-use super::missing_field;
+use super::{missing_field, realms};
 
 /// Why the settings of a connection cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,10 @@ pub(crate) async fn seal_columns(
     let sealed = connections.iter().filter(in_columns).filter_map(|stored| {
         let settings = open(stored, key).ok()?;
         match seal(&settings, &stored.id, key, random) {
-            StoredSettings::Sealed(sealed) => Some((stored.pool.clone(), stored.id.clone(), sealed)),
+            StoredSettings::Sealed(sealed) => {
+                let realms = realms(stored.kind, &settings, &stored.open_platform);
+                Some((stored.pool.clone(), stored.id.clone(), sealed, realms))
+            }
             StoredSettings::Columns { .. } => None,
         }
     });
@@ -86,14 +89,14 @@ pub(crate) async fn seal_columns(
     if unit.0.is_empty() { Ok(()) } else { store.write(unit).await }
 }
 
-struct SealColumns(Vec<(PoolId, ConnectionId, Vec<u8>)>);
+struct SealColumns(Vec<(PoolId, ConnectionId, Vec<u8>, Realms)>);
 
 impl Write for SealColumns {
     type Out = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        for (pool, connection, sealed) in &self.0 {
-            config::seal_settings(tx, pool, connection, sealed).await?;
+        for (pool, connection, sealed, realms) in &self.0 {
+            config::seal_settings(tx, pool, connection, sealed, realms).await?;
         }
         Ok(())
     }

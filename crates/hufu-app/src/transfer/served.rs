@@ -99,7 +99,7 @@ impl App {
     /// An import.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, and what [`App::permit`] refuses.
     pub async fn import_of(
         &self,
         by: &Administrating,
@@ -134,7 +134,7 @@ impl App {
     /// The refused rows of an import as CSV, page by page.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, and what [`App::permit`] refuses.
     pub async fn import_report(
         &self,
         by: &Administrating,

@@ -111,7 +111,7 @@ impl App {
     /// Changes a webhook; the answer is what it is now, and its new secret if it was to get one.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::Invalid`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::Invalid`], and what [`Self::permit`] refuses.
     pub async fn update_webhook(
         &self,
         by: &Administrating,
@@ -139,7 +139,7 @@ impl App {
     /// Deletes a webhook. What was to be delivered to it is given up.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn delete_webhook(
         &self,
         by: &Administrating,
@@ -167,7 +167,7 @@ impl App {
     /// One webhook.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn webhook(
         &self,
         by: &Administrating,
@@ -204,7 +204,7 @@ impl App {
     /// One delivery, with what is sent and what the receiver said.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn delivery(
         &self,
         by: &Administrating,
@@ -218,7 +218,7 @@ impl App {
     /// Sends a delivery again, under its old id.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
     pub async fn replay(&self, by: &Administrating, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         let now = self.now();
@@ -234,7 +234,7 @@ impl App {
     /// Sends all deliveries to a webhook again that were given up and are of then or later; tells how many.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn replay_failed(
         &self,
         by: &Administrating,
@@ -261,7 +261,7 @@ impl App {
     /// Queues a delivery of type [`PING`], to see whether a webhook works, be it switched on or off.
     ///
     /// # Errors
-    /// [`Code::NoSuch`], and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     pub async fn ping_webhook(
         &self,
         by: &Administrating,

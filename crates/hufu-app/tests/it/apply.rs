@@ -227,7 +227,9 @@ on_both_engines! {
         let after = world.config().await.connections;
         let ([before], [after]) = (before.as_slice(), after.as_slice()) else { panic!("one connection") };
         assert_eq!(after.open_platform.0.as_str(), "group");
-        assert_eq!(*after, StoredConnection { open_platform: after.open_platform.clone(), ..before.clone() });
+        let realms = after.realms.clone();
+        assert_eq!(*after, StoredConnection { open_platform: after.open_platform.clone(), realms, ..before.clone() });
+        assert_eq!((&after.realms.own, after.realms.shared == before.realms.shared), (&before.realms.own, false));
     }
 
     async fn connections_are_exactly_those_of_the_list_in_its_order(database) {

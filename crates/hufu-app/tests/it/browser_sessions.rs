@@ -184,7 +184,8 @@ on_both_engines! {
             let (pool, account): (PoolId, _) = (pool(), owner);
             let end = EndBrowserSession { pool, id: id(&name), account, trace: trace(NOW) };
             let (one, other) = tokio::join!(store.write(login), store.write(end));
-            (one.unwrap(), other.unwrap());
+            one.unwrap();
+            other.unwrap();
         }
         let orphans = "SELECT COUNT(*) FROM sessions s WHERE s.browser_session_id IS NOT NULL";
         assert_eq!(raw::number(&database, orphans).await, 0);

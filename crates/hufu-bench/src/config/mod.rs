@@ -202,8 +202,8 @@ impl Bench<'_> {
         let made = going_on.stop()?;
         let busy = read()?;
         let figures = before.iter().zip(&idle).zip(&busy).map(|((before, idle), busy)| {
-            let quiet = (*idle - *before).as_secs_f64() * 1000.0;
-            let more = (*busy - *idle).as_secs_f64() * 1000.0 - quiet;
+            let quiet = idle.saturating_sub(*before).as_secs_f64() * 1000.0;
+            let more = busy.saturating_sub(*idle).as_secs_f64() * 1000.0 - quiet;
             (quiet / time.as_secs_f64(), more / f64::from(made.max(1)))
         });
         Ok(figures.collect())

@@ -246,7 +246,7 @@ impl LoginMutation {
                 ..Registration::default()
             })
         };
-        register(call, registration.await, input.options).await
+        Box::pin(register(call, registration.await, input.options)).await
     }
 
     /// Makes an account with a username and a password. There is a token only if one is asked for.
@@ -264,7 +264,7 @@ impl LoginMutation {
                 ..Registration::default()
             })
         };
-        register(call, registration.await, input.options).await
+        Box::pin(register(call, registration.await, input.options)).await
     }
 
     /// Makes an account with a phone number that a code proves. There is a token only if one is asked for.
@@ -286,7 +286,7 @@ impl LoginMutation {
                 ..Registration::default()
             })
         };
-        register(call, registration.await, input.options).await
+        Box::pin(register(call, registration.await, input.options)).await
     }
 }
 

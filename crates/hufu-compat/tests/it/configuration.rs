@@ -137,6 +137,8 @@ on_both_engines! {
         for node in nodes {
             world.client_of(node).bearer(&user.token).get(GET_PROFILE).await.data();
         }
+        // The start of the other node may have made a signing key.
+        world.node.app.refresh_config().await.unwrap();
         let before = nodes.map(|node| node.app.config());
         world.set_status(SHOP, &user.id, UserStatus::Suspended).await;
         for (node, before) in nodes.into_iter().zip(before) {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use axum::extract::{RawQuery, State as Extract};
 use axum::response::Response;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Endpoint, execute, param, shown_app_id};
-use crate::ids::LoginCode;
+use crate::ids::{LoginCode, WechatId};
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::{AppKind, AppState};
@@ -66,18 +66,25 @@ fn exchange(state: &State, query: &str) -> Answer {
     let (access_token, refresh_token) = (state.ids.access_token(), state.ids.access_token());
     let token = UserToken { app: app.index, person, expires_at: now.saturating_add(LIFE) };
     lock(&state.user_tokens).put(access_token.clone(), token);
-    let mut answer = json!({
-        "access_token": access_token,
-        "expires_in": LIFE / 1000,
-        "refresh_token": refresh_token,
-        "openid": state.ids.openid(&app.id, person).as_str(),
-        "scope": SCOPE,
-    });
-    if let Some(open_platform) = &settings.open_platform {
-        let unionid = state.ids.unionid(open_platform, person);
-        answer["unionid"] = unionid.as_str().into();
+    let unionid = settings.open_platform.as_ref().map(|name| state.ids.unionid(name, person));
+    Ok(with_unionid(
+        unionid,
+        json!({
+            "access_token": access_token,
+            "expires_in": LIFE / 1000,
+            "refresh_token": refresh_token,
+            "openid": state.ids.openid(&app.id, person).as_str(),
+            "scope": SCOPE,
+        }),
+    ))
+}
+
+/// An answer as text, with the unionid of an app that is bound to an Open Platform account.
+fn with_unionid(unionid: Option<WechatId>, mut answer: Value) -> String {
+    if let (Some(unionid), Value::Object(fields)) = (unionid, &mut answer) {
+        fields.insert("unionid".to_owned(), unionid.as_str().into());
     }
-    Ok(answer.to_string())
+    answer.to_string()
 }
 
 pub(super) async fn user_info(Extract(state): Extract<Arc<State>>, RawQuery(query): RawQuery) -> Response {
@@ -102,19 +109,19 @@ fn describe(state: &State, sent: Option<&Cow<'_, str>>, token: Option<UserToken>
         return Err(WechatError(code::INVALID_OPENID));
     }
     let person = state.person_of(token.person);
-    let mut answer = json!({
-        "openid": openid.as_str(),
-        "nickname": person.nickname,
-        "sex": 0,
-        "language": "",
-        "city": "",
-        "province": "",
-        "country": "",
-        "headimgurl": person.avatar_url,
-        "privilege": [],
-    });
-    if let Some(open_platform) = &settings.open_platform {
-        answer["unionid"] = state.ids.unionid(open_platform, token.person).as_str().into();
-    }
-    Ok(answer.to_string())
+    let unionid = settings.open_platform.as_ref().map(|name| state.ids.unionid(name, token.person));
+    Ok(with_unionid(
+        unionid,
+        json!({
+            "openid": openid.as_str(),
+            "nickname": person.nickname,
+            "sex": 0,
+            "language": "",
+            "city": "",
+            "province": "",
+            "country": "",
+            "headimgurl": person.avatar_url,
+            "privilege": [],
+        }),
+    ))
 }

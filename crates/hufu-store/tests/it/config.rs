@@ -1,6 +1,6 @@
 //! Pools, connections and applications.
 
-use hufu_store::config::{self, ReadConfig, StoredConnection, StoredSettings};
+use hufu_store::config::{self, ReadConfig, Realms, StoredConnection, StoredSettings};
 use hufu_store::versions;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
@@ -58,6 +58,7 @@ fn mini(id: &str) -> StoredConnection {
         open_platform: OpenPlatform(Identifier::parse("shop").unwrap()),
         association: Association { mode: AssociationMode::Field, ..Association::default() },
         settings: StoredSettings::Sealed(vec![0, 1, 255]),
+        realms: Realms { own: Some("wechat:a".to_owned()), shared: Some("wechat:open:shop".to_owned()) },
     }
 }
 
@@ -101,6 +102,7 @@ on_both_engines! {
             open_platform: OpenPlatform(Identifier::parse("market").unwrap()),
             association: Association::default(),
             settings: StoredSettings::Sealed(vec![9]),
+            realms: Realms { own: Some("wechat:b".to_owned()), shared: None },
             ..mini("a")
         };
         let changed = Application {

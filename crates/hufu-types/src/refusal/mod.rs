@@ -138,6 +138,7 @@ impl From<Code> for Refusal {
     }
 }
 
+#[expect(clippy::missing_fields_in_debug, reason = "what is empty is left out")]
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct(&format!("{:?}", self.code));

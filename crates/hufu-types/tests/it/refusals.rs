@@ -12,12 +12,11 @@ fn messages(file: &str) -> BTreeMap<String, String> {
     let mut last = "";
     for line in file.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (key, text) = line.split_once(" = ").unwrap_or_else(|| panic!("not a message: {line}"));
-        let name = match key.strip_prefix("    .") {
-            Some(attribute) => format!("{last}.{attribute}"),
-            None => {
-                last = key;
-                key.to_owned()
-            }
+        let name = if let Some(attribute) = key.strip_prefix("    .") {
+            format!("{last}.{attribute}")
+        } else {
+            last = key;
+            key.to_owned()
         };
         assert!(found.insert(name, text.to_owned()).is_none(), "{key} stands twice");
     }

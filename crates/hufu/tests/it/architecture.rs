@@ -51,7 +51,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
     ("askama", &["hufu-web", "hufu-pages"]),
-    ("fluent-bundle", &["hufu-types", "hufu-web"]),
+    ("fluent-bundle", &["hufu-types"]),
     ("reqwest", &["hufu-wechat", "hufu-connect"]),
     ("clap", &["hufu"]),
     // All other crates use typed errors.

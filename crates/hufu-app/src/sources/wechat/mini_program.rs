@@ -25,7 +25,7 @@ pub(crate) const KIND: Kind = Kind {
             "wechat_mini_program_code_and_phone",
         ],
     },
-    identity_key: super::identity_key,
+    realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     check: |app, connection| Box::pin(check(app, connection)),
 };

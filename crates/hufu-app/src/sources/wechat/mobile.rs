@@ -14,7 +14,7 @@ use crate::{App, Refusal};
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
     start: Start::Code { client_names: &["wechat"] },
-    identity_key: super::identity_key,
+    realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     check: |app, connection| Box::pin(check(app, connection)),
 };

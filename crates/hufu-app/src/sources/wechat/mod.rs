@@ -9,7 +9,9 @@ pub(crate) mod mini_program;
 pub(crate) mod mobile;
 
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, IdentityKey, IdentityKind, Profile, Proof};
+use hufu_types::{
+    Application, Connection, ConnectionSettings, IdentityKind, OpenPlatform, Profile, Proof, realm,
+};
 use hufu_wechat::AppCredentials;
 
 use super::{Field, Form, Text};
@@ -35,10 +37,10 @@ pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
 }
 
 /// OpenIDs are unique within an app, UnionIDs within an Open Platform account.
-pub(super) fn identity_key(connection: &Connection, kind: IdentityKind, value: &str) -> IdentityKey {
-    match kind {
-        IdentityKind::Openid => IdentityKey::wechat_openid(app_id(connection), value),
-        IdentityKind::Unionid => IdentityKey::wechat_unionid(&connection.open_platform, value),
+fn realm(settings: &ConnectionSettings, platform: &OpenPlatform, of: IdentityKind) -> Option<String> {
+    match of {
+        IdentityKind::Openid => settings.text(APP_ID).map(realm::wechat_app),
+        IdentityKind::Unionid => Some(realm::wechat_open_platform(platform)),
     }
 }
 
@@ -67,8 +69,8 @@ const fn app_secret_field(hint: Text) -> Field {
 /// The ids of a person as a proof.
 fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
     Proof {
-        shared: unionid.map(|unionid| identity_key(connection, IdentityKind::Unionid, unionid)),
-        ..Proof::of(identity_key(connection, IdentityKind::Openid, openid))
+        shared: unionid.map(|unionid| super::identity_key(connection, IdentityKind::Unionid, unionid)),
+        ..Proof::of(super::identity_key(connection, IdentityKind::Openid, openid))
     }
 }
 

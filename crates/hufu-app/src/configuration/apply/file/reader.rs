@@ -156,12 +156,11 @@ fn read_connection(
         None => Some(Association::default()),
     };
     let fields = table.required("fields");
-    let settings = match kind {
-        Some(kind) => fields.and_then(|item| read_fields(item, sources::fields(kind))),
-        None => {
-            fields.inspect(|item| check_values(*item));
-            None
-        }
+    let settings = if let Some(kind) = kind {
+        fields.and_then(|item| read_fields(item, sources::fields(kind)))
+    } else {
+        fields.inspect(|item| check_values(*item));
+        None
     };
     let identifier = identifier?;
     Some(DesiredConnection {
