@@ -20,6 +20,7 @@ fn cors(headers: &HeaderMap) -> Vec<String> {
 fn open(path: &str) -> bool {
     !path.starts_with("/uploads/")
         && !path.starts_with("/dev/")
+        && !path.starts_with("/preferences/")
         && !matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 

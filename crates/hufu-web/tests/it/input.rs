@@ -79,9 +79,9 @@ on_both_engines! {
         for (path, body, named) in [
             (AUTH, json!({}), "code"),
             (AUTH, json!({ "code": null }), "code"),
-            (AUTH_BY_PHONE, json!({ "code": "x" }), "iv or encryptedData"),
-            (AUTH_BY_PHONE, sealed.clone(), "iv or encryptedData"),
-            (GET_PHONE, sealed, "iv or encryptedData"),
+            (AUTH_BY_PHONE, json!({ "code": "x" }), "iv, encryptedData"),
+            (AUTH_BY_PHONE, sealed.clone(), "iv, encryptedData"),
+            (GET_PHONE, sealed, "iv, encryptedData"),
             (SIGNIN, json!({}), "connection"),
             (SIGNIN, json!({ "connection": "PASSWORD" }), "connection"),
             (SIGNIN, json!({ "connection": "wechat_mini_program_code" }), "wechatMiniProgramCodePayload"),
@@ -99,7 +99,7 @@ on_both_engines! {
             (SIGNIN, both(json!({})), "wxLoginInfo"),
             (SIGNIN, both(json!({ "wxLoginInfo": { "code": "x" } })), "wxPhoneInfo"),
             (PHONE, json!({}), "code"),
-            (DECRYPT, json!({ "code": "x" }), "iv or encryptedData"),
+            (DECRYPT, json!({ "code": "x" }), "iv, encryptedData"),
         ] {
             let message = world.stores_nothing(world.client().post(path, body.clone())).await.refused(2231);
             assert!(message.contains(named), "{path} {body}: {message}");
