@@ -80,7 +80,7 @@ const PLACEHOLDER_NICKNAME: &str = "微信用户";
 const PLACEHOLDER_PHOTO: &str =
     "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
 
-/// A nickname and a picture as WeChat gives them. Its placeholder for people who tell nothing is nothing.
+/// The nickname and the picture that WeChat told us. Its stand-ins for people who share neither are left out.
 fn profile(nickname: Option<&str>, photo: Option<&str>, longest_nickname: usize) -> Profile {
     if nickname.is_some_and(|name| name.trim() == PLACEHOLDER_NICKNAME) {
         return Profile::default();
