@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc};
 
@@ -25,6 +25,8 @@ const READ_QUEUE: usize = 1024;
 const STATEMENT_CACHE: usize = 512;
 /// How long another process may hold the write lock (`apply` beside `serve`).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait before the change to write-ahead logging is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 type Unit = Box<dyn Queued>;
 
@@ -108,11 +110,11 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     keep_plans(&connection)?;
+    turn_on_write_ahead_log(&connection)?;
     // FULL: an answered login survives the loss of power. WAL: readers never wait. A checkpoint holds the
     // writer up for as long as it has pages to copy, so it comes often: after 1,000 pages, about 4 MiB.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
+        "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA wal_autocheckpoint = 1000;
@@ -120,6 +122,23 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
          PRAGMA cache_size = -65536;",
     )?;
     Ok(connection)
+}
+
+/// SQLite does not wait for other connections here, whatever the busy timeout says: of two that hold a shared lock and
+/// both want the exclusive one, neither would get it. So nodes that start together on a new file take turns.
+fn turn_on_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
+    let started = Instant::now();
+    loop {
+        match connection.execute_batch("PRAGMA journal_mode = WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && started.elapsed() < BUSY_TIMEOUT =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {
