@@ -1,16 +1,20 @@
 //! Logins of administrators, access keys, administrators, pools.
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::administration::{AccessKey, Administrator, KeyWish};
+use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
+use hufu_web::request::Head;
+use hufu_web::server;
+use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::caller::{Answer, Caller, ProblemBody, Sent, Stranger, answer, done, iso, ok};
+use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,78 +136,78 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
     }
 }
 
-fn role(caller: &Caller, text: &str) -> Answer<AdminRole> {
+fn role(text: &str) -> Result<AdminRole, Refusal> {
     AdminRole::parse(text).ok_or_else(|| {
-        caller.invalid("role", Reason::NotOneOf { choices: "owner, manager, support, auditor".into() })
+        Refusal::invalid("role", Reason::NotOneOf { choices: "owner, manager, support, auditor".into() })
     })
 }
 
-fn scope(caller: &Caller, text: Option<&str>) -> Answer<Option<PoolId>> {
-    text.map(|text| caller.pool(text)).transpose()
+fn scope(text: Option<&str>) -> Result<Option<PoolId>, Code> {
+    text.map(pool_id).transpose()
 }
 
 /// Log an administrator in: the answer is an access key for some hours.
 #[utoipa::path(post, path = "/admin/v1/sessions", tag = "access", request_body = Login, security(()),
     responses((status = 201, body = LoginAnswer), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
-pub(crate) async fn log_in(stranger: Stranger<Login>) -> Answer<Response> {
-    let Login { username, password, new_password } = &stranger.body;
-    let password = SecretString::from(password.as_str());
-    let new_password = new_password.as_deref().map(SecretString::from);
-    let origin = stranger.head.origin();
-    let login = stranger.app.log_in_administrator(username, password, new_password, &origin).await;
-    let login = login.map_err(|refusal| stranger.refuse(refusal))?;
+pub(crate) async fn log_in(
+    State(shared): server::State,
+    head: Head,
+    Body(login): Body<Login>,
+) -> Answer<Response> {
+    let Login { username, password, new_password } = login;
+    let (password, new_password) = (SecretString::from(password), new_password.map(SecretString::from));
+    let login = shared.app.log_in_administrator(&username, password, new_password, &head.origin()).await?;
     let body = LoginAnswer {
         key: login.key.expose_secret().to_owned(),
         expires_at: iso(login.expires_at),
         administrator: view(login.administrator, None),
     };
-    Ok(answer(StatusCode::CREATED, body))
+    Ok(answer(StatusCode::CREATED, &body))
 }
 
 /// Log out: the key of the login does not hold any more.
 #[utoipa::path(delete, path = "/admin/v1/sessions/current", tag = "access",
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn log_out(caller: Caller) -> Answer<Response> {
-    caller.app.log_out_administrator(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
+    caller.app.log_out_administrator(&caller.by).await?;
     Ok(done())
 }
 
 /// The access keys of machines.
 #[utoipa::path(get, path = "/admin/v1/keys", tag = "access", responses((status = 200, body = Keys)))]
 pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
-    let keys = caller.app.access_keys(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(Keys { keys: keys.into_iter().map(|key| key_view(key, None)).collect() }))
+    let keys = caller.app.access_keys(&caller.by).await?;
+    Ok(ok(&Keys { keys: keys.into_iter().map(|key| key_view(key, None)).collect() }))
 }
 
 /// Make an access key; its text is told this once.
 #[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
     responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
-pub(crate) async fn create_key(caller: Caller, Sent(new): Sent<NewKey>) -> Answer<Response> {
+pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Answer<Response> {
     let wish = KeyWish {
-        role: role(&caller, &new.role)?,
-        pool: scope(&caller, new.pool.as_deref())?,
-        expires_at: caller.moment("expiresAt", new.expires_at.as_deref())?,
+        role: role(&new.role)?,
+        pool: scope(new.pool.as_deref())?,
+        expires_at: timestamp("expiresAt", new.expires_at.as_deref())?,
         name: new.name,
     };
-    let made = caller.app.create_access_key(&caller.by, wish).await;
-    let (key, text) = made.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::CREATED, key_view(key, Some(&text))))
+    let (key, text) = caller.app.create_access_key(&caller.by, wish).await?;
+    Ok(answer(StatusCode::CREATED, &key_view(key, Some(&text))))
 }
 
 /// Revoke an access key.
 #[utoipa::path(delete, path = "/admin/v1/keys/{key}", tag = "access", params(("key" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn revoke_key(caller: Caller, Path(key): Path<String>) -> Answer<Response> {
-    let id = AccessKeyId::parse(&key).map_err(|_| caller.refuse(Code::NoSuchAccessKey.into()))?;
-    caller.app.revoke_access_key(&caller.by, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    let id = AccessKeyId::parse(&key).map_err(|_| Code::NoSuchAccessKey)?;
+    caller.app.revoke_access_key(&caller.by, &id).await?;
     Ok(done())
 }
 
 /// The administrators.
 #[utoipa::path(get, path = "/admin/v1/administrators", tag = "access", responses((status = 200, body = Administrators)))]
 pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
-    let found = caller.app.administrators(&caller.by).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(Administrators { administrators: found.into_iter().map(|found| view(found, None)).collect() }))
+    let found = caller.app.administrators(&caller.by).await?;
+    Ok(ok(&Administrators { administrators: found.into_iter().map(|found| view(found, None)).collect() }))
 }
 
 /// Make an administrator; the password is told this once.
@@ -211,12 +215,12 @@ pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
     responses((status = 201, body = AdministratorView), (status = 409, body = ProblemBody)))]
 pub(crate) async fn create_administrator(
     caller: Caller,
-    Sent(new): Sent<NewAdministrator>,
+    Body(new): Body<NewAdministrator>,
 ) -> Answer<Response> {
-    let (role, scope) = (role(&caller, &new.role)?, scope(&caller, new.pool.as_deref())?);
-    let made = caller.app.create_administrator(&caller.by, &new.username, role, scope).await;
-    let (administrator, password) = made.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::CREATED, view(administrator, Some(&password))))
+    let (role, scope) = (role(&new.role)?, scope(new.pool.as_deref())?);
+    let (administrator, password) =
+        caller.app.create_administrator(&caller.by, &new.username, role, scope).await?;
+    Ok(answer(StatusCode::CREATED, &view(administrator, Some(&password))))
 }
 
 /// Appoint a user of the system pool, or change what an administrator may do.
@@ -226,20 +230,20 @@ pub(crate) async fn create_administrator(
 pub(crate) async fn appoint_administrator(
     caller: Caller,
     Path(user): Path<String>,
-    Sent(appointment): Sent<Appointment>,
+    Body(appointment): Body<Appointment>,
 ) -> Answer<Response> {
-    let (role, scope) = (role(&caller, &appointment.role)?, scope(&caller, appointment.pool.as_deref())?);
-    let user = UserId::parse(&user).map_err(|_| caller.refuse(Code::NoSuchAdministrator.into()))?;
+    let (role, scope) = (role(&appointment.role)?, scope(appointment.pool.as_deref())?);
+    let user = UserId::parse(&user).map_err(|_| Code::NoSuchAdministrator)?;
     let made = caller.app.appoint_administrator(&caller.by, &user, role, scope).await;
-    Ok(ok(view(made.map_err(|refusal| caller.refuse(refusal))?, None)))
+    Ok(ok(&view(made?, None)))
 }
 
 /// Dismiss an administrator: their logins end at once.
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {
-    let user = UserId::parse(&user).map_err(|_| caller.refuse(Code::NoSuchAdministrator.into()))?;
-    caller.app.dismiss_administrator(&caller.by, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let user = UserId::parse(&user).map_err(|_| Code::NoSuchAdministrator)?;
+    caller.app.dismiss_administrator(&caller.by, &user).await?;
     Ok(done())
 }
 
@@ -247,5 +251,5 @@ pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<Strin
 #[utoipa::path(get, path = "/admin/v1/pools", tag = "access", responses((status = 200, body = Pools)))]
 pub(crate) async fn list_pools(caller: Caller) -> Answer<Response> {
     let pools = caller.app.pools_of(&caller.by).into_iter();
-    Ok(ok(Pools { pools: pools.map(|(id, name)| PoolView { id: id.into(), name }).collect() }))
+    Ok(ok(&Pools { pools: pools.map(|(id, name)| PoolView { id: id.into(), name }).collect() }))
 }

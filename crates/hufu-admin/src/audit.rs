@@ -6,13 +6,16 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures::TryStreamExt as _;
 use hufu_app::audit::{AuditFilter, ExportFormat, Outcome, audit_json};
+use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, UserId};
+use hufu_web::request::Query;
+use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Answer, Asked, Caller, ProblemBody, ok};
+use super::caller::{Caller, ProblemBody, ok, pool_id, rows, timestamp};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -49,14 +52,13 @@ pub(crate) struct Events {
     next: Option<String>,
 }
 
-fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
+fn filter(asked: &Filter) -> Result<AuditFilter, Refusal> {
     fn read<T, E>(
-        caller: &Caller,
         name: &'static str,
         text: Option<&String>,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Answer<Option<T>> {
-        let wrong = || caller.invalid(name, Reason::Malformed);
+    ) -> Result<Option<T>, Refusal> {
+        let wrong = || Refusal::invalid(name, Reason::Malformed);
         text.map(|text| parse(text).map_err(|_| wrong())).transpose()
     }
     let actions = asked.action.as_deref().unwrap_or_default().split(',').map(str::trim);
@@ -67,15 +69,15 @@ fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
         code => code.parse().map(Outcome::Code),
     };
     Ok(AuditFilter {
-        user: read(caller, "userId", asked.user_id.as_ref(), UserId::parse)?,
-        actions: actions.ok_or_else(|| caller.invalid("action", Reason::UnknownName))?,
+        user: read("userId", asked.user_id.as_ref(), UserId::parse)?,
+        actions: actions.ok_or_else(|| Refusal::invalid("action", Reason::UnknownName))?,
         actor: asked.actor.clone(),
-        application: read(caller, "applicationId", asked.application_id.as_ref(), ApplicationId::parse)?,
-        connection: read(caller, "connectionId", asked.connection_id.as_ref(), ConnectionId::parse)?,
+        application: read("applicationId", asked.application_id.as_ref(), ApplicationId::parse)?,
+        connection: read("connectionId", asked.connection_id.as_ref(), ConnectionId::parse)?,
         ip: asked.ip.clone(),
-        outcome: read(caller, "outcome", asked.outcome.as_ref(), outcome)?,
-        from: caller.moment("from", asked.from.as_deref())?,
-        to: caller.moment("to", asked.to.as_deref())?,
+        outcome: read("outcome", asked.outcome.as_ref(), outcome)?,
+        from: timestamp("from", asked.from.as_deref())?,
+        to: timestamp("to", asked.to.as_deref())?,
     })
 }
 
@@ -85,16 +87,15 @@ fn filter(caller: &Caller, asked: &Filter) -> Answer<AuditFilter> {
 pub(crate) async fn list(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(asked): Asked<Filter>,
+    Query(asked): Query<Filter>,
 ) -> Answer<Response> {
-    let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
+    let (pool, filter) = (pool_id(&pool)?, filter(&asked)?);
     let before = asked.cursor.as_deref().map(EventId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
-    let limit = caller.limit(asked.limit, 50, 200)?;
-    let page = caller.app.audit_events(&caller.by, &pool, &filter, before, limit).await;
-    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let before = before.map_err(|_| Refusal::invalid("cursor", Reason::NotACursor))?;
+    let limit = rows(asked.limit, 50, 200)?;
+    let page = caller.app.audit_events(&caller.by, &pool, &filter, before, limit).await?;
     let events = page.events.iter().map(audit_json).collect();
-    Ok(ok(Events { events, next: page.next.map(String::from) }))
+    Ok(ok(&Events { events, next: page.next.map(String::from) }))
 }
 
 /// All of the audit log that the filter matches, newest first, as a file.
@@ -103,14 +104,13 @@ pub(crate) async fn list(
 pub(crate) async fn export(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(asked): Asked<Filter>,
+    Query(asked): Query<Filter>,
 ) -> Answer<Response> {
-    let (pool, filter) = (caller.pool(&pool)?, filter(&caller, &asked)?);
+    let (pool, filter) = (pool_id(&pool)?, filter(&asked)?);
     let format = ExportFormat::parse(asked.format.as_deref().unwrap_or("jsonl"));
-    let format =
-        format.ok_or_else(|| caller.invalid("format", Reason::NotOneOf { choices: "jsonl, csv".into() }))?;
-    let pieces = caller.app.export_audit(&caller.by, &pool, filter, format).await;
-    let pieces = pieces.map_err(|refusal| caller.refuse(refusal))?;
+    let format = format
+        .ok_or_else(|| Refusal::invalid("format", Reason::NotOneOf { choices: "jsonl, csv".into() }))?;
+    let pieces = caller.app.export_audit(&caller.by, &pool, filter, format).await?;
     let pieces =
         pieces.inspect_err(|error| tracing::error!(error = hufu_types::chain(error), "an export broke off"));
     let name = format!("attachment; filename=\"audit.{}\"", format.as_str());
@@ -124,9 +124,8 @@ pub(crate) async fn export(
     params(("pool" = String, Path), ("event" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, event)): Path<(String, String)>) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
-    let id = EventId::parse(&event).map_err(|_| caller.refuse(Code::NoSuchEvent.into()))?;
-    let event =
-        caller.app.audit_event(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(audit_json(&event)))
+    let pool = pool_id(&pool)?;
+    let id = EventId::parse(&event).map_err(|_| Code::NoSuchEvent)?;
+    let event = caller.app.audit_event(&caller.by, &pool, &id).await?;
+    Ok(ok(&audit_json(&event)))
 }

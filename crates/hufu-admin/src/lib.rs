@@ -16,15 +16,14 @@ mod webhooks;
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::response::IntoResponse as _;
 use axum::routing::get;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use hufu_web::{Routes, envelope, problem, request, server};
+use hufu_web::Routes;
+use hufu_web::surface::{json, refusing};
 
 /// Where the description of the routes is.
 const DESCRIPTION: &str = "/admin/v1/openapi.json";
@@ -91,7 +90,7 @@ pub fn routes() -> Routes {
     let description = Arc::new(description);
     let describe = move || {
         let description = Arc::clone(&description);
-        async move { Json(&*description).into_response() }
+        async move { json(&*description) }
     };
-    router.route(DESCRIPTION, get(describe))
+    refusing(router.route(DESCRIPTION, get(describe)), caller::refused)
 }

@@ -3,12 +3,15 @@
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Identity, IdentityKind, MergeId, PoolId, SessionId, UserId};
+use hufu_web::request::Query;
+use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::caller::{Answer, Asked, Caller, Paging, ProblemBody, Sent, answer, done, iso, ok};
+use super::caller::{Body, Caller, Paging, ProblemBody, answer, done, iso, ok, pool_id, user_id};
 use super::users::{IdentityView, UserView, identity_view, view};
 
 #[derive(Deserialize, ToSchema)]
@@ -126,10 +129,9 @@ pub(crate) async fn list_identities(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
-    let found =
-        caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(identities(&pool, &found.identities)))
+    let (pool, user) = user_id(&pool, &user)?;
+    let found = caller.app.find_user(&caller.by, &pool, &user).await?;
+    Ok(ok(&identities(&pool, &found.identities)))
 }
 
 /// Lead an identity to a user.
@@ -139,14 +141,14 @@ pub(crate) async fn list_identities(
 pub(crate) async fn link_identity(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
-    Sent(new): Sent<NewIdentity>,
+    Body(new): Body<NewIdentity>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let kind = IdentityKind::parse(&new.kind)
-        .ok_or_else(|| caller.invalid("kind", Reason::NotOneOf { choices: "openid, unionid".into() }))?;
-    let linked = caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await;
-    let linked = linked.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::CREATED, identities(&pool, &linked)))
+        .ok_or_else(|| Refusal::invalid("kind", Reason::NotOneOf { choices: "openid, unionid".into() }))?;
+    let linked =
+        caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await?;
+    Ok(answer(StatusCode::CREATED, &identities(&pool, &linked)))
 }
 
 /// Take an identity from a user, be it the last way into the account.
@@ -157,9 +159,9 @@ pub(crate) async fn unlink_identity(
     caller: Caller,
     Path((pool, user, identity)): Path<(String, String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let left = caller.app.unlink_identity(&caller.by, &pool, &user, &identity).await;
-    Ok(ok(identities(&pool, &left.map_err(|refusal| caller.refuse(refusal))?)))
+    Ok(ok(&identities(&pool, &left?)))
 }
 
 /// The living sessions of a user.
@@ -170,9 +172,9 @@ pub(crate) async fn list_sessions(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let found = caller.app.sessions_of_user(&caller.by, &pool, &user).await;
-    let found = found.map_err(|refusal| caller.refuse(refusal))?.into_iter();
+    let found = found?.into_iter();
     let sessions = found.map(|session| SessionBody {
         id: session.id.into(),
         application_id: session.application.into(),
@@ -183,7 +185,7 @@ pub(crate) async fn list_sessions(
         ip: session.ip,
         user_agent: session.user_agent,
     });
-    Ok(ok(Sessions { sessions: sessions.collect() }))
+    Ok(ok(&Sessions { sessions: sessions.collect() }))
 }
 
 /// Sign a user out everywhere.
@@ -194,9 +196,9 @@ pub(crate) async fn end_sessions(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, None).await;
-    Ok(ok(Ended { ended: ended.map_err(|refusal| caller.refuse(refusal))? }))
+    Ok(ok(&Ended { ended: ended? }))
 }
 
 /// End one session of a user.
@@ -207,10 +209,10 @@ pub(crate) async fn end_session(
     caller: Caller,
     Path((pool, user, session)): Path<(String, String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
-    let session = SessionId::parse(&session).map_err(|_| caller.refuse(Code::NoSuchSession.into()))?;
+    let (pool, user) = user_id(&pool, &user)?;
+    let session = SessionId::parse(&session).map_err(|_| Code::NoSuchSession)?;
     let ended = caller.app.end_sessions_of_user(&caller.by, &pool, &user, Some(session)).await;
-    ended.map_err(|refusal| caller.refuse(refusal))?;
+    ended?;
     Ok(done())
 }
 
@@ -222,9 +224,9 @@ pub(crate) async fn list_merges(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let found = caller.app.merges_of_user(&caller.by, &pool, &user).await;
-    let merges = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(|merge| MergeView {
+    let merges = found?.into_iter().map(|merge| MergeView {
         changes: merge.changes.names(),
         id: merge.id.into(),
         survivor: merge.survivor.into(),
@@ -232,7 +234,7 @@ pub(crate) async fn list_merges(
         created_at: iso(merge.created_at),
         undone_at: merge.undone_at.map(iso),
     });
-    Ok(ok(Merges { merges: merges.collect() }))
+    Ok(ok(&Merges { merges: merges.collect() }))
 }
 
 /// Merge another user into this one; with `dryRun`, tell what it would do.
@@ -243,17 +245,17 @@ pub(crate) async fn list_merges(
 pub(crate) async fn merge(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
-    Sent(body): Sent<MergeBody>,
+    Body(body): Body<MergeBody>,
 ) -> Answer<Response> {
-    let (pool, survivor) = caller.user(&pool, &user)?;
-    let merged = UserId::parse(&body.merged).map_err(|_| caller.refuse(Code::UserUnknown.into()))?;
+    let (pool, survivor) = user_id(&pool, &user)?;
+    let merged = UserId::parse(&body.merged).map_err(|_| Code::UserUnknown)?;
     if body.dry_run {
         let preview = caller.app.preview_merge_of_users(&caller.by, &pool, &survivor, &merged).await;
-        let preview = preview.map_err(|refusal| caller.refuse(refusal))?;
-        return Ok(ok(MergePreviewBody { moves: preview.moves, collides: preview.collides }));
+        let preview = preview?;
+        return Ok(ok(&MergePreviewBody { moves: preview.moves, collides: preview.collides }));
     }
     let user = caller.app.merge_two_users(&caller.by, &pool, &survivor, &merged).await;
-    Ok(answer(StatusCode::CREATED, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+    Ok(answer(StatusCode::CREATED, &view(user?)))
 }
 
 /// Take a merge back.
@@ -264,12 +266,11 @@ pub(crate) async fn undo_merge(
     caller: Caller,
     Path((pool, merge)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
-    let merge = MergeId::parse(&merge).map_err(|_| caller.refuse(Code::MergeUnknown.into()))?;
-    let undone = caller.app.undo_merge_of_users(&caller.by, &pool, &merge).await;
-    let undone = undone.map_err(|refusal| caller.refuse(refusal))?;
+    let pool = pool_id(&pool)?;
+    let merge = MergeId::parse(&merge).map_err(|_| Code::MergeUnknown)?;
+    let undone = caller.app.undo_merge_of_users(&caller.by, &pool, &merge).await?;
     let (survivor, restored) = (view(undone.survivor), view(undone.restored));
-    Ok(ok(MergeUndoneBody { survivor, restored, kept: undone.kept }))
+    Ok(ok(&MergeUndoneBody { survivor, restored, kept: undone.kept }))
 }
 
 /// Ids of one person that named two accounts.
@@ -279,11 +280,10 @@ pub(crate) async fn undo_merge(
 pub(crate) async fn list_conflicts(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(paging): Asked<Paging>,
+    Query(paging): Query<Paging>,
 ) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
-    let page = caller.app.conflicts(&caller.by, &pool, paging.cursor.as_deref(), paging.limit).await;
-    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let pool = pool_id(&pool)?;
+    let page = caller.app.conflicts(&caller.by, &pool, paging.cursor.as_deref(), paging.limit).await?;
     let conflicts = page.conflicts.into_iter().map(|conflict| ConflictView {
         kind: conflict.kind,
         chosen_user: conflict.chosen.into(),
@@ -293,5 +293,5 @@ pub(crate) async fn list_conflicts(
         last_seen_at: iso(conflict.last_seen_at),
         occurrences: conflict.occurrences,
     });
-    Ok(ok(Conflicts { conflicts: conflicts.collect(), next: page.next }))
+    Ok(ok(&Conflicts { conflicts: conflicts.collect(), next: page.next }))
 }

@@ -13,10 +13,12 @@ use hufu_app::Refusal;
 use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, PoolId};
+use hufu_web::request::Query;
+use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Answer, Asked, Caller, ProblemBody, answer, iso, ok};
+use super::caller::{Caller, ProblemBody, answer, iso, ok, pool_id, rows};
 
 /// Bytes that are gathered before they are written to the disk.
 const WRITTEN_AT_ONCE: usize = 256 * 1024;
@@ -133,12 +135,12 @@ fn view(import: Import) -> ImportView {
     }
 }
 
-fn ids(caller: &Caller, pool: &str, import: &str) -> Answer<(PoolId, ImportId)> {
-    let import = ImportId::parse(import).map_err(|_| caller.refuse(Code::NoSuchImport.into()));
-    Ok((caller.pool(pool)?, import?))
+fn ids(pool: &str, import: &str) -> Result<(PoolId, ImportId), Code> {
+    let import = ImportId::parse(import).map_err(|_| Code::NoSuchImport);
+    Ok((pool_id(pool)?, import?))
 }
 
-fn options(caller: &Caller, how: How, headers: &HeaderMap) -> Answer<ImportOptions> {
+fn options(how: How, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
     let told = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let told = match told.split(';').next().unwrap_or_default().trim() {
         "text/csv" => Some("csv"),
@@ -149,18 +151,21 @@ fn options(caller: &Caller, how: How, headers: &HeaderMap) -> Answer<ImportOptio
     let format = how.format.as_deref().or(told).and_then(Format::parse);
     let file_name = how.file_name.unwrap_or_else(|| "upload".to_owned());
     if file_name.chars().count() > 200 || file_name.chars().any(char::is_control) {
-        return Err(caller.invalid("fileName", Reason::NotALine { max: 200 }));
+        return Err(Refusal::invalid("fileName", Reason::NotALine { max: 200 }));
     }
     Ok(ImportOptions {
         format: format.ok_or_else(|| {
-            caller.invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
+            Refusal::invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
         })?,
         file_name,
         on_existing: match how.on_existing.as_deref() {
             None | Some("refuse") => OnExisting::Refuse,
             Some("skip") => OnExisting::Skip,
             Some(_) => {
-                return Err(caller.invalid("onExisting", Reason::NotOneOf { choices: "refuse, skip".into() }));
+                return Err(Refusal::invalid(
+                    "onExisting",
+                    Reason::NotOneOf { choices: "refuse, skip".into() },
+                ));
             }
         },
         dry_run: how.dry_run,
@@ -171,7 +176,7 @@ fn options(caller: &Caller, how: How, headers: &HeaderMap) -> Answer<ImportOptio
 }
 
 /// Keeps what is sent in a file that has no name, so that nothing of it is left when it is closed.
-async fn keep(caller: &Caller, body: Body) -> Answer<File> {
+async fn keep(caller: &Caller, body: Body) -> Result<File, Refusal> {
     let limits = caller.app.limits();
     let most = limits.import_bytes;
     let keeping = async {
@@ -191,8 +196,7 @@ async fn keep(caller: &Caller, body: Body) -> Answer<File> {
         write(file, waiting).await
     };
     let slow = |_| Refusal::invalid("body", Reason::BodySlow);
-    let kept = tokio::time::timeout(limits.import_time, keeping).await.map_err(slow).and_then(|kept| kept);
-    kept.map_err(|refusal| caller.refuse(refusal))
+    tokio::time::timeout(limits.import_time, keeping).await.map_err(slow).and_then(|kept| kept)
 }
 
 async fn write(mut file: File, bytes: Vec<u8>) -> Result<File, Refusal> {
@@ -213,21 +217,21 @@ async fn on_disk<T: Send + 'static>(
 pub(crate) async fn import(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(how): Asked<How>,
+    Query(how): Query<How>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
+    let pool = pool_id(&pool)?;
     // Whoever may not import sends nothing to the disk.
-    caller.app.may_transfer(&caller.by, &pool).await.map_err(|refusal| caller.refuse(refusal))?;
-    let options = options(&caller, how, &headers)?;
+    caller.app.may_transfer(&caller.by, &pool).await?;
+    let options = options(how, &headers)?;
     let file = keep(&caller, body).await?;
     let started = caller.app.start_import(&caller.by, &pool, file, options).await;
-    Ok(match started.map_err(|refusal| caller.refuse(refusal))? {
-        ImportStarted::Running(import) => answer(StatusCode::ACCEPTED, view(import)),
+    Ok(match started? {
+        ImportStarted::Running(import) => answer(StatusCode::ACCEPTED, &view(import)),
         ImportStarted::Checked(counts, refused) => {
             let refusals = refused.into_iter().map(|(row, reason)| RefusedView { row, reason }).collect();
-            ok(Checked { counts: counts_view(counts), refusals })
+            ok(&Checked { counts: counts_view(counts), refusals })
         }
     })
 }
@@ -239,15 +243,15 @@ pub(crate) async fn import(
 pub(crate) async fn list(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(paging): Asked<Paging>,
+    Query(paging): Query<Paging>,
 ) -> Answer<Response> {
-    let (pool, limit) = (caller.pool(&pool)?, caller.limit(paging.limit, 20, 100)?);
+    let (pool, limit) = (pool_id(&pool)?, rows(paging.limit, 20, 100)?);
     let before = paging.cursor.as_deref().map(ImportId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
+    let before = before.map_err(|_| Refusal::invalid("cursor", Reason::NotACursor))?;
     let found = caller.app.imports(&caller.by, &pool, before, limit).await;
-    let imports: Vec<_> = found.map_err(|refusal| caller.refuse(refusal))?.into_iter().map(view).collect();
+    let imports: Vec<_> = found?.into_iter().map(view).collect();
     let next = imports.last().filter(|_| imports.len() == limit).map(|last| last.id.clone());
-    Ok(ok(Imports { imports, next }))
+    Ok(ok(&Imports { imports, next }))
 }
 
 /// An import: how far it is.
@@ -255,9 +259,9 @@ pub(crate) async fn list(
     params(("pool" = String, Path), ("import" = String, Path)),
     responses((status = 200, body = ImportView), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, import)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, import) = ids(&caller, &pool, &import)?;
+    let (pool, import) = ids(&pool, &import)?;
     let found = caller.app.import_of(&caller.by, &pool, &import).await;
-    Ok(ok(view(found.map_err(|refusal| caller.refuse(refusal))?)))
+    Ok(ok(&view(found?)))
 }
 
 /// The refused rows of an import, with the reasons.
@@ -265,9 +269,8 @@ pub(crate) async fn get(caller: Caller, Path((pool, import)): Path<(String, Stri
     params(("pool" = String, Path), ("import" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 404, body = ProblemBody)))]
 pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, import) = ids(&caller, &pool, &import)?;
-    let pages = caller.app.import_report(&caller.by, &pool, &import).await;
-    let pages = pages.map_err(|refusal| caller.refuse(refusal))?;
+    let (pool, import) = ids(&pool, &import)?;
+    let pages = caller.app.import_report(&caller.by, &pool, &import).await?;
     Ok(file("text/csv; charset=utf-8", "refused.csv", Body::from_stream(pages.inspect_err(broke_off))))
 }
 
@@ -277,13 +280,12 @@ pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, S
 pub(crate) async fn export(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(out): Asked<Out>,
+    Query(out): Query<Out>,
 ) -> Answer<Response> {
     let format = Format::parse(out.format.as_deref().unwrap_or("jsonl"));
     let format = format
-        .ok_or_else(|| caller.invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() }))?;
-    let pages = caller.app.export_users(&caller.by, &caller.pool(&pool)?, format).await;
-    let pages = pages.map_err(|refusal| caller.refuse(refusal))?;
+        .ok_or_else(|| Refusal::invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() }))?;
+    let pages = caller.app.export_users(&caller.by, &pool_id(&pool)?, format).await?;
     let kind = match format {
         Format::Csv => "text/csv; charset=utf-8",
         Format::Json => "application/json",

@@ -7,16 +7,19 @@ use hufu_app::administration::{
     AccountChange, Change, Found, Matching, Name, NewAccount, PasswordWish, StatusChange, UserQuery,
 };
 use hufu_app::{ProfileChange, identity_id};
+use hufu_types::Refusal;
 use hufu_types::refusal::Reason;
 use hufu_types::{
     Email, Gender, Identity, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username,
 };
+use hufu_web::request::Query;
+use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Answer, Asked, Caller, ProblemBody, Sent, answer, done, iso, ok};
+use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp, user_id};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -231,25 +234,24 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity) -> IdentityView 
 /// A user with the tag that `If-Match` takes.
 fn tagged(status: StatusCode, view: UserView) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
-    let mut response = answer(status, view);
+    let mut response = answer(status, &view);
     if let Ok(tag) = tag {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
 }
 
-fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -> Answer<AccountChange> {
+fn change(body: UserBody, unchanged_since: Option<Timestamp>) -> Result<AccountChange, Refusal> {
     fn name<T, E: Into<Reason>>(
-        caller: &Caller,
         field: &'static str,
         text: Change<String>,
         parse: impl Fn(&str) -> Result<T, E>,
-    ) -> Answer<Change<T>> {
+    ) -> Result<Change<T>, Refusal> {
         match text {
             Change::Stays => Ok(Change::Stays),
             Change::Emptied => Ok(Change::Emptied),
             Change::Becomes(text) => {
-                parse(&text).map(Change::Becomes).map_err(|error| caller.invalid(field, error.into()))
+                parse(&text).map(Change::Becomes).map_err(|error| Refusal::invalid(field, error.into()))
             }
         }
     }
@@ -258,26 +260,26 @@ fn change(caller: &Caller, body: UserBody, unchanged_since: Option<Timestamp>) -
         let text = match value {
             Value::Null => None,
             Value::String(text) => Some(text),
-            _ => return Err(caller.invalid(format!("profile.{}", shown(&key)), Reason::NotText)),
+            _ => return Err(Refusal::invalid(format!("profile.{}", shown(&key)), Reason::NotText)),
         };
         if key == "gender" {
             let gender = Gender::parse(text.as_deref().unwrap_or("U"));
             profile.gender = Some(gender.ok_or_else(|| {
-                caller.invalid("profile.gender", Reason::NotOneOf { choices: "M, F, U".into() })
+                Refusal::invalid("profile.gender", Reason::NotOneOf { choices: "M, F, U".into() })
             })?);
             continue;
         }
         let field = Profile::FIELDS.iter().find(|field| camel(field) == key);
-        let field =
-            field.ok_or_else(|| caller.invalid(format!("profile.{}", shown(&key)), Reason::UnknownField))?;
+        let field = field
+            .ok_or_else(|| Refusal::invalid(format!("profile.{}", shown(&key)), Reason::UnknownField))?;
         profile.fields.push((field, text));
     }
     let external_id = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());
     Ok(AccountChange {
-        username: name(caller, "username", body.username, Username::parse)?,
-        email: name(caller, "email", body.email, Email::parse)?,
-        phone: name(caller, "phone", body.phone, Phone::parse)?,
-        external_id: name(caller, "externalId", body.external_id, external_id)?,
+        username: name("username", body.username, Username::parse)?,
+        email: name("email", body.email, Email::parse)?,
+        phone: name("phone", body.phone, Phone::parse)?,
+        external_id: name("externalId", body.external_id, external_id)?,
         must_reset: body.must_reset,
         profile,
         unchanged_since,
@@ -288,10 +290,10 @@ fn shown(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
-fn if_match(caller: &Caller, headers: &HeaderMap) -> Answer<Option<Timestamp>> {
+fn if_match(headers: &HeaderMap) -> Result<Option<Timestamp>, Refusal> {
     let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let tag = tag.to_str().unwrap_or("?").trim_matches('"');
-    if tag == "*" { Ok(None) } else { caller.moment("If-Match", Some(tag)) }
+    if tag == "*" { Ok(None) } else { timestamp("If-Match", Some(tag)) }
 }
 
 /// Find users.
@@ -300,35 +302,36 @@ fn if_match(caller: &Caller, headers: &HeaderMap) -> Answer<Option<Timestamp>> {
 pub(crate) async fn search(
     caller: Caller,
     Path(pool): Path<String>,
-    Asked(asked): Asked<Search>,
+    Query(asked): Query<Search>,
 ) -> Answer<Response> {
     let matching = match asked.matching.as_deref() {
         None | Some("prefix") => Matching::Prefix,
         Some("substring") => Matching::Substring,
         Some("exact") => Matching::Exact,
         Some(_) => {
-            return Err(
-                caller.invalid("match", Reason::NotOneOf { choices: "prefix, substring, exact".into() })
-            );
+            return Err(Refusal::invalid(
+                "match",
+                Reason::NotOneOf { choices: "prefix, substring, exact".into() },
+            )
+            .into());
         }
     };
     let status = asked.status.as_deref().map(|text| {
         let choices = "Activated, Suspended, Archived, Deactivated".into();
-        UserStatus::parse(text).ok_or_else(|| caller.invalid("status", Reason::NotOneOf { choices }))
+        UserStatus::parse(text).ok_or_else(|| Refusal::invalid("status", Reason::NotOneOf { choices }))
     });
     let query = UserQuery {
         matching,
         status: status.transpose()?,
-        created_from: caller.moment("createdFrom", asked.created_from.as_deref())?,
-        created_before: caller.moment("createdBefore", asked.created_before.as_deref())?,
+        created_from: timestamp("createdFrom", asked.created_from.as_deref())?,
+        created_before: timestamp("createdBefore", asked.created_before.as_deref())?,
         text: asked.q,
         cursor: asked.cursor,
         limit: asked.limit,
     };
-    let pool = caller.pool(&pool)?;
-    let page =
-        caller.app.search_users(&caller.by, &pool, query).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
+    let pool = pool_id(&pool)?;
+    let page = caller.app.search_users(&caller.by, &pool, query).await?;
+    Ok(ok(&Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
 }
 
 /// Make a user, with at least one of username, email, phone and externalId.
@@ -338,13 +341,12 @@ pub(crate) async fn search(
 pub(crate) async fn create(
     caller: Caller,
     Path(pool): Path<String>,
-    Sent(mut body): Sent<UserBody>,
+    Body(mut body): Body<UserBody>,
 ) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
+    let pool = pool_id(&pool)?;
     let password = body.password.take().map(SecretString::from);
-    let new = NewAccount { account: change(&caller, body, None)?, password };
-    let user =
-        caller.app.create_user(&caller.by, &pool, new).await.map_err(|refusal| caller.refuse(refusal))?;
+    let new = NewAccount { account: change(body, None)?, password };
+    let user = caller.app.create_user(&caller.by, &pool, new).await?;
     Ok(tagged(StatusCode::CREATED, view(user)))
 }
 
@@ -353,9 +355,8 @@ pub(crate) async fn create(
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
-    let found =
-        caller.app.find_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let (pool, user) = user_id(&pool, &user)?;
+    let found = caller.app.find_user(&caller.by, &pool, &user).await?;
     let Found { user, identities, merged_from, merged } = found;
     let identities = identities.iter().map(|identity| identity_view(&pool, identity)).collect();
     let merged_from = merged_from.map(String::from);
@@ -377,10 +378,10 @@ pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String
 pub(crate) async fn unbind_merged_name(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
-    Sent(body): Sent<NameBody>,
+    Body(body): Body<NameBody>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
-    let wrong = |field: &'static str, error: NameError| caller.invalid(field, error.into());
+    let (pool, user) = user_id(&pool, &user)?;
+    let wrong = |field: &'static str, error: NameError| Refusal::invalid(field, error.into());
     let name = match (body.username, body.email, body.phone, body.external_id) {
         (Some(name), None, None, None) => {
             Name::Username(Username::parse(&name).map_err(|error| wrong("username", error))?)
@@ -392,10 +393,10 @@ pub(crate) async fn unbind_merged_name(
             Name::Phone(Phone::parse(&phone).map_err(|error| wrong("phone", error))?)
         }
         (None, None, None, Some(id)) => Name::ExternalId(id),
-        _ => return Err(caller.invalid("username, email, phone, externalId", Reason::OneNeeded)),
+        _ => return Err(Refusal::invalid("username, email, phone, externalId", Reason::OneNeeded).into()),
     };
     let done_with = caller.app.unbind_merged_name_of(&caller.by, &pool, &user, name).await;
-    done_with.map_err(|refusal| caller.refuse(refusal))?;
+    done_with?;
     Ok(done())
 }
 
@@ -407,15 +408,15 @@ pub(crate) async fn update(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
     headers: HeaderMap,
-    Sent(body): Sent<UserBody>,
+    Body(body): Body<UserBody>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     if body.password.is_some() {
-        return Err(caller.invalid("password", Reason::SetElsewhere { place: "POST …/password" }));
+        return Err(Refusal::invalid("password", Reason::SetElsewhere { place: "POST …/password" }).into());
     }
-    let change = change(&caller, body, if_match(&caller, &headers)?)?;
+    let change = change(body, if_match(&headers)?)?;
     let user = caller.app.update_user(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+    Ok(tagged(StatusCode::OK, view(user?)))
 }
 
 /// Delete a user for good.
@@ -423,8 +424,8 @@ pub(crate) async fn update(
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 pub(crate) async fn delete(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
-    caller.app.delete_user(&caller.by, &pool, &user).await.map_err(|refusal| caller.refuse(refusal))?;
+    let (pool, user) = user_id(&pool, &user)?;
+    caller.app.delete_user(&caller.by, &pool, &user).await?;
     Ok(done())
 }
 
@@ -435,20 +436,19 @@ pub(crate) async fn delete(caller: Caller, Path((pool, user)): Path<(String, Str
 pub(crate) async fn set_password(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
-    Sent(body): Sent<PasswordBody>,
+    Body(body): Body<PasswordBody>,
 ) -> Answer<Response> {
-    let (pool, user) = caller.user(&pool, &user)?;
+    let (pool, user) = user_id(&pool, &user)?;
     let PasswordBody { password, must_reset, keep_sessions } = body;
     let wish = PasswordWish { password: password.map(SecretString::from), must_reset, keep_sessions };
-    let made = caller.app.set_password(&caller.by, &pool, &user, wish).await;
-    let made = made.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(PasswordAnswer { password: made.map(|made| made.expose_secret().to_owned()) }))
+    let made = caller.app.set_password(&caller.by, &pool, &user, wish).await?;
+    Ok(ok(&PasswordAnswer { password: made.map(|made| made.expose_secret().to_owned()) }))
 }
 
 async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChange) -> Answer<Response> {
-    let (pool, user) = caller.user(pool, user)?;
+    let (pool, user) = user_id(pool, user)?;
     let user = caller.app.change_status(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, view(user.map_err(|refusal| caller.refuse(refusal))?)))
+    Ok(tagged(StatusCode::OK, view(user?)))
 }
 
 /// Switch a user off: the sessions end.

@@ -4,13 +4,16 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
+use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
+use hufu_web::request::Query;
+use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Answer, Asked, Caller, ProblemBody, Sent, answer, done, iso, ok};
+use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, rows, timestamp};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -147,23 +150,23 @@ fn delivery_view(delivery: Delivery, with_body: bool) -> DeliveryView {
     }
 }
 
-fn ids(caller: &Caller, pool: &str, webhook: &str) -> Answer<(PoolId, WebhookId)> {
-    let webhook = WebhookId::parse(webhook).map_err(|_| caller.refuse(Code::NoSuchWebhook.into()));
-    Ok((caller.pool(pool)?, webhook?))
+fn ids(pool: &str, webhook: &str) -> Result<(PoolId, WebhookId), Code> {
+    let webhook = WebhookId::parse(webhook).map_err(|_| Code::NoSuchWebhook);
+    Ok((pool_id(pool)?, webhook?))
 }
 
-fn delivery_ids(caller: &Caller, pool: &str, delivery: &str) -> Answer<(PoolId, DeliveryId)> {
-    let delivery = DeliveryId::parse(delivery).map_err(|_| caller.refuse(Code::NoSuchDelivery.into()));
-    Ok((caller.pool(pool)?, delivery?))
+fn delivery_ids(pool: &str, delivery: &str) -> Result<(PoolId, DeliveryId), Code> {
+    let delivery = DeliveryId::parse(delivery).map_err(|_| Code::NoSuchDelivery);
+    Ok((pool_id(pool)?, delivery?))
 }
 
 /// The webhooks of a pool.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
     responses((status = 200, body = Webhooks)))]
 pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
-    let found = caller.app.webhooks(&caller.by, &pool).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
+    let pool = pool_id(&pool)?;
+    let found = caller.app.webhooks(&caller.by, &pool).await?;
+    Ok(ok(&Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
 }
 
 /// Make a webhook; its secret is told this once.
@@ -172,14 +175,13 @@ pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Res
 pub(crate) async fn create(
     caller: Caller,
     Path(pool): Path<String>,
-    Sent(body): Sent<NewWebhookBody>,
+    Body(body): Body<NewWebhookBody>,
 ) -> Answer<Response> {
-    let pool = caller.pool(&pool)?;
+    let pool = pool_id(&pool)?;
     let NewWebhookBody { name, url, events, enabled } = body;
     let new = NewWebhook { name, url, events, enabled: enabled.unwrap_or(true) };
-    let made = caller.app.create_webhook(&caller.by, &pool, new).await;
-    let (webhook, secret) = made.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::CREATED, view(webhook, Some(&secret))))
+    let (webhook, secret) = caller.app.create_webhook(&caller.by, &pool, new).await?;
+    Ok(answer(StatusCode::CREATED, &view(webhook, Some(&secret))))
 }
 
 /// A webhook.
@@ -187,9 +189,9 @@ pub(crate) async fn create(
     params(("pool" = String, Path), ("webhook" = String, Path)),
     responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody)))]
 pub(crate) async fn get(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
-    let found = caller.app.webhook(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(view(found, None)))
+    let (pool, id) = ids(&pool, &webhook)?;
+    let found = caller.app.webhook(&caller.by, &pool, &id).await?;
+    Ok(ok(&view(found, None)))
 }
 
 /// Change a webhook.
@@ -199,14 +201,13 @@ pub(crate) async fn get(caller: Caller, Path((pool, webhook)): Path<(String, Str
 pub(crate) async fn update(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
-    Sent(body): Sent<WebhookChangeBody>,
+    Body(body): Body<WebhookChangeBody>,
 ) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let (pool, id) = ids(&pool, &webhook)?;
     let WebhookChangeBody { name, url, events, enabled, new_secret } = body;
     let change = WebhookChange { name, url, events, enabled, new_secret };
-    let changed = caller.app.update_webhook(&caller.by, &pool, &id, change).await;
-    let (webhook, secret) = changed.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(view(webhook, secret.as_ref())))
+    let (webhook, secret) = caller.app.update_webhook(&caller.by, &pool, &id, change).await?;
+    Ok(ok(&view(webhook, secret.as_ref())))
 }
 
 /// Delete a webhook.
@@ -217,8 +218,8 @@ pub(crate) async fn delete(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
-    caller.app.delete_webhook(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
+    let (pool, id) = ids(&pool, &webhook)?;
+    caller.app.delete_webhook(&caller.by, &pool, &id).await?;
     Ok(done())
 }
 
@@ -227,10 +228,10 @@ pub(crate) async fn delete(
     params(("pool" = String, Path), ("webhook" = String, Path)),
     responses((status = 202, body = Pinged), (status = 404, body = ProblemBody)))]
 pub(crate) async fn ping(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let (pool, id) = ids(&pool, &webhook)?;
     let delivery = caller.app.ping_webhook(&caller.by, &pool, &id).await;
-    let delivery_id = delivery.map_err(|refusal| caller.refuse(refusal))?.into();
-    Ok(answer(StatusCode::ACCEPTED, Pinged { delivery_id }))
+    let delivery_id = delivery?.into();
+    Ok(answer(StatusCode::ACCEPTED, &Pinged { delivery_id }))
 }
 
 /// Deliveries to a webhook.
@@ -240,21 +241,20 @@ pub(crate) async fn ping(caller: Caller, Path((pool, webhook)): Path<(String, St
 pub(crate) async fn list_deliveries(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
-    Asked(asked): Asked<DeliveryFilter>,
+    Query(asked): Query<DeliveryFilter>,
 ) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
+    let (pool, id) = ids(&pool, &webhook)?;
     let state = asked.state.as_deref().map(|text| {
         DeliveryState::parse(text).ok_or_else(|| {
-            caller.invalid("state", Reason::NotOneOf { choices: "pending, delivered, failed".into() })
+            Refusal::invalid("state", Reason::NotOneOf { choices: "pending, delivered, failed".into() })
         })
     });
     let before = asked.cursor.as_deref().map(DeliveryId::parse).transpose();
-    let before = before.map_err(|_| caller.invalid("cursor", Reason::NotACursor))?;
-    let limit = caller.limit(asked.limit, 50, 200)?;
-    let page = caller.app.deliveries(&caller.by, &pool, &id, state.transpose()?, before, limit).await;
-    let page = page.map_err(|refusal| caller.refuse(refusal))?;
+    let before = before.map_err(|_| Refusal::invalid("cursor", Reason::NotACursor))?;
+    let limit = rows(asked.limit, 50, 200)?;
+    let page = caller.app.deliveries(&caller.by, &pool, &id, state.transpose()?, before, limit).await?;
     let deliveries = page.deliveries.into_iter().map(|delivery| delivery_view(delivery, false)).collect();
-    Ok(ok(Deliveries { deliveries, next: page.next.map(String::from) }))
+    Ok(ok(&Deliveries { deliveries, next: page.next.map(String::from) }))
 }
 
 /// Send all deliveries to a webhook again that were given up.
@@ -264,13 +264,12 @@ pub(crate) async fn list_deliveries(
 pub(crate) async fn replay_failed(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
-    Sent(body): Sent<Since>,
+    Body(body): Body<Since>,
 ) -> Answer<Response> {
-    let (pool, id) = ids(&caller, &pool, &webhook)?;
-    let since = caller.moment("since", body.since.as_deref())?.unwrap_or(Timestamp(0));
-    let queued = caller.app.replay_failed(&caller.by, &pool, &id, since).await;
-    let queued = queued.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::ACCEPTED, Queued { queued }))
+    let (pool, id) = ids(&pool, &webhook)?;
+    let since = timestamp("since", body.since.as_deref())?.unwrap_or(Timestamp(0));
+    let queued = caller.app.replay_failed(&caller.by, &pool, &id, since).await?;
+    Ok(answer(StatusCode::ACCEPTED, &Queued { queued }))
 }
 
 /// A delivery, with what is sent.
@@ -281,10 +280,9 @@ pub(crate) async fn get_delivery(
     caller: Caller,
     Path((pool, delivery)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
-    let found =
-        caller.app.delivery(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(ok(delivery_view(found, true)))
+    let (pool, id) = delivery_ids(&pool, &delivery)?;
+    let found = caller.app.delivery(&caller.by, &pool, &id).await?;
+    Ok(ok(&delivery_view(found, true)))
 }
 
 /// Send a delivery again.
@@ -295,7 +293,7 @@ pub(crate) async fn replay(
     caller: Caller,
     Path((pool, delivery)): Path<(String, String)>,
 ) -> Answer<Response> {
-    let (pool, id) = delivery_ids(&caller, &pool, &delivery)?;
-    caller.app.replay(&caller.by, &pool, &id).await.map_err(|refusal| caller.refuse(refusal))?;
-    Ok(answer(StatusCode::ACCEPTED, serde_json::json!({})))
+    let (pool, id) = delivery_ids(&pool, &delivery)?;
+    caller.app.replay(&caller.by, &pool, &id).await?;
+    Ok(answer(StatusCode::ACCEPTED, &serde_json::json!({})))
 }

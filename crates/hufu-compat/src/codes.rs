@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::fields::{phone, required};
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::surface::Answer;
 
 use PasscodePurpose::{
     Bind, Change, Complete, Confirm, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock,
@@ -119,12 +119,9 @@ pub(crate) async fn send_sms(
     State(shared): server::State,
     head: Head,
     Body(request): Body<SmsRequest>,
-) -> Result<Success<()>, Failure> {
-    let sent = async {
-        let number = phone(required(request.phone.as_ref(), "phone")?, request.phone_country_code.as_ref())?;
-        send(&shared, &head, Target::Phone(number), of_sms_scene(request.scene.as_ref())?).await
-    };
-    sent.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<()>> {
+    let number = phone(required(request.phone.as_ref(), "phone")?, request.phone_country_code.as_ref())?;
+    send(&shared, &head, Target::Phone(number), of_sms_scene(request.scene.as_ref())?).await?;
     Ok(Success::empty())
 }
 

@@ -17,12 +17,14 @@ mod upload;
 mod user;
 mod users;
 mod v3;
+mod waiting;
 
 use std::sync::Arc;
 
 use axum::routing::{get, post};
-use hufu_web::cors::cors;
-use hufu_web::{Routes, envelope, oidc, problem, request, server, waiting};
+use hufu_web::cors::open;
+use hufu_web::surface::{refusing, sdk};
+use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// What this surface is told.
 #[derive(Clone, Debug, Default)]
@@ -34,29 +36,33 @@ pub struct Settings {
 /// The routes of this surface.
 pub fn routes(settings: &Settings) -> Routes {
     let graphql = Arc::new(graphql::Endpoint::new(settings.introspection));
-    Routes::new()
-        .route("/connections/social/wechat-miniprogram/auth", post(mini_program::auth))
-        .route("/connections/social/wechat-miniprogram/auth-by-phone", post(mini_program::auth_by_phone))
-        .route("/connections/social/wechat-miniprogram/getphone", post(mini_program::get_phone))
-        .route("/connections/social/wechat-miniprogram/bind", post(mini_program::bind))
-        .route("/api/v2/ecConn/wechatMobile/authByCode", post(mobile::auth_by_code))
-        .route("/graphql/v2", post(move |shared, request| graphql::handle(graphql, shared, request)))
-        .route("/api/v2/.well-known", get(session::well_known))
-        .route("/api/v2/logout", get(session::logout))
-        .route("/logout", get(session::logout))
-        .route("/api/v2/oidc/validate_token", get(session::validate_token))
-        .route("/api/v2/upload", post(upload::upload))
-        .route("/api/v2/sms/send", post(codes::send_sms))
-        .route("/api/v2/login/email-code", post(registration::login_by_email_code))
-        .route("/api/v2/register/email-code", post(registration::register_by_email_code))
-        .route("/api/v2/users/me", get(users::me))
-        .route("/api/v2/users/me/security-level", get(users::security_level))
-        .route("/api/v2/users/me/applications/allowed", get(users::applications))
-        .route("/api/v2/users/link", post(users::link))
-        .route("/api/v2/users/unlink", post(users::unlink))
-        .route("/api/v3/login-flows/{id}", post(login_flow::step))
+    let graphql = open(post(move |shared, head, request| graphql::handle(graphql, shared, head, request)));
+    let graphql = refusing(Routes::new().route("/graphql/v2", graphql), graphql::answer::refused);
+    let routes = Routes::new()
+        .route("/connections/social/wechat-miniprogram/auth", open(post(mini_program::auth)))
+        .route(
+            "/connections/social/wechat-miniprogram/auth-by-phone",
+            open(post(mini_program::auth_by_phone)),
+        )
+        .route("/connections/social/wechat-miniprogram/getphone", open(post(mini_program::get_phone)))
+        .route("/connections/social/wechat-miniprogram/bind", open(post(mini_program::bind)))
+        .route("/api/v2/ecConn/wechatMobile/authByCode", open(post(mobile::auth_by_code)))
+        .route("/api/v2/.well-known", open(get(session::well_known)))
+        .route("/api/v2/logout", open(get(session::logout)))
+        .route("/logout", open(get(session::logout)))
+        .route("/api/v2/oidc/validate_token", open(get(session::validate_token)))
+        .route("/api/v2/upload", open(post(upload::upload)))
+        .route("/api/v2/sms/send", open(post(codes::send_sms)))
+        .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
+        .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))
+        .route("/api/v2/users/me", open(get(users::me)))
+        .route("/api/v2/users/me/security-level", open(get(users::security_level)))
+        .route("/api/v2/users/me/applications/allowed", open(get(users::applications)))
+        .route("/api/v2/users/link", open(post(users::link)))
+        .route("/api/v2/users/unlink", open(post(users::unlink)))
+        .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
         .merge(v3::routes())
         .merge(crate::personal::routes())
-        .layer(cors())
-        .route("/uploads/{name}", get(upload::serve))
+        .route("/uploads/{name}", get(upload::serve));
+    refusing(routes, sdk).merge(graphql)
 }

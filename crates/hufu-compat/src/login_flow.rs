@@ -2,9 +2,7 @@
 
 use axum::extract::{Path, State};
 use hufu_app::credentials::{AccountName, Target};
-use hufu_app::{
-    FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, StepRefused, Tokens,
-};
+use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, Tokens};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, UserId};
 use serde::Deserialize;
@@ -14,10 +12,10 @@ use super::user::UserV2;
 use super::v3::profile::read_gender;
 use crate::envelope::Success;
 use crate::oidc::TokenAnswer;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
-use crate::waiting::{brief, done, flow_data};
+use crate::surface::Answer;
+use crate::waiting::{brief, done, flow_data, step_refused};
 
 /// What the client sends: the handle of the last answer, what the person does, and what that needs.
 #[derive(Deserialize)]
@@ -57,24 +55,18 @@ pub(crate) async fn step(
     Path(id): Path<String>,
     head: Head,
     Body(request): Body<StepRequest>,
-) -> Result<Success<Value>, Failure> {
-    let answer = async {
-        let config = shared.app.config();
-        let application = config.serving(head.named())?;
-        let handle = given(request.key.as_ref()).ok_or_else(|| missing("key"))?;
-        if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
-            return Err(Refusal::new(Code::FlowUnknown).into());
-        }
-        let action = request.action(&shared.app).await?;
-        let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
-        shared.app.continue_flow(step).await
-    };
-    match answer.await.map_err(|refused: StepRefused| head.no_tokens(refused.into()))? {
+) -> Answer<Success<Value>> {
+    let config = shared.app.config();
+    let application = config.serving(head.named())?;
+    let handle = given(request.key.as_ref()).ok_or_else(|| missing("key"))?;
+    if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
+        return Err(Refusal::new(Code::FlowUnknown).into());
+    }
+    let action = request.action(&shared.app).await?;
+    let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
+    match shared.app.continue_flow(step).await.map_err(step_refused)? {
         // A step that leads to another stage is told like the login itself.
-        FlowAnswer::Login(answer) => {
-            let done = done(answer).map_err(|why| head.no_tokens(why))?;
-            Ok(Success::new(done_answer(done)))
-        }
+        FlowAnswer::Login(answer) => Ok(Success::new(done_answer(done(answer)?))),
         FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),
         FlowAnswer::GivenUp => Ok(Success::new(json!({ "stage": "refused" }))),
         FlowAnswer::Viewed(view) => Ok(Success::new(flow_data(&view))),

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::user::UserV2;
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::surface::Answer;
 use crate::waiting;
 
 /// What the clients send; empty text is none.
@@ -59,7 +59,7 @@ pub(crate) async fn auth(
     shared: server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
-) -> Result<Success<UserV2>, Failure> {
+) -> Answer<Success<UserV2>> {
     log_in(shared, head, request, |_| Ok(None)).await
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn auth_by_phone(
     shared: server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
-) -> Result<Success<UserV2>, Failure> {
+) -> Answer<Success<UserV2>> {
     log_in(shared, head, request, |request| request.required_sealed().map(Some)).await
 }
 
@@ -78,27 +78,24 @@ async fn log_in(
     head: Head,
     request: CodeRequest,
     phone: fn(&CodeRequest) -> Result<Option<SealedData<'_>>, Refusal>,
-) -> Result<Success<UserV2>, Failure> {
-    let done = async {
-        let (application, connection) = request.place(&shared, &head)?;
-        let phone = phone(&request)?;
-        let login = SourceLogin {
-            application,
-            connection,
-            evidence: Evidence {
-                code: request.code()?,
-                // With a number, `iv` and `encryptedData` are the number's.
-                user_info: if phone.is_none() { request.sealed() } else { None },
-                raw_data: given(request.raw_data.as_ref()),
-                phone: phone.map(PhoneEvidence::Sealed),
-            },
-            phone_use: PhoneUse::LogIn,
-            wish: Want::UserToken.into(),
-            origin: head.origin(),
-        };
-        waiting::done(shared.app.log_in(&login).await?)
+) -> Answer<Success<UserV2>> {
+    let (application, connection) = request.place(&shared, &head)?;
+    let phone = phone(&request)?;
+    let login = SourceLogin {
+        application,
+        connection,
+        evidence: Evidence {
+            code: request.code()?,
+            // With a number, `iv` and `encryptedData` are the number's.
+            user_info: if phone.is_none() { request.sealed() } else { None },
+            raw_data: given(request.raw_data.as_ref()),
+            phone: phone.map(PhoneEvidence::Sealed),
+        },
+        phone_use: PhoneUse::LogIn,
+        wish: Want::UserToken.into(),
+        origin: head.origin(),
     };
-    let done = done.await.map_err(|why| head.no_tokens(why))?;
+    let done = waiting::done(shared.app.log_in(&login).await?)?;
     Ok(Success::new(UserV2::of_login(done)))
 }
 
@@ -118,13 +115,11 @@ pub(crate) async fn get_phone(
     State(shared): server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
-) -> Result<Success<PhoneAnswer>, Failure> {
-    let told = async {
-        let (application, connection) = request.place(&shared, &head)?;
-        let (code, sealed) = (request.code()?, request.required_sealed()?);
-        shared.app.phone_by_sealed_data(&application, &connection, code, sealed, head.ip.as_deref()).await
-    };
-    let told = told.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<PhoneAnswer>> {
+    let (application, connection) = request.place(&shared, &head)?;
+    let (code, sealed) = (request.code()?, request.required_sealed()?);
+    let told =
+        shared.app.phone_by_sealed_data(&application, &connection, code, sealed, head.ip.as_deref()).await?;
     Ok(Success::new(PhoneAnswer {
         country_code: told.phone.country_code,
         phone_number: told.phone.phone_number,
@@ -139,14 +134,11 @@ pub(crate) async fn bind(
     State(shared): server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let bound = async {
-        let config = shared.app.config();
-        let named = given(request.connection.as_ref());
-        let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
-        shared.app.bind_identity(&who, &connection, request.code()?).await
-    };
-    bound.await.map_err(|refusal| head.refuse(refusal))?;
+    let config = shared.app.config();
+    let named = given(request.connection.as_ref());
+    let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;
+    shared.app.bind_identity(&who, &connection, request.code()?).await?;
     Ok(Success::empty())
 }

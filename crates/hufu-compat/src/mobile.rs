@@ -10,9 +10,9 @@ use serde::Deserialize;
 use super::fields::required;
 use super::user::UserV2;
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::surface::Answer;
 use crate::waiting;
 
 /// What the clients send.
@@ -30,22 +30,19 @@ pub(crate) async fn auth_by_code(
     State(shared): server::State,
     head: Head,
     Body(request): Body<CodeRequest>,
-) -> Result<Success<UserV2>, Failure> {
-    let done = async {
-        let config = shared.app.config();
-        let application = config.serving(head.named())?;
-        let id = required(request.conn_id.as_ref(), "connId")?;
-        let code = required(request.code.as_ref(), "code")?;
-        let login = SourceLogin {
-            application: application.clone(),
-            connection: config.connection_by_id(application, ConnectionKind::WechatMobile, id)?,
-            evidence: Evidence::code(code),
-            phone_use: PhoneUse::Fill,
-            wish: Want::UserToken.into(),
-            origin: head.origin(),
-        };
-        waiting::done(shared.app.log_in(&login).await?)
+) -> Answer<Success<UserV2>> {
+    let config = shared.app.config();
+    let application = config.serving(head.named())?;
+    let id = required(request.conn_id.as_ref(), "connId")?;
+    let code = required(request.code.as_ref(), "code")?;
+    let login = SourceLogin {
+        application: application.clone(),
+        connection: config.connection_by_id(application, ConnectionKind::WechatMobile, id)?,
+        evidence: Evidence::code(code),
+        phone_use: PhoneUse::Fill,
+        wish: Want::UserToken.into(),
+        origin: head.origin(),
     };
-    let done = done.await.map_err(|why| head.no_tokens(why))?;
+    let done = waiting::done(shared.app.log_in(&login).await?)?;
     Ok(Success::new(UserV2::of_login(done)))
 }

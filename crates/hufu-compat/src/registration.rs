@@ -12,10 +12,10 @@ use super::codes::serving;
 use super::fields::{self, required};
 use super::user::UserV2;
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
-use crate::waiting::{self, NoTokens};
+use crate::surface::Answer;
+use crate::waiting;
 
 /// What the clients send to log in.
 #[derive(Deserialize)]
@@ -32,19 +32,16 @@ pub(crate) async fn login_by_email_code(
     State(shared): server::State,
     head: Head,
     Body(request): Body<LoginRequest>,
-) -> Result<Success<UserV2>, Failure> {
-    let done = async {
-        let address = fields::email(required(request.email.as_ref(), "email")?)?;
-        let code = required(request.code.as_ref(), "code")?;
-        let custom_data = fields::params(request.params.as_ref())?;
-        let (application, origin) = (serving(&shared, &head)?, head.origin());
-        let wish = Wish { want: Want::UserToken, custom_data };
-        let create = request.auto_register != Some(false);
-        let (app, to) = (&shared.app, Target::Email(address));
-        let answer = app.log_in_by_code(&application, to, code, create, wish, &origin).await?;
-        waiting::done(answer)
-    };
-    Ok(Success::new(UserV2::of_login(done.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
+) -> Answer<Success<UserV2>> {
+    let address = fields::email(required(request.email.as_ref(), "email")?)?;
+    let code = required(request.code.as_ref(), "code")?;
+    let custom_data = fields::params(request.params.as_ref())?;
+    let (application, origin) = (serving(&shared, &head)?, head.origin());
+    let wish = Wish { want: Want::UserToken, custom_data };
+    let create = request.auto_register != Some(false);
+    let (app, to) = (&shared.app, Target::Email(address));
+    let answer = app.log_in_by_code(&application, to, code, create, wish, &origin).await?;
+    Ok(Success::new(UserV2::of_login(waiting::done(answer)?)))
 }
 
 /// What the clients send to register. Profile fields that are not known are ignored.
@@ -68,42 +65,39 @@ pub(crate) async fn register_by_email_code(
     State(shared): server::State,
     head: Head,
     Body(request): Body<RegisterRequest>,
-) -> Result<Success<UserV2>, Failure> {
-    let user = async {
-        let address = fields::email(required(request.email.as_ref(), "email")?)?;
-        let code = required(request.code.as_ref(), "code")?.to_owned();
-        let profile = request.profile.unwrap_or_default();
-        let username = profile.get("username").and_then(Value::as_str).map(str::to_owned);
-        let params = match request.params {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text),
-            Some(list) => Some(list.to_string()),
-        };
-        let mut custom_data = fields::params(params.as_ref())?;
-        custom_data.extend(fields::custom_data(request.custom_data)?);
-        let password = match request.password.as_deref().filter(|password| !password.is_empty()) {
-            Some(password) => Some(fields::password(&shared, password).await?),
-            None => None,
-        };
-        let registration = Registration {
-            username: fields::username(username.as_ref())?,
-            email: Some(address),
-            code: Some(code),
-            password,
-            profile: read_profile(&profile)?,
-            custom_data,
-            ..Registration::default()
-        };
-        let wanted = request.force_login == Some(true) || request.generate_token == Some(true);
-        let (application, origin) = (serving(&shared, &head)?, head.origin());
-        let want = wanted.then_some(Want::UserToken);
-        let (user, answer) = shared.app.register(&application, registration, want, &origin).await?;
-        Ok(match answer {
-            Some(answer) => UserV2::of_login(waiting::done(answer)?),
-            None => UserV2::new(user, None),
-        })
+) -> Answer<Success<UserV2>> {
+    let address = fields::email(required(request.email.as_ref(), "email")?)?;
+    let code = required(request.code.as_ref(), "code")?.to_owned();
+    let profile = request.profile.unwrap_or_default();
+    let username = profile.get("username").and_then(Value::as_str).map(str::to_owned);
+    let params = match request.params {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text),
+        Some(list) => Some(list.to_string()),
     };
-    Ok(Success::new(user.await.map_err(|why: NoTokens| head.no_tokens(why))?))
+    let mut custom_data = fields::params(params.as_ref())?;
+    custom_data.extend(fields::custom_data(request.custom_data)?);
+    let password = match request.password.as_deref().filter(|password| !password.is_empty()) {
+        Some(password) => Some(fields::password(&shared, password).await?),
+        None => None,
+    };
+    let registration = Registration {
+        username: fields::username(username.as_ref())?,
+        email: Some(address),
+        code: Some(code),
+        password,
+        profile: read_profile(&profile)?,
+        custom_data,
+        ..Registration::default()
+    };
+    let wanted = request.force_login == Some(true) || request.generate_token == Some(true);
+    let (application, origin) = (serving(&shared, &head)?, head.origin());
+    let want = wanted.then_some(Want::UserToken);
+    let (user, answer) = shared.app.register(&application, registration, want, &origin).await?;
+    Ok(Success::new(match answer {
+        Some(answer) => UserV2::of_login(waiting::done(answer)?),
+        None => UserV2::new(user, None),
+    }))
 }
 
 /// A profile in the JSON of the clients, as somebody new gives it.

@@ -1,15 +1,15 @@
 //! `/api/v2/.well-known`, logging out, and whether a token holds.
 
-use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use hufu_app::{Refusal, TokenType};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use crate::envelope::Success;
-use crate::problem::Failure;
-use crate::request::{Head, given};
+use crate::request::{Head, Query, given};
 use crate::server;
+use crate::surface::{Answer, private_json};
 use hufu_types::refusal::Reason;
 
 /// The key with which v2 clients encrypt passwords.
@@ -20,19 +20,16 @@ pub(crate) struct WellKnown {
 }
 
 /// Public: a bearer is ignored.
-pub(crate) async fn well_known(
-    State(shared): server::State,
-    head: Head,
-) -> Result<Success<WellKnown>, Failure> {
-    let public_key = shared.app.password_rsa_public_key().await.map_err(|refusal| head.refuse(refusal))?;
+pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<WellKnown>> {
+    let public_key = shared.app.password_rsa_public_key().await?;
     Ok(Success::new(WellKnown { public_key }))
 }
 
 /// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid one there is nothing to end, which is no error.
-pub(crate) async fn logout(State(shared): server::State, head: Head) -> Result<Success<()>, Failure> {
+pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
     match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
-        Ok(who) => shared.app.log_out(&who).await.map_err(|refusal| head.refuse(refusal))?,
-        Err(refusal) if refusal.code().is_internal() => return Err(head.refuse(refusal)),
+        Ok(who) => shared.app.log_out(&who).await?,
+        Err(refusal) if refusal.code().is_internal() => return Err(refusal.into()),
         Err(_) => {}
     }
     Ok(Success::empty())
@@ -50,21 +47,17 @@ pub(crate) struct TokenQuery {
 pub(crate) async fn validate_token(
     State(shared): server::State,
     head: Head,
-    query: Result<Query<TokenQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Map<String, Value>>, Failure> {
-    let claims = async {
-        let query = query.map(|Query(query)| query).ok();
-        let id_token = query.as_ref().and_then(|query| given(query.id_token.as_ref()));
-        let access_token = query.as_ref().and_then(|query| given(query.access_token.as_ref()));
-        let (token, kinds): (_, &[TokenType]) = match (id_token, access_token) {
-            // The user token takes the place of an id token for these clients.
-            (Some(token), None) => (token, &[TokenType::IdToken, TokenType::UserToken]),
-            (None, Some(token)) => (token, &[TokenType::AccessToken]),
-            _ => {
-                return Err(Refusal::invalid("id_token, access_token", Reason::OneNeeded));
-            }
-        };
-        shared.app.validate_token(token, kinds, head.named()).await
+    Query(query): Query<TokenQuery>,
+) -> Answer<Response> {
+    let (id_token, access_token) = (given(query.id_token.as_ref()), given(query.access_token.as_ref()));
+    let (token, kinds): (_, &[TokenType]) = match (id_token, access_token) {
+        // The user token takes the place of an id token for these clients.
+        (Some(token), None) => (token, &[TokenType::IdToken, TokenType::UserToken]),
+        (None, Some(token)) => (token, &[TokenType::AccessToken]),
+        _ => {
+            return Err(Refusal::invalid("id_token, access_token", Reason::OneNeeded).into());
+        }
     };
-    Ok(Json(claims.await.map_err(|refusal| head.refuse(refusal))?))
+    let claims = shared.app.validate_token(token, kinds, head.named()).await?;
+    Ok(private_json(StatusCode::OK, &claims))
 }

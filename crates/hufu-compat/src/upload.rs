@@ -8,9 +8,9 @@ use hufu_app::Refusal;
 use serde::Serialize;
 
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Head, collect};
 use crate::server::{self, Shared};
+use crate::surface::Answer;
 use hufu_types::refusal::{Code, Reason};
 
 /// The name of the multipart field that holds the file.
@@ -32,13 +32,10 @@ pub(crate) async fn upload(
     State(shared): server::State,
     head: Head,
     request: Request,
-) -> Result<Success<UploadAnswer>, Failure> {
-    let uploaded = async {
-        let slot = shared.app.admit_upload(head.ip.as_deref()).await?;
-        let bytes = file(request, &shared).await?;
-        shared.app.upload(slot, bytes).await
-    };
-    let uploaded = uploaded.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<UploadAnswer>> {
+    let slot = shared.app.admit_upload(head.ip.as_deref()).await?;
+    let bytes = file(request, &shared).await?;
+    let uploaded = shared.app.upload(slot, bytes).await?;
     Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
 }
 
@@ -61,9 +58,9 @@ async fn file(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
 }
 
 /// Serves a picture that somebody's photo names. It can do nothing but be shown.
-pub(crate) async fn serve(State(shared): server::State, head: Head, Path(name): Path<String>) -> Response {
-    match shared.app.picture(&name).await {
-        Ok(Some(picture)) => {
+pub(crate) async fn serve(State(shared): server::State, Path(name): Path<String>) -> Answer<Response> {
+    Ok(match shared.app.picture(&name).await? {
+        Some(picture) => {
             let headers = [
                 (header::CONTENT_TYPE, picture.content_type),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
@@ -72,11 +69,6 @@ pub(crate) async fn serve(State(shared): server::State, head: Head, Path(name): 
             ];
             (headers, picture.bytes).into_response()
         }
-        Ok(None) => StatusCode::NOT_FOUND.into_response(),
-        Err(refusal) => {
-            let failure = head.refuse(refusal);
-            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            status.into_response()
-        }
-    }
+        None => StatusCode::NOT_FOUND.into_response(),
+    })
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use hufu_app::{Refusal, WhichIdentities};
+use hufu_app::WhichIdentities;
 use hufu_types::{Application, User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 use super::fields::required;
 use super::user::{UserV2, token_to_keep};
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::surface::Answer;
 
 /// `GET /api/v2/users/me`: the user behind the token.
-pub(crate) async fn me(State(shared): server::State, head: Head) -> Result<Success<UserV2>, Failure> {
+pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<UserV2>> {
     let who = head.authenticate(&shared).await?;
     let found = shared.app.user_with_identities(&who).await;
-    let (user, identities) = found.map_err(|refusal| head.refuse(refusal))?;
+    let (user, identities) = found?;
     let token = token_to_keep(&head, &who);
     Ok(Success::new(UserV2::new(user, token.as_ref()).with_identities(identities)))
 }
@@ -52,9 +52,9 @@ impl SecurityLevel {
 pub(crate) async fn security_level(
     State(shared): server::State,
     head: Head,
-) -> Result<Success<SecurityLevel>, Failure> {
+) -> Answer<Success<SecurityLevel>> {
     let who = head.authenticate(&shared).await?;
-    let user = shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let user = shared.app.user(&who).await?;
     Ok(Success::new(SecurityLevel::of(&user)))
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn applications(
     State(shared): server::State,
     head: Head,
     paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let paging = paging.map_or(Paging { page: None, limit: None }, |Query(paging)| paging);
     let config = shared.app.config();
@@ -124,14 +124,11 @@ pub(crate) async fn link(
     State(shared): server::State,
     head: Head,
     Body(request): Body<LinkRequest>,
-) -> Result<Success<()>, Failure> {
-    let merged = async {
-        let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
-        let secondary = required(request.secondary_user_token.as_ref(), "secondaryUserToken")?;
-        let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
-        shared.app.merge_by_tokens(&who, secondary).await
-    };
-    merged.await.map_err(|refusal: Refusal| head.refuse(refusal))?;
+) -> Answer<Success<()>> {
+    let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
+    let secondary = required(request.secondary_user_token.as_ref(), "secondaryUserToken")?;
+    let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
+    shared.app.merge_by_tokens(&who, secondary).await?;
     Ok(Success::empty())
 }
 
@@ -149,14 +146,11 @@ pub(crate) async fn unlink(
     State(shared): server::State,
     head: Head,
     Body(request): Body<UnlinkRequest>,
-) -> Result<Success<()>, Failure> {
-    let parted = async {
-        let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
-        let provider = required(request.provider.as_ref(), "provider")?.to_owned();
-        let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
-        shared.app.unbind_identities(&who, &WhichIdentities::Provider(provider)).await
-    };
-    parted.await.map_err(|refusal: Refusal| head.refuse(refusal))?;
+) -> Answer<Success<()>> {
+    let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
+    let provider = required(request.provider.as_ref(), "provider")?.to_owned();
+    let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
+    shared.app.unbind_identities(&who, &WhichIdentities::Provider(provider)).await?;
     Ok(Success::empty())
 }
 

@@ -1,14 +1,14 @@
 //! The outbox of development: the messages that nobody was sent, as a page and as JSON. `serve` has none.
 
 use askama::Template;
-use axum::Json;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::get;
 use hufu_app::connect::Outbox;
 use hufu_app::connect::outbox::{Channel, Message};
 use hufu_web::page::{Asset, Page, View, Viewer, respond, routes_of};
 use hufu_web::server::Routes;
+use hufu_web::surface::private_json;
 
 use crate::{DEV, TEXTS};
 
@@ -57,5 +57,5 @@ fn page(outbox: &Outbox, viewer: &Viewer) -> Response {
 }
 
 fn list(outbox: &Outbox) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(outbox.list())).into_response()
+    private_json(StatusCode::OK, &outbox.list())
 }

@@ -73,17 +73,26 @@ impl Texts {
         attribute: Option<&str>,
         arguments: &[(&'static str, Argument)],
     ) -> Cow<'static, str> {
-        let said = self.bundles.iter().find(|(of, _)| *of == language).and_then(|(_, bundle)| {
-            let message = bundle.get_message(key)?;
-            let pattern = match attribute {
-                Some(attribute) => message.get_attribute(attribute)?.value(),
-                None => message.value()?,
-            };
-            let values: FluentArgs<'_> =
-                arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.fluent())).collect();
-            Some(bundle.format_pattern(pattern, Some(&values), &mut Vec::new()).into_owned())
-        });
-        said.map_or(Cow::Borrowed(key), Cow::Owned)
+        self.find(language, key, attribute, arguments).map_or(Cow::Borrowed(key), Cow::Owned)
+    }
+
+    /// The same; nothing where there is no such message.
+    pub fn find(
+        &self,
+        language: Language,
+        key: &str,
+        attribute: Option<&str>,
+        arguments: &[(&'static str, Argument)],
+    ) -> Option<String> {
+        let (_, bundle) = self.bundles.iter().find(|(of, _)| *of == language)?;
+        let message = bundle.get_message(key)?;
+        let pattern = match attribute {
+            Some(attribute) => message.get_attribute(attribute)?.value(),
+            None => message.value()?,
+        };
+        let values: FluentArgs<'_> =
+            arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.fluent())).collect();
+        Some(bundle.format_pattern(pattern, Some(&values), &mut Vec::new()).into_owned())
     }
 }
 

@@ -1,10 +1,18 @@
-//! Scripts of other origins, which the published clients are: the origin is reflected, so no handler under this may
-//! read a cookie.
+//! Scripts of other origins, which the published clients are. CORS is a property of a route. It reflects the origin and
+//! permits credentials, as those clients need, so no cookie reaches a handler behind it: whatever the handler comes to
+//! read, another site's page cannot act as the person whose browser it runs in.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::{HeaderName, Method, header};
+use axum::routing::MethodRouter;
+use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+
+use crate::server::Shared;
 
 /// Request headers that the clients send across origins.
 const CLIENT_HEADERS: [&str; 12] = [
@@ -22,8 +30,17 @@ const CLIENT_HEADERS: [&str; 12] = [
     "x-authing-oidc-code",
 ];
 
-/// Lets scripts of every origin call what is under it.
-pub fn cors() -> CorsLayer {
+/// Opens a route to scripts of every origin, and takes the cookies out of its requests.
+pub fn open(route: MethodRouter<Arc<Shared>>) -> MethodRouter<Arc<Shared>> {
+    route.layer::<_, Infallible>(MapRequestLayer::new(without_cookies)).layer(cors())
+}
+
+fn without_cookies(mut request: Request) -> Request {
+    request.headers_mut().remove(header::COOKIE);
+    request
+}
+
+fn cors() -> CorsLayer {
     let headers = CLIENT_HEADERS.map(HeaderName::from_static);
     let headers = headers.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]);
     CorsLayer::new()

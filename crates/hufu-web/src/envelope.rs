@@ -1,15 +1,12 @@
-//! The envelopes of the published clients. Every one has both `code` (v2, mobile)
-//! and `statusCode` (v3), and HTTP status 200: some clients look at one, some at
-//! the other, some at nothing else.
+//! The envelope of the published clients. Every one has both `code` (v2, mobile) and `statusCode` (v3), and HTTP status
+//! 200: some clients look at one, some at the other, some at nothing else. [`crate::surface::sdk`] is the same for
+//! refusals.
 
-use axum::Json;
-use axum::http::header;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// The business code of an answer, for the log.
-#[derive(Clone, Copy, Debug)]
-pub struct ApiCode(pub u32);
+use crate::surface::{ApiCode, private_json};
 
 /// A success: `{"code":200,"statusCode":200,"message":…,"data":…}`.
 #[derive(Debug, Serialize)]
@@ -39,7 +36,7 @@ impl Success<()> {
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
         // Nearly every answer holds a token or personal data.
-        let mut response = ([(header::CACHE_CONTROL, "no-store")], Json(self)).into_response();
+        let mut response = private_json(StatusCode::OK, &self);
         response.extensions_mut().insert(ApiCode(200));
         response
     }

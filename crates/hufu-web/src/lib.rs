@@ -3,7 +3,7 @@
 //!
 //! - [`server`]: the accept loop, and the router with what goes around every handler.
 //! - [`request`]: who the client says it is, and bodies of bounded size.
-//! - [`envelope`], [`problem`], [`waiting`]: answers, refusals, and logins that wait.
+//! - [`surface`]: how refusals are written; [`envelope`]: answers of the published clients.
 //! - [`cors`]: which routes scripts of other origins may call.
 //! - [`oidc`]: OAuth 2 and OpenID Connect.
 //! - [`page`]: the page kernel, with which hufu-pages draws.
@@ -20,10 +20,9 @@ mod middleware;
 pub mod oidc;
 mod operations;
 pub mod page;
-pub mod problem;
 pub mod request;
 pub mod server;
-pub mod waiting;
+pub mod surface;
 
 pub use axum::Router;
 pub use operations::metrics_router;

@@ -1,19 +1,20 @@
 //! What goes around every handler: request ids, one log line, metrics, and a net under panics.
 
-use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures::FutureExt as _;
+use hufu_types::refusal::Code;
 use tracing::Instrument as _;
 
-use crate::envelope::ApiCode;
-use crate::page::{self, Cause, Refused};
+use crate::page;
 use crate::server::State;
+use crate::surface::{self, ApiCode, Reader};
 
 /// The header that carries the id of a request, in and out.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -91,13 +92,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
     let is_asset = request.uri().path().starts_with(page::ASSETS);
     if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
-        let body = serde_json::json!({
-            "code": 403,
-            "statusCode": 403,
-            "message": "A development server answers only to localhost and 127.0.0.1. Use one of these as host.",
-        });
-        let response = (StatusCode::FORBIDDEN, axum::Json(body)).into_response();
-        return Refused::new(StatusCode::FORBIDDEN, Cause::ForeignHost).mark(response);
+        return surface::written(Code::ForeignHost.into(), &Reader::of(&request), surface::sdk_with_status);
     }
     next.run(request).await
 }
@@ -112,15 +107,15 @@ fn names_this_machine(request: &Request) -> bool {
 }
 
 /// A handler panicked: a defect of ours, but the process goes on.
-pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
-    tracing::error!("a handler panicked");
-    metrics::counter!("hufu_panics_total").increment(1);
-    let body = serde_json::json!({
-        "code": 500,
-        "statusCode": 500,
-        "apiCode": 500,
-        "message": "Something broke inside the server. Try again; if it stays, tell its operator.",
-    });
-    let response = (StatusCode::INTERNAL_SERVER_ERROR, axum::Json(body)).into_response();
-    Refused::new(StatusCode::INTERNAL_SERVER_ERROR, Cause::Broken).mark(response)
+pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
+    let reader = Reader::of(&request);
+    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            metrics::counter!("hufu_panics_total").increment(1);
+            let panicked = Code::Internal.because("a handler panicked");
+            surface::written(panicked.into(), &reader, surface::sdk_with_status)
+        }
+    }
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::server::{Shared, State};
+use crate::surface::json;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/healthz", get(health)).route("/readyz", get(readiness))
@@ -32,9 +33,9 @@ async fn health() -> &'static str {
 async fn readiness(axum::extract::State(shared): State) -> Response {
     let warnings = &shared.settings.warnings;
     if shared.app.is_ready().await {
-        Json(serde_json::json!({ "status": "ready", "warnings": warnings })).into_response()
+        json(&serde_json::json!({ "status": "ready", "warnings": warnings }))
     } else {
         let body = serde_json::json!({ "status": "the database does not answer", "warnings": warnings });
-        (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, json(&body)).into_response()
     }
 }

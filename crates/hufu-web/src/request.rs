@@ -9,14 +9,13 @@ use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use hufu_app::{Authenticated, Named, Origin, Refusal, named};
+use hufu_types::Language;
+use hufu_types::refusal::{Code, Reason};
 use serde::de::DeserializeOwned;
 
 use crate::middleware::RequestId;
-use crate::problem::Failure;
 use crate::server::Shared;
-use crate::waiting::NoTokens;
-use hufu_types::Language;
-use hufu_types::refusal::{Code, Reason};
+use crate::surface::{self, Answer, Refused};
 
 /// The head of a request: who the client says it is.
 #[derive(Clone, Debug)]
@@ -62,24 +61,9 @@ impl Head {
         self.bearer.as_deref()
     }
 
-    /// A refusal as the answer to this request.
-    pub fn refuse(&self, refusal: Refusal) -> Failure {
-        Failure::new(refusal, self.language, self.request_id.clone())
-    }
-
-    /// Why a login hands out no tokens, as the answer to this request.
-    pub fn no_tokens(&self, why: NoTokens) -> Failure {
-        Failure::of(why, self.language, self.request_id.clone())
-    }
-
     /// Who sends the request.
-    pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Failure> {
-        let origin = self.origin();
-        shared
-            .app
-            .authenticate(self.bearer(), self.named(), origin)
-            .await
-            .map_err(|refusal| self.refuse(refusal))
+    pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Refusal> {
+        shared.app.authenticate(self.bearer(), self.named(), self.origin()).await
     }
 }
 
@@ -103,13 +87,12 @@ impl FromRequestParts<Arc<Shared>> for Head {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
         let headers = &parts.headers;
-        let tag = headers.get("x-authing-lang").and_then(|value| value.to_str().ok());
         Ok(Self {
             application: text(headers, "x-authing-app-id"),
             pool: text(headers, "x-authing-userpool-id"),
             bearer: bearer(headers),
             referer: text(headers, "referer"),
-            language: tag.and_then(Language::of_tag).unwrap_or_default(),
+            language: surface::language(headers),
             ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
             user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
@@ -149,22 +132,41 @@ fn address_in(text: &str) -> Option<IpAddr> {
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
-    type Rejection = Failure;
+    type Rejection = Refused;
 
-    async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Failure> {
-        let (head, bytes) = read(request, shared).await?;
-        parse(&bytes).map(Self).map_err(|refusal| head.refuse(refusal))
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Answer<Self> {
+        Ok(Self(parse(&read(request, shared).await?)?))
     }
 }
 
-/// The head and the whole body.
-pub async fn read(request: Request, shared: &Arc<Shared>) -> Result<(Head, Bytes), Failure> {
-    let (mut parts, body) = request.into_parts();
-    let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
-    match collect(body, shared.app.limits().body_bytes, shared).await {
-        Ok(bytes) => Ok((head, bytes)),
-        Err(refusal) => Err(head.refuse(refusal)),
+/// Parameters as `application/x-www-form-urlencoded` in the body (RFC 6749 appendix B).
+pub struct Parameters<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Parameters<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Answer<Self> {
+        let bytes = read(request, shared).await?;
+        let parameters = serde_urlencoded::from_bytes(&bytes);
+        Ok(Self(parameters.map_err(|_| Refusal::invalid("body", Reason::NotAForm))?))
     }
+}
+
+/// Parameters of the address.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Answer<Self> {
+        let query = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
+        Ok(Self(query.map_err(|_| Refusal::invalid("query", Reason::WrongQuery))?))
+    }
+}
+
+/// The whole body, if it is no longer than a body of JSON or of parameters may be.
+pub async fn read(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
+    collect(request.into_body(), shared.app.limits().body_bytes, shared).await
 }
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for

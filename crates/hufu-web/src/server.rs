@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
+use axum::response::Response;
 use hufu_app::{App, Limits};
+use hufu_types::refusal::Code;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,10 +18,9 @@ use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::Service as _;
-use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::page::{self, Cause, Refused};
-use crate::{middleware, oidc, operations};
+use crate::surface::{self, Reader};
+use crate::{middleware, oidc, operations, page};
 
 /// What the web surfaces are told.
 #[derive(Clone, Debug, Default)]
@@ -61,22 +60,15 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .fallback(not_found)
         // Handlers bound what they read themselves, with an answer that the client sees.
         .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(axum::middleware::from_fn(middleware::catch_panics))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
         .layer(axum::middleware::from_fn(middleware::observe))
         .with_state(shared)
 }
 
-async fn not_found(_: Uri) -> Response {
-    let body = serde_json::json!({
-        "code": 404,
-        "statusCode": 404,
-        "apiCode": 404,
-        "message": "There is nothing at this address. Check the path and the version of your SDK.",
-    });
-    let response = (StatusCode::NOT_FOUND, axum::Json(body)).into_response();
-    Refused::new(StatusCode::NOT_FOUND, Cause::NotFound).mark(response)
+async fn not_found(request: Request) -> Response {
+    surface::written(Code::PathUnknown.into(), &Reader::of(&request), surface::sdk_with_status)
 }
 
 /// A bound address that serves a router.

@@ -1,16 +1,13 @@
 //! The answers: `{data, errors}`, where the message of an error is an object.
 
 use async_graphql::{PathSegment, Pos, ServerError};
-use axum::Json;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use hufu_app::Refusal;
-use serde::Serialize;
-
-use super::Refused;
-use crate::envelope::ApiCode;
-use crate::problem::Failure;
 use hufu_types::Language;
 use hufu_types::refusal::Reason;
+use serde::Serialize;
+
+use crate::surface::{self, ApiCode, Reader, json};
 
 /// Errors told at most; a document that is no document of ours can have one for each field.
 const ERRORS: usize = 10;
@@ -55,43 +52,41 @@ struct Extensions {
 }
 
 impl Message {
-    fn of(failure: &Failure) -> Self {
-        Self { code: failure.number(), message: failure.message(), data: failure.data.clone() }
-    }
-}
-
-impl Answer {
-    fn into_response(self) -> Response {
-        // The clients report the last error, and so does the log.
-        let code = self.errors.last().map_or(200, |fault| fault.message.code);
-        let mut response = Json(self).into_response();
-        response.extensions_mut().insert(ApiCode(code));
-        response
+    fn of(refusal: &Refusal, language: Language) -> Self {
+        let data = refusal.data().cloned();
+        Self { code: refusal.number(), message: refusal.for_integrator(language), data }
     }
 }
 
 /// The answer to a request that was not executed.
-pub(super) fn failed(failure: &Failure) -> Response {
-    let fault = Fault { message: Message::of(failure), locations: vec![], path: vec![], extensions: None };
-    Answer { data: async_graphql::Value::Null, errors: vec![fault] }.into_response()
+pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
+    let message = Message::of(refusal, reader.language);
+    let fault = Fault { message, locations: vec![], path: vec![], extensions: None };
+    json(&Answer { data: async_graphql::Value::Null, errors: vec![fault] })
 }
 
 /// The answer to a request that was executed, or that validation stopped.
-pub(super) fn executed(response: async_graphql::Response, language: Language, request_id: &str) -> Response {
+pub(super) fn executed(response: async_graphql::Response, reader: &Reader) -> Response {
     let errors = response.errors.into_iter().take(ERRORS);
-    let errors = errors.map(|error| fault(error, language, request_id)).collect();
-    Answer { data: response.data, errors }.into_response()
+    let errors: Vec<_> = errors.map(|error| fault(error, reader)).collect();
+    // The clients report the last error, and so does the log.
+    let code = errors.last().map_or(200, |fault| fault.message.code);
+    let mut response = json(&Answer { data: response.data, errors });
+    response.extensions_mut().insert(ApiCode(code));
+    response
 }
 
-fn fault(error: ServerError, language: Language, request_id: &str) -> Fault {
-    let (message, detail) = if let Some(Refused(failure)) = error.source::<Refused>() {
-        (Message::of(failure), None)
+fn fault(error: ServerError, reader: &Reader) -> Fault {
+    let unfit;
+    let (refusal, detail) = if let Some(refusal) = error.source::<Refusal>() {
+        (refusal, None)
     } else {
-        let refusal = Refusal::invalid("query", Reason::NotInSchema);
-        let failure = Failure::new(refusal, language, request_id.to_owned());
-        (Message::of(&failure), Some(shortened(&error.message)))
+        unfit = Refusal::invalid("query", Reason::NotInSchema);
+        (&unfit, Some(shortened(&error.message)))
     };
-    let extensions = Some(Extensions { request_id: request_id.to_owned(), detail });
+    surface::note(refusal);
+    let message = Message::of(refusal, reader.language);
+    let extensions = Some(Extensions { request_id: reader.request_id.clone(), detail });
     Fault { message, locations: error.locations, path: error.path, extensions }
 }
 

@@ -10,7 +10,7 @@ use crate::codes::{send, serving};
 use crate::fields;
 use crate::request::given;
 use crate::user::UserV2;
-use crate::waiting::NoTokens;
+use crate::waiting::step_refused;
 
 /// Passwords, phone numbers, e-mail addresses.
 #[derive(Default)]
@@ -72,13 +72,13 @@ impl CommonMessage {
 }
 
 /// Sets the password that a login waits for, and ends the login: nobody asked for its tokens.
-async fn reset_due_password(call: &Call, token: &str, password: &str) -> Result<(), NoTokens> {
+async fn reset_due_password(call: &Call, token: &str, password: &str) -> Result<(), Refusal> {
     let application = serving(&call.shared, &call.head)?;
     let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
     let action = FlowAction::ResetPassword(fields::password(&call.shared, password).await?);
     let origin = call.head.origin();
     let step = FlowStep { application: &application, handle: &handle, cookie: None, action, origin };
-    call.shared.app.continue_flow(step).await?;
+    call.shared.app.continue_flow(step).await.map_err(step_refused)?;
     Ok(())
 }
 
@@ -92,11 +92,8 @@ impl CredentialMutation {
         scene: EmailScene,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        let sent = async {
-            let address = fields::email(&email)?;
-            send(&call.shared, &call.head, Target::Email(address), scene.purpose()).await
-        };
-        sent.await.map_err(|refusal| call.refuse(refusal))?;
+        let address = fields::email(&email)?;
+        send(&call.shared, &call.head, Target::Email(address), scene.purpose()).await?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -112,19 +109,16 @@ impl CredentialMutation {
         new_password: String,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        let reset = async {
-            let target = match (given(phone.as_ref()), given(email.as_ref())) {
-                (Some(phone), _) => Target::Phone(fields::phone(phone, phone_country_code.as_ref())?),
-                (None, Some(email)) => Target::Email(fields::email(email)?),
-                (None, None) => {
-                    return Err(Refusal::invalid("phone, email", Reason::OneNeeded));
-                }
-            };
-            let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
-            let new = fields::password(&call.shared, &new_password).await?;
-            call.shared.app.reset_password(&application, target, &code, new, &origin).await
+        let target = match (given(phone.as_ref()), given(email.as_ref())) {
+            (Some(phone), _) => Target::Phone(fields::phone(phone, phone_country_code.as_ref())?),
+            (None, Some(email)) => Target::Email(fields::email(email)?),
+            (None, None) => {
+                return Err(Refusal::invalid("phone, email", Reason::OneNeeded).into());
+            }
         };
-        reset.await.map_err(|refusal| call.refuse(refusal))?;
+        let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
+        let new = fields::password(&call.shared, &new_password).await?;
+        call.shared.app.reset_password(&application, target, &code, new, &origin).await?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -137,7 +131,7 @@ impl CredentialMutation {
         password: String,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        reset_due_password(call, &token, &password).await.map_err(|why| call.no_tokens(why))?;
+        reset_due_password(call, &token, &password).await?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -151,11 +145,8 @@ impl CredentialMutation {
         new_password: String,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        let reset = async {
-            fields::required(Some(&old_password), "oldPassword")?;
-            reset_due_password(call, &token, &new_password).await
-        };
-        reset.await.map_err(|why: NoTokens| call.no_tokens(why))?;
+        fields::required(Some(&old_password), "oldPassword")?;
+        reset_due_password(call, &token, &new_password).await?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -168,13 +159,9 @@ impl CredentialMutation {
         app_id: String,
     ) -> Result<CommonMessage> {
         let call = Call::of(context)?;
-        let sent = async {
-            let application =
-                call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
-            let (app, language) = (&call.shared.app, call.head.language);
-            app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await
-        };
-        sent.await.map_err(|refusal| call.refuse(refusal))?;
+        let application = call.shared.app.config().serving(call.head.named_or(given(Some(&app_id))))?.clone();
+        let (app, language) = (&call.shared.app, call.head.language);
+        app.send_first_login_code(&application, &user_id, language, &call.head.origin()).await?;
         Ok(CommonMessage::done(call.head.language))
     }
 
@@ -187,15 +174,12 @@ impl CredentialMutation {
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        let changed = async {
-            let new = fields::password(&call.shared, &new_password).await?;
-            let old = match given(old_password.as_ref()) {
-                Some(old) => Some(fields::password(&call.shared, old).await?),
-                None => None,
-            };
-            call.shared.app.change_password(&who, new, old).await
+        let new = fields::password(&call.shared, &new_password).await?;
+        let old = match given(old_password.as_ref()) {
+            Some(old) => Some(fields::password(&call.shared, old).await?),
+            None => None,
         };
-        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        call.shared.app.change_password(&who, new, old).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -213,18 +197,15 @@ impl CredentialMutation {
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        let changed = async {
-            let new = fields::phone(&phone, phone_country_code.as_ref())?;
-            let old = match (given(old_phone.as_ref()), given(old_phone_code.as_ref())) {
-                (Some(phone), code) => Some((
-                    fields::phone(phone, old_phone_country_code.as_ref())?,
-                    code.unwrap_or_default().to_owned(),
-                )),
-                (None, _) => None,
-            };
-            call.shared.app.change_phone(&who, new, &phone_code, old).await
+        let new = fields::phone(&phone, phone_country_code.as_ref())?;
+        let old = match (given(old_phone.as_ref()), given(old_phone_code.as_ref())) {
+            (Some(phone), code) => Some((
+                fields::phone(phone, old_phone_country_code.as_ref())?,
+                code.unwrap_or_default().to_owned(),
+            )),
+            (None, _) => None,
         };
-        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        call.shared.app.change_phone(&who, new, &phone_code, old).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -239,15 +220,12 @@ impl CredentialMutation {
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        let changed = async {
-            let new = fields::email(&email)?;
-            let old = match (given(old_email.as_ref()), given(old_email_code.as_ref())) {
-                (Some(email), code) => Some((fields::email(email)?, code.unwrap_or_default().to_owned())),
-                (None, _) => None,
-            };
-            call.shared.app.change_email(&who, new, &email_code, old).await
+        let new = fields::email(&email)?;
+        let old = match (given(old_email.as_ref()), given(old_email_code.as_ref())) {
+            (Some(email), code) => Some((fields::email(email)?, code.unwrap_or_default().to_owned())),
+            (None, _) => None,
         };
-        changed.await.map_err(|refusal| call.refuse(refusal))?;
+        call.shared.app.change_email(&who, new, &email_code, old).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -261,11 +239,8 @@ impl CredentialMutation {
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        let bound = async {
-            let phone = fields::phone(&phone, phone_country_code.as_ref())?;
-            call.shared.app.bind_phone(&who, phone, &phone_code).await
-        };
-        bound.await.map_err(|refusal| call.refuse(refusal))?;
+        let phone = fields::phone(&phone, phone_country_code.as_ref())?;
+        call.shared.app.bind_phone(&who, phone, &phone_code).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -273,11 +248,8 @@ impl CredentialMutation {
     async fn bind_email(&self, context: &Context<'_>, email: String, email_code: String) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        let bound = async {
-            let email = fields::email(&email)?;
-            call.shared.app.bind_email(&who, email, &email_code).await
-        };
-        bound.await.map_err(|refusal| call.refuse(refusal))?;
+        let email = fields::email(&email)?;
+        call.shared.app.bind_email(&who, email, &email_code).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -285,7 +257,7 @@ impl CredentialMutation {
     async fn unbind_phone(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        call.shared.app.unbind_phone(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        call.shared.app.unbind_phone(&who).await?;
         Ok(call.user(&who).await?)
     }
 
@@ -293,7 +265,7 @@ impl CredentialMutation {
     async fn unbind_email(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
-        call.shared.app.unbind_email(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        call.shared.app.unbind_email(&who).await?;
         Ok(call.user(&who).await?)
     }
 }

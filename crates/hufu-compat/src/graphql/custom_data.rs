@@ -9,7 +9,7 @@ use hufu_types::refusal::Reason;
 use hufu_types::{CustomFieldType, PoolId, PoolSettings};
 use serde_json::{Map, Value};
 
-use super::{Call, Refused};
+use super::Call;
 use crate::user::UserV2;
 
 /// What custom data can be kept with, as the clients name it.
@@ -85,11 +85,11 @@ impl UserV2 {
 }
 
 /// The user whose data it is: the one who is logged in.
-pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refused> {
+pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refusal> {
     let who = call.authenticate(Some(id)).await?;
     if kind != TargetType::User {
         let reason = Reason::NotOneOf { choices: "USER".into() };
-        return Err(call.refuse(Refusal::invalid("targetType", reason)));
+        return Err(Refusal::invalid("targetType", reason));
     }
     Ok(who)
 }
@@ -148,14 +148,14 @@ pub(super) async fn change(
     call: &Call,
     who: &Authenticated,
     custom_data: Map<String, Value>,
-) -> Result<Vec<UserDefinedData>, Refused> {
+) -> Result<Vec<UserDefinedData>, Refusal> {
     let app = &call.shared.app;
     let user = if custom_data.is_empty() {
         app.user(who).await
     } else {
         app.update_profile(who, ProfileChange { custom_data, ..ProfileChange::default() }).await
     };
-    let data = user.map_err(|refusal| call.refuse(refusal))?.custom_data;
+    let data = user?.custom_data;
     Ok(list(&data, &app.config().settings(who.pool())))
 }
 

@@ -1,7 +1,7 @@
 //! The mutations that log people in and make accounts. A bearer is ignored.
 
 use async_graphql::{Context, InputObject, Object, Result};
-use hufu_app::{AccountName, LoginDone, Refusal, Registration, Target, Wish};
+use hufu_app::{AccountName, Refusal, Registration, Target, Wish};
 use hufu_types::flow::Want;
 use hufu_types::{Gender, Profile};
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::codes::serving;
 use crate::fields;
 use crate::request::given;
 use crate::user::UserV2;
-use crate::waiting::{self, NoTokens};
+use crate::waiting;
 
 /// Logging in and registering.
 #[derive(Default)]
@@ -192,7 +192,7 @@ impl LoginMutation {
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
         let phone = fields::phone(&input.phone, input.phone_country_code.as_ref());
-        let phone = phone.map_err(|refusal| call.refuse(refusal))?;
+        let phone = phone?;
         by_password(call, AccountName::Phone(phone), input.options).await
     }
 
@@ -203,17 +203,14 @@ impl LoginMutation {
         input: LoginByPhoneCodeInput,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let done = async {
-            let phone = fields::phone(&input.phone, input.phone_country_code.as_ref())?;
-            let custom_data = fields::params(input.params.as_ref())?;
-            let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
-            let (app, to) = (&call.shared.app, Target::Phone(phone));
-            let create = input.auto_register != Some(false);
-            let wish = Wish { want: Want::UserToken, custom_data };
-            let answer = app.log_in_by_code(&application, to, &input.code, create, wish, &origin).await?;
-            waiting::done(answer)
-        };
-        answer(call, done.await)
+        let phone = fields::phone(&input.phone, input.phone_country_code.as_ref())?;
+        let custom_data = fields::params(input.params.as_ref())?;
+        let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
+        let (app, to) = (&call.shared.app, Target::Phone(phone));
+        let create = input.auto_register != Some(false);
+        let wish = Wish { want: Want::UserToken, custom_data };
+        let answer = app.log_in_by_code(&application, to, &input.code, create, wish, &origin).await?;
+        Ok(UserV2::of_login(waiting::done(answer)?))
     }
 
     /// Logs in by any name and password.
@@ -239,14 +236,12 @@ impl LoginMutation {
     /// Makes an account with an e-mail address and a password. There is a token only if one is asked for.
     async fn register_by_email(&self, context: &Context<'_>, input: RegisterByEmailInput) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let registration = async {
-            Ok(Registration {
-                email: Some(fields::email(&input.email)?),
-                password: Some(fields::password(&call.shared, &input.password).await?),
-                ..Registration::default()
-            })
+        let registration = Registration {
+            email: Some(fields::email(&input.email)?),
+            password: Some(fields::password(&call.shared, &input.password).await?),
+            ..Registration::default()
         };
-        Box::pin(register(call, registration.await, input.options)).await
+        Box::pin(register(call, registration, input.options)).await
     }
 
     /// Makes an account with a username and a password. There is a token only if one is asked for.
@@ -256,15 +251,13 @@ impl LoginMutation {
         input: RegisterByUsernameInput,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let registration = async {
-            fields::required(Some(&input.username), "username")?;
-            Ok(Registration {
-                username: fields::username(Some(&input.username))?,
-                password: Some(fields::password(&call.shared, &input.password).await?),
-                ..Registration::default()
-            })
+        fields::required(Some(&input.username), "username")?;
+        let registration = Registration {
+            username: fields::username(Some(&input.username))?,
+            password: Some(fields::password(&call.shared, &input.password).await?),
+            ..Registration::default()
         };
-        Box::pin(register(call, registration.await, input.options)).await
+        Box::pin(register(call, registration, input.options)).await
     }
 
     /// Makes an account with a phone number that a code proves. There is a token only if one is asked for.
@@ -274,62 +267,46 @@ impl LoginMutation {
         input: RegisterByPhoneCodeInput,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let registration = async {
-            let password = match given(input.password.as_ref()) {
-                Some(password) => Some(fields::password(&call.shared, password).await?),
-                None => None,
-            };
-            Ok(Registration {
-                phone: Some(fields::phone(&input.phone, input.phone_country_code.as_ref())?),
-                code: Some(input.code),
-                password,
-                ..Registration::default()
-            })
+        let password = match given(input.password.as_ref()) {
+            Some(password) => Some(fields::password(&call.shared, password).await?),
+            None => None,
         };
-        Box::pin(register(call, registration.await, input.options)).await
+        let registration = Registration {
+            phone: Some(fields::phone(&input.phone, input.phone_country_code.as_ref())?),
+            code: Some(input.code),
+            password,
+            ..Registration::default()
+        };
+        Box::pin(register(call, registration, input.options)).await
     }
 }
 
 async fn by_password(call: &Call, account: AccountName, options: PasswordOptions) -> Result<UserV2> {
-    let done = async {
-        let custom_data = fields::params(options.params.as_ref())?;
-        let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
-        let password = fields::password(&call.shared, &options.password).await?;
-        let app = &call.shared.app;
-        let wish = Wish { want: Want::UserToken, custom_data };
-        waiting::done(app.log_in_by_password(&application, account, password, wish, &origin).await?)
-    };
-    answer(call, done.await)
+    let custom_data = fields::params(options.params.as_ref())?;
+    let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
+    let password = fields::password(&call.shared, &options.password).await?;
+    let app = &call.shared.app;
+    let wish = Wish { want: Want::UserToken, custom_data };
+    let answer = app.log_in_by_password(&application, account, password, wish, &origin).await?;
+    Ok(UserV2::of_login(waiting::done(answer)?))
 }
 
-fn answer(call: &Call, done: Result<LoginDone, NoTokens>) -> Result<UserV2> {
-    Ok(UserV2::of_login(done.map_err(|why| call.no_tokens(why))?))
-}
-
-async fn register(
-    call: &Call,
-    registration: Result<Registration, Refusal>,
-    options: RegisterOptions,
-) -> Result<UserV2> {
-    let user = async {
-        let mut registration = registration?;
-        let profile = options.profile.unwrap_or_default();
-        if registration.username.is_none() {
-            registration.username = fields::username(profile.username.as_ref())?;
-        }
-        registration.custom_data = fields::params(options.params.as_ref())?;
-        registration.custom_data.extend(udf(&profile)?);
-        registration.profile = profile.into_profile();
-        let wanted = options.force_login == Some(true) || options.generate_token == Some(true);
-        let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
-        let want = wanted.then_some(Want::UserToken);
-        let (user, answer) = call.shared.app.register(&application, registration, want, &origin).await?;
-        Ok(match answer {
-            Some(answer) => UserV2::of_login(waiting::done(answer)?),
-            None => UserV2::new(user, None),
-        })
-    };
-    Ok(user.await.map_err(|why: NoTokens| call.no_tokens(why))?)
+async fn register(call: &Call, mut registration: Registration, options: RegisterOptions) -> Result<UserV2> {
+    let profile = options.profile.unwrap_or_default();
+    if registration.username.is_none() {
+        registration.username = fields::username(profile.username.as_ref())?;
+    }
+    registration.custom_data = fields::params(options.params.as_ref())?;
+    registration.custom_data.extend(udf(&profile)?);
+    registration.profile = profile.into_profile();
+    let wanted = options.force_login == Some(true) || options.generate_token == Some(true);
+    let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
+    let want = wanted.then_some(Want::UserToken);
+    let (user, answer) = call.shared.app.register(&application, registration, want, &origin).await?;
+    Ok(match answer {
+        Some(answer) => UserV2::of_login(waiting::done(answer)?),
+        None => UserV2::new(user, None),
+    })
 }
 
 fn udf(profile: &RegisterProfile) -> Result<Map<String, Value>, Refusal> {

@@ -5,7 +5,7 @@
 //! GraphQL. A document is checked before the library sees it ([`document`]); the
 //! operations are in [`query`], [`mutation`], [`login`] and [`credentials`].
 
-mod answer;
+pub(crate) mod answer;
 mod credentials;
 mod custom_data;
 mod document;
@@ -16,24 +16,22 @@ mod query;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptySubscription, Variables};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use hufu_app::{Authenticated, Refusal, named};
+use hufu_types::refusal::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::mutation::Mutation;
 use self::query::Query;
 use super::user::{UserV2, token_to_keep};
-use crate::problem::Failure;
 use crate::request::{Head, given, parse, read};
 use crate::server::{self, Shared};
-use crate::waiting::NoTokens;
-use hufu_types::refusal::Code;
+use crate::surface::{Answer, Reader};
 
 /// The schema of the endpoint.
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -69,24 +67,17 @@ struct Body {
     operation_name: Option<String>,
 }
 
-/// `POST /graphql/v2`
+/// `POST /graphql/v2`. What is refused before it is executed is an answer of the same form: see [`answer::refused`].
 pub(crate) async fn handle(
     endpoint: Arc<Endpoint>,
     State(shared): server::State,
+    head: Head,
     request: Request,
-) -> Response {
-    let (head, bytes) = match read(request, &shared).await {
-        Ok(read) => read,
-        Err(failure) => return answer::failed(&failure),
-    };
-    match prepare(&bytes, endpoint.introspection) {
-        Ok(request) => {
-            let call = Call { shared: shared.clone(), head: head.clone() };
-            let response = endpoint.schema.execute(request.data(call)).await;
-            answer::executed(response, head.language, &head.request_id)
-        }
-        Err(refusal) => answer::failed(&head.refuse(refusal)),
-    }
+) -> Answer<Response> {
+    let request = prepare(&read(request, &shared).await?, endpoint.introspection)?;
+    let reader = Reader { language: head.language, request_id: head.request_id.clone() };
+    let response = endpoint.schema.execute(request.data(Call { shared, head })).await;
+    Ok(answer::executed(response, &reader))
 }
 
 /// Reads the body and checks the document in it.
@@ -108,45 +99,25 @@ struct Call {
     head: Head,
 }
 
-/// A refusal on its way through the library.
-struct Refused(Failure);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message())
-    }
-}
-
 impl Call {
     fn of<'a>(context: &Context<'a>) -> async_graphql::Result<&'a Self> {
         context.data::<Self>()
     }
 
-    fn refuse(&self, refusal: Refusal) -> Refused {
-        Refused(self.head.refuse(refusal))
-    }
-
-    fn no_tokens(&self, why: NoTokens) -> Refused {
-        Refused(self.head.no_tokens(why))
-    }
-
     /// The user who is logged in, who must be the one that the client names, if it names one.
-    async fn authenticate(&self, id: Option<&str>) -> Result<Authenticated, Refused> {
-        let who = self.head.authenticate(&self.shared).await.map_err(Refused)?;
+    async fn authenticate(&self, id: Option<&str>) -> Result<Authenticated, Refusal> {
+        let who = self.head.authenticate(&self.shared).await?;
         match id.and_then(named) {
             Some(id) if id != who.user.as_str() && id != who.subject.as_str() => {
-                Err(self.refuse(Code::NotYourself.into()))
+                Err(Code::NotYourself.into())
             }
             _ => Ok(who),
         }
     }
 
     /// The user with identities, and with the token that the client is to keep.
-    async fn user(&self, who: &Authenticated) -> Result<UserV2, Refused> {
-        let answer = async {
-            let (user, identities) = self.shared.app.user_with_identities(who).await?;
-            Ok(UserV2::new(user, token_to_keep(&self.head, who).as_ref()).with_identities(identities))
-        };
-        answer.await.map_err(|refusal| self.refuse(refusal))
+    async fn user(&self, who: &Authenticated) -> Result<UserV2, Refusal> {
+        let (user, identities) = self.shared.app.user_with_identities(who).await?;
+        Ok(UserV2::new(user, token_to_keep(&self.head, who).as_ref()).with_identities(identities))
     }
 }

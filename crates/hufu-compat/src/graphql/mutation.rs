@@ -44,7 +44,7 @@ impl ProfileMutation {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
         if let Some(change) = input.into_change() {
-            call.shared.app.update_profile(&who, change).await.map_err(|refusal| call.refuse(refusal))?;
+            call.shared.app.update_profile(&who, change).await?;
         }
         Ok(call.user(&who).await?)
     }
@@ -54,9 +54,9 @@ impl ProfileMutation {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
         if who.scope.is_some() {
-            return Err(call.refuse(Refusal::invalid("token", Reason::RenewedElsewhere)).into());
+            return Err(Refusal::invalid("token", Reason::RenewedElsewhere).into());
         }
-        let renewed = call.shared.app.renew(&who).map_err(|refusal| call.refuse(refusal))?;
+        let renewed = call.shared.app.renew(&who)?;
         Ok(Some(RefreshToken {
             iat: Some(renewed.issued_at.seconds()),
             exp: Some(renewed.expires_at.seconds()),
@@ -109,6 +109,6 @@ async fn set(
     list: Vec<UserDefinedDataInput>,
 ) -> Result<Vec<UserDefinedData>> {
     let who = custom_data::target(call, target_type, target_id).await?;
-    let values = custom_data::read(list).map_err(|refusal| call.refuse(refusal))?;
+    let values = custom_data::read(list)?;
     Ok(custom_data::change(call, &who, values).await?)
 }

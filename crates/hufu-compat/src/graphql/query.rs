@@ -62,7 +62,7 @@ impl Query {
         let token = given(token.as_ref()).or(call.head.bearer());
         match logged_in(call, token).await {
             Ok(status) => Ok(Some(status)),
-            Err(refusal) if refusal.code().is_internal() => Err(call.refuse(refusal).into()),
+            Err(refusal) if refusal.code().is_internal() => Err(refusal.into()),
             Err(_) => Ok(Some(not_logged_in(call.head.language))),
         }
     }
@@ -76,7 +76,7 @@ impl Query {
     ) -> Result<Vec<UserDefinedData>> {
         let call = Call::of(context)?;
         let who = custom_data::target(call, target_type, &target_id).await?;
-        let user = call.shared.app.user(&who).await.map_err(|refusal| call.refuse(refusal))?;
+        let user = call.shared.app.user(&who).await?;
         Ok(custom_data::list(&user.custom_data, &call.shared.app.config().settings(who.pool())))
     }
 
@@ -88,14 +88,14 @@ impl Query {
         password: String,
     ) -> Result<CheckPasswordStrengthResult> {
         let call = Call::of(context)?;
-        let application = serving(&call.shared, &call.head).map_err(|refusal| call.refuse(refusal))?;
+        let application = serving(&call.shared, &call.head)?;
         match call.shared.app.password_strength(&application.pool, &password) {
             Ok(()) => Ok(CheckPasswordStrengthResult { valid: true, message: None }),
             Err(refusal) if refusal.code().is_weak_password() => {
                 let message = refusal.for_integrator(call.head.language);
                 Ok(CheckPasswordStrengthResult { valid: false, message: Some(message) })
             }
-            Err(refusal) => Err(call.refuse(refusal).into()),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 
@@ -109,23 +109,20 @@ impl Query {
         external_id: Option<String>,
     ) -> Result<Option<bool>> {
         let call = Call::of(context)?;
-        let exists = async {
-            let text = |text: &Option<String>| given(text.as_ref()).map(str::to_owned);
-            let name = if let Some(email) = text(&email) {
-                AccountName::Email(email)
-            } else if let Some(phone) = text(&phone) {
-                AccountName::Phone(fields::phone(&phone, None)?)
-            } else if let Some(username) = text(&username) {
-                AccountName::Username(username)
-            } else if let Some(id) = text(&external_id) {
-                AccountName::ExternalId(id)
-            } else {
-                return Err(Refusal::invalid("email, phone, username, externalId", Reason::OneNeeded));
-            };
-            let application = serving(&call.shared, &call.head)?;
-            call.shared.app.user_exists(&application, name, &call.head.origin()).await
+        let text = |text: &Option<String>| given(text.as_ref()).map(str::to_owned);
+        let name = if let Some(email) = text(&email) {
+            AccountName::Email(email)
+        } else if let Some(phone) = text(&phone) {
+            AccountName::Phone(fields::phone(&phone, None)?)
+        } else if let Some(username) = text(&username) {
+            AccountName::Username(username)
+        } else if let Some(id) = text(&external_id) {
+            AccountName::ExternalId(id)
+        } else {
+            return Err(Refusal::invalid("email, phone, username, externalId", Reason::OneNeeded).into());
         };
-        Ok(Some(exists.await.map_err(|refusal| call.refuse(refusal))?))
+        let application = serving(&call.shared, &call.head)?;
+        Ok(Some(call.shared.app.user_exists(&application, name, &call.head.origin()).await?))
     }
 }
 

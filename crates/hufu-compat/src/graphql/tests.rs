@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::envelope::ApiCode;
+use crate::surface::{ApiCode, Reader};
 use hufu_types::Language;
 use hufu_types::refusal::Code;
 
@@ -33,13 +33,16 @@ fn request(body: &Value) -> Result<async_graphql::Request, Refusal> {
     prepare(body.to_string().as_bytes(), false)
 }
 
+fn reader(language: Language) -> Reader {
+    Reader { language, request_id: "a-request".to_owned() }
+}
+
 async fn answered(body: &Value, language: Language) -> Value {
     let response = match request(body) {
-        Ok(request) => answer::executed(schema(false).execute(request).await, language, "a-request"),
-        Err(refusal) => answer::failed(&Failure::new(refusal, language, "a-request".to_owned())),
+        Ok(request) => answer::executed(schema(false).execute(request).await, &reader(language)),
+        Err(refusal) => answer::refused(&refusal, &reader(language)),
     };
     assert_eq!(response.status(), StatusCode::OK);
-    assert!(response.extensions().get::<ApiCode>().is_some());
     serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
 }
 
@@ -358,10 +361,10 @@ async fn many_errors_are_told_in_part() {
 
 #[tokio::test]
 async fn a_refusal_of_the_application_keeps_its_code() {
-    let failure = Failure::new(Code::NotYourself.into(), Language::English, "a-request".to_owned());
-    let error = async_graphql::Error::from(Refused(failure)).into_server_error(async_graphql::Pos::default());
-    let response =
-        answer::executed(async_graphql::Response::from_errors(vec![error]), Language::English, "a-request");
+    let refusal = Refusal::from(Code::NotYourself);
+    let error = async_graphql::Error::from(refusal).into_server_error(async_graphql::Pos::default());
+    let errors = async_graphql::Response::from_errors(vec![error]);
+    let response = answer::executed(errors, &reader(Language::English));
     assert_eq!(response.extensions().get::<ApiCode>().unwrap().0, 1001);
     let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), 4096).await.unwrap()).unwrap();
     assert_eq!(body["errors"][0]["message"]["code"], 1001);

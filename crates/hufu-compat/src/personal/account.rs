@@ -9,23 +9,17 @@ use serde_json::{Map, Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
+use crate::surface::Answer;
 use crate::user::phone_text;
 use crate::v3::profile::{read_change, user_dto};
 
 /// The account: profile, custom fields, login names, ways in.
-pub(crate) async fn me(
-    State(shared): server::State,
-    head: Head,
-) -> Result<Success<Map<String, Value>>, Failure> {
+pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let dto = async {
-        let user = shared.app.user(&who).await?;
-        describe(&shared, &who, &user).await
-    };
-    Ok(Success::new(dto.await.map_err(|refusal| head.refuse(refusal))?))
+    let user = shared.app.user(&who).await?;
+    Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
 /// Changes the profile and custom data; what is no field of either is ignored.
@@ -33,13 +27,10 @@ pub(crate) async fn update(
     State(shared): server::State,
     head: Head,
     Body(request): Body<Map<String, Value>>,
-) -> Result<Success<Map<String, Value>>, Failure> {
+) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let dto = async {
-        let user = shared.app.update_profile(&who, read_change(request)?).await?;
-        describe(&shared, &who, &user).await
-    };
-    Ok(Success::new(dto.await.map_err(|refusal| head.refuse(refusal))?))
+    let user = shared.app.update_profile(&who, read_change(request)?).await?;
+    Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
 /// How a person confirms that the account is to be deleted: by password, by a code sent to the account's own
@@ -96,9 +87,9 @@ pub(crate) async fn delete(
     State(shared): server::State,
     head: Head,
     Body(request): Body<DeletionRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    request.delete(&shared, &head, &who).await.map_err(|refusal| head.refuse(refusal))?;
+    request.delete(&shared, &head, &who).await?;
     Ok(Success::empty())
 }
 
@@ -113,15 +104,12 @@ pub(crate) async fn choose_username(
     State(shared): server::State,
     head: Head,
     Body(request): Body<UsernameRequest>,
-) -> Result<Success<Map<String, Value>>, Failure> {
+) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let chosen = async {
-        fields::required(request.username.as_ref(), "username")?;
-        let name = fields::username(request.username.as_ref())?.ok_or(Code::NotBound)?;
-        let user = shared.app.choose_username(&who, name).await?;
-        describe(&shared, &who, &user).await
-    };
-    Ok(Success::new(chosen.await.map_err(|refusal| head.refuse(refusal))?))
+    fields::required(request.username.as_ref(), "username")?;
+    let name = fields::username(request.username.as_ref())?.ok_or(Code::NotBound)?;
+    let user = shared.app.choose_username(&who, name).await?;
+    Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
 /// A name that came with an account that was merged into one's own; one of them is given.
@@ -155,14 +143,11 @@ pub(crate) async fn unbind_name(
     State(shared): server::State,
     head: Head,
     Body(request): Body<NameRequest>,
-) -> Result<Success<Map<String, Value>>, Failure> {
+) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let unbound = async {
-        shared.app.unbind_merged_name(&who, request.name()?).await?;
-        let user = shared.app.user(&who).await?;
-        describe(&shared, &who, &user).await
-    };
-    Ok(Success::new(unbound.await.map_err(|refusal| head.refuse(refusal))?))
+    shared.app.unbind_merged_name(&who, request.name()?).await?;
+    let user = shared.app.user(&who).await?;
+    Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
 async fn describe(shared: &Shared, who: &Authenticated, user: &User) -> Result<Map<String, Value>, Refusal> {

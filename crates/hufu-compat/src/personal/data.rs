@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Head, given};
 use crate::server;
+use crate::surface::Answer;
 
 /// Entries on a page, where the client does not say.
 const USUAL_PAGE: i64 = 20;
@@ -28,30 +28,26 @@ pub(crate) async fn activity(
     State(shared): server::State,
     head: Head,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let page = page.map(|Query(page)| page).unwrap_or_default();
-    let read = async {
-        let before = given(page.before.as_ref()).map(EventId::parse).transpose();
-        let before = before.map_err(|_| Refusal::invalid("before", Reason::NotACursor))?;
-        let limit = given(page.limit.as_ref()).map(str::parse::<i64>).transpose();
-        let limit = limit
-            .map_err(|_| Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: 100 }))?
-            .unwrap_or(USUAL_PAGE);
-        let events = shared.app.own_activity(&who, before, limit).await?;
-        let is_full = i64::try_from(events.len()).is_ok_and(|count| count == limit.clamp(1, 100));
-        let next = events.last().filter(|_| is_full).map(|event| event.id.clone());
-        let list: Vec<Value> = events.iter().map(event_dto).collect();
-        Ok(json!({ "list": list, "next": next }))
-    };
-    Ok(Success::new(read.await.map_err(|refusal| head.refuse(refusal))?))
+    let before = given(page.before.as_ref()).map(EventId::parse).transpose();
+    let before = before.map_err(|_| Refusal::invalid("before", Reason::NotACursor))?;
+    let limit = given(page.limit.as_ref()).map(str::parse::<i64>).transpose();
+    let limit = limit
+        .map_err(|_| Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: 100 }))?
+        .unwrap_or(USUAL_PAGE);
+    let events = shared.app.own_activity(&who, before, limit).await?;
+    let is_full = i64::try_from(events.len()).is_ok_and(|count| count == limit.clamp(1, 100));
+    let next = events.last().filter(|_| is_full).map(|event| event.id.clone());
+    let list: Vec<Value> = events.iter().map(event_dto).collect();
+    Ok(Success::new(json!({ "list": list, "next": next })))
 }
 
 /// All that is kept about the person.
-pub(crate) async fn export(State(shared): server::State, head: Head) -> Result<Success<Value>, Failure> {
+pub(crate) async fn export(State(shared): server::State, head: Head) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let OwnExport { data, at } =
-        shared.app.export_own_data(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let OwnExport { data, at } = shared.app.export_own_data(&who).await?;
     Ok(Success::new(json!({
         "exportedAt": at.to_iso(),
         "userPoolId": who.pool(),

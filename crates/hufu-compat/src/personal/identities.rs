@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::surface::Answer;
 
 /// All identities, oldest first. Values are masked: an OpenID is for servers, never for pages.
-pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
-    let identities = shared.app.own_identities(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let identities = shared.app.own_identities(&who).await?;
     Ok(Success::new(identities.iter().map(dto).collect()))
 }
 
@@ -30,16 +30,13 @@ pub(crate) async fn bind(
     State(shared): server::State,
     head: Head,
     Body(request): Body<BindRequest>,
-) -> Result<Success<Vec<Value>>, Failure> {
+) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
-    let bound = async {
-        let config = shared.app.config();
-        let identifier = given(request.connection.as_ref());
-        let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
-        shared.app.bind_identity(&who, &connection, fields::required(request.code.as_ref(), "code")?).await?;
-        shared.app.own_identities(&who).await
-    };
-    let identities = bound.await.map_err(|refusal| head.refuse(refusal))?;
+    let config = shared.app.config();
+    let identifier = given(request.connection.as_ref());
+    let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
+    shared.app.bind_identity(&who, &connection, fields::required(request.code.as_ref(), "code")?).await?;
+    let identities = shared.app.own_identities(&who).await?;
     Ok(Success::new(identities.iter().map(dto).collect()))
 }
 
@@ -48,10 +45,10 @@ pub(crate) async fn unbind(
     State(shared): server::State,
     head: Head,
     Path(id): Path<String>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let unbound = shared.app.unbind_identities(&who, &WhichIdentities::One(id)).await;
-    let unbound = unbound.map_err(|refusal| head.refuse(refusal))?;
+    let unbound = unbound?;
     Ok(Success::new(json!({ "stillLeading": unbound.still_leading })))
 }
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
-use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server::{self, Shared};
+use crate::surface::Answer;
 
 /// A living token of the account that is merged into the one of the bearer.
 #[derive(Deserialize)]
@@ -24,14 +24,11 @@ pub(crate) async fn preview(
     State(shared): server::State,
     head: Head,
     Body(request): Body<MergeRequest>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let preview = async {
-        let token = fields::required(request.token.as_ref(), "token")?;
-        shared.app.preview_merge_by_token(&who, token).await
-    };
+    let token = fields::required(request.token.as_ref(), "token")?;
     let MergePreview { survivor, merged, moves, collides } =
-        preview.await.map_err(|refusal| head.refuse(refusal))?;
+        shared.app.preview_merge_by_token(&who, token).await?;
     Ok(Success::new(json!({
         "survivor": side(&shared, &survivor),
         "merged": side(&shared, &merged),
@@ -45,21 +42,18 @@ pub(crate) async fn merge(
     State(shared): server::State,
     head: Head,
     Body(request): Body<MergeRequest>,
-) -> Result<Success<Vec<Value>>, Failure> {
+) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
-    let merged = async {
-        let token = fields::required(request.token.as_ref(), "token")?;
-        shared.app.merge_by_tokens(&who, token).await?;
-        shared.app.merges_of(who.pool(), &who.user).await
-    };
-    let merges = merged.await.map_err(|refusal| head.refuse(refusal))?;
+    let token = fields::required(request.token.as_ref(), "token")?;
+    shared.app.merge_by_tokens(&who, token).await?;
+    let merges = shared.app.merges_of(who.pool(), &who.user).await?;
     Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
 }
 
 /// The merges into the account, latest first.
-pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
-    let merges = shared.app.merges_of(who.pool(), &who.user).await.map_err(|refusal| head.refuse(refusal))?;
+    let merges = shared.app.merges_of(who.pool(), &who.user).await?;
     Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
 }
 
@@ -68,13 +62,10 @@ pub(crate) async fn undo(
     State(shared): server::State,
     head: Head,
     Path(id): Path<String>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let undone = async {
-        let merge = MergeId::parse(&id).map_err(|_| Code::MergeUnknown)?;
-        shared.app.undo_merge(&who, &merge).await
-    };
-    let undone = undone.await.map_err(|refusal| head.refuse(refusal))?;
+    let merge = MergeId::parse(&id).map_err(|_| Code::MergeUnknown)?;
+    let undone = shared.app.undo_merge(&who, &merge).await?;
     Ok(Success::new(json!({
         "survivor": undone.survivor.id,
         "restored": undone.restored.id,

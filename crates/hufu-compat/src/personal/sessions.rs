@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::Head;
 use crate::server;
+use crate::surface::Answer;
 
 /// The living sessions, the last used first.
-pub(crate) async fn list(State(shared): server::State, head: Head) -> Result<Success<Vec<Value>>, Failure> {
+pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
-    let sessions = shared.app.own_sessions(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let sessions = shared.app.own_sessions(&who).await?;
     Ok(Success::new(sessions.iter().map(dto).collect()))
 }
 
@@ -25,13 +25,10 @@ pub(crate) async fn end_one(
     State(shared): server::State,
     head: Head,
     Path(id): Path<String>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let ended = async {
-        let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
-        shared.app.end_own_session(&who, &session).await
-    };
-    ended.await.map_err(|refusal| head.refuse(refusal))?;
+    let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
+    shared.app.end_own_session(&who, &session).await?;
     Ok(Success::empty())
 }
 
@@ -46,12 +43,11 @@ pub(crate) async fn end_all(
     State(shared): server::State,
     head: Head,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let with_current = wanted.current.as_deref() == Some("true");
-    let ended =
-        shared.app.end_own_sessions(&who, with_current).await.map_err(|refusal| head.refuse(refusal))?;
+    let ended = shared.app.end_own_sessions(&who, with_current).await?;
     Ok(Success::new(json!({ "ended": ended })))
 }
 

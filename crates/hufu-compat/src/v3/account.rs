@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields::{self, required};
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::surface::Answer;
 
 /// What the clients send to change the password.
 #[derive(Deserialize)]
@@ -27,19 +27,16 @@ pub(crate) async fn update_password(
     State(shared): server::State,
     head: Head,
     Body(request): Body<PasswordRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let changed = async {
-        let declared = fields::encryption(request.password_encrypt_type.as_ref())?;
-        let new = required(request.new_password.as_ref(), "newPassword")?;
-        let new = shared.app.open_password(new, declared).await?;
-        let old = match given(request.old_password.as_ref()) {
-            Some(old) => Some(shared.app.open_password_leniently(old, declared).await?),
-            None => None,
-        };
-        shared.app.change_password(&who, new, old).await
+    let declared = fields::encryption(request.password_encrypt_type.as_ref())?;
+    let new = required(request.new_password.as_ref(), "newPassword")?;
+    let new = shared.app.open_password(new, declared).await?;
+    let old = match given(request.old_password.as_ref()) {
+        Some(old) => Some(shared.app.open_password_leniently(old, declared).await?),
+        None => None,
     };
-    changed.await.map_err(|refusal| head.refuse(refusal))?;
+    shared.app.change_password(&who, new, old).await?;
     Ok(Success::empty())
 }
 
@@ -80,13 +77,10 @@ pub(crate) async fn bind_phone(
     State(shared): server::State,
     head: Head,
     Body(request): Body<PhoneRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let bound = async {
-        let (phone, code) = request.read()?;
-        shared.app.bind_phone(&who, phone, code).await
-    };
-    bound.await.map_err(|refusal| head.refuse(refusal))?;
+    let (phone, code) = request.read()?;
+    shared.app.bind_phone(&who, phone, code).await?;
     Ok(Success::empty())
 }
 
@@ -95,13 +89,10 @@ pub(crate) async fn bind_email(
     State(shared): server::State,
     head: Head,
     Body(request): Body<EmailRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let bound = async {
-        let (email, code) = request.read()?;
-        shared.app.bind_email(&who, email, code).await
-    };
-    bound.await.map_err(|refusal| head.refuse(refusal))?;
+    let (email, code) = request.read()?;
+    shared.app.bind_email(&who, email, code).await?;
     Ok(Success::empty())
 }
 
@@ -157,25 +148,22 @@ pub(crate) async fn request_phone_change(
     State(shared): server::State,
     head: Head,
     Body(request): Body<ChangeRequest>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let permitted = async {
-        let method = request.verify_method.as_ref();
-        let sent = request.phone_pass_code_payload.as_ref();
-        let sent = payload(method, "PHONE_PASSCODE", "phonePassCodePayload", sent)?;
-        let new = required(sent.new_phone_number.as_ref(), "newPhoneNumber")?;
-        let new = fields::phone(new, sent.new_phone_country_code.as_ref())?;
-        let code = required(sent.new_phone_pass_code.as_ref(), "newPhonePassCode")?;
-        let old = match given(sent.old_phone_number.as_ref()) {
-            Some(old) => {
-                let code = required(sent.old_phone_pass_code.as_ref(), "oldPhonePassCode")?;
-                Some((fields::phone(old, sent.old_phone_country_code.as_ref())?, code.to_owned()))
-            }
-            None => None,
-        };
-        shared.app.request_phone_change(&who, new, code, old).await
+    let method = request.verify_method.as_ref();
+    let sent = request.phone_pass_code_payload.as_ref();
+    let sent = payload(method, "PHONE_PASSCODE", "phonePassCodePayload", sent)?;
+    let new = required(sent.new_phone_number.as_ref(), "newPhoneNumber")?;
+    let new = fields::phone(new, sent.new_phone_country_code.as_ref())?;
+    let code = required(sent.new_phone_pass_code.as_ref(), "newPhonePassCode")?;
+    let old = match given(sent.old_phone_number.as_ref()) {
+        Some(old) => {
+            let code = required(sent.old_phone_pass_code.as_ref(), "oldPhonePassCode")?;
+            Some((fields::phone(old, sent.old_phone_country_code.as_ref())?, code.to_owned()))
+        }
+        None => None,
     };
-    Ok(step("updatePhoneToken", &permitted.await.map_err(|refusal| head.refuse(refusal))?))
+    Ok(step("updatePhoneToken", &shared.app.request_phone_change(&who, new, code, old).await?))
 }
 
 /// `POST /api/v3/verify-update-email-request`: the first of two steps.
@@ -183,24 +171,21 @@ pub(crate) async fn request_email_change(
     State(shared): server::State,
     head: Head,
     Body(request): Body<ChangeRequest>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let permitted = async {
-        let method = request.verify_method.as_ref();
-        let sent = request.email_pass_code_payload.as_ref();
-        let sent = payload(method, "EMAIL_PASSCODE", "emailPassCodePayload", sent)?;
-        let new = fields::email(required(sent.new_email.as_ref(), "newEmail")?)?;
-        let code = required(sent.new_email_pass_code.as_ref(), "newEmailPassCode")?;
-        let old = match given(sent.old_email.as_ref()) {
-            Some(old) => {
-                let code = required(sent.old_email_pass_code.as_ref(), "oldEmailPassCode")?;
-                Some((fields::email(old)?, code.to_owned()))
-            }
-            None => None,
-        };
-        shared.app.request_email_change(&who, new, code, old).await
+    let method = request.verify_method.as_ref();
+    let sent = request.email_pass_code_payload.as_ref();
+    let sent = payload(method, "EMAIL_PASSCODE", "emailPassCodePayload", sent)?;
+    let new = fields::email(required(sent.new_email.as_ref(), "newEmail")?)?;
+    let code = required(sent.new_email_pass_code.as_ref(), "newEmailPassCode")?;
+    let old = match given(sent.old_email.as_ref()) {
+        Some(old) => {
+            let code = required(sent.old_email_pass_code.as_ref(), "oldEmailPassCode")?;
+            Some((fields::email(old)?, code.to_owned()))
+        }
+        None => None,
     };
-    Ok(step("updateEmailToken", &permitted.await.map_err(|refusal| head.refuse(refusal))?))
+    Ok(step("updateEmailToken", &shared.app.request_email_change(&who, new, code, old).await?))
 }
 
 /// The second step: what the first one gave.
@@ -217,13 +202,10 @@ pub(crate) async fn update_phone(
     State(shared): server::State,
     head: Head,
     Body(request): Body<StepRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let changed = async {
-        let token = required(request.update_phone_token.as_ref(), "updatePhoneToken")?;
-        shared.app.change_phone_by_token(&who, token).await
-    };
-    changed.await.map_err(|refusal| head.refuse(refusal))?;
+    let token = required(request.update_phone_token.as_ref(), "updatePhoneToken")?;
+    shared.app.change_phone_by_token(&who, token).await?;
     Ok(Success::empty())
 }
 
@@ -232,13 +214,10 @@ pub(crate) async fn update_email(
     State(shared): server::State,
     head: Head,
     Body(request): Body<StepRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let changed = async {
-        let token = required(request.update_email_token.as_ref(), "updateEmailToken")?;
-        shared.app.change_email_by_token(&who, token).await
-    };
-    changed.await.map_err(|refusal| head.refuse(refusal))?;
+    let token = required(request.update_email_token.as_ref(), "updateEmailToken")?;
+    shared.app.change_email_by_token(&who, token).await?;
     Ok(Success::empty())
 }
 
@@ -265,35 +244,32 @@ pub(crate) async fn request_deletion(
     State(shared): server::State,
     head: Head,
     Body(request): Body<DeletionRequest>,
-) -> Result<Success<Value>, Failure> {
+) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let permitted = async {
-        let method = request.verify_method.as_ref();
-        let proof = match given(method) {
-            Some(named @ "PHONE_PASSCODE") => {
-                let sent = request.phone_pass_code_payload.as_ref();
-                let (phone, code) = payload(method, named, "phonePassCodePayload", sent)?.read()?;
-                Confirmation::Code { target: Target::Phone(phone), code: code.to_owned() }
-            }
-            Some(named @ "EMAIL_PASSCODE") => {
-                let sent = request.email_pass_code_payload.as_ref();
-                let (email, code) = payload(method, named, "emailPassCodePayload", sent)?.read()?;
-                Confirmation::Code { target: Target::Email(email), code: code.to_owned() }
-            }
-            Some(named @ "PASSWORD") => {
-                let sent = payload(method, named, "passwordPayload", request.password_payload.as_ref())?;
-                let declared = fields::encryption(sent.password_encrypt_type.as_ref())?;
-                let text = required(sent.password.as_ref(), "password")?;
-                Confirmation::Password(shared.app.open_password_leniently(text, declared).await?)
-            }
-            _ => {
-                let choices = "PHONE_PASSCODE, EMAIL_PASSCODE, PASSWORD".into();
-                return Err(Refusal::invalid("verifyMethod", Reason::NotOneOf { choices }));
-            }
-        };
-        shared.app.request_deletion(&who, proof).await
+    let method = request.verify_method.as_ref();
+    let proof = match given(method) {
+        Some(named @ "PHONE_PASSCODE") => {
+            let sent = request.phone_pass_code_payload.as_ref();
+            let (phone, code) = payload(method, named, "phonePassCodePayload", sent)?.read()?;
+            Confirmation::Code { target: Target::Phone(phone), code: code.to_owned() }
+        }
+        Some(named @ "EMAIL_PASSCODE") => {
+            let sent = request.email_pass_code_payload.as_ref();
+            let (email, code) = payload(method, named, "emailPassCodePayload", sent)?.read()?;
+            Confirmation::Code { target: Target::Email(email), code: code.to_owned() }
+        }
+        Some(named @ "PASSWORD") => {
+            let sent = payload(method, named, "passwordPayload", request.password_payload.as_ref())?;
+            let declared = fields::encryption(sent.password_encrypt_type.as_ref())?;
+            let text = required(sent.password.as_ref(), "password")?;
+            Confirmation::Password(shared.app.open_password_leniently(text, declared).await?)
+        }
+        _ => {
+            let choices = "PHONE_PASSCODE, EMAIL_PASSCODE, PASSWORD".into();
+            return Err(Refusal::invalid("verifyMethod", Reason::NotOneOf { choices }).into());
+        }
     };
-    Ok(step("deleteAccountToken", &permitted.await.map_err(|refusal| head.refuse(refusal))?))
+    Ok(step("deleteAccountToken", &shared.app.request_deletion(&who, proof).await?))
 }
 
 /// `POST /api/v3/delete-account`: the account can be brought back for some days.
@@ -301,12 +277,9 @@ pub(crate) async fn delete_account(
     State(shared): server::State,
     head: Head,
     Body(request): Body<StepRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let deleted = async {
-        let token = required(request.delete_account_token.as_ref(), "deleteAccountToken")?;
-        shared.app.delete_account(&who, token).await
-    };
-    deleted.await.map_err(|refusal| head.refuse(refusal))?;
+    let token = required(request.delete_account_token.as_ref(), "deleteAccountToken")?;
+    shared.app.delete_account(&who, token).await?;
     Ok(Success::empty())
 }

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::codes::{of_email_channel, of_sms_channel, send, serving};
 use crate::envelope::Success;
 use crate::fields::{self, required};
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::surface::Answer;
 use hufu_types::refusal::Reason;
 
 /// What the clients send.
@@ -27,13 +27,10 @@ pub(crate) async fn send_sms(
     State(shared): server::State,
     head: Head,
     Body(request): Body<SmsRequest>,
-) -> Result<Success<()>, Failure> {
-    let sent = async {
-        let number = required(request.phone_number.as_ref(), "phoneNumber")?;
-        let phone = fields::phone(number, request.phone_country_code.as_ref())?;
-        send(&shared, &head, Target::Phone(phone), of_sms_channel(request.channel.as_ref())?).await
-    };
-    sent.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<()>> {
+    let number = required(request.phone_number.as_ref(), "phoneNumber")?;
+    let phone = fields::phone(number, request.phone_country_code.as_ref())?;
+    send(&shared, &head, Target::Phone(phone), of_sms_channel(request.channel.as_ref())?).await?;
     Ok(Success::empty())
 }
 
@@ -50,12 +47,9 @@ pub(crate) async fn send_email(
     State(shared): server::State,
     head: Head,
     Body(request): Body<EmailRequest>,
-) -> Result<Success<()>, Failure> {
-    let sent = async {
-        let address = fields::email(required(request.email.as_ref(), "email")?)?;
-        send(&shared, &head, Target::Email(address), of_email_channel(request.channel.as_ref())?).await
-    };
-    sent.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<()>> {
+    let address = fields::email(required(request.email.as_ref(), "email")?)?;
+    send(&shared, &head, Target::Email(address), of_email_channel(request.channel.as_ref())?).await?;
     Ok(Success::empty())
 }
 
@@ -75,19 +69,16 @@ pub(crate) async fn unlock_account(
     State(shared): server::State,
     head: Head,
     Body(request): Body<UnlockRequest>,
-) -> Result<Success<()>, Failure> {
-    let unlocked = async {
-        let target = match (given(request.phone_number.as_ref()), given(request.email.as_ref())) {
-            (Some(number), _) => Target::Phone(fields::phone(number, request.phone_country_code.as_ref())?),
-            (None, Some(address)) => Target::Email(fields::email(address)?),
-            (None, None) => {
-                return Err(Refusal::invalid("phoneNumber, email", Reason::OneNeeded));
-            }
-        };
-        let code = required(request.pass_code.as_ref(), "passCode")?;
-        let application = serving(&shared, &head)?;
-        shared.app.unlock_account(&application, target, code, &head.origin()).await
+) -> Answer<Success<()>> {
+    let target = match (given(request.phone_number.as_ref()), given(request.email.as_ref())) {
+        (Some(number), _) => Target::Phone(fields::phone(number, request.phone_country_code.as_ref())?),
+        (None, Some(address)) => Target::Email(fields::email(address)?),
+        (None, None) => {
+            return Err(Refusal::invalid("phoneNumber, email", Reason::OneNeeded).into());
+        }
     };
-    unlocked.await.map_err(|refusal| head.refuse(refusal))?;
+    let code = required(request.pass_code.as_ref(), "passCode")?;
+    let application = serving(&shared, &head)?;
+    shared.app.unlock_account(&application, target, code, &head.origin()).await?;
     Ok(Success::empty())
 }

@@ -13,11 +13,11 @@ use crate::codes::serving;
 use crate::envelope::Success;
 use crate::fields::{self, required};
 use crate::oidc::TokenAnswer;
-use crate::problem::Failure;
 use crate::registration::read_profile;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
-use crate::waiting::{self, NoTokens};
+use crate::surface::Answer;
+use crate::waiting;
 
 /// What the clients send to log in.
 #[derive(Deserialize)]
@@ -131,18 +131,14 @@ pub(crate) async fn signin(
     State(shared): server::State,
     head: Head,
     Body(request): Body<SigninRequest>,
-) -> Result<Success<TokenAnswer>, Failure> {
-    let tokens = async {
-        let application = shared.app.config().serving(head.named_or(request.client_id.as_deref()))?.clone();
-        let (options, origin) = (request.options.unwrap_or_default(), head.origin());
-        let want = Want::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
-        let wish = Wish { want, custom_data: fields::custom_data(options.custom_data)? };
-        let app = &shared.app;
-        let answer = match payload(
-            request.connection.as_ref(),
-            request.password_payload,
-            request.pass_code_payload,
-        )? {
+) -> Answer<Success<TokenAnswer>> {
+    let application = shared.app.config().serving(head.named_or(request.client_id.as_deref()))?.clone();
+    let (options, origin) = (request.options.unwrap_or_default(), head.origin());
+    let want = Want::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
+    let wish = Wish { want, custom_data: fields::custom_data(options.custom_data)? };
+    let app = &shared.app;
+    let answer =
+        match payload(request.connection.as_ref(), request.password_payload, request.pass_code_payload)? {
             Payload::Password(payload) => {
                 let account = payload.account()?;
                 let text = required(payload.password.as_ref(), "password")?;
@@ -156,9 +152,7 @@ pub(crate) async fn signin(
                 app.log_in_by_code(&application, to, code, create, wish, &origin).await?
             }
         };
-        Ok(waiting::done(answer)?.token_set().ok_or(Code::StepImpossible)?)
-    };
-    Ok(Success::new(TokenAnswer::from(tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?)))
+    Ok(Success::new(TokenAnswer::from(waiting::done(answer)?.token_set().ok_or(Code::StepImpossible)?)))
 }
 
 /// What the clients send to register.
@@ -177,13 +171,10 @@ pub(crate) async fn signup(
     State(shared): server::State,
     head: Head,
     Body(request): Body<SignupRequest>,
-) -> Result<Success<Map<String, Value>>, Failure> {
-    let user = async {
-        let application = serving(&shared, &head)?;
-        let registration = registration(&shared, request).await?;
-        shared.app.register(&application, registration, None, &head.origin()).await
-    };
-    let (user, _) = user.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<Map<String, Value>>> {
+    let application = serving(&shared, &head)?;
+    let registration = registration(&shared, request).await?;
+    let (user, _) = shared.app.register(&application, registration, None, &head.origin()).await?;
     Ok(Success::new(user_dto(&user)))
 }
 

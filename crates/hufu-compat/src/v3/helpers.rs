@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
+use crate::surface::Answer;
 use hufu_types::refusal::Reason;
 
 /// What the clients send.
@@ -56,15 +56,13 @@ pub(crate) async fn phone(
     State(shared): server::State,
     head: Head,
     Body(request): Body<HelperRequest>,
-) -> Result<Success<PhoneAnswer>, Failure> {
-    let told = async {
-        let config = shared.app.config();
-        let identifier = given(request.identifier.as_ref());
-        let application = config.serving_connection(head.named(), identifier)?;
-        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-        shared.app.phone_by_code(application, &connection, request.code()?, head.ip.as_deref()).await
-    };
-    let told = told.await.map_err(|refusal| head.refuse(refusal))?;
+) -> Answer<Success<PhoneAnswer>> {
+    let config = shared.app.config();
+    let identifier = given(request.identifier.as_ref());
+    let application = config.serving_connection(head.named(), identifier)?;
+    let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+    let told =
+        shared.app.phone_by_code(application, &connection, request.code()?, head.ip.as_deref()).await?;
     let info = PhoneInfo {
         country_code: told.country_code,
         phone_number: told.phone_number,
@@ -79,20 +77,19 @@ pub(crate) async fn decrypt(
     State(shared): server::State,
     head: Head,
     Body(request): Body<HelperRequest>,
-) -> Result<Success<Map<String, Value>>, Failure> {
-    let opened = async {
-        let config = shared.app.config();
-        let identifier = given(request.identifier.as_ref());
-        let application = config.serving_connection(head.named(), identifier)?;
-        let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-        let missing = || Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat);
-        let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
-        let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
-        let sealed = SealedData { iv, encrypted_data };
+) -> Answer<Success<Map<String, Value>>> {
+    let config = shared.app.config();
+    let identifier = given(request.identifier.as_ref());
+    let application = config.serving_connection(head.named(), identifier)?;
+    let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+    let missing = || Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat);
+    let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
+    let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;
+    let sealed = SealedData { iv, encrypted_data };
+    Ok(Success::new(
         shared
             .app
             .open_for_client(application, &connection, request.code()?, sealed, head.ip.as_deref())
-            .await
-    };
-    Ok(Success::new(opened.await.map_err(|refusal| head.refuse(refusal))?))
+            .await?,
+    ))
 }

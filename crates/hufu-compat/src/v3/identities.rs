@@ -10,33 +10,27 @@ use serde_json::{Value, json};
 use super::profile::identity_dto;
 use crate::envelope::Success;
 use crate::fields::required;
-use crate::problem::Failure;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::surface::Answer;
 use crate::users::SecurityLevel;
 
 /// `GET /api/v3/get-identities`
-pub(crate) async fn get_identities(
-    State(shared): server::State,
-    head: Head,
-) -> Result<Success<Vec<Value>>, Failure> {
+pub(crate) async fn get_identities(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
     let found = shared.app.user_with_identities(&who).await;
-    let (_, identities) = found.map_err(|refusal| head.refuse(refusal))?;
+    let (_, identities) = found?;
     Ok(Success::new(identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect()))
 }
 
 /// `GET /api/v3/get-application-enabled-extidps`: the connections of the application that is named, or else of the
 /// token's, that are switched on.
-pub(crate) async fn enabled_sources(
-    State(shared): server::State,
-    head: Head,
-) -> Result<Success<Vec<Value>>, Failure> {
+pub(crate) async fn enabled_sources(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let application = if head.named().is_nothing() {
         head.authenticate(&shared).await?.application
     } else {
         let config = shared.app.config();
-        config.serving(head.named()).map_err(|refusal| head.refuse(refusal))?.clone()
+        config.serving(head.named())?.clone()
     };
     let config = shared.app.config();
     let switched_on =
@@ -71,24 +65,18 @@ pub(crate) async fn unlink(
     State(shared): server::State,
     head: Head,
     Body(request): Body<UnlinkRequest>,
-) -> Result<Success<()>, Failure> {
+) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let parted = async {
-        let id = required(request.ext_idp_id.as_ref(), "extIdpId")?;
-        let connection = ConnectionId::parse(id).map_err(|_| Code::NotBound)?;
-        shared.app.unbind_identities(&who, &WhichIdentities::Connection(connection)).await
-    };
-    parted.await.map_err(|refusal| head.refuse(refusal))?;
+    let id = required(request.ext_idp_id.as_ref(), "extIdpId")?;
+    let connection = ConnectionId::parse(id).map_err(|_| Code::NotBound)?;
+    shared.app.unbind_identities(&who, &WhichIdentities::Connection(connection)).await?;
     Ok(Success::empty())
 }
 
 /// `GET /api/v3/get-security-info`
-pub(crate) async fn security_info(
-    State(shared): server::State,
-    head: Head,
-) -> Result<Success<Value>, Failure> {
+pub(crate) async fn security_info(State(shared): server::State, head: Head) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
-    let user = shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?;
+    let user = shared.app.user(&who).await?;
     let level = SecurityLevel::of(&user);
     Ok(Success::new(json!({
         "securityScore": level.score,

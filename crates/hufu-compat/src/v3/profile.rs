@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::envelope::Success;
-use crate::problem::Failure;
 use crate::registration::field_of;
 use crate::request::{Body, Head};
 use crate::server;
+use crate::surface::Answer;
 use crate::user::phone_text;
 
 /// What else the client wants; booleans as text.
@@ -33,15 +33,14 @@ pub(crate) async fn get_profile(
     State(shared): server::State,
     head: Head,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Success<Map<String, Value>>, Failure> {
+) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let (user, identities) = if yes(wanted.with_identities.as_ref()) {
-        let (user, identities) =
-            shared.app.user_with_identities(&who).await.map_err(|refusal| head.refuse(refusal))?;
+        let (user, identities) = shared.app.user_with_identities(&who).await?;
         (user, Some(identities))
     } else {
-        (shared.app.user(&who).await.map_err(|refusal| head.refuse(refusal))?, None)
+        (shared.app.user(&who).await?, None)
     };
     let mut dto = user_dto(&user);
     if let Some(identities) = identities {
@@ -65,13 +64,10 @@ pub(crate) async fn update_profile(
     State(shared): server::State,
     head: Head,
     Body(request): Body<Map<String, Value>>,
-) -> Result<Success<Map<String, Value>>, Failure> {
+) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let changed = async {
-        let change = read_change(request)?;
-        shared.app.update_profile(&who, change).await
-    };
-    let user = changed.await.map_err(|refusal| head.refuse(refusal))?;
+    let change = read_change(request)?;
+    let user = shared.app.update_profile(&who, change).await?;
     let mut dto = user_dto(&user);
     let settings = shared.app.config().settings(who.pool());
     dto.insert("customData".to_owned(), settings.visible(&user.custom_data).into());

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use crate::envelope::Success;
 use crate::fields;
 use crate::oidc::TokenAnswer;
-use crate::problem::Failure;
 use crate::request::{Body, Head, given};
 use crate::server;
-use crate::waiting::{self, NoTokens};
+use crate::surface::Answer;
+use crate::waiting;
 
 /// What the clients send.
 #[derive(Deserialize)]
@@ -127,24 +127,21 @@ pub(crate) async fn signin_by_mobile(
     State(shared): server::State,
     head: Head,
     Body(request): Body<SigninRequest>,
-) -> Result<Success<TokenAnswer>, Failure> {
-    let tokens = async {
-        let config = shared.app.config();
-        let application = config.serving(head.named_or(request.client_id.as_deref()))?;
-        let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
-        let identifier = given(request.identifier.as_ref());
-        let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
-        let login = SourceLogin {
-            application: application.clone(),
-            connection,
-            evidence,
-            phone_use: PhoneUse::Fill,
-            wish: Wish { want: Want::TokenSet(request.scope()), custom_data },
-            origin: head.origin(),
-        };
-        let done = waiting::done(shared.app.log_in(&login).await?)?;
-        Ok(done.token_set().ok_or(Code::StepImpossible)?)
+) -> Answer<Success<TokenAnswer>> {
+    let config = shared.app.config();
+    let application = config.serving(head.named_or(request.client_id.as_deref()))?;
+    let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
+    let identifier = given(request.identifier.as_ref());
+    let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
+    let login = SourceLogin {
+        application: application.clone(),
+        connection,
+        evidence,
+        phone_use: PhoneUse::Fill,
+        wish: Wish { want: Want::TokenSet(request.scope()), custom_data },
+        origin: head.origin(),
     };
-    let tokens = tokens.await.map_err(|why: NoTokens| head.no_tokens(why))?;
+    let done = waiting::done(shared.app.log_in(&login).await?)?;
+    let tokens = done.token_set().ok_or(Code::StepImpossible)?;
     Ok(Success::new(TokenAnswer::from(tokens)))
 }

@@ -1,41 +1,35 @@
 //! Every page, with every sample, in every language: whole, well-formed, and without a missing text.
 
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hufu_testkit::TestDatabase;
-use hufu_types::Language;
 use hufu_types::refusal::Code;
-use hufu_web::page::{Cause, Refused};
+use hufu_types::{Language, Refusal};
 use hufu_web::server::Routes;
+use hufu_web::surface::Refused;
 
 use crate::server::{Plan, with_messages};
 
-/// A refusal of each kind, and one of the table with a value that is not HTML.
-fn samples() -> Vec<Refused> {
-    let causes = [
-        Cause::NotFound,
-        Cause::NotForLooking,
-        Cause::Broken,
-        Cause::ForeignHost,
-        Cause::FormFromElsewhere,
-        Cause::FormTooLarge,
-        Cause::FormUnreadable,
+/// The refusals of the kernel, and one with a value that is not HTML.
+fn samples() -> Vec<Refusal> {
+    let of_kernel = [
+        Code::PathUnknown,
+        Code::NotForBrowsers,
+        Code::Internal,
+        Code::ForeignHost,
+        Code::FormExpired,
+        Code::FormTooLarge,
+        Code::FormIncomplete,
     ];
-    let of_kernel = causes.into_iter().map(|cause| Refused::new(StatusCode::BAD_REQUEST, cause));
-    let of_table = Code::LoginTooOld.with("minutes", "<b>1");
-    of_kernel.chain([Refused::of(of_table)]).collect()
-}
-
-fn refusing(refused: Refused) -> Response {
-    refused.mark(StatusCode::BAD_REQUEST.into_response())
+    let with_value = Code::LoginTooOld.with("minutes", "<b>1");
+    of_kernel.into_iter().map(Refusal::from).chain([with_value]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_with_every_sample_in_every_language() {
     let mut more = Routes::new();
-    for (number, refused) in samples().into_iter().enumerate() {
-        more = more.route(&format!("/refused/{number}"), get(async move || refusing(refused)));
+    for (number, refusal) in samples().into_iter().enumerate() {
+        let refused = Refused::from(refusal);
+        more = more.route(&format!("/refused/{number}"), get(move || std::future::ready(refused)));
     }
     let empty = Plan { more, ..Plan::default() }.start(TestDatabase::sqlite()).await;
     let filled = with_messages(TestDatabase::sqlite()).await;

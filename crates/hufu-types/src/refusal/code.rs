@@ -86,6 +86,8 @@ codes! {
     PhoneMalformed => 2016, 502, "phone-malformed", "wechat-no-phone";
     /// The refresh token does not hold.
     GrantInvalid => 2207, 400, "grant-invalid", "login-again";
+    /// The token endpoint does not answer this `grant_type`.
+    GrantUnsupported => 2231, 400, "grant-unsupported", "not-set-up";
 
     // WeChat itself.
     /// The person may not log in by WeChat's own judgement.
@@ -290,6 +292,20 @@ codes! {
     Overloaded => 1000, 503, "overloaded", "overloaded";
     /// Something broke inside.
     Internal => 500, 500, "internal", "internal";
+
+    // Addresses and forms.
+    /// Nothing is at the address.
+    PathUnknown => 404, 404, "path-unknown", "path-unknown";
+    /// The address takes another HTTP method; a browser finds nothing to look at.
+    NotForBrowsers => 405, 405, "not-for-browsers", "not-for-browsers";
+    /// A development server was asked by another name than this machine's own.
+    ForeignHost => 403, 403, "foreign-host", "foreign-host";
+    /// A form without the token of this browser, or sent by another site's page.
+    FormExpired => 403, 403, "form-expired", "form-expired";
+    /// A form that is longer than any of ours.
+    FormTooLarge => 413, 413, "form-too-large", "form-too-large";
+    /// A form that is not filled in as ours are.
+    FormIncomplete => 400, 400, "form-incomplete", "form-incomplete";
 }
 
 impl Code {

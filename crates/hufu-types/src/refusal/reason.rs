@@ -65,6 +65,8 @@ reasons! {
     NotADatetime => "not-a-datetime", "field-timestamp";
     /// Not a JSON object.
     NotAnObject => "not-an-object", "field-check";
+    /// The body is no form, or has a parameter twice (RFC 6749 3.2).
+    NotAForm => "not-a-form", "field-check";
     /// Not the JSON text of a list of key and value.
     NotPairs => "not-pairs", "field-check";
     /// Not one of a few values.

@@ -32,8 +32,8 @@ pub struct Advice {
     pub title: String,
     /// What happened.
     pub sentence: String,
-    /// What to do about it.
-    pub action: String,
+    /// What to do about it, one step after the other.
+    pub actions: Vec<String>,
 }
 
 impl Refusal {
@@ -51,18 +51,18 @@ impl Refusal {
     pub fn for_person(&self, language: Language) -> Advice {
         let arguments = self.arguments();
         let key = self.code.person_key();
-        let title = match self.code.status() {
+        let say = |key, attribute| PERSON.find(language, key, attribute, &arguments);
+        let title_of_status = match self.code.status() {
             401 | 403 => "title-forbidden",
             404 => "title-not-found",
             429 | 502 | 503 | 504 => "title-later",
             499 => "title-go-on",
-            500 => "title-broken",
             _ => "title-not-done",
         };
         Advice {
-            title: PERSON.say(language, title, None, &[]).into_owned(),
-            sentence: PERSON.say(language, key, None, &arguments).into_owned(),
-            action: PERSON.say(language, key, Some("action"), &arguments).into_owned(),
+            title: say(key, Some("title")).or_else(|| say(title_of_status, None)).unwrap_or_default(),
+            sentence: say(key, None).unwrap_or_default(),
+            actions: ["action", "action-2"].into_iter().filter_map(|action| say(key, Some(action))).collect(),
         }
     }
 

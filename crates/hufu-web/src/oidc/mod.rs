@@ -9,11 +9,13 @@ use axum::routing::{get, post};
 pub use token::TokenAnswer;
 
 use crate::Routes;
+use crate::cors::open;
+use crate::surface::{oauth, refusing};
 
 pub(crate) fn routes() -> Routes {
-    Routes::new()
-        .route("/oidc/token", post(token::token))
-        .route("/oidc/token/revocation", post(revocation::revoke))
-        .route("/oidc/.well-known/jwks.json", get(jwks::jwks))
-        .layer(crate::cors::cors())
+    let routes = Routes::new()
+        .route("/oidc/token", open(post(token::token)))
+        .route("/oidc/token/revocation", open(post(revocation::revoke)))
+        .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
+    refusing(routes, oauth)
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_types::refusal::Code;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::refused::{Cause, Refused};
+use super::refused;
 use super::view::Viewer;
 use crate::request::collect;
 use crate::server::Shared;
+use crate::surface;
 
 /// A form of ours, filled in by whoever looks at it. Extracting it has checked the length, where it was sent from, and
 /// its token; what is refused is answered with a page.
@@ -36,24 +36,28 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Submitted<T> {
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
         let Ok(viewer) = Viewer::from_request_parts(&mut parts, shared).await;
-        let refuse = |status, cause| Refused::new(status, cause).page(&viewer);
+        let refuse = |code: Code| {
+            let refusal = code.into();
+            surface::note(&refusal);
+            refused::page(&refusal, &viewer)
+        };
         if !viewer.sent_from_own_page(&parts.headers) {
-            return Err(refuse(StatusCode::FORBIDDEN, Cause::FormFromElsewhere));
+            return Err(refuse(Code::FormExpired));
         }
         let bytes = match collect(body, shared.app.limits().body_bytes, shared).await {
             Ok(bytes) => bytes,
             Err(refusal) if refusal.is(Code::BodyTooLarge) => {
-                return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, Cause::FormTooLarge));
+                return Err(refuse(Code::FormTooLarge));
             }
-            Err(_) => return Err(refuse(StatusCode::BAD_REQUEST, Cause::FormUnreadable)),
+            Err(_) => return Err(refuse(Code::FormIncomplete)),
         };
         let token = serde_urlencoded::from_bytes(&bytes).map(|Token { form_token }| form_token);
         if !token.is_ok_and(|token| viewer.opens_form(parts.uri.path(), &token)) {
-            return Err(refuse(StatusCode::FORBIDDEN, Cause::FormFromElsewhere));
+            return Err(refuse(Code::FormExpired));
         }
         match serde_urlencoded::from_bytes(&bytes) {
             Ok(form) => Ok(Self { viewer, form }),
-            Err(_) => Err(refuse(StatusCode::BAD_REQUEST, Cause::FormUnreadable)),
+            Err(_) => Err(refuse(Code::FormIncomplete)),
         }
     }
 }

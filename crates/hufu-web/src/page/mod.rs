@@ -16,7 +16,7 @@
 //! - [`Asset`] is a file in the program, with a name that changes with its content, so that it is cached for ever.
 //! - [`Policy`] is the Content-Security-Policy, which knows no inline script and no inline style.
 //! - [`Submitted`] is a form that came from our own page of this very browser; [`Field`] and [`FieldErrors`] show it.
-//! - [`Refused`] is a refusal, a path that does not exist, or a defect, as a page that says what to do.
+//! - A refusal, a path that does not exist or a defect is a page that says what to do, wherever a browser asks.
 //!
 //! Pages read two kinds of cookies, preferences and the secret of forms, and no page has CORS.
 
@@ -44,7 +44,6 @@ pub use html::Html;
 pub use policy::Policy;
 pub use preferences::Theme;
 pub(crate) use refused::as_pages;
-pub use refused::{Cause, Refused};
 pub use view::{LanguageLink, ThemeChoice, View, Viewer};
 
 use crate::server::Routes;

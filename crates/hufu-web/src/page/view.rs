@@ -137,35 +137,21 @@ pub struct ThemeChoice {
 impl View {
     /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
     pub fn t(&self, key: &'static str) -> String {
-        self.text(key, None, &[])
+        self.text(key, &[])
     }
 
     /// A text with a value filled in.
     pub fn t_with(&self, key: &'static str, name: &'static str, value: impl Into<Argument>) -> String {
-        self.text(key, None, &[(name, value.into())])
+        self.text(key, &[(name, value.into())])
     }
 
-    /// One of the texts of a key that has several.
-    pub fn t_of(&self, key: &'static str, attribute: &str) -> String {
-        self.text(key, Some(attribute), &[])
-    }
-
-    fn text(
-        &self,
-        key: &'static str,
-        attribute: Option<&str>,
-        arguments: &[(&'static str, Argument)],
-    ) -> String {
+    fn text(&self, key: &'static str, arguments: &[(&'static str, Argument)]) -> String {
         let language = self.viewer.language;
-        for texts in self.texts.into_iter().chain([&*KERNEL]) {
-            // Where there is no such text, the key itself comes back.
-            let text = texts.say(language, key, attribute, arguments);
-            if text != key {
-                return text.into_owned();
-            }
-        }
-        tracing::error!(key, %language, "a text is missing");
-        format!("⟦{key}⟧")
+        let mut texts = self.texts.into_iter().chain([&*KERNEL]);
+        texts.find_map(|texts| texts.find(language, key, None, arguments)).unwrap_or_else(|| {
+            tracing::error!(key, %language, "a text is missing");
+            format!("⟦{key}⟧")
+        })
     }
 
     /// The tag of the page's language.

@@ -25,6 +25,7 @@ phone-code-invalid = WeChat does not accept the phone code (unknown, expired or 
 data-undecryptable = The encrypted data cannot be decrypted: call wx.login first, then get the data, and send the same code with it.
 phone-malformed = The phone number from WeChat is malformed: let the user tap the phone button again.
 grant-invalid = The refresh token is not valid: log in again.
+grant-unsupported = This server does not answer this grant_type: use refresh_token.
 
 ## WeChat itself
 
@@ -144,6 +145,15 @@ picture-too-large = The picture is too large: at most 10 MB and 50 megapixels.
 overloaded = The server is busy: try again in a moment.
 internal = Something broke inside the server: try again; if it keeps happening, give the requestId to the administrator.
 
+## Addresses and forms
+
+path-unknown = There is nothing at this address: check the path and the version of your SDK.
+not-for-browsers = This address does not take this HTTP method: check the method and the version of your SDK.
+foreign-host = A development server answers only to localhost and 127.0.0.1: use one of these as host.
+form-expired = The form lacks this browser's token, or another site's page sent it: open the page again and send it from there.
+form-too-large = The form is too large: send less.
+form-incomplete = The form lacks a field, or is not application/x-www-form-urlencoded: send it from the page.
+
 ## What may be wrong with a field: parts of the sentences `invalid` and `import-unfit`
 
 missing = { $field } is missing; send it
@@ -157,6 +167,7 @@ not-a-boolean = { $field } must be true or false
 not-a-timestamp = { $field } is not a valid timestamp; send one such as 2026-01-31T08:00:00Z
 not-a-datetime = { $field } must be a timestamp such as 2025-06-15T08:00:00Z, or milliseconds since 1970
 not-an-object = { $field } is not a JSON object; send one
+not-a-form = { $field } must be application/x-www-form-urlencoded, with each parameter at most once
 not-pairs = { $field } is not the JSON text of a list of key and value; send one
 not-one-of = { $field } must be one of { $choices }
 unknown-value = { $field } has an unknown value: { $value }

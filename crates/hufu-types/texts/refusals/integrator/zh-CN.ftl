@@ -25,6 +25,7 @@ phone-code-invalid = 微信不接受该手机号 code（无效、已过期或已
 data-undecryptable = 加密数据无法解密：请先调用 wx.login，再获取加密数据，并使用同一个 code。
 phone-malformed = 微信返回的手机号格式不正确：请让用户再次点击手机号按钮。
 grant-invalid = refresh_token 无效：请重新登录。
+grant-unsupported = 不支持这种 grant_type：请使用 refresh_token。
 
 ## 微信
 
@@ -144,6 +145,15 @@ picture-too-large = 图片过大：最大 10 MB、5000 万像素。
 overloaded = 服务繁忙：请稍后重试。
 internal = 服务器内部错误：请稍后重试，若持续出现请把 requestId 告诉管理员。
 
+## 地址与表单
+
+path-unknown = 这个地址下什么也没有：请核对路径和 SDK 的版本。
+not-for-browsers = 这个地址不接受这种 HTTP 方法：请核对方法和 SDK 的版本。
+foreign-host = 开发服务只回应 localhost 和 127.0.0.1：请把域名换成其中之一。
+form-expired = 表单没有这个浏览器的令牌，或不是从本站页面提交的：请重新打开页面再提交。
+form-too-large = 表单太大：请缩短内容。
+form-incomplete = 表单缺少字段，或不是 application/x-www-form-urlencoded：请从本站页面提交。
+
 ## 字段可能的问题：“invalid”与“import-unfit”的一部分
 
 missing = 缺少 { $field }，请提供
@@ -157,6 +167,7 @@ not-a-boolean = { $field } 必须是 true 或 false
 not-a-timestamp = { $field } 不是有效的时间，格式如 2026-01-31T08:00:00Z
 not-a-datetime = { $field } 必须是时间，如 2025-06-15T08:00:00Z，或自 1970 年起的毫秒数
 not-an-object = { $field } 不是 JSON 对象，请传对象
+not-a-form = { $field } 必须是 application/x-www-form-urlencoded，每个参数最多一次
 not-pairs = { $field } 不是由 key 和 value 组成的列表的 JSON 文本
 not-one-of = { $field } 必须是以下之一：{ $choices }
 unknown-value = { $field } 的值无法识别：{ $value }

@@ -6,7 +6,6 @@ title-forbidden = You can't do this
 title-not-found = Not found
 title-later = Please try again later
 title-go-on = One more step
-title-broken = Something went wrong
 title-not-done = That didn't work
 
 ## Logging in
@@ -174,8 +173,32 @@ delivery-waiting = This delivery is already on its way.
 
 overloaded = We're very busy at the moment.
     .action = Wait a moment, then try again.
-internal = Something went wrong on our side.
-    .action = Try again. If it keeps happening, give the number on this page to the administrator.
+internal = This is our fault, not yours. Your account is fine.
+    .title = Something broke on the server
+    .action = Wait a moment, then try again.
+
+## Addresses and forms
+
+path-unknown = Nothing is at this address. It may be mistyped, or the page has moved.
+    .title = There is no page here
+    .action = Check the address, including capital letters and a slash at the end.
+    .action-2 = If an app sent you here, go back to it and open the page again.
+not-for-browsers = It takes requests from apps and has nothing to look at.
+    .title = This address cannot be opened
+    .action = Go back to the app and start from there.
+foreign-host = The host name in the address is not one of this machine’s own, so the request was refused.
+    .title = A development server answers this machine only
+    .action = Replace the host name in the address with localhost or 127.0.0.1.
+form-expired = The page was open for too long, or the form was not sent by a page of this site. Nothing was changed.
+    .title = This form has expired
+    .action = Go back, reload the page, and send the form again.
+    .action-2 = If this page comes up again, allow cookies for this site and leave private browsing.
+form-too-large = The form is larger than allowed and was not saved.
+    .title = That is too much for this form
+    .action = Go back and shorten the text, or choose a smaller file.
+form-incomplete = Something the form needs was missing, so nothing was saved.
+    .title = The form is incomplete
+    .action = Go back, reload the page, and fill in the form again.
 
 ## Beside a field
 

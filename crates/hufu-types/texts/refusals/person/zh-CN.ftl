@@ -6,7 +6,6 @@ title-forbidden = 无法进行此操作
 title-not-found = 未找到
 title-later = 请稍后再试
 title-go-on = 还差一步
-title-broken = 出错了
 title-not-done = 操作未完成
 
 ## 登录
@@ -174,8 +173,32 @@ delivery-waiting = 该投递正在发送。
 
 overloaded = 当前访问人数较多。
     .action = 请稍后重试。
-internal = 我们这边出了点问题。
-    .action = 请重试。如果一直出现，请把页面上的编号告诉管理员。
+internal = 这是我们的错，不是你的。你的账号没有受影响。
+    .title = 服务器出了问题
+    .action = 稍等片刻，再试一次。
+
+## 地址与表单
+
+path-unknown = 这个地址下什么也没有：可能写错了，也可能已经搬走。
+    .title = 这里没有页面
+    .action = 核对地址，留意大小写和结尾的斜杠。
+    .action-2 = 如果是从应用里点进来的，请回到应用重新打开。
+not-for-browsers = 它只接收应用发来的请求，没有可看的内容。
+    .title = 这个地址不能直接打开
+    .action = 回到应用，从那里重新开始。
+foreign-host = 你用的域名不是这台电脑自己的名字，所以请求被拒绝了。
+    .title = 开发服务只回应本机
+    .action = 把地址里的域名换成 localhost 或 127.0.0.1。
+form-expired = 页面打开得太久，或者表单不是从本站的页面提交的。什么都没有改变。
+    .title = 这张表单已经失效
+    .action = 返回上一页，刷新，再提交一次。
+    .action-2 = 如果又看到这一页，请允许浏览器为本站保存 Cookie，并关闭无痕模式。
+form-too-large = 表单超过了允许的大小，没有保存。
+    .title = 提交的内容太大
+    .action = 返回上一页，缩短内容或换一个更小的文件。
+form-incomplete = 提交的内容缺少必要的项目，没有保存。
+    .title = 表单没有填完整
+    .action = 返回上一页，刷新，重新填写。
 
 ## 字段旁边
 

@@ -6,7 +6,6 @@ title-forbidden = 無法進行此操作
 title-not-found = 找不到內容
 title-later = 請稍後再試
 title-go-on = 還差一步
-title-broken = 發生錯誤
 title-not-done = 操作未完成
 
 ## 登入
@@ -174,8 +173,32 @@ delivery-waiting = 此筆投遞正在傳送。
 
 overloaded = 目前使用人數較多。
     .action = 請稍後再試。
-internal = 我們這邊出了點問題。
-    .action = 請再試一次。如果持續發生，請將頁面上的編號告訴管理員。
+internal = 這是我們的錯，不是你的。你的帳號沒有受影響。
+    .title = 伺服器出了問題
+    .action = 稍等片刻，再試一次。
+
+## 網址與表單
+
+path-unknown = 這個網址下什麼也沒有：可能打錯了，也可能已經搬走。
+    .title = 這裡沒有頁面
+    .action = 核對網址，留意大小寫和結尾的斜線。
+    .action-2 = 如果是從應用程式點進來的，請回到應用程式重新開啟。
+not-for-browsers = 它只接收應用程式送來的請求，沒有可看的內容。
+    .title = 這個網址不能直接開啟
+    .action = 回到應用程式，從那裡重新開始。
+foreign-host = 你用的網域不是這台電腦自己的名字，所以請求被拒絕了。
+    .title = 開發伺服器只回應本機
+    .action = 把網址裡的網域換成 localhost 或 127.0.0.1。
+form-expired = 頁面開啟得太久，或者表單不是從本站的頁面送出的。什麼都沒有改變。
+    .title = 這張表單已經失效
+    .action = 返回上一頁，重新整理，再送出一次。
+    .action-2 = 如果又看到這一頁，請允許瀏覽器為本站儲存 Cookie，並關閉無痕模式。
+form-too-large = 表單超過了允許的大小，沒有儲存。
+    .title = 送出的內容太大
+    .action = 返回上一頁，縮短內容或換一個更小的檔案。
+form-incomplete = 送出的內容缺少必要的項目，沒有儲存。
+    .title = 表單沒有填完整
+    .action = 返回上一頁，重新整理，重新填寫。
 
 ## 欄位旁邊
 

@@ -6,42 +6,21 @@ use hufu_types::flow::{Stage, Step};
 use hufu_types::refusal::Code;
 use serde_json::{Value, json};
 
-/// Why a call that logs in hands out no tokens.
-#[derive(Debug)]
-pub enum NoTokens {
-    /// It is refused.
-    Refused(Refusal),
-    /// The person has a step to take first.
-    Waiting(Box<FlowView>),
-    /// A step was refused, and the login waits where it was.
-    StepRefused(Refusal, Box<FlowView>),
+/// A login that is done. The published clients go on with one that waits by a code, as if it were refused.
+pub(crate) fn done(answer: LoginAnswer) -> Result<LoginDone, Refusal> {
+    answer.done().map_err(|view| Refusal::from(next_step(&view)).carrying(flow_data(&view)))
 }
 
-impl From<Refusal> for NoTokens {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-impl From<Code> for NoTokens {
-    fn from(code: Code) -> Self {
-        Self::Refused(code.into())
-    }
-}
-
-impl From<StepRefused> for NoTokens {
-    fn from(step: StepRefused) -> Self {
-        let StepRefused { refusal, waiting } = step;
-        match waiting {
-            Some(view) => Self::StepRefused(refusal, view),
-            None => Self::Refused(refusal),
+/// A step that was refused, with where the login stands, so that the client can try it again.
+pub(crate) fn step_refused(step: StepRefused) -> Refusal {
+    let StepRefused { refusal, waiting } = step;
+    match waiting {
+        Some(view) => {
+            let data = failed_data(&refusal, &view);
+            refusal.carrying(data)
         }
+        None => refusal,
     }
-}
-
-/// A login that is done, for clients that know nothing in between.
-pub fn done(answer: LoginAnswer) -> Result<LoginDone, NoTokens> {
-    answer.done().map_err(NoTokens::Waiting)
 }
 
 /// The code that tells the clients which page to show: see docs/errors.md.
@@ -57,7 +36,7 @@ pub(crate) fn next_step(view: &FlowView) -> Code {
 }
 
 /// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
-pub fn flow_data(view: &FlowView) -> Value {
+pub(crate) fn flow_data(view: &FlowView) -> Value {
     let permitted = |step: &Step| match step {
         Step::Create => view.may_create,
         Step::Merge => view.may_merge,
@@ -95,7 +74,7 @@ pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
 }
 
 /// An account to choose: enough to know it by, and no more.
-pub fn brief(user: &User) -> Value {
+pub(crate) fn brief(user: &User) -> Value {
     let phone = user.phone.as_ref().map(|(phone, _)| masked(&phone_text(phone)));
     json!({
         "id": user.id.as_str(),
@@ -117,7 +96,7 @@ fn masked(text: &str) -> String {
 }
 
 /// A number as the clients write it: the national number for +86, E.164 otherwise.
-pub fn phone_text(phone: &hufu_types::Phone) -> String {
+pub(crate) fn phone_text(phone: &hufu_types::Phone) -> String {
     match phone.parts() {
         ("+86", national) => national.to_owned(),
         _ => phone.as_str().to_owned(),

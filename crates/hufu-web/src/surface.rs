@@ -1,0 +1,191 @@
+//! Surfaces. A handler refuses in one way everywhere: it returns a [`Refusal`] with `?`. The layer of its surface writes
+//! the refusal in the form that the surface's clients read: [`sdk`] and [`oauth`] are here, a surface with a form of its
+//! own has it beside its routes. Where a browser asks, a page ([`crate::page`]) takes the place of any of them.
+
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hufu_types::refusal::Code;
+use hufu_types::{Language, Refusal};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::middleware::RequestId;
+use crate::server::Routes;
+
+/// What a handler returns.
+pub type Answer<T> = Result<T, Refused>;
+
+/// A refusal on its way to the layer that writes it.
+#[derive(Clone, Debug)]
+pub struct Refused(Arc<Refusal>);
+
+impl Refused {
+    /// The refusal.
+    pub fn refusal(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl<R: Into<Refusal>> From<R> for Refused {
+    fn from(refusal: R) -> Self {
+        Self(Arc::new(refusal.into()))
+    }
+}
+
+/// The status alone. What else there is to say, the layer says.
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = status_of(self.0.code()).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// The business code of an answer, for the log.
+#[derive(Clone, Copy, Debug)]
+pub struct ApiCode(pub u32);
+
+/// Who reads a refusal.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// The language of `x-authing-lang`, which the published clients send.
+    pub language: Language,
+    /// The id of the request.
+    pub request_id: String,
+}
+
+impl Reader {
+    /// Whoever sent this request.
+    pub fn of(request: &Request) -> Self {
+        let id = request.extensions().get::<RequestId>();
+        Self {
+            language: language(request.headers()),
+            request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The language that a client asks for.
+pub(crate) fn language(headers: &HeaderMap) -> Language {
+    let tag = headers.get("x-authing-lang").and_then(|value| value.to_str().ok());
+    tag.and_then(Language::of_tag).unwrap_or_default()
+}
+
+/// How a surface writes a refusal.
+pub type Render = fn(&Refusal, &Reader) -> Response;
+
+/// Routes whose refusals are written so.
+pub fn refusing(routes: Routes, render: Render) -> Routes {
+    routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
+        let reader = Reader::of(&request);
+        let response = next.run(request).await;
+        let refused = response.extensions().get::<Refused>().cloned();
+        let Some(refused) = refused else { return response };
+        let mut written = written(refused, &reader, render);
+        // What the layers of the route said: CORS.
+        written.headers_mut().extend(response.into_parts().0.headers);
+        written
+    }))
+}
+
+/// A refusal as an answer, for where no handler is.
+pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Response {
+    note(&refused.0);
+    let mut response = render(&refused.0, reader);
+    response.extensions_mut().insert(ApiCode(refused.0.number()));
+    response.extensions_mut().insert(refused);
+    response
+}
+
+/// Counts a refusal, and logs an internal error, once, with its whole chain of causes.
+pub fn note(refusal: &Refusal) {
+    let code = refusal.code();
+    if code.is_internal() {
+        tracing::error!(code = code.number(), error = hufu_types::chain(refusal), "request failed");
+    }
+    metrics::counter!("hufu_refusals_total", "code" => code.number().to_string()).increment(1);
+}
+
+/// What kind of refusal it is, as a status of HTTP.
+pub fn status_of(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A body of JSON.
+pub fn json<T: Serialize>(body: &T) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(bytes) => {
+            let json = HeaderValue::from_static("application/json");
+            ([(header::CONTENT_TYPE, json)], bytes).into_response()
+        }
+        Err(error) => Refused::from(Refusal::internal(error)).into_response(),
+    }
+}
+
+/// The same, which no cache keeps.
+pub fn private_json<T: Serialize>(status: StatusCode, body: &T) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], json(body)).into_response()
+}
+
+/// As the published clients read it: HTTP 200, `code` = `apiCode`, `statusCode`, and what the client goes on with.
+pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Envelope<'a> {
+        code: u32,
+        status_code: u16,
+        api_code: u32,
+        message: String,
+        request_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        data: Option<&'a Value>,
+    }
+    json(&Envelope {
+        code: refusal.number(),
+        status_code: refusal.code().status(),
+        api_code: refusal.number(),
+        message: refusal.for_integrator(reader.language),
+        request_id: &reader.request_id,
+        data: refusal.data(),
+    })
+}
+
+/// The envelope of [`sdk`] with the status itself: for what is refused before a surface is reached.
+pub(crate) fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
+    (status_of(refusal.code()), sdk(refusal, reader)).into_response()
+}
+
+/// As OAuth has it (RFC 6749 5.2): `error`, and in `error_description` the English sentence, since only ASCII is
+/// allowed there.
+pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
+    #[derive(Serialize)]
+    struct Body {
+        error: &'static str,
+        error_description: String,
+    }
+    let (status, error) = oauth_error(refusal.code());
+    let error_description = refusal.for_integrator(Language::English);
+    tracing::debug!(error, error_description, "refused");
+    let mut response = private_json(status, &Body { error, error_description });
+    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+fn oauth_error(code: Code) -> (StatusCode, &'static str) {
+    match code {
+        Code::GrantInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
+        Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+        Code::Invalid | Code::BodyTooLarge => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Code::NothingNamed
+        | Code::PoolUnknown
+        | Code::ApplicationUnknown
+        | Code::NoDefaultApplication
+        | Code::Disagreement => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+    }
+}
