@@ -1,5 +1,6 @@
 //! The application as a whole: what every use case needs, and what goes on in the background.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -95,6 +96,7 @@ pub enum StartError {
 
 impl App {
     /// Starts an instance on a migrated database: makes the first signing key, reads the configuration.
+    #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
         let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
@@ -187,12 +189,14 @@ impl App {
     }
 
     /// Whether the database answers and its schema is this program's.
+    #[boxed]
     pub async fn is_ready(&self) -> bool {
         self.store.read(hufu_store::instance::Ping).await.is_ok()
     }
 
     /// Takes up what other processes and nodes changed: reads the pools that changed, the signing keys if they did, and
     /// asks again which sessions are alive if some ended.
+    #[boxed]
     pub async fn refresh_config(&self) -> Result<(), StartError> {
         let mut seen = self.versions.lock().await;
         let now = self.store.read(ReadVersions).await?;
@@ -225,6 +229,7 @@ impl App {
     }
 
     /// Watches the configuration until the process ends.
+    #[boxed]
     pub async fn watch_config(self: Arc<Self>) {
         let mut tick = tokio::time::interval(self.limits.config_poll);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -240,6 +245,7 @@ impl App {
     }
 
     /// Forgets what has expired, every minute, until the process ends.
+    #[boxed]
     pub async fn sweep_forever(self: Arc<Self>) {
         let mut tick = tokio::time::interval(std::time::Duration::from_secs(60));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -252,6 +258,7 @@ impl App {
     }
 
     /// Forgets what has expired.
+    #[boxed]
     pub async fn sweep(&self) -> Result<(), StoreError> {
         self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await?;
         self.delete_expired().await?;

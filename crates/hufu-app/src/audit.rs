@@ -1,5 +1,6 @@
 //! The audit log: looking into it, taking it out, forgetting it.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -53,6 +54,7 @@ impl App {
     ///
     /// # Errors
     /// What [`Self::permit`] refuses.
+    #[boxed]
     pub async fn audit_events(
         &self,
         by: &Administrating,
@@ -74,6 +76,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn audit_event(
         &self,
         by: &Administrating,

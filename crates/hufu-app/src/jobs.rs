@@ -4,6 +4,7 @@
 //! done twice, and each kind has to bear it. Each kind has a lane of its own, so that slow receivers of webhooks hold
 //! no messages up.
 
+use async_recursion::async_recursion as boxed;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -116,6 +117,7 @@ impl App {
     }
 
     /// Does all jobs that are due now and tells how many; for tests, whose clock stands.
+    #[boxed]
     pub async fn run_due_jobs(&self) -> usize {
         let mut done = 0;
         loop {

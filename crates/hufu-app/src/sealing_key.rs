@@ -1,5 +1,6 @@
 //! The key that seals secrets: outside the database, made once.
 
+use async_recursion::async_recursion as boxed;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ pub enum SealingKeyError {
 }
 
 /// Reads the key, or makes it for a database that has none yet.
+#[boxed]
 pub async fn load_sealing_key(
     store: &Store,
     source: &KeySource,

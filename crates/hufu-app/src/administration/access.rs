@@ -3,6 +3,7 @@
 //! A key reads `hfk_ID_SECRET`: the id is public, of the secret the database holds a hash. A login of an
 //! administrator gives a key for some hours, whose role is read from `administrators` at each use.
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::administration::{
@@ -65,6 +66,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotAdministrating`]; [`Code::TooOften`] for an address that sends many that do not hold.
+    #[boxed]
     pub async fn administrate(&self, token: Option<&str>, origin: Origin) -> Result<Administrating, Refusal> {
         let token = token.ok_or(Code::NotAdministrating)?;
         let parts = token.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('_'));
@@ -128,6 +130,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
+    #[boxed]
     pub async fn create_access_key(
         &self,
         by: &Administrating,
@@ -160,6 +163,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
+    #[boxed]
     pub async fn access_keys(&self, by: &Administrating) -> Result<Vec<AccessKey>, Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         self.read(ListAccessKeys(by.scope.clone())).await
@@ -169,6 +173,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
+    #[boxed]
     pub async fn revoke_access_key(&self, by: &Administrating, id: &AccessKeyId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         let key = self.read(GetAccessKey(id.clone())).await?;
@@ -186,6 +191,7 @@ impl App {
     /// # Errors
     /// [`Code::AdministratorUnknown`], [`Code::NewPasswordNeeded`], `Code::WeakPassword`,
     /// [`Code::TooOften`].
+    #[boxed]
     pub async fn log_in_administrator(
         &self,
         username: &str,
@@ -239,6 +245,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch` for a key of a machine, which is revoked and not logged out.
+    #[boxed]
     pub async fn log_out_administrator(&self, by: &Administrating) -> Result<(), Refusal> {
         let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Code::NoSuchSession.into()) };
         let trace = self.trace_in(by, None);
@@ -249,6 +256,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
+    #[boxed]
     pub async fn administrators(&self, by: &Administrating) -> Result<Vec<Administrator>, Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.read(ListAdministrators(by.scope.clone())).await
@@ -258,6 +266,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NameTaken`], [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
+    #[boxed]
     pub async fn create_administrator(
         &self,
         by: &Administrating,
@@ -286,6 +295,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::PoolUnknown`], [`Code::NotPermitted`].
+    #[boxed]
     pub async fn appoint_administrator(
         &self,
         by: &Administrating,
@@ -304,6 +314,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
+    #[boxed]
     pub async fn dismiss_administrator(&self, by: &Administrating, user: &UserId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.change_administrator(by, user, None).await.map(drop)

@@ -19,6 +19,7 @@ pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;
 pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
 
+use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
 
@@ -71,6 +72,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::PoolUnknown`]; [`Code::NotPermitted`], which the audit log keeps.
+    #[boxed]
     pub async fn permit(
         &self,
         by: &Administrating,

@@ -1,5 +1,6 @@
 //! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
@@ -39,6 +40,7 @@ impl App {
     /// # Errors
     /// `Code::NoSuch` for the connection, [`Code::IdentityTaken`], [`Code::AnotherIdentityBound`],
     /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn link_identity(
         &self,
         by: &Administrating,
@@ -80,6 +82,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn unlink_identity(
         &self,
         by: &Administrating,
@@ -109,6 +112,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn unbind_merged_name_of(
         &self,
         by: &Administrating,
@@ -129,6 +133,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn sessions_of_user(
         &self,
         by: &Administrating,
@@ -144,6 +149,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn end_sessions_of_user(
         &self,
         by: &Administrating,
@@ -168,6 +174,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn merges_of_user(
         &self,
         by: &Administrating,
@@ -182,6 +189,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::preview_merge`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn preview_merge_of_users(
         &self,
         by: &Administrating,
@@ -197,6 +205,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::merge_users`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn merge_two_users(
         &self,
         by: &Administrating,
@@ -212,6 +221,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::undo_merge_of`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn undo_merge_of_users(
         &self,
         by: &Administrating,
@@ -226,6 +236,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Invalid`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn conflicts(
         &self,
         by: &Administrating,

@@ -1,5 +1,6 @@
 //! Finding users, page by page.
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::search::{LONGEST_TEXT, Place, SHORTEST_SUBSTRING, SearchUsers, Sought};
@@ -59,6 +60,7 @@ impl App {
     ///
     /// # Errors
     /// [`hufu_types::refusal::Code::Invalid`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn search_users(
         &self,
         by: &Administrating,

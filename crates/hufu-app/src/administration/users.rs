@@ -3,6 +3,7 @@
 //! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
 //! person who proved it.
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::users::{self, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, login_names, uploads};
 use hufu_types::refusal::{Code, Reason};
@@ -106,6 +107,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Invalid`], `Code::WeakPassword`, [`Code::NameTaken`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn create_user(
         &self,
         by: &Administrating,
@@ -141,6 +143,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn find_user(
         &self,
         by: &Administrating,
@@ -167,6 +170,7 @@ impl App {
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::ChangedMeanwhile`], [`Code::NameTaken`],
     /// [`Code::Invalid`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn update_user(
         &self,
         by: &Administrating,
@@ -200,6 +204,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::WeakPassword`, and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn set_password(
         &self,
         by: &Administrating,
@@ -229,6 +234,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn change_status(
         &self,
         by: &Administrating,
@@ -252,6 +258,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn delete_user(
         &self,
         by: &Administrating,

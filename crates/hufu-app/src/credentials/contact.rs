@@ -2,6 +2,7 @@
 
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
 use hufu_types::refusal::Code;
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
@@ -23,28 +24,33 @@ struct Change {
 
 impl App {
     /// Binds a phone number, which a code proves, to an account that has none.
+    #[boxed]
     pub async fn bind_phone(&self, who: &Authenticated, phone: Phone, code: &str) -> Result<User, Refusal> {
         self.bind(who, Target::Phone(phone), code).await
     }
 
     /// Binds an e-mail address, which a code proves, to an account that has none; or verifies the one it has.
+    #[boxed]
     pub async fn bind_email(&self, who: &Authenticated, email: Email, code: &str) -> Result<User, Refusal> {
         self.bind(who, Target::Email(email), code).await
     }
 
     /// Takes the phone number away, unless it is the last way into the account. Where the pool wants the old one proved
     /// and somebody vouches for it, the login must be recent.
+    #[boxed]
     pub async fn unbind_phone(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Sms).await
     }
 
     /// Takes the e-mail address away, unless it is the last way into the account. Where the pool wants the old one
     /// proved and somebody vouches for it, the login must be recent.
+    #[boxed]
     pub async fn unbind_email(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Email).await
     }
 
     /// Changes the phone number. Where the pool wants it so, the old one is proved by a code too.
+    #[boxed]
     pub async fn change_phone(
         &self,
         who: &Authenticated,
@@ -57,6 +63,7 @@ impl App {
     }
 
     /// Changes the e-mail address. Where the pool wants it so, the old one is proved by a code too.
+    #[boxed]
     pub async fn change_email(
         &self,
         who: &Authenticated,
@@ -69,6 +76,7 @@ impl App {
     }
 
     /// The first step of a change in two steps.
+    #[boxed]
     pub async fn request_phone_change(
         &self,
         who: &Authenticated,
@@ -81,6 +89,7 @@ impl App {
     }
 
     /// The first step of a change in two steps.
+    #[boxed]
     pub async fn request_email_change(
         &self,
         who: &Authenticated,
@@ -93,11 +102,13 @@ impl App {
     }
 
     /// The second step of a change in two steps.
+    #[boxed]
     pub async fn change_phone_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
         self.change_by_token(who, token, StepPurpose::ChangePhone).await
     }
 
     /// The second step of a change in two steps.
+    #[boxed]
     pub async fn change_email_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
         self.change_by_token(who, token, StepPurpose::ChangeEmail).await
     }

@@ -3,6 +3,7 @@
 //! Wrong passwords are counted for the name that was looked up, whether or not it is somebody's, so that neither the
 //! answers nor their order tell whether it is; and for the account, over all of its names.
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use hufu_store::passcodes::Target;
@@ -78,6 +79,7 @@ pub struct Locks {
 
 impl Locks {
     /// Whether one of them holds no more: then no password is looked at.
+    #[boxed]
     pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
         for limit in std::iter::once(&self.name).chain(&self.account) {
             if limit.is_full(tx, now).await? {

@@ -5,6 +5,7 @@
 
 mod unit;
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,6 +65,7 @@ impl Drop for Message {
 impl App {
     /// Sends a code. For resetting and unlocking, which concern accounts that exist, one that does not exist gets the
     /// same answer and no message.
+    #[boxed]
     pub async fn send_code(
         &self,
         application: &Arc<Application>,

@@ -14,6 +14,7 @@ pub mod locks;
 mod messages;
 pub mod password;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::passcodes::Addressed;
 use hufu_store::rates::{Hit, Limit};
 use hufu_types::refusal::Code;
@@ -237,6 +238,7 @@ impl App {
 
     /// Whether somebody has this name, where the pool tells. An address asks only so often, so that nobody finds out
     /// who has an account by going through all names.
+    #[boxed]
     pub async fn user_exists(
         &self,
         application: &Application,

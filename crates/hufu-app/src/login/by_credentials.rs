@@ -1,5 +1,6 @@
 //! Logging in with a password or a code.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_types::refusal::Code;
@@ -18,12 +19,13 @@ const ATTEMPTS: usize = 3;
 impl App {
     /// Logs an account in by one of its names and its password. An account that does not exist is refused as one with
     /// another password is, and after as long.
+    #[boxed]
     pub async fn log_in_by_password(
         &self,
         application: &Arc<Application>,
         account: AccountName,
         password: SecretString,
-        wish: impl Into<Wish>,
+        wish: Wish,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());
@@ -53,13 +55,14 @@ impl App {
     }
 
     /// Logs whoever is proved by a code in, or makes their account.
+    #[boxed]
     pub async fn log_in_by_code(
         &self,
         application: &Arc<Application>,
         target: Target,
         code: &str,
         create: bool,
-        wish: impl Into<Wish>,
+        wish: Wish,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());

@@ -1,5 +1,6 @@
 //! Logging in through a connection: whatever the source, its proof leads to an account.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_types::refusal::Code;
@@ -40,6 +41,7 @@ pub struct SourceLogin<'a> {
 
 impl App {
     /// Logs in a person who comes from a source.
+    #[boxed]
     pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
         let not_in = match self.try_log_in(login).await {
             Ok(answer) => return Ok(answer),
@@ -156,6 +158,7 @@ impl App {
     }
 
     /// Binds an identity to the user who is logged in.
+    #[boxed]
     pub async fn bind_identity(
         &self,
         who: &Authenticated,

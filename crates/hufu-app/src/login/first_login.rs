@@ -1,5 +1,6 @@
 //! The e-mail address of somebody whose first login has to wait.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_store::users::GetUser;
@@ -11,6 +12,7 @@ use crate::{App, Origin, Refusal};
 impl App {
     /// Sends a code to the e-mail address of an account that must set a new password at its next login. There is the
     /// same answer, and no message, where there is no such account or it has no address.
+    #[boxed]
     pub async fn send_first_login_code(
         &self,
         application: &Arc<Application>,

@@ -1,5 +1,6 @@
 //! A login that waits goes on: the steps of the login engine, whoever draws the pages for them.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -138,7 +139,8 @@ impl App {
     ///
     /// # Errors
     /// What the step is refused with; where the login still waits, with where it stands.
-    pub async fn continue_flow(&self, step: FlowStep<'_>) -> Result<FlowAnswer, StepRefused> {
+    #[boxed]
+    pub async fn continue_flow<'a>(&'a self, step: FlowStep<'a>) -> Result<FlowAnswer, StepRefused> {
         let found = self.find_flow(&step).await?;
         match &step.action {
             FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(found)))),

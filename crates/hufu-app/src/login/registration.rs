@@ -2,6 +2,7 @@
 
 pub(super) mod unit;
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_store::rates::Limit;
@@ -21,6 +22,7 @@ use unit::{NamesTaken, Register, Registered};
 impl App {
     /// Makes an account, and logs it in where `want` says what with. Where the login has to wait for a step, the
     /// account is made all the same.
+    #[boxed]
     pub async fn register(
         &self,
         application: &Arc<Application>,

@@ -3,6 +3,7 @@
 mod one_step;
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
 use hufu_store::StoreError;
@@ -21,6 +22,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
     /// The first step of deleting one's account: proves the person once more.
+    #[boxed]
     pub async fn request_deletion(
         &self,
         who: &Authenticated,
@@ -53,6 +55,7 @@ impl App {
     }
 
     /// The second step: nobody logs in to the account any more, and after the pool's days of grace it is gone.
+    #[boxed]
     pub async fn delete_account(&self, who: &Authenticated, token: &str) -> Result<(), Refusal> {
         let days = self.config().settings(who.pool()).deletion_grace_days;
         let unit = Leave {

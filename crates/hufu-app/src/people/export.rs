@@ -2,6 +2,7 @@
 
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::audit::OwnEvent;
 use hufu_store::rates::Hit;
 use hufu_types::refusal::Code;
@@ -31,6 +32,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], [`Code::TooOften`].
+    #[boxed]
     pub async fn export_own_data(&self, who: &Authenticated) -> Result<OwnExport, Refusal> {
         if let Err(refusal) = self.admit_export(who).await {
             return Err(self
@@ -62,6 +64,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the database.
+    #[boxed]
     pub async fn own_activity(
         &self,
         who: &Authenticated,

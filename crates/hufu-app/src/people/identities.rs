@@ -3,6 +3,7 @@
 pub mod bind;
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::users::GetUserWithIdentities;
 use hufu_types::refusal::Code;
 use hufu_types::{ConnectionId, Identity, IdentityKey, PoolId, User};
@@ -55,6 +56,7 @@ pub fn identity_id(pool: &PoolId, key: &IdentityKey) -> String {
 
 impl App {
     /// The account with its identities as its owner sees them.
+    #[boxed]
     pub async fn own_identities(&self, who: &Authenticated) -> Result<Vec<BoundIdentity>, Refusal> {
         let (_, identities) = self.account_with_identities(who).await?;
         Ok(self.describe_identities(who.pool(), &identities))
@@ -67,6 +69,7 @@ impl App {
     }
 
     /// The ways into one's own account.
+    #[boxed]
     pub async fn own_ways_in(&self, who: &Authenticated) -> Result<WaysIn, Refusal> {
         self.read(GetWaysIn { pool: who.pool().clone(), user: who.user.clone() }).await
     }
@@ -75,6 +78,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotBound`], [`Code::LastWayIn`].
+    #[boxed]
     pub async fn unbind_identities(
         &self,
         who: &Authenticated,

@@ -5,6 +5,7 @@
 
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 pub use hufu_store::merges::StoredMerge;
 use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::users::GetUserWithIdentities;
@@ -50,6 +51,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::merge_by_tokens`].
+    #[boxed]
     pub async fn preview_merge_by_token(
         &self,
         who: &Authenticated,
@@ -95,6 +97,7 @@ impl App {
     /// # Errors
     /// [`Code::LoginTooOld`]; [`Code::Disagreement`] for a token of another pool; [`Code::NotLoggedIn`]
     /// for one that does not hold; [`Code::SameAccount`], [`Code::MergeImpossible`].
+    #[boxed]
     pub async fn merge_by_tokens(&self, who: &Authenticated, secondary_token: &str) -> Result<User, Refusal> {
         let trace = self.trace_of(who);
         match self.secondary(who, secondary_token).await {
@@ -132,6 +135,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], and as [`App::undo_merge_of`].
+    #[boxed]
     pub async fn undo_merge(&self, who: &Authenticated, merge: &MergeId) -> Result<MergeUndone, Refusal> {
         let trace = self.trace_of(who);
         if let Err(refusal) = self.require_recent_login(who) {
@@ -172,6 +176,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the database.
+    #[boxed]
     pub async fn merges_of(&self, pool: &PoolId, user: &UserId) -> Result<Vec<StoredMerge>, Refusal> {
         self.read(ListMerges { pool: pool.clone(), user: user.clone() }).await
     }

@@ -3,6 +3,7 @@
 
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::rates::Limit;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, Email, Phone, User, Username};
@@ -43,6 +44,7 @@ impl App {
     /// # Errors
     /// [`Code::HasUsername`], [`Code::UsernameTaken`], [`Code::TooOften`]; [`Code::Invalid`] for a phone
     /// number.
+    #[boxed]
     pub async fn choose_username(&self, who: &Authenticated, username: Username) -> Result<User, Refusal> {
         if is_phone_number(username.as_str()) {
             return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
@@ -71,6 +73,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], [`Code::NotBound`], [`Code::LastWayIn`].
+    #[boxed]
     pub async fn unbind_merged_name(&self, who: &Authenticated, name: LoginName) -> Result<(), Refusal> {
         let trace = self.trace_of(who);
         if let Err(refusal) = self.require_recent_login(who) {

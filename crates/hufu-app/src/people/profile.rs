@@ -1,5 +1,6 @@
 //! What users read and change of themselves.
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
 use hufu_store::{StoreError, Tx, Write, uploads};
 use hufu_types::refusal::{Code, Reason};
@@ -35,12 +36,14 @@ pub(crate) enum Editor {
 
 impl App {
     /// The user behind a token.
+    #[boxed]
     pub async fn user(&self, who: &Authenticated) -> Result<User, Refusal> {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
     /// The user behind a token, with all identities.
+    #[boxed]
     pub async fn user_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
         let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
@@ -50,6 +53,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Invalid`], which names the field; [`Code::FieldNotEditable`].
+    #[boxed]
     pub async fn update_profile(&self, who: &Authenticated, change: ProfileChange) -> Result<User, Refusal> {
         let changed = self.change_profile(who.pool(), &who.user, change, Editor::Person, self.trace_of(who));
         changed.await?.ok_or_else(|| Code::NotLoggedIn.into())

@@ -2,6 +2,7 @@
 
 pub mod unit;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_types::SessionId;
 use hufu_types::refusal::Code;
@@ -26,6 +27,7 @@ pub struct SessionView {
 
 impl App {
     /// Where one is logged in, the last used first.
+    #[boxed]
     pub async fn own_sessions(&self, who: &Authenticated) -> Result<Vec<SessionView>, Refusal> {
         let unit = ListSessions { pool: who.pool().clone(), user: who.user.clone(), now: self.now() };
         let sessions = self.read(unit).await?;
@@ -43,6 +45,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::SessionUnknown`].
+    #[boxed]
     pub async fn end_own_session(&self, who: &Authenticated, session: &SessionId) -> Result<(), Refusal> {
         match self.end_own(who, Ending::One(session.clone())).await? {
             0 => Err(Code::SessionUnknown.into()),
@@ -54,6 +57,7 @@ impl App {
     ///
     /// # Errors
     /// Those of the database.
+    #[boxed]
     pub async fn end_own_sessions(&self, who: &Authenticated, with_current: bool) -> Result<usize, Refusal> {
         let which = if with_current { Ending::All } else { Ending::AllBut(who.session.clone()) };
         self.end_own(who, which).await

@@ -1,5 +1,6 @@
 //! Uploaded pictures: only raster images, decoded and encoded anew, small.
 
+use async_recursion::async_recursion as boxed;
 use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +74,7 @@ pub struct Picture {
 
 impl App {
     /// Makes room for an upload of an address, and counts it, before its body is read.
+    #[boxed]
     pub async fn admit_upload(&self, ip: Option<&str>) -> Result<UploadSlot, Refusal> {
         let slot = self.decoders.uploads.clone().try_acquire_owned();
         let slot = slot.map_err(|_| Code::TooOften.because("uploads at the same time"))?;
@@ -94,6 +96,7 @@ impl App {
     }
 
     /// Takes a picture in.
+    #[boxed]
     pub async fn upload(
         &self,
         slot: UploadSlot,
@@ -136,6 +139,7 @@ impl App {
     }
 
     /// A picture that somebody's photo names.
+    #[boxed]
     pub async fn picture(&self, name: &str) -> Result<Option<Picture>, Refusal> {
         if !is_name(name) {
             return Ok(None);

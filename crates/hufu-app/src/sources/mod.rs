@@ -6,6 +6,7 @@ mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
 
+use async_recursion::async_recursion as boxed;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -219,6 +220,7 @@ pub(crate) fn are_of_one_source(connection: &Connection, one: &IdentityKey, othe
 
 impl App {
     /// Checks a connection against its source: for whoever configures it. The calls cost the app's own quota.
+    #[boxed]
     pub async fn check_connection(&self, connection: &Arc<Connection>) -> Vec<Finding> {
         (kind(connection.kind).check)(self, connection).await
     }

@@ -1,5 +1,6 @@
 //! Whose request is this: bearer tokens and the sessions behind them.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -126,10 +127,11 @@ impl App {
     }
 
     /// Who sends this bearer token, and that what else the request names agrees with it.
-    pub async fn authenticate(
-        &self,
+    #[boxed]
+    pub async fn authenticate<'a>(
+        &'a self,
         token: Option<&str>,
-        named: Named<'_>,
+        named: Named<'a>,
         origin: Origin,
     ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
@@ -157,11 +159,12 @@ impl App {
 
     /// What a token says, if it holds: one of this instance, of any kind, whose time is not over and whose session is
     /// alive. An id token, which is no bearer, can be looked at as well.
-    pub async fn validate_token(
-        &self,
+    #[boxed]
+    pub async fn validate_token<'a>(
+        &'a self,
         token: &str,
         kinds: &[TokenType],
-        named: Named<'_>,
+        named: Named<'a>,
     ) -> Result<Map<String, Value>, Refusal> {
         let expectation = Expectation {
             types: kinds,
@@ -224,6 +227,7 @@ impl App {
     }
 
     /// Ends the session of a token.
+    #[boxed]
     pub async fn log_out(&self, who: &Authenticated) -> Result<(), Refusal> {
         self.end_session(who.pool(), &who.session, self.trace_of(who)).await
     }

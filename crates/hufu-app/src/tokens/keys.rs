@@ -1,5 +1,6 @@
 //! The keys of the instance that sign tokens.
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -155,6 +156,7 @@ impl App {
     /// Makes a successor for the keys of an algorithm and gives its id. It is
     /// published at once, signs after the lead, and its predecessors stay
     /// published until their last token has ended.
+    #[boxed]
     pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<String, KeyError> {
         let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {
             a.lifetimes.user_token.max(a.lifetimes.access_token)

@@ -6,6 +6,7 @@ pub(crate) mod keys;
 mod refresh;
 mod sessions;
 
+use async_recursion::async_recursion as boxed;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -176,6 +177,7 @@ impl App {
     }
 
     /// The refresh token grant (RFC 6749 6): a new token set, and a successor for the token.
+    #[boxed]
     pub async fn refresh(
         &self,
         application: &Application,
@@ -214,6 +216,7 @@ impl App {
 
     /// Revokes an access or refresh token of an application and ends its session (RFC 7009).
     /// An unknown token is no error.
+    #[boxed]
     pub async fn revoke(
         &self,
         application: &Application,

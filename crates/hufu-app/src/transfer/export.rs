@@ -1,5 +1,6 @@
 //! Taking users out, page by page. What comes out goes in again as it was.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use std::io::Write;
@@ -33,6 +34,7 @@ impl Transfer {
     ///
     /// # Errors
     /// [`ExportError`]; what was written before is no whole export.
+    #[boxed]
     pub async fn export(
         &self,
         to: &mut (dyn Write + Send),

@@ -7,6 +7,7 @@
 
 pub(super) mod unit;
 
+use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
@@ -112,11 +113,12 @@ impl Transfer {
     ///
     /// # Errors
     /// [`ImportError`]; what was committed before stays, and the same call goes on behind it.
-    pub async fn import(
-        &self,
+    #[boxed]
+    pub async fn import<'a>(
+        &'a self,
         file: File,
         options: &ImportOptions,
-        watch: Watch<'_>,
+        watch: Watch<'a>,
     ) -> Result<Summary, ImportError> {
         let opened = self.open_import(file, options).await?;
         self.run_import(opened, options, watch).await
@@ -199,6 +201,7 @@ impl Transfer {
     ///
     /// # Errors
     /// [`ImportError`]
+    #[boxed]
     pub async fn report(&self, import: &ImportId, to: &mut (dyn Write + Send)) -> Result<(), ImportError> {
         let mut pages = pin!(self.clone().report_pages(import.clone()));
         while let Some(page) = pages.try_next().await? {

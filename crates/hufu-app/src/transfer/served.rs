@@ -1,5 +1,6 @@
 //! Imports and exports that administrators ask a running server for.
 
+use async_recursion::async_recursion as boxed;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,7 @@ impl App {
     ///
     /// # Errors
     /// What [`App::permit`] refuses.
+    #[boxed]
     pub async fn may_transfer(&self, by: &Administrating, pool: &PoolId) -> Result<(), Refusal> {
         if *pool == PoolId::system() {
             return Err(Code::PoolUnknown.into());
@@ -92,6 +94,7 @@ impl App {
     }
 
     /// Waits until no import of this process runs.
+    #[boxed]
     pub async fn imports_settled(&self) {
         let _ = self.importing.acquire().await;
     }
@@ -100,6 +103,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn import_of(
         &self,
         by: &Administrating,
@@ -116,6 +120,7 @@ impl App {
     ///
     /// # Errors
     /// What [`App::permit`] refuses.
+    #[boxed]
     pub async fn imports(
         &self,
         by: &Administrating,
@@ -135,6 +140,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`App::permit`] refuses.
+    #[boxed]
     pub async fn import_report(
         &self,
         by: &Administrating,
@@ -149,6 +155,7 @@ impl App {
     ///
     /// # Errors
     /// What [`App::permit`] refuses.
+    #[boxed]
     pub async fn export_users(
         &self,
         by: &Administrating,

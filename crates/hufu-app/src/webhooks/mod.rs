@@ -7,6 +7,7 @@ mod deliveries;
 mod delivering;
 mod unit;
 
+use async_recursion::async_recursion as boxed;
 use std::net::IpAddr;
 
 use hufu_store::deliveries::{GetDelivery, ListDeliveries};
@@ -78,6 +79,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::Invalid`], [`Code::TooManyWebhooks`], and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn create_webhook(
         &self,
         by: &Administrating,
@@ -112,6 +114,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::Invalid`], and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn update_webhook(
         &self,
         by: &Administrating,
@@ -140,6 +143,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn delete_webhook(
         &self,
         by: &Administrating,
@@ -159,6 +163,7 @@ impl App {
     ///
     /// # Errors
     /// What [`Self::permit`] refuses.
+    #[boxed]
     pub async fn webhooks(&self, by: &Administrating, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(ListWebhooks(pool.clone())).await
@@ -168,6 +173,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn webhook(
         &self,
         by: &Administrating,
@@ -183,6 +189,7 @@ impl App {
     ///
     /// # Errors
     /// What [`Self::permit`] refuses.
+    #[boxed]
     pub async fn deliveries(
         &self,
         by: &Administrating,
@@ -205,6 +212,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn delivery(
         &self,
         by: &Administrating,
@@ -219,6 +227,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn replay(&self, by: &Administrating, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         let now = self.now();
@@ -235,6 +244,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn replay_failed(
         &self,
         by: &Administrating,
@@ -262,6 +272,7 @@ impl App {
     ///
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    #[boxed]
     pub async fn ping_webhook(
         &self,
         by: &Administrating,

@@ -14,6 +14,7 @@ mod plan;
 mod planner;
 mod users;
 
+use async_recursion::async_recursion as boxed;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -73,6 +74,7 @@ const MAX_ROUNDS: usize = 4;
 ///
 /// # Errors
 /// [`ApplyError`]; nothing was written then.
+#[boxed]
 pub async fn apply(
     store: &Store,
     sealing: &Arc<SealingKey>,

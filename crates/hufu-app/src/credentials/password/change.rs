@@ -1,5 +1,6 @@
 //! Changing a password, setting another where it is forgotten, and unlocking an account.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_types::refusal::Code;
@@ -38,6 +39,7 @@ impl App {
     }
 
     /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
+    #[boxed]
     pub async fn reset_password(
         &self,
         application: &Arc<Application>,
@@ -91,6 +93,7 @@ impl App {
     }
 
     /// Unlocks the account of a phone number or an e-mail address.
+    #[boxed]
     pub async fn unlock_account(
         &self,
         application: &Arc<Application>,
@@ -114,6 +117,7 @@ impl App {
 
     /// Sets another password of a person who is logged in, who knows the old one if there is one. Their other
     /// sessions end.
+    #[boxed]
     pub async fn change_password(
         &self,
         who: &Authenticated,

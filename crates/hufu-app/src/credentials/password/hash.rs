@@ -6,6 +6,7 @@
 //! that they can rise later. Hashing takes tens of milliseconds of a core; it runs beside the
 //! asynchronous threads, at most so many at once, and never inside a unit of work.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -164,6 +165,7 @@ impl Hasher {
     }
 
     /// Hashes a password with a fresh salt.
+    #[boxed]
     pub async fn hash(&self, password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
         let (salt, cost) = (salt(random), self.cost);
         self.run(move || hash_now(&password, salt, cost)).await
@@ -176,6 +178,7 @@ impl Hasher {
     /// not tell. A hash that takes less time than ours gets that one in addition.
     /// A foreign hash that takes more time can be told by it, until its owner logs
     /// in for the first time and gets a new one.
+    #[boxed]
     pub async fn verify(
         &self,
         password: SecretString,

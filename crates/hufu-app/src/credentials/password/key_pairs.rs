@@ -1,6 +1,7 @@
 //! The key pairs with which clients encrypt passwords: made when first asked for,
 //! one of each kind for the whole instance, kept parsed by each node.
 
+use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_store::keys::{GetPasswordKey, PutPasswordKey};
@@ -23,11 +24,13 @@ pub(crate) struct PasswordKeys {
 
 impl App {
     /// The RSA public key for passwords as PEM (SubjectPublicKeyInfo).
+    #[boxed]
     pub async fn password_rsa_public_key(&self) -> Result<String, Refusal> {
         Ok(self.password_rsa_key().await?.public_pem().to_owned())
     }
 
     /// The SM2 public key for passwords: `04` and both coordinates in hexadecimal (GB/T 32918).
+    #[boxed]
     pub async fn password_sm2_public_key(&self) -> Result<String, Refusal> {
         Ok(self.password_sm2_key().await?.public_hex().to_owned())
     }

@@ -10,6 +10,7 @@
 //! not decrypt is taken literally, declared or not. It matches no account then, and
 //! as a new password it is longer than any policy allows.
 
+use async_recursion::async_recursion as boxed;
 use secrecy::SecretString;
 
 use crate::{App, Refusal};
@@ -51,6 +52,7 @@ impl App {
     /// # Errors
     /// [`Code::Invalid`] for a text that is too long, or is not of the declared
     /// form. It never tells whether an RSA ciphertext decrypts (see above).
+    #[boxed]
     pub async fn open_password(
         &self,
         text: &str,
@@ -76,6 +78,7 @@ impl App {
     /// As [`Self::open_password`], and literally what does not open: the mini
     /// program's client declares how the new password is encrypted, and sends the
     /// old one beside it as it was typed.
+    #[boxed]
     pub async fn open_password_leniently(
         &self,
         text: &str,

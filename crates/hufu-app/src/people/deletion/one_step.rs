@@ -1,5 +1,6 @@
 //! Deleting one's own account, in one step.
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Connection};
@@ -32,10 +33,11 @@ impl App {
     ///
     /// # Errors
     /// [`Code::LoginTooOld`]; what the confirmation is refused with.
-    pub async fn delete_own_account(
-        &self,
+    #[boxed]
+    pub async fn delete_own_account<'a>(
+        &'a self,
         who: &Authenticated,
-        proof: DeletionProof<'_>,
+        proof: DeletionProof<'a>,
     ) -> Result<(), Refusal> {
         if let Err(refusal) = self.require_recent_login(who) {
             let action = Action::UserDeletionRequested;

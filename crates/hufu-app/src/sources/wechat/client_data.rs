@@ -1,5 +1,6 @@
 //! What mini programs ask for beside login: phone numbers and sealed data. Neither registers nor binds.
 
+use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection};
 use hufu_wechat::{Budget, Class};
@@ -38,6 +39,7 @@ pub struct ToldPhoneOf {
 
 impl App {
     /// The phone number behind a code of the phone button.
+    #[boxed]
     pub async fn phone_by_code(
         &self,
         application: &Application,
@@ -68,12 +70,13 @@ impl App {
     }
 
     /// The phone number in the ciphertext of the old phone button.
-    pub async fn phone_by_sealed_data(
-        &self,
+    #[boxed]
+    pub async fn phone_by_sealed_data<'a>(
+        &'a self,
         application: &Application,
         connection: &Connection,
         code: &str,
-        sealed: SealedData<'_>,
+        sealed: SealedData<'a>,
         ip: Option<&str>,
     ) -> Result<ToldPhoneOf, Refusal> {
         let result = async {
@@ -101,12 +104,13 @@ impl App {
     }
 
     /// What WeChat sealed for the mini program, opened.
-    pub async fn open_for_client(
-        &self,
+    #[boxed]
+    pub async fn open_for_client<'a>(
+        &'a self,
         application: &Application,
         connection: &Connection,
         code: &str,
-        sealed: SealedData<'_>,
+        sealed: SealedData<'a>,
         ip: Option<&str>,
     ) -> Result<Map<String, Value>, Refusal> {
         let result = async {

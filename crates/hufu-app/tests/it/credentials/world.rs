@@ -99,7 +99,7 @@ impl World {
     ) -> Result<LoginDone, Refusal> {
         let app = &self.app;
         let answer =
-            app.log_in_by_code(&self.application(), to, code, create, Want::UserToken, &self.origin).await?;
+            app.log_in_by_code(&self.application(), to, code, create, Want::UserToken.into(), &self.origin).await?;
         Ok(answer.done().unwrap())
     }
 
@@ -107,7 +107,7 @@ impl World {
         let application = self.application();
         let answer = self
             .app
-            .log_in_by_password(&application, account, password.into(), Want::UserToken, &self.origin)
+            .log_in_by_password(&application, account, password.into(), Want::UserToken.into(), &self.origin)
             .await?;
         Ok(answer.done().unwrap())
     }
