@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::administration::{AccessKey, Administrator, KeyWish};
+use hufu_app::administration::{AccessKey, AccessKeyRequest, Administrator};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
@@ -184,7 +184,7 @@ pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
 #[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
     responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Answer<Response> {
-    let wish = KeyWish {
+    let wish = AccessKeyRequest {
         role: role(&new.role)?,
         pool: scope(new.pool.as_deref())?,
         expires_at: timestamp("expiresAt", new.expires_at.as_deref())?,

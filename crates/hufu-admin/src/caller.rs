@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::{Administrating, App, Refusal};
+use hufu_app::{AdminCaller, App, Refusal};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{PoolId, Timestamp, UserId};
 use hufu_web::request::{Head, parse, read};
@@ -48,7 +48,7 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
 
 /// A caller whose access key holds.
 pub(crate) struct Caller {
-    pub(crate) by: Administrating,
+    pub(crate) by: AdminCaller,
     pub(crate) app: Arc<App>,
 }
 
@@ -58,7 +58,7 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Answer<Self> {
         let Ok(head) = Head::from_request_parts(parts, shared).await;
         let app = Arc::clone(&shared.app);
-        let by = app.administrate(head.bearer(), head.origin()).await?;
+        let by = app.authenticate_admin(head.bearer(), head.origin()).await?;
         Ok(Self { by, app })
     }
 }

@@ -223,7 +223,7 @@ pub(crate) async fn import(
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
     // Whoever may not import sends nothing to the disk.
-    caller.app.may_transfer(&caller.by, &pool).await?;
+    caller.app.permit_transfer(&caller.by, &pool).await?;
     let options = options(how, &headers)?;
     let file = keep(&caller, body).await?;
     let started = caller.app.start_import(&caller.by, &pool, file, options).await;

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hufu_app::administration::{
-    AccountChange, Change, Found, Matching, Name, NewAccount, PasswordWish, StatusChange, UserQuery,
+    AccountChange, Change, Found, Matching, Name, NewAccount, NewPassword, StatusChange, UserQuery,
 };
 use hufu_app::{ProfileChange, identity_id};
 use hufu_types::Refusal;
@@ -171,7 +171,7 @@ pub(crate) struct Users {
 
 /// What is present: `null` empties.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Change<String>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.map_or(Change::Emptied, Change::Becomes))
+    Ok(Option::deserialize(deserializer)?.map_or(Change::Clear, Change::Set))
 }
 
 /// `given_name` as `givenName`.
@@ -248,10 +248,10 @@ fn change(body: UserBody, unchanged_since: Option<Timestamp>) -> Result<AccountC
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Change<T>, Refusal> {
         match text {
-            Change::Stays => Ok(Change::Stays),
-            Change::Emptied => Ok(Change::Emptied),
-            Change::Becomes(text) => {
-                parse(&text).map(Change::Becomes).map_err(|error| Refusal::invalid(field, error.into()))
+            Change::Keep => Ok(Change::Keep),
+            Change::Clear => Ok(Change::Clear),
+            Change::Set(text) => {
+                parse(&text).map(Change::Set).map_err(|error| Refusal::invalid(field, error.into()))
             }
         }
     }
@@ -440,7 +440,7 @@ pub(crate) async fn set_password(
 ) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
     let PasswordBody { password, must_reset, keep_sessions } = body;
-    let wish = PasswordWish { password: password.map(SecretString::from), must_reset, keep_sessions };
+    let wish = NewPassword { password: password.map(SecretString::from), must_reset, keep_sessions };
     let made = caller.app.set_password(&caller.by, &pool, &user, wish).await?;
     Ok(ok(&PasswordAnswer { password: made.map(|made| made.expose_secret().to_owned()) }))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
-use hufu_connect::{GuardedClient, Means, Outbox};
+use hufu_connect::{GuardedClient, Outbox, SenderContext};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
 use hufu_store::versions::{ReadVersions, Versions};
@@ -66,7 +66,7 @@ pub struct App {
     pub(crate) decoders: Decoders,
     pub(crate) hasher: Hasher,
     /// What senders are made with.
-    pub(crate) means: Means,
+    pub(crate) sender_context: SenderContext,
     /// The outbox of development, where there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Told when a unit has put jobs into the queue.
@@ -122,7 +122,7 @@ impl App {
             password_keys: PasswordKeys::default(),
             importing: Arc::new(Semaphore::new(1)),
             hasher,
-            means: Means {
+            sender_context: SenderContext {
                 http: outgoing,
                 outbox: outbox.clone(),
                 clock: clock.clone(),

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 
 use futures::Stream;
 use hufu_store::StoreError;
-use hufu_store::audit::{Forget, GetEvent, ListEvents};
+use hufu_store::audit::{DeleteEvents, GetEvent, ListEvents};
 use hufu_store::{Tx, Write};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::administration::Administrating;
+use crate::administration::AdminCaller;
 use crate::events::{Event, Trace};
 use crate::{App, Refusal};
 
 pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
 
 /// Most entries on a page.
-const LARGEST_PAGE: usize = 200;
+const MAX_PAGE_SIZE: usize = 200;
 /// Entries of an export that are read at a time.
 const EXPORT_PAGE: i64 = 500;
 /// Entries that one unit of work forgets.
@@ -57,14 +57,14 @@ impl App {
     #[boxed]
     pub async fn audit_events(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         filter: &AuditFilter,
         before: Option<EventId>,
         limit: usize,
     ) -> Result<AuditPage, Refusal> {
         self.permit(by, Permission::ReadAudit, pool).await?;
-        let limit = limit.clamp(1, LARGEST_PAGE);
+        let limit = limit.clamp(1, MAX_PAGE_SIZE);
         let rows = i64::try_from(limit).unwrap_or(i64::MAX);
         let unit = ListEvents { pool: pool.clone(), filter: filter.clone(), before, limit: rows };
         let events = self.read(unit).await?;
@@ -79,7 +79,7 @@ impl App {
     #[boxed]
     pub async fn audit_event(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         id: &EventId,
     ) -> Result<AuditEvent, Refusal> {
@@ -94,13 +94,13 @@ impl App {
     /// What [`Self::permit`] refuses.
     pub async fn export_audit(
         self: &Arc<Self>,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         filter: AuditFilter,
         format: ExportFormat,
     ) -> Result<impl Stream<Item = Result<Vec<u8>, Refusal>> + Send + use<>, Refusal> {
         self.permit(by, Permission::ReadAudit, pool).await?;
-        let details = json!({ "format": format.as_str(), "filter": told(&filter) });
+        let details = json!({ "format": format.as_str(), "filter": filter_details(&filter) });
         self.write(RecordExport { pool: pool.clone(), trace: self.trace_by(pool, by), details }).await?;
         let export = Export {
             app: Arc::clone(self),
@@ -126,7 +126,7 @@ impl App {
             let before = hufu_types::Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)));
             let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
             for _ in 0..FORGETTING_UNITS {
-                let forgotten = self.store.write(Forget { pool: pool.clone(), before, limit }).await?;
+                let forgotten = self.store.write(DeleteEvents { pool: pool.clone(), before, limit }).await?;
                 if forgotten < FORGOTTEN_AT_ONCE {
                     break;
                 }
@@ -193,7 +193,7 @@ impl Write for RecordExport {
     }
 }
 
-fn told(filter: &AuditFilter) -> Json {
+fn filter_details(filter: &AuditFilter) -> Json {
     let outcome = filter.outcome.map(|outcome| match outcome {
         Outcome::Done => json!("done"),
         Outcome::Refused => json!("refused"),

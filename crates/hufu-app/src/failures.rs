@@ -37,7 +37,7 @@ impl Failures {
     }
 
     /// Counts a refusal that is to be written: how many more of the address are, below zero where it is too many.
-    pub(crate) fn left_to_write(&self, pool: &PoolId, ip: Option<&str>) -> i64 {
+    pub(crate) fn remaining_records(&self, pool: &PoolId, ip: Option<&str>) -> i64 {
         let Some(ip) = ip else { return 0 };
         let key = format!("{pool}:{}", network_of(ip));
         let written = self.written.get_with(key, Arc::default).fetch_add(1, Ordering::Relaxed);
@@ -50,23 +50,23 @@ impl Failures {
 }
 
 /// Why somebody is not logged in.
-pub(crate) struct NotIn {
+pub(crate) struct LoginFailure {
     pub(crate) refusal: Refusal,
     /// Whose account it is, where that is known.
     pub(crate) user: Option<UserId>,
     /// Whether a unit has written it to the audit log.
-    pub(crate) is_told: bool,
+    pub(crate) is_recorded: bool,
 }
 
-impl From<Refusal> for NotIn {
+impl From<Refusal> for LoginFailure {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, user: None, is_told: false }
+        Self { refusal, user: None, is_recorded: false }
     }
 }
 
 impl App {
     /// A place in the lane of an address, where it has one; all others pass at once.
-    pub(crate) async fn pass(&self, pool: &PoolId, ip: Option<&str>) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn enter_lane(&self, pool: &PoolId, ip: Option<&str>) -> Option<OwnedSemaphorePermit> {
         if self.failures.lanes.entry_count() == 0 {
             return None;
         }
@@ -91,10 +91,10 @@ impl App {
         pool: &PoolId,
         trace: Trace,
         method: &'static str,
-        not_in: NotIn,
+        failure: LoginFailure,
     ) -> Refusal {
-        let NotIn { refusal, user, is_told } = not_in;
-        if is_told {
+        let LoginFailure { refusal, user, is_recorded } = failure;
+        if is_recorded {
             return self.count_failure(pool, trace.ip.as_deref(), refusal).await;
         }
         let Some(code) = code_of(&refusal) else { return refusal };
@@ -102,7 +102,7 @@ impl App {
         let lane = guesses.as_ref().map(|limit| limit.name.clone());
         let left = match &guesses {
             Some(_) => 0,
-            None => self.failures.left_to_write(pool, trace.ip.as_deref()),
+            None => self.failures.remaining_records(pool, trace.ip.as_deref()),
         };
         let details = match wechat_error(&refusal).and_then(hufu_wechat::Error::errcode) {
             Some(errcode) => json!({ "by": method, "errcode": errcode }),
@@ -110,7 +110,7 @@ impl App {
         };
         let action = Action::Login;
         let unit = RecordRefusal { pool: pool.clone(), trace, action, user, code, details, guesses, left };
-        if !unit.is_to_be_written() {
+        if !unit.must_be_recorded() {
             return refusal;
         }
         match (self.write(unit).await, lane) {

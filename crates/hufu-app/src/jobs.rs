@@ -29,7 +29,7 @@ pub(crate) enum JobOutcome {
     /// It went wrong, and is to be tried again at this time.
     RetryAt(Timestamp),
     /// It was not tried, and is to wait until then.
-    PutOff(Timestamp),
+    Postponed(Timestamp),
     /// It went wrong for good.
     Failed,
 }
@@ -39,7 +39,7 @@ impl JobOutcome {
         match self {
             Self::Done => "done",
             Self::RetryAt(_) => "retried",
-            Self::PutOff(_) => "put_off",
+            Self::Postponed(_) => "put_off",
             Self::Failed => "failed",
         }
     }
@@ -48,7 +48,7 @@ impl JobOutcome {
         match self {
             Self::Done | Self::Failed => End::Done,
             Self::RetryAt(at) => End::RetryAt(at),
-            Self::PutOff(at) => End::PutOff(at),
+            Self::Postponed(at) => End::Postponed(at),
         }
     }
 }
@@ -150,9 +150,9 @@ impl App {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => {
                 metrics::counter!("hufu_panics_total").increment(1);
-                self.ended_badly(job, "it panicked")
+                self.unfinished_outcome(job, "it panicked")
             }
-            Err(_) => self.ended_badly(job, "it took too long"),
+            Err(_) => self.unfinished_outcome(job, "it took too long"),
         };
         metrics::counter!("hufu_jobs_total", "kind" => job.kind.clone(), "outcome" => outcome.as_str())
             .increment(1);
@@ -170,7 +170,7 @@ impl App {
     }
 
     /// What becomes of a job that told nothing of its own.
-    fn ended_badly(&self, job: &Job, how: &str) -> JobOutcome {
+    fn unfinished_outcome(&self, job: &Job, how: &str) -> JobOutcome {
         tracing::error!(job = %job.id, kind = job.kind, pool = %job.pool, attempts = job.attempts, "a job failed: {how}");
         if job.attempts >= self.limits.job_tries {
             return JobOutcome::Failed;

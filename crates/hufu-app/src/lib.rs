@@ -25,14 +25,14 @@ pub mod tokens;
 pub mod transfer;
 pub mod webhooks;
 
-pub use administration::Administrating;
+pub use administration::AdminCaller;
 pub use app::{App, Parts, StartError};
-pub use configuration::{Config, Named, apply, named};
+pub use configuration::{ApplicationHint, Config, apply, named};
 pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target};
 pub use hufu_types::Refusal;
 pub use limits::Limits;
 pub use login::by_source::SourceLogin;
-pub use login::entry::{FlowView, LoginAnswer, LoginDone, Tokens, Wish};
+pub use login::entry::{FlowView, LoginAnswer, LoginDone, LoginOptions, Tokens};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{
@@ -41,7 +41,7 @@ pub use people::{
     UserAgent, WhichIdentities, identity_id, read_user_agent,
 };
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
-pub use sources::wechat::client_data::{ToldPhone, ToldPhoneOf};
+pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
 pub use tokens::authentication::Authenticated;
 pub use tokens::keys::{KeyError, Keys};

@@ -256,13 +256,13 @@ impl Limit for Duration {
 fn read<'de, D: Deserializer<'de>, L: Limit>(deserializer: D) -> Result<L, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Spelt {
+    enum RawLimit {
         Number(i64),
         Text(String),
     }
-    let text = match Spelt::deserialize(deserializer)? {
-        Spelt::Number(number) => number.to_string(),
-        Spelt::Text(text) => text,
+    let text = match RawLimit::deserialize(deserializer)? {
+        RawLimit::Number(number) => number.to_string(),
+        RawLimit::Text(text) => text,
     };
     L::parse(&text).ok_or_else(|| de::Error::custom(format_args!("it must be {}", L::SPELLING)))
 }

@@ -81,10 +81,10 @@ impl App {
         refusal: Refusal,
     ) -> Refusal {
         let Some(code) = code_of(&refusal) else { return refusal };
-        let left = self.failures.left_to_write(who.pool(), trace.ip.as_deref());
+        let left = self.failures.remaining_records(who.pool(), trace.ip.as_deref());
         let (pool, user) = (who.pool().clone(), Some(who.user.clone()));
         let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left };
-        if !unit.is_to_be_written() {
+        if !unit.must_be_recorded() {
             return refusal;
         }
         self.write(unit).await.err().unwrap_or(refusal)
@@ -108,7 +108,7 @@ pub(crate) struct RecordRefusal {
 
 impl RecordRefusal {
     /// Whether there is anything to do.
-    pub(crate) fn is_to_be_written(&self) -> bool {
+    pub(crate) fn must_be_recorded(&self) -> bool {
         self.guesses.is_some() || self.left >= -1
     }
 }
@@ -153,11 +153,11 @@ pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
             | Code::WechatNonsense
             | Code::DataUndecryptable
             | Code::PhoneMalformed
-            | Code::Stranger
+            | Code::NoAccount
             | Code::RegistrationOff
             | Code::SnapshotUser
             | Code::Disabled
-            | Code::Leaving
+            | Code::DeletionPending
             | Code::NotLoggedIn
             | Code::Disagreement
             | Code::LoginTooOld

@@ -19,10 +19,10 @@ pub(crate) fn login_too_old(most: Duration) -> Refusal {
 }
 
 /// The account was deleted by its owner, and is gone for good at this time.
-pub(crate) fn leaving(at: Timestamp) -> Refusal {
+pub(crate) fn deletion_pending(at: Timestamp) -> Refusal {
     let iso = at.to_iso();
     let date = iso.get(..10).unwrap_or_default().to_owned();
-    Code::Leaving.with("at", iso).with("date", date)
+    Code::DeletionPending.with("at", iso).with("date", date)
 }
 
 impl From<Weakness> for Refusal {

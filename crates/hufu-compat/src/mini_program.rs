@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin};
-use hufu_types::flow::Want;
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Reason;
 use hufu_types::{Application, Connection};
 use serde::{Deserialize, Serialize};
@@ -92,7 +92,7 @@ async fn log_in(
             phone: phone.map(PhoneEvidence::Sealed),
         },
         phone_use: PhoneUse::LogIn,
-        wish: Want::UserToken.into(),
+        options: RequestedTokens::UserToken.into(),
         origin: head.origin(),
     };
     let done = waiting::done(shared.app.log_in(&login).await?)?;

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneUse, SourceLogin};
 use hufu_types::ConnectionKind;
-use hufu_types::flow::Want;
+use hufu_types::flow::RequestedTokens;
 use serde::Deserialize;
 
 use super::fields::required;
@@ -40,7 +40,7 @@ pub(crate) async fn auth_by_code(
         connection: config.connection_by_id(application, ConnectionKind::WechatMobile, id)?,
         evidence: Evidence::code(code),
         phone_use: PhoneUse::Fill,
-        wish: Want::UserToken.into(),
+        options: RequestedTokens::UserToken.into(),
         origin: head.origin(),
     };
     let done = waiting::done(shared.app.log_in(&login).await?)?;

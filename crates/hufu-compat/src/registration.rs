@@ -1,8 +1,8 @@
 //! `/api/v2/login/email-code` and `/api/v2/register/email-code`: codes by e-mail, as the newer v2 clients use them.
 
 use axum::extract::State;
-use hufu_app::{Refusal, Registration, Target, Wish};
-use hufu_types::flow::Want;
+use hufu_app::{LoginOptions, Refusal, Registration, Target};
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Profile, camel_case};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub(crate) async fn login_by_email_code(
     let code = required(request.code.as_ref(), "code")?;
     let custom_data = fields::params(request.params.as_ref())?;
     let (application, origin) = (serving(&shared, &head)?, head.origin());
-    let wish = Wish { want: Want::UserToken, custom_data };
+    let wish = LoginOptions { requested: RequestedTokens::UserToken, custom_data };
     let create = request.auto_register != Some(false);
     let (app, to) = (&shared.app, Target::Email(address));
     let answer = app.log_in_by_code(&application, to, code, create, wish, &origin).await?;
@@ -92,8 +92,8 @@ pub(crate) async fn register_by_email_code(
     };
     let wanted = request.force_login == Some(true) || request.generate_token == Some(true);
     let (application, origin) = (serving(&shared, &head)?, head.origin());
-    let want = wanted.then_some(Want::UserToken);
-    let (user, answer) = shared.app.register(&application, registration, want, &origin).await?;
+    let requested = wanted.then_some(RequestedTokens::UserToken);
+    let (user, answer) = shared.app.register(&application, registration, requested, &origin).await?;
     Ok(Success::new(match answer {
         Some(answer) => UserV2::of_login(waiting::done(answer)?),
         None => UserV2::new(user, None),

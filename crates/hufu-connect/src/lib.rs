@@ -10,7 +10,7 @@
 //! - [`templates`]: what messages say, per purpose and language.
 //! - [`signature`]: webhook signatures.
 //!
-//! Time and randomness come from [`Means`]. Nothing here knows the database or the server.
+//! Time and randomness come from [`SenderContext`]. Nothing here knows the database or the server.
 
 mod address;
 mod cloud;
@@ -30,6 +30,6 @@ pub use guarded::{GuardedClient, OutgoingError};
 pub use mail::{Mail, Mailer, Smtp, SmtpSettings};
 pub use outbox::Outbox;
 pub use secret::StoredSecret;
-pub use sender::{MailSettings, Means, SmsSettings};
+pub use sender::{MailSettings, SenderContext, SmsSettings};
 pub use sms::{Sms, SmsSender};
 pub use templates::{TemplateKind, Templates};

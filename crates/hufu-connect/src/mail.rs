@@ -19,7 +19,7 @@ use lettre::{
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{BuildError, Fault, Means, SendError, StoredSecret};
+use crate::{BuildError, Fault, SendError, SenderContext, StoredSecret};
 
 /// A message to one mailbox.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl Smtp {
     /// # Errors
     /// [`BuildError`] for an invalid sender address, half of the credentials, or TLS without root
     /// certificates.
-    pub fn new(settings: &SmtpSettings, means: &Means) -> Result<Self, BuildError> {
+    pub fn new(settings: &SmtpSettings, sender_context: &SenderContext) -> Result<Self, BuildError> {
         let wrong = |setting, reason: &str| BuildError::setting(PROVIDER, setting, reason);
         let from: Mailbox = settings
             .from
@@ -153,15 +153,15 @@ impl Smtp {
             transport: transport.build(),
             from,
             timeout,
-            clock: Arc::clone(&means.clock),
-            random: Arc::clone(&means.random),
+            clock: Arc::clone(&sender_context.clock),
+            random: Arc::clone(&sender_context.random),
         })
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, SendError> {
-        let unfit = |fault, what| SendError::new(PROVIDER, fault, what);
+        let send_error = |fault, what| SendError::new(PROVIDER, fault, what);
         let to = mail.to.as_str().parse::<Address>();
-        let to = to.map_err(|_| unfit(Fault::Recipient, "not a valid mail address"))?;
+        let to = to.map_err(|_| send_error(Fault::Recipient, "not a valid mail address"))?;
         let mut id = [0_u8; 16];
         self.random.fill(&mut id);
         let since = Duration::from_millis(u64::try_from(self.clock.now().0).unwrap_or_default());
@@ -181,7 +181,7 @@ impl Smtp {
                 builder.multipart(MultiPart::alternative_plain_html(mail.text.clone(), html.clone()))
             }
         }
-        .map_err(|_| unfit(Fault::Settings, "the message cannot be composed"))
+        .map_err(|_| send_error(Fault::Settings, "the message cannot be composed"))
     }
 }
 

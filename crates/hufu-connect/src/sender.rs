@@ -12,7 +12,7 @@ use crate::{
 
 /// What senders need.
 #[derive(Clone)]
-pub struct Means {
+pub struct SenderContext {
     /// Calls providers.
     pub http: GuardedClient,
     /// Collects, in development, what is not to be sent.
@@ -23,9 +23,9 @@ pub struct Means {
     pub random: Arc<dyn Random>,
 }
 
-impl fmt::Debug for Means {
+impl fmt::Debug for SenderContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Means")
+        f.write_str("SenderContext")
     }
 }
 
@@ -44,10 +44,10 @@ impl MailSettings {
     ///
     /// # Errors
     /// [`BuildError`]
-    pub fn build(&self, means: &Means) -> Result<Arc<dyn Mailer>, BuildError> {
+    pub fn build(&self, sender_context: &SenderContext) -> Result<Arc<dyn Mailer>, BuildError> {
         Ok(match self {
-            Self::Smtp(settings) => Arc::new(Smtp::new(settings, means)?),
-            Self::Outbox {} => Arc::new(means.outbox.clone().ok_or(BuildError::NoOutbox)?),
+            Self::Smtp(settings) => Arc::new(Smtp::new(settings, sender_context)?),
+            Self::Outbox {} => Arc::new(sender_context.outbox.clone().ok_or(BuildError::NoOutbox)?),
         })
     }
 }
@@ -71,12 +71,12 @@ impl SmsSettings {
     ///
     /// # Errors
     /// [`BuildError`]
-    pub fn build(&self, means: &Means) -> Result<Arc<dyn SmsSender>, BuildError> {
+    pub fn build(&self, sender_context: &SenderContext) -> Result<Arc<dyn SmsSender>, BuildError> {
         Ok(match self {
-            Self::Aliyun(settings) => Arc::new(AliyunSms::new(settings, means)?),
-            Self::Tencent(settings) => Arc::new(TencentSms::new(settings, means)?),
-            Self::Http(settings) => Arc::new(HttpSms::new(settings, means)?),
-            Self::Outbox {} => Arc::new(means.outbox.clone().ok_or(BuildError::NoOutbox)?),
+            Self::Aliyun(settings) => Arc::new(AliyunSms::new(settings, sender_context)?),
+            Self::Tencent(settings) => Arc::new(TencentSms::new(settings, sender_context)?),
+            Self::Http(settings) => Arc::new(HttpSms::new(settings, sender_context)?),
+            Self::Outbox {} => Arc::new(sender_context.outbox.clone().ok_or(BuildError::NoOutbox)?),
         })
     }
 }

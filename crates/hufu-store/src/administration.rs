@@ -98,7 +98,7 @@ pub struct AccessKey {
     /// When it ends, if ever.
     pub expires_at: Option<Timestamp>,
     /// Whether its administrator, where it has one, is appointed and in use.
-    pub is_backed: bool,
+    pub is_owner_active: bool,
 }
 
 /// Reads an access key.
@@ -234,9 +234,9 @@ pub struct AdministratorCredentials {
 }
 
 /// Reads what the login of an administrator is checked against.
-pub struct CredentialsOfAdministrator(pub Username);
+pub struct GetAdministratorCredentials(pub Username);
 
-impl Read for CredentialsOfAdministrator {
+impl Read for GetAdministratorCredentials {
     type Out = Option<AdministratorCredentials>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -264,7 +264,7 @@ fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
         name: row.get(2)?,
         role: AdminRole::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "role" })?,
         scope: row.get::<Option<String>>(4)?.map(|id| PoolId::parse(&id)).transpose()?,
-        is_backed: user.is_none() || (appointed && in_use),
+        is_owner_active: user.is_none() || (appointed && in_use),
         user,
         created_at: Timestamp(row.get(6)?),
         expires_at: row.get::<Option<i64>>(7)?.map(Timestamp),

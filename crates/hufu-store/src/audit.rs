@@ -283,7 +283,7 @@ pub async fn of_account(
 
 /// Forgets the oldest entries of a pool.
 #[derive(Clone, Debug)]
-pub struct Forget {
+pub struct DeleteEvents {
     /// Of which pool.
     pub pool: PoolId,
     /// What was written before this.
@@ -292,7 +292,7 @@ pub struct Forget {
     pub limit: i64,
 }
 
-impl Write for Forget {
+impl Write for DeleteEvents {
     /// How many.
     type Out = u64;
 

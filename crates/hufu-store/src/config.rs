@@ -292,7 +292,7 @@ pub async fn pool_of_application(tx: &mut Tx<'_>, id: &ApplicationId) -> Result<
 }
 
 /// Leaves a pool no other default application than this one.
-pub async fn no_other_default(
+pub async fn clear_other_defaults(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &ApplicationId,

@@ -305,12 +305,12 @@ pub async fn record(
 }
 
 /// Forgets what a webhook did not take.
-pub async fn note_arrived(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<(), StoreError> {
+pub async fn record_success(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<(), StoreError> {
     tx.execute(ARRIVED, &[pool.into(), webhook.as_str().into()]).await.map(drop)
 }
 
 /// Counts a delivery that a webhook did not take; how many it did not, one after another.
-pub async fn note_given_up(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<i64, StoreError> {
+pub async fn record_failure(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<i64, StoreError> {
     let failures = tx.optional(GIVEN_UP, &[pool.into(), webhook.as_str().into()], |row| row.get(0)).await?;
     Ok(failures.unwrap_or_default())
 }
@@ -321,7 +321,7 @@ pub async fn lock(tx: &mut Tx<'_>, pool: &PoolId, id: &DeliveryId) -> Result<boo
 }
 
 /// Lets a delivery wait again that arrived or was given up; whether it had.
-pub async fn wait_again(
+pub async fn requeue(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &DeliveryId,
@@ -331,7 +331,7 @@ pub async fn wait_again(
 }
 
 /// Lets deliveries to a webhook wait again that were given up since then, the oldest first; which.
-pub async fn failed_wait_again(
+pub async fn requeue_failed(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     webhook: &WebhookId,

@@ -127,12 +127,16 @@ pub async fn insert_if_free(
 }
 
 /// Takes back the identities of a user whom the unit has written.
-pub(crate) async fn take_back(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+pub(crate) async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// The identities of an account that come of connections which are switched on for an application.
-pub async fn entering(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<Identity>, StoreError> {
+pub async fn of_enabled_connections(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+) -> Result<Vec<Identity>, StoreError> {
     tx.all(ENTERING, &[pool.into(), user.into()], decode).await
 }
 

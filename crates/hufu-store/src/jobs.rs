@@ -106,7 +106,7 @@ pub enum End {
     /// It is to be tried again, not before this.
     RetryAt(Timestamp),
     /// It was not tried: it waits until then, and this taking does not count.
-    PutOff(Timestamp),
+    Postponed(Timestamp),
 }
 
 /// Ends a job that was taken; the answer is whether it was still one's own.
@@ -128,7 +128,7 @@ impl Write for EndJob {
         let affected = match self.end {
             End::Done => tx.execute(DONE, &[id, attempts]).await?,
             End::RetryAt(at) => tx.execute(RETRY_AT, &[id, attempts, at.into()]).await?,
-            End::PutOff(at) => tx.execute(PUT_OFF, &[id, attempts, at.into()]).await?,
+            End::Postponed(at) => tx.execute(PUT_OFF, &[id, attempts, at.into()]).await?,
         };
         Ok(affected == 1)
     }

@@ -102,7 +102,7 @@ pub async fn count_try(
 }
 
 /// Undoes the try that a right code cost, in the unit that compared it.
-pub async fn take_back_try(
+pub async fn refund_try(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     to: &Addressed,

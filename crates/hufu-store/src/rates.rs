@@ -69,9 +69,9 @@ pub enum Admitted {
     /// It was, and both buckets count it.
     Yes,
     /// Everybody together sent too many: the bucket of the sender is not touched.
-    TooManyOfAll,
+    OverGlobalLimit,
     /// The sender sent too many: the bucket of everybody does not count it.
-    TooManyOfOne,
+    OverSenderLimit,
 }
 
 impl Write for Admit {
@@ -79,12 +79,12 @@ impl Write for Admit {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Admitted, StoreError> {
         if count(tx, &self.all.name, 1, self.window, self.now).await? > self.all.limit {
-            return Ok(Admitted::TooManyOfAll);
+            return Ok(Admitted::OverGlobalLimit);
         }
         let Some(one) = &self.one else { return Ok(Admitted::Yes) };
         if count(tx, &one.name, 1, self.window, self.now).await? > one.limit {
             count(tx, &self.all.name, -1, self.window, self.now).await?;
-            return Ok(Admitted::TooManyOfOne);
+            return Ok(Admitted::OverSenderLimit);
         }
         Ok(Admitted::Yes)
     }
@@ -123,7 +123,7 @@ pub async fn admit<'l>(
 ) -> Result<Option<&'l Limit>, StoreError> {
     for (index, limit) in limits.iter().enumerate() {
         if limit.hit(tx, now).await? < 0 {
-            take_back(tx, limits.get(..=index).unwrap_or_default(), now).await?;
+            refund(tx, limits.get(..=index).unwrap_or_default(), now).await?;
             return Ok(Some(limit));
         }
     }
@@ -131,7 +131,7 @@ pub async fn admit<'l>(
 }
 
 /// Takes a hit in each of the buckets back.
-pub async fn take_back(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result<(), StoreError> {
+pub async fn refund(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result<(), StoreError> {
     for limit in limits {
         count(tx, &limit.name, -1, limit.window, now).await?;
     }

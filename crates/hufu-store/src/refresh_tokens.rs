@@ -70,7 +70,7 @@ pub async fn get_locked(
 }
 
 /// Notes that a token is used, and by what it was succeeded.
-pub async fn succeed(
+pub async fn set_successor(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     hash: &TokenHash,

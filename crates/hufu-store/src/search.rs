@@ -2,7 +2,7 @@
 //! what stands anywhere in a name. Triggers of migration 0003 keep the tables
 //! behind it, whoever writes users.
 //!
-//! Pages go on after a [`Place`], never by counting rows, so that the last page of
+//! Pages go on after a [`PageEnd`], never by counting rows, so that the last page of
 //! ten million costs what the first does, and nobody is seen twice while others come.
 
 use hufu_types::{PoolId, Timestamp, User, UserStatus};
@@ -110,7 +110,7 @@ pub const LONGEST_TEXT: usize = 128;
 
 /// What is looked for. Case does not matter, as far as ASCII goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sought {
+pub enum SearchCriteria {
     /// Everybody, newest first.
     All,
     /// Whose id, external id, username, e-mail address, phone number, nickname or name it is.
@@ -124,7 +124,7 @@ pub enum Sought {
 
 /// Where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PageEnd {
     /// After the user who was made then and has this id.
     Created(Timestamp, String),
     /// After this name of this user.
@@ -139,7 +139,7 @@ pub struct SearchUsers {
     /// The pool.
     pub pool: PoolId,
     /// What is looked for.
-    pub sought: Sought,
+    pub criteria: SearchCriteria,
     /// Only users of this status.
     pub status: Option<UserStatus>,
     /// Only users made then or later.
@@ -147,7 +147,7 @@ pub struct SearchUsers {
     /// Only users made before.
     pub created_before: Timestamp,
     /// Where the last page ended.
-    pub after: Option<Place>,
+    pub after: Option<PageEnd>,
     /// At most so many.
     pub limit: i64,
 }
@@ -157,7 +157,7 @@ impl SearchUsers {
     pub fn all(pool: PoolId, limit: i64) -> Self {
         Self {
             pool,
-            sought: Sought::All,
+            criteria: SearchCriteria::All,
             status: None,
             created_from: Timestamp(0),
             created_before: Timestamp(i64::MAX),
@@ -169,7 +169,7 @@ impl SearchUsers {
 
 impl Read for SearchUsers {
     /// The users, each with where a page would end that ends with it.
-    type Out = Vec<(User, Place)>;
+    type Out = Vec<(User, PageEnd)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let pool = Value::from(&self.pool);
@@ -177,16 +177,16 @@ impl Read for SearchUsers {
         let (from, before, limit) = (self.created_from.into(), self.created_before.into(), self.limit.into());
         // Whoever was made in the very moment of the end is not before it: no id is less than the empty one.
         let (last_at, last_id) = match &self.after {
-            Some(Place::Created(at, id)) => (*at, id.as_str()),
+            Some(PageEnd::Created(at, id)) => (*at, id.as_str()),
             _ => (self.created_before, ""),
         };
-        match &self.sought {
-            Sought::All => {
+        match &self.criteria {
+            SearchCriteria::All => {
                 let unusual = self.status.is_some_and(|status| status != UserStatus::Activated);
                 let sql = if unusual { LIST_UNUSUAL } else { LIST };
                 tx.all(sql, &[pool, from, last_at.into(), last_id.into(), status, limit], by_creation).await
             }
-            Sought::Exact(text) => {
+            SearchCriteria::Exact(text) => {
                 let folded = text.to_ascii_lowercase();
                 let values = [
                     pool,
@@ -200,13 +200,13 @@ impl Read for SearchUsers {
                 ];
                 tx.all(EXACT, &values, by_creation).await
             }
-            Sought::Prefix(text) => {
+            SearchCriteria::Prefix(text) => {
                 let first = text.to_ascii_lowercase();
                 // No text with this beginning is larger.
                 let end = format!("{first}\u{10FFFF}");
                 // Every id is more than the empty one.
                 let (last_name, last_id) = match &self.after {
-                    Some(Place::Name(name, id)) if *name >= first => (name.as_str(), id.as_str()),
+                    Some(PageEnd::Name(name, id)) if *name >= first => (name.as_str(), id.as_str()),
                     _ => (first.as_str(), ""),
                 };
                 let sql = if matches!(tx, Tx::Sqlite(_)) { PREFIX_SQLITE } else { PREFIX_POSTGRES };
@@ -221,12 +221,12 @@ impl Read for SearchUsers {
                     status,
                     limit,
                 ];
-                tx.all_by_own_plan(sql, &values, by_name).await
+                tx.all_with_custom_plan(sql, &values, by_name).await
             }
-            Sought::Substring(text) => {
+            SearchCriteria::Substring(text) => {
                 let text = text.to_ascii_lowercase();
                 let last = match self.after {
-                    Some(Place::Indexed(seq)) => seq,
+                    Some(PageEnd::Indexed(seq)) => seq,
                     _ => i64::MAX,
                 };
                 if matches!(tx, Tx::Sqlite(_)) {
@@ -237,7 +237,7 @@ impl Read for SearchUsers {
                 } else {
                     let pattern = contains(&text);
                     let values = [pool, (&pattern).into(), last.into(), from, before, status, limit];
-                    tx.all_by_own_plan(SUBSTRING_POSTGRES, &values, by_index).await
+                    tx.all_with_custom_plan(SUBSTRING_POSTGRES, &values, by_index).await
                 }
             }
         }
@@ -247,20 +247,20 @@ impl Read for SearchUsers {
 /// The columns of a user; what a page goes on by stands behind them.
 const COLUMNS: usize = 23;
 
-fn by_creation(row: &Row<'_>) -> Result<(User, Place), StoreError> {
+fn by_creation(row: &Row<'_>) -> Result<(User, PageEnd), StoreError> {
     let user = decode_user(row)?;
-    let place = Place::Created(user.created_at, user.id.as_str().to_owned());
+    let place = PageEnd::Created(user.created_at, user.id.as_str().to_owned());
     Ok((user, place))
 }
 
-fn by_name(row: &Row<'_>) -> Result<(User, Place), StoreError> {
+fn by_name(row: &Row<'_>) -> Result<(User, PageEnd), StoreError> {
     let user = decode_user(row)?;
-    let place = Place::Name(row.get(COLUMNS)?, user.id.as_str().to_owned());
+    let place = PageEnd::Name(row.get(COLUMNS)?, user.id.as_str().to_owned());
     Ok((user, place))
 }
 
-fn by_index(row: &Row<'_>) -> Result<(User, Place), StoreError> {
-    Ok((decode_user(row)?, Place::Indexed(row.get(COLUMNS)?)))
+fn by_index(row: &Row<'_>) -> Result<(User, PageEnd), StoreError> {
+    Ok((decode_user(row)?, PageEnd::Indexed(row.get(COLUMNS)?)))
 }
 
 /// All runs of three characters, as a query of FTS5: quoted, so that no character means anything.

@@ -83,9 +83,9 @@ impl Presented {
 }
 
 /// Reads what the first step proved, sealed; the token stays.
-pub struct Peek(pub Presented);
+pub struct GetStepToken(pub Presented);
 
-impl Read for Peek {
+impl Read for GetStepToken {
     type Out = Option<Vec<u8>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {

@@ -79,7 +79,7 @@ impl Tx<'_> {
 
     /// All rows of an answer, by a plan for these very values: where one plan cannot be good for all that may be asked,
     /// as a text that is in every name or in none.
-    pub async fn all_by_own_plan<T: Send>(
+    pub async fn all_with_custom_plan<T: Send>(
         &mut self,
         sql: &'static str,
         values: &[Value<'_>],

@@ -232,8 +232,8 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -
 }
 
 /// Takes back a user whom the unit has written, with their identities.
-pub async fn take_back(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    identities::take_back(tx, pool, user).await?;
+pub async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    identities::undo_insert(tx, pool, user).await?;
     tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
 }
 
@@ -276,7 +276,7 @@ pub async fn set_agreements(
 
 /// A login that is noted in the row of its user.
 #[derive(Clone, Copy, Debug)]
-pub struct NotedLogin<'a> {
+pub struct LoginRecord<'a> {
     /// When.
     pub at: Timestamp,
     /// From which address.
@@ -288,13 +288,13 @@ pub struct NotedLogin<'a> {
 }
 
 /// Notes a login; the user as they are now, whom no other unit changes until this one ends.
-pub async fn note_login(
+pub async fn record_login(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
-    login: NotedLogin<'_>,
+    login: LoginRecord<'_>,
 ) -> Result<Option<User>, StoreError> {
-    let NotedLogin { at, ip, application, counts } = login;
+    let LoginRecord { at, ip, application, counts } = login;
     let values = [pool.into(), user.into(), at.into(), ip.into(), application.into(), counts.into()];
     tx.optional(NOTE_LOGIN, &values, decode_user).await
 }
@@ -337,7 +337,7 @@ pub async fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
 }
 
 /// Lets an account be deleted for good at `delete_after`, and be used no more until then.
-pub async fn leave(
+pub async fn schedule_deletion(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
@@ -358,7 +358,7 @@ pub async fn cancel_deletion(
 }
 
 /// The accounts that are to be deleted for good by now, so many at most.
-pub async fn expired(
+pub async fn due_for_deletion(
     tx: &mut Tx<'_>,
     now: Timestamp,
     limit: i64,

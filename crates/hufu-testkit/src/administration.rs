@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use hufu_app::administration::{Administrating, KeyWish};
+use hufu_app::administration::{AccessKeyRequest, AdminCaller};
 use hufu_types::{AdminRole, PoolId};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -65,8 +65,8 @@ pub async fn call_if(
 /// A new access key.
 pub async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
     let pool = pool.map(|pool| PoolId::parse(pool).unwrap());
-    let wish = KeyWish { name: "test".to_owned(), role, pool, expires_at: None };
-    let (_, text) = world.node.app.create_access_key(&Administrating::command(), wish).await.unwrap();
+    let request = AccessKeyRequest { name: "test".to_owned(), role, pool, expires_at: None };
+    let (_, text) = world.node.app.create_access_key(&AdminCaller::command_line(), request).await.unwrap();
     world.secret(text.expose_secret());
     text.expose_secret().to_owned()
 }

@@ -21,7 +21,7 @@ pub fn keep() {
             .with_env_filter(EnvFilter::new(FILTER))
             .with_ansi(false)
             .without_time()
-            .with_writer(Keeper)
+            .with_writer(LogCapture)
             .init();
     });
 }
@@ -64,9 +64,9 @@ fn lines<T>(look: impl FnOnce(&[String]) -> T) -> T {
 }
 
 /// A writer that keeps each line.
-struct Keeper;
+struct LogCapture;
 
-impl io::Write for Keeper {
+impl io::Write for LogCapture {
     /// The subscriber hands over one line a call.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes).into_owned();
@@ -80,7 +80,7 @@ impl io::Write for Keeper {
     }
 }
 
-impl MakeWriter<'_> for Keeper {
+impl MakeWriter<'_> for LogCapture {
     type Writer = Self;
 
     fn make_writer(&self) -> Self {

@@ -140,7 +140,7 @@ pub fn open_agreements<'a>(
 /// What a login ends with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Want {
+pub enum RequestedTokens {
     /// The user and a user token, for the v2 clients.
     UserToken,
     /// A token set of these scopes.
@@ -155,7 +155,8 @@ pub struct FlowState {
     /// Where it stands.
     pub stage: Stage,
     /// What it ends with.
-    pub want: Want,
+    #[serde(rename = "want")]
+    pub requested: RequestedTokens,
     /// What the person proved themselves with so far. Rows of the program before have none.
     #[serde(default)]
     pub facts: Facts,
@@ -217,11 +218,11 @@ mod tests {
             "candidates":["a","b"],"may_merge":true,"user":null,"newly_created":false}"#;
         let state: FlowState = serde_json::from_str(old).unwrap();
         assert_eq!((state.stage, state.candidates.len()), (Stage::Select, 2));
-        assert_eq!(state.want, Want::TokenSet(ScopeSet::parse("openid profile")));
+        assert_eq!(state.requested, RequestedTokens::TokenSet(ScopeSet::parse("openid profile")));
         assert_eq!(state.facts, Facts::default());
         let old = r#"{"stage":"complete","want":"user_token","may_create":false,"candidates":[],"may_merge":false,
             "user":"a","newly_created":true}"#;
-        assert_eq!(serde_json::from_str::<FlowState>(old).unwrap().want, Want::UserToken);
+        assert_eq!(serde_json::from_str::<FlowState>(old).unwrap().requested, RequestedTokens::UserToken);
     }
 
     #[test]
@@ -240,9 +241,9 @@ mod tests {
                 serde_json::json!({ "email": null }),
             )]),
         };
-        let want = Want::Authorization(Box::new(request));
-        let json = serde_json::to_string(&want).unwrap();
-        assert_eq!(serde_json::from_str::<Want>(&json).unwrap(), want);
+        let requested = RequestedTokens::Authorization(Box::new(request));
+        let json = serde_json::to_string(&requested).unwrap();
+        assert_eq!(serde_json::from_str::<RequestedTokens>(&json).unwrap(), requested);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Changes {
     }
 
     /// Gives back what is still as the merge left it; the names of what is not.
-    pub fn take_back(&self, survivor: &mut User, merged: &mut User) -> Vec<String> {
+    pub fn revert(&self, survivor: &mut User, merged: &mut User) -> Vec<String> {
         let mut kept = Vec::new();
         let mut settle = |name: &str, is_kept: bool| {
             if is_kept {

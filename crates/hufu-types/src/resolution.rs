@@ -30,12 +30,12 @@ pub struct Owner {
     pub vouched: bool,
     /// Whether the account is another person's of the same source already: it has another
     /// OpenID of the same app, or another UnionID of the same Open Platform account.
-    pub another_persons: bool,
+    pub has_other_identity: bool,
 }
 
 /// What the pool holds about a proof.
 #[derive(Clone, Debug, Default)]
-pub struct Holdings {
+pub struct KnownOwners {
     /// The account that the id at this app leads to.
     pub by_own: Option<UserId>,
     /// The account that the id shared by several apps leads to.
@@ -108,7 +108,7 @@ pub enum Denial {
     /// A virtual user of WeChat's "snapshot page".
     Snapshot,
     /// A stranger, where the connection makes no users.
-    Stranger,
+    LoginOnly,
     /// A stranger, where the pool makes no users.
     RegistrationOff,
 }
@@ -171,26 +171,25 @@ impl Resolution {
 }
 
 /// Decides.
-pub fn resolve(proof: &Proof, holdings: &Holdings, rules: &Rules) -> Resolution {
+pub fn resolve(proof: &Proof, owners: &KnownOwners, rules: &Rules) -> Resolution {
     if proof.snapshot {
         return Resolution::Deny(Denial::Snapshot);
     }
     // A name that nobody vouches for belongs to whoever proves it.
-    let phone_owner = holdings.by_phone.as_ref().filter(|owner| owner.vouched);
+    let phone_owner = owners.by_phone.as_ref().filter(|owner| owner.vouched);
     let free = Free {
         phone: proof.proved_phone().is_some() && phone_owner.is_none(),
-        email: proof.proved_email().is_some()
-            && !holdings.by_email.as_ref().is_some_and(|owner| owner.vouched),
+        email: proof.proved_email().is_some() && !owners.by_email.as_ref().is_some_and(|owner| owner.vouched),
     };
-    let by_id = holdings.by_own.as_ref().or(holdings.by_shared.as_ref());
+    let by_id = owners.by_own.as_ref().or(owners.by_shared.as_ref());
     let logs_in_by_phone = proof.proved_phone().is_some() && rules.phone_use == PhoneUse::LogIn;
 
     let resolution = match (by_id, phone_owner.filter(|_| logs_in_by_phone)) {
         (Some(user), Some(owner)) if owner.user != *user => without_moving(&owner.user, user),
-        (Some(user), _) => known(proof, holdings, user, phone_owner, free),
-        (None, Some(owner)) if owner.another_persons => without_moving(&owner.user, &owner.user),
-        (None, Some(owner)) => join(proof, holdings, &owner.user, Free { phone: false, ..free }),
-        (None, None) => stranger(proof, holdings, rules, free),
+        (Some(user), _) => resolve_known(proof, owners, user, phone_owner, free),
+        (None, Some(owner)) if owner.has_other_identity => without_moving(&owner.user, &owner.user),
+        (None, Some(owner)) => join(proof, owners, &owner.user, Free { phone: false, ..free }),
+        (None, None) => resolve_unknown(proof, owners, rules, free),
     };
     match resolution {
         Resolution::LogIn { conflict: Some(Conflict { kind, chosen, other }), .. }
@@ -213,18 +212,18 @@ struct Free {
 }
 
 /// Nobody is known by the ids.
-fn stranger(proof: &Proof, holdings: &Holdings, rules: &Rules, free: Free) -> Resolution {
+fn resolve_unknown(proof: &Proof, owners: &KnownOwners, rules: &Rules, free: Free) -> Resolution {
     let association = &rules.association;
     if association.mode == AssociationMode::Field {
         let owner_by = |field| match field {
-            MatchField::Phone => holdings.by_phone.as_ref(),
-            MatchField::Email => holdings.by_email.as_ref(),
-            MatchField::ExternalId => holdings.by_external_id.as_ref(),
+            MatchField::Phone => owners.by_phone.as_ref(),
+            MatchField::Email => owners.by_email.as_ref(),
+            MatchField::ExternalId => owners.by_external_id.as_ref(),
         };
         let mut matched = association.fields.iter().filter_map(|field| owner_by(*field));
         // An account of another person of this source is nobody's to take, whoever shares a number with them.
-        if let Some(owner) = matched.find(|owner| owner.vouched && !owner.another_persons) {
-            return join(proof, holdings, &owner.user, free);
+        if let Some(owner) = matched.find(|owner| owner.vouched && !owner.has_other_identity) {
+            return join(proof, owners, &owner.user, free);
         }
     }
     let may_create = rules.may_create();
@@ -233,17 +232,17 @@ fn stranger(proof: &Proof, holdings: &Holdings, rules: &Rules, free: Free) -> Re
         _ if may_create => Resolution::Create { fill_phone: free.phone, fill_email: free.email },
         // Nothing matched and nothing may be made: who can prove an account is still let in.
         AssociationMode::Field if !association.methods.is_empty() => Resolution::Ask { may_create: false },
-        _ if rules.login_only => Resolution::Deny(Denial::Stranger),
+        _ if rules.login_only => Resolution::Deny(Denial::LoginOnly),
         _ => Resolution::Deny(Denial::RegistrationOff),
     }
 }
 
 /// Attaches all ids to an account that none of them leads to.
-fn join(proof: &Proof, holdings: &Holdings, user: &UserId, free: Free) -> Resolution {
+fn join(proof: &Proof, owners: &KnownOwners, user: &UserId, free: Free) -> Resolution {
     Resolution::LogIn {
         user: user.clone(),
         attach_own: true,
-        attach_shared: proof.shared.is_some() && holdings.by_shared.is_none(),
+        attach_shared: proof.shared.is_some() && owners.by_shared.is_none(),
         fill_phone: free.phone,
         fill_email: free.email,
         conflict: None,
@@ -267,19 +266,19 @@ fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
 }
 
 /// Logs in an account that one of the ids names.
-fn known(
+fn resolve_known(
     proof: &Proof,
-    holdings: &Holdings,
+    owners: &KnownOwners,
     user: &UserId,
     phone_owner: Option<&Owner>,
     free: Free,
 ) -> Resolution {
-    let shared_is_new = proof.shared.is_some() && holdings.by_shared.is_none();
-    let conflict = match (&holdings.by_own, &holdings.by_shared, phone_owner) {
+    let shared_is_new = proof.shared.is_some() && owners.by_shared.is_none();
+    let conflict = match (&owners.by_own, &owners.by_shared, phone_owner) {
         (Some(a), Some(b), _) if a != b => {
             Some(Conflict { kind: ConflictKind::OpenidUnionid, chosen: user.clone(), other: b.clone() })
         }
-        (Some(_), None, _) if shared_is_new && holdings.other_shared => {
+        (Some(_), None, _) if shared_is_new && owners.other_shared => {
             Some(Conflict { kind: ConflictKind::UnionidChanged, chosen: user.clone(), other: user.clone() })
         }
         (_, _, Some(owner)) if proof.proved_phone().is_some() && owner.user != *user => Some(Conflict {
@@ -291,8 +290,8 @@ fn known(
     };
     Resolution::LogIn {
         user: user.clone(),
-        attach_own: holdings.by_own.is_none(),
-        attach_shared: shared_is_new && !holdings.other_shared,
+        attach_own: owners.by_own.is_none(),
+        attach_shared: shared_is_new && !owners.other_shared,
         fill_phone: free.phone,
         fill_email: free.email,
         conflict,
@@ -321,15 +320,15 @@ mod tests {
     }
 
     fn owner(name: &str) -> Owner {
-        Owner { user: user(name), vouched: true, another_persons: false }
+        Owner { user: user(name), vouched: true, has_other_identity: false }
     }
 
-    fn holdings(openid: Option<&str>, unionid: Option<&str>, phone: Option<&str>) -> Holdings {
-        Holdings {
+    fn owners(openid: Option<&str>, unionid: Option<&str>, phone: Option<&str>) -> KnownOwners {
+        KnownOwners {
             by_own: openid.map(user),
             by_shared: unionid.map(user),
             by_phone: phone.map(owner),
-            ..Holdings::default()
+            ..KnownOwners::default()
         }
     }
 
@@ -337,12 +336,12 @@ mod tests {
         Rules { registration: true, ..Rules::default() }
     }
 
-    fn resolve(arrival: &(Proof, PhoneUse), holdings: &Holdings) -> Resolution {
-        decide(arrival, holdings, &open())
+    fn resolve(arrival: &(Proof, PhoneUse), owners: &KnownOwners) -> Resolution {
+        decide(arrival, owners, &open())
     }
 
-    fn decide((proof, phone_use): &(Proof, PhoneUse), holdings: &Holdings, rules: &Rules) -> Resolution {
-        super::resolve(proof, holdings, &Rules { phone_use: *phone_use, ..rules.clone() })
+    fn decide((proof, phone_use): &(Proof, PhoneUse), owners: &KnownOwners, rules: &Rules) -> Resolution {
+        super::resolve(proof, owners, &Rules { phone_use: *phone_use, ..rules.clone() })
     }
 
     fn with(mode: AssociationMode) -> Rules {
@@ -369,21 +368,21 @@ mod tests {
         let choose = Resolution::Choose { accounts: [user("a"), user("b")] };
         assert_eq!(of(choose), (Some(Step::Several), Stage::Select));
         assert_eq!(of(Resolution::Ask { may_create: true }), (Some(Step::Unknown), Stage::Associate));
-        assert_eq!(of(Resolution::Deny(Denial::Stranger)), (None, Stage::Refused));
+        assert_eq!(of(Resolution::Deny(Denial::LoginOnly)), (None, Stage::Refused));
         assert_eq!(Stage::Identify.steps().count(), 4, "and no other step leads from there");
     }
 
     #[test]
     fn the_four_quadrants() {
         let create = Resolution::Create { fill_phone: false, fill_email: false };
-        assert_eq!(resolve(&arrival(true, None), &holdings(None, None, None)), create);
-        assert_eq!(resolve(&arrival(false, None), &holdings(None, None, None)), create);
+        assert_eq!(resolve(&arrival(true, None), &owners(None, None, None)), create);
+        assert_eq!(resolve(&arrival(false, None), &owners(None, None, None)), create);
         assert_eq!(
-            resolve(&arrival(false, None), &holdings(Some("a"), None, None)),
+            resolve(&arrival(false, None), &owners(Some("a"), None, None)),
             into("a", false, false, false)
         );
         assert_eq!(
-            resolve(&arrival(true, None), &holdings(None, Some("a"), None)),
+            resolve(&arrival(true, None), &owners(None, Some("a"), None)),
             into("a", true, false, false),
             "the openid of a new app joins by unionid"
         );
@@ -392,7 +391,7 @@ mod tests {
     #[test]
     fn a_unionid_that_appears_later_is_attached() {
         assert_eq!(
-            resolve(&arrival(true, None), &holdings(Some("a"), None, None)),
+            resolve(&arrival(true, None), &owners(Some("a"), None, None)),
             into("a", false, true, false)
         );
     }
@@ -400,7 +399,7 @@ mod tests {
     #[test]
     fn two_accounts_move_nothing() {
         let Resolution::LogIn { user: chosen, attach_own, attach_shared, conflict, .. } =
-            resolve(&arrival(true, None), &holdings(Some("a"), Some("b"), None))
+            resolve(&arrival(true, None), &owners(Some("a"), Some("b"), None))
         else {
             panic!("logs in")
         };
@@ -411,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_changed_unionid_is_recorded_and_not_attached() {
-        let held = Holdings { other_shared: true, ..holdings(Some("a"), None, None) };
+        let held = KnownOwners { other_shared: true, ..owners(Some("a"), None, None) };
         let Resolution::LogIn { attach_shared, conflict, .. } = resolve(&arrival(true, None), &held) else {
             panic!("logs in")
         };
@@ -423,16 +422,16 @@ mod tests {
     fn a_phone_fills_only_where_it_is_free() {
         let fill = arrival(false, Some(PhoneUse::Fill));
         assert_eq!(
-            resolve(&fill, &holdings(None, None, None)),
+            resolve(&fill, &owners(None, None, None)),
             Resolution::Create { fill_phone: true, fill_email: false }
         );
         assert_eq!(
-            resolve(&fill, &holdings(None, None, Some("b"))),
+            resolve(&fill, &owners(None, None, Some("b"))),
             Resolution::Create { fill_phone: false, fill_email: false }
         );
-        assert_eq!(resolve(&fill, &holdings(Some("a"), None, None)), into("a", false, false, true));
+        assert_eq!(resolve(&fill, &owners(Some("a"), None, None)), into("a", false, false, true));
         let Resolution::LogIn { fill_phone, conflict, .. } =
-            resolve(&fill, &holdings(Some("a"), None, Some("b")))
+            resolve(&fill, &owners(Some("a"), None, Some("b")))
         else {
             panic!("logs in")
         };
@@ -443,17 +442,17 @@ mod tests {
     #[test]
     fn a_login_by_phone_leads_to_the_number_s_account() {
         let by_phone = arrival(true, Some(PhoneUse::LogIn));
-        assert_eq!(resolve(&by_phone, &holdings(None, None, Some("b"))), into("b", true, true, false));
+        assert_eq!(resolve(&by_phone, &owners(None, None, Some("b"))), into("b", true, true, false));
         assert_eq!(
-            resolve(&by_phone, &holdings(Some("b"), Some("b"), Some("b"))),
+            resolve(&by_phone, &owners(Some("b"), Some("b"), Some("b"))),
             into("b", false, false, false)
         );
         assert_eq!(
-            resolve(&by_phone, &holdings(None, None, None)),
+            resolve(&by_phone, &owners(None, None, None)),
             Resolution::Create { fill_phone: true, fill_email: false }
         );
         let Resolution::LogIn { user: chosen, attach_own, conflict, .. } =
-            resolve(&by_phone, &holdings(Some("a"), None, Some("b")))
+            resolve(&by_phone, &owners(Some("a"), None, Some("b")))
         else {
             panic!("logs in")
         };
@@ -463,8 +462,8 @@ mod tests {
 
     #[test]
     fn a_number_of_another_wechat_person_binds_nothing() {
-        let mut held = holdings(None, None, Some("b"));
-        held.by_phone.as_mut().unwrap().another_persons = true;
+        let mut held = owners(None, None, Some("b"));
+        held.by_phone.as_mut().unwrap().has_other_identity = true;
         let Resolution::LogIn { user: chosen, attach_own, conflict, .. } =
             resolve(&arrival(false, Some(PhoneUse::LogIn)), &held)
         else {
@@ -478,15 +477,12 @@ mod tests {
     fn a_snapshot_user_is_nobody() {
         let (proof, phone_use) = arrival(true, None);
         let nobody = (Proof { snapshot: true, ..proof }, phone_use);
-        assert_eq!(
-            resolve(&nobody, &holdings(Some("a"), Some("a"), None)),
-            Resolution::Deny(Denial::Snapshot)
-        );
+        assert_eq!(resolve(&nobody, &owners(Some("a"), Some("a"), None)), Resolution::Deny(Denial::Snapshot));
     }
 
     #[test]
     fn a_number_that_nobody_vouches_for_leads_nowhere() {
-        let mut held = holdings(None, None, Some("b"));
+        let mut held = owners(None, None, Some("b"));
         held.by_phone.as_mut().unwrap().vouched = false;
         for phone_use in [PhoneUse::Fill, PhoneUse::LogIn] {
             for mode in [AssociationMode::None, AssociationMode::Field] {
@@ -502,10 +498,10 @@ mod tests {
 
     #[test]
     fn fields_are_matched_in_the_order_of_the_setting() {
-        let held = Holdings {
+        let held = KnownOwners {
             by_email: Some(owner("e")),
             by_external_id: Some(owner("x")),
-            ..holdings(None, None, Some("p"))
+            ..owners(None, None, Some("p"))
         };
         let fill = arrival(true, Some(PhoneUse::Fill));
         let mut rules = with(AssociationMode::Field);
@@ -523,8 +519,8 @@ mod tests {
 
     #[test]
     fn a_matched_account_of_another_person_of_the_source_is_left_alone() {
-        let mut held = holdings(None, None, Some("b"));
-        held.by_phone.as_mut().unwrap().another_persons = true;
+        let mut held = owners(None, None, Some("b"));
+        held.by_phone.as_mut().unwrap().has_other_identity = true;
         let fill = arrival(false, Some(PhoneUse::Fill));
         let rules = with(AssociationMode::Field);
         assert_eq!(decide(&fill, &held, &rules), Resolution::Create { fill_phone: false, fill_email: false });
@@ -538,7 +534,7 @@ mod tests {
         let deny = Resolution::Deny;
         for (mode, login_only, registration, expected) in [
             (Nothing, false, true, create.clone()),
-            (Nothing, true, true, deny(Denial::Stranger)),
+            (Nothing, true, true, deny(Denial::LoginOnly)),
             (Nothing, false, false, deny(Denial::RegistrationOff)),
             (Field, false, true, create),
             (Field, true, true, ask(false)),
@@ -548,7 +544,7 @@ mod tests {
             (Ask, false, false, ask(false)),
         ] {
             let rules = Rules { login_only, registration, ..with(mode) };
-            let resolved = decide(&arrival(true, None), &holdings(None, None, None), &rules);
+            let resolved = decide(&arrival(true, None), &owners(None, None, None), &rules);
             assert_eq!(resolved, expected, "{mode:?} {login_only} {registration}");
         }
     }
@@ -559,11 +555,11 @@ mod tests {
         rules.association.conflict = ConflictRule::Choose;
         let choose = |a, b| Resolution::Choose { accounts: [user(a), user(b)] };
         assert_eq!(
-            decide(&arrival(true, None), &holdings(Some("a"), Some("b"), None), &rules),
+            decide(&arrival(true, None), &owners(Some("a"), Some("b"), None), &rules),
             choose("a", "b")
         );
         let by_phone = arrival(false, Some(PhoneUse::LogIn));
-        assert_eq!(decide(&by_phone, &holdings(Some("a"), None, Some("b")), &rules), choose("b", "a"));
+        assert_eq!(decide(&by_phone, &owners(Some("a"), None, Some("b")), &rules), choose("b", "a"));
     }
 
     #[test]
@@ -573,13 +569,13 @@ mod tests {
         let proved = (Proof { email: address(EmailProof::Verified), ..proof.clone() }, phone_use);
         let claimed = (Proof { email: address(EmailProof::Unverified), ..proof }, phone_use);
         let filled = |fill_email| Resolution::Create { fill_phone: false, fill_email };
-        let taken = |vouched| Holdings {
+        let taken = |vouched| KnownOwners {
             by_email: Some(Owner { vouched, ..owner("e") }),
-            ..holdings(None, None, None)
+            ..owners(None, None, None)
         };
-        assert_eq!(resolve(&proved, &holdings(None, None, None)), filled(true));
+        assert_eq!(resolve(&proved, &owners(None, None, None)), filled(true));
         assert_eq!(resolve(&proved, &taken(false)), filled(true), "whoever claims it loses it");
         assert_eq!(resolve(&proved, &taken(true)), filled(false));
-        assert_eq!(resolve(&claimed, &holdings(None, None, None)), filled(false));
+        assert_eq!(resolve(&claimed, &owners(None, None, None)), filled(false));
     }
 }

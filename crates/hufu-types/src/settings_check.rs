@@ -17,7 +17,7 @@ pub struct SettingProblem {
 }
 
 /// No grace and no log lasts longer, in days: ten years.
-const MOST_DAYS: u32 = 3650;
+const MAX_DAYS: u32 = 3650;
 /// Names of custom fields and of agreements have at most so many characters.
 const LONGEST_KEY: usize = 64;
 
@@ -89,11 +89,11 @@ impl PoolSettings {
                 problems.add(&format!("sms_countries.{index}"), reason);
             }
         }
-        if self.deletion_grace_days > MOST_DAYS {
-            problems.add("deletion_grace_days", format!("too long — write 0 to {MOST_DAYS}"));
+        if self.deletion_grace_days > MAX_DAYS {
+            problems.add("deletion_grace_days", format!("too long — write 0 to {MAX_DAYS}"));
         }
-        if !(1..=MOST_DAYS).contains(&self.audit_days) {
-            problems.add("audit_days", format!("out of range — write 1 to {MOST_DAYS}"));
+        if !(1..=MAX_DAYS).contains(&self.audit_days) {
+            problems.add("audit_days", format!("out of range — write 1 to {MAX_DAYS}"));
         }
         problems.0
     }

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
-use hufu_app::{Authenticated, Named, Origin, Refusal, named};
+use hufu_app::{ApplicationHint, Authenticated, Origin, Refusal, named};
 use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
 use serde::de::DeserializeOwned;
@@ -37,14 +37,14 @@ pub struct Head {
 
 impl Head {
     /// The application and pool that the headers name.
-    pub fn named(&self) -> Named<'_> {
-        Named::new(self.application.as_deref(), self.pool.as_deref())
+    pub fn named(&self) -> ApplicationHint<'_> {
+        ApplicationHint::new(self.application.as_deref(), self.pool.as_deref())
     }
 
     /// The application that the header names, or else this one, and the pool of the header.
-    pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> Named<'a> {
+    pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> ApplicationHint<'a> {
         let from_header = self.application.as_deref().and_then(named);
-        Named::new(from_header.or(application), self.pool.as_deref())
+        ApplicationHint::new(from_header.or(application), self.pool.as_deref())
     }
 
     /// Where the request comes from.

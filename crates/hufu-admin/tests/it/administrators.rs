@@ -126,7 +126,7 @@ on_both_engines! {
         let owner = key(&world, AdminRole::Owner, None).await;
         let row = br#"{"username":"bob","email":"shared@example.com","emailVerified":false}"#;
         assert_eq!(send(&world, &owner, "", "application/x-ndjson", row).await.0, 202);
-        world.node.app.imports_settled().await;
+        world.node.app.wait_for_imports().await;
         let bobs = call(&world, Some(&owner), "GET", &format!("{}?q=bob", users(SHOP)), None).await.is(200);
         let bobs = format!("{}/{}", users(SHOP), bobs["users"][0]["id"].as_str().unwrap());
         let update = json!({ "email": "shared@example.com" });
@@ -217,7 +217,7 @@ on_both_engines! {
         let (status, began) = send(&world, &manager, "fileName=users.csv", "text/csv; charset=utf-8", csv.as_bytes()).await;
         assert_eq!(status, 202, "{began}");
         let began: Value = serde_json::from_str(&began).unwrap();
-        world.node.app.imports_settled().await;
+        world.node.app.wait_for_imports().await;
         let path = format!("/admin/v1/pools/{SHOP}/imports/{}", began["id"].as_str().unwrap());
         let import = call(&world, Some(&manager), "GET", &path, None).await.is(200);
         assert_eq!((&import["state"], &import["rows"], &import["created"]), (&json!("finished"), &json!(4), &json!(2)));
@@ -229,7 +229,7 @@ on_both_engines! {
         // Once more: everybody is there already.
         let (_, again) = send(&world, &manager, "onExisting=skip", "text/csv", csv.as_bytes()).await;
         let again: Value = serde_json::from_str(&again).unwrap();
-        world.node.app.imports_settled().await;
+        world.node.app.wait_for_imports().await;
         let path = format!("/admin/v1/pools/{SHOP}/imports/{}", again["id"].as_str().unwrap());
         let import = call(&world, Some(&manager), "GET", &path, None).await.is(200);
         assert_eq!((&import["skipped"], &import["created"]), (&json!(3), &json!(0)));

@@ -7,7 +7,7 @@ use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::administration::{
-    self as store, AccessKey, Administrator, CredentialsOfAdministrator, GetAccessKey, ListAccessKeys,
+    self as store, AccessKey, Administrator, GetAccessKey, GetAdministratorCredentials, ListAccessKeys,
     ListAdministrators, NewAccessKey,
 };
 use hufu_store::rates::Hit;
@@ -20,7 +20,7 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value as Json, json};
 
-use super::{Administrating, unit};
+use super::{AdminCaller, unit};
 use crate::address::network_of;
 use crate::credentials::password::StoredPassword;
 use crate::events::{Actor, Event, Recorder, Trace};
@@ -32,14 +32,14 @@ use crate::{App, Origin, Refusal};
 const PREFIX: &str = "hfk_";
 /// Longest name of a key, in characters.
 const LONGEST_NAME: usize = 100;
-/// The code of [`Code::NotAdministrating`], for the audit log.
-const KEY_CODE: u32 = Code::NotAdministrating.number();
+/// The code of [`Code::AccessKeyInvalid`], for the audit log.
+const KEY_CODE: u32 = Code::AccessKeyInvalid.number();
 /// The code of [`Code::AdministratorUnknown`], for the audit log.
 const LOGIN_CODE: u32 = Code::AdministratorUnknown.number();
 
 /// A key to be made.
 #[derive(Clone, Debug)]
-pub struct KeyWish {
+pub struct AccessKeyRequest {
     /// What it is for, as lists show it.
     pub name: String,
     /// What it may do.
@@ -65,45 +65,42 @@ impl App {
     /// Who sends this access key.
     ///
     /// # Errors
-    /// [`Code::NotAdministrating`]; [`Code::TooOften`] for an address that sends many that do not hold.
+    /// [`Code::AccessKeyInvalid`]; [`Code::TooOften`] for an address that sends many that do not hold.
     #[boxed]
-    pub async fn administrate(&self, token: Option<&str>, origin: Origin) -> Result<Administrating, Refusal> {
-        let token = token.ok_or(Code::NotAdministrating)?;
+    pub async fn authenticate_admin(
+        &self,
+        token: Option<&str>,
+        origin: Origin,
+    ) -> Result<AdminCaller, Refusal> {
+        let token = token.ok_or(Code::AccessKeyInvalid)?;
         let parts = token.strip_prefix(PREFIX).and_then(|rest| rest.rsplit_once('_'));
         let id = parts.and_then(|(id, _)| AccessKeyId::parse(id).ok());
         let key = match &id {
             Some(id) => self.read(GetAccessKey(id.clone())).await?,
             None => None,
         };
-        let Some(key) = key else { return Err(self.key_refused(None, &origin, "unknown").await?) };
+        let Some(key) = key else { return Err(self.refuse_key(None, &origin, "unknown").await?) };
         let reason = if !hash_token(token).matches(&key.secret) {
             Some("wrong secret")
         } else if key.expires_at.is_some_and(|at| at <= self.now()) {
             Some("expired")
-        } else if !key.is_backed {
+        } else if !key.is_owner_active {
             Some("administrator dismissed or switched off")
         } else {
             None
         };
         if let Some(reason) = reason {
-            return Err(self.key_refused(Some(&key), &origin, reason).await?);
+            return Err(self.refuse_key(Some(&key), &origin, reason).await?);
         }
         let actor = match &key.user {
             Some(user) => Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) },
             None => Actor { kind: ActorKind::AccessKey, id: Some(key.id.as_str().to_owned()) },
         };
-        Ok(Administrating {
-            actor,
-            role: key.role,
-            scope: key.scope,
-            key: Some(key.id),
-            user: key.user,
-            origin,
-        })
+        Ok(AdminCaller { actor, role: key.role, scope: key.scope, key: Some(key.id), user: key.user, origin })
     }
 
     /// Notes a key that does not hold, unless its address has sent many: whoever guesses must not fill the log.
-    async fn key_refused(
+    async fn refuse_key(
         &self,
         key: Option<&AccessKey>,
         origin: &Origin,
@@ -123,7 +120,7 @@ impl App {
         let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         self.record_refusal(&pool, trace, Action::AdministrationRefused, None, KEY_CODE, reason).await?;
-        Ok(Code::NotAdministrating.into())
+        Ok(Code::AccessKeyInvalid.into())
     }
 
     /// Makes an access key. Its text is told this once.
@@ -133,19 +130,20 @@ impl App {
     #[boxed]
     pub async fn create_access_key(
         &self,
-        by: &Administrating,
-        wish: KeyWish,
+        by: &AdminCaller,
+        request: AccessKeyRequest,
     ) -> Result<(AccessKey, SecretString), Refusal> {
-        self.permit_within(by, Permission::ManageKeys, wish.pool.as_ref()).await?;
-        let name = wish.name.trim().to_owned();
+        self.permit_within(by, Permission::ManageKeys, request.pool.as_ref()).await?;
+        let name = request.name.trim().to_owned();
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
             return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
-        if wish.expires_at.is_some_and(|at| at <= self.now()) {
+        if request.expires_at.is_some_and(|at| at <= self.now()) {
             return Err(Refusal::invalid("expiresAt", Reason::InThePast));
         }
-        let (key, text) = self.new_key(name, wish.role, wish.pool, None, wish.expires_at);
-        let details = json!({ "after": told(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
+        let (key, text) = self.new_key(name, request.role, request.pool, None, request.expires_at);
+        let details =
+            json!({ "after": key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
         let id = key.id.clone();
         self.write(IssueKey {
             key,
@@ -164,7 +162,7 @@ impl App {
     /// # Errors
     /// [`Code::NotPermitted`].
     #[boxed]
-    pub async fn access_keys(&self, by: &Administrating) -> Result<Vec<AccessKey>, Refusal> {
+    pub async fn access_keys(&self, by: &AdminCaller) -> Result<Vec<AccessKey>, Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         self.read(ListAccessKeys(by.scope.clone())).await
     }
@@ -174,7 +172,7 @@ impl App {
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
     #[boxed]
-    pub async fn revoke_access_key(&self, by: &Administrating, id: &AccessKeyId) -> Result<(), Refusal> {
+    pub async fn revoke_access_key(&self, by: &AdminCaller, id: &AccessKeyId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageKeys, by.scope.as_ref()).await?;
         let key = self.read(GetAccessKey(id.clone())).await?;
         let key = key.filter(|key| by.scope.is_none() || by.scope == key.scope);
@@ -201,7 +199,7 @@ impl App {
     ) -> Result<AdminLogin, Refusal> {
         self.count_admin_login(username, origin, 1).await?;
         let found = match Username::parse(username) {
-            Ok(username) => self.read(CredentialsOfAdministrator(username)).await?,
+            Ok(username) => self.read(GetAdministratorCredentials(username)).await?,
             Err(_) => None,
         };
         let stored = found.as_ref().and_then(|found| found.hash.as_deref());
@@ -246,7 +244,7 @@ impl App {
     /// # Errors
     /// `Code::NoSuch` for a key of a machine, which is revoked and not logged out.
     #[boxed]
-    pub async fn log_out_administrator(&self, by: &Administrating) -> Result<(), Refusal> {
+    pub async fn log_out_administrator(&self, by: &AdminCaller) -> Result<(), Refusal> {
         let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Code::NoSuchSession.into()) };
         let trace = self.trace_in(by, None);
         self.write(RevokeKey { id: id.clone(), trace, action: Action::Logout }).await.map(drop)
@@ -257,7 +255,7 @@ impl App {
     /// # Errors
     /// [`Code::NotPermitted`].
     #[boxed]
-    pub async fn administrators(&self, by: &Administrating) -> Result<Vec<Administrator>, Refusal> {
+    pub async fn administrators(&self, by: &AdminCaller) -> Result<Vec<Administrator>, Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.read(ListAdministrators(by.scope.clone())).await
     }
@@ -269,7 +267,7 @@ impl App {
     #[boxed]
     pub async fn create_administrator(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         username: &str,
         role: AdminRole,
         scope: Option<PoolId>,
@@ -277,7 +275,7 @@ impl App {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
         let username =
             Username::parse(username).map_err(|error| Refusal::invalid("username", error.into()))?;
-        let password = self.new_password();
+        let password = self.generate_password();
         let hash = self.hasher.hash(password.clone(), &*self.random).await?;
         let now = self.now();
         let user = User {
@@ -298,7 +296,7 @@ impl App {
     #[boxed]
     pub async fn appoint_administrator(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         user: &UserId,
         role: AdminRole,
         scope: Option<PoolId>,
@@ -315,14 +313,14 @@ impl App {
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
     #[boxed]
-    pub async fn dismiss_administrator(&self, by: &Administrating, user: &UserId) -> Result<(), Refusal> {
+    pub async fn dismiss_administrator(&self, by: &AdminCaller, user: &UserId) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, by.scope.as_ref()).await?;
         self.change_administrator(by, user, None).await.map(drop)
     }
 
     async fn change_administrator(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         user: &UserId,
         appointment: Option<(AdminRole, Option<PoolId>)>,
     ) -> Result<Option<Administrator>, Refusal> {
@@ -332,7 +330,7 @@ impl App {
     }
 
     /// A password that nobody guesses.
-    pub(super) fn new_password(&self) -> SecretString {
+    pub(super) fn generate_password(&self) -> SecretString {
         let mut bytes = [0_u8; 18];
         self.random.fill(&mut bytes);
         SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
@@ -341,7 +339,7 @@ impl App {
     /// Whether someone may do this for one pool, or for all where none is given.
     async fn permit_within(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         permission: Permission,
         pool: Option<&PoolId>,
     ) -> Result<(), Refusal> {
@@ -353,7 +351,7 @@ impl App {
     }
 
     /// What keys and administrators have in the log stands in the system pool.
-    fn trace_in(&self, by: &Administrating, pool: Option<&PoolId>) -> Trace {
+    fn trace_in(&self, by: &AdminCaller, pool: Option<&PoolId>) -> Trace {
         self.trace_by(pool.unwrap_or(&PoolId::system()), by)
     }
 
@@ -393,7 +391,7 @@ impl App {
     }
 }
 
-fn told(name: &str, role: AdminRole, scope: Option<&PoolId>, expires_at: Option<Timestamp>) -> Json {
+fn key_details(name: &str, role: AdminRole, scope: Option<&PoolId>, expires_at: Option<Timestamp>) -> Json {
     json!({
         "name": name,
         "role": role.as_str(),
@@ -456,7 +454,7 @@ impl Write for RevokeKey {
         if !store::delete_access_key(tx, &self.id).await? {
             return Ok(false);
         }
-        let before = told(&key.name, key.role, key.scope.as_ref(), key.expires_at);
+        let before = key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at);
         let details = json!({ "key": self.id.as_str(), "before": before });
         record(tx, &mut self.trace.recorder(), self.action, key.user.as_ref(), details).await?;
         Ok(true)

@@ -1,6 +1,6 @@
 //! Administration: who may do what to whom, by access key.
 //!
-//! Reading order: [`Administrating`] (who asks, and what they may), `access` (keys
+//! Reading order: [`AdminCaller`] (who asks, and what they may), `access` (keys
 //! and administrators), then users: `users`, `names`, `identities`, `sessions`, `search`.
 //! Every deed and every refusal is in the audit log, with who did it.
 
@@ -11,13 +11,13 @@ mod unit;
 mod users;
 
 pub use crate::credentials::locks::Name;
-pub use access::{AdminLogin, KeyWish};
+pub use access::{AccessKeyRequest, AdminLogin};
 pub use hufu_store::administration::{AccessKey, Administrator};
 pub use hufu_store::conflicts::Conflict;
 pub use people::ConflictPage;
 pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;
-pub use users::{AccountChange, Change, Found, NewAccount, PasswordWish, StatusChange};
+pub use users::{AccountChange, Change, Found, NewAccount, NewPassword, StatusChange};
 
 use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
@@ -28,7 +28,7 @@ use crate::{App, Origin, Refusal};
 
 /// Someone who administers: an access key, an administrator who is logged in, or the command line.
 #[derive(Clone, Debug)]
-pub struct Administrating {
+pub struct AdminCaller {
     /// Who it is, for the audit log.
     pub actor: Actor,
     /// What they may do.
@@ -43,9 +43,9 @@ pub struct Administrating {
     pub origin: Origin,
 }
 
-impl Administrating {
+impl AdminCaller {
     /// The command line on the machine itself, which may do everything.
-    pub fn command() -> Self {
+    pub fn command_line() -> Self {
         Self {
             actor: Actor { kind: ActorKind::Command, id: None },
             role: AdminRole::Owner,
@@ -64,7 +64,7 @@ impl Administrating {
 
 impl App {
     /// What all events of an administrator's deed have in common.
-    pub(crate) fn trace_by(&self, pool: &PoolId, by: &Administrating) -> Trace {
+    pub(crate) fn trace_by(&self, pool: &PoolId, by: &AdminCaller) -> Trace {
         self.trace(pool, Some(by.actor.clone()), None, None, &by.origin)
     }
 
@@ -75,7 +75,7 @@ impl App {
     #[boxed]
     pub async fn permit(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         permission: Permission,
         pool: &PoolId,
     ) -> Result<(), Refusal> {
@@ -93,11 +93,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::NotPermitted`], which the audit log keeps.
-    pub async fn permit_everywhere(
-        &self,
-        by: &Administrating,
-        permission: Permission,
-    ) -> Result<(), Refusal> {
+    pub async fn permit_everywhere(&self, by: &AdminCaller, permission: Permission) -> Result<(), Refusal> {
         let pool = PoolId::system();
         if by.scope.is_some() {
             return Err(self.not_permitted(by, permission, &pool).await?);
@@ -107,7 +103,7 @@ impl App {
 
     async fn permit_role(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         permission: Permission,
         pool: &PoolId,
     ) -> Result<(), Refusal> {
@@ -116,7 +112,7 @@ impl App {
 
     async fn not_permitted(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         permission: Permission,
         pool: &PoolId,
     ) -> Result<Refusal, Refusal> {

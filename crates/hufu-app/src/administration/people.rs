@@ -12,14 +12,14 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use super::search::{opaque, page_size, parts};
-use super::users::{Unfit, locked};
-use super::{Administrating, Found, unit};
+use super::search::{decode_cursor, encode_cursor, page_size};
+use super::users::{Rejection, locked};
+use super::{AdminCaller, Found, unit};
 use crate::credentials::locks::Name;
 use crate::events::{Event, Trace};
 use crate::people::identities::{Unbind, Unbound};
 use crate::people::names::unit::{NameUnbound, UnbindMergedName};
-use crate::people::sessions::unit::{EndSessions, Ending};
+use crate::people::sessions::unit::{EndSessions, SessionSelection};
 use crate::{App, MergePreview, MergeUndone, Refusal, identity_id};
 
 /// Longest value of an identity, in bytes.
@@ -43,7 +43,7 @@ impl App {
     #[boxed]
     pub async fn link_identity(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         connection: &str,
@@ -72,7 +72,7 @@ impl App {
         };
         match self.write(unit).await? {
             Linked::Done(identities) => Ok(identities),
-            Linked::Not(unfit) => Err(unfit.into()),
+            Linked::Rejected(rejection) => Err(rejection.into()),
             Linked::Taken => Err(Code::IdentityTaken.into()),
             Linked::AnotherBound => Err(Code::AnotherIdentityBound.into()),
         }
@@ -85,7 +85,7 @@ impl App {
     #[boxed]
     pub async fn unlink_identity(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         identity: &str,
@@ -98,7 +98,7 @@ impl App {
             pool: pool.clone(),
             user: user.clone(),
             keys: vec![key],
-            even_the_last: true,
+            allow_last: true,
             trace: self.trace_by(pool, by),
         };
         match self.write(unit).await? {
@@ -115,7 +115,7 @@ impl App {
     #[boxed]
     pub async fn unbind_merged_name_of(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         name: Name,
@@ -123,7 +123,7 @@ impl App {
         self.permit(by, Permission::WriteUsers, pool).await?;
         self.account(pool, user).await?;
         let (pool, user, trace) = (pool.clone(), user.clone(), self.trace_by(pool, by));
-        match self.write(UnbindMergedName { pool, user, name, even_the_last: true, trace }).await? {
+        match self.write(UnbindMergedName { pool, user, name, allow_last: true, trace }).await? {
             NameUnbound::Done => Ok(()),
             NameUnbound::NotBound | NameUnbound::LastWayIn => Err(Code::NoSuchLoginName.into()),
         }
@@ -136,7 +136,7 @@ impl App {
     #[boxed]
     pub async fn sessions_of_user(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
     ) -> Result<Vec<OwnSession>, Refusal> {
@@ -152,7 +152,7 @@ impl App {
     #[boxed]
     pub async fn end_sessions_of_user(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         session: Option<SessionId>,
@@ -160,7 +160,7 @@ impl App {
         self.permit(by, Permission::EndSessions, pool).await?;
         self.account(pool, user).await?;
         let one = session.is_some();
-        let which = session.map_or(Ending::All, Ending::One);
+        let which = session.map_or(SessionSelection::All, SessionSelection::One);
         let trace = self.trace_by(pool, by);
         let unit = SignOut(EndSessions { pool: pool.clone(), user: user.clone(), which, trace });
         let ended = self.write(unit).await?;
@@ -177,7 +177,7 @@ impl App {
     #[boxed]
     pub async fn merges_of_user(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
     ) -> Result<Vec<StoredMerge>, Refusal> {
@@ -192,7 +192,7 @@ impl App {
     #[boxed]
     pub async fn preview_merge_of_users(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         survivor: &UserId,
         merged: &UserId,
@@ -208,7 +208,7 @@ impl App {
     #[boxed]
     pub async fn merge_two_users(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         survivor: &UserId,
         merged: &UserId,
@@ -224,7 +224,7 @@ impl App {
     #[boxed]
     pub async fn undo_merge_of_users(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         merge: &MergeId,
     ) -> Result<MergeUndone, Refusal> {
@@ -239,26 +239,27 @@ impl App {
     #[boxed]
     pub async fn conflicts(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         cursor: Option<&str>,
         limit: Option<u32>,
     ) -> Result<ConflictPage, Refusal> {
         self.permit(by, Permission::ReadUsers, pool).await?;
         let limit = page_size(limit)?;
-        let after = cursor.map(parts::<3>).transpose()?.map(|[kind, chosen, other]| (kind, chosen, other));
+        let after =
+            cursor.map(decode_cursor::<3>).transpose()?.map(|[kind, chosen, other]| (kind, chosen, other));
         let unit = ListConflicts { pool: pool.clone(), after, limit: i64::from(limit) + 1 };
         let mut conflicts = self.read(unit).await?;
         let size = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = conflicts.len() > size;
         conflicts.truncate(size);
-        let place = |last: &Conflict| opaque(&[&last.kind, last.chosen.as_str(), last.other.as_str()]);
+        let place = |last: &Conflict| encode_cursor(&[&last.kind, last.chosen.as_str(), last.other.as_str()]);
         let next = conflicts.last().filter(|_| more).map(place);
         Ok(ConflictPage { conflicts, next })
     }
 
     /// The pools that someone may see, with their names.
-    pub fn pools_of(&self, by: &Administrating) -> Vec<(PoolId, String)> {
+    pub fn pools_of(&self, by: &AdminCaller) -> Vec<(PoolId, String)> {
         let config = self.config();
         // The system pool is for owners of the instance alone.
         let all = by.role == AdminRole::Owner && by.scope.is_none();
@@ -290,7 +291,7 @@ struct Link {
 
 enum Linked {
     Done(Vec<Identity>),
-    Not(Unfit),
+    Rejected(Rejection),
     Taken,
     AnotherBound,
 }
@@ -300,8 +301,8 @@ impl Write for Link {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Linked, StoreError> {
         let (pool, user, key) = (&self.pool, &self.user, &self.key);
-        if let Err(unfit) = locked(tx, pool, user).await? {
-            return Ok(Linked::Not(unfit));
+        if let Err(rejection) = locked(tx, pool, user).await? {
+            return Ok(Linked::Rejected(rejection));
         }
         match identities::owner(tx, pool, key).await? {
             Some(owner) if owner == *user => {
@@ -334,7 +335,7 @@ impl Write for SignOut {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
         let ended = self.0.run(tx).await?;
-        if matches!(self.0.which, Ending::All) {
+        if matches!(self.0.which, SessionSelection::All) {
             unit::sign_out(tx, &self.0.pool, &self.0.user).await?;
         } else if !ended.is_empty() {
             versions::sessions_changed(tx).await?;

@@ -3,17 +3,17 @@
 use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_store::search::{LONGEST_TEXT, Place, SHORTEST_SUBSTRING, SearchUsers, Sought};
+use hufu_store::search::{LONGEST_TEXT, PageEnd, SHORTEST_SUBSTRING, SearchCriteria, SearchUsers};
 use hufu_types::refusal::Reason;
 use hufu_types::{Permission, PoolId, Timestamp, User, UserStatus};
 
-use super::Administrating;
+use super::AdminCaller;
 use crate::{App, Refusal};
 
 /// Users on a page where nothing is said.
-const USUAL_PAGE: u32 = 20;
+const DEFAULT_PAGE_SIZE: u32 = 20;
 /// Most users on a page.
-const LARGEST_PAGE: u32 = 100;
+const MAX_PAGE_SIZE: u32 = 100;
 
 /// How names are compared with what is looked for; ASCII letters without case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,16 +63,16 @@ impl App {
     #[boxed]
     pub async fn search_users(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         query: UserQuery,
     ) -> Result<UserPage, Refusal> {
         self.permit(by, Permission::ReadUsers, pool).await?;
         let limit = page_size(query.limit)?;
-        let sought = sought(query.text.as_deref(), query.matching)?;
-        let after = query.cursor.as_deref().map(|cursor| read_cursor(cursor, &sought)).transpose()?;
+        let criteria = criteria(query.text.as_deref(), query.matching)?;
+        let after = query.cursor.as_deref().map(|cursor| read_cursor(cursor, &criteria)).transpose()?;
         let search = SearchUsers {
-            sought,
+            criteria,
             status: query.status,
             created_from: query.created_from.unwrap_or(Timestamp(0)),
             created_before: query.created_before.unwrap_or(Timestamp(i64::MAX)),
@@ -94,33 +94,35 @@ impl App {
 /// # Errors
 /// [`hufu_types::refusal::Code::Invalid`]
 pub(super) fn page_size(limit: Option<u32>) -> Result<u32, Refusal> {
-    let limit = limit.unwrap_or(USUAL_PAGE);
-    if (1..=LARGEST_PAGE).contains(&limit) {
+    let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
+    if (1..=MAX_PAGE_SIZE).contains(&limit) {
         Ok(limit)
     } else {
-        Err(Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: LARGEST_PAGE }))
+        Err(Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: MAX_PAGE_SIZE }))
     }
 }
 
-fn sought(text: Option<&str>, matching: Matching) -> Result<Sought, Refusal> {
-    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Sought::All) };
+fn criteria(text: Option<&str>, matching: Matching) -> Result<SearchCriteria, Refusal> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(SearchCriteria::All);
+    };
     let length = text.chars().count();
     if length > LONGEST_TEXT || text.chars().any(char::is_control) {
         return Err(Refusal::invalid("q", Reason::NotALine { max: LONGEST_TEXT }));
     }
     let text = text.to_owned();
     match matching {
-        Matching::Exact => Ok(Sought::Exact(text)),
-        Matching::Prefix => Ok(Sought::Prefix(text)),
+        Matching::Exact => Ok(SearchCriteria::Exact(text)),
+        Matching::Prefix => Ok(SearchCriteria::Prefix(text)),
         Matching::Substring if length < SHORTEST_SUBSTRING => {
             Err(Refusal::invalid("q", Reason::TooShortToSearch { min: SHORTEST_SUBSTRING }))
         }
-        Matching::Substring => Ok(Sought::Substring(text)),
+        Matching::Substring => Ok(SearchCriteria::Substring(text)),
     }
 }
 
 /// A cursor that no client needs to understand.
-pub(super) fn opaque(parts: &[&str]) -> String {
+pub(super) fn encode_cursor(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
 }
 
@@ -128,34 +130,36 @@ pub(super) fn opaque(parts: &[&str]) -> String {
 ///
 /// # Errors
 /// [`hufu_types::refusal::Code::Invalid`]
-pub(super) fn parts<const N: usize>(cursor: &str) -> Result<[String; N], Refusal> {
+pub(super) fn decode_cursor<const N: usize>(cursor: &str) -> Result<[String; N], Refusal> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let parts: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let parts = parts.and_then(|parts| <[String; N]>::try_from(parts).ok());
     // PostgreSQL takes no NUL.
-    parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(foreign_cursor)
+    parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(invalid_cursor)
 }
 
-fn foreign_cursor() -> Refusal {
+fn invalid_cursor() -> Refusal {
     Refusal::invalid("cursor", Reason::NotACursor)
 }
 
-fn cursor(place: &Place) -> String {
+fn cursor(place: &PageEnd) -> String {
     match place {
-        Place::Created(at, id) => opaque(&["c", &at.0.to_string(), id]),
-        Place::Name(name, id) => opaque(&["n", name, id]),
-        Place::Indexed(seq) => opaque(&["i", &seq.to_string(), ""]),
+        PageEnd::Created(at, id) => encode_cursor(&["c", &at.0.to_string(), id]),
+        PageEnd::Name(name, id) => encode_cursor(&["n", name, id]),
+        PageEnd::Indexed(seq) => encode_cursor(&["i", &seq.to_string(), ""]),
     }
 }
 
-fn read_cursor(text: &str, sought: &Sought) -> Result<Place, Refusal> {
-    let [kind, first, second] = parts(text)?;
-    let number = || first.parse::<i64>().map_err(|_| foreign_cursor());
-    match (kind.as_str(), sought) {
-        ("c", Sought::All | Sought::Exact(_)) => Ok(Place::Created(Timestamp(number()?), second)),
-        ("n", Sought::Prefix(_)) => Ok(Place::Name(first, second)),
-        ("i", Sought::Substring(_)) => Ok(Place::Indexed(number()?)),
-        _ => Err(foreign_cursor()),
+fn read_cursor(text: &str, criteria: &SearchCriteria) -> Result<PageEnd, Refusal> {
+    let [kind, first, second] = decode_cursor(text)?;
+    let number = || first.parse::<i64>().map_err(|_| invalid_cursor());
+    match (kind.as_str(), criteria) {
+        ("c", SearchCriteria::All | SearchCriteria::Exact(_)) => {
+            Ok(PageEnd::Created(Timestamp(number()?), second))
+        }
+        ("n", SearchCriteria::Prefix(_)) => Ok(PageEnd::Name(first, second)),
+        ("i", SearchCriteria::Substring(_)) => Ok(PageEnd::Indexed(number()?)),
+        _ => Err(invalid_cursor()),
     }
 }
 
@@ -166,24 +170,24 @@ mod tests {
 
     #[test]
     fn cursors_round_trip_and_foreign_ones_are_refused() {
-        let (all, prefix) = (Sought::All, Sought::Prefix("a".to_owned()));
-        for (place, sought) in [
-            (Place::Created(Timestamp(5), "id".to_owned()), &all),
-            (Place::Name("na\"me".to_owned(), "id".to_owned()), &prefix),
-            (Place::Indexed(7), &Sought::Substring("abc".to_owned())),
+        let (all, prefix) = (SearchCriteria::All, SearchCriteria::Prefix("a".to_owned()));
+        for (place, criteria) in [
+            (PageEnd::Created(Timestamp(5), "id".to_owned()), &all),
+            (PageEnd::Name("na\"me".to_owned(), "id".to_owned()), &prefix),
+            (PageEnd::Indexed(7), &SearchCriteria::Substring("abc".to_owned())),
         ] {
-            assert_eq!(read_cursor(&cursor(&place), sought).unwrap(), place);
+            assert_eq!(read_cursor(&cursor(&place), criteria).unwrap(), place);
         }
-        for (bad, sought) in [
+        for (bad, criteria) in [
             ("", &all),
             ("!", &all),
-            (opaque(&["c", "x", ""]).as_str(), &all),
-            (opaque(&["c", "5"]).as_str(), &all),
-            (cursor(&Place::Indexed(7)).as_str(), &all),
-            (opaque(&["n", "a\0", ""]).as_str(), &prefix),
+            (encode_cursor(&["c", "x", ""]).as_str(), &all),
+            (encode_cursor(&["c", "5"]).as_str(), &all),
+            (cursor(&PageEnd::Indexed(7)).as_str(), &all),
+            (encode_cursor(&["n", "a\0", ""]).as_str(), &prefix),
         ] {
             assert!(
-                matches!(read_cursor(bad, sought), Err(ref refusal) if refusal.is(Code::Invalid)),
+                matches!(read_cursor(bad, criteria), Err(ref refusal) if refusal.is(Code::Invalid)),
                 "{bad}"
             );
         }
@@ -191,12 +195,12 @@ mod tests {
 
     #[test]
     fn short_texts_are_looked_for_at_the_beginning_only() {
-        assert!(sought(Some("ab"), Matching::Prefix).is_ok());
-        assert!(sought(Some("ab"), Matching::Substring).is_err());
+        assert!(criteria(Some("ab"), Matching::Prefix).is_ok());
+        assert!(criteria(Some("ab"), Matching::Substring).is_err());
         assert_eq!(
-            sought(Some("小明同"), Matching::Substring).unwrap(),
-            Sought::Substring("小明同".to_owned())
+            criteria(Some("小明同"), Matching::Substring).unwrap(),
+            SearchCriteria::Substring("小明同".to_owned())
         );
-        assert_eq!(sought(Some("  "), Matching::Substring).unwrap(), Sought::All);
+        assert_eq!(criteria(Some("  "), Matching::Substring).unwrap(), SearchCriteria::All);
     }
 }

@@ -14,7 +14,7 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Administrating, unit};
+use super::{AdminCaller, unit};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts;
 use crate::people::profile::{Editor, apply, bytes, changed_names, check_custom_data};
@@ -30,11 +30,11 @@ const LONGEST_EXTERNAL_ID: usize = 128;
 pub enum Change<T> {
     /// It stays.
     #[default]
-    Stays,
+    Keep,
     /// It is emptied.
-    Emptied,
+    Clear,
     /// It becomes this.
-    Becomes(T),
+    Set(T),
 }
 
 /// Names that lead to an account, and what else only administrators write.
@@ -93,7 +93,7 @@ pub enum StatusChange {
 
 /// A new password.
 #[derive(Debug, Default)]
-pub struct PasswordWish {
+pub struct NewPassword {
     /// The password; a new one that nobody guesses without it.
     pub password: Option<SecretString>,
     /// Whether the next login asks for another one.
@@ -110,7 +110,7 @@ impl App {
     #[boxed]
     pub async fn create_user(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         new: NewAccount,
     ) -> Result<User, Refusal> {
@@ -144,12 +144,7 @@ impl App {
     /// # Errors
     /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
     #[boxed]
-    pub async fn find_user(
-        &self,
-        by: &Administrating,
-        pool: &PoolId,
-        user: &UserId,
-    ) -> Result<Found, Refusal> {
+    pub async fn find_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
         self.permit(by, Permission::ReadUsers, pool).await?;
         let read =
             |user: &UserId| self.read(GetUserWithIdentities { pool: pool.clone(), user: user.clone() });
@@ -173,7 +168,7 @@ impl App {
     #[boxed]
     pub async fn update_user(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         change: AccountChange,
@@ -191,7 +186,7 @@ impl App {
         };
         match self.write(unit).await? {
             Updated::Done(user) => Ok(*user),
-            Updated::Not(why) => Err(why.into()),
+            Updated::Rejected(why) => Err(why.into()),
             Updated::Taken(name) => Err(Code::NameTaken.with("field", name)),
             Updated::TooMuch(custom_data, before) => {
                 self.check_amount(&custom_data, before)?;
@@ -207,14 +202,14 @@ impl App {
     #[boxed]
     pub async fn set_password(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
-        wish: PasswordWish,
+        request: NewPassword,
     ) -> Result<Option<SecretString>, Refusal> {
         self.permit(by, Permission::WriteUsers, pool).await?;
-        let PasswordWish { password, must_reset, keep_sessions } = wish;
-        let made = if password.is_none() { Some(self.new_password()) } else { None };
+        let NewPassword { password, must_reset, keep_sessions } = request;
+        let made = if password.is_none() { Some(self.generate_password()) } else { None };
         if let Some(password) = &password {
             let read = GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
             let (user, _) = self.read(read).await?.ok_or(Code::UserUnknown)?;
@@ -237,7 +232,7 @@ impl App {
     #[boxed]
     pub async fn change_status(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
         change: StatusChange,
@@ -259,12 +254,7 @@ impl App {
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
     #[boxed]
-    pub async fn delete_user(
-        &self,
-        by: &Administrating,
-        pool: &PoolId,
-        user: &UserId,
-    ) -> Result<(), Refusal> {
+    pub async fn delete_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
         self.permit(by, Permission::DeleteUsers, pool).await?;
         let trace = self.trace_by(pool, by);
         self.write(DeleteUser { pool: pool.clone(), user: user.clone(), trace }).await??;
@@ -274,7 +264,7 @@ impl App {
 
     /// What a change writes to must have its form; the answer is what happens to the picture.
     fn check_account(&self, pool: &PoolId, change: &AccountChange) -> Result<Photo, Refusal> {
-        if let Change::Becomes(id) = &change.external_id {
+        if let Change::Set(id) = &change.external_id {
             let fits = (1..=LONGEST_EXTERNAL_ID).contains(&id.chars().count());
             if !fits || id.trim() != id || id.chars().any(char::is_control) {
                 return Err(Refusal::invalid(
@@ -320,20 +310,20 @@ type Photo = Option<Option<String>>;
 
 /// Why an account is not to be acted on.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum Rejection {
     Unknown,
     Merged(UserId),
     ChangedMeanwhile,
     Status(Code),
 }
 
-impl From<Unfit> for Refusal {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Unknown => Code::UserUnknown.into(),
-            Unfit::Merged(into) => Code::MergedInto.with("user", into.to_string()),
-            Unfit::ChangedMeanwhile => Code::ChangedMeanwhile.into(),
-            Unfit::Status(code) => code.into(),
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::Unknown => Code::UserUnknown.into(),
+            Rejection::Merged(into) => Code::MergedInto.with("user", into.to_string()),
+            Rejection::ChangedMeanwhile => Code::ChangedMeanwhile.into(),
+            Rejection::Status(code) => code.into(),
         }
     }
 }
@@ -343,10 +333,10 @@ pub(super) async fn locked(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
-) -> Result<Result<User, Unfit>, StoreError> {
+) -> Result<Result<User, Rejection>, StoreError> {
     Ok(match users::get_locked(tx, pool, user).await? {
-        None => Err(Unfit::Unknown),
-        Some(User { merged_into: Some(into), .. }) => Err(Unfit::Merged(into)),
+        None => Err(Rejection::Unknown),
+        Some(User { merged_into: Some(into), .. }) => Err(Rejection::Merged(into)),
         Some(user) => Ok(user),
     })
 }
@@ -355,9 +345,9 @@ pub(super) async fn locked(
 fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
     fn put<T: Clone>(field: &mut Option<T>, change: &Change<T>) -> bool {
         match change {
-            Change::Stays => return false,
-            Change::Emptied => *field = None,
-            Change::Becomes(value) => *field = Some(value.clone()),
+            Change::Keep => return false,
+            Change::Clear => *field = None,
+            Change::Set(value) => *field = Some(value.clone()),
         }
         field.is_some()
     }
@@ -370,14 +360,14 @@ fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
     if put(&mut user.email, &change.email) {
         named.push("email");
     }
-    if change.email != Change::Stays {
+    if change.email != Change::Keep {
         user.email_verified = user.email.is_some();
     }
     let by_administrator = match &change.phone {
-        Change::Stays => Change::Stays,
-        Change::Emptied => Change::Emptied,
+        Change::Keep => Change::Keep,
+        Change::Clear => Change::Clear,
         // Who vouched for the number before still does.
-        Change::Becomes(number) => Change::Becomes(match had {
+        Change::Set(number) => Change::Set(match had {
             Some((had, proof)) if had == *number && proof.is_vouched() => (had, proof),
             _ => (number.clone(), PhoneProof::Administrator),
         }),
@@ -502,7 +492,7 @@ struct UpdateUser {
 
 enum Updated {
     Done(Box<User>),
-    Not(Unfit),
+    Rejected(Rejection),
     Taken(&'static str),
     /// The custom data that it would be, and the size of what is.
     TooMuch(Map<String, Json>, Option<usize>),
@@ -514,10 +504,10 @@ impl Write for UpdateUser {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Updated, StoreError> {
         let before = match locked(tx, &self.pool, &self.user).await? {
             Ok(user) => user,
-            Err(unfit) => return Ok(Updated::Not(unfit)),
+            Err(rejection) => return Ok(Updated::Rejected(rejection)),
         };
         if self.change.unchanged_since.is_some_and(|at| at != before.updated_at) {
-            return Ok(Updated::Not(Unfit::ChangedMeanwhile));
+            return Ok(Updated::Rejected(Rejection::ChangedMeanwhile));
         }
         let mut user = before.clone();
         put_names(&mut user, &self.change);
@@ -586,12 +576,12 @@ struct SetPassword {
 }
 
 impl Write for SetPassword {
-    type Out = Result<(), Unfit>;
+    type Out = Result<(), Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let user = match locked(tx, &self.pool, &self.user).await? {
             Ok(user) => user,
-            Err(unfit) => return Ok(Err(unfit)),
+            Err(rejection) => return Ok(Err(rejection)),
         };
         let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
         unit::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
@@ -613,22 +603,24 @@ struct ChangeStatus {
 }
 
 impl Write for ChangeStatus {
-    type Out = Result<Box<User>, Unfit>;
+    type Out = Result<Box<User>, Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         use UserStatus::{Activated, Archived, Deactivated, Suspended};
         let user = match locked(tx, &self.pool, &self.user).await? {
             Ok(user) => user,
-            Err(unfit) => return Ok(Err(unfit)),
+            Err(rejection) => return Ok(Err(rejection)),
         };
         let wanted = match (self.change, user.status) {
             (StatusChange::Disable, Activated | Suspended) => Suspended,
             (StatusChange::Enable, Activated | Suspended | Archived)
             | (StatusChange::CancelDeletion, Deactivated) => Activated,
             (StatusChange::Archive, Activated | Suspended | Archived) => Archived,
-            (StatusChange::CancelDeletion, _) => return Ok(Err(Unfit::Status(Code::DeletionNotRequested))),
-            (StatusChange::Disable, Archived) => return Ok(Err(Unfit::Status(Code::AccountArchived))),
-            (_, Deactivated) => return Ok(Err(Unfit::Status(Code::DeletionRequested))),
+            (StatusChange::CancelDeletion, _) => {
+                return Ok(Err(Rejection::Status(Code::DeletionNotRequested)));
+            }
+            (StatusChange::Disable, Archived) => return Ok(Err(Rejection::Status(Code::AccountArchived))),
+            (_, Deactivated) => return Ok(Err(Rejection::Status(Code::DeletionRequested))),
         };
         if self.change == StatusChange::CancelDeletion {
             users::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;
@@ -642,7 +634,7 @@ impl Write for ChangeStatus {
             SetStatus { pool, user, status: wanted, trace }.run(tx).await?;
         }
         let user = users::get(tx, &self.pool, &self.user).await?;
-        Ok(user.map(Box::new).ok_or(Unfit::Unknown))
+        Ok(user.map(Box::new).ok_or(Rejection::Unknown))
     }
 }
 
@@ -653,11 +645,11 @@ struct DeleteUser {
 }
 
 impl Write for DeleteUser {
-    type Out = Result<(), Unfit>;
+    type Out = Result<(), Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        if let Err(unfit) = locked(tx, &self.pool, &self.user).await? {
-            return Ok(Err(unfit));
+        if let Err(rejection) = locked(tx, &self.pool, &self.user).await? {
+            return Ok(Err(rejection));
         }
         let mut events = self.trace.recorder();
         unit::delete_user(tx, &mut events, &self.pool, &self.user, self.trace.at).await?;

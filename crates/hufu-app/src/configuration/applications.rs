@@ -4,7 +4,7 @@ use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{Application, PoolId, Timestamp, TokenLifetimes};
 
-use super::change::{Operation, Outcome, Unfit, created, is_expected, names_of, owned};
+use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 
 /// Makes an application, or changes it. Where it becomes its pool's default, the one of before is not any more.
 #[derive(Clone, Debug)]
@@ -32,16 +32,16 @@ impl Operation for PutApplication {
         if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
             return Ok(Outcome::Conflict { expected, now: present });
         }
-        if let Some(unfit) = self.check(tx).await? {
-            return Ok(Outcome::Unfit(unfit));
+        if let Some(rejection) = self.check(tx).await? {
+            return Ok(Outcome::Rejected(rejection));
         }
         let (revision, changed) = match &present {
             None => {
                 if let Some(holder) = config::pool_of_application(tx, &wanted.id).await? {
-                    return Ok(Outcome::Unfit(Unfit::ApplicationIdTaken(holder)));
+                    return Ok(Outcome::Rejected(Rejection::ApplicationIdTaken(holder)));
                 }
                 if config::pool(tx, &wanted.pool).await?.is_none() {
-                    return Ok(Outcome::Unfit(Unfit::NoPool));
+                    return Ok(Outcome::Rejected(Rejection::NoPool));
                 }
                 config::insert_application(tx, wanted, now).await?;
                 (1, created())
@@ -61,7 +61,7 @@ impl Operation for PutApplication {
             }
         };
         if wanted.is_default {
-            config::no_other_default(tx, &wanted.pool, &wanted.id, now).await?;
+            config::clear_other_defaults(tx, &wanted.pool, &wanted.id, now).await?;
         }
         let now = Revised { revision, value: wanted.clone() };
         Ok(Outcome::Done { now: Some(now), changed })
@@ -69,18 +69,18 @@ impl Operation for PutApplication {
 }
 
 impl PutApplication {
-    async fn check(&self, tx: &mut Tx<'_>) -> Result<Option<Unfit>, StoreError> {
+    async fn check(&self, tx: &mut Tx<'_>) -> Result<Option<Rejection>, StoreError> {
         let wanted = &self.application;
         if is_session_too_short(wanted.lifetimes) {
-            return Ok(Some(Unfit::SessionTooShort));
+            return Ok(Some(Rejection::SessionTooShort));
         }
         for id in &wanted.connections {
             let Some(found) = config::connection(tx, &wanted.pool, id).await? else {
-                return Ok(Some(Unfit::NoConnection(id.clone())));
+                return Ok(Some(Rejection::NoConnection(id.clone())));
             };
             let connection = found.value;
             if !wanted.kind.may_use(connection.kind) {
-                return Ok(Some(Unfit::ConnectionUnusable(connection.identifier, connection.kind)));
+                return Ok(Some(Rejection::ConnectionUnusable(connection.identifier, connection.kind)));
             }
         }
         Ok(None)

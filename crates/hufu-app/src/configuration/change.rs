@@ -55,12 +55,12 @@ pub enum Outcome<T> {
         now: Option<Revised<T>>,
     },
     /// It cannot be so. Nothing was written.
-    Unfit(Unfit),
+    Rejected(Rejection),
 }
 
 /// Why an object cannot be as it was to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum Rejection {
     /// There is no such user pool.
     #[error("there is no such user pool")]
     NoPool,

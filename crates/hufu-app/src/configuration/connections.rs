@@ -10,7 +10,7 @@ use hufu_types::{
     Timestamp,
 };
 
-use super::change::{Operation, Outcome, Unfit, created, is_expected, names_of, owned};
+use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 use crate::sources::{self, Field};
 
 /// Makes a connection, or changes it.
@@ -104,15 +104,15 @@ impl WantedConnection {
 }
 
 /// A field that lacks or has another form than it must have.
-fn unfit_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Unfit> {
+fn invalid_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
     if let Some(missing) = sources::missing_field(kind, settings) {
-        return Some(Unfit::Field(missing, "it is needed"));
+        return Some(Rejection::Field(missing, "it is needed"));
     }
     let mut of_kind = sources::fields(kind).iter();
     of_kind.find_map(|field| {
         let value = settings.get(field.name)?;
         let checked = value.as_str().map_or(Err(field.form.rule()), |text| field.form.check(text));
-        checked.err().map(|rule| Unfit::Field(field.name, rule))
+        checked.err().map(|rule| Rejection::Field(field.name, rule))
     })
 }
 
@@ -135,12 +135,12 @@ impl Operation for PutConnection {
         }
         let problems = wanted.association.problems(wanted.kind);
         if !problems.is_empty() {
-            return Ok(Outcome::Unfit(Unfit::Settings(problems)));
+            return Ok(Outcome::Rejected(Rejection::Settings(problems)));
         }
         let Some(present) = present else { return self.insert(tx, now).await };
         if present.value.identifier != wanted.identifier || present.value.kind != wanted.kind {
-            let fixed = Unfit::Fixed(present.value.identifier, present.value.kind);
-            return Ok(Outcome::Unfit(fixed));
+            let fixed = Rejection::Fixed(present.value.identifier, present.value.kind);
+            return Ok(Outcome::Rejected(fixed));
         }
         let mut changed = wanted.differences(&present.value, &self.sealing);
         if present.value.enabled != wanted.enabled {
@@ -153,8 +153,8 @@ impl Operation for PutConnection {
             present.value.settings.clone()
         } else {
             let settings = wanted.settings_over(&present.value, &self.sealing);
-            if let Some(unfit) = unfit_field(wanted.kind, &settings) {
-                return Ok(Outcome::Unfit(unfit));
+            if let Some(rejection) = invalid_field(wanted.kind, &settings) {
+                return Ok(Outcome::Rejected(rejection));
             }
             self.seal(&settings)
         };
@@ -179,14 +179,14 @@ impl PutConnection {
     async fn insert(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<StoredConnection>, StoreError> {
         let wanted = self.connection.clone();
         if config::pool(tx, &self.pool).await?.is_none() {
-            return Ok(Outcome::Unfit(Unfit::NoPool));
+            return Ok(Outcome::Rejected(Rejection::NoPool));
         }
         if config::connection_of(tx, &self.pool, &wanted.identifier).await?.is_some() {
-            return Ok(Outcome::Unfit(Unfit::IdentifierTaken));
+            return Ok(Outcome::Rejected(Rejection::IdentifierTaken));
         }
         let settings = wanted.settings.unwrap_or_default();
-        if let Some(unfit) = unfit_field(wanted.kind, &settings) {
-            return Ok(Outcome::Unfit(unfit));
+        if let Some(rejection) = invalid_field(wanted.kind, &settings) {
+            return Ok(Outcome::Rejected(rejection));
         }
         let realms = sources::realms(wanted.kind, &settings, &wanted.open_platform);
         let stored = StoredConnection {

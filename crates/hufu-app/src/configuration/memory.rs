@@ -19,19 +19,19 @@ use crate::{Refusal, sources};
 
 /// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Named<'a> {
+pub struct ApplicationHint<'a> {
     application: Option<&'a str>,
     pool: Option<&'a str>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> ApplicationHint<'a> {
     /// From the values of the application header (or `client_id`) and the pool header.
     pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
         Self { application: application.and_then(named), pool: pool.and_then(named) }
     }
 
     /// Whether nothing is named.
-    pub const fn is_nothing(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.application.is_none() && self.pool.is_none()
     }
 
@@ -183,7 +183,7 @@ impl Config {
     }
 
     /// The application that serves a client before any login.
-    pub fn serving(&self, named: Named<'_>) -> Result<&Arc<Application>, Refusal> {
+    pub fn serving(&self, named: ApplicationHint<'_>) -> Result<&Arc<Application>, Refusal> {
         match (named.application, named.pool) {
             (None, None) => Err(Code::NothingNamed.into()),
             (Some(id), pool) => {
@@ -277,7 +277,7 @@ impl Config {
     /// perhaps only the pool: the serving one, or the pool's first that has the connection.
     pub fn serving_connection(
         &self,
-        named: Named<'_>,
+        named: ApplicationHint<'_>,
         identifier: Option<&str>,
     ) -> Result<&Arc<Application>, Refusal> {
         let application = self.serving(named)?;
@@ -368,7 +368,7 @@ mod tests {
             assert_eq!(named(nothing), None);
         }
         assert_eq!(named(" a "), Some("a"));
-        assert!(Named::new(Some("undefined"), Some("")).is_nothing());
+        assert!(ApplicationHint::new(Some("undefined"), Some("")).is_empty());
     }
 
     #[test]

@@ -17,9 +17,9 @@ pub(crate) mod senders;
 mod shards;
 
 pub use self::applications::PutApplication;
-pub use self::change::{Change, Operation, Outcome, Unfit};
+pub use self::change::{Change, Operation, Outcome, Rejection};
 pub use self::connections::{PutConnection, WantedConnection};
-pub use self::memory::{Config, Named, PoolConfig, named};
+pub use self::memory::{ApplicationHint, Config, PoolConfig, named};
 pub use self::pools::PutPool;
 pub use self::senders::{PutSender, RemoveSender, Sender};
 pub use hufu_store::config::Revised;

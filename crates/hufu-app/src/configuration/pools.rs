@@ -5,7 +5,7 @@ use hufu_store::{StoreError, Tx};
 use hufu_types::{Pool, PoolId, PoolSettings, Timestamp};
 use serde_json::{Map, Value as Json};
 
-use super::change::{Operation, Outcome, Unfit, created, is_expected};
+use super::change::{Operation, Outcome, Rejection, created, is_expected};
 
 /// Makes a pool, or changes its name and settings.
 #[derive(Clone, Debug)]
@@ -38,10 +38,10 @@ impl Operation for PutPool {
         }
         let problems = self.settings.as_ref().map(PoolSettings::problems).unwrap_or_default();
         if !problems.is_empty() {
-            return Ok(Outcome::Unfit(Unfit::Settings(problems)));
+            return Ok(Outcome::Rejected(Rejection::Settings(problems)));
         }
         let Some(present) = present else {
-            let Some(name) = self.name.clone() else { return Ok(Outcome::Unfit(Unfit::NoName)) };
+            let Some(name) = self.name.clone() else { return Ok(Outcome::Rejected(Rejection::NoName)) };
             let settings = self.settings.clone().unwrap_or_default();
             let pool = Pool { id: self.id.clone(), name, settings };
             config::insert_pool(tx, &pool, now).await?;

@@ -12,7 +12,7 @@ use hufu_types::{PoolId, Random, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::change::{Operation, Outcome, Unfit, created, is_expected};
+use super::change::{Operation, Outcome, Rejection, created, is_expected};
 use super::pools::key_differences;
 
 /// The settings of one pool. Without a sender, nothing is sent; in development it goes to the outbox.
@@ -136,7 +136,7 @@ impl Operation for PutSender {
             return Ok(Outcome::Conflict { expected, now: present });
         }
         if config::pool(tx, &self.pool).await?.is_none() {
-            return Ok(Outcome::Unfit(Unfit::NoPool));
+            return Ok(Outcome::Rejected(Rejection::NoPool));
         }
         let wanted = self.sender.json()?;
         let changed = match &present {

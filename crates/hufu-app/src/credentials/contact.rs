@@ -3,7 +3,7 @@
 pub mod unit;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::step_tokens::{self, NewStepToken, Peek, StepPurpose};
+use hufu_store::step_tokens::{self, GetStepToken, NewStepToken, StepPurpose};
 use hufu_types::refusal::Code;
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use super::{StepToken, Target, accepted, too_many_codes};
 use crate::refusal::login_too_old;
 use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
-use unit::{ChangeContact, ContactOutcome, Old, Proof, Then, UnbindContact, Unbound};
+use unit::{ChangeContact, ContactOutcome, NextStep, OldContact, Proof, UnbindContact, Unbound};
 
 /// What the first step of a change proved.
 #[derive(Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl App {
 
     async fn bind(&self, who: &Authenticated, new: Target, code: &str) -> Result<User, Refusal> {
         let guess = self.guess(who.pool(), &new, code, accepted::BIND, &who.origin);
-        let old = Old::Absent { recent_login: self.require_recent_login(who).is_ok() };
+        let old = OldContact::Absent { recent_login: self.require_recent_login(who).is_ok() };
         self.set_contact(who, new, Proof::Code(guess), old).await
     }
 
@@ -153,7 +153,7 @@ impl App {
             proof: Proof::Code(self.guess(who.pool(), &new, code, accepted::CHANGE_TO, &who.origin)),
             old: self.old(who, new.channel(), old),
             new,
-            then: Then::Issue(new_token),
+            next: NextStep::Issue(new_token),
             trace: self.trace_of(who),
         };
         let channel = unit.new.channel();
@@ -170,7 +170,7 @@ impl App {
         purpose: StepPurpose,
     ) -> Result<User, Refusal> {
         let presented = self.presented_step(who, token, purpose);
-        let sealed = self.read(Peek(presented.clone())).await?.ok_or(Code::StepTokenInvalid)?;
+        let sealed = self.read(GetStepToken(presented.clone())).await?.ok_or(Code::StepTokenInvalid)?;
         let opened = self.sealing.open(&step_context(&presented.hash), &sealed).map_err(Refusal::internal)?;
         let change: Change = serde_json::from_slice(opened.expose()).map_err(Refusal::internal)?;
         let read = |text: &str| match purpose {
@@ -179,7 +179,7 @@ impl App {
         };
         let new = read(&change.new).map_err(Refusal::internal)?;
         let old = change.old.as_deref().map(read).transpose().map_err(Refusal::internal)?;
-        self.set_contact(who, new, Proof::Token(presented), Old::Still(old)).await
+        self.set_contact(who, new, Proof::Token(presented), OldContact::Unchanged(old)).await
     }
 
     async fn set_contact(
@@ -187,7 +187,7 @@ impl App {
         who: &Authenticated,
         new: Target,
         proof: Proof,
-        old: Old,
+        old: OldContact,
     ) -> Result<User, Refusal> {
         let channel = new.channel();
         let unit = ChangeContact {
@@ -196,7 +196,7 @@ impl App {
             new,
             proof,
             old,
-            then: Then::Set,
+            next: NextStep::Set,
             trace: self.trace_of(who),
         };
         match self.write(unit).await? {
@@ -206,18 +206,23 @@ impl App {
     }
 
     /// What the pool asks about the present number or address.
-    fn old(&self, who: &Authenticated, channel: PasscodeChannel, old: Option<(Target, String)>) -> Old {
-        if !self.old_is_proved(who, channel) {
-            return Old::Anything;
+    fn old(
+        &self,
+        who: &Authenticated,
+        channel: PasscodeChannel,
+        old: Option<(Target, String)>,
+    ) -> OldContact {
+        if !self.requires_old_proof(who, channel) {
+            return OldContact::Any;
         }
-        Old::Proved(old.map(|(target, code)| {
+        OldContact::Proved(old.map(|(target, code)| {
             let guess = self.guess(who.pool(), &target, &code, accepted::CHANGE_FROM, &who.origin);
             (target, guess)
         }))
     }
 
     /// Whether the pool wants the present number or address to be proved before it goes.
-    fn old_is_proved(&self, who: &Authenticated, channel: PasscodeChannel) -> bool {
+    fn requires_old_proof(&self, who: &Authenticated, channel: PasscodeChannel) -> bool {
         let settings = self.config().settings(who.pool());
         match channel {
             PasscodeChannel::Sms => settings.verify_old_phone,
@@ -231,7 +236,7 @@ impl App {
             user: who.user.clone(),
             channel,
             // The clients send no proof with it: a recent login is one.
-            may_be_vouched: !self.old_is_proved(who, channel) || self.require_recent_login(who).is_ok(),
+            may_be_vouched: !self.requires_old_proof(who, channel) || self.require_recent_login(who).is_ok(),
             trace: self.trace_of(who),
         };
         match self.write(unit).await? {

@@ -30,7 +30,7 @@ pub struct Guess {
 }
 
 /// What a presented code is.
-pub(crate) enum Judged {
+pub(crate) enum CodeCheck {
     /// The right one, sent for this purpose.
     Right(PasscodePurpose),
     /// A wrong one, or there is none.
@@ -40,36 +40,36 @@ pub(crate) enum Judged {
 }
 
 impl Guess {
-    pub(crate) async fn judge(
+    pub(crate) async fn check(
         &self,
         tx: &mut Tx<'_>,
         pool: &PoolId,
         now: Timestamp,
-    ) -> Result<Judged, StoreError> {
+    ) -> Result<CodeCheck, StoreError> {
         if let Some(guard) = &self.guard
             && guard.is_full(tx, now).await?
         {
-            return Ok(Judged::TooOften);
+            return Ok(CodeCheck::TooOften);
         }
         if let Some(purpose) = verify(tx, pool, &self.code, now).await? {
-            return Ok(Judged::Right(purpose));
+            return Ok(CodeCheck::Right(purpose));
         }
         if let Some(guard) = &self.guard {
             guard.hit(tx, now).await?;
         }
-        Ok(Judged::Wrong)
+        Ok(CodeCheck::Wrong)
     }
 
     /// Judges without spending a try of a right code, so that it can be judged once more.
-    pub(crate) async fn peek(
+    pub(crate) async fn check_uncounted(
         &self,
         tx: &mut Tx<'_>,
         pool: &PoolId,
         now: Timestamp,
-    ) -> Result<Judged, StoreError> {
-        let judged = self.judge(tx, pool, now).await?;
-        if let Judged::Right(purpose) = judged {
-            passcodes::take_back_try(tx, pool, &self.code.to, purpose).await?;
+    ) -> Result<CodeCheck, StoreError> {
+        let judged = self.check(tx, pool, now).await?;
+        if let CodeCheck::Right(purpose) = judged {
+            passcodes::refund_try(tx, pool, &self.code.to, purpose).await?;
         }
         Ok(judged)
     }

@@ -13,7 +13,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, Phone, PoolId, Timestamp, User, UserId, Username};
 use serde_json::json;
 
-use super::guess::{Guess, Judged};
+use super::guess::{CodeCheck, Guess};
 use crate::events::{Event, Trace};
 use crate::people::holders::owner;
 
@@ -224,7 +224,7 @@ impl Read for GetPassword {
 
 /// Counts a password that was wrong, or was not looked at because the account is locked.
 #[derive(Clone, Debug)]
-pub struct CountWrong {
+pub struct RecordWrongPassword {
     /// The pool.
     pub pool: PoolId,
     /// Whose it was meant to be, where that is known.
@@ -241,7 +241,7 @@ pub struct CountWrong {
     pub trace: Trace,
 }
 
-impl Write for CountWrong {
+impl Write for RecordWrongPassword {
     /// How many tries are left; below zero where it was locked.
     type Out = i64;
 
@@ -296,10 +296,10 @@ impl Write for Unlock {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Unlocked, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let mut events = self.trace.recorder();
-        let purpose = match self.guess.judge(tx, pool, now).await? {
-            Judged::Right(purpose) => purpose,
-            Judged::TooOften => return Ok(Unlocked::TooOften),
-            Judged::Wrong => {
+        let purpose = match self.guess.check(tx, pool, now).await? {
+            CodeCheck::Right(purpose) => purpose,
+            CodeCheck::TooOften => return Ok(Unlocked::TooOften),
+            CodeCheck::Wrong => {
                 let (action, code) = (Action::AccountUnlocked, Code::WrongCode.number());
                 let details = json!({ "by": "code" });
                 events.record(tx, pool, Event { action, code, user: None, details }).await?;

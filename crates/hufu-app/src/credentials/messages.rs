@@ -94,7 +94,7 @@ impl App {
         };
         let id = JobId::generate(now, &*self.random);
         let payload = self.seal_message(&id, &message)?;
-        let to_nobody = match purpose {
+        let decoy_payload = match purpose {
             PasscodePurpose::ResetPassword | PasscodePurpose::Unlock => Some(self.seal_message(
                 &id,
                 &Message {
@@ -119,7 +119,7 @@ impl App {
             pause: format!("passcode_pause:{target_name}"),
             pause_length: self.limits.passcode_pause,
             job: NewJob { id, kind: MESSAGE_JOB, pool: pool.clone(), payload, run_at: now },
-            to_nobody,
+            decoy_payload,
             trace: self.trace(pool, None, Some(&application.id), None, origin),
             target: to,
         };
@@ -200,9 +200,9 @@ impl App {
         if message.expires_at <= self.now() {
             return not_sent(job, "its code has expired before a sender took it");
         }
-        match self.hand_over(&job.pool, &message).await {
+        match self.deliver_message(&job.pool, &message).await {
             Ok(()) => JobOutcome::Done,
-            Err(NotSent::NotTried) => JobOutcome::PutOff(self.now().plus(FIRST_WAIT)),
+            Err(NotSent::NotTried) => JobOutcome::Postponed(self.now().plus(FIRST_WAIT)),
             Err(NotSent::Reason(reason)) => not_sent(job, reason),
             Err(NotSent::Failed(error)) => {
                 let (provider, code, fault) = (error.provider(), error.code(), error.fault());
@@ -227,7 +227,7 @@ impl App {
         }
     }
 
-    async fn hand_over(&self, pool: &PoolId, message: &Message) -> Result<(), NotSent> {
+    async fn deliver_message(&self, pool: &PoolId, message: &Message) -> Result<(), NotSent> {
         let stored = self.read(ReadSenders(pool.clone())).await;
         let stored = stored.map_err(|_| NotSent::NotTried)?;
         let settings = SenderSettings::open(&stored, &self.sealing);
@@ -241,7 +241,7 @@ impl App {
         match message.channel {
             PasscodeChannel::Sms => {
                 let sender: Arc<dyn SmsSender> = match (&settings.sms, &self.outbox) {
-                    (Some(sms), _) => sms.build(&self.means).map_err(|_| UNUSABLE)?,
+                    (Some(sms), _) => sms.build(&self.sender_context).map_err(|_| UNUSABLE)?,
                     (None, Some(outbox)) => Arc::new(outbox.clone()),
                     (None, None) => return Err(NONE),
                 };
@@ -252,7 +252,7 @@ impl App {
             }
             PasscodeChannel::Email => {
                 let sender: Arc<dyn Mailer> = match (&settings.email, &self.outbox) {
-                    (Some(mail), _) => mail.build(&self.means).map_err(|_| UNUSABLE)?,
+                    (Some(mail), _) => mail.build(&self.sender_context).map_err(|_| UNUSABLE)?,
                     (None, Some(outbox)) => Arc::new(outbox.clone()),
                     (None, None) => return Err(NONE),
                 };

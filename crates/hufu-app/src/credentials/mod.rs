@@ -36,17 +36,17 @@ pub(crate) use password::change::names_of;
 /// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
 /// they never unlock or delete an account.
 pub(crate) mod accepted {
-    use hufu_types::flow::Want;
+    use hufu_types::flow::RequestedTokens;
 
     use super::PasscodePurpose::{
         self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify,
     };
 
     /// Only the older clients' codes say no purpose.
-    pub(crate) const fn login(want: &Want) -> &'static [PasscodePurpose] {
-        match want {
-            Want::UserToken => &[Login, General],
-            Want::TokenSet(_) | Want::Authorization(_) => &[Login],
+    pub(crate) const fn login(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
+        match requested {
+            RequestedTokens::UserToken => &[Login, General],
+            RequestedTokens::TokenSet(_) | RequestedTokens::Authorization(_) => &[Login],
         }
     }
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
@@ -227,11 +227,11 @@ impl App {
             Some(Name::ExternalId(id)) => ("external id", id.as_str()),
             None => account.typed(),
         };
-        self.nobodys_bucket(pool, kind, text)
+        self.unknown_name_bucket(pool, kind, text)
     }
 
     /// A bucket that does not tell the database what was typed.
-    fn nobodys_bucket(&self, pool: &PoolId, kind: &str, text: &str) -> String {
+    fn unknown_name_bucket(&self, pool: &PoolId, kind: &str, text: &str) -> String {
         let hash = self.sealing.mac("password:name", format!("{pool}\0{kind}\0{text}").as_bytes());
         format!("password:{pool}:-{}", hex::encode(hash))
     }

@@ -6,8 +6,8 @@ use hufu_types::refusal::Code;
 use hufu_types::{PhoneProof, PoolId, User, UserId};
 use serde_json::json;
 
-use super::finish::{self, Came, LoginOutcome, Ticket, record_refused_login, refuse_unusable};
-use crate::credentials::guess::{Guess, Judged};
+use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, record_refused_login, refuse_unusable};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::owner;
 
@@ -25,7 +25,7 @@ pub struct LogInByCode {
     /// The id of the account, if one must be made.
     pub candidate: UserId,
     /// What is written.
-    pub ticket: Ticket,
+    pub plan: LoginPlan,
 }
 
 /// What came of it.
@@ -43,13 +43,13 @@ impl Write for LogInByCode {
     type Out = CodeLogin;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<CodeLogin, StoreError> {
-        let (pool, ticket, now) = (&self.pool, &self.ticket, self.ticket.trace.at);
-        let mut events = ticket.trace.recorder();
-        let by = ticket.method;
-        let purpose = match self.guess.judge(tx, pool, now).await? {
-            Judged::Right(purpose) => purpose,
-            Judged::TooOften => return Ok(CodeLogin::TooOften),
-            Judged::Wrong => {
+        let (pool, plan, now) = (&self.pool, &self.plan, self.plan.trace.at);
+        let mut events = plan.trace.recorder();
+        let by = plan.method;
+        let purpose = match self.guess.check(tx, pool, now).await? {
+            CodeCheck::Right(purpose) => purpose,
+            CodeCheck::TooOften => return Ok(CodeLogin::TooOften),
+            CodeCheck::Wrong => {
                 let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
                 record_refused_login(tx, &mut events, pool, owner.as_ref(), Code::WrongCode.number(), by)
                     .await?;
@@ -61,29 +61,29 @@ impl Write for LogInByCode {
             if let Some(refused) = refuse_unusable(tx, &mut events, &user, by).await? {
                 return Ok(CodeLogin::Login(Box::new(refused)));
             }
-            let user = finish::count(tx, ticket, pool, &user.id).await?;
-            let outcome = finish::finish(tx, ticket, &mut events, user, Came::default()).await?;
+            let user = finish::count_login(tx, plan, pool, &user.id).await?;
+            let outcome = finish::finish(tx, plan, &mut events, user, LoginProgress::default()).await?;
             return Ok(CodeLogin::Login(Box::new(outcome)));
         }
-        let refused = match (self.create, ticket.settings.registration) {
+        let refused = match (self.create, plan.settings.registration) {
             (true, true) => None,
             (true, false) => Some((Code::RegistrationOff.number(), LoginOutcome::RegistrationOff)),
-            (false, _) => Some((Code::Stranger.number(), LoginOutcome::Stranger)),
+            (false, _) => Some((Code::NoAccount.number(), LoginOutcome::LoginOnly)),
         };
         if let Some((code, outcome)) = refused {
             record_refused_login(tx, &mut events, pool, None, code, by).await?;
             return Ok(CodeLogin::Login(Box::new(outcome)));
         }
-        let user = new_user(pool, &self.candidate, ticket, &self.target);
+        let user = new_user(pool, &self.candidate, plan, &self.target);
         accounts::create(tx, &mut events, NewAccount::of(&user), json!({ "by": by })).await?;
-        let came = Came { newly_created: true, ..Came::default() };
-        let outcome = finish::finish(tx, ticket, &mut events, user, came).await?;
+        let progress = LoginProgress { newly_created: true, ..LoginProgress::default() };
+        let outcome = finish::finish(tx, plan, &mut events, user, progress).await?;
         Ok(CodeLogin::Login(Box::new(outcome)))
     }
 }
 
-fn new_user(pool: &PoolId, id: &UserId, ticket: &Ticket, proved: &Target) -> User {
-    let now = ticket.trace.at;
+fn new_user(pool: &PoolId, id: &UserId, plan: &LoginPlan, proved: &Target) -> User {
+    let now = plan.trace.at;
     let (phone, email) = match proved {
         Target::Phone(phone) => (Some((phone.clone(), PhoneProof::Code)), None),
         Target::Email(email) => (None, Some(email.clone())),
@@ -94,8 +94,8 @@ fn new_user(pool: &PoolId, id: &UserId, ticket: &Ticket, proved: &Target) -> Use
         email,
         logins_count: 1,
         last_login_at: Some(now),
-        last_ip: ticket.session.ip.clone(),
-        last_application: Some(ticket.session.application.clone()),
-        ..User::new(pool.clone(), id.clone(), ticket.method, now)
+        last_ip: plan.session.ip.clone(),
+        last_application: Some(plan.session.application.clone()),
+        ..User::new(pool.clone(), id.clone(), plan.method, now)
     }
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::by_code::{CodeLogin, LogInByCode};
 use super::by_password::{LogInByPassword, PasswordLogin};
 use crate::credentials::{AccountName, Target, accepted, too_many_codes};
-use crate::login::entry::{LoginAnswer, Wish};
+use crate::login::entry::{LoginAnswer, LoginOptions};
 use crate::{App, Origin, Refusal};
 
 /// How often a login begins again because the account was changed under its hands.
@@ -25,15 +25,15 @@ impl App {
         application: &Arc<Application>,
         account: AccountName,
         password: SecretString,
-        wish: Wish,
+        options: LoginOptions,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());
-        let brought = self.brought(pool, custom_data)?;
+        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options.into());
+        let patch = self.custom_data_patch(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
-            let wish = (want.clone(), brought.clone());
-            let entry = self.own_entry(application, "password", Method::Password, wish, origin);
-            let trace = entry.ticket.trace.clone();
+            let options = (requested.clone(), patch.clone());
+            let prepared = self.prepare_own_login(application, "password", Method::Password, options, origin);
+            let trace = prepared.plan.trace.clone();
             let proved = self.prove_by_password(pool, &account, &password, "password", origin, trace).await?;
             let unit = LogInByPassword {
                 user: proved.user.id,
@@ -41,11 +41,11 @@ impl App {
                 verified: proved.verified,
                 rehash: proved.rehash,
                 lock: proved.lock,
-                ticket: entry.ticket.clone(),
+                plan: prepared.plan.clone(),
             };
             match self.write(unit).await? {
                 PasswordLogin::Login(outcome) => {
-                    return self.conclude(application, &entry.ticket, entry.back, *outcome);
+                    return self.conclude(application, &prepared.plan, prepared.secrets, *outcome);
                 }
                 PasswordLogin::Locked => return Err(Code::Locked.into()),
                 PasswordLogin::Changed => {}
@@ -62,27 +62,30 @@ impl App {
         target: Target,
         code: &str,
         create: bool,
-        wish: Wish,
+        options: LoginOptions,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let (pool, Wish { want, custom_data }) = (&application.pool, wish.into());
-        let brought = self.brought(pool, custom_data)?;
+        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options.into());
+        let patch = self.custom_data_patch(pool, custom_data)?;
         let method = match target.channel() {
             PasscodeChannel::Sms => Method::PhoneCode,
             PasscodeChannel::Email => Method::EmailCode,
         };
-        let purposes = accepted::login(&want);
-        let entry = self.own_entry(application, method.as_str(), method, (want, brought), origin);
+        let purposes = accepted::login(&requested);
+        let prepared =
+            self.prepare_own_login(application, method.as_str(), method, (requested, patch), origin);
         let unit = LogInByCode {
             pool: pool.clone(),
             guess: self.guess(pool, &target, code, purposes, origin),
             target,
             create,
             candidate: UserId::generate(self.now(), &*self.random),
-            ticket: entry.ticket.clone(),
+            plan: prepared.plan.clone(),
         };
         match self.write(unit).await? {
-            CodeLogin::Login(outcome) => self.conclude(application, &entry.ticket, entry.back, *outcome),
+            CodeLogin::Login(outcome) => {
+                self.conclude(application, &prepared.plan, prepared.secrets, *outcome)
+            }
             CodeLogin::WrongCode => Err(Code::WrongCode.into()),
             CodeLogin::TooOften => Err(too_many_codes()),
         }

@@ -3,7 +3,7 @@
 use hufu_store::{StoreError, Tx, Write, passwords, users};
 use hufu_types::{PoolId, UserId};
 
-use super::finish::{self, Came, LoginOutcome, Ticket, refuse_unusable};
+use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, refuse_unusable};
 use crate::credentials::locks::Locks;
 
 /// Logs an account in whose password was right.
@@ -20,7 +20,7 @@ pub struct LogInByPassword {
     /// The buckets of wrong passwords.
     pub lock: Locks,
     /// What is written.
-    pub ticket: Ticket,
+    pub plan: LoginPlan,
 }
 
 /// What came of a right password.
@@ -38,25 +38,25 @@ impl Write for LogInByPassword {
     type Out = PasswordLogin;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<PasswordLogin, StoreError> {
-        let (pool, ticket) = (&self.pool, &self.ticket);
+        let (pool, plan) = (&self.pool, &self.plan);
         let found = users::get_locked(tx, pool, &self.user).await?.filter(|user| user.merged_into.is_none());
         let Some(user) = found else { return Ok(PasswordLogin::Changed) };
         if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(&self.verified) {
             return Ok(PasswordLogin::Changed);
         }
         // Whoever guesses many at once does not gain by it.
-        if self.lock.is_full(tx, ticket.trace.at).await? {
+        if self.lock.is_full(tx, plan.trace.at).await? {
             return Ok(PasswordLogin::Locked);
         }
-        let mut events = ticket.trace.recorder();
-        if let Some(refused) = refuse_unusable(tx, &mut events, &user, ticket.method).await? {
+        let mut events = plan.trace.recorder();
+        if let Some(refused) = refuse_unusable(tx, &mut events, &user, plan.method).await? {
             return Ok(PasswordLogin::Login(Box::new(refused)));
         }
         if let Some(rehash) = &self.rehash {
             passwords::rehash(tx, pool, &user.id, &self.verified, rehash).await?;
         }
-        let user = finish::count(tx, ticket, pool, &user.id).await?;
-        let outcome = finish::finish(tx, ticket, &mut events, user, Came::default()).await?;
+        let user = finish::count_login(tx, plan, pool, &user.id).await?;
+        let outcome = finish::finish(tx, plan, &mut events, user, LoginProgress::default()).await?;
         Ok(PasswordLogin::Login(Box::new(outcome)))
     }
 }

@@ -9,14 +9,14 @@ use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, 
 use hufu_wechat::Budget;
 use serde_json::json;
 
-use super::arrive::{Arriving, Login, WouldLogIn};
-use super::entry::{Entering, LoginAnswer, LoginDone, Wish};
+use super::entry::{LoginAnswer, LoginDone, LoginOptions, LoginParameters};
 use super::finish::LoginOutcome;
+use super::resolver::{AccountResolver, CheckLogin, Login};
 use crate::events::Trace;
-use crate::failures::NotIn;
+use crate::failures::LoginFailure;
 use crate::origin::Origin;
 use crate::people::identities::bind::{Bind, BindOutcome};
-use crate::refusal::leaving;
+use crate::refusal::deletion_pending;
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Proved};
 use crate::tokens::authentication::Authenticated;
@@ -34,7 +34,7 @@ pub struct SourceLogin<'a> {
     /// What a phone number of the evidence is for.
     pub phone_use: PhoneUse,
     /// What the login ends with, and what the client sends with it.
-    pub wish: Wish,
+    pub options: LoginOptions,
     /// Where the request comes from.
     pub origin: Origin,
 }
@@ -43,51 +43,51 @@ impl App {
     /// Logs in a person who comes from a source.
     #[boxed]
     pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
-        let not_in = match self.try_log_in(login).await {
+        let failure = match self.try_log_in(login).await {
             Ok(answer) => return Ok(answer),
-            Err(not_in) => not_in,
+            Err(failure) => failure,
         };
         metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
         let (application, connection) = (&login.application, &login.connection);
-        log_refusal(application, connection, &not_in.refusal);
+        log_refusal(application, connection, &failure.refusal);
         let pool = &application.pool;
         let trace = self.trace(pool, None, Some(&application.id), Some(&connection.id), &login.origin);
-        Err(self.refuse_login(pool, trace, connection.kind.as_str(), not_in).await)
+        Err(self.refuse_login(pool, trace, connection.kind.as_str(), failure).await)
     }
 
-    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, NotIn> {
+    async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, LoginFailure> {
         let (application, connection) = (&*login.application, &*login.connection);
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
-        let brought = self.brought(&application.pool, login.wish.custom_data.clone())?;
-        let _place = self.pass(&application.pool, login.origin.ip.as_deref()).await;
+        let patch = self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
+        let _place = self.enter_lane(&application.pool, login.origin.ip.as_deref()).await;
         let attempt = self.attempt(application, connection, login.evidence, rules.clone());
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
         let flow = self.new_flow_id();
-        let kept = self.kept_proof(&proof, &flow)?;
-        let entry = self.entry(Entering {
+        let kept = self.seal_proof(&proof, &flow)?;
+        let prepared = self.prepare_login(LoginParameters {
             application: &login.application,
             connection: connection.id.clone(),
             method: connection.kind.as_str(),
             facts: Facts::of(Method::Source(connection.kind), self.now()),
-            want: login.wish.want.clone(),
-            brought,
+            requested: login.options.requested.clone(),
+            patch,
             origin: &login.origin,
             proof: kept,
             flow,
         });
         let ids = Ids::of(&proof);
         let unit = Login {
-            who: Arriving { pool: application.pool.clone(), proof, rules },
+            resolver: AccountResolver { pool: application.pool.clone(), proof, rules },
             candidate: UserId::generate(self.now(), &*self.random),
             register_source: connection.kind.as_str().to_owned(),
-            ticket: entry.ticket.clone(),
+            plan: prepared.plan.clone(),
             resume: code.login.clone(),
             exchange: Some((code.hash.clone(), code.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
-        let answer = self.conclude(application, &entry.ticket, entry.back, outcome);
-        let answer = answer.map_err(|refusal| NotIn { is_told: true, ..refusal.into() })?;
-        Ok(answer.map(|done| ids.named_in(done)))
+        let answer = self.conclude(application, &prepared.plan, prepared.secrets, outcome);
+        let answer = answer.map_err(|refusal| LoginFailure { is_recorded: true, ..refusal.into() })?;
+        Ok(answer.map(|done| ids.add_to(done)))
     }
 
     fn attempt<'a>(
@@ -111,7 +111,7 @@ impl App {
         let rules = self.rules(connection);
         let attempt = self.attempt(&who.application, connection, Evidence::code(code), rules);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
-        proved.map_err(|not_in| not_in.refusal)
+        proved.map_err(|failure| failure.refusal)
     }
 
     /// What a connection and its pool permit.
@@ -125,25 +125,28 @@ impl App {
     }
 
     /// Refuses a login that will not be permitted, before something is spent on it that works once.
-    pub(crate) async fn would_log_in(&self, mut who: Arriving) -> Result<(), NotIn> {
-        if who.rules.phone_use == PhoneUse::LogIn {
+    pub(crate) async fn check_login_permitted(
+        &self,
+        mut resolver: AccountResolver,
+    ) -> Result<(), LoginFailure> {
+        if resolver.rules.phone_use == PhoneUse::LogIn {
             // By number a stranger may still be let in, so only the account's state can refuse beforehand.
-            who.rules.login_only = false;
-            who.rules.registration = true;
+            resolver.rules.login_only = false;
+            resolver.rules.registration = true;
         }
-        let Some((refused, user)) = self.read(WouldLogIn(who)).await? else { return Ok(()) };
+        let Some((refused, user)) = self.read(CheckLogin(resolver)).await? else { return Ok(()) };
         let refusal = match refused {
-            LoginOutcome::Stranger => Code::Stranger.into(),
+            LoginOutcome::LoginOnly => Code::NoAccount.into(),
             LoginOutcome::RegistrationOff => Code::RegistrationOff.into(),
             LoginOutcome::Snapshot => Code::SnapshotUser.into(),
-            LoginOutcome::Leaving(at) => leaving(at),
+            LoginOutcome::DeletionPending(at) => deletion_pending(at),
             _ => Code::Disabled.into(),
         };
-        Err(NotIn { user, ..refusal.into() })
+        Err(LoginFailure { user, ..refusal.into() })
     }
 
     /// The proof of a login that may have to wait, sealed for its flow.
-    fn kept_proof(&self, proof: &Proof, flow: &FlowId) -> Result<Vec<u8>, Refusal> {
+    fn seal_proof(&self, proof: &Proof, flow: &FlowId) -> Result<Vec<u8>, Refusal> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(proof).map_err(Refusal::internal)?);
         Ok(self.sealing.seal(&*self.random, &proof_context(flow), &plain))
     }
@@ -209,7 +212,7 @@ impl Ids {
         Self { own: proof.own.value.clone(), shared: proof.shared.as_ref().map(|key| key.value.clone()) }
     }
 
-    pub(crate) fn named_in(self, done: LoginDone) -> LoginDone {
+    pub(crate) fn add_to(self, done: LoginDone) -> LoginDone {
         LoginDone { openid: Some(self.own), unionid: self.shared, ..done }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
-use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::flow::{self, FlowState, RequestedTokens, Stage};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken, PoolId,
@@ -14,10 +14,10 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
-use super::finish::{Brought, LoggedIn, LoginOutcome, Ticket, Waiting};
+use super::finish::{CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
 use crate::origin::Origin;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
-use crate::refusal::leaving;
+use crate::refusal::deletion_pending;
 use crate::tokens::Issue;
 use crate::tokens::hash_token;
 use crate::{App, Refusal, TokenSet, UserToken};
@@ -90,21 +90,21 @@ impl std::fmt::Debug for FlowView {
 
 /// What a client wants of a login, and what it sends with it.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct LoginOptions {
     /// What the login ends with.
-    pub want: Want,
+    pub requested: RequestedTokens,
     /// Custom data to keep with the account.
     pub custom_data: Map<String, Value>,
 }
 
-impl From<Want> for Wish {
-    fn from(want: Want) -> Self {
-        Self { want, custom_data: Map::new() }
+impl From<RequestedTokens> for LoginOptions {
+    fn from(requested: RequestedTokens) -> Self {
+        Self { requested, custom_data: Map::new() }
     }
 }
 
 /// Who enters what, and how.
-pub(crate) struct Entering<'a> {
+pub(crate) struct LoginParameters<'a> {
     pub(crate) application: &'a Arc<Application>,
     /// The connection; [`ConnectionId::own`] where people come by what the pool itself knows.
     pub(crate) connection: ConnectionId,
@@ -112,9 +112,9 @@ pub(crate) struct Entering<'a> {
     pub(crate) method: &'static str,
     /// What they have proved themselves with so far.
     pub(crate) facts: Facts,
-    pub(crate) want: Want,
+    pub(crate) requested: RequestedTokens,
     /// Custom data to keep with the account.
-    pub(crate) brought: Brought,
+    pub(crate) patch: CustomDataPatch,
     pub(crate) origin: &'a Origin,
     /// What the source proved, sealed for the flow of this id; empty where nothing but the account is needed.
     pub(crate) proof: Vec<u8>,
@@ -122,18 +122,18 @@ pub(crate) struct Entering<'a> {
 }
 
 /// What a login writes, and what it keeps back for the answer.
-pub(crate) struct Entry {
-    pub(crate) ticket: Ticket,
-    pub(crate) back: KeptBack,
+pub(crate) struct PreparedLogin {
+    pub(crate) plan: LoginPlan,
+    pub(crate) secrets: LoginSecrets,
 }
 
 /// What the client gets, if the login is permitted.
-pub(crate) struct KeptBack {
+pub(crate) struct LoginSecrets {
     refresh: Option<OpaqueToken>,
     handle: OpaqueToken,
 }
 
-impl KeptBack {
+impl LoginSecrets {
     /// The secret that the next step of a waiting login needs.
     pub(crate) fn handle(&self) -> &OpaqueToken {
         &self.handle
@@ -142,11 +142,15 @@ impl KeptBack {
 
 impl App {
     /// Checks the custom data that comes with a login.
-    pub(crate) fn brought(&self, pool: &PoolId, data: Map<String, Value>) -> Result<Brought, Refusal> {
+    pub(crate) fn custom_data_patch(
+        &self,
+        pool: &PoolId,
+        data: Map<String, Value>,
+    ) -> Result<CustomDataPatch, Refusal> {
         let change = ProfileChange { custom_data: data, ..ProfileChange::default() };
         self.check_change(&change)?;
         check_custom_data(&self.config().settings(pool), &change.custom_data, Editor::Person)?;
-        Ok(Brought { data: change.custom_data, room: self.custom_room() })
+        Ok(CustomDataPatch { data: change.custom_data, limits: self.custom_data_limits() })
     }
 
     pub(crate) fn new_flow_id(&self) -> FlowId {
@@ -154,32 +158,42 @@ impl App {
     }
 
     /// Prepares a login that needs nothing but its account from here on.
-    pub(crate) fn own_entry(
+    pub(crate) fn prepare_own_login(
         &self,
         application: &Arc<Application>,
         method: &'static str,
         proved: Method,
-        (want, brought): (Want, Brought),
+        (requested, patch): (RequestedTokens, CustomDataPatch),
         origin: &Origin,
-    ) -> Entry {
+    ) -> PreparedLogin {
         let (connection, flow) = (ConnectionId::own(), self.new_flow_id());
         let facts = Facts::of(proved, self.now());
         let proof = Vec::new();
-        self.entry(Entering { application, connection, method, facts, want, brought, origin, proof, flow })
+        self.prepare_login(LoginParameters {
+            application,
+            connection,
+            method,
+            facts,
+            requested,
+            patch,
+            origin,
+            proof,
+            flow,
+        })
     }
 
     /// Prepares a login.
-    pub(crate) fn entry(&self, entering: Entering<'_>) -> Entry {
-        let Entering { application, connection, method, facts, want, brought, origin, proof, flow } =
-            entering;
+    pub(crate) fn prepare_login(&self, parameters: LoginParameters<'_>) -> PreparedLogin {
+        let LoginParameters { application, connection, method, facts, requested, patch, origin, proof, flow } =
+            parameters;
         let now = self.now();
-        let refresh = match want {
-            Want::TokenSet(scope) => self.new_refresh_token(application, scope),
-            Want::UserToken | Want::Authorization(_) => None,
+        let refresh = match requested {
+            RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope),
+            RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
         };
         let (refresh, refresh_token): (_, Option<NewRefreshToken>) = refresh.unzip();
         let handle = OpaqueToken::generate(TokenPurpose::Flow, &*self.random);
-        let ticket = Ticket {
+        let plan = LoginPlan {
             session: NewSession {
                 id: SessionId::generate(now, &*self.random),
                 application: application.id.clone(),
@@ -198,46 +212,46 @@ impl App {
                 proof,
                 expires_at: now.plus(self.limits.flow_life),
             },
-            want,
+            requested,
             method,
             facts,
-            brought,
+            patch,
             browser: None,
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
-        Entry { ticket, back: KeptBack { refresh, handle } }
+        PreparedLogin { plan, secrets: LoginSecrets { refresh, handle } }
     }
 
     /// Answers a login: with tokens, with the step that it waits for, or with why not.
     pub(crate) fn conclude(
         &self,
         application: &Application,
-        ticket: &Ticket,
-        back: KeptBack,
+        plan: &LoginPlan,
+        secrets: LoginSecrets,
         outcome: LoginOutcome,
     ) -> Result<LoginAnswer, Refusal> {
         match outcome {
             LoginOutcome::LoggedIn(done) => {
-                let done = self.answer(application, &ticket.want, back.refresh, *done)?;
+                let done = self.answer(application, &plan.requested, secrets.refresh, *done)?;
                 Ok(LoginAnswer::Done(Box::new(done)))
             }
             LoginOutcome::Waiting(waiting) => {
-                Ok(LoginAnswer::Waiting(Box::new(self.waiting_view(ticket, &back.handle, *waiting))))
+                Ok(LoginAnswer::Waiting(Box::new(self.waiting_view(plan, &secrets.handle, *waiting))))
             }
-            LoginOutcome::Stranger => Err(Code::Stranger.into()),
+            LoginOutcome::LoginOnly => Err(Code::NoAccount.into()),
             LoginOutcome::RegistrationOff => Err(Code::RegistrationOff.into()),
             LoginOutcome::Snapshot => Err(Code::SnapshotUser.into()),
             LoginOutcome::Disabled => Err(Code::Disabled.into()),
-            LoginOutcome::Leaving(at) => Err(leaving(at)),
+            LoginOutcome::DeletionPending(at) => Err(deletion_pending(at)),
             LoginOutcome::Ended => Err(Refusal::new(Code::CodeUsed)),
-            LoginOutcome::NoRoom(excess) => Err(excess.into()),
+            LoginOutcome::CustomDataTooLarge(excess) => Err(excess.into()),
         }
     }
 
     fn answer(
         &self,
         application: &Application,
-        want: &Want,
+        requested: &RequestedTokens,
         refresh: Option<OpaqueToken>,
         done: LoggedIn,
     ) -> Result<LoginDone, Refusal> {
@@ -255,25 +269,25 @@ impl App {
             );
             metrics::counter!("hufu_identity_conflicts_total").increment(1);
         }
-        let tokens = match want {
-            Want::UserToken => {
+        let tokens = match requested {
+            RequestedTokens::UserToken => {
                 Tokens::User(self.user_token(application, &user.id, &session, session_created_at)?)
             }
-            Want::TokenSet(scope) => {
+            RequestedTokens::TokenSet(scope) => {
                 let issue =
                     Issue { application, user: &user, session: &session, auth_time: session_created_at };
                 Tokens::Set(Box::new(self.token_set(&issue, *scope, refresh)?))
             }
-            Want::Authorization(request) => Tokens::Authorization(request.clone()),
+            RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),
         };
         Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
     }
 
     /// A login that waits, with the handle for its next step.
-    pub(crate) fn waiting_view(&self, ticket: &Ticket, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
+    pub(crate) fn waiting_view(&self, plan: &LoginPlan, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
         let Waiting { state, accounts } = waiting;
-        let id = ticket.flow.id.clone();
-        let connection = self.config().connection(&ticket.session.connection).cloned();
+        let id = plan.flow.id.clone();
+        let connection = self.config().connection(&plan.session.connection).cloned();
         let methods = connection.map(|connection| connection.association.methods.clone());
         FlowView {
             handle: format!("{id}.{}", handle.expose()),
@@ -282,8 +296,8 @@ impl App {
                 &state,
                 accounts,
                 methods.unwrap_or_default(),
-                &ticket.settings,
-                ticket.flow.expires_at,
+                &plan.settings,
+                plan.flow.expires_at,
             )
         }
     }

@@ -6,9 +6,9 @@ use hufu_store::browser_sessions::{self, NewBrowserSession};
 use hufu_store::flows::{self, NewFlow};
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, NewSession};
-use hufu_store::users::{self, NotedLogin};
+use hufu_store::users::{self, LoginRecord};
 use hufu_store::{StoreError, Tx, conflicts};
-use hufu_types::flow::{self, FlowState, Stage, Want};
+use hufu_types::flow::{self, FlowState, RequestedTokens, Stage};
 use hufu_types::refusal::Code;
 use hufu_types::resolution::{Conflict, PhoneUse};
 use hufu_types::{
@@ -18,11 +18,11 @@ use serde_json::{Map, Value, json};
 
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
-use crate::people::profile::{Excess, Room, changed_names};
+use crate::people::profile::{CustomDataLimits, Excess, changed_names};
 
 /// What every login writes once its account is known, however the person came.
 #[derive(Clone, Debug)]
-pub struct Ticket {
+pub struct LoginPlan {
     /// The session, if none goes on.
     pub session: NewSession,
     /// The refresh token, where one is wanted.
@@ -32,15 +32,15 @@ pub struct Ticket {
     /// The flow, if the login has to wait.
     pub flow: NewFlow,
     /// What the login ends with.
-    pub want: Want,
+    pub requested: RequestedTokens,
     /// By what the person came: a connection's kind, `password`, `phone-code`, `register` and so on.
     pub method: &'static str,
     /// What they have proved themselves with so far.
     pub facts: Facts,
     /// What the client sends to be kept with the account.
-    pub brought: Brought,
+    pub patch: CustomDataPatch,
     /// The browser session that the login begins or belongs to, where there is one.
-    pub browser: Option<InBrowser>,
+    pub browser: Option<BrowserBinding>,
     /// Who does it, from where and when.
     pub trace: Trace,
 }
@@ -48,20 +48,20 @@ pub struct Ticket {
 /// Custom data that comes with a login, checked against what the pool declares. It is kept once the person is in; where the
 /// account has no room for it, nobody is logged in, since nobody would learn otherwise that something was not kept.
 #[derive(Clone, Debug, Default)]
-pub struct Brought {
+pub struct CustomDataPatch {
     /// The data; null removes a key.
     pub data: Map<String, Value>,
     /// How much an account may have.
-    pub room: Room,
+    pub limits: CustomDataLimits,
 }
 
 /// How a login belongs to a browser.
 #[derive(Clone, Debug)]
-pub enum InBrowser {
+pub enum BrowserBinding {
     /// It begins the session of the browser.
-    Begins(NewBrowserSession),
+    New(NewBrowserSession),
     /// It belongs to a session that the browser has.
-    Within(BrowserSessionId),
+    Existing(BrowserSessionId),
 }
 
 /// What came of a login.
@@ -72,7 +72,7 @@ pub enum LoginOutcome {
     /// The person has a step to take first.
     Waiting(Box<Waiting>),
     /// Nobody is known by these ids, and the connection makes no users.
-    Stranger,
+    LoginOnly,
     /// Nobody is known by these ids, and the pool makes no users.
     RegistrationOff,
     /// A virtual user of WeChat's "snapshot page".
@@ -80,11 +80,11 @@ pub enum LoginOutcome {
     /// The account is switched off.
     Disabled,
     /// The account was deleted by its owner, and is gone for good at this time.
-    Leaving(Timestamp),
+    DeletionPending(Timestamp),
     /// The login that the same code began before is over: logged out, or revoked.
     Ended,
     /// The account has no room for the custom data that came with the login.
-    NoRoom(Excess),
+    CustomDataTooLarge(Excess),
 }
 
 impl LoginOutcome {
@@ -92,13 +92,13 @@ impl LoginOutcome {
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::LoggedIn(_) | Self::Waiting(_) => None,
-            Self::Stranger => Some(Code::Stranger.number()),
+            Self::LoginOnly => Some(Code::NoAccount.number()),
             Self::RegistrationOff => Some(Code::RegistrationOff.number()),
             Self::Snapshot => Some(Code::SnapshotUser.number()),
             Self::Disabled => Some(Code::Disabled.number()),
-            Self::Leaving(_) => Some(Code::Leaving.number()),
+            Self::DeletionPending(_) => Some(Code::DeletionPending.number()),
             Self::Ended => Some(Code::CodeUsed.number()),
-            Self::NoRoom(_) => Some(Code::Invalid.number()),
+            Self::CustomDataTooLarge(_) => Some(Code::Invalid.number()),
         }
     }
 }
@@ -107,7 +107,7 @@ impl From<Unusable> for LoginOutcome {
     fn from(unusable: Unusable) -> Self {
         match unusable {
             Unusable::Disabled => Self::Disabled,
-            Unusable::Leaving(at) => Self::Leaving(at),
+            Unusable::DeletionPending(at) => Self::DeletionPending(at),
         }
     }
 }
@@ -138,11 +138,11 @@ pub struct Waiting {
 
 /// How a login came to its account.
 #[derive(Debug, Default)]
-pub(super) struct Came {
+pub(super) struct LoginProgress {
     /// Whether it made the account.
     pub(super) newly_created: bool,
     /// A session that goes on.
-    pub(super) going_on: Option<(SessionId, Timestamp)>,
+    pub(super) resumed_session: Option<(SessionId, Timestamp)>,
     /// Ids that disagree.
     pub(super) conflict: Option<Conflict>,
     /// What the person proved themselves with in this step, besides the facts of the ticket.
@@ -151,83 +151,84 @@ pub(super) struct Came {
     pub(super) details: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Came {
+impl LoginProgress {
     /// The facts of the login with this step.
-    pub(super) fn facts(&self, ticket: &Ticket) -> Facts {
-        let facts = ticket.facts.clone();
+    pub(super) fn facts(&self, plan: &LoginPlan) -> Facts {
+        let facts = plan.facts.clone();
         match self.proved {
-            Some(method) => facts.and(method, ticket.trace.at),
+            Some(method) => facts.and(method, plan.trace.at),
             None => facts,
         }
     }
 }
 
 /// Logs an account in whose names or identity were proved: its checks, its session, the audit log, which is told
-/// of a refusal as well. The login is counted before ([`count`], or in the new user).
+/// of a refusal as well. The login is counted before ([`count_login`], or in the new user).
 pub(super) async fn finish(
     tx: &mut Tx<'_>,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     events: &mut Recorder<'_>,
     user: User,
-    came: Came,
+    progress: LoginProgress,
 ) -> Result<LoginOutcome, StoreError> {
     let pool = user.pool.clone();
     if let Some(refused) = unusable(&user) {
-        return refuse(tx, ticket, events, &pool, Some(&user.id), refused.into()).await;
+        return refuse(tx, plan, events, &pool, Some(&user.id), refused.into()).await;
     }
-    if let Some(conflict) = &came.conflict {
-        conflicts::record(tx, &pool, &ticket.session.connection, conflict, ticket.trace.at).await?;
+    if let Some(conflict) = &progress.conflict {
+        conflicts::record(tx, &pool, &plan.session.connection, conflict, plan.trace.at).await?;
         let disagree = json!({ "kind": conflict.kind.as_str(), "other": conflict.other.as_str() });
         events.record(tx, &pool, Event::of(Action::IdentityConflict, &user.id).with(disagree)).await?;
     }
-    let facts = came.facts(ticket);
-    let stage = flow::stage_of(&user, &ticket.settings, &facts);
+    let facts = progress.facts(plan);
+    let stage = flow::stage_of(&user, &plan.settings, &facts);
     if stage != Stage::Done {
-        let (user, newly_created) = (Some(user.id.clone()), came.newly_created);
-        let state = FlowState { user, newly_created, facts, ..ticket.waiting_at(stage) };
-        return wait(tx, &pool, ticket, state).await;
+        let (user, newly_created) = (Some(user.id.clone()), progress.newly_created);
+        let state = FlowState { user, newly_created, facts, ..plan.waiting_at(stage) };
+        return wait(tx, &pool, plan, state).await;
     }
-    log_in(tx, ticket, events, user, &facts, came).await
+    log_in(tx, plan, events, user, &facts, progress).await
 }
 
 /// Begins the session of an account that is through with everything.
 async fn log_in(
     tx: &mut Tx<'_>,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     events: &mut Recorder<'_>,
     mut user: User,
     facts: &Facts,
-    came: Came,
+    progress: LoginProgress,
 ) -> Result<LoginOutcome, StoreError> {
-    let (pool, now) = (user.pool.clone(), ticket.trace.at);
+    let (pool, now) = (user.pool.clone(), plan.trace.at);
     let before = user.custom_data.clone();
-    let Brought { data, room } = &ticket.brought;
+    let CustomDataPatch { data, limits } = &plan.patch;
     if !data.is_empty()
-        && let Err(excess) = room.merge(&mut user.custom_data, data)?
+        && let Err(excess) = limits.merge(&mut user.custom_data, data)?
     {
-        return refuse(tx, ticket, events, &pool, Some(&user.id), LoginOutcome::NoRoom(excess)).await;
+        return refuse(tx, plan, events, &pool, Some(&user.id), LoginOutcome::CustomDataTooLarge(excess))
+            .await;
     }
-    let (session, session_created_at) = if let Some(going_on) = came.going_on {
-        going_on
+    let (session, session_created_at) = if let Some(resumed_session) = progress.resumed_session {
+        resumed_session
     } else {
-        let browser = match &ticket.browser {
+        let browser = match &plan.browser {
             None => None,
-            Some(InBrowser::Begins(new)) => {
+            Some(BrowserBinding::New(new)) => {
                 browser_sessions::insert(tx, &pool, &user.id, facts, new).await?;
                 Some(&new.id)
             }
-            Some(InBrowser::Within(id)) if is_of(tx, &user, id, now).await? => Some(id),
-            Some(InBrowser::Within(_)) => {
-                return refuse(tx, ticket, events, &pool, Some(&user.id), LoginOutcome::Ended).await;
+            Some(BrowserBinding::Existing(id)) if belongs_to(tx, &user, id, now).await? => Some(id),
+            Some(BrowserBinding::Existing(_)) => {
+                return refuse(tx, plan, events, &pool, Some(&user.id), LoginOutcome::Ended).await;
             }
         };
-        sessions::insert(tx, &pool, &user.id, &ticket.session, browser).await?;
-        let mut details = came.details;
-        details.extend(by(ticket.method, facts));
-        details.insert("session".to_owned(), ticket.session.id.as_str().into());
+        sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
+        let mut details = progress.details;
+        details.extend(login_details(plan.method, facts));
+        details.insert("session".to_owned(), plan.session.id.as_str().into());
         let event = Event::of(Action::Login, &user.id).with(details.into());
         events.record(tx, &pool, event).await?;
-        (ticket.session.id.clone(), now)
+        (plan.session.id.clone(), now)
     };
     let changed = changed_names((&user.profile, &before), (&user.profile, &user.custom_data));
     if !changed.is_empty() {
@@ -236,10 +237,10 @@ async fn log_in(
         let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed }));
         events.record(tx, &pool, event).await?;
     }
-    if let Some(token) = &ticket.refresh_token {
-        refresh_tokens::insert(tx, &pool, &session, &ticket.session.application, token, now).await?;
+    if let Some(token) = &plan.refresh_token {
+        refresh_tokens::insert(tx, &pool, &session, &plan.session.application, token, now).await?;
     }
-    let (newly_created, conflict) = (came.newly_created, came.conflict);
+    let (newly_created, conflict) = (progress.newly_created, progress.conflict);
     Ok(LoginOutcome::LoggedIn(Box::new(LoggedIn {
         user,
         newly_created,
@@ -250,7 +251,7 @@ async fn log_in(
 }
 
 /// Whether a browser session is this account's and alive; then it is until the unit ends.
-async fn is_of(
+async fn belongs_to(
     tx: &mut Tx<'_>,
     user: &User,
     id: &BrowserSessionId,
@@ -267,7 +268,7 @@ async fn is_of(
 }
 
 /// By what a person came, as the audit log names it; and what they proved themselves with, where that says more.
-pub(super) fn by(method: &str, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
+pub(super) fn login_details(method: &str, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
     let mut details = serde_json::Map::from_iter([("by".to_owned(), method.into())]);
     let methods: Vec<&str> = facts.methods().into_iter().map(Method::as_str).collect();
     if methods.len() > 1 {
@@ -280,11 +281,11 @@ pub(super) fn by(method: &str, facts: &Facts) -> serde_json::Map<String, serde_j
 pub(super) async fn wait(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     state: FlowState,
 ) -> Result<LoginOutcome, StoreError> {
-    let (session, flow) = (&ticket.session, &ticket.flow);
-    flows::insert(tx, pool, &session.application, &session.connection, flow, &state, ticket.trace.at).await?;
+    let (session, flow) = (&plan.session, &plan.flow);
+    flows::insert(tx, pool, &session.application, &session.connection, flow, &state, plan.trace.at).await?;
     let accounts = accounts_of(tx, pool, &state).await?;
     Ok(LoginOutcome::Waiting(Box::new(Waiting { state, accounts })))
 }
@@ -305,44 +306,44 @@ pub(super) async fn accounts_of(
 /// Refuses a login, and says so in the audit log.
 pub(super) async fn refuse(
     tx: &mut Tx<'_>,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     events: &mut Recorder<'_>,
     pool: &PoolId,
     user: Option<&UserId>,
     outcome: LoginOutcome,
 ) -> Result<LoginOutcome, StoreError> {
     if let Some(code) = outcome.code() {
-        record_refused_login(tx, events, pool, user, code, ticket.method).await?;
+        record_refused_login(tx, events, pool, user, code, plan.method).await?;
     }
     Ok(outcome)
 }
 
 /// Counts a login of a known user, who is locked from here on; as it is now. Nothing where it was switched
 /// off meanwhile.
-pub(super) async fn count(
+pub(super) async fn count_login(
     tx: &mut Tx<'_>,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     pool: &PoolId,
     user: &UserId,
 ) -> Result<User, StoreError> {
-    note(tx, ticket, pool, user, 1).await
+    record_login(tx, plan, pool, user, 1).await
 }
 
-/// Notes a login of a known user that counts for so many, as [`count`] does.
-pub(super) async fn note(
+/// Notes a login of a known user that counts for so many, as [`count_login`] does.
+pub(super) async fn record_login(
     tx: &mut Tx<'_>,
-    ticket: &Ticket,
+    plan: &LoginPlan,
     pool: &PoolId,
     user: &UserId,
     counts: i64,
 ) -> Result<User, StoreError> {
-    let login = NotedLogin {
-        at: ticket.trace.at,
-        ip: ticket.session.ip.as_deref(),
-        application: &ticket.session.application,
+    let login = LoginRecord {
+        at: plan.trace.at,
+        ip: plan.session.ip.as_deref(),
+        application: &plan.session.application,
         counts,
     };
-    let user = users::note_login(tx, pool, user, login).await?.ok_or(StoreError::LostRace)?;
+    let user = users::record_login(tx, pool, user, login).await?.ok_or(StoreError::LostRace)?;
     if !user.is_active() || user.merged_into.is_some() {
         return Err(StoreError::LostRace);
     }
@@ -358,7 +359,7 @@ pub(super) async fn refuse_unusable(
 ) -> Result<Option<LoginOutcome>, StoreError> {
     let Some(refused) = unusable(user) else { return Ok(None) };
     let code = match refused {
-        Unusable::Leaving(_) => Code::Leaving.number(),
+        Unusable::DeletionPending(_) => Code::DeletionPending.number(),
         Unusable::Disabled => Code::Disabled.number(),
     };
     record_refused_login(tx, events, &user.pool, Some(&user.id), code, by).await?;
@@ -377,11 +378,11 @@ pub(super) async fn record_refused_login(
     events.record(tx, pool, event).await
 }
 
-impl Ticket {
+impl LoginPlan {
     pub(super) fn waiting_at(&self, stage: Stage) -> FlowState {
         FlowState {
             stage,
-            want: self.want.clone(),
+            requested: self.requested.clone(),
             facts: self.facts.clone(),
             may_create: false,
             candidates: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hufu_store::flows::Flow;
-use hufu_types::flow::{Stage, Want};
+use hufu_types::flow::{RequestedTokens, Stage};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::resolution::Rules;
 use hufu_types::{
@@ -15,13 +15,13 @@ use hufu_types::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
-use super::arrive::Arriving;
 use super::by_source::Ids;
-use super::finish::Brought;
-use super::steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
+use super::finish::CustomDataPatch;
+use super::resolver::AccountResolver;
+use super::steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};
 use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
-use crate::login::entry::{Entering, Entry, FlowView, LoginAnswer, LoginDone};
+use crate::login::entry::{FlowView, LoginAnswer, LoginDone, LoginParameters, PreparedLogin};
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::refusal::wrong_password;
@@ -162,30 +162,30 @@ impl App {
     /// Takes a step; nothing where the account was changed meanwhile, and the step has to begin again.
     async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
         let FlowStep { application, action, origin, cookie, .. } = step;
-        let doing = self.doing(application, found, action, origin).await?;
-        let Entry { mut ticket, back } = self.entry(Entering {
+        let prepared = self.prepare_action(application, found, action, origin).await?;
+        let PreparedLogin { mut plan, secrets } = self.prepare_login(LoginParameters {
             application,
             connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
             method: found.method(),
             facts: found.flow.state.facts.clone(),
-            want: found.flow.state.want.clone(),
-            brought: Brought::default(),
+            requested: found.flow.state.requested.clone(),
+            patch: CustomDataPatch::default(),
             origin,
             proof: Vec::new(),
             flow: found.id.clone(),
         });
-        ticket.flow.expires_at = found.flow.expires_at;
+        plan.flow.expires_at = found.flow.expires_at;
         let proof = self.open_proof(&found.id, &found.flow.proof)?;
-        let resets = matches!(doing, Doing::SetPassword { .. } | Doing::Merge { .. });
+        let resets = matches!(prepared, PreparedAction::SetPassword { .. } | PreparedAction::Merge { .. });
         let unit = Continue {
             pool: application.pool.clone(),
             flow: found.id.clone(),
             handle: found.handle.clone(),
             cookie: cookie.map(hash_token),
-            doing,
-            who: self.who(found, proof.as_ref()),
+            prepared,
+            resolver: self.resolver(found, proof.as_ref()),
             candidate: UserId::generate(self.now(), &*self.random),
-            ticket: ticket.clone(),
+            plan: plan.clone(),
             max_tries: self.limits.flow_tries,
         };
         let continued = self.write(unit).await?;
@@ -193,18 +193,18 @@ impl App {
             self.sessions.forget_all();
         }
         Ok(Some(match continued {
-            Continued::On(outcome) => {
-                let answer = self.conclude(application, &ticket, back, *outcome)?;
+            Continued::Login(outcome) => {
+                let answer = self.conclude(application, &plan, secrets, *outcome)?;
                 FlowAnswer::Login(answer.map(|done| with_ids(done, proof.as_ref())))
             }
             Continued::Failed(failure, waiting) => {
-                let view = self.waiting_view(&ticket, back.handle(), *waiting);
+                let view = self.waiting_view(&plan, secrets.handle(), *waiting);
                 return Err(StepRefused {
                     refusal: self.refusal_of(&failure),
                     waiting: Some(Box::new(view)),
                 });
             }
-            Continued::Over(failure) => return Err(self.refusal_of(&failure).into()),
+            Continued::Ended(failure) => return Err(self.refusal_of(&failure).into()),
             Continued::Unknown => return Err(Refusal::new(Code::FlowUnknown).into()),
             Continued::Impossible => return Err(Refusal::new(Code::StepImpossible).into()),
             Continued::Changed => return Ok(None),
@@ -217,7 +217,7 @@ impl App {
         let id = FlowId::parse(id).map_err(|_| Code::FlowUnknown)?;
         let handle = hash_token(secret);
         let pool = &step.application.pool;
-        let unit = LookAtFlow { pool: pool.clone(), flow: id.clone() };
+        let unit = ViewFlow { pool: pool.clone(), flow: id.clone() };
         let (flow, accounts) = self.read(unit).await?.ok_or(Code::FlowUnknown)?;
         let same_browser = match &flow.cookie {
             None => true,
@@ -240,10 +240,10 @@ impl App {
     }
 
     /// Who arrived, as the source proved it then and the connection's rules are now.
-    fn who(&self, found: &Found, proof: Option<&Proof>) -> Option<Arriving> {
+    fn resolver(&self, found: &Found, proof: Option<&Proof>) -> Option<AccountResolver> {
         let (connection, proof) = (found.connection.as_ref()?, proof?);
         let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
-        Some(Arriving { pool: connection.pool.clone(), proof: proof.clone(), rules })
+        Some(AccountResolver { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 
     /// Where a login stands that is only looked at: nothing is made for it, and no proof opened.
@@ -275,13 +275,13 @@ impl App {
     }
 
     /// A step with everything that takes time done: codes hashed, passwords verified.
-    async fn doing(
+    async fn prepare_action(
         &self,
         application: &Arc<Application>,
         found: &Found,
         action: &FlowAction,
         origin: &Origin,
-    ) -> Result<Doing, Refusal> {
+    ) -> Result<PreparedAction, Refusal> {
         let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
         let at = |stage| if found.flow.state.stage == stage { Ok(()) } else { Err(Code::StepImpossible) };
         let permitted = |method| {
@@ -291,15 +291,15 @@ impl App {
         let guess = |target: &Target, code: &str, purposes| self.guess(pool, target, code, purposes, origin);
         Ok(match action {
             FlowAction::View | FlowAction::Preview(_) => return Err(Code::StepImpossible.into()),
-            FlowAction::Create => Doing::Create,
+            FlowAction::Create => PreparedAction::Create,
             FlowAction::BindByCode(target, code) => {
                 at(Stage::Associate)?;
                 permitted(match target {
                     Target::Phone(_) => BindMethod::PhoneCode,
                     Target::Email(_) => BindMethod::EmailCode,
                 })?;
-                let purposes = bind_purposes(&found.flow.state.want);
-                Doing::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
+                let purposes = bind_purposes(&found.flow.state.requested);
+                PreparedAction::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
             }
             FlowAction::BindByPassword(account, password) => {
                 at(Stage::Associate)?;
@@ -312,7 +312,7 @@ impl App {
                 })?;
                 let trace = self.trace(pool, None, Some(&application.id), None, origin);
                 match self.prove_by_password(pool, account, password, "bind", origin, trace).await {
-                    Ok(proved) => Doing::BindByPassword {
+                    Ok(proved) => PreparedAction::BindByPassword {
                         user: proved.user.id,
                         hash: proved.verified,
                         lock: proved.lock,
@@ -320,50 +320,57 @@ impl App {
                     Err(refusal) if refusal.is(Code::WrongPassword) => {
                         let remaining =
                             refusal.data().and_then(|data| data["remainCount"].as_i64()).unwrap_or_default();
-                        Doing::WrongPassword(StepFailure::WrongPassword { remaining })
+                        PreparedAction::WrongPassword(StepFailure::WrongPassword { remaining })
                     }
-                    Err(refusal) if refusal.is(Code::Locked) => Doing::WrongPassword(StepFailure::Locked),
+                    Err(refusal) if refusal.is(Code::Locked) => {
+                        PreparedAction::WrongPassword(StepFailure::Locked)
+                    }
                     Err(refusal) => return Err(refusal),
                 }
             }
-            FlowAction::Choose(user) => Doing::Choose(user.clone()),
-            FlowAction::Merge(survivor) => {
-                Doing::Merge { survivor: survivor.clone(), id: MergeId::generate(self.now(), &*self.random) }
-            }
+            FlowAction::Choose(user) => PreparedAction::Choose(user.clone()),
+            FlowAction::Merge(survivor) => PreparedAction::Merge {
+                survivor: survivor.clone(),
+                id: MergeId::generate(self.now(), &*self.random),
+            },
             FlowAction::SetPassword(password) | FlowAction::ResetPassword(password) => {
                 at(Stage::NewPassword)?;
-                let and_leave = matches!(action, FlowAction::ResetPassword(_));
+                let ends_login = matches!(action, FlowAction::ResetPassword(_));
                 let user =
                     found.accounts.iter().find(|user| Some(&user.id) == found.flow.state.user.as_ref());
                 let names = user.map(crate::credentials::names_of).unwrap_or_default();
                 self.check_new_password(pool, password.expose_secret(), &names)?;
                 let hash = self.hasher.hash(password.clone(), &*self.random).await?;
-                Doing::SetPassword { hash, and_leave }
+                PreparedAction::SetPassword { hash, ends_login }
             }
             FlowAction::FillIn(fill_in) => {
                 at(Stage::Complete)?;
-                let purposes = complete_purposes(&found.flow.state.want);
+                let purposes = complete_purposes(&found.flow.state.requested);
                 let proved = fill_in.proved.iter();
                 let proved = proved.map(|(target, code)| (target.clone(), guess(target, code, purposes)));
-                Doing::FillIn(Box::new(self.filling(application, fill_in, proved.collect())?))
+                PreparedAction::FillIn(Box::new(self.check_fill_in(
+                    application,
+                    fill_in,
+                    proved.collect(),
+                )?))
             }
             FlowAction::Accept(ids) => {
                 let settings = self.config().settings(pool);
                 let version = |id: &String| {
                     settings.agreements.iter().find(|a| a.id == *id).map(|a| (id.clone(), a.version))
                 };
-                Doing::Accept(ids.iter().filter_map(version).collect::<BTreeMap<_, _>>())
+                PreparedAction::Accept(ids.iter().filter_map(version).collect::<BTreeMap<_, _>>())
             }
-            FlowAction::GiveUp => Doing::GiveUp,
+            FlowAction::GiveUp => PreparedAction::GiveUp,
         })
     }
 
-    fn filling(
+    fn check_fill_in(
         &self,
         application: &Application,
         fill_in: &FillIn,
         proved: Vec<(Target, Guess)>,
-    ) -> Result<Filling, Refusal> {
+    ) -> Result<CheckedFillIn, Refusal> {
         let mut fields = Vec::new();
         for (name, value) in &fill_in.fields {
             let Some(name) = Profile::FIELDS.iter().find(|field| *field == name) else {
@@ -385,7 +392,7 @@ impl App {
         if username.as_ref().is_some_and(|name| is_phone_number(name.as_str())) {
             return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
-        Ok(Filling {
+        Ok(CheckedFillIn {
             fields: fill_in.fields.clone(),
             gender: fill_in.gender,
             upload,
@@ -403,7 +410,7 @@ impl App {
             StepFailure::TooManyCodes => too_many_codes(),
             StepFailure::WrongPassword { remaining } => wrong_password(*remaining),
             StepFailure::Locked => Code::Locked.into(),
-            StepFailure::NoAccount => Code::Stranger.into(),
+            StepFailure::NoAccount => Code::NoAccount.into(),
             StepFailure::AnotherIdentityBound => Code::AnotherIdentityBound.into(),
             StepFailure::IdentityTaken => Code::IdentityTaken.into(),
             StepFailure::NotACandidate => Code::NotACandidate.into(),
@@ -427,24 +434,28 @@ impl App {
 
 /// For which purposes a code may have been sent that binds an account: a code to log in binds nobody else's WeChat.
 /// Only the older clients' codes say no purpose.
-const fn bind_purposes(want: &Want) -> &'static [PasscodePurpose] {
-    match want {
-        Want::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
-        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Bind],
+const fn bind_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
+    match requested {
+        RequestedTokens::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
+        RequestedTokens::TokenSet(_) | RequestedTokens::Authorization(_) => &[PasscodePurpose::Bind],
     }
 }
 
 /// For which purposes a code may have been sent that fills in a login name.
-const fn complete_purposes(want: &Want) -> &'static [PasscodePurpose] {
-    match want {
-        Want::UserToken => &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General],
-        Want::TokenSet(_) | Want::Authorization(_) => &[PasscodePurpose::Complete, PasscodePurpose::Bind],
+const fn complete_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
+    match requested {
+        RequestedTokens::UserToken => {
+            &[PasscodePurpose::Complete, PasscodePurpose::Bind, PasscodePurpose::General]
+        }
+        RequestedTokens::TokenSet(_) | RequestedTokens::Authorization(_) => {
+            &[PasscodePurpose::Complete, PasscodePurpose::Bind]
+        }
     }
 }
 
 fn with_ids(done: LoginDone, proof: Option<&Proof>) -> LoginDone {
     match proof {
-        Some(proof) => Ids::of(proof).named_in(done),
+        Some(proof) => Ids::of(proof).add_to(done),
         None => done,
     }
 }

@@ -4,7 +4,6 @@
 //! `registration` (the ways that need none), `steps` (a login that waits goes on). Each of these is a unit of work. The
 //! use cases around them: `entry` (what every login writes and answers with), `by_credentials`, `registration`, `flow`.
 
-mod arrive;
 mod by_code;
 pub(crate) mod by_credentials;
 mod by_password;
@@ -14,11 +13,12 @@ mod finish;
 mod first_login;
 pub(crate) mod flow;
 mod registration;
+mod resolver;
 mod steps;
 
-pub use arrive::{Arriving, Login, WouldLogIn};
 pub use by_code::{CodeLogin, LogInByCode};
 pub use by_password::{LogInByPassword, PasswordLogin};
-pub use finish::{Brought, InBrowser, LoggedIn, LoginOutcome, Ticket, Waiting};
+pub use finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
 pub use registration::unit::{NamesTaken, Register, Registered};
-pub use steps::{Continue, Continued, Doing, Filling, LookAtFlow, StepFailure};
+pub use resolver::{AccountResolver, CheckLogin, Login};
+pub use steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};

@@ -6,7 +6,7 @@ use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use hufu_store::rates::Limit;
-use hufu_types::flow::Want;
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
@@ -14,20 +14,20 @@ use secrecy::ExposeSecret as _;
 use crate::address::network_of;
 use crate::credentials::{Registration, Target, accepted, is_phone_number, too_many_codes};
 use crate::login::entry::LoginAnswer;
-use crate::login::finish::Brought;
+use crate::login::finish::CustomDataPatch;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::{App, Origin, Refusal};
 use unit::{NamesTaken, Register, Registered};
 
 impl App {
-    /// Makes an account, and logs it in where `want` says what with. Where the login has to wait for a step, the
+    /// Makes an account, and logs it in where `requested` says what with. Where the login has to wait for a step, the
     /// account is made all the same.
     #[boxed]
     pub async fn register(
         &self,
         application: &Arc<Application>,
         registration: Registration,
-        want: Option<Want>,
+        requested: Option<RequestedTokens>,
         origin: &Origin,
     ) -> Result<(User, Option<LoginAnswer>), Refusal> {
         let pool = &application.pool;
@@ -54,14 +54,21 @@ impl App {
             Some((Target::Email(_), _)) => Method::EmailCode,
             None => Method::Password,
         };
-        let entry =
-            want.map(|want| self.own_entry(application, "register", by, (want, Brought::default()), origin));
-        let trace = match &entry {
-            Some(entry) => entry.ticket.trace.clone(),
+        let prepared = requested.map(|requested| {
+            self.prepare_own_login(
+                application,
+                "register",
+                by,
+                (requested, CustomDataPatch::default()),
+                origin,
+            )
+        });
+        let trace = match &prepared {
+            Some(prepared) => prepared.plan.trace.clone(),
             None => self.trace(pool, None, Some(&application.id), None, origin),
         };
         let mut unit = Register {
-            only_look: false,
+            dry_run: false,
             user: User {
                 username,
                 profile,
@@ -76,14 +83,14 @@ impl App {
             }),
             unproved,
             photo,
-            ticket: entry.as_ref().map(|entry| entry.ticket.clone()),
+            plan: prepared.as_ref().map(|prepared| prepared.plan.clone()),
             trace,
         };
         let is_proved = unit.proved.is_some();
         let made = match password {
             None => self.write(unit).await?,
             // Nobody makes this node hash passwords without being counted, or with a wrong code.
-            Some(password) => match self.write(Register { only_look: true, ..unit.clone() }).await? {
+            Some(password) => match self.write(Register { dry_run: true, ..unit.clone() }).await? {
                 Registered::Possible => {
                     unit.password = Some(self.hasher.hash(password, &*self.random).await?);
                     unit.limit = None;
@@ -93,9 +100,9 @@ impl App {
             },
         };
         match made {
-            Registered::Done(user, outcome) => match (entry, outcome) {
-                (Some(entry), Some(outcome)) => {
-                    let answer = self.conclude(application, &entry.ticket, entry.back, *outcome)?;
+            Registered::Done(user, outcome) => match (prepared, outcome) {
+                (Some(prepared), Some(outcome)) => {
+                    let answer = self.conclude(application, &prepared.plan, prepared.secrets, *outcome)?;
                     Ok((*user, Some(answer)))
                 }
                 _ => Ok((*user, None)),

@@ -15,21 +15,21 @@ use hufu_types::resolution::Resolution;
 use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
-use super::arrive::{Arriving, Resolved};
-use super::finish::{self, Came, LoginOutcome, Ticket, Waiting, accounts_of};
-use crate::credentials::guess::{Guess, Judged};
+use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, Waiting, accounts_of};
+use super::resolver::{AccountResolver, Resolved};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::Locks;
 use crate::events::{Event, Recorder};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{owner, unusable};
 use crate::people::merging::unit::{Merged, merge};
 
-pub use checks::Filling;
+pub use checks::CheckedFillIn;
 pub use failure::StepFailure;
 
 /// What the person does. Whatever hashes or calls is done before.
 #[derive(Clone)]
-pub enum Doing {
+pub enum PreparedAction {
     /// Makes a new account.
     Create,
     /// Binds the identity to an account that a code proves.
@@ -65,17 +65,17 @@ pub enum Doing {
         /// Its hash.
         hash: String,
         /// Whether that is all: the login ends there, and the person logs in with the new password.
-        and_leave: bool,
+        ends_login: bool,
     },
     /// Fills in what is missing.
-    FillIn(Box<Filling>),
+    FillIn(Box<CheckedFillIn>),
     /// Accepts agreements, by id in this version.
     Accept(BTreeMap<String, u32>),
     /// Gives up.
     GiveUp,
 }
 
-impl Doing {
+impl PreparedAction {
     /// The step that it is.
     pub fn step(&self) -> Step {
         match self {
@@ -92,14 +92,14 @@ impl Doing {
 }
 
 /// Looks at a login that waits, and at the accounts that it is about.
-pub struct LookAtFlow {
+pub struct ViewFlow {
     /// The pool.
     pub pool: PoolId,
     /// The flow.
     pub flow: FlowId,
 }
 
-impl Read for LookAtFlow {
+impl Read for ViewFlow {
     type Out = Option<(Flow, Vec<User>)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -121,13 +121,13 @@ pub struct Continue {
     /// The hash of the cookie of the browser, where there is one.
     pub cookie: Option<TokenHash>,
     /// What the person does.
-    pub doing: Doing,
+    pub prepared: PreparedAction,
     /// Who arrived, where the proof was kept.
-    pub who: Option<Arriving>,
+    pub resolver: Option<AccountResolver>,
     /// The id of the user, if one must be made.
     pub candidate: UserId,
     /// What is written at the end; its flow has the hash of the next handle.
-    pub ticket: Ticket,
+    pub plan: LoginPlan,
     /// Failed steps after which the flow is over.
     pub max_tries: i64,
 }
@@ -136,11 +136,11 @@ pub struct Continue {
 #[derive(Debug)]
 pub enum Continued {
     /// The login went on: it is done, waits at another stage, or was refused.
-    On(Box<LoginOutcome>),
+    Login(Box<LoginOutcome>),
     /// The step failed, and the flow waits where it was, with a new handle.
     Failed(StepFailure, Box<Waiting>),
     /// The step failed for the last time, and the flow is over.
-    Over(StepFailure),
+    Ended(StepFailure),
     /// There is no such flow, or the handle is not its present one.
     Unknown,
     /// The step is not possible at its stage.
@@ -167,7 +167,7 @@ impl Write for Continue {
     type Out = Continued;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
-        let now = self.ticket.trace.at;
+        let now = self.plan.trace.at;
         // Whoever ends the waiting logins of an account has locked the account first, and so does this.
         let seen = flows::get(tx, &self.pool, &self.flow).await?;
         if let Some(user) = seen.and_then(|flow| flow.state.user) {
@@ -183,23 +183,23 @@ impl Write for Continue {
             (Some(kept), Some(sent)) => kept.matches(sent.as_bytes()),
             (Some(_), None) => false,
         };
-        if !present || !same_browser || found.application != self.ticket.session.application {
+        if !present || !same_browser || found.application != self.plan.session.application {
             return Ok(Continued::Unknown);
         }
         let state = found.state;
-        if state.stage.after(self.doing.step()).is_none() {
+        if state.stage.after(self.prepared.step()).is_none() {
             return Ok(Continued::Impossible);
         }
-        let mut events = self.ticket.trace.recorder();
+        let mut events = self.plan.trace.recorder();
         let outcome = self.step(tx, &mut events, &state).await?;
         match outcome {
             Outcome::Login(LoginOutcome::Waiting(waiting)) => {
-                Ok(Continued::On(Box::new(LoginOutcome::Waiting(waiting))))
+                Ok(Continued::Login(Box::new(LoginOutcome::Waiting(waiting))))
             }
             Outcome::Login(outcome) => {
                 flows::end(tx, &self.pool, &self.flow).await?;
-                let given_up = self.ends_the_login() && matches!(outcome, LoginOutcome::Ended);
-                Ok(if given_up { Continued::GivenUp } else { Continued::On(Box::new(outcome)) })
+                let given_up = self.ends_login() && matches!(outcome, LoginOutcome::Ended);
+                Ok(if given_up { Continued::GivenUp } else { Continued::Login(Box::new(outcome)) })
             }
             Outcome::Gone => {
                 flows::end(tx, &self.pool, &self.flow).await?;
@@ -211,9 +211,9 @@ impl Write for Continue {
                 let tries = found.tries + 1;
                 if tries >= self.max_tries {
                     flows::end(tx, &self.pool, &self.flow).await?;
-                    return Ok(Continued::Over(failure));
+                    return Ok(Continued::Ended(failure));
                 }
-                let handle = &self.ticket.flow.handle;
+                let handle = &self.plan.flow.handle;
                 flows::advance(tx, &self.pool, &self.flow, handle, &state, tries).await?;
                 let waiting = self.waiting(tx, state).await?;
                 Ok(Continued::Failed(failure, Box::new(waiting)))
@@ -224,8 +224,8 @@ impl Write for Continue {
 
 impl Continue {
     /// Whether nobody is to be logged in when the step is done.
-    fn ends_the_login(&self) -> bool {
-        matches!(self.doing, Doing::GiveUp | Doing::SetPassword { and_leave: true, .. })
+    fn ends_login(&self) -> bool {
+        matches!(self.prepared, PreparedAction::GiveUp | PreparedAction::SetPassword { ends_login: true, .. })
     }
 
     async fn step(
@@ -234,14 +234,14 @@ impl Continue {
         events: &mut Recorder<'_>,
         state: &FlowState,
     ) -> Result<Outcome, StoreError> {
-        match &self.doing {
-            Doing::Create if !state.may_create => Ok(Outcome::Failed(StepFailure::MayNotCreate)),
-            Doing::Create => self.create(tx, events, state).await,
-            Doing::BindByCode { guess, to } => {
-                match guess.judge(tx, &self.pool, self.ticket.trace.at).await? {
-                    Judged::Right(purpose) => guess.spend(tx, &self.pool, purpose).await?,
-                    Judged::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
-                    Judged::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
+        match &self.prepared {
+            PreparedAction::Create if !state.may_create => Ok(Outcome::Failed(StepFailure::MayNotCreate)),
+            PreparedAction::Create => self.create(tx, events, state).await,
+            PreparedAction::BindByCode { guess, to } => {
+                match guess.check(tx, &self.pool, self.plan.trace.at).await? {
+                    CodeCheck::Right(purpose) => guess.spend(tx, &self.pool, purpose).await?,
+                    CodeCheck::Wrong => return Ok(Outcome::Failed(StepFailure::WrongCode)),
+                    CodeCheck::TooOften => return Ok(Outcome::Failed(StepFailure::TooManyCodes)),
                 }
                 let proved = match to {
                     Target::Phone(_) => Method::PhoneCode,
@@ -252,7 +252,7 @@ impl Continue {
                     None => Ok(Outcome::Failed(StepFailure::NoAccount)),
                 }
             }
-            Doing::BindByPassword { user, hash, lock } => {
+            PreparedAction::BindByPassword { user, hash, lock } => {
                 let found = users::get_locked(tx, &self.pool, user).await?;
                 let Some(user) = found.filter(|user| user.merged_into.is_none()) else {
                     return Ok(Outcome::Changed);
@@ -261,22 +261,24 @@ impl Continue {
                     return Ok(Outcome::Changed);
                 }
                 // Whoever guesses in many flows at once does not gain by it.
-                if lock.is_full(tx, self.ticket.trace.at).await? {
+                if lock.is_full(tx, self.plan.trace.at).await? {
                     return Ok(Outcome::Failed(StepFailure::Locked));
                 }
                 self.bind(tx, events, user, Method::Password).await
             }
-            Doing::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
-            Doing::Choose(user) if !self.still_lead(tx, state, &[user]).await? => {
+            PreparedAction::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
+            PreparedAction::Choose(user) if !self.are_still_candidates(tx, state, &[user]).await? => {
                 Ok(Outcome::Failed(StepFailure::NotACandidate))
             }
-            Doing::Choose(user) => self.enter(tx, events, user, state, json!({ "chosen": true })).await,
-            Doing::Merge { survivor, id } => self.merge(tx, events, state, survivor, id).await,
-            Doing::SetPassword { .. } | Doing::FillIn(_) | Doing::Accept(_) => {
+            PreparedAction::Choose(user) => {
+                self.enter(tx, events, user, state, json!({ "chosen": true })).await
+            }
+            PreparedAction::Merge { survivor, id } => self.merge(tx, events, state, survivor, id).await,
+            PreparedAction::SetPassword { .. } | PreparedAction::FillIn(_) | PreparedAction::Accept(_) => {
                 self.check(tx, events, state).await
             }
             // Whatever it answers, the flow ends.
-            Doing::GiveUp => Ok(Outcome::Login(LoginOutcome::Ended)),
+            PreparedAction::GiveUp => Ok(Outcome::Login(LoginOutcome::Ended)),
         }
     }
 
@@ -287,18 +289,18 @@ impl Continue {
         events: &mut Recorder<'_>,
         state: &FlowState,
     ) -> Result<Outcome, StoreError> {
-        let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::MayNotCreate)) };
-        let Resolved { resolution, .. } = who.resolve(tx).await?;
+        let Some(resolver) = &self.resolver else { return Ok(Outcome::Failed(StepFailure::MayNotCreate)) };
+        let Resolved { resolution, .. } = resolver.resolve(tx).await?;
         match &resolution {
             Resolution::Ask { may_create: true } => {}
             Resolution::LogIn { user, attach_own, attach_shared, .. } => {
                 users::get_locked(tx, &self.pool, user).await?;
-                if who.resolve(tx).await?.resolution != resolution {
+                if resolver.resolve(tx).await?.resolution != resolution {
                     return Err(StoreError::LostRace);
                 }
                 if *attach_own || *attach_shared {
-                    who.attach(tx, &self.ticket.trace, user, *attach_own, *attach_shared).await?;
-                    self.record_bound(tx, events, user, &self.ticket.facts).await?;
+                    resolver.attach(tx, &self.plan.trace, user, *attach_own, *attach_shared).await?;
+                    self.record_bound(tx, events, user, &self.plan.facts).await?;
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
             }
@@ -306,31 +308,31 @@ impl Continue {
             Resolution::Choose { .. } => return Ok(Outcome::Gone),
             _ => return Ok(Outcome::Failed(StepFailure::MayNotCreate)),
         }
-        let (session, trace) = (&self.ticket.session, &self.ticket.trace);
+        let (session, trace) = (&self.plan.session, &self.plan.trace);
         let mut user = User {
-            profile: who.proof.profile.clone(),
+            profile: resolver.proof.profile.clone(),
             logins_count: 1,
             last_login_at: Some(trace.at),
             last_ip: session.ip.clone(),
             last_application: Some(session.application.clone()),
-            ..User::new(self.pool.clone(), self.candidate.clone(), self.ticket.method, trace.at)
+            ..User::new(self.pool.clone(), self.candidate.clone(), self.plan.method, trace.at)
         };
-        if let Some(phone) = who.proof.proved_phone() {
+        if let Some(phone) = resolver.proof.proved_phone() {
             let owner = users::by_phone(tx, &self.pool, phone).await?;
             if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
-                user.phone.clone_from(&who.proof.phone);
+                user.phone.clone_from(&resolver.proof.phone);
             }
         }
-        if let Some(email) = who.proof.proved_email() {
+        if let Some(email) = resolver.proof.proved_email() {
             let owner = users::by_email(tx, &self.pool, email).await?;
             if owner.is_none_or(|owner| owner.vouched_email().is_none()) {
                 (user.email, user.email_verified) = (Some(email.clone()), true);
             }
         }
-        let identities = who.identities(trace);
+        let identities = resolver.identities(trace);
         let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
-        accounts::create(tx, events, new, json!({ "by": self.ticket.method })).await?;
-        self.finish(tx, events, user, Came { newly_created: true, ..Came::default() }).await
+        accounts::create(tx, events, new, json!({ "by": self.plan.method })).await?;
+        self.finish(tx, events, user, LoginProgress { newly_created: true, ..LoginProgress::default() }).await
     }
 
     /// Binds what arrived to an account that the person has proved by this.
@@ -341,29 +343,29 @@ impl Continue {
         user: User,
         proved: Method,
     ) -> Result<Outcome, StoreError> {
-        let Some(who) = &self.who else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
+        let Some(resolver) = &self.resolver else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
         // From here on the row is locked: two flows that bind to one account wait for each other.
         let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         if unusable(&user).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
         let mut missing = [false, false];
-        for (key, missing) in who.proof.ids().zip(&mut missing) {
+        for (key, missing) in resolver.proof.ids().zip(&mut missing) {
             match identities::owner(tx, &self.pool, key).await? {
                 Some(owner) if owner != user.id => return Ok(Outcome::Failed(StepFailure::IdentityTaken)),
                 Some(_) => {}
                 None => *missing = true,
             }
         }
-        if who.is_another_persons(tx, &user.id).await? {
+        if resolver.has_other_identity(tx, &user.id).await? {
             return Ok(Outcome::Failed(StepFailure::AnotherIdentityBound));
         }
         let [own, shared] = missing;
-        who.attach(tx, &self.ticket.trace, &user.id, own, shared).await?;
-        let came = Came { proved: Some(proved), ..Came::default() };
-        self.record_bound(tx, events, &user.id, &came.facts(&self.ticket)).await?;
-        let user = finish::count(tx, &self.ticket, &self.pool, &user.id).await?;
-        self.finish(tx, events, user, came).await
+        resolver.attach(tx, &self.plan.trace, &user.id, own, shared).await?;
+        let progress = LoginProgress { proved: Some(proved), ..LoginProgress::default() };
+        self.record_bound(tx, events, &user.id, &progress.facts(&self.plan)).await?;
+        let user = finish::count_login(tx, &self.plan, &self.pool, &user.id).await?;
+        self.finish(tx, events, user, progress).await
     }
 
     async fn record_bound(
@@ -373,7 +375,7 @@ impl Continue {
         user: &UserId,
         facts: &Facts,
     ) -> Result<(), StoreError> {
-        let details = finish::by(self.ticket.method, facts);
+        let details = finish::login_details(self.plan.method, facts);
         let bound = Event::of(Action::IdentityBound, user).with(details.into());
         events.record(tx, &self.pool, bound).await
     }
@@ -392,11 +394,11 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let [other] = others.as_slice() else { return Ok(Outcome::Failed(StepFailure::NotACandidate)) };
-        if !self.still_lead(tx, state, &[survivor, other]).await? {
+        if !self.are_still_candidates(tx, state, &[survivor, other]).await? {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
-        match merge(tx, events, &self.pool, &new, self.ticket.trace.at).await? {
+        match merge(tx, events, &self.pool, &new, self.plan.trace.at).await? {
             Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
             _ => Ok(Outcome::Failed(StepFailure::Unusable)),
         }
@@ -404,7 +406,7 @@ impl Continue {
 
     /// Whether what was proved still leads to these accounts, which are among those to choose from: an identity may
     /// have been unbound since.
-    async fn still_lead(
+    async fn are_still_candidates(
         &self,
         tx: &mut Tx<'_>,
         state: &FlowState,
@@ -413,14 +415,14 @@ impl Continue {
         if chosen.iter().any(|user| !state.candidates.contains(user)) {
             return Ok(false);
         }
-        let Some(who) = &self.who else { return Ok(false) };
+        let Some(resolver) = &self.resolver else { return Ok(false) };
         // In the order in which a merge locks them. Who unbinds an identity locks its account too.
         let mut candidates: Vec<&UserId> = state.candidates.iter().collect();
         candidates.sort_unstable();
         for user in candidates {
             users::get_locked(tx, &self.pool, user).await?;
         }
-        let lead_to = match who.resolve(tx).await?.resolution {
+        let candidates = match resolver.resolve(tx).await?.resolution {
             Resolution::Choose { accounts } => accounts.to_vec(),
             Resolution::LogIn { user, conflict, .. } => {
                 std::iter::once(user).chain(conflict.map(|conflict| conflict.other)).collect()
@@ -432,7 +434,7 @@ impl Continue {
                 Some(user) => users::survivor(tx, user).await?.id,
                 None => return Ok(false),
             };
-            if !lead_to.contains(&account) {
+            if !candidates.contains(&account) {
                 return Ok(false);
             }
         }
@@ -455,10 +457,11 @@ impl Continue {
         if unusable(&found).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }
-        let user = finish::count(tx, &self.ticket, &self.pool, &found.id).await?;
+        let user = finish::count_login(tx, &self.plan, &self.pool, &found.id).await?;
         let details = details.as_object().cloned().unwrap_or_default();
-        let came = Came { newly_created: state.newly_created, details, ..Came::default() };
-        self.finish(tx, events, user, came).await
+        let progress =
+            LoginProgress { newly_created: state.newly_created, details, ..LoginProgress::default() };
+        self.finish(tx, events, user, progress).await
     }
 
     /// The session, or the next stage of the same flow.
@@ -467,20 +470,20 @@ impl Continue {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: User,
-        came: Came,
+        progress: LoginProgress,
     ) -> Result<Outcome, StoreError> {
-        let facts = came.facts(&self.ticket);
-        let stage = flow::stage_of(&user, &self.ticket.settings, &facts);
+        let facts = progress.facts(&self.plan);
+        let stage = flow::stage_of(&user, &self.plan.settings, &facts);
         if stage == Stage::Done || unusable(&user).is_some() {
-            return finish::finish(tx, &self.ticket, events, user, came).await.map(Outcome::Login);
+            return finish::finish(tx, &self.plan, events, user, progress).await.map(Outcome::Login);
         }
         let state = FlowState {
             user: Some(user.id.clone()),
-            newly_created: came.newly_created,
+            newly_created: progress.newly_created,
             facts,
-            ..self.ticket.waiting_at(stage)
+            ..self.plan.waiting_at(stage)
         };
-        flows::advance(tx, &self.pool, &self.flow, &self.ticket.flow.handle, &state, 0).await?;
+        flows::advance(tx, &self.pool, &self.flow, &self.plan.flow.handle, &state, 0).await?;
         let waiting = Waiting { state, accounts: vec![user] };
         Ok(Outcome::Login(LoginOutcome::Waiting(Box::new(waiting))))
     }
@@ -494,7 +497,7 @@ impl Continue {
         failure: &StepFailure,
     ) -> Result<(), StoreError> {
         let Some(code) = failure.code() else { return Ok(()) };
-        let details = json!({ "by": self.ticket.method, "step": self.doing.step().as_str() });
+        let details = json!({ "by": self.plan.method, "step": self.prepared.step().as_str() });
         let event = Event { action: Action::Login, code, user: state.user.as_ref(), details };
         events.record(tx, &self.pool, event).await
     }

@@ -62,7 +62,7 @@ pub(crate) async fn insert(tx: &mut Tx<'_>, new: NewAccount<'_>) -> Result<bool,
     }
     for identity in new.identities {
         if !identities::insert_if_free(tx, &user.pool, &user.id, identity).await? {
-            users::take_back(tx, &user.pool, &user.id).await?;
+            users::undo_insert(tx, &user.pool, &user.id).await?;
             return Ok(false);
         }
     }

@@ -14,7 +14,7 @@ use hufu_types::{Action, PasscodeChannel};
 use crate::credentials::{Confirmation, StepToken, accepted, too_many_codes};
 use crate::events::Actor;
 use crate::{App, Authenticated, Origin, Refusal};
-use unit::{Confirm, Confirmed, DeleteExpired, Expired, Leave, Proven};
+use unit::{Confirm, ConfirmationProof, Confirmed, DeleteExpired, ListExpired, ScheduleDeletion};
 
 pub use one_step::DeletionProof;
 
@@ -32,12 +32,12 @@ impl App {
         let by = match proof {
             Confirmation::Code { target, code } => {
                 let guess = self.guess(pool, &target, &code, accepted::DELETE, &who.origin);
-                Proven::Code(target, guess)
+                ConfirmationProof::Code(target, guess)
             }
             Confirmation::Password(password) => {
                 let found = self.own_password(who).await?;
                 let proved = self.verify_own(who, found, &password, Action::UserDeletionRequested).await?;
-                Proven::Password(proved.verified, proved.lock)
+                ConfirmationProof::Password(proved.verified, proved.lock)
             }
         };
         let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
@@ -58,7 +58,7 @@ impl App {
     #[boxed]
     pub async fn delete_account(&self, who: &Authenticated, token: &str) -> Result<(), Refusal> {
         let days = self.config().settings(who.pool()).deletion_grace_days;
-        let unit = Leave {
+        let unit = ScheduleDeletion {
             token: self.presented_step(who, token, StepPurpose::DeleteAccount),
             delete_after: self.now().plus(DAY.saturating_mul(days)),
             trace: self.trace_of(who),
@@ -72,7 +72,7 @@ impl App {
     /// looked up for each.
     pub(crate) async fn delete_expired(&self) -> Result<usize, StoreError> {
         let now = self.now();
-        let expired = self.store.read(Expired { now, limit: self.limits.deletions_at_once }).await?;
+        let expired = self.store.read(ListExpired { now, limit: self.limits.deletions_at_once }).await?;
         let mut deleted = 0;
         for (pool, user) in expired {
             let trace = self.trace(&pool, Some(Actor::system()), None, None, &Origin::default());

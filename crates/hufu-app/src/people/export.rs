@@ -14,9 +14,9 @@ use crate::{App, Refusal};
 use unit::{ListActivity, OwnData, ReadOwnData, RecordExport};
 
 /// Entries of the audit log in an export, the latest; older ones are on request of an administrator.
-const MOST_EVENTS: i64 = 10_000;
+const MAX_EVENTS: i64 = 10_000;
 /// Entries of the audit log on one page.
-const MOST_ON_A_PAGE: i64 = 100;
+const MAX_PAGE_SIZE: i64 = 100;
 
 /// One's own data.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl App {
         let (pool, user) = (who.pool().clone(), who.user.clone());
         self.write(RecordExport { pool: pool.clone(), user: user.clone(), trace: self.trace_of(who) })
             .await?;
-        let data = self.read(ReadOwnData { pool, user, events: MOST_EVENTS, now }).await?;
+        let data = self.read(ReadOwnData { pool, user, events: MAX_EVENTS, now }).await?;
         Ok(OwnExport { data, at: now })
     }
 
@@ -71,7 +71,7 @@ impl App {
         before: Option<EventId>,
         limit: i64,
     ) -> Result<Vec<OwnEvent>, Refusal> {
-        let limit = limit.clamp(1, MOST_ON_A_PAGE);
+        let limit = limit.clamp(1, MAX_PAGE_SIZE);
         self.read(ListActivity { pool: who.pool().clone(), user: who.user.clone(), before, limit }).await
     }
 }

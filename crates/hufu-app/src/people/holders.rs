@@ -13,14 +13,14 @@ pub enum Unusable {
     /// It is switched off.
     Disabled,
     /// It was deleted by its owner, and is gone for good at this time.
-    Leaving(Timestamp),
+    DeletionPending(Timestamp),
 }
 
 /// Why an account is logged in nowhere, if it is not.
 pub(crate) fn unusable(user: &User) -> Option<Unusable> {
     match (user.is_active(), user.delete_after) {
         (true, _) => None,
-        (false, Some(at)) => Some(Unusable::Leaving(at)),
+        (false, Some(at)) => Some(Unusable::DeletionPending(at)),
         (false, None) => Some(Unusable::Disabled),
     }
 }

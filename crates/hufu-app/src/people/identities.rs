@@ -45,7 +45,7 @@ pub enum WhichIdentities {
 pub struct UnboundIdentities {
     /// The ids of identities that are left and lead the same person at the source here: with the next login
     /// through one of them, what was unbound comes back.
-    pub still_leading: Vec<String>,
+    pub still_linked: Vec<String>,
 }
 
 /// The id by which clients name an identity: stable, and it tells nothing of the value.
@@ -100,7 +100,7 @@ impl App {
             pool: who.pool().clone(),
             user: who.user.clone(),
             keys: gone.clone(),
-            even_the_last: false,
+            allow_last: false,
             trace: self.trace_of(who),
         };
         match self.write(unit).await? {
@@ -108,9 +108,9 @@ impl App {
                 let leads = |identity: &&Identity| {
                     gone.iter().any(|key| is_akin(&config, who.pool(), key, &identity.key))
                 };
-                let still_leading = left.iter().filter(leads);
+                let still_linked = left.iter().filter(leads);
                 Ok(UnboundIdentities {
-                    still_leading: still_leading.map(|i| identity_id(who.pool(), &i.key)).collect(),
+                    still_linked: still_linked.map(|i| identity_id(who.pool(), &i.key)).collect(),
                 })
             }
             Unbound::NotBound => Err(Code::NotBound.into()),

@@ -14,7 +14,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
 use serde_json::json;
 
-use crate::configuration::Named;
+use crate::configuration::ApplicationHint;
 use crate::events::Trace;
 use crate::refusal::login_too_old;
 use crate::tokens::authentication::Authenticated;
@@ -148,7 +148,7 @@ impl App {
     /// Takes a merge back: of this account, or of any where none is given.
     ///
     /// # Errors
-    /// [`Code::MergeUnknown`], [`Code::MergeUndoneBefore`], [`Code::MergeTooOld`], [`Code::MergedOn`],
+    /// [`Code::MergeUnknown`], [`Code::MergeAlreadyUndone`], [`Code::MergeTooOld`], [`Code::SurvivorMerged`],
     /// [`Code::MergeImpossible`].
     pub async fn undo_merge_of(
         &self,
@@ -165,9 +165,9 @@ impl App {
                 Ok(MergeUndone { survivor: *survivor, restored: *restored, kept })
             }
             Undone::Unknown => Err(Code::MergeUnknown.into()),
-            Undone::Before => Err(Code::MergeUndoneBefore.into()),
+            Undone::AlreadyUndone => Err(Code::MergeAlreadyUndone.into()),
             Undone::TooLate => Err(Code::MergeTooOld.into()),
-            Undone::MergedOn => Err(Code::MergedOn.into()),
+            Undone::SurvivorMerged => Err(Code::SurvivorMerged.into()),
             Undone::Unusable => Err(Code::MergeImpossible.into()),
         }
     }
@@ -184,7 +184,8 @@ impl App {
     /// Whose the other token is: a recent login of another account of the same pool.
     async fn secondary(&self, who: &Authenticated, token: &str) -> Result<Authenticated, Refusal> {
         self.require_recent_login(who)?;
-        let secondary = self.authenticate(Some(token), Named::default(), who.origin.clone()).await?;
+        let secondary =
+            self.authenticate(Some(token), ApplicationHint::default(), who.origin.clone()).await?;
         if secondary.pool() != who.pool() {
             return Err(Code::Disagreement.into());
         }

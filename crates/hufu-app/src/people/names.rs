@@ -88,7 +88,7 @@ impl App {
             pool: who.pool().clone(),
             user: who.user.clone(),
             name: name.into(),
-            even_the_last: false,
+            allow_last: false,
             trace,
         };
         match self.write(unit).await? {

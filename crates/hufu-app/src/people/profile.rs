@@ -71,11 +71,11 @@ impl App {
         self.check_change(&change)?;
         check_custom_data(&self.config().settings(pool), &change.custom_data, editor)?;
         let photo = match change.fields.iter().rfind(|(name, _)| *name == "photo") {
-            None => Photo::Stays,
+            None => Photo::Keep,
             Some((_, address)) => {
                 match address.as_deref().and_then(|address| self.upload_of_photo(address)) {
                     Some(upload) => Photo::Upload(upload.to_owned()),
-                    None => Photo::Elsewhere,
+                    None => Photo::External,
                 }
             }
         };
@@ -84,7 +84,7 @@ impl App {
             user: user.clone(),
             change,
             photo,
-            room: self.custom_room(),
+            limits: self.custom_data_limits(),
             trace,
         };
         match self.write(unit).await? {
@@ -94,8 +94,8 @@ impl App {
         }
     }
 
-    pub(crate) fn custom_room(&self) -> Room {
-        Room { keys: self.limits.custom_keys, bytes: self.limits.custom_total }
+    pub(crate) fn custom_data_limits(&self) -> CustomDataLimits {
+        CustomDataLimits { keys: self.limits.custom_keys, bytes: self.limits.custom_total }
     }
 
     pub(crate) fn check_change(&self, change: &ProfileChange) -> Result<(), Refusal> {
@@ -175,18 +175,18 @@ struct ChangeProfile {
     user: UserId,
     change: ProfileChange,
     photo: Photo,
-    room: Room,
+    limits: CustomDataLimits,
     trace: Trace,
 }
 
 /// What a change does to the uploads that the photo names.
 enum Photo {
     /// Nothing.
-    Stays,
+    Keep,
     /// It names an upload of ours.
     Upload(String),
     /// It names none of ours.
-    Elsewhere,
+    External,
 }
 
 enum Changed {
@@ -197,7 +197,7 @@ enum Changed {
 
 /// How much custom data an account may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Room {
+pub struct CustomDataLimits {
     /// Keys at most.
     pub keys: usize,
     /// Bytes of JSON at most.
@@ -213,7 +213,7 @@ pub enum Excess {
     Bytes(usize),
 }
 
-impl Room {
+impl CustomDataLimits {
     /// Sets these keys, or removes those whose value is null. What is there stays changeable where a limit has become
     /// smaller.
     pub(crate) fn merge(
@@ -265,7 +265,7 @@ impl Write for ChangeProfile {
         let Some(mut user) = user else { return Ok(Changed::Gone) };
         let (profile, custom_data) = (user.profile.clone(), user.custom_data.clone());
         apply(&mut user.profile, &self.change);
-        if let Err(excess) = self.room.merge(&mut user.custom_data, &self.change.custom_data)? {
+        if let Err(excess) = self.limits.merge(&mut user.custom_data, &self.change.custom_data)? {
             return Ok(Changed::TooMuch(excess));
         }
         let now = self.trace.at;
@@ -277,9 +277,9 @@ impl Write for ChangeProfile {
             self.trace.recorder().record(tx, &self.pool, event).await?;
         }
         let named = match &self.photo {
-            Photo::Stays => return Ok(Changed::Done(Box::new(user))),
+            Photo::Keep => return Ok(Changed::Done(Box::new(user))),
             Photo::Upload(name) => Some(name.as_str()),
-            Photo::Elsewhere => None,
+            Photo::External => None,
         };
         uploads::claim(tx, &self.pool, &user.id, named, now).await?;
         Ok(Changed::Done(Box::new(user)))
@@ -354,8 +354,8 @@ mod tests {
         };
         check(&settings, json!({ "age": 7, "other": [] }), Editor::Person).unwrap();
         check(&settings, json!({ "age": null, "level": "red" }), Editor::Administrator).unwrap();
-        let told = check(&settings, json!({ "age": "7" }), Editor::Person).unwrap_err();
-        assert_eq!(told.to_string(), "The request is not valid: age must be a number");
+        let refusal = check(&settings, json!({ "age": "7" }), Editor::Person).unwrap_err();
+        assert_eq!(refusal.to_string(), "The request is not valid: age must be a number");
         for value in [json!("red"), json!(null)] {
             let refused = check(&settings, json!({ "level": value }), Editor::Person);
             assert!(

@@ -10,7 +10,7 @@ use hufu_types::refusal::Code;
 use super::{UserAgent, read_user_agent};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
-use unit::{EndSessions, Ending};
+use unit::{EndSessions, SessionSelection};
 
 /// A session as its owner sees it.
 #[derive(Clone, Debug)]
@@ -47,7 +47,7 @@ impl App {
     /// [`Code::SessionUnknown`].
     #[boxed]
     pub async fn end_own_session(&self, who: &Authenticated, session: &SessionId) -> Result<(), Refusal> {
-        match self.end_own(who, Ending::One(session.clone())).await? {
+        match self.end_own(who, SessionSelection::One(session.clone())).await? {
             0 => Err(Code::SessionUnknown.into()),
             _ => Ok(()),
         }
@@ -59,11 +59,12 @@ impl App {
     /// Those of the database.
     #[boxed]
     pub async fn end_own_sessions(&self, who: &Authenticated, with_current: bool) -> Result<usize, Refusal> {
-        let which = if with_current { Ending::All } else { Ending::AllBut(who.session.clone()) };
+        let which =
+            if with_current { SessionSelection::All } else { SessionSelection::AllBut(who.session.clone()) };
         self.end_own(who, which).await
     }
 
-    async fn end_own(&self, who: &Authenticated, which: Ending) -> Result<usize, Refusal> {
+    async fn end_own(&self, who: &Authenticated, which: SessionSelection) -> Result<usize, Refusal> {
         let (pool, user) = (who.pool().clone(), who.user.clone());
         let ended = self.write(EndSessions { pool, user, which, trace: self.trace_of(who) }).await?;
         for session in &ended {

@@ -90,8 +90,8 @@ impl App {
         };
         match self.write(unit).await? {
             Admitted::Yes => Ok(UploadSlot(slot)),
-            Admitted::TooManyOfAll => Err(Code::TooOften.because("uploads in all")),
-            Admitted::TooManyOfOne => Err(Code::TooOften.because("uploads from this address")),
+            Admitted::OverGlobalLimit => Err(Code::TooOften.because("uploads in all")),
+            Admitted::OverSenderLimit => Err(Code::TooOften.because("uploads from this address")),
         }
     }
 
@@ -114,7 +114,7 @@ impl App {
         .await?;
         let turn = self.decoders.turn(pixels).await?;
         let (content_type, bytes) = blocking(move || {
-            let encoded = encode_anew(bytes.as_ref(), pixels, side);
+            let encoded = reencode(bytes.as_ref(), pixels, side);
             // The memory first, then the room for it.
             drop(bytes);
             drop((turn, slot.0));
@@ -199,7 +199,7 @@ fn memory_for(pixels: u64) -> u64 {
 
 /// Decodes a picture of a known kind and so many pixels, and encodes it as PNG (where it may be
 /// transparent) or JPEG, without anything else that was in the file.
-fn encode_anew(bytes: &[u8], pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
+fn reencode(bytes: &[u8], pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
     let mut picture = reader(bytes, memory_for(pixels))?.decode().map_err(|error| unreadable(&error))?;
     if picture.width() > side || picture.height() > side {
         picture = picture.thumbnail(side, side);
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn take_in(bytes: &[u8]) -> Result<(&'static str, Vec<u8>), Refusal> {
-        encode_anew(bytes, pixels_of(bytes, 1_000_000)?, 512)
+        reencode(bytes, pixels_of(bytes, 1_000_000)?, 512)
     }
 
     #[tokio::test]

@@ -46,7 +46,7 @@ pub struct WaysIn {
 
 /// What is to be taken away.
 #[derive(Clone, Copy, Debug)]
-pub enum Without<'a> {
+pub enum Removal<'a> {
     /// The account's own phone number.
     Phone,
     /// The account's own e-mail address.
@@ -61,18 +61,18 @@ pub enum Without<'a> {
 
 impl WaysIn {
     /// Whether the account could still be entered without this.
-    pub fn would_remain(&self, without: Without<'_>) -> bool {
-        let gone = match without {
-            Without::Phone => Some((NameKind::Phone, &self.account)),
-            Without::Email => Some((NameKind::Email, &self.account)),
-            Without::Merged(kind, holder) => Some((kind, holder)),
-            Without::Password | Without::Identities(_) => None,
+    pub fn accessible_after(&self, removal: Removal<'_>) -> bool {
+        let gone = match removal {
+            Removal::Phone => Some((NameKind::Phone, &self.account)),
+            Removal::Email => Some((NameKind::Email, &self.account)),
+            Removal::Merged(kind, holder) => Some((kind, holder)),
+            Removal::Password | Removal::Identities(_) => None,
         };
         let remains = |kind: NameKind, holder: &UserId| gone != Some((kind, holder));
-        let by_password = !matches!(without, Without::Password)
+        let by_password = !matches!(removal, Removal::Password)
             && self.password_names.iter().any(|name| remains(name.kind, &name.holder));
-        let parted: &[IdentityKey] = match without {
-            Without::Identities(keys) => keys,
+        let parted: &[IdentityKey] = match removal {
+            Removal::Identities(keys) => keys,
             _ => &[],
         };
         by_password
@@ -106,7 +106,7 @@ pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Wa
         password_names: Vec::new(),
         phone: Vec::new(),
         email: Vec::new(),
-        identities: identities::entering(tx, pool, user).await?,
+        identities: identities::of_enabled_connections(tx, pool, user).await?,
         merged: Vec::new(),
     };
     // Every name logs in with the password of the account, never with that of what was merged into it.
@@ -150,22 +150,22 @@ mod tests {
     #[test]
     fn the_last_way_in_is_told_apart() {
         let phone = WaysIn { phone: vec![id("a")], ..nothing() };
-        assert!(!phone.would_remain(Without::Phone) && phone.would_remain(Without::Email));
+        assert!(!phone.accessible_after(Removal::Phone) && phone.accessible_after(Removal::Email));
         let merged = WaysIn { phone: vec![id("a"), id("b")], ..nothing() };
-        assert!(merged.would_remain(Without::Phone), "the number of what was merged stays");
+        assert!(merged.accessible_after(Removal::Phone), "the number of what was merged stays");
         let (own, other) = (id("a"), id("b"));
-        assert!(merged.would_remain(Without::Merged(NameKind::Phone, &other)), "and the account's own");
+        assert!(merged.accessible_after(Removal::Merged(NameKind::Phone, &other)), "and the account's own");
         let of_merged = WaysIn { phone: vec![id("b")], ..nothing() };
-        assert!(!of_merged.would_remain(Without::Merged(NameKind::Phone, &other)));
-        assert!(of_merged.would_remain(Without::Merged(NameKind::Email, &other)));
-        assert!(of_merged.would_remain(Without::Merged(NameKind::Phone, &own)));
+        assert!(!of_merged.accessible_after(Removal::Merged(NameKind::Phone, &other)));
+        assert!(of_merged.accessible_after(Removal::Merged(NameKind::Email, &other)));
+        assert!(of_merged.accessible_after(Removal::Merged(NameKind::Phone, &own)));
         let held = |kind| HeldName { kind, holder: id("a") };
         let password =
             WaysIn { password_names: vec![held(NameKind::Phone)], phone: vec![id("a")], ..nothing() };
-        assert!(!password.would_remain(Without::Phone), "no password without a name");
-        assert!(password.would_remain(Without::Password));
+        assert!(!password.accessible_after(Removal::Phone), "no password without a name");
+        assert!(password.accessible_after(Removal::Password));
         let named = WaysIn { password_names: vec![held(NameKind::Username)], ..nothing() };
-        assert!(named.would_remain(Without::Phone) && !named.would_remain(Without::Password));
+        assert!(named.accessible_after(Removal::Phone) && !named.accessible_after(Removal::Password));
     }
 
     #[test]
@@ -178,8 +178,8 @@ mod tests {
             created_at: hufu_types::Timestamp(0),
         };
         let two = WaysIn { identities: vec![identity("o1"), identity("o2")], ..nothing() };
-        assert!(two.would_remain(Without::Identities(&[key("o1")])));
-        assert!(!two.would_remain(Without::Identities(&[key("o1"), key("o2")])));
-        assert!(!nothing().would_remain(Without::Identities(&[])));
+        assert!(two.accessible_after(Removal::Identities(&[key("o1")])));
+        assert!(!two.accessible_after(Removal::Identities(&[key("o1"), key("o2")])));
+        assert!(!nothing().accessible_after(Removal::Identities(&[])));
     }
 }

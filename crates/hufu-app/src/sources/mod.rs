@@ -21,7 +21,7 @@ use hufu_wechat::Budget;
 use serde_json::{Value, json};
 
 use self::wechat::exchange::SpentCode;
-use crate::failures::NotIn;
+use crate::failures::LoginFailure;
 use crate::{App, Refusal};
 
 pub(crate) use field::is_wechat_app_id;
@@ -36,7 +36,7 @@ pub(crate) struct Kind {
     /// The realm of the ids of a kind that the source gives, where it gives such.
     pub(crate) realm: fn(&ConnectionSettings, &OpenPlatform, IdentityKind) -> Option<String>,
     /// Turns what a client brought into a proof.
-    pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, NotIn>>,
+    pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
     /// Checks a connection against the source.
     pub(crate) check: for<'a> fn(&'a App, &'a Connection) -> BoxFuture<'a, Vec<Finding>>,
 }
@@ -134,7 +134,7 @@ pub fn fields(of: ConnectionKind) -> &'static [Field] {
 }
 
 /// The kind whose logins the published clients call by this name, such as `wechat`.
-pub fn kind_called(client_name: &str) -> Option<ConnectionKind> {
+pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
     let is_called = |of: &&ConnectionKind| match kind(**of).start {
         Start::Code { client_names } => client_names.contains(&client_name),
     };
@@ -142,7 +142,7 @@ pub fn kind_called(client_name: &str) -> Option<ConnectionKind> {
 }
 
 /// What the published clients call logins, of all kinds.
-pub fn names_of_clients() -> impl Iterator<Item = &'static str> {
+pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
     ConnectionKind::ALL
         .iter()
         .flat_map(|of| match kind(*of).start {

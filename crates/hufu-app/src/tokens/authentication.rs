@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::EndSession;
-use crate::configuration::Named;
+use crate::configuration::ApplicationHint;
 use crate::events::Trace;
 use crate::{App, Origin, Refusal, UserToken};
 
@@ -22,7 +22,7 @@ const REMEMBERED_SESSIONS: u64 = 100_000;
 
 /// Which sessions are alive, believed for a few seconds.
 pub(crate) struct SessionCache {
-    believed: moka::sync::Cache<SessionId, Arc<Session>>,
+    entries: moka::sync::Cache<SessionId, Arc<Session>>,
     /// How often something was forgotten: what was read before the last time is not believed.
     forgotten: AtomicU64,
 }
@@ -30,25 +30,25 @@ pub(crate) struct SessionCache {
 impl SessionCache {
     pub(crate) fn new(believed: Duration) -> Self {
         let cache = moka::sync::Cache::builder().max_capacity(REMEMBERED_SESSIONS).time_to_live(believed);
-        Self { believed: cache.build(), forgotten: AtomicU64::new(0) }
+        Self { entries: cache.build(), forgotten: AtomicU64::new(0) }
     }
 
     /// Keeps what was read since `forgotten` was this number. A logout in between wins, whichever comes last here.
-    fn believe(&self, id: &SessionId, session: Arc<Session>, forgotten: u64) {
-        self.believed.insert(id.clone(), session);
+    fn insert(&self, id: &SessionId, session: Arc<Session>, forgotten: u64) {
+        self.entries.insert(id.clone(), session);
         if self.forgotten.load(Ordering::SeqCst) != forgotten {
-            self.believed.invalidate(id);
+            self.entries.invalidate(id);
         }
     }
 
     pub(crate) fn forget(&self, session: &SessionId) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.believed.invalidate(session);
+        self.entries.invalidate(session);
     }
 
     pub(crate) fn forget_all(&self) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.believed.invalidate_all();
+        self.entries.invalidate_all();
     }
 }
 
@@ -131,7 +131,7 @@ impl App {
     pub async fn authenticate<'a>(
         &'a self,
         token: Option<&str>,
-        named: Named<'a>,
+        named: ApplicationHint<'a>,
         origin: Origin,
     ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
@@ -164,7 +164,7 @@ impl App {
         &'a self,
         token: &str,
         kinds: &[TokenType],
-        named: Named<'a>,
+        named: ApplicationHint<'a>,
     ) -> Result<Map<String, Value>, Refusal> {
         let expectation = Expectation {
             types: kinds,
@@ -188,25 +188,25 @@ impl App {
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
         // One that seems over may have been extended since it was read.
-        let believed = self.sessions.believed.get(id).filter(|session| session.expires_at > self.now());
+        let believed = self.sessions.entries.get(id).filter(|session| session.expires_at > self.now());
         let session = if let Some(session) = believed {
             session
         } else {
             let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
             let unit = GetSession { pool: pool.clone(), session: id.clone() };
             let session = Arc::new(self.read(unit).await?.ok_or(Code::NotLoggedIn)?);
-            self.sessions.believe(id, session.clone(), forgotten);
+            self.sessions.insert(id, session.clone(), forgotten);
             session
         };
         if session.expires_at <= self.now() || !session.user_is_active {
             return Err(Code::NotLoggedIn.into());
         }
-        self.note_use(pool, id, &session).await;
+        self.record_use(pool, id, &session).await;
         Ok(session)
     }
 
     /// Notes, now and then, that a session is in use, for the list that its owner sees. No request fails for it.
-    async fn note_use(&self, pool: &PoolId, id: &SessionId, session: &Session) {
+    async fn record_use(&self, pool: &PoolId, id: &SessionId, session: &Session) {
         let now = self.now();
         if now < session.last_used_at.plus(self.limits.session_touch) {
             return;
@@ -214,7 +214,7 @@ impl App {
         let noted = Session { last_used_at: now, ..session.clone() };
         // Requests of the same moment find it noted.
         let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
-        self.sessions.believe(id, Arc::new(noted), forgotten);
+        self.sessions.insert(id, Arc::new(noted), forgotten);
         let unit = Touch { pool: pool.clone(), session: id.clone(), now };
         if let Err(refusal) = self.write(unit).await {
             tracing::debug!(error = hufu_types::chain(&refusal), "the use of a session is not noted");

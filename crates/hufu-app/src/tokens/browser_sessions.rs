@@ -1,5 +1,5 @@
 //! Browser sessions: one login of one person in one browser, for all applications of the pool. A login begins one, or
-//! belongs to one ([`InBrowser`]); whoever ends it ends the sessions of applications beneath it.
+//! belongs to one ([`BrowserBinding`]); whoever ends it ends the sessions of applications beneath it.
 
 use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::{Read, StoreError, Tx, Write};
@@ -10,12 +10,12 @@ use serde_json::json;
 
 use super::hash_token;
 use crate::events::{Actor, Event, Trace};
-use crate::login::InBrowser;
+use crate::login::BrowserBinding;
 use crate::{App, Origin, Refusal};
 
 impl App {
     /// A browser session for a login to begin, and the secret for the browser's cookie.
-    pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, InBrowser) {
+    pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, BrowserBinding) {
         let now = self.now();
         let secret = OpaqueToken::generate(TokenPurpose::BrowserSession, &*self.random);
         let new = NewBrowserSession {
@@ -26,7 +26,7 @@ impl App {
             ip: origin.ip.clone(),
             user_agent: origin.user_agent.clone(),
         };
-        (secret, InBrowser::Begins(new))
+        (secret, BrowserBinding::New(new))
     }
 
     /// The living browser session of a cookie.

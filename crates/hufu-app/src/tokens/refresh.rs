@@ -76,7 +76,7 @@ impl Write for Rotate {
         let successor =
             NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
         let (pool, now) = (&self.pool, self.now);
-        refresh_tokens::succeed(tx, pool, &self.presented, &self.successor, now).await?;
+        refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;
         sessions::extend(tx, &self.pool, &token.session, self.expires_at).await?;
         sessions::touch(tx, &self.pool, &token.session, self.now).await?;

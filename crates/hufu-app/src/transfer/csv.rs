@@ -13,7 +13,7 @@ use super::reader::{Fields, LONGEST_ROW, Row};
 use hufu_types::refusal::Reason;
 
 /// Columns at most.
-const MOST_COLUMNS: usize = 1024;
+const MAX_COLUMNS: usize = 1024;
 
 /// The rows of a CSV file whose first row names the columns.
 pub(super) struct CsvRows<R> {
@@ -36,21 +36,24 @@ impl<R: BufRead> CsvRows<R> {
             parser: Reader::new(),
             columns: Vec::new(),
             cells: vec![0; LONGEST_ROW],
-            ends: vec![0; MOST_COLUMNS],
+            ends: vec![0; MAX_COLUMNS],
             used: 0,
             state: Row::Whole,
         };
         if !rows.advance()? {
-            return Err(ImportError::Unfit { columns: String::new(), reason: Reason::EmptyFile });
+            return Err(ImportError::InvalidFile { columns: String::new(), reason: Reason::EmptyFile });
         }
         let header = rows.state.check().and_then(|()| rows.texts());
         let mut columns: Vec<String> = Vec::new();
-        for column in
-            header.map_err(|_| ImportError::Unfit { columns: String::new(), reason: Reason::NotARow })?
+        for column in header
+            .map_err(|_| ImportError::InvalidFile { columns: String::new(), reason: Reason::NotARow })?
         {
             let column = column.trim().to_owned();
             if columns.contains(&column) {
-                return Err(ImportError::Unfit { columns: shown(&column), reason: Reason::ColumnTwice });
+                return Err(ImportError::InvalidFile {
+                    columns: shown(&column),
+                    reason: Reason::ColumnTwice,
+                });
             }
             columns.push(column);
         }
@@ -106,7 +109,7 @@ impl<R: BufRead> CsvRows<R> {
             ));
         }
         let filled = self.columns.iter().zip(self.texts()?).filter(|(_, text)| !text.is_empty());
-        Ok(filled.map(|(column, text)| (column.clone(), Value::from(revived(text)))).collect())
+        Ok(filled.map(|(column, text)| (column.clone(), Value::from(unescape_formula(text)))).collect())
     }
 
     fn texts(&self) -> Result<Vec<&str>, String> {
@@ -133,7 +136,7 @@ fn is_formula(text: &str) -> bool {
 }
 
 /// The text of a cell, as it was before it was made harmless.
-fn revived(cell: &str) -> &str {
+fn unescape_formula(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
 }
 
@@ -190,7 +193,7 @@ mod tests {
     #[test]
     fn rows_that_are_too_long_or_crooked_leave_the_others_whole() {
         let long = "x".repeat(LONGEST_ROW + 1);
-        let commas = ",".repeat(MOST_COLUMNS + 7);
+        let commas = ",".repeat(MAX_COLUMNS + 7);
         let text = format!("username\nfirst\n{long}\nsecond\n{commas}\nthird\na,b\nfourth\n");
         let rows = rows(&text, 4096);
         let names: Vec<_> = rows.iter().flatten().map(|row| row["username"].as_str().unwrap()).collect();

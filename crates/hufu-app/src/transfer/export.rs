@@ -12,7 +12,7 @@ use hufu_store::{StoreError, Tx, Write as Unit};
 use hufu_types::{Action, ApplicationId, PoolId, Timestamp, UserId, Username};
 use serde_json::{Map, Value, json};
 
-use super::identities::written;
+use super::identities::identity_json;
 use super::{ExportError, Format, Transfer, csv, fields};
 use crate::events::{Event, Trace};
 
@@ -264,7 +264,8 @@ fn row(
         let key = &identity.key;
         (key.realm.clone(), key.kind.as_str(), key.value.clone())
     });
-    let identities: Vec<_> = identities.into_iter().map(|identity| written(identity, sources)).collect();
+    let identities: Vec<_> =
+        identities.into_iter().map(|identity| identity_json(identity, sources)).collect();
     put("identities", Some(identities).filter(|all| !all.is_empty()).map(Value::from));
     row
 }

@@ -13,7 +13,7 @@ use crate::sources::identity_key;
 /// The longest OpenID or UnionID, in bytes; WeChat's have 28.
 const LONGEST_VALUE: usize = 128;
 /// Identities of one user at most.
-const MOST: usize = 64;
+const MAX_IDENTITIES: usize = 64;
 
 /// Takes the identities out of a row: the list `identities`, and the fields `openid` and `unionid`.
 pub(super) fn read(
@@ -57,8 +57,8 @@ pub(super) fn read(
             kept.push(identity);
         }
     }
-    if kept.len() > MOST {
-        return Err(format!("identities: more than {MOST}"));
+    if kept.len() > MAX_IDENTITIES {
+        return Err(format!("identities: more than {MAX_IDENTITIES}"));
     }
     Ok(kept)
 }
@@ -128,7 +128,7 @@ fn checked(value: &str) -> Result<&str, &'static str> {
 }
 
 /// An identity as exports write it. The realm is told only where it is not the connection's own.
-pub(super) fn written(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Value {
+pub(super) fn identity_json(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Value {
     let NewIdentity { connection, key, created_at } = identity;
     let source = sources.iter().find(|source| source.id == *connection);
     let mut written = json!({

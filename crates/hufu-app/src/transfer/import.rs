@@ -24,11 +24,12 @@ use hufu_types::{ImportId, PoolId};
 use tokio::sync::mpsc;
 
 use self::unit::{
-    BatchOutcome, BeginImport, Begun, CheckBatch, ImportBatch, ImportRow, NewUser, OnExisting, RowOutcome,
+    BatchOutcome, BeginImport, BeginOutcome, CheckBatch, ImportBatch, ImportRow, NewUser, OnExisting,
+    RowOutcome,
 };
 use super::reader::Rows;
 use super::rows::{ReadRow, RowReader, unknown_columns};
-use super::source::{self, Surveyed};
+use super::source::{self, FileSummary};
 use super::{Format, ImportError, Transfer, csv};
 use crate::credentials::password::{self, HashingError};
 
@@ -91,14 +92,14 @@ pub struct Summary {
 
 /// A file that was looked at as a whole, and whose import has begun.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedImport {
     import: Option<ImportId>,
     done: Counts,
     file: File,
     bytes: u64,
 }
 
-impl Opened {
+impl OpenedImport {
     /// The import; none of a dry run.
     pub fn import(&self) -> Option<&ImportId> {
         self.import.as_ref()
@@ -128,7 +129,11 @@ impl Transfer {
     ///
     /// # Errors
     /// [`ImportError`], for a file that cannot be taken at all; nothing was written then.
-    pub async fn open_import(&self, file: File, options: &ImportOptions) -> Result<Opened, ImportError> {
+    pub async fn open_import(
+        &self,
+        file: File,
+        options: &ImportOptions,
+    ) -> Result<OpenedImport, ImportError> {
         if self.pool == PoolId::system() {
             return Err(ImportError::SystemPool);
         }
@@ -137,14 +142,14 @@ impl Transfer {
         }
         let (format, ignore_unknown, mut file) = (options.format, options.ignore_unknown, file);
         let surveying = tokio::task::spawn_blocking(move || {
-            let surveyed = source::survey(&mut file, format)?;
+            let surveyed = source::summarize(&mut file, format)?;
             check_columns(&mut file, format, ignore_unknown)?;
             Ok::<_, ImportError>((surveyed, file))
         });
-        let (Surveyed { fingerprint, bytes }, file) =
+        let (FileSummary { fingerprint, bytes }, file) =
             surveying.await.map_err(|_| ImportError::Interrupted)??;
         if options.dry_run {
-            return Ok(Opened { import: None, done: Counts::default(), file, bytes });
+            return Ok(OpenedImport { import: None, done: Counts::default(), file, bytes });
         }
         let unit = BeginImport {
             pool: self.pool.clone(),
@@ -155,8 +160,8 @@ impl Transfer {
             now: self.clock.now(),
         };
         match self.store.write(unit).await? {
-            Begun::Import(id, done) => Ok(Opened { import: Some(id), done, file, bytes }),
-            Begun::Changed(_, counts) => Err(ImportError::Changed { rows: counts.rows }),
+            BeginOutcome::Import(id, done) => Ok(OpenedImport { import: Some(id), done, file, bytes }),
+            BeginOutcome::Changed(_, counts) => Err(ImportError::Changed { rows: counts.rows }),
         }
     }
 
@@ -166,15 +171,15 @@ impl Transfer {
     /// [`ImportError`]; what was committed before stays.
     pub async fn run_import(
         &self,
-        opened: Opened,
+        opened: OpenedImport,
         options: &ImportOptions,
         watch: Watch<'_>,
     ) -> Result<Summary, ImportError> {
-        let Opened { import, done, file, bytes } = opened;
+        let OpenedImport { import, done, file, bytes } = opened;
         let mut progress =
             Progress { counts: done, resumed_at: done.rows, hashed: 0, bytes: 0, of_bytes: bytes };
         let mut batches = self.read_ahead(file, options, done.rows);
-        let mut rehearsal = Rehearsal::default();
+        let mut rehearsal = DryRun::default();
         let mut ended = false;
         while let Some(batch) = batches.recv().await {
             let Batch { rows, read, last } = batch?;
@@ -291,7 +296,7 @@ impl Transfer {
         let unit = ImportBatch { pool, import, done, rows, on_existing, last, trace: self.trace() };
         match self.store.write(unit).await? {
             BatchOutcome::Done(counts, refused) => Ok((counts, refused)),
-            BatchOutcome::Elsewhere => Err(ImportError::Elsewhere),
+            BatchOutcome::RunningElsewhere => Err(ImportError::RunningElsewhere),
         }
     }
 }
@@ -348,7 +353,10 @@ fn check_columns(file: &mut File, format: Format, ignore_unknown: bool) -> Resul
     if let Rows::Csv(csv) = Rows::open(BufReader::new(&mut *file), format)? {
         let unknown: Vec<_> = unknown_columns(csv.columns()).into_iter().map(csv::shown).collect();
         if !unknown.is_empty() {
-            return Err(ImportError::Unfit { columns: unknown.join(", "), reason: Reason::UnknownColumns });
+            return Err(ImportError::InvalidFile {
+                columns: unknown.join(", "),
+                reason: Reason::UnknownColumns,
+            });
         }
     }
     file.seek(SeekFrom::Start(0))?;
@@ -365,7 +373,7 @@ fn read_batches(
     let handle = file.try_clone()?;
     let before = handle.metadata()?;
     let read = Arc::new(AtomicU64::new(0));
-    let counting = Counting { file, read: read.clone() };
+    let counting = CountingReader { file, read: read.clone() };
     let mut rows = Rows::open(BufReader::with_capacity(READ_BUFFER, counting), format)?;
     let mut number = 0;
     let mut batch = Vec::with_capacity(BATCH_ROWS);
@@ -396,12 +404,12 @@ fn read_batches(
 }
 
 /// Counts what is read.
-struct Counting {
+struct CountingReader {
     file: File,
     read: Arc<AtomicU64>,
 }
 
-impl Read for Counting {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
         self.read.fetch_add(u64::try_from(count).unwrap_or_default(), Ordering::Relaxed);
@@ -412,12 +420,12 @@ impl Read for Counting {
 /// A dry run. It remembers a number of eight bytes for each name, as nothing is in the database that could tell that
 /// two rows of the file have the same.
 #[derive(Default)]
-struct Rehearsal {
+struct DryRun {
     hasher: RandomState,
     names: HashSet<u64>,
 }
 
-impl Rehearsal {
+impl DryRun {
     async fn check(
         &mut self,
         transfer: &Transfer,

@@ -28,7 +28,7 @@ use crate::{Config, Limits, Origin};
 
 pub use self::export::{ExportOptions, ExportedPage};
 pub use self::import::unit::OnExisting;
-pub use self::import::{ImportOptions, Opened, Progress, Summary, begin_report, report_lines};
+pub use self::import::{ImportOptions, OpenedImport, Progress, Summary, begin_report, report_lines};
 pub use self::served::{Import, ImportStarted, ImportState};
 pub use hufu_store::imports::{Counts, RefusedRow, StoredImport};
 
@@ -87,7 +87,7 @@ pub enum ImportError {
     },
     /// The file as a whole is not what it should be.
     #[error("{}", reason.for_integrator(columns, Language::English))]
-    Unfit {
+    InvalidFile {
         /// The columns that are not right, where it is columns.
         columns: String,
         /// What is not right.
@@ -107,7 +107,7 @@ pub enum ImportError {
     ChangedMeanwhile,
     /// Another process is at the same import.
     #[error("another process imports the same file, or has given this import up")]
-    Elsewhere,
+    RunningElsewhere,
     /// A password could not be hashed.
     #[error(transparent)]
     Hashing(#[from] HashingError),

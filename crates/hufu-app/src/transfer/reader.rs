@@ -165,8 +165,8 @@ impl<R: BufRead> JsonRows<R> {
                 rows.reader.consume(1);
                 Ok(rows)
             }
-            None => Err(ImportError::Unfit { columns: String::new(), reason: Reason::EmptyFile }),
-            Some(_) => Err(ImportError::Unfit { columns: String::new(), reason: Reason::NotAList }),
+            None => Err(ImportError::InvalidFile { columns: String::new(), reason: Reason::EmptyFile }),
+            Some(_) => Err(ImportError::InvalidFile { columns: String::new(), reason: Reason::NotAList }),
         }
     }
 

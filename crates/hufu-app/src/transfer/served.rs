@@ -14,7 +14,7 @@ use super::{
     Counts, ExportError, ExportOptions, ExportedPage, Format, ImportError, ImportOptions, Progress,
     RefusedRow, StoredImport, Transfer,
 };
-use crate::administration::Administrating;
+use crate::administration::AdminCaller;
 use crate::{App, Refusal};
 
 /// Refused rows that the answer to a dry run names.
@@ -24,7 +24,7 @@ const STOPPED_AFTER: Duration = Duration::from_secs(120);
 
 impl App {
     /// A transfer of users of a pool that an administrator or a key does.
-    fn transfer(&self, pool: PoolId, by: &Administrating) -> Transfer {
+    fn transfer(&self, pool: PoolId, by: &AdminCaller) -> Transfer {
         Transfer {
             store: self.store.clone(),
             config: self.config(),
@@ -42,7 +42,7 @@ impl App {
     /// # Errors
     /// What [`App::permit`] refuses.
     #[boxed]
-    pub async fn may_transfer(&self, by: &Administrating, pool: &PoolId) -> Result<(), Refusal> {
+    pub async fn permit_transfer(&self, by: &AdminCaller, pool: &PoolId) -> Result<(), Refusal> {
         if *pool == PoolId::system() {
             return Err(Code::PoolUnknown.into());
         }
@@ -53,16 +53,16 @@ impl App {
     /// [`App::import_of`]. A dry run is over when this returns.
     ///
     /// # Errors
-    /// [`Code::ImportUnfit`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and what [`App::permit`]
+    /// [`Code::ImportInvalid`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and what [`App::permit`]
     /// refuses.
     pub async fn start_import(
         self: &Arc<Self>,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         file: File,
         options: ImportOptions,
     ) -> Result<ImportStarted, Refusal> {
-        self.may_transfer(by, pool).await?;
+        self.permit_transfer(by, pool).await?;
         let running = Arc::clone(&self.importing).try_acquire_owned().map_err(|_| Code::ImportRunning)?;
         let transfer = self.transfer(pool.clone(), by);
         let opened = transfer.open_import(file, &options).await?;
@@ -95,7 +95,7 @@ impl App {
 
     /// Waits until no import of this process runs.
     #[boxed]
-    pub async fn imports_settled(&self) {
+    pub async fn wait_for_imports(&self) {
         let _ = self.importing.acquire().await;
     }
 
@@ -106,11 +106,11 @@ impl App {
     #[boxed]
     pub async fn import_of(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         import: &ImportId,
     ) -> Result<Import, Refusal> {
-        self.may_transfer(by, pool).await?;
+        self.permit_transfer(by, pool).await?;
         let unit = GetImport { pool: pool.clone(), import: import.clone() };
         let found = self.read(unit).await?.ok_or(Code::NoSuchImport)?;
         Ok(Import::of(found, self.now()))
@@ -123,12 +123,12 @@ impl App {
     #[boxed]
     pub async fn imports(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         before: Option<ImportId>,
         limit: usize,
     ) -> Result<Vec<Import>, Refusal> {
-        self.may_transfer(by, pool).await?;
+        self.permit_transfer(by, pool).await?;
         let found = self
             .read(ListImports { pool: pool.clone(), before, limit: i64::try_from(limit).unwrap_or(i64::MAX) })
             .await?;
@@ -143,7 +143,7 @@ impl App {
     #[boxed]
     pub async fn import_report(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         import: &ImportId,
     ) -> Result<impl Stream<Item = Result<Vec<u8>, ImportError>> + Send + use<>, Refusal> {
@@ -158,11 +158,11 @@ impl App {
     #[boxed]
     pub async fn export_users(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         format: Format,
     ) -> Result<impl Stream<Item = Result<ExportedPage, ExportError>> + Send + use<>, Refusal> {
-        self.may_transfer(by, pool).await?;
+        self.permit_transfer(by, pool).await?;
         let options = ExportOptions { format, with_hashes: false };
         self.transfer(pool.clone(), by).pages(options).await.map_err(|error| match error {
             ExportError::PoolUnknown => Code::PoolUnknown.into(),
@@ -229,10 +229,12 @@ impl From<ImportError> for Refusal {
     fn from(error: ImportError) -> Self {
         match error {
             ImportError::PoolUnknown | ImportError::SystemPool => Code::PoolUnknown.into(),
-            ImportError::NotUtf8 { at } => Self::faulty(Code::ImportUnfit, "file", Reason::NotUtf8 { at }),
-            ImportError::Unfit { columns, reason } => Self::faulty(Code::ImportUnfit, columns, reason),
+            ImportError::NotUtf8 { at } => Self::faulty(Code::ImportInvalid, "file", Reason::NotUtf8 { at }),
+            ImportError::InvalidFile { columns, reason } => {
+                Self::faulty(Code::ImportInvalid, columns, reason)
+            }
             ImportError::Changed { rows } => Code::ImportUnfinished.with("rows", rows),
-            ImportError::Elsewhere => Code::ImportRunning.into(),
+            ImportError::RunningElsewhere => Code::ImportRunning.into(),
             ImportError::Store(error) => error.into(),
             other => Self::internal(other),
         }

@@ -11,7 +11,7 @@ use super::{Format, ImportError};
 const BLOCK: usize = 256 * 1024;
 
 /// What is known of a file before its first row is read.
-pub(super) struct Surveyed {
+pub(super) struct FileSummary {
     /// The format and the SHA-256 of all its bytes.
     pub(super) fingerprint: String,
     pub(super) bytes: u64,
@@ -21,7 +21,7 @@ pub(super) struct Surveyed {
 ///
 /// # Errors
 /// [`ImportError::NotUtf8`], or whatever the system says of the file.
-pub(super) fn survey(file: &mut File, format: Format) -> Result<Surveyed, ImportError> {
+pub(super) fn summarize(file: &mut File, format: Format) -> Result<FileSummary, ImportError> {
     file.seek(SeekFrom::Start(0))?;
     let mut digest = digest::Context::new(&digest::SHA256);
     let mut block = vec![0; BLOCK];
@@ -57,7 +57,7 @@ pub(super) fn survey(file: &mut File, format: Format) -> Result<Surveyed, Import
     }
     file.seek(SeekFrom::Start(0))?;
     let fingerprint = format!("{} sha256:{}", format.as_str(), hex::encode(digest.finish()));
-    Ok(Surveyed { fingerprint, bytes })
+    Ok(FileSummary { fingerprint, bytes })
 }
 
 fn read_some(file: &mut File, block: &mut [u8]) -> io::Result<usize> {
@@ -75,10 +75,10 @@ mod tests {
 
     use super::*;
 
-    fn surveyed(content: &[u8]) -> Result<Surveyed, ImportError> {
+    fn surveyed(content: &[u8]) -> Result<FileSummary, ImportError> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
-        survey(&mut file, Format::Csv)
+        summarize(&mut file, Format::Csv)
     }
 
     #[test]

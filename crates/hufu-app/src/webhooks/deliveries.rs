@@ -68,8 +68,10 @@ impl Write for RecordAttempt {
         let Some(webhook) = webhook else { return Ok(0) };
         match attempt.state {
             DeliveryState::Pending => Ok(0),
-            DeliveryState::Delivered => deliveries::note_arrived(tx, &self.pool, &webhook).await.map(|()| 0),
-            DeliveryState::Failed => deliveries::note_given_up(tx, &self.pool, &webhook).await,
+            DeliveryState::Delivered => {
+                deliveries::record_success(tx, &self.pool, &webhook).await.map(|()| 0)
+            }
+            DeliveryState::Failed => deliveries::record_failure(tx, &self.pool, &webhook).await,
         }
     }
 }
@@ -105,7 +107,7 @@ impl Write for Replay {
         if !deliveries::lock(tx, &self.pool, &self.id).await? {
             return Ok(Replayed::Unknown);
         }
-        if !deliveries::wait_again(tx, &self.pool, &self.id, self.now).await? {
+        if !deliveries::requeue(tx, &self.pool, &self.id, self.now).await? {
             return Ok(Replayed::Waiting);
         }
         deliveries::enqueue(tx, &self.pool, &self.id, self.job.clone(), self.now).await?;
@@ -135,7 +137,7 @@ impl Write for ReplayFailed {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {
         let limit = i64::try_from(self.jobs.len()).unwrap_or(i64::MAX);
         let (pool, webhook) = (&self.pool, &self.webhook);
-        let ids = deliveries::failed_wait_again(tx, pool, webhook, self.since, self.now, limit).await?;
+        let ids = deliveries::requeue_failed(tx, pool, webhook, self.since, self.now, limit).await?;
         for (id, job) in ids.iter().zip(&self.jobs) {
             deliveries::enqueue(tx, &self.pool, id, job.clone(), self.now).await?;
         }

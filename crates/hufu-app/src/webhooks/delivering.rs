@@ -30,9 +30,9 @@ struct Receiver {
     /// Deliveries that are on their way.
     under_way: usize,
     /// Times that it gave no answer, one after another.
-    silences: i64,
+    consecutive_timeouts: i64,
     /// Nothing is sent to it before this.
-    rests_until: Option<Timestamp>,
+    paused_until: Option<Timestamp>,
 }
 
 impl Receivers {
@@ -40,7 +40,7 @@ impl Receivers {
         let mut receivers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = receivers.entry(webhook.clone()).or_default();
         let out = work(receiver);
-        if receiver.under_way == 0 && receiver.silences == 0 {
+        if receiver.under_way == 0 && receiver.consecutive_timeouts == 0 {
             receivers.remove(webhook);
         }
         out
@@ -52,27 +52,27 @@ impl Receivers {
         webhook: &WebhookId,
         at_once: usize,
         now: Timestamp,
-    ) -> Result<Place<'_>, Option<Timestamp>> {
+    ) -> Result<DeliveryPermit<'_>, Option<Timestamp>> {
         self.with(webhook, |receiver| {
-            if let Some(until) = receiver.rests_until.filter(|until| *until > now) {
+            if let Some(until) = receiver.paused_until.filter(|until| *until > now) {
                 return Err(Some(until));
             }
             if receiver.under_way >= at_once {
                 return Err(None);
             }
             receiver.under_way += 1;
-            Ok(Place { receivers: self, webhook: webhook.clone() })
+            Ok(DeliveryPermit { receivers: self, webhook: webhook.clone() })
         })
     }
 }
 
 /// A delivery that is on its way.
-struct Place<'a> {
+struct DeliveryPermit<'a> {
     receivers: &'a Receivers,
     webhook: WebhookId,
 }
 
-impl Drop for Place<'_> {
+impl Drop for DeliveryPermit<'_> {
     fn drop(&mut self) {
         self.receivers
             .with(&self.webhook, |receiver| receiver.under_way = receiver.under_way.saturating_sub(1));
@@ -109,12 +109,12 @@ impl App {
                 let place = self.receivers.enter(&outgoing.webhook, self.limits.webhook_at_once, now);
                 let Ok(place) = place else {
                     let rest = place.err().flatten();
-                    return Ok(JobOutcome::PutOff(rest.unwrap_or_else(|| now.plus(self.limits.job_poll))));
+                    return Ok(JobOutcome::Postponed(rest.unwrap_or_else(|| now.plus(self.limits.job_poll))));
                 };
                 let answer = self.send(&id, destination, &secrets, &outgoing.body).await;
-                let rests_until = self.note_silence(&outgoing.webhook, &answer);
+                let paused_until = self.record_timeout(&outgoing.webhook, &answer);
                 drop(place);
-                self.judge(answer, job.attempts, rests_until)
+                self.attempt_of(answer, job.attempts, paused_until)
             }
         };
         let outcome = match attempt.next {
@@ -122,7 +122,7 @@ impl App {
             None if attempt.state == DeliveryState::Delivered => JobOutcome::Done,
             None => JobOutcome::Failed,
         };
-        self.keep(pool, id, &outgoing, attempt).await?;
+        self.record_attempt(pool, id, &outgoing, attempt).await?;
         Ok(outcome)
     }
 
@@ -167,11 +167,11 @@ impl App {
             ("content-type", "application/json"),
             ("user-agent", USER_AGENT),
         ];
-        self.means.http.post(&to.url, &headers, body.as_bytes().to_vec()).await
+        self.sender_context.http.post(&to.url, &headers, body.as_bytes().to_vec()).await
     }
 
     /// Lets a receiver rest that gives no answer: each call would take a place of the lane until its time is out.
-    fn note_silence(
+    fn record_timeout(
         &self,
         webhook: &WebhookId,
         answer: &Result<guarded::Response, OutgoingError>,
@@ -184,20 +184,20 @@ impl App {
                 | OutgoingError::Resolve)
         );
         self.receivers.with(webhook, |receiver| {
-            receiver.silences = if silent { receiver.silences + 1 } else { 0 };
+            receiver.consecutive_timeouts = if silent { receiver.consecutive_timeouts + 1 } else { 0 };
             let rest = |n: i64| {
                 self.limits.webhook_retry_first * (1 << u32::try_from(n.clamp(1, 6) - 1).unwrap_or(0))
             };
-            receiver.rests_until = silent.then(|| self.now().plus(rest(receiver.silences)));
-            receiver.rests_until
+            receiver.paused_until = silent.then(|| self.now().plus(rest(receiver.consecutive_timeouts)));
+            receiver.paused_until
         })
     }
 
-    fn judge(
+    fn attempt_of(
         &self,
         answer: Result<guarded::Response, OutgoingError>,
         tries: i64,
-        rests_until: Option<Timestamp>,
+        paused_until: Option<Timestamp>,
     ) -> Attempt {
         let (status, response, hopeless) = match &answer {
             // 410: the receiver says that it wants nothing any more.
@@ -213,10 +213,10 @@ impl App {
         }
         let (first, longest) = (self.limits.webhook_retry_first, self.limits.webhook_retry_longest);
         let next = self.retry_at(first, longest, tries);
-        attempt(DeliveryState::Pending, Some(rests_until.map_or(next, |rest| rest.max(next))))
+        attempt(DeliveryState::Pending, Some(paused_until.map_or(next, |rest| rest.max(next))))
     }
 
-    async fn keep(
+    async fn record_attempt(
         &self,
         pool: &PoolId,
         id: DeliveryId,
@@ -280,13 +280,13 @@ mod tests {
         let two = receivers.enter(&webhook, 2, now).ok().unwrap();
         assert_eq!(receivers.enter(&webhook, 2, now).err(), Some(None));
         receivers.with(&webhook, |receiver| {
-            receiver.silences = 1;
-            receiver.rests_until = Some(Timestamp(2000));
+            receiver.consecutive_timeouts = 1;
+            receiver.paused_until = Some(Timestamp(2000));
         });
         drop((one, two));
         assert_eq!(receivers.enter(&webhook, 2, now).err(), Some(Some(Timestamp(2000))));
         drop(receivers.enter(&webhook, 2, Timestamp(2000)).ok().unwrap());
-        receivers.with(&webhook, |receiver| receiver.silences = 0);
+        receivers.with(&webhook, |receiver| receiver.consecutive_timeouts = 0);
         assert!(receivers.0.lock().unwrap().is_empty(), "nothing is kept of who answers");
     }
 }

@@ -19,7 +19,7 @@ use hufu_types::{
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::administration::Administrating;
+use crate::administration::AdminCaller;
 use crate::{App, Refusal};
 
 pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
@@ -33,7 +33,7 @@ const LONGEST_URL: usize = 2048;
 /// Longest name of a webhook, in Unicode code points.
 const LONGEST_NAME: usize = 100;
 /// Most deliveries on a page.
-const LARGEST_PAGE: usize = 200;
+const MAX_PAGE_SIZE: usize = 200;
 /// Deliveries that one unit of work sends again.
 const REPLAYED_AT_ONCE: usize = 500;
 
@@ -82,7 +82,7 @@ impl App {
     #[boxed]
     pub async fn create_webhook(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         new: NewWebhook,
     ) -> Result<(Webhook, SecretString), Refusal> {
@@ -106,7 +106,7 @@ impl App {
         if !self.write(unit).await? {
             return Err(Code::TooManyWebhooks.with("most", most));
         }
-        self.take_up_config().await;
+        self.reload_config().await;
         Ok((webhook, secret))
     }
 
@@ -117,7 +117,7 @@ impl App {
     #[boxed]
     pub async fn update_webhook(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         id: &WebhookId,
         change: WebhookChange,
@@ -135,7 +135,7 @@ impl App {
         let trace = self.trace_by(pool, by);
         let unit = UpdateWebhook { pool: pool.clone(), id: id.clone(), update, trace };
         let webhook = self.write(unit).await?.ok_or(Code::NoSuchWebhook)?;
-        self.take_up_config().await;
+        self.reload_config().await;
         Ok((webhook, secret))
     }
 
@@ -146,7 +146,7 @@ impl App {
     #[boxed]
     pub async fn delete_webhook(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         id: &WebhookId,
     ) -> Result<(), Refusal> {
@@ -155,7 +155,7 @@ impl App {
         if !self.write(unit).await? {
             return Err(Code::NoSuchWebhook.into());
         }
-        self.take_up_config().await;
+        self.reload_config().await;
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl App {
     /// # Errors
     /// What [`Self::permit`] refuses.
     #[boxed]
-    pub async fn webhooks(&self, by: &Administrating, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
+    pub async fn webhooks(&self, by: &AdminCaller, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(ListWebhooks(pool.clone())).await
     }
@@ -174,12 +174,7 @@ impl App {
     /// # Errors
     /// `Code::NoSuch`, and what [`Self::permit`] refuses.
     #[boxed]
-    pub async fn webhook(
-        &self,
-        by: &Administrating,
-        pool: &PoolId,
-        id: &WebhookId,
-    ) -> Result<Webhook, Refusal> {
+    pub async fn webhook(&self, by: &AdminCaller, pool: &PoolId, id: &WebhookId) -> Result<Webhook, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchWebhook.into())
     }
@@ -192,7 +187,7 @@ impl App {
     #[boxed]
     pub async fn deliveries(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         webhook: &WebhookId,
         state: Option<DeliveryState>,
@@ -200,7 +195,7 @@ impl App {
         limit: usize,
     ) -> Result<DeliveryPage, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
-        let limit = limit.clamp(1, LARGEST_PAGE);
+        let limit = limit.clamp(1, MAX_PAGE_SIZE);
         let (pool, webhook) = (pool.clone(), webhook.clone());
         let rows = i64::try_from(limit).unwrap_or(i64::MAX);
         let deliveries = self.read(ListDeliveries { pool, webhook, state, before, limit: rows }).await?;
@@ -215,7 +210,7 @@ impl App {
     #[boxed]
     pub async fn delivery(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         id: &DeliveryId,
     ) -> Result<Delivery, Refusal> {
@@ -228,7 +223,7 @@ impl App {
     /// # Errors
     /// `Code::NoSuch`, [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
     #[boxed]
-    pub async fn replay(&self, by: &Administrating, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
+    pub async fn replay(&self, by: &AdminCaller, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         let now = self.now();
         let job = JobId::generate(now, &*self.random);
@@ -247,7 +242,7 @@ impl App {
     #[boxed]
     pub async fn replay_failed(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         webhook: &WebhookId,
         since: Timestamp,
@@ -275,7 +270,7 @@ impl App {
     #[boxed]
     pub async fn ping_webhook(
         &self,
-        by: &Administrating,
+        by: &AdminCaller,
         pool: &PoolId,
         webhook: &WebhookId,
     ) -> Result<DeliveryId, Refusal> {
@@ -297,7 +292,7 @@ impl App {
     }
 
     /// This node knows at once what it changed; the others look soon.
-    async fn take_up_config(&self) {
+    async fn reload_config(&self) {
         if let Err(error) = self.refresh_config().await {
             tracing::error!(
                 error = hufu_types::chain(&error),
@@ -309,7 +304,7 @@ impl App {
     /// Names are looked up when something is sent, since what they lead to may change.
     fn check_webhook_url(&self, text: &str) -> Result<String, Refusal> {
         let refused = |reason| Refusal::invalid("url", reason);
-        let settings = self.means.http.settings();
+        let settings = self.sender_context.http.settings();
         if text.len() > LONGEST_URL {
             return Err(refused(Reason::TooManyBytes { max: LONGEST_URL }));
         }

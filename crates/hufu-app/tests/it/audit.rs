@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::TryStreamExt as _;
-use hufu_app::Administrating;
+use hufu_app::AdminCaller;
 use hufu_app::audit::{AuditFilter, ExportFormat};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
@@ -44,7 +44,7 @@ on_both_engines! {
         let unknown = world.app.audit_event(&command(), &pool(), &EventId::parse("x").unwrap()).await.unwrap_err();
         assert!(unknown.is(Code::NoSuchEvent));
 
-        let support = Administrating { role: AdminRole::Support, ..command() };
+        let support = AdminCaller { role: AdminRole::Support, ..command() };
         let refused = world.app.audit_events(&support, &pool(), &of("alice"), None, 2).await.unwrap_err();
         assert!(refused.is(Code::NotPermitted));
     }

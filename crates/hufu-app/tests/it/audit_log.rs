@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hufu_app::events::{Actor, Event, Trace};
-use hufu_store::audit::{AuditFilter, Forget, GetEvent, ListEvents, Outcome};
+use hufu_store::audit::{AuditFilter, DeleteEvents, GetEvent, ListEvents, Outcome};
 use hufu_store::{Store, StoreError, all_statements};
 use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
@@ -156,7 +156,7 @@ on_both_engines! {
             store.write(login(NOW.plus(seconds(n)), "alice")).await.unwrap();
         }
         store.write(Record { pool: other_pool(), ..login(NOW, "alice") }).await.unwrap();
-        let forget = |before: u64, limit| Forget { pool: pool(), before: NOW.plus(seconds(before)), limit };
+        let forget = |before: u64, limit| DeleteEvents { pool: pool(), before: NOW.plus(seconds(before)), limit };
         assert_eq!(store.write(forget(0, 10)).await.unwrap(), 0);
         assert_eq!(store.write(forget(3, 2)).await.unwrap(), 2);
         assert_eq!(found(&store, AuditFilter::default()).await, [4, 3, 2]);

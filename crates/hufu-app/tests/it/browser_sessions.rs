@@ -1,8 +1,8 @@
 //! Browser sessions: one login, many applications, one sign-out.
 
-use hufu_app::login::{InBrowser, Login, LoginOutcome, Ticket};
+use hufu_app::login::{BrowserBinding, Login, LoginOutcome, LoginPlan};
 use hufu_app::people::merging::unit::{Merge, Merged};
-use hufu_app::people::sessions::unit::{EndSessions, Ending};
+use hufu_app::people::sessions::unit::{EndSessions, SessionSelection};
 use hufu_app::people::status::SetStatus;
 use hufu_app::tokens::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
 use hufu_store::Store;
@@ -31,7 +31,7 @@ fn id(name: &str) -> BrowserSessionId {
 fn begins(name: &str, value: &str) -> Login {
     in_browser(
         login(openid(APP, value), None),
-        InBrowser::Begins(NewBrowserSession {
+        BrowserBinding::New(NewBrowserSession {
             id: id(name),
             cookie: hash(name),
             created_at: NOW,
@@ -44,11 +44,11 @@ fn begins(name: &str, value: &str) -> Login {
 
 /// A login in a browser that has a session.
 fn within(name: &str, value: &str) -> Login {
-    in_browser(login(openid(APP, value), None), InBrowser::Within(id(name)))
+    in_browser(login(openid(APP, value), None), BrowserBinding::Existing(id(name)))
 }
 
-fn in_browser(login: Login, browser: InBrowser) -> Login {
-    Login { ticket: Ticket { browser: Some(browser), ..login.ticket }, ..login }
+fn in_browser(login: Login, browser: BrowserBinding) -> Login {
+    Login { plan: LoginPlan { browser: Some(browser), ..login.plan }, ..login }
 }
 
 async fn find(store: &Store, name: &str, now: Timestamp) -> Option<BrowserSession> {
@@ -109,7 +109,7 @@ on_both_engines! {
         assert!(refused(within("b1", "o2")).await, "another person's");
         assert!(refused(within("b2", "o1")).await, "nobody's");
         let mut late = within("b1", "o1");
-        late.ticket.trace.at = NOW.plus(seconds(DAY));
+        late.plan.trace.at = NOW.plus(seconds(DAY));
         assert!(refused(late).await, "expired");
         let (pool, account) = (pool(), owner.user.id.clone());
         store.write(EndBrowserSession { pool, id: id("b1"), account, trace: trace(NOW) }).await.unwrap();
@@ -124,7 +124,7 @@ on_both_engines! {
             let person = format!("o{number}");
             let here = log_in(&store, begins(&kept, &person)).await;
             log_in(&store, begins(&gone, &person)).await;
-            let which = if all { Ending::All } else { Ending::AllBut(here.session.clone()) };
+            let which = if all { SessionSelection::All } else { SessionSelection::AllBut(here.session.clone()) };
             let user = here.user.id.clone();
             store.write(EndSessions { pool: pool(), user, which, trace: trace(NOW) }).await.unwrap();
             assert_eq!(find(&store, &gone, NOW).await, None);
@@ -169,7 +169,7 @@ on_both_engines! {
         let found = find(&store, "b1", NOW).await.unwrap();
         assert_eq!((found.user, found.account), (merged, survivor.clone()));
         log_in(&store, within("b1", "o2")).await;
-        let which = Ending::All;
+        let which = SessionSelection::All;
         store.write(EndSessions { pool: pool(), user: survivor, which, trace: trace(NOW) }).await.unwrap();
         assert_eq!(find(&store, "b1", NOW).await, None);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hufu_app::{AccountName, Confirmation, Registration, Target};
 use hufu_testkit::on_both_engines;
-use hufu_types::flow::Want;
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
 use hufu_types::{Email, PasscodePurpose as Purpose, Phone, Username};
 use world::World;
@@ -99,9 +99,9 @@ on_both_engines! {
         world.send(sms(1), Purpose::ResetPassword).await.unwrap();
         world.send(sms(2), Purpose::ResetPassword).await.unwrap();
         assert_eq!(world.app.run_due_jobs().await, 2, "the same work");
-        let told: Vec<_> = world.outbox.list().into_iter().map(|message| message.to).collect();
-        assert_eq!(told.iter().filter(|to| **to == phone(1).as_str()).count(), 2, "registering, and resetting");
-        assert!(!told.contains(&phone(2).as_str().to_owned()));
+        let outcomes: Vec<_> = world.outbox.list().into_iter().map(|message| message.to).collect();
+        assert_eq!(outcomes.iter().filter(|to| **to == phone(1).as_str()).count(), 2, "registering, and resetting");
+        assert!(!outcomes.contains(&phone(2).as_str().to_owned()));
     }
 
     /// Without a sender every target is refused alike.
@@ -120,17 +120,17 @@ on_both_engines! {
         let mut answers = Vec::new();
         for name in ["alice", "nobody"] {
             let before = world.app.password_work();
-            let mut told = Vec::new();
+            let mut outcomes = Vec::new();
             for _ in 0..11 {
-                told.push(format!("{:?}", world.log_in(username(name), OTHER).await.unwrap_err()));
+                outcomes.push(format!("{:?}", world.log_in(username(name), OTHER).await.unwrap_err()));
             }
-            told.push(format!("{:?}", world.log_in(username(name), PASSWORD).await.unwrap_err()));
-            answers.push((told, world.app.password_work() - before));
+            outcomes.push(format!("{:?}", world.log_in(username(name), PASSWORD).await.unwrap_err()));
+            answers.push((outcomes, world.app.password_work() - before));
         }
         assert_eq!(answers[0], answers[1]);
-        let (told, work) = &answers[0];
-        assert_eq!(told[0], "WrongPassword { data: {\"remainCount\":9} }");
-        assert_eq!((told[10].as_str(), told[11].as_str()), ("Locked", "Locked"));
+        let (outcomes, work) = &answers[0];
+        assert_eq!(outcomes[0], "WrongPassword { data: {\"remainCount\":9} }");
+        assert_eq!((outcomes[10].as_str(), outcomes[11].as_str()), ("Locked", "Locked"));
         assert_eq!(*work, 10, "nothing is verified for who is locked");
         let exists = world.app.user_exists(&world.application(), username("alice"), &world.origin).await;
         assert!(matches!(exists, Err(ref refusal) if refusal.is(Code::ExistenceHidden)));
@@ -299,12 +299,12 @@ on_both_engines! {
         let step = app.request_deletion(&who, Confirmation::Password(PASSWORD.into())).await.unwrap();
         app.delete_account(&who, step.token.expose()).await.unwrap();
         assert!(world.who(&token).await.is_err());
-        assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(ref refusal) if refusal.is(Code::Leaving)));
+        assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(ref refusal) if refusal.is(Code::DeletionPending)));
         let wrong = world.log_in(username("alice"), OTHER).await;
         assert!(matches!(wrong, Err(ref refusal) if refusal.is(Code::WrongPassword)), "told only to who knows the password");
         world.clock.advance(Duration::from_secs(7 * 24 * 3600 - 1));
         app.sweep().await.unwrap();
-        assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(ref refusal) if refusal.is(Code::Leaving)));
+        assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(ref refusal) if refusal.is(Code::DeletionPending)));
         world.clock.advance(Duration::from_secs(1));
         app.sweep().await.unwrap();
         assert!(matches!(world.log_in(username("alice"), PASSWORD).await, Err(ref refusal) if refusal.is(Code::WrongPassword)));

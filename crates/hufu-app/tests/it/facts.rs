@@ -1,7 +1,7 @@
 //! The facts of a login: kept while it waits, and named in the audit log.
 
 use hufu_app::credentials::guess::{Guess, Presented};
-use hufu_app::login::{Continue, Continued, Doing, Login, LoginOutcome, LookAtFlow};
+use hufu_app::login::{Continue, Continued, Login, LoginOutcome, PreparedAction, ViewFlow};
 use hufu_store::Store;
 use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_store::passcodes::{self, Addressed, Target};
@@ -15,7 +15,7 @@ use hufu_types::{
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, random_hash, seconds, ticket,
+    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, plan, pool, random_hash, seconds,
     unit,
 };
 
@@ -46,19 +46,22 @@ async fn somebody(store: &Store) -> UserId {
 fn bind(login: &Login, after: u64) -> Continue {
     let code =
         Presented { to: addressed(), code: hash("code"), purposes: &[PasscodePurpose::Bind], max_tries: 5 };
-    let flow = login.ticket.flow.clone();
-    let mut next = ticket(NOW.plus(seconds(after)));
+    let flow = login.plan.flow.clone();
+    let mut next = plan(NOW.plus(seconds(after)));
     (next.facts, next.settings, next.flow.id) =
-        (login.ticket.facts.clone(), login.ticket.settings.clone(), flow.id.clone());
+        (login.plan.facts.clone(), login.plan.settings.clone(), flow.id.clone());
     Continue {
         pool: pool(),
         flow: flow.id,
         handle: flow.handle,
         cookie: None,
-        doing: Doing::BindByCode { guess: Guess { code, guard: None }, to: Target::Phone(phone(1)) },
-        who: Some(login.who.clone()),
+        prepared: PreparedAction::BindByCode {
+            guess: Guess { code, guard: None },
+            to: Target::Phone(phone(1)),
+        },
+        resolver: Some(login.resolver.clone()),
         candidate: UserId::generate(NOW, &SystemRandom),
-        ticket: next,
+        plan: next,
         max_tries: 10,
     }
 }
@@ -68,7 +71,7 @@ fn asking() -> Login {
         .associating(Association { mode: AssociationMode::Ask, ..Association::default() })
 }
 
-async fn told(store: &Store, action: Action) -> Json {
+async fn logged(store: &Store, action: Action) -> Json {
     let filter = AuditFilter { actions: vec![action], ..AuditFilter::default() };
     let events = store.read(ListEvents { pool: pool(), filter, before: None, limit: 1 }).await.unwrap();
     let mut details = events[0].details.clone();
@@ -80,35 +83,35 @@ on_both_engines! {
     async fn the_audit_log_names_what_was_used(database) {
         let store = migrated(&database).await;
         let plain = log_in(&store, login(openid(APP, "o9"), None)).await;
-        assert_eq!(told(&store, Action::Login).await, json!({ "by": WECHAT.as_str() }));
+        assert_eq!(logged(&store, Action::Login).await, json!({ "by": WECHAT.as_str() }));
         assert!(plain.newly_created);
 
         somebody(&store).await;
         let login = asking();
         assert!(matches!(store.write(login.clone()).await.unwrap(), LoginOutcome::Waiting(_)));
-        let Continued::On(outcome) = store.write(bind(&login, 9)).await.unwrap() else { panic!("goes on") };
+        let Continued::Login(outcome) = store.write(bind(&login, 9)).await.unwrap() else { panic!("goes on") };
         assert!(matches!(*outcome, LoginOutcome::LoggedIn(_)));
         let both = json!({ "by": WECHAT.as_str(), "methods": [WECHAT.as_str(), "phone-code"] });
-        assert_eq!(told(&store, Action::IdentityBound).await, both);
-        assert_eq!(told(&store, Action::Login).await, both);
+        assert_eq!(logged(&store, Action::IdentityBound).await, both);
+        assert_eq!(logged(&store, Action::Login).await, both);
     }
 
     async fn a_login_that_waits_keeps_its_facts(database) {
         let store = migrated(&database).await;
         let somebody = somebody(&store).await;
         let mut login = asking();
-        let mut settings = (*login.ticket.settings).clone();
+        let mut settings = (*login.plan.settings).clone();
         settings.required_fields = vec!["nickname".to_owned()];
-        login.ticket.settings = settings.into();
-        let look = || LookAtFlow { pool: pool(), flow: login.ticket.flow.id.clone() };
+        login.plan.settings = settings.into();
+        let look = || ViewFlow { pool: pool(), flow: login.plan.flow.id.clone() };
         assert!(matches!(store.write(login.clone()).await.unwrap(), LoginOutcome::Waiting(_)));
         let (flow, accounts) = store.read(look()).await.unwrap().unwrap();
         assert_eq!((flow.state.stage, accounts.len()), (Stage::Associate, 0));
         assert_eq!(flow.state.facts, Facts::of(WECHAT, NOW));
 
         let mut step = bind(&login, 9);
-        step.ticket.flow.handle = random_hash();
-        assert!(matches!(store.write(step).await.unwrap(), Continued::On(_)));
+        step.plan.flow.handle = random_hash();
+        assert!(matches!(store.write(step).await.unwrap(), Continued::Login(_)));
         let (flow, accounts) = store.read(look()).await.unwrap().unwrap();
         assert_eq!((flow.state.stage, &accounts[0].id), (Stage::Complete, &somebody));
         let facts = Facts::of(WECHAT, NOW).and(Method::PhoneCode, NOW.plus(seconds(9)));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use hufu_app::credentials::guess::{Guess, Presented};
-use hufu_app::credentials::locks::{CountWrong, FindAccount, LockRule, Locks, Name};
-use hufu_app::login::{Continue, Continued, Doing, Filling, StepFailure};
+use hufu_app::credentials::locks::{FindAccount, LockRule, Locks, Name, RecordWrongPassword};
+use hufu_app::login::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure};
 use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::Unbind;
-use hufu_app::people::sessions::unit::{EndSessions, Ending};
+use hufu_app::people::sessions::unit::{EndSessions, SessionSelection};
 use hufu_store::Store;
 use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::users::{self, GetUser};
@@ -20,7 +20,7 @@ use hufu_types::{
 use serde_json::Map;
 
 use crate::support::{
-    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, pool, seconds, ticket, trace, unit,
+    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, plan, pool, seconds, trace, unit,
 };
 
 unit! {
@@ -44,7 +44,7 @@ fn requiring(fields: &[&str]) -> Arc<PoolSettings> {
 /// A login of somebody whom the pool asks for these fields.
 fn login_that_lacks(value: &str, fields: &[&str]) -> Login {
     let mut login = login(openid(APP, value), None);
-    login.ticket.settings = requiring(fields);
+    login.plan.settings = requiring(fields);
     login
 }
 
@@ -59,25 +59,25 @@ async fn wait(store: &Store, login: &Login) -> UserId {
 }
 
 /// A step of a login that waits.
-fn step(login: &Login, doing: Doing) -> Continue {
-    let flow = login.ticket.flow.clone();
-    let mut next = ticket(NOW);
-    (next.settings, next.flow.id) = (login.ticket.settings.clone(), flow.id.clone());
+fn step(login: &Login, prepared: PreparedAction) -> Continue {
+    let flow = login.plan.flow.clone();
+    let mut next = plan(NOW);
+    (next.settings, next.flow.id) = (login.plan.settings.clone(), flow.id.clone());
     Continue {
         pool: pool(),
         flow: flow.id,
         handle: flow.handle,
         cookie: flow.cookie,
-        doing,
-        who: Some(login.who.clone()),
+        prepared,
+        resolver: Some(login.resolver.clone()),
         candidate: UserId::generate(NOW, &SystemRandom),
-        ticket: next,
+        plan: next,
         max_tries: 10,
     }
 }
 
-fn filling() -> Filling {
-    Filling {
+fn filling() -> CheckedFillIn {
+    CheckedFillIn {
         fields: vec![("nickname".to_owned(), "Bob".to_owned())],
         gender: None,
         upload: None,
@@ -89,8 +89,8 @@ fn filling() -> Filling {
     }
 }
 
-fn fill_in() -> Doing {
-    Doing::FillIn(Box::new(filling()))
+fn fill_in() -> PreparedAction {
+    PreparedAction::FillIn(Box::new(filling()))
 }
 
 async fn get(store: &Store, user: &UserId) -> User {
@@ -109,7 +109,7 @@ on_both_engines! {
     async fn a_flow_goes_on_in_the_browser_that_began_it(database) {
         let store = migrated(&database).await;
         let mut login = login_that_lacks("o-1", &["nickname"]);
-        login.ticket.flow.cookie = Some(hash("cookie"));
+        login.plan.flow.cookie = Some(hash("cookie"));
         let user = wait(&store, &login).await;
         for cookie in [None, Some(hash("of another browser"))] {
             let other = Continue { cookie, ..step(&login, fill_in()) };
@@ -117,7 +117,7 @@ on_both_engines! {
         }
         assert_eq!(get(&store, &user).await.profile.nickname, None);
         let on = store.write(step(&login, fill_in())).await.unwrap();
-        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
+        assert!(matches!(on, Continued::Login(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
     }
 
     async fn what_is_no_longer_due_is_not_done(database) {
@@ -129,8 +129,8 @@ on_both_engines! {
         let login = login_that_lacks("o-1", &[]);
         wait(&store, &login).await;
         raw::execute(&database, "UPDATE users SET must_reset = FALSE, password_hash = '$new$'").await;
-        let on = store.write(step(&login, Doing::SetPassword { hash: "$thief$".to_owned(), and_leave: false })).await.unwrap();
-        assert!(matches!(on, Continued::On(_)), "{on:?}");
+        let on = store.write(step(&login, PreparedAction::SetPassword { hash: "$thief$".to_owned(), ends_login: false })).await.unwrap();
+        assert!(matches!(on, Continued::Login(_)), "{on:?}");
         assert_eq!(raw::texts(&database, "SELECT password_hash FROM users").await, [["$new$"]]);
     }
 
@@ -140,7 +140,7 @@ on_both_engines! {
         let user = wait(&store, &login).await;
         raw::execute(&database, "UPDATE users SET status = 'Suspended'").await;
         let on = store.write(step(&login, fill_in())).await.unwrap();
-        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::Disabled)));
+        assert!(matches!(on, Continued::Login(outcome) if matches!(*outcome, LoginOutcome::Disabled)));
         assert_eq!((get(&store, &user).await.profile.nickname, flows(&database).await), (None, 0));
         let refused = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2005";
         assert_eq!(raw::number(&database, refused).await, 1);
@@ -159,7 +159,7 @@ on_both_engines! {
         let user = wait(&store, &first).await;
         let other = login_that_lacks("o-2", &["nickname"]);
         wait(&store, &other).await;
-        let which = Ending::All;
+        let which = SessionSelection::All;
         store.write(EndSessions { pool: pool(), user: user.clone(), which, trace: trace(NOW) }).await.unwrap();
         assert_eq!(flows(&database).await, 1, "the other person's");
         assert!(matches!(store.write(step(&first, fill_in())).await.unwrap(), Continued::Unknown));
@@ -167,7 +167,7 @@ on_both_engines! {
         let again = login_that_lacks("o-1", &["nickname"]);
         wait(&store, &again).await;
         let keys = vec![openid(APP, "o-1")];
-        store.write(Unbind { pool: pool(), user, keys, even_the_last: true, trace: trace(NOW) }).await.unwrap();
+        store.write(Unbind { pool: pool(), user, keys, allow_last: true, trace: trace(NOW) }).await.unwrap();
         assert!(matches!(store.write(step(&again, fill_in())).await.unwrap(), Continued::Unknown), "came by it");
     }
 
@@ -185,13 +185,13 @@ on_both_engines! {
             now: NOW,
         };
         let lock: Locks = store.read(find).await.unwrap().lock;
-        let bind = |hash: &str| Doing::BindByPassword { user: id.clone(), hash: hash.to_owned(), lock: lock.clone() };
+        let bind = |hash: &str| PreparedAction::BindByPassword { user: id.clone(), hash: hash.to_owned(), lock: lock.clone() };
         let login = login(openid(APP, "o-1"), None).associating(asking());
         wait(&store, &login).await;
         assert!(matches!(store.write(step(&login, bind("$before$"))).await.unwrap(), Continued::Changed));
         for _ in 0..2 {
             let (lock, action) = (Some(lock.clone()), Action::Login);
-            let wrong = CountWrong { pool: pool(), user: Some(id.clone()), lock, guard: None, action, by: "bind", trace: trace(NOW) };
+            let wrong = RecordWrongPassword { pool: pool(), user: Some(id.clone()), lock, guard: None, action, by: "bind", trace: trace(NOW) };
             store.write(wrong).await.unwrap();
         }
         let refused = store.write(step(&login, bind("$hash$"))).await.unwrap();
@@ -212,9 +212,9 @@ on_both_engines! {
         store.write(PutCode { to: to.clone(), code: hash("code") }).await.unwrap();
         let code = Presented { to, code: hash("code"), purposes: &[PasscodePurpose::Complete], max_tries: 5 };
         let proved = vec![(Target::Phone(phone(1)), Guess { code, guard: None })];
-        let doing = Doing::FillIn(Box::new(Filling { proved, ..filling() }));
-        let on = store.write(step(&login, doing)).await.unwrap();
-        assert!(matches!(on, Continued::On(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
+        let prepared = PreparedAction::FillIn(Box::new(CheckedFillIn { proved, ..filling() }));
+        let on = store.write(step(&login, prepared)).await.unwrap();
+        assert!(matches!(on, Continued::Login(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
         assert_eq!(get(&store, &user).await.vouched_phone(), Some(&phone(1)));
         assert_eq!(get(&store, &merged).await.phone, None);
     }
@@ -222,11 +222,11 @@ on_both_engines! {
     async fn a_refused_step_stands_in_the_audit_log(database) {
         let store = migrated(&database).await;
         let mut login = login(openid(APP, "o-1"), None).associating(asking()).login_only();
-        login.who.proof.phone = None;
+        login.resolver.proof.phone = None;
         wait(&store, &login).await;
-        let refused = store.write(step(&login, Doing::Create)).await.unwrap();
+        let refused = store.write(step(&login, PreparedAction::Create)).await.unwrap();
         assert!(matches!(refused, Continued::Failed(StepFailure::MayNotCreate, _)), "{refused:?}");
-        let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2031";
-        assert_eq!(raw::number(&database, told).await, 1);
+        let logged = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2031";
+        assert_eq!(raw::number(&database, logged).await, 1);
     }
 }

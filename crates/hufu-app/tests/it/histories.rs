@@ -9,8 +9,8 @@
 //! Left out: e-mail addresses and external ids, which no source proves yet, and the stages after an account is known,
 //! which have tests of their own.
 
-mod deeds;
 mod model;
+mod operations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +25,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
-use self::deeds::{held, perform, totals};
 use self::model::{Id, Waiting, World};
+use self::operations::{held, perform, totals};
 use crate::support::{NOW, migrated, random_hash};
 
 /// Histories an engine.
@@ -122,7 +122,7 @@ fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
 
 /// A step that knows which accounts it is about.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Operation {
     Arrive {
         visit: Visit,
         candidate: UserId,
@@ -177,7 +177,7 @@ enum Act {
 enum Done {
     In { user: UserId, newly_created: bool, disagrees_with: Option<UserId> },
     Waits { stage: Stage, may_create: bool, candidates: Vec<UserId> },
-    Stranger,
+    LoginOnly,
     Failed(&'static str),
     Over(&'static str),
     Unknown,
@@ -191,7 +191,7 @@ enum Done {
 
 impl World {
     /// The step as a deed; nothing where the person has no such account yet, or no login waits.
-    fn deed(&self, step: &Step) -> Option<Deed> {
+    fn operation(&self, step: &Step) -> Option<Operation> {
         let pick = |person: u8, index: u8| {
             let accounts = self.model.accounts_of(person);
             accounts.get(usize::from(index) % accounts.len().max(1)).cloned()
@@ -199,29 +199,29 @@ impl World {
         let new_user = || UserId::generate(NOW, &SystemRandom);
         let new_merge = || MergeId::generate(NOW, &SystemRandom);
         Some(match *step {
-            Step::Arrive(visit) => Deed::Arrive {
+            Step::Arrive(visit) => Operation::Arrive {
                 visit,
                 candidate: new_user(),
                 flow: FlowId::generate(NOW, &SystemRandom),
                 handle: random_hash(),
             },
-            Step::Bind { account, proof } => Deed::Bind { user: pick(proof.person, account)?, proof },
+            Step::Bind { account, proof } => Operation::Bind { user: pick(proof.person, account)?, proof },
             Step::Number { person, vouched } => {
-                Deed::Number { number: NUMBERS[usize::from(person)], vouched, user: new_user() }
+                Operation::Number { number: NUMBERS[usize::from(person)], vouched, user: new_user() }
             }
-            Step::Merge { person, survivor, merged } => Deed::Merge {
+            Step::Merge { person, survivor, merged } => Operation::Merge {
                 survivor: pick(person, survivor)?,
                 merged: pick(person, merged)?,
                 id: new_merge(),
             },
             Step::Undo { merge } => {
                 let count = self.merges.len();
-                Deed::Undo { id: self.merges.get(usize::from(merge) % count.max(1))?.id.clone() }
+                Operation::Undo { id: self.merges.get(usize::from(merge) % count.max(1))?.id.clone() }
             }
             Step::Unbind { person, id } => {
                 let ids = self.model.ids_of(person);
                 let (id, row) = ids.get(usize::from(id) % ids.len().max(1))?;
-                Deed::Unbind { user: self.model.survivor(row), id: *id }
+                Operation::Unbind { user: self.model.survivor(row), id: *id }
             }
             Step::GoOn { flow, act, account } => {
                 // Of the few that let choose between accounts more often than of the others.
@@ -243,7 +243,7 @@ impl World {
                 };
                 let (flow, handle) = (waiting.flow.clone(), waiting.handle.clone());
                 let (candidate, merge) = (new_user(), new_merge());
-                Deed::GoOn { flow, handle, next: random_hash(), visit, act, candidate, merge }
+                Operation::GoOn { flow, handle, next: random_hash(), visit, act, candidate, merge }
             }
         })
     }
@@ -267,28 +267,30 @@ async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseErro
     let mut world = World::default();
     let mut counted = [0_i64; 6];
     for instant in history {
-        let deeds: Vec<Deed> = instant.iter().filter_map(|step| world.deed(step)).collect();
-        let at_once = deeds.iter().cloned().map(|deed| {
+        let operations: Vec<Operation> = instant.iter().filter_map(|step| world.operation(step)).collect();
+        let at_once = operations.iter().cloned().map(|operation| {
             let (store, pool) = (store.clone(), pool.clone());
-            tokio::spawn(async move { perform(&store, &pool, deed).await })
+            tokio::spawn(async move { perform(&store, &pool, operation).await })
         });
         let mut done = Vec::new();
-        for (deed, result) in deeds.iter().zip(futures::future::join_all(at_once).await) {
+        for (operation, result) in operations.iter().zip(futures::future::join_all(at_once).await) {
             match result {
                 Ok(Ok(outcome)) => done.push(outcome),
-                Ok(Err(error)) => prop_assert!(false, "{deed:?}: {error:?}"),
-                Err(error) => prop_assert!(false, "{deed:?}: {error:?}"),
+                Ok(Err(error)) => prop_assert!(false, "{operation:?}: {error:?}"),
+                Err(error) => prop_assert!(false, "{operation:?}: {error:?}"),
             }
         }
         let held = held(store, &pool).await;
-        let explained = orders(deeds.len()).into_iter().find_map(|order| {
+        let explained = orders(operations.len()).into_iter().find_map(|order| {
             let mut world = world.clone();
-            let agrees = order.iter().all(|at| world.play(&deeds[*at]) == done[*at]);
+            let agrees = order.iter().all(|at| world.play(&operations[*at]) == done[*at]);
             (agrees && world.model == held).then_some(world)
         });
         let Some(after) = explained else {
-            let told: Vec<_> = deeds.iter().zip(&done).collect();
-            return Err(TestCaseError::fail(format!("before: {world:#?}\ndone: {told:#?}\nheld: {held:#?}")));
+            let observed: Vec<_> = operations.iter().zip(&done).collect();
+            return Err(TestCaseError::fail(format!(
+                "before: {world:#?}\ndone: {observed:#?}\nheld: {held:#?}"
+            )));
         };
         world = after;
         for outcome in done {
@@ -306,7 +308,7 @@ async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseErro
     // Every login is counted once, has one session and stands in the audit log once, whatever raced.
     prop_assert_eq!(totals(store, &pool).await, counted);
     let mut people: BTreeMap<UserId, BTreeSet<u8>> = BTreeMap::new();
-    for (id, row) in &world.model.leads {
+    for (id, row) in &world.model.owners {
         if let Id::Openid(person, _) | Id::Unionid(person, ..) = id {
             let number = NUMBERS[usize::from(*person)];
             people.entry(world.model.survivor(row)).or_default().insert(number);

@@ -46,7 +46,7 @@ async fn count(database: &TestDatabase, table: &str) -> i64 {
 /// A login that these webhooks want to know of.
 fn watched(login: Login, wanted: &[(&str, &[Action])]) -> Login {
     let mut login = login;
-    login.ticket.trace.subscribers = wanted
+    login.plan.trace.subscribers = wanted
         .iter()
         .map(|(id, actions)| Subscriber { webhook: WebhookId::parse(id).unwrap(), actions: actions.to_vec() })
         .collect::<Arc<[_]>>();
@@ -124,9 +124,9 @@ on_both_engines! {
         assert!(owner.newly_created, "a number that nobody vouches for leads nowhere");
         assert_eq!(owner.user.vouched_phone(), Some(&number));
         let found = events(&store).await.split_off(2);
-        let told: Vec<_> = found.iter().map(|event| (event.action.as_str(), event.user.as_deref())).collect();
+        let logged: Vec<_> = found.iter().map(|event| (event.action.as_str(), event.user.as_deref())).collect();
         let (lurker, owner) = (Some(lurker.as_str()), Some(owner.user.id.as_str()));
-        assert_eq!(told, [("phone.unbound", lurker), ("user.created", owner), ("login", owner)]);
+        assert_eq!(logged, [("phone.unbound", lurker), ("user.created", owner), ("login", owner)]);
     }
 
     async fn a_login_that_is_rolled_back_leaves_nothing(database) {

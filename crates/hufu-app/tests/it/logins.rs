@@ -1,6 +1,6 @@
 //! Which account a login leads to, and what it writes.
 
-use hufu_app::login::{Login, LoginOutcome, WouldLogIn};
+use hufu_app::login::{CheckLogin, Login, LoginOutcome};
 use hufu_app::people::identities::{Bind, BindOutcome};
 use hufu_app::people::merging::unit::{Merge, Merged};
 use hufu_app::people::status::SetStatus;
@@ -181,7 +181,7 @@ on_both_engines! {
         let store = migrated(&database).await;
         let named = |name: &str| {
             let mut login = login(openid(APP, "o1"), None);
-            login.who.proof.profile.nickname = Some(name.to_owned());
+            login.resolver.proof.profile.nickname = Some(name.to_owned());
             login
         };
         let first = log_in(&store, login(openid(APP, "o1"), None)).await;
@@ -195,14 +195,14 @@ on_both_engines! {
     async fn a_login_only_connection_refuses_strangers_and_writes_nothing(database) {
         let store = migrated(&database).await;
         let stranger = login(openid(APP, "o1"), Some(unionid("u1"))).login_only();
-        let would = store.read(WouldLogIn(stranger.who.clone())).await.unwrap();
-        assert!(matches!(would, Some((LoginOutcome::Stranger, None))));
-        assert!(matches!(store.write(stranger.clone()).await.unwrap(), LoginOutcome::Stranger));
+        let would = store.read(CheckLogin(stranger.resolver.clone())).await.unwrap();
+        assert!(matches!(would, Some((LoginOutcome::LoginOnly, None))));
+        assert!(matches!(store.write(stranger.clone()).await.unwrap(), LoginOutcome::LoginOnly));
         for table in ["users", "identities", "sessions"] {
             assert_eq!(raw::number(&database, &format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
         }
         log_in(&store, login(openid(APP, "o1"), None)).await;
-        assert!(store.read(WouldLogIn(stranger.who.clone())).await.unwrap().is_none());
+        assert!(store.read(CheckLogin(stranger.resolver.clone())).await.unwrap().is_none());
         assert!(!log_in(&store, stranger.at(NOW)).await.newly_created, "who is known may come in");
     }
 
@@ -214,7 +214,7 @@ on_both_engines! {
             login(openid(APP, "o1"), None),
             login(openid(OTHER_APP, "x1"), Some(unionid("u1"))),
         ] {
-            let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
+            let would = store.read(CheckLogin(arrival.resolver.clone())).await.unwrap();
             assert!(matches!(would, Some((LoginOutcome::Disabled, Some(of))) if of == user));
             assert!(matches!(store.write(arrival).await.unwrap(), LoginOutcome::Disabled));
         }
@@ -241,9 +241,9 @@ on_both_engines! {
         let resume = Some((ended.user.id.clone(), ended.session));
 
         let mut closed = known("new");
-        closed.who.rules.registration = false;
+        closed.resolver.rules.registration = false;
         let mut snapshot = known("off");
-        snapshot.who.proof.snapshot = true;
+        snapshot.resolver.proof.snapshot = true;
         let cases = [
             (known("new").login_only(), 2004, None),
             (closed, 2031, None),
@@ -258,14 +258,14 @@ on_both_engines! {
             assert_eq!(outcome.code(), Some(code), "{outcome:?}");
             let filter = AuditFilter { from: Some(at), ..AuditFilter::default() };
             let list = ListEvents { pool: pool(), filter, before: None, limit: 10 };
-            let told = store.read(list).await.unwrap();
-            let [told] = told.as_slice() else { panic!("{code}: {told:?}") };
-            assert_eq!((told.action.as_str(), told.code), ("login", i64::from(code)));
-            assert_eq!(told.user.as_deref(), user.map(UserId::as_str), "{code}");
-            assert_eq!(told.actor_id, told.user);
-            assert_eq!(told.application.as_deref(), Some(application().as_str()));
-            assert_eq!(told.connection.as_deref(), Some(connection().as_str()));
-            assert_eq!((told.ip.as_deref(), &told.details["by"]), (Some("203.0.113.9"), &"wechat:miniprogram:default".into()));
+            let logged = store.read(list).await.unwrap();
+            let [logged] = logged.as_slice() else { panic!("{code}: {logged:?}") };
+            assert_eq!((logged.action.as_str(), logged.code), ("login", i64::from(code)));
+            assert_eq!(logged.user.as_deref(), user.map(UserId::as_str), "{code}");
+            assert_eq!(logged.actor_id, logged.user);
+            assert_eq!(logged.application.as_deref(), Some(application().as_str()));
+            assert_eq!(logged.connection.as_deref(), Some(connection().as_str()));
+            assert_eq!((logged.ip.as_deref(), &logged.details["by"]), (Some("203.0.113.9"), &"wechat:miniprogram:default".into()));
         }
     }
 
@@ -275,8 +275,8 @@ on_both_engines! {
         let number = login(openid(APP, "o1"), Some(unionid("u1"))).with_phone(phone(1), PhoneUse::LogIn);
         log_in(&store, number.clone()).await;
         for mut arrival in [number, login(openid(APP, "o2"), None), login(openid(OTHER_APP, "x1"), Some(unionid("u1")))] {
-            arrival.who.proof.snapshot = true;
-            let would = store.read(WouldLogIn(arrival.who.clone())).await.unwrap();
+            arrival.resolver.proof.snapshot = true;
+            let would = store.read(CheckLogin(arrival.resolver.clone())).await.unwrap();
             assert!(matches!(would, Some((LoginOutcome::Snapshot, None))));
             assert!(matches!(store.write(arrival.at(NOW)).await.unwrap(), LoginOutcome::Snapshot));
         }
@@ -293,7 +293,7 @@ on_both_engines! {
         }
         let with = |openid_value: &str, address: &str, fields: &[MatchField]| {
             let mut login = login(openid(APP, openid_value), None).associating(matching(fields));
-            login.who.proof.email = Some((Email::parse(address).unwrap(), EmailProof::Verified));
+            login.resolver.proof.email = Some((Email::parse(address).unwrap(), EmailProof::Verified));
             login
         };
         let found = log_in(&store, with("o1", "A@example.com", &[MatchField::Email])).await;
@@ -319,7 +319,7 @@ on_both_engines! {
         }
         let with = |openid_value: &str, id: &str| {
             let mut login = login(openid(APP, openid_value), None).associating(matching(&[MatchField::ExternalId]));
-            login.who.proof.external_id = Some(id.to_owned());
+            login.resolver.proof.external_id = Some(id.to_owned());
             login
         };
         assert_eq!(log_in(&store, with("o1", "ext-old")).await.user.id.as_str(), "old");
@@ -328,7 +328,7 @@ on_both_engines! {
         let merged = store.write(Merge { pool: pool(), new, trace: trace(NOW) }).await.unwrap();
         assert!(matches!(merged, Merged::Done(_)));
         let mut elsewhere = with("x1", "ext-new");
-        elsewhere.who.proof.own = openid(OTHER_APP, "x1");
+        elsewhere.resolver.proof.own = openid(OTHER_APP, "x1");
         assert_eq!(log_in(&store, elsewhere).await.user.id.as_str(), "old");
     }
 
@@ -398,9 +398,9 @@ on_both_engines! {
         assert_eq!(bind(&user, openid(OTHER_APP, "x2"), None).await, BindOutcome::HasAnother);
         assert_eq!(identities(&store, pool(), &user).await.len(), 3);
         assert_eq!(identities(&store, pool(), &other).await, [openid(APP, "o2")], "what fails binds nothing");
-        let told = "SELECT CAST(code AS TEXT), user_id, connection_id FROM audit_events
+        let logged = "SELECT CAST(code AS TEXT), user_id, connection_id FROM audit_events
             WHERE action = 'identity.bound' AND code <> 0 ORDER BY code, user_id";
         let by = |code: &str, user: &UserId| vec![code.to_owned(), user.to_string(), connection().to_string()];
-        assert_eq!(raw::texts(&database, told).await, [by("2213", &other), by("2213", &other), by("2215", &user)]);
+        assert_eq!(raw::texts(&database, logged).await, [by("2213", &other), by("2213", &other), by("2215", &user)]);
     }
 }

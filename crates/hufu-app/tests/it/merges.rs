@@ -322,7 +322,7 @@ on_both_engines! {
         assert_eq!(user(&store, "c").await.username.unwrap().as_str(), "a");
         assert_eq!(store.read(ListMerges { pool: pool(), user: id("c") }).await.unwrap().len(), 2);
 
-        assert!(matches!(undo(&store, &first).await, Undone::MergedOn));
+        assert!(matches!(undo(&store, &first).await, Undone::SurvivorMerged));
         assert!(matches!(undo(&store, &second).await, Undone::Done { .. }));
         assert_eq!(user(&store, "a").await.merged_into, Some(id("b")));
         assert_eq!(user(&store, "b").await.username.unwrap().as_str(), "a");
@@ -359,10 +359,10 @@ on_both_engines! {
             assert_eq!(format!("{outcome:?}"), expected, "{merged} into {survivor}");
         }
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM merges").await, 1);
-        let told = "SELECT CAST(code AS TEXT), CAST(COUNT(*) AS TEXT) FROM audit_events
+        let logged = "SELECT CAST(code AS TEXT), CAST(COUNT(*) AS TEXT) FROM audit_events
             WHERE action = 'users.merged' GROUP BY code ORDER BY code";
-        let told = raw::texts(&database, told).await;
-        assert_eq!(told, [["0", "1"], ["2443", "3"], ["2467", "3"], ["2468", "4"]], "each refusal stands in the log once");
+        let logged = raw::texts(&database, logged).await;
+        assert_eq!(logged, [["0", "1"], ["2443", "3"], ["2467", "3"], ["2468", "4"]], "each refusal stands in the log once");
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM users WHERE merged_into IS NOT NULL").await, 1);
     }
 
@@ -385,12 +385,12 @@ on_both_engines! {
         let last = now.plus(WINDOW);
         assert!(outcome(undoing(&merge, Some("b"), last)).await.starts_with("Done"));
         assert_eq!(outcome(undoing(&merge, Some("b"), last)).await, "Before");
-        let told = "SELECT CAST(code AS TEXT), COALESCE(user_id, '') FROM audit_events
+        let logged = "SELECT CAST(code AS TEXT), COALESCE(user_id, '') FROM audit_events
             WHERE action = 'users.merge_undone' AND pool_id = '6560c0ffee00000000000001' ORDER BY code, user_id";
-        let told = raw::texts(&database, told).await;
+        let logged = raw::texts(&database, logged).await;
         let expected = [("0", "b"), ("2463", ""), ("2463", "a"), ("2463", "c"), ("2464", "b"), ("2465", "b")];
-        let told: Vec<_> = told.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
-        let mut sorted = told.clone();
+        let logged: Vec<_> = logged.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+        let mut sorted = logged.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, expected);
     }
@@ -418,7 +418,7 @@ on_both_engines! {
         });
         let outcomes: Vec<_> = join_all(undoings).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(outcomes.iter().filter(|o| matches!(o, Undone::Done { .. })).count(), 1);
-        assert!(outcomes.iter().all(|o| matches!(o, Undone::Done { .. } | Undone::Before)));
+        assert!(outcomes.iter().all(|o| matches!(o, Undone::Done { .. } | Undone::AlreadyUndone)));
         assert_same(&user(&store, "a").await, &full("a", 1));
         assert_same(&user(&store, "b").await, &full("b", 2));
     }
@@ -456,9 +456,9 @@ on_both_engines! {
         let ways = store.read(ways_in::GetWaysIn { pool: pool(), user: id("new") }).await.unwrap();
         let merged: Vec<_> = ways.merged.iter().map(|user| user.id.as_str()).collect();
         assert_eq!(merged, ["old"]);
-        let unbind = async |user: &str, name: Name, even_the_last: bool| {
+        let unbind = async |user: &str, name: Name, allow_last: bool| {
             let trace = trace(NOW.plus(seconds(5)));
-            store.write(UnbindMergedName { pool: pool(), user: id(user), name, even_the_last, trace }).await.unwrap()
+            store.write(UnbindMergedName { pool: pool(), user: id(user), name, allow_last, trace }).await.unwrap()
         };
         for foreign in [Name::Phone(phone(2)), Name::Phone(phone(3)), Name::Phone(phone(9)), Name::ExternalId("ext-new".to_owned())] {
             assert_eq!(unbind("new", foreign.clone(), true).await, NameUnbound::NotBound, "{foreign:?}");
@@ -482,12 +482,12 @@ on_both_engines! {
         make(&store, &User { phone: old.phone.clone(), ..bare("fourth") }).await;
         let Undone::Done { restored, .. } = undo(&store, &merge).await else { panic!("undone") };
         assert!(restored.phone.is_none() && restored.username.is_none());
-        let told = "SELECT action, CAST(code AS TEXT) FROM audit_events WHERE user_id = 'new' AND action LIKE '%unbound'";
-        let mut told = raw::texts(&database, told).await;
-        told.sort();
+        let logged = "SELECT action, CAST(code AS TEXT) FROM audit_events WHERE user_id = 'new' AND action LIKE '%unbound'";
+        let mut logged = raw::texts(&database, logged).await;
+        logged.sort();
         let (phone, email) = ("phone.unbound", "email.unbound");
         let refused = [phone, "2216"];
-        assert_eq!(told, [[email, "0"], [email, "2216"], [phone, "0"], refused, refused, refused, refused]);
+        assert_eq!(logged, [[email, "0"], [email, "2216"], [phone, "0"], refused, refused, refused, refused]);
     }
 
     async fn the_last_way_in_of_a_merged_account_stays(database) {
@@ -495,9 +495,9 @@ on_both_engines! {
         make(&store, &User { phone: Some((phone(1), PhoneProof::Code)), ..bare("old") }).await;
         make(&store, &User { phone: Some((phone(2), PhoneProof::Unverified)), ..bare("new") }).await;
         merge(&store, "old", "new").await;
-        let unbind = async |even_the_last: bool| {
+        let unbind = async |allow_last: bool| {
             let (name, trace) = (Name::Phone(phone(1)), trace(NOW.plus(seconds(5))));
-            let unit = UnbindMergedName { pool: pool(), user: id("new"), name, even_the_last, trace };
+            let unit = UnbindMergedName { pool: pool(), user: id("new"), name, allow_last, trace };
             store.write(unit).await.unwrap()
         };
         assert_eq!(unbind(false).await, NameUnbound::LastWayIn);
@@ -514,9 +514,9 @@ on_both_engines! {
         assert_eq!(ways.phone, [id("old")], "the survivor's own is vouched for by nobody");
         assert_eq!(ways.email, [id("new")]);
         assert_eq!(ways.password_names.len(), 4);
-        assert!(ways.would_remain(ways_in::Without::Password));
+        assert!(ways.accessible_after(ways_in::Removal::Password));
         let foreign = ways_in::GetWaysIn { pool: PoolId::parse("other").unwrap(), user: id("new") };
         let nothing = store.read(foreign).await.unwrap();
-        assert!(!nothing.would_remain(ways_in::Without::Identities(&[])));
+        assert!(!nothing.accessible_after(ways_in::Removal::Identities(&[])));
     }
 }

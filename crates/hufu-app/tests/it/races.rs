@@ -137,8 +137,8 @@ on_both_engines! {
         hold.until_worked();
 
         let mut filling = login(openid(APP, "o1"), None);
-        filling.who.proof.profile.nickname = Some("WeChat name".to_owned());
-        filling.who.proof.profile.photo = Some("https://thirdwx.qlogo.cn/1".to_owned());
+        filling.resolver.proof.profile.nickname = Some("WeChat name".to_owned());
+        filling.resolver.proof.profile.photo = Some("https://thirdwx.qlogo.cn/1".to_owned());
         let filling = tokio::spawn({ let store = store.clone(); async move { log_in(&store, filling).await } });
         raw::until_blocked(&database, &filling).await;
         hold.release();

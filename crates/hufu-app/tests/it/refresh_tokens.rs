@@ -140,7 +140,7 @@ on_both_engines! {
     async fn a_session_that_is_over_renews_nothing(database) {
         let store = migrated(&database).await;
         let mut short = login(openid(APP, "o1"), None).with_refresh_token(hash("first"));
-        short.ticket.session.expires_at = NOW.plus(seconds(60));
+        short.plan.session.expires_at = NOW.plus(seconds(60));
         log_in(&store, short).await;
         assert!(matches!(rotate(&store, "first", "x", NOW.plus(seconds(60))).await, Rotation::Unknown));
         assert!(is_rotated(&rotate(&store, "first", "second", NOW.plus(seconds(59))).await));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use hufu_app::events::Trace;
-use hufu_app::login::{Arriving, Brought, LoggedIn, Login, LoginOutcome, Ticket};
+use hufu_app::login::{AccountResolver, CustomDataPatch, LoggedIn, Login, LoginOutcome, LoginPlan};
 use hufu_store::Store;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
-use hufu_types::flow::Want;
+use hufu_types::flow::RequestedTokens;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{
     Association, ConnectionKind, EventId, Facts, FlowId, IdentityKey, Method, Phone, PhoneProof, PoolId,
@@ -37,8 +37,8 @@ pub(crate) fn trace(now: Timestamp) -> Trace {
 }
 
 /// What a login at this moment writes once its account is known.
-pub(crate) fn ticket(now: Timestamp) -> Ticket {
-    Ticket {
+pub(crate) fn plan(now: Timestamp) -> LoginPlan {
+    LoginPlan {
         session: NewSession {
             id: SessionId::generate(now, &SystemRandom),
             application: application(),
@@ -57,10 +57,10 @@ pub(crate) fn ticket(now: Timestamp) -> Ticket {
             proof: b"sealed".to_vec(),
             expires_at: now.plus(seconds(600)),
         },
-        want: Want::UserToken,
+        requested: RequestedTokens::UserToken,
         method: "wechat:miniprogram:default",
         facts: Facts::of(Method::Source(ConnectionKind::WechatMiniProgram), now),
-        brought: Brought::default(),
+        patch: CustomDataPatch::default(),
         browser: None,
         trace: trace(now),
     }
@@ -74,14 +74,14 @@ pub(crate) fn arrival(openid: IdentityKey, unionid: Option<IdentityKey>) -> Proo
 /// Who comes with these ids into the first pool, at [`NOW`].
 pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login {
     Login {
-        who: Arriving {
+        resolver: AccountResolver {
             pool: pool(),
             proof: arrival(openid, unionid),
             rules: Rules { registration: true, ..Rules::default() },
         },
         candidate: UserId::generate(NOW, &SystemRandom),
         register_source: "wechat:miniprogram:default".to_owned(),
-        ticket: ticket(NOW),
+        plan: plan(NOW),
         resume: None,
         exchange: None,
     }
@@ -99,35 +99,35 @@ pub(crate) trait Variant {
 
 impl Variant for Login {
     fn with_phone(mut self, phone: Phone, phone_use: PhoneUse) -> Self {
-        self.who.proof.phone = Some((phone, PhoneProof::Wechat));
-        self.who.rules.phone_use = phone_use;
+        self.resolver.proof.phone = Some((phone, PhoneProof::Wechat));
+        self.resolver.rules.phone_use = phone_use;
         self
     }
 
     fn into_pool(mut self, pool: PoolId) -> Self {
-        self.who.pool = pool;
+        self.resolver.pool = pool;
         self
     }
 
     fn login_only(mut self) -> Self {
-        self.who.rules.login_only = true;
+        self.resolver.rules.login_only = true;
         self
     }
 
     fn associating(mut self, association: Association) -> Self {
-        self.who.rules.association = association;
+        self.resolver.rules.association = association;
         self
     }
 
     fn at(mut self, now: Timestamp) -> Self {
-        self.ticket = Ticket { refresh_token: self.ticket.refresh_token, ..ticket(now) };
+        self.plan = LoginPlan { refresh_token: self.plan.refresh_token, ..plan(now) };
         self
     }
 
     fn with_refresh_token(mut self, hash: TokenHash) -> Self {
         let scope = ScopeSet::parse("openid offline_access");
-        let expires_at = self.ticket.trace.at.plus(seconds(30 * 86_400));
-        self.ticket.refresh_token = Some(NewRefreshToken { hash, scope, expires_at });
+        let expires_at = self.plan.trace.at.plus(seconds(30 * 86_400));
+        self.plan.refresh_token = Some(NewRefreshToken { hash, scope, expires_at });
         self
     }
 }

@@ -243,7 +243,7 @@ async fn addresses_that_are_not_public_are_refused() {
 async fn what_is_wrong_is_told() {
     let world = World::with(TestDatabase::sqlite(), true, |limits| limits.webhooks_per_pool = 1).await;
     let url = "https://hook.example.com/x";
-    for (wrong, told) in [
+    for (wrong, message) in [
         (new(url, &["login", "nonsense"]), "The request is not valid: events has an unknown value: nonsense"),
         (
             hufu_app::webhooks::NewWebhook { name: " ".to_owned(), ..new(url, &[]) },
@@ -251,7 +251,7 @@ async fn what_is_wrong_is_told() {
         ),
     ] {
         let refused = world.app.create_webhook(&command(), &pool(), wrong).await.unwrap_err();
-        assert!(refused.to_string().starts_with(told), "{refused}");
+        assert!(refused.to_string().starts_with(message), "{refused}");
     }
     world.webhook(url, &[]).await;
     let refused = world.app.create_webhook(&command(), &pool(), new(url, &[])).await.unwrap_err();

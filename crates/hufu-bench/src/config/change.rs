@@ -16,7 +16,7 @@ use crate::database::Database;
 /// A node looks so often.
 const ASK_EVERY: Duration = Duration::from_millis(2);
 /// A change that takes longer fails the run.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes changes, each in another pool.
 pub(super) struct Changes {
@@ -89,7 +89,7 @@ impl Probe {
 
     /// Asks until the node shows this name; how long after `since` that was.
     pub(super) async fn until(&self, application: &str, name: &str, since: Instant) -> Result<Duration> {
-        while since.elapsed() < PATIENCE {
+        while since.elapsed() < TIMEOUT {
             let answer = self.http.get(&self.url).header("x-authing-app-id", application).send().await?;
             let (status, body) = (answer.status(), answer.text().await?);
             ensure!(status.is_success(), "a node answered {status}: {body}");
@@ -98,18 +98,18 @@ impl Probe {
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
-        bail!("a change is not in effect after {} s", PATIENCE.as_secs())
+        bail!("a change is not in effect after {} s", TIMEOUT.as_secs())
     }
 }
 
 /// Changes that go on, on a thread of their own.
-pub(super) struct GoingOn {
+pub(super) struct BackgroundChanges {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Result<u32>>,
 }
 
-impl GoingOn {
-    pub(super) fn begin(url: String, pools: Pools, series: usize, rate: f64) -> GoingOn {
+impl BackgroundChanges {
+    pub(super) fn begin(url: String, pools: Pools, series: usize, rate: f64) -> BackgroundChanges {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         let thread = std::thread::spawn(move || {
@@ -127,7 +127,7 @@ impl GoingOn {
                 Ok(made)
             })
         });
-        GoingOn { over, thread }
+        BackgroundChanges { over, thread }
     }
 
     /// Ends them; how many there were.

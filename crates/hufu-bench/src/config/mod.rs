@@ -139,18 +139,18 @@ impl Bench<'_> {
         let applied = begin.elapsed();
 
         let nodes = [Node::start(&first)?, Node::start(&first.another()?)?];
-        let ways = self.ways(&nodes, pools)?;
+        let latencies = self.latencies(&nodes, pools)?;
         let cpu = self.cpu(&nodes, pools)?;
         let (without, with, changes_per_second) =
             self.logins(&world, &wechat, &first.address().to_string(), pools)?;
         let mut figures = Vec::new();
-        for ((node, mut ways), (cpu_idle, cpu_per_change)) in nodes.into_iter().zip(ways).zip(cpu) {
+        for ((node, mut latencies), (cpu_idle, cpu_per_change)) in nodes.into_iter().zip(latencies).zip(cpu) {
             node.process.terminate()?;
             figures.push(NodeFigures {
                 start: node.start,
                 resident: node.resident,
-                median: median(&mut ways),
-                longest: ways.last().copied().unwrap_or_default(),
+                median: median(&mut latencies),
+                longest: latencies.last().copied().unwrap_or_default(),
                 cpu_idle,
                 cpu_per_change,
             });
@@ -167,10 +167,10 @@ impl Bench<'_> {
     }
 
     /// How long each change took to be in effect on each node.
-    fn ways(&self, nodes: &[Node; 2], pools: Pools) -> Result<[Vec<Duration>; 2]> {
+    fn latencies(&self, nodes: &[Node; 2], pools: Pools) -> Result<[Vec<Duration>; 2]> {
         self.runtime.block_on(async {
             let mut changes = Changes::open(self.database, pools, 0).await?;
-            let mut ways = [Vec::new(), Vec::new()];
+            let mut latencies = [Vec::new(), Vec::new()];
             for number in 0..self.options.timed_changes {
                 // So that changes fall into all parts of the nodes' interval.
                 tokio::time::sleep(Duration::from_millis(u64::try_from(number * 37 % 500)?)).await;
@@ -181,12 +181,12 @@ impl Bench<'_> {
                     first.probe.until(&application, &name, since),
                     second.probe.until(&application, &name, since)
                 )?;
-                for (ways, way) in ways.iter_mut().zip([first, second]) {
-                    ways.push(way);
+                for (latencies, way) in latencies.iter_mut().zip([first, second]) {
+                    latencies.push(way);
                 }
             }
             changes.close().await;
-            Ok(ways)
+            Ok(latencies)
         })
     }
 
@@ -197,9 +197,9 @@ impl Bench<'_> {
         let before = read()?;
         std::thread::sleep(time);
         let idle = read()?;
-        let going_on = self.keep_changing(pools, 1);
+        let background = self.keep_changing(pools, 1);
         std::thread::sleep(time);
-        let made = going_on.stop()?;
+        let made = background.stop()?;
         let busy = read()?;
         let figures = before.iter().zip(&idle).zip(&busy).map(|((before, idle), busy)| {
             let quiet = idle.saturating_sub(*before).as_secs_f64() * 1000.0;
@@ -232,9 +232,9 @@ impl Bench<'_> {
         for round in 0..self.options.rounds.max(1) * 2 {
             let wanted = whole(rate * seconds) + 2;
             let codes = self.runtime.block_on(wechat.new_people(wanted))?;
-            let going_on = (round % 2 == 1).then(|| self.keep_changing(pools, round));
+            let background = (round % 2 == 1).then(|| self.keep_changing(pools, round));
             let outcome = load(&codes, seconds, Arrival::Open(rate, connections * 4))?;
-            made += going_on.map(change::GoingOn::stop).transpose()?.unwrap_or_default();
+            made += background.map(change::BackgroundChanges::stop).transpose()?.unwrap_or_default();
             if let Some(outcomes) = outcomes.get_mut(round % 2) {
                 outcomes.push(outcome);
             }
@@ -247,8 +247,8 @@ impl Bench<'_> {
         Ok((without, with, f64::from(made) / timed))
     }
 
-    fn keep_changing(&self, pools: Pools, series: usize) -> change::GoingOn {
-        change::GoingOn::begin(self.database.url(), pools, series, self.options.changes)
+    fn keep_changing(&self, pools: Pools, series: usize) -> change::BackgroundChanges {
+        change::BackgroundChanges::begin(self.database.url(), pools, series, self.options.changes)
     }
 }
 

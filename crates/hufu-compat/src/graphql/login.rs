@@ -1,8 +1,8 @@
 //! The mutations that log people in and make accounts. A bearer is ignored.
 
 use async_graphql::{Context, InputObject, Object, Result};
-use hufu_app::{AccountName, Refusal, Registration, Target, Wish};
-use hufu_types::flow::Want;
+use hufu_app::{AccountName, LoginOptions, Refusal, Registration, Target};
+use hufu_types::flow::RequestedTokens;
 use hufu_types::{Gender, Profile};
 use serde_json::{Map, Value};
 
@@ -208,7 +208,7 @@ impl LoginMutation {
         let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
         let (app, to) = (&call.shared.app, Target::Phone(phone));
         let create = input.auto_register != Some(false);
-        let wish = Wish { want: Want::UserToken, custom_data };
+        let wish = LoginOptions { requested: RequestedTokens::UserToken, custom_data };
         let answer = app.log_in_by_code(&application, to, &input.code, create, wish, &origin).await?;
         Ok(UserV2::of_login(waiting::done(answer)?))
     }
@@ -286,7 +286,7 @@ async fn by_password(call: &Call, account: AccountName, options: PasswordOptions
     let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
     let password = fields::password(&call.shared, &options.password).await?;
     let app = &call.shared.app;
-    let wish = Wish { want: Want::UserToken, custom_data };
+    let wish = LoginOptions { requested: RequestedTokens::UserToken, custom_data };
     let answer = app.log_in_by_password(&application, account, password, wish, &origin).await?;
     Ok(UserV2::of_login(waiting::done(answer)?))
 }
@@ -301,8 +301,8 @@ async fn register(call: &Call, mut registration: Registration, options: Register
     registration.profile = profile.into_profile();
     let wanted = options.force_login == Some(true) || options.generate_token == Some(true);
     let (application, origin) = (serving(&call.shared, &call.head)?, call.head.origin());
-    let want = wanted.then_some(Want::UserToken);
-    let (user, answer) = call.shared.app.register(&application, registration, want, &origin).await?;
+    let requested = wanted.then_some(RequestedTokens::UserToken);
+    let (user, answer) = call.shared.app.register(&application, registration, requested, &origin).await?;
     Ok(match answer {
         Some(answer) => UserV2::of_login(waiting::done(answer)?),
         None => UserV2::new(user, None),

@@ -49,7 +49,7 @@ pub(crate) async fn unbind(
     let who = head.authenticate(&shared).await?;
     let unbound = shared.app.unbind_identities(&who, &WhichIdentities::One(id)).await;
     let unbound = unbound?;
-    Ok(Success::new(json!({ "stillLeading": unbound.still_leading })))
+    Ok(Success::new(json!({ "stillLeading": unbound.still_linked })))
 }
 
 pub(super) fn dto(bound: &BoundIdentity) -> Value {

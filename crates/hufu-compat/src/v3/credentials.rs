@@ -1,8 +1,8 @@
 //! `POST /api/v3/signin` and `POST /api/v3/signup`: by password, and by codes that were sent. A bearer is ignored.
 
 use axum::extract::State;
-use hufu_app::{AccountName, Refusal, Registration, Target, Wish};
-use hufu_types::flow::Want;
+use hufu_app::{AccountName, LoginOptions, Refusal, Registration, Target};
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, ScopeSet};
 use serde::Deserialize;
@@ -134,8 +134,8 @@ pub(crate) async fn signin(
 ) -> Answer<Success<TokenAnswer>> {
     let application = shared.app.config().serving(head.named_or(request.client_id.as_deref()))?.clone();
     let (options, origin) = (request.options.unwrap_or_default(), head.origin());
-    let want = Want::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
-    let wish = Wish { want, custom_data: fields::custom_data(options.custom_data)? };
+    let requested = RequestedTokens::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
+    let wish = LoginOptions { requested, custom_data: fields::custom_data(options.custom_data)? };
     let app = &shared.app;
     let answer =
         match payload(request.connection.as_ref(), request.password_payload, request.pass_code_payload)? {

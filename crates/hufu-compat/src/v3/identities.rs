@@ -26,7 +26,7 @@ pub(crate) async fn get_identities(State(shared): server::State, head: Head) -> 
 /// `GET /api/v3/get-application-enabled-extidps`: the connections of the application that is named, or else of the
 /// token's, that are switched on.
 pub(crate) async fn enabled_sources(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
-    let application = if head.named().is_nothing() {
+    let application = if head.named().is_empty() {
         head.authenticate(&shared).await?.application
     } else {
         let config = shared.app.config();

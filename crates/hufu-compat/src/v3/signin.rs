@@ -1,8 +1,8 @@
 //! `POST /api/v3/signin-by-mobile`: logins by what a client drew from the source itself.
 
 use axum::extract::State;
-use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, Wish, sources};
-use hufu_types::flow::Want;
+use hufu_app::{Evidence, LoginOptions, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ConnectionKind, ScopeSet};
 use serde::Deserialize;
@@ -80,8 +80,8 @@ impl SigninRequest {
     /// The kind of source that the client calls by this name, and what it brings from there.
     fn evidence(&self) -> Result<(ConnectionKind, Evidence<'_>), Refusal> {
         let name = given(self.connection.as_ref()).ok_or_else(|| missing("connection"))?;
-        let kind = sources::kind_called(name).ok_or_else(|| {
-            let served = sources::names_of_clients().collect::<Vec<_>>().join(", ");
+        let kind = sources::kind_by_client_name(name).ok_or_else(|| {
+            let served = sources::client_names_of_kinds().collect::<Vec<_>>().join(", ");
             Refusal::invalid("connection", Reason::NotOneOf { choices: served.into() })
         })?;
         let evidence = match name {
@@ -138,7 +138,7 @@ pub(crate) async fn signin_by_mobile(
         connection,
         evidence,
         phone_use: PhoneUse::Fill,
-        wish: Wish { want: Want::TokenSet(request.scope()), custom_data },
+        options: LoginOptions { requested: RequestedTokens::TokenSet(request.scope()), custom_data },
         origin: head.origin(),
     };
     let done = waiting::done(shared.app.log_in(&login).await?)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use futures::future::join_all;
-use hufu_app::administration::{Administrating, KeyWish};
+use hufu_app::administration::{AccessKeyRequest, AdminCaller};
 use hufu_app::{Origin, Target};
 use hufu_sandbox::NewUser;
 use hufu_store::audit::AuditEvent;
@@ -361,8 +361,8 @@ on_both_engines! {
         world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);
 
         // Within the days of grace an administrator calls it off.
-        let wish = KeyWish { name: "test".to_owned(), role: AdminRole::Manager, pool: None, expires_at: None };
-        let (_, key) = app.create_access_key(&Administrating::command(), wish).await.unwrap();
+        let wish = AccessKeyRequest { name: "test".to_owned(), role: AdminRole::Manager, pool: None, expires_at: None };
+        let (_, key) = app.create_access_key(&AdminCaller::command_line(), wish).await.unwrap();
         world.secret(key.expose_secret());
         let path = format!("/admin/v1/pools/{SHOP}/users/{}/cancel-deletion", bob.id);
         let administrator = world.nobody().bearer(key.expose_secret());

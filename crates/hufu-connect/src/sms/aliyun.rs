@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{MAINLAND, Sms, SmsSender, approved_template};
 use crate::{
-    BuildError, Fault, Means, SendError, StoredSecret, TemplateKind,
+    BuildError, Fault, SendError, SenderContext, StoredSecret, TemplateKind,
     cloud::{endpoint, hmac_sha256, host_header, sha256_hex, utc},
 };
 
@@ -59,7 +59,7 @@ const PROVIDER: &str = "aliyun";
 pub struct AliyunSms {
     settings: AliyunSettings,
     endpoint: Url,
-    means: Means,
+    sender_context: SenderContext,
 }
 
 #[derive(Deserialize)]
@@ -75,15 +75,15 @@ impl AliyunSms {
     ///
     /// # Errors
     /// [`BuildError::Setting`]
-    pub fn new(settings: &AliyunSettings, means: &Means) -> Result<Self, BuildError> {
+    pub fn new(settings: &AliyunSettings, sender_context: &SenderContext) -> Result<Self, BuildError> {
         let endpoint = endpoint(PROVIDER, &settings.endpoint)?;
-        Ok(Self { settings: settings.clone(), endpoint, means: means.clone() })
+        Ok(Self { settings: settings.clone(), endpoint, sender_context: sender_context.clone() })
     }
 
     async fn call(&self, sms: &Sms) -> Result<(), SendError> {
         let query = self.query(sms);
         let mut nonce = [0_u8; 16];
-        self.means.random.fill(&mut nonce);
+        self.sender_context.random.fill(&mut nonce);
         let host = host_header(&self.endpoint);
         let call = Call {
             action: "SendSms",
@@ -91,7 +91,7 @@ impl AliyunSms {
             host: &host,
             path: self.endpoint.path(),
             query: &query,
-            date: &utc(self.means.clock.now(), "%Y-%m-%dT%H:%M:%SZ"),
+            date: &utc(self.sender_context.clock.now(), "%Y-%m-%dT%H:%M:%SZ"),
             nonce: &hex::encode(nonce),
         };
         let authorization =
@@ -102,7 +102,8 @@ impl AliyunSms {
         let mut url = self.endpoint.clone();
         url.set_query(Some(&query));
         let fail = |error| SendError::outgoing(PROVIDER, error);
-        let response = self.means.http.post(url.as_str(), &headers, Vec::new()).await.map_err(fail)?;
+        let response =
+            self.sender_context.http.post(url.as_str(), &headers, Vec::new()).await.map_err(fail)?;
         let body = response.whole_body().map_err(fail)?;
         let answer: Answer = serde_json::from_slice(body).map_err(|_| {
             SendError::new(

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Sms, SmsSender};
-use crate::{BuildError, Fault, Means, SendError, StoredSecret, cloud::endpoint};
+use crate::{BuildError, Fault, SendError, SenderContext, StoredSecret, cloud::endpoint};
 
 /// How to call a provider.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ const PLACEHOLDERS: [&str; 6] = ["phone", "country_code", "national", "code", "m
 #[derive(Debug)]
 pub struct HttpSms {
     settings: HttpSettings,
-    means: Means,
+    sender_context: SenderContext,
 }
 
 impl HttpSms {
@@ -55,7 +55,7 @@ impl HttpSms {
     /// # Errors
     /// [`BuildError::Setting`] for an invalid address, placeholder or pointer, and for a body that contains
     /// neither number nor code.
-    pub fn new(settings: &HttpSettings, means: &Means) -> Result<Self, BuildError> {
+    pub fn new(settings: &HttpSettings, sender_context: &SenderContext) -> Result<Self, BuildError> {
         let wrong = |setting, reason: String| BuildError::setting(PROVIDER, setting, reason);
         // A query is allowed here; otherwise the rules are those of every endpoint.
         let (base, _) = settings.url.expose().split_once('?').unwrap_or((settings.url.expose(), ""));
@@ -80,7 +80,7 @@ impl HttpSms {
         {
             return Err(wrong("accepted", "a JSON pointer must start with '/'".to_owned()));
         }
-        Ok(Self { settings: settings.clone(), means: means.clone() })
+        Ok(Self { settings: settings.clone(), sender_context: sender_context.clone() })
     }
 
     async fn call(&self, sms: &Sms) -> Result<(), SendError> {
@@ -103,7 +103,7 @@ impl HttpSms {
         }
         let fail = |error| SendError::outgoing(PROVIDER, error);
         let response = self
-            .means
+            .sender_context
             .http
             .post(self.settings.url.expose(), &headers, body.into_bytes())
             .await

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{Sms, SmsSender, approved_template};
 use crate::{
-    BuildError, Fault, Means, SendError, StoredSecret, TemplateKind,
+    BuildError, Fault, SendError, SenderContext, StoredSecret, TemplateKind,
     cloud::{endpoint, hmac_sha256, host_header, sha256_hex, utc},
 };
 
@@ -78,7 +78,7 @@ const CONTENT_TYPE: &str = "application/json; charset=utf-8";
 pub struct TencentSms {
     settings: TencentSettings,
     endpoint: Url,
-    means: Means,
+    sender_context: SenderContext,
 }
 
 #[derive(Serialize)]
@@ -119,18 +119,18 @@ impl TencentSms {
     ///
     /// # Errors
     /// [`BuildError::Setting`]
-    pub fn new(settings: &TencentSettings, means: &Means) -> Result<Self, BuildError> {
+    pub fn new(settings: &TencentSettings, sender_context: &SenderContext) -> Result<Self, BuildError> {
         let endpoint = endpoint(PROVIDER, &settings.endpoint)?;
-        Ok(Self { settings: settings.clone(), endpoint, means: means.clone() })
+        Ok(Self { settings: settings.clone(), endpoint, sender_context: sender_context.clone() })
     }
 
     async fn call(&self, sms: &Sms) -> Result<(), SendError> {
         let settings = &self.settings;
-        let unfit = |what: &str| SendError::new(PROVIDER, Fault::Temporary, what);
+        let send_error = |what: &str| SendError::new(PROVIDER, Fault::Temporary, what);
         let body = serde_json::to_vec(&self.request(sms, &sms.minutes.to_string()))
-            .map_err(|_| unfit("the message cannot be written as JSON"))?;
+            .map_err(|_| send_error("the message cannot be written as JSON"))?;
         let host = host_header(&self.endpoint);
-        let now = self.means.clock.now();
+        let now = self.sender_context.clock.now();
         let call = Call { service: "sms", action: ACTION, host: &host, body: &body, now };
         let authorization =
             call.authorization(self.endpoint.path(), &settings.secret_id, &settings.secret_key);
@@ -144,13 +144,14 @@ impl TencentSms {
             ("x-tc-region", &settings.region),
         ];
         let fail = |error| SendError::outgoing(PROVIDER, error);
-        let response = self.means.http.post(self.endpoint.as_str(), &headers, body).await.map_err(fail)?;
+        let response =
+            self.sender_context.http.post(self.endpoint.as_str(), &headers, body).await.map_err(fail)?;
         let answer: Answer = serde_json::from_slice(response.whole_body().map_err(fail)?)
-            .map_err(|_| unfit(&format!("an unreadable response, HTTP {}", response.status)))?;
+            .map_err(|_| send_error(&format!("an unreadable response, HTTP {}", response.status)))?;
         let Outcome { error, send_status_set } = answer.response;
         // There was one number, so there is one status; a failure of the whole call has none.
         let status = error.or_else(|| send_status_set.into_iter().next());
-        let status = status.ok_or_else(|| unfit("a response without a status"))?;
+        let status = status.ok_or_else(|| send_error("a response without a status"))?;
         if status.code == "Ok" {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use crate::{
     everything_printed,
     fake_smtp::{Behaviour, Server},
-    means,
+    sender_context,
 };
 
 fn settings(port: u16) -> SmtpSettings {
@@ -37,7 +37,7 @@ fn mail() -> Mail {
 }
 
 async fn send(settings: &SmtpSettings) -> Result<(), SendError> {
-    Smtp::new(settings, &means()).unwrap().send(&mail()).await
+    Smtp::new(settings, &sender_context()).unwrap().send(&mail()).await
 }
 
 #[tokio::test]
@@ -145,8 +145,8 @@ async fn settings_that_cannot_be_right_are_refused_at_once() {
         Err(BuildError::Setting { setting, .. }) => setting,
         other => panic!("{other:?}"),
     };
-    let means = means();
-    let wrong = |settings: SmtpSettings| named(Smtp::new(&settings, &means));
+    let sender_context = sender_context();
+    let wrong = |settings: SmtpSettings| named(Smtp::new(&settings, &sender_context));
     assert_eq!(wrong(SmtpSettings { from: "nobody".into(), ..settings(25) }), "from");
     assert_eq!(wrong(SmtpSettings { host: String::new(), ..settings(25) }), "host");
     assert_eq!(wrong(SmtpSettings { username: None, ..with_password(25) }), "username");

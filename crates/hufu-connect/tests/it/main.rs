@@ -15,7 +15,7 @@ mod webhook_signature;
 
 use std::{sync::Arc, time::Duration};
 
-use hufu_connect::{GuardedClient, Means, Outbox, guarded};
+use hufu_connect::{GuardedClient, Outbox, SenderContext, guarded};
 use hufu_types::{TestClock, TestRandom, Timestamp};
 
 /// 2026-03-01T00:00:00Z.
@@ -30,9 +30,9 @@ fn open_settings() -> guarded::Settings {
 }
 
 /// Means whose client may call loopback.
-fn means() -> Means {
+fn sender_context() -> SenderContext {
     let clock = Arc::new(TestClock::new(NOW));
-    Means {
+    SenderContext {
         http: GuardedClient::new(open_settings()).unwrap(),
         outbox: Some(Outbox::new(clock.clone())),
         clock,

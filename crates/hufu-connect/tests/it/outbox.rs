@@ -6,7 +6,7 @@ use hufu_connect::{
 };
 use hufu_types::{Email, Language, Phone};
 
-use crate::{NOW, means};
+use crate::{NOW, sender_context};
 
 fn sms(code: &str) -> Sms {
     Sms {
@@ -21,8 +21,8 @@ fn sms(code: &str) -> Sms {
 
 #[tokio::test]
 async fn messages_are_kept_and_announced() {
-    let means = means();
-    let mut news = means.outbox.as_ref().unwrap().subscribe();
+    let sender_context = sender_context();
+    let mut news = sender_context.outbox.as_ref().unwrap().subscribe();
     let mail = Mail {
         to: Email::parse("bob@example.com").unwrap(),
         subject: "Hello".into(),
@@ -30,10 +30,10 @@ async fn messages_are_kept_and_announced() {
         html: None,
         code: Some("123456".into()),
     };
-    MailSettings::Outbox {}.build(&means).unwrap().send(&mail).await.unwrap();
-    SmsSettings::Outbox {}.build(&means).unwrap().send(&sms("654321")).await.unwrap();
+    MailSettings::Outbox {}.build(&sender_context).unwrap().send(&mail).await.unwrap();
+    SmsSettings::Outbox {}.build(&sender_context).unwrap().send(&sms("654321")).await.unwrap();
 
-    let list = means.outbox.as_ref().unwrap().list();
+    let list = sender_context.outbox.as_ref().unwrap().list();
     let [newer, older] = list.as_slice() else { panic!("{list:?}") };
     assert_eq!((older.number, older.channel, older.at), (1, Channel::Email, NOW));
     assert_eq!((older.to.as_str(), older.subject.as_deref()), ("bob@example.com", Some("Hello")));
@@ -46,12 +46,12 @@ async fn messages_are_kept_and_announced() {
 
 #[tokio::test]
 async fn the_oldest_go() {
-    let means = means();
-    let sender = SmsSettings::Outbox {}.build(&means).unwrap();
+    let sender_context = sender_context();
+    let sender = SmsSettings::Outbox {}.build(&sender_context).unwrap();
     for n in 0..CAPACITY + 3 {
         sender.send(&sms(&n.to_string())).await.unwrap();
     }
-    let list = means.outbox.as_ref().unwrap().list();
+    let list = sender_context.outbox.as_ref().unwrap().list();
     assert_eq!(list.len(), CAPACITY);
     assert_eq!((list[0].number, list[CAPACITY - 1].number), (CAPACITY as u64 + 3, 4));
 }
@@ -59,7 +59,7 @@ async fn the_oldest_go() {
 /// Without an outbox, nothing is silently discarded.
 #[test]
 fn without_an_outbox_there_is_no_sender() {
-    let means = hufu_connect::Means { outbox: None, ..means() };
-    assert!(matches!(MailSettings::Outbox {}.build(&means), Err(BuildError::NoOutbox)));
-    assert!(matches!(SmsSettings::Outbox {}.build(&means), Err(BuildError::NoOutbox)));
+    let sender_context = hufu_connect::SenderContext { outbox: None, ..sender_context() };
+    assert!(matches!(MailSettings::Outbox {}.build(&sender_context), Err(BuildError::NoOutbox)));
+    assert!(matches!(SmsSettings::Outbox {}.build(&sender_context), Err(BuildError::NoOutbox)));
 }

@@ -2,7 +2,7 @@
 
 use hufu_connect::{MailSettings, SmsSettings, mail::Encryption};
 
-use crate::means;
+use crate::sender_context;
 
 const SMTP: &str = r#"
 provider = "smtp"
@@ -55,7 +55,7 @@ fn settings_are_read_written_and_not_debugged() {
         let stored = serde_json::to_string(&sms).unwrap();
         let again: SmsSettings = serde_json::from_str(&stored).unwrap();
         assert_eq!(serde_json::to_string(&again).unwrap(), stored);
-        sms.build(&means()).unwrap();
+        sms.build(&sender_context()).unwrap();
     }
     assert_eq!(serde_json::to_string(&SmsSettings::Outbox {}).unwrap(), r#"{"provider":"outbox"}"#);
     toml::from_str::<SmsSettings>("provider = \"outbox\"").unwrap();
@@ -96,7 +96,7 @@ fn senders_that_cannot_work_are_not_made() {
         (HTTP.replace("/code", "code"), "pointer"),
     ] {
         let settings: SmsSettings = toml::from_str(&text).unwrap();
-        let Err(error) = settings.build(&means()) else { panic!("{text}") };
+        let Err(error) = settings.build(&sender_context()) else { panic!("{text}") };
         assert!(error.to_string().contains(setting), "{setting}: {error}");
         assert!(!format!("{error} {error:?}").contains("s3cret"));
     }

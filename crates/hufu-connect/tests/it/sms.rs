@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::{digest, hmac};
 use hufu_connect::{
-    Fault, GuardedClient, Means, SendError, Sms, SmsSettings, TemplateKind, guarded,
+    Fault, GuardedClient, SendError, SenderContext, Sms, SmsSettings, TemplateKind, guarded,
     sms::{Accepted, AliyunSettings, HttpSettings, Parameter, TencentSettings},
 };
 use hufu_types::{Language, Phone};
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     everything_printed,
     fake_http::{Reply, Seen, Server},
-    means,
+    sender_context,
 };
 
 const KEY: &str = "s3cret-key";
@@ -34,7 +34,7 @@ fn sms() -> Sms {
 }
 
 async fn send(settings: SmsSettings, sms: &Sms) -> Result<(), SendError> {
-    settings.build(&means()).unwrap().send(sms).await
+    settings.build(&sender_context()).unwrap().send(sms).await
 }
 
 fn aliyun(base: &str) -> AliyunSettings {
@@ -281,13 +281,13 @@ async fn answers_that_say_nothing_are_temporary() {
 async fn providers_are_called_through_the_guard() {
     let server = Server::start(|_| Reply::Body(200, "{}".into())).await;
     let guarded = GuardedClient::new(guarded::Settings::default()).unwrap();
-    let means = Means { http: guarded, ..means() };
+    let sender_context = SenderContext { http: guarded, ..sender_context() };
     for settings in [
         SmsSettings::Aliyun(aliyun(&server.base)),
         SmsSettings::Tencent(tencent(&server.base)),
         SmsSettings::Http(http(&server.base)),
     ] {
-        let error = settings.build(&means).unwrap().send(&sms()).await.unwrap_err();
+        let error = settings.build(&sender_context).unwrap().send(&sms()).await.unwrap_err();
         assert_eq!(error.fault(), Fault::Settings);
         let printed = everything_printed(&error);
         assert!(printed.contains("not public"), "{printed}");

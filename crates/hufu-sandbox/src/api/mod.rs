@@ -47,7 +47,7 @@ struct Endpoint {
 
 /// What a fault does with the call itself.
 #[derive(Clone, Copy)]
-struct Twist {
+struct FaultEffect {
     wrong_watermark: bool,
 }
 
@@ -56,22 +56,22 @@ async fn execute(
     state: &State,
     endpoint: &Endpoint,
     app_id: Option<Arc<str>>,
-    call: impl FnOnce(Twist) -> Answer,
+    call: impl FnOnce(FaultEffect) -> Answer,
 ) -> Response {
     let Some(fault) = state.faults.take(endpoint.path, app_id.as_deref()) else {
-        let (outcome, response) = answer(state, endpoint, call(Twist { wrong_watermark: false }));
+        let (outcome, response) = answer(state, endpoint, call(FaultEffect { wrong_watermark: false }));
         state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, false);
         return response;
     };
-    let spoilt = spoil(state, endpoint, &fault);
-    let (outcome, response) = match spoilt {
-        Some(spoilt) => {
+    let replaced = fault_response(state, endpoint, &fault);
+    let (outcome, response) = match replaced {
+        Some(replaced) => {
             if fault.after {
-                drop(call(Twist { wrong_watermark: false }));
+                drop(call(FaultEffect { wrong_watermark: false }));
             }
-            spoilt
+            replaced
         }
-        None => answer(state, endpoint, call(Twist { wrong_watermark: fault.wrong_watermark })),
+        None => answer(state, endpoint, call(FaultEffect { wrong_watermark: fault.wrong_watermark })),
     };
     state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, true);
     if fault.delay_ms > 0 {
@@ -94,7 +94,7 @@ fn answer(state: &State, endpoint: &Endpoint, answer: Answer) -> (Outcome, Respo
 }
 
 /// The response of a fault that replaces the call's own, if it is of that kind.
-fn spoil(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
+fn fault_response(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
     if let Some(errcode) = fault.errcode {
         return Some(answer(state, endpoint, Err(WechatError(errcode))));
     }

@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Endpoint, Twist, app_of_token, execute, issuing_app, non_empty, param};
+use super::{Endpoint, FaultEffect, app_of_token, execute, issuing_app, non_empty, param};
 use crate::ids::PhoneCode;
 use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
@@ -37,11 +37,19 @@ pub(super) async fn get_user_phone_number(
     let query = query.unwrap_or_default();
     let token = param(&query, "access_token");
     let app_id = issuing_app(&state, token.as_deref());
-    execute(&state, &ENDPOINT, app_id, |twist| phone_number(&state, &method, token.as_deref(), &body, twist))
-        .await
+    execute(&state, &ENDPOINT, app_id, |effect| {
+        phone_number(&state, &method, token.as_deref(), &body, effect)
+    })
+    .await
 }
 
-fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8], twist: Twist) -> Answer {
+fn phone_number(
+    state: &State,
+    method: &Method,
+    token: Option<&str>,
+    body: &[u8],
+    effect: FaultEffect,
+) -> Answer {
     if method != Method::POST {
         return Err(WechatError(code::REQUIRE_POST));
     }
@@ -74,7 +82,7 @@ fn phone_number(state: &State, method: &Method, token: Option<&str>, body: &[u8]
     let key = exchanged.ok_or(WechatError(code::INVALID_CODE))??;
     let person = state.person_of(key);
 
-    let appid = if twist.wrong_watermark { ANOTHER_APP } else { &*app.id };
+    let appid = if effect.wrong_watermark { ANOTHER_APP } else { &*app.id };
     let country_code = match person.country_code.parse::<u32>() {
         Ok(number) if settings.country_code_as_number => json!(number),
         _ => json!(person.country_code),

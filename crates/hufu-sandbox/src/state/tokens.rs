@@ -46,11 +46,11 @@ pub(crate) struct Granted {
 pub(crate) struct Tokens {
     issued: HashMap<String, Issued>,
     order: VecDeque<String>,
-    apps: HashMap<u32, OfApp>,
+    apps: HashMap<u32, AppTokens>,
 }
 
 #[derive(Default)]
-struct OfApp {
+struct AppTokens {
     normal: Option<String>,
     stable: Option<String>,
     last_force: Option<Millis>,
@@ -69,12 +69,12 @@ impl Tokens {
         per_day: u32,
         generate: impl FnOnce() -> String,
     ) -> Result<Granted, WechatError> {
-        let of_app = self.apps.entry(app).or_default();
-        if !of_app.normal_calls.count(day(now), per_day) {
+        let app_tokens = self.apps.entry(app).or_default();
+        if !app_tokens.normal_calls.count(day(now), per_day) {
             return Err(WechatError(code::DAILY_QUOTA));
         }
         let token = generate();
-        if let Some(before) = of_app.normal.replace(token.clone())
+        if let Some(before) = app_tokens.normal.replace(token.clone())
             && let Some(before) = self.issued.get_mut(&before)
         {
             before.replaced_at = Some(now.saturating_add(OVERLAP));
@@ -90,23 +90,23 @@ impl Tokens {
         force: bool,
         generate: impl FnOnce() -> String,
     ) -> Result<Granted, WechatError> {
-        let of_app = self.apps.entry(app).or_default();
-        if !of_app.stable_minute.count(now.div_euclid(60_000), STABLE_PER_MINUTE) {
+        let app_tokens = self.apps.entry(app).or_default();
+        if !app_tokens.stable_minute.count(now.div_euclid(60_000), STABLE_PER_MINUTE) {
             return Err(WechatError(code::MINUTE_QUOTA));
         }
-        if !of_app.stable_day.count(day(now), STABLE_PER_DAY) {
+        if !app_tokens.stable_day.count(day(now), STABLE_PER_DAY) {
             return Err(WechatError(code::DAILY_QUOTA));
         }
-        let paused = of_app.last_force.is_some_and(|last| now - last < FORCE_PAUSE);
+        let paused = app_tokens.last_force.is_some_and(|last| now - last < FORCE_PAUSE);
         let forced = force && !paused;
         if forced {
-            if !of_app.forces.count(day(now), FORCES_PER_DAY) {
+            if !app_tokens.forces.count(day(now), FORCES_PER_DAY) {
                 return Err(WechatError(code::DAILY_QUOTA));
             }
-            of_app.last_force = Some(now);
-            of_app.stable = None;
+            app_tokens.last_force = Some(now);
+            app_tokens.stable = None;
             self.replace_all(app, Some(Kind::Stable), now);
-        } else if let Some(token) = &of_app.stable
+        } else if let Some(token) = &app_tokens.stable
             && let Some(issued) = self.issued.get(token)
         {
             let left = issued.expires_at - now;
@@ -139,9 +139,9 @@ impl Tokens {
 
     /// Ends every token of an app at once, as another service's refresh does.
     pub(crate) fn discard(&mut self, app: u32, now: Millis) {
-        if let Some(of_app) = self.apps.get_mut(&app) {
-            of_app.normal = None;
-            of_app.stable = None;
+        if let Some(app_tokens) = self.apps.get_mut(&app) {
+            app_tokens.normal = None;
+            app_tokens.stable = None;
         }
         self.replace_all(app, None, now);
     }

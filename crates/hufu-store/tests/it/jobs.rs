@@ -67,7 +67,7 @@ on_both_engines! {
         let alive = take(&store, NOW.plus(seconds(61))).await.remove(0);
         assert_eq!((&alive.id, alive.attempts), (&id, 2));
         // The first one was only slow: what it says counts no more.
-        for of_dead in [End::Done, End::RetryAt(NOW), End::PutOff(NOW)] {
+        for of_dead in [End::Done, End::RetryAt(NOW), End::Postponed(NOW)] {
             assert!(!end(&store, &dead, of_dead).await);
         }
         assert!(take(&store, NOW.plus(seconds(62))).await.is_empty());
@@ -84,7 +84,7 @@ on_both_engines! {
         assert!(take(&store, NOW.plus(seconds(4))).await.is_empty());
         let again = take(&store, NOW.plus(seconds(5))).await.remove(0);
         assert_eq!(again.attempts, 2);
-        assert!(end(&store, &again, End::PutOff(NOW.plus(seconds(6)))).await);
+        assert!(end(&store, &again, End::Postponed(NOW.plus(seconds(6)))).await);
         assert_eq!(take(&store, NOW.plus(seconds(6))).await[0].attempts, 2, "being put off is no attempt");
     }
 

@@ -107,7 +107,7 @@ codes! {
 
     // The person.
     /// A stranger came through a connection that makes no users.
-    Stranger => 2004, 403, "stranger", "stranger";
+    NoAccount => 2004, 403, "no-account", "no-account";
     /// A stranger, where the pool makes no users.
     RegistrationOff => 2031, 403, "registration-off", "registration-off";
     /// A virtual user of WeChat's "snapshot page", who is nobody.
@@ -115,7 +115,7 @@ codes! {
     /// The account is switched off.
     Disabled => 2005, 403, "disabled", "disabled";
     /// The account was deleted by its owner, and is gone for good at this time.
-    Leaving(at, date) => 2413, 403, "leaving", "leaving";
+    DeletionPending(at, date) => 2413, 403, "deletion-pending", "deletion-pending";
     /// No bearer token, or one that does not hold.
     NotLoggedIn => 2020, 401, "not-logged-in", "login-again";
     /// The id in the request is not the token's own user.
@@ -153,7 +153,7 @@ codes! {
 
     // Administration.
     /// No access key, or one that does not hold: unknown, revoked, expired, or of a dismissed administrator.
-    NotAdministrating => 2440, 401, "not-administrating", "login-again";
+    AccessKeyInvalid => 2440, 401, "access-key-invalid", "login-again";
     /// Username or password of an administrator is wrong, or there is no such administrator.
     AdministratorUnknown => 2441, 401, "administrator-unknown", "wrong-password";
     /// The role does not permit it.
@@ -195,7 +195,7 @@ codes! {
     /// The administrator's password was set by somebody else and must be replaced at the login.
     NewPasswordNeeded => 2449, 403, "new-password-needed", "set-password";
     /// A file of users that cannot be taken at all.
-    ImportUnfit(field, reason) => 2450, 422, "import-unfit", "import-unfit";
+    ImportInvalid(field, reason) => 2450, 422, "import-invalid", "import-invalid";
     /// The import of another file of this name stopped after so many rows.
     ImportUnfinished(rows) => 2451, 409, "import-unfinished", "import-unfinished";
     /// An import is running.
@@ -269,11 +269,11 @@ codes! {
     /// The account has no merge of this id.
     MergeUnknown => 2463, 404, "merge-unknown", "not-found";
     /// The merge was undone before.
-    MergeUndoneBefore => 2464, 409, "merge-undone-before", "merge-undone-before";
+    MergeAlreadyUndone => 2464, 409, "merge-already-undone", "merge-already-undone";
     /// The merge is too long ago to be undone.
     MergeTooOld => 2465, 403, "merge-too-old", "merge-too-old";
     /// The survivor was merged on into another account.
-    MergedOn => 2466, 409, "merged-on", "merged-on";
+    SurvivorMerged => 2466, 409, "survivor-merged", "survivor-merged";
     /// Both ids are one account's already.
     SameAccount => 2467, 409, "same-account", "same-account";
     /// One of the accounts is switched off, leaving, or merged into a third.

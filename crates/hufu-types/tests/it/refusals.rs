@@ -151,7 +151,7 @@ fn a_chinese_sentence_has_no_english_words() {
     let field = invalid.field_for_person(Language::Japanese);
     assert_eq!(field, Some(("gender", "選択肢から選んでください".to_owned())));
 
-    let unfit = Refusal::faulty(Code::ImportUnfit, "file", Reason::EmptyFile);
+    let unfit = Refusal::faulty(Code::ImportInvalid, "file", Reason::EmptyFile);
     assert_eq!(unfit.for_integrator(Language::TraditionalChinese), "文件无法导入：文件为空。");
 }
 

@@ -1,7 +1,7 @@
 //! What holds of account resolution whatever arrives, whatever the pool holds and whatever its settings permit.
 
 use hufu_types::resolution::{
-    Conflict, ConflictKind, Denial, Holdings, Owner, PhoneUse, Resolution, Rules, resolve,
+    Conflict, ConflictKind, Denial, KnownOwners, Owner, PhoneUse, Resolution, Rules, resolve,
 };
 use hufu_types::{
     Association, AssociationMode, BindMethod, ConflictRule, Email, EmailProof, Identifier, IdentityKey,
@@ -21,10 +21,10 @@ fn some_user() -> impl Strategy<Value = UserId> {
 }
 
 fn owner() -> impl Strategy<Value = Owner> {
-    (some_user(), any::<bool>(), any::<bool>()).prop_map(|(user, vouched, another_persons)| Owner {
+    (some_user(), any::<bool>(), any::<bool>()).prop_map(|(user, vouched, has_other_identity)| Owner {
         user,
         vouched,
-        another_persons,
+        has_other_identity,
     })
 }
 
@@ -48,7 +48,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 /// What arrives, and what a pool can hold of it: nothing is held about what was not proved.
-fn arrivals() -> impl Strategy<Value = (Proof, Holdings)> {
+fn arrivals() -> impl Strategy<Value = (Proof, KnownOwners)> {
     let platform = OpenPlatform(Identifier::parse("shop").unwrap());
     let unionid = IdentityKey::wechat_unionid(&platform, "u1");
     let phone = option::of(select(vec![PhoneProof::Wechat, PhoneProof::Unverified]));
@@ -68,7 +68,7 @@ fn arrivals() -> impl Strategy<Value = (Proof, Holdings)> {
         |(arrival, (by_own, by_shared, other_shared), (by_phone, by_email, by_external_id))| {
             let by_shared = by_shared.filter(|_| arrival.shared.is_some());
             let is_new_unionid = arrival.shared.is_some() && by_shared.is_none();
-            let holdings = Holdings {
+            let owners = KnownOwners {
                 other_shared: other_shared && by_own.is_some() && is_new_unionid,
                 by_phone: by_phone.filter(|_| arrival.proved_phone().is_some()),
                 by_own,
@@ -76,7 +76,7 @@ fn arrivals() -> impl Strategy<Value = (Proof, Holdings)> {
                 by_email: by_email.filter(|_| arrival.proved_email().is_some()),
                 by_external_id,
             };
-            (arrival, holdings)
+            (arrival, owners)
         },
     )
 }
@@ -87,18 +87,18 @@ fn vouched(owner: Option<&Owner>) -> Option<&Owner> {
 }
 
 /// The owners of the fields that may lead a stranger to an account.
-fn matched<'a>(holdings: &'a Holdings, rules: &'a Rules) -> impl Iterator<Item = &'a Owner> {
+fn matched<'a>(owners: &'a KnownOwners, rules: &'a Rules) -> impl Iterator<Item = &'a Owner> {
     MatchField::ALL.iter().filter(|field| rules.association.matches(**field)).filter_map(|field| {
         vouched(match field {
-            MatchField::Phone => holdings.by_phone.as_ref(),
-            MatchField::Email => holdings.by_email.as_ref(),
-            MatchField::ExternalId => holdings.by_external_id.as_ref(),
+            MatchField::Phone => owners.by_phone.as_ref(),
+            MatchField::Email => owners.by_email.as_ref(),
+            MatchField::ExternalId => owners.by_external_id.as_ref(),
         })
     })
 }
 
 /// What the pool holds after what was decided is done; a new account is `new`.
-fn done(arrival: &Proof, before: &Holdings, resolution: &Resolution) -> Holdings {
+fn done(arrival: &Proof, before: &KnownOwners, resolution: &Resolution) -> KnownOwners {
     let mut after = before.clone();
     let (user, own, shared, phone, email) = match resolution {
         Resolution::Create { fill_phone, fill_email } => {
@@ -116,10 +116,10 @@ fn done(arrival: &Proof, before: &Holdings, resolution: &Resolution) -> Holdings
         after.by_shared = Some(user.clone());
     }
     if phone {
-        after.by_phone = Some(Owner { user: user.clone(), vouched: true, another_persons: false });
+        after.by_phone = Some(Owner { user: user.clone(), vouched: true, has_other_identity: false });
     }
     if email {
-        after.by_email = Some(Owner { user, vouched: true, another_persons: false });
+        after.by_email = Some(Owner { user, vouched: true, has_other_identity: false });
     }
     after
 }
@@ -164,7 +164,7 @@ proptest! {
         {
             let by_number = vouched(held.by_phone.as_ref()).filter(|_| arrival.proved_phone().is_some() && rules.phone_use == PhoneUse::LogIn);
             let mut ways = matched(&held, &rules).chain(by_number).filter(|owner| owner.user == user);
-            prop_assert!(ways.any(|owner| !owner.another_persons));
+            prop_assert!(ways.any(|owner| !owner.has_other_identity));
         }
     }
 
@@ -191,7 +191,7 @@ proptest! {
     #[test]
     fn who_lies_in_wait_with_a_field_changes_nothing((arrival, held) in arrivals(), rules in rules()) {
         let honest = |owner: &Option<Owner>| vouched(owner.as_ref()).cloned();
-        let without = Holdings {
+        let without = KnownOwners {
             by_phone: honest(&held.by_phone),
             by_email: honest(&held.by_email),
             by_external_id: honest(&held.by_external_id),
@@ -214,7 +214,7 @@ proptest! {
             Resolution::Create { .. } => {
                 prop_assert!(may_create && !is_known);
                 prop_assert_ne!(rules.association.mode, AssociationMode::Ask);
-                prop_assert!(matched(&held, &rules).all(|owner| owner.another_persons), "one could be joined");
+                prop_assert!(matched(&held, &rules).all(|owner| owner.has_other_identity), "one could be joined");
             }
             Resolution::Ask { may_create: offered } => {
                 prop_assert!(!is_known);
@@ -223,7 +223,7 @@ proptest! {
             Resolution::Deny(denial) => {
                 let expected = match (arrival.snapshot, rules.login_only) {
                     (true, _) => Denial::Snapshot,
-                    (false, true) => Denial::Stranger,
+                    (false, true) => Denial::LoginOnly,
                     (false, false) => Denial::RegistrationOff,
                 };
                 prop_assert_eq!(denial, expected);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use hufu_app::administration::{Administrating, KeyWish, StatusChange};
+use hufu_app::administration::{AccessKeyRequest, AdminCaller, StatusChange};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
@@ -177,8 +177,8 @@ async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -
         .transpose()
         .context("--expires is not a valid timestamp; use one such as 2027-01-31T00:00:00Z")?;
     let (app, store) = start(&role.config.read()?).await?;
-    let wish = KeyWish { name, role: wanted, pool, expires_at };
-    let made = app.create_access_key(&Administrating::command(), wish).await;
+    let wish = AccessKeyRequest { name, role: wanted, pool, expires_at };
+    let made = app.create_access_key(&AdminCaller::command_line(), wish).await;
     drop(app);
     store.close().await;
     let (_, text) = made.map_err(|refusal| for_terminal(&refusal))?;
@@ -202,7 +202,7 @@ fn calibrate_password(milliseconds: u64) -> anyhow::Result<()> {
 
 async fn list_keys(config: &Config) -> anyhow::Result<()> {
     let (app, store) = start(config).await?;
-    let keys = app.access_keys(&Administrating::command()).await;
+    let keys = app.access_keys(&AdminCaller::command_line()).await;
     drop(app);
     store.close().await;
     for key in keys.map_err(|refusal| for_terminal(&refusal))? {
@@ -218,7 +218,7 @@ async fn list_keys(config: &Config) -> anyhow::Result<()> {
 async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
     let id = AccessKeyId::parse(key).context("--key")?;
     let (app, store) = start(config).await?;
-    let revoked = app.revoke_access_key(&Administrating::command(), &id).await;
+    let revoked = app.revoke_access_key(&AdminCaller::command_line(), &id).await;
     drop(app);
     store.close().await;
     revoked.map_err(|refusal| for_terminal(&refusal))?;
@@ -229,7 +229,7 @@ async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
 async fn create_administrator(username: &str, role: &RoleArguments) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
     let (app, store) = start(&role.config.read()?).await?;
-    let made = app.create_administrator(&Administrating::command(), username, wanted, pool).await;
+    let made = app.create_administrator(&AdminCaller::command_line(), username, wanted, pool).await;
     drop(app);
     store.close().await;
     let (_, password) = made.map_err(|refusal| for_terminal(&refusal))?;
@@ -241,7 +241,7 @@ async fn set_status(arguments: &UserArguments, change: StatusChange) -> anyhow::
     let pool = PoolId::parse(&arguments.pool).context("--pool")?;
     let user = UserId::parse(&arguments.user).context("--user")?;
     let (app, store) = start(&arguments.config.read()?).await?;
-    let changed = app.change_status(&Administrating::command(), &pool, &user, change).await;
+    let changed = app.change_status(&AdminCaller::command_line(), &pool, &user, change).await;
     drop(app);
     store.close().await;
     match changed {

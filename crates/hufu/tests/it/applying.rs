@@ -154,8 +154,8 @@ on_both_engines! {
         let other = WORLD.replace("6560c0ffee00000000000001", "6560c0ffee00000000000009");
         instance.write("other.toml", &other);
         let ran = instance.run(&["apply", "other.toml"]).await;
-        let complaint = ran.failed();
-        assert!(complaint.starts_with("nothing was changed:\nother.toml:10:3: "), "{complaint}");
+        let error = ran.failed();
+        assert!(error.starts_with("nothing was changed:\nother.toml:10:3: "), "{error}");
         assert_eq!(stored(&instance).await, before);
 
         let ran = instance.run(&["apply", "absent.toml"]).await;

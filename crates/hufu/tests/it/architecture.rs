@@ -59,7 +59,8 @@ const PLACES: &[(&str, &[&str])] = &[
 ];
 
 /// How a unit of work runs a statement: hufu-store's to do. Others call its functions.
-const STATEMENTS: &[&str] = &["tx.execute(", "tx.optional(", "tx.all(", "tx.all_by_own_plan(", "statements!"];
+const STATEMENTS: &[&str] =
+    &["tx.execute(", "tx.optional(", "tx.all(", "tx.all_with_custom_plan(", "statements!"];
 
 /// Files and folders of hufu-app, and those that they never name: what they stand on does not know them.
 const NEVER: &[(&str, &[&str])] = &[

@@ -150,8 +150,8 @@ async fn what_is_for_development_does_not_listen_beyond_this_machine() {
         ["sandbox", "--listen", "0.0.0.0:0"],
     ] {
         let ran = Process::start(hufu().current_dir(&folder).args(arguments)).finish().await;
-        let complaint = ran.failed();
-        assert!(complaint.contains(arguments[2]) && complaint.contains("--allow-remote"), "{complaint}");
+        let error = ran.failed();
+        assert!(error.contains(arguments[2]) && error.contains("--allow-remote"), "{error}");
     }
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing was made");
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Client, Instance, PATIENCE, Server, claims};
+use crate::support::{Answer, Client, Instance, Server, TIMEOUT, claims};
 
 /// How often the server is killed.
 const KILLS: u64 = 12;
@@ -165,7 +165,7 @@ async fn load_until_killed(
     drop(tell);
     let mut answered = Vec::new();
     for _ in 0..enough {
-        let login = tokio::time::timeout(PATIENCE, told.recv()).await;
+        let login = tokio::time::timeout(TIMEOUT, told.recv()).await;
         answered.push(login.expect("a login in time").expect("somebody who logs in"));
     }
     // This does not wait for anything: it chooses when to kill.
@@ -261,7 +261,7 @@ const HALF_MADE: [(&str, &str); 9] = [
 /// Fails unless the database has every confirmed login, and nothing partial.
 async fn assert_whole(instance: &Instance, logins: &[Answered]) {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-    let found = store.read(Look).await.unwrap();
+    let found = store.read(ReadState).await.unwrap();
     store.close().await;
     for login in logins {
         assert_eq!(found.sessions.get(&login.session), Some(&login.user), "an answered login is lost");
@@ -283,9 +283,9 @@ struct Found {
     half_made: Vec<i64>,
 }
 
-struct Look;
+struct ReadState;
 
-impl Read for Look {
+impl Read for ReadState {
     type Out = Found;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Found, StoreError> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hufu_store::{Read, Store, StoreError, Tx};
 use hufu_testkit::on_both_engines;
 
-use crate::support::{Instance, PATIENCE, POOL, Process};
+use crate::support::{Instance, POOL, Process, TIMEOUT};
 
 /// Rows of the file.
 const ROWS: usize = 12_000;
@@ -27,7 +27,7 @@ fn rows() -> String {
 }
 
 /// What an import has written to the database.
-struct Look;
+struct ReadState;
 
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
@@ -37,7 +37,7 @@ struct Found {
     refusals: i64,
 }
 
-impl Read for Look {
+impl Read for ReadState {
     type Out = Found;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Found, StoreError> {
@@ -57,7 +57,7 @@ impl Read for Look {
 
 async fn look(instance: &Instance) -> Found {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-    let found = store.read(Look).await.unwrap();
+    let found = store.read(ReadState).await.unwrap();
     store.close().await;
     found
 }
@@ -73,8 +73,8 @@ on_both_engines! {
             let until = done + i64::try_from(ROWS).unwrap() / (KILLS + 2);
             let begun = std::time::Instant::now();
             let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-            while store.read(Look).await.unwrap().rows_done < until {
-                assert!(begun.elapsed() < PATIENCE, "the import does not get on");
+            while store.read(ReadState).await.unwrap().rows_done < until {
+                assert!(begun.elapsed() < TIMEOUT, "the import does not get on");
                 tokio::task::yield_now().await;
             }
             import.kill();

@@ -8,7 +8,7 @@ use hufu_sandbox::Fault;
 use hufu_testkit::on_both_engines;
 use serde_json::Value;
 
-use crate::support::{Instance, PATIENCE, eventually};
+use crate::support::{Instance, TIMEOUT, eventually};
 
 on_both_engines! {
     async fn what_runs_is_finished_and_nobody_else_gets_in(database) {
@@ -39,7 +39,7 @@ on_both_engines! {
         assert!(!logins.is_finished(), "the logins still ran when the door was shut");
 
         let tokens: Vec<String> = logins.await.unwrap().iter().map(|answer| answer.token()).collect();
-        unused.set_read_timeout(Some(PATIENCE)).unwrap();
+        unused.set_read_timeout(Some(TIMEOUT)).unwrap();
         assert_eq!((&unused).read(&mut [0]).unwrap(), 0, "the connection is closed");
         let ran = server.process.finish().await;
         assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -35,8 +35,8 @@ on_both_engines! {
         instance.write("world.toml", WORLD);
         for command in COMMANDS {
             let ran = instance.run(command).await;
-            let complaint = ran.failed();
-            assert!(complaint.contains("`hufu migrate`"), "{complaint}");
+            let error = ran.failed();
+            assert!(error.contains("`hufu migrate`"), "{error}");
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
         let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
@@ -56,9 +56,9 @@ on_both_engines! {
         store.close().await;
         for command in COMMANDS.into_iter().chain([&["migrate"] as &[&str]]) {
             let ran = instance.run(command).await;
-            let complaint = ran.failed();
-            assert!(complaint.contains("9999_future"), "{complaint}");
-            assert!(complaint.contains("newer"), "{complaint}");
+            let error = ran.failed();
+            assert!(error.contains("9999_future"), "{error}");
+            assert!(error.contains("newer"), "{error}");
         }
     }
 
@@ -68,8 +68,8 @@ on_both_engines! {
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await.unwrap();
         store.close().await;
         let ran = instance.run(&["serve"]).await;
-        let complaint = ran.failed();
-        assert!(complaint.contains("`hufu dev`") && complaint.contains("--accept-dev-data"), "{complaint}");
+        let error = ran.failed();
+        assert!(error.contains("`hufu dev`") && error.contains("--accept-dev-data"), "{error}");
 
         let server = Server::start(&mut instance.command(&["serve", "--accept-dev-data"])).await;
         server.client.log_in(&instance.code(None)).await.data();
@@ -93,8 +93,8 @@ on_both_engines! {
         std::fs::remove_file(&path).unwrap();
         for command in COMMANDS {
             let ran = instance.run(command).await;
-            let complaint = ran.failed();
-            assert!(complaint.contains("hufu.key") && complaint.contains(&wanted), "{complaint}");
+            let error = ran.failed();
+            assert!(error.contains("hufu.key") && error.contains(&wanted), "{error}");
             assert!(!path.exists(), "no other key is made");
         }
 
@@ -104,9 +104,9 @@ on_both_engines! {
         std::fs::write(&path, &right).unwrap();
         let given = with(&instance, "HUFU_ENCRYPTION_KEY", &other, &["serve"]).await;
         for ran in [in_file, given] {
-            let complaint = ran.failed();
-            assert!(complaint.contains(&format!("needs the key {wanted}")), "{complaint}");
-            assert!(!complaint.contains(&other), "{complaint}");
+            let error = ran.failed();
+            assert!(error.contains(&format!("needs the key {wanted}")), "{error}");
+            assert!(!error.contains(&other), "{error}");
         }
         let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
         assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
@@ -125,11 +125,11 @@ on_both_engines! {
         let address = taken.local_addr().unwrap().to_string();
         for (name, key) in [("HUFU_LISTEN", "listen"), ("HUFU_METRICS_LISTEN", "metrics_listen")] {
             let ran = with(&instance, name, &address, &["serve"]).await;
-            let complaint = ran.failed();
+            let error = ran.failed();
             let sentence = format!(
                 "cannot listen on {address}; if another program has the port, choose another with {key}: "
             );
-            assert!(complaint.starts_with(&sentence), "{complaint}");
+            assert!(error.starts_with(&sentence), "{error}");
         }
     }
 
@@ -182,9 +182,9 @@ async fn mistakes_in_the_configuration_are_reported_with_their_place() {
         std::fs::write(folder.path().join(CONFIG), text).unwrap();
         for command in [&["serve"] as &[&str], &["migrate"], &["admin", "rotate-signing-key"]] {
             let ran = run(command).await;
-            let complaint = ran.failed();
-            assert!(complaint.starts_with(told), "{text}: {complaint}");
-            assert!(!complaint.contains("geheim"), "{complaint}");
+            let error = ran.failed();
+            assert!(error.starts_with(told), "{text}: {error}");
+            assert!(!error.contains("geheim"), "{error}");
         }
     }
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing was made");

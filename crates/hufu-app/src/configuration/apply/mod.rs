@@ -123,8 +123,8 @@ struct Task {
 }
 
 /// A user of the file: the index of the pool, and that of the user in it.
-type Place = (usize, usize);
-type PasswordHashes = HashMap<Place, String>;
+type UserIndex = (usize, usize);
+type PasswordHashes = HashMap<UserIndex, String>;
 
 impl Task {
     async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
@@ -146,7 +146,7 @@ impl Task {
         Ok(planner::plan(self, &pools, &names, &found))
     }
 
-    fn password(&self, (pool, user): Place) -> Option<&SecretString> {
+    fn password(&self, (pool, user): UserIndex) -> Option<&SecretString> {
         self.desired.pools.get(pool)?.users.get(user)?.password.as_ref()
     }
 }
@@ -160,7 +160,10 @@ struct PresentPool<'a> {
     elsewhere: HashMap<&'a ApplicationId, PoolId>,
 }
 
-async fn hash_passwords(task: &Task, places: Vec<Place>) -> Result<Vec<(Place, String)>, PasswordError> {
+async fn hash_passwords(
+    task: &Task,
+    places: Vec<UserIndex>,
+) -> Result<Vec<(UserIndex, String)>, PasswordError> {
     let passwords = places.into_iter().filter_map(|place| Some((place, task.password(place)?.clone())));
     futures::stream::iter(passwords)
         .map(|(place, password)| async move { Ok((place, password::hash(password, &*task.random).await?)) })
@@ -187,7 +190,7 @@ struct Execute {
 enum Executed {
     Done(Plan),
     /// Nothing was written: these users are to be made, and their passwords are not hashed.
-    PasswordsNeeded(Vec<Place>),
+    PasswordsNeeded(Vec<UserIndex>),
 }
 
 impl Write for Execute {
@@ -199,7 +202,7 @@ impl Write for Execute {
             Ok(planned) => planned,
             Err(errors) => return Ok(Err(errors)),
         };
-        let needed: Vec<Place> = steps.iter().filter_map(|step| self.password_needed(step)).collect();
+        let needed: Vec<UserIndex> = steps.iter().filter_map(|step| self.password_needed(step)).collect();
         if !needed.is_empty() {
             return Ok(Ok(Executed::PasswordsNeeded(needed)));
         }
@@ -217,7 +220,7 @@ impl Write for Execute {
 }
 
 impl Execute {
-    fn password_needed(&self, step: &Step) -> Option<Place> {
+    fn password_needed(&self, step: &Step) -> Option<UserIndex> {
         match step {
             Step::InsertUser(_, place) if !self.hashes.contains_key(place) => {
                 self.task.password(*place).map(|_| *place)
@@ -265,6 +268,6 @@ impl Execute {
 fn done<T>(outcome: &Outcome<T>) -> Result<(), StoreError> {
     match outcome {
         Outcome::Done { .. } => Ok(()),
-        Outcome::Conflict { .. } | Outcome::Unfit(_) => Err(StoreError::LostRace),
+        Outcome::Conflict { .. } | Outcome::Rejected(_) => Err(StoreError::LostRace),
     }
 }

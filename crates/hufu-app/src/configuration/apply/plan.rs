@@ -26,13 +26,13 @@ pub(super) struct PoolPlan {
 /// A thing of the file or of the database, and what becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    pub(super) fate: Fate,
+    pub(super) action: PlanAction,
     pub(super) text: String,
 }
 
 /// What becomes of a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum PlanAction {
     Add,
     Change,
     Disable,
@@ -44,7 +44,7 @@ pub(super) enum Fate {
     LeftAlone,
 }
 
-impl Fate {
+impl PlanAction {
     /// Whether something is written.
     pub(super) const fn is_change(self) -> bool {
         matches!(self, Self::Add | Self::Change | Self::Disable)
@@ -77,12 +77,12 @@ impl Plan {
     pub fn changes(&self) -> Changes {
         let mut changes = Changes::default();
         for line in self.pools.iter().flat_map(|pool| std::iter::once(&pool.header).chain(&pool.lines)) {
-            let count = match line.fate {
-                Fate::Add => &mut changes.add,
-                Fate::Change => &mut changes.change,
-                Fate::Disable => &mut changes.disable,
-                Fate::Unchanged | Fate::Exists => &mut changes.unchanged,
-                Fate::LeftAlone => &mut changes.left_alone,
+            let count = match line.action {
+                PlanAction::Add => &mut changes.add,
+                PlanAction::Change => &mut changes.change,
+                PlanAction::Disable => &mut changes.disable,
+                PlanAction::Unchanged | PlanAction::Exists => &mut changes.unchanged,
+                PlanAction::LeftAlone => &mut changes.left_alone,
             };
             *count += 1;
         }
@@ -93,8 +93,8 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for PoolPlan { header, lines, .. } in &self.pools {
-            let mut shown = lines.iter().filter(|line| line.fate != Fate::Unchanged).peekable();
-            if header.fate != Fate::Unchanged || shown.peek().is_some() {
+            let mut shown = lines.iter().filter(|line| line.action != PlanAction::Unchanged).peekable();
+            if header.action != PlanAction::Unchanged || shown.peek().is_some() {
                 writeln!(f, "{header}")?;
             }
             for line in shown {
@@ -107,12 +107,12 @@ impl fmt::Display for Plan {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.fate {
-            Fate::Add => "+ ",
-            Fate::Change => "~ ",
-            Fate::Disable => "- ",
-            Fate::Unchanged | Fate::Exists => "= ",
-            Fate::LeftAlone => "! left alone (not in the file): ",
+        f.write_str(match self.action {
+            PlanAction::Add => "+ ",
+            PlanAction::Change => "~ ",
+            PlanAction::Disable => "- ",
+            PlanAction::Unchanged | PlanAction::Exists => "= ",
+            PlanAction::LeftAlone => "! left alone (not in the file): ",
         })?;
         // A name in the database may come from anywhere; it does not get to command the terminal.
         let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn names_do_not_command_the_terminal() {
-        let line = Line { fate: Fate::LeftAlone, text: "user_pool p \u{1b}[2J".to_owned() };
+        let line = Line { action: PlanAction::LeftAlone, text: "user_pool p \u{1b}[2J".to_owned() };
         assert_eq!(line.to_string(), "! left alone (not in the file): user_pool p \u{fffd}[2J");
     }
 }

@@ -10,9 +10,9 @@ use hufu_types::{ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings,
 
 use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
-use super::plan::{Fate, Line, Plan, PoolPlan};
+use super::plan::{Line, Plan, PlanAction, PoolPlan};
 use super::users::{Found, Match};
-use super::{Place, PresentPool, Task, users};
+use super::{PresentPool, Task, UserIndex, users};
 use crate::configuration::applications::PutApplication;
 use crate::configuration::change::Operation as _;
 use crate::configuration::connections::{PutConnection, WantedConnection};
@@ -33,7 +33,7 @@ pub(super) enum Step {
     Sender(PutSender),
     NoSender(RemoveSender),
     /// With its place in the file, where the password is.
-    InsertUser(Box<User>, Place),
+    InsertUser(Box<User>, UserIndex),
 }
 
 impl Step {
@@ -70,14 +70,14 @@ pub(super) fn plan(
         planner.connections_not_in_file();
         planner.applications_not_in_file();
         let PoolPlanner { lines, mut changes, .. } = planner;
-        if header.fate.is_change() {
+        if header.action.is_change() {
             changes.insert(0, header.to_string());
         }
         plan.pools.push(PoolPlan { header, lines, changes });
     }
     let named: HashSet<&PoolId> = task.desired.pools.iter().map(|desired| &desired.id).collect();
     for (id, name) in names.iter().filter(|(id, _)| !named.contains(id) && *id != PoolId::system()) {
-        let header = Line { fate: Fate::LeftAlone, text: pool_label(id, name) };
+        let header = Line { action: PlanAction::LeftAlone, text: pool_label(id, name) };
         plan.pools.push(PoolPlan { header, lines: Vec::new(), changes: Vec::new() });
     }
     if errors.is_empty() {
@@ -119,9 +119,9 @@ impl<'a> PoolPlanner<'a> {
         self.present.stored.connections.iter()
     }
 
-    fn line(&mut self, fate: Fate, text: String) {
-        let line = Line { fate, text };
-        if fate.is_change() {
+    fn line(&mut self, action: PlanAction, text: String) {
+        let line = Line { action, text };
+        if action.is_change() {
             self.changes.push(line.to_string());
         }
         self.lines.push(line);
@@ -137,9 +137,9 @@ impl<'a> PoolPlanner<'a> {
             what.push("enabled again".to_owned());
         }
         if what.is_empty() {
-            self.line(Fate::Unchanged, label.to_owned());
+            self.line(PlanAction::Unchanged, label.to_owned());
         } else {
-            self.line(Fate::Change, format!("{label}: {}", what.join("; ")));
+            self.line(PlanAction::Change, format!("{label}: {}", what.join("; ")));
         }
     }
 
@@ -154,17 +154,20 @@ impl<'a> PoolPlanner<'a> {
         let text = pool_label(id, name);
         let Some(present) = self.present.stored.pools.first() else {
             self.steps.push(Step::Pool(put));
-            return Line { fate: Fate::Add, text };
+            return Line { action: PlanAction::Add, text };
         };
         let changed = pools::differences(present, &put.over(present));
         if !changed.is_empty() {
             self.steps.push(Step::Pool(put));
-            return Line { fate: Fate::Change, text: format!("{text}: {} changed", changed.join(", ")) };
+            return Line {
+                action: PlanAction::Change,
+                text: format!("{text}: {} changed", changed.join(", ")),
+            };
         }
         if settings.is_none() && present.settings != PoolSettings::default() {
-            self.line(Fate::LeftAlone, "settings".to_owned());
+            self.line(PlanAction::LeftAlone, "settings".to_owned());
         }
-        Line { fate: Fate::Unchanged, text }
+        Line { action: PlanAction::Unchanged, text }
     }
 
     fn connections(&mut self) {
@@ -182,7 +185,7 @@ impl<'a> PoolPlanner<'a> {
         let id = ConnectionId::generate(self.task.now, &*self.task.random);
         let DesiredConnection { identifier, kind, .. } = desired;
         self.known.insert(identifier, (id.clone(), *kind));
-        self.line(Fate::Add, format!("connection {identifier} ({})", kind.as_str()));
+        self.line(PlanAction::Add, format!("connection {identifier} ({})", kind.as_str()));
         self.connection(id, wanted_connection(desired));
     }
 
@@ -229,7 +232,7 @@ impl<'a> PoolPlanner<'a> {
                     let user = users::new_user(desired, &self.desired.id, id, self.task.now);
                     // A line of its own kind: people are no configuration.
                     let text = format!("user {}", users::label(desired));
-                    self.lines.push(Line { fate: Fate::Add, text });
+                    self.lines.push(Line { action: PlanAction::Add, text });
                     self.steps.push(Step::InsertUser(Box::new(user), (pool_index, index)));
                 }
             }
@@ -244,7 +247,7 @@ impl<'a> PoolPlanner<'a> {
                 format!("user {label} exists (with another {} or none, left as it is)", differs.join(", "))
             }
         };
-        self.line(Fate::Exists, text);
+        self.line(PlanAction::Exists, text);
     }
 
     /// A connection that only an application of the file names is in use there, and so not pruned.
@@ -258,11 +261,11 @@ impl<'a> PoolPlanner<'a> {
             let is_named = references.any(|reference| reference.identifier == present.identifier);
             let label = connection_label(present);
             if self.task.prune && present.enabled && !is_named {
-                self.line(Fate::Disable, format!("{label}: disabled"));
+                self.line(PlanAction::Disable, format!("{label}: disabled"));
                 let wanted = WantedConnection { enabled: false, ..WantedConnection::like(present) };
                 self.connection(present.id.clone(), wanted);
             } else {
-                self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
+                self.line(PlanAction::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
             }
         }
     }

@@ -10,7 +10,7 @@ use super::plan::{masked_email, masked_phone};
 pub(super) struct Found {
     /// The keys that the file gives, in the order in which they tell users
     /// apart, each with the user of the pool that it leads to.
-    leads: Vec<(&'static str, Option<UserId>)>,
+    matches: Vec<(&'static str, Option<UserId>)>,
     /// The id belongs to a user of another pool.
     id_taken_elsewhere: bool,
 }
@@ -48,26 +48,26 @@ async fn find_one(
     others: impl Iterator<Item = &PoolId> + Send,
     desired: &DesiredUser,
 ) -> Result<Found, StoreError> {
-    let mut leads = Vec::new();
-    let mut lead = |key, user: Option<User>| leads.push((key, user.map(|user| user.id)));
+    let mut matches = Vec::new();
+    let mut add_match = |key, user: Option<User>| matches.push((key, user.map(|user| user.id)));
     let mut id_taken_elsewhere = false;
     if let Some(id) = &desired.id {
-        lead("id", users::get(tx, pool, id).await?);
+        add_match("id", users::get(tx, pool, id).await?);
         id_taken_elsewhere = users::id_is_taken(tx, others, id).await?;
     }
     if let Some(username) = &desired.username {
-        lead("username", users::by_username(tx, pool, username).await?);
+        add_match("username", users::by_username(tx, pool, username).await?);
     }
     if let Some(email) = &desired.email {
-        lead("email", users::by_email(tx, pool, email).await?);
+        add_match("email", users::by_email(tx, pool, email).await?);
     }
     if let Some(phone) = &desired.phone {
-        lead("phone", users::by_phone(tx, pool, phone).await?);
+        add_match("phone", users::by_phone(tx, pool, phone).await?);
     }
     if let Some(external_id) = &desired.external_id {
-        lead("external_id", users::by_external_id(tx, pool, external_id).await?);
+        add_match("external_id", users::by_external_id(tx, pool, external_id).await?);
     }
-    Ok(Found { leads, id_taken_elsewhere })
+    Ok(Found { matches, id_taken_elsewhere })
 }
 
 impl Found {
@@ -78,7 +78,7 @@ impl Found {
         if self.id_taken_elsewhere {
             return Err("this user id is taken in another user pool — choose another id".to_owned());
         }
-        let Some(((first, decided), others)) = self.leads.split_first() else { return Ok(Match::Absent) };
+        let Some(((first, decided), others)) = self.matches.split_first() else { return Ok(Match::Absent) };
         let contradiction = others.iter().find(|(_, user)| user.is_some() && user != decided);
         match (decided, contradiction) {
             (Some(_), Some((other, _))) => Err(format!(
@@ -137,9 +137,10 @@ mod tests {
             ([Some("a"), None, Some("b")], Err("`username` and `phone` lead to two users")),
             ([None, Some("b"), Some("b")], Err("`email` belongs to a user that exists already")),
         ] {
-            let leads = ["username", "email", "phone"].into_iter().zip(users);
-            let leads = leads.map(|(key, user)| (key, user.map(|id| UserId::parse(id).unwrap()))).collect();
-            let resolved = Found { leads, id_taken_elsewhere: false }.resolve();
+            let matches = ["username", "email", "phone"].into_iter().zip(users);
+            let matches =
+                matches.map(|(key, user)| (key, user.map(|id| UserId::parse(id).unwrap()))).collect();
+            let resolved = Found { matches, id_taken_elsewhere: false }.resolve();
             match (resolved, expected) {
                 (Err(reason), Err(start)) => assert!(reason.starts_with(start), "{reason}"),
                 (resolved, expected) => assert_eq!(resolved.ok(), expected.ok(), "{users:?}"),

@@ -7,10 +7,10 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Email, PasscodeChannel, Phone, PoolId, Timestamp, User, UserId};
 use serde_json::{Value as Json, json};
 
-use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
-use crate::people::ways_in::{Without, ways_in};
+use crate::people::ways_in::{Removal, ways_in};
 
 /// Binds a phone number or an e-mail address, or puts it in the place of the present one; or does the first
 /// of the two steps to that.
@@ -25,9 +25,9 @@ pub struct ChangeContact {
     /// What proves that it is the person's.
     pub proof: Proof,
     /// What is asked about the present one.
-    pub old: Old,
+    pub old: OldContact,
     /// What is done then.
-    pub then: Then,
+    pub next: NextStep,
     /// Who, from where and when.
     pub trace: Trace,
 }
@@ -43,7 +43,7 @@ pub enum Proof {
 
 /// What is asked about the present number or address, where somebody vouches for it.
 #[derive(Clone, Debug)]
-pub enum Old {
+pub enum OldContact {
     /// There must be none: this is binding. What a password could be reset by, or another would be taken away by,
     /// is bound after a recent login only, where there is a password or another name that somebody vouches for.
     Absent {
@@ -51,16 +51,16 @@ pub enum Old {
         recent_login: bool,
     },
     /// Nothing.
-    Anything,
+    Any,
     /// It must still be this one, or still be absent: the first step asked the rest.
-    Still(Option<Target>),
+    Unchanged(Option<Target>),
     /// It must be named, and proved by a code sent to it.
     Proved(Option<(Target, Guess)>),
 }
 
 /// What is done.
 #[derive(Clone, Debug)]
-pub enum Then {
+pub enum NextStep {
     /// The account gets it.
     Set,
     /// The person gets a token, with which the account gets it.
@@ -103,16 +103,20 @@ impl Write for ChangeContact {
         };
         let present = vouched(&user, self.new.channel());
         let old = match (&self.old, &present) {
-            (Old::Absent { .. }, Some(present)) if *present != self.new => return Ok(ContactOutcome::HasOne),
-            (Old::Absent { recent_login: false }, None) if is_guarded(&user) => {
+            (OldContact::Absent { .. }, Some(present)) if *present != self.new => {
+                return Ok(ContactOutcome::HasOne);
+            }
+            (OldContact::Absent { recent_login: false }, None) if is_guarded(&user) => {
                 return Ok(ContactOutcome::LoginTooOld);
             }
-            (Old::Still(then), present) if then != present => return Ok(ContactOutcome::OldMismatch),
-            (Old::Proved(None), Some(_)) => return Ok(ContactOutcome::OldMismatch),
-            (Old::Proved(Some((named, _))), Some(present)) if named != present => {
+            (OldContact::Unchanged(then), present) if then != present => {
                 return Ok(ContactOutcome::OldMismatch);
             }
-            (Old::Proved(Some((_, guess))), Some(_)) => Some(guess),
+            (OldContact::Proved(None), Some(_)) => return Ok(ContactOutcome::OldMismatch),
+            (OldContact::Proved(Some((named, _))), Some(present)) if named != present => {
+                return Ok(ContactOutcome::OldMismatch);
+            }
+            (OldContact::Proved(Some((_, guess))), Some(_)) => Some(guess),
             _ => None,
         };
         // Both codes are compared before either is spent.
@@ -127,10 +131,10 @@ impl Write for ChangeContact {
             Proof::Token(_) => None,
         };
         for guess in old.into_iter().chain(new) {
-            match guess.judge(tx, pool, now).await? {
-                Judged::Right(purpose) => spent.push((guess, purpose)),
-                Judged::TooOften => return Ok(ContactOutcome::TooOften),
-                Judged::Wrong => {
+            match guess.check(tx, pool, now).await? {
+                CodeCheck::Right(purpose) => spent.push((guess, purpose)),
+                CodeCheck::TooOften => return Ok(ContactOutcome::TooOften),
+                CodeCheck::Wrong => {
                     let (action, code) = (self.action(present.is_some()), Code::WrongCode.number());
                     let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                     events.record(tx, pool, refused).await?;
@@ -151,7 +155,7 @@ impl Write for ChangeContact {
         for (guess, purpose) in spent {
             guess.spend(tx, pool, purpose).await?;
         }
-        if let Then::Issue(token) = &self.then {
+        if let NextStep::Issue(token) = &self.next {
             step_tokens::insert(tx, pool, &user.id, token).await?;
             return Ok(ContactOutcome::Issued);
         }
@@ -240,20 +244,20 @@ impl Write for UnbindContact {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(Unbound::Gone) };
-        let (present, without, action) = match self.channel {
+        let (present, removal, action) = match self.channel {
             PasscodeChannel::Sms => {
                 let phone = user.phone.as_ref().map(|(phone, _)| Target::Phone(phone.clone()));
-                (phone, Without::Phone, Action::PhoneUnbound)
+                (phone, Removal::Phone, Action::PhoneUnbound)
             }
             PasscodeChannel::Email => {
-                (user.email.clone().map(Target::Email), Without::Email, Action::EmailUnbound)
+                (user.email.clone().map(Target::Email), Removal::Email, Action::EmailUnbound)
             }
         };
         let Some(present) = present else { return Ok(Unbound::NotBound) };
         if !self.may_be_vouched && vouched(&user, self.channel).is_some() {
             return Ok(Unbound::LoginTooOld);
         }
-        if !ways_in(tx, pool, &user.id).await?.would_remain(without) {
+        if !ways_in(tx, pool, &user.id).await?.accessible_after(removal) {
             return Ok(Unbound::LastWayIn);
         }
         set(tx, &user, self.channel, None, now).await?;

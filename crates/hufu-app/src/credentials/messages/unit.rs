@@ -36,7 +36,7 @@ pub(super) struct SendCode {
     /// The message.
     pub(super) job: NewJob,
     /// What is queued in its place where nobody is to get one: as much work, and no message.
-    pub(super) to_nobody: Option<Vec<u8>>,
+    pub(super) decoy_payload: Option<Vec<u8>>,
     /// For whom, from where and when.
     pub(super) trace: Trace,
 }
@@ -60,18 +60,18 @@ impl Write for SendCode {
         }
         // The last of the checks: an address that is refused for itself makes nobody else wait.
         if !rates::pause(tx, &self.pause, self.pause_length, now).await? {
-            rates::take_back(tx, &self.limits, now).await?;
+            rates::refund(tx, &self.limits, now).await?;
             return Ok(Sent::TooOften);
         }
         let owner = owner(tx, pool, &self.target).await?;
         passcodes::put(tx, pool, &self.to, self.purpose, &self.code, now, self.expires_at).await?;
-        let payload = self.to_nobody.as_ref().filter(|_| owner.is_none()).unwrap_or(&self.job.payload);
+        let payload = self.decoy_payload.as_ref().filter(|_| owner.is_none()).unwrap_or(&self.job.payload);
         jobs::enqueue(tx, &NewJob { payload: payload.clone(), ..self.job.clone() }).await?;
         let details = json!({
             "channel": self.target.channel().as_str(),
             "purpose": self.purpose.as_str(),
             "to": self.target.masked(),
-            "suppressed": self.to_nobody.is_some() && owner.is_none(),
+            "suppressed": self.decoy_payload.is_some() && owner.is_none(),
         });
         let user = owner.as_ref().map(|user| &user.id);
         let sent = Event { action: Action::CodeSent, code: 0, user, details };

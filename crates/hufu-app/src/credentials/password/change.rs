@@ -7,13 +7,13 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::unit::{ChangePassword, PasswordChange, PeekReset, Reset, ResetPassword};
-use super::verify::{ProvedByPassword, Wrong};
+use super::unit::{ChangePassword, CheckReset, PasswordChange, Reset, ResetPassword};
+use super::verify::{ProvedByPassword, WrongPassword};
 use super::{Weakness, policy};
 use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
 use crate::credentials::{Target, accepted, too_many_codes};
 use crate::people::holders::Unusable;
-use crate::refusal::leaving;
+use crate::refusal::deletion_pending;
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
@@ -53,13 +53,13 @@ impl App {
         let guess = self.guess(pool, &target, code, accepted::RESET, origin);
         let trace = self.trace(pool, None, Some(&application.id), None, origin);
         // Nobody makes this node hash passwords with wrong codes.
-        let peek = PeekReset {
+        let check = CheckReset {
             pool: pool.clone(),
             target: target.clone(),
             guess: guess.clone(),
             trace: trace.clone(),
         };
-        if let Some(refused) = self.write(peek).await? {
+        if let Some(refused) = self.write(check).await? {
             return self.after_reset(refused);
         }
         let rules = self.config().settings(pool);
@@ -68,7 +68,7 @@ impl App {
             guess,
             target,
             hash: self.hasher.hash(new.clone(), &*self.random).await?,
-            suits: Arc::new(move |user| {
+            is_allowed: Arc::new(move |user| {
                 policy::check(&rules.password, new.expose_secret(), &names_of(user)).is_ok()
             }),
             trace,
@@ -85,9 +85,9 @@ impl App {
             }
             Reset::WrongCode => Err(Code::WrongCode.into()),
             Reset::TooOften => Err(too_many_codes()),
-            Reset::Stranger => Err(Code::Stranger.into()),
+            Reset::NoAccount => Err(Code::NoAccount.into()),
             Reset::Unsuitable => Err(Weakness::ContainsOwnName.into()),
-            Reset::Unusable(Unusable::Leaving(at)) => Err(leaving(at)),
+            Reset::Unusable(Unusable::DeletionPending(at)) => Err(deletion_pending(at)),
             Reset::Unusable(Unusable::Disabled) => Err(Code::Disabled.into()),
         }
     }
@@ -180,8 +180,13 @@ impl App {
         password: &SecretString,
         action: Action,
     ) -> Result<ProvedByPassword, Refusal> {
-        let wrong =
-            Wrong { pool: who.pool(), guard: None, action, by: "password", trace: self.trace_of(who) };
+        let wrong = WrongPassword {
+            pool: who.pool(),
+            guard: None,
+            action,
+            by: "password",
+            trace: self.trace_of(who),
+        };
         self.verify_password(found, password, wrong).await
     }
 

@@ -28,13 +28,13 @@ use super::phc::{self, Phc};
 const LONGEST_TEXT: usize = 2048;
 const MEBIBYTE: u64 = 1024 * 1024;
 /// Memory of one verification. For scrypt, which is slower, times its parallel parts: about a second and a half.
-const MOST_MEMORY: u64 = 256 * MEBIBYTE;
+const MAX_MEMORY: u64 = 256 * MEBIBYTE;
 /// Memory times passes of Argon2: about a second.
-const MOST_MEMORY_PASSES: u64 = 1024 * MEBIBYTE;
-const MOST_LANES: u32 = 64;
+const MAX_MEMORY_PASSES: u64 = 1024 * MEBIBYTE;
+const MAX_LANES: u32 = 64;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 /// Iterations times blocks of output.
-const MOST_ITERATIONS: u64 = 5_000_000;
+const MAX_ITERATIONS: u64 = 5_000_000;
 /// A shorter hash would match wrong passwords by chance (the PHC format's own minimum).
 const SHORTEST_HASH: usize = 10;
 const LONGEST_HASH: usize = 512;
@@ -287,14 +287,14 @@ fn argon2(algorithm: Algorithm, rest: &str) -> Result<Scheme, ForeignHashError> 
     let mut take = |name| phc.take(name).ok_or(malformed("it does not say m, t and p"));
     let (memory, passes, lanes) = (take("m")?, take("t")?, take("p")?);
     phc.finish().map_err(malformed)?;
-    bounded(SCHEME, "memory in KiB", memory.into(), MOST_MEMORY / 1024)?;
+    bounded(SCHEME, "memory in KiB", memory.into(), MAX_MEMORY / 1024)?;
     bounded(
         SCHEME,
         "memory in KiB times passes",
         u64::from(memory) * u64::from(passes),
-        MOST_MEMORY_PASSES / 1024,
+        MAX_MEMORY_PASSES / 1024,
     )?;
-    bounded(SCHEME, "lanes", lanes.into(), MOST_LANES.into())?;
+    bounded(SCHEME, "lanes", lanes.into(), MAX_LANES.into())?;
     let parameters = Params::new(memory, passes, lanes, None)
         .map_err(|_| malformed("its parameters contradict each other"))?;
     if phc.salt.len() < argon2::MIN_SALT_LEN {
@@ -338,7 +338,7 @@ fn scrypt(rest: &str) -> Result<Scheme, ForeignHashError> {
     }
     // 2^32 is beyond the bound already.
     let memory = (128_u64 << ln.min(32)).saturating_mul(r.into());
-    bounded(SCHEME, "memory in bytes times p", memory.saturating_mul(p.into()), MOST_MEMORY)?;
+    bounded(SCHEME, "memory in bytes times p", memory.saturating_mul(p.into()), MAX_MEMORY)?;
     let parameters = u8::try_from(ln)
         .ok()
         .and_then(|ln| scrypt::Params::new(ln, r, p).ok())
@@ -355,7 +355,7 @@ fn pbkdf2(digest: Digest, (iterations, salt, hash): Pbkdf2Parts) -> Result<Schem
     let iterations = NonZeroU32::new(iterations)
         .ok_or(ForeignHashError::Malformed { scheme: SCHEME, what: "it has no iterations" })?;
     let hash = sized(SCHEME, hash)?;
-    bounded(SCHEME, "iterations of all blocks", digest.work(iterations, hash.len()), MOST_ITERATIONS)?;
+    bounded(SCHEME, "iterations of all blocks", digest.work(iterations, hash.len()), MAX_ITERATIONS)?;
     Ok(Scheme::Pbkdf2 { digest, iterations, salt, hash })
 }
 

@@ -25,14 +25,14 @@ const LANES: u32 = 1;
 const WEAKEST: [(u32, u32); 5] =
     [(46 * 1024, 1), (19 * 1024, 2), (12 * 1024, 3), (9 * 1024, 4), (7 * 1024, 5)];
 /// More memory for one hash would take it from everything else: a gibibyte.
-const MOST_MEMORY_KIB: u32 = 1024 * 1024;
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 /// More passes keep everybody waiting.
-const MOST_PASSES: u32 = 100;
+const MAX_PASSES: u32 = 100;
 /// RFC 9106 3.1: 16 bytes are recommended for password hashing.
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 /// More at once would take the cores from everything else.
-const MOST_AT_ONCE: usize = 4;
+const MAX_AT_ONCE: usize = 4;
 /// Some seconds of work: who comes later would not wait for it anyway.
 const WAITING: usize = 256;
 /// How often [`measure`] hashes.
@@ -72,9 +72,9 @@ impl Cost {
                 WEAKEST.iter().map(|(memory, passes)| format!("{memory} with {passes}")).collect();
             return Err(format!("at least one of {} is needed (KiB of memory, passes)", least.join(", ")));
         }
-        if memory_kib > MOST_MEMORY_KIB || passes > MOST_PASSES {
+        if memory_kib > MAX_MEMORY_KIB || passes > MAX_PASSES {
             return Err(format!(
-                "at most {MOST_MEMORY_KIB} KiB of memory and {MOST_PASSES} passes are possible"
+                "at most {MAX_MEMORY_KIB} KiB of memory and {MAX_PASSES} passes are possible"
             ));
         }
         Ok(Self { memory_kib, passes })
@@ -136,7 +136,7 @@ impl Default for Hasher {
     /// One for each core, at most four.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self::new(cores.min(MOST_AT_ONCE), WAITING)
+        Self::new(cores.min(MAX_AT_ONCE), WAITING)
     }
 }
 
@@ -241,7 +241,7 @@ fn stronger(cost: Cost) -> Option<Cost> {
     if memory_kib < ENOUGH_KIB {
         Some(Cost { memory_kib: memory_kib.saturating_add(9 * 1024).min(ENOUGH_KIB), passes })
     } else {
-        Some(Cost { memory_kib, passes: passes + 1 }).filter(|cost| cost.passes <= MOST_PASSES)
+        Some(Cost { memory_kib, passes: passes + 1 }).filter(|cost| cost.passes <= MAX_PASSES)
     }
 }
 

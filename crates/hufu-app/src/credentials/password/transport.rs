@@ -64,7 +64,9 @@ impl App {
             Some(PasswordEncryption::Rsa) => {
                 let key = self.password_rsa_key().await?;
                 match key.ciphertext(text) {
-                    Some(ciphertext) => or_literal(off(move || key.decrypt(&ciphertext)).await?, text),
+                    Some(ciphertext) => {
+                        or_literal(run_blocking(move || key.decrypt(&ciphertext)).await?, text)
+                    }
                     None => Err(invalid(Reason::NotRsa)),
                 }
             }
@@ -100,19 +102,19 @@ impl App {
         }
         let key = self.password_rsa_key().await?;
         match key.ciphertext(text) {
-            Some(ciphertext) => or_literal(off(move || key.decrypt(&ciphertext)).await?, text),
+            Some(ciphertext) => or_literal(run_blocking(move || key.decrypt(&ciphertext)).await?, text),
             None => literal(text),
         }
     }
 
     async fn decrypt_sm2(&self, ciphertext: Vec<u8>) -> Result<Option<SecretString>, Refusal> {
         let key = self.password_sm2_key().await?;
-        off(move || key.decrypt(&ciphertext)).await
+        run_blocking(move || key.decrypt(&ciphertext)).await
     }
 }
 
 /// Half a millisecond of arithmetic, and more on a small machine, is too much for a thread that serves everybody.
-async fn off<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)
 }
 

@@ -8,7 +8,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, Timestamp, User, UserId};
 use serde_json::json;
 
-use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::{Locks, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
@@ -70,7 +70,7 @@ impl Write for ChangePassword {
 /// Looks whether a code would reset a password, before anything that costs time is done for it. A wrong one counts,
 /// and is recorded; a right one stays as good as it was.
 #[derive(Clone, Debug)]
-pub struct PeekReset {
+pub struct CheckReset {
     /// The pool.
     pub pool: PoolId,
     /// What the code proves.
@@ -81,16 +81,16 @@ pub struct PeekReset {
     pub trace: Trace,
 }
 
-impl Write for PeekReset {
+impl Write for CheckReset {
     /// What a reset would be refused with for the code.
     type Out = Option<Reset>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Reset>, StoreError> {
         let pool = &self.pool;
-        match self.guess.peek(tx, pool, self.trace.at).await? {
-            Judged::Right(_) => Ok(None),
-            Judged::TooOften => Ok(Some(Reset::TooOften)),
-            Judged::Wrong => {
+        match self.guess.check_uncounted(tx, pool, self.trace.at).await? {
+            CodeCheck::Right(_) => Ok(None),
+            CodeCheck::TooOften => Ok(Some(Reset::TooOften)),
+            CodeCheck::Wrong => {
                 let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
                 record_refused_reset(tx, &mut self.trace.recorder(), pool, owner.as_ref()).await?;
                 Ok(Some(Reset::WrongCode))
@@ -111,7 +111,7 @@ pub struct ResetPassword {
     pub hash: String,
     /// Whether the password may be this person's. It is asked once the code is known to be right, so that nobody
     /// learns names by it.
-    pub suits: Arc<dyn Fn(&User) -> bool + Send + Sync>,
+    pub is_allowed: Arc<dyn Fn(&User) -> bool + Send + Sync>,
     /// From where and when.
     pub trace: Trace,
 }
@@ -126,7 +126,7 @@ pub enum Reset {
     /// Too many wrong codes came from the address.
     TooOften,
     /// The code is right, and what it proves is nobody's.
-    Stranger,
+    NoAccount,
     /// The account is logged in nowhere, for this reason.
     Unusable(Unusable),
     /// The password may not be this person's.
@@ -139,10 +139,10 @@ impl Write for ResetPassword {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Reset, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let mut events = self.trace.recorder();
-        let purpose = match self.guess.judge(tx, pool, now).await? {
-            Judged::Right(purpose) => purpose,
-            Judged::TooOften => return Ok(Reset::TooOften),
-            Judged::Wrong => {
+        let purpose = match self.guess.check(tx, pool, now).await? {
+            CodeCheck::Right(purpose) => purpose,
+            CodeCheck::TooOften => return Ok(Reset::TooOften),
+            CodeCheck::Wrong => {
                 let owner = owner(tx, pool, &self.target).await?.map(|user| user.id);
                 record_refused_reset(tx, &mut events, pool, owner.as_ref()).await?;
                 return Ok(Reset::WrongCode);
@@ -150,13 +150,13 @@ impl Write for ResetPassword {
         };
         let Some(user) = owner(tx, pool, &self.target).await? else {
             self.guess.spend(tx, pool, purpose).await?;
-            return Ok(Reset::Stranger);
+            return Ok(Reset::NoAccount);
         };
         let user = users::get_locked(tx, pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         if let Some(refused) = unusable(&user) {
             return Ok(Reset::Unusable(refused));
         }
-        if !(self.suits)(&user) {
+        if !(self.is_allowed)(&user) {
             return Ok(Reset::Unsuitable);
         }
         self.guess.spend(tx, pool, purpose).await?;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::StoredPassword;
 use crate::credentials::AccountName;
-use crate::credentials::locks::{CountWrong, FindAccount, Found, Locks};
+use crate::credentials::locks::{FindAccount, Found, Locks, RecordWrongPassword};
 use crate::events::Trace;
 use crate::refusal::wrong_password;
 use crate::{App, Origin, Refusal};
@@ -50,7 +50,7 @@ impl App {
                 now: self.now(),
             })
             .await?;
-        let wrong = Wrong { pool, guard, action: Action::Login, by, trace };
+        let wrong = WrongPassword { pool, guard, action: Action::Login, by, trace };
         self.verify_password(found, password, wrong).await
     }
 
@@ -59,7 +59,7 @@ impl App {
         &self,
         found: Found,
         password: &SecretString,
-        wrong: Wrong<'_>,
+        wrong: WrongPassword<'_>,
     ) -> Result<ProvedByPassword, Refusal> {
         if found.is_slowed {
             return Err(Code::TooOften.because("wrong passwords from this address"));
@@ -89,17 +89,17 @@ impl App {
 
     async fn count_wrong(
         &self,
-        wrong: Wrong<'_>,
+        wrong: WrongPassword<'_>,
         user: Option<UserId>,
         lock: Option<Locks>,
     ) -> Result<i64, Refusal> {
-        let Wrong { pool, guard, action, by, trace } = wrong;
-        self.write(CountWrong { pool: pool.clone(), user, lock, guard, action, by, trace }).await
+        let WrongPassword { pool, guard, action, by, trace } = wrong;
+        self.write(RecordWrongPassword { pool: pool.clone(), user, lock, guard, action, by, trace }).await
     }
 }
 
 /// What is written of a wrong password.
-pub(crate) struct Wrong<'a> {
+pub(crate) struct WrongPassword<'a> {
     pub(crate) pool: &'a PoolId,
     pub(crate) guard: Option<Limit>,
     pub(crate) action: Action,

@@ -6,9 +6,9 @@ use hufu_store::{StoreError, Tx, Write, users};
 use hufu_types::{Email, PhoneProof, User};
 use serde_json::json;
 
-use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::events::Trace;
-use crate::login::finish::{self, Came, LoginOutcome, Ticket};
+use crate::login::finish::{self, LoginOutcome, LoginPlan, LoginProgress};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{holder, is_vouched};
 
@@ -17,7 +17,7 @@ use crate::people::holders::{holder, is_vouched};
 pub struct Register {
     /// Whether it is only looked whether the account could be made, before a password is hashed for it: the account
     /// is counted, a wrong code too, and nothing is spent.
-    pub only_look: bool,
+    pub dry_run: bool,
     /// The account, with nothing in it that a code has to prove.
     pub user: User,
     /// The hash of its password.
@@ -31,7 +31,7 @@ pub struct Register {
     /// The upload that the photo names.
     pub photo: Option<String>,
     /// What is written of the login, where one is wanted.
-    pub ticket: Option<Ticket>,
+    pub plan: Option<LoginPlan>,
     /// From where and when.
     pub trace: Trace,
 }
@@ -85,15 +85,15 @@ impl Write for Register {
         }
         let mut user = self.user.clone();
         if let Some((target, guess)) = &self.proved {
-            let judged = if self.only_look {
-                guess.peek(tx, pool, now).await?
+            let judged = if self.dry_run {
+                guess.check_uncounted(tx, pool, now).await?
             } else {
-                guess.judge(tx, pool, now).await?
+                guess.check(tx, pool, now).await?
             };
             let purpose = match judged {
-                Judged::Right(purpose) => purpose,
-                Judged::Wrong => return Ok(Registered::WrongCode),
-                Judged::TooOften => return Ok(Registered::TooOften),
+                CodeCheck::Right(purpose) => purpose,
+                CodeCheck::Wrong => return Ok(Registered::WrongCode),
+                CodeCheck::TooOften => return Ok(Registered::TooOften),
             };
             if holder(tx, pool, target).await?.is_some_and(|holder| is_vouched(&holder, target)) {
                 return Ok(Registered::Taken(match target {
@@ -101,7 +101,7 @@ impl Write for Register {
                     Target::Email(_) => NamesTaken::Email,
                 }));
             }
-            if !self.only_look {
+            if !self.dry_run {
                 guess.spend(tx, pool, purpose).await?;
             }
         }
@@ -113,7 +113,7 @@ impl Write for Register {
             }
             user.email = Some(email.clone());
         }
-        if self.only_look {
+        if self.dry_run {
             return Ok(Registered::Possible);
         }
         if let Some((target, _)) = &self.proved {
@@ -122,11 +122,11 @@ impl Write for Register {
                 Target::Email(email) => (user.email, user.email_verified) = (Some(email), true),
             }
         }
-        if let Some(ticket) = &self.ticket {
+        if let Some(plan) = &self.plan {
             user.logins_count = 1;
             user.last_login_at = Some(now);
-            user.last_ip.clone_from(&ticket.session.ip);
-            user.last_application = Some(ticket.session.application.clone());
+            user.last_ip.clone_from(&plan.session.ip);
+            user.last_application = Some(plan.session.application.clone());
         }
         user.password_set_at = self.password.as_ref().map(|_| now);
         let new = NewAccount {
@@ -135,9 +135,9 @@ impl Write for Register {
             ..NewAccount::of(&user)
         };
         accounts::create(tx, &mut events, new, json!({ "by": "register" })).await?;
-        let Some(ticket) = &self.ticket else { return Ok(Registered::Done(Box::new(user), None)) };
-        let came = Came { newly_created: true, ..Came::default() };
-        let outcome = finish::finish(tx, ticket, &mut events, user.clone(), came).await?;
+        let Some(plan) = &self.plan else { return Ok(Registered::Done(Box::new(user), None)) };
+        let progress = LoginProgress { newly_created: true, ..LoginProgress::default() };
+        let outcome = finish::finish(tx, plan, &mut events, user.clone(), progress).await?;
         Ok(Registered::Done(Box::new(user), Some(Box::new(outcome))))
     }
 }

@@ -9,16 +9,16 @@ use hufu_types::flow::{self, FlowState};
 use hufu_types::{Action, Gender, PhoneProof, User, Username};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Continue, Doing, Outcome, StepFailure};
-use crate::credentials::guess::{Guess, Judged};
+use super::{Continue, Outcome, PreparedAction, StepFailure};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::password::unit::set;
 use crate::events::{Event, Recorder};
-use crate::login::finish::{Came, LoginOutcome, refuse_unusable};
+use crate::login::finish::{LoginOutcome, LoginProgress, refuse_unusable};
 use crate::people::holders::{holder, is_vouched, release};
 
 /// What a person fills in.
 #[derive(Clone, Debug)]
-pub struct Filling {
+pub struct CheckedFillIn {
     /// Text fields of the profile by name.
     pub fields: Vec<(String, String)>,
     /// The gender.
@@ -48,44 +48,44 @@ impl Continue {
         let Some(id) = &state.user else { return Ok(Outcome::Gone) };
         let found = users::get_locked(tx, &self.pool, id).await?;
         let Some(user) = found.filter(|user| user.merged_into.is_none()) else { return Ok(Outcome::Gone) };
-        if let Some(refused) = refuse_unusable(tx, events, &user, self.ticket.method).await? {
+        if let Some(refused) = refuse_unusable(tx, events, &user, self.plan.method).await? {
             return Ok(Outcome::Login(refused));
         }
-        let came = Came { newly_created: state.newly_created, ..Came::default() };
-        if flow::stage_of(&user, &self.ticket.settings, &state.facts) != state.stage {
-            return self.finish_or_leave(tx, events, user, came).await;
+        let progress = LoginProgress { newly_created: state.newly_created, ..LoginProgress::default() };
+        if flow::stage_of(&user, &self.plan.settings, &state.facts) != state.stage {
+            return self.finish_or_end(tx, events, user, progress).await;
         }
-        let user = match &self.doing {
+        let user = match &self.prepared {
             // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
             // logins that wait but this one.
-            Doing::SetPassword { hash, .. } => {
+            PreparedAction::SetPassword { hash, .. } => {
                 flows::detach(tx, &self.pool, &self.flow).await?;
-                set(tx, events, user, hash, "login", None, self.ticket.trace.at).await?.0
+                set(tx, events, user, hash, "login", None, self.plan.trace.at).await?.0
             }
-            Doing::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
-            Doing::FillIn(filling) => match self.fill_in(tx, events, user, filling).await? {
+            PreparedAction::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
+            PreparedAction::FillIn(fill_in) => match self.fill_in(tx, events, user, fill_in).await? {
                 Ok(user) => user,
                 Err(failure) => return Ok(Outcome::Failed(failure)),
             },
             _ => return Ok(Outcome::Failed(StepFailure::StillMissing)),
         };
-        if flow::stage_of(&user, &self.ticket.settings, &state.facts) == state.stage {
+        if flow::stage_of(&user, &self.plan.settings, &state.facts) == state.stage {
             return Ok(Outcome::Failed(StepFailure::StillMissing));
         }
-        self.finish_or_leave(tx, events, user, came).await
+        self.finish_or_end(tx, events, user, progress).await
     }
 
-    async fn finish_or_leave(
+    async fn finish_or_end(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         user: User,
-        came: Came,
+        progress: LoginProgress,
     ) -> Result<Outcome, StoreError> {
-        if self.ends_the_login() {
+        if self.ends_login() {
             return Ok(Outcome::Login(LoginOutcome::Ended));
         }
-        self.finish(tx, events, user, came).await
+        self.finish(tx, events, user, progress).await
     }
 
     async fn accept(
@@ -95,7 +95,7 @@ impl Continue {
         mut user: User,
         accepted: &BTreeMap<String, u32>,
     ) -> Result<User, StoreError> {
-        let now = self.ticket.trace.at;
+        let now = self.plan.trace.at;
         if accepted.is_empty() {
             return Ok(user);
         }
@@ -113,19 +113,19 @@ impl Continue {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         mut user: User,
-        filling: &Filling,
+        fill_in: &CheckedFillIn,
     ) -> Result<Result<User, StepFailure>, StoreError> {
-        let (pool, now) = (&self.pool, self.ticket.trace.at);
+        let (pool, now) = (&self.pool, self.plan.trace.at);
         let missing: Vec<String> =
-            flow::missing_fields(&user, &self.ticket.settings).map(str::to_owned).collect();
+            flow::missing_fields(&user, &self.plan.settings).map(str::to_owned).collect();
         let asked_for = |name: &str| missing.iter().any(|missing| missing == name);
-        let mut changed = fill_profile(&mut user, filling);
+        let mut changed = fill_profile(&mut user, fill_in);
         let has_photo = changed.iter().any(|name| name == "photo");
-        match fill_custom_data(&mut user, filling)? {
+        match fill_custom_data(&mut user, fill_in)? {
             Ok(keys) => changed.extend(keys),
             Err(failure) => return Ok(Err(failure)),
         }
-        if let Some(name) = filling.username.as_ref().filter(|_| asked_for("username")) {
+        if let Some(name) = fill_in.username.as_ref().filter(|_| asked_for("username")) {
             if users::by_username(tx, pool, name).await?.is_some() {
                 return Ok(Err(StepFailure::UsernameTaken));
             }
@@ -134,16 +134,16 @@ impl Continue {
         }
         // All codes are compared before any is spent.
         let mut spent = Vec::new();
-        let mut of_merged = Vec::new();
-        for (target, guess) in &filling.proved {
+        let mut from_merged = Vec::new();
+        for (target, guess) in &fill_in.proved {
             let name = name_of(target);
             if !asked_for(name) || changed.iter().any(|changed| changed == name) {
                 continue;
             }
-            match guess.judge(tx, pool, now).await? {
-                Judged::Right(purpose) => spent.push((target, guess, purpose)),
-                Judged::Wrong => return Ok(Err(StepFailure::WrongCode)),
-                Judged::TooOften => return Ok(Err(StepFailure::TooManyCodes)),
+            match guess.check(tx, pool, now).await? {
+                CodeCheck::Right(purpose) => spent.push((target, guess, purpose)),
+                CodeCheck::Wrong => return Ok(Err(StepFailure::WrongCode)),
+                CodeCheck::TooOften => return Ok(Err(StepFailure::TooManyCodes)),
             }
             // Told only to who has proved the name.
             if let Some(holder) = holder(tx, pool, target).await?
@@ -153,7 +153,7 @@ impl Continue {
                 if users::survivor(tx, holder.clone()).await?.id != user.id {
                     return Ok(Err(StepFailure::NameTaken(target.channel())));
                 }
-                of_merged.push((holder, target));
+                from_merged.push((holder, target));
             }
             set_name(&mut user, target);
             changed.push(name.to_owned());
@@ -166,7 +166,7 @@ impl Continue {
             guess.spend(tx, pool, purpose).await?;
             release(tx, events, pool, target, &user.id, now).await?;
         }
-        for (mut merged, target) in of_merged {
+        for (mut merged, target) in from_merged {
             // It stands with an account that was merged into this one: it moves over.
             match target {
                 Target::Phone(_) => merged.phone = None,
@@ -179,7 +179,7 @@ impl Continue {
         users::set_profile(tx, &user.id, pool, &user.profile, &user.custom_data, now).await?;
         login_names::set_all(tx, &user).await?;
         if has_photo {
-            uploads::claim(tx, pool, &user.id, filling.upload.as_deref(), now).await?;
+            uploads::claim(tx, pool, &user.id, fill_in.upload.as_deref(), now).await?;
         }
         let details = json!({ "changed": changed, "by": "login" });
         events.record(tx, pool, Event::of(Action::UserUpdated, &user.id).with(details)).await?;
@@ -188,17 +188,17 @@ impl Continue {
 }
 
 /// Fills empty fields of the profile; which ones.
-fn fill_profile(user: &mut User, filling: &Filling) -> Vec<String> {
+fn fill_profile(user: &mut User, fill_in: &CheckedFillIn) -> Vec<String> {
     let mut changed = Vec::new();
-    for (name, value) in &filling.fields {
+    for (name, value) in &fill_in.fields {
         let field = user.profile.field_mut(name);
         if let Some(field) = field.filter(|field| field.as_deref().is_none_or(str::is_empty)) {
             *field = Some(value.clone());
             changed.push(name.clone());
         }
     }
-    if filling.gender.is_some() && user.profile.gender.is_none() {
-        user.profile.gender = filling.gender;
+    if fill_in.gender.is_some() && user.profile.gender.is_none() {
+        user.profile.gender = fill_in.gender;
         changed.push("gender".to_owned());
     }
     changed
@@ -207,20 +207,20 @@ fn fill_profile(user: &mut User, filling: &Filling) -> Vec<String> {
 /// Fills empty keys of custom data, as long as it is not too much; which ones.
 fn fill_custom_data(
     user: &mut User,
-    filling: &Filling,
+    fill_in: &CheckedFillIn,
 ) -> Result<Result<Vec<String>, StepFailure>, StoreError> {
     let mut changed = Vec::new();
-    for (key, value) in filling.custom_data.iter().filter(|(_, value)| !value.is_null()) {
+    for (key, value) in fill_in.custom_data.iter().filter(|(_, value)| !value.is_null()) {
         if user.custom_data.get(key).is_none_or(Json::is_null) {
             user.custom_data.insert(key.clone(), value.clone());
             changed.push(format!("custom.{key}"));
         }
     }
     if !changed.is_empty() {
-        if user.custom_data.len() > filling.max_keys {
+        if user.custom_data.len() > fill_in.max_keys {
             return Ok(Err(StepFailure::TooManyKeys));
         }
-        if serde_json::to_string(&user.custom_data)?.len() > filling.max_total {
+        if serde_json::to_string(&user.custom_data)?.len() > fill_in.max_total {
             return Ok(Err(StepFailure::TooMuchCustomData));
         }
     }

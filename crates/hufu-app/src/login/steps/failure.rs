@@ -47,7 +47,7 @@ impl StepFailure {
         Some(match self {
             Self::WrongCode => Code::WrongCode.number(),
             Self::TooManyCodes => Code::TooOften.number(),
-            Self::NoAccount => Code::Stranger.number(),
+            Self::NoAccount => Code::NoAccount.number(),
             Self::AnotherIdentityBound => Code::AnotherIdentityBound.number(),
             Self::IdentityTaken => Code::IdentityTaken.number(),
             Self::NotACandidate => Code::NotACandidate.number(),

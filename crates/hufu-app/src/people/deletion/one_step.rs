@@ -80,7 +80,7 @@ impl App {
                 self.record_exchange(&who.application, &code).await?;
                 Ok(token)
             }
-            IdentityConfirmed::AnothersIdentity => Err(Code::IdentityTaken.into()),
+            IdentityConfirmed::TakenByAnother => Err(Code::IdentityTaken.into()),
             IdentityConfirmed::NotBound => Err(Code::NotBound.into()),
         }
     }

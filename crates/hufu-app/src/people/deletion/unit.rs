@@ -12,7 +12,7 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use crate::credentials::guess::{Guess, Judged};
+use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::{Locks, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{locked_and_active, vouched};
@@ -25,7 +25,7 @@ pub struct Confirm {
     /// The account.
     pub user: UserId,
     /// What proves them.
-    pub by: Proven,
+    pub by: ConfirmationProof,
     /// The token.
     pub token: NewStepToken,
     /// Who, from where and when.
@@ -34,7 +34,7 @@ pub struct Confirm {
 
 /// What proves a person.
 #[derive(Clone)]
-pub enum Proven {
+pub enum ConfirmationProof {
     /// A code sent to what must be their own.
     Code(Target, Guess),
     /// Their password: the hash that was verified, and the buckets of wrong ones.
@@ -67,14 +67,14 @@ impl Write for Confirm {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(Confirmed::Gone) };
         match &self.by {
-            Proven::Code(target, guess) => {
+            ConfirmationProof::Code(target, guess) => {
                 if vouched(&user, target.channel()).as_ref() != Some(target) {
                     return Ok(Confirmed::NotOwn(target.channel()));
                 }
-                match guess.judge(tx, pool, now).await? {
-                    Judged::Right(purpose) => guess.spend(tx, pool, purpose).await?,
-                    Judged::TooOften => return Ok(Confirmed::TooOften),
-                    Judged::Wrong => {
+                match guess.check(tx, pool, now).await? {
+                    CodeCheck::Right(purpose) => guess.spend(tx, pool, purpose).await?,
+                    CodeCheck::TooOften => return Ok(Confirmed::TooOften),
+                    CodeCheck::Wrong => {
                         let (action, code) = (Action::UserDeletionRequested, Code::WrongCode.number());
                         let refused = Event { action, code, user: Some(&user.id), details: json!({}) };
                         self.trace.recorder().record(tx, pool, refused).await?;
@@ -82,7 +82,7 @@ impl Write for Confirm {
                     }
                 }
             }
-            Proven::Password(verified, lock) => {
+            ConfirmationProof::Password(verified, lock) => {
                 if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(verified) {
                     return Ok(Confirmed::Changed);
                 }
@@ -117,7 +117,7 @@ pub enum IdentityConfirmed {
     /// The token is issued.
     Issued,
     /// One of the ids leads to another account.
-    AnothersIdentity,
+    TakenByAnother,
     /// None of them leads to an account.
     NotBound,
 }
@@ -127,7 +127,7 @@ impl IdentityConfirmed {
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Issued => None,
-            Self::AnothersIdentity => Some(Code::IdentityTaken.number()),
+            Self::TakenByAnother => Some(Code::IdentityTaken.number()),
             Self::NotBound => Some(Code::NotBound.number()),
         }
     }
@@ -144,7 +144,7 @@ impl Write for ConfirmByIdentity {
             match identities::owner(tx, pool, key).await? {
                 Some(owner) if owner == self.user => confirmed = IdentityConfirmed::Issued,
                 Some(_) => {
-                    confirmed = IdentityConfirmed::AnothersIdentity;
+                    confirmed = IdentityConfirmed::TakenByAnother;
                     break;
                 }
                 None => {}
@@ -163,7 +163,7 @@ impl Write for ConfirmByIdentity {
 
 /// Deletes an account for its owner: nobody logs in to it any more, and after the days of grace it is gone.
 #[derive(Clone, Debug)]
-pub struct Leave {
+pub struct ScheduleDeletion {
     /// The token of the first step.
     pub token: step_tokens::Presented,
     /// When it is gone for good.
@@ -172,7 +172,7 @@ pub struct Leave {
     pub trace: Trace,
 }
 
-impl Write for Leave {
+impl Write for ScheduleDeletion {
     /// The sessions that ended; nothing where the token does not hold.
     type Out = Option<Vec<SessionId>>;
 
@@ -182,7 +182,7 @@ impl Write for Leave {
         if !step_tokens::take(tx, &self.token).await? {
             return Ok(None);
         }
-        users::leave(tx, pool, &user.id, self.delete_after, now).await?;
+        users::schedule_deletion(tx, pool, &user.id, self.delete_after, now).await?;
         let ended = sessions::end_all_but(tx, pool, &user.id, None).await?;
         let details = json!({
             "before": { "status": user.status.as_str() },
@@ -198,18 +198,18 @@ impl Write for Leave {
 
 /// Reads which accounts' days of grace are over, so many at most.
 #[derive(Clone, Debug)]
-pub struct Expired {
+pub struct ListExpired {
     /// Now.
     pub now: Timestamp,
     /// So many.
     pub limit: i64,
 }
 
-impl Read for Expired {
+impl Read for ListExpired {
     type Out = Vec<(PoolId, UserId)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        users::expired(tx, self.now, self.limit).await
+        users::due_for_deletion(tx, self.now, self.limit).await
     }
 }
 

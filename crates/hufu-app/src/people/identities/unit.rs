@@ -6,7 +6,7 @@ use hufu_types::{Action, Identity, IdentityKey, PoolId, UserId};
 use serde_json::json;
 
 use crate::events::{Event, Trace};
-use crate::people::ways_in::{Without, ways_in};
+use crate::people::ways_in::{Removal, ways_in};
 
 /// Takes identities from an account, unless it could not be entered without them.
 pub struct Unbind {
@@ -17,7 +17,7 @@ pub struct Unbind {
     /// Which; those that are not the account's are left alone.
     pub keys: Vec<IdentityKey>,
     /// Whether the last way in may be taken as well, as administrators may.
-    pub even_the_last: bool,
+    pub allow_last: bool,
     /// Who does it, from where and when.
     pub trace: Trace,
 }
@@ -71,7 +71,7 @@ impl Unbind {
             return Ok(Unbound::NotBound);
         }
         let ways = ways_in(tx, pool, user).await?;
-        if !self.even_the_last && !ways.would_remain(Without::Identities(&self.keys)) {
+        if !self.allow_last && !ways.accessible_after(Removal::Identities(&self.keys)) {
             return Ok(Unbound::LastWayIn);
         }
         let mut events = self.trace.recorder();

@@ -145,11 +145,11 @@ pub enum Undone {
     /// There is no such merge, or it is another account's.
     Unknown,
     /// It was undone before.
-    Before,
+    AlreadyUndone,
     /// It is too long ago.
     TooLate,
     /// The survivor was merged on into a third account: that merge must be undone first.
-    MergedOn,
+    SurvivorMerged,
     /// The survivor is switched off, or one of the accounts was deleted.
     Unusable,
 }
@@ -160,9 +160,9 @@ impl Undone {
         match self {
             Self::Done { .. } => None,
             Self::Unknown => Some(Code::MergeUnknown.number()),
-            Self::Before => Some(Code::MergeUndoneBefore.number()),
+            Self::AlreadyUndone => Some(Code::MergeAlreadyUndone.number()),
             Self::TooLate => Some(Code::MergeTooOld.number()),
-            Self::MergedOn => Some(Code::MergedOn.number()),
+            Self::SurvivorMerged => Some(Code::SurvivorMerged.number()),
             Self::Unusable => Some(Code::MergeImpossible.number()),
         }
     }
@@ -201,24 +201,24 @@ impl UndoMerge {
         }
         let Some(merged) = merged else { return Ok(Undone::Unusable) };
         if found.undone_at.is_some() {
-            return Ok(Undone::Before);
+            return Ok(Undone::AlreadyUndone);
         }
         if found.created_at < self.since {
             return Ok(Undone::TooLate);
         }
         if survivor.merged_into.is_some() || merged.merged_into.as_ref() != Some(&survivor.id) {
-            return Ok(Undone::MergedOn);
+            return Ok(Undone::SurvivorMerged);
         }
         if !survivor.is_active() {
             return Ok(Undone::Unusable);
         }
         // Of two that undo it at once the second waited for the rows above, and finds it undone.
         if !merges::set_undone(tx, pool, &self.merge, now).await? {
-            return Ok(Undone::Before);
+            return Ok(Undone::AlreadyUndone);
         }
         let (mut survivor, mut merged) = (survivor, merged);
         let before = masked_names(&survivor);
-        let mut kept = found.changes.take_back(&mut survivor, &mut merged);
+        let mut kept = found.changes.revert(&mut survivor, &mut merged);
         (survivor.updated_at, merged.updated_at) = (now, now);
         merged.merged_into = None;
         merges::put(tx, &survivor).await?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::credentials::locks::Name;
 use crate::events::{Event, Trace};
 use crate::people::holders::locked_and_active;
-use crate::people::ways_in::{NameKind, Without, ways_in};
+use crate::people::ways_in::{NameKind, Removal, ways_in};
 
 /// Gives an account a username, where it has none.
 pub struct SetUsername {
@@ -108,7 +108,7 @@ pub struct UnbindMergedName {
     /// Which name.
     pub name: Name,
     /// Whether the last way in may be taken as well, as administrators may.
-    pub even_the_last: bool,
+    pub allow_last: bool,
     /// Who does it, from where and when.
     pub trace: Trace,
 }
@@ -153,7 +153,7 @@ impl Write for UnbindMergedName {
         let ways = ways_in(tx, pool, user).await?;
         let holder = ways.merged.iter().find(|merged| self.is_of(merged)).map(|merged| &merged.id);
         let remains = |holder| {
-            kind.is_none_or(|kind| self.even_the_last || ways.would_remain(Without::Merged(kind, holder)))
+            kind.is_none_or(|kind| self.allow_last || ways.accessible_after(Removal::Merged(kind, holder)))
         };
         let (holder, code) = match holder {
             None => (None, Some(Code::NotBound)),

@@ -9,7 +9,7 @@ use crate::events::{Event, Trace};
 
 /// Which sessions of an account are to end.
 #[derive(Clone, Debug)]
-pub enum Ending {
+pub enum SessionSelection {
     /// This one.
     One(SessionId),
     /// All but this one.
@@ -25,7 +25,7 @@ pub struct EndSessions {
     /// The account.
     pub user: UserId,
     /// Which.
-    pub which: Ending,
+    pub which: SessionSelection,
     /// Who does it, from where and when.
     pub trace: Trace,
 }
@@ -37,18 +37,18 @@ impl Write for EndSessions {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
         let living = sessions::of_account(tx, &self.pool, &self.user, self.trace.at).await?;
         let chosen = living.into_iter().map(|session| session.id).filter(|id| match &self.which {
-            Ending::One(one) => id == one,
-            Ending::AllBut(kept) => id != kept,
-            Ending::All => true,
+            SessionSelection::One(one) => id == one,
+            SessionSelection::AllBut(kept) => id != kept,
+            SessionSelection::All => true,
         });
         let ended: Vec<SessionId> = chosen.collect();
         for session in &ended {
             sessions::end(tx, &self.pool, session).await?;
         }
         let kept = match &self.which {
-            Ending::One(_) => None,
-            Ending::AllBut(kept) => Some(Some(kept)),
-            Ending::All => Some(None),
+            SessionSelection::One(_) => None,
+            SessionSelection::AllBut(kept) => Some(Some(kept)),
+            SessionSelection::All => Some(None),
         };
         if let Some(kept) = kept {
             browser_sessions::end_of_account(tx, &self.pool, &self.user, kept).await?;
@@ -58,7 +58,7 @@ impl Write for EndSessions {
             let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
             let event = Event::of(Action::SessionsEnded, &self.user).with(json!({ "sessions": ids }));
             self.trace.recorder().record(tx, &self.pool, event).await?;
-        } else if let Ending::One(_) = &self.which {
+        } else if let SessionSelection::One(_) = &self.which {
             // Its own code: administrators are told 2446, as of everything that is not there.
             let event =
                 Event { code: Code::SessionUnknown.number(), ..Event::of(Action::SessionsEnded, &self.user) };

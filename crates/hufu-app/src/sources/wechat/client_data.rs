@@ -13,7 +13,7 @@ use crate::{App, Refusal};
 
 /// A phone number as WeChat tells it.
 #[derive(Clone)]
-pub struct ToldPhone {
+pub struct WechatPhone {
     /// With the country code in front, where WeChat puts it.
     pub phone_number: String,
     /// Without the country code.
@@ -28,9 +28,9 @@ pub struct ToldPhone {
 
 /// A phone number together with whose it is.
 #[derive(Clone)]
-pub struct ToldPhoneOf {
+pub struct WechatPhoneOwner {
     /// The number.
-    pub phone: ToldPhone,
+    pub phone: WechatPhone,
     /// The person's id within the mini program.
     pub openid: String,
     /// The person's id within the Open Platform account.
@@ -46,9 +46,9 @@ impl App {
         connection: &Connection,
         code: &str,
         ip: Option<&str>,
-    ) -> Result<ToldPhone, Refusal> {
+    ) -> Result<WechatPhone, Refusal> {
         check_code(code)?;
-        let _place = self.pass(&application.pool, ip).await;
+        let _place = self.enter_lane(&application.pool, ip).await;
         let budget = Budget::of(self.limits.request_budget);
         let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
         let number = result.map_err(|error| match error.class() {
@@ -60,7 +60,7 @@ impl App {
             Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
         };
         self.fresh_phone(&number)?;
-        Ok(ToldPhone {
+        Ok(WechatPhone {
             phone_number: number.phone_number,
             pure_phone_number: number.pure_number,
             country_code: number.country_code,
@@ -78,15 +78,15 @@ impl App {
         code: &str,
         sealed: SealedData<'a>,
         ip: Option<&str>,
-    ) -> Result<ToldPhoneOf, Refusal> {
+    ) -> Result<WechatPhoneOwner, Refusal> {
         let result = async {
-            let _place = self.pass(&application.pool, ip).await;
+            let _place = self.enter_lane(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
             let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
             self.record_exchange(application, &spent).await?;
             let (phone, data) = self.open_phone(connection, &session, sealed)?;
-            Ok(ToldPhoneOf {
-                phone: ToldPhone {
+            Ok(WechatPhoneOwner {
+                phone: WechatPhone {
                     phone_number: data.phone_number.unwrap_or_else(|| phone.as_str().to_owned()),
                     pure_phone_number: phone.parts().1.to_owned(),
                     country_code: phone.parts().0.trim_start_matches('+').to_owned(),
@@ -114,7 +114,7 @@ impl App {
         ip: Option<&str>,
     ) -> Result<Map<String, Value>, Refusal> {
         let result = async {
-            let _place = self.pass(&application.pool, ip).await;
+            let _place = self.enter_lane(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
             let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
             self.record_exchange(application, &spent).await?;

@@ -38,13 +38,13 @@ struct Spent {
 }
 
 /// A code held by one request; others with the same code wait until it is dropped.
-pub(crate) struct Held<'a> {
+pub(crate) struct CodeGuard<'a> {
     codes: &'a Codes,
     hash: TokenHash,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
-impl Drop for Held<'_> {
+impl Drop for CodeGuard<'_> {
     fn drop(&mut self) {
         let mut under_way = self.codes.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.guard.take());
@@ -64,13 +64,13 @@ impl Codes {
         }
     }
 
-    async fn hold(&self, hash: &TokenHash) -> Held<'_> {
+    async fn lock_code(&self, hash: &TokenHash) -> CodeGuard<'_> {
         let lock = {
             let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             under_way.entry(hash.clone()).or_default().clone()
         };
         let guard = lock.lock_owned().await;
-        Held { codes: self, hash: hash.clone(), guard: Some(guard) }
+        CodeGuard { codes: self, hash: hash.clone(), guard: Some(guard) }
     }
 
     fn was_spent(&self, hash: &TokenHash) -> bool {
@@ -78,12 +78,12 @@ impl Codes {
         among(&self.spent) || among(&self.unclear)
     }
 
-    fn note_spent(&self, hash: &TokenHash, now: Timestamp) {
-        self.spent.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    fn mark_spent(&self, hash: &TokenHash, now: Timestamp) {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, now);
     }
 
-    fn note_unclear(&self, hash: &TokenHash, now: Timestamp) {
-        self.unclear.lock().unwrap_or_else(PoisonError::into_inner).note(hash, now);
+    fn mark_unclear(&self, hash: &TokenHash, now: Timestamp) {
+        self.unclear.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, now);
     }
 }
 
@@ -97,7 +97,7 @@ impl Spent {
         self.current.contains(&key) || self.previous.contains(&key)
     }
 
-    fn note(&mut self, hash: &TokenHash, now: Timestamp) {
+    fn insert(&mut self, hash: &TokenHash, now: Timestamp) {
         if now >= self.since.plus(self.period) {
             self.previous = std::mem::take(&mut self.current);
             self.since = now;
@@ -119,7 +119,7 @@ pub(crate) struct SpentCode<'a> {
     /// What it was exchanged for, sealed, for the record.
     pub(crate) sealed: Vec<u8>,
     /// Keeps others with the same code waiting.
-    _held: Held<'a>,
+    _held: CodeGuard<'a>,
 }
 
 /// What a code was exchanged for, as its record keeps it.
@@ -142,21 +142,21 @@ impl App {
     ) -> Result<(T, SpentCode<'a>), Refusal> {
         check_code(code)?;
         let hash = hash_code(connection, code);
-        let held = self.codes.hold(&hash).await;
+        let held = self.codes.lock_code(&hash).await;
         if self.codes.was_spent(&hash) {
             let record = self.recorded(application, &hash).await?.ok_or(Refusal::new(Code::CodeUsed))?;
             return self.reopen(record, hash, held);
         }
         match call().await {
             Ok(exchanged) => {
-                self.codes.note_spent(&hash, self.now());
+                self.codes.mark_spent(&hash, self.now());
                 let plain = zeroize::Zeroizing::new(exchanged.to_json().map_err(Refusal::internal)?);
                 let sealed = self.sealing.seal(&*self.random, &context(&hash), &plain);
                 Ok((exchanged, SpentCode { login: None, hash, sealed, _held: held }))
             }
             Err(error) => {
                 if error.is_ambiguous() {
-                    self.codes.note_unclear(&hash, self.now());
+                    self.codes.mark_unclear(&hash, self.now());
                 }
                 // Another node may just be writing the record of the same code.
                 let wait = match error.errcode() {
@@ -217,7 +217,7 @@ impl App {
         &self,
         record: Exchange,
         hash: TokenHash,
-        held: Held<'a>,
+        held: CodeGuard<'a>,
     ) -> Result<(T, SpentCode<'a>), Refusal> {
         let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
         let exchanged = T::of_json(opened.expose())?;

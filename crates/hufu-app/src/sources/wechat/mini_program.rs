@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
-use crate::failures::NotIn;
-use crate::login::Arriving;
+use crate::failures::LoginFailure;
+use crate::login::AccountResolver;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
 };
@@ -65,7 +65,7 @@ impl Record for CodeSession {
     }
 }
 
-async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, NotIn> {
+async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
     let Attempt { application, connection, evidence, budget, .. } = attempt;
     if let Some(PhoneEvidence::Code(code)) = evidence.phone {
         check_code(code)?;
@@ -111,15 +111,15 @@ impl App {
         proof: &Proof,
         session: &CodeSession,
         spent: &SpentCode<'_>,
-    ) -> Result<Option<Phone>, NotIn> {
+    ) -> Result<Option<Phone>, LoginFailure> {
         match evidence {
             PhoneEvidence::Sealed(sealed) => {
                 Ok(Some(self.open_phone(attempt.connection, session, *sealed)?.0))
             }
             PhoneEvidence::Code(code) => {
                 let pool = attempt.application.pool.clone();
-                let who = Arriving { pool, proof: proof.clone(), rules: attempt.rules.clone() };
-                self.would_log_in(who).await?;
+                let resolver = AccountResolver { pool, proof: proof.clone(), rules: attempt.rules.clone() };
+                self.check_login_permitted(resolver).await?;
                 let openid = session.openid.as_str();
                 let credentials = credentials(attempt.connection);
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::exchange::{Record, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
-use crate::failures::NotIn;
+use crate::failures::LoginFailure;
 use crate::sources::{Attempt, Check, Field, Finding, Kind, Proved, Start, Text};
 use crate::{App, Refusal};
 
@@ -51,7 +51,7 @@ impl Record for Person {
     }
 }
 
-async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, NotIn> {
+async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
     let Attempt { application, connection, evidence, budget, .. } = attempt;
     let credentials = credentials(connection);
     let exchanged = app.exchange(application, connection, evidence.code, || async {

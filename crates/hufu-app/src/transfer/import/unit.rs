@@ -59,7 +59,7 @@ pub(crate) struct BeginImport {
 
 /// What an import begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
+pub(crate) enum BeginOutcome {
     /// A new one, or what was done of one that was not finished.
     Import(ImportId, Counts),
     /// An import of a file of this name was not finished, and the file has changed since.
@@ -67,24 +67,24 @@ pub(crate) enum Begun {
 }
 
 impl Write for BeginImport {
-    type Out = Begun;
+    type Out = BeginOutcome;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Begun, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<BeginOutcome, StoreError> {
         let Self { pool, id, fingerprint, file_name, start_over, now } = self;
         if *start_over {
             imports::abandon(tx, pool, fingerprint, file_name, *now).await?;
         } else {
             if let Some((id, counts)) = imports::unfinished_by_content(tx, pool, fingerprint).await? {
-                return Ok(Begun::Import(id, counts));
+                return Ok(BeginOutcome::Import(id, counts));
             }
             let other = imports::unfinished_by_name(tx, pool, file_name).await?;
             // Where no batch was committed there is nothing that the new file could contradict.
             if let Some((id, counts)) = other.filter(|(_, counts)| counts.rows > 0) {
-                return Ok(Begun::Changed(id, counts));
+                return Ok(BeginOutcome::Changed(id, counts));
             }
         }
         imports::insert(tx, pool, id, fingerprint, file_name, *now).await?;
-        Ok(Begun::Import(id.clone(), Counts::default()))
+        Ok(BeginOutcome::Import(id.clone(), Counts::default()))
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) enum BatchOutcome {
     /// It is done.
     Done(Counts, Vec<RefusedRow>),
     /// Another process is at the same import, or has finished or given it up.
-    Elsewhere,
+    RunningElsewhere,
 }
 
 impl Write for ImportBatch {
@@ -120,7 +120,7 @@ impl Write for ImportBatch {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<BatchOutcome, StoreError> {
         if !imports::claim(tx, &self.pool, &self.import, self.done, self.trace.at).await? {
-            return Ok(BatchOutcome::Elsewhere);
+            return Ok(BatchOutcome::RunningElsewhere);
         }
         let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
         let others = if self.rows.iter().any(keeps_id) {
@@ -186,8 +186,8 @@ impl Read for CheckBatch {
             outcomes.push(match &row.content {
                 Err(reason) => RowOutcome::Refused(reason.clone()),
                 Ok(new) => {
-                    let obstacle = obstacle(tx, &self.pool, &others, new, self.on_existing).await?;
-                    obstacle.unwrap_or(RowOutcome::Created)
+                    let find_conflict = find_conflict(tx, &self.pool, &others, new, self.on_existing).await?;
+                    find_conflict.unwrap_or(RowOutcome::Created)
                 }
             });
         }
@@ -230,9 +230,9 @@ async fn insert(
         ..NewAccount::of(user)
     };
     if !accounts::insert(tx, account).await? {
-        let obstacle = obstacle(tx, pool, others, new, on_existing).await?;
+        let find_conflict = find_conflict(tx, pool, others, new, on_existing).await?;
         // What was in the way has gone in between.
-        return obstacle.ok_or(StoreError::LostRace);
+        return find_conflict.ok_or(StoreError::LostRace);
     }
     Ok(RowOutcome::Created)
 }
@@ -242,7 +242,7 @@ const NO_SURVIVOR: &str =
     "mergedInto: the pool has no such user, or it was merged itself; its row must come first";
 
 /// What is in the way of a row, if anything is: a name that somebody has, in the pool or in an earlier row.
-async fn obstacle(
+async fn find_conflict(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     others: &[PoolId],
@@ -262,14 +262,14 @@ async fn obstacle(
         user.external_id.as_deref().map(|id| ("externalId", Unique::ExternalId(id))),
     ];
     // Which of the row's names lead where, in the order in which names tell users apart.
-    let mut leads: Vec<(&str, Option<String>)> = Vec::new();
+    let mut owners: Vec<(&str, Option<String>)> = Vec::new();
     for (name, unique) in names.into_iter().flatten() {
-        leads.push((name, imports::owner(tx, pool, unique).await?));
+        owners.push((name, imports::owner(tx, pool, unique).await?));
     }
     for NewIdentity { key, .. } in &new.identities {
-        leads.push(("identities", imports::owner(tx, pool, Unique::Identity(key)).await?));
+        owners.push(("identities", imports::owner(tx, pool, Unique::Identity(key)).await?));
     }
-    let mut taken = leads.iter().filter_map(|(name, owner)| Some((*name, owner.as_ref()?)));
+    let mut taken = owners.iter().filter_map(|(name, owner)| Some((*name, owner.as_ref()?)));
     let Some((name, owner)) = taken.next() else {
         return match &user.merged_into {
             Some(survivor) if !is_survivor(tx, pool, survivor).await? => {
@@ -279,8 +279,8 @@ async fn obstacle(
         };
     };
     let all_lead_there = taken.all(|(_, other)| other == owner);
-    let first_leads_there = leads.first().is_some_and(|(first, _)| *first == name);
-    if on_existing == OnExisting::Skip && all_lead_there && first_leads_there {
+    let first_matches = owners.first().is_some_and(|(first, _)| *first == name);
+    if on_existing == OnExisting::Skip && all_lead_there && first_matches {
         return Ok(Some(RowOutcome::Skipped));
     }
     Ok(Some(RowOutcome::Refused(format!("{name}: taken by a user of the pool or of an earlier row"))))

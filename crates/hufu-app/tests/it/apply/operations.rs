@@ -1,8 +1,8 @@
 //! The operations that change one object of the configuration, each in a unit of its own.
 
 use hufu_app::configuration::{
-    Change, Operation, Outcome, PutApplication, PutConnection, PutPool, PutSender, RemoveSender, Sender,
-    Unfit, WantedConnection,
+    Change, Operation, Outcome, PutApplication, PutConnection, PutPool, PutSender, Rejection, RemoveSender,
+    Sender, WantedConnection,
 };
 use hufu_app::events::Trace;
 use hufu_store::audit::{AuditFilter, ListEvents};
@@ -136,11 +136,11 @@ on_both_engines! {
         let stored = world.shop_mini().await;
         let before = world.everything().await;
         let (new, like) = (ConnectionId::parse("new").unwrap(), like(&stored, None));
-        let unfit = world.change(world.put(&new, like.clone(), Some(0))).await;
-        assert!(matches!(unfit, Outcome::Unfit(Unfit::IdentifierTaken)));
+        let rejected = world.change(world.put(&new, like.clone(), Some(0))).await;
+        assert!(matches!(rejected, Outcome::Rejected(Rejection::IdentifierTaken)));
         let other = WantedConnection { identifier: hufu_types::Identifier::parse("other").unwrap(), ..like };
-        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Unfit(Unfit::Field("app_id", _))));
-        assert!(matches!(world.change(world.put(&stored.id, other, None)).await, Outcome::Unfit(Unfit::Fixed(..))));
+        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Rejected(Rejection::Field("app_id", _))));
+        assert!(matches!(world.change(world.put(&stored.id, other, None)).await, Outcome::Rejected(Rejection::Fixed(..))));
 
         let application = world.application(APPLICATION).await;
         let put = |change: fn(&mut Application)| {
@@ -149,21 +149,21 @@ on_both_engines! {
             world.change(PutApplication { application, expected: None })
         };
         let elsewhere = put(|a| a.pool = PoolId::parse("other").unwrap());
-        assert!(matches!(elsewhere.await, Outcome::Unfit(Unfit::NoConnection(_))));
+        assert!(matches!(elsewhere.await, Outcome::Rejected(Rejection::NoConnection(_))));
         let elsewhere = put(|a| { a.pool = PoolId::parse("other").unwrap(); a.connections.clear(); });
-        assert!(matches!(elsewhere.await, Outcome::Unfit(Unfit::ApplicationIdTaken(pool)) if pool == shop()));
+        assert!(matches!(elsewhere.await, Outcome::Rejected(Rejection::ApplicationIdTaken(pool)) if pool == shop()));
         let of_api = put(|a| a.kind = ApplicationKind::Api);
-        assert!(matches!(of_api.await, Outcome::Unfit(Unfit::ConnectionUnusable(..))));
+        assert!(matches!(of_api.await, Outcome::Rejected(Rejection::ConnectionUnusable(..))));
         let short = put(|a| a.lifetimes.session = std::time::Duration::from_secs(1));
-        assert!(matches!(short.await, Outcome::Unfit(Unfit::SessionTooShort)));
+        assert!(matches!(short.await, Outcome::Rejected(Rejection::SessionTooShort)));
         let nowhere = put(|a| { a.pool = PoolId::parse("nowhere").unwrap(); a.id = ApplicationId::parse("new").unwrap(); a.connections.clear(); });
-        assert!(matches!(nowhere.await, Outcome::Unfit(Unfit::NoPool)));
+        assert!(matches!(nowhere.await, Outcome::Rejected(Rejection::NoPool)));
 
         let settings = Some(PoolSettings { audit_days: 0, ..PoolSettings::default() });
         let put = PutPool { settings, ..renamed("Shop", None) };
-        assert!(matches!(world.change(put).await, Outcome::Unfit(Unfit::Settings(problems)) if problems.len() == 1));
+        assert!(matches!(world.change(put).await, Outcome::Rejected(Rejection::Settings(problems)) if problems.len() == 1));
         let nameless = PutPool { id: PoolId::parse("new").unwrap(), name: None, settings: None, expected: None };
-        assert!(matches!(world.change(nameless).await, Outcome::Unfit(Unfit::NoName)));
+        assert!(matches!(world.change(nameless).await, Outcome::Rejected(Rejection::NoName)));
         assert_eq!(world.everything().await, before);
     }
 

@@ -1,6 +1,6 @@
 //! Guessing: names, passwords and codes, by every route, from one address and from many.
 
-use hufu_app::credentials::locks::{CountWrong, FindAccount, Found, GetPassword, LockRule, Name};
+use hufu_app::credentials::locks::{FindAccount, Found, GetPassword, LockRule, Name, RecordWrongPassword};
 use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
 use hufu_app::events::Trace;
 use hufu_app::{AccountName, Registration, Target};
@@ -53,17 +53,17 @@ on_both_engines! {
             let mut answers = Vec::new();
             for name in [somebody, nobody] {
                 let before = world.app.password_work();
-                let mut told = Vec::new();
+                let mut outcomes = Vec::new();
                 for round in 0..3 {
                     world.from(&format!("198.51.100.{}", place * 10 + round));
                     for account in routes(name) {
-                        told.push(format!("{:?}", world.log_in(account, OTHER).await.unwrap_err()));
+                        outcomes.push(format!("{:?}", world.log_in(account, OTHER).await.unwrap_err()));
                     }
                 }
                 for account in [AccountName::Any(name.to_owned()), AccountName::Any(name.to_uppercase())] {
-                    told.push(format!("{:?}", world.log_in(account, PASSWORD).await.map(|_| ())));
+                    outcomes.push(format!("{:?}", world.log_in(account, PASSWORD).await.map(|_| ())));
                 }
-                answers.push((told, world.app.password_work() - before));
+                answers.push((outcomes, world.app.password_work() - before));
             }
             // In upper case a username is another one, and nobody's.
             assert_eq!(answers[0], answers[1], "{somebody}");
@@ -216,7 +216,7 @@ on_both_engines! {
         assert!(!is_locked);
         let random = TestRandom::new(5);
         let trace = || Trace::of_command(now, &random);
-        let wrong = || CountWrong {
+        let wrong = || RecordWrongPassword {
             pool: pool.clone(),
             user: Some(who.user.clone()),
             lock: Some(lock.clone()),

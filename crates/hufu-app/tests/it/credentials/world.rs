@@ -6,13 +6,14 @@ use std::time::Duration;
 use hufu_app::apply::Options;
 use hufu_app::connect::Outbox;
 use hufu_app::{
-    AccountName, App, Authenticated, Limits, LoginDone, Named, Origin, Parts, Refusal, Registration, Target,
+    AccountName, App, ApplicationHint, Authenticated, Limits, LoginDone, Origin, Parts, Refusal,
+    Registration, Target,
 };
 use hufu_testkit::{Base, TestDatabase};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Language, PasscodePurpose, TestClock, TestRandom, Timestamp, User, Username};
 
-use super::{PASSWORD, Purpose, Want, phone, sms};
+use super::{PASSWORD, Purpose, RequestedTokens, phone, sms};
 
 const APPLICATION: &str = "6560c0ffee00000000000002";
 const FILE: &str = r#"
@@ -98,8 +99,16 @@ impl World {
         create: bool,
     ) -> Result<LoginDone, Refusal> {
         let app = &self.app;
-        let answer =
-            app.log_in_by_code(&self.application(), to, code, create, Want::UserToken.into(), &self.origin).await?;
+        let answer = app
+            .log_in_by_code(
+                &self.application(),
+                to,
+                code,
+                create,
+                RequestedTokens::UserToken.into(),
+                &self.origin,
+            )
+            .await?;
         Ok(answer.done().unwrap())
     }
 
@@ -107,7 +116,13 @@ impl World {
         let application = self.application();
         let answer = self
             .app
-            .log_in_by_password(&application, account, password.into(), Want::UserToken.into(), &self.origin)
+            .log_in_by_password(
+                &application,
+                account,
+                password.into(),
+                RequestedTokens::UserToken.into(),
+                &self.origin,
+            )
             .await?;
         Ok(answer.done().unwrap())
     }
@@ -116,8 +131,10 @@ impl World {
         &self,
         registration: Registration,
     ) -> Result<(User, Option<LoginDone>), Refusal> {
-        let (user, answer) =
-            self.app.register(&self.application(), registration, Some(Want::UserToken), &self.origin).await?;
+        let (user, answer) = self
+            .app
+            .register(&self.application(), registration, Some(RequestedTokens::UserToken), &self.origin)
+            .await?;
         Ok((user, answer.map(|answer| answer.done().unwrap())))
     }
 
@@ -157,7 +174,7 @@ impl World {
     }
 
     pub(super) async fn who(&self, token: &str) -> Result<Authenticated, Refusal> {
-        self.app.authenticate(Some(token), Named::default(), self.origin.clone()).await
+        self.app.authenticate(Some(token), ApplicationHint::default(), self.origin.clone()).await
     }
 }
 

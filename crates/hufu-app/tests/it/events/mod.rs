@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use hufu_app::events::{Event, Trace};
 use hufu_app::webhooks::{NewWebhook, Webhook};
-use hufu_app::{Administrating, App, Limits, Parts, apply};
+use hufu_app::{AdminCaller, App, Limits, Parts, apply};
 use hufu_store::{StoreError, Tx, Write};
 use hufu_testkit::{Base, TestDatabase, outgoing_to_this_machine};
 use hufu_types::{Action, Clock as _, EventId, PoolId, SystemRandom, TestClock, Timestamp, UserId};
@@ -20,8 +20,8 @@ pub(super) fn pool() -> PoolId {
 }
 
 /// Who administers.
-pub(super) fn command() -> Administrating {
-    Administrating::command()
+pub(super) fn command() -> AdminCaller {
+    AdminCaller::command_line()
 }
 
 pub(super) struct World {

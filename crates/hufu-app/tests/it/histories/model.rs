@@ -7,7 +7,7 @@ use hufu_types::flow::Stage;
 use hufu_types::resolution::PhoneUse;
 use hufu_types::{AssociationMode, ConflictRule, FlowId, MergeId, TokenHash, UserId};
 
-use super::{APPS, Act, Deed, Done, MAX_TRIES, NUMBERS, Proof, Visit};
+use super::{APPS, Act, Done, MAX_TRIES, NUMBERS, Operation, Proof, Visit};
 
 /// What leads to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ pub(super) struct Model {
     /// All accounts, merged ones too.
     pub(super) accounts: BTreeSet<UserId>,
     /// To whose row an id leads.
-    pub(super) leads: BTreeMap<Id, UserId>,
+    pub(super) owners: BTreeMap<Id, UserId>,
     /// In whose row a number stands that nobody vouches for.
     pub(super) waits_in: BTreeMap<u8, UserId>,
     /// What was merged, into what.
@@ -116,7 +116,7 @@ impl Model {
     }
 
     fn account_of(&self, id: Id) -> Option<UserId> {
-        self.leads.get(&id).map(|row| self.survivor(row))
+        self.owners.get(&id).map(|row| self.survivor(row))
     }
 
     /// The accounts to which what this person can prove leads.
@@ -126,7 +126,7 @@ impl Model {
             Id::Number(number) => *number == NUMBERS[usize::from(person)],
         };
         let accounts: BTreeSet<UserId> =
-            self.leads.keys().filter(is_theirs).filter_map(|id| self.account_of(*id)).collect();
+            self.owners.keys().filter(is_theirs).filter_map(|id| self.account_of(*id)).collect();
         accounts.into_iter().collect()
     }
 
@@ -134,16 +134,16 @@ impl Model {
     pub(super) fn ids_of(&self, owner: u8) -> Vec<(Id, UserId)> {
         let is_theirs =
             |id: &Id| matches!(id, Id::Openid(person, _) | Id::Unionid(person, ..) if *person == owner);
-        let ids = self.leads.iter().filter(|(id, _)| is_theirs(id));
+        let ids = self.owners.iter().filter(|(id, _)| is_theirs(id));
         ids.map(|(id, row)| (*id, row.clone())).collect()
     }
 
     /// Whether an account has another id where this one comes from.
     fn has_another(&self, account: &UserId, id: Id) -> bool {
-        self.leads.iter().any(|(held, row)| id.excludes(*held) && self.survivor(row) == *account)
+        self.owners.iter().any(|(held, row)| id.excludes(*held) && self.survivor(row) == *account)
     }
 
-    fn is_another_persons(&self, account: &UserId, proof: Proof) -> bool {
+    fn has_other_identity(&self, account: &UserId, proof: Proof) -> bool {
         proof.ids().any(|id| self.has_another(account, id))
     }
 
@@ -155,7 +155,7 @@ impl Model {
         let (by_openid, by_unionid) =
             (self.account_of(proof.openid()), proof.unionid().and_then(|id| self.account_of(id)));
         let by_number = owner.clone().filter(|_| visit.phone == Some(PhoneUse::LogIn));
-        let new: Vec<Id> = proof.ids().filter(|id| !self.leads.contains_key(id)).collect();
+        let new: Vec<Id> = proof.ids().filter(|id| !self.owners.contains_key(id)).collect();
         let chooses = visit.conflict == ConflictRule::Choose;
         let fills = proves_number && owner.is_none();
         let alone = |user: &UserId, other: &UserId| Found::In {
@@ -179,7 +179,7 @@ impl Model {
                 // An account whose UnionID has changed keeps the one that it has.
                 let changed =
                     new.iter().any(|id| self.has_another(&known, *id) && matches!(id, Id::Unionid(..)));
-                let knows_openid = self.leads.contains_key(&proof.openid());
+                let knows_openid = self.owners.contains_key(&proof.openid());
                 if changed && knows_openid {
                     let disagrees_with = Some(known.clone());
                     return Found::In { user: known, new: Vec::new(), fills, disagrees_with };
@@ -188,10 +188,10 @@ impl Model {
                 Found::In { user: known, new, fills, disagrees_with }
             }
             // Another of the same source has it already: the number lets in, and nothing is bound.
-            (None, Some(owner)) if self.is_another_persons(&owner, proof) => alone(&owner, &owner),
+            (None, Some(owner)) if self.has_other_identity(&owner, proof) => alone(&owner, &owner),
             (None, Some(user)) => Found::In { user, new, fills: false, disagrees_with: None },
             (None, None) => {
-                let matched = owner.filter(|owner| !self.is_another_persons(owner, proof));
+                let matched = owner.filter(|owner| !self.has_other_identity(owner, proof));
                 match (visit.mode, matched) {
                     (AssociationMode::Field, Some(user)) => {
                         Found::In { user, new, fills: false, disagrees_with: None }
@@ -208,14 +208,14 @@ impl Model {
     /// Leads these ids to an account.
     fn attach(&mut self, user: &UserId, new: impl IntoIterator<Item = Id>) {
         for id in new {
-            self.leads.entry(id).or_insert_with(|| user.clone());
+            self.owners.entry(id).or_insert_with(|| user.clone());
         }
     }
 
     /// Gives an account a number that is proved, if it has none.
     fn fill(&mut self, user: &UserId, number: u8) {
         if self.number_of(user).is_none() {
-            self.leads.insert(Id::Number(number), user.clone());
+            self.owners.insert(Id::Number(number), user.clone());
             self.waits_in.remove(&number);
         }
     }
@@ -242,11 +242,11 @@ impl Model {
     }
 
     fn number(&mut self, number: u8, vouched: bool, user: &UserId) -> bool {
-        let is_free = !self.leads.contains_key(&Id::Number(number)) && !self.waits_in.contains_key(&number);
+        let is_free = !self.owners.contains_key(&Id::Number(number)) && !self.waits_in.contains_key(&number);
         if is_free {
             self.accounts.insert(user.clone());
             if vouched {
-                self.leads.insert(Id::Number(number), user.clone());
+                self.owners.insert(Id::Number(number), user.clone());
             } else {
                 self.waits_in.insert(number, user.clone());
             }
@@ -256,7 +256,7 @@ impl Model {
 
     /// The number that stands in this row.
     fn number_of(&self, row: &UserId) -> Option<u8> {
-        self.leads.iter().find_map(|(id, at)| match id {
+        self.owners.iter().find_map(|(id, at)| match id {
             Id::Number(number) if at == row => Some(*number),
             _ => None,
         })
@@ -265,23 +265,27 @@ impl Model {
 
 impl World {
     /// What should come of a deed.
-    pub(super) fn play(&mut self, deed: &Deed) -> Done {
-        match deed {
-            Deed::Arrive { visit, candidate, flow, handle } => self.arrive(*visit, candidate, flow, handle),
-            Deed::Bind { user, proof } => Done::Bound(self.model.bind(user, *proof)),
-            Deed::Number { number, vouched, user } => Done::Made(self.model.number(*number, *vouched, user)),
-            Deed::Merge { survivor, merged, id } => Done::Merged(self.merge(survivor, merged, id)),
-            Deed::Undo { id } => Done::Undone(self.undo(id)),
-            Deed::Unbind { user, id } => {
-                let leads = &mut self.model.leads;
+    pub(super) fn play(&mut self, operation: &Operation) -> Done {
+        match operation {
+            Operation::Arrive { visit, candidate, flow, handle } => {
+                self.arrive(*visit, candidate, flow, handle)
+            }
+            Operation::Bind { user, proof } => Done::Bound(self.model.bind(user, *proof)),
+            Operation::Number { number, vouched, user } => {
+                Done::Made(self.model.number(*number, *vouched, user))
+            }
+            Operation::Merge { survivor, merged, id } => Done::Merged(self.merge(survivor, merged, id)),
+            Operation::Undo { id } => Done::Undone(self.undo(id)),
+            Operation::Unbind { user, id } => {
+                let owners = &mut self.model.owners;
                 let is_there =
-                    leads.get(id).is_some_and(|row| row == user || self.model.into.get(row) == Some(user));
+                    owners.get(id).is_some_and(|row| row == user || self.model.into.get(row) == Some(user));
                 if is_there {
-                    leads.remove(id);
+                    owners.remove(id);
                 }
                 Done::Unbound(if is_there { "done" } else { "not bound" })
             }
-            Deed::GoOn { flow, handle, next, act, candidate, merge, .. } => {
+            Operation::GoOn { flow, handle, next, act, candidate, merge, .. } => {
                 let at = self.waiting.iter().position(|w| w.flow == *flow && w.handle == *handle);
                 let Some(at) = at else { return Done::Unknown };
                 let waiting = self.waiting[at].clone();
@@ -323,7 +327,7 @@ impl World {
                 self.model.make(candidate, visit.proof, fills);
                 return Done::In { user: candidate.clone(), newly_created: true, disagrees_with: None };
             }
-            Found::Nowhere => return Done::Stranger,
+            Found::Nowhere => return Done::LoginOnly,
             Found::Either(first, second) => (Stage::Select, false, vec![first, second]),
             Found::Ask { may_create } => (Stage::Associate, may_create, Vec::new()),
         };
@@ -350,8 +354,8 @@ impl World {
             Act::Create if !waiting.may_create => Done::Failed("may not create"),
             Act::Create => match model.find(visit) {
                 Found::Ask { may_create: true } => {
-                    let fills =
-                        visit.phone.is_some() && !model.leads.contains_key(&Id::Number(visit.proof.number()));
+                    let fills = visit.phone.is_some()
+                        && !model.owners.contains_key(&Id::Number(visit.proof.number()));
                     model.make(candidate, visit.proof, fills);
                     Done::In { user: candidate.clone(), newly_created: true, disagrees_with: None }
                 }
@@ -372,7 +376,7 @@ impl World {
                 self.bind_in_flow(user, visit.proof)
             }
             Act::Choose(user) => {
-                if self.still_lead(waiting, &[user]) {
+                if self.are_still_candidates(waiting, &[user]) {
                     is_in(self.model.survivor(user))
                 } else {
                     Done::Failed("no candidate")
@@ -380,7 +384,7 @@ impl World {
             }
             Act::Merge(survivor) => {
                 let other = waiting.candidates.iter().find(|user| *user != survivor).unwrap().clone();
-                if !self.still_lead(waiting, &[survivor, &other]) {
+                if !self.are_still_candidates(waiting, &[survivor, &other]) {
                     return Done::Failed("no candidate");
                 }
                 match self.merge(survivor, &other, merge) {
@@ -396,7 +400,7 @@ impl World {
         if proof.ids().filter_map(|id| model.account_of(id)).any(|owner| owner != user) {
             return Done::Failed("taken");
         }
-        if model.is_another_persons(&user, proof) {
+        if model.has_other_identity(&user, proof) {
             return Done::Failed("has another");
         }
         model.attach(&user, proof.ids());
@@ -404,7 +408,7 @@ impl World {
     }
 
     /// Whether what was proved still leads to these accounts.
-    fn still_lead(&self, waiting: &Waiting, chosen: &[&UserId]) -> bool {
+    fn are_still_candidates(&self, waiting: &Waiting, chosen: &[&UserId]) -> bool {
         let lead_to = match self.model.find(waiting.visit) {
             Found::Either(a, b) => vec![a, b],
             Found::In { user, disagrees_with, .. } => std::iter::once(user).chain(disagrees_with).collect(),
@@ -423,7 +427,7 @@ impl World {
         }
         let number = model.number_of(merged).filter(|_| model.number_of(survivor).is_none());
         if let Some(number) = number {
-            model.leads.insert(Id::Number(number), survivor.clone());
+            model.owners.insert(Id::Number(number), survivor.clone());
         }
         let mut repointed = Vec::new();
         for (row, into) in &mut model.into {
@@ -450,9 +454,9 @@ impl World {
         }
         merge.is_undone = true;
         if let Some(number) = merge.number
-            && model.leads.get(&Id::Number(number)) == Some(&merge.survivor)
+            && model.owners.get(&Id::Number(number)) == Some(&merge.survivor)
         {
-            model.leads.insert(Id::Number(number), merge.merged.clone());
+            model.owners.insert(Id::Number(number), merge.merged.clone());
         }
         model.into.remove(&merge.merged);
         for row in &merge.repointed {

@@ -39,11 +39,11 @@ wechat-nonsense = WeChat's answer makes no sense: try again; if it keeps happeni
 
 ## The person
 
-stranger = The user does not exist: this way of logging in is for existing accounts; register or bind another way first.
+no-account = The user does not exist: this way of logging in is for existing accounts; register or bind another way first.
 registration-off = This user pool takes no registrations: log in with an existing account, or ask the administrator for one.
 snapshot-user = This is WeChat's snapshot page, where nobody can log in: tap "Use full service" at its bottom right and try again.
 disabled = The account is switched off: ask the administrator.
-leaving = The account was deleted by its owner and is gone for good at { $at }: ask the administrator to restore it before then.
+deletion-pending = The account was deleted by its owner and is gone for good at { $at }: ask the administrator to restore it before then.
 not-logged-in = Not logged in, or the login has ended: log in again.
 not-yourself = You can only act on your own account: send your own user id.
 identity-taken = This WeChat identity is bound to another account: unbind it there first.
@@ -66,7 +66,7 @@ step-impossible = This step is not possible at this point of the login: go on as
 
 ## Administration
 
-not-administrating = The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` makes one.
+access-key-invalid = The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` makes one.
 administrator-unknown = Username or password is wrong: check them and try again.
 not-permitted = Your role lacks { $permission }: use a key whose role has it.
 user-unknown = There is no such user: check the id.
@@ -87,7 +87,7 @@ deletion-not-requested = Nobody asked for the deletion of this account: there is
 account-archived = The account is archived: restore it first.
 deletion-requested = The owner asked for the deletion of this account: call the deletion off first.
 new-password-needed = The password must be replaced first: send `newPassword` as well.
-import-unfit = The file cannot be imported: { $reason }.
+import-invalid = The file cannot be imported: { $reason }.
 import-unfinished = The import of another file of this name stopped after { $rows } rows: send that file again, or `startOver=true`.
 import-running = An import is running: wait until it has finished.
 import-too-large = The file is too large: at most { $limit } bytes; `hufu import` takes larger ones.
@@ -128,9 +128,9 @@ login-too-old = For your safety this needs a login of the last { $minutes } minu
 field-not-editable = Only administrators change the field { $field }: leave it out.
 session-unknown = There is no such session, or it is over: read the list again.
 merge-unknown = There is no such merge: check its id.
-merge-undone-before = This merge was undone before: there is nothing to undo.
+merge-already-undone = This merge was undone before: there is nothing to undo.
 merge-too-old = The merge is too long ago to be undone: the accounts stay one.
-merged-on = The account has since been merged into another one: undo that later merge first.
+survivor-merged = The account has since been merged into another one: undo that later merge first.
 same-account = Both are one account already: there is nothing to merge.
 merge-impossible = One of the accounts is switched off, about to be deleted, or merged into another: only accounts in use are merged.
 has-username = The account has a username already: ask the administrator to change it.
@@ -154,7 +154,7 @@ form-expired = The form lacks this browser's token, or another site's page sent 
 form-too-large = The form is too large: send less.
 form-incomplete = The form lacks a field, or is not application/x-www-form-urlencoded: send it from the page.
 
-## What may be wrong with a field: parts of the sentences `invalid` and `import-unfit`
+## What may be wrong with a field: parts of the sentences `invalid` and `import-invalid`
 
 missing = { $field } is missing; send it
 missing-from-wechat = { $field } is missing; send what WeChat returned

@@ -39,11 +39,11 @@ wechat-nonsense = 微信返回了无法识别的内容：请稍后重试，若�
 
 ## 用户
 
-stranger = 用户不存在：该登录方式仅限已有账号，请先用其他方式注册或绑定。
+no-account = 用户不存在：该登录方式仅限已有账号，请先用其他方式注册或绑定。
 registration-off = 该用户池已关闭注册：请使用已有账号登录，或联系管理员开通账号。
 snapshot-user = 当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。
 disabled = 账号已被停用：请联系管理员。
-leaving = 账号已申请注销，将于 { $at } 彻底删除：如需恢复请联系管理员。
+deletion-pending = 账号已申请注销，将于 { $at } 彻底删除：如需恢复请联系管理员。
 not-logged-in = 尚未登录或登录已失效：请重新登录。
 not-yourself = 只能操作自己的账号：请使用本人的用户 ID。
 identity-taken = 该微信已绑定其他账号：请先在那个账号中解绑。
@@ -66,7 +66,7 @@ step-impossible = 当前登录步骤不支持该操作：请按返回的 stage �
 
 ## 管理
 
-not-administrating = 访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。
+access-key-invalid = 访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。
 administrator-unknown = 用户名或密码错误：请核对后重试。
 not-permitted = 权限不足（{ $permission }）：请换用具备该权限的角色。
 user-unknown = 用户不存在：请核对用户 ID。
@@ -87,7 +87,7 @@ deletion-not-requested = 该账号没有申请注销：无需撤销。
 account-archived = 该账号已归档：请先恢复。
 deletion-requested = 该账号的用户已申请注销：请先撤销注销申请。
 new-password-needed = 首次登录须更换密码：请在请求中同时提供 newPassword。
-import-unfit = 文件无法导入：{ $reason }。
+import-invalid = 文件无法导入：{ $reason }。
 import-unfinished = 同名文件的导入在第 { $rows } 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。
 import-running = 已有导入正在进行：请等待其完成。
 import-too-large = 文件过大：最多 { $limit } 字节，更大的文件请用 hufu import。
@@ -128,9 +128,9 @@ login-too-old = 为了账号安全，该操作要求 { $minutes } 分钟内登�
 field-not-editable = 字段 { $field } 只能由管理员修改：请去掉该字段后重试。
 session-unknown = 登录会话不存在或已结束：请刷新会话列表。
 merge-unknown = 未找到该合并记录：请核对 ID。
-merge-undone-before = 该合并已被撤销：无需再次操作。
+merge-already-undone = 该合并已被撤销：无需再次操作。
 merge-too-old = 合并已超过可撤销的期限：两个账号将保持为一个。
-merged-on = 合并后的账号又被合并到其他账号：请先撤销较晚的合并。
+survivor-merged = 合并后的账号又被合并到其他账号：请先撤销较晚的合并。
 same-account = 两者已是同一个账号：无需合并。
 merge-impossible = 其中一个账号已停用、已申请注销或已合并到其他账号：请用正常使用中的账号合并。
 has-username = 账号已有用户名，不能再修改：如需更换请联系管理员。

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::instance::APPLICATION;
-use super::process::PATIENCE;
+use super::process::TIMEOUT;
 
 /// Sends requests for the application.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ impl Answer {
 
 impl Client {
     pub(crate) fn of(base: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE);
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(TIMEOUT);
         Self { http: http.build().unwrap(), base: base.to_owned() }
     }
 

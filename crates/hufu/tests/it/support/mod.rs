@@ -8,13 +8,13 @@ pub(crate) use client::{Answer, Client, claims, header_of};
 pub(crate) use instance::{
     APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, fill, sandbox_options,
 };
-pub(crate) use process::{PATIENCE, Process, Ran, SOON, hufu};
+pub(crate) use process::{Process, Ran, SOON, TIMEOUT, hufu};
 
-/// Asks repeatedly until the answer is yes; fails after [`PATIENCE`].
+/// Asks repeatedly until the answer is yes; fails after [`TIMEOUT`].
 pub(crate) async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
     let begin = std::time::Instant::now();
     while !asked().await {
-        assert!(begin.elapsed() < PATIENCE, "timed out waiting: {what}");
+        assert!(begin.elapsed() < TIMEOUT, "timed out waiting: {what}");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long anything may take before a test gives up; far more than it takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// How soon a server picks up what another process has changed. It looks twice a second; a busy machine is
 /// slower.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
@@ -88,8 +88,8 @@ impl Ran {
     #[track_caller]
     pub(crate) fn failed(&self) -> &str {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
-        let complaint = self.err.find("hufu: ").map(|at| &self.err[at + "hufu: ".len()..]);
-        complaint.unwrap_or_else(|| panic!("no error message: {self:?}")).trim_end()
+        let error = self.err.find("hufu: ").map(|at| &self.err[at + "hufu: ".len()..]);
+        error.unwrap_or_else(|| panic!("no error message: {self:?}")).trim_end()
     }
 }
 
@@ -118,7 +118,7 @@ impl Output {
     pub(crate) async fn line_with(&self, text: &str) -> String {
         let mut seen = self.0.clone();
         let has = |written: &Written| written.lines.iter().any(|line| line.contains(text));
-        let seen = tokio::time::timeout(PATIENCE, seen.wait_for(|written| written.ended || has(written)));
+        let seen = tokio::time::timeout(TIMEOUT, seen.wait_for(|written| written.ended || has(written)));
         let written = seen.await.unwrap_or_else(|_| panic!("no line with {text:?}: {:?}", self.lines()));
         let lines = &written.unwrap().lines;
         let line = lines.iter().find(|line| line.contains(text));
@@ -133,7 +133,7 @@ impl Output {
     /// Everything, once it is closed.
     async fn all(&self) -> String {
         let mut seen = self.0.clone();
-        let ended = tokio::time::timeout(PATIENCE, seen.wait_for(|written| written.ended)).await;
+        let ended = tokio::time::timeout(TIMEOUT, seen.wait_for(|written| written.ended)).await;
         assert!(ended.is_ok(), "the process does not end: {:?}", self.lines());
         self.lines().into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
     }

@@ -8,7 +8,8 @@ use hufu_connect::mail::Encryption;
 use hufu_connect::sms::Parameter;
 use hufu_connect::templates::Override;
 use hufu_connect::{
-    BuildError, GuardedClient, MailSettings, Means, Outbox, SmsSettings, TemplateKind, Templates, guarded,
+    BuildError, GuardedClient, MailSettings, Outbox, SenderContext, SmsSettings, TemplateKind, Templates,
+    guarded,
 };
 use hufu_types::{Language, SystemClock, SystemRandom};
 use secrecy::ExposeSecret as _;
@@ -79,16 +80,20 @@ const HTTP: &[Key] = &[
 /// `[user_pool.email]`
 pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> {
     let providers = [("smtp", SMTP), ("outbox", &[])];
-    read_sender(item, "write [user_pool.email]", "the e-mail settings", &providers, |settings, means| {
-        MailSettings::build(settings, means).map(drop)
-    })
+    read_sender(
+        item,
+        "write [user_pool.email]",
+        "the e-mail settings",
+        &providers,
+        |settings, sender_context| MailSettings::build(settings, sender_context).map(drop),
+    )
 }
 
 /// `[user_pool.sms]`
 pub(super) fn read_sms(item: Item<'_>) -> Option<DesiredSender<SmsSettings>> {
     let providers = [("aliyun", ALIYUN), ("tencent", TENCENT), ("http", HTTP), ("outbox", &[])];
-    read_sender(item, "write [user_pool.sms]", "the SMS settings", &providers, |settings, means| {
-        SmsSettings::build(settings, means).map(drop)
+    read_sender(item, "write [user_pool.sms]", "the SMS settings", &providers, |settings, sender_context| {
+        SmsSettings::build(settings, sender_context).map(drop)
     })
 }
 
@@ -98,7 +103,7 @@ fn read_sender<T: DeserializeOwned>(
     advice: &str,
     what: &'static str,
     providers: &[(&'static str, &[Key])],
-    build: fn(&T, &Means) -> Result<(), BuildError>,
+    build: fn(&T, &SenderContext) -> Result<(), BuildError>,
 ) -> Option<DesiredSender<T>> {
     let table = item.open_table(advice, what)?;
     let named = table.required("provider")?;
@@ -125,7 +130,7 @@ fn read_sender<T: DeserializeOwned>(
     // Whatever is left for serde to refuse is told without its words, which might quote a secret.
     let refused = |_| item.refuse(format!("{what} cannot be read — compare them with the documentation"));
     let settings: T = serde_json::from_value(Json::Object(read)).map_err(refused).ok()?;
-    checked(item, |means| build(&settings, means))?;
+    checked(item, |sender_context| build(&settings, sender_context))?;
     Some(DesiredSender { at: item.at, settings })
 }
 
@@ -173,13 +178,17 @@ fn name_of<T: DeserializeOwned>(item: Item<'_>, what: &str) -> Option<T> {
 }
 
 /// Makes the sender, so that its own rules are kept; nothing is sent and nobody is called.
-fn checked(item: Item<'_>, build: impl FnOnce(&Means) -> Result<(), BuildError>) -> Option<()> {
+fn checked(item: Item<'_>, build: impl FnOnce(&SenderContext) -> Result<(), BuildError>) -> Option<()> {
     let clock = Arc::new(SystemClock);
     // What the machine lacks, such as root certificates, is no fault of the file.
     let Ok(http) = GuardedClient::new(guarded::Settings::default()) else { return Some(()) };
-    let means =
-        Means { http, outbox: Some(Outbox::new(clock.clone())), clock, random: Arc::new(SystemRandom) };
-    let Err(BuildError::Setting { setting, reason, .. }) = build(&means) else { return Some(()) };
+    let sender_context = SenderContext {
+        http,
+        outbox: Some(Outbox::new(clock.clone())),
+        clock,
+        random: Arc::new(SystemRandom),
+    };
+    let Err(BuildError::Setting { setting, reason, .. }) = build(&sender_context) else { return Some(()) };
     // A provider of JSON has its endpoint in `url`.
     let has_url =
         setting == "endpoint" && item.open_table("", "").is_some_and(|table| table.optional("url").is_some());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes};
 
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
-use super::super::plan::Fate;
+use super::super::plan::PlanAction;
 use super::{PoolPlanner, Step};
 use crate::configuration::applications::{self, PutApplication};
 
@@ -86,7 +86,7 @@ impl PoolPlanner<'_> {
 
     fn application_new(&mut self, wanted: Application) {
         let label = application_label(&wanted);
-        self.line(Fate::Add, format!("{label} ({})", wanted.kind.as_str()));
+        self.line(PlanAction::Add, format!("{label} ({})", wanted.kind.as_str()));
         self.application(wanted);
     }
 
@@ -156,13 +156,13 @@ impl PoolPlanner<'_> {
             };
             let label = application_label(present);
             match (disable, loses_default) {
-                (true, false) => self.line(Fate::Disable, format!("{label}: disabled")),
+                (true, false) => self.line(PlanAction::Disable, format!("{label}: disabled")),
                 (true, true) => {
-                    self.line(Fate::Disable, format!("{label}: disabled, no longer the default"));
+                    self.line(PlanAction::Disable, format!("{label}: disabled, no longer the default"));
                 }
-                (false, true) => self.line(Fate::Change, format!("{label}: no longer the default")),
+                (false, true) => self.line(PlanAction::Change, format!("{label}: no longer the default")),
                 (false, false) => {
-                    self.line(Fate::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
+                    self.line(PlanAction::LeftAlone, label + if present.enabled { "" } else { ", disabled" });
                 }
             }
             if wanted != *present {

@@ -3,7 +3,7 @@
 use hufu_store::senders::{SenderKind, StoredSender};
 use serde_json::{Map, Value as Json};
 
-use super::super::plan::Fate;
+use super::super::plan::PlanAction;
 use super::{PoolPlanner, Step};
 use crate::configuration::senders::{self, PutSender, RemoveSender, Sender};
 
@@ -32,14 +32,16 @@ impl PoolPlanner<'_> {
         };
         let label = label(kind, &settings);
         match present.map(|stored| senders::differences(stored, &settings, &self.task.sealing)) {
-            None => self.line(Fate::Add, label),
-            Some(Some(changed)) if changed.is_empty() => return self.line(Fate::Unchanged, label),
+            None => self.line(PlanAction::Add, label),
+            Some(Some(changed)) if changed.is_empty() => return self.line(PlanAction::Unchanged, label),
             Some(Some(changed)) => {
-                self.line(Fate::Change, format!("{label}: {} changed", changed.join(", ")));
+                self.line(PlanAction::Change, format!("{label}: {} changed", changed.join(", ")));
             }
             // As after the loss of the key.
-            Some(None) => self
-                .line(Fate::Change, format!("{label}: written anew, since what is stored cannot be opened")),
+            Some(None) => self.line(
+                PlanAction::Change,
+                format!("{label}: written anew, since what is stored cannot be opened"),
+            ),
         }
         self.steps.push(Step::Sender(PutSender {
             pool: desired.id.clone(),
@@ -54,14 +56,14 @@ impl PoolPlanner<'_> {
         let opened = senders::open::<Json>(present, &self.task.sealing).ok();
         let label = label(present.kind, opened.as_ref().and_then(Json::as_object).unwrap_or(&Map::new()));
         if self.task.prune {
-            self.line(Fate::Disable, format!("{label}: taken away"));
+            self.line(PlanAction::Disable, format!("{label}: taken away"));
             self.steps.push(Step::NoSender(RemoveSender {
                 pool: present.pool.clone(),
                 kind: present.kind,
                 expected: None,
             }));
         } else {
-            self.line(Fate::LeftAlone, label);
+            self.line(PlanAction::LeftAlone, label);
         }
     }
 }

@@ -4,14 +4,14 @@ use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
 use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
 use hufu_types::flow::FlowState;
-use hufu_types::resolution::{Denial, Holdings, Owner, Resolution, Rules, resolve};
+use hufu_types::resolution::{Denial, KnownOwners, Owner, Resolution, Rules, resolve};
 use hufu_types::{
     Action, ConnectionId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash, User,
     UserId,
 };
 use serde_json::json;
 
-use super::finish::{Came, LoginOutcome, Ticket, finish, note, refuse, wait};
+use super::finish::{LoginOutcome, LoginPlan, LoginProgress, finish, record_login, refuse, wait};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{release, unusable};
@@ -19,7 +19,7 @@ use crate::people::identities::shown;
 
 /// Who arrives, and what may come of it.
 #[derive(Clone, Debug)]
-pub struct Arriving {
+pub struct AccountResolver {
     /// The pool.
     pub pool: PoolId,
     /// What the source proved.
@@ -32,13 +32,13 @@ pub struct Arriving {
 #[derive(Clone, Debug)]
 pub struct Login {
     /// Who.
-    pub who: Arriving,
+    pub resolver: AccountResolver,
     /// The id of the user, if one must be made.
     pub candidate: UserId,
     /// What makes the account, if one must be made.
     pub register_source: String,
     /// What is written once the account is known.
-    pub ticket: Ticket,
+    pub plan: LoginPlan,
     /// A session that goes on if it is the same user's: the same code came again.
     pub resume: Option<(UserId, SessionId)>,
     /// The record of the code: its hash and the sealed exchange.
@@ -49,18 +49,18 @@ impl Write for Login {
     type Out = LoginOutcome;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
-        let (pool, ticket) = (&self.who.pool, &self.ticket);
-        let Resolved { resolution: decided, known } = self.who.resolve(tx).await?;
-        let mut events = ticket.trace.recorder();
+        let (pool, plan) = (&self.resolver.pool, &self.plan);
+        let Resolved { resolution: decided, known } = self.resolver.resolve(tx).await?;
+        let mut events = plan.trace.recorder();
         let outcome = match decided.clone() {
-            Resolution::Deny(denial) => refuse(tx, ticket, &mut events, pool, None, denied(denial)).await?,
+            Resolution::Deny(denial) => refuse(tx, plan, &mut events, pool, None, denied(denial)).await?,
             Resolution::Create { fill_phone, fill_email } => {
-                let user = self.who.new_user(self, fill_phone, fill_email);
-                let identities = self.who.identities(&ticket.trace);
+                let user = self.resolver.new_user(self, fill_phone, fill_email);
+                let identities = self.resolver.identities(&plan.trace);
                 let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };
-                accounts::create(tx, &mut events, new, json!({ "by": ticket.method })).await?;
-                let came = Came { newly_created: true, ..Came::default() };
-                finish(tx, ticket, &mut events, user, came).await?
+                accounts::create(tx, &mut events, new, json!({ "by": plan.method })).await?;
+                let progress = LoginProgress { newly_created: true, ..LoginProgress::default() };
+                finish(tx, plan, &mut events, user, progress).await?
             }
             Resolution::LogIn { user, attach_own, attach_shared, fill_phone, fill_email, conflict } => {
                 let user = match known.into_iter().find(|k| k.id == user) {
@@ -70,44 +70,51 @@ impl Write for Login {
                     }
                 };
                 if let Some(refused) = unusable(&user) {
-                    return refuse(tx, ticket, &mut events, pool, Some(&user.id), refused.into()).await;
+                    return refuse(tx, plan, &mut events, pool, Some(&user.id), refused.into()).await;
                 }
                 // The same code again is the same login, and counts once.
-                let going_on = match self.resumed(tx, &user.id).await? {
+                let resumed_session = match self.resumed(tx, &user.id).await? {
                     Resumed::Nothing => None,
-                    Resumed::GoesOn(session, since) => Some((session, since)),
+                    Resumed::Active(session, since) => Some((session, since)),
                     Resumed::Ended => {
                         let ended = LoginOutcome::Ended;
-                        return refuse(tx, ticket, &mut events, pool, Some(&user.id), ended).await;
+                        return refuse(tx, plan, &mut events, pool, Some(&user.id), ended).await;
                     }
                 };
                 if attach_own || attach_shared {
                     // Once the account is locked, what was decided must still be right: of two persons who prove
                     // one number at once, the second sees that the account is the first one's.
                     users::get_locked(tx, pool, &user.id).await?;
-                    if self.who.resolve(tx).await?.resolution != decided {
+                    if self.resolver.resolve(tx).await?.resolution != decided {
                         return Err(StoreError::LostRace);
                     }
-                    self.who.attach(tx, &ticket.trace, &user.id, attach_own, attach_shared).await?;
-                    let after = shown(self.who.attached(attach_own, attach_shared));
-                    let details = json!({ "by": ticket.method, "after": after });
+                    self.resolver.attach(tx, &plan.trace, &user.id, attach_own, attach_shared).await?;
+                    let after = shown(self.resolver.attached(attach_own, attach_shared));
+                    let details = json!({ "by": plan.method, "after": after });
                     events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
                 }
-                let counts = i64::from(going_on.is_none());
+                let counts = i64::from(resumed_session.is_none());
                 let fill = Fill { phone: fill_phone, email: fill_email };
-                let user = self.note(tx, &mut events, &user.id, fill, counts).await?;
-                finish(tx, ticket, &mut events, user, Came { going_on, conflict, ..Came::default() }).await?
+                let user = self.record_login(tx, &mut events, &user.id, fill, counts).await?;
+                finish(
+                    tx,
+                    plan,
+                    &mut events,
+                    user,
+                    LoginProgress { resumed_session, conflict, ..LoginProgress::default() },
+                )
+                .await?
             }
             Resolution::Choose { accounts } => {
-                let state = ticket.waiting_at(decided.stage());
-                let phone_use = self.who.rules.phone_use;
+                let state = plan.waiting_at(decided.stage());
+                let phone_use = self.resolver.rules.phone_use;
                 let state = FlowState { candidates: accounts.to_vec(), may_merge: true, phone_use, ..state };
-                wait(tx, pool, ticket, state).await?
+                wait(tx, pool, plan, state).await?
             }
             Resolution::Ask { may_create } => {
-                let phone_use = self.who.rules.phone_use;
-                let state = FlowState { may_create, phone_use, ..ticket.waiting_at(decided.stage()) };
-                wait(tx, pool, ticket, state).await?
+                let phone_use = self.resolver.rules.phone_use;
+                let state = FlowState { may_create, phone_use, ..plan.waiting_at(decided.stage()) };
+                wait(tx, pool, plan, state).await?
             }
         };
         if let Some((code, sealed)) = &self.exchange {
@@ -117,10 +124,10 @@ impl Write for Login {
                 _ => return Ok(outcome),
             };
             let exchange = exchanges::Exchange {
-                application: ticket.session.application.clone(),
+                application: plan.session.application.clone(),
                 sealed: sealed.clone(),
                 login,
-                created_at: ticket.trace.at,
+                created_at: plan.trace.at,
             };
             exchanges::put(tx, pool, code, &exchange).await?;
         }
@@ -130,7 +137,7 @@ impl Write for Login {
 
 impl Login {
     /// Counts the login of a known user and fills what is empty.
-    async fn note(
+    async fn record_login(
         &self,
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
@@ -138,11 +145,11 @@ impl Login {
         fill: Fill,
         counts: i64,
     ) -> Result<User, StoreError> {
-        let (pool, now) = (&self.who.pool, self.ticket.trace.at);
+        let (pool, now) = (&self.resolver.pool, self.plan.trace.at);
         // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
-        let mut user = note(tx, &self.ticket, pool, user, counts).await?;
+        let mut user = record_login(tx, &self.plan, pool, user, counts).await?;
 
-        let proof = &self.who.proof;
+        let proof = &self.resolver.proof;
         let before = (user.phone.clone(), user.email.clone(), user.profile.clone());
         if fill.phone
             && user.vouched_phone().is_none()
@@ -172,9 +179,9 @@ impl Login {
         let Some((_, session)) = self.resume.as_ref().filter(|(owner, _)| owner == user) else {
             return Ok(Resumed::Nothing);
         };
-        let found = sessions::get(tx, &self.who.pool, session).await?;
-        Ok(match found.filter(|found| found.expires_at > self.ticket.trace.at) {
-            Some(found) => Resumed::GoesOn(session.clone(), found.created_at),
+        let found = sessions::get(tx, &self.resolver.pool, session).await?;
+        Ok(match found.filter(|found| found.expires_at > self.plan.trace.at) {
+            Some(found) => Resumed::Active(session.clone(), found.created_at),
             None => Resumed::Ended,
         })
     }
@@ -192,7 +199,7 @@ enum Resumed {
     /// The code began none of this user's.
     Nothing,
     /// It is alive, since then.
-    GoesOn(SessionId, Timestamp),
+    Active(SessionId, Timestamp),
     /// It is over.
     Ended,
 }
@@ -209,41 +216,41 @@ pub(crate) struct Resolved {
     pub(crate) known: Vec<User>,
 }
 
-impl Arriving {
+impl AccountResolver {
     /// What is to be done, and the users that were read on the way.
     pub(crate) async fn resolve(&self, tx: &mut Tx<'_>) -> Result<Resolved, StoreError> {
         let (pool, proof) = (&self.pool, &self.proof);
-        let mut holdings = Holdings::default();
+        let mut owners = KnownOwners::default();
         let mut known = Vec::new();
         if let Some(user) = user_by_identity(tx, pool, &proof.own).await? {
-            holdings.by_own = Some(user.id.clone());
+            owners.by_own = Some(user.id.clone());
             known.push(user);
         }
         if let Some(shared) = &proof.shared {
-            holdings.by_shared = identities::owner(tx, pool, shared).await?;
-            if let (Some(user), None) = (&holdings.by_own, &holdings.by_shared) {
-                holdings.other_shared = identities::has_other_in_realm(tx, pool, user, shared).await?;
+            owners.by_shared = identities::owner(tx, pool, shared).await?;
+            if let (Some(user), None) = (&owners.by_own, &owners.by_shared) {
+                owners.other_shared = identities::has_other_in_realm(tx, pool, user, shared).await?;
             }
         }
         if let Some(phone) = proof.proved_phone() {
             let found = users::by_phone(tx, pool, phone).await?;
             let vouched = found.as_ref().is_some_and(|user| user.vouched_phone().is_some());
-            holdings.by_phone = self.owner(tx, found, vouched, &mut known).await?;
+            owners.by_phone = self.owner(tx, found, vouched, &mut known).await?;
         }
         if let Some(email) = proof.proved_email() {
             let found = users::by_email(tx, pool, email).await?;
             let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
-            holdings.by_email = self.owner(tx, found, vouched, &mut known).await?;
+            owners.by_email = self.owner(tx, found, vouched, &mut known).await?;
         }
         // An external id counts for strangers alone, and only where the connection matches by it.
-        if holdings.by_own.is_none() && holdings.by_shared.is_none() {
+        if owners.by_own.is_none() && owners.by_shared.is_none() {
             let matches = self.rules.association.matches(MatchField::ExternalId);
             if let Some(id) = proof.external_id.as_ref().filter(|_| matches) {
                 let found = users::by_external_id(tx, pool, id).await?;
-                holdings.by_external_id = self.owner(tx, found, true, &mut known).await?;
+                owners.by_external_id = self.owner(tx, found, true, &mut known).await?;
             }
         }
-        Ok(Resolved { resolution: resolve(proof, &holdings, &self.rules), known })
+        Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), known })
     }
 
     async fn owner(
@@ -255,14 +262,14 @@ impl Arriving {
     ) -> Result<Option<Owner>, StoreError> {
         let Some(user) = found else { return Ok(None) };
         let user = users::survivor(tx, user).await?;
-        let another_persons = self.is_another_persons(tx, &user.id).await?;
-        let owner = Owner { user: user.id.clone(), vouched, another_persons };
+        let has_other_identity = self.has_other_identity(tx, &user.id).await?;
+        let owner = Owner { user: user.id.clone(), vouched, has_other_identity };
         known.push(user);
         Ok(Some(owner))
     }
 
     /// Whether an account has another id where the source gives a person one.
-    pub(crate) async fn is_another_persons(
+    pub(crate) async fn has_other_identity(
         &self,
         tx: &mut Tx<'_>,
         user: &UserId,
@@ -308,7 +315,7 @@ impl Arriving {
     }
 
     fn new_user(&self, login: &Login, fill_phone: bool, fill_email: bool) -> User {
-        let Ticket { session, trace, .. } = &login.ticket;
+        let LoginPlan { session, trace, .. } = &login.plan;
         let email = self.proof.proved_email().filter(|_| fill_email).cloned();
         User {
             phone: self.proof.phone.clone().filter(|_| fill_phone),
@@ -326,9 +333,9 @@ impl Arriving {
 
 /// Looks whether a login would be permitted, before a phone code is spent on it. It writes nothing: whoever refuses
 /// the person for it says so in the audit log.
-pub struct WouldLogIn(pub Arriving);
+pub struct CheckLogin(pub AccountResolver);
 
-impl Read for WouldLogIn {
+impl Read for CheckLogin {
     /// Nothing where it would; else why not, and whose account is refused.
     type Out = Option<(LoginOutcome, Option<UserId>)>;
 
@@ -351,7 +358,7 @@ impl Read for WouldLogIn {
 fn denied(denial: Denial) -> LoginOutcome {
     match denial {
         Denial::Snapshot => LoginOutcome::Snapshot,
-        Denial::Stranger => LoginOutcome::Stranger,
+        Denial::LoginOnly => LoginOutcome::LoginOnly,
         Denial::RegistrationOff => LoginOutcome::RegistrationOff,
     }
 }

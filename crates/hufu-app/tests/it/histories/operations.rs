@@ -2,7 +2,7 @@
 
 use hufu_app::credentials::guess::{Guess, Presented};
 use hufu_app::credentials::locks::{FindAccount, LockRule};
-use hufu_app::login::{Continue, Continued, Doing, StepFailure};
+use hufu_app::login::{Continue, Continued, PreparedAction, StepFailure};
 use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::{Bind, Unbind, Unbound};
 use hufu_app::people::merging::unit::{Merge, Merged, UndoMerge, Undone};
@@ -15,9 +15,9 @@ use hufu_types::{
 };
 
 use super::model::{Id, Model};
-use super::{APPS, Act, Deed, Done, MAX_TRIES, NUMBERS, Proof, Visit};
+use super::{APPS, Act, Done, MAX_TRIES, NUMBERS, Operation, Proof, Visit};
 use crate::support::{
-    NOW, Variant as _, arrival, connection, login, phone, random_hash, seconds, ticket, trace, unit,
+    NOW, Variant as _, arrival, connection, login, phone, plan, random_hash, seconds, trace, unit,
 };
 
 impl Proof {
@@ -44,7 +44,7 @@ impl Visit {
         let (openid, unionid) = self.proof.keys();
         let association = Association { mode: self.mode, conflict: self.conflict, ..Association::default() };
         let mut login = login(openid, unionid).into_pool(pool.clone()).associating(association);
-        login.who.rules.login_only = self.login_only;
+        login.resolver.rules.login_only = self.login_only;
         match self.phone {
             Some(phone_use) => login.with_phone(phone(u32::from(self.proof.number())), phone_use),
             None => login,
@@ -77,7 +77,7 @@ unit! {
     }
 }
 unit! {
-    Read Holdings { pool: PoolId } -> Model, |this, tx| read_holdings(tx, &this.pool).await
+    Read ReadModel { pool: PoolId } -> Model, |this, tx| read_model(tx, &this.pool).await
 }
 unit! {
     Read Totals { pool: PoolId } -> Vec<i64>, |this, tx| {
@@ -98,7 +98,7 @@ unit! {
 
 /// What the store holds, as the model says it.
 pub(super) async fn held(store: &Store, pool: &PoolId) -> Model {
-    store.read(Holdings { pool: pool.clone() }).await.unwrap()
+    store.read(ReadModel { pool: pool.clone() }).await.unwrap()
 }
 
 /// How often people logged in, sessions, logins and new accounts in the audit log, conflicts there and in their table.
@@ -106,7 +106,7 @@ pub(super) async fn totals(store: &Store, pool: &PoolId) -> Vec<i64> {
     store.read(Totals { pool: pool.clone() }).await.unwrap()
 }
 
-async fn read_holdings(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Model, StoreError> {
+async fn read_model(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Model, StoreError> {
     const IDENTITIES: &str = "SELECT realm, kind, value, user_id FROM identities WHERE pool_id = $1";
     const USERS: &str = "SELECT id, phone, phone_proof, merged_into FROM users WHERE pool_id = $1";
     const FLOWS: &str = "SELECT id, handle FROM login_flows WHERE pool_id = $1";
@@ -125,7 +125,7 @@ async fn read_holdings(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Mod
             "openid" => Id::Openid(person, APPS.iter().find(|(app, _)| *app == name).unwrap().0),
             _ => Id::Unionid(person, APPS.iter().find(|(_, platform)| *platform == name).unwrap().1, version),
         };
-        held.leads.insert(id, user(owner));
+        held.owners.insert(id, user(owner));
     }
     let rows = tx
         .all(USERS, &[pool.into()], |row| {
@@ -147,7 +147,7 @@ async fn read_holdings(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Mod
             if proof.as_deref() == Some(PhoneProof::Unverified.as_str()) {
                 held.waits_in.insert(number, id.clone());
             } else {
-                held.leads.insert(Id::Number(number), id.clone());
+                held.owners.insert(Id::Number(number), id.clone());
             }
         }
         if let Some(survivor) = merged_into {
@@ -160,28 +160,28 @@ async fn read_holdings(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Mod
 }
 
 /// Does a deed.
-pub(super) async fn perform(store: &Store, pool: &PoolId, deed: Deed) -> Result<Done, StoreError> {
+pub(super) async fn perform(store: &Store, pool: &PoolId, operation: Operation) -> Result<Done, StoreError> {
     let pool = pool.clone();
-    Ok(match deed {
-        Deed::Arrive { visit, candidate, flow, handle } => {
+    Ok(match operation {
+        Operation::Arrive { visit, candidate, flow, handle } => {
             let mut login = visit.login(&pool);
             login.candidate = candidate;
-            (login.ticket.flow.id, login.ticket.flow.handle) = (flow, handle);
-            told(store.write(login).await?)
+            (login.plan.flow.id, login.plan.flow.handle) = (flow, handle);
+            observed(store.write(login).await?)
         }
-        Deed::Bind { user, proof } => {
+        Operation::Bind { user, proof } => {
             let (openid, unionid) = proof.keys();
             let (proof, connection) = (arrival(openid, unionid), connection());
             let bind = Bind { pool, user, connection, proof, exchange: None, trace: trace(NOW) };
             Done::Bound(store.write(bind).await?)
         }
-        Deed::Number { number, vouched, user } => {
+        Operation::Number { number, vouched, user } => {
             let proof = if vouched { PhoneProof::Administrator } else { PhoneProof::Unverified };
             let phone = Some((phone(u32::from(number)), proof));
             let user = User { phone, ..User::new(pool, user, "admin", NOW) };
             Done::Made(store.write(MakeWithNumber { user }).await?)
         }
-        Deed::Merge { survivor, merged, id } => {
+        Operation::Merge { survivor, merged, id } => {
             let new = NewMerge { id, survivor, merged };
             Done::Merged(match store.write(Merge { pool, new, trace: trace(NOW) }).await? {
                 Merged::Done(_) => "done",
@@ -190,37 +190,44 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, deed: Deed) -> Result<
                 Merged::Gone => "gone",
             })
         }
-        Deed::Undo { id } => {
+        Operation::Undo { id } => {
             let undo = UndoMerge { pool, merge: id, of: None, since: Timestamp(0), trace: trace(NOW) };
             Done::Undone(match store.write(undo).await? {
                 Undone::Done { .. } => "done",
                 Undone::Unknown => "unknown",
-                Undone::Before => "before",
+                Undone::AlreadyUndone => "before",
                 Undone::TooLate => "too late",
-                Undone::MergedOn => "merged on",
+                Undone::SurvivorMerged => "merged on",
                 Undone::Unusable => "unusable",
             })
         }
-        Deed::Unbind { user, id } => {
-            let unbind = Unbind { pool, user, keys: vec![id.key()], even_the_last: true, trace: trace(NOW) };
+        Operation::Unbind { user, id } => {
+            let unbind = Unbind { pool, user, keys: vec![id.key()], allow_last: true, trace: trace(NOW) };
             Done::Unbound(match store.write(unbind).await? {
                 Unbound::Done(_) => "done",
                 Unbound::NotBound => "not bound",
                 Unbound::LastWayIn => "last way in",
             })
         }
-        Deed::GoOn { flow, handle, next, visit, act, candidate, merge } => {
-            let step = Continue { handle, doing: Doing::GiveUp, candidate, ..step(&pool, flow, next, visit) };
+        Operation::GoOn { flow, handle, next, visit, act, candidate, merge } => {
+            let step = Continue {
+                handle,
+                prepared: PreparedAction::GiveUp,
+                candidate,
+                ..step(&pool, flow, next, visit)
+            };
             loop {
-                let doing = match &act {
-                    Act::Create => Doing::Create,
+                let prepared = match &act {
+                    Act::Create => PreparedAction::Create,
                     Act::BindByNumber => by_number(store, &pool, visit.proof.number()).await?,
                     Act::BindByPassword(user) => by_password(store, &pool, user).await?,
-                    Act::Choose(user) => Doing::Choose(user.clone()),
-                    Act::Merge(survivor) => Doing::Merge { survivor: survivor.clone(), id: merge.clone() },
-                    Act::GiveUp => Doing::GiveUp,
+                    Act::Choose(user) => PreparedAction::Choose(user.clone()),
+                    Act::Merge(survivor) => {
+                        PreparedAction::Merge { survivor: survivor.clone(), id: merge.clone() }
+                    }
+                    Act::GiveUp => PreparedAction::GiveUp,
                 };
-                match store.write(Continue { doing, ..step.clone() }).await? {
+                match store.write(Continue { prepared, ..step.clone() }).await? {
                     // The account was merged while the password was verified: look again.
                     Continued::Changed => {}
                     continued => return Ok(went_on(continued)),
@@ -231,33 +238,33 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, deed: Deed) -> Result<
 }
 
 fn step(pool: &PoolId, flow: FlowId, next: TokenHash, visit: Visit) -> Continue {
-    let mut ticket = ticket(NOW);
-    (ticket.flow.id, ticket.flow.handle) = (flow.clone(), next.clone());
+    let mut plan = plan(NOW);
+    (plan.flow.id, plan.flow.handle) = (flow.clone(), next.clone());
     let login = visit.login(pool);
     Continue {
         pool: pool.clone(),
         flow,
         handle: next,
         cookie: None,
-        doing: Doing::GiveUp,
-        who: Some(login.who),
+        prepared: PreparedAction::GiveUp,
+        resolver: Some(login.resolver),
         candidate: login.candidate,
-        ticket,
+        plan,
         max_tries: MAX_TRIES,
     }
 }
 
-async fn by_number(store: &Store, pool: &PoolId, number: u8) -> Result<Doing, StoreError> {
+async fn by_number(store: &Store, pool: &PoolId, number: u8) -> Result<PreparedAction, StoreError> {
     // The code of this deed alone.
     let to = Addressed { channel: PasscodeChannel::Sms, target: random_hash() };
     let code = random_hash();
     store.write(PutCode { pool: pool.clone(), to: to.clone(), code: code.clone() }).await?;
     let code = Presented { to, code, purposes: &[PasscodePurpose::Bind], max_tries: 5 };
     let guess = Guess { code, guard: None };
-    Ok(Doing::BindByCode { guess, to: Target::Phone(phone(u32::from(number))) })
+    Ok(PreparedAction::BindByCode { guess, to: Target::Phone(phone(u32::from(number))) })
 }
 
-async fn by_password(store: &Store, pool: &PoolId, user: &UserId) -> Result<Doing, StoreError> {
+async fn by_password(store: &Store, pool: &PoolId, user: &UserId) -> Result<PreparedAction, StoreError> {
     let user = store.write(GivePassword { pool: pool.clone(), user: user.clone() }).await?;
     let lock = LockRule { most: 100, window: seconds(900) };
     let find = FindAccount {
@@ -269,10 +276,10 @@ async fn by_password(store: &Store, pool: &PoolId, user: &UserId) -> Result<Doin
         now: NOW,
     };
     let lock = store.read(find).await?.lock;
-    Ok(Doing::BindByPassword { user, hash: "$pw$".to_owned(), lock })
+    Ok(PreparedAction::BindByPassword { user, hash: "$pw$".to_owned(), lock })
 }
 
-fn told(outcome: LoginOutcome) -> Done {
+fn observed(outcome: LoginOutcome) -> Done {
     match outcome {
         LoginOutcome::LoggedIn(done) => Done::In {
             user: done.user.id,
@@ -284,7 +291,7 @@ fn told(outcome: LoginOutcome) -> Done {
             may_create: waiting.state.may_create,
             candidates: waiting.state.candidates,
         },
-        LoginOutcome::Stranger => Done::Stranger,
+        LoginOutcome::LoginOnly => Done::LoginOnly,
         other => panic!("{other:?}"),
     }
 }
@@ -300,9 +307,9 @@ fn went_on(continued: Continued) -> Done {
         other => panic!("{other:?}"),
     };
     match continued {
-        Continued::On(outcome) => told(*outcome),
+        Continued::Login(outcome) => observed(*outcome),
         Continued::Failed(failure, _) => Done::Failed(why(failure)),
-        Continued::Over(failure) => Done::Over(why(failure)),
+        Continued::Ended(failure) => Done::Over(why(failure)),
         Continued::Unknown => Done::Unknown,
         Continued::GivenUp => Done::GivenUp,
         other => panic!("{other:?}"),
