@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_app::Refusal;
 use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
@@ -183,7 +182,7 @@ async fn keep(caller: &Caller, body: Body) -> Result<File, Refusal> {
         let mut file = on_disk(tempfile::tempfile).await?;
         let (mut chunks, mut waiting, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
         while let Some(chunk) = chunks.next().await {
-            let chunk: Bytes = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
+            let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
             length = length.saturating_add(chunk.len());
             if length > most {
                 return Err(Code::ImportTooLarge.with("limit", most));

@@ -3,7 +3,6 @@
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use hufu_app::Refusal;
 use serde::Serialize;
 
@@ -39,7 +38,7 @@ pub(crate) async fn upload(
     Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
 }
 
-async fn file(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
+async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let wrong = || Refusal::invalid(FIELD, Reason::NotMultipart);
     let (parts, body) = request.into_parts();
     let limit = shared.app.limits().upload_bytes.saturating_add(FRAMING);
@@ -51,7 +50,7 @@ async fn file(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
     for _ in 0..PARTS {
         let Some(field) = multipart.next_field().await.map_err(|_| wrong())? else { break };
         if field.name() == Some(FIELD) {
-            return field.bytes().await.map_err(|_| wrong());
+            return field.bytes().await.map(Into::into).map_err(|_| wrong());
         }
     }
     Err(wrong())

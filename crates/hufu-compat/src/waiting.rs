@@ -1,9 +1,9 @@
 //! A login that waits, as the clients are told of it: what they need to go on.
 
 use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
-use hufu_types::User;
 use hufu_types::flow::{Stage, Step};
 use hufu_types::refusal::Code;
+use hufu_types::{Email, User, Username};
 use serde_json::{Value, json};
 
 /// A login that is done. The published clients go on with one that waits by a code, as if it were refused.
@@ -75,24 +75,16 @@ pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
 
 /// An account to choose: enough to know it by, and no more.
 pub(crate) fn brief(user: &User) -> Value {
-    let phone = user.phone.as_ref().map(|(phone, _)| masked(&phone_text(phone)));
     json!({
         "id": user.id.as_str(),
-        "username": user.username.as_ref().map(|name| masked(name.as_str())),
+        "username": user.username.as_ref().map(Username::masked),
         "nickname": user.profile.nickname,
         "photo": user.profile.photo,
-        "phone": phone,
-        "email": user.email.as_ref().map(|email| masked(email.as_str())),
+        "phone": user.phone.as_ref().map(|(phone, _)| phone.masked()),
+        "email": user.email.as_ref().map(Email::masked),
         "lastLogin": user.last_login_at.map(hufu_types::Timestamp::to_iso),
         "createdAt": user.created_at.to_iso(),
     })
-}
-
-/// The first three and the last two characters.
-fn masked(text: &str) -> String {
-    let length = text.chars().count();
-    let hidden = length.saturating_sub(5).max(1);
-    text.chars().enumerate().map(|(at, c)| if at >= 3 && at < 3 + hidden { '*' } else { c }).collect()
 }
 
 /// A number as the clients write it: the national number for +86, E.164 otherwise.

@@ -1,6 +1,8 @@
 //! Names as their owner recognises them and others do not.
 
-use crate::{Email, Phone, Username};
+use serde_json::{Map, Value};
+
+use crate::{Email, Phone, User, Username};
 
 impl Phone {
     /// The number with its middle hidden: `+86138****0000`.
@@ -32,6 +34,19 @@ impl Username {
     }
 }
 
+impl User {
+    /// The login names of the account, masked, by their names in the API. Those that it lacks are left out.
+    pub fn masked_names(&self) -> Map<String, Value> {
+        let names = [
+            ("username", self.username.as_ref().map(Username::masked)),
+            ("email", self.email.as_ref().map(Email::masked)),
+            ("phone", self.phone.as_ref().map(|(phone, _)| phone.masked())),
+            ("externalId", self.external_id.as_deref().map(masked)),
+        ];
+        names.into_iter().filter_map(|(name, masked)| Some((name.to_owned(), masked?.into()))).collect()
+    }
+}
+
 /// Any id with all but its first character hidden.
 pub fn masked(text: &str) -> String {
     let first: String = text.chars().take(1).collect();
@@ -47,6 +62,7 @@ mod tests {
         for (phone, masked) in [
             ("+8613800000000", "+86138****0000"),
             ("+12025550123", "+120****0123"),
+            ("+85291234567", "+8529****567"),
             ("+35312345", "+353****5"),
         ] {
             assert_eq!(Phone::parse(phone).unwrap().masked(), masked);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use hufu_app::{ApplicationHint, Authenticated, Origin, Refusal, named};
 use hufu_types::Language;
@@ -165,13 +164,13 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
 }
 
 /// The whole body, if it is no longer than a body of JSON or of parameters may be.
-pub async fn read(request: Request, shared: &Shared) -> Result<Bytes, Refusal> {
+pub async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     collect(request.into_body(), shared.app.limits().body_bytes, shared).await
 }
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
-pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Bytes, Refusal> {
+pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let slow = |_| Refusal::invalid("body", Reason::BodySlow);
     let limits = shared.app.limits();
     tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
@@ -181,10 +180,10 @@ async fn collect_at_leisure(
     body: axum::body::Body,
     limit: usize,
     limits: &hufu_app::Limits,
-) -> Result<Bytes, Refusal> {
+) -> Result<Vec<u8>, Refusal> {
     let patience = limit.saturating_add(limits.discarded_bytes);
     let mut stream = body.into_data_stream();
-    let (mut kept, mut length) = (BytesMut::new(), 0_usize);
+    let (mut kept, mut length) = (Vec::new(), 0_usize);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
         length = length.saturating_add(chunk.len());
@@ -195,7 +194,7 @@ async fn collect_at_leisure(
             kept.extend_from_slice(&chunk);
         }
     }
-    if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept.freeze()) }
+    if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept) }
 }
 
 /// Reads a JSON object.

@@ -3,5 +3,6 @@
 
 mod administration;
 mod administrators;
+mod openapi;
 
 use hufu_testkit::{client, world};

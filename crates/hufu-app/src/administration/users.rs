@@ -442,17 +442,6 @@ async fn claim_names(
     Ok(None)
 }
 
-/// The names of an account as the audit log keeps them.
-fn masked(user: &User) -> Map<String, Json> {
-    let names = [
-        ("username", user.username.as_ref().map(Username::masked)),
-        ("email", user.email.as_ref().map(Email::masked)),
-        ("phone", user.phone.as_ref().map(|(phone, _)| phone.masked())),
-        ("externalId", user.external_id.as_deref().map(hufu_types::masked)),
-    ];
-    names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Json::from(value?)))).collect()
-}
-
 struct CreateUser {
     user: User,
     hash: Option<String>,
@@ -469,7 +458,8 @@ impl Write for CreateUser {
         if let Some(name) = claim_names(tx, &mut events, user, self.trace.at).await? {
             return Ok(Err(name));
         }
-        let details = json!({ "source": "admin", "after": masked(user), "password": self.hash.is_some() });
+        let details =
+            json!({ "source": "admin", "after": user.masked_names(), "password": self.hash.is_some() });
         let new = accounts::NewAccount {
             password_hash: self.hash.as_deref(),
             upload: self.photo.as_ref().and_then(Option::as_deref),
@@ -559,8 +549,8 @@ impl UpdateUser {
         };
         let details = json!({
             "changed": changed,
-            "before": only_changed(masked(before)),
-            "after": only_changed(masked(after)),
+            "before": only_changed(before.masked_names()),
+            "after": only_changed(after.masked_names()),
         });
         events.record(tx, &self.pool, Event::of(Action::UserUpdated, &after.id).with(details)).await
     }

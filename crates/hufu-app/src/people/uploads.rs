@@ -97,24 +97,20 @@ impl App {
 
     /// Takes a picture in.
     #[boxed]
-    pub async fn upload(
-        &self,
-        slot: UploadSlot,
-        bytes: impl AsRef<[u8]> + Send + 'static,
-    ) -> Result<Uploaded, Refusal> {
-        if bytes.as_ref().len() > self.limits.upload_bytes {
+    pub async fn upload(&self, slot: UploadSlot, bytes: Vec<u8>) -> Result<Uploaded, Refusal> {
+        if bytes.len() > self.limits.upload_bytes {
             return Err(Code::PictureTooLarge.into());
         }
         let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
         // The slot goes along: what is being decoded takes memory though its client has left.
         let (slot, bytes, pixels) = blocking(move || {
-            let pixels = pixels_of(bytes.as_ref(), most)?;
+            let pixels = pixels_of(&bytes, most)?;
             Ok((slot, bytes, pixels))
         })
         .await?;
         let turn = self.decoders.turn(pixels).await?;
         let (content_type, bytes) = blocking(move || {
-            let encoded = reencode(bytes.as_ref(), pixels, side);
+            let encoded = reencode(&bytes, pixels, side);
             // The memory first, then the room for it.
             drop(bytes);
             drop((turn, slot.0));

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use flate2::read::GzDecoder;
-use hufu_testkit::on_both_engines;
+use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::Language;
 use hufu_web::WebSettings;
+use hufu_web::cors;
 use hufu_web::page::Policy;
 use hufu_web::server::Routes;
 
@@ -176,4 +177,20 @@ on_both_engines! {
             assert_eq!(server.get(&asset, &[("host", "evil.example")]).await.status, 200, "{asset}");
         }
     }
+}
+
+/// Whatever a handler comes to read: on a route that scripts of other origins may call, it gets no cookie.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_cookie_passes_a_route_that_other_origins_may_call() {
+    async fn cookies(headers: HeaderMap) -> String {
+        let cookies = headers.get_all("cookie").into_iter().map(|value| value.to_str().unwrap());
+        format!("[{}]", cookies.collect::<Vec<_>>().join("; "))
+    }
+    let more = Routes::new().route("/own", get(cookies)).route("/open", cors::open(get(cookies)));
+    let server = Plan { more, ..Plan::default() }.start(TestDatabase::sqlite()).await;
+    let headers = [("cookie", "a=1"), ("cookie", "b=2"), ("origin", "https://other.example")];
+    assert_eq!(server.get("/own", &headers).await.text(), "[a=1; b=2]");
+    let open = server.get("/open", &headers).await;
+    assert_eq!(open.text(), "[]");
+    assert_eq!(open.header("access-control-allow-origin"), "https://other.example");
 }

@@ -4,7 +4,6 @@ use hufu_store::{StoreError, Tx, users};
 use hufu_types::{PhoneProof, PoolId, Profile, Timestamp, User, UserId};
 
 use super::file::{Desired, DesiredUser};
-use super::plan::{masked_email, masked_phone};
 
 /// Where the keys of a user of the file lead, and whether its id is free.
 pub(super) struct Found {
@@ -118,7 +117,7 @@ pub(super) fn new_user(desired: &DesiredUser, pool: &PoolId, id: UserId, now: Ti
 /// How the plan calls a user.
 pub(super) fn label(desired: &DesiredUser) -> String {
     let DesiredUser { username, email, phone, .. } = desired;
-    let masked = || email.as_ref().map(masked_email).or_else(|| phone.as_ref().map(masked_phone));
+    let masked = || email.as_ref().map(Email::masked).or_else(|| phone.as_ref().map(Phone::masked));
     username.as_ref().map(ToString::to_string).or_else(masked).unwrap_or_default()
 }
 

@@ -63,7 +63,7 @@ pub async fn merge(
         return Ok(Merged::Unusable);
     }
     let mut changes = Changes::between(&survivor, &merged);
-    let before = masked_names(&survivor);
+    let before = survivor.masked_names();
     let (mut survivor, mut merged) = (survivor, merged);
     changes.apply(&mut survivor, &mut merged);
     (survivor.updated_at, merged.updated_at) = (now, now);
@@ -83,7 +83,7 @@ pub async fn merge(
         "merged": merged.id.as_str(),
         "moved": changes.names(),
         "before": before,
-        "after": masked_names(&survivor),
+        "after": survivor.masked_names(),
     });
     events.record(tx, pool, Event::of(Action::UsersMerged, &survivor.id).with(details)).await?;
     versions::sessions_changed(tx).await?;
@@ -217,7 +217,7 @@ impl UndoMerge {
             return Ok(Undone::AlreadyUndone);
         }
         let (mut survivor, mut merged) = (survivor, merged);
-        let before = masked_names(&survivor);
+        let before = survivor.masked_names();
         let mut kept = found.changes.revert(&mut survivor, &mut merged);
         (survivor.updated_at, merged.updated_at) = (now, now);
         merged.merged_into = None;
@@ -248,7 +248,7 @@ impl UndoMerge {
             "restored": merged.id.as_str(),
             "kept": kept,
             "before": before,
-            "after": masked_names(&survivor),
+            "after": survivor.masked_names(),
         });
         let mut events = self.trace.recorder();
         events.record(tx, pool, Event::of(Action::MergeUndone, &survivor.id).with(details)).await?;
@@ -271,14 +271,4 @@ async fn lock_both(
         let other = users::get_locked(tx, pool, other).await?;
         Ok((users::get_locked(tx, pool, one).await?, other))
     }
-}
-
-/// The names of an account as the audit log shows them.
-fn masked_names(user: &User) -> Json {
-    json!({
-        "username": user.username.as_ref().map(Username::masked),
-        "email": user.email.as_ref().map(Email::masked),
-        "phone": user.phone.as_ref().map(|(phone, _)| phone.masked()),
-        "externalId": user.external_id.as_deref().map(hufu_types::masked),
-    })
 }
