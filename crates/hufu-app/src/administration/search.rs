@@ -1,4 +1,4 @@
-//! Finding users, page by page.
+//! Searching users, page by page.
 
 use async_recursion::async_recursion as boxed;
 use base64::Engine as _;

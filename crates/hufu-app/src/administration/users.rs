@@ -308,8 +308,7 @@ impl App {
     }
 }
 
-/// `None` if the picture does not change. Otherwise the name of the uploaded file that it now points to, or
-/// `Some(None)` if it points to none of ours.
+/// `None` if the picture does not change. Otherwise the upload that it now points to, if it is one of ours.
 type Photo = Option<Option<String>>;
 
 /// Why an operation on an account is refused.

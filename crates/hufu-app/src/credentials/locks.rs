@@ -239,7 +239,7 @@ pub struct RecordWrongPassword {
     pub action: Action,
     /// The login method.
     pub by: &'static str,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
@@ -277,7 +277,7 @@ pub struct Unlock {
     pub target: Target,
     /// The code.
     pub guess: Guess,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 

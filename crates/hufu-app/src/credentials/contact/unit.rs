@@ -28,7 +28,7 @@ pub struct ChangeContact {
     pub old: OldContact,
     /// What to do after the checks.
     pub next: NextStep,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
@@ -220,7 +220,7 @@ pub struct UnbindContact {
     pub channel: PasscodeChannel,
     /// Whether a verified one may be removed: the pool requires no proof, or the login is recent.
     pub may_be_vouched: bool,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 

@@ -35,7 +35,7 @@ const HASH_BYTES: usize = 32;
 const MAX_AT_ONCE: usize = 4;
 /// Maximum queue length: some seconds of work. Clients would not wait any longer.
 const WAITING: usize = 256;
-/// How often [`measure`] hashes.
+/// Number of hashes that [`measure`] makes.
 const SAMPLES: usize = 5;
 
 /// Why a password could not be hashed or verified.

@@ -28,7 +28,7 @@ const SM2_MARK: &str = "sm2:";
 pub enum PasswordEncryption {
     /// Not encrypted.
     None,
-    /// RSAES-PKCS1-v1_5 (RFC 8017 7.2) in base64.
+    /// RSAES-PKCS1-v1_5 (RFC 8017 section 7.2) in base64.
     Rsa,
     /// SM2 (GB/T 32918.4), C1‖C3‖C2 in hexadecimal.
     Sm2,

@@ -27,7 +27,7 @@ pub struct ChangePassword {
     pub hash: String,
     /// The session that is kept.
     pub session: SessionId,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
@@ -77,7 +77,7 @@ pub struct CheckReset {
     pub target: Target,
     /// The code.
     pub guess: Guess,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 
@@ -112,7 +112,7 @@ pub struct ResetPassword {
     /// Whether this user may have the password. Only called once the code is known to be right, so that it
     /// cannot be used to find out names.
     pub is_allowed: Arc<dyn Fn(&User) -> bool + Send + Sync>,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 
