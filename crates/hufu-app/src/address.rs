@@ -1,14 +1,15 @@
-//! What counts as one sender where hits are counted by address.
+//! Which addresses are counted together as one sender in rate limits.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The bits that a network hands to one customer to number as it likes (RFC 6177, RFC 4291 section 2.5.4).
+/// The prefix length of the network assigned to one customer, who numbers hosts freely within it (RFC 6177,
+/// RFC 4291 section 2.5.4).
 const NETWORK: u32 = 64;
-/// The bits that one site gets, of which it makes networks (RFC 6177 section 2).
+/// The prefix length assigned to one site, which divides it into networks (RFC 6177 section 2).
 const SITE: u32 = 48;
 
-/// The name of the network that an address is counted under: an IPv4 address itself, for IPv6 its `/64`.
-/// What is no address stays as it is.
+/// The name of the network that an address is counted under: an IPv4 address itself, or the `/64` of an IPv6
+/// address. Text that is not an address is returned unchanged.
 pub(crate) fn network_of(ip: &str) -> String {
     match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(IpAddr::V4(address)) => address.to_string(),
@@ -20,7 +21,7 @@ pub(crate) fn network_of(ip: &str) -> String {
     }
 }
 
-/// The name of the site that an IPv6 address is counted under besides: its `/48`. Other addresses have none.
+/// The name of the site that an IPv6 address is also counted under: its `/48`. Other addresses have none.
 pub(crate) fn site_of(ip: &str) -> Option<String> {
     match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(IpAddr::V6(address)) => {

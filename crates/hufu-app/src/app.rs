@@ -1,4 +1,4 @@
-//! The application as a whole: what every use case needs, and what goes on in the background.
+//! The application as a whole: the state that every use case needs, and the tasks that run in the background.
 
 use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
@@ -23,25 +23,25 @@ use crate::tokens::keys::{KeyError, Keys};
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
 
-/// What an instance is made of.
+/// The parts an instance is built from.
 pub struct Parts {
     /// The database.
     pub store: Store,
-    /// The way to WeChat.
+    /// The WeChat client.
     pub wechat: hufu_wechat::Client,
-    /// The key that seals secrets.
+    /// The key that seals secrets in the database.
     pub sealing: Arc<SealingKey>,
-    /// What is allowed.
+    /// The limits.
     pub limits: Limits,
-    /// The address under which people and clients reach the instance, without a slash at its end.
+    /// The URL at which users and clients reach the instance, without a trailing slash.
     pub public_url: String,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// The source of randomness.
     pub random: Arc<dyn Random>,
-    /// The way to everything outside but WeChat: webhooks, providers of messages.
+    /// The client for everything outside except WeChat: webhooks and message providers.
     pub outgoing: GuardedClient,
-    /// Where the messages of pools without a sender go: in development alone.
+    /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
 }
 
@@ -56,7 +56,8 @@ pub struct App {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) config: ArcSwap<Config>,
-    /// How far this node has seen changes; held while it looks, so that looks do not overtake one another.
+    /// The versions that this node has seen. Locked during a refresh, so that refreshes cannot overtake each
+    /// other.
     versions: Mutex<Versions>,
     pub(crate) keys: ArcSwap<Keys>,
     pub(crate) password_keys: PasswordKeys,
@@ -65,47 +66,49 @@ pub struct App {
     pub(crate) failures: Failures,
     pub(crate) decoders: Decoders,
     pub(crate) hasher: Hasher,
-    /// What senders are made with.
+    /// The context that senders are created with.
     pub(crate) sender_context: SenderContext,
-    /// The outbox of development, where there is one.
+    /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
-    /// Told when a unit has put jobs into the queue.
+    /// Notified when a unit of work has queued jobs.
     pub(crate) jobs_waiting: tokio::sync::Notify,
-    /// What this node calls itself where it takes jobs.
+    /// The name under which this node claims jobs.
     pub(crate) node: String,
     pub(crate) receivers: Receivers,
-    /// How many pools had their turn when old entries of the audit log were forgotten.
+    /// Position in the round-robin over pools when old audit log entries are deleted.
     pub(crate) audit_turn: AtomicUsize,
-    /// One import at a time: it has the database to itself often enough.
+    /// Allows one import at a time, because an import often keeps the database to itself.
     pub(crate) importing: Arc<Semaphore>,
 }
 
-/// Why an instance does not start.
+/// Why an instance failed to start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database refused.
+    /// The database returned an error.
     #[error("the database cannot be read")]
     Store(#[from] StoreError),
     /// The signing keys cannot be used.
     #[error("the signing keys cannot be used")]
     Keys(#[from] KeyError),
-    /// Passwords would be hashed too weakly, or could not be.
+    /// The password hashing parameters are too weak or invalid.
     #[error("the limits password_memory and password_passes do not go together: {0}")]
     PasswordCost(String),
 }
 
 impl App {
-    /// Starts an instance on a migrated database: makes the first signing key, reads the configuration.
+    /// Starts an instance on a migrated database. Creates the first signing key if there is none, and reads
+    /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
         let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
-        // The versions first, so that a change in between is seen by the next look.
+        // Read the versions first, so that the next refresh notices a change made in the meantime.
         let versions = store.read(ReadVersions).await?;
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
         let stored = store.read(ReadConfig).await?;
-        // A first key that was made just now is no change to look for.
+        // The first signing key may just have been created, which is not a change that the next refresh must
+        // pick up.
         let versions = Versions { configuration: stored.version, ..versions };
         let algorithms = algorithms(&stored);
         crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
@@ -145,12 +148,12 @@ impl App {
         Ok(app)
     }
 
-    /// The limits in force.
+    /// The effective limits.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The address of the instance.
+    /// The public URL of the instance.
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
@@ -160,17 +163,17 @@ impl App {
         &self.issuer
     }
 
-    /// The configuration as this node knows it.
+    /// The configuration as this node last read it.
     pub fn config(&self) -> Arc<Config> {
         self.config.load_full()
     }
 
-    /// The present moment.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Where randomness comes from.
+    /// The source of randomness.
     pub fn random(&self) -> &dyn Random {
         &*self.random
     }
@@ -188,14 +191,15 @@ impl App {
         Ok(self.store.read(unit).await?)
     }
 
-    /// Whether the database answers and its schema is this program's.
+    /// Whether the database responds and has the schema that this program expects.
     #[boxed]
     pub async fn is_ready(&self) -> bool {
         self.store.read(hufu_store::instance::Ping).await.is_ok()
     }
 
-    /// Takes up what other processes and nodes changed: reads the pools that changed, the signing keys if they did, and
-    /// asks again which sessions are alive if some ended.
+    /// Picks up what other processes and nodes changed: rereads changed pools and, if they changed, the
+    /// signing keys. If sessions ended, clears the session cache, so that each session is checked against the
+    /// database again.
     #[boxed]
     pub async fn refresh_config(&self) -> Result<(), StartError> {
         let mut seen = self.versions.lock().await;
@@ -215,7 +219,7 @@ impl App {
         let (base, stored) = if now.unmarked == seen.unmarked {
             (self.config(), self.store.read(ReadChanged(seen.configuration)).await?)
         } else {
-            // The program before this one says in this way that sessions ended, too.
+            // The previous version of the program signals ended sessions in this way, too.
             self.sessions.forget_all();
             (Arc::default(), self.store.read(ReadConfig).await?)
         };
@@ -228,7 +232,7 @@ impl App {
         self.make_missing_keys(algorithms).await
     }
 
-    /// Watches the configuration until the process ends.
+    /// Polls for configuration changes until the process ends.
     #[boxed]
     pub async fn watch_config(self: Arc<Self>) {
         let mut tick = tokio::time::interval(self.limits.config_poll);
@@ -244,7 +248,7 @@ impl App {
         }
     }
 
-    /// Forgets what has expired, every minute, until the process ends.
+    /// Deletes expired data every minute until the process ends.
     #[boxed]
     pub async fn sweep_forever(self: Arc<Self>) {
         let mut tick = tokio::time::interval(std::time::Duration::from_secs(60));
@@ -257,7 +261,7 @@ impl App {
         }
     }
 
-    /// Forgets what has expired.
+    /// Deletes expired data.
     #[boxed]
     pub async fn sweep(&self) -> Result<(), StoreError> {
         self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await?;
@@ -266,7 +270,7 @@ impl App {
     }
 }
 
-/// How tokens of these applications are signed.
+/// The signing algorithms that these applications use.
 fn algorithms(stored: &StoredConfig) -> HashSet<SigningAlgorithm> {
     stored.applications.iter().map(|application| application.signing_algorithm).collect()
 }
@@ -281,7 +285,7 @@ impl Write for Sweep {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let now = self.now;
-        // Codes live five minutes at WeChat; their records need not outlive them long.
+        // A record is used only within `code_replay`. Twice that leaves a margin.
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;

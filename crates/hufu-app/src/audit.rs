@@ -1,4 +1,4 @@
-//! The audit log: looking into it, taking it out, forgetting it.
+//! The audit log: reading, exporting and expiring entries.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -18,42 +18,43 @@ use crate::{App, Refusal};
 
 pub use hufu_store::audit::{AuditEvent, AuditFilter, Outcome};
 
-/// Most entries on a page.
+/// Maximum number of entries per page.
 const MAX_PAGE_SIZE: usize = 200;
-/// Entries of an export that are read at a time.
+/// Entries that an export reads at a time.
 const EXPORT_PAGE: i64 = 500;
-/// Entries that one unit of work forgets.
+/// Maximum number of entries that one unit of work deletes.
 const FORGOTTEN_AT_ONCE: u64 = 2000;
-/// Pools whose log one sweep looks through: of ten thousand, each has its turn within an hour.
+/// Maximum number of pools that one sweep checks. With ten thousand pools, each is checked about once an
+/// hour.
 const POOLS_PER_SWEEP: usize = 200;
-/// Units of work that forget entries of one pool, in one sweep.
+/// Maximum number of deletion units per pool in one sweep.
 const FORGETTING_UNITS: usize = 20;
 /// A day in milliseconds.
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Entries of the audit log, newest first.
+/// A page of the audit log, newest entry first.
 #[derive(Clone, Debug)]
 pub struct AuditPage {
     /// The entries.
     pub events: Vec<AuditEvent>,
-    /// What to give as `before` for the next page, if there may be one.
+    /// Pass this as `before` to get the next page, which may be empty. Absent if there is none.
     pub next: Option<EventId>,
 }
 
-/// How an export is written.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// One JSON object a line, as [`audit_json`] makes them.
+    /// One JSON object per line, in the form that [`audit_json`] returns.
     JsonLines,
-    /// RFC 4180, with a line of names. A cell that a spreadsheet would take for a formula has `'` before it.
+    /// RFC 4180, with a header line. A cell that a spreadsheet would treat as a formula is prefixed with `'`.
     Csv,
 }
 
 impl App {
-    /// Entries of the audit log of a pool, newest first: at most `limit` (up to 200), those before `before`.
+    /// Audit log entries of a pool that are older than `before`, newest first: at most `limit` (up to 200).
     ///
     /// # Errors
-    /// What [`Self::permit`] refuses.
+    /// The refusals of [`Self::permit`].
     #[boxed]
     pub async fn audit_events(
         &self,
@@ -72,10 +73,10 @@ impl App {
         Ok(AuditPage { events, next })
     }
 
-    /// One entry of the audit log of a pool.
+    /// One entry of a pool's audit log.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// `Code::NoSuch`, and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn audit_event(
         &self,
@@ -87,11 +88,11 @@ impl App {
         self.read(GetEvent(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchEvent.into())
     }
 
-    /// Takes the audit log of a pool out, newest first and piece by piece, so that memory stays flat. That it was taken
-    /// out is in the log before the first piece.
+    /// Exports the audit log of a pool, newest first and in pieces, so that memory use stays constant. The
+    /// export itself is recorded in the log before the first piece is returned.
     ///
     /// # Errors
-    /// What [`Self::permit`] refuses.
+    /// The refusals of [`Self::permit`].
     pub async fn export_audit(
         self: &Arc<Self>,
         by: &AdminCaller,
@@ -112,8 +113,8 @@ impl App {
         Ok(futures::stream::try_unfold(export, Export::next))
     }
 
-    /// Forgets entries that are older than their pool keeps them; a pool of 0 days keeps them for good. Where there are
-    /// many pools, they take turns.
+    /// Deletes entries older than the retention period of their pool; 0 days means that entries are kept
+    /// forever. If there are more pools than one sweep may check, the sweeps go through them in turn.
     pub(crate) async fn forget_audit(&self) -> Result<(), StoreError> {
         let (config, now) = (self.config(), self.now());
         let pools: Vec<&PoolId> = config.pools().collect();
@@ -136,7 +137,7 @@ impl App {
     }
 }
 
-/// An entry as `/admin/v1`, exports and webhooks' readers know it.
+/// An entry in the form used by `/admin/v1` and by exports.
 pub fn audit_json(event: &AuditEvent) -> Json {
     json!({
         "id": event.id.as_str(),
@@ -155,7 +156,7 @@ pub fn audit_json(event: &AuditEvent) -> Json {
 }
 
 impl ExportFormat {
-    /// The name on the wire.
+    /// The name used in requests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::JsonLines => "jsonl",
@@ -163,7 +164,7 @@ impl ExportFormat {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::JsonLines, Self::Csv].into_iter().find(|format| format.as_str() == text)
     }
@@ -212,7 +213,7 @@ fn filter_details(filter: &AuditFilter) -> Json {
     })
 }
 
-/// An export under way.
+/// An export in progress.
 struct Export {
     app: Arc<App>,
     list: ListEvents,
@@ -283,8 +284,8 @@ fn csv_event(text: &mut String, event: &AuditEvent) {
     csv_line(text, cells.into_iter());
 }
 
-/// Writes a line by RFC 4180. What clients say of themselves may be made for a spreadsheet to run: such a cell gets a
-/// `'`, which spreadsheets take as "this is text".
+/// Writes a line according to RFC 4180. Text that clients supply about themselves could be crafted as a
+/// spreadsheet formula. Such a cell gets a leading `'`, which spreadsheets treat as a text marker.
 fn csv_line<'c>(text: &mut String, cells: impl Iterator<Item = &'c str>) {
     for (index, cell) in cells.enumerate() {
         if index > 0 {

@@ -1,5 +1,5 @@
-//! What happens, written in the transaction of the operation: an entry of the audit
-//! log, and a delivery for each webhook that wants to know.
+//! Events, recorded in the transaction of the operation itself: an entry in the audit log, and a delivery for
+//! each webhook that subscribes to the event.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use serde_json::{Value as Json, json};
 
 pub use hufu_store::webhooks::Subscriber;
 
-/// Who does something.
+/// Who performs an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
-    /// What they are.
+    /// The kind of actor.
     pub kind: ActorKind,
     /// The id of the user, administrator or key.
     pub id: Option<String>,
 }
 
 impl Actor {
-    /// A person, about their own account.
+    /// A user acting on their own account.
     pub fn user(id: &UserId) -> Self {
         Self { kind: ActorKind::User, id: Some(id.as_str().to_owned()) }
     }
@@ -34,63 +34,65 @@ impl Actor {
     }
 }
 
-/// Who does something, from where, through what, and when: what every event of a unit has in common.
+/// The context that all events of a unit share: who acts, from where, through which application and
+/// connection, and when.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// Who; none where the login itself shows who it is.
+    /// The actor. `None` for a login, where the user is only known once it succeeds.
     pub actor: Option<Actor>,
-    /// Through which application.
+    /// The application used.
     pub application: Option<ApplicationId>,
-    /// Through which connection.
+    /// The connection used.
     pub connection: Option<ConnectionId>,
-    /// From which address.
+    /// The client's IP address.
     pub ip: Option<String>,
-    /// With which client.
+    /// The client's user agent.
     pub user_agent: Option<String>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// When.
+    /// The time of the operation.
     pub at: Timestamp,
-    /// The id of the first event; the others follow it.
+    /// The id of the first event. Later events of the unit get the ids that follow.
     pub first: EventId,
-    /// Who wants to know.
+    /// The webhooks to notify.
     pub subscribers: Arc<[Subscriber]>,
 }
 
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
-    /// What.
+    /// The action.
     pub action: Action,
-    /// 0, or the code of the refusal.
+    /// 0 for success, or the code of the refusal.
     pub code: u32,
-    /// To whom.
+    /// The user affected.
     pub user: Option<&'a UserId>,
-    /// What else is known: an object; what changed stands in `before` and `after`. Never secrets, codes or tokens.
+    /// Further details, as an object; changes are under `before` and `after`. Never contains secrets, codes
+    /// or tokens.
     pub details: Json,
 }
 
 impl<'a> Event<'a> {
-    /// Something that succeeded.
+    /// An action that succeeded.
     pub fn of(action: Action, user: &'a UserId) -> Self {
         Self { action, code: 0, user: Some(user), details: json!({}) }
     }
 
-    /// With what else is known.
+    /// Sets the details.
     #[must_use]
     pub fn with(self, details: Json) -> Self {
         Self { details, ..self }
     }
 }
 
-/// Writes the events of one unit of work.
+/// Records the events of one unit of work.
 pub struct Recorder<'a> {
     trace: &'a Trace,
     next: EventId,
 }
 
 impl Trace {
-    /// An operation of the command line, which nobody subscribes to.
+    /// An operation run from the command line. It notifies no webhooks.
     pub fn of_command(at: Timestamp, random: &dyn Random) -> Self {
         Self {
             actor: Some(Actor { kind: ActorKind::Command, id: None }),
@@ -105,14 +107,15 @@ impl Trace {
         }
     }
 
-    /// Begins to write the events of a unit. A unit makes one of these, so that no two events have one id.
+    /// Starts recording the events of a unit. Create only one recorder per unit: event ids would repeat
+    /// otherwise.
     pub fn recorder(&self) -> Recorder<'_> {
         Recorder { trace: self, next: self.first.clone() }
     }
 }
 
 impl Recorder<'_> {
-    /// When it happens.
+    /// The time of the operation.
     pub fn now(&self) -> Timestamp {
         self.trace.at
     }
@@ -122,7 +125,7 @@ impl Recorder<'_> {
         std::mem::replace(&mut self.next, next)
     }
 
-    /// Writes an event to the audit log, and queues it for the webhooks that want to know.
+    /// Writes an event to the audit log, and queues it for the webhooks that subscribe to it.
     pub async fn record(
         &mut self,
         tx: &mut Tx<'_>,
@@ -131,7 +134,7 @@ impl Recorder<'_> {
     ) -> Result<(), StoreError> {
         let id = self.id();
         let trace = self.trace;
-        // A login has no actor until it is known who logs in.
+        // A login has no actor until the user is known.
         let by_login = || event.user.map(Actor::user);
         let actor = trace.actor.clone().or_else(by_login).unwrap_or_else(Actor::system);
         let new = NewEvent {

@@ -1,5 +1,6 @@
-//! Addresses that fail to log in too often. They are not shut out, since thousands of people may stand behind
-//! one address: what they send to WeChat goes through a narrow lane, and their failures are told "too often".
+//! Addresses with too many failed logins. They are not blocked, because thousands of people may share one
+//! address. Instead, their calls to WeChat are limited to a few at a time, and their failures are answered
+//! with "too often".
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,14 +18,14 @@ use crate::origin::{RecordRefusal, code_of};
 use crate::sources::wechat::wechat_error;
 use crate::{App, Limits, Refusal};
 
-/// Addresses that a node keeps in mind at most.
+/// Maximum number of addresses that a node remembers.
 const REMEMBERED: u64 = 100_000;
 
-/// The lanes of addresses that failed too often of late.
+/// Lanes that limit concurrent WeChat calls for addresses with too many recent failures.
 pub(crate) struct Failures {
     lanes: Cache<String, Arc<Semaphore>>,
     width: usize,
-    /// How many refusals of an address this node has written of late.
+    /// How many refusals per address this node has recorded recently.
     written: Cache<String, Arc<AtomicI64>>,
     most_written: i64,
 }
@@ -36,7 +37,8 @@ impl Failures {
         Self { lanes, width: limits.failure_lane, written, most_written: limits.login_failures_per_ip }
     }
 
-    /// Counts a refusal that is to be written: how many more of the address are, below zero where it is too many.
+    /// Counts a refusal about to be recorded. Returns how many more may be recorded for this address; a
+    /// negative number means that the limit is exceeded.
     pub(crate) fn remaining_records(&self, pool: &PoolId, ip: Option<&str>) -> i64 {
         let Some(ip) = ip else { return 0 };
         let key = format!("{pool}:{}", network_of(ip));
@@ -49,12 +51,12 @@ impl Failures {
     }
 }
 
-/// Why somebody is not logged in.
+/// Why a login failed.
 pub(crate) struct LoginFailure {
     pub(crate) refusal: Refusal,
-    /// Whose account it is, where that is known.
+    /// The account concerned, if known.
     pub(crate) user: Option<UserId>,
-    /// Whether a unit has written it to the audit log.
+    /// Whether a unit of work has already recorded it in the audit log.
     pub(crate) is_recorded: bool,
 }
 
@@ -65,7 +67,7 @@ impl From<Refusal> for LoginFailure {
 }
 
 impl App {
-    /// A place in the lane of an address, where it has one; all others pass at once.
+    /// Waits for a place in the lane of this address. Addresses without a lane do not wait.
     pub(crate) async fn enter_lane(&self, pool: &PoolId, ip: Option<&str>) -> Option<OwnedSemaphorePermit> {
         if self.failures.lanes.entry_count() == 0 {
             return None;
@@ -74,7 +76,7 @@ impl App {
         lane.acquire_owned().await.ok()
     }
 
-    /// Counts a failure that a guess could be the reason of.
+    /// Counts a failure if it could be the result of guessing.
     pub(crate) async fn count_failure(&self, pool: &PoolId, ip: Option<&str>, refusal: Refusal) -> Refusal {
         let Some(Limit { name, most, window }) = self.guesses(pool, ip, &refusal) else { return refusal };
         let hit = Hit { name: name.clone(), amount: 1, window, now: self.now() };
@@ -85,7 +87,8 @@ impl App {
         }
     }
 
-    /// Writes to the audit log why somebody is not logged in, and counts what a guess could be the reason of.
+    /// Records in the audit log why a login failed, and counts the failure if it could be the result of
+    /// guessing.
     pub(crate) async fn refuse_login(
         &self,
         pool: &PoolId,
@@ -120,7 +123,7 @@ impl App {
         }
     }
 
-    /// Where failures of an address are counted that a guess could be the reason of.
+    /// The bucket that counts failures of this address that could be the result of guessing.
     fn guesses(&self, pool: &PoolId, ip: Option<&str>, refusal: &Refusal) -> Option<Limit> {
         let guessed = matches!(refusal.code(), Code::CodeInvalid | Code::CodeUsed | Code::PhoneCodeInvalid);
         ip.filter(|_| guessed).map(|ip| Limit {

@@ -1,8 +1,8 @@
-//! Work in the background: jobs that units of work have put into the queue, done by whichever node takes them first.
+//! Background work: jobs that units of work put into the queue. Any node may claim and run them.
 //!
-//! A job is taken for twice the time that it may run. If its node dies, another takes it up after that; so a job may be
-//! done twice, and each kind has to bear it. Each kind has a lane of its own, so that slow receivers of webhooks hold
-//! no messages up.
+//! A job is claimed for twice its maximum run time. If its node dies, another node picks it up after that. A
+//! job may therefore run twice, and every kind of job must tolerate this. Each kind has its own lane, so that
+//! slow webhook receivers do not delay messages.
 
 use async_recursion::async_recursion as boxed;
 use std::future::Future;
@@ -21,16 +21,16 @@ use tokio::task::JoinSet;
 use crate::credentials::MESSAGE_JOB;
 use crate::{App, Refusal};
 
-/// What came of a job.
+/// The outcome of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobOutcome {
-    /// It is done.
+    /// It succeeded.
     Done,
-    /// It went wrong, and is to be tried again at this time.
+    /// It failed and should be retried at this time.
     RetryAt(Timestamp),
-    /// It was not tried, and is to wait until then.
+    /// It was not attempted and should wait until this time.
     Postponed(Timestamp),
-    /// It went wrong for good.
+    /// It failed permanently.
     Failed,
 }
 
@@ -53,7 +53,7 @@ impl JobOutcome {
     }
 }
 
-/// Jobs of one kind, and how many of them a node does at the same time.
+/// The jobs of one kind, with the number that a node may run concurrently.
 struct Lane {
     kind: &'static str,
     free: Arc<Semaphore>,
@@ -69,17 +69,18 @@ impl App {
         match job.kind.as_str() {
             WEBHOOK_JOB => self.deliver_webhook(job).await,
             MESSAGE_JOB => self.send_message(job).await,
-            // Only known kinds are taken.
+            // Only known kinds are claimed.
             _ => JobOutcome::Failed,
         }
     }
 
-    /// Does jobs until the process ends.
+    /// Runs jobs until the process ends.
     pub async fn run_jobs_forever(self: Arc<Self>) {
         self.run_jobs_until(std::future::pending()).await;
     }
 
-    /// Does jobs until told to stop; then those that run are finished, which takes at most [`crate::Limits::job_time`].
+    /// Runs jobs until `stop` completes, then waits for running jobs to finish. This takes at most
+    /// [`crate::Limits::job_time`].
     pub async fn run_jobs_until(self: Arc<Self>, stop: impl Future<Output = ()> + Send) {
         let lanes = self.lanes();
         let mut running = JoinSet::new();
@@ -116,7 +117,7 @@ impl App {
         while running.join_next().await.is_some() {}
     }
 
-    /// Does all jobs that are due now and tells how many; for tests, whose clock stands.
+    /// Runs all jobs that are due now and returns how many. For tests, where the clock does not advance.
     #[boxed]
     pub async fn run_due_jobs(&self) -> usize {
         let mut done = 0;
@@ -144,7 +145,7 @@ impl App {
     }
 
     async fn run_job(&self, job: &Job) {
-        // A job that panics harms no other.
+        // A panic in one job must not affect others.
         let work = AssertUnwindSafe(self.work(job)).catch_unwind();
         let outcome = match tokio::time::timeout(self.limits.job_time, work).await {
             Ok(Ok(outcome)) => outcome,
@@ -169,7 +170,7 @@ impl App {
         }
     }
 
-    /// What becomes of a job that told nothing of its own.
+    /// The outcome of a job that panicked or timed out, and so returned none itself.
     fn unfinished_outcome(&self, job: &Job, how: &str) -> JobOutcome {
         tracing::error!(job = %job.id, kind = job.kind, pool = %job.pool, attempts = job.attempts, "a job failed: {how}");
         if job.attempts >= self.limits.job_tries {
@@ -178,14 +179,14 @@ impl App {
         JobOutcome::RetryAt(self.retry_at(Duration::from_secs(5), Duration::from_secs(60 * 60), job.attempts))
     }
 
-    /// When something that failed for the `attempt`th time is tried again.
+    /// When to retry something that has failed `attempt` times.
     pub(crate) fn retry_at(&self, first: Duration, longest: Duration, attempt: i64) -> Timestamp {
         self.now().plus(backoff(first, longest, attempt, &*self.random))
     }
 }
 
-/// How long to wait after the `attempt`th failure: five times as long each time, and up to a fifth more, so that what
-/// failed together does not come back together.
+/// The delay after the `attempt`th failure. Each delay is five times the previous one, up to `longest`, plus
+/// up to 20 % jitter, so that jobs that failed together are not retried together.
 fn backoff(first: Duration, longest: Duration, attempt: i64, random: &dyn Random) -> Duration {
     let exponent = u32::try_from(attempt.clamp(1, 20) - 1).unwrap_or_default();
     let wait = first.saturating_mul(5_u32.saturating_pow(exponent)).min(longest);

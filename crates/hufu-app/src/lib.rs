@@ -1,9 +1,9 @@
-//! The use cases of Hufu: login, tokens, profile, uploads, configuration. The
-//! only place that decides; web, command line and background tasks call the same.
+//! The use cases of Hufu: login, tokens, profile, uploads, configuration. All decisions are made here. The
+//! web surfaces, the command line and the background tasks all call the same use cases.
 //!
-//! Reading order: [`App`] and what it is started from, [`Config`] (which pool,
-//! application and connection a request is about), [`login`](SourceLogin),
-//! tokens and [`Authenticated`] requests, then profile, uploads, [`apply`].
+//! Reading order: [`App`] and the parts it is started from; [`Config`], which decides which pool, application
+//! and connection a request belongs to; [`login`](SourceLogin); tokens and [`Authenticated`] requests; then
+//! profile, uploads and [`apply`].
 
 mod address;
 pub mod administration;

@@ -1,4 +1,4 @@
-//! Every limit of the product, named in one place; each can be set as `[limits]` in the configuration.
+//! Every limit of the product, named in one place. Each can be set under `[limits]` in the configuration.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde::{Deserialize, Deserializer, de};
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-/// No limit is larger: 2^40, a tebibyte.
+/// Upper bound for numeric limits: 2^40, a tebibyte.
 const LARGEST: u64 = 1 << 40;
-/// No limit is longer: a year.
+/// Upper bound for durations: a year.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
-        /// What is allowed, and for how long. [`Limits::default`] is meant for production.
+        /// The limits in force. [`Limits::default`] is meant for production.
         #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Limits {
@@ -28,10 +28,11 @@ macro_rules! limits {
         }
 
         impl Limits {
-            /// The name of every limit.
+            /// The names of all limits.
             pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-            /// Sets the limit of this name, spelt as in the configuration; else says what it must be.
+            /// Sets the limit of this name from its spelling in the configuration. The error says what the
+            /// value must be.
             pub fn set(&mut self, name: &str, text: &str) -> Result<(), String> {
                 match name {
                     $(stringify!($name) => {
@@ -51,100 +52,104 @@ limits! {
     request_budget: Duration = SECOND * 8,
     /// How long a browser session lives after its last use.
     browser_session: Duration = HOUR * 24 * 14,
-    /// How long the same code from the same application is the same login.
+    /// How long the same code from the same application counts as the same login.
     code_replay: Duration = MINUTE,
-    /// How long WeChat takes a code: one whose exchange had no clear outcome is not sent again.
+    /// How long WeChat accepts a code. A code whose exchange had no clear outcome is not sent again.
     code_life: Duration = MINUTE * 5,
-    /// How long a node that is told "code been used" waits for another node's record.
+    /// How long a node that gets "code been used" waits for another node's record.
     code_record_wait: Duration = SECOND,
-    /// How old data sealed by WeChat may be.
+    /// Maximum age of data encrypted by WeChat.
     sealed_data_age: Duration = HOUR * 48,
-    /// How long a waiting login may be taken up.
+    /// How long a waiting login can be continued.
     flow_life: Duration = MINUTE * 10,
-    /// Failed steps after which a waiting login is over.
+    /// Failed steps after which a waiting login ends.
     flow_tries: i64 = 10,
-    /// How long a code sent by SMS or e-mail is good.
+    /// How long a code sent by SMS or e-mail is valid.
     passcode_life: Duration = MINUTE * 5,
-    /// Wrong tries after which such a code is void.
+    /// Wrong attempts after which such a code becomes invalid.
     passcode_tries: i64 = 5,
-    /// How long one phone number or e-mail address waits for its next code.
+    /// Wait between two codes to one phone number or e-mail address.
     passcode_pause: Duration = MINUTE,
-    /// Codes to one phone number or e-mail address in [`Limits::passcode_window`].
+    /// Codes to one phone number or e-mail address per [`Limits::passcode_window`].
     passcodes_per_target: i64 = 10,
-    /// Codes that one address asks for in [`Limits::passcode_window`].
+    /// Codes requested from one address per [`Limits::passcode_window`].
     passcodes_per_ip: i64 = 60,
-    /// Codes that one site asks for in [`Limits::passcode_window`]: for IPv6 a `/48`, which has 65,536 networks.
+    /// Codes requested from one IPv6 site (a `/48`, which has 65,536 networks) per
+    /// [`Limits::passcode_window`].
     passcodes_per_site: i64 = 600,
-    /// Codes of one pool in [`Limits::passcode_window`].
+    /// Codes of one pool per [`Limits::passcode_window`].
     passcodes_per_pool: i64 = 10_000,
     /// The window of the four limits above.
     passcode_window: Duration = HOUR,
-    /// Messages that a node sends at the same time.
+    /// Messages that a node sends concurrently.
     message_jobs: usize = 16,
-    /// Wrong passwords for one login name in [`Limits::password_window`] before it is locked; three times as many, by
-    /// whatever names, lock the account.
+    /// Wrong passwords for one login name per [`Limits::password_window`] before it is locked. Three times as
+    /// many, across all its names, lock the account.
     password_failures: i64 = 10,
-    /// The window of the limit above; with its end the account is unlocked.
+    /// The window of the limit above. When it ends, the account is unlocked.
     password_window: Duration = MINUTE * 15,
-    /// Passwords: memory of one hash in KiB. With the passes it must be worth what OWASP recommends, or more.
+    /// Passwords: memory for one hash in KiB. Together with the passes it must be at least as strong as OWASP
+    /// recommends.
     password_memory: u32 = 19 * 1024,
-    /// Passwords: passes over that memory. `hufu admin calibrate-password` measures both.
+    /// Passwords: passes over that memory. `hufu admin calibrate-password` measures what the machine can do.
     password_passes: u32 = 2,
-    /// Wrong passwords and, by themselves, wrong codes of one address in [`Limits::guess_window`]; more are not looked at.
+    /// Wrong passwords, wrong codes and account existence queries, each counted separately, from one address
+    /// per [`Limits::guess_window`]. Further ones are not checked.
     guesses_per_ip: i64 = 50,
     /// The window of the limit above.
     guess_window: Duration = MINUTE * 5,
-    /// Accounts that one address registers without a code in [`Limits::registration_window`].
+    /// Accounts registered without a code from one address per [`Limits::registration_window`].
     registrations_per_ip: i64 = 50,
     /// The window of the limit above.
     registration_window: Duration = MINUTE * 5,
-    /// How long the second step of a change may follow the first.
+    /// How long after the first step of a change the second one is accepted.
     step_token_life: Duration = MINUTE,
-    /// Accounts whose time of grace is over, deleted at one sweep.
+    /// Accounts past their grace period that one sweep deletes.
     deletions_at_once: i64 = 500,
-    /// How old a login may be for what should not happen with a lost phone: merging, deleting, taking data out.
+    /// Maximum age of the login for operations that a lost phone should not allow: merging, deleting,
+    /// exporting data, and changing login names when nothing else proves the change.
     recent_login: Duration = MINUTE * 15,
     /// How long a merge of accounts can be undone.
     merge_undo_window: Duration = HOUR * 24 * 30,
-    /// How often a person takes out their own data in [`Limits::export_window`].
+    /// Exports of a user's own data per [`Limits::export_window`].
     exports_per_user: i64 = 5,
     /// The window of the limit above.
     export_window: Duration = HOUR * 24,
-    /// How often a node looks for jobs in the queue.
+    /// How often a node checks the queue for jobs.
     job_poll: Duration = SECOND,
-    /// How long one job may take. A job is another node's to take up after twice this time.
+    /// How long one job may take. After twice this time, another node may take it over.
     job_time: Duration = SECOND * 30,
-    /// How often a job is taken that always breaks off or takes too long, before it is given up.
+    /// How often a job that keeps panicking or timing out is tried before it is given up.
     job_tries: i64 = 10,
-    /// Webhooks: of one pool.
+    /// Webhooks: maximum per pool.
     webhooks_per_pool: i64 = 20,
-    /// Webhooks: deliveries that a node sends at the same time.
+    /// Webhooks: deliveries that a node sends concurrently.
     webhook_jobs: usize = 16,
-    /// Webhooks: deliveries to one webhook that a node sends at the same time.
+    /// Webhooks: deliveries that a node sends concurrently to one webhook.
     webhook_at_once: usize = 4,
     /// Webhooks: attempts before a delivery is given up.
     webhook_attempts: i64 = 10,
-    /// Webhooks: the wait after the first failure; each further one is five times as long.
+    /// Webhooks: the wait after the first failure. Each further wait is five times as long.
     webhook_retry_first: Duration = SECOND * 5,
     /// Webhooks: the longest wait between two attempts.
     webhook_retry_longest: Duration = HOUR * 12,
-    /// Webhooks: deliveries given up one after another before the log says that a webhook takes nothing any more.
+    /// Webhooks: deliveries given up in a row before the log reports that a webhook is failing.
     webhook_give_up: i64 = 20,
-    /// Webhooks: how long deliveries can be looked at and sent again.
+    /// Webhooks: how long deliveries can be viewed and resent.
     webhook_history: Duration = HOUR * 24 * 30,
-    /// Webhooks: old deliveries forgotten at one sweep.
+    /// Webhooks: old deliveries that one sweep deletes.
     deliveries_forgotten: i64 = 10_000,
-    /// Webhooks: how long the secret before signs as well.
+    /// Webhooks: how long the previous secret is still used to sign as well.
     webhook_secret_overlap: Duration = HOUR * 24,
-    /// How long a node believes that a session is alive without asking the database.
+    /// How long a node trusts that a session is alive without asking the database.
     session_cache: Duration = SECOND * 5,
-    /// After how long it is noted again that a session is in use.
+    /// Minimum interval between updates of a session's last use.
     session_touch: Duration = HOUR,
-    /// How often a node looks whether the configuration has changed.
+    /// How often a node checks whether the configuration has changed.
     config_poll: Duration = Duration::from_millis(500),
     /// How long a used refresh token may be presented again while its successor is unused.
     refresh_grace: Duration = SECOND * 30,
-    /// How far clocks may differ when tokens are read.
+    /// Tolerated clock difference when tokens are checked.
     clock_leeway: Duration = SECOND * 5,
     /// How long a new signing key is published before it signs.
     key_lead: Duration = HOUR,
@@ -156,72 +161,73 @@ limits! {
     custom_keys: usize = 100,
     /// Custom data: bytes of one value as JSON.
     custom_value: usize = 8 * 1024,
-    /// Custom data: bytes of all of a user's as JSON.
+    /// Custom data: bytes of all values of a user as JSON.
     custom_total: usize = 64 * 1024,
-    /// Custom data: how deep the arrays and objects of one value may be nested.
+    /// Custom data: nesting depth of arrays and objects in one value.
     custom_depth: usize = 32,
     /// Upload: bytes of the file.
     upload_bytes: usize = 10 * 1024 * 1024,
-    /// Upload: pixels of the picture, known before it is decoded.
+    /// Upload: pixels of the picture, checked before it is decoded.
     upload_pixels: u64 = 50_000_000,
-    /// Upload: longest side of what is kept, in pixels.
+    /// Upload: longest side of the stored picture, in pixels.
     upload_side: u32 = 512,
-    /// Upload: pictures decoded at the same time.
+    /// Upload: pictures decoded concurrently.
     upload_decodes: usize = 2,
-    /// Upload: files being read or decoded at the same time; more are refused.
+    /// Upload: files being read or decoded concurrently. More are refused.
     uploads_at_once: usize = 8,
-    /// Upload: files of one address in [`Limits::upload_window`].
+    /// Upload: files from one address per [`Limits::upload_window`].
     uploads_per_ip: i64 = 60,
-    /// Upload: files of all addresses together in [`Limits::upload_window`].
+    /// Upload: files from all addresses together per [`Limits::upload_window`].
     uploads_in_all: i64 = 10_000,
     /// Upload: the window of the two limits above.
     upload_window: Duration = HOUR,
-    /// Upload: bytes of pictures that nobody's photo names, in all.
+    /// Upload: total bytes of pictures that no account uses.
     upload_orphan_bytes: i64 = 512 * 1024 * 1024,
-    /// Upload: how long a picture may be nobody's.
+    /// Upload: how long a picture that no account uses is kept.
     upload_orphan_age: Duration = HOUR,
-    /// Failed logins of one address in [`Limits::failure_window`] before failures are only told "too often".
+    /// Failed logins from one address per [`Limits::failure_window`] before failures only get "too often".
     login_failures_per_ip: i64 = 120,
     /// The window of the limit above.
     failure_window: Duration = MINUTE,
-    /// Calls of WeChat at the same time for an address beyond that limit.
+    /// Concurrent calls to WeChat for an address beyond that limit.
     failure_lane: usize = 4,
-    /// How long an administrator who logs in stays so.
+    /// How long an administrator stays logged in.
     admin_session: Duration = HOUR * 12,
-    /// Failed logins of administrators from one address, in [`Limits::admin_failure_window`].
+    /// Failed administrator logins from one address per [`Limits::admin_failure_window`].
     admin_failures: i64 = 10,
-    /// Failed logins of one administrator from all addresses, in that window.
+    /// Failed logins of one administrator from all addresses in that window.
     admin_account_failures: i64 = 100,
-    /// The window of the limit above.
+    /// The window of the two limits above.
     admin_failure_window: Duration = MINUTE * 15,
-    /// Access keys that do not hold, of one address in [`Limits::failure_window`], before it is only told "too often".
+    /// Invalid access keys from one address per [`Limits::failure_window`] before that address only gets "too
+    /// often".
     admin_key_failures: i64 = 60,
-    /// Bytes of a file of users that is sent to `/admin/v1`; larger ones come in by `hufu import`.
+    /// Bytes of a user file sent to `/admin/v1`. Use `hufu import` for larger ones.
     import_bytes: usize = 1024 * 1024 * 1024,
     /// How long a client may take to send such a file.
     import_time: Duration = HOUR,
-    /// Connections at the same time; more wait in the kernel's queue.
+    /// Concurrent connections. More wait in the kernel's queue.
     connections: usize = 10_000,
-    /// How long a connection is kept, however busy.
+    /// How long a connection is kept open, however busy.
     connection_time: Duration = HOUR,
-    /// How long a client may take for the head of a request, or leave a kept connection idle.
+    /// How long a client may take to send the head of a request, or leave a kept-alive connection idle.
     header_time: Duration = SECOND * 30,
-    /// Head of a request in bytes.
+    /// Bytes of the head of a request.
     header_bytes: usize = 64 * 1024,
-    /// How long a client may take for the body of a request.
+    /// How long a client may take to send the body of a request.
     body_time: Duration = MINUTE,
-    /// Body of a JSON or form request in bytes.
+    /// Bytes of the body of a JSON or form request.
     body_bytes: usize = 256 * 1024,
-    /// How many bytes of a body beyond its limit are read and thrown away, so that the client sees the answer.
+    /// How many bytes beyond a body's limit are read and discarded, so that the client can read the response.
     discarded_bytes: usize = 16 * 1024 * 1024,
 }
 
-/// A limit as the configuration spells it: a number, or for durations text such as `500ms`, `30s`, `5m`,
-/// `2h`. Nothing may be zero.
+/// A limit as spelled in the configuration: a number, or text such as `500ms`, `30s`, `5m` or `2h` for a
+/// duration. Zero is not allowed.
 trait Limit: Sized {
-    /// Reads it.
+    /// Parses the value. `None` if it is malformed or out of range.
     fn parse(text: &str) -> Option<Self>;
-    /// How it is spelt.
+    /// Describes a valid value, for error messages.
     const SPELLING: &str;
 }
 

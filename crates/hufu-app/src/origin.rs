@@ -1,8 +1,8 @@
-//! Where a request comes from, and what the audit log keeps of it and of what was refused.
+//! Where a request comes from, and how refusals are recorded in the audit log.
 //!
-//! What a unit of work refuses it writes itself, in its own transaction. Here is written what is refused before a unit
-//! begins: by WeChat, or because a login is too old. Of one address so much is written as failed logins of it are
-//! looked at, so that nobody can fill the log.
+//! A unit of work records its own refusals, in its own transaction. This module records what is refused
+//! before a unit begins: by WeChat, or because a login is too old. The number of records per address is
+//! capped at the limit for failed logins, so that nobody can flood the log.
 
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
@@ -17,16 +17,16 @@ use crate::{App, Refusal};
 /// Where a request comes from.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
-    /// The address of the client.
+    /// The client's IP address.
     pub ip: Option<String>,
-    /// The client, as it calls itself; cut to 256 characters.
+    /// The client's user agent, truncated to 256 characters.
     pub user_agent: Option<String>,
     /// The id of the request.
     pub request_id: Option<String>,
 }
 
 impl App {
-    /// What all events of one deed have in common.
+    /// The context that all events of one operation share.
     pub(crate) fn trace(
         &self,
         pool: &PoolId,
@@ -49,13 +49,13 @@ impl App {
         }
     }
 
-    /// What all events of a person's own deed have in common.
+    /// The context that all events of an operation by a logged-in user share.
     pub(crate) fn trace_of(&self, who: &Authenticated) -> Trace {
         let application = Some(&who.application.id);
         self.trace(who.pool(), Some(Actor::user(&who.user)), application, None, &who.origin)
     }
 
-    /// Writes a refusal to the audit log.
+    /// Records a refusal in the audit log.
     pub(crate) async fn record_refusal(
         &self,
         pool: &PoolId,
@@ -70,8 +70,8 @@ impl App {
         self.write(unit).await.map(drop)
     }
 
-    /// Writes to the audit log that somebody who is logged in was refused something, and hands the refusal on. What
-    /// is no judgement about anybody, such as a malformed request, is not written.
+    /// Records in the audit log that a logged-in user was refused something, and returns the refusal.
+    /// Refusals that say nothing about the user, such as that of a malformed request, are not recorded.
     pub(crate) async fn refused(
         &self,
         who: &Authenticated,
@@ -91,8 +91,8 @@ impl App {
     }
 }
 
-/// Writes a refusal, unless so many of the address were written in this window already: the first that is too many
-/// says that more come, and those after it are not written.
+/// Records a refusal, unless the address has reached its limit for this window. The first record beyond the
+/// limit is marked with `more`; the ones after it are not written.
 pub(crate) struct RecordRefusal {
     pub(crate) pool: PoolId,
     pub(crate) trace: Trace,
@@ -100,21 +100,22 @@ pub(crate) struct RecordRefusal {
     pub(crate) user: Option<UserId>,
     pub(crate) code: u32,
     pub(crate) details: Json,
-    /// The bucket in which it counts as a guess, which then says how many more are written.
+    /// The bucket that counts it as a guess, if it is one. The bucket then determines how many more are
+    /// recorded.
     pub(crate) guesses: Option<Limit>,
-    /// How many more of the address are written, where it is no guess.
+    /// How many more are recorded for this address, if it is not a guess.
     pub(crate) left: i64,
 }
 
 impl RecordRefusal {
-    /// Whether there is anything to do.
+    /// Whether the unit has anything to write.
     pub(crate) fn must_be_recorded(&self) -> bool {
         self.guesses.is_some() || self.left >= -1
     }
 }
 
 impl Write for RecordRefusal {
-    /// How many more the bucket holds; below zero where it held no more.
+    /// How many more are allowed. Negative if the limit is exceeded.
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
@@ -135,8 +136,8 @@ impl Write for RecordRefusal {
     }
 }
 
-/// The code that a refusal has in the audit log, the same as clients get; nothing for what says nothing about
-/// anybody: a request that is malformed or names what is not there, and what broke on our side.
+/// The code under which a refusal is recorded, the same one that clients get. `None` for refusals that say
+/// nothing about the user: malformed requests, requests that name something nonexistent, and server errors.
 pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
     let says_something = matches!(
         refusal.code(),

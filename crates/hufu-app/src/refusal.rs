@@ -1,4 +1,4 @@
-//! Refusals as the use cases make them: what they say stands in [`hufu_types::refusal`].
+//! Constructors for refusals that carry data. The refusals themselves are defined in [`hufu_types::refusal`].
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use serde_json::json;
 
 use crate::credentials::password::Weakness;
 
-/// A password was wrong, and so many tries are left before the account is locked.
+/// The password was wrong; `remaining` attempts are left before the account is locked.
 pub(crate) fn wrong_password(remaining: i64) -> Refusal {
     Refusal::new(Code::WrongPassword).carrying(json!({ "remainCount": remaining }))
 }
 
-/// The login is older than this.
+/// The login is older than `most`.
 pub(crate) fn login_too_old(most: Duration) -> Refusal {
     Code::LoginTooOld.with("minutes", most.as_secs().div_ceil(60))
 }
 
-/// The account was deleted by its owner, and is gone for good at this time.
+/// The owner deleted the account. It will be erased permanently at this time.
 pub(crate) fn deletion_pending(at: Timestamp) -> Refusal {
     let iso = at.to_iso();
     let date = iso.get(..10).unwrap_or_default().to_owned();

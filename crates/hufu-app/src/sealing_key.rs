@@ -1,4 +1,4 @@
-//! The key that seals secrets: outside the database, made once.
+//! The key that seals secrets. It is created once and stored outside the database.
 
 use async_recursion::async_recursion as boxed;
 use std::io::Write as _;
@@ -11,51 +11,51 @@ use hufu_types::Random;
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
-/// Where the key is.
+/// Where the key comes from.
 #[derive(Clone, Debug)]
 pub enum KeySource {
     /// 64 hexadecimal digits.
     Given(SecretString),
-    /// A file with 64 hexadecimal digits, made if absent while the database holds no key id.
+    /// A file with 64 hexadecimal digits. Created if it does not exist and the database has no key id yet.
     File(PathBuf),
 }
 
-/// Why there is no key. Nothing was changed.
+/// Why the key could not be loaded. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealingKeyError {
-    /// The database refused.
+    /// The database returned an error.
     #[error("the database cannot be read")]
     Store(#[from] StoreError),
-    /// The file cannot be read or made.
+    /// The file cannot be read or created.
     #[error("the key file {path} cannot be read or made: {source}")]
     File {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is absent although the database was sealed with a key.
+    /// The file does not exist, although the database was sealed with a key.
     #[error("the key file {path} is missing: this database needs the key {wanted}; put its file back")]
     Missing {
-        /// Which.
+        /// The path of the file.
         path: PathBuf,
-        /// The id of the key that is needed.
+        /// The id of the required key.
         wanted: String,
     },
-    /// It is another key.
+    /// The key is not the one this database was sealed with.
     #[error("the encryption key is {found}, but this database needs the key {wanted}; give that one")]
     Wrong {
-        /// The id of the key that was given.
+        /// The id of the given key.
         found: String,
-        /// The id of the key that is needed.
+        /// The id of the required key.
         wanted: String,
     },
-    /// It is no key.
+    /// The text is not a valid key.
     #[error("the encryption key must be 64 hexadecimal digits (32 bytes)")]
     Malformed,
 }
 
-/// Reads the key, or makes it for a database that has none yet.
+/// Reads the key, or creates one if the database has none yet.
 #[boxed]
 pub async fn load_sealing_key(
     store: &Store,
@@ -95,7 +95,8 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, SealingKeyError> {
     }
 }
 
-/// Makes the file for its owner only, and durably: what it seals is lost without it.
+/// Creates the file, readable only by its owner, and syncs it to disk: without the key, everything sealed
+/// with it is lost.
 fn make(path: &Path, random: &dyn Random) -> Result<SealingKey, SealingKeyError> {
     let mut bytes = Zeroizing::new([0_u8; 32]);
     random.fill(bytes.as_mut_slice());

@@ -1,7 +1,8 @@
 //! Access keys, administrators and their logins.
 //!
-//! A key reads `hfk_ID_SECRET`: the id is public, of the secret the database holds a hash. A login of an
-//! administrator gives a key for some hours, whose role is read from `administrators` at each use.
+//! A key has the form `hfk_ID_SECRET`. The id is public. The database only stores a hash of the whole key.
+//! Logging in as an administrator issues a key that is valid for some hours; its role is read from
+//! `administrators` at each use.
 
 use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
@@ -28,44 +29,44 @@ use crate::people::accounts::{self, NewAccount};
 use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
-/// What every access key begins with.
+/// The prefix of every access key.
 const PREFIX: &str = "hfk_";
-/// Longest name of a key, in characters.
+/// Maximum length of a key's name, in characters.
 const LONGEST_NAME: usize = 100;
 /// The code of [`Code::AccessKeyInvalid`], for the audit log.
 const KEY_CODE: u32 = Code::AccessKeyInvalid.number();
 /// The code of [`Code::AdministratorUnknown`], for the audit log.
 const LOGIN_CODE: u32 = Code::AdministratorUnknown.number();
 
-/// A key to be made.
+/// A request for a new access key.
 #[derive(Clone, Debug)]
 pub struct AccessKeyRequest {
-    /// What it is for, as lists show it.
+    /// The name shown in lists.
     pub name: String,
-    /// What it may do.
+    /// The role of the key.
     pub role: AdminRole,
-    /// The pool that it is for; all pools without it.
+    /// The only pool the key has access to. `None` means all pools.
     pub pool: Option<PoolId>,
-    /// When it ends, if ever.
+    /// When the key expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
-/// An administrator who has logged in.
+/// A successful administrator login.
 #[derive(Debug)]
 pub struct AdminLogin {
-    /// The access key, shown this once.
+    /// The access key. It is only shown here.
     pub key: SecretString,
-    /// When it ends.
+    /// When the key expires.
     pub expires_at: Timestamp,
     /// The administrator.
     pub administrator: Administrator,
 }
 
 impl App {
-    /// Who sends this access key.
+    /// Authenticates the caller by access key.
     ///
     /// # Errors
-    /// [`Code::AccessKeyInvalid`]; [`Code::TooOften`] for an address that sends many that do not hold.
+    /// [`Code::AccessKeyInvalid`]; [`Code::TooOften`] for an address that sends many invalid keys.
     #[boxed]
     pub async fn authenticate_admin(
         &self,
@@ -99,7 +100,8 @@ impl App {
         Ok(AdminCaller { actor, role: key.role, scope: key.scope, key: Some(key.id), user: key.user, origin })
     }
 
-    /// Notes a key that does not hold, unless its address has sent many: whoever guesses must not fill the log.
+    /// Records an invalid key in the audit log, unless its address has already sent many: guessing must not
+    /// flood the log.
     async fn refuse_key(
         &self,
         key: Option<&AccessKey>,
@@ -123,7 +125,7 @@ impl App {
         Ok(Code::AccessKeyInvalid.into())
     }
 
-    /// Makes an access key. Its text is told this once.
+    /// Creates an access key. Its text is only returned here.
     ///
     /// # Errors
     /// [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
@@ -157,7 +159,7 @@ impl App {
         Ok((key, text))
     }
 
-    /// The access keys of machines that someone may see.
+    /// The access keys of machines that the caller may see.
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
@@ -167,7 +169,7 @@ impl App {
         self.read(ListAccessKeys(by.scope.clone())).await
     }
 
-    /// Revokes an access key: from the next request on it does not hold.
+    /// Revokes an access key with immediate effect.
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
@@ -184,7 +186,7 @@ impl App {
         if self.write(unit).await? { Ok(()) } else { Err(Code::NoSuchAccessKey.into()) }
     }
 
-    /// Logs an administrator in, with a new password where they give one; then their other logins end.
+    /// Logs an administrator in. If they give a new password, it is set and their other logins end.
     ///
     /// # Errors
     /// [`Code::AdministratorUnknown`], [`Code::NewPasswordNeeded`], `Code::WeakPassword`,
@@ -204,7 +206,7 @@ impl App {
         };
         let stored = found.as_ref().and_then(|found| found.hash.as_deref());
         let stored = stored.and_then(|hash| StoredPassword::parse(hash).ok());
-        // Somebody unknown takes as long as somebody known.
+        // An unknown username must take as long as a known one.
         let matches = self.hasher.verify(password.clone(), stored).await?.matches;
         let pool = PoolId::system();
         let Some(found) = found.as_ref().filter(|found| matches && found.is_active) else {
@@ -239,10 +241,10 @@ impl App {
         Ok(AdminLogin { key: text, expires_at, administrator })
     }
 
-    /// Ends the login whose key is used.
+    /// Logs out the administrator whose key is used.
     ///
     /// # Errors
-    /// `Code::NoSuch` for a key of a machine, which is revoked and not logged out.
+    /// `Code::NoSuch` for a machine's key, which has to be revoked instead.
     #[boxed]
     pub async fn log_out_administrator(&self, by: &AdminCaller) -> Result<(), Refusal> {
         let (Some(id), Some(_)) = (&by.key, &by.user) else { return Err(Code::NoSuchSession.into()) };
@@ -250,7 +252,7 @@ impl App {
         self.write(RevokeKey { id: id.clone(), trace, action: Action::Logout }).await.map(drop)
     }
 
-    /// The administrators that someone may see.
+    /// The administrators that the caller may see.
     ///
     /// # Errors
     /// [`Code::NotPermitted`].
@@ -260,7 +262,8 @@ impl App {
         self.read(ListAdministrators(by.scope.clone())).await
     }
 
-    /// Makes an administrator, with a user of the system pool and a password that is told this once.
+    /// Creates an administrator as a new user of the system pool, with a generated password that is only
+    /// returned here.
     ///
     /// # Errors
     /// [`Code::NameTaken`], [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
@@ -289,7 +292,8 @@ impl App {
         }
     }
 
-    /// Appoints a user of the system pool, or changes what an administrator may do; from the next request on.
+    /// Makes a user of the system pool an administrator, or changes the role or pool of one. Takes effect
+    /// with the next request.
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::PoolUnknown`], [`Code::NotPermitted`].
@@ -308,7 +312,7 @@ impl App {
             .ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
-    /// Dismisses an administrator: their logins end at once.
+    /// Dismisses an administrator and ends their logins.
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
@@ -329,14 +333,14 @@ impl App {
         self.write(unit).await?.ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
-    /// A password that nobody guesses.
+    /// Generates a password that cannot be guessed.
     pub(super) fn generate_password(&self) -> SecretString {
         let mut bytes = [0_u8; 18];
         self.random.fill(&mut bytes);
         SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Whether someone may do this for one pool, or for all where none is given.
+    /// Checks a permission in one pool, or in the whole instance if no pool is given.
     async fn permit_within(
         &self,
         by: &AdminCaller,
@@ -350,7 +354,7 @@ impl App {
         }
     }
 
-    /// What keys and administrators have in the log stands in the system pool.
+    /// Keys and administrators are recorded in the audit log of the system pool.
     fn trace_in(&self, by: &AdminCaller, pool: Option<&PoolId>) -> Trace {
         self.trace_by(pool.unwrap_or(&PoolId::system()), by)
     }
@@ -373,11 +377,12 @@ impl App {
         (key, SecretString::from(text))
     }
 
-    /// Counts an attempt to log in, before the password is looked at; one that succeeds is taken off again.
+    /// Counts a login attempt before the password is checked. A successful login is subtracted again.
     async fn count_admin_login(&self, username: &str, origin: &Origin, amount: i64) -> Result<(), Refusal> {
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let account = hex::encode(hash_token(username.trim()).as_bytes());
-        // The address first: one that guesses much is stopped before it locks others' accounts.
+        // Check the address first, so that an address that guesses a lot is stopped before it locks other
+        // people's accounts.
         let (of_one, of_all) = (self.limits.admin_failures, self.limits.admin_account_failures);
         for (name, most) in
             [(format!("admin_login_from:{network}"), of_one), (format!("admin_login:{account}"), of_all)]
@@ -412,7 +417,7 @@ impl hufu_store::Read for GetAdministrator {
 
 struct IssueKey {
     key: NewAccessKey,
-    /// The hash of the new password of whose login it is.
+    /// The new password's hash, if the login sets one.
     new_hash: Option<String>,
     action: Action,
     details: Json,
@@ -470,7 +475,7 @@ struct CreateAdministrator {
 }
 
 impl Write for CreateAdministrator {
-    /// Nothing where the username is taken.
+    /// `None` if the username is taken.
     type Out = Option<Administrator>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -492,15 +497,15 @@ impl Write for CreateAdministrator {
 
 struct ChangeAdministrator {
     user: UserId,
-    /// Whose role is for another pool is out of reach.
+    /// The caller's scope. An administrator of another pool is out of reach.
     reach: Option<PoolId>,
-    /// Role and pool, or dismissed.
+    /// The new role and pool. `None` dismisses the administrator.
     appointment: Option<(AdminRole, Option<PoolId>)>,
     trace: Trace,
 }
 
 impl Write for ChangeAdministrator {
-    /// The administrator as it is now, or nothing where there is none that can be reached.
+    /// The administrator after the change, if still one. `None` if there was none within reach.
     type Out = Option<Option<Administrator>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -509,7 +514,8 @@ impl Write for ChangeAdministrator {
             return Ok(None);
         }
         let before = store::administrator(tx, &self.user).await?;
-        // Who reaches one pool only reaches its administrators, and no other user of the system pool.
+        // A caller limited to one pool only reaches the administrators of that pool, and no other users of
+        // the system pool.
         let theirs = before.as_ref().and_then(|before| before.scope.as_ref());
         if self.reach.is_some() && self.reach.as_ref() != theirs {
             return Ok(None);

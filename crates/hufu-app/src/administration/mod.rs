@@ -1,8 +1,8 @@
-//! Administration: who may do what to whom, by access key.
+//! Administration with access keys, including who is permitted to do what.
 //!
-//! Reading order: [`AdminCaller`] (who asks, and what they may), `access` (keys
-//! and administrators), then users: `users`, `names`, `identities`, `sessions`, `search`.
-//! Every deed and every refusal is in the audit log, with who did it.
+//! Reading order: [`AdminCaller`] (who calls, and what they may do), `access` (keys and administrators), then
+//! accounts: `users`, `people` (identities, sessions, merges, conflicts) and `search`. Every operation and
+//! every refused permission is recorded in the audit log, with who attempted it.
 
 mod access;
 mod people;
@@ -26,18 +26,18 @@ use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, 
 use crate::events::{Actor, Trace};
 use crate::{App, Origin, Refusal};
 
-/// Someone who administers: an access key, an administrator who is logged in, or the command line.
+/// The caller of an administrative operation: an access key, a logged-in administrator, or the command line.
 #[derive(Clone, Debug)]
 pub struct AdminCaller {
-    /// Who it is, for the audit log.
+    /// The caller's identity, for the audit log.
     pub actor: Actor,
-    /// What they may do.
+    /// The caller's role.
     pub role: AdminRole,
-    /// The only pool that they may do it in; all pools without it.
+    /// The only pool the caller has access to. `None` means all pools.
     pub scope: Option<PoolId>,
-    /// The access key of the request.
+    /// The access key used for the request.
     pub key: Option<AccessKeyId>,
-    /// The administrator, where the key is of a login.
+    /// The administrator, if the key belongs to a login.
     pub user: Option<UserId>,
     /// Where the request comes from.
     pub origin: Origin,
@@ -56,22 +56,23 @@ impl AdminCaller {
         }
     }
 
-    /// Whether this pool is theirs to see.
+    /// Whether the caller's scope includes this pool.
     pub fn reaches(&self, pool: &PoolId) -> bool {
         self.scope.as_ref().is_none_or(|scope| scope == pool)
     }
 }
 
 impl App {
-    /// What all events of an administrator's deed have in common.
+    /// The context that all events of an administrator's operation share.
     pub(crate) fn trace_by(&self, pool: &PoolId, by: &AdminCaller) -> Trace {
         self.trace(pool, Some(by.actor.clone()), None, None, &by.origin)
     }
 
-    /// Whether someone may do this in a pool. A pool beyond their reach does not exist for them.
+    /// Checks that the caller has this permission in a pool. A pool outside the caller's scope is reported as
+    /// unknown.
     ///
     /// # Errors
-    /// [`Code::PoolUnknown`]; [`Code::NotPermitted`], which the audit log keeps.
+    /// [`Code::PoolUnknown`]; [`Code::NotPermitted`], which is recorded in the audit log.
     #[boxed]
     pub async fn permit(
         &self,
@@ -82,17 +83,18 @@ impl App {
         if !by.reaches(pool) || !self.config().has_pool(pool) {
             return Err(Code::PoolUnknown.into());
         }
-        // Whoever could change the users of the system pool could make themselves an owner.
+        // Anyone who can change users of the system pool could make themselves an owner.
         if *pool == PoolId::system() && by.role != AdminRole::Owner {
             return Err(self.not_permitted(by, permission, pool).await?);
         }
         self.permit_role(by, permission, pool).await
     }
 
-    /// Whether someone may do this in the instance as a whole: keys of one pool may not.
+    /// Checks that the caller has this permission in the whole instance. Callers limited to one pool never
+    /// do.
     ///
     /// # Errors
-    /// [`Code::NotPermitted`], which the audit log keeps.
+    /// [`Code::NotPermitted`], which is recorded in the audit log.
     pub async fn permit_everywhere(&self, by: &AdminCaller, permission: Permission) -> Result<(), Refusal> {
         let pool = PoolId::system();
         if by.scope.is_some() {

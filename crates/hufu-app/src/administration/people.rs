@@ -1,4 +1,4 @@
-//! What leads to accounts and comes from them: identities, sessions, merges, conflicts.
+//! Administration of what is attached to accounts: identities, sessions, merges, conflicts.
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
@@ -25,21 +25,21 @@ use crate::{App, MergePreview, MergeUndone, Refusal, identity_id};
 /// Longest value of an identity, in bytes.
 const LONGEST_VALUE: usize = 128;
 
-/// Conflicts of identities, and how to go on.
+/// A page of identity conflicts.
 #[derive(Clone, Debug)]
 pub struct ConflictPage {
     /// The conflicts.
     pub conflicts: Vec<Conflict>,
-    /// What to send as `cursor` for the next page, if there is one.
+    /// Pass this as `cursor` to get the next page. Absent on the last page.
     pub next: Option<String>,
 }
 
 impl App {
-    /// Leads an identity to an account, as a connection of the pool would have proved it.
+    /// Links an identity to an account, as if it had been proved through a connection of the pool.
     ///
     /// # Errors
     /// `Code::NoSuch` for the connection, [`Code::IdentityTaken`], [`Code::AnotherIdentityBound`],
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn link_identity(
         &self,
@@ -78,10 +78,10 @@ impl App {
         }
     }
 
-    /// Takes an identity from an account, be it the last way into it.
+    /// Unlinks an identity from an account, even if it is the last way to log in.
     ///
     /// # Errors
-    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn unlink_identity(
         &self,
@@ -107,11 +107,11 @@ impl App {
         }
     }
 
-    /// Takes a login name from an account that was merged into this one, be it the last way in; it is free for others
-    /// then. The account's own names are changed with [`App::update_user`].
+    /// Removes a login name that came from an account merged into this one, even if it is the last way to log
+    /// in. Others may then use the name. The account's own names are changed with [`App::update_user`].
     ///
     /// # Errors
-    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn unbind_merged_name_of(
         &self,
@@ -129,10 +129,10 @@ impl App {
         }
     }
 
-    /// The living sessions of an account, the last used first.
+    /// The active sessions of an account, most recently used first.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn sessions_of_user(
         &self,
@@ -145,10 +145,11 @@ impl App {
         self.read(ListSessions { pool: pool.clone(), user: user.clone(), now: self.now() }).await
     }
 
-    /// Ends one session of an account, or all: its tokens hold no longer on this node, and on others within a second.
+    /// Ends one session of an account, or all of them. Their tokens become invalid immediately on this node,
+    /// and within a second on the others.
     ///
     /// # Errors
-    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// `Code::NoSuch`, [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn end_sessions_of_user(
         &self,
@@ -173,7 +174,7 @@ impl App {
     /// The merges into an account, latest first.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn merges_of_user(
         &self,
@@ -185,10 +186,10 @@ impl App {
         self.merges_of(pool, &found.user.id).await
     }
 
-    /// What merging an account into another would do.
+    /// Previews merging an account into another.
     ///
     /// # Errors
-    /// As [`App::preview_merge`], and what [`App::permit`] refuses.
+    /// Those of [`App::preview_merge`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn preview_merge_of_users(
         &self,
@@ -204,7 +205,7 @@ impl App {
     /// Merges an account into another.
     ///
     /// # Errors
-    /// As [`App::merge_users`], and what [`App::permit`] refuses.
+    /// Those of [`App::merge_users`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn merge_two_users(
         &self,
@@ -217,10 +218,10 @@ impl App {
         self.merge_users(pool, survivor, merged, self.trace_by(pool, by)).await
     }
 
-    /// Takes a merge back.
+    /// Undoes a merge.
     ///
     /// # Errors
-    /// As [`App::undo_merge_of`], and what [`App::permit`] refuses.
+    /// Those of [`App::undo_merge_of`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn undo_merge_of_users(
         &self,
@@ -232,10 +233,10 @@ impl App {
         self.undo_merge_of(pool, merge, None, self.trace_by(pool, by)).await
     }
 
-    /// Ids of one person that named two accounts.
+    /// Cases in which the ids of one person pointed to two accounts.
     ///
     /// # Errors
-    /// [`Code::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn conflicts(
         &self,
@@ -258,10 +259,10 @@ impl App {
         Ok(ConflictPage { conflicts, next })
     }
 
-    /// The pools that someone may see, with their names.
+    /// The pools that the caller may see, with their names.
     pub fn pools_of(&self, by: &AdminCaller) -> Vec<(PoolId, String)> {
         let config = self.config();
-        // The system pool is for owners of the instance alone.
+        // Only owners of the whole instance may see the system pool.
         let all = by.role == AdminRole::Owner && by.scope.is_none();
         let seen = config.pools().filter(|pool| by.reaches(pool) && (all || **pool != PoolId::system()));
         let mut pools: Vec<_> =
@@ -270,7 +271,7 @@ impl App {
         pools
     }
 
-    /// An account that was not merged into another.
+    /// An account, refused if it was merged into another.
     async fn account(&self, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
         let unit = users::GetUserWithIdentities { pool: pool.clone(), user: user.clone() };
         let (user, identities) = self.read(unit).await?.ok_or(Code::UserUnknown)?;
@@ -327,7 +328,7 @@ impl Write for Link {
     }
 }
 
-/// Ends sessions and tells every node.
+/// Ends sessions and notifies all nodes.
 struct SignOut(EndSessions);
 
 impl Write for SignOut {

@@ -1,4 +1,4 @@
-//! Finding users, page by page.
+//! Searching users, page by page.
 
 use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
@@ -10,56 +10,56 @@ use hufu_types::{Permission, PoolId, Timestamp, User, UserStatus};
 use super::AdminCaller;
 use crate::{App, Refusal};
 
-/// Users on a page where nothing is said.
+/// Default number of users per page.
 const DEFAULT_PAGE_SIZE: u32 = 20;
-/// Most users on a page.
+/// Maximum number of users per page.
 const MAX_PAGE_SIZE: u32 = 100;
 
-/// How names are compared with what is looked for; ASCII letters without case.
+/// How the search text is compared with names. Case-insensitive for ASCII letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Matching {
-    /// An id, external id or name that is this.
+    /// An id, external id or name equals the text.
     Exact,
-    /// A name that begins so.
+    /// A name starts with the text.
     #[default]
     Prefix,
-    /// A name that contains it.
+    /// A name contains the text.
     Substring,
 }
 
-/// Which users are looked for.
+/// The criteria of a user search.
 #[derive(Clone, Debug, Default)]
 pub struct UserQuery {
-    /// What is looked for; everybody, newest first, without it.
+    /// The search text. Without it, all users match, newest first.
     pub text: Option<String>,
-    /// How.
+    /// How the text is matched.
     pub matching: Matching,
-    /// Only users of this status.
+    /// Only users with this status.
     pub status: Option<UserStatus>,
-    /// Only users made then or later.
+    /// Only users created at this time or later.
     pub created_from: Option<Timestamp>,
-    /// Only users made before.
+    /// Only users created before this time.
     pub created_before: Option<Timestamp>,
-    /// Where the page before ended.
+    /// The `next` of the previous page.
     pub cursor: Option<String>,
-    /// At most so many: 1 to 100, and 20 where nothing is said.
+    /// Maximum number of users: 1 to 100, 20 by default.
     pub limit: Option<u32>,
 }
 
-/// Users, and how to go on.
+/// A page of users.
 #[derive(Clone, Debug)]
 pub struct UserPage {
     /// The users.
     pub users: Vec<User>,
-    /// What to send as `cursor` for the next page, if there is one.
+    /// Pass this as `cursor` to get the next page. Absent on the last page.
     pub next: Option<String>,
 }
 
 impl App {
-    /// Finds users of a pool.
+    /// Searches the users of a pool.
     ///
     /// # Errors
-    /// [`hufu_types::refusal::Code::Invalid`], and what [`App::permit`] refuses.
+    /// [`hufu_types::refusal::Code::Invalid`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn search_users(
         &self,
@@ -77,7 +77,7 @@ impl App {
             created_from: query.created_from.unwrap_or(Timestamp(0)),
             created_before: query.created_before.unwrap_or(Timestamp(i64::MAX)),
             after,
-            // One more tells whether there is a next page.
+            // One extra row shows whether there is a next page.
             ..SearchUsers::all(pool.clone(), i64::from(limit) + 1)
         };
         let mut found = self.read(search).await?;
@@ -89,7 +89,7 @@ impl App {
     }
 }
 
-/// How many rows a page has, by what was asked for.
+/// Validates the requested page size, or returns the default.
 ///
 /// # Errors
 /// [`hufu_types::refusal::Code::Invalid`]
@@ -121,12 +121,12 @@ fn criteria(text: Option<&str>, matching: Matching) -> Result<SearchCriteria, Re
     }
 }
 
-/// A cursor that no client needs to understand.
+/// Encodes an opaque cursor.
 pub(super) fn encode_cursor(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
 }
 
-/// The parts of a cursor.
+/// Decodes the parts of a cursor.
 ///
 /// # Errors
 /// [`hufu_types::refusal::Code::Invalid`]
@@ -134,7 +134,7 @@ pub(super) fn decode_cursor<const N: usize>(cursor: &str) -> Result<[String; N],
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let parts: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let parts = parts.and_then(|parts| <[String; N]>::try_from(parts).ok());
-    // PostgreSQL takes no NUL.
+    // PostgreSQL rejects NUL in text.
     parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(invalid_cursor)
 }
 

@@ -1,4 +1,4 @@
-//! What several units of administrators do to an account.
+//! Account operations that several administrator units share.
 
 use hufu_store::{StoreError, Tx, administration, flows, passwords, sessions, users, versions};
 use hufu_types::{PoolId, Timestamp, UserId};
@@ -7,7 +7,7 @@ use crate::credentials::locks::unlock;
 use crate::events::Recorder;
 use crate::people::deletion;
 
-/// Sets or, with `None`, takes away the password of an account and of what was merged into it.
+/// Sets the password of an account and of the accounts merged into it. `None` removes it.
 pub async fn write_password(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -17,12 +17,12 @@ pub async fn write_password(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     passwords::write(tx, pool, user, hash, must_reset, now).await?;
-    // Logins that wait were begun with what is no longer the password.
+    // Waiting logins were started with the old password.
     flows::end_of_user(tx, pool, user).await?;
     unlock(tx, pool, user).await
 }
 
-/// Ends the sessions of an account, and of an administrator the logins too, on all nodes.
+/// Ends the sessions of an account on all nodes and, if it is an administrator, deletes its access keys.
 pub(super) async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     sessions::end_all(tx, pool, user).await?;
     if *pool == PoolId::system() {
@@ -31,8 +31,8 @@ pub(super) async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> R
     versions::sessions_changed(tx).await
 }
 
-/// Deletes an account for good, with what was merged into it and everything that leads to either; what the audit
-/// log says of it stays. False where the pool has no such account.
+/// Permanently deletes an account, the accounts merged into it, and everything that leads to either. Its
+/// audit log entries remain. Returns false if the pool has no such account.
 pub(super) async fn delete_user(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,

@@ -1,7 +1,7 @@
-//! What administrators do with accounts: make, read, change, switch off and on, delete.
+//! Administration of accounts: create, read, change, disable and enable, delete.
 //!
-//! Names that an administrator writes count as vouched for: whoever has the same unverified gives it up, as to a
-//! person who proved it.
+//! Names set by an administrator count as verified. As when a user proves a name, another account that has
+//! the same name unverified loses it.
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::users::{self, GetUserWithIdentities};
@@ -22,22 +22,22 @@ use crate::people::status::SetStatus;
 use crate::people::ways_in::GetWaysIn;
 use crate::{App, ProfileChange, Refusal};
 
-/// Longest external id, in characters.
+/// Maximum length of an external id, in characters.
 const LONGEST_EXTERNAL_ID: usize = 128;
 
-/// A change of something that may be empty: it stays, is emptied, or becomes this.
+/// A change to an optional value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
-    /// It stays.
+    /// Leave it unchanged.
     #[default]
     Keep,
-    /// It is emptied.
+    /// Remove it.
     Clear,
-    /// It becomes this.
+    /// Set it to this value.
     Set(T),
 }
 
-/// Names that lead to an account, and what else only administrators write.
+/// Changes to an account: the names that lead to it, and other data that only administrators write.
 #[derive(Clone, Debug, Default)]
 pub struct AccountChange {
     /// The username.
@@ -46,20 +46,20 @@ pub struct AccountChange {
     pub email: Change<Email>,
     /// The phone number.
     pub phone: Change<Phone>,
-    /// The id in the owner's original system.
+    /// The user's id in the operator's original system.
     pub external_id: Change<String>,
-    /// Whether the next login asks for a new password.
+    /// Whether the next login requires a new password.
     pub must_reset: Option<bool>,
     /// Profile and custom data.
     pub profile: ProfileChange,
-    /// Refuse if the account was changed after this.
+    /// Refuse the change if the account was changed after this time.
     pub unchanged_since: Option<Timestamp>,
 }
 
-/// An account to be made.
+/// A request for a new account.
 #[derive(Clone, Debug, Default)]
 pub struct NewAccount {
-    /// Its names, at least one; profile; custom data; whether the first login asks for a new password.
+    /// Its names (at least one), profile, custom data, and whether the first login requires a new password.
     pub account: AccountChange,
     /// Its password.
     pub password: Option<SecretString>,
@@ -70,43 +70,43 @@ pub struct NewAccount {
 pub struct Found {
     /// The account.
     pub user: User,
-    /// What leads to it.
+    /// The identities linked to it.
     pub identities: Vec<Identity>,
-    /// The id that was asked for, where its account was merged into this one.
+    /// The requested id, if that account was merged into this one.
     pub merged_from: Option<UserId>,
-    /// What was merged into the account, oldest first: its names lead there as well.
+    /// The accounts merged into this one, oldest first. Their names lead to this account too.
     pub merged: Vec<User>,
 }
 
-/// What an administrator does to an account's status.
+/// A status change made by an administrator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusChange {
-    /// Switch it off: its sessions end.
+    /// Disable the account and end its sessions.
     Disable,
-    /// Switch it on again, or take it out of the archive.
+    /// Enable the account again, or take it out of the archive.
     Enable,
-    /// Put it away: its sessions end.
+    /// Archive the account and end its sessions.
     Archive,
-    /// Call off the deletion that its owner asked for.
+    /// Cancel the deletion that the owner requested.
     CancelDeletion,
 }
 
-/// A new password.
+/// A request to set a password.
 #[derive(Debug, Default)]
 pub struct NewPassword {
-    /// The password; a new one that nobody guesses without it.
+    /// The password. Without it, one is generated.
     pub password: Option<SecretString>,
-    /// Whether the next login asks for another one.
+    /// Whether the next login requires another password.
     pub must_reset: bool,
-    /// Whether the account's sessions go on.
+    /// Whether to keep the account's sessions.
     pub keep_sessions: bool,
 }
 
 impl App {
-    /// Makes an account.
+    /// Creates an account.
     ///
     /// # Errors
-    /// [`Code::Invalid`], `Code::WeakPassword`, [`Code::NameTaken`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], `Code::WeakPassword`, [`Code::NameTaken`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn create_user(
         &self,
@@ -139,10 +139,10 @@ impl App {
         }
     }
 
-    /// An account with its identities; of one that was merged, the one that it was merged into.
+    /// An account with its identities. If it was merged into another, returns that one.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn find_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<Found, Refusal> {
         self.permit(by, Permission::ReadUsers, pool).await?;
@@ -160,11 +160,11 @@ impl App {
         Ok(Found { user, identities, merged_from, merged: ways.merged })
     }
 
-    /// Changes names, profile and custom data of an account.
+    /// Changes the names, profile and custom data of an account.
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::ChangedMeanwhile`], [`Code::NameTaken`],
-    /// [`Code::Invalid`], and what [`App::permit`] refuses.
+    /// [`Code::Invalid`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn update_user(
         &self,
@@ -195,10 +195,11 @@ impl App {
         }
     }
 
-    /// Gives an account another password; the answer is it, where none was given.
+    /// Sets the password of an account. Returns the generated password if none was given.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::WeakPassword`, and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::WeakPassword`, and the refusals of
+    /// [`App::permit`].
     #[boxed]
     pub async fn set_password(
         &self,
@@ -225,10 +226,11 @@ impl App {
         Ok(made)
     }
 
-    /// Switches an account off or on, puts it away, or calls its deletion off.
+    /// Disables, enables or archives an account, or cancels its deletion.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, and the refusals of
+    /// [`App::permit`].
     #[boxed]
     pub async fn change_status(
         &self,
@@ -249,10 +251,10 @@ impl App {
         Ok(*user)
     }
 
-    /// Deletes an account for good, with all that leads to it.
+    /// Permanently deletes an account with everything that leads to it.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], and what [`App::permit`] refuses.
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn delete_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
         self.permit(by, Permission::DeleteUsers, pool).await?;
@@ -262,7 +264,7 @@ impl App {
         Ok(())
     }
 
-    /// What a change writes to must have its form; the answer is what happens to the picture.
+    /// Validates the values of a change. Returns what happens to the picture.
     fn check_account(&self, pool: &PoolId, change: &AccountChange) -> Result<Photo, Refusal> {
         if let Change::Set(id) = &change.external_id {
             let fits = (1..=LONGEST_EXTERNAL_ID).contains(&id.chars().count());
@@ -282,7 +284,8 @@ impl App {
         }))
     }
 
-    /// What is there stays changeable where the limit has become smaller.
+    /// Checks the size of custom data. Existing data that exceeds a limit lowered since may still be changed,
+    /// as long as it does not grow.
     fn check_amount(&self, data: &Map<String, Json>, before: Option<usize>) -> Result<(), Refusal> {
         let (keys, total) = (self.limits.custom_keys, self.limits.custom_total);
         if data.len() > keys {
@@ -305,10 +308,10 @@ impl App {
     }
 }
 
-/// Nothing where the picture stays; else the upload of ours that it is now, if it is one.
+/// `None` if the picture does not change. Otherwise the upload that it now points to, if it is one of ours.
 type Photo = Option<Option<String>>;
 
-/// Why an account is not to be acted on.
+/// Why an operation on an account is refused.
 #[derive(Debug)]
 pub(super) enum Rejection {
     Unknown,
@@ -328,7 +331,7 @@ impl From<Rejection> for Refusal {
     }
 }
 
-/// An account to be acted on, which no other unit changes meanwhile.
+/// Loads an account and locks it against changes by other units.
 pub(super) async fn locked(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -341,7 +344,7 @@ pub(super) async fn locked(
     })
 }
 
-/// Writes the names of a change into an account; which became something.
+/// Applies the names of a change to an account. Returns which of them were set.
 fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
     fn put<T: Clone>(field: &mut Option<T>, change: &Change<T>) -> bool {
         match change {
@@ -366,7 +369,7 @@ fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
     let by_administrator = match &change.phone {
         Change::Keep => Change::Keep,
         Change::Clear => Change::Clear,
-        // Who vouched for the number before still does.
+        // Proof that vouched for the same number before remains valid.
         Change::Set(number) => Change::Set(match had {
             Some((had, proof)) if had == *number && proof.is_vouched() => (had, proof),
             _ => (number.clone(), PhoneProof::Administrator),
@@ -396,8 +399,8 @@ fn put_rest(user: &mut User, change: &AccountChange) {
     }
 }
 
-/// Takes an account's names from whoever has them unverified; or tells which of them is another's for good, and then
-/// nobody gives anything up.
+/// Takes an account's names away from other accounts that have them unverified. If another account owns one
+/// of the names for good, returns which, and takes nothing.
 async fn claim_names(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -450,7 +453,7 @@ struct CreateUser {
 }
 
 impl Write for CreateUser {
-    /// Or the name that is another's.
+    /// The error is the name that another account owns.
     type Out = Result<(), &'static str>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -484,7 +487,7 @@ enum Updated {
     Done(Box<User>),
     Rejected(Rejection),
     Taken(&'static str),
-    /// The custom data that it would be, and the size of what is.
+    /// The custom data after the change, and its size before.
     TooMuch(Map<String, Json>, Option<usize>),
 }
 
@@ -510,7 +513,7 @@ impl Write for UpdateUser {
         if let Some(name) = claim_names(tx, &mut events, &user, self.trace.at).await? {
             return Ok(Updated::Taken(name));
         }
-        // Two changes in one millisecond must not look like one.
+        // Two changes within one millisecond must get different times.
         user.updated_at = self.trace.at.max(Timestamp(before.updated_at.0 + 1));
         users::write(tx, &user).await?;
         if let Some(upload) = &self.photo {

@@ -1,4 +1,4 @@
-//! Applications, and which connections are switched on for them.
+//! Applications, and the connections enabled for them.
 
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx};
@@ -6,12 +6,14 @@ use hufu_types::{Application, PoolId, Timestamp, TokenLifetimes};
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 
-/// Makes an application, or changes it. Where it becomes its pool's default, the one of before is not any more.
+/// Creates an application, or changes it. If it becomes the default of its pool, the previous default loses
+/// that status.
 #[derive(Clone, Debug)]
 pub struct PutApplication {
-    /// What it is to be.
+    /// The wanted state.
     pub application: Application,
-    /// The revision that the caller knows, if it matters; 0 for a new application.
+    /// The revision that the caller last saw, to detect concurrent changes. 0 for a new application, `None`
+    /// to skip the check.
     pub expected: Option<i64>,
 }
 
@@ -87,13 +89,13 @@ impl PutApplication {
     }
 }
 
-/// Whether a session would end before its token.
+/// Whether sessions would end before their tokens expire.
 pub(super) fn is_session_too_short(lifetimes: TokenLifetimes) -> bool {
     lifetimes.session < lifetimes.user_token
 }
 
-/// What differs, by the names of the file, but whether it is switched on. Whether it gets another place is for the caller
-/// to say.
+/// The names of the differing keys, as in the file, except for `enabled`. The caller decides whether the
+/// position changes.
 pub(super) fn differences(present: &Application, wanted: &Application, moves: bool) -> Vec<&'static str> {
     names_of(&[
         ("name", wanted.name != present.name),

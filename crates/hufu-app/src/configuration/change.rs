@@ -1,5 +1,6 @@
-//! What every change of the configuration has in common: it keeps other changes out, looks whether the object is still
-//! the one that the caller knows, checks, writes, tells every node, and writes the audit log, all in one unit.
+//! The procedure that every configuration change follows, all in one unit of work: lock out other changes,
+//! verify that the object is still at the revision the caller saw, validate, write, notify all nodes, and
+//! record the change in the audit log.
 
 use std::future::Future;
 
@@ -10,7 +11,8 @@ use serde_json::json;
 
 use crate::events::{Event, Trace};
 
-/// A change of one object. `hufu apply` runs many of them in one unit, everybody else one, as a [`Change`].
+/// A change of one object. `hufu apply` runs many of them in one unit. All other callers run one, as a
+/// [`Change`].
 pub trait Operation: Send + Sync + 'static {
     /// The object as it is stored.
     type Object: Send + Sync + 'static;
@@ -18,10 +20,10 @@ pub trait Operation: Send + Sync + 'static {
     /// The pool that the object belongs to.
     fn pool(&self) -> &PoolId;
 
-    /// What the audit log calls the object: its sort, and which one it is.
+    /// The name of the object in the audit log: its type and its id.
     fn object(&self) -> (&'static str, String);
 
-    /// Checks and writes, within a unit that has locked the configuration.
+    /// Validates and writes, inside a unit that has locked the configuration.
     fn run(
         &self,
         tx: &mut Tx<'_>,
@@ -29,66 +31,66 @@ pub trait Operation: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Outcome<Self::Object>, StoreError>> + Send;
 }
 
-/// The unit of one operation.
+/// The unit of work that runs one operation.
 pub struct Change<O> {
-    /// What is to be.
+    /// The operation to run.
     pub operation: O,
-    /// Who does it, from where and when.
+    /// Who makes the change, from where and when.
     pub trace: Trace,
 }
 
-/// What became of an operation.
+/// The outcome of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<T> {
-    /// The object is as it was to be.
+    /// The object is now as requested.
     Done {
-        /// What it is now; nothing where it was taken away.
+        /// The current state. `None` if the object was removed.
         now: Option<Revised<T>>,
-        /// The names of what is different from before; `created` for a new object. Where this is empty, nothing was written.
+        /// The names of what changed; `created` for a new object. If empty, nothing was written.
         changed: Vec<String>,
     },
-    /// Somebody else changed the object. Nothing was written.
+    /// Someone else has changed the object. Nothing was written.
     Conflict {
-        /// The revision that the caller knows; 0 for an object that is not to be there yet.
+        /// The revision that the caller expected; 0 for an object that should not exist yet.
         expected: i64,
-        /// What it is now, if it is there.
+        /// The current state, if the object exists.
         now: Option<Revised<T>>,
     },
-    /// It cannot be so. Nothing was written.
+    /// The requested state is invalid. Nothing was written.
     Rejected(Rejection),
 }
 
-/// Why an object cannot be as it was to be.
+/// Why a requested state is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There is no such user pool.
+    /// The user pool does not exist.
     #[error("there is no such user pool")]
     NoPool,
     /// A new user pool has no name.
     #[error("a new user pool needs a name")]
     NoName,
-    /// Settings that cannot be meant.
+    /// Some settings are invalid.
     #[error("a setting cannot be meant so")]
     Settings(Vec<SettingProblem>),
     /// Another connection of the pool has the identifier.
     #[error("another connection of the user pool has this identifier")]
     IdentifierTaken,
-    /// Identifier and kind of a connection are fixed once it is made.
+    /// The identifier and kind of a connection cannot be changed after creation.
     #[error("identifier and kind of a connection are fixed once it is made: {0}, {1:?}")]
     Fixed(Identifier, ConnectionKind),
-    /// A field of the connection's kind is missing, or has not the form that it must have: its name, and the rule.
+    /// A field of the connection's kind is missing or malformed: its name, and the rule.
     #[error("{0}: {1}")]
     Field(&'static str, &'static str),
-    /// The application's id is taken in another pool.
+    /// The application id is taken in another pool.
     #[error("the application id is taken in the user pool {0}")]
     ApplicationIdTaken(PoolId),
     /// An application names a connection that its pool does not have.
     #[error("the user pool has no connection {0}")]
     NoConnection(ConnectionId),
-    /// An application of its kind cannot use the connection.
+    /// An application of this kind cannot use the connection.
     #[error("an application of this kind cannot use {0}, which is {1:?}")]
     ConnectionUnusable(Identifier, ConnectionKind),
-    /// A session would end before its token.
+    /// Sessions would end before their tokens expire.
     #[error("a session lasts at least as long as its token")]
     SessionTooShort,
 }
@@ -114,17 +116,17 @@ impl<O: Operation> Write for Change<O> {
     }
 }
 
-/// Whether the object is still the one that the caller knows; 0 stands for one that is not there.
+/// Whether the object is at the expected revision. 0 means that it does not exist.
 pub(super) fn is_expected<T>(expected: Option<i64>, present: Option<&Revised<T>>) -> bool {
     expected.is_none_or(|expected| expected == present.map_or(0, |present| present.revision))
 }
 
-/// What a new object differs by.
+/// The list of changes for a new object.
 pub(super) fn created() -> Vec<String> {
     vec!["created".to_owned()]
 }
 
-/// The names of what differs.
+/// The names of the entries marked as changed.
 pub(super) fn names_of(changes: &[(&'static str, bool)]) -> Vec<&'static str> {
     changes.iter().filter(|(_, changed)| *changed).map(|(name, _)| *name).collect()
 }

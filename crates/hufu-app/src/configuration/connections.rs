@@ -1,4 +1,4 @@
-//! Connections: what they are, and their settings, which are sealed for the one row that they belong to.
+//! Connections and their settings. Settings are sealed for the row that they belong to.
 
 use std::sync::Arc;
 
@@ -13,46 +13,47 @@ use hufu_types::{
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 use crate::sources::{self, Field};
 
-/// Makes a connection, or changes it.
+/// Creates a connection, or changes it.
 #[derive(Clone)]
 pub struct PutConnection {
-    /// Of which pool.
+    /// The pool of the connection.
     pub pool: PoolId,
-    /// Which; the id of a new one.
+    /// The id of the connection, existing or new.
     pub id: ConnectionId,
-    /// What it is to be.
+    /// The wanted state.
     pub connection: WantedConnection,
-    /// The revision that the caller knows, if it matters; 0 for a new connection.
+    /// The revision that the caller last saw, to detect concurrent changes. 0 for a new connection, `None` to
+    /// skip the check.
     pub expected: Option<i64>,
-    /// Seals its settings.
+    /// The key that seals the settings.
     pub sealing: Arc<SealingKey>,
-    /// Randomness for that.
+    /// The source of randomness for sealing.
     pub random: Arc<dyn Random>,
 }
 
-/// What a connection is to be.
+/// The wanted state of a connection.
 #[derive(Clone, Debug)]
 pub struct WantedConnection {
-    /// The name in URLs and SDK calls, fixed once made, unique in the pool.
+    /// The name in URLs and SDK calls. Cannot be changed after creation, unique in the pool.
     pub identifier: Identifier,
-    /// The login mode, fixed once made.
+    /// The login mode. Cannot be changed after creation.
     pub kind: ConnectionKind,
-    /// The text of its login button.
+    /// The label of its login button.
     pub display_name: String,
-    /// Whether strangers are refused instead of made users.
+    /// Whether unknown people are refused instead of getting a new account.
     pub login_only: bool,
-    /// Whether it serves at all.
+    /// Whether the connection is enabled.
     pub enabled: bool,
-    /// Where its UnionIDs are unique.
+    /// The scope in which its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// How first logins find their account.
+    /// How a first login finds its account.
     pub association: Association,
-    /// The values of its kind's fields; none leaves them as they are, and so does a secret that is absent.
+    /// The values of the kind's fields. `None` leaves them unchanged; so does an absent secret.
     pub settings: Option<ConnectionSettings>,
 }
 
 impl WantedConnection {
-    /// What is there, with its settings left alone.
+    /// The present state, with settings left unchanged.
     pub(super) fn like(present: &StoredConnection) -> Self {
         Self {
             identifier: present.identifier.clone(),
@@ -66,8 +67,8 @@ impl WantedConnection {
         }
     }
 
-    /// What differs, by the names of the file; settings are compared unsealed, field by field. Those that do not open, as
-    /// after the loss of the key, differ in their secrets.
+    /// The names of the differing keys, as in the file. Settings are compared unsealed, field by field. If
+    /// they cannot be unsealed, for example because the key was lost, all secret fields count as different.
     pub(super) fn differences(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
         let mut names = names_of(&[
             ("display_name", self.display_name != present.display_name),
@@ -90,7 +91,7 @@ impl WantedConnection {
         sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
     }
 
-    /// The settings with what is left as it is.
+    /// The settings to store: the wanted ones, plus the present secrets that they leave unchanged.
     fn settings_over(&self, present: &StoredConnection, sealing: &SealingKey) -> ConnectionSettings {
         let mut settings = self.settings.clone().unwrap_or_default();
         let opened = sources::settings::open(present, sealing).unwrap_or_default();
@@ -103,7 +104,7 @@ impl WantedConnection {
     }
 }
 
-/// A field that lacks or has another form than it must have.
+/// The first field that is missing or malformed.
 fn invalid_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
     if let Some(missing) = sources::missing_field(kind, settings) {
         return Some(Rejection::Field(missing, "it is needed"));
@@ -206,7 +207,7 @@ impl PutConnection {
         Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
     }
 
-    /// The realms of a connection that is changed; those of settings that do not open stay as they are.
+    /// The realms of a changed connection. If its settings cannot be unsealed, its realms remain unchanged.
     fn realms(&self, present: &StoredConnection) -> Realms {
         let wanted = &self.connection;
         let settings = match &wanted.settings {

@@ -1,4 +1,4 @@
-//! The configuration in memory: which pool, which application, which connection.
+//! The configuration in memory: finds pools, applications and connections.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::sources::settings::SettingsError;
 use crate::sources::wechat;
 use crate::{Refusal, sources};
 
-/// What a client says of whom it belongs to. Absent, empty, `undefined` and `null` are none.
+/// The application and pool that a client names. Absent, empty, `undefined` and `null` values count as not
+/// named.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ApplicationHint<'a> {
     application: Option<&'a str>,
@@ -25,24 +26,24 @@ pub struct ApplicationHint<'a> {
 }
 
 impl<'a> ApplicationHint<'a> {
-    /// From the values of the application header (or `client_id`) and the pool header.
+    /// Takes the values of the application header (or `client_id`) and of the pool header.
     pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
         Self { application: application.and_then(named), pool: pool.and_then(named) }
     }
 
-    /// Whether nothing is named.
+    /// Whether neither is named.
     pub const fn is_empty(&self) -> bool {
         self.application.is_none() && self.pool.is_none()
     }
 
-    /// Whether what is named, if anything, is this application and its pool.
+    /// Whether everything that is named refers to this application and its pool.
     pub fn agrees_with(&self, application: &Application) -> bool {
         self.application.is_none_or(|id| id == application.id.as_str())
             && self.pool.is_none_or(|id| id == application.pool.as_str())
     }
 }
 
-/// The text, unless it means nothing.
+/// The trimmed text, unless it is empty, `undefined` or `null`.
 pub fn named(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|t| !matches!(*t, "" | "undefined" | "null"))
 }
@@ -57,33 +58,33 @@ pub struct Config {
     connections: Shards<ConnectionId, Arc<Connection>>,
 }
 
-/// A pool with everything in it, as it was when it was last read.
+/// A pool with everything in it, as last read from the database.
 #[derive(Debug)]
 pub struct PoolConfig {
     name: String,
     settings: Arc<PoolSettings>,
-    /// In the order of their position.
+    /// Ordered by position.
     applications: Vec<Arc<Application>>,
-    /// In the order in which they were made.
+    /// Ordered by creation.
     connections: Vec<Arc<Connection>>,
     subscribers: Arc<[Subscriber]>,
 }
 
 impl PoolConfig {
-    /// Its applications, in their order; those that are switched off as well.
+    /// The pool's applications in order, including disabled ones.
     pub fn applications(&self) -> &[Arc<Application>] {
         &self.applications
     }
 }
 
 impl Config {
-    /// Unseals what is stored. Settings that do not open leave their connection
-    /// out and is reported, so that the others go on.
+    /// Unseals a stored configuration. A connection whose settings cannot be unsealed is logged and left out,
+    /// so that the others keep working.
     pub fn unseal(stored: StoredConfig, key: &SealingKey) -> Self {
         Self::default().with(stored, key)
     }
 
-    /// This configuration with these pools in place of what it knows of them. The others are shared, not copied.
+    /// Returns a copy with these pools replaced. The other pools are shared, not copied.
     #[must_use]
     pub(crate) fn with(&self, stored: StoredConfig, key: &SealingKey) -> Self {
         let mut config = Self { version: stored.version, ..self.clone() };
@@ -121,7 +122,7 @@ impl Config {
             self.connections.insert(connection.id.clone(), connection.clone());
         }
         let Some(before) = self.pools.insert(id, pool.clone()) else { return };
-        // A connection whose secret does not open any more is gone.
+        // A connection may also be gone because its secret can no longer be unsealed.
         for gone in before.applications.iter().filter(|old| !pool.applications.iter().any(|a| a.id == old.id))
         {
             self.applications.remove(&gone.id);
@@ -131,7 +132,7 @@ impl Config {
         }
     }
 
-    /// An application that is switched on.
+    /// An application, if it is enabled.
     pub fn application(&self, id: &str) -> Option<&Arc<Application>> {
         let id = ApplicationId::parse(id).ok()?;
         self.applications.get(&id).filter(|a| a.enabled)
@@ -172,17 +173,17 @@ impl Config {
         self.pools.keys()
     }
 
-    /// What a pool decides for its people.
+    /// The settings of a pool.
     pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
         self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()
     }
 
-    /// The webhooks that want to know of what happens in a pool.
+    /// The webhooks that subscribe to events of a pool.
     pub fn subscribers(&self, pool: &PoolId) -> Arc<[Subscriber]> {
         self.pools.get(pool).map(|pool| pool.subscribers.clone()).unwrap_or_default()
     }
 
-    /// The application that serves a client before any login.
+    /// The application that serves a client before login.
     pub fn serving(&self, named: ApplicationHint<'_>) -> Result<&Arc<Application>, Refusal> {
         match (named.application, named.pool) {
             (None, None) => Err(Code::NothingNamed.into()),
@@ -209,7 +210,7 @@ impl Config {
         self.pools.get(&PoolId::parse(id).ok()?)
     }
 
-    /// The mini program connection of an application: see [`Self::connection_for`].
+    /// The mini program connection for an application. See [`Self::connection_for`].
     pub fn mini_program(
         &self,
         application: &Application,
@@ -219,8 +220,8 @@ impl Config {
         self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
     }
 
-    /// The connection of a kind that serves an application: the one that the client names, else the one whose AppID
-    /// stands in the `Referer` that real mini programs send, else the application's first.
+    /// The connection of a kind that serves an application: the one the client names; otherwise the one whose
+    /// AppID is in the `Referer` that real mini programs send; otherwise the application's first.
     pub fn connection_for(
         &self,
         application: &Application,
@@ -248,7 +249,7 @@ impl Config {
         kind: ConnectionKind,
         identifier: &str,
     ) -> Result<Arc<Connection>, Refusal> {
-        // Text that is not an identifier is not repeated in the answer.
+        // Text that is not a valid identifier is not echoed in the response.
         let unknown = || {
             let shown = Identifier::parse(identifier).map_or_else(|_| String::new(), String::from);
             Code::ConnectionUnknown.with("connection", shown)
@@ -257,7 +258,7 @@ impl Config {
         serving(application, kind, connection)
     }
 
-    /// The connection of this id, if it is of this kind and serves the application.
+    /// The connection with this id, if it is of this kind and serves the application.
     pub fn connection_by_id(
         &self,
         application: &Application,
@@ -273,8 +274,8 @@ impl Config {
         self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
     }
 
-    /// The application for a helper call that names a connection, and of the rest
-    /// perhaps only the pool: the serving one, or the pool's first that has the connection.
+    /// The application for a helper call that names a connection and at most the pool: the serving
+    /// application if it has the connection, otherwise the first enabled one of the pool that has it.
     pub fn serving_connection(
         &self,
         named: ApplicationHint<'_>,

@@ -1,11 +1,13 @@
-//! The configuration of an instance: pools with their settings, connections, applications, and how they send messages.
+//! The configuration of an instance: pools with their settings, connections, applications and message
+//! senders.
 //!
-//! Whoever changes it, `hufu apply`, an endpoint or the console, does so by the same operations ([`PutPool`],
-//! [`PutConnection`], [`PutApplication`], [`PutSender`], [`RemoveSender`]), each a unit of its own as a [`Change`], or many
-//! in one unit as [`apply`] has it. Each object has a revision, so that nobody overwrites what they have not seen.
+//! Every change, whether by `hufu apply`, an endpoint or the console, is made through the same operations
+//! ([`PutPool`], [`PutConnection`], [`PutApplication`], [`PutSender`], [`RemoveSender`]). Each runs in its
+//! own unit as a [`Change`], or many run in one unit, as in [`apply`]. Each object has a revision, so that
+//! nobody overwrites changes they have not seen.
 //!
-//! Reading order: [`Config`] (what a node holds in memory), `change` (what all operations have in common), one module per
-//! object, [`apply`].
+//! Reading order: [`Config`] (the configuration in a node's memory), `change` (what all operations share),
+//! one module per object, [`apply`].
 
 mod applications;
 pub mod apply;

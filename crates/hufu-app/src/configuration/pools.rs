@@ -1,4 +1,4 @@
-//! Pools: their name and settings.
+//! Pools: their names and settings.
 
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx};
@@ -7,16 +7,17 @@ use serde_json::{Map, Value as Json};
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected};
 
-/// Makes a pool, or changes its name and settings.
+/// Creates a pool, or changes its name and settings.
 #[derive(Clone, Debug)]
 pub struct PutPool {
-    /// The pool.
+    /// The id of the pool.
     pub id: PoolId,
-    /// Its name; none leaves it as it is.
+    /// The name. `None` leaves it unchanged.
     pub name: Option<String>,
-    /// What it decides for its people; none leaves it as it is, and gives a new pool the defaults.
+    /// The settings. `None` leaves them unchanged; a new pool then gets the defaults.
     pub settings: Option<PoolSettings>,
-    /// The revision that the caller knows, if it matters; 0 for a new pool.
+    /// The revision that the caller last saw, to detect concurrent changes. 0 for a new pool, `None` to skip
+    /// the check.
     pub expected: Option<i64>,
 }
 
@@ -59,7 +60,7 @@ impl Operation for PutPool {
 }
 
 impl PutPool {
-    /// What the pool is to be.
+    /// The wanted state of the pool.
     pub(super) fn over(&self, present: &Pool) -> Pool {
         Pool {
             id: present.id.clone(),
@@ -69,7 +70,7 @@ impl PutPool {
     }
 }
 
-/// What differs: `name`, and settings as `settings.registration`.
+/// The names of what differs: `name`, and settings as in `settings.registration`.
 pub(super) fn differences(present: &Pool, wanted: &Pool) -> Vec<String> {
     let name = (present.name != wanted.name).then(|| "name".to_owned());
     name.into_iter().chain(setting_differences(&present.settings, &wanted.settings)).collect()
@@ -84,7 +85,7 @@ fn setting_differences(before: &PoolSettings, after: &PoolSettings) -> Vec<Strin
     key_differences(&before, &after).into_iter().map(|name| format!("settings.{name}")).collect()
 }
 
-/// The names of the keys that differ.
+/// The keys whose values differ.
 pub(super) fn key_differences<'a>(
     present: &'a Map<String, Json>,
     wanted: &'a Map<String, Json>,

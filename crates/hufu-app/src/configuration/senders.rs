@@ -1,4 +1,4 @@
-//! How pools send messages: written by [`PutSender`], read by whoever sends.
+//! How pools send messages. Written by [`PutSender`], read when messages are sent.
 //!
 //! Each setting is JSON, sealed for its pool and its kind: [`MailSettings`], [`SmsSettings`], [`Templates`].
 
@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use super::change::{Operation, Outcome, Rejection, created, is_expected};
 use super::pools::key_differences;
 
-/// The settings of one pool. Without a sender, nothing is sent; in development it goes to the outbox.
+/// The settings of one pool. Without a sender, nothing is sent; in development, messages go to the outbox.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SenderSettings {
     pub(crate) email: Option<MailSettings>,
@@ -33,7 +33,7 @@ pub(crate) enum SenderError {
 }
 
 impl SenderSettings {
-    /// Opens what a pool has stored.
+    /// Unseals the stored settings of a pool.
     pub(crate) fn open(stored: &[StoredSender], key: &SealingKey) -> Result<Self, SenderError> {
         let mut settings = Self::default();
         for sender in stored {
@@ -47,45 +47,46 @@ impl SenderSettings {
     }
 }
 
-/// Sets how a pool sends e-mail or SMS, or what its messages say.
+/// Sets how a pool sends e-mail or SMS, or the texts of its messages.
 #[derive(Clone)]
 pub struct PutSender {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// What it is to be.
+    /// The wanted setting.
     pub sender: Sender,
-    /// The revision that the caller knows, if it matters; 0 where there is to be none yet.
+    /// The revision that the caller last saw, to detect concurrent changes. 0 for a new setting, `None` to
+    /// skip the check.
     pub expected: Option<i64>,
-    /// Seals it.
+    /// The key that seals the setting.
     pub sealing: Arc<SealingKey>,
-    /// Randomness for that.
+    /// The source of randomness for sealing.
     pub random: Arc<dyn Random>,
 }
 
-/// Takes such a setting away, if it is there.
+/// Removes such a setting, if it exists.
 #[derive(Clone, Debug)]
 pub struct RemoveSender {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Which.
+    /// The kind of setting to remove.
     pub kind: SenderKind,
-    /// The revision that the caller knows, if it matters.
+    /// The revision that the caller last saw, to detect concurrent changes. `None` to skip the check.
     pub expected: Option<i64>,
 }
 
-/// One setting of a pool about messages.
+/// One messaging setting of a pool.
 #[derive(Clone, Debug)]
 pub enum Sender {
     /// How e-mail is sent.
     Email(MailSettings),
     /// How text messages are sent.
     Sms(SmsSettings),
-    /// What messages say.
+    /// The texts of messages.
     Templates(Templates),
 }
 
 impl Sender {
-    /// What it is about.
+    /// The kind of setting.
     pub const fn kind(&self) -> SenderKind {
         match self {
             Self::Email(_) => SenderKind::Email,
@@ -94,7 +95,7 @@ impl Sender {
         }
     }
 
-    /// What is stored, unsealed.
+    /// The JSON to be stored, unsealed.
     pub(super) fn json(&self) -> Result<Map<String, Json>, serde_json::Error> {
         let json = match self {
             Self::Email(settings) => serde_json::to_value(settings),
@@ -108,7 +109,8 @@ impl Sender {
     }
 }
 
-/// What differs from what is stored; nothing where that cannot be opened, as after the loss of the key.
+/// The keys that differ from the stored setting. `None` if that cannot be unsealed, for example because the
+/// key was lost.
 pub(super) fn differences(
     present: &StoredSender,
     wanted: &Map<String, Json>,
@@ -177,7 +179,7 @@ impl Operation for RemoveSender {
     }
 }
 
-/// Seals a setting.
+/// Seals a setting for its pool and kind.
 fn seal(
     pool: &PoolId,
     kind: SenderKind,
@@ -190,14 +192,14 @@ fn seal(
     Ok(StoredSender { pool: pool.clone(), kind, sealed })
 }
 
-/// Opens a setting.
+/// Unseals a setting.
 pub(crate) fn open<T: DeserializeOwned>(stored: &StoredSender, key: &SealingKey) -> Result<T, SenderError> {
     let json = key.open(&context(&stored.pool, stored.kind), &stored.sealed)?;
-    // The library's own words may quote a value.
+    // serde's own message may quote a value, so it is only kept as the source.
     serde_json::from_slice(json.expose()).map_err(SenderError::Content)
 }
 
-/// What a setting is sealed for.
+/// The sealing context of a setting.
 fn context(pool: &PoolId, kind: SenderKind) -> String {
     format!("sender:{pool}:{}", kind.as_str())
 }

@@ -1,7 +1,7 @@
-//! A map that is copied cheaply: a copy shares all of it, and a change copies one shard of 256.
+//! A map that is cheap to copy: a copy shares everything, and a change copies one of 256 shards.
 //!
-//! A node replaces its configuration as a whole, so that a request sees one state of it; with ten thousand pools, what
-//! did not change must not be copied.
+//! A node replaces its configuration as a whole, so that each request sees a consistent state. With ten
+//! thousand pools, copying what did not change would be too expensive.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 const SHARDS: usize = 256;
 
-/// See the module.
+/// See the module documentation.
 #[derive(Clone, Debug)]
 pub(super) struct Shards<K, V>(Vec<Arc<HashMap<K, V>>>);
 
@@ -50,7 +50,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
     }
 }
 
-/// The same key is in the same shard of every copy.
+/// The shard of a key, which is the same in every copy.
 fn shard<Q: Hash + ?Sized>(key: &Q) -> usize {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
     usize::try_from(hash % 256).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Binding, changing and unbinding the phone number and the e-mail address.
+//! Binding, changing and unbinding phone numbers and e-mail addresses.
 
 pub mod unit;
 
@@ -14,42 +14,42 @@ use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
 use unit::{ChangeContact, ContactOutcome, NextStep, OldContact, Proof, UnbindContact, Unbound};
 
-/// What the first step of a change proved.
+/// The content of a step token: what the first step of a change proved.
 #[derive(Serialize, Deserialize)]
 struct Change {
     new: String,
-    /// What the account had then.
+    /// The verified contact that the account had at that time.
     old: Option<String>,
 }
 
 impl App {
-    /// Binds a phone number, which a code proves, to an account that has none.
+    /// Binds a phone number, proved by a code, to an account that has none.
     #[boxed]
     pub async fn bind_phone(&self, who: &Authenticated, phone: Phone, code: &str) -> Result<User, Refusal> {
         self.bind(who, Target::Phone(phone), code).await
     }
 
-    /// Binds an e-mail address, which a code proves, to an account that has none; or verifies the one it has.
+    /// Binds an e-mail address, proved by a code, to an account that has none, or verifies the present one.
     #[boxed]
     pub async fn bind_email(&self, who: &Authenticated, email: Email, code: &str) -> Result<User, Refusal> {
         self.bind(who, Target::Email(email), code).await
     }
 
-    /// Takes the phone number away, unless it is the last way into the account. Where the pool wants the old one proved
-    /// and somebody vouches for it, the login must be recent.
+    /// Unbinds the phone number, unless it is the last way to log in. If the pool requires proof of the old
+    /// number and the number is verified, the login must be recent.
     #[boxed]
     pub async fn unbind_phone(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Sms).await
     }
 
-    /// Takes the e-mail address away, unless it is the last way into the account. Where the pool wants the old one
-    /// proved and somebody vouches for it, the login must be recent.
+    /// Unbinds the e-mail address, unless it is the last way to log in. If the pool requires proof of the old
+    /// address and the address is verified, the login must be recent.
     #[boxed]
     pub async fn unbind_email(&self, who: &Authenticated) -> Result<User, Refusal> {
         self.unbind(who, PasscodeChannel::Email).await
     }
 
-    /// Changes the phone number. Where the pool wants it so, the old one is proved by a code too.
+    /// Changes the phone number. If the pool requires it, the old one must be proved by a code too.
     #[boxed]
     pub async fn change_phone(
         &self,
@@ -62,7 +62,7 @@ impl App {
         self.change(who, Target::Phone(new), new_code, old).await
     }
 
-    /// Changes the e-mail address. Where the pool wants it so, the old one is proved by a code too.
+    /// Changes the e-mail address. If the pool requires it, the old one must be proved by a code too.
     #[boxed]
     pub async fn change_email(
         &self,
@@ -75,7 +75,7 @@ impl App {
         self.change(who, Target::Email(new), new_code, old).await
     }
 
-    /// The first step of a change in two steps.
+    /// The first step of a two-step change.
     #[boxed]
     pub async fn request_phone_change(
         &self,
@@ -88,7 +88,7 @@ impl App {
         self.request_change(who, Target::Phone(new), new_code, old, StepPurpose::ChangePhone).await
     }
 
-    /// The first step of a change in two steps.
+    /// The first step of a two-step change.
     #[boxed]
     pub async fn request_email_change(
         &self,
@@ -101,13 +101,13 @@ impl App {
         self.request_change(who, Target::Email(new), new_code, old, StepPurpose::ChangeEmail).await
     }
 
-    /// The second step of a change in two steps.
+    /// The second step of a two-step change.
     #[boxed]
     pub async fn change_phone_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
         self.change_by_token(who, token, StepPurpose::ChangePhone).await
     }
 
-    /// The second step of a change in two steps.
+    /// The second step of a two-step change.
     #[boxed]
     pub async fn change_email_by_token(&self, who: &Authenticated, token: &str) -> Result<User, Refusal> {
         self.change_by_token(who, token, StepPurpose::ChangeEmail).await
@@ -205,7 +205,7 @@ impl App {
         }
     }
 
-    /// What the pool asks about the present number or address.
+    /// What the pool requires about the present number or address.
     fn old(
         &self,
         who: &Authenticated,
@@ -221,7 +221,7 @@ impl App {
         }))
     }
 
-    /// Whether the pool wants the present number or address to be proved before it goes.
+    /// Whether the pool requires proof of the present number or address before it is changed or removed.
     fn requires_old_proof(&self, who: &Authenticated, channel: PasscodeChannel) -> bool {
         let settings = self.config().settings(who.pool());
         match channel {
@@ -235,7 +235,7 @@ impl App {
             pool: who.pool().clone(),
             user: who.user.clone(),
             channel,
-            // The clients send no proof with it: a recent login is one.
+            // Clients send no proof with this request, so a recent login has to do.
             may_be_vouched: !self.requires_old_proof(who, channel) || self.require_recent_login(who).is_ok(),
             trace: self.trace_of(who),
         };
@@ -261,14 +261,14 @@ impl App {
             ContactOutcome::OldMismatch => either(Code::OldPhoneMismatch, Code::OldEmailMismatch),
             ContactOutcome::TokenInvalid => Code::StepTokenInvalid.into(),
             ContactOutcome::LoginTooOld => login_too_old(self.limits.recent_login),
-            // The two that are no refusals are taken up where they can come.
+            // `Done` and `Issued` are not refusals; callers handle them.
             ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => {
                 Code::NotLoggedIn.into()
             }
         })
     }
 
-    /// A token for the second step, for the person and for the database.
+    /// A new token for the second step: the form for the client and the form for the database.
     pub(crate) fn new_step_token(&self, purpose: StepPurpose, content: &[u8]) -> (StepToken, NewStepToken) {
         let token = OpaqueToken::generate(TokenPurpose::Step, &*self.random);
         let hash = hash_token(token.expose());
@@ -281,7 +281,7 @@ impl App {
         (StepToken { token, expires_in: self.limits.step_token_life.as_secs() }, new)
     }
 
-    /// A token that a person presents.
+    /// A token that a user presents.
     pub(crate) fn presented_step(
         &self,
         who: &Authenticated,
@@ -298,7 +298,7 @@ impl App {
     }
 }
 
-/// What the content of a token is sealed for.
+/// The sealing context of a token's content.
 fn step_context(hash: &TokenHash) -> String {
     format!("step_token:{}", hex::encode(hash.as_bytes()))
 }

@@ -1,41 +1,41 @@
-//! Codes that somebody presents, inside a unit of work: compared, counted, spent.
+//! Codes presented by a client, inside a unit of work: compared, counted and spent.
 //!
-//! A wrong code is an outcome and not an error, so that the counted try is committed with it.
+//! A wrong code is an outcome rather than an error, so that the counted attempt is committed.
 
 use hufu_store::passcodes::{self, Addressed};
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx};
 use hufu_types::{PasscodePurpose, PoolId, Timestamp, TokenHash};
 
-/// A code that somebody presents.
+/// A code presented by a client.
 #[derive(Clone, Debug)]
 pub struct Presented {
-    /// Where it was sent to.
+    /// The target that it was sent to.
     pub to: Addressed,
     /// The keyed hash of the code.
     pub code: TokenHash,
-    /// The purposes for which a code is accepted here.
+    /// The purposes accepted here.
     pub purposes: &'static [PasscodePurpose],
-    /// Wrong codes after which the right one is void.
+    /// Number of attempts after which the code becomes invalid.
     pub max_tries: i64,
 }
 
-/// A code that somebody presents, and the bucket in which wrong ones of their address are counted.
+/// A presented code, with the bucket that counts wrong codes from its address.
 #[derive(Clone, Debug)]
 pub struct Guess {
     /// The code.
     pub code: Presented,
-    /// Where wrong ones are counted.
+    /// The bucket for wrong codes.
     pub guard: Option<Limit>,
 }
 
-/// What a presented code is.
+/// The result of checking a code.
 pub(crate) enum CodeCheck {
-    /// The right one, sent for this purpose.
+    /// The code is correct and was sent for this purpose.
     Right(PasscodePurpose),
-    /// A wrong one, or there is none.
+    /// The code is wrong, or there is no code.
     Wrong,
-    /// It was not looked at: too many wrong ones came from this address.
+    /// The code was not checked, because too many wrong ones came from this address.
     TooOften,
 }
 
@@ -60,7 +60,7 @@ impl Guess {
         Ok(CodeCheck::Wrong)
     }
 
-    /// Judges without spending a try of a right code, so that it can be judged once more.
+    /// Checks the code without using up an attempt if it is right, so that it can be checked again.
     pub(crate) async fn check_uncounted(
         &self,
         tx: &mut Tx<'_>,
@@ -84,9 +84,9 @@ impl Guess {
     }
 }
 
-/// Compares a code, and says for which purpose it was sent, if it is right. The comparison counts as a try, so
-/// that the unit has to end well, with an outcome that says so. The code can be presented again until
-/// [`passcodes::spend`], as long as it has tries.
+/// Compares a code and, if it is right, returns the purpose that it was sent for. The comparison counts as an
+/// attempt, so the unit must commit and report a wrong code as an outcome. A right code can be presented
+/// again until it is spent with [`passcodes::spend`] or runs out of attempts.
 async fn verify(
     tx: &mut Tx<'_>,
     pool: &PoolId,

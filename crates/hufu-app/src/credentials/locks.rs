@@ -1,7 +1,8 @@
-//! Accounts looked up for a password, locked after wrong ones, and unlocked.
+//! Looking up accounts to check a password, locking them after wrong ones, and unlocking them.
 //!
-//! Wrong passwords are counted for the name that was looked up, whether or not it is somebody's, so that neither the
-//! answers nor their order tell whether it is; and for the account, over all of its names.
+//! Wrong passwords are counted per name that was looked up, whether or not it belongs to anyone, so that
+//! neither the responses nor their order reveal whether the name exists. They are also counted per account,
+//! across all its names.
 
 use async_recursion::async_recursion as boxed;
 use std::time::Duration;
@@ -17,16 +18,16 @@ use super::guess::{CodeCheck, Guess};
 use crate::events::{Event, Trace};
 use crate::people::holders::owner;
 
-/// A name that somebody may be called by.
+/// A name that may belong to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Name {
     /// A username.
     Username(Username),
-    /// An e-mail address, whether or not it is verified.
+    /// An e-mail address, verified or not.
     Email(Email),
-    /// A phone number, whether or not somebody vouches for it.
+    /// A phone number, verified or not.
     Phone(Phone),
-    /// The id in the owner's original system.
+    /// The user's id in the operator's original system.
     ExternalId(String),
 }
 
@@ -41,19 +42,20 @@ impl Name {
     }
 }
 
-/// What the buckets of an account are called: of its names, by their kind, and of those who are logged in to it.
+/// The kinds of buckets of an account: one for each kind of name, and one for its logged-in user.
 const KINDS: [&str; 5] = ["username", "email", "phone", "external_id", OWN];
-/// The bucket of a person who is logged in and gives their password once more.
+/// The bucket for a logged-in user who enters the password again.
 const OWN: &str = "own";
-/// The most names that somebody logs in with: an account is full where each of them would be.
+/// The number of names that a user can log in with. The account limit is this many times the limit of one
+/// name.
 const LOGIN_NAMES: i64 = 3;
 
-/// When a name is locked after wrong passwords.
+/// When a name is locked because of wrong passwords.
 #[derive(Clone, Copy, Debug)]
 pub struct LockRule {
-    /// Wrong passwords that lock a name; three times as many, by whatever names, lock the account.
+    /// Wrong passwords that lock a name. Three times as many, across all names, lock the account.
     pub most: i64,
-    /// Within so long.
+    /// The window in which they are counted.
     pub window: Duration,
 }
 
@@ -71,14 +73,14 @@ impl LockRule {
 /// The buckets in which a wrong password is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locks {
-    /// Of the name that was looked up.
+    /// The bucket of the name that was looked up.
     name: Limit,
-    /// Of the account over all its names, where there is one.
+    /// The bucket of the account across all its names, if there is an account.
     account: Option<Limit>,
 }
 
 impl Locks {
-    /// Whether one of them holds no more: then no password is looked at.
+    /// Whether a bucket is full. If so, no password is checked.
     #[boxed]
     pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
         for limit in std::iter::once(&self.name).chain(&self.account) {
@@ -89,8 +91,8 @@ impl Locks {
         Ok(false)
     }
 
-    /// Counts a wrong password; how many more the name allows, below zero where it is locked. What the account as a
-    /// whole still allows is not told: it depends on the other names.
+    /// Counts a wrong password. Returns how many more the name allows; negative if it is locked. The
+    /// remaining count of the account is not revealed, because it depends on its other names.
     async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
         let mut left = self.name.hit(tx, now).await?;
         if let Some(account) = &self.account
@@ -110,7 +112,7 @@ fn name_bucket(pool: &PoolId, user: &UserId, kind: &str) -> String {
     format!("password:{pool}:{user}:{kind}")
 }
 
-/// Forgets the wrong passwords of an account and of what was merged into it.
+/// Clears the wrong password counts of an account and of the accounts merged into it.
 pub(crate) async fn unlock(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     for row in users::with_merged(tx, pool, user).await? {
         rates::clear(tx, &account_bucket(pool, &row.id)).await?;
@@ -121,35 +123,35 @@ pub(crate) async fn unlock(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Res
     Ok(())
 }
 
-/// Looks an account up by the names that a text may be, and whether a password may be tried at all.
+/// Looks up an account by the names that a text may stand for, and whether a password may be tried.
 #[derive(Clone, Debug)]
 pub struct FindAccount {
     /// The pool.
     pub pool: PoolId,
-    /// What the text may be, in this order; the first that is somebody's counts. Wrong passwords are counted for the
-    /// first of them, whose ever the others are.
+    /// The names that the text may stand for, in order of preference. The first one that belongs to an
+    /// account is used. Wrong passwords are always counted under the first name in the list.
     pub names: Vec<Name>,
-    /// The bucket of wrong passwords where the first is nobody's, or there is none.
+    /// The bucket for wrong passwords if the first name belongs to nobody, or if there are no names.
     pub unknown: String,
-    /// When it is locked.
+    /// When a name is locked.
     pub lock: LockRule,
-    /// Where wrong passwords of the address are counted.
+    /// The bucket for wrong passwords from this address.
     pub guard: Option<Limit>,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What was found.
+/// The result of a lookup.
 pub struct Found {
     /// The account.
     pub user: Option<User>,
     /// The hash of its password.
     pub hash: Option<String>,
-    /// The buckets of wrong passwords.
+    /// The buckets for wrong passwords.
     pub lock: Locks,
-    /// Whether one is full.
+    /// Whether one of them is full.
     pub is_locked: bool,
-    /// Whether too many wrong passwords came from the address.
+    /// Whether too many wrong passwords came from this address.
     pub is_slowed: bool,
 }
 
@@ -186,7 +188,7 @@ impl Read for FindAccount {
     }
 }
 
-/// Whoever has this name in their row.
+/// The user whose row has this name.
 async fn find(tx: &mut Tx<'_>, pool: &PoolId, name: &Name) -> Result<Option<User>, StoreError> {
     match name {
         Name::Username(name) => users::by_username(tx, pool, name).await,
@@ -196,16 +198,16 @@ async fn find(tx: &mut Tx<'_>, pool: &PoolId, name: &Name) -> Result<Option<User
     }
 }
 
-/// Reads an account that is logged in, with the hash of its password.
+/// Reads the account of a logged-in user, with its password hash.
 #[derive(Clone, Debug)]
 pub struct GetPassword {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// When it is locked.
+    /// When a name is locked.
     pub lock: LockRule,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -222,27 +224,27 @@ impl Read for GetPassword {
     }
 }
 
-/// Counts a password that was wrong, or was not looked at because the account is locked.
+/// Counts a password that was wrong, or was not checked because the account is locked.
 #[derive(Clone, Debug)]
 pub struct RecordWrongPassword {
     /// The pool.
     pub pool: PoolId,
-    /// Whose it was meant to be, where that is known.
+    /// The account that was meant, if known.
     pub user: Option<UserId>,
-    /// The buckets of the account; none where it is locked, and a try changes nothing.
+    /// The buckets of the account. `None` if it is locked, because another attempt changes nothing then.
     pub lock: Option<Locks>,
     /// The bucket of the address.
     pub guard: Option<Limit>,
-    /// What was refused.
+    /// The refused operation.
     pub action: Action,
-    /// By what way.
+    /// The login method.
     pub by: &'static str,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
 impl Write for RecordWrongPassword {
-    /// How many tries are left; below zero where it was locked.
+    /// How many attempts are left; negative if the account is locked.
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
@@ -266,27 +268,27 @@ impl Write for RecordWrongPassword {
     }
 }
 
-/// Unlocks an account that was locked after wrong passwords.
+/// Unlocks an account that was locked because of wrong passwords.
 #[derive(Clone, Debug)]
 pub struct Unlock {
     /// The pool.
     pub pool: PoolId,
-    /// What the code proves.
+    /// The phone number or e-mail address that the code proves.
     pub target: Target,
     /// The code.
     pub guess: Guess,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 
-/// What came of unlocking.
+/// The outcome of unlocking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlocked {
-    /// It is unlocked.
+    /// The account is unlocked.
     Done,
-    /// The code is wrong, or what it proves is nobody's.
+    /// The code is wrong, or no account has the proved number or address.
     WrongCode,
-    /// Too many wrong codes came from the address.
+    /// Too many wrong codes came from this address.
     TooOften,
 }
 

@@ -1,7 +1,7 @@
-//! Codes and the messages that tell them.
+//! Codes and the messages that deliver them.
 //!
-//! A code is kept as a keyed hash. Its message waits in the queue of jobs, sealed, and is sent by whichever node takes
-//! it; a sender that is slow or down keeps nobody waiting.
+//! A code is stored as a keyed hash. Its message waits in the job queue, sealed, and is sent by whichever
+//! node takes the job, so that a slow or broken sender does not block any request.
 
 mod unit;
 
@@ -30,18 +30,18 @@ use crate::jobs::JobOutcome;
 use crate::{App, Origin, Refusal};
 use unit::{SendCode, Sent};
 
-/// The kind of the jobs that send messages; the payload is a sealed [`Message`].
+/// The kind of jobs that send messages. The payload is a sealed [`Message`].
 pub(crate) const MESSAGE_JOB: &str = "message";
 
-/// Codes have so many digits.
+/// Number of digits of a code.
 const DIGITS: usize = 6;
-/// There are so many of them.
+/// Number of possible codes.
 const CODES: u32 = 1_000_000;
-/// The first wait before a message is sent again, and the longest.
+/// The shortest and the longest delay before a message is sent again.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A message that waits to be sent.
+/// A message waiting to be sent.
 #[derive(Serialize, Deserialize)]
 struct Message {
     channel: PasscodeChannel,
@@ -52,7 +52,7 @@ struct Message {
     app: String,
     minutes: u32,
     expires_at: Timestamp,
-    /// Nobody is to get it: it is there so that nobody can tell.
+    /// Whether this message is a decoy that is never sent. It exists so that nobody can tell the difference.
     suppressed: bool,
 }
 
@@ -63,8 +63,8 @@ impl Drop for Message {
 }
 
 impl App {
-    /// Sends a code. For resetting and unlocking, which concern accounts that exist, one that does not exist gets the
-    /// same answer and no message.
+    /// Sends a code. Codes for resetting a password or unlocking are only sent if the account exists;
+    /// otherwise the response is the same, but no message is sent.
     #[boxed]
     pub async fn send_code(
         &self,
@@ -148,8 +148,8 @@ impl App {
         all
     }
 
-    /// Refuses numbers to which the pool sends nothing, and those that a provider might take for another spelling of a
-    /// shorter one, for which messages are counted by themselves.
+    /// Refuses numbers that the pool does not send to. Also refuses numbers that cannot be mobile: a provider
+    /// might take one for another spelling of a shorter number, whose messages are counted separately.
     fn check_destination(&self, pool: &PoolId, phone: &Phone) -> Result<(), Refusal> {
         if !phone.may_be_mobile() {
             return Err(Refusal::invalid("phone", Reason::NotMobile));
@@ -160,7 +160,7 @@ impl App {
         Ok(())
     }
 
-    /// Refuses where the pool has nothing to send with, whoever the message is for.
+    /// Refuses if the pool has no sender for this channel, whoever the recipient is.
     async fn require_sender(&self, pool: &PoolId, channel: PasscodeChannel) -> Result<(), Refusal> {
         if self.outbox.is_some() {
             return Ok(());
@@ -185,7 +185,7 @@ impl App {
         Ok(self.sealing.seal(&*self.random, &context(id), &plain))
     }
 
-    /// Sends a message that waits, as long as its code is alive.
+    /// Sends a queued message, unless its code has expired.
     pub(crate) async fn send_message(&self, job: &Job) -> JobOutcome {
         let message: Message = match self.sealing.open(&context(&job.id), &job.payload) {
             Ok(plain) => match serde_json::from_slice(plain.expose()) {
@@ -208,7 +208,7 @@ impl App {
                 let (provider, code, fault) = (error.provider(), error.code(), error.fault());
                 let text = hufu_types::chain(&error);
                 match fault {
-                    // People mistype; that concerns no operator.
+                    // Users mistype numbers; the operator need not be alerted.
                     Fault::Recipient => {
                         tracing::info!(pool = %job.pool, provider, code, error = text, "a message has no recipient");
                         JobOutcome::Done
@@ -275,20 +275,20 @@ const UNREADABLE: NotSent = NotSent::Reason("its recipient cannot be read");
 
 /// Why a message was not sent.
 enum NotSent {
-    /// The database did not answer: nothing was tried.
+    /// The database did not respond, so sending was not attempted.
     NotTried,
     Reason(&'static str),
     Failed(SendError),
 }
 
-/// What a message is sealed for.
+/// The sealing context of a message.
 fn context(id: &JobId) -> String {
     format!("job:{id}:message")
 }
 
-/// A new code, each as likely as every other.
+/// A new code, uniformly distributed.
 fn new_code(random: &dyn Random) -> Zeroizing<String> {
-    // What is left over above the largest multiple would make low codes likelier.
+    // Numbers above the largest multiple of `CODES` would make low codes more likely.
     const FAIR: u32 = u32::MAX / CODES * CODES;
     loop {
         let mut bytes = [0; 4];
@@ -300,7 +300,7 @@ fn new_code(random: &dyn Random) -> Zeroizing<String> {
     }
 }
 
-/// Which text tells a code of this purpose.
+/// The template for codes of this purpose.
 fn template(purpose: PasscodePurpose, channel: PasscodeChannel) -> TemplateKind {
     let either = |sms, email| match channel {
         PasscodeChannel::Sms => sms,

@@ -1,12 +1,13 @@
-//! What people prove themselves with: passwords, and codes sent by SMS and e-mail; and how they change
+//! What users prove their identity with: passwords, and codes sent by SMS and e-mail. Also how they change
 //! what they log in with.
 //!
 //! Reading order: the types here, `messages` (sending codes), `password`, `contact`. Passwords are hashed and
 //! verified outside any unit of work.
 //!
-//! No answer and no timing tells whether an account exists, unless the pool says so (`tell_existence`) or what is
-//! asked about was proved. A registration that is refused for a name tells it nevertheless: usernames are public,
-//! and an e-mail address that needs no code (`register_email_without_code`) cannot be hidden.
+//! Neither responses nor timing reveal whether an account exists, unless the pool allows it
+//! (`tell_existence`) or the client has proved the name it asks about. The exception is a registration
+//! refused because a name is taken: usernames are public, and an e-mail address that needs no code
+//! (`register_email_without_code`) cannot be hidden.
 
 pub mod contact;
 pub mod guess;
@@ -33,8 +34,8 @@ pub use hufu_store::passcodes::Target;
 pub(crate) use messages::MESSAGE_JOB;
 pub(crate) use password::change::names_of;
 
-/// The purposes for which a code is accepted. Codes of the older clients say none ([`PasscodePurpose::General`]);
-/// they never unlock or delete an account.
+/// The purposes for which a code is accepted. Codes requested by older clients have no purpose
+/// ([`PasscodePurpose::General`]); they never unlock or delete an account.
 pub(crate) mod accepted {
     use hufu_types::flow::RequestedTokens;
 
@@ -42,7 +43,7 @@ pub(crate) mod accepted {
         self, Bind, Change, DeleteAccount, General, Login, Register, ResetPassword, Unbind, Unlock, Verify,
     };
 
-    /// Only the older clients' codes say no purpose.
+    /// Only older clients, which request user tokens, use codes without a purpose.
     pub(crate) const fn login(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
         match requested {
             RequestedTokens::UserToken => &[Login, General],
@@ -52,14 +53,15 @@ pub(crate) mod accepted {
     pub(crate) const REGISTER: &[PasscodePurpose] = &[Register, General];
     pub(crate) const RESET: &[PasscodePurpose] = &[ResetPassword, General];
     pub(crate) const UNLOCK: &[PasscodePurpose] = &[Unlock];
-    /// The older clients know no purpose for binding an e-mail address.
+    /// Older clients know no purpose for binding an e-mail address.
     pub(crate) const BIND: &[PasscodePurpose] = &[Bind, Change, Verify, General];
     pub(crate) const CHANGE_TO: &[PasscodePurpose] = &[Change, Bind, Verify, General];
     pub(crate) const CHANGE_FROM: &[PasscodePurpose] = &[Change, Unbind, General];
     pub(crate) const DELETE: &[PasscodePurpose] = &[DeleteAccount];
 }
 
-/// What an account is called by, as it was typed. What has not the form of such a name is an account that does not exist.
+/// The name of an account as typed. Text that is not a valid name of its kind is treated as a nonexistent
+/// account.
 #[derive(Clone, Debug)]
 pub enum AccountName {
     /// A username.
@@ -68,56 +70,56 @@ pub enum AccountName {
     Email(String),
     /// A phone number.
     Phone(Phone),
-    /// Whatever the person calls themselves.
+    /// Any of username, e-mail address or phone number.
     Any(String),
-    /// The id in the owner's original system: nobody logs in with it.
+    /// The user's id in the operator's original system. It cannot be used to log in.
     ExternalId(String),
 }
 
-/// A new account.
+/// A request to register an account.
 #[derive(Clone, Default)]
 pub struct Registration {
     /// Its username.
     pub username: Option<Username>,
     /// Its e-mail address.
     pub email: Option<Email>,
-    /// Its phone number, which needs the code.
+    /// Its phone number, which must be proved by the code.
     pub phone: Option<Phone>,
-    /// What proves the phone number, else the e-mail address.
+    /// Proves the phone number or, if there is none, the e-mail address.
     pub code: Option<String>,
     /// Its password.
     pub password: Option<SecretString>,
-    /// What the person says of themselves.
+    /// Its profile.
     pub profile: Profile,
-    /// What the application keeps with them.
+    /// Custom data that the application stores with it.
     pub custom_data: Map<String, Value>,
 }
 
-/// What leads from the first step of a change to the second.
+/// The token that leads from the first step of a change to the second.
 #[derive(Clone, Debug)]
 pub struct StepToken {
     /// The token.
     pub token: OpaqueToken,
-    /// For how many seconds it is good.
+    /// Its lifetime in seconds.
     pub expires_in: u64,
 }
 
-/// How somebody proves themselves before something that matters.
+/// How a user confirms their identity before a sensitive operation.
 #[derive(Clone)]
 pub enum Confirmation {
-    /// By a code sent to their own phone number or e-mail address.
+    /// With a code sent to their own phone number or e-mail address.
     Code {
-        /// Where it was sent to.
+        /// The phone number or e-mail address that it was sent to.
         target: Target,
         /// The code.
         code: String,
     },
-    /// By their password.
+    /// With their password.
     Password(SecretString),
 }
 
 impl AccountName {
-    /// The names that it may be, in the order in which they are looked up; none where it has no form of a name.
+    /// The names it may stand for, in the order in which they are looked up. Empty if it is not a valid name.
     pub(crate) fn names(&self) -> Vec<Name> {
         let username = |text: &str| Username::parse(text).ok().map(Name::Username);
         let email = |text: &str| Email::parse(text).ok().map(Name::Email);
@@ -126,13 +128,13 @@ impl AccountName {
             Self::Email(text) => email(text).into_iter().collect(),
             Self::Phone(phone) => vec![Name::Phone(phone.clone())],
             Self::Any(text) if text.contains('@') => email(text).into_iter().collect(),
-            // The phone number first: nobody takes another's number away by calling themselves so.
+            // The phone number first: nobody can hijack another person's number by choosing it as a username.
             Self::Any(text) => phone_in(text).map(Name::Phone).into_iter().chain(username(text)).collect(),
             Self::ExternalId(id) => vec![Name::ExternalId(id.clone())],
         }
     }
 
-    /// What was typed, with what it was to be: of a text that may be no name.
+    /// The typed text, labelled with its kind, for text that is not a valid name.
     fn typed(&self) -> (&'static str, &str) {
         match self {
             Self::Username(text) => ("no username", text),
@@ -144,8 +146,8 @@ impl AccountName {
     }
 }
 
-/// Whether a text would be read as a phone number of somebody: an international one, or a Chinese mobile number.
-/// A username may not be one.
+/// Whether a text would be read as a phone number: an international one, or a Chinese mobile number.
+/// Usernames must not look like one.
 pub(crate) fn is_phone_number(text: &str) -> bool {
     let is_mobile = |phone: &Phone| {
         let (country, number) = phone.parts();
@@ -154,7 +156,7 @@ pub(crate) fn is_phone_number(text: &str) -> bool {
     phone_in(text).is_some_and(|phone| text.trim().starts_with('+') || is_mobile(&phone))
 }
 
-/// The phone number that a text is; without a country code it is a Chinese one.
+/// Parses a text as a phone number. Without a country code, it is read as a Chinese one.
 fn phone_in(text: &str) -> Option<Phone> {
     let text = text.trim();
     let digits = !text.is_empty() && text.chars().all(|c| matches!(c, '0'..='9' | ' ' | '-'));
@@ -162,20 +164,20 @@ fn phone_in(text: &str) -> Option<Phone> {
 }
 
 impl App {
-    /// Where a code was sent to, as the database knows it.
+    /// The recipient of a code, hashed as in the database.
     fn addressed(&self, pool: &PoolId, target: &Target) -> Addressed {
         let channel = target.channel();
         let text = format!("{pool}\0{}\0{}", channel.as_str(), target.as_str());
         Addressed { channel, target: TokenHash(self.sealing.mac("passcode:target", text.as_bytes())) }
     }
 
-    /// A code, as the database knows it.
+    /// The keyed hash of a code, as in the database.
     fn code_hash(&self, pool: &PoolId, target: &Target, code: &str) -> TokenHash {
         let text = format!("{pool}\0{}\0{}\0{code}", target.channel().as_str(), target.as_str());
         TokenHash(self.sealing.mac("passcode:code", text.as_bytes()))
     }
 
-    /// A code that somebody presents.
+    /// A code presented by a client.
     pub(crate) fn presented(
         &self,
         pool: &PoolId,
@@ -191,7 +193,7 @@ impl App {
         }
     }
 
-    /// A code that somebody presents, with the bucket of wrong ones.
+    /// A code presented by a client, with the bucket for wrong codes.
     pub(crate) fn guess(
         &self,
         pool: &PoolId,
@@ -204,7 +206,7 @@ impl App {
         Guess { code, guard: self.guard("wrong_code", pool, origin) }
     }
 
-    /// The bucket in which wrong guesses of an address are counted.
+    /// The bucket that counts wrong guesses from this address.
     pub(crate) fn guard(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Limit> {
         let network = network_of(origin.ip.as_deref()?);
         let name = format!("{what}:{pool}:{network}");
@@ -216,8 +218,9 @@ impl App {
         LockRule { most: self.limits.password_failures, window: self.limits.password_window }
     }
 
-    /// The bucket of wrong passwords for what was typed, where it is nobody's: of the name that it is looked up as
-    /// first, so that all ways to write the same have one, and what is not looked up has none of theirs.
+    /// The bucket for wrong passwords if the typed name belongs to nobody. It is derived from the parsed name
+    /// that is looked up first, so that all spellings of a name share one bucket. Text that is not a valid
+    /// name gets a bucket of its own kind.
     pub(crate) fn unknown_bucket(&self, pool: &PoolId, account: &AccountName) -> String {
         let names = account.names();
         let (kind, text) = match names.first() {
@@ -230,14 +233,14 @@ impl App {
         self.unknown_name_bucket(pool, kind, text)
     }
 
-    /// A bucket that does not tell the database what was typed.
+    /// A bucket name that does not reveal the typed text to the database.
     fn unknown_name_bucket(&self, pool: &PoolId, kind: &str, text: &str) -> String {
         let hash = self.sealing.mac("password:name", format!("{pool}\0{kind}\0{text}").as_bytes());
         format!("password:{pool}:-{}", hex::encode(hash))
     }
 
-    /// Whether somebody has this name, where the pool tells. An address asks only so often, so that nobody finds out
-    /// who has an account by going through all names.
+    /// Whether an account has this name, if the pool reveals that. Queries per address are limited, so that
+    /// nobody can enumerate all names.
     #[boxed]
     pub async fn user_exists(
         &self,
@@ -267,7 +270,7 @@ impl App {
     }
 }
 
-/// What is said where too many wrong codes came from an address.
+/// The refusal after too many wrong codes from one address.
 pub(crate) fn too_many_codes() -> Refusal {
     Code::TooOften.because("wrong codes from this address")
 }

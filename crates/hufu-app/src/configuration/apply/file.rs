@@ -1,10 +1,8 @@
-//! The declarative file of `hufu apply`: pools, their connections, applications
-//! and users in TOML.
+//! The declarative file of `hufu apply`: pools with their connections, applications and users, in TOML.
 //!
-//! Reading it decides nothing about the database. It turns the text into values
-//! of the domain, or into a list of everything that is wrong with it, each with
-//! its place. Secrets stand in the file or in the environment; neither reaches
-//! an error message or debug output.
+//! Reading the file does not involve the database. It turns the text into domain values, or into a list of
+//! everything that is wrong with it, each with its position. Secrets come from the file or from the
+//! environment; they never reach an error message or debug output.
 
 mod error;
 mod messages;
@@ -29,7 +27,7 @@ pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
 use self::table::{Source, Table};
 
-/// What the file wants there to be.
+/// The state that the file describes.
 #[derive(Clone, Debug)]
 pub struct Desired {
     /// The pools, in the order of the file.
@@ -39,19 +37,19 @@ pub struct Desired {
 /// A pool, `[[user_pool]]`.
 #[derive(Clone, Debug)]
 pub struct DesiredPool {
-    /// Where it stands.
+    /// Its position in the file.
     pub at: Position,
-    /// The id; unique in the file.
+    /// The id, unique in the file.
     pub id: PoolId,
     /// The name.
     pub name: String,
-    /// What it decides for its people, `[user_pool.settings]`; left as it is where the file has none.
+    /// The settings, `[user_pool.settings]`. Left unchanged if the file has none.
     pub settings: Option<PoolSettings>,
     /// How it sends e-mail, `[user_pool.email]`.
     pub email: Option<DesiredSender<MailSettings>>,
     /// How it sends text messages, `[user_pool.sms]`.
     pub sms: Option<DesiredSender<SmsSettings>>,
-    /// The texts that it replaces, `[user_pool.templates.…]`.
+    /// The message texts that it overrides, `[user_pool.templates.…]`.
     pub templates: Option<Templates>,
     /// The connections, in the order of the file.
     pub connections: Vec<DesiredConnection>,
@@ -64,56 +62,56 @@ pub struct DesiredPool {
 /// A connection, `[[user_pool.connection]]`.
 #[derive(Clone, Debug)]
 pub struct DesiredConnection {
-    /// Where it stands.
+    /// Its position in the file.
     pub at: Position,
-    /// The identifier; unique in its pool.
+    /// The identifier, unique in its pool.
     pub identifier: Identifier,
     /// The login mode.
     pub kind: ConnectionKind,
-    /// The text of its login button; the identifier where the file has none.
+    /// The label of its login button. Defaults to the identifier.
     pub display_name: String,
-    /// Whether strangers are refused.
+    /// Whether unknown people are refused.
     pub login_only: bool,
-    /// Where its UnionIDs are unique.
+    /// The scope in which its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// How first logins find their account.
+    /// How a first login finds its account.
     pub association: Association,
-    /// The values of its kind's fields.
+    /// The values of the kind's fields.
     pub settings: ConnectionSettings,
 }
 
 /// An application, `[[user_pool.application]]`.
 #[derive(Clone, Debug)]
 pub struct DesiredApplication {
-    /// Where it stands.
+    /// Its position in the file.
     pub at: Position,
-    /// The id; unique in the file.
+    /// The id, unique in the file.
     pub id: ApplicationId,
     /// The name.
     pub name: String,
-    /// What kind of program it is.
+    /// The type of program.
     pub kind: ApplicationKind,
-    /// Serves clients that name only the pool; at most one of a pool.
+    /// Serves clients that name only the pool. At most one per pool.
     pub is_default: bool,
-    /// The connections switched on for it, in order, each once.
+    /// The connections enabled for it, in order and without duplicates.
     pub connections: Vec<ConnectionReference>,
-    /// How its tokens are signed, if the file says.
+    /// How its tokens are signed, if specified.
     pub signing_algorithm: Option<SigningAlgorithm>,
-    /// How long its tokens live, as far as the file says.
+    /// The lifetimes of its tokens, where specified.
     pub lifetimes: DesiredLifetimes,
 }
 
-/// A connection that an application names. Whether it exists is for the planner
-/// to find out: the file may leave it to the database.
+/// A connection named by an application. The planner checks whether it exists, because it may be in the
+/// database only.
 #[derive(Clone, Debug)]
 pub struct ConnectionReference {
-    /// Where it is named.
+    /// The position of the reference in the file.
     pub at: Position,
     /// The connection's identifier.
     pub identifier: Identifier,
 }
 
-/// The token lifetimes that the file names, `[user_pool.application.tokens]`.
+/// The token lifetimes that the file specifies, `[user_pool.application.tokens]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DesiredLifetimes {
     /// See [`TokenLifetimes::user_token`].
@@ -127,7 +125,7 @@ pub struct DesiredLifetimes {
 }
 
 impl DesiredLifetimes {
-    /// What is named, and the rest from what there is.
+    /// Replaces the present lifetimes where the file specifies one.
     #[must_use]
     pub fn over(self, present: TokenLifetimes) -> TokenLifetimes {
         TokenLifetimes {
@@ -139,35 +137,34 @@ impl DesiredLifetimes {
     }
 }
 
-/// A user, `[[user_pool.user]]`; has a username, an e-mail address or a phone.
+/// A user, `[[user_pool.user]]`, with a username, an e-mail address or a phone number.
 #[derive(Clone, Debug)]
 pub struct DesiredUser {
-    /// Where it stands.
+    /// Its position in the file.
     pub at: Position,
-    /// The id, if the file gives one; unique in the file, as `sub` is in the instance.
+    /// The id, if the file gives one. Unique in the file, because `sub` is unique in the instance.
     pub id: Option<UserId>,
-    /// Login name; unique in the pool.
+    /// The login name, unique in the pool.
     pub username: Option<Username>,
-    /// Login e-mail address; unique in the pool.
+    /// The login e-mail address, unique in the pool.
     pub email: Option<Email>,
-    /// Login phone number; unique in the pool.
+    /// The login phone number, unique in the pool.
     pub phone: Option<Phone>,
-    /// The first password: 8 to 128 characters.
+    /// The initial password: 8 to 128 characters.
     pub password: Option<SecretString>,
-    /// The name the person is shown by.
+    /// The display name.
     pub nickname: Option<String>,
-    /// Full name.
+    /// The full name.
     pub name: Option<String>,
-    /// The id in the owner's original system; unique in the pool.
+    /// The user's id in the operator's original system, unique in the pool.
     pub external_id: Option<String>,
 }
 
-/// Reads a file. `file_name` is how messages call it, and `environment` looks
-/// up the variables that secrets name.
+/// Reads a file. `file_name` is used in error messages, and `environment` looks up the variables that secrets
+/// refer to.
 ///
-/// # Errors
-/// [`FileErrors`] names everything that is wrong. Where the text is not TOML,
-/// that is all it names, one error a line: the rest cannot be told apart.
+/// # Errors [`FileErrors`] lists everything that is wrong. If the text is not valid TOML, it only lists the
+/// syntax errors, one per line of the file, because the content cannot be checked then.
 pub fn read(
     text: &str,
     file_name: &str,
@@ -181,8 +178,8 @@ pub fn read(
         desired =
             reader::read_file(Table::new(&source, start, document.get_ref(), "the file", &["user_pool"]));
     } else {
-        // The parser recovers as it can, and one slip makes several errors in a
-        // line. The library's own display would quote the line, secrets and all.
+        // The parser recovers where it can, and one slip may cause several errors in a line. The library's
+        // own display would quote the line, including secrets.
         let mut lines = HashSet::new();
         for error in syntax_errors {
             let at = source.position(error.span().map_or(0, |span| span.start));
@@ -197,7 +194,7 @@ pub fn read(
     }
 }
 
-/// The parser's messages are fixed texts: they quote nothing of the file.
+/// The parser's messages are fixed texts that quote nothing from the file.
 fn syntax_reason(message: &str) -> String {
     match message {
         "duplicate key" => "this key or table is there already — keep one of the two".to_owned(),

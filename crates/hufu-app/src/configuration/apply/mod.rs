@@ -1,13 +1,13 @@
-//! Making the database match a declarative file.
+//! Makes the database match a declarative file.
 //!
-//! [`mod@file`] reads the text; [`apply`] compares it with the database and does what
-//! differs. All of it is one unit of work: the unit keeps other changes of the
-//! configuration out, reads what there is, plans, and carries the plan out, so
-//! that nothing is ever half-applied and a plan never rests on old data. A dry
-//! run plans in the same way and stops there.
+//! [`mod@file`] reads the text. [`apply`] compares it with the database and applies the differences, all in
+//! one unit of work: the unit locks out other configuration changes, reads the present state, plans, and
+//! carries out the plan. So a file is never half-applied, and a plan is never based on stale data. A dry run
+//! stops after planning.
 //!
-//! What the file does not name is left alone and listed; pruning switches
-//! connections and applications off, but nothing is ever deleted.
+//! What the file does not name is left alone and listed. With pruning, connections and applications that are
+//! not in the file are disabled, and senders are removed. Pools, connections, applications and users are
+//! never deleted.
 
 pub mod file;
 mod plan;
@@ -37,22 +37,23 @@ use crate::people::accounts::{self, NewAccount};
 pub use self::plan::{Changes, Plan};
 pub use crate::credentials::password::PasswordError;
 
-/// How to apply a file.
+/// Options for applying a file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Disable the connections and applications that a pool of the file has and the file has not.
+    /// Disable connections and applications, and remove senders, that a pool in the file has but the file
+    /// does not name.
     pub prune: bool,
-    /// Plan only, and write nothing.
+    /// Only plan; write nothing.
     pub dry_run: bool,
 }
 
 /// Why a file was not applied. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// The file contradicts the database, or itself together with it.
+    /// The file contradicts the database, or is inconsistent together with it.
     #[error(transparent)]
     File(#[from] FileErrors),
-    /// The database refused.
+    /// The database returned an error.
     #[error("the file could not be applied")]
     Store(#[from] StoreError),
     /// The password of a new user could not be hashed.
@@ -60,20 +61,18 @@ pub enum ApplyError {
     Password(#[from] PasswordError),
 }
 
-/// Passwords that are hashed at a time; each takes 19 MiB.
+/// Passwords hashed concurrently. Each takes 19 MiB.
 const HASHED_AT_ONCE: usize = 2;
-/// Rounds of hashing before giving up. A second is needed only when users of the
-/// file disappear between the look and the writing.
+/// Maximum number of attempts. More than two are needed only if users of the file disappear between planning
+/// and writing.
 const MAX_ROUNDS: usize = 4;
 
-/// Makes the database match a file, and tells what that took. `file_name` is how
-/// messages call the file.
+/// Makes the database match a file, and returns what was done. `file_name` is used in error messages.
 ///
-/// The version of the configuration rises only if something but users changed,
-/// so that applying a file again disturbs no node.
+/// The version of the configuration only rises if something other than users changed, so that applying an
+/// unchanged file does not make nodes reread anything.
 ///
-/// # Errors
-/// [`ApplyError`]; nothing was written then.
+/// # Errors [`ApplyError`], in which case nothing was written.
 #[boxed]
 pub async fn apply(
     store: &Store,
@@ -97,8 +96,8 @@ pub async fn apply(
     if options.dry_run {
         return Ok(store.read(DryRun(task)).await??.plan);
     }
-    // No password is hashed inside a unit. The first round finds out whose
-    // passwords are needed, if any, and writes nothing in that case.
+    // Passwords must not be hashed inside a unit. If any are needed, the first round only reports whose, and
+    // writes nothing.
     let mut hashes = PasswordHashes::new();
     for _ in 0..MAX_ROUNDS {
         let unit = Execute { task: task.clone(), hashes: hashes.clone() };
@@ -110,7 +109,7 @@ pub async fn apply(
     Err(StoreError::LostRace.into())
 }
 
-/// All that planning and execution need, over and over if need be.
+/// Everything that planning and execution need. Reused if they have to run again.
 struct Task {
     desired: Desired,
     file_name: String,
@@ -118,11 +117,11 @@ struct Task {
     sealing: Arc<SealingKey>,
     random: Arc<dyn Random>,
     now: Timestamp,
-    /// What the audit log says of who did it.
+    /// The context recorded in the audit log.
     trace: Trace,
 }
 
-/// A user of the file: the index of the pool, and that of the user in it.
+/// The position of a user in the file: the index of the pool, and the index of the user in it.
 type UserIndex = (usize, usize);
 type PasswordHashes = HashMap<UserIndex, String>;
 
@@ -151,12 +150,12 @@ impl Task {
     }
 }
 
-/// What there is of a pool of the file.
+/// The present state of a pool that the file names.
 struct PresentPool<'a> {
     stored: StoredConfig,
-    /// How it sends messages.
+    /// Its message senders and templates.
     senders: Vec<StoredSender>,
-    /// Its applications whose ids are taken in other pools, with those pools.
+    /// Applications of the file whose ids are taken in other pools, with those pools.
     elsewhere: HashMap<&'a ApplicationId, PoolId>,
 }
 
@@ -189,7 +188,7 @@ struct Execute {
 
 enum Executed {
     Done(Plan),
-    /// Nothing was written: these users are to be made, and their passwords are not hashed.
+    /// Nothing was written: the passwords of these new users have to be hashed first.
     PasswordsNeeded(Vec<UserIndex>),
 }
 
@@ -229,7 +228,7 @@ impl Execute {
         }
     }
 
-    /// What changed, pool by pool, in the lines of the plan. They hold no secrets.
+    /// Records the changes of each pool, as worded in the plan, which contains no secrets.
     async fn audit(&self, tx: &mut Tx<'_>, events: &mut Recorder<'_>, plan: &Plan) -> Result<(), StoreError> {
         for (pool, planned) in self.task.desired.pools.iter().zip(&plan.pools) {
             if !planned.changes.is_empty() {
@@ -263,8 +262,8 @@ impl Execute {
     }
 }
 
-/// The plan was made from what this unit read, with all other changes kept out, so that an operation which is refused
-/// means that the plan is wrong; another run makes another.
+/// The plan was made from what this unit read, with all other changes locked out. So a refused operation
+/// means that the plan was wrong, and another run makes a new one.
 fn done<T>(outcome: &Outcome<T>) -> Result<(), StoreError> {
     match outcome {
         Outcome::Done { .. } => Ok(()),

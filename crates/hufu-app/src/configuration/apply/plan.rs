@@ -1,4 +1,4 @@
-//! What applying a file does, for people to read.
+//! The effects of applying a file, for people to read.
 
 use std::fmt;
 
@@ -6,74 +6,73 @@ use hufu_types::{Email, Phone};
 
 /// What applying a file does, or would do in a dry run.
 ///
-/// Displayed one line a thing, as a stranger at a terminal understands it, and a
-/// summary at the end. It holds no secret; login names that are personal data are
-/// masked.
+/// Displayed with one line per object, readable without knowing the code, and a summary at the end. It
+/// contains no secrets, and login names that are personal data are masked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     pub(super) pools: Vec<PoolPlan>,
 }
 
-/// A pool and what is in it.
+/// A pool and its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PoolPlan {
     pub(super) header: Line,
     pub(super) lines: Vec<Line>,
-    /// The lines that change the configuration, for the audit log.
+    /// The lines that describe configuration changes, for the audit log.
     pub(super) changes: Vec<String>,
 }
 
-/// A thing of the file or of the database, and what becomes of it.
+/// An object in the file or the database, and what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) action: PlanAction,
     pub(super) text: String,
 }
 
-/// What becomes of a thing.
+/// What happens to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlanAction {
     Add,
     Change,
     Disable,
-    /// As the file wants it; counted, not shown.
+    /// Already as the file describes. Counted but not displayed.
     Unchanged,
-    /// There already, and not compared with the file.
+    /// Exists already, and is not compared with the file.
     Exists,
     /// Not in the file.
     LeftAlone,
 }
 
 impl PlanAction {
-    /// Whether something is written.
+    /// Whether this writes anything.
     pub(super) const fn is_change(self) -> bool {
         matches!(self, Self::Add | Self::Change | Self::Disable)
     }
 }
 
-/// How many things a plan touches, and how many not.
+/// How many objects a plan changes, and how many it does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Made.
+    /// Created.
     pub add: usize,
-    /// Changed, including what is enabled again.
+    /// Changed or re-enabled.
     pub change: usize,
-    /// Disabled because the file does not have them.
+    /// Disabled or removed because they are not in the file.
     pub disable: usize,
-    /// As the file wants them; users that exist are among these.
+    /// As the file describes, or users that already exist.
     pub unchanged: usize,
-    /// Not in the file, and not touched.
+    /// Not in the file, and left unchanged.
     pub left_alone: usize,
 }
 
 impl Plan {
-    /// Whether there is nothing to do.
+    /// Whether the plan changes nothing.
     pub fn is_empty(&self) -> bool {
         let Changes { add, change, disable, .. } = self.changes();
         add + change + disable == 0
     }
 
-    /// How many things are touched, and how many not.
+    /// The number of objects by what happens to them.
     pub fn changes(&self) -> Changes {
         let mut changes = Changes::default();
         for line in self.pools.iter().flat_map(|pool| std::iter::once(&pool.header).chain(&pool.lines)) {
@@ -114,7 +113,7 @@ impl fmt::Display for Line {
             PlanAction::Unchanged | PlanAction::Exists => "= ",
             PlanAction::LeftAlone => "! left alone (not in the file): ",
         })?;
-        // A name in the database may come from anywhere; it does not get to command the terminal.
+        // A name in the database may come from anywhere. It must not send control characters to the terminal.
         let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
         f.write_str(&self.text.chars().map(plain).collect::<String>())
     }

@@ -1,4 +1,4 @@
-//! What has to be done so that the database matches the file: a pure comparison.
+//! Computes what has to change so that the database matches the file. A pure comparison.
 
 mod applications;
 mod senders;
@@ -19,25 +19,25 @@ use crate::configuration::connections::{PutConnection, WantedConnection};
 use crate::configuration::pools::{self, PutPool};
 use crate::configuration::senders::{PutSender, RemoveSender};
 
-/// A plan, and the steps that carry it out in their order.
+/// A plan, and the steps that carry it out, in order.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) steps: Vec<Step>,
 }
 
-/// One thing to write.
+/// One write.
 pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
     Application(PutApplication),
     Sender(PutSender),
     NoSender(RemoveSender),
-    /// With its place in the file, where the password is.
+    /// With the user's position in the file, to find the password.
     InsertUser(Box<User>, UserIndex),
 }
 
 impl Step {
-    /// The pool of which nodes hold something else in memory then.
+    /// The pool whose configuration changes, so that nodes have to reread it.
     pub(super) fn changes_configuration_of(&self) -> Option<&PoolId> {
         match self {
             Self::Pool(pool) => Some(pool.pool()),
@@ -50,7 +50,7 @@ impl Step {
     }
 }
 
-/// Compares a file with the configuration as stored and the users that were found.
+/// Compares a file with the stored configuration and the users found.
 pub(super) fn plan(
     task: &Task,
     present: &[PresentPool<'_>],
@@ -95,7 +95,7 @@ struct PoolPlanner<'a> {
     known: HashMap<&'a Identifier, (ConnectionId, ConnectionKind)>,
     order: Order<'a>,
     lines: Vec<Line>,
-    /// What changes of the configuration, for the audit log: no users.
+    /// Configuration changes, for the audit log. Does not include users.
     changes: Vec<String>,
     steps: &'a mut Vec<Step>,
     errors: &'a mut Vec<FileError>,
@@ -127,7 +127,7 @@ impl<'a> PoolPlanner<'a> {
         self.lines.push(line);
     }
 
-    /// A line for something that exists, by the names of what changes.
+    /// Adds a line for an existing object, listing what changes.
     fn compared(&mut self, label: &str, changed: &[&str], enabled_again: bool) {
         let mut what = Vec::new();
         if !changed.is_empty() {
@@ -230,7 +230,7 @@ impl<'a> PoolPlanner<'a> {
                     let id = desired.id.clone();
                     let id = id.unwrap_or_else(|| UserId::generate(self.task.now, &*self.task.random));
                     let user = users::new_user(desired, &self.desired.id, id, self.task.now);
-                    // A line of its own kind: people are no configuration.
+                    // Not `self.line`: users are not configuration.
                     let text = format!("user {}", users::label(desired));
                     self.lines.push(Line { action: PlanAction::Add, text });
                     self.steps.push(Step::InsertUser(Box::new(user), (pool_index, index)));
@@ -250,7 +250,7 @@ impl<'a> PoolPlanner<'a> {
         self.line(PlanAction::Exists, text);
     }
 
-    /// A connection that only an application of the file names is in use there, and so not pruned.
+    /// A connection that only an application of the file names is in use, so it is not pruned.
     fn connections_not_in_file(&mut self) {
         let in_file = |identifier: &Identifier| {
             self.desired.connections.iter().any(|desired| desired.identifier == *identifier)

@@ -1,29 +1,29 @@
-//! Which users of the file exist already.
+//! Finds out which users of the file exist already.
 
 use hufu_store::{StoreError, Tx, users};
 use hufu_types::{PhoneProof, PoolId, Profile, Timestamp, User, UserId};
 
 use super::file::{Desired, DesiredUser};
 
-/// Where the keys of a user of the file lead, and whether its id is free.
+/// The users that the keys of a user in the file match, and whether its id is free.
 pub(super) struct Found {
-    /// The keys that the file gives, in the order in which they tell users
-    /// apart, each with the user of the pool that it leads to.
+    /// The keys given in the file, most decisive first, each with the user of the pool that has it.
     matches: Vec<(&'static str, Option<UserId>)>,
-    /// The id belongs to a user of another pool.
+    /// Whether the id belongs to a user of another pool.
     id_taken_elsewhere: bool,
 }
 
-/// Who a user of the file is in the database.
+/// The result of looking up a user of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Match {
-    /// Nobody yet.
+    /// No such user exists yet.
     Absent,
-    /// A user, who lacks these keys of the file: people change them.
+    /// The user exists. `differs` lists the keys of the file that it does not have, because users may change
+    /// them.
     Exists { differs: Vec<&'static str> },
 }
 
-/// Looks all users of the file up, pool by pool.
+/// Looks up all users of the file, pool by pool.
 pub(super) async fn find(
     tx: &mut Tx<'_>,
     desired: &Desired,
@@ -70,9 +70,9 @@ async fn find_one(
 }
 
 impl Found {
-    /// Who it is. The first key decides: a later one that leads to nobody was
-    /// changed since, and one that leads to somebody else is an error. The error
-    /// tells what is wrong and what to do, without personal data.
+    /// Decides which user it is. The first key decides. A later key without a match was changed since; one
+    /// that matches another user is an error. The error says what is wrong and what to do, without personal
+    /// data.
     pub(super) fn resolve(&self) -> Result<Match, String> {
         if self.id_taken_elsewhere {
             return Err("this user id is taken in another user pool — choose another id".to_owned());
@@ -97,7 +97,8 @@ impl Found {
     }
 }
 
-/// A user as the file describes it, on whose login names an administrator has the word.
+/// A new user as the file describes it. Its e-mail address and phone number count as verified by an
+/// administrator.
 pub(super) fn new_user(desired: &DesiredUser, pool: &PoolId, id: UserId, now: Timestamp) -> User {
     User {
         username: desired.username.clone(),
@@ -114,7 +115,7 @@ pub(super) fn new_user(desired: &DesiredUser, pool: &PoolId, id: UserId, now: Ti
     }
 }
 
-/// How the plan calls a user.
+/// The name of a user in the plan.
 pub(super) fn label(desired: &DesiredUser) -> String {
     let DesiredUser { username, email, phone, .. } = desired;
     let masked = || email.as_ref().map(Email::masked).or_else(|| phone.as_ref().map(Phone::masked));

@@ -1,4 +1,4 @@
-//! The units of binding, changing and unbinding the phone number and the e-mail address of an account.
+//! The units of work that bind, change and unbind the phone number and the e-mail address of an account.
 
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
@@ -12,27 +12,27 @@ use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
 use crate::people::ways_in::{Removal, ways_in};
 
-/// Binds a phone number or an e-mail address, or puts it in the place of the present one; or does the first
-/// of the two steps to that.
+/// Binds a phone number or e-mail address, or replaces the present one. Can also perform only the first of
+/// two steps.
 #[derive(Clone, Debug)]
 pub struct ChangeContact {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// What it is to have.
+    /// The new number or address.
     pub new: Target,
-    /// What proves that it is the person's.
+    /// The proof that the user owns it.
     pub proof: Proof,
-    /// What is asked about the present one.
+    /// What is required about the present one.
     pub old: OldContact,
-    /// What is done then.
+    /// What to do after the checks.
     pub next: NextStep,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
-/// What proves the new one.
+/// The proof of the new number or address.
 #[derive(Clone, Debug)]
 pub enum Proof {
     /// A code sent to it.
@@ -41,54 +41,55 @@ pub enum Proof {
     Token(step_tokens::Presented),
 }
 
-/// What is asked about the present number or address, where somebody vouches for it.
+/// What is required about the present number or address. Only a verified one counts as present.
 #[derive(Clone, Debug)]
 pub enum OldContact {
-    /// There must be none: this is binding. What a password could be reset by, or another would be taken away by,
-    /// is bound after a recent login only, where there is a password or another name that somebody vouches for.
+    /// There must be none, because this binds a first one. The new one could be used to reset the password or
+    /// to have the other one removed. So if the account has a password or a verified contact, the login must
+    /// be recent.
     Absent {
         /// Whether the login is recent.
         recent_login: bool,
     },
     /// Nothing.
     Any,
-    /// It must still be this one, or still be absent: the first step asked the rest.
+    /// It must be the same as at the first step, or still be absent. The first step checked everything else.
     Unchanged(Option<Target>),
     /// It must be named, and proved by a code sent to it.
     Proved(Option<(Target, Guess)>),
 }
 
-/// What is done.
+/// What to do after the checks.
 #[derive(Clone, Debug)]
 pub enum NextStep {
-    /// The account gets it.
+    /// Set the new number or address.
     Set,
-    /// The person gets a token, with which the account gets it.
+    /// Issue a token, with which the second step sets it.
     Issue(NewStepToken),
 }
 
-/// What came of it.
+/// The outcome of a change.
 #[derive(Debug)]
 pub enum ContactOutcome {
-    /// The account has it.
+    /// The account has the new number or address.
     Done(Box<User>),
-    /// The token is issued.
+    /// The token was issued.
     Issued,
     /// A code is wrong.
     WrongCode,
-    /// Too many wrong codes came from the address.
+    /// Too many wrong codes came from this IP address.
     TooOften,
-    /// It is another account's.
+    /// It belongs to another account.
     Taken,
-    /// There is one: it is changed, not bound.
+    /// The account already has one, which has to be changed rather than bound.
     HasOne,
-    /// The present one is another, or was not proved.
+    /// The present one is different, or was not proved.
     OldMismatch,
-    /// The token does not hold.
+    /// The token is invalid.
     TokenInvalid,
-    /// The login is too old for it.
+    /// The login is too old.
     LoginTooOld,
-    /// The account is gone or switched off.
+    /// The account is deleted or disabled.
     Gone,
 }
 
@@ -119,7 +120,7 @@ impl Write for ChangeContact {
             (OldContact::Proved(Some((_, guess))), Some(_)) => Some(guess),
             _ => None,
         };
-        // Both codes are compared before either is spent.
+        // Check both codes before spending either.
         let mut spent = Vec::new();
         if let Proof::Token(token) = &self.proof
             && !step_tokens::take(tx, token).await?
@@ -160,7 +161,7 @@ impl Write for ChangeContact {
             return Ok(ContactOutcome::Issued);
         }
         if let Some(merged) = of_merged {
-            // It stands with an account that was merged into this one: it moves over.
+            // It belongs to an account that was merged into this one: move it over.
             set(tx, &merged, self.new.channel(), None, now).await?;
         }
         release(tx, &mut events, pool, &self.new, &user.id, now).await?;
@@ -191,7 +192,7 @@ impl ChangeContact {
         if present == Some(&self.new) {
             return Ok(());
         }
-        // It was written there before, and is proved now.
+        // The address was already set, but unverified until now.
         let was_written = matches!(&self.new, Target::Email(email) if user.email.as_ref() == Some(email));
         let action = if was_written { Action::EmailVerified } else { self.action(present.is_some()) };
         let details = changed(&self.new, present);
@@ -199,7 +200,7 @@ impl ChangeContact {
     }
 }
 
-/// What changed, masked.
+/// The change in masked form.
 fn changed(new: &Target, present: Option<&Target>) -> Json {
     let field = match new {
         Target::Phone(_) => "phone",
@@ -208,33 +209,33 @@ fn changed(new: &Target, present: Option<&Target>) -> Json {
     json!({ "before": { field: present.map(Target::masked) }, "after": { field: new.masked() } })
 }
 
-/// Takes the phone number or the e-mail address from an account, unless nobody could log in to it any more.
+/// Unbinds the phone number or e-mail address, unless nobody could log in to the account any more.
 #[derive(Clone, Debug)]
 pub struct UnbindContact {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Which of the two.
+    /// Which of the two to unbind.
     pub channel: PasscodeChannel,
-    /// Whether one that somebody vouches for may go: the pool asks for no proof of it, or the login is recent.
+    /// Whether a verified one may be removed: the pool requires no proof, or the login is recent.
     pub may_be_vouched: bool,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
-/// What came of it.
+/// The outcome of unbinding.
 #[derive(Debug)]
 pub enum Unbound {
-    /// It is gone.
+    /// It was removed.
     Done(Box<User>),
     /// There was none.
     NotBound,
-    /// It is the last way in.
+    /// It is the last way to log in.
     LastWayIn,
-    /// The login is too old for it.
+    /// The login is too old.
     LoginTooOld,
-    /// The account is gone or switched off.
+    /// The account is deleted or disabled.
     Gone,
 }
 
@@ -268,12 +269,13 @@ impl Write for UnbindContact {
     }
 }
 
-/// Whether there is something that whoever has only stolen a login could take over with one more name.
+/// Whether the account has a password or a verified contact, which a stolen login could take over by adding
+/// another contact.
 fn is_guarded(user: &User) -> bool {
     user.password_set_at.is_some() || user.vouched_phone().is_some() || user.vouched_email().is_some()
 }
 
-/// Writes what a code proved, or takes it away.
+/// Sets the proved number or address, or removes the present one.
 async fn set(
     tx: &mut Tx<'_>,
     user: &User,

@@ -1,4 +1,4 @@
-//! The unit of keeping a code and queueing its message.
+//! The unit of work that stores a code and queues its message.
 
 use std::time::Duration;
 
@@ -12,41 +12,42 @@ use serde_json::json;
 use crate::events::{Event, Trace};
 use crate::people::holders::owner;
 
-/// Keeps a code and queues its message.
+/// Stores a code and queues its message.
 #[derive(Clone, Debug)]
 pub(super) struct SendCode {
     /// The pool.
     pub(super) pool: PoolId,
-    /// Where it goes.
+    /// The recipient.
     pub(super) target: Target,
-    /// The keyed hash of that.
+    /// The keyed hash of the recipient.
     pub(super) to: Addressed,
-    /// What it is for.
+    /// The purpose of the code.
     pub(super) purpose: PasscodePurpose,
     /// The keyed hash of the code.
     pub(super) code: TokenHash,
-    /// When the code ends.
+    /// When the code expires.
     pub(super) expires_at: Timestamp,
-    /// What counts messages.
+    /// The limits that count messages.
     pub(super) limits: Vec<Limit>,
-    /// The name of the pause between two messages to one target.
+    /// The name of the pause between two messages to one recipient.
     pub(super) pause: String,
-    /// Its length.
+    /// The length of the pause.
     pub(super) pause_length: Duration,
-    /// The message.
+    /// The job that sends the message.
     pub(super) job: NewJob,
-    /// What is queued in its place where nobody is to get one: as much work, and no message.
+    /// The payload queued instead if there is no account to send to. It takes as much work, but sends
+    /// nothing.
     pub(super) decoy_payload: Option<Vec<u8>>,
-    /// For whom, from where and when.
+    /// For which application, from where and when.
     pub(super) trace: Trace,
 }
 
-/// What came of it.
+/// The outcome of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// It is queued.
+    /// The message is queued.
     Queued,
-    /// Too many were sent.
+    /// Too many messages were sent.
     TooOften,
 }
 
@@ -58,7 +59,7 @@ impl Write for SendCode {
         if rates::admit(tx, &self.limits, now).await?.is_some() {
             return Ok(Sent::TooOften);
         }
-        // The last of the checks: an address that is refused for itself makes nobody else wait.
+        // This check comes last, so that a client refused by its own limits does not make the recipient wait.
         if !rates::pause(tx, &self.pause, self.pause_length, now).await? {
             rates::refund(tx, &self.limits, now).await?;
             return Ok(Sent::TooOften);

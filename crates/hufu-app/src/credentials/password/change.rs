@@ -1,4 +1,4 @@
-//! Changing a password, setting another where it is forgotten, and unlocking an account.
+//! Changing a password, resetting a forgotten one, and unlocking an account.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -17,17 +17,18 @@ use crate::refusal::deletion_pending;
 use crate::{App, Authenticated, Origin, Refusal};
 
 impl App {
-    /// Whether the pool takes a password, whoever's it is to be.
+    /// Checks a password against the pool's policy, without regard to the user's names.
     pub fn password_strength(&self, pool: &PoolId, password: &str) -> Result<(), Refusal> {
         self.check_new_password(pool, password, &[])
     }
 
-    /// How many passwords this node has hashed or verified: what a login costs does not tell whether it is somebody's.
+    /// How many passwords this node has hashed or verified. Shows that a login attempt costs the same whether
+    /// or not the account exists.
     pub fn password_work(&self) -> u64 {
         self.hasher.work()
     }
 
-    /// Whether the pool takes a password of somebody who is called this.
+    /// Checks a password against the pool's policy for a user with these names.
     pub(crate) fn check_new_password(
         &self,
         pool: &PoolId,
@@ -38,7 +39,7 @@ impl App {
         policy::check(&settings.password, password, names).map_err(Refusal::from)
     }
 
-    /// Sets another password where the old one is forgotten. Every session ends, and the account is unlocked.
+    /// Resets a forgotten password. All sessions end, and the account is unlocked.
     #[boxed]
     pub async fn reset_password(
         &self,
@@ -52,7 +53,7 @@ impl App {
         self.check_new_password(pool, new.expose_secret(), &[])?;
         let guess = self.guess(pool, &target, code, accepted::RESET, origin);
         let trace = self.trace(pool, None, Some(&application.id), None, origin);
-        // Nobody makes this node hash passwords with wrong codes.
+        // Check the code first, so that wrong codes cannot make this node hash passwords.
         let check = CheckReset {
             pool: pool.clone(),
             target: target.clone(),
@@ -92,7 +93,7 @@ impl App {
         }
     }
 
-    /// Unlocks the account of a phone number or an e-mail address.
+    /// Unlocks the account with this phone number or e-mail address.
     #[boxed]
     pub async fn unlock_account(
         &self,
@@ -115,7 +116,7 @@ impl App {
         }
     }
 
-    /// Sets another password of a person who is logged in, who knows the old one if there is one. Their other
+    /// Changes the password of a logged-in user, who must know the old one if there is one. Their other
     /// sessions end.
     #[boxed]
     pub async fn change_password(
@@ -129,7 +130,8 @@ impl App {
         let user = found.user.as_ref().ok_or(Code::NotLoggedIn)?;
         self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
         let verified = match (&found.hash, old) {
-            // A first password is one more way in: nobody gets it with a stolen login alone.
+            // A first password adds another way to log in. A stolen login alone must not be enough to set
+            // one.
             (None, _) => {
                 self.require_recent_login(who)?;
                 None
@@ -154,13 +156,13 @@ impl App {
                 self.forget_sessions(&ended);
                 Ok(*user)
             }
-            // Somebody else changed it at the same moment, so that the old one is no longer the old one.
+            // The password was changed concurrently, so the old one is no longer right.
             PasswordChange::Changed => Err(Code::OldPasswordWrong.into()),
             PasswordChange::Locked => Err(Code::Locked.into()),
         }
     }
 
-    /// The account of a person who is logged in, with the hash of its password.
+    /// The account of a logged-in user, with its password hash.
     pub(crate) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
         let pool = who.pool();
         let unit = GetPassword {
@@ -172,7 +174,7 @@ impl App {
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
-    /// Verifies the password of a person who is logged in.
+    /// Verifies the password of a logged-in user.
     pub(crate) async fn verify_own(
         &self,
         who: &Authenticated,
@@ -197,7 +199,7 @@ impl App {
     }
 }
 
-/// What a person is called, which their password may not contain.
+/// The user's names, which the password must not contain.
 pub(crate) fn names_of(user: &User) -> Vec<&str> {
     let names = [
         user.username.as_ref().map(Username::as_str),

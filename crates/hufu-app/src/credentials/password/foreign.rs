@@ -1,4 +1,4 @@
-//! Password hashes as the database holds them: our own, and those that users bring along from elsewhere.
+//! Password hashes as stored in the database: our own, and those that were imported from elsewhere.
 //!
 //! | scheme | read | written |
 //! |---|---|---|
@@ -7,8 +7,8 @@
 //! | scrypt (RFC 7914) | PHC `$scrypt$ln=…,r=…,p=…$` | the same |
 //! | PBKDF2 (RFC 8018) | PHC `$pbkdf2-sha256$i=…,l=…$`; passlib's `$pbkdf2-sha256$29000$`; Django's `pbkdf2_sha256$600000$`; with SHA-1 and SHA-512 too | PHC |
 //!
-//! The parameters in a hash say what verifying costs. They are bounded here, so
-//! that no imported row can take the server's memory or seconds of its time.
+//! The parameters of a hash determine how expensive it is to verify. They are bounded here, so that no
+//! imported row can exhaust the server's memory or take seconds of its time.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -24,24 +24,26 @@ use zeroize::Zeroizing;
 use super::hash::HashingError;
 use super::phc::{self, Phc};
 
-/// No hash is longer, as text.
+/// Maximum length of a hash as text.
 const LONGEST_TEXT: usize = 2048;
 const MEBIBYTE: u64 = 1024 * 1024;
-/// Memory of one verification. For scrypt, which is slower, times its parallel parts: about a second and a half.
+/// Maximum memory of one verification, in bytes. For scrypt, which is slower, the bound applies to memory
+/// times parallelism, which takes about 1.5 seconds.
 const MAX_MEMORY: u64 = 256 * MEBIBYTE;
-/// Memory times passes of Argon2: about a second.
+/// Maximum memory times passes of Argon2, which takes about a second.
 const MAX_MEMORY_PASSES: u64 = 1024 * MEBIBYTE;
 const MAX_LANES: u32 = 64;
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
-/// Iterations times blocks of output.
+/// Maximum iterations times output blocks.
 const MAX_ITERATIONS: u64 = 5_000_000;
-/// A shorter hash would match wrong passwords by chance (the PHC format's own minimum).
+/// Minimum hash length, as in the PHC format. A shorter hash could match wrong passwords by chance.
 const SHORTEST_HASH: usize = 10;
 const LONGEST_HASH: usize = 512;
-/// What bcrypt reads of a password.
+/// The number of password bytes that bcrypt reads.
 const BCRYPT_BYTES: usize = 72;
 
-/// bcrypt's own base64. Old writers left bits behind the 16 bytes of the salt; everybody ignores them.
+/// bcrypt's own base64. Some old writers left stray bits after the 16 bytes of the salt; all implementations
+/// ignore them.
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::BCRYPT,
     GeneralPurposeConfig::new()
@@ -50,35 +52,35 @@ const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Why a text is not taken as a password hash. The text itself is never in it.
+/// Why a text is not accepted as a password hash. Never contains the text itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ForeignHashError {
-    /// Nothing known begins so.
+    /// The prefix matches no supported scheme.
     #[error("the hash is of no known scheme: argon2, bcrypt ($2a$, $2b$, $2y$), scrypt and pbkdf2 are known")]
     UnknownScheme,
-    /// The scheme is known, and the rest is not of its form.
+    /// The scheme is known, but the rest is malformed.
     #[error("the {scheme} hash is malformed: {what}")]
     Malformed {
-        /// Which scheme.
+        /// The scheme.
         scheme: &'static str,
         /// What is wrong.
         what: &'static str,
     },
-    /// Verifying it would cost too much.
+    /// Verifying it would be too expensive.
     #[error("the {scheme} hash costs too much: {parameter} is {value}, and at most {most} is taken")]
     TooCostly {
-        /// Which scheme.
+        /// The scheme.
         scheme: &'static str,
-        /// Of what there is too much.
+        /// The parameter that is too large.
         parameter: &'static str,
-        /// How much.
+        /// Its value.
         value: u64,
-        /// How much is taken.
+        /// The maximum value.
         most: u64,
     },
 }
 
-/// A password hash, read and checked. `Display` writes the form in which it is stored.
+/// A parsed and validated password hash. `Display` writes the form in which it is stored.
 #[derive(Clone)]
 pub struct StoredPassword(Scheme);
 
@@ -98,7 +100,7 @@ enum Digest {
 }
 
 impl StoredPassword {
-    /// Reads a hash in any of the forms above.
+    /// Parses a hash in any of the forms above.
     pub fn parse(text: &str) -> Result<Self, ForeignHashError> {
         if text.len() > LONGEST_TEXT {
             return Err(ForeignHashError::Malformed { scheme: "password", what: "it is too long" });
@@ -129,13 +131,13 @@ impl StoredPassword {
         Ok(Self(scheme))
     }
 
-    /// Our own: Argon2id in its present version.
+    /// A hash of our own: Argon2id in its current version.
     pub(super) const fn argon2id(parameters: Params, salt: Vec<u8>, hash: Vec<u8>) -> Self {
         let (algorithm, version) = (Algorithm::Argon2id, Version::V0x13);
         Self(Scheme::Argon2 { algorithm, version, parameters, salt, hash })
     }
 
-    /// Whether it is Argon2id that costs no less than this.
+    /// Whether it is Argon2id and costs at least as much as these parameters.
     pub(super) fn is_as_strong_as(&self, ours: &Params) -> bool {
         match &self.0 {
             Scheme::Argon2 {
@@ -154,8 +156,8 @@ impl StoredPassword {
         }
     }
 
-    /// Whether verifying it takes less time than Argon2id with these parameters;
-    /// by measurements on one machine, with some room for others.
+    /// Whether verifying it takes less time than Argon2id with these parameters. Based on measurements on one
+    /// machine, with some margin for others.
     pub(super) fn is_quicker_than(&self, ours: &Params) -> bool {
         match &self.0 {
             Scheme::Argon2 { parameters, .. } => memory_passes(parameters) < memory_passes(ours),
@@ -165,7 +167,7 @@ impl StoredPassword {
         }
     }
 
-    /// Whether the password is the one. Takes its time: call it off the asynchronous threads.
+    /// Whether the password matches. This is slow: do not call it on an asynchronous thread.
     pub(super) fn verify(&self, password: &[u8]) -> Result<bool, HashingError> {
         Ok(match &self.0 {
             Scheme::Argon2 { algorithm, version, parameters, salt, hash } => {
@@ -176,7 +178,7 @@ impl StoredPassword {
                 output.ct_eq(hash).into()
             }
             Scheme::Bcrypt { cost, salt, hash, .. } => {
-                // The text ends with a zero byte, unless it is cut before.
+                // The key includes a terminating zero byte, unless it is truncated before that.
                 let mut key = Zeroizing::new([0; BCRYPT_BYTES]);
                 let end = key.iter_mut().zip(password).map(|(to, from)| *to = *from).count();
                 let key = key.get(..(end + 1).min(BCRYPT_BYTES)).unwrap_or_default();
@@ -199,7 +201,7 @@ impl fmt::Display for StoredPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&match &self.0 {
             Scheme::Argon2 { algorithm, version, parameters, salt, hash } => {
-                // Version 0x10 is what the format means where it names none.
+                // The format implies version 0x10 if none is given.
                 let version = (*version == Version::V0x13).then_some(0x13);
                 let (m, t, p) = (parameters.m_cost(), parameters.t_cost(), parameters.p_cost());
                 phc::format(algorithm.as_str(), version, &[("m", m), ("t", t), ("p", p)], salt, hash)
@@ -234,12 +236,12 @@ impl fmt::Debug for StoredPassword {
 }
 
 impl Digest {
-    /// The digest of a scheme's id, and whether the id is spelt as Django does.
+    /// The digest for a scheme id, and whether the id is in Django's spelling.
     fn of(id: &str) -> Option<(Self, bool)> {
         Some(match id {
             "pbkdf2-sha256" => (Self::Sha256, false),
             "pbkdf2-sha512" => (Self::Sha512, false),
-            // passlib calls SHA-1 just so.
+            // passlib's name for SHA-1.
             "pbkdf2-sha1" | "pbkdf2" => (Self::Sha1, false),
             "pbkdf2_sha256" => (Self::Sha256, true),
             "pbkdf2_sha512" => (Self::Sha512, true),
@@ -264,7 +266,7 @@ impl Digest {
         }
     }
 
-    /// How many iterations one verification makes: each block of the output needs all of them.
+    /// The total iterations of one verification. Each output block needs all of them.
     fn work(self, iterations: NonZeroU32, output: usize) -> u64 {
         let block = match self {
             Self::Sha1 => 20,
@@ -336,7 +338,7 @@ fn scrypt(rest: &str) -> Result<Scheme, ForeignHashError> {
     if ln == 0 || r == 0 || p == 0 || phc.version.is_some() {
         return Err(malformed("its parameters are not those of scrypt"));
     }
-    // 2^32 is beyond the bound already.
+    // 2^32 already exceeds the bound.
     let memory = (128_u64 << ln.min(32)).saturating_mul(r.into());
     bounded(SCHEME, "memory in bytes times p", memory.saturating_mul(p.into()), MAX_MEMORY)?;
     let parameters = u8::try_from(ln)
@@ -359,7 +361,7 @@ fn pbkdf2(digest: Digest, (iterations, salt, hash): Pbkdf2Parts) -> Result<Schem
     Ok(Scheme::Pbkdf2 { digest, iterations, salt, hash })
 }
 
-/// `i=29000,l=32$salt$hash`; the length may be absent, else it is the hash's.
+/// Parses `i=29000,l=32$salt$hash`. The length is optional, but must match the hash if present.
 fn pbkdf2_phc(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
     let mut phc = Phc::parse(rest)?;
     let iterations = phc.take("i").ok_or("it does not say i")?;
@@ -370,7 +372,7 @@ fn pbkdf2_phc(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
     Ok((iterations, phc.salt, phc.hash))
 }
 
-/// `29000$salt$hash`, base64 with a dot in place of the plus sign.
+/// Parses `29000$salt$hash`, in base64 with a dot instead of the plus sign.
 fn pbkdf2_of_passlib(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
     let [iterations, salt, hash] = three(rest)?;
     let decode = |text: &str| phc::BASE64.decode(text.replace('.', "+"));
@@ -378,7 +380,7 @@ fn pbkdf2_of_passlib(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
     Ok((phc::number(iterations)?, salt, decode(hash).map_err(|_| "its hash is no base64")?))
 }
 
-/// `600000$salt$hash`, the salt as it is.
+/// Parses `600000$salt$hash`, where the salt is not encoded.
 fn pbkdf2_of_django(rest: &str) -> Result<Pbkdf2Parts, &'static str> {
     let [iterations, salt, hash] = three(rest)?;
     let hash = phc::BASE64.decode(hash).map_err(|_| "its hash is no base64")?;
@@ -409,12 +411,12 @@ fn bounded(
     if value <= most { Ok(()) } else { Err(ForeignHashError::TooCostly { scheme, parameter, value, most }) }
 }
 
-/// Bytes that Argon2 fills, in all passes.
+/// The bytes that Argon2 fills, over all passes.
 fn memory_passes(parameters: &Params) -> u64 {
     u64::from(parameters.m_cost()) * 1024 * u64::from(parameters.t_cost())
 }
 
-/// Bytes that scrypt fills, and reads again, in all its parallel parts.
+/// The bytes that scrypt fills and reads again, over all its parallel parts.
 fn scrypt_memory(parameters: &scrypt::Params) -> u64 {
     let part = 128 * parameters.n() * u64::from(parameters.r());
     part.saturating_mul(parameters.p().into())

@@ -1,10 +1,10 @@
-//! Hashing and verifying passwords: Argon2id (RFC 9106) in PHC string format.
+//! Hashing and verifying passwords with Argon2id (RFC 9106), in PHC string format.
 //!
-//! 19 MiB of memory, two passes, one lane: what the OWASP Password Storage Cheat
-//! Sheet recommends at least. The configuration can ask for more ([`Cost`]), and
-//! [`calibrate`] measures what a machine can do. The parameters stand in each hash, so
-//! that they can rise later. Hashing takes tens of milliseconds of a core; it runs beside the
-//! asynchronous threads, at most so many at once, and never inside a unit of work.
+//! The default is 19 MiB of memory, two passes and one lane, the minimum that the OWASP Password Storage
+//! Cheat Sheet recommends. The configuration can demand more ([`Cost`]), and [`calibrate`] measures what a
+//! machine can do. Each hash contains its parameters, so they can be raised later. Hashing takes tens of
+//! milliseconds of CPU time. It runs outside the asynchronous threads, with limited concurrency, and never
+//! inside a unit of work.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -21,35 +21,35 @@ use super::foreign::StoredPassword;
 use crate::Refusal;
 
 const LANES: u32 = 1;
-/// The weakest that are permitted: memory in KiB and passes, as OWASP lists them, all of about the same worth.
+/// The weakest permitted costs: memory in KiB and passes. OWASP lists them as roughly equivalent.
 const WEAKEST: [(u32, u32); 5] =
     [(46 * 1024, 1), (19 * 1024, 2), (12 * 1024, 3), (9 * 1024, 4), (7 * 1024, 5)];
-/// More memory for one hash would take it from everything else: a gibibyte.
+/// Maximum memory for one hash (1 GiB). More would starve everything else.
 const MAX_MEMORY_KIB: u32 = 1024 * 1024;
-/// More passes keep everybody waiting.
+/// Maximum passes. More would keep everyone waiting.
 const MAX_PASSES: u32 = 100;
-/// RFC 9106 3.1: 16 bytes are recommended for password hashing.
+/// RFC 9106 section 3.1 recommends 16 bytes for password hashing.
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
-/// More at once would take the cores from everything else.
+/// Maximum concurrency. More would occupy all cores.
 const MAX_AT_ONCE: usize = 4;
-/// Some seconds of work: who comes later would not wait for it anyway.
+/// Maximum queue length: some seconds of work. Clients would not wait any longer.
 const WAITING: usize = 256;
-/// How often [`measure`] hashes.
+/// Number of hashes that [`measure`] makes.
 const SAMPLES: usize = 5;
 
 /// Why a password could not be hashed or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum HashingError {
-    /// Too many are waiting.
+    /// Too many passwords are waiting.
     #[error("too many passwords wait to be hashed or verified")]
     Overloaded,
-    /// There is no memory, or the process shuts down.
+    /// Out of memory, or the process is shutting down.
     #[error("a password cannot be hashed or verified: {0}")]
     Failed(String),
 }
 
-/// What one hash costs: memory and passes over it.
+/// The cost of one hash: memory, and passes over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cost {
     memory_kib: u32,
@@ -64,7 +64,7 @@ impl Default for Cost {
 }
 
 impl Cost {
-    /// Memory in KiB and passes; says what is permitted where these are not.
+    /// Takes the memory in KiB and the passes. The error says what is permitted.
     pub fn new(memory_kib: u32, passes: u32) -> Result<Self, String> {
         let is_strong = WEAKEST.iter().any(|(memory, least)| memory_kib >= *memory && passes >= *least);
         if !is_strong {
@@ -85,7 +85,7 @@ impl Cost {
         self.memory_kib
     }
 
-    /// Passes over it.
+    /// Number of passes over the memory.
     pub const fn passes(self) -> u32 {
         self.passes
     }
@@ -110,30 +110,30 @@ impl From<HashingError> for Refusal {
     }
 }
 
-/// What verifying found.
+/// The result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Whether the password is the one.
+    /// Whether the password matches.
     pub matches: bool,
-    /// Whether, now that the password is known, a new hash should take the old
-    /// one's place: it is of another scheme, or weaker than those made today.
+    /// Whether the hash should be replaced now that the password is known, because it uses another scheme or
+    /// is weaker than new ones.
     pub rehash: bool,
 }
 
-/// Hashes and verifies, so many at once, while so many wait.
+/// Hashes and verifies passwords, with limited concurrency and a limited queue.
 #[derive(Clone, Debug)]
 pub struct Hasher {
-    /// What the hashes cost that it makes.
+    /// The cost of new hashes.
     cost: Cost,
-    /// One place for each that runs or waits.
+    /// One permit for each task that is running or waiting.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
-    /// How many were taken on.
+    /// How many tasks were accepted.
     work: Arc<AtomicU64>,
 }
 
 impl Default for Hasher {
-    /// One for each core, at most four.
+    /// Concurrency of one per core, at most four.
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self::new(cores.min(MAX_AT_ONCE), WAITING)
@@ -141,7 +141,7 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    /// Lets `concurrency` run at once, at least one, and `queue` wait.
+    /// Runs up to `concurrency` tasks (at least one) in parallel and queues up to `queue` more.
     pub fn new(concurrency: usize, queue: usize) -> Self {
         let concurrency = concurrency.clamp(1, Semaphore::MAX_PERMITS / 2);
         let places = concurrency + queue.min(Semaphore::MAX_PERMITS / 2);
@@ -153,13 +153,13 @@ impl Hasher {
         }
     }
 
-    /// Makes hashes of this cost. Weaker ones are made anew when their owners log in.
+    /// Sets the cost of new hashes. Weaker hashes are replaced when their users log in.
     #[must_use]
     pub fn with_cost(self, cost: Cost) -> Self {
         Self { cost, ..self }
     }
 
-    /// How many passwords were hashed or verified, or are being so.
+    /// How many passwords were hashed or verified, including those in progress.
     pub fn work(&self) -> u64 {
         self.work.load(Ordering::Relaxed)
     }
@@ -173,11 +173,10 @@ impl Hasher {
 
     /// Verifies a password against the user's hash.
     ///
-    /// With `None`, because there is no such user or the user has no password, it
-    /// verifies against a hash that nothing matches, so that the time it takes does
-    /// not tell. A hash that takes less time than ours gets that one in addition.
-    /// A foreign hash that takes more time can be told by it, until its owner logs
-    /// in for the first time and gets a new one.
+    /// Pass `None` if there is no such user, or the user has no password. The password is then verified
+    /// against a dummy hash that nothing matches, so that the time does not reveal it. A hash that is faster
+    /// to verify than ours is verified in addition to the dummy. A foreign hash that is slower can be
+    /// recognized by its timing, until its owner logs in for the first time and gets a new one.
     #[boxed]
     pub async fn verify(
         &self,
@@ -196,7 +195,7 @@ impl Hasher {
         self.work.fetch_add(1, Ordering::Relaxed);
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(HashingError::failed)?;
         let work = move || {
-            // Held to the end of the work, though whoever asked for it may be gone.
+            // Held until the work ends, even if the caller is gone.
             let _held = (place, turn);
             work()
         };
@@ -204,25 +203,25 @@ impl Hasher {
     }
 }
 
-/// Hashes a password with a fresh salt, without a bound: for commands, which bound themselves.
+/// Hashes a password with a fresh salt and without a concurrency limit, for commands that limit themselves.
 pub(crate) async fn hash(password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
     let salt = salt(random);
     let work = move || hash_now(&password, salt, Cost::default());
     tokio::task::spawn_blocking(work).await.map_err(HashingError::failed)?
 }
 
-/// What a machine can do.
+/// The result of a calibration.
 #[derive(Clone, Copy, Debug)]
 pub struct Calibration {
     /// The cost.
     pub cost: Cost,
-    /// How long one hash of it takes.
+    /// How long one hash takes.
     pub time: Duration,
 }
 
-/// The strongest cost whose hash takes no longer than `most` on this machine while nothing else runs, or the default
-/// where that takes longer already. First the memory grows, which is what an attacker has least of, up to 64 MiB
-/// (RFC 9106 section 4, second recommendation); then the passes.
+/// The strongest cost whose hash takes at most `most` on this machine while it is otherwise idle, or the
+/// default if that already takes longer. First raises the memory, which is an attacker's scarcest resource,
+/// up to 64 MiB (RFC 9106 section 4, second recommendation), and then the passes.
 pub fn calibrate(most: Duration) -> Result<Calibration, HashingError> {
     let mut found = Calibration { cost: Cost::default(), time: measure(Cost::default())? };
     while let Some(cost) = stronger(found.cost) {
@@ -245,7 +244,7 @@ fn stronger(cost: Cost) -> Option<Cost> {
     }
 }
 
-/// How long one hash takes: the median of five.
+/// The time of one hash: the median of five.
 fn measure(cost: Cost) -> Result<Duration, HashingError> {
     let mut times = [Duration::ZERO; SAMPLES];
     for time in &mut times {
@@ -281,7 +280,7 @@ fn verify_now(
     let ours = cost.parameters()?;
     let password = password.expose_secret().as_bytes();
     if stored.is_none_or(|stored| stored.is_quicker_than(&ours)) {
-        // Whoever knew a password of this hash would not get in: its verdict is thrown away.
+        // The result is discarded, so not even a password that matched this hash would be accepted.
         let dummy = StoredPassword::argon2id(ours.clone(), vec![0; SALT_BYTES], vec![0; HASH_BYTES]);
         std::hint::black_box(dummy.verify(password)?);
     }
@@ -392,7 +391,7 @@ mod tests {
         let hasher = Hasher::new(1, 0);
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let abandoned = hasher.run(move || wait.recv().map_err(HashingError::failed));
-        // Polled once, so that the work has begun, and then dropped.
+        // Poll once to start the work, then drop it.
         assert!(futures::FutureExt::now_or_never(abandoned).is_none());
         assert!(matches!(hasher.verify("x".into(), None).await, Err(HashingError::Overloaded)));
         go.send(()).unwrap();

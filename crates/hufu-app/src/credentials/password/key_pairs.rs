@@ -1,5 +1,5 @@
-//! The key pairs with which clients encrypt passwords: made when first asked for,
-//! one of each kind for the whole instance, kept parsed by each node.
+//! The key pairs with which clients encrypt passwords. They are created on first use, one of each kind for
+//! the whole instance. Each node keeps them parsed.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::{App, Refusal};
 const RSA: &str = "rsa";
 const SM2: &str = "sm2";
 
-/// What a node knows of them.
+/// The key pairs that a node has loaded.
 #[derive(Default)]
 pub(crate) struct PasswordKeys {
     rsa: OnceCell<Arc<RsaKey>>,
@@ -55,7 +55,7 @@ impl App {
         self.password_keys.sm2.get_or_try_init(read).await.cloned()
     }
 
-    /// The pair of the instance; else makes it, and takes the one of another node that was quicker.
+    /// Reads the key pair of the instance, or creates it. If another node was faster, uses that node's.
     async fn password_key(
         &self,
         kind: &'static str,

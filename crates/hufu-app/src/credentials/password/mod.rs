@@ -1,9 +1,9 @@
-//! Passwords: what a client sends, what the database holds, and what a pool asks of them.
+//! Passwords: what clients send, what the database stores, and what a pool requires of them.
 //!
-//! Reading order: `change` (changing and resetting one), `verify`, [`transport`] (from the wire to a password, with
-//! `key_pairs`), [`policy`] (which passwords are taken), [`hash`] (hashing and verifying off the
-//! asynchronous threads), [`foreign`] (hashes that were made elsewhere). Hashing is never done inside a
-//! unit of work.
+//! Reading order: `change` (changing and resetting), `verify`, [`transport`] (decrypting what clients send,
+//! with `key_pairs`), [`policy`] (which passwords are accepted), [`hash`] (hashing and verifying outside the
+//! asynchronous threads), [`foreign`] (hashes made elsewhere). Passwords are never hashed inside a unit of
+//! work.
 
 pub(crate) mod change;
 pub mod foreign;
@@ -25,5 +25,5 @@ pub use transport::PasswordEncryption;
 pub(crate) use hash::hash;
 pub(crate) use key_pairs::PasswordKeys;
 
-/// The name of [`HashingError`] for those who only hash.
+/// An alias of [`HashingError`] for callers that only hash.
 pub type PasswordError = HashingError;

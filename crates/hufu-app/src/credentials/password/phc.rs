@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Without padding; padding is read too, because some writers leave it on.
+/// Base64 without padding. Padding is accepted when decoding, because some writers keep it.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -15,7 +15,7 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A hash in this format, taken apart. All parameters of the schemes here are numbers.
+/// A parsed hash in this format. All parameters of the supported schemes are numbers.
 pub(super) struct Phc<'a> {
     pub(super) version: Option<u32>,
     parameters: Vec<(&'a str, u32)>,
@@ -24,7 +24,7 @@ pub(super) struct Phc<'a> {
 }
 
 impl<'a> Phc<'a> {
-    /// Reads what comes after `$id$`; else says what is wrong.
+    /// Parses what follows `$id$`. The error says what is wrong.
     pub(super) fn parse(rest: &'a str) -> Result<Self, &'static str> {
         let mut fields: Vec<&str> = rest.split('$').collect();
         let hash = fields.pop().ok_or("it has no hash")?;
@@ -47,13 +47,13 @@ impl<'a> Phc<'a> {
         })
     }
 
-    /// Takes a parameter out.
+    /// Removes a parameter and returns its value.
     pub(super) fn take(&mut self, name: &str) -> Option<u32> {
         let at = self.parameters.iter().position(|(n, _)| *n == name)?;
         Some(self.parameters.remove(at).1)
     }
 
-    /// Ends the reading: a parameter that nobody took changes the hash in a way that nobody knows.
+    /// Ends parsing. A parameter that is left over would affect the hash in an unknown way.
     pub(super) fn finish(&self) -> Result<(), &'static str> {
         if self.parameters.is_empty() {
             Ok(())
@@ -68,13 +68,13 @@ fn parameter(text: &str) -> Result<(&str, u32), &'static str> {
     Ok((name, number(value)?))
 }
 
-/// Reads a decimal number without sign or leading zeros.
+/// Parses a decimal number without a sign or leading zeros.
 pub(super) fn number(text: &str) -> Result<u32, &'static str> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     plain.then(|| text.parse().ok()).flatten().ok_or("a parameter is no number, or too large")
 }
 
-/// Writes the format.
+/// Formats a hash.
 pub(super) fn format(
     id: &str,
     version: Option<u32>,
@@ -83,7 +83,7 @@ pub(super) fn format(
     hash: &[u8],
 ) -> String {
     let mut text = format!("${id}");
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     if let Some(version) = version {
         let _ = write!(text, "$v={version}");
     }

@@ -1,47 +1,46 @@
-//! Which passwords a pool takes.
+//! Which passwords a pool accepts.
 //!
-//! The list of common passwords, `common.txt`, is made of what people everywhere
-//! and in China type first: runs of digits and keys, names, words and dates. A
-//! password is compared with it without regard to case, to signs and up to four
-//! digits at its end, and to the usual exchanges of letters (`P@ssw0rd2024!`).
+//! The list of common passwords, `common.txt`, contains what people worldwide and in China try first:
+//! sequences of digits and keys, names, words and dates. The comparison ignores case, symbols and up to four
+//! digits at the end, and common character substitutions (`P@ssw0rd2024!`).
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use hufu_types::{PasswordLevel, PasswordPolicy};
 
-/// Lower case, sorted, one a line.
+/// In lower case, sorted, one per line.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common.txt").lines().collect());
 
-/// Shorter names occur in too many passwords by chance.
+/// Names with fewer bytes occur in too many passwords by chance.
 const SHORTEST_NAME: usize = 4;
-/// So many last digits of a phone number are the number.
+/// This many trailing digits of a phone number identify it.
 const PHONE_TAIL: usize = 8;
-/// A year, or what is counted up when a password must change.
+/// A year, or a counter that is incremented with each password change.
 const DIGITS_AT_END: usize = 4;
 
-/// Why a password is not taken.
+/// Why a password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Weakness {
-    /// It has fewer characters than the policy asks for.
+    /// It has fewer characters than the policy requires.
     #[error("the password is too short")]
     TooShort,
     /// It has more bytes than the policy allows.
     #[error("the password is too long")]
     TooLong,
-    /// Everybody tries it first.
+    /// It is among the passwords that attackers try first.
     #[error("the password is among those that are tried first")]
     TooCommon,
-    /// It contains a name of its owner.
+    /// It contains one of the user's names.
     #[error("the password contains a name of the account")]
     ContainsOwnName,
-    /// It has not all kinds of characters that the policy asks for.
+    /// It lacks some kinds of characters that the policy requires.
     #[error("the password does not have the kinds of characters that are asked for")]
     NeedsMoreKinds,
 }
 
 impl Weakness {
-    /// The name for clients; it never changes.
+    /// The name used in the API. It never changes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TooShort => "too_short",
@@ -53,8 +52,8 @@ impl Weakness {
     }
 }
 
-/// Whether the policy takes this password. `names` are what its owner is called:
-/// username, e-mail address (its part before the @ counts), phone number, name.
+/// Checks a password against the policy. `names` are the user's username, e-mail address (only the part
+/// before the @ counts), phone number and name.
 pub fn check(policy: &PasswordPolicy, password: &str, names: &[&str]) -> Result<(), Weakness> {
     if password.len() > size(policy.max_length.min(PasswordPolicy::LONGEST)) {
         return Err(Weakness::TooLong);
@@ -74,7 +73,7 @@ pub fn check(policy: &PasswordPolicy, password: &str, names: &[&str]) -> Result<
     Ok(())
 }
 
-/// How strong a password is by its kinds of characters: 1 low, 2 middle, 3 high.
+/// The strength of a password by its length and its kinds of characters: 1 low, 2 middle, 3 high.
 pub fn level_of(password: &str) -> u8 {
     match level(password) {
         PasswordLevel::Low => 1,
@@ -102,14 +101,14 @@ fn is_common(password: &str) -> bool {
     known(&lower) || known(without_signs) || known(without_digits(without_signs)) || is_one_character(&lower)
 }
 
-/// Whether the list has it, or has it with the usual exchanges of letters undone.
+/// Whether the list contains the word, as it is or with common character substitutions undone.
 fn known(word: &str) -> bool {
     COMMON.contains(word)
         || (word.contains(char::is_alphabetic)
             && ['i', 'l'].into_iter().any(|one| COMMON.contains(unleet(word, one).as_str())))
 }
 
-/// `p@ssw0rd` as `password`; what 1 stands for differs.
+/// Turns `p@ssw0rd` into `password`. The letter that 1 stands for is a parameter.
 fn unleet(word: &str, one: char) -> String {
     let letter = |c| match c {
         '@' | '4' => 'a',
@@ -141,7 +140,7 @@ fn contains_name(password: &str, name: &str) -> bool {
         (None, Some((local, _))) => local,
         (None, None) => name,
     };
-    // A name of two Chinese characters is long enough, as it has six bytes.
+    // The length is in bytes, so a name of two Chinese characters (six bytes) is long enough.
     name.len() >= SHORTEST_NAME && password.to_lowercase().contains(&name.to_lowercase())
 }
 

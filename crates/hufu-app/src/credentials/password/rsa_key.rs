@@ -1,7 +1,7 @@
-//! The RSA key pair with which clients encrypt passwords: RSAES-PKCS1-v1_5
-//! (RFC 8017 7.2), because it is what the published clients do.
+//! The RSA key pair with which clients encrypt passwords: RSAES-PKCS1-v1_5 (RFC 8017 section 7.2), because
+//! the published clients use it.
 //!
-//! aws-lc does the arithmetic and the removal of the padding in constant time.
+//! aws-lc does the arithmetic and removes the padding in constant time.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, Pkcs1PrivateDecryptingKey, PrivateDecryptingKey};
@@ -10,18 +10,18 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
-/// Some releases of JSEncrypt drop leading zero bytes of the ciphertext; more than
-/// these are dropped once in 2^32 times.
+/// Some releases of JSEncrypt drop leading zero bytes of the ciphertext. Fewer than one in 2^32 ciphertexts
+/// starts with more of them than this.
 const DROPPED_AT_MOST: usize = 4;
-/// RFC 7468 2: lines of 64 characters.
+/// Lines of 64 characters (RFC 7468 section 2).
 const PEM_LINE: usize = 64;
 
-/// Why there is no key.
+/// Why the key pair cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the RSA key pair for passwords cannot be {0}")]
 pub(crate) struct RsaKeyError(&'static str);
 
-/// A key pair, parsed.
+/// A parsed key pair.
 #[derive(Debug)]
 pub(crate) struct RsaKey {
     private: Pkcs1PrivateDecryptingKey,
@@ -29,7 +29,7 @@ pub(crate) struct RsaKey {
 }
 
 impl RsaKey {
-    /// Makes a pair of 2048 bits as PKCS#8 (RFC 5958). Takes a tenth of a second and more.
+    /// Generates a 2048-bit key pair as PKCS#8 (RFC 5958). Takes a tenth of a second or more.
     pub(crate) fn generate() -> Result<Zeroizing<Vec<u8>>, RsaKeyError> {
         let error = |_| RsaKeyError("made");
         let key = PrivateDecryptingKey::generate(KeySize::Rsa2048).map_err(error)?;
@@ -37,7 +37,7 @@ impl RsaKey {
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    /// Reads a pair.
+    /// Parses a key pair.
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, RsaKeyError> {
         let key = PrivateDecryptingKey::from_pkcs8(der).map_err(|_| RsaKeyError("read"))?;
         let error = |_| RsaKeyError("used");
@@ -46,16 +46,16 @@ impl RsaKey {
         Ok(Self { private: Pkcs1PrivateDecryptingKey::new(key).map_err(error)?, public_pem })
     }
 
-    /// The public key as PEM (SubjectPublicKeyInfo, RFC 7468 13).
+    /// The public key as PEM (SubjectPublicKeyInfo, RFC 7468 section 13).
     pub(crate) fn public_pem(&self) -> &str {
         &self.public_pem
     }
 
-    /// Reads a text that has the form of a ciphertext for this key: base64 of its length.
+    /// Decodes a text that has the form of a ciphertext for this key: base64 of the right length.
     pub(crate) fn ciphertext(&self, text: &str) -> Option<Vec<u8>> {
         let length = self.private.key_size_bytes();
         let shortest = length - DROPPED_AT_MOST;
-        // Decodes no long text for nothing.
+        // Avoids decoding long texts in vain.
         (text.len() <= length.div_ceil(3) * 4).then_some(())?;
         let decoded = STANDARD.decode(text).ok().filter(|d| (shortest..=length).contains(&d.len()))?;
         let mut ciphertext = vec![0; length - decoded.len()];
@@ -63,9 +63,9 @@ impl RsaKey {
         Some(ciphertext)
     }
 
-    /// Decrypts; `None` if the padding is wrong or the content is no text. About a
-    /// millisecond of work. A caller that lets others see this `None` helps them
-    /// decrypt what they overheard (Bleichenbacher 1998).
+    /// Decrypts. `None` if the padding is wrong or the content is not UTF-8. Takes about a millisecond. The
+    /// caller must not reveal whether this returned `None`: that would help an attacker decrypt intercepted
+    /// ciphertexts (Bleichenbacher 1998).
     pub(crate) fn decrypt(&self, ciphertext: &[u8]) -> Option<SecretString> {
         let mut buffer = Zeroizing::new(vec![0; self.private.min_output_size()]);
         let plain = self.private.decrypt(ciphertext, &mut buffer).ok()?;
@@ -92,7 +92,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Encrypts as a client does, from the PEM alone.
+    /// Encrypts like a client, which only has the PEM.
     pub(in crate::credentials::password) fn encrypt(public_pem: &str, plain: &[u8]) -> Vec<u8> {
         let base64: String = public_pem.lines().filter(|line| !line.starts_with('-')).collect();
         let public = PublicEncryptingKey::from_der(&STANDARD.decode(base64).unwrap()).unwrap();

@@ -1,9 +1,8 @@
-//! The SM2 key pair with which clients encrypt passwords: public key encryption by
-//! GB/T 32918.4-2016 with SM3, on the recommended curve of GB/T 32918.5.
+//! The SM2 key pair with which clients encrypt passwords: public key encryption according to GB/T
+//! 32918.4-2016 with SM3, on the recommended curve of GB/T 32918.5.
 //!
-//! A ciphertext is C1‖C3‖C2: a point, a digest of 32 bytes, and as many bytes as
-//! the plaintext has. The digest makes a damaged ciphertext known as such, so that
-//! saying so helps nobody.
+//! A ciphertext is C1‖C3‖C2: a point, a digest of 32 bytes, and as many bytes as the plaintext has. The
+//! digest detects damaged ciphertexts, so revealing that decryption failed does not help an attacker.
 
 use ::sm2::elliptic_curve::sec1::{FromEncodedPoint as _, ToEncodedPoint as _};
 use ::sm2::{AffinePoint, EncodedPoint, ProjectivePoint, PublicKey, SecretKey};
@@ -13,19 +12,19 @@ use sm3::{Digest as _, Sm3};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// Bytes of a coordinate and of the private scalar.
+/// Length of a coordinate and of the private scalar, in bytes.
 const FIELD: usize = 32;
-/// Bytes of an SM3 digest.
+/// Length of an SM3 digest, in bytes.
 const DIGEST: usize = 32;
-/// SEC 1 2.3.3: the mark of an uncompressed point.
+/// The prefix of an uncompressed point (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
 
-/// The scalar is none.
+/// The private scalar is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the SM2 key pair for passwords cannot be read")]
 pub(crate) struct Sm2KeyError;
 
-/// A key pair, parsed.
+/// A parsed key pair.
 #[derive(Debug)]
 pub(crate) struct Sm2Key {
     private: SecretKey,
@@ -33,45 +32,45 @@ pub(crate) struct Sm2Key {
 }
 
 impl Sm2Key {
-    /// Makes the private scalar of a new pair.
+    /// Generates the private scalar of a new key pair.
     pub(crate) fn generate(random: &dyn Random) -> Zeroizing<Vec<u8>> {
         let mut scalar = Zeroizing::new(vec![0; FIELD]);
         loop {
             random.fill(&mut scalar);
-            // Zero, or not below the order of the curve: once in 2^32 times.
+            // Fails once in 2^32 times: the number is zero, or not below the order of the curve.
             if SecretKey::from_slice(&scalar).is_ok() {
                 return scalar;
             }
         }
     }
 
-    /// Reads the private scalar of a pair.
+    /// Parses the private scalar of a key pair.
     pub(crate) fn from_scalar(scalar: &[u8]) -> Result<Self, Sm2KeyError> {
         let private = SecretKey::from_slice(scalar).map_err(|_| Sm2KeyError)?;
         let public_hex = hex::encode(private.public_key().to_encoded_point(false));
         Ok(Self { private, public_hex })
     }
 
-    /// The public key: `04` and both coordinates, in hexadecimal.
+    /// The public key in hexadecimal: `04` and both coordinates.
     pub(crate) fn public_hex(&self) -> &str {
         &self.public_hex
     }
 
-    /// Decrypts C1‖C3‖C2, whose C1 may lack its leading `04` byte, as some clients
-    /// leave it away. `None` if it is damaged, for another key, or no text.
+    /// Decrypts C1‖C3‖C2. C1 may lack its leading `04` byte, which some clients omit. `None` if the
+    /// ciphertext is damaged, was made for another key, or does not contain UTF-8.
     pub(crate) fn decrypt(&self, ciphertext: &[u8]) -> Option<SecretString> {
-        // A coordinate may begin with the same byte, so that both readings are tried.
+        // A coordinate may begin with the same byte, so both readings are tried.
         let marked = ciphertext.strip_prefix(&[UNCOMPRESSED]);
         let plain =
             marked.and_then(|c| self.decrypt_unmarked(c)).or_else(|| self.decrypt_unmarked(ciphertext))?;
         std::str::from_utf8(&plain).ok().map(SecretString::from)
     }
 
-    /// GB/T 32918.4 7.1; the steps are named as there.
+    /// GB/T 32918.4 section 7.1. Comments name the steps as in the standard.
     fn decrypt_unmarked(&self, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (c1, rest) = ciphertext.split_at_checked(2 * FIELD)?;
         let (c3, c2) = rest.split_at_checked(DIGEST)?;
-        // B1: a point of the curve. B2: the cofactor is 1, so that it is not the identity either.
+        // B1: a point on the curve. B2: the cofactor is 1, so it is not the identity either.
         let (x, y) = c1.split_at_checked(FIELD)?;
         let point = EncodedPoint::from_affine_coordinates(x.into(), y.into(), false);
         let point = Option::<PublicKey>::from(PublicKey::from_encoded_point(&point))?;
@@ -87,7 +86,7 @@ impl Sm2Key {
     }
 }
 
-/// The point (x2, y2) that both sides know.
+/// The shared point (x2, y2).
 struct Shared {
     x: Zeroizing<[u8; FIELD]>,
     y: Zeroizing<[u8; FIELD]>,
@@ -100,7 +99,8 @@ impl Shared {
         Some(Self { x: Zeroizing::new(x.try_into().ok()?), y: Zeroizing::new(y.try_into().ok()?) })
     }
 
-    /// XORs with KDF(x2‖y2) (GB/T 32918.4 5.4.3); `None` if that is all zeros, or nothing is asked of it.
+    /// XORs with KDF(x2‖y2) (GB/T 32918.4 section 5.4.3). `None` if the key stream is all zeros, or the text
+    /// is empty.
     fn apply_key_stream(&self, text: &mut [u8]) -> Option<()> {
         let mut any = 0;
         for (counter, chunk) in (1_u32..).zip(text.chunks_mut(DIGEST)) {
@@ -132,7 +132,8 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Encrypts as a client does (GB/T 32918.4 6.1), from the published key alone. C1 without its mark.
+    /// Encrypts like a client, which only has the public key (GB/T 32918.4 section 6.1). C1 is without its
+    /// prefix.
     pub(in crate::credentials::password) fn encrypt(
         public_hex: &str,
         plain: &[u8],
@@ -148,7 +149,7 @@ pub(super) mod tests {
         [&c1.as_bytes()[1..], &shared.digest(plain), &c2].concat()
     }
 
-    /// The example of GB/T 32918.5-2017, annex C.2.
+    /// The example in GB/T 32918.5-2017, annex C.2.
     #[test]
     fn the_example_of_the_standard_is_decrypted() {
         let scalar = hex::decode("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8").unwrap();

@@ -1,14 +1,13 @@
-//! From what the published clients send to a password.
+//! Decrypts the passwords that the published clients send.
 //!
-//! A v2 client says nothing about encryption: `sm2:` and hexadecimal is SM2, base64
-//! of the length of the RSA key is RSA, all else is the password itself. Where such
-//! a text does not decrypt, it is the password too: somebody may have chosen it.
-//! A v3 client declares `none`, `rsa` or `sm2`.
+//! A v2 client does not declare encryption. Text of the form `sm2:` plus hexadecimal is treated as SM2,
+//! base64 of the length of the RSA key as RSA, and everything else as the password itself. If such a text
+//! does not decrypt, it is taken as the password too, because someone may have chosen it. A v3 client
+//! declares `none`, `rsa` or `sm2`.
 //!
-//! RSA with PKCS#1 v1.5 padding betrays what it encrypted to whoever may ask often
-//! whether a text decrypts. So nobody is told: a text of the right form that does
-//! not decrypt is taken literally, declared or not. It matches no account then, and
-//! as a new password it is longer than any policy allows.
+//! With PKCS#1 v1.5 padding, anyone who can ask often enough whether a text decrypts can recover an encrypted
+//! message. So this is never revealed: a text of the right form that does not decrypt is taken literally,
+//! declared or not. It then matches no account, and as a new password it is longer than any policy allows.
 
 use async_recursion::async_recursion as boxed;
 use secrecy::SecretString;
@@ -16,26 +15,27 @@ use secrecy::SecretString;
 use crate::{App, Refusal};
 use hufu_types::refusal::{Code, Reason};
 
-/// Characters of a password that is not encrypted. RSA with 2048 bits is 344, and may have to be taken literally.
+/// Maximum length of an unencrypted password in characters. A 2048-bit RSA ciphertext has 344, and may have
+/// to be taken literally.
 const LONGEST_PLAIN: usize = 512;
-/// Bytes of the text of an encrypted password.
+/// Maximum length of an encrypted password's text in bytes.
 const LONGEST_ENCRYPTED: usize = 4096;
-/// What v2 clients write before SM2.
+/// The prefix that v2 clients put before SM2 ciphertexts.
 const SM2_MARK: &str = "sm2:";
 
-/// How a v3 client says that a password is encrypted (`passwordEncryptType`).
+/// The encryption that a v3 client declares for a password (`passwordEncryptType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordEncryption {
-    /// Not at all.
+    /// Not encrypted.
     None,
-    /// RSAES-PKCS1-v1_5 (RFC 8017 7.2) in base64.
+    /// RSAES-PKCS1-v1_5 (RFC 8017 section 7.2) in base64.
     Rsa,
     /// SM2 (GB/T 32918.4), C1‖C3‖C2 in hexadecimal.
     Sm2,
 }
 
 impl PasswordEncryption {
-    /// Reads `none`, `rsa` or `sm2`.
+    /// Parses `none`, `rsa` or `sm2`.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "none" => Self::None,
@@ -47,11 +47,11 @@ impl PasswordEncryption {
 }
 
 impl App {
-    /// The password in a text, encrypted as declared, or as the text shows where nothing is declared.
+    /// Decrypts a password. Without a declared encryption, the form of the text determines it.
     ///
     /// # Errors
-    /// [`Code::Invalid`] for a text that is too long, or is not of the declared
-    /// form. It never tells whether an RSA ciphertext decrypts (see above).
+    /// [`Code::Invalid`] for a text that is too long or does not have the declared form. Never reveals
+    /// whether an RSA ciphertext decrypts (see the module documentation).
     #[boxed]
     pub async fn open_password(
         &self,
@@ -77,9 +77,8 @@ impl App {
         }
     }
 
-    /// As [`Self::open_password`], and literally what does not open: the mini
-    /// program's client declares how the new password is encrypted, and sends the
-    /// old one beside it as it was typed.
+    /// Like [`Self::open_password`], but takes a text literally if it does not open. The mini program client
+    /// declares the encryption of the new password, but sends the old one beside it as typed.
     #[boxed]
     pub async fn open_password_leniently(
         &self,
@@ -113,7 +112,7 @@ impl App {
     }
 }
 
-/// Half a millisecond of arithmetic, and more on a small machine, is too much for a thread that serves everybody.
+/// Half a millisecond of arithmetic, or more on a small machine, is too long for an asynchronous thread.
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)
 }
@@ -156,7 +155,7 @@ mod tests {
     use crate::Parts;
     use crate::credentials::password::{rsa_key, sm2_key};
 
-    /// A node of the instance whose database this is.
+    /// A node of the instance that uses this database.
     async fn node(database: &TestDatabase) -> Arc<App> {
         let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
         store.migrate().await.unwrap();
@@ -227,7 +226,7 @@ mod tests {
         let declared_none = rsa(&app, "password").await;
         for (text, declared) in [
             (other_key.as_str(), None),
-            // Nobody learns that it does not decrypt.
+            // The response must not reveal that it does not decrypt.
             (&other_key, RSA),
             (&declared_none, NONE),
             ("sm2:", None),

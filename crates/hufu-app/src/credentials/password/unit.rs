@@ -1,4 +1,4 @@
-//! The units of changing a password, and of setting another where it is forgotten.
+//! The units of work that change and reset passwords.
 
 use std::sync::Arc;
 
@@ -13,30 +13,30 @@ use crate::credentials::locks::{Locks, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
 
-/// Sets another password of an account that is logged in. Its other sessions end.
+/// Changes the password of a logged-in user. Their other sessions end.
 #[derive(Clone)]
 pub struct ChangePassword {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// The hash of the old password, which was verified, and the buckets of wrong ones; none where the account had no
-    /// password.
+    /// The old password's hash, which was verified, and the buckets for wrong passwords. `None` if the
+    /// account had no password.
     pub verified: Option<(String, Locks)>,
-    /// The hash of the new one.
+    /// The hash of the new password.
     pub hash: String,
-    /// The session that goes on.
+    /// The session that is kept.
     pub session: SessionId,
-    /// Who, from where and when.
+    /// Who acts, from where and when.
     pub trace: Trace,
 }
 
-/// What came of setting a password.
+/// The outcome of a password change.
 #[derive(Debug)]
 pub enum PasswordChange {
-    /// It is set, and these sessions ended.
+    /// The password was set, and these sessions ended.
     Done(Box<User>, Vec<SessionId>),
-    /// The account or its password was changed meanwhile.
+    /// The account or its password has changed in the meantime.
     Changed,
     /// The account was locked while the password was verified.
     Locked,
@@ -53,7 +53,7 @@ impl Write for ChangePassword {
         if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != verified {
             return Ok(PasswordChange::Changed);
         }
-        // Whoever guesses many at once does not gain by it.
+        // Check again, so that parallel guesses gain nothing.
         if let Some((_, lock)) = &self.verified
             && lock.is_full(tx, self.trace.at).await?
         {
@@ -67,22 +67,22 @@ impl Write for ChangePassword {
     }
 }
 
-/// Looks whether a code would reset a password, before anything that costs time is done for it. A wrong one counts,
-/// and is recorded; a right one stays as good as it was.
+/// Checks whether a code would allow a password reset, before the expensive hashing. A wrong code is counted
+/// and recorded. A right one loses no attempts.
 #[derive(Clone, Debug)]
 pub struct CheckReset {
     /// The pool.
     pub pool: PoolId,
-    /// What the code proves.
+    /// The phone number or e-mail address that the code proves.
     pub target: Target,
     /// The code.
     pub guess: Guess,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 
 impl Write for CheckReset {
-    /// What a reset would be refused with for the code.
+    /// The refusal that a reset with this code would get.
     type Out = Option<Reset>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Reset>, StoreError> {
@@ -99,37 +99,37 @@ impl Write for CheckReset {
     }
 }
 
-/// Sets a new password where the old one is forgotten. All sessions end, and the account is unlocked.
+/// Resets a forgotten password. All sessions end, and the account is unlocked.
 pub struct ResetPassword {
     /// The pool.
     pub pool: PoolId,
-    /// What the code proves.
+    /// The phone number or e-mail address that the code proves.
     pub target: Target,
     /// The code.
     pub guess: Guess,
     /// The hash of the new password.
     pub hash: String,
-    /// Whether the password may be this person's. It is asked once the code is known to be right, so that nobody
-    /// learns names by it.
+    /// Whether this user may have the password. Only called once the code is known to be right, so that it
+    /// cannot be used to find out names.
     pub is_allowed: Arc<dyn Fn(&User) -> bool + Send + Sync>,
-    /// From where and when.
+    /// Where the request comes from, and when.
     pub trace: Trace,
 }
 
-/// What came of resetting a password.
+/// The outcome of a password reset.
 #[derive(Debug)]
 pub enum Reset {
-    /// It is set, and these sessions ended.
+    /// The password was set, and these sessions ended.
     Done(Vec<SessionId>),
     /// The code is wrong.
     WrongCode,
-    /// Too many wrong codes came from the address.
+    /// Too many wrong codes came from this address.
     TooOften,
-    /// The code is right, and what it proves is nobody's.
+    /// The code is right, but no account has the proved number or address.
     NoAccount,
-    /// The account is logged in nowhere, for this reason.
+    /// The account cannot be logged in to, for this reason.
     Unusable(Unusable),
-    /// The password may not be this person's.
+    /// This user may not have the password.
     Unsuitable,
 }
 
@@ -175,7 +175,8 @@ async fn record_refused_reset(
     events.record(tx, pool, Event { action, code, user, details: json!({ "by": "code" }) }).await
 }
 
-/// Sets the password of an account and of what was merged into it, unlocks it, and ends its sessions but one.
+/// Sets the password of an account and of the accounts merged into it, unlocks it, and ends all its sessions
+/// except `kept`.
 pub(crate) async fn set(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,

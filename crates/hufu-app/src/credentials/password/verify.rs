@@ -1,4 +1,4 @@
-//! Verifying passwords, of accounts that somebody names and of one's own; wrong ones are counted.
+//! Verifying passwords, for a login and for a logged-in user. Wrong ones are counted.
 
 use hufu_store::rates::Limit;
 use hufu_types::refusal::Code;
@@ -12,19 +12,21 @@ use crate::events::Trace;
 use crate::refusal::wrong_password;
 use crate::{App, Origin, Refusal};
 
-/// An account whose password was right.
+/// An account whose password was verified.
 pub(crate) struct ProvedByPassword {
     pub(crate) user: User,
     /// The hash that was verified.
     pub(crate) verified: String,
-    /// A better hash of the same password, where one is due.
+    /// A stronger hash of the same password, if one is due.
     pub(crate) rehash: Option<String>,
-    /// The buckets of wrong passwords: a unit that acts on the proof looks once more whether they are full.
+    /// The buckets for wrong passwords. A unit that relies on the proof checks once more whether they are
+    /// full.
     pub(crate) lock: Locks,
 }
 
 impl App {
-    /// The account of this name, if the password is its own. Whether the account is in use is another question.
+    /// Returns the account with this name if the password is right. Does not check whether the account is
+    /// active.
     pub(crate) async fn prove_by_password(
         &self,
         pool: &PoolId,
@@ -35,7 +37,7 @@ impl App {
         trace: Trace,
     ) -> Result<ProvedByPassword, Refusal> {
         let guard = self.guard("wrong_password", pool, origin);
-        // Nobody logs in with a name from elsewhere.
+        // External ids cannot be used to log in.
         let names = match account {
             AccountName::ExternalId(_) => Vec::new(),
             account => account.names(),
@@ -54,7 +56,7 @@ impl App {
         self.verify_password(found, password, wrong).await
     }
 
-    /// Verifies the password of an account that was looked up, and counts a wrong one.
+    /// Verifies the password of an account that was looked up. Counts a wrong one.
     pub(crate) async fn verify_password(
         &self,
         found: Found,
@@ -98,7 +100,7 @@ impl App {
     }
 }
 
-/// What is written of a wrong password.
+/// What is recorded about a wrong password.
 pub(crate) struct WrongPassword<'a> {
     pub(crate) pool: &'a PoolId,
     pub(crate) guard: Option<Limit>,
@@ -107,7 +109,7 @@ pub(crate) struct WrongPassword<'a> {
     pub(crate) trace: Trace,
 }
 
-/// A stored hash, if this version can read it; one that it cannot matches nothing.
+/// Parses a stored hash. One that this version cannot read matches no password.
 fn readable(hash: &str, user: Option<&UserId>) -> Option<StoredPassword> {
     let parsed = StoredPassword::parse(hash);
     if let Err(error) = &parsed {

@@ -1,13 +1,13 @@
-//! What is wrong in a declarative file, and where.
+//! The errors of a declarative file, with their positions.
 
 use std::fmt;
 
-/// A place in the file, counted from 1, columns in characters.
+/// A position in the file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// The line.
     pub line: usize,
-    /// The character within the line.
+    /// The column, in characters.
     pub column: usize,
 }
 
@@ -17,7 +17,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// One thing that is wrong, and what to do about it.
+/// One error, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileError {
     at: Position,
@@ -25,24 +25,24 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// Something wrong at a place. The reason reads `what is wrong — what to do`
-    /// and holds no secret and no personal data.
+    /// An error at a position. The reason reads `what is wrong — what to do`. It must not contain secrets or
+    /// personal data.
     pub fn new(at: Position, reason: impl Into<String>) -> Self {
         Self { at, reason: reason.into() }
     }
 
-    /// Where it is.
+    /// The position of the error.
     pub fn at(&self) -> Position {
         self.at
     }
 
-    /// What it is, and what to do.
+    /// What is wrong, and what to do about it.
     pub fn reason(&self) -> &str {
         &self.reason
     }
 }
 
-/// All that is wrong in one file; displayed one a line as `FILE:LINE:COLUMN: reason`.
+/// All errors of a file. Displayed one per line as `FILE:LINE:COLUMN: reason`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileErrors {
     file_name: String,
@@ -50,14 +50,14 @@ pub struct FileErrors {
 }
 
 impl FileErrors {
-    /// Puts the errors in the order of the file.
+    /// Sorts the errors by position and removes duplicates.
     pub fn new(file_name: &str, mut errors: Vec<FileError>) -> Self {
         errors.sort();
         errors.dedup();
         Self { file_name: file_name.to_owned(), errors }
     }
 
-    /// The errors, in the order of the file.
+    /// The errors, sorted by position.
     pub fn errors(&self) -> &[FileError] {
         &self.errors
     }

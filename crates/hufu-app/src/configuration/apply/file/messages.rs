@@ -1,4 +1,4 @@
-//! How a pool sends e-mail and SMS, and what its messages say.
+//! Reads how a pool sends e-mail and SMS, and what its messages say.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +20,10 @@ use serde_json::Value as Json;
 use super::Position;
 use super::table::{Item, quoted};
 
-/// Settings of one way to send, with their secrets. `Debug` shows only where they stand.
+/// The settings of one sender, including secrets. `Debug` shows only their position.
 #[derive(Clone)]
 pub struct DesiredSender<T> {
-    /// Where they stand.
+    /// Their position in the file.
     pub at: Position,
     /// The settings.
     pub settings: T,
@@ -35,7 +35,7 @@ impl<T> fmt::Debug for DesiredSender<T> {
     }
 }
 
-/// A key of a provider: its name, whether it must be there, and how its value becomes JSON.
+/// A key of a provider: its name, whether it is required, and how its value is converted to JSON.
 type Key = (&'static str, bool, fn(Item<'_>) -> Option<Json>);
 
 const SMTP: &[Key] = &[
@@ -77,7 +77,7 @@ const HTTP: &[Key] = &[
     ("accepted", false, accepted),
 ];
 
-/// `[user_pool.email]`
+/// Reads `[user_pool.email]`.
 pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> {
     let providers = [("smtp", SMTP), ("outbox", &[])];
     read_sender(
@@ -89,7 +89,7 @@ pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> 
     )
 }
 
-/// `[user_pool.sms]`
+/// Reads `[user_pool.sms]`.
 pub(super) fn read_sms(item: Item<'_>) -> Option<DesiredSender<SmsSettings>> {
     let providers = [("aliyun", ALIYUN), ("tencent", TENCENT), ("http", HTTP), ("outbox", &[])];
     read_sender(item, "write [user_pool.sms]", "the SMS settings", &providers, |settings, sender_context| {
@@ -97,7 +97,7 @@ pub(super) fn read_sms(item: Item<'_>) -> Option<DesiredSender<SmsSettings>> {
     })
 }
 
-/// Reads the table of a provider key by key, and lets the provider's own rules judge the whole.
+/// Reads the table of a provider key by key, and then validates the whole with the provider's own rules.
 fn read_sender<T: DeserializeOwned>(
     item: Item<'_>,
     advice: &str,
@@ -127,14 +127,14 @@ fn read_sender<T: DeserializeOwned>(
     if !is_sound {
         return None;
     }
-    // Whatever is left for serde to refuse is told without its words, which might quote a secret.
+    // serde's message is dropped here, because it might quote a secret.
     let refused = |_| item.refuse(format!("{what} cannot be read — compare them with the documentation"));
     let settings: T = serde_json::from_value(Json::Object(read)).map_err(refused).ok()?;
     checked(item, |sender_context| build(&settings, sender_context))?;
     Some(DesiredSender { at: item.at, settings })
 }
 
-/// `[user_pool.templates.KIND.LANGUAGE]`
+/// Reads `[user_pool.templates.KIND.LANGUAGE]`.
 pub(super) fn read_templates(item: Item<'_>) -> Option<Templates> {
     const ADVICE: &str =
         "write [user_pool.templates.login.zh-CN], with the purpose and the language that you mean";
@@ -166,7 +166,7 @@ pub(super) fn read_templates(item: Item<'_>) -> Option<Templates> {
     if is_sound { Templates::try_from(all).ok() } else { None }
 }
 
-/// A key that is the name of something; serde knows the names.
+/// Parses a key that must be one of the names that serde knows for this type.
 fn name_of<T: DeserializeOwned>(item: Item<'_>, what: &str) -> Option<T> {
     let read = serde_json::from_value(item.key.into());
     read.map_err(|error: serde_json::Error| {
@@ -177,10 +177,10 @@ fn name_of<T: DeserializeOwned>(item: Item<'_>, what: &str) -> Option<T> {
     .ok()
 }
 
-/// Makes the sender, so that its own rules are kept; nothing is sent and nobody is called.
+/// Builds the sender to validate it by its own rules. Nothing is sent, and no connection is made.
 fn checked(item: Item<'_>, build: impl FnOnce(&SenderContext) -> Result<(), BuildError>) -> Option<()> {
     let clock = Arc::new(SystemClock);
-    // What the machine lacks, such as root certificates, is no fault of the file.
+    // A problem of the machine, such as missing root certificates, is not an error in the file.
     let Ok(http) = GuardedClient::new(guarded::Settings::default()) else { return Some(()) };
     let sender_context = SenderContext {
         http,
@@ -189,7 +189,7 @@ fn checked(item: Item<'_>, build: impl FnOnce(&SenderContext) -> Result<(), Buil
         random: Arc::new(SystemRandom),
     };
     let Err(BuildError::Setting { setting, reason, .. }) = build(&sender_context) else { return Some(()) };
-    // A provider of JSON has its endpoint in `url`.
+    // The `http` provider calls its endpoint `url`.
     let has_url =
         setting == "endpoint" && item.open_table("", "").is_some_and(|table| table.optional("url").is_some());
     item.refuse_within(if has_url { "url" } else { setting }, &reason);
@@ -216,7 +216,7 @@ fn secret(item: Item<'_>) -> Option<Json> {
     item.secret(rule).map(|secret| Json::from(secret.expose_secret()))
 }
 
-/// Headers: each value may be a secret.
+/// Headers, whose values may be secrets.
 fn secrets(item: Item<'_>) -> Option<Json> {
     let headers = item.open_table("write { name = \"value\" }", "the headers")?;
     let read: Vec<_> = headers.items().map(|item| Some((item.key.to_owned(), secret(item)?))).collect();
@@ -230,7 +230,7 @@ fn accepted(item: Item<'_>) -> Option<Json> {
     Some(serde_json::json!({ "pointer": text(pointer?)?, "equals": equals?.json()? }))
 }
 
-/// A value without secrets, checked by its type.
+/// A value without secrets, validated by deserializing it.
 fn typed<T: DeserializeOwned + Serialize>(item: Item<'_>) -> Option<Json> {
     serde_json::to_value(item.value::<T>()?).ok()
 }

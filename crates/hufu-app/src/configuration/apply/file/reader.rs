@@ -1,7 +1,6 @@
-//! From tables to the values of the domain.
+//! Converts tables into domain values.
 //!
-//! Each function reads one table whole before it gives up on it, so that all
-//! its faults are reported together.
+//! Each function reads its whole table before it gives up, so that all errors are reported together.
 
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use super::{
 };
 use crate::sources::{self, Field};
 
-/// Login modes that are known and not served yet.
+/// Known login modes that are not supported yet.
 const UNSERVED_CONNECTION_KINDS: &[&str] = &[
     "wechat:pc",
     "wechat:webpage-authorization",
@@ -113,8 +112,8 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
     })
 }
 
-/// The Open Platform accounts that the pool declares, so that a misspelt one is seen; none where it declares none,
-/// and connections may name any.
+/// The Open Platform accounts that the pool declares, so that misspelled references can be detected. `None`
+/// if it declares none; connections may then name any.
 fn read_open_platforms(table: Table<'_>) -> Option<Vec<Identifier>> {
     let mut taken = Unique::default();
     table.optional("open_platform")?;
@@ -184,7 +183,7 @@ fn read_value(item: Item<'_>, field: &Field) -> Option<String> {
     }
 }
 
-/// Reports what is wrong with the values of fields that some kind has, where the kind itself is wrong.
+/// Used when the kind of a connection is invalid: reports errors in fields that any kind has.
 fn check_values(item: Item<'_>) {
     let Some(table) = item.open_table("write a table", "the fields of a connection") else { return };
     let mut seen = Unique::default();
@@ -197,7 +196,7 @@ fn check_values(item: Item<'_>) {
     }
 }
 
-/// The fields of a connection, as its kind has them.
+/// The fields of a connection, as defined by its kind.
 fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
     let shown = |field: &Field| if field.secret { "…" } else { "\"…\"" };
     let example: Vec<_> = fields.iter().map(|field| format!("{} = {}", field.name, shown(field))).collect();
@@ -264,7 +263,7 @@ fn read_application(
     })
 }
 
-/// The list of connections of an application, against those that its pool has in the file.
+/// The connections that an application lists, checked against those of its pool in the file.
 fn read_references(
     list: Item<'_>,
     kind: Option<ApplicationKind>,
@@ -303,7 +302,7 @@ fn read_lifetimes(item: Item<'_>) -> Option<DesiredLifetimes> {
     })
 }
 
-/// What is unique among the users of a pool.
+/// The values that must be unique among the users of a pool.
 #[derive(Default)]
 struct LoginNames {
     usernames: Unique,
@@ -316,7 +315,7 @@ fn read_user(table: Table<'_>, ids: &mut InstanceIds, logins: &mut LoginNames) -
     if ["username", "email", "phone"].iter().all(|key| table.optional(key).is_none()) {
         table.refuse("a user that cannot log in — add `username`, `email` or `phone`");
     }
-    // The refusals do not repeat the values: they are personal data.
+    // Error messages do not repeat the values, because they are personal data.
     DesiredUser {
         at: table.at,
         id: table.optional("id").and_then(|item| {
@@ -364,7 +363,7 @@ fn read_connection_kind(item: Item<'_>) -> Option<ConnectionKind> {
     kind
 }
 
-/// One of a few names.
+/// One of a fixed set of names.
 fn read_choice<T>(
     item: Item<'_>,
     what: &str,
@@ -380,7 +379,7 @@ fn read_choice<T>(
     choice
 }
 
-/// A text for people to read.
+/// Text for display.
 fn read_label(item: Item<'_>) -> Option<String> {
     item.parse(|text| {
         let fits = (1..=255).contains(&text.chars().count()) && !text.trim().is_empty();
@@ -392,7 +391,7 @@ fn read_label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// A number and a unit, from one minute to ten years of 365 days.
+/// A number with a unit, from one minute to ten years of 365 days.
 fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     const DAY: u64 = 24 * 60 * 60;
     const RULE: &str = "a duration is a number with d, h, m or s, such as \"14d\", from 1 minute to 10 years";

@@ -1,24 +1,25 @@
-//! What a pool decides for its people, and how first logins through a connection find their account.
+//! Reads the settings of a pool, and how first logins through a connection find their account.
 
 use hufu_types::{Association, AssociationMode, ConnectionKind, PoolSettings, SettingProblem};
 
 use super::table::Item;
 
-/// `[user_pool.settings]`: what is absent has its default.
+/// Reads `[user_pool.settings]`. Absent keys get their defaults.
 pub(super) fn read_settings(item: Item<'_>) -> Option<PoolSettings> {
     let settings: PoolSettings =
         item.settings("write [user_pool.settings]", "the settings of a user pool")?;
     refuse_all(item, &settings.problems()).then_some(settings)
 }
 
-/// `association` of a connection; `kind` is absent where that is wrong itself.
+/// Reads the `association` of a connection. `kind` is `None` if the kind itself is invalid.
 pub(super) fn read_association(item: Item<'_>, kind: Option<ConnectionKind>) -> Option<Association> {
     let what = "the association of a connection";
     let advice = "write { mode = \"none\" }, or with \"field\" or \"ask\"";
     let mut association: Association = item.settings(advice, what)?;
     let table = item.open_table(advice, what)?;
     let mut is_sound = true;
-    // Who is matched by nothing is asked too where the connection makes no accounts.
+    // With `mode = "field"`, a person who matches nothing is also asked if the connection does not create
+    // accounts.
     for (key, modes, alone) in [
         ("fields", &[AssociationMode::Field][..], "mode = \"field\" alone"),
         ("methods", &[AssociationMode::Ask, AssociationMode::Field], "mode = \"ask\" or \"field\" alone"),
@@ -35,7 +36,7 @@ pub(super) fn read_association(item: Item<'_>, kind: Option<ConnectionKind>) -> 
     (refuse_all(item, &association.problems(kind)) && is_sound).then_some(association)
 }
 
-/// Whether there was nothing to refuse.
+/// Reports all problems. Returns whether there were none.
 fn refuse_all(item: Item<'_>, problems: &[SettingProblem]) -> bool {
     for SettingProblem { path, reason } in problems {
         item.refuse_within(path, reason);

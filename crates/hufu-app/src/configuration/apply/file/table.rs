@@ -1,7 +1,7 @@
-//! Reading typed values out of TOML while collecting everything that is wrong.
+//! Reads typed values from TOML while collecting all errors.
 //!
-//! A reader that answers `None` has either found nothing that was optional or
-//! has already reported why; so the caller goes on and finds the rest.
+//! A reader returns `None` either for an absent optional value, or after it has reported what is wrong. So
+//! the caller can continue and find the remaining errors.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{FileError, Position};
 
-/// The file being read, its environment, and what was found wrong so far.
+/// The file being read, its environment, and the errors so far.
 pub(super) struct Source<'a> {
     text: &'a str,
     line_starts: Vec<usize>,
@@ -31,7 +31,7 @@ impl<'a> Source<'a> {
         Self { text, line_starts, environment, errors: RefCell::default() }
     }
 
-    /// The place of a byte offset.
+    /// Converts a byte offset to a position.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or_default();
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
         Position { line, column: before + 1 }
     }
 
-    /// Reports something wrong.
+    /// Reports an error.
     pub(super) fn refuse(&self, at: Position, reason: impl Into<String>) {
         self.errors.borrow_mut().push(FileError::new(at, reason));
     }
@@ -49,12 +49,12 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The values that have to differ from one another, and where each was first.
+/// Values that must be distinct, each with the position where it first occurred.
 #[derive(Default)]
 pub(super) struct Unique(HashMap<String, Position>);
 
 impl Unique {
-    /// Notes a value; where it was before, if it was.
+    /// Records a value. Returns its first position if it occurred before.
     pub(super) fn first(&mut self, value: &str, at: Position) -> Option<Position> {
         let first = self.0.get(value).copied();
         if first.is_none() {
@@ -64,19 +64,19 @@ impl Unique {
     }
 }
 
-/// A table whose keys are all known.
+/// A table of the file.
 #[derive(Clone, Copy)]
 pub(super) struct Table<'a> {
     source: &'a Source<'a>,
-    /// Where its header or its opening brace is.
+    /// The position of its header or opening brace.
     pub(super) at: Position,
     entries: &'a DeTable<'a>,
-    /// What it describes, with its article: `a connection`.
+    /// What it describes, with an article, as in `a connection`.
     what: &'static str,
 }
 
 impl<'a> Table<'a> {
-    /// Takes a table, and refuses the keys that are not among the known ones.
+    /// Wraps a table, and reports its unknown keys.
     pub(super) fn new(
         source: &'a Source<'a>,
         at: Position,
@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    /// Refuses the keys that are not among the known ones; whether there were none.
+    /// Reports all unknown keys. Returns whether there were none.
     pub(super) fn refuse_unknown(&self, known: &[&str]) -> bool {
         let Self { source, entries, what, .. } = self;
         let mut is_known = true;
@@ -109,13 +109,13 @@ impl<'a> Table<'a> {
         self.source.refuse(self.at, reason);
     }
 
-    /// The value of a key that may be absent.
+    /// The value of an optional key.
     pub(super) fn optional(&self, key: &'static str) -> Option<Item<'a>> {
         let value = self.entries.get(key)?;
         Some(Item { source: self.source, at: self.source.position(value.span().start), key, value })
     }
 
-    /// Every key, with its value.
+    /// All keys with their values.
     pub(super) fn items(&self) -> impl Iterator<Item = Item<'a>> + use<'a> {
         let source = self.source;
         self.entries.iter().map(move |(key, value)| Item {
@@ -126,7 +126,7 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// The value of a key that has to be there.
+    /// The value of a required key. Reports an error if it is absent.
     pub(super) fn required(&self, key: &'static str) -> Option<Item<'a>> {
         let item = self.optional(key);
         if item.is_none() {
@@ -135,7 +135,7 @@ impl<'a> Table<'a> {
         item
     }
 
-    /// The tables of an array of tables; none if the key is absent.
+    /// The tables of an array of tables; empty if the key is absent.
     pub(super) fn tables(
         &self,
         key: &'static str,
@@ -153,7 +153,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A value and the key it stands at.
+/// A value and its key.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     source: &'a Source<'a>,
@@ -167,15 +167,14 @@ impl<'a> Item<'a> {
         self.source.refuse(self.at, reason);
     }
 
-    /// Refuses a value that another item has. `what` names it without personal data.
+    /// Reports a value that another item already has. `what` describes it without personal data.
     pub(super) fn claim(&self, taken: &mut Unique, value: &str, what: &str) {
         if let Some(first) = taken.first(value, self.at) {
             self.refuse(format!("{what} is already taken at line {} — each needs its own", first.line));
         }
     }
 
-    /// Refuses the type of the value. The value itself is not quoted: it may be
-    /// a secret that somebody forgot to put in quotes.
+    /// Reports a wrong type. The value is not quoted, because it may be a secret that lacks its quotes.
     fn refuse_type(&self, advice: &str) {
         let article = match self.value.get_ref() {
             DeValue::Integer(_) | DeValue::Array(_) => "an",
@@ -208,7 +207,7 @@ impl<'a> Item<'a> {
         Some(*value)
     }
 
-    /// A string that a parser accepts; its error is the advice to the reader.
+    /// Parses a string. The parser's error is shown as advice.
     pub(super) fn parse<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         parse(self.text()?).map_err(|rule| self.refuse(format!("`{}` is not valid — {rule}", self.key))).ok()
     }
@@ -229,7 +228,7 @@ impl<'a> Item<'a> {
         Some(table)
     }
 
-    /// The value as a table whose keys the caller looks at.
+    /// The value as a table whose keys the caller checks.
     pub(super) fn open_table(&self, advice: &str, what: &'static str) -> Option<Table<'a>> {
         let DeValue::Table(entries) = self.value.get_ref() else {
             self.refuse_type(advice);
@@ -238,7 +237,7 @@ impl<'a> Item<'a> {
         Some(Table { source: self.source, at: self.at, entries, what })
     }
 
-    /// The value as a type of the domain that holds no secrets: what is wrong may be quoted.
+    /// Deserializes a value that contains no secrets, so that errors may quote it.
     pub(super) fn value<T: DeserializeOwned>(&self) -> Option<T> {
         let read = T::deserialize(ValueDeserializer::from(self.value.clone()));
         read.map_err(|error| {
@@ -248,7 +247,7 @@ impl<'a> Item<'a> {
         .ok()
     }
 
-    /// The value as settings without secrets, in which every key may be absent. What is wrong is told key by key.
+    /// Deserializes settings without secrets, where every key is optional. Errors are reported key by key.
     pub(super) fn settings<T>(&self, advice: &str, what: &'static str) -> Option<T>
     where
         T: Default + Serialize + DeserializeOwned,
@@ -267,7 +266,8 @@ impl<'a> Item<'a> {
         if is_sound { self.value() } else { None }
     }
 
-    /// The place of a value within this one, by keys and indices joined with dots; as near as there is one.
+    /// The position of a value nested in this one. The path consists of keys and indices joined with dots. If
+    /// a part does not exist, returns the nearest enclosing position.
     pub(super) fn place_of(&self, path: &str) -> Position {
         let mut value = self.value;
         for part in path.split('.') {
@@ -282,13 +282,13 @@ impl<'a> Item<'a> {
         self.source.position(value.span().start)
     }
 
-    /// Refuses what stands somewhere within this value.
+    /// Reports an error at a value nested in this one.
     pub(super) fn refuse_within(&self, path: &str, reason: &str) {
         let key = path.split('.').rfind(|part| part.parse::<usize>().is_err()).unwrap_or(self.key);
         self.source.refuse(self.place_of(path), format!("`{key}`: {reason}"));
     }
 
-    /// A whole number in a range; `rule` names it.
+    /// A whole number in a range. `rule` describes the range.
     pub(super) fn integer(&self, range: RangeInclusive<i64>, rule: &str) -> Option<i64> {
         let DeValue::Integer(number) = self.value.get_ref() else {
             self.refuse_type("write a whole number");
@@ -302,7 +302,8 @@ impl<'a> Item<'a> {
         fitting
     }
 
-    /// The value as JSON; wherever a table is `{ env = "NAME" }`, the secret of that variable stands.
+    /// The value as JSON. Each table of the form `{ env = "NAME" }` is replaced by the secret in that
+    /// variable.
     pub(super) fn json(&self) -> Option<Json> {
         Some(match self.value.get_ref() {
             DeValue::String(text) => Json::String(text.to_string()),
@@ -311,7 +312,8 @@ impl<'a> Item<'a> {
             DeValue::Float(number) => Json::from(number.as_str().replace('_', "").parse::<f64>().ok()?),
             DeValue::Datetime(moment) => Json::String(moment.to_string()),
             DeValue::Array(array) => {
-                // All are read before the first that is wrong ends it.
+                // Convert all elements before failing on the first invalid one, so that every error is
+                // reported.
                 let elements: Vec<_> = array.iter().map(|value| self.element(value).json()).collect();
                 Json::Array(elements.into_iter().collect::<Option<_>>()?)
             }
@@ -327,8 +329,8 @@ impl<'a> Item<'a> {
         })
     }
 
-    /// A secret, written out or in an environment variable; `rule` says what is
-    /// wrong with one, and nothing here ever quotes one.
+    /// A secret, given directly or through an environment variable. `rule` validates it. Error messages never
+    /// quote it.
     pub(super) fn secret(&self, rule: impl FnOnce(&str) -> Result<(), &'static str>) -> Option<SecretString> {
         let (value, origin) = if let DeValue::String(text) = self.value.get_ref() {
             (text.to_string(), String::new())
@@ -355,8 +357,8 @@ impl<'a> Item<'a> {
     }
 }
 
-/// How a variable is named in messages. Anything but the usual capitals may be
-/// the secret itself, put in the place of the name; it is not repeated.
+/// The name of a variable as shown in error messages. Unless it has the usual form (upper case), it may be
+/// the secret itself in place of the name, so it is not repeated.
 fn variable_name(name: &str) -> String {
     let usual = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if usual && (1..=64).contains(&name.len()) {
@@ -366,7 +368,7 @@ fn variable_name(name: &str) -> String {
     }
 }
 
-/// A text of the file as messages show it: in one line and not endless.
+/// Text from the file as shown in error messages: on one line and truncated.
 pub(super) fn quoted(text: &str) -> String {
     const SHOWN: usize = 64;
     let dots = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
@@ -386,7 +388,7 @@ fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     (distance <= near.len().div_ceil(3)).then_some(near)
 }
 
-/// How many characters have to be put in, taken out or replaced (Levenshtein).
+/// The number of insertions, deletions and substitutions (Levenshtein distance).
 fn edit_distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
-/// The example that the project's documentation gives.
+/// The example from the documentation.
 const EXAMPLE: &str = r#"
 [[user_pool]]
 id = "6560c0ffee00000000000001"
@@ -49,13 +49,12 @@ fn refused(text: &str) -> String {
     read(text, "hufu.toml", &environment).expect_err(text).to_string()
 }
 
-/// A line in a sound pool, which begins at line 4.
+/// A line in a valid pool, as line 4 of the file.
 fn in_pool(lines: &str) -> String {
     format!("[[user_pool]]\nid = \"p\"\nname = \"Shop\"\n{lines}")
 }
 
-/// The connection `c` with one line replaced or added; its header is line 4,
-/// and the changed line the fifth.
+/// The connection `c` with one line replaced or added. Its header is line 4, the changed line is line 5.
 fn with_connection(changed: &str) -> String {
     let key = changed.split('=').next().unwrap_or_default().trim();
     let mut text = in_pool("[[user_pool.connection]]\n") + changed;
@@ -71,7 +70,7 @@ fn with_connection(changed: &str) -> String {
     text
 }
 
-/// The application `a`, in the same way.
+/// The application `a`, built in the same way.
 fn with_application(changed: &str) -> String {
     let key = changed.split('=').next().unwrap_or_default().trim();
     let mut text = in_pool("[[user_pool.application]]\n") + changed;
@@ -83,7 +82,7 @@ fn with_application(changed: &str) -> String {
     text
 }
 
-/// The user with a username, in the same way.
+/// A user with a username, built in the same way.
 fn with_user(changed: &str) -> String {
     let username = if changed.starts_with("username") { "" } else { "\nusername = \"alice\"" };
     in_pool("[[user_pool.user]]\n") + changed + username
@@ -480,7 +479,7 @@ fn a_key_stands_once() {
     );
 }
 
-/// Whatever is wrong around it, a secret is in no message and in no debug output.
+/// No error message and no debug output contains a secret, wherever the error is.
 #[test]
 fn secrets_are_never_shown() {
     const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
@@ -506,13 +505,13 @@ fn secrets_are_never_shown() {
         let errors = read(&with_connection(&line), "hufu.toml", &environment).expect_err(&line);
         assert!(!format!("{errors} {errors:?}").contains("5ec2e7"), "{errors}");
     }
-    // Digits alone are a number, and a number is a wrong type.
+    // Bare digits are a number, which is a wrong type.
     let errors = refused(&with_user("password = 1234567890"));
     assert!(!errors.contains("12345"), "{errors}");
 }
 
-/// The parser goes on after an error; wherever the text is broken, it neither
-/// panics nor tells a secret.
+/// The parser continues after an error. Wherever the text is broken, it must neither panic nor reveal a
+/// secret.
 #[test]
 fn a_text_broken_anywhere_is_refused_without_its_secrets() {
     let text = EXAMPLE

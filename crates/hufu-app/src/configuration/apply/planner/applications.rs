@@ -1,4 +1,4 @@
-//! The applications of a pool, and their order.
+//! The applications of a pool and their order.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use super::super::plan::PlanAction;
 use super::{PoolPlanner, Step};
 use crate::configuration::applications::{self, PutApplication};
 
-/// The wanted order of a pool's applications: those of the file as it has them,
-/// then the others as they were.
+/// The wanted order of a pool's applications: first those in the file, in its order, then the others in their
+/// present order.
 pub(super) struct Order<'a> {
-    /// Those that are there, in the order of today.
+    /// The existing applications, in their present order.
     before: Vec<&'a ApplicationId>,
-    /// The same in the wanted order.
+    /// The same applications, in the wanted order.
     after: Vec<&'a ApplicationId>,
-    /// Those that the file has not.
+    /// The applications that are not in the file.
     pub(super) others: Vec<&'a Application>,
-    /// Whether positions are given anew: something is added, or the order is another.
+    /// Whether positions are reassigned, because an application is added or the order changes.
     renumber: bool,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Order<'a> {
         Self { renumber: adds || before != after, before, after, others }
     }
 
-    /// The position of the application at `index` of the wanted order, new ones counted.
+    /// The position of the application at `index` of the wanted order, which includes new ones.
     fn position(&self, index: usize, present: Option<&Application>) -> i64 {
         match present {
             Some(present) if !self.renumber => present.position,
@@ -42,7 +42,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// Whether an application that is there gets another place among those that are there.
+    /// Whether an existing application changes its place among the existing ones.
     fn moves(&self, id: &ApplicationId) -> bool {
         let place = |order: &[&ApplicationId]| order.iter().position(|other| *other == id);
         place(&self.before) != place(&self.after)
@@ -102,7 +102,7 @@ impl PoolPlanner<'_> {
         self.steps.push(Step::Application(PutApplication { application, expected: None }));
     }
 
-    /// The connections of an application, which may be the file's or the database's.
+    /// Resolves the connections of an application, which may be in the file or in the database.
     fn references(&mut self, desired: &DesiredApplication) -> Vec<ConnectionId> {
         let mut connections = Vec::with_capacity(desired.connections.len());
         for ConnectionReference { at, identifier } in &desired.connections {
@@ -176,7 +176,7 @@ fn application_label(application: &Application) -> String {
     format!("application {} {}", application.id, application.name)
 }
 
-/// A duration in the largest unit of the file that it fills.
+/// A duration in the largest unit of the file that divides it evenly.
 fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let units = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];

@@ -1,4 +1,5 @@
-//! How a pool sends messages and what they say: compared unsealed, told without secrets.
+//! Plans how a pool sends messages and what they say. Settings are compared unsealed and displayed without
+//! secrets.
 
 use hufu_store::senders::{SenderKind, StoredSender};
 use serde_json::{Map, Value as Json};
@@ -37,7 +38,7 @@ impl PoolPlanner<'_> {
             Some(Some(changed)) => {
                 self.line(PlanAction::Change, format!("{label}: {} changed", changed.join(", ")));
             }
-            // As after the loss of the key.
+            // For example because the key was lost.
             Some(None) => self.line(
                 PlanAction::Change,
                 format!("{label}: written anew, since what is stored cannot be opened"),
@@ -68,7 +69,7 @@ impl PoolPlanner<'_> {
     }
 }
 
-/// `email (smtp)`, or `templates (login, bind_phone)`.
+/// A label such as `email (smtp)` or `templates (login, bind_phone)`.
 fn label(kind: SenderKind, settings: &Map<String, Json>) -> String {
     let more = match kind {
         SenderKind::Email | SenderKind::Sms => {

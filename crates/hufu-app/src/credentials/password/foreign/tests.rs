@@ -12,7 +12,7 @@ fn phc(id: &str, parameters: &[(&str, u32)], salt: &str, hash: &str) -> String {
     phc::format(id, None, parameters, salt.as_bytes(), &hex::decode(hash).unwrap())
 }
 
-/// From the test program of Argon2's reference implementation.
+/// From the test program of the Argon2 reference implementation.
 #[test]
 fn argon2() {
     let id = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
@@ -41,7 +41,7 @@ fn bcrypt() {
     }
 }
 
-/// RFC 7914 12.
+/// RFC 7914 section 12.
 #[test]
 fn scrypt() {
     let text = phc(
@@ -62,13 +62,13 @@ fn scrypt() {
     assert!(verifies(&text, "password"));
 }
 
-/// RFC 6070 for SHA-1, RFC 7914 11 for SHA-256.
+/// RFC 6070 for SHA-1, RFC 7914 section 11 for SHA-256.
 #[test]
 fn pbkdf2() {
     let text =
         phc("pbkdf2-sha1", &[("i", 4096), ("l", 20)], "salt", "4b007901b765489abead49d926f721d065a429c1");
     assert!(verifies(&text, "password"));
-    // Of one iteration; the first block of the output stands by itself.
+    // With one iteration. Only the first output block, which does not depend on the second.
     let hash = "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc";
     assert!(verifies(&phc("pbkdf2-sha256", &[("i", 1)], "salt", hash), "passwd"));
     let text = phc(
@@ -81,7 +81,7 @@ fn pbkdf2() {
     assert!(verifies(&text, "Password"));
 }
 
-/// Made with Django, and in passlib's form with Python's hashlib.
+/// Generated with Django, and for passlib's form with Python's hashlib.
 #[test]
 fn pbkdf2_as_django_and_passlib_write_it() {
     let django = "pbkdf2_sha256$20000$seasalt$oBSd886ysm3AqYun62DOdin8YcfbU1z9cksZSuLP9r0=";

@@ -71,7 +71,7 @@ fn sms(lines: &str) -> SmsSettings {
     read_pool(lines).unwrap_or_else(|errors| panic!("{errors}")).sms.expect("settings").settings
 }
 
-/// The names of the keys of a table.
+/// The keys of a table.
 fn keys(table: &str) -> Vec<&str> {
     table.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key)).collect()
 }
@@ -205,7 +205,7 @@ fn senders_that_cannot_be() {
     ] {
         assert!(table.contains(old), "{old}");
         let errors = read_pool(&table.replace(old, new)).expect_err(new);
-        // A mistake in one key may leave another without its partner.
+        // A mistake in one key may also cause an error for the key it belongs with.
         let first = errors.lines().next().unwrap();
         let second = errors.lines().nth(1).unwrap_or_default();
         let expected = format!("hufu.toml:{message}");
@@ -217,7 +217,7 @@ fn senders_that_cannot_be() {
     }
 }
 
-/// Whatever the type of a secret's value, and wherever the mistake, it is not repeated.
+/// A secret is never quoted, whatever the type of its value and wherever the mistake.
 #[test]
 fn secrets_of_senders_are_never_shown() {
     for (table, old, new) in [

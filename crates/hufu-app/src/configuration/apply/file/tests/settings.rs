@@ -6,7 +6,7 @@ use hufu_types::{
 
 use super::*;
 
-/// Every setting, none as it would be without the file.
+/// Every setting, each with a value other than its default.
 const ALL: &str = r#"
 [[user_pool]]
 id = "p"
@@ -57,7 +57,8 @@ fn every_setting_is_read() {
     assert_eq!((since.kind, since.visible, since.editable), (CustomFieldType::Datetime, true, true));
     assert_eq!((settings.agreements[0].version, settings.agreements[0].required), (2, false));
 
-    // Nothing is left as it is by itself: a new setting gets its line above, and in the documentation.
+    // Every setting must be covered: a new one needs a line in the example above and a mention in the
+    // documentation.
     let object =
         |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (read, default) = (object(&settings), object(&PoolSettings::default()));
@@ -76,7 +77,7 @@ fn absent_settings_have_their_defaults_and_an_absent_table_says_nothing() {
     assert_eq!(settings.password, PasswordPolicy { min_length: 9, ..PasswordPolicy::default() });
 }
 
-/// A line in the settings of a pool; it is the fifth of the file.
+/// Adds a line to the settings of a pool, as line 5 of the file.
 fn with_settings(line: &str) -> String {
     in_pool("[user_pool.settings]\n") + line
 }
