@@ -1,5 +1,5 @@
-//! Units of work for refresh tokens. They are rotated at each use. Reusing one revokes its whole family (RFC
-//! 9700 section 4.14.2).
+//! Units of work for refresh tokens. They are rotated at each use. Reusing one revokes its whole family
+//! (RFC 9700 section 4.14.2).
 
 use std::time::Duration;
 
