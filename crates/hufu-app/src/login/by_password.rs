@@ -28,7 +28,7 @@ pub struct LogInByPassword {
 pub enum PasswordLogin {
     /// The rest is as for every login.
     Login(Box<LoginOutcome>),
-    /// The account was locked while the password was verified.
+    /// The account was locked while the password was being verified.
     Locked,
     /// The account or its password changed while the password was being verified: start again.
     Changed,

@@ -130,7 +130,7 @@ pub struct LoggedIn {
     pub conflict: Option<Conflict>,
 }
 
-/// A login that waits for the person.
+/// A login that waits for the user's next step.
 #[derive(Debug)]
 pub struct Waiting {
     /// The state of the flow.

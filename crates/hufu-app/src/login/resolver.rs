@@ -37,7 +37,7 @@ pub struct Login {
     pub candidate: UserId,
     /// The `register_source` of the account, if one is created.
     pub register_source: String,
-    /// What is written once the account is known.
+    /// What the login writes once the account is known.
     pub plan: LoginPlan,
     /// The session that the same code started before. It is resumed if it belongs to the same user.
     pub resume: Option<(UserId, SessionId)>,

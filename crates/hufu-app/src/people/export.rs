@@ -24,7 +24,7 @@ const MAX_PAGE_SIZE: i64 = 100;
 pub struct OwnExport {
     /// The data.
     pub data: OwnData,
-    /// When it was read.
+    /// When the data was read.
     pub at: Timestamp,
 }
 

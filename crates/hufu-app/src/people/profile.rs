@@ -28,7 +28,7 @@ pub struct ProfileChange {
 /// Who changes a profile. Some custom fields can be changed only by administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Editor {
-    /// The person whose profile it is.
+    /// The user whose profile it is.
     Person,
     /// An administrator.
     Administrator,

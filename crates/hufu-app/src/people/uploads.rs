@@ -59,7 +59,7 @@ impl Decoders {
 pub struct Uploaded {
     /// Its name.
     pub key: String,
-    /// The URL that it is served at once a user's photo refers to it.
+    /// The URL that it is served at as soon as a user's photo refers to it.
     pub url: String,
 }
 

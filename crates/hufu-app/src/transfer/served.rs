@@ -136,7 +136,7 @@ impl App {
         Ok(found.into_iter().map(|found| Import::of(found, now)).collect())
     }
 
-    /// The refused rows of an import as CSV, page by page.
+    /// The report of an import's refused rows as CSV, page by page.
     ///
     /// # Errors
     /// [`Code::NoSuchImport`], and the refusals of [`App::permit`].
