@@ -11,31 +11,32 @@ use crate::credentials::guess::{CodeCheck, Guess};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::owner;
 
-/// Logs whoever is proved by a code in; makes their account, where there is none and that is permitted.
+/// Logs in the owner of the phone number or e-mail address that a code proves. Creates an account if there is
+/// none and this is permitted.
 #[derive(Clone, Debug)]
 pub struct LogInByCode {
     /// The pool.
     pub pool: PoolId,
-    /// What the code proves.
+    /// The phone number or e-mail address that the code proves.
     pub target: Target,
     /// The code.
     pub guess: Guess,
-    /// Whether the person wants an account to be made.
+    /// Whether to create an account if none exists.
     pub create: bool,
-    /// The id of the account, if one must be made.
+    /// The id of the account, if one is created.
     pub candidate: UserId,
-    /// What is written.
+    /// What the login writes.
     pub plan: LoginPlan,
 }
 
-/// What came of it.
+/// The outcome of a login with a code.
 #[derive(Debug)]
 pub enum CodeLogin {
-    /// The code was right: as with every login.
+    /// The code was right. The rest is as for every login.
     Login(Box<LoginOutcome>),
     /// The code is wrong.
     WrongCode,
-    /// Too many wrong codes came from the address.
+    /// Too many wrong codes came from this IP address.
     TooOften,
 }
 

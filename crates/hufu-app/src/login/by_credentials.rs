@@ -13,12 +13,12 @@ use crate::credentials::{AccountName, Target, accepted, too_many_codes};
 use crate::login::entry::{LoginAnswer, LoginOptions};
 use crate::{App, Origin, Refusal};
 
-/// How often a login begins again because the account was changed under its hands.
+/// How often a login starts again because the account changed in the meantime.
 const ATTEMPTS: usize = 3;
 
 impl App {
-    /// Logs an account in by one of its names and its password. An account that does not exist is refused as one with
-    /// another password is, and after as long.
+    /// Logs an account in by one of its login names and its password. An unknown account is refused in the
+    /// same way as a wrong password, and takes as long.
     #[boxed]
     pub async fn log_in_by_password(
         &self,
@@ -54,7 +54,7 @@ impl App {
         Err(Code::TooOften.because("changes of this account"))
     }
 
-    /// Logs whoever is proved by a code in, or makes their account.
+    /// Logs in the owner of the phone number or e-mail address that a code proves, or creates an account.
     #[boxed]
     pub async fn log_in_by_code(
         &self,

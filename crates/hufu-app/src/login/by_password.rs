@@ -1,4 +1,4 @@
-//! Logging in with a password that was right.
+//! Logging in with a password that has been verified.
 
 use hufu_store::{StoreError, Tx, Write, passwords, users};
 use hufu_types::{PoolId, UserId};
@@ -6,7 +6,7 @@ use hufu_types::{PoolId, UserId};
 use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, refuse_unusable};
 use crate::credentials::locks::Locks;
 
-/// Logs an account in whose password was right.
+/// Logs in an account whose password has been verified.
 #[derive(Clone)]
 pub struct LogInByPassword {
     /// The account.
@@ -15,22 +15,22 @@ pub struct LogInByPassword {
     pub pool: PoolId,
     /// The hash that was verified.
     pub verified: String,
-    /// A better hash of the same password.
+    /// A new hash of the same password with stronger parameters, if the stored one is outdated.
     pub rehash: Option<String>,
-    /// The buckets of wrong passwords.
+    /// The counters of wrong passwords.
     pub lock: Locks,
-    /// What is written.
+    /// What the login writes.
     pub plan: LoginPlan,
 }
 
-/// What came of a right password.
+/// The outcome of a login with the right password.
 #[derive(Debug)]
 pub enum PasswordLogin {
-    /// As with every login.
+    /// The rest is as for every login.
     Login(Box<LoginOutcome>),
-    /// The account was locked while the password was verified.
+    /// The account was locked while the password was being verified.
     Locked,
-    /// The account or its password was changed while the password was verified: look again.
+    /// The account or its password changed while the password was being verified: start again.
     Changed,
 }
 
@@ -44,7 +44,7 @@ impl Write for LogInByPassword {
         if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(&self.verified) {
             return Ok(PasswordLogin::Changed);
         }
-        // Whoever guesses many at once does not gain by it.
+        // Checks again under the lock, so that parallel guesses cannot slip past the limit.
         if self.lock.is_full(tx, plan.trace.at).await? {
             return Ok(PasswordLogin::Locked);
         }

@@ -1,4 +1,4 @@
-//! Logging in through a connection: whatever the source, its proof leads to an account.
+//! Logging in through a connection. The source proves an identity, which is resolved to an account.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -22,25 +22,25 @@ use crate::sources::{self, Attempt, Evidence, Proved};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
-/// A login by a code that a client drew from the source itself.
+/// A login with a code that the client got from the source itself.
 #[derive(Clone)]
 pub struct SourceLogin<'a> {
     /// The application.
     pub application: Arc<Application>,
     /// The connection.
     pub connection: Arc<Connection>,
-    /// What the client brings.
+    /// The evidence that the client sends.
     pub evidence: Evidence<'a>,
-    /// What a phone number of the evidence is for.
+    /// How a phone number in the evidence is used.
     pub phone_use: PhoneUse,
-    /// What the login ends with, and what the client sends with it.
+    /// What the client asks for, and what it sends along.
     pub options: LoginOptions,
     /// Where the request comes from.
     pub origin: Origin,
 }
 
 impl App {
-    /// Logs in a person who comes from a source.
+    /// Logs in a user through a source.
     #[boxed]
     pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
         let failure = match self.try_log_in(login).await {
@@ -101,7 +101,7 @@ impl App {
         Attempt { application, connection, evidence, rules, budget }
     }
 
-    /// What a code of a connection proves about a person who is logged in already. The code is spent with it.
+    /// What a code of a connection proves about a user who is already logged in. This uses up the code.
     pub(crate) async fn prove_for<'a>(
         &'a self,
         who: &'a Authenticated,
@@ -114,7 +114,7 @@ impl App {
         proved.map_err(|failure| failure.refusal)
     }
 
-    /// What a connection and its pool permit.
+    /// The rules of a connection and its pool.
     pub(crate) fn rules(&self, connection: &Connection) -> Rules {
         Rules {
             phone_use: PhoneUse::default(),
@@ -124,13 +124,14 @@ impl App {
         }
     }
 
-    /// Refuses a login that will not be permitted, before something is spent on it that works once.
+    /// Refuses a login that would not be permitted, before a single-use code is spent on it.
     pub(crate) async fn check_login_permitted(
         &self,
         mut resolver: AccountResolver,
     ) -> Result<(), LoginFailure> {
         if resolver.rules.phone_use == PhoneUse::LogIn {
-            // By number a stranger may still be let in, so only the account's state can refuse beforehand.
+            // A user without an identity may still get in by phone number, so only the account's state can
+            // refuse at this point.
             resolver.rules.login_only = false;
             resolver.rules.registration = true;
         }
@@ -145,13 +146,16 @@ impl App {
         Err(LoginFailure { user, ..refusal.into() })
     }
 
-    /// The proof of a login that may have to wait, sealed for its flow.
+    /// Seals the proof of a login that may have to wait, for storage with its flow.
     fn seal_proof(&self, proof: &Proof, flow: &FlowId) -> Result<Vec<u8>, Refusal> {
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(proof).map_err(Refusal::internal)?);
         Ok(self.sealing.seal(&*self.random, &proof_context(flow), &plain))
     }
 
-    /// The proof of a waiting login. One that an earlier program sealed in another form has to begin again.
+    /// The proof of a waiting login; none if the flow has none.
+    ///
+    /// # Errors
+    /// [`Code::FlowUnknown`] if an earlier release sealed it in another format: the login has to start again.
     pub(crate) fn open_proof(&self, flow: &FlowId, sealed: &[u8]) -> Result<Option<Proof>, Refusal> {
         if sealed.is_empty() {
             return Ok(None);
@@ -201,7 +205,7 @@ impl App {
     }
 }
 
-/// The ids that an answer names.
+/// The source's ids that an answer includes.
 pub(crate) struct Ids {
     own: String,
     shared: Option<String>,
@@ -217,7 +221,7 @@ impl Ids {
     }
 }
 
-/// What the proof of a waiting login is sealed for.
+/// The context that the proof of a waiting login is sealed under.
 fn proof_context(flow: &FlowId) -> String {
     format!("login_flow:{flow}:proof")
 }

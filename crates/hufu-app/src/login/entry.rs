@@ -1,5 +1,4 @@
-//! The way into an application, whichever way a person came: what a login writes,
-//! and what it answers with.
+//! The common part of every login, whatever the method: what it writes, and what it answers.
 
 use std::sync::Arc;
 
@@ -22,23 +21,23 @@ use crate::tokens::Issue;
 use crate::tokens::hash_token;
 use crate::{App, Refusal, TokenSet, UserToken};
 
-/// What a login hands out.
+/// What a login issues.
 #[derive(Clone, Debug)]
 pub enum Tokens {
     /// A user token, for the v2 clients.
     User(UserToken),
     /// A token set.
     Set(Box<TokenSet>),
-    /// None yet: the request of the authorization endpoint is answered with a code.
+    /// None yet. The authorization request is answered with an authorization code.
     Authorization(Box<AuthorizationRequest>),
 }
 
-/// What a login answers.
+/// The answer to a login.
 #[derive(Debug)]
 pub enum LoginAnswer {
-    /// The person is logged in.
+    /// The user is logged in.
     Done(Box<LoginDone>),
-    /// The person has a step to take first.
+    /// The user has to complete a step first.
     Waiting(Box<FlowView>),
 }
 
@@ -47,28 +46,29 @@ pub enum LoginAnswer {
 pub struct LoginDone {
     /// The user.
     pub user: User,
-    /// Whether the login made the user.
+    /// Whether the login created the user.
     pub newly_created: bool,
-    /// The person's id within the app that they came from.
+    /// The user's OpenID in the WeChat app that they logged in through.
     pub openid: Option<String>,
-    /// The person's id within the Open Platform account.
+    /// The user's UnionID in the WeChat Open Platform account.
     pub unionid: Option<String>,
-    /// What the client gets.
+    /// What the client receives.
     pub tokens: Tokens,
 }
 
-/// A login that waits for the person's next step. `Debug` does not show the handle.
+/// A login that waits for the user's next step. `Debug` does not show the handle.
 #[derive(Clone)]
 pub struct FlowView {
     /// The id of the flow.
     pub id: FlowId,
-    /// What the next step needs: the id, a dot and a secret that changes with each step.
+    /// The handle that the next step must present: the flow's id, a dot, and a secret that changes with each
+    /// step.
     pub handle: String,
-    /// Where it stands.
+    /// The stage that the login is at.
     pub stage: Stage,
-    /// At [`Stage::Associate`]: whether an account may be made.
+    /// At [`Stage::Associate`]: whether the user may create an account.
     pub may_create: bool,
-    /// At [`Stage::Associate`]: how an account can be bound.
+    /// At [`Stage::Associate`]: the ways to bind an existing account.
     pub methods: Vec<BindMethod>,
     /// At [`Stage::Select`]: the accounts to choose from.
     pub accounts: Vec<User>,
@@ -76,9 +76,9 @@ pub struct FlowView {
     pub may_merge: bool,
     /// At [`Stage::Complete`]: what is missing.
     pub missing: Vec<String>,
-    /// At [`Stage::Agree`]: what is to be accepted.
+    /// At [`Stage::Agree`]: the agreements to accept.
     pub agreements: Vec<hufu_types::Agreement>,
-    /// When it ends.
+    /// When the flow expires.
     pub expires_at: Timestamp,
 }
 
@@ -88,12 +88,12 @@ impl std::fmt::Debug for FlowView {
     }
 }
 
-/// What a client wants of a login, and what it sends with it.
+/// What a client asks for in a login, and what it sends along.
 #[derive(Clone, Debug)]
 pub struct LoginOptions {
-    /// What the login ends with.
+    /// What the login issues at the end.
     pub requested: RequestedTokens,
-    /// Custom data to keep with the account.
+    /// Custom data to store with the account.
     pub custom_data: Map<String, Value>,
 }
 
@@ -103,38 +103,39 @@ impl From<RequestedTokens> for LoginOptions {
     }
 }
 
-/// Who enters what, and how.
+/// The input of [`App::prepare_login`].
 pub(crate) struct LoginParameters<'a> {
     pub(crate) application: &'a Arc<Application>,
-    /// The connection; [`ConnectionId::own`] where people come by what the pool itself knows.
+    /// The connection; [`ConnectionId::own`] for logins by password or code, and for registration.
     pub(crate) connection: ConnectionId,
-    /// By what: a connection's kind, `password`, `phone-code`, `email-code`, `register`.
+    /// The login method: a connection's kind, `password`, `phone-code`, `email-code` or `register`.
     pub(crate) method: &'static str,
-    /// What they have proved themselves with so far.
+    /// How the user has authenticated so far.
     pub(crate) facts: Facts,
     pub(crate) requested: RequestedTokens,
-    /// Custom data to keep with the account.
+    /// Custom data to store with the account.
     pub(crate) patch: CustomDataPatch,
     pub(crate) origin: &'a Origin,
-    /// What the source proved, sealed for the flow of this id; empty where nothing but the account is needed.
+    /// What the source proved, sealed for the flow `flow`. Empty if the rest of the login needs only the
+    /// account.
     pub(crate) proof: Vec<u8>,
     pub(crate) flow: FlowId,
 }
 
-/// What a login writes, and what it keeps back for the answer.
+/// What a login writes, and the secrets kept for its answer.
 pub(crate) struct PreparedLogin {
     pub(crate) plan: LoginPlan,
     pub(crate) secrets: LoginSecrets,
 }
 
-/// What the client gets, if the login is permitted.
+/// What the client receives if the login is permitted.
 pub(crate) struct LoginSecrets {
     refresh: Option<OpaqueToken>,
     handle: OpaqueToken,
 }
 
 impl LoginSecrets {
-    /// The secret that the next step of a waiting login needs.
+    /// The secret that the next step of a waiting login must present.
     pub(crate) fn handle(&self) -> &OpaqueToken {
         &self.handle
     }
@@ -157,7 +158,7 @@ impl App {
         FlowId::generate(self.now(), &*self.random)
     }
 
-    /// Prepares a login that needs nothing but its account from here on.
+    /// Prepares a login that does not go through a source.
     pub(crate) fn prepare_own_login(
         &self,
         application: &Arc<Application>,
@@ -222,7 +223,7 @@ impl App {
         PreparedLogin { plan, secrets: LoginSecrets { refresh, handle } }
     }
 
-    /// Answers a login: with tokens, with the step that it waits for, or with why not.
+    /// Answers a login: with tokens, with the step that it waits for, or with the reason for its refusal.
     pub(crate) fn conclude(
         &self,
         application: &Application,
@@ -283,7 +284,7 @@ impl App {
         Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
     }
 
-    /// A login that waits, with the handle for its next step.
+    /// The view of a login that waits, with the handle for its next step.
     pub(crate) fn waiting_view(&self, plan: &LoginPlan, handle: &OpaqueToken, waiting: Waiting) -> FlowView {
         let Waiting { state, accounts } = waiting;
         let id = plan.flow.id.clone();
@@ -304,7 +305,7 @@ impl App {
 }
 
 impl FlowView {
-    /// Where a login stands that waits in this state, without a handle.
+    /// The view of a login that waits in this state, without a handle.
     pub(crate) fn of(
         id: FlowId,
         state: &FlowState,
@@ -336,10 +337,10 @@ impl FlowView {
 }
 
 impl LoginAnswer {
-    /// The login, if it does not wait.
+    /// The completed login.
     ///
     /// # Errors
-    /// Where it stands, if it waits.
+    /// The view of the flow, if the login waits.
     pub fn done(self) -> Result<LoginDone, Box<FlowView>> {
         match self {
             Self::Done(done) => Ok(*done),
@@ -347,7 +348,7 @@ impl LoginAnswer {
         }
     }
 
-    /// The same with another login in it.
+    /// Applies `change` to a completed login.
     pub(crate) fn map(self, change: impl FnOnce(LoginDone) -> LoginDone) -> Self {
         match self {
             Self::Done(done) => Self::Done(Box::new(change(*done))),
@@ -357,7 +358,7 @@ impl LoginAnswer {
 }
 
 impl LoginDone {
-    /// The user token, where one was wanted.
+    /// The user token, if one was requested.
     pub fn user_token(&self) -> Option<&UserToken> {
         match &self.tokens {
             Tokens::User(token) => Some(token),
@@ -365,7 +366,7 @@ impl LoginDone {
         }
     }
 
-    /// The token set, where one was wanted.
+    /// The token set, if one was requested.
     pub fn token_set(self) -> Option<TokenSet> {
         match self.tokens {
             Tokens::Set(tokens) => Some(*tokens),

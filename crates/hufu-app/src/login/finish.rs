@@ -1,4 +1,4 @@
-//! What every login ends in, whichever way the person came: its checks, its session, the audit log.
+//! The end of every login, whatever the method: checks, session and audit log.
 
 use std::sync::Arc;
 
@@ -20,75 +20,78 @@ use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
 use crate::people::profile::{CustomDataLimits, Excess, changed_names};
 
-/// What every login writes once its account is known, however the person came.
+/// What every login writes once its account is known, whatever the method.
 #[derive(Clone, Debug)]
 pub struct LoginPlan {
-    /// The session, if none goes on.
+    /// The session, unless an existing one is resumed.
     pub session: NewSession,
-    /// The refresh token, where one is wanted.
+    /// The refresh token, if one is issued.
     pub refresh_token: Option<NewRefreshToken>,
-    /// What the pool asks of accounts.
+    /// The pool's settings: what it requires of accounts.
     pub settings: Arc<PoolSettings>,
     /// The flow, if the login has to wait.
     pub flow: NewFlow,
-    /// What the login ends with.
+    /// What the login issues at the end.
     pub requested: RequestedTokens,
-    /// By what the person came: a connection's kind, `password`, `phone-code`, `register` and so on.
+    /// The login method: a connection's kind, `password`, `phone-code`, `register` and so on.
     pub method: &'static str,
-    /// What they have proved themselves with so far.
+    /// How the user has authenticated so far.
     pub facts: Facts,
-    /// What the client sends to be kept with the account.
+    /// Custom data that the client sends to be stored with the account.
     pub patch: CustomDataPatch,
-    /// The browser session that the login begins or belongs to, where there is one.
+    /// The browser session that the login starts or belongs to, if any.
     pub browser: Option<BrowserBinding>,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// Custom data that comes with a login, checked against what the pool declares. It is kept once the person is in; where the
-/// account has no room for it, nobody is logged in, since nobody would learn otherwise that something was not kept.
+/// Custom data that comes with a login, checked against the pool's declared fields. It is stored once the
+/// user is logged in. If the account has no room for it, the login is refused: otherwise nobody would learn
+/// that the data was dropped.
 #[derive(Clone, Debug, Default)]
 pub struct CustomDataPatch {
     /// The data; null removes a key.
     pub data: Map<String, Value>,
-    /// How much an account may have.
+    /// The limits on an account's custom data.
     pub limits: CustomDataLimits,
 }
 
-/// How a login belongs to a browser.
+/// How a login relates to a browser session.
 #[derive(Clone, Debug)]
 pub enum BrowserBinding {
-    /// It begins the session of the browser.
+    /// It starts a new browser session.
     New(NewBrowserSession),
-    /// It belongs to a session that the browser has.
+    /// It belongs to an existing browser session.
     Existing(BrowserSessionId),
 }
 
-/// What came of a login.
+/// The outcome of a login.
 #[derive(Debug)]
 pub enum LoginOutcome {
-    /// The person is in.
+    /// The user is logged in.
     LoggedIn(Box<LoggedIn>),
-    /// The person has a step to take first.
+    /// The user has to complete a step first.
     Waiting(Box<Waiting>),
-    /// Nobody is known by these ids, and the connection makes no users.
+    /// No account has these ids, and the connection does not create users.
     LoginOnly,
-    /// Nobody is known by these ids, and the pool makes no users.
+    /// No account has these ids, and registration is off in the pool.
     RegistrationOff,
     /// A virtual user of WeChat's "snapshot page".
     Snapshot,
-    /// The account is switched off.
+    /// The account is disabled.
     Disabled,
-    /// The account was deleted by its owner, and is gone for good at this time.
+    /// The owner deleted the account. It will be erased at this time.
     DeletionPending(Timestamp),
-    /// The login that the same code began before is over: logged out, or revoked.
+    /// The same code was used before, and the session that it started has ended (logout or revocation). Also
+    /// if the browser session that the login belongs to has ended.
     Ended,
     /// The account has no room for the custom data that came with the login.
     CustomDataTooLarge(Excess),
 }
 
 impl LoginOutcome {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if the login was not
+    /// refused.
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::LoggedIn(_) | Self::Waiting(_) => None,
@@ -112,47 +115,47 @@ impl From<Unusable> for LoginOutcome {
     }
 }
 
-/// A login that was written.
+/// A login that has been written.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// The user as it is now.
+    /// The user after the login.
     pub user: User,
-    /// Whether the user was made.
+    /// Whether the login created the user.
     pub newly_created: bool,
     /// The session.
     pub session: SessionId,
-    /// When the session began.
+    /// When the session started.
     pub session_created_at: Timestamp,
-    /// Ids that disagree, for the log.
+    /// Ids that lead to different accounts, for the log.
     pub conflict: Option<Conflict>,
 }
 
-/// A login that waits for the person.
+/// A login that waits for the user's next step.
 #[derive(Debug)]
 pub struct Waiting {
-    /// Where it stands.
+    /// The state of the flow.
     pub state: FlowState,
-    /// The accounts that it is about, to show to the person.
+    /// The accounts involved, to show to the user.
     pub accounts: Vec<User>,
 }
 
-/// How a login came to its account.
+/// How a login reached its account.
 #[derive(Debug, Default)]
 pub(super) struct LoginProgress {
-    /// Whether it made the account.
+    /// Whether it created the account.
     pub(super) newly_created: bool,
-    /// A session that goes on.
+    /// A session to resume.
     pub(super) resumed_session: Option<(SessionId, Timestamp)>,
-    /// Ids that disagree.
+    /// Ids that lead to different accounts.
     pub(super) conflict: Option<Conflict>,
-    /// What the person proved themselves with in this step, besides the facts of the ticket.
+    /// How the user authenticated in this step, in addition to the plan's facts.
     pub(super) proved: Option<Method>,
-    /// What else the audit log should know.
+    /// More details for the audit log.
     pub(super) details: serde_json::Map<String, serde_json::Value>,
 }
 
 impl LoginProgress {
-    /// The facts of the login with this step.
+    /// The facts of the login, including this step.
     pub(super) fn facts(&self, plan: &LoginPlan) -> Facts {
         let facts = plan.facts.clone();
         match self.proved {
@@ -162,8 +165,9 @@ impl LoginProgress {
     }
 }
 
-/// Logs an account in whose names or identity were proved: its checks, its session, the audit log, which is told
-/// of a refusal as well. The login is counted before ([`count_login`], or in the new user).
+/// Logs in an account whose login name or identity has been proved: checks, session and audit log. Refusals
+/// are recorded in the audit log as well. The login must already be counted ([`count_login`], or in the new
+/// user).
 pub(super) async fn finish(
     tx: &mut Tx<'_>,
     plan: &LoginPlan,
@@ -190,7 +194,7 @@ pub(super) async fn finish(
     log_in(tx, plan, events, user, &facts, progress).await
 }
 
-/// Begins the session of an account that is through with everything.
+/// Starts the session of an account that has passed all checks.
 async fn log_in(
     tx: &mut Tx<'_>,
     plan: &LoginPlan,
@@ -250,7 +254,8 @@ async fn log_in(
     })))
 }
 
-/// Whether a browser session is this account's and alive; then it is until the unit ends.
+/// Whether a browser session belongs to this account and has not expired. If so, it is locked until the unit
+/// of work ends.
 async fn belongs_to(
     tx: &mut Tx<'_>,
     user: &User,
@@ -267,7 +272,8 @@ async fn belongs_to(
     Ok(merged.as_ref() == Some(&user.id) && expires_at > now)
 }
 
-/// By what a person came, as the audit log names it; and what they proved themselves with, where that says more.
+/// The login method for the audit log. If the user authenticated by more than one method, they are listed as
+/// well.
 pub(super) fn login_details(method: &str, facts: &Facts) -> serde_json::Map<String, serde_json::Value> {
     let mut details = serde_json::Map::from_iter([("by".to_owned(), method.into())]);
     let methods: Vec<&str> = facts.methods().into_iter().map(Method::as_str).collect();
@@ -277,7 +283,7 @@ pub(super) fn login_details(method: &str, facts: &Facts) -> serde_json::Map<Stri
     details
 }
 
-/// Lets a login wait.
+/// Suspends a login until the user's next step.
 pub(super) async fn wait(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -290,7 +296,7 @@ pub(super) async fn wait(
     Ok(LoginOutcome::Waiting(Box::new(Waiting { state, accounts })))
 }
 
-/// The accounts that a waiting login is about.
+/// The accounts that a waiting login involves.
 pub(super) async fn accounts_of(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -303,7 +309,7 @@ pub(super) async fn accounts_of(
     Ok(accounts)
 }
 
-/// Refuses a login, and says so in the audit log.
+/// Refuses a login, and records the refusal in the audit log.
 pub(super) async fn refuse(
     tx: &mut Tx<'_>,
     plan: &LoginPlan,
@@ -318,8 +324,10 @@ pub(super) async fn refuse(
     Ok(outcome)
 }
 
-/// Counts a login of a known user, who is locked from here on; as it is now. Nothing where it was switched
-/// off meanwhile.
+/// Counts a login of a known user, and returns the user as it is now. The row is locked from here on.
+///
+/// # Errors
+/// [`StoreError::LostRace`] if the account was disabled or merged in the meantime.
 pub(super) async fn count_login(
     tx: &mut Tx<'_>,
     plan: &LoginPlan,
@@ -329,7 +337,7 @@ pub(super) async fn count_login(
     record_login(tx, plan, pool, user, 1).await
 }
 
-/// Notes a login of a known user that counts for so many, as [`count_login`] does.
+/// Records a login of a known user that counts as `counts` logins, as [`count_login`] does.
 pub(super) async fn record_login(
     tx: &mut Tx<'_>,
     plan: &LoginPlan,
@@ -350,7 +358,7 @@ pub(super) async fn record_login(
     Ok(user)
 }
 
-/// Why an account is logged in nowhere, if it is not: written to the audit log.
+/// If the account may not log in, records the refusal in the audit log and returns it.
 pub(super) async fn refuse_unusable(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,

@@ -1,4 +1,4 @@
-//! The e-mail address of somebody whose first login has to wait.
+//! Proving the e-mail address of a user who must set a new password at the next login.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use crate::credentials::Target;
 use crate::{App, Origin, Refusal};
 
 impl App {
-    /// Sends a code to the e-mail address of an account that must set a new password at its next login. There is the
-    /// same answer, and no message, where there is no such account or it has no address.
+    /// Sends a code to the e-mail address of an account that must set a new password at its next login. If
+    /// there is no such account, or it has no e-mail address, the answer is the same and nothing is sent.
     #[boxed]
     pub async fn send_first_login_code(
         &self,

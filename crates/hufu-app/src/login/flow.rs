@@ -1,4 +1,5 @@
-//! A login that waits goes on: the steps of the login engine, whoever draws the pages for them.
+//! Continuing a login that waits: the steps of the login engine, independent of the surface that draws their
+//! pages.
 
 use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
@@ -28,17 +29,17 @@ use crate::refusal::wrong_password;
 use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
-/// What a person does in a login that waits.
+/// What a user does in a login that waits.
 pub enum FlowAction {
-    /// Looks where it stands.
+    /// Views the current stage.
     View,
-    /// Looks what merging the accounts into this one would do.
+    /// Previews a merge that keeps this account.
     Preview(UserId),
-    /// Makes a new account.
+    /// Creates a new account.
     Create,
-    /// Binds an account that a code proves.
+    /// Binds the account that a code proves.
     BindByCode(Target, String),
-    /// Binds an account that a password proves.
+    /// Binds the account that a password proves.
     BindByPassword(AccountName, SecretString),
     /// Chooses an account.
     Choose(UserId),
@@ -46,17 +47,17 @@ pub enum FlowAction {
     Merge(UserId),
     /// Sets a new password.
     SetPassword(SecretString),
-    /// Sets a new password, and ends the login: the person logs in with it then.
+    /// Sets a new password, and ends the flow. The user then logs in with the new password.
     ResetPassword(SecretString),
     /// Fills in what is missing.
     FillIn(FillIn),
     /// Accepts agreements by id.
     Accept(Vec<String>),
-    /// Gives up.
+    /// Cancels the login.
     GiveUp,
 }
 
-/// What a person fills in.
+/// What a user fills in.
 #[derive(Default)]
 pub struct FillIn {
     /// Text fields of the profile by name.
@@ -71,24 +72,24 @@ pub struct FillIn {
     pub proved: Vec<(Target, String)>,
 }
 
-/// What came of a step.
+/// The outcome of a step.
 pub enum FlowAnswer {
-    /// Where the login stands, which was only looked at: the handle stays as it was, and is not repeated.
+    /// The current stage, for [`FlowAction::View`]. The handle is unchanged, and not repeated.
     Viewed(Box<FlowView>),
-    /// The login went on: the person is logged in, or has another step to take.
+    /// The login advanced: the user is logged in, or has another step to complete.
     Login(LoginAnswer),
-    /// What a merge would do; the login waits where it was.
+    /// What a merge would do. The login still waits at the same stage.
     Preview(Box<MergePreview>),
-    /// The person gave up.
+    /// The user cancelled the login.
     GivenUp,
 }
 
 /// Why a step of a login that waits was refused.
 #[derive(Debug)]
 pub struct StepRefused {
-    /// Why.
+    /// The reason.
     pub refusal: Refusal,
-    /// Where the login stands, with the handle of the next step; none where it is over, or was never there.
+    /// The current stage, with the handle for the next step. None if the flow has ended or does not exist.
     pub waiting: Option<Box<FlowView>>,
 }
 
@@ -98,24 +99,24 @@ impl From<Refusal> for StepRefused {
     }
 }
 
-/// How often a step begins again because the account was changed under its hands.
+/// How often a step starts again because the account changed in the meantime.
 const ATTEMPTS: usize = 3;
 
 /// A step of a login that waits.
 pub struct FlowStep<'a> {
     /// The application of the request.
     pub application: &'a Arc<Application>,
-    /// The handle of the last answer.
+    /// The handle from the previous answer.
     pub handle: &'a str,
-    /// The secret of the browser's cookie, where there is one.
+    /// The secret in the browser's cookie, if any.
     pub cookie: Option<&'a str>,
-    /// What the person does.
+    /// What the user does.
     pub action: FlowAction,
     /// Where the request comes from.
     pub origin: Origin,
 }
 
-/// A flow that is there, with the accounts that it is about, and the handle's hash.
+/// A flow that was found, with the accounts that it involves and the hash of its handle.
 struct Found {
     id: FlowId,
     handle: TokenHash,
@@ -126,7 +127,7 @@ struct Found {
 }
 
 impl Found {
-    /// By what the person came.
+    /// The login method.
     fn method(&self) -> &'static str {
         let first = self.flow.state.facts.iter().next().map(|fact| fact.method.as_str());
         let of_connection = || self.connection.as_ref().map(|connection| connection.kind.as_str());
@@ -135,10 +136,10 @@ impl Found {
 }
 
 impl App {
-    /// Goes on with a login that waits.
+    /// Takes a step of a login that waits.
     ///
     /// # Errors
-    /// What the step is refused with; where the login still waits, with where it stands.
+    /// The reason that the step was refused. If the login still waits, also its current stage.
     #[boxed]
     pub async fn continue_flow<'a>(&'a self, step: FlowStep<'a>) -> Result<FlowAnswer, StepRefused> {
         let found = self.find_flow(&step).await?;
@@ -159,7 +160,7 @@ impl App {
         }
     }
 
-    /// Takes a step; nothing where the account was changed meanwhile, and the step has to begin again.
+    /// Takes a step. None if the account changed in the meantime, and the step has to start again.
     async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
         let FlowStep { application, action, origin, cookie, .. } = step;
         let prepared = self.prepare_action(application, found, action, origin).await?;
@@ -239,14 +240,15 @@ impl App {
         Ok(Found { id, handle, flow, accounts, connection, pool: pool.clone() })
     }
 
-    /// Who arrived, as the source proved it then and the connection's rules are now.
+    /// Resolves the account of the flow: by what the source proved when the flow started, under the
+    /// connection's current rules.
     fn resolver(&self, found: &Found, proof: Option<&Proof>) -> Option<AccountResolver> {
         let (connection, proof) = (found.connection.as_ref()?, proof?);
         let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
         Some(AccountResolver { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 
-    /// Where a login stands that is only looked at: nothing is made for it, and no proof opened.
+    /// The view of a flow that is only looked at. Nothing is generated for it, and its proof is not opened.
     fn view_of(&self, found: Found) -> FlowView {
         let Found { id, flow, accounts, connection, pool, .. } = found;
         let methods = connection.map(|connection| connection.association.methods.clone()).unwrap_or_default();
@@ -254,7 +256,7 @@ impl App {
         FlowView::of(id, &flow.state, accounts, methods, &settings, flow.expires_at)
     }
 
-    /// What merging the accounts at [`Stage::Select`] into one of them would do.
+    /// What merging the accounts at [`Stage::Select`] into `survivor` would do.
     async fn preview_in_flow(
         &self,
         application: &Application,
@@ -274,7 +276,7 @@ impl App {
         }
     }
 
-    /// A step with everything that takes time done: codes hashed, passwords verified.
+    /// Does the slow part of a step: hashing codes and passwords, verifying passwords.
     async fn prepare_action(
         &self,
         application: &Arc<Application>,
@@ -432,8 +434,8 @@ impl App {
     }
 }
 
-/// For which purposes a code may have been sent that binds an account: a code to log in binds nobody else's WeChat.
-/// Only the older clients' codes say no purpose.
+/// The purposes of a code that binds an account. A code to log in is not accepted, so that it cannot bind
+/// somebody else's WeChat identity. Codes of [`PasscodePurpose::General`] come only from the older clients.
 const fn bind_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
     match requested {
         RequestedTokens::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
@@ -441,7 +443,7 @@ const fn bind_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose
     }
 }
 
-/// For which purposes a code may have been sent that fills in a login name.
+/// The purposes of a code that fills in a phone number or an e-mail address.
 const fn complete_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
     match requested {
         RequestedTokens::UserToken => {

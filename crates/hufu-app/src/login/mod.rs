@@ -1,8 +1,9 @@
-//! Logging in, whichever way a person comes.
+//! Logging in by every method.
 //!
-//! Reading order: `finish` (what every login ends in), `arrive` (from a source), `by_password`, `by_code`,
-//! `registration` (the ways that need none), `steps` (a login that waits goes on). Each of these is a unit of work. The
-//! use cases around them: `entry` (what every login writes and answers with), `by_credentials`, `registration`, `flow`.
+//! The units of work, in reading order: `finish` (the end of every login), `resolver` (login through a
+//! source), `by_password`, `by_code`, `registration::unit`, and `steps` (continuing a login that waits). The
+//! use cases around them: `entry` (what every login writes and answers), `by_source`, `by_credentials`,
+//! `registration`, `first_login`, `flow`.
 
 mod by_code;
 pub(crate) mod by_credentials;

@@ -1,4 +1,4 @@
-//! Making an account that its owner asks for.
+//! Self-service registration.
 
 pub(super) mod unit;
 
@@ -20,8 +20,8 @@ use crate::{App, Origin, Refusal};
 use unit::{NamesTaken, Register, Registered};
 
 impl App {
-    /// Makes an account, and logs it in where `requested` says what with. Where the login has to wait for a step, the
-    /// account is made all the same.
+    /// Creates an account, and logs it in if `requested` says what to issue. The account is created even if
+    /// the login has to wait for a step.
     #[boxed]
     pub async fn register(
         &self,
@@ -89,7 +89,8 @@ impl App {
         let is_proved = unit.proved.is_some();
         let made = match password {
             None => self.write(unit).await?,
-            // Nobody makes this node hash passwords without being counted, or with a wrong code.
+            // The dry run counts the attempt and checks the code before the password is hashed, so that
+            // nobody can make this node hash passwords for free.
             Some(password) => match self.write(Register { dry_run: true, ..unit.clone() }).await? {
                 Registered::Possible => {
                     unit.password = Some(self.hasher.hash(password, &*self.random).await?);
@@ -115,7 +116,7 @@ impl App {
             Registered::Taken(NamesTaken::Email) => Err(Code::EmailTaken.into()),
             Registered::Taken(NamesTaken::UnprovedEmail) => Err(Code::AccountExists.into()),
             Registered::Taken(NamesTaken::UnusedEmail) => Err(Code::CodeNeeded.into()),
-            // It was only looked at, which ends above.
+            // Only a dry run answers this, and it is handled above.
             Registered::Possible => Err(Code::StepImpossible.into()),
         }
     }

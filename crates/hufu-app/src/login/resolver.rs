@@ -1,4 +1,4 @@
-//! Arriving from a source: which account it is, and its login, in one unit.
+//! Login through a source: finding the account and logging it in, in one unit of work.
 
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
@@ -17,29 +17,29 @@ use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{release, unusable};
 use crate::people::identities::shown;
 
-/// Who arrives, and what may come of it.
+/// Finds the account that a source's proof leads to.
 #[derive(Clone, Debug)]
 pub struct AccountResolver {
     /// The pool.
     pub pool: PoolId,
     /// What the source proved.
     pub proof: Proof,
-    /// What the connection and the pool permit, and what the call asks for.
+    /// The rules of the connection and the pool, and the options of the call.
     pub rules: Rules,
 }
 
-/// Logs a person in who comes from a source.
+/// Logs a user in through a source.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// Who.
+    /// Finds the account.
     pub resolver: AccountResolver,
-    /// The id of the user, if one must be made.
+    /// The id of the user, if one is created.
     pub candidate: UserId,
-    /// What makes the account, if one must be made.
+    /// The `register_source` of the account, if one is created.
     pub register_source: String,
-    /// What is written once the account is known.
+    /// What the login writes once the account is known.
     pub plan: LoginPlan,
-    /// A session that goes on if it is the same user's: the same code came again.
+    /// The session that the same code started before. It is resumed if it belongs to the same user.
     pub resume: Option<(UserId, SessionId)>,
     /// The record of the code: its hash and the sealed exchange.
     pub exchange: Option<(TokenHash, Vec<u8>)>,
@@ -82,8 +82,8 @@ impl Write for Login {
                     }
                 };
                 if attach_own || attach_shared {
-                    // Once the account is locked, what was decided must still be right: of two persons who prove
-                    // one number at once, the second sees that the account is the first one's.
+                    // Decide again now that the account is locked: if two users prove the same phone number
+                    // in parallel, the second must see that the account already belongs to the first.
                     users::get_locked(tx, pool, &user.id).await?;
                     if self.resolver.resolve(tx).await?.resolution != decided {
                         return Err(StoreError::LostRace);
@@ -136,7 +136,7 @@ impl Write for Login {
 }
 
 impl Login {
-    /// Counts the login of a known user and fills what is empty.
+    /// Counts the login of a known user, and fills empty profile fields.
     async fn record_login(
         &self,
         tx: &mut Tx<'_>,
@@ -146,7 +146,7 @@ impl Login {
         counts: i64,
     ) -> Result<User, StoreError> {
         let (pool, now) = (&self.resolver.pool, self.plan.trace.at);
-        // From here on the row is locked, and this is how it stands: what fills it overwrites nobody's change.
+        // The row is locked from here on, so filling empty fields cannot overwrite a concurrent change.
         let mut user = record_login(tx, &self.plan, pool, user, counts).await?;
 
         let proof = &self.resolver.proof;
@@ -174,7 +174,7 @@ impl Login {
         Ok(user)
     }
 
-    /// What became of the session that the same code began before, if it is this user's.
+    /// The state of the session that the same code started before, if it is this user's.
     async fn resumed(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<Resumed, StoreError> {
         let Some((_, session)) = self.resume.as_ref().filter(|(owner, _)| owner == user) else {
             return Ok(Resumed::Nothing);
@@ -187,20 +187,20 @@ impl Login {
     }
 }
 
-/// Which of the proved names an account takes, if it has none.
+/// Which proved names an account takes over if it has none.
 #[derive(Clone, Copy)]
 struct Fill {
     phone: bool,
     email: bool,
 }
 
-/// What became of a session that a code began before.
+/// The state of the session that a code started before.
 enum Resumed {
-    /// The code began none of this user's.
+    /// The code started no session of this user.
     Nothing,
-    /// It is alive, since then.
+    /// It is active; it started at this time.
     Active(SessionId, Timestamp),
-    /// It is over.
+    /// It has ended.
     Ended,
 }
 
@@ -210,14 +210,14 @@ fn fill_empty(field: &mut Option<String>, value: Option<&String>) {
     }
 }
 
-/// What is to be done, and the users that were read on the way.
+/// The decision, and the users read on the way to it.
 pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
     pub(crate) known: Vec<User>,
 }
 
 impl AccountResolver {
-    /// What is to be done, and the users that were read on the way.
+    /// Decides what to do.
     pub(crate) async fn resolve(&self, tx: &mut Tx<'_>) -> Result<Resolved, StoreError> {
         let (pool, proof) = (&self.pool, &self.proof);
         let mut owners = KnownOwners::default();
@@ -242,7 +242,8 @@ impl AccountResolver {
             let vouched = found.as_ref().is_some_and(|user| user.vouched_email().is_some());
             owners.by_email = self.owner(tx, found, vouched, &mut known).await?;
         }
-        // An external id counts for strangers alone, and only where the connection matches by it.
+        // An external id is used only if neither id of the source is known, and only if the connection
+        // matches by it.
         if owners.by_own.is_none() && owners.by_shared.is_none() {
             let matches = self.rules.association.matches(MatchField::ExternalId);
             if let Some(id) = proof.external_id.as_ref().filter(|_| matches) {
@@ -268,7 +269,7 @@ impl AccountResolver {
         Ok(Some(owner))
     }
 
-    /// Whether an account has another id where the source gives a person one.
+    /// Whether an account already has a different id in a realm where the source gives each user one id.
     pub(crate) async fn has_other_identity(
         &self,
         tx: &mut Tx<'_>,
@@ -282,7 +283,7 @@ impl AccountResolver {
         Ok(false)
     }
 
-    /// What leads to an account that is made for whoever arrives.
+    /// The identities of an account that is created from this proof.
     pub(crate) fn identities(&self, trace: &Trace) -> Vec<NewIdentity> {
         let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
         let identity = |key: &IdentityKey| NewIdentity {
@@ -331,12 +332,12 @@ impl AccountResolver {
     }
 }
 
-/// Looks whether a login would be permitted, before a phone code is spent on it. It writes nothing: whoever refuses
-/// the person for it says so in the audit log.
+/// Checks whether a login would be permitted before a phone code is spent on it. Writes nothing: the caller
+/// that refuses the login records it in the audit log.
 pub struct CheckLogin(pub AccountResolver);
 
 impl Read for CheckLogin {
-    /// Nothing where it would; else why not, and whose account is refused.
+    /// None if it would be permitted; otherwise the reason, and the account that is refused.
     type Out = Option<(LoginOutcome, Option<UserId>)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {

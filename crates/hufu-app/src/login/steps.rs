@@ -1,5 +1,5 @@
-//! The steps of a login that waits, each one unit: the flow is locked, its handle
-//! compared, the step done, and the flow ended, or left at its next stage with a new handle.
+//! The steps of a login that waits. Each is one unit of work: it locks the flow, compares the handle, and
+//! does the step. Then it ends the flow, or leaves it at its next stage with a new handle.
 
 mod checks;
 mod failure;
@@ -27,10 +27,10 @@ use crate::people::merging::unit::{Merged, merge};
 pub use checks::CheckedFillIn;
 pub use failure::StepFailure;
 
-/// What the person does. Whatever hashes or calls is done before.
+/// What the user does, with all hashing and remote calls already done.
 #[derive(Clone)]
 pub enum PreparedAction {
-    /// Makes a new account.
+    /// Creates a new account.
     Create,
     /// Binds the identity to an account that a code proves.
     BindByCode {
@@ -39,23 +39,23 @@ pub enum PreparedAction {
         /// Where it was sent to.
         to: Target,
     },
-    /// Binds the identity to an account whose password was right.
+    /// Binds the identity to an account whose password has been verified.
     BindByPassword {
         /// The account.
         user: UserId,
-        /// The hash that was verified: another one now means that the password was changed meanwhile.
+        /// The hash that was verified. If it differs now, the password has changed in the meantime.
         hash: String,
-        /// The buckets of wrong passwords, none of which may have become full meanwhile.
+        /// The counters of wrong passwords, checked again in case one reached its limit in the meantime.
         lock: Locks,
     },
-    /// Tried to bind an account by a password that was wrong, or was not looked at because the account is locked:
-    /// it is counted with the account already, and is a failed step.
+    /// A failed attempt to bind an account by password: it was wrong, or not checked because the account is
+    /// locked. The account's counter already includes it; the flow counts it as a failed step.
     WrongPassword(StepFailure),
     /// Chooses an account.
     Choose(UserId),
     /// Merges the accounts into one.
     Merge {
-        /// The one that stays.
+        /// The account that is kept.
         survivor: UserId,
         /// The id of the merge.
         id: MergeId,
@@ -64,19 +64,19 @@ pub enum PreparedAction {
     SetPassword {
         /// Its hash.
         hash: String,
-        /// Whether that is all: the login ends there, and the person logs in with the new password.
+        /// Whether the login ends here, and the user logs in again with the new password.
         ends_login: bool,
     },
     /// Fills in what is missing.
     FillIn(Box<CheckedFillIn>),
-    /// Accepts agreements, by id in this version.
+    /// Accepts agreements: the version accepted, by agreement id.
     Accept(BTreeMap<String, u32>),
-    /// Gives up.
+    /// Cancels the login.
     GiveUp,
 }
 
 impl PreparedAction {
-    /// The step that it is.
+    /// The kind of step.
     pub fn step(&self) -> Step {
         match self {
             Self::Create => Step::Create,
@@ -91,7 +91,7 @@ impl PreparedAction {
     }
 }
 
-/// Looks at a login that waits, and at the accounts that it is about.
+/// Reads a waiting login and the accounts that it involves.
 pub struct ViewFlow {
     /// The pool.
     pub pool: PoolId,
@@ -109,55 +109,56 @@ impl Read for ViewFlow {
     }
 }
 
-/// Goes on with a login that waits.
+/// Takes a step of a login that waits.
 #[derive(Clone)]
 pub struct Continue {
     /// The pool.
     pub pool: PoolId,
     /// The flow.
     pub flow: FlowId,
-    /// The hash of the handle that the person presents.
+    /// The hash of the handle that the client presents.
     pub handle: TokenHash,
-    /// The hash of the cookie of the browser, where there is one.
+    /// The hash of the browser's cookie, if any.
     pub cookie: Option<TokenHash>,
-    /// What the person does.
+    /// What the user does.
     pub prepared: PreparedAction,
-    /// Who arrived, where the proof was kept.
+    /// Finds the account, if the flow has a proof.
     pub resolver: Option<AccountResolver>,
-    /// The id of the user, if one must be made.
+    /// The id of the user, if one is created.
     pub candidate: UserId,
-    /// What is written at the end; its flow has the hash of the next handle.
+    /// What the login writes at the end. Its flow has the hash of the next handle.
     pub plan: LoginPlan,
-    /// Failed steps after which the flow is over.
+    /// The number of failed steps after which the flow ends.
     pub max_tries: i64,
 }
 
-/// What came of a step.
+/// The outcome of a step.
 #[derive(Debug)]
 pub enum Continued {
-    /// The login went on: it is done, waits at another stage, or was refused.
+    /// The login advanced: it is done, waits at another stage, or was refused.
     Login(Box<LoginOutcome>),
-    /// The step failed, and the flow waits where it was, with a new handle.
+    /// The step failed. The flow still waits at the same stage, with a new handle.
     Failed(StepFailure, Box<Waiting>),
-    /// The step failed for the last time, and the flow is over.
+    /// The step failed once too often, and the flow has ended.
     Ended(StepFailure),
-    /// There is no such flow, or the handle is not its present one.
+    /// There is no such flow, or the handle is not the current one.
     Unknown,
-    /// The step is not possible at its stage.
+    /// The step is not possible at this stage.
     Impossible,
-    /// The account or its password was changed while the password was verified: look again. The handle stays.
+    /// The account or its password changed while the password was being verified: start again. The handle is
+    /// unchanged.
     Changed,
-    /// The person gave up.
+    /// The user cancelled the login.
     GivenUp,
 }
 
-/// What a step does to the flow.
+/// The effect of a step on the flow.
 enum Outcome {
-    /// The login goes on, or ends.
+    /// The login advances, or ends.
     Login(LoginOutcome),
-    /// The flow waits where it was.
+    /// The flow still waits at the same stage.
     Failed(StepFailure),
-    /// The account that it waits for is gone, and the flow with it.
+    /// The account that the flow waits for is gone, and the flow ends.
     Gone,
     /// Nothing was done.
     Changed,
@@ -168,7 +169,8 @@ impl Write for Continue {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
         let now = self.plan.trace.at;
-        // Whoever ends the waiting logins of an account has locked the account first, and so does this.
+        // Lock order: the account before the flow, as everything that ends the waiting logins of an account
+        // does.
         let seen = flows::get(tx, &self.pool, &self.flow).await?;
         if let Some(user) = seen.and_then(|flow| flow.state.user) {
             users::get_locked(tx, &self.pool, &user).await?;
@@ -177,7 +179,7 @@ impl Write for Continue {
             return Ok(Continued::Unknown);
         };
         let present = found.handle.matches(self.handle.as_bytes()) && found.expires_at > now;
-        // What a browser began goes on in that browser alone.
+        // A flow that started in a browser can continue only in that browser.
         let same_browser = match (&found.cookie, &self.cookie) {
             (None, _) => true,
             (Some(kept), Some(sent)) => kept.matches(sent.as_bytes()),
@@ -223,7 +225,7 @@ impl Write for Continue {
 }
 
 impl Continue {
-    /// Whether nobody is to be logged in when the step is done.
+    /// Whether the flow ends after this step without a login.
     fn ends_login(&self) -> bool {
         matches!(self.prepared, PreparedAction::GiveUp | PreparedAction::SetPassword { ends_login: true, .. })
     }
@@ -260,7 +262,8 @@ impl Continue {
                 if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
                     return Ok(Outcome::Changed);
                 }
-                // Whoever guesses in many flows at once does not gain by it.
+                // Checks again under the lock, so that parallel guesses in many flows cannot slip past the
+                // limit.
                 if lock.is_full(tx, self.plan.trace.at).await? {
                     return Ok(Outcome::Failed(StepFailure::Locked));
                 }
@@ -277,12 +280,12 @@ impl Continue {
             PreparedAction::SetPassword { .. } | PreparedAction::FillIn(_) | PreparedAction::Accept(_) => {
                 self.check(tx, events, state).await
             }
-            // Whatever it answers, the flow ends.
+            // The flow ends in any case.
             PreparedAction::GiveUp => Ok(Outcome::Login(LoginOutcome::Ended)),
         }
     }
 
-    /// Makes an account; or logs in the one that the ids lead to by now.
+    /// Creates an account, or logs in the one that the ids lead to by now.
     async fn create(
         &self,
         tx: &mut Tx<'_>,
@@ -304,7 +307,7 @@ impl Continue {
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
             }
-            // They are to be chosen from, in another login.
+            // The ids lead to several accounts by now. Choosing one takes another login.
             Resolution::Choose { .. } => return Ok(Outcome::Gone),
             _ => return Ok(Outcome::Failed(StepFailure::MayNotCreate)),
         }
@@ -335,7 +338,7 @@ impl Continue {
         self.finish(tx, events, user, LoginProgress { newly_created: true, ..LoginProgress::default() }).await
     }
 
-    /// Binds what arrived to an account that the person has proved by this.
+    /// Binds the identity to an account that the user has just proved, by method `proved`.
     async fn bind(
         &self,
         tx: &mut Tx<'_>,
@@ -344,7 +347,7 @@ impl Continue {
         proved: Method,
     ) -> Result<Outcome, StoreError> {
         let Some(resolver) = &self.resolver else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
-        // From here on the row is locked: two flows that bind to one account wait for each other.
+        // The row is locked from here on, so two flows that bind to one account take turns.
         let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         if unusable(&user).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
@@ -380,7 +383,7 @@ impl Continue {
         events.record(tx, &self.pool, bound).await
     }
 
-    /// Merges the accounts that the proof leads to, and logs the one that stays in.
+    /// Merges the accounts that the proof leads to, and logs in the one that is kept.
     async fn merge(
         &self,
         tx: &mut Tx<'_>,
@@ -404,8 +407,8 @@ impl Continue {
         }
     }
 
-    /// Whether what was proved still leads to these accounts, which are among those to choose from: an identity may
-    /// have been unbound since.
+    /// Whether `chosen` are among the accounts to choose from, and the proof still leads to them: an identity
+    /// may have been unbound since.
     async fn are_still_candidates(
         &self,
         tx: &mut Tx<'_>,
@@ -416,7 +419,7 @@ impl Continue {
             return Ok(false);
         }
         let Some(resolver) = &self.resolver else { return Ok(false) };
-        // In the order in which a merge locks them. Who unbinds an identity locks its account too.
+        // Same lock order as a merge. Unbinding an identity locks its account too.
         let mut candidates: Vec<&UserId> = state.candidates.iter().collect();
         candidates.sort_unstable();
         for user in candidates {
@@ -441,7 +444,7 @@ impl Continue {
         Ok(true)
     }
 
-    /// Logs an account in that was chosen, or that the ids lead to.
+    /// Logs in an account that was chosen, or that the ids lead to.
     async fn enter(
         &self,
         tx: &mut Tx<'_>,
@@ -464,7 +467,7 @@ impl Continue {
         self.finish(tx, events, user, progress).await
     }
 
-    /// The session, or the next stage of the same flow.
+    /// Finishes the login, or moves the flow to its next stage.
     async fn finish(
         &self,
         tx: &mut Tx<'_>,
@@ -488,7 +491,7 @@ impl Continue {
         Ok(Outcome::Login(LoginOutcome::Waiting(Box::new(waiting))))
     }
 
-    /// Writes to the audit log that a step was refused.
+    /// Records a failed step in the audit log.
     async fn record(
         &self,
         tx: &mut Tx<'_>,

@@ -1,4 +1,4 @@
-//! Making accounts: in one way, wherever they come from.
+//! Creating accounts. All accounts are created here, wherever they come from.
 
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
@@ -9,28 +9,31 @@ use serde_json::Value as Json;
 use super::holders::release;
 use crate::events::{Event, Recorder};
 
-/// An account to be made.
+/// An account to create.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewAccount<'a> {
     /// The user.
     pub(crate) user: &'a User,
     /// The hash of the password.
     pub(crate) password_hash: Option<&'a str>,
-    /// What leads to the account.
+    /// The identities bound to the account.
     pub(crate) identities: &'a [NewIdentity],
-    /// The upload that the photo names.
+    /// The upload that the photo refers to.
     pub(crate) upload: Option<&'a str>,
 }
 
 impl<'a> NewAccount<'a> {
-    /// A user with nothing else.
+    /// A user without password, identities or upload.
     pub(crate) fn of(user: &'a User) -> Self {
         Self { user, password_hash: None, identities: &[], upload: None }
     }
 }
 
-/// Makes an account and says so in the audit log with these details. What somebody vouches for is taken from whoever has
-/// it unverified; whatever else is taken already was lost to somebody else at the same moment.
+/// Creates an account, and records it in the audit log with these details. A verified phone number or e-mail
+/// address is taken from any account that has it unverified.
+///
+/// # Errors
+/// [`StoreError::LostRace`] if another name or identity is taken: another unit of work was faster.
 pub(crate) async fn create(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -53,8 +56,8 @@ pub(crate) async fn create(
     events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id).with(details)).await
 }
 
-/// Writes the rows of an account, unless something of it is taken; whether they were written. For imports, which say
-/// themselves what is in the way, and announce many accounts at once.
+/// Writes the rows of an account unless one of its names or identities is taken. Returns whether they were
+/// written. For imports, which report the conflicts themselves and write one event for many accounts.
 pub(crate) async fn insert(tx: &mut Tx<'_>, new: NewAccount<'_>) -> Result<bool, StoreError> {
     let user = new.user;
     if !users::insert_if_free(tx, user, new.password_hash).await? {

@@ -1,4 +1,4 @@
-//! Deleting one's account, in two steps, with days of grace.
+//! Deleting one's own account: two steps, then a grace period.
 
 mod one_step;
 pub mod unit;
@@ -21,7 +21,7 @@ pub use one_step::DeletionProof;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl App {
-    /// The first step of deleting one's account: proves the person once more.
+    /// The first step of deleting one's own account: confirms the user's identity again.
     #[boxed]
     pub async fn request_deletion(
         &self,
@@ -54,7 +54,8 @@ impl App {
         }
     }
 
-    /// The second step: nobody logs in to the account any more, and after the pool's days of grace it is gone.
+    /// The second step. From now on, nobody can log in to the account. After the pool's grace period it is
+    /// erased.
     #[boxed]
     pub async fn delete_account(&self, who: &Authenticated, token: &str) -> Result<(), Refusal> {
         let days = self.config().settings(who.pool()).deletion_grace_days;
@@ -68,8 +69,8 @@ impl App {
         Ok(())
     }
 
-    /// Deletes the accounts whose days of grace are over, so many at most. Which pools' webhooks want to know of it is
-    /// looked up for each.
+    /// Erases accounts whose grace period is over, up to the limit for one run. The webhooks to notify are
+    /// looked up for each account's pool.
     pub(crate) async fn delete_expired(&self) -> Result<usize, StoreError> {
         let now = self.now();
         let expired = self.store.read(ListExpired { now, limit: self.limits.deletions_at_once }).await?;

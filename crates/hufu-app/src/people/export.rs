@@ -1,4 +1,4 @@
-//! What is kept about a person, for that person.
+//! Exporting a user's own data, and listing their activity.
 
 pub mod unit;
 
@@ -13,22 +13,23 @@ use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 use unit::{ListActivity, OwnData, ReadOwnData, RecordExport};
 
-/// Entries of the audit log in an export, the latest; older ones are on request of an administrator.
+/// How many entries of the audit log an export includes, latest first. An administrator can provide older
+/// ones.
 const MAX_EVENTS: i64 = 10_000;
-/// Entries of the audit log on one page.
+/// The maximum page size for entries of the audit log.
 const MAX_PAGE_SIZE: i64 = 100;
 
-/// One's own data.
+/// A user's own data.
 #[derive(Debug)]
 pub struct OwnExport {
     /// The data.
     pub data: OwnData,
-    /// When it was read.
+    /// When the data was read.
     pub at: Timestamp,
 }
 
 impl App {
-    /// All that is kept about the person. The audit log says that it was taken out.
+    /// All data kept about the user. The export is recorded in the audit log.
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], [`Code::TooOften`].
@@ -40,7 +41,7 @@ impl App {
                 .await);
         }
         let now = self.now();
-        // Written first: the entry is part of what is read.
+        // Recorded first, so that the export includes this entry.
         let (pool, user) = (who.pool().clone(), who.user.clone());
         self.write(RecordExport { pool: pool.clone(), user: user.clone(), trace: self.trace_of(who) })
             .await?;
@@ -59,11 +60,10 @@ impl App {
         Ok(())
     }
 
-    /// What happened to one's own account before an entry, latest first: at most `limit` entries, never more than
-    /// a hundred.
+    /// The account's activity before an entry, latest first. `limit` is clamped to 1 to 100 entries.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     #[boxed]
     pub async fn own_activity(
         &self,

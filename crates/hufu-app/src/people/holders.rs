@@ -1,4 +1,4 @@
-//! Who holds a phone number or an e-mail address, and whether the account may be used.
+//! The accounts that have a phone number or an e-mail address, and whether they may log in.
 
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, login_names, users};
@@ -7,16 +7,16 @@ use serde_json::json;
 
 use crate::events::{Event, Recorder};
 
-/// Why an account is logged in nowhere.
+/// Why an account may not log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// It is switched off.
+    /// It is disabled.
     Disabled,
-    /// It was deleted by its owner, and is gone for good at this time.
+    /// Its owner deleted it. It will be erased at this time.
     DeletionPending(Timestamp),
 }
 
-/// Why an account is logged in nowhere, if it is not.
+/// The reason that an account may not log in, if there is one.
 pub(crate) fn unusable(user: &User) -> Option<Unusable> {
     match (user.is_active(), user.delete_after) {
         (true, _) => None,
@@ -25,7 +25,7 @@ pub(crate) fn unusable(user: &User) -> Option<Unusable> {
     }
 }
 
-/// An account in use, which no other unit changes until this one ends.
+/// The account, if it is active. Its row stays locked until the unit of work ends.
 pub(crate) async fn locked_and_active(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -35,7 +35,7 @@ pub(crate) async fn locked_and_active(
     Ok(user.filter(|user| user.is_active() && user.merged_into.is_none()))
 }
 
-/// Whoever has a phone number or an e-mail address in their row, whether or not it is vouched for.
+/// The account that has this phone number or e-mail address in its row, verified or not.
 pub(crate) async fn holder(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -47,7 +47,7 @@ pub(crate) async fn holder(
     }
 }
 
-/// Whether somebody vouches that this is the user's.
+/// Whether the user has this phone number or e-mail address, verified.
 pub(crate) fn is_vouched(user: &User, target: &Target) -> bool {
     match target {
         Target::Phone(phone) => user.vouched_phone() == Some(phone),
@@ -55,7 +55,8 @@ pub(crate) fn is_vouched(user: &User, target: &Target) -> bool {
     }
 }
 
-/// The account that a phone number or an e-mail address is vouched to belong to.
+/// The account that this verified phone number or e-mail address belongs to. If the holder was merged, this
+/// is the survivor.
 pub(crate) async fn owner(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -67,7 +68,8 @@ pub(crate) async fn owner(
     }
 }
 
-/// Takes what was proved from whoever has it unverified, and says so.
+/// Takes a proved phone number or e-mail address from any account that has it unverified, and records it in
+/// the audit log.
 pub(crate) async fn release(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -82,7 +84,7 @@ pub(crate) async fn release(
     }
 }
 
-/// The phone number or the e-mail address of a user, where somebody vouches for it.
+/// The user's phone number or e-mail address, if verified.
 pub(crate) fn vouched(user: &User, channel: PasscodeChannel) -> Option<Target> {
     match channel {
         PasscodeChannel::Sms => user.vouched_phone().cloned().map(Target::Phone),
@@ -90,7 +92,7 @@ pub(crate) fn vouched(user: &User, channel: PasscodeChannel) -> Option<Target> {
     }
 }
 
-/// Takes a proved number from whoever has it unverified, and says so.
+/// Takes a proved phone number from any account that has it unverified, and records it in the audit log.
 async fn release_phone(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -106,7 +108,7 @@ async fn release_phone(
     Ok(())
 }
 
-/// Takes a proved e-mail address from whoever has it unverified, and says so.
+/// Takes a proved e-mail address from any account that has it unverified, and records it in the audit log.
 async fn release_email(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,

@@ -1,4 +1,4 @@
-//! Identities of one's own account, bound and unbound one by one.
+//! Identities of one's own account: listing and unbinding them.
 
 pub mod bind;
 pub mod unit;
@@ -18,63 +18,63 @@ use crate::{App, Refusal};
 pub use bind::{Bind, BindOutcome};
 pub use unit::{Unbind, Unbound};
 
-/// An identity as its owner sees it.
+/// An identity as shown to its owner.
 #[derive(Clone, Debug)]
 pub struct BoundIdentity {
-    /// A stable id that does not tell the value.
+    /// A stable id that does not reveal the value.
     pub id: String,
     /// The identity.
     pub identity: Identity,
-    /// The identifier and the name of the connection through which it came, while there is one.
+    /// The identifier and display name of the connection it was bound through, if it still exists.
     pub connection: Option<(String, String)>,
 }
 
-/// Which identities are unbound.
+/// The identities to unbind.
 #[derive(Clone, Debug)]
 pub enum WhichIdentities {
-    /// The one of this id ([`identity_id`]).
+    /// The one with this id ([`identity_id`]).
     One(String),
-    /// All that came through this connection, as the older clients unbind.
+    /// All that were bound through this connection. The older clients unbind like this.
     Connection(ConnectionId),
-    /// All of this provider, or of connections of this kind, as the oldest clients unbind.
+    /// All of this provider, or of connections of this kind. The oldest clients unbind like this.
     Provider(String),
 }
 
-/// Identities that were unbound.
+/// The result of unbinding identities.
 #[derive(Clone, Debug)]
 pub struct UnboundIdentities {
-    /// The ids of identities that are left and lead the same person at the source here: with the next login
-    /// through one of them, what was unbound comes back.
+    /// The ids of remaining identities that the source gives to the same person. The next login through one
+    /// of them binds the unbound ones again.
     pub still_linked: Vec<String>,
 }
 
-/// The id by which clients name an identity: stable, and it tells nothing of the value.
+/// The id of an identity for clients. It is stable, and does not reveal the value.
 pub fn identity_id(pool: &PoolId, key: &IdentityKey) -> String {
     let text = format!("identity\n{pool}\n{}\n{}\n{}", key.realm, key.kind.as_str(), key.value);
     hex::encode(hash_token(&text).as_bytes().get(..12).unwrap_or_default())
 }
 
 impl App {
-    /// The account with its identities as its owner sees them.
+    /// The account's identities, as shown to their owner.
     #[boxed]
     pub async fn own_identities(&self, who: &Authenticated) -> Result<Vec<BoundIdentity>, Refusal> {
         let (_, identities) = self.account_with_identities(who).await?;
         Ok(self.describe_identities(who.pool(), &identities))
     }
 
-    /// Identities as their owner sees them.
+    /// Describes identities as shown to their owner.
     pub fn describe_identities(&self, pool: &PoolId, identities: &[Identity]) -> Vec<BoundIdentity> {
         let config = self.config();
         identities.iter().map(|identity| view(&config, pool, identity.clone())).collect()
     }
 
-    /// The ways into one's own account.
+    /// The ways to log in to one's own account.
     #[boxed]
     pub async fn own_ways_in(&self, who: &Authenticated) -> Result<WaysIn, Refusal> {
         self.read(GetWaysIn { pool: who.pool().clone(), user: who.user.clone() }).await
     }
 
-    /// Takes identities from one's own account, unless it could not be entered without them.
+    /// Unbinds identities from one's own account, unless this would leave no way to log in.
     ///
     /// # Errors
     /// [`Code::NotBound`], [`Code::LastWayIn`].
@@ -133,8 +133,8 @@ fn view(config: &Config, pool: &PoolId, identity: Identity) -> BoundIdentity {
     }
 }
 
-/// Whether the source gives both to one person: an OpenID of an app, and a UnionID of the Open Platform account
-/// that the app belongs to.
+/// Whether the source gives both ids to the same person: an OpenID of an app, and a UnionID of the app's Open
+/// Platform account.
 fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKey) -> bool {
     config
         .connections(pool)
@@ -142,7 +142,7 @@ fn is_akin(config: &Config, pool: &PoolId, one: &IdentityKey, other: &IdentityKe
         .any(|connection| crate::sources::are_of_one_source(connection, one, other))
 }
 
-/// Identities as the audit log shows them.
+/// Identities for the audit log, with masked values.
 pub(crate) fn shown<'k>(keys: impl Iterator<Item = &'k IdentityKey>) -> serde_json::Value {
     keys.map(|key| {
         json!({ "realm": key.realm, "kind": key.kind.as_str(), "value": hufu_types::masked(&key.value) })

@@ -1,7 +1,8 @@
-//! Merging two accounts of one person, and taking it back.
+//! Merging two accounts of one person, and undoing a merge.
 //!
-//! Whoever merges proves both: with a living token of each, or in a login by ids that lead to both. Administrators
-//! merge by their permission. Nothing is deleted; both ids and all sessions go on as the survivor.
+//! A user proves that both accounts are theirs, with a valid token for each, or in a login whose ids lead to
+//! both. Administrators merge by permission. Nothing is deleted: both ids and all sessions now lead to the
+//! survivor.
 
 pub mod unit;
 
@@ -24,30 +25,31 @@ use unit::{Merge, Merged, UndoMerge, Undone};
 /// What a merge would do.
 #[derive(Clone, Debug)]
 pub struct MergePreview {
-    /// The account that would go on, with its identities.
+    /// The account that would be kept, with its identities.
     pub survivor: (User, Vec<Identity>),
-    /// The account that would lead to it, with its identities.
+    /// The account that would be merged into it, with its identities.
     pub merged: (User, Vec<Identity>),
     /// What would move, by name: `username`, `phone`, `givenName`, `custom.KEY`, …
     pub moves: Vec<String>,
-    /// What both have: the survivor's counts, and names of the other lead to it as well.
+    /// What both accounts have. The survivor's value is kept; login names of the other account lead to the
+    /// survivor as well.
     pub collides: Vec<String>,
 }
 
-/// A merge that was taken back.
+/// The result of undoing a merge.
 #[derive(Clone, Debug)]
 pub struct MergeUndone {
-    /// The account that the other was merged into.
+    /// The account that the other one was merged into.
     pub survivor: User,
     /// The account that was merged.
     pub restored: User,
-    /// What was changed since the merge, and so stays with the survivor. With `password` among it the restored account
-    /// has none: the one that was set since is the survivor's.
+    /// What has changed since the merge, and so remains with the survivor. If it includes `password`, the
+    /// restored account has no password: the one set since the merge is the survivor's.
     pub kept: Vec<String>,
 }
 
 impl App {
-    /// What merging the account of another token into one's own would do.
+    /// Previews merging the account of another token into one's own.
     ///
     /// # Errors
     /// As [`App::merge_by_tokens`].
@@ -61,7 +63,7 @@ impl App {
         self.preview_merge(who.pool(), &who.user, &secondary.user).await
     }
 
-    /// What merging an account into another would do.
+    /// Previews merging one account into another.
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`].
@@ -85,18 +87,18 @@ impl App {
             return Err(Code::MergeImpossible.into());
         }
         let moves = Changes::between(&survivor.0, &merged.0).names();
-        // What would move to nobody is what both have.
+        // Whatever an empty account would receive but the survivor would not, both accounts have.
         let nobody = User::new(pool.clone(), survivor.0.id.clone(), "", survivor.0.created_at);
         let all = Changes::between(&nobody, &merged.0).names();
         let collides = all.into_iter().filter(|name| !moves.contains(name)).collect();
         Ok(MergePreview { survivor, merged, moves, collides })
     }
 
-    /// Merges the account of another living token into one's own. Both logins must be recent.
+    /// Merges the account of another valid token into one's own. Both logins must be recent.
     ///
     /// # Errors
     /// [`Code::LoginTooOld`]; [`Code::Disagreement`] for a token of another pool; [`Code::NotLoggedIn`]
-    /// for one that does not hold; [`Code::SameAccount`], [`Code::MergeImpossible`].
+    /// for an invalid token; [`Code::SameAccount`], [`Code::MergeImpossible`].
     #[boxed]
     pub async fn merge_by_tokens(&self, who: &Authenticated, secondary_token: &str) -> Result<User, Refusal> {
         let trace = self.trace_of(who);
@@ -106,7 +108,7 @@ impl App {
         }
     }
 
-    /// Merges an account into another: for administrators, whose permission was checked.
+    /// Merges one account into another. For administrators: the caller has checked the permission.
     ///
     /// # Errors
     /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`].
@@ -121,7 +123,7 @@ impl App {
         let new = NewMerge { id, survivor: survivor.clone(), merged: merged.clone() };
         match self.write(Merge { pool: pool.clone(), new, trace }).await? {
             Merged::Done(user) => {
-                // The sessions of the merged account are the survivor's from now on.
+                // The sessions of the merged account now belong to the survivor.
                 self.sessions.forget_all();
                 Ok(*user)
             }
@@ -131,7 +133,7 @@ impl App {
         }
     }
 
-    /// Takes a merge into one's own account back.
+    /// Undoes a merge into one's own account.
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], and as [`App::undo_merge_of`].
@@ -145,7 +147,7 @@ impl App {
         self.undo_merge_of(who.pool(), merge, Some(&who.user), trace).await
     }
 
-    /// Takes a merge back: of this account, or of any where none is given.
+    /// Undoes a merge into the account `of`, or into any account if `of` is none.
     ///
     /// # Errors
     /// [`Code::MergeUnknown`], [`Code::MergeAlreadyUndone`], [`Code::MergeTooOld`], [`Code::SurvivorMerged`],
@@ -175,13 +177,13 @@ impl App {
     /// The merges into an account, latest first.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     #[boxed]
     pub async fn merges_of(&self, pool: &PoolId, user: &UserId) -> Result<Vec<StoredMerge>, Refusal> {
         self.read(ListMerges { pool: pool.clone(), user: user.clone() }).await
     }
 
-    /// Whose the other token is: a recent login of another account of the same pool.
+    /// Authenticates the other token: it must be a recent login to a different account of the same pool.
     async fn secondary(&self, who: &Authenticated, token: &str) -> Result<Authenticated, Refusal> {
         self.require_recent_login(who)?;
         let secondary =
@@ -196,7 +198,8 @@ impl App {
         Ok(secondary)
     }
 
-    /// Refuses what should not happen with a lost phone, unless the person has just logged in.
+    /// Requires a recent login, for operations that somebody who has found the user's phone should not be
+    /// able to do.
     pub(crate) fn require_recent_login(&self, who: &Authenticated) -> Result<(), Refusal> {
         let most = self.limits.recent_login;
         if who.auth_time < self.now().minus(most) { Err(login_too_old(most)) } else { Ok(()) }

@@ -1,9 +1,9 @@
-//! What people see and do with their own account: identities, sessions, what happened, their data.
+//! Self-service: what users can see and change of their own account.
 //!
-//! Everything is about the account of the token, with what was merged into it. Merging, undoing a merge, unbinding
-//! a name that came with one, deleting the account and taking the data out need a recent login; reading, changing
-//! the profile, ending sessions and unbinding identities do not: whoever ends a session or unbinds an identity of a
-//! lost phone must be able to at once.
+//! All operations are about the token's account, including the accounts merged into it. A recent login is
+//! required to merge accounts, undo a merge, unbind a name that came with a merge, delete the account, or
+//! export its data. It is not required to read data, change the profile, end sessions or unbind identities: a
+//! user who has lost a phone must be able to end its session or unbind its identity immediately.
 
 pub(crate) mod accounts;
 pub mod deletion;

@@ -1,5 +1,6 @@
-//! One's own login names: a username for an account that has none, and the names that came with accounts that were
-//! merged into it, which lead here until they are unbound. Numbers and addresses are changed with codes, elsewhere.
+//! One's own login names: a username for an account that has none, and names that came with merged accounts,
+//! which lead here until they are unbound. Phone numbers and e-mail addresses are changed with codes: see
+//! [`crate::credentials`].
 
 pub mod unit;
 
@@ -38,8 +39,8 @@ impl From<LoginName> for Name {
 }
 
 impl App {
-    /// Gives one's own account a username, where it has none. Whoever asks for many that are taken is told to wait, as
-    /// whoever registers is.
+    /// Gives one's own account a username if it has none. The number of taken usernames that may be tried is
+    /// limited, as for registration.
     ///
     /// # Errors
     /// [`Code::HasUsername`], [`Code::UsernameTaken`], [`Code::TooOften`]; [`Code::Invalid`] for a phone
@@ -67,9 +68,9 @@ impl App {
         }
     }
 
-    /// Takes a login name from an account that was merged into one's own, as when its number was given up. It is free
-    /// for others then, and an undo of the merge does not bring it back. The account's own names are changed by the
-    /// calls for them.
+    /// Takes a login name from an account that was merged into one's own, for example when its phone number
+    /// was given up. The name is then free for others, and undoing the merge does not bring it back. The
+    /// account's own names are changed by other calls.
     ///
     /// # Errors
     /// [`Code::LoginTooOld`], [`Code::NotBound`], [`Code::LastWayIn`].

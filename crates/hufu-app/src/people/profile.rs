@@ -1,4 +1,4 @@
-//! What users read and change of themselves.
+//! Reading and changing a user's profile.
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::users::{self, GetUser, GetUserWithIdentities};
@@ -11,45 +11,45 @@ use crate::events::{Event, Trace};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
-/// Longest key of custom data, in bytes.
+/// The maximum length of a custom data key, in bytes.
 const LONGEST_KEY: usize = 64;
 
-/// A change of a profile: fields of [`Profile`] by name, and `gender`. `None` empties a field.
+/// A change of a profile.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChange {
-    /// Text fields by name.
+    /// Text fields of [`Profile`] by name. `None` empties a field.
     pub fields: Vec<(&'static str, Option<String>)>,
     /// Gender.
     pub gender: Option<Gender>,
-    /// Custom data to set; `null` removes a key.
+    /// Custom data to set. `null` removes a key.
     pub custom_data: Map<String, Value>,
 }
 
-/// Who changes a profile: some custom fields are for administrators alone.
+/// Who changes a profile. Some custom fields can be changed only by administrators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Editor {
-    /// The person whose profile it is.
+    /// The user whose profile it is.
     Person,
     /// An administrator.
     Administrator,
 }
 
 impl App {
-    /// The user behind a token.
+    /// The token's user.
     #[boxed]
     pub async fn user(&self, who: &Authenticated) -> Result<User, Refusal> {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
-    /// The user behind a token, with all identities.
+    /// The token's user, with all identities.
     #[boxed]
     pub async fn user_with_identities(&self, who: &Authenticated) -> Result<(User, Vec<Identity>), Refusal> {
         let unit = GetUserWithIdentities { pool: who.pool().clone(), user: who.user.clone() };
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
-    /// Changes what the user says of themselves.
+    /// Changes the user's own profile.
     ///
     /// # Errors
     /// [`Code::Invalid`], which names the field; [`Code::FieldNotEditable`].
@@ -59,7 +59,7 @@ impl App {
         changed.await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
-    /// Changes what an account says of its person. Nothing where there is no such account.
+    /// Changes an account's profile. None if there is no such account.
     pub(crate) async fn change_profile(
         &self,
         pool: &PoolId,
@@ -117,7 +117,7 @@ impl App {
             if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(plain) {
                 return Err(Refusal::invalid("customData", Reason::NotACustomKey { max: LONGEST_KEY }));
             }
-            // Deeper than serde_json reads, the user could never be read again.
+            // `serde_json` could not read deeper nesting back, and the user could never be loaded again.
             let limit = self.limits.custom_depth;
             if is_deeper(value, limit) {
                 return Err(Refusal::invalid(key.clone(), Reason::TooDeep { max: limit }));
@@ -131,7 +131,7 @@ impl App {
     }
 }
 
-/// Whether the pool's declarations take this custom data; `null` removes a key, whatever its type.
+/// Checks custom data against the pool's declared fields. `null` removes a key, whatever its type.
 pub(crate) fn check_custom_data(
     settings: &PoolSettings,
     data: &Map<String, Value>,
@@ -139,7 +139,7 @@ pub(crate) fn check_custom_data(
 ) -> Result<(), Refusal> {
     for (key, value) in data {
         let Some(field) = settings.custom_field(key) else {
-            // What was there before a pool began to declare its fields may still go.
+            // Undeclared keys from before the pool declared its fields can still be removed.
             if settings.custom_fields_only && !value.is_null() {
                 return Err(Refusal::invalid(key.clone(), Reason::UnknownField));
             }
@@ -155,12 +155,13 @@ pub(crate) fn check_custom_data(
     Ok(())
 }
 
-/// Nothing that a page could run: photos are shown by applications and consoles.
+/// Whether a photo's address is a web address. Applications and consoles display it, so schemes that a
+/// browser could execute are refused.
 pub(crate) fn is_picture_address(value: &str) -> bool {
     value.is_empty() || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// Whether arrays and objects are nested deeper than so many levels. Looks no deeper than that.
+/// Whether arrays and objects are nested deeper than `levels`. Recurses no deeper than that.
 pub(crate) fn is_deeper(value: &Value, levels: usize) -> bool {
     let deeper = |item: &Value| levels.checked_sub(1).is_none_or(|left| is_deeper(item, left));
     match value {
@@ -179,13 +180,13 @@ struct ChangeProfile {
     trace: Trace,
 }
 
-/// What a change does to the uploads that the photo names.
+/// What a change of the photo does to the user's uploads.
 enum Photo {
-    /// Nothing.
+    /// The photo does not change.
     Keep,
-    /// It names an upload of ours.
+    /// The new photo is this upload.
     Upload(String),
-    /// It names none of ours.
+    /// The new photo is hosted elsewhere, or empty.
     External,
 }
 
@@ -195,27 +196,27 @@ enum Changed {
     TooMuch(Excess),
 }
 
-/// How much custom data an account may have.
+/// Limits on an account's custom data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CustomDataLimits {
-    /// Keys at most.
+    /// The maximum number of keys.
     pub keys: usize,
-    /// Bytes of JSON at most.
+    /// The maximum size, in bytes of JSON.
     pub bytes: usize,
 }
 
-/// Which limit custom data would break.
+/// The limit that custom data would exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Excess {
-    /// It would have more keys than this.
+    /// The maximum number of keys.
     Keys(usize),
-    /// It would have more bytes than this.
+    /// The maximum size, in bytes of JSON.
     Bytes(usize),
 }
 
 impl CustomDataLimits {
-    /// Sets these keys, or removes those whose value is null. What is there stays changeable where a limit has become
-    /// smaller.
+    /// Sets these keys, or removes those whose value is null. Data that is already over the byte limit may
+    /// change as long as it does not grow. The limit on keys has no such exception.
     pub(crate) fn merge(
         self,
         data: &mut Map<String, Value>,
@@ -256,7 +257,7 @@ impl Write for ChangeProfile {
         let Some(user) = users::get_locked(tx, &self.pool, &self.user).await? else {
             return Ok(Changed::Gone);
         };
-        // It may have been merged a moment ago: then it is the survivor that is meant.
+        // If the account has been merged in the meantime, change the survivor.
         let account = user.merged_into.clone();
         let user = match account {
             None => Some(user),
@@ -286,7 +287,7 @@ impl Write for ChangeProfile {
     }
 }
 
-/// The names of what is different; the audit log keeps no values of profiles.
+/// The names of what differs. The audit log does not store profile values.
 pub(crate) fn changed_names(
     before: (&Profile, &Map<String, Value>),
     after: (&Profile, &Map<String, Value>),

@@ -1,4 +1,4 @@
-//! Sessions of one's own account: where one is logged in, and ending it.
+//! Sessions of one's own account: listing and ending them.
 
 pub mod unit;
 
@@ -12,21 +12,21 @@ use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 use unit::{EndSessions, SessionSelection};
 
-/// A session as its owner sees it.
+/// A session as shown to its owner.
 #[derive(Clone, Debug)]
 pub struct SessionView {
     /// The session.
     pub session: OwnSession,
-    /// The name of the application, while there is one.
+    /// The application's name, if it still exists.
     pub application: Option<String>,
-    /// The device and the browser, as the client called itself at login.
+    /// The device and browser, from the `User-Agent` at login.
     pub client: UserAgent,
-    /// Whether it is the session of the request.
+    /// Whether this is the session of the request.
     pub current: bool,
 }
 
 impl App {
-    /// Where one is logged in, the last used first.
+    /// The account's sessions, most recently used first.
     #[boxed]
     pub async fn own_sessions(&self, who: &Authenticated) -> Result<Vec<SessionView>, Refusal> {
         let unit = ListSessions { pool: who.pool().clone(), user: who.user.clone(), now: self.now() };
@@ -53,10 +53,10 @@ impl App {
         }
     }
 
-    /// Ends the sessions of one's own account, with or without the present one. How many that were.
+    /// Ends the sessions of one's own account, with or without the current one. Returns how many ended.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     #[boxed]
     pub async fn end_own_sessions(&self, who: &Authenticated, with_current: bool) -> Result<usize, Refusal> {
         let which =

@@ -1,11 +1,11 @@
-//! Switching accounts off and on.
+//! Disabling and enabling accounts.
 
 use hufu_store::{StoreError, Tx, Write, sessions, users, versions};
 use hufu_types::{Action, PoolId, UserId, UserStatus};
 
 use crate::events::{Event, Trace};
 
-/// Switches an account off, which ends its sessions, or on again; and tells every node.
+/// Disables an account, which ends its sessions, or enables it again. All nodes are notified.
 pub struct SetStatus {
     /// The pool.
     pub pool: PoolId,
@@ -13,12 +13,12 @@ pub struct SetStatus {
     pub user: UserId,
     /// The new status.
     pub status: UserStatus,
-    /// Who does it, and when.
+    /// The actor and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for SetStatus {
-    /// Whether there is such a user.
+    /// Whether the user exists.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {

@@ -1,4 +1,4 @@
-//! Uploaded pictures: only raster images, decoded and encoded anew, small.
+//! Uploaded pictures. Only small raster images are accepted. They are decoded and encoded again.
 
 use async_recursion::async_recursion as boxed;
 use std::io::Cursor;
@@ -15,24 +15,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::address::network_of;
 use crate::{App, Limits, Refusal};
 
-/// Where pictures are served.
+/// The URL path that pictures are served under.
 const UPLOADS_PATH: &str = "/uploads/";
-/// How long an upload waits for its turn to be decoded.
+/// How long an upload waits for a turn to decode.
 const TURN: Duration = Duration::from_secs(10);
 
-/// Above so many pixels, pictures are decoded one at a time, and none of 16 bits a channel.
+/// Pictures with more pixels than this are decoded one at a time, and not with 16 bits per channel.
 const LARGE: u64 = 12_000_000;
-/// Memory of a decoder besides the pixels.
+/// Memory for a decoder in addition to the pixels, in bytes.
 const WORKING_MEMORY: u64 = 8 * 1024 * 1024;
 
-/// Bounds how many uploads are under way, and how many of them are decoded at the same time.
+/// Limits how many uploads are in progress, and how many of them are decoded in parallel.
 pub(crate) struct Decoders {
     uploads: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     at_once: u32,
 }
 
-/// Room for one upload, from before its body is read until its picture is encoded.
+/// A slot for one upload, held from before its body is read until its picture is encoded.
 #[derive(Debug)]
 pub struct UploadSlot(OwnedSemaphorePermit);
 
@@ -46,7 +46,7 @@ impl Decoders {
         }
     }
 
-    /// Waits until a picture of so many pixels may be decoded.
+    /// Waits until a picture with this many pixels may be decoded.
     async fn turn(&self, pixels: u64) -> Result<OwnedSemaphorePermit, Refusal> {
         let turns = if pixels > LARGE { self.at_once } else { 1 };
         let turn = tokio::time::timeout(TURN, self.turns.clone().acquire_many_owned(turns)).await;
@@ -54,12 +54,12 @@ impl Decoders {
     }
 }
 
-/// A picture that was taken in.
+/// A stored picture.
 #[derive(Clone, Debug)]
 pub struct Uploaded {
     /// Its name.
     pub key: String,
-    /// Where it is served once a user's photo names it.
+    /// The URL that it is served at as soon as a user's photo refers to it.
     pub url: String,
 }
 
@@ -73,7 +73,7 @@ pub struct Picture {
 }
 
 impl App {
-    /// Makes room for an upload of an address, and counts it, before its body is read.
+    /// Reserves a slot for an upload from an IP address and counts it, before its body is read.
     #[boxed]
     pub async fn admit_upload(&self, ip: Option<&str>) -> Result<UploadSlot, Refusal> {
         let slot = self.decoders.uploads.clone().try_acquire_owned();
@@ -95,14 +95,14 @@ impl App {
         }
     }
 
-    /// Takes a picture in.
+    /// Stores a picture.
     #[boxed]
     pub async fn upload(&self, slot: UploadSlot, bytes: Vec<u8>) -> Result<Uploaded, Refusal> {
         if bytes.len() > self.limits.upload_bytes {
             return Err(Code::PictureTooLarge.into());
         }
         let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
-        // The slot goes along: what is being decoded takes memory though its client has left.
+        // The slot moves into the task: decoding takes memory even after the client has disconnected.
         let (slot, bytes, pixels) = blocking(move || {
             let pixels = pixels_of(&bytes, most)?;
             Ok((slot, bytes, pixels))
@@ -134,7 +134,7 @@ impl App {
         Ok(Uploaded { key, url })
     }
 
-    /// A picture that somebody's photo names.
+    /// A picture that a user's photo refers to.
     #[boxed]
     pub async fn picture(&self, name: &str) -> Result<Option<Picture>, Refusal> {
         if !is_name(name) {
@@ -144,19 +144,19 @@ impl App {
         Ok(found.map(|(content_type, bytes)| Picture { content_type, bytes }))
     }
 
-    /// The name of the upload that a photo's address names, if it is one of ours.
+    /// The name of the upload that a photo's URL refers to, if it is hosted here.
     pub(crate) fn upload_of_photo<'a>(&self, photo: &'a str) -> Option<&'a str> {
         let name = photo.strip_prefix(self.public_url.as_str())?.strip_prefix(UPLOADS_PATH)?;
         is_name(name).then_some(name)
     }
 }
 
-/// Whether an upload could have this name.
+/// Whether this is the form of an upload's name.
 fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
 }
 
-/// Runs what would keep other requests waiting.
+/// Runs blocking work on another thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -179,7 +179,10 @@ fn unreadable(error: &ImageError) -> Refusal {
     }
 }
 
-/// How many pixels a picture says that it has, if they are not too many.
+/// The number of pixels that a picture's header declares.
+///
+/// # Errors
+/// [`Code::PictureTooLarge`] if there are more than `most`; [`Code::NotAPicture`].
 fn pixels_of(bytes: &[u8], most: u64) -> Result<u64, Refusal> {
     let (width, height) =
         reader(bytes, WORKING_MEMORY)?.into_dimensions().map_err(|error| unreadable(&error))?;
@@ -187,14 +190,15 @@ fn pixels_of(bytes: &[u8], most: u64) -> Result<u64, Refusal> {
     if pixels > most { Err(Code::PictureTooLarge.into()) } else { Ok(pixels) }
 }
 
-/// The most memory that decoding so many pixels may take: four channels, of 16 bits if there are not many.
+/// The maximum memory for decoding this many pixels: four channels, of 16 bits each unless the picture is
+/// large.
 fn memory_for(pixels: u64) -> u64 {
     let bytes = if pixels > LARGE { 4 } else { 8 };
     pixels.saturating_mul(bytes).saturating_add(WORKING_MEMORY)
 }
 
-/// Decodes a picture of a known kind and so many pixels, and encodes it as PNG (where it may be
-/// transparent) or JPEG, without anything else that was in the file.
+/// Decodes a picture of a known format, and encodes it as PNG (if it has an alpha channel) or JPEG. Nothing
+/// else from the file is kept.
 fn reencode(bytes: &[u8], pixels: u64, side: u32) -> Result<(&'static str, Vec<u8>), Refusal> {
     let mut picture = reader(bytes, memory_for(pixels))?.decode().map_err(|error| unreadable(&error))?;
     if picture.width() > side || picture.height() > side {

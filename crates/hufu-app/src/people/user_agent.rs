@@ -1,17 +1,17 @@
-//! What a `User-Agent` tells of device and browser. A hint for people who look through their sessions: clients
-//! write what they like, and nothing depends on it.
+//! Device and browser from a `User-Agent`. A hint for users who review their sessions: clients can send
+//! anything, and nothing depends on it.
 
-/// What a client says of itself; what it does not say is absent.
+/// What a client says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UserAgent {
     /// The kind of machine: `iPhone`, `iPad`, `Android`, `HarmonyOS`, `Windows`, `Mac`, `Linux`.
     pub device: Option<&'static str>,
-    /// The browser, or the app that stands in its place.
+    /// The browser, or the app in its place.
     pub browser: Option<&'static str>,
 }
 
-/// The mark of a device in the text and its name, the most telling first: Android calls itself Linux, and
-/// iPhones say `like Mac OS X`.
+/// A device's mark in the text and its name, most specific first: Android also says `Linux`, and iPhones say
+/// `like Mac OS X`.
 const DEVICES: &[(&str, &str)] = &[
     ("iPhone", "iPhone"),
     ("iPod", "iPhone"),
@@ -26,7 +26,8 @@ const DEVICES: &[(&str, &str)] = &[
     ("Linux", "Linux"),
 ];
 
-/// The mark of a browser and its name, the most telling first: nearly all call themselves Safari, and many Chrome.
+/// A browser's mark in the text and its name, most specific first: nearly all also say `Safari`, and many
+/// `Chrome`.
 const BROWSERS: &[(&str, &str)] = &[
     ("miniProgram", "WeChat mini program"),
     ("MiniProgramEnv", "WeChat mini program"),
@@ -58,7 +59,7 @@ const BROWSERS: &[(&str, &str)] = &[
     ("curl/", "curl"),
 ];
 
-/// Reads a `User-Agent`.
+/// Parses a `User-Agent`.
 pub fn read_user_agent(text: &str) -> UserAgent {
     let first = |marks: &[(&str, &'static str)]| {
         marks.iter().find(|(mark, _)| text.contains(mark)).map(|(_, name)| *name)

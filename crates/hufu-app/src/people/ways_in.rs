@@ -1,13 +1,13 @@
-//! By which ways an account can be entered, so that nobody gives up the last one.
+//! The ways to log in to an account, so that nobody can remove the last one.
 //!
-//! The accounts that were merged into it count: their names and identities lead to it. A unit that takes a way
-//! away first locks the account (`users::get_locked`), so that of two that do it at once the second sees what
-//! the first left.
+//! Accounts that were merged into it count, because their names and identities lead to it. A unit of work
+//! that removes a way first locks the account (`users::get_locked`). So if two run in parallel, the second
+//! sees what the first has left.
 
 use hufu_store::{Read, StoreError, Tx, identities, users};
 use hufu_types::{Identity, IdentityKey, PoolId, User, UserId};
 
-/// What kind of login name it is.
+/// The kind of a login name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
     /// A username.
@@ -18,40 +18,40 @@ pub enum NameKind {
     Phone,
 }
 
-/// A login name, by who holds it: the account itself, or one that was merged into it.
+/// A login name and the account that holds it: the account itself, or one merged into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldName {
-    /// What it is.
+    /// The kind of name.
     pub kind: NameKind,
-    /// In whose row it stands.
+    /// The account whose row has it.
     pub holder: UserId,
 }
 
-/// The ways into an account.
+/// The ways to log in to an account.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WaysIn {
     /// The account.
     pub account: UserId,
-    /// The names that log in with the password; none where there is no password.
+    /// The names that can log in with the password. Empty if there is no password.
     pub password_names: Vec<HeldName>,
-    /// The holders of phone numbers to which a code can be sent: those that somebody vouches for.
+    /// The accounts whose phone number can receive a code: those with a verified one.
     pub phone: Vec<UserId>,
-    /// The holders of e-mail addresses to which a code can be sent: those that are verified.
+    /// The accounts whose e-mail address can receive a code: those with a verified one.
     pub email: Vec<UserId>,
-    /// The identities of connections that are switched on for an application.
+    /// The identities of connections that are enabled for an application.
     pub identities: Vec<Identity>,
-    /// What was merged into the account, oldest first: its names lead there as well.
+    /// The accounts merged into this one, oldest first. Their names lead here as well.
     pub merged: Vec<User>,
 }
 
-/// What is to be taken away.
+/// What would be removed.
 #[derive(Clone, Copy, Debug)]
 pub enum Removal<'a> {
     /// The account's own phone number.
     Phone,
     /// The account's own e-mail address.
     Email,
-    /// A name that stands with an account that was merged into this one.
+    /// A name of an account that was merged into this one.
     Merged(NameKind, &'a UserId),
     /// The password.
     Password,
@@ -60,7 +60,7 @@ pub enum Removal<'a> {
 }
 
 impl WaysIn {
-    /// Whether the account could still be entered without this.
+    /// Whether there would still be a way to log in after this removal.
     pub fn accessible_after(&self, removal: Removal<'_>) -> bool {
         let gone = match removal {
             Removal::Phone => Some((NameKind::Phone, &self.account)),
@@ -82,7 +82,7 @@ impl WaysIn {
     }
 }
 
-/// Reads by which ways an account can be entered.
+/// Reads the ways to log in to an account.
 pub struct GetWaysIn {
     /// The pool.
     pub pool: PoolId,
@@ -98,7 +98,7 @@ impl Read for GetWaysIn {
     }
 }
 
-/// By which ways an account, with what was merged into it, can be entered.
+/// The ways to log in to an account, including those of the accounts merged into it.
 pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<WaysIn, StoreError> {
     let rows = users::with_merged(tx, pool, user).await?;
     let mut ways = WaysIn {
@@ -109,7 +109,7 @@ pub async fn ways_in(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Wa
         identities: identities::of_enabled_connections(tx, pool, user).await?,
         merged: Vec::new(),
     };
-    // Every name logs in with the password of the account, never with that of what was merged into it.
+    // Every name logs in with this account's password, never with that of a merged account.
     let has_password = rows.iter().any(|row| row.id == *user && row.password_set_at.is_some());
     for row in rows {
         let names = [

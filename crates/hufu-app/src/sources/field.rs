@@ -1,26 +1,26 @@
-//! The fields of a connection's kind as data: `hufu apply`, its messages, its page, the JSON Schema, and later the
-//! administration's API and forms are all made from the same tables.
+//! The fields of each kind of connection, as data. `hufu apply`, its messages, its documentation and the JSON
+//! Schema all come from these tables. So will the administration API and its forms.
 
 use serde_json::{Value, json};
 
-/// A field of a connection's kind.
+/// A field of a kind of connection.
 #[derive(Debug)]
 pub struct Field {
-    /// Its key in files and forms.
+    /// The key in files and forms.
     pub name: &'static str,
-    /// What values look like.
+    /// The format of its values.
     pub form: Form,
-    /// Whether the value is shown to nobody once it is set.
+    /// Whether the value is never shown again once it is set.
     pub secret: bool,
-    /// Whether a connection needs it.
+    /// Whether a connection must have it.
     pub required: bool,
-    /// What forms call it.
+    /// The label in forms.
     pub label: Text,
     /// Where to find the value.
     pub hint: Text,
 }
 
-/// A text in the languages of those who configure.
+/// A text in the languages of administrators.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     /// In Simplified Chinese.
@@ -29,12 +29,12 @@ pub struct Text {
     pub en: &'static str,
 }
 
-/// What the values of a field look like.
+/// The format of a field's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A WeChat AppID: `wx` and 16 hexadecimal digits.
     WechatAppId,
-    /// A WeChat AppSecret. WeChat's own are 32 hexadecimal digits; those of a stand-in for WeChat may look different.
+    /// A WeChat AppSecret. WeChat's are 32 hexadecimal digits; those of a WeChat stand-in may look different.
     WechatAppSecret,
 }
 
@@ -42,7 +42,7 @@ impl Form {
     /// Checks a value.
     ///
     /// # Errors
-    /// The rule that the value breaks. It never quotes the value, which may be a secret.
+    /// The rule that the value breaks. It does not quote the value, which may be a secret.
     pub fn check(self, text: &str) -> Result<(), &'static str> {
         let holds = match self {
             Self::WechatAppId => is_wechat_app_id(text),
@@ -53,7 +53,7 @@ impl Form {
         if holds { Ok(()) } else { Err(self.rule()) }
     }
 
-    /// The rule in a sentence.
+    /// The rule, as a sentence.
     pub const fn rule(self) -> &'static str {
         match self {
             Self::WechatAppId => "a WeChat AppID is 'wx' and 16 characters of 0-9 and a-f",
@@ -79,7 +79,8 @@ pub(crate) fn is_wechat_app_id(text: &str) -> bool {
     })
 }
 
-/// A table of fields as JSON Schema (draft 2020-12). A secret is its text, or `{ "env": "NAME" }` in a file.
+/// The JSON Schema (draft 2020-12) of a table of fields. A secret is a string, or `{ "env": "NAME" }` in a
+/// file.
 pub(super) fn json_schema(fields: &[Field]) -> Value {
     let of_field = |field: &Field| {
         let text = json!({ "type": "string", "pattern": field.form.pattern() });

@@ -1,6 +1,6 @@
-//! Where people come from: the kinds of connections. Each kind is one module and one row of `kind`. It answers five
-//! questions: what are its fields, which applications may use it (the table of [`ConnectionKind`]), how does a login
-//! start, how does what came back become a [`Proof`], and what can be checked about a connection.
+//! Sources of identities: the kinds of connections. Each kind is one module and one row of `kind`. Its
+//! module defines the fields, how a login starts, how evidence becomes a [`Proof`], and how a connection can
+//! be checked. Which applications may use a kind is in the table of [`ConnectionKind`].
 
 mod field;
 pub(crate) mod settings;
@@ -27,15 +27,15 @@ use crate::{App, Refusal};
 pub(crate) use field::is_wechat_app_id;
 pub use field::{Field, Form, Text};
 
-/// A kind of connection, as its module describes it.
+/// A kind of connection, as its module defines it.
 pub(crate) struct Kind {
     /// The fields, in the order of a form.
     pub(crate) fields: &'static [Field],
     /// How a login starts.
     pub(crate) start: Start,
-    /// The realm of the ids of a kind that the source gives, where it gives such.
+    /// The realm of this kind of id. None if the source does not issue it.
     pub(crate) realm: fn(&ConnectionSettings, &OpenPlatform, IdentityKind) -> Option<String>,
-    /// Turns what a client brought into a proof.
+    /// Turns the client's evidence into a proof.
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
     /// Checks a connection against the source.
     pub(crate) check: for<'a> fn(&'a App, &'a Connection) -> BoxFuture<'a, Vec<Finding>>,
@@ -43,14 +43,14 @@ pub(crate) struct Kind {
 
 /// How a login starts.
 pub(crate) enum Start {
-    /// A client hands in a code that it drew itself.
+    /// A client sends a code that it got from the source.
     Code {
-        /// What the published clients call such logins.
+        /// The names that the published clients use for such logins.
         client_names: &'static [&'static str],
     },
 }
 
-/// The kinds, by name.
+/// The definition of a kind.
 pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
     match kind {
         ConnectionKind::WechatMiniProgram => &wechat::mini_program::KIND,
@@ -58,30 +58,30 @@ pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
     }
 }
 
-/// What a client brings to prove who its person is.
+/// The evidence that a client sends to prove who the user is.
 #[derive(Clone, Copy)]
 pub struct Evidence<'a> {
-    /// What `wx.login` or `SendAuth` gave.
+    /// The code from `wx.login` or `SendAuth`.
     pub code: &'a str,
-    /// Mini programs: what `wx.getUserInfo` gave, sealed.
+    /// Mini programs: encrypted data from `wx.getUserInfo`.
     pub user_info: Option<SealedData<'a>>,
-    /// Mini programs: what `wx.getUserInfo` gave, plain and unproved.
+    /// Mini programs: plain data from `wx.getUserInfo`, not proved.
     pub raw_data: Option<&'a str>,
     /// Mini programs: a phone number.
     pub phone: Option<PhoneEvidence<'a>>,
 }
 
 impl<'a> Evidence<'a> {
-    /// A code and nothing else.
+    /// A code without other evidence.
     pub const fn code(code: &'a str) -> Self {
         Self { code, user_info: None, raw_data: None, phone: None }
     }
 }
 
-/// Data that WeChat sealed with the session key.
+/// Data that WeChat encrypted with the session key.
 #[derive(Clone, Copy)]
 pub struct SealedData<'a> {
-    /// The initial vector, base64.
+    /// The initialization vector, base64.
     pub iv: &'a str,
     /// The data, base64.
     pub encrypted_data: &'a str,
@@ -90,18 +90,18 @@ pub struct SealedData<'a> {
 /// How a phone number is proved.
 #[derive(Clone, Copy)]
 pub enum PhoneEvidence<'a> {
-    /// By the dynamic code of the phone button.
+    /// With the dynamic code of the phone button.
     Code(&'a str),
-    /// By the ciphertext of the old phone button.
+    /// With the ciphertext of the old phone button.
     Sealed(SealedData<'a>),
 }
 
-/// An attempt to prove who a person is.
+/// An attempt to prove who a user is.
 pub(crate) struct Attempt<'a> {
     pub(crate) application: &'a Application,
     pub(crate) connection: &'a Connection,
     pub(crate) evidence: Evidence<'a>,
-    /// What may come of it: a phone code is spent only where the login itself is permitted.
+    /// The rules that apply. A phone code is spent only if the login itself is permitted.
     pub(crate) rules: Rules,
     pub(crate) budget: Budget,
 }
@@ -112,19 +112,19 @@ pub(crate) struct Proved<'a> {
     pub(crate) code: SpentCode<'a>,
 }
 
-/// What a check of a connection found.
+/// A finding of a connection check.
 #[derive(Debug)]
 pub struct Finding {
     /// What was checked.
     pub check: Check,
-    /// What is wrong, if anything is.
+    /// What is wrong, if anything.
     pub fault: Option<Refusal>,
 }
 
-/// Something that can be checked about a connection.
+/// A check of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Whether the source accepts the id and the secret of the app.
+    /// Whether the source accepts the app's id and secret.
     Credentials,
 }
 
@@ -133,7 +133,7 @@ pub fn fields(of: ConnectionKind) -> &'static [Field] {
     kind(of).fields
 }
 
-/// The kind whose logins the published clients call by this name, such as `wechat`.
+/// The kind whose logins the published clients call by this name, for example `wechat`.
 pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
     let is_called = |of: &&ConnectionKind| match kind(**of).start {
         Start::Code { client_names } => client_names.contains(&client_name),
@@ -141,7 +141,7 @@ pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
     ConnectionKind::ALL.iter().find(is_called).copied()
 }
 
-/// What the published clients call logins, of all kinds.
+/// The names that the published clients use for logins of all kinds.
 pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
     ConnectionKind::ALL
         .iter()
@@ -151,7 +151,8 @@ pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
         .copied()
 }
 
-/// The `[[user_pool.connection]]` of `hufu apply` as JSON Schema (draft 2020-12), as far as it depends on the kind.
+/// The JSON Schema (draft 2020-12) of the parts of `[[user_pool.connection]]` in `hufu apply` that depend on
+/// the kind.
 pub fn json_schema() -> Value {
     let of_kind = |of: &ConnectionKind| {
         json!({
@@ -167,7 +168,7 @@ pub fn json_schema() -> Value {
     })
 }
 
-/// The fields of all kinds as the table of docs/apply.md.
+/// The fields of all kinds, as the table in docs/apply.md.
 pub fn markdown() -> String {
     let mut table = String::from("| type | field | label | where to find it |\n|---|---|---|---|\n");
     for of in ConnectionKind::ALL {
@@ -188,7 +189,7 @@ pub fn markdown() -> String {
     table
 }
 
-/// The name of a required field that the settings lack, if there is one.
+/// The name of the first required field that the settings lack.
 pub(crate) fn missing_field(of: ConnectionKind, settings: &ConnectionSettings) -> Option<&'static str> {
     fields(of)
         .iter()
@@ -196,7 +197,7 @@ pub(crate) fn missing_field(of: ConnectionKind, settings: &ConnectionSettings) -
         .map(|field| field.name)
 }
 
-/// The key of an id that the source behind a connection gives to a person.
+/// The key of an id that a connection's source issued.
 pub(crate) fn identity_key(connection: &Connection, of: IdentityKind, value: &str) -> IdentityKey {
     let Connection { settings, open_platform, .. } = connection;
     let realm = (kind(connection.kind).realm)(settings, open_platform, of).unwrap_or_default();
@@ -212,14 +213,16 @@ pub(crate) fn realms(of: ConnectionKind, settings: &ConnectionSettings, platform
     }
 }
 
-/// Whether a connection's source gives both ids to one person: one of the app and one of all apps of its owner.
+/// Whether a connection's source gives both ids to the same person: one per app, one for all apps of its
+/// owner.
 pub(crate) fn are_of_one_source(connection: &Connection, one: &IdentityKey, other: &IdentityKey) -> bool {
     let is_own = |key: &IdentityKey| *key == identity_key(connection, key.kind, &key.value);
     one.kind != other.kind && is_own(one) && is_own(other)
 }
 
 impl App {
-    /// Checks a connection against its source: for whoever configures it. The calls cost the app's own quota.
+    /// Checks a connection against its source, for administrators. The calls count towards the app's own
+    /// quota.
     #[boxed]
     pub async fn check_connection(&self, connection: &Arc<Connection>) -> Vec<Finding> {
         (kind(connection.kind).check)(self, connection).await

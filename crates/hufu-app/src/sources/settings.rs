@@ -1,4 +1,4 @@
-//! The settings of connections in the database: sealed JSON.
+//! The connections' settings in the database: sealed JSON.
 
 use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_store::config::{self, Realms, StoredConnection, StoredSettings};
@@ -11,35 +11,35 @@ use super::{missing_field, realms};
 /// Why the settings of a connection cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    /// The key is another one, or the row was tampered with.
+    /// The sealing key is a different one, or the row was tampered with.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// They are not what this program writes.
+    /// Not in the format that this release writes.
     #[error("the settings are malformed")]
     Malformed,
-    /// A field that the kind needs is absent.
+    /// A field that the kind requires is missing.
     #[error("the settings lack `{0}`")]
     Missing(&'static str),
 }
 
-/// What settings are sealed for.
+/// The context that settings are sealed under.
 fn context(connection: &ConnectionId) -> String {
     format!("connection:{connection}:settings")
 }
 
-/// What the AppSecret of a program before migration 0004 is sealed for.
+/// The context that releases before migration 0004 sealed the AppSecret under.
 fn secret_context(connection: &ConnectionId) -> String {
     format!("connection:{connection}:app_secret")
 }
 
-/// Seals settings for the row of one connection.
+/// Seals the settings of one connection for its row.
 pub(crate) fn seal(
     settings: &ConnectionSettings,
     connection: &ConnectionId,
     key: &SealingKey,
     random: &dyn Random,
 ) -> StoredSettings {
-    // A map of JSON values is always JSON.
+    // Serializing a map of JSON values cannot fail.
     let plain = Zeroizing::new(serde_json::to_vec(settings).unwrap_or_default());
     StoredSettings::Sealed(key.seal(random, &context(connection), &plain))
 }
@@ -66,8 +66,9 @@ pub(crate) fn open(stored: &StoredConnection, key: &SealingKey) -> Result<Connec
     }
 }
 
-/// Seals the settings that still stand in the columns of the program before migration 0004. Any node may do so at any
-/// time: what is sealed already stays. A row whose secret does not open is left for whoever brings the key back.
+/// Seals settings that are still in the columns used before migration 0004. Any node may do this at any time,
+/// because settings that are already sealed are left alone. A row whose secret cannot be opened is left for
+/// when the right key is back.
 pub(crate) async fn seal_columns(
     store: &Store,
     connections: &[StoredConnection],

@@ -1,4 +1,4 @@
-//! Whose request is this: bearer tokens and the sessions behind them.
+//! Authenticating requests: bearer tokens and the sessions behind them.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use crate::configuration::ApplicationHint;
 use crate::events::Trace;
 use crate::{App, Origin, Refusal, UserToken};
 
-/// Sessions that a node keeps in mind at most.
+/// The maximum number of sessions that a node caches.
 const REMEMBERED_SESSIONS: u64 = 100_000;
 
-/// Which sessions are alive, believed for a few seconds.
+/// A cache of active sessions. Entries live for a few seconds.
 pub(crate) struct SessionCache {
     entries: moka::sync::Cache<SessionId, Arc<Session>>,
-    /// How often something was forgotten: what was read before the last time is not believed.
+    /// How often something was invalidated. A session read before the latest invalidation is not cached.
     forgotten: AtomicU64,
 }
 
@@ -33,7 +33,8 @@ impl SessionCache {
         Self { entries: cache.build(), forgotten: AtomicU64::new(0) }
     }
 
-    /// Keeps what was read since `forgotten` was this number. A logout in between wins, whichever comes last here.
+    /// Caches a session read when `forgotten` had this value. A logout in between always wins, whichever runs
+    /// last.
     fn insert(&self, id: &SessionId, session: Arc<Session>, forgotten: u64) {
         self.entries.insert(id.clone(), session);
         if self.forgotten.load(Ordering::SeqCst) != forgotten {
@@ -52,26 +53,26 @@ impl SessionCache {
     }
 }
 
-/// A request of a user who is logged in.
+/// An authenticated request of a user.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    /// The application whose token it is.
+    /// The application that the token was issued to.
     pub application: Arc<Application>,
     /// The account.
     pub user: UserId,
-    /// The `sub` of the token: another id of the account, where the one that it belonged to was merged into it.
+    /// The `sub` of the token. Differs from `user` if the account it names has been merged into another.
     pub subject: UserId,
     /// The session.
     pub session: SessionId,
-    /// When the login was.
+    /// When the user logged in.
     pub auth_time: Timestamp,
     /// Where the request comes from.
     pub origin: Origin,
-    /// What an access token may be used for; a user token may do everything a user may.
+    /// The scope of an access token. None for a user token, which may do everything that the user may.
     pub scope: Option<ScopeSet>,
     /// When the token was issued, in Unix seconds.
     pub issued_at: i64,
-    /// When the token ends, in Unix seconds.
+    /// When the token expires, in Unix seconds.
     pub expires_at: i64,
 }
 
@@ -82,7 +83,7 @@ impl Authenticated {
     }
 }
 
-/// What both kinds of bearer tokens have in common.
+/// The claims that both kinds of bearer tokens share.
 #[derive(Deserialize)]
 struct BearerClaims {
     sub: UserId,
@@ -93,7 +94,7 @@ struct BearerClaims {
     scope: Option<ScopeSet>,
 }
 
-/// A token whose signature and time hold; whether its session does is another question.
+/// A token with a valid signature that has not expired. Its session is not checked.
 pub(crate) struct Bearer {
     pub(crate) application: ApplicationId,
     pub(crate) session: SessionId,
@@ -104,7 +105,7 @@ pub(crate) struct Bearer {
 }
 
 impl App {
-    /// Reads a bearer token: access tokens and user tokens, never id tokens.
+    /// Verifies a bearer token: an access token or a user token, never an id token.
     pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken, TokenType::UserToken],
@@ -126,7 +127,7 @@ impl App {
         })
     }
 
-    /// Who sends this bearer token, and that what else the request names agrees with it.
+    /// Authenticates a bearer token, and checks that what else the request names agrees with it.
     #[boxed]
     pub async fn authenticate<'a>(
         &'a self,
@@ -157,8 +158,8 @@ impl App {
         })
     }
 
-    /// What a token says, if it holds: one of this instance, of any kind, whose time is not over and whose session is
-    /// alive. An id token, which is no bearer, can be looked at as well.
+    /// Returns the claims of a token if it is valid: issued by this instance, of one of `kinds`, not expired,
+    /// and with an active session. This accepts id tokens as well, although they are not bearer tokens.
     #[boxed]
     pub async fn validate_token<'a>(
         &'a self,
@@ -187,7 +188,7 @@ impl App {
     }
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
-        // One that seems over may have been extended since it was read.
+        // A cached session that seems expired may have been extended since it was read.
         let believed = self.sessions.entries.get(id).filter(|session| session.expires_at > self.now());
         let session = if let Some(session) = believed {
             session
@@ -205,14 +206,15 @@ impl App {
         Ok(session)
     }
 
-    /// Notes, now and then, that a session is in use, for the list that its owner sees. No request fails for it.
+    /// Records from time to time that a session is in use, for the list shown to its owner. A failure does
+    /// not fail the request.
     async fn record_use(&self, pool: &PoolId, id: &SessionId, session: &Session) {
         let now = self.now();
         if now < session.last_used_at.plus(self.limits.session_touch) {
             return;
         }
         let noted = Session { last_used_at: now, ..session.clone() };
-        // Requests of the same moment find it noted.
+        // Updates the cache first, so that concurrent requests do not record it again.
         let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
         self.sessions.insert(id, Arc::new(noted), forgotten);
         let unit = Touch { pool: pool.clone(), session: id.clone(), now };
@@ -221,7 +223,7 @@ impl App {
         }
     }
 
-    /// A new user token of the same session, for the v2 clients.
+    /// Issues a new user token of the same session, for the v2 clients.
     pub fn renew(&self, who: &Authenticated) -> Result<UserToken, Refusal> {
         self.user_token(&who.application, &who.subject, &who.session, who.auth_time)
     }

@@ -1,5 +1,6 @@
-//! Browser sessions: one login of one person in one browser, for all applications of the pool. A login begins one, or
-//! belongs to one ([`BrowserBinding`]); whoever ends it ends the sessions of applications beneath it.
+//! Browser sessions: one login of one user in one browser, for all applications of the pool. A login starts a
+//! browser session or belongs to one ([`BrowserBinding`]). Ending it also ends the application sessions that
+//! belong to it.
 
 use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::{Read, StoreError, Tx, Write};
@@ -14,7 +15,7 @@ use crate::login::BrowserBinding;
 use crate::{App, Origin, Refusal};
 
 impl App {
-    /// A browser session for a login to begin, and the secret for the browser's cookie.
+    /// A new browser session for a login to start, and the secret for the browser's cookie.
     pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, BrowserBinding) {
         let now = self.now();
         let secret = OpaqueToken::generate(TokenPurpose::BrowserSession, &*self.random);
@@ -29,10 +30,10 @@ impl App {
         (secret, BrowserBinding::New(new))
     }
 
-    /// The living browser session of a cookie.
+    /// The active browser session of a cookie.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub async fn browser_session(
         &self,
         pool: &PoolId,
@@ -42,10 +43,11 @@ impl App {
         self.read(FindBrowserSession { pool, cookie, now }).await
     }
 
-    /// Notes that a browser session is in use, and lets it live on from now; whether it was still alive.
+    /// Records that a browser session is in use, and extends it from now. Returns whether it was still
+    /// active.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub async fn extend_browser_session(
         &self,
         pool: &PoolId,
@@ -56,10 +58,10 @@ impl App {
         self.write(ExtendBrowserSession { pool: pool.clone(), id: id.clone(), now, expires_at }).await
     }
 
-    /// Signs a browser out of everything: ends its session and those of applications beneath it.
+    /// Ends a browser session and the application sessions that belong to it.
     ///
     /// # Errors
-    /// Those of the database.
+    /// Database errors.
     pub async fn end_browser_session(
         &self,
         pool: &PoolId,
@@ -74,13 +76,13 @@ impl App {
     }
 }
 
-/// Reads the living browser session of a cookie, whose account may be used.
+/// Reads the active browser session of a cookie, if its account is active.
 pub struct FindBrowserSession {
     /// The pool.
     pub pool: PoolId,
     /// The hash of the cookie's secret.
     pub cookie: TokenHash,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -93,20 +95,20 @@ impl Read for FindBrowserSession {
     }
 }
 
-/// Notes that a browser session is in use, and lets it live longer.
+/// Records that a browser session is in use, and extends it.
 pub struct ExtendBrowserSession {
     /// The pool.
     pub pool: PoolId,
     /// The browser session.
     pub id: BrowserSessionId,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
-    /// Until when.
+    /// The new expiry time.
     pub expires_at: Timestamp,
 }
 
 impl Write for ExtendBrowserSession {
-    /// Whether it was still alive.
+    /// Whether it was still active.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -114,7 +116,7 @@ impl Write for ExtendBrowserSession {
     }
 }
 
-/// Ends a browser session with the sessions of applications beneath it.
+/// Ends a browser session and the application sessions that belong to it.
 pub struct EndBrowserSession {
     /// The pool.
     pub pool: PoolId,
@@ -122,12 +124,12 @@ pub struct EndBrowserSession {
     pub id: BrowserSessionId,
     /// The account behind it.
     pub account: UserId,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for EndBrowserSession {
-    /// The sessions of applications that ended.
+    /// The application sessions that ended.
     type Out = Vec<SessionId>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {

@@ -1,4 +1,4 @@
-//! The keys of the instance that sign tokens.
+//! The instance's keys for signing tokens.
 
 use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
@@ -12,9 +12,9 @@ use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
 
 use crate::App;
 
-/// The signing keys of the instance at one version of the configuration.
+/// The instance's signing keys at one version of the configuration.
 pub struct Keys {
-    /// With the moment from which each signs, in that order.
+    /// Each key with the time from which it signs, ordered by that time.
     signing: Vec<(Timestamp, SigningKey)>,
     published: KeySet,
 }
@@ -22,24 +22,24 @@ pub struct Keys {
 /// Why keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The database refused.
+    /// A database error.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The key is sealed with another key.
+    /// The signing key was sealed under another sealing key.
     #[error("the signing key {id} cannot be opened")]
     Sealed {
-        /// Which.
+        /// The id of the signing key.
         id: String,
-        /// Why.
+        /// The cause.
         source: OpenError,
     },
-    /// The key is no key.
+    /// The signing key is malformed.
     #[error("a signing key is malformed")]
     Malformed(#[from] hufu_protocol::KeyError),
 }
 
 impl Keys {
-    /// Reads all keys; makes the first ES256 key of an instance.
+    /// Loads all keys. Creates the first ES256 key of a new instance.
     pub(crate) async fn load(
         store: &Store,
         sealing: &SealingKey,
@@ -62,7 +62,7 @@ impl Keys {
         Ok(Self { signing, published })
     }
 
-    /// The key that signs now: the latest whose time has come.
+    /// The current signing key: the latest one whose start time has passed.
     pub(crate) fn signing(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
         let of_algorithm = self.signing.iter().filter(|(_, key)| key.algorithm() == algorithm);
         of_algorithm
@@ -72,7 +72,7 @@ impl Keys {
             .map(|(_, key)| key)
     }
 
-    /// The public halves of all keys.
+    /// The public keys of all signing keys.
     pub fn published(&self) -> &KeySet {
         &self.published
     }
@@ -82,20 +82,20 @@ fn context(id: &str) -> String {
     format!("signing_key:{id}")
 }
 
-/// When a key begins to sign.
+/// When a key starts to sign.
 enum Start {
-    /// At once: there is none of its algorithm.
+    /// Immediately, because it is the first of its algorithm.
     First {
-        /// Now.
+        /// The current time.
         now: Timestamp,
     },
-    /// After it was published for a while.
+    /// After it has been published for a while.
     Successor {
-        /// Now.
+        /// The current time.
         now: Timestamp,
-        /// How long it is published before.
+        /// How long it is published before it signs.
         lead: Duration,
-        /// How long the tokens of its predecessor live.
+        /// The longest lifetime of its predecessors' tokens.
         longest_token: Duration,
     },
 }
@@ -133,7 +133,7 @@ impl App {
         self.keys.load_full()
     }
 
-    /// Makes a first key for every algorithm that an application asks for.
+    /// Creates the first key of every algorithm that an application needs.
     pub(crate) async fn make_missing_keys(
         &self,
         algorithms: HashSet<SigningAlgorithm>,
@@ -153,9 +153,9 @@ impl App {
         Ok(())
     }
 
-    /// Makes a successor for the keys of an algorithm and gives its id. It is
-    /// published at once, signs after the lead, and its predecessors stay
-    /// published until their last token has ended.
+    /// Creates a new key to replace the current one of an algorithm, and returns its id. It is published
+    /// immediately, and signs once the lead time has passed. The old keys remain published until their last
+    /// token has expired.
     #[boxed]
     pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<String, KeyError> {
         let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {

@@ -29,29 +29,29 @@ pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserS
 pub use refresh::{RevokeByToken, Rotate, Rotation};
 pub use sessions::EndSession;
 
-/// The v2 client's user token. `Debug` does not show it.
+/// A user token for the v2 clients. `Debug` does not show it.
 #[derive(Clone)]
 pub struct UserToken {
     /// The token.
     pub token: String,
     /// When it was issued.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// What a login by OAuth's rules answers with. `Debug` shows no token.
+/// The tokens issued by an OAuth 2.0 login. `Debug` does not show them.
 #[derive(Clone)]
 pub struct TokenSet {
     /// The access token.
     pub access_token: String,
-    /// The id token, for the scope `openid`.
+    /// The id token, if the scope has `openid`.
     pub id_token: Option<String>,
-    /// The refresh token, for the scope `offline_access`.
+    /// The refresh token, if the scope has `offline_access`.
     pub refresh_token: Option<OpaqueToken>,
-    /// What was granted.
+    /// The granted scope.
     pub scope: ScopeSet,
-    /// Seconds until the access token ends.
+    /// Seconds until the access token expires.
     pub expires_in: u64,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for TokenSet {
     }
 }
 
-/// The session that tokens are issued for.
+/// The session that tokens are issued for, with its application and user.
 #[derive(Clone, Debug)]
 pub(crate) struct Issue<'a> {
     pub(crate) application: &'a Application,
@@ -83,7 +83,7 @@ impl App {
         found.ok_or_else(|| Refusal::internal(MissingKey))
     }
 
-    /// Signs a user token. It ends no later than its session.
+    /// Signs a user token. It expires no later than its session.
     pub(crate) fn user_token(
         &self,
         application: &Application,
@@ -93,7 +93,7 @@ impl App {
     ) -> Result<UserToken, Refusal> {
         let now = self.now();
         let lifetimes = application.lifetimes;
-        // Whole seconds, as the token says it.
+        // Whole seconds, like the token's `exp`.
         let ends = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
         let expires_at = Timestamp(ends.seconds().saturating_mul(1000));
         let claims = UserTokenClaims {
@@ -112,7 +112,8 @@ impl App {
         Ok(UserToken { token, issued_at: now, expires_at })
     }
 
-    /// A new refresh token: what the client gets, and what the database keeps.
+    /// A new refresh token: the one for the client, and the row for the database. None unless the scope has
+    /// `offline_access`.
     pub(crate) fn new_refresh_token(
         &self,
         application: &Application,
@@ -130,7 +131,7 @@ impl App {
         Some((token, stored))
     }
 
-    /// Signs an access token, and an id token for the scope `openid`.
+    /// Signs an access token, and an id token if the scope has `openid`.
     pub(crate) fn token_set(
         &self,
         issue: &Issue<'_>,
@@ -176,7 +177,7 @@ impl App {
         Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in: lifetime.as_secs() })
     }
 
-    /// The refresh token grant (RFC 6749 6): a new token set, and a successor for the token.
+    /// The refresh token grant (RFC 6749 section 6): issues a new token set and a new refresh token.
     #[boxed]
     pub async fn refresh(
         &self,
@@ -198,7 +199,8 @@ impl App {
             Rotation::Rotated { session, details, scope } => {
                 let unit = GetUser { pool: application.pool.clone(), user: details.account.clone() };
                 let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
-                // Clients know the person by the `sub` that the session began with, though it was merged since.
+                // Clients know the user by the `sub` that the session started with, even if the account has
+                // since been merged.
                 let user = User { id: details.user.clone(), ..account };
                 let issue =
                     Issue { application, user: &user, session: &session, auth_time: details.created_at };
@@ -214,8 +216,8 @@ impl App {
         }
     }
 
-    /// Revokes an access or refresh token of an application and ends its session (RFC 7009).
-    /// An unknown token is no error.
+    /// Revokes an application's access or refresh token and ends its session (RFC 7009). An unknown token is
+    /// not an error.
     #[boxed]
     pub async fn revoke(
         &self,
@@ -239,7 +241,7 @@ impl App {
         Ok(())
     }
 
-    /// An access or user token of this application that has not ended.
+    /// An unexpired access or user token of this application.
     fn token_of(&self, token: &str, application: &ApplicationId) -> Option<Bearer> {
         self.bearer_claims(token).ok().filter(|bearer| bearer.application == *application)
     }
@@ -249,7 +251,8 @@ impl App {
 #[error("there is no signing key of the application's algorithm")]
 struct MissingKey;
 
-/// The claims about a user that the scopes ask for (OpenID Connect Core 5.1 and 5.4); of custom data what people see.
+/// The claims about a user for these scopes (OpenID Connect Core sections 5.1 and 5.4). Of custom data, only
+/// fields that are visible to the user.
 pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
     let mut claims = Map::new();
     let mut put = |name: &str, value: Option<&str>| {
@@ -302,12 +305,12 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
     claims
 }
 
-/// The hash of an opaque token of full entropy.
+/// The hash of an opaque token. It is unsalted: the tokens have full entropy.
 pub(crate) fn hash_token(text: &str) -> TokenHash {
     hash_of(&digest(&SHA256, text.as_bytes()))
 }
 
-/// A digest as the hash of a token.
+/// Wraps a digest as a token hash.
 pub(crate) fn hash_of(digest: &Digest) -> TokenHash {
     let mut bytes = [0_u8; 32];
     bytes.copy_from_slice(digest.as_ref());

@@ -1,4 +1,5 @@
-//! The units of refresh tokens: rotated at each use, revoked as a family when one is used twice (RFC 9700 4.14.2).
+//! Units of work for refresh tokens. They are rotated at each use. Reusing one revokes its whole family
+//! (RFC 9700 section 4.14.2).
 
 use std::time::Duration;
 
@@ -6,39 +7,39 @@ use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions};
 use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenHash};
 
-/// Exchanges a refresh token for its successor.
+/// Exchanges a refresh token for a new one.
 pub struct Rotate {
     /// The pool.
     pub pool: PoolId,
-    /// The application that presents it.
+    /// The application that presents the token.
     pub application: ApplicationId,
     /// The presented token.
     pub presented: TokenHash,
-    /// The hash of the successor.
+    /// The hash of the new token.
     pub successor: TokenHash,
-    /// When the successor ends.
+    /// When the new token expires.
     pub expires_at: Timestamp,
-    /// How long a used token may be presented again while its successor is unused.
+    /// How long a used token may be presented again while the new token is unused.
     pub grace: Duration,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What became of a rotation.
+/// The outcome of a rotation.
 #[derive(Debug)]
 pub enum Rotation {
-    /// The successor stands.
+    /// The new token is valid.
     Rotated {
-        /// The session that goes on.
+        /// The id of the session.
         session: SessionId,
         /// The session itself.
         details: sessions::Session,
-        /// What the tokens may be used for.
+        /// The scope of the tokens.
         scope: ScopeSet,
     },
-    /// No such token of this application, expired, or its session is over.
+    /// The application has no such token, it has expired, or its session has ended.
     Unknown,
-    /// It was used before: its whole family is revoked and the session ended.
+    /// It was already used. Its whole family is revoked, and the session has ended.
     Reused(SessionId),
 }
 
@@ -46,7 +47,7 @@ impl Write for Rotate {
     type Out = Rotation;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
-        // Of two nodes that are given one token the second waits here, and sees what the first did.
+        // If two nodes get the same token, the second waits here, and then sees what the first has done.
         let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
         let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now)
         else {
@@ -59,11 +60,12 @@ impl Write for Rotate {
             return Ok(Rotation::Unknown);
         }
         if let Some(used_at) = token.used_at {
-            // Phones lose answers: while nobody used the successor, the same client may ask again.
+            // Phones lose answers. The client may retry as long as the new token is unused.
             let fresh = self.now <= used_at.plus(self.grace);
             let replaced = match (&token.successor, fresh) {
                 (Some(successor), true) => {
-                    // It has no successor of its own: whoever presents it now is not who asked again.
+                    // The replaced token has no successor. If it is presented later, it is not by the client
+                    // that retried.
                     refresh_tokens::supersede_unused(tx, &self.pool, successor, self.now).await?
                 }
                 _ => false,
@@ -88,7 +90,7 @@ impl Write for Rotate {
 pub struct RevokeByToken {
     /// The pool.
     pub pool: PoolId,
-    /// The application that asks.
+    /// The application that requests it.
     pub application: ApplicationId,
     /// The token.
     pub presented: TokenHash,

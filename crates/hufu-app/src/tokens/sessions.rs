@@ -1,4 +1,4 @@
-//! The unit of logging out.
+//! The unit of work for logging out.
 
 use hufu_store::{StoreError, Tx, Write, sessions};
 use hufu_types::{Action, PoolId, SessionId};
@@ -12,7 +12,7 @@ pub struct EndSession {
     pub pool: PoolId,
     /// The session.
     pub session: SessionId,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 

@@ -1,7 +1,7 @@
 //! CSV (RFC 4180), as spreadsheets read and write it.
 //!
-//! A spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, whoever wrote it. Such cells are
-//! written with an apostrophe before them, and reading takes that one away again.
+//! Spreadsheets treat a cell that starts with `=`, `+`, `-` or `@` as a formula, whoever wrote it. Such cells
+//! are written with a leading apostrophe, and reading removes it.
 
 use std::io::{self, BufRead};
 
@@ -12,10 +12,10 @@ use super::ImportError;
 use super::reader::{Fields, LONGEST_ROW, Row};
 use hufu_types::refusal::Reason;
 
-/// Columns at most.
+/// The maximum number of columns.
 const MAX_COLUMNS: usize = 1024;
 
-/// The rows of a CSV file whose first row names the columns.
+/// The rows of a CSV file. The first row has the column names.
 pub(super) struct CsvRows<R> {
     reader: R,
     parser: Reader,
@@ -72,7 +72,7 @@ impl<R: BufRead> CsvRows<R> {
 
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         let mut length = 0;
-        // Where what is too long goes.
+        // Buffers for discarding the rest of a row that is too long.
         let (mut waste, mut ends_of_waste) = ([0; 4096], [0; 64]);
         self.used = 0;
         self.state = Row::Whole;
@@ -124,23 +124,23 @@ impl<R: BufRead> CsvRows<R> {
     }
 }
 
-/// A name of a column, as messages show it.
+/// A column name for messages.
 pub(super) fn shown(name: &str) -> String {
     let cut: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
     format!("`{cut}`")
 }
 
-/// Whether a spreadsheet would reckon with it, apostrophes aside.
+/// Whether a spreadsheet would treat the text as a formula. Leading apostrophes are ignored.
 fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// The text of a cell, as it was before it was made harmless.
+/// The text of a cell before it was escaped.
 fn unescape_formula(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
 }
 
-/// Writes a row; the cells that a spreadsheet would reckon with made harmless.
+/// Writes a row, and escapes the cells that a spreadsheet would treat as formulas.
 pub(super) fn write_row<'a>(
     to: &mut impl io::Write,
     cells: impl IntoIterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! Custom data of a row: an object, or in a CSV a column for each key.
+//! Custom data of a row: an object, or in CSV one column per key.
 
 use hufu_types::{CustomFieldType, Language, PoolSettings};
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::reader::Fields;
 use crate::Limits;
 use crate::people::profile::is_deeper;
 
-/// What stands before a key in the name of a CSV's column.
+/// The prefix of a custom data key in the name of a CSV column.
 pub(super) const PREFIX: &str = "custom.";
 
 /// Takes the custom data out of a row.
@@ -33,7 +33,7 @@ pub(super) fn read(
     check(data, settings, limits)
 }
 
-/// The value that the pool's declaration makes of a cell.
+/// Converts a cell to the type that the pool declares for the field.
 fn typed(key: &str, value: Value, settings: &PoolSettings) -> Result<Value, String> {
     let Value::String(text) = &value else { return Ok(value) };
     let kind = settings.custom_field(key).map(|field| field.kind);

@@ -1,4 +1,4 @@
-//! Taking users out, page by page. What comes out goes in again as it was.
+//! Exporting users, page by page. An export can be imported again without loss.
 
 use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use super::identities::identity_json;
 use super::{ExportError, Format, Transfer, csv, fields};
 use crate::events::{Event, Trace};
 
-/// Users fetched at a time.
+/// Users per page.
 const PAGE: i64 = 500;
 
-/// How to take users out.
+/// How to export users.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportOptions {
-    /// How to write them.
+    /// The format of the file.
     pub format: Format,
-    /// Whether the hashes of their passwords go with them.
+    /// Whether to include password hashes.
     pub with_hashes: bool,
 }
 
 impl Transfer {
-    /// Writes all users of the pool, as [`Transfer::pages`] gives them, and says how many they were. `watch` is told
-    /// after each page.
+    /// Writes all users of the pool, as [`Transfer::pages`] returns them. Returns how many. `watch` is called
+    /// after each page with the number of users so far.
     ///
     /// # Errors
-    /// [`ExportError`]; what was written before is no whole export.
+    /// [`ExportError`]. Whatever has been written by then is not a complete export.
     #[boxed]
     pub async fn export(
         &self,
@@ -52,11 +52,11 @@ impl Transfer {
         Ok(count)
     }
 
-    /// All users of the pool page by page, accounts that were merged into others last. Users who are made or changed
-    /// meanwhile are in it as they were, or as they are.
+    /// All users of the pool, page by page. Accounts that were merged into others come last. Users who are
+    /// created or changed during the export appear in either their old or their new state.
     ///
     /// # Errors
-    /// [`ExportError`]; what came before is no whole export.
+    /// [`ExportError`]. The pages returned by then are not a complete export.
     pub async fn pages(
         self,
         options: ExportOptions,
@@ -64,7 +64,7 @@ impl Transfer {
         if !self.config.has_pool(&self.pool) {
             return Err(ExportError::PoolUnknown);
         }
-        // Written down before anything leaves, so that an export that was broken off is in the log too.
+        // Recorded before the first page, so that the audit log includes exports that were aborted.
         let unit = RecordExport { pool: self.pool.clone(), options, trace: self.trace() };
         self.store.write(unit).await?;
         let pages = Pages {
@@ -82,16 +82,16 @@ impl Transfer {
 /// A piece of an export.
 #[derive(Clone, Debug, Default)]
 pub struct ExportedPage {
-    /// What comes next of the file.
+    /// The next part of the file.
     pub text: Vec<u8>,
-    /// How many users are in it.
+    /// The number of users in it.
     pub users: u64,
 }
 
-/// Where an export is.
+/// The position of an export.
 enum Part {
     Head,
-    /// Behind this id, of the accounts that were merged, or of the others.
+    /// After this id, among merged accounts or among the others.
     Users {
         merged: bool,
         after: String,
@@ -178,7 +178,7 @@ fn write_user(
     Ok(())
 }
 
-/// A text as it is, all else as JSON.
+/// Strings as they are, all other values as JSON.
 fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
@@ -187,7 +187,7 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// The columns of a CSV.
+/// The columns of a CSV export.
 fn columns(with_hashes: bool) -> Vec<&'static str> {
     let mut columns = vec![
         "id",
@@ -217,7 +217,7 @@ fn columns(with_hashes: bool) -> Vec<&'static str> {
     columns
 }
 
-/// A user by the names that the import reads; what is empty is absent.
+/// A user, with the field names that the import reads. Empty fields are left out.
 fn row(
     exported: &ExportedUser,
     with_hashes: bool,

@@ -1,4 +1,4 @@
-//! Values as files write them: JSON has types, and a CSV has only text.
+//! Values as they appear in files. JSON has types, CSV only text.
 
 use std::sync::OnceLock;
 
@@ -22,7 +22,7 @@ pub(super) fn profile() -> &'static [Field] {
     })
 }
 
-/// Takes the first of these fields that is filled; all of them are gone then.
+/// Takes the first of these fields that has a value. Removes all of them from the row.
 pub(super) fn take(row: &mut Fields, names: &[&'static str]) -> Option<Value> {
     let mut found = None;
     for name in names {
@@ -32,7 +32,7 @@ pub(super) fn take(row: &mut Fields, names: &[&'static str]) -> Option<Value> {
     found
 }
 
-/// Takes a text, which may be written as a number.
+/// Takes a string. A number is accepted as well.
 pub(super) fn text(row: &mut Fields, names: &[&'static str]) -> Result<Option<String>, String> {
     let name = names.first().copied().unwrap_or_default();
     match take(row, names) {
@@ -69,9 +69,9 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
     }
 }
 
-/// RFC 3339, or Unix milliseconds.
+/// Parses RFC 3339 or Unix milliseconds.
 pub(super) fn time(value: &Value) -> Option<Timestamp> {
-    // What lies beyond cannot be written as a date.
+    // Later or earlier times cannot be written as a date.
     let in_range = |at: &i64| jiff::Timestamp::from_millisecond(*at).is_ok();
     if let Some(milliseconds) = integer(value) {
         return Some(milliseconds).filter(in_range).map(Timestamp);
@@ -80,7 +80,7 @@ pub(super) fn time(value: &Value) -> Option<Timestamp> {
     Some(Timestamp(at.as_millisecond()))
 }
 
-/// JSON, which a CSV has as text in a cell.
+/// JSON. In CSV, it is text in a cell.
 pub(super) fn document(value: Value) -> Option<Value> {
     match value {
         Value::String(text) => serde_json::from_str(&text).ok(),

@@ -1,4 +1,4 @@
-//! Identities of a row: what leads to the user at a source, through the connections of the pool.
+//! Identities of a row: ids at a source, through a connection of the pool.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::fields;
 use super::reader::Fields;
 use crate::sources::identity_key;
 
-/// The longest OpenID or UnionID, in bytes; WeChat's have 28.
+/// The maximum length of an OpenID or UnionID, in bytes. WeChat's have 28.
 const LONGEST_VALUE: usize = 128;
-/// Identities of one user at most.
+/// The maximum number of identities per user.
 const MAX_IDENTITIES: usize = 64;
 
 /// Takes the identities out of a row: the list `identities`, and the fields `openid` and `unionid`.
@@ -50,7 +50,7 @@ pub(super) fn read(
         );
         all.push(NewIdentity { connection: source.id.clone(), key, created_at });
     }
-    // Two connections of one Open Platform account tell the same UnionID.
+    // Two connections of one Open Platform account have the same UnionID.
     let mut kept: Vec<NewIdentity> = Vec::with_capacity(all.len());
     for identity in all {
         if kept.iter().all(|other| other.key != identity.key) {
@@ -63,7 +63,7 @@ pub(super) fn read(
     Ok(kept)
 }
 
-/// One of `{connection, type, value}`, or as the published clients write it:
+/// One entry of the list: `{connection, type, value}`, or in the format of the published clients
 /// `{extIdpId, type, userIdInIdp, originConnIds}`.
 fn listed_identity(
     mut identity: Fields,
@@ -87,7 +87,7 @@ fn listed_identity(
     };
     let connection = fields::text(&mut identity, &["connection"]).map_err(within)?;
     let provider = fields::text(&mut identity, &["extIdpId"]).map_err(within)?;
-    // A connection that is named must be there; what other systems call theirs may be another's.
+    // A named connection must exist. Other systems' names for their connections are only hints.
     let source = match &connection {
         Some(connection) => source(sources, Some(connection)),
         None => provider
@@ -108,7 +108,7 @@ fn listed_identity(
     Ok(NewIdentity { connection: source.id.clone(), key, created_at })
 }
 
-/// The connection of this identifier or id; where none is named, the only one.
+/// The connection with this identifier or id. Without a name, the pool's only one.
 fn source<'s>(sources: &'s [Arc<Connection>], name: Option<&str>) -> Result<&'s Connection, String> {
     match (name, sources) {
         (None, [only]) => Ok(&**only),
@@ -127,7 +127,7 @@ fn checked(value: &str) -> Result<&str, &'static str> {
     if plain { Ok(value) } else { Err("a value is not 1 to 128 printable ASCII characters") }
 }
 
-/// An identity as exports write it. The realm is told only where it is not the connection's own.
+/// An identity in the format of exports. The realm is included only if it is not the connection's own.
 pub(super) fn identity_json(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Value {
     let NewIdentity { connection, key, created_at } = identity;
     let source = sources.iter().find(|source| source.id == *connection);

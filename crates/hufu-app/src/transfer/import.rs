@@ -1,9 +1,9 @@
-//! Bringing users in.
+//! Importing users.
 //!
-//! A thread reads rows and checks what it can; batches of them go through a short channel to the database, each
-//! as one unit that also writes how far the import is. So memory stays flat, and an import that was stopped goes on
-//! behind the last batch that was committed. A row that is refused is written down with its number and a reason,
-//! and stops nothing.
+//! One thread reads rows and checks what it can without the database. Batches of rows go through a short
+//! channel to the database. Each batch is one unit of work, which also records the import's progress. So
+//! memory use is constant, and an interrupted import resumes after the last committed batch. A refused row is
+//! recorded with its number and a reason, and does not stop the import.
 
 pub(super) mod unit;
 
@@ -33,64 +33,64 @@ use super::source::{self, FileSummary};
 use super::{Format, ImportError, Transfer, csv};
 use crate::credentials::password::{self, HashingError};
 
-/// Rows of one unit of work.
+/// Rows per unit of work.
 const BATCH_ROWS: usize = 400;
-/// Bytes of the rows of one unit of work, about.
+/// Approximate size of the rows in one unit of work, in bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// Batches that are read ahead.
+/// How many batches are read ahead.
 const READ_AHEAD: usize = 2;
-/// Passwords hashed at a time; each takes 19 MiB.
+/// How many passwords are hashed in parallel. Each takes 19 MiB.
 const HASHED_AT_ONCE: usize = 4;
 const READ_BUFFER: usize = 128 * 1024;
-/// Refused rows fetched at a time for the report.
+/// Refused rows per page of the report.
 const REPORT_PAGE: i64 = 1000;
 
-/// How to bring users in.
+/// How to import users.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
-    /// How the file is written.
+    /// The format of the file.
     pub format: Format,
-    /// How the file is called: one of the same name that was not finished is not mixed with another.
+    /// The name of the file. An unfinished import of a different file with the same name blocks this one.
     pub file_name: String,
-    /// What becomes of rows whose user is there already.
+    /// What to do with rows whose user already exists.
     pub on_existing: OnExisting,
-    /// Check everything and write nothing.
+    /// Check everything, but write nothing.
     pub dry_run: bool,
-    /// Give an import that was not finished up, and begin with the first row.
+    /// Abandon an unfinished import, and start with the first row.
     pub start_over: bool,
-    /// The country of phone numbers that name none, such as `86`.
+    /// The country code for phone numbers without one, for example `86`.
     pub country_code: Option<String>,
-    /// Whether fields of unknown names are left out, instead of refused.
+    /// Ignore fields with unknown names instead of refusing them.
     pub ignore_unknown: bool,
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What became of the rows so far, those of earlier runs included.
+    /// The outcomes of the rows so far, including earlier runs.
     pub counts: Counts,
-    /// How many rows earlier runs had done.
+    /// The number of rows that earlier runs had finished.
     pub resumed_at: i64,
-    /// Passwords in clear text that this run has hashed, which takes far longer than all else.
+    /// The number of clear-text passwords hashed in this run. Hashing takes far longer than everything else.
     pub hashed: i64,
-    /// Bytes of the file that were read.
+    /// The number of bytes of the file read.
     pub bytes: u64,
-    /// Bytes of the file.
+    /// The size of the file, in bytes.
     pub of_bytes: u64,
 }
 
-/// What became of an import.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The import; none of a dry run.
+    /// The import; none for a dry run.
     pub import: Option<ImportId>,
-    /// What became of the rows.
+    /// The outcomes of the rows.
     pub counts: Counts,
-    /// How many rows earlier runs had done.
+    /// The number of rows that earlier runs had finished.
     pub resumed_at: i64,
 }
 
-/// A file that was looked at as a whole, and whose import has begun.
+/// A file that has been checked as a whole, and whose import has started.
 #[derive(Debug)]
 pub struct OpenedImport {
     import: Option<ImportId>,
@@ -100,20 +100,20 @@ pub struct OpenedImport {
 }
 
 impl OpenedImport {
-    /// The import; none of a dry run.
+    /// The import; none for a dry run.
     pub fn import(&self) -> Option<&ImportId> {
         self.import.as_ref()
     }
 }
 
-/// Told after each batch, with the rows that were refused in it.
+/// Called after each batch, with the rows that it refused.
 type Watch<'w> = &'w mut (dyn FnMut(&Progress, &[RefusedRow]) + Send);
 
 impl Transfer {
-    /// Brings the users of a file in.
+    /// Imports the users of a file.
     ///
     /// # Errors
-    /// [`ImportError`]; what was committed before stays, and the same call goes on behind it.
+    /// [`ImportError`]. Batches committed by then are kept, and the same call resumes after them.
     #[boxed]
     pub async fn import<'a>(
         &'a self,
@@ -125,10 +125,10 @@ impl Transfer {
         self.run_import(opened, options, watch).await
     }
 
-    /// Looks at a file as a whole, and begins its import or finds the one that stopped.
+    /// Checks a file as a whole, and starts its import or finds an interrupted one.
     ///
     /// # Errors
-    /// [`ImportError`], for a file that cannot be taken at all; nothing was written then.
+    /// [`ImportError`], for a file that cannot be imported at all. Nothing has been written then.
     pub async fn open_import(
         &self,
         file: File,
@@ -165,10 +165,10 @@ impl Transfer {
         }
     }
 
-    /// Brings the users of an opened file in.
+    /// Imports the users of an opened file.
     ///
     /// # Errors
-    /// [`ImportError`]; what was committed before stays.
+    /// [`ImportError`]. Batches committed by then are kept.
     pub async fn run_import(
         &self,
         opened: OpenedImport,
@@ -202,7 +202,7 @@ impl Transfer {
         Ok(Summary { import, counts: progress.counts, resumed_at: progress.resumed_at })
     }
 
-    /// Writes every refused row of an import as CSV: its number and the reason.
+    /// Writes the refused rows of an import as CSV, with their numbers and reasons.
     ///
     /// # Errors
     /// [`ImportError`]
@@ -215,7 +215,7 @@ impl Transfer {
         Ok(())
     }
 
-    /// The same, page by page.
+    /// The same report, page by page.
     pub(super) fn report_pages(
         self,
         import: ImportId,
@@ -237,7 +237,7 @@ impl Transfer {
         })
     }
 
-    /// Reads on a thread of its own, a few batches ahead.
+    /// Reads a few batches ahead on a separate thread.
     fn read_ahead(
         &self,
         file: File,
@@ -258,14 +258,14 @@ impl Transfer {
         let format = options.format;
         tokio::task::spawn_blocking(move || {
             if let Err(error) = read_batches(file, format, &rows, done, &send) {
-                // Nobody is there who could be told, if this fails.
+                // If this fails, nobody is left to receive the error.
                 let _ = send.blocking_send(Err(error));
             }
         });
         batches
     }
 
-    /// Hashes the passwords that are in clear text.
+    /// Hashes the clear-text passwords.
     async fn hashed(
         &self,
         rows: Vec<(i64, Result<ReadRow, String>)>,
@@ -301,19 +301,19 @@ impl Transfer {
     }
 }
 
-/// Begins a report of refused rows with the names of its columns.
+/// Writes the header of a report of refused rows.
 ///
 /// # Errors
-/// What `to` says.
+/// Errors of `to`.
 pub fn begin_report(to: &mut (dyn Write + Send)) -> io::Result<()> {
     let mut to = to;
     csv::write_row(&mut to, ["row", "reason"])
 }
 
-/// Continues the report of refused rows.
+/// Writes rows of a report of refused rows.
 ///
 /// # Errors
-/// What `to` says.
+/// Errors of `to`.
 pub fn report_lines(to: &mut (dyn Write + Send), rows: &[RefusedRow]) -> io::Result<()> {
     let mut to = to;
     for (number, reason) in rows {
@@ -337,15 +337,15 @@ fn sum(one: Counts, other: Counts) -> Counts {
     }
 }
 
-/// Rows that go into one unit.
+/// The rows for one unit of work.
 struct Batch {
     rows: Vec<(i64, Result<ReadRow, String>)>,
-    /// Bytes of the file that were read up to here.
+    /// The number of bytes of the file read so far.
     read: u64,
     last: bool,
 }
 
-/// Whether the header of a CSV names fields that are known; then the file is at its beginning again.
+/// Checks that the header of a CSV has only known fields. Leaves the file at its beginning.
 fn check_columns(file: &mut File, format: Format, ignore_unknown: bool) -> Result<(), ImportError> {
     if ignore_unknown {
         return Ok(());
@@ -403,7 +403,7 @@ fn read_batches(
     Ok(())
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct CountingReader {
     file: File,
     read: Arc<AtomicU64>,
@@ -417,8 +417,8 @@ impl Read for CountingReader {
     }
 }
 
-/// A dry run. It remembers a number of eight bytes for each name, as nothing is in the database that could tell that
-/// two rows of the file have the same.
+/// The state of a dry run. The database cannot reveal that two rows have the same name, because nothing is
+/// written. So this remembers an 8-byte hash for each name.
 #[derive(Default)]
 struct DryRun {
     hasher: RandomState,
@@ -468,7 +468,7 @@ impl DryRun {
         Ok((counts, refused))
     }
 
-    /// Every name of a row, as a number.
+    /// All names of a row, hashed.
     fn names_of(&self, new: &NewUser) -> Vec<(&'static str, u64)> {
         let user = &new.user;
         let names = [
@@ -485,7 +485,7 @@ impl DryRun {
         names.chain(identities).collect()
     }
 
-    /// Takes the names of a row, unless an earlier row has one of them.
+    /// Claims the names of a row, unless an earlier row has one of them.
     fn take(&mut self, names: &[(&'static str, u64)], on_existing: OnExisting) -> RowOutcome {
         let taken = |(_, name): &&(&str, u64)| self.names.contains(name);
         let all_taken = names.iter().filter(taken).count() == names.len() && !names.is_empty();

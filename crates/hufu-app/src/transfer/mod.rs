@@ -1,8 +1,8 @@
-//! Users in and out of a pool: import from JSON and CSV, export to the same.
+//! Importing users into a pool from JSON and CSV, and exporting them to the same formats.
 //!
-//! Reading order: `import` (what happens to a file), `export`, then how a file is read: `source` (what it
-//! holds), `reader` and `csv` (one row after the other), `rows` with `fields`, `custom` and `identities` (from a
-//! row to a user). Neither direction holds more of a file in memory than a few hundred rows.
+//! Reading order: `import` (processing a file), `export`, then how a file is read: `source` (its content and
+//! encoding), `reader` and `csv` (one row after another), `rows` with `fields`, `custom` and `identities`
+//! (turning a row into a user). Neither direction keeps more than a few hundred rows in memory.
 
 mod csv;
 mod custom;
@@ -32,14 +32,14 @@ pub use self::import::{ImportOptions, OpenedImport, Progress, Summary, begin_rep
 pub use self::served::{Import, ImportStarted, ImportState};
 pub use hufu_store::imports::{Counts, RefusedRow, StoredImport};
 
-/// How users stand in a file.
+/// The format of a file of users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Comma-separated values with a header, in UTF-8.
     Csv,
     /// A JSON list of objects.
     Json,
-    /// A JSON object a line.
+    /// One JSON object per line.
     JsonLines,
 }
 
@@ -53,7 +53,7 @@ impl Format {
         }
     }
 
-    /// Reads the name, which is also how names of files end.
+    /// Parses the name. File extensions are the same.
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "csv" => Some(Self::Csv),
@@ -64,79 +64,81 @@ impl Format {
     }
 }
 
-/// Why users were not brought in, or not all of them. What was committed stays, and the same import goes on behind it.
+/// Why an import failed or was interrupted. Batches committed by then are kept, and the same import resumes
+/// after them.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// There is no such pool.
     #[error("there is no such user pool")]
     PoolUnknown,
-    /// Administrators are not imported.
+    /// Administrators cannot be imported.
     #[error("the system pool holds the administrators, who are not imported")]
     SystemPool,
     /// The file cannot be read.
     #[error("the file cannot be read")]
     File(#[from] io::Error),
-    /// The file is in another encoding.
+    /// The file is not UTF-8.
     #[error(
         "the file is not UTF-8 (byte {at}): Excel in Chinese saves CSV as GBK; save it as \"CSV UTF-8\", or convert it \
          with `iconv -f GB18030 -t UTF-8`"
     )]
     NotUtf8 {
-        /// Where the first wrong byte is, counted from 0.
+        /// The position of the first invalid byte, counted from 0.
         at: u64,
     },
-    /// The file as a whole is not what it should be.
+    /// The file as a whole is invalid.
     #[error("{}", reason.for_integrator(columns, Language::English))]
     InvalidFile {
-        /// The columns that are not right, where it is columns.
+        /// The invalid columns, if the problem is with columns.
         columns: String,
-        /// What is not right.
+        /// What is wrong.
         reason: Reason,
     },
-    /// An import of another file of this name was not finished.
+    /// There is an unfinished import of a different file with this name.
     #[error(
         "the import of a file of this name stopped after {rows} rows, and the file has changed since: finish with the \
          file as it was, or start over (rows that are in already will be refused, or skipped if you ask for that)"
     )]
     Changed {
-        /// How many rows of the other file are done.
+        /// The number of rows of the other file that are finished.
         rows: i64,
     },
-    /// The file was written to while it was read.
+    /// The file changed while it was being read.
     #[error("the file was changed while it was read")]
     ChangedMeanwhile,
-    /// Another process is at the same import.
+    /// Another process is running the same import.
     #[error("another process imports the same file, or has given this import up")]
     RunningElsewhere,
     /// A password could not be hashed.
     #[error(transparent)]
     Hashing(#[from] HashingError),
-    /// The database refused.
+    /// A database error.
     #[error("the database refused")]
     Store(#[from] StoreError),
-    /// The reader of the file ended without saying why.
+    /// The thread that reads the file ended without an error.
     #[error("the file was not read to its end")]
     Interrupted,
 }
 
-/// Why users were not taken out.
+/// Why an export failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// There is no such pool.
     #[error("there is no such user pool")]
     PoolUnknown,
-    /// What was to be written to refused.
+    /// The output could not be written.
     #[error("the export cannot be written")]
     Write(#[from] io::Error),
     /// A user cannot be written as JSON.
     #[error("a user cannot be written as JSON")]
     Json(#[from] serde_json::Error),
-    /// The database refused.
+    /// A database error.
     #[error("the database refused")]
     Store(#[from] StoreError),
 }
 
-/// What moving users of a pool needs: it works on the database, with or without a server beside it.
+/// Everything needed to import and export users of a pool. It works directly on the database, with or without
+/// a running server.
 #[derive(Clone)]
 pub struct Transfer {
     store: Store,
@@ -150,7 +152,7 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// A transfer that the command line does.
+    /// A transfer run from the command line.
     pub fn of_command(
         store: Store,
         config: Arc<Config>,
@@ -163,7 +165,7 @@ impl Transfer {
         Self { store, config, limits, clock, random, pool, actor, origin: Origin::default() }
     }
 
-    /// What the events of one unit have in common.
+    /// The trace that the events of one unit of work share.
     fn trace(&self) -> Trace {
         let at = self.clock.now();
         Trace {

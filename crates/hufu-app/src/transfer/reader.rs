@@ -1,6 +1,8 @@
-//! Rows out of a file, one at a time, none larger than [`LONGEST_ROW`] and the file never in memory.
+//! Reading a file row by row. No row is longer than [`LONGEST_ROW`], and the file is never in memory as a
+//! whole.
 //!
-//! A row that is too long or malformed is a row all the same: it has its number, and those behind it are read.
+//! A row that is too long or malformed still counts as a row: it has a number, and the rows after it are
+//! read.
 
 use std::io::{self, BufRead};
 
@@ -10,7 +12,7 @@ use super::csv::CsvRows;
 use super::{Format, ImportError};
 use hufu_types::refusal::Reason;
 
-/// Bytes of one row; longer ones are refused.
+/// The maximum length of a row, in bytes. Longer ones are refused.
 pub(super) const LONGEST_ROW: usize = 64 * 1024;
 
 /// The fields of a row by name.
@@ -24,7 +26,7 @@ pub(super) enum Rows<R> {
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Begins to read; of a CSV the header.
+    /// Starts reading. For CSV, this reads the header.
     pub(super) fn open(reader: R, format: Format) -> Result<Self, ImportError> {
         Ok(match format {
             Format::Csv => Self::Csv(Box::new(CsvRows::open(reader)?)),
@@ -33,7 +35,7 @@ impl<R: BufRead> Rows<R> {
         })
     }
 
-    /// Goes to the next row; false at the end.
+    /// Advances to the next row. Returns false at the end.
     pub(super) fn advance(&mut self) -> io::Result<bool> {
         match self {
             Self::Csv(rows) => rows.advance(),
@@ -42,7 +44,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// The fields of the row, or why it has none.
+    /// The fields of the row, or the reason that it cannot be read.
     pub(super) fn fields(&self) -> Result<Fields, String> {
         match self {
             Self::Csv(rows) => rows.fields(),
@@ -51,7 +53,7 @@ impl<R: BufRead> Rows<R> {
         }
     }
 
-    /// How many bytes the row has.
+    /// The length of the row, in bytes.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Csv(rows) => rows.len(),
@@ -61,14 +63,14 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
-/// What of a row was read.
+/// How much of a row was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
     /// All of it.
     Whole,
-    /// It was longer than a row may be, and is thrown away.
+    /// It exceeded the maximum length, and was discarded.
     TooLong,
-    /// The file ended within.
+    /// The file ended in the middle of the row.
     Cut,
 }
 
@@ -87,12 +89,12 @@ fn parse(row: &[u8], state: Row) -> Result<Fields, String> {
     match serde_json::from_slice(row) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Err("the row is no JSON object".to_owned()),
-        // The parser's own words tell places and kinds of mistakes, never values.
+        // Only the position: the parser's own message is not included.
         Err(error) => Err(format!("the row is no JSON, at its byte {}", error.column())),
     }
 }
 
-/// Appends to a row what fits.
+/// Appends the bytes to a row if they fit.
 fn append(row: &mut Vec<u8>, state: &mut Row, bytes: &[u8]) {
     if row.len() + bytes.len() > LONGEST_ROW {
         *state = Row::TooLong;
@@ -139,7 +141,7 @@ impl<R: BufRead> LineRows<R> {
     }
 }
 
-/// Takes the byte order mark away that editors on Windows write.
+/// Removes the byte order mark that Windows editors write.
 fn strip_mark(row: &mut Vec<u8>) {
     if row.starts_with(b"\xef\xbb\xbf") {
         row.drain(..3);
@@ -170,7 +172,7 @@ impl<R: BufRead> JsonRows<R> {
         }
     }
 
-    /// The next byte that is no white space, which stays.
+    /// Skips white space, and returns the next byte without consuming it.
     fn next_byte(&mut self) -> io::Result<Option<u8>> {
         loop {
             let buffer = self.reader.fill_buf()?;
@@ -198,7 +200,7 @@ impl<R: BufRead> JsonRows<R> {
                 Some(b']') => {
                     self.reader.consume(1);
                     self.ended = true;
-                    // What stands behind the list would be lost otherwise, unseen.
+                    // Report content after the list, instead of ignoring it silently.
                     if self.next_byte()?.is_some() {
                         self.state = Row::Cut;
                         return Ok(true);
@@ -217,7 +219,7 @@ impl<R: BufRead> JsonRows<R> {
         Ok(true)
     }
 
-    /// Reads an element up to the comma or bracket behind it.
+    /// Reads an element up to the comma or bracket after it.
     fn element(&mut self) -> io::Result<()> {
         let (mut depth, mut text, mut escaped) = (0_usize, false, false);
         loop {

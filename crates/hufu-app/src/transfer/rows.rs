@@ -1,6 +1,6 @@
-//! From the fields of a row to a user: everything that can be checked without the database.
+//! Turning the fields of a row into a user: everything that can be checked without the database.
 //!
-//! Reasons name the field and what is wrong with it, and never repeat a value.
+//! Reasons name the field and the problem. They never repeat a value.
 
 use std::sync::Arc;
 
@@ -21,33 +21,33 @@ use crate::Limits;
 use crate::credentials::password::StoredPassword;
 use crate::people::profile::is_picture_address;
 
-/// The longest `externalId`, in Unicode code points.
+/// The maximum length of an `externalId`, in Unicode code points.
 const LONGEST_EXTERNAL_ID: usize = 256;
-/// The longest password in clear text, in bytes.
+/// The maximum length of a clear-text password, in bytes.
 const LONGEST_PASSWORD: usize = 1024;
 
-/// What is known before the first row.
+/// What is needed to read rows.
 pub(super) struct RowReader {
     pub(super) pool: PoolId,
     pub(super) sources: Vec<Arc<hufu_types::Connection>>,
     pub(super) settings: Arc<PoolSettings>,
     pub(super) limits: Limits,
-    /// For phone numbers that name no country.
+    /// The country code for phone numbers without one.
     pub(super) country_code: Option<String>,
     pub(super) ignore_unknown: bool,
     pub(super) now: Timestamp,
     pub(super) random: Arc<dyn Random>,
 }
 
-/// A row that was read.
+/// A row that has been read.
 pub(super) struct ReadRow {
     pub(super) user: Box<NewUser>,
-    /// A password in clear text, which is not hashed yet.
+    /// A clear-text password that has not been hashed yet.
     pub(super) password: Option<SecretString>,
 }
 
 impl RowReader {
-    /// The user of a row, or why there is none.
+    /// The user of a row, or the reason that it is refused.
     pub(super) fn read(&self, mut fields: Fields) -> Result<ReadRow, String> {
         let row = &mut fields;
         let given_id = text(row, &["id", "userId"])?;
@@ -117,7 +117,7 @@ impl RowReader {
         Ok(())
     }
 
-    /// What happened to the account before.
+    /// Reads the history of the account.
     fn history(row: &mut Fields, user: &mut User) -> Result<(), String> {
         if let Some(at) = time(row, &["createdAt"])? {
             user.created_at = at;
@@ -180,7 +180,7 @@ impl RowReader {
         Ok(())
     }
 
-    /// Refuses what nobody has read, so that nothing is lost unseen.
+    /// Refuses fields that have not been read, so that no data is lost silently.
     fn unknown(&self, row: &Fields) -> Result<(), String> {
         match row.keys().find(|name| !is_left_out(name)) {
             Some(name) if !self.ignore_unknown => {
@@ -191,7 +191,7 @@ impl RowReader {
     }
 }
 
-/// The columns of a CSV that nobody reads, so that a mistyped one is found before the first row.
+/// The CSV columns that are not read. Lets the import reject a mistyped column before the first row.
 pub(super) fn unknown_columns(columns: &[String]) -> Vec<&str> {
     let own = ["id", "userId", "username", "email", "emailVerified", "phone", "phoneVerified", "phoneProof"];
     let more =
@@ -215,7 +215,7 @@ pub(super) fn unknown_columns(columns: &[String]) -> Vec<&str> {
     columns.iter().map(String::as_str).filter(|name| !is_known(name)).collect()
 }
 
-/// What other systems' exports have and Hufu keeps nothing of.
+/// Fields in the exports of other systems that Hufu does not store.
 fn is_left_out(name: &str) -> bool {
     const LEFT_OUT: [&str; 19] = [
         "arn",
@@ -244,7 +244,7 @@ fn is_left_out(name: &str) -> bool {
 fn password(row: &mut Fields) -> Result<(Option<String>, Option<SecretString>), String> {
     let hash = match text(row, &["passwordHash"])? {
         None => None,
-        // Stored in the one form in which the server reads it.
+        // Normalized to the one format that the server reads.
         Some(hash) => {
             Some(StoredPassword::parse(&hash).map_err(|error| format!("passwordHash: {error}"))?.to_string())
         }
@@ -272,7 +272,7 @@ fn must_reset(row: &mut Fields) -> Result<bool, String> {
 }
 
 fn status_of(text: &str) -> Option<UserStatus> {
-    // Who has left a company logs in nowhere either.
+    // A user who has left the company may not log in either.
     UserStatus::parse(text).or_else(|| (text == "Resigned").then_some(UserStatus::Suspended))
 }
 
@@ -294,7 +294,7 @@ fn text(row: &mut Fields, names: &[&'static str]) -> Result<Option<String>, Stri
     fields::text(row, names)
 }
 
-/// A text for which 256 characters are enough.
+/// A string of at most 256 characters.
 fn short(row: &mut Fields, names: &[&'static str]) -> Result<Option<String>, String> {
     let found = text(row, names)?;
     match names.first() {

@@ -1,4 +1,4 @@
-//! Imports and exports that administrators ask a running server for.
+//! Imports and exports that administrators run on a server.
 
 use async_recursion::async_recursion as boxed;
 use std::fs::File;
@@ -17,13 +17,13 @@ use super::{
 use crate::administration::AdminCaller;
 use crate::{App, Refusal};
 
-/// Refused rows that the answer to a dry run names.
+/// The maximum number of refused rows in the answer to a dry run.
 const REASONS_OF_DRY_RUN: usize = 1000;
-/// An import that committed nothing for so long has stopped.
+/// An import that has not committed a batch for this long counts as stopped.
 const STOPPED_AFTER: Duration = Duration::from_secs(120);
 
 impl App {
-    /// A transfer of users of a pool that an administrator or a key does.
+    /// A transfer run by an administrator or an access key.
     fn transfer(&self, pool: PoolId, by: &AdminCaller) -> Transfer {
         Transfer {
             store: self.store.clone(),
@@ -37,10 +37,10 @@ impl App {
         }
     }
 
-    /// Whether someone may bring users in, and take them out.
+    /// Checks whether the caller may import and export users.
     ///
     /// # Errors
-    /// What [`App::permit`] refuses.
+    /// The refusals of [`App::permit`].
     #[boxed]
     pub async fn permit_transfer(&self, by: &AdminCaller, pool: &PoolId) -> Result<(), Refusal> {
         if *pool == PoolId::system() {
@@ -49,12 +49,12 @@ impl App {
         self.permit(by, Permission::TransferUsers, pool).await
     }
 
-    /// Brings the users of a file in, beside everything else: the answer is the import, to be looked at with
-    /// [`App::import_of`]. A dry run is over when this returns.
+    /// Imports the users of a file in the background. Poll the returned import with [`App::import_of`]. A dry
+    /// run has finished when this returns.
     ///
     /// # Errors
-    /// [`Code::ImportInvalid`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and what [`App::permit`]
-    /// refuses.
+    /// [`Code::ImportInvalid`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and the refusals of
+    /// [`App::permit`].
     pub async fn start_import(
         self: &Arc<Self>,
         by: &AdminCaller,
@@ -93,16 +93,16 @@ impl App {
         Ok(ImportStarted::Running(self.import_of(by, pool, &id).await?))
     }
 
-    /// Waits until no import of this process runs.
+    /// Waits until no import is running in this process.
     #[boxed]
     pub async fn wait_for_imports(&self) {
         let _ = self.importing.acquire().await;
     }
 
-    /// An import.
+    /// Returns one import.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`App::permit`] refuses.
+    /// [`Code::NoSuchImport`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn import_of(
         &self,
@@ -116,10 +116,10 @@ impl App {
         Ok(Import::of(found, self.now()))
     }
 
-    /// The latest imports of a pool, before one of them.
+    /// The imports of a pool before `before`, latest first.
     ///
     /// # Errors
-    /// What [`App::permit`] refuses.
+    /// The refusals of [`App::permit`].
     #[boxed]
     pub async fn imports(
         &self,
@@ -136,10 +136,10 @@ impl App {
         Ok(found.into_iter().map(|found| Import::of(found, now)).collect())
     }
 
-    /// The refused rows of an import as CSV, page by page.
+    /// The report of an import's refused rows as CSV, page by page.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`App::permit`] refuses.
+    /// [`Code::NoSuchImport`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn import_report(
         &self,
@@ -151,10 +151,10 @@ impl App {
         Ok(self.transfer(pool.clone(), by).report_pages(import.clone()))
     }
 
-    /// All users of a pool, page by page, without the hashes of their passwords.
+    /// All users of a pool, page by page, without their password hashes.
     ///
     /// # Errors
-    /// What [`App::permit`] refuses.
+    /// The refusals of [`App::permit`].
     #[boxed]
     pub async fn export_users(
         &self,
@@ -172,37 +172,37 @@ impl App {
     }
 }
 
-/// What came of a file that was sent in.
+/// The outcome of submitting a file.
 #[derive(Debug)]
 pub enum ImportStarted {
-    /// It is coming in.
+    /// The import is running.
     Running(Import),
-    /// It was a dry run: what would become of the rows, and the first that would be refused.
+    /// A dry run: the outcomes of the rows, and the first rows that would be refused.
     Checked(Counts, Vec<RefusedRow>),
 }
 
-/// An import, and how far it is.
+/// An import and its state.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// What is kept of it.
+    /// The stored import.
     pub stored: StoredImport,
-    /// What it does now.
+    /// The current state.
     pub state: ImportState,
 }
 
-/// What an import does.
+/// The state of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportState {
-    /// Rows come in.
+    /// It is running.
     Running,
-    /// It came to no end; the same file goes on where it was.
+    /// It was interrupted. Submitting the same file resumes it.
     Stopped,
-    /// Every row is in, was skipped or refused, or the import was given up.
+    /// Every row has been imported, skipped or refused, or the import was abandoned.
     Finished,
 }
 
 impl ImportState {
-    /// The name on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",

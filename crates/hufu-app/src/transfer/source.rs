@@ -1,5 +1,5 @@
-//! A file that users are read from: what it holds, so that a resumed import is of the same file, and whether it
-//! is text at all.
+//! The file to import: a fingerprint, so that an import is resumed only with the same file, and a check that
+//! it is text.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -10,22 +10,23 @@ use super::{Format, ImportError};
 
 const BLOCK: usize = 256 * 1024;
 
-/// What is known of a file before its first row is read.
+/// What is known about a file before its first row is read.
 pub(super) struct FileSummary {
-    /// The format and the SHA-256 of all its bytes.
+    /// The format, and the SHA-256 of the content.
     pub(super) fingerprint: String,
     pub(super) bytes: u64,
 }
 
-/// Reads a file from its beginning to its end, and goes back to the beginning.
+/// Reads a file from beginning to end, and rewinds it.
 ///
 /// # Errors
-/// [`ImportError::NotUtf8`], or whatever the system says of the file.
+/// [`ImportError::NotUtf8`], or an I/O error.
 pub(super) fn summarize(file: &mut File, format: Format) -> Result<FileSummary, ImportError> {
     file.seek(SeekFrom::Start(0))?;
     let mut digest = digest::Context::new(&digest::SHA256);
     let mut block = vec![0; BLOCK];
-    // A character may lie across two blocks: its first bytes wait here for the rest.
+    // A character may span two blocks. Its first bytes are kept at the start of the buffer until the rest is
+    // read.
     let mut held = 0;
     let mut bytes = 0_u64;
     loop {
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_refused() {
-        // "username" and a name in GBK; UTF-16; a character that is cut off.
+        // A GBK name after `username`; UTF-16; an incomplete character at the end.
         for (content, place) in
             [(&b"username\n\xc0\xcf\xbb\xa2"[..], 9), (b"\xff\xfeu\0s\0", 0), (b"username\n\xe8\x99", 11)]
         {

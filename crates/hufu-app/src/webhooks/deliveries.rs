@@ -1,29 +1,29 @@
-//! The units of sending deliveries, and of sending them again.
+//! Units of work for attempting and replaying deliveries.
 
 use hufu_store::deliveries::{self, Attempt, DeliveryState, NewDelivery, PING};
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::{DeliveryId, JobId, PoolId, Timestamp, WebhookId};
 use serde_json::json;
 
-/// Queues a delivery that tells nothing, to see whether a webhook works.
+/// Queues a test delivery without an event, to check that a webhook works.
 #[derive(Clone, Debug)]
 pub struct Ping {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
     /// The id of the delivery.
     pub id: DeliveryId,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Write for Ping {
-    /// Whether there is such a webhook.
+    /// Whether the webhook exists.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        // It is no event of the audit log, so that it lends the delivery's id.
+        // There is no event in the audit log, so the delivery's id serves as the event's id.
         let body = json!({
             "id": self.id.as_str(),
             "type": PING,
@@ -45,21 +45,21 @@ impl Write for Ping {
     }
 }
 
-/// Keeps what came of an attempt, and counts what a webhook does not take.
+/// Records the result of an attempt, and counts failed deliveries of the webhook.
 #[derive(Clone, Debug)]
 pub struct RecordAttempt {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Of which delivery.
+    /// The delivery.
     pub id: DeliveryId,
-    /// What came of it.
+    /// The result of the attempt.
     pub attempt: Attempt,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Write for RecordAttempt {
-    /// Deliveries that the webhook did not take, one after another.
+    /// The number of consecutive failed deliveries of the webhook.
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
@@ -76,25 +76,25 @@ impl Write for RecordAttempt {
     }
 }
 
-/// Sends a delivery again that arrived or was given up.
+/// Replays a delivery that was delivered or has failed.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Which.
+    /// The delivery.
     pub id: DeliveryId,
     /// The id of the job.
     pub job: JobId,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What became of sending a delivery again.
+/// The outcome of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// It is on its way.
+    /// The delivery is queued.
     Queued,
-    /// It is on its way already.
+    /// The delivery is already queued.
     Waiting,
     /// There is no such delivery.
     Unknown,
@@ -115,23 +115,23 @@ impl Write for Replay {
     }
 }
 
-/// Sends deliveries to a webhook again that were given up, the oldest first.
+/// Replays failed deliveries of a webhook, oldest first.
 #[derive(Clone, Debug)]
 pub struct ReplayFailed {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
-    /// Only those written then or later.
+    /// Only deliveries created at this time or later.
     pub since: Timestamp,
-    /// The ids of the jobs: as many deliveries at most.
+    /// The ids of the jobs. Their number limits how many deliveries are replayed.
     pub jobs: Vec<JobId>,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Write for ReplayFailed {
-    /// How many are on their way again.
+    /// How many deliveries are queued again.
     type Out = usize;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<usize, StoreError> {

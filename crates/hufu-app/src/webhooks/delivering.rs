@@ -1,4 +1,4 @@
-//! Sending one delivery, and judging what came back.
+//! Sending one delivery, and evaluating the response.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,23 +15,23 @@ use super::secret_context;
 use crate::jobs::JobOutcome;
 use crate::{App, Refusal};
 
-/// How much of an answer is kept, in bytes.
+/// How much of a response body is stored, in bytes.
 const KEPT_ANSWER: usize = 1024;
-/// How deliveries call their sender.
+/// The `User-Agent` of deliveries.
 const USER_AGENT: &str = concat!("Hufu/", env!("CARGO_PKG_VERSION"));
 
-/// What this node knows of the receivers of deliveries: one that is slow or silent must not take every place of the
-/// lane, or it would hold all others up.
+/// What this node knows about receivers. A slow or silent receiver must not take every slot of the lane,
+/// because it would hold up all others.
 #[derive(Debug, Default)]
 pub(crate) struct Receivers(Mutex<HashMap<WebhookId, Receiver>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Receiver {
-    /// Deliveries that are on their way.
+    /// Deliveries in progress.
     under_way: usize,
-    /// Times that it gave no answer, one after another.
+    /// Consecutive attempts without a response.
     consecutive_timeouts: i64,
-    /// Nothing is sent to it before this.
+    /// Nothing is sent before this time.
     paused_until: Option<Timestamp>,
 }
 
@@ -46,7 +46,10 @@ impl Receivers {
         out
     }
 
-    /// A place on the way to a receiver.
+    /// Reserves a slot for a delivery to this receiver.
+    ///
+    /// # Errors
+    /// The time until which the receiver is paused, or none if `at_once` deliveries are already in progress.
     fn enter(
         &self,
         webhook: &WebhookId,
@@ -66,7 +69,7 @@ impl Receivers {
     }
 }
 
-/// A delivery that is on its way.
+/// A delivery in progress.
 struct DeliveryPermit<'a> {
     receivers: &'a Receivers,
     webhook: WebhookId,
@@ -80,7 +83,7 @@ impl Drop for DeliveryPermit<'_> {
 }
 
 impl App {
-    /// Sends the delivery that a job names, and keeps what came of it.
+    /// Sends the delivery of a job, and records the result.
     pub(crate) async fn deliver_webhook(&self, job: &Job) -> JobOutcome {
         match self.deliver(job).await {
             Ok(outcome) => outcome,
@@ -99,7 +102,8 @@ impl App {
         let id = std::str::from_utf8(&job.payload).ok().and_then(|text| DeliveryId::parse(text).ok());
         let Some(id) = id else { return Ok(JobOutcome::Failed) };
         let pool = &job.pool;
-        // What arrived while a node died before it could end the job is not sent again.
+        // If a node crashed after a successful delivery and before finishing the job, the delivery is not
+        // sent again.
         let outgoing = self.read(ReadOutgoing(pool.clone(), id.clone())).await?;
         let Some(outgoing) = outgoing else { return Ok(JobOutcome::Done) };
         let attempt = match self.ready(pool, &outgoing) {
@@ -126,7 +130,7 @@ impl App {
         Ok(outcome)
     }
 
-    /// Where it goes and with which secrets it is signed, or why it goes nowhere.
+    /// The destination of a delivery and the secrets to sign it with, or the reason that it cannot be sent.
     fn ready<'o>(
         &self,
         pool: &PoolId,
@@ -170,7 +174,8 @@ impl App {
         self.sender_context.http.post(&to.url, &headers, body.as_bytes().to_vec()).await
     }
 
-    /// Lets a receiver rest that gives no answer: each call would take a place of the lane until its time is out.
+    /// Pauses a receiver that does not respond: each call would take up a slot of the lane until it times
+    /// out.
     fn record_timeout(
         &self,
         webhook: &WebhookId,
@@ -200,7 +205,7 @@ impl App {
         paused_until: Option<Timestamp>,
     ) -> Attempt {
         let (status, response, hopeless) = match &answer {
-            // 410: the receiver says that it wants nothing any more.
+            // 410 Gone: the receiver wants no more deliveries.
             Ok(answer) => (Some(i64::from(answer.status)), start_of(&answer.body), answer.status == 410),
             Err(error) => (None, format!("{}: {error}", error.code()), error.is_permanent()),
         };
@@ -248,7 +253,7 @@ fn given_up(why: &str) -> Attempt {
     Attempt { sent: false, state: DeliveryState::Failed, next: None, status: None, response: why.to_owned() }
 }
 
-/// The beginning of an answer as text in which nothing is a control character but line ends.
+/// The beginning of a response as text. Control characters except line feeds are replaced by spaces.
 fn start_of(body: &[u8]) -> String {
     let start = body.get(..KEPT_ANSWER).unwrap_or(body);
     let mut text = String::from_utf8_lossy(start).replace(|c: char| c.is_control() && c != '\n', " ");

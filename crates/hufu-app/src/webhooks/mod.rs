@@ -1,7 +1,8 @@
-//! Webhooks: who is told of what happens, and how what happened gets there.
+//! Webhooks: sending events to their subscribers.
 //!
-//! The delivery is written with the event, in the same transaction; here it is sent until the receiver takes it
-//! or the attempts are used up. It arrives at least once: a receiver tells duplicates apart by the delivery's id.
+//! Each delivery is created with its event, in the same transaction. It is then sent until the receiver
+//! accepts it or the attempts are used up. Delivery is at least once: receivers recognize duplicates by the
+//! delivery's id.
 
 mod deliveries;
 mod delivering;
@@ -28,40 +29,41 @@ pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate}
 pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
 pub use hufu_store::webhooks::Webhook;
 
-/// Longest address of a webhook, in bytes.
+/// The maximum length of a webhook's URL, in bytes.
 const LONGEST_URL: usize = 2048;
-/// Longest name of a webhook, in Unicode code points.
+/// The maximum length of a webhook's name, in Unicode code points.
 const LONGEST_NAME: usize = 100;
-/// Most deliveries on a page.
+/// The maximum number of deliveries on a page.
 const MAX_PAGE_SIZE: usize = 200;
-/// Deliveries that one unit of work sends again.
+/// How many deliveries one unit of work replays.
 const REPLAYED_AT_ONCE: usize = 500;
 
-/// A webhook to be made.
+/// A webhook to create.
 #[derive(Clone, Debug)]
 pub struct NewWebhook {
-    /// What its owner calls it.
+    /// The display name.
     pub name: String,
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     pub url: String,
-    /// Names of the actions that it wants to know of; everything, where this is empty.
+    /// The names of the actions to deliver. All actions if empty.
     pub events: Vec<String>,
-    /// Whether anything is sent to it.
+    /// Whether deliveries are sent.
     pub enabled: bool,
 }
 
-/// What is to change of a webhook; what is absent stays.
+/// Changes of a webhook. Absent fields remain unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookChange {
-    /// What its owner calls it.
+    /// The display name.
     pub name: Option<String>,
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     pub url: Option<String>,
-    /// Names of the actions that it wants to know of.
+    /// The names of the actions to deliver.
     pub events: Option<Vec<String>>,
-    /// Whether anything is sent to it.
+    /// Whether deliveries are sent.
     pub enabled: Option<bool>,
-    /// Whether it gets a new secret. For a day, deliveries are signed with both.
+    /// Whether to generate a new secret. Deliveries are signed with both secrets for a while
+    /// (`webhook_secret_overlap`).
     pub new_secret: bool,
 }
 
@@ -70,15 +72,15 @@ pub struct WebhookChange {
 pub struct DeliveryPage {
     /// The deliveries.
     pub deliveries: Vec<Delivery>,
-    /// What to give as `before` for the next page, if there may be one.
+    /// The `before` value for the next page, if there may be one.
     pub next: Option<DeliveryId>,
 }
 
 impl App {
-    /// Makes a webhook. Its secret is told this once.
+    /// Creates a webhook. Its secret is returned only this once.
     ///
     /// # Errors
-    /// [`Code::Invalid`], [`Code::TooManyWebhooks`], and what [`Self::permit`] refuses.
+    /// [`Code::Invalid`], [`Code::TooManyWebhooks`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn create_webhook(
         &self,
@@ -110,10 +112,10 @@ impl App {
         Ok((webhook, secret))
     }
 
-    /// Changes a webhook; the answer is what it is now, and its new secret if it was to get one.
+    /// Changes a webhook. Returns it with the changes, and the new secret if one was requested.
     ///
     /// # Errors
-    /// `Code::NoSuch`, [`Code::Invalid`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchWebhook`], [`Code::Invalid`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn update_webhook(
         &self,
@@ -139,10 +141,10 @@ impl App {
         Ok((webhook, secret))
     }
 
-    /// Deletes a webhook. What was to be delivered to it is given up.
+    /// Deletes a webhook. Its outstanding deliveries fail.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchWebhook`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn delete_webhook(
         &self,
@@ -159,31 +161,31 @@ impl App {
         Ok(())
     }
 
-    /// The webhooks of a pool, in the order in which they were made.
+    /// The webhooks of a pool, in order of creation.
     ///
     /// # Errors
-    /// What [`Self::permit`] refuses.
+    /// The refusals of [`Self::permit`].
     #[boxed]
     pub async fn webhooks(&self, by: &AdminCaller, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(ListWebhooks(pool.clone())).await
     }
 
-    /// One webhook.
+    /// Returns one webhook.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchWebhook`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn webhook(&self, by: &AdminCaller, pool: &PoolId, id: &WebhookId) -> Result<Webhook, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
         self.read(GetWebhook(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchWebhook.into())
     }
 
-    /// Deliveries to a webhook, newest first: at most `limit` (up to 200), those before `before`. Those of a webhook
-    /// that was deleted are there until they are old.
+    /// Deliveries to a webhook before `before`, newest first, at most `limit` (up to 200). Those of a deleted
+    /// webhook remain until they are purged by age.
     ///
     /// # Errors
-    /// What [`Self::permit`] refuses.
+    /// The refusals of [`Self::permit`].
     #[boxed]
     pub async fn deliveries(
         &self,
@@ -203,10 +205,10 @@ impl App {
         Ok(DeliveryPage { deliveries, next })
     }
 
-    /// One delivery, with what is sent and what the receiver said.
+    /// Returns one delivery, with its body and the receiver's response.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchDelivery`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn delivery(
         &self,
@@ -218,10 +220,10 @@ impl App {
         self.read(GetDelivery(pool.clone(), id.clone())).await?.ok_or_else(|| Code::NoSuchDelivery.into())
     }
 
-    /// Sends a delivery again, under its old id.
+    /// Replays a delivery under its existing id.
     ///
     /// # Errors
-    /// `Code::NoSuch`, [`Code::DeliveryWaiting`], and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchDelivery`], [`Code::DeliveryWaiting`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn replay(&self, by: &AdminCaller, pool: &PoolId, id: &DeliveryId) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
@@ -235,10 +237,10 @@ impl App {
         Ok(())
     }
 
-    /// Sends all deliveries to a webhook again that were given up and are of then or later; tells how many.
+    /// Replays all failed deliveries to a webhook created at `since` or later. Returns how many.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchWebhook`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn replay_failed(
         &self,
@@ -263,10 +265,10 @@ impl App {
         }
     }
 
-    /// Queues a delivery of type [`PING`], to see whether a webhook works, be it switched on or off.
+    /// Queues a delivery of type [`PING`] to check that a webhook works, whether it is enabled or not.
     ///
     /// # Errors
-    /// `Code::NoSuch`, and what [`Self::permit`] refuses.
+    /// [`Code::NoSuchWebhook`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn ping_webhook(
         &self,
@@ -291,7 +293,7 @@ impl App {
         (SecretString::from(secret.expose()), sealed)
     }
 
-    /// This node knows at once what it changed; the others look soon.
+    /// Reloads the configuration on this node immediately. The other nodes notice the change soon.
     async fn reload_config(&self) {
         if let Err(error) = self.refresh_config().await {
             tracing::error!(
@@ -301,7 +303,8 @@ impl App {
         }
     }
 
-    /// Names are looked up when something is sent, since what they lead to may change.
+    /// Checks a webhook's URL. Its host name is resolved only when something is sent, because the addresses
+    /// behind it may change.
     fn check_webhook_url(&self, text: &str) -> Result<String, Refusal> {
         let refused = |reason| Refusal::invalid("url", reason);
         let settings = self.sender_context.http.settings();
@@ -331,7 +334,7 @@ impl App {
     }
 }
 
-/// What a webhook's secret is sealed for.
+/// The context that a webhook's secret is sealed under.
 fn secret_context(pool: &PoolId, id: &WebhookId) -> String {
     format!("webhook:{pool}:{id}:secret")
 }

@@ -1,5 +1,5 @@
-//! The units of making, changing and deleting webhooks. Each change raises the version of the configuration, which
-//! nodes hold in memory, so that the next event goes where it should.
+//! Units of work for creating, changing and deleting webhooks. Each change increments the version of the
+//! configuration that nodes cache, so that the next event goes to the right places.
 
 use hufu_store::webhooks::{self, Webhook};
 use hufu_store::{StoreError, Tx, Write, versions};
@@ -8,23 +8,23 @@ use serde_json::{Value as Json, json};
 
 use crate::events::{Event, Trace};
 
-/// Makes a webhook.
+/// Creates a webhook.
 #[derive(Clone, Debug)]
 pub struct CreateWebhook {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
     /// The webhook.
     pub webhook: Webhook,
     /// Its secret, sealed.
     pub secret: Vec<u8>,
-    /// How many a pool may have.
+    /// The maximum number of webhooks per pool.
     pub most: i64,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for CreateWebhook {
-    /// Whether there was room for it.
+    /// Whether the webhook was created. It is not if the pool has the maximum number.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -40,36 +40,36 @@ impl Write for CreateWebhook {
     }
 }
 
-/// What is to change of a webhook; what is absent stays.
+/// Changes of a webhook. Absent fields remain unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookUpdate {
-    /// What its owner calls it.
+    /// The display name.
     pub name: Option<String>,
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     pub url: Option<String>,
-    /// What it wants to know of.
+    /// The actions to deliver.
     pub actions: Option<Vec<Action>>,
-    /// Whether anything is sent to it.
+    /// Whether deliveries are sent.
     pub enabled: Option<bool>,
-    /// A new secret, sealed, and until when the old one signs as well.
+    /// A new secret, sealed, and the time until which the old one still signs as well.
     pub secret: Option<(Vec<u8>, Timestamp)>,
 }
 
 /// Changes a webhook.
 #[derive(Clone, Debug)]
 pub struct UpdateWebhook {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Which.
+    /// The webhook.
     pub id: WebhookId,
-    /// What changes.
+    /// The changes.
     pub update: WebhookUpdate,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for UpdateWebhook {
-    /// The webhook as it is now, if there is one.
+    /// The webhook with the changes, if it exists.
     type Out = Option<Webhook>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Webhook>, StoreError> {
@@ -98,19 +98,19 @@ impl Write for UpdateWebhook {
     }
 }
 
-/// Deletes a webhook. What was to be delivered to it is given up.
+/// Deletes a webhook. Its outstanding deliveries fail.
 #[derive(Clone, Debug)]
 pub struct DeleteWebhook {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Which.
+    /// The webhook.
     pub id: WebhookId,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for DeleteWebhook {
-    /// Whether there was one.
+    /// Whether it existed.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -140,7 +140,8 @@ fn changed(
     Event { action: Action::WebhookChanged, code: 0, user: None, details }
 }
 
-/// What the audit log keeps of its settings. The path and the query of an address may be somebody's secret.
+/// A webhook's settings for the audit log. The path and query of its URL are left out, because they may
+/// contain a secret.
 fn shown(webhook: &Webhook) -> Json {
     let scheme_and_host = webhook.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let host = scheme_and_host.split(['?', '#']).next().unwrap_or_default();

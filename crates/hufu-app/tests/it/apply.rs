@@ -51,7 +51,7 @@ on_both_engines! {
         assert_eq!((phone.as_str(), proof), ("+8613800000000", hufu_types::PhoneProof::Administrator));
         assert!(hash.unwrap().starts_with("$argon2id$"));
 
-        // What was sealed opens for the instance that runs on the same key.
+        // An instance with the same sealing key can open the sealed settings.
         let unsealed = hufu_app::Config::unseal(config.clone(), &world.sealing);
         let opened = unsealed.connection(&connection.id).unwrap();
         assert_eq!(opened.settings.text("app_id"), Some("wx0123456789abcdef"));
@@ -119,7 +119,7 @@ on_both_engines! {
             assert_eq!(world.config().await.version, before.version + 1);
             assert!(world.apply(&changed).await.is_empty(), "{line}");
 
-            // Back to the example, for the next change; what the example does not say stays.
+            // Restore the example for the next change. What the example does not mention is unchanged.
             world.apply(EXAMPLE).await;
             assert_eq!(world.config().await.pools, before.pools);
             assert_eq!(world.config().await.connections[0].id, before.connections[0].id);
@@ -148,7 +148,7 @@ on_both_engines! {
         assert!(!format!("{plan:?}").contains("another-secret"));
     }
 
-    /// A database whose key was lost is mended by applying the file.
+    /// Applying the file repairs a database whose sealing key was lost.
     async fn a_secret_that_does_not_open_is_sealed_again(database) {
         let mut world = World::with_example(database).await;
         world.sealing = Arc::new(SealingKey::from_bytes([8; 32]));
@@ -219,7 +219,7 @@ on_both_engines! {
         assert_eq!(world.application("web").await.connections, std::slice::from_ref(&shop_mini.id));
     }
 
-    /// The app moved to another Open Platform account: nothing but the account's name changes.
+    /// The app has moved to another Open Platform account. Only the account's name changes.
     async fn a_connection_moves_to_another_open_platform_account(database) {
         let world = World::with_example(database).await;
         let before = world.config().await.connections;
@@ -266,7 +266,7 @@ on_both_engines! {
         0 to add, 2 to change, 0 to disable, 1 unchanged, 2 left alone
         "); }
         assert!(world.apply(&applications(&["d", "a"])).await.is_empty());
-        // A new one moves none of those that are there.
+        // Adding one does not move the existing ones.
         let plan = world.apply(&applications(&["new", "d", "a"])).await;
         assert_eq!(plan.changes(), Changes { add: 1, unchanged: 3, left_alone: 2, ..Changes::default() });
         assert_eq!(world.order().await, ["new", "d", "a", "b", "c"]);
@@ -372,7 +372,7 @@ on_both_engines! {
         assert_eq!(world.refused(&text).await.lines().count(), 3);
     }
 
-    /// The last step fails in the database, after all others were executed.
+    /// The last step fails in the database, after all the others have run.
     async fn a_step_that_fails_takes_all_others_back(database) {
         let world = World::with_example(database).await;
         let text = pool(&[connection("new"), application("web", ""), user("phone = \"+8613900000000\"")]);
@@ -409,7 +409,7 @@ on_both_engines! {
         assert_eq!(world.store.read(Users).await.unwrap().len(), 1);
     }
 
-    /// The files have no row in common, so that only the order of the runs keeps them consistent.
+    /// The files have no row in common, so only the order of the runs keeps the result consistent.
     async fn several_at_once_leave_one_default_and_one_order(database) {
         let world = World::with_example(database).await;
         let version = world.config().await.version;

@@ -1,4 +1,4 @@
-//! The audit log, looked into and taken out.
+//! Querying and exporting the audit log.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The audit log: what is written with the deeds, and how it is found.
+//! The audit log: writing entries together with changes, and finding them.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ fn login(at: Timestamp, name: &str) -> Record {
     }
 }
 
-/// The moments, in seconds after [`NOW`], of the entries that a filter finds.
+/// The times of the entries that a filter finds, in seconds after [`NOW`].
 async fn found(store: &Store, filter: AuditFilter) -> Vec<i64> {
     let events = store.read(ListEvents { pool: pool(), filter, before: None, limit: 100 }).await.unwrap();
     events.iter().map(|event| (event.at.0 - NOW.0) / 1000).collect()
@@ -131,7 +131,7 @@ on_both_engines! {
     async fn pages_follow_one_another_without_gap_or_overlap(database) {
         let store = migrated(&database).await;
         for n in 0..10 {
-            // Several at the same moment.
+            // Several entries have the same time.
             store.write(login(NOW.plus(seconds(n / 4)), if n % 2 == 0 { "alice" } else { "bob" })).await.unwrap();
         }
         for (filter, all) in [
@@ -167,7 +167,7 @@ on_both_engines! {
     }
 }
 
-/// Whoever asks for a time or a user reads along an index, however much there is.
+/// Queries by time or user use an index, however many entries there are.
 #[tokio::test]
 async fn time_and_user_are_found_by_an_index() {
     let database = TestDatabase::sqlite();

@@ -1,4 +1,4 @@
-//! Browser sessions: one login, many applications, one sign-out.
+//! Browser sessions: one login, several applications, one sign-out.
 
 use hufu_app::login::{BrowserBinding, Login, LoginOutcome, LoginPlan};
 use hufu_app::people::merging::unit::{Merge, Merged};
@@ -27,7 +27,7 @@ fn id(name: &str) -> BrowserSessionId {
     BrowserSessionId::parse(name).unwrap()
 }
 
-/// A login that begins the session of a browser, whose cookie is called as the session is.
+/// A login that starts a browser session. The cookie is named after the session.
 fn begins(name: &str, value: &str) -> Login {
     in_browser(
         login(openid(APP, value), None),
@@ -42,7 +42,7 @@ fn begins(name: &str, value: &str) -> Login {
     )
 }
 
-/// A login in a browser that has a session.
+/// A login in a browser that already has a session.
 fn within(name: &str, value: &str) -> Login {
     in_browser(login(openid(APP, value), None), BrowserBinding::Existing(id(name)))
 }
@@ -174,7 +174,8 @@ on_both_engines! {
         assert_eq!(find(&store, "b1", NOW).await, None);
     }
 
-    /// A login that ends while its browser is signed out belongs to nothing, or ends with it.
+    /// A login that finishes during a sign-out must not leave a session behind: it either fails, or its
+    /// session ends too.
     async fn a_login_and_a_sign_out_at_once_leave_no_session_behind(database) {
         let store = migrated(&database).await;
         for round in 0..20 {

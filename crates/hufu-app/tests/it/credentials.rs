@@ -1,4 +1,5 @@
-//! Passwords and codes: single use, tries, limits, nothing told, locking, races, the two-step changes, leaving.
+//! Passwords and codes: single use, attempts, limits, no account enumeration, locking, races, changes in two
+//! steps, account deletion.
 
 mod contacts;
 mod guesses;
@@ -32,13 +33,13 @@ fn username(text: &str) -> AccountName {
     AccountName::Username(text.to_owned())
 }
 
-/// Six digits that are not the code.
+/// A six-digit code that is wrong.
 fn other_than(code: &str) -> &'static str {
     if code == "000000" { "000001" } else { "000000" }
 }
 
 on_both_engines! {
-    /// A code logs in once, within its life, and for its purpose; a newer one voids it.
+    /// A code works once, until it expires, and only for its purpose. A newer one voids it.
     async fn a_code_is_good_once_and_for_a_while(database) {
         let world = World::new(database).await;
         let code = world.code(sms(1), Purpose::Login).await;
@@ -60,7 +61,7 @@ on_both_engines! {
         assert!(matches!(world.log_in_by_code(sms(3), &bind, true).await, Err(ref refusal) if refusal.is(Code::WrongCode)));
     }
 
-    /// After five wrong tries the right code is void, and not before.
+    /// The right code becomes void after five wrong attempts, not earlier.
     async fn five_tries(database) {
         let world = World::new(database).await;
         for (number, wrong, is_good) in [(1, 4, true), (2, 5, false)] {
@@ -73,7 +74,8 @@ on_both_engines! {
         }
     }
 
-    /// One a minute and ten an hour for a target, sixty an hour for an address; refused ones count nowhere.
+    /// One per minute and ten per hour for each target, sixty per hour for each IP address. Refused requests
+    /// do not count.
     async fn sending_is_limited(database) {
         let world = World::new(database).await;
         world.send(sms(1), Purpose::Login).await.unwrap();
@@ -92,7 +94,7 @@ on_both_engines! {
         world.send(sms(99), Purpose::Login).await.unwrap();
     }
 
-    /// A code for resetting goes only to whom it concerns, and the answer does not tell whom.
+    /// A reset code is sent only to an account's owner, and the answer does not reveal whether there is one.
     async fn resetting_tells_nobody_who_exists(database) {
         let world = World::new(database).await;
         world.user_of_phone(1).await;
@@ -104,7 +106,7 @@ on_both_engines! {
         assert!(!outcomes.contains(&phone(2).as_str().to_owned()));
     }
 
-    /// Without a sender every target is refused alike.
+    /// Without a sender, every target is refused in the same way.
     async fn without_a_sender_nothing_is_promised(database) {
         let world = World::without_outbox(database).await;
         for number in [1, 2] {
@@ -113,7 +115,7 @@ on_both_engines! {
         }
     }
 
-    /// Unknown names and wrong passwords are refused alike, at the same cost, and locked alike.
+    /// Unknown names and wrong passwords are refused and locked in the same way, at the same cost.
     async fn nothing_tells_who_exists(database) {
         let world = World::new(database).await;
         world.register("alice").await;
@@ -136,7 +138,7 @@ on_both_engines! {
         assert!(matches!(exists, Err(ref refusal) if refusal.is(Code::ExistenceHidden)));
     }
 
-    /// A locked account opens by a code, by a reset and by waiting.
+    /// A code, a password reset or waiting unlocks an account.
     async fn unlocking(database) {
         let world = World::new(database).await;
         let account = AccountName::Any("13800000001".to_owned());
@@ -160,7 +162,7 @@ on_both_engines! {
         world.log_in(account, OTHER).await.unwrap();
     }
 
-    /// A reset ends every session; of two with one code, one succeeds.
+    /// A reset ends every session. Of two resets with one code, one succeeds.
     async fn two_resets_with_one_code(database) {
         let world = World::new(database).await;
         let token = world.user_of_phone(1).await;
@@ -172,7 +174,7 @@ on_both_engines! {
         assert!(world.who(&token).await.is_err());
     }
 
-    /// Of two that bind one number at once, each with a right code, one gets it.
+    /// Of two parallel binds of one phone number, each with a right code, one succeeds.
     async fn two_binds_at_once(database) {
         let world = World::new(database).await;
         let (alice, bob) = (world.register("alice").await, world.register("bob").await);
@@ -190,7 +192,7 @@ on_both_engines! {
         assert!(refused.is(Code::PhoneTaken), "{refused:?}");
     }
 
-    /// The last way in stays; another one lets it go.
+    /// The last way to log in cannot be removed, unless there is another.
     async fn the_last_way_in(database) {
         let world = World::new(database).await;
         let code = world.code(sms(1), Purpose::Login).await;
@@ -205,7 +207,7 @@ on_both_engines! {
         assert!(matches!(world.app.unbind_email(&who).await, Err(ref refusal) if refusal.is(Code::LastWayIn)));
     }
 
-    /// The token of the first step is one person's, for a minute and once; the old number is proved.
+    /// The first step's token works for one user, for one minute, once. The old number must be proved.
     async fn changing_in_two_steps(database) {
         let world = World::new(database).await;
         let token = world.user_of_phone(1).await;
@@ -238,7 +240,7 @@ on_both_engines! {
         assert!(matches!(late, Err(ref refusal) if refusal.is(Code::StepTokenInvalid)));
     }
 
-    /// The old password is needed, the other sessions end, and this one goes on.
+    /// The old password is required. All other sessions end, and this one continues.
     async fn changing_the_password(database) {
         let world = World::new(database).await;
         let token = world.register("alice").await;
@@ -256,7 +258,7 @@ on_both_engines! {
         world.log_in(username("alice"), OTHER).await.unwrap();
     }
 
-    /// Names that are taken are told as such; whoever proves a name takes it from whoever only wrote it.
+    /// Taken names are reported. Proving a name takes it from an account that has it unverified.
     async fn registering(database) {
         let world = World::with_settings(database, "register_email_without_code = true").await;
         world.register("alice").await;
@@ -286,7 +288,7 @@ on_both_engines! {
         assert!(world.try_register(no_code).await.is_err());
     }
 
-    /// An account that its owner deletes logs in nowhere, and is gone after the days of grace.
+    /// An account deleted by its owner cannot log in, and is erased after the grace period.
     async fn leaving(database) {
         let world = World::new(database).await;
         let token = world.register("alice").await;

@@ -1,4 +1,4 @@
-//! A crowd that comes at once: ten first logins of each of a thousand people make a thousand users.
+//! Many parallel first logins: ten for each of a thousand people create a thousand users.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::support::{login, migrated, openid, unionid};
 
 const PEOPLE: usize = 1000;
 const ARRIVALS: usize = 10_000;
-/// How many arrive at the same time.
+/// How many logins run in parallel.
 const AT_ONCE: usize = 500;
 /// Apps of one Open Platform account.
 const APPS: [&str; 3] = ["wx00000000000000a1", "wx00000000000000a2", "wx00000000000000a3"];
 
-/// An arrival of somebody, through one of the apps; a full queue is an answer, after which the caller tries again.
+/// A person's login through one of the apps. Retries if the queue is full.
 async fn arrive(store: &Store, person: usize, app: &str) -> LoggedIn {
     loop {
         let arrival = login(openid(app, &format!("o{person}")), Some(unionid(&format!("u{person}"))));
@@ -45,7 +45,7 @@ on_both_engines! {
                         if arrival >= ARRIVALS {
                             return done;
                         }
-                        // The ten arrivals of one person come one after the other, so that they race.
+                        // The ten logins of one person are consecutive, so that they race.
                         let (person, app) = (arrival / (ARRIVALS / PEOPLE), APPS[arrival % APPS.len()]);
                         done.push((person, arrive(&store, person, app).await));
                     }

@@ -66,7 +66,7 @@ async fn version(store: &Store) -> i64 {
     store.read(ReadConfig).await.unwrap().version
 }
 
-/// Lets things happen, with whoever is subscribed now.
+/// Records events for the current subscribers.
 async fn happen(store: &Store, at: Timestamp, actions: &[Action]) {
     store.write(happens(store, at, actions, false).await).await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What was answered outlives the process: a child that logs people in is killed in the middle, again and again.
+//! Answered logins survive a crash: a child process that logs people in is killed again and again.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -11,9 +11,9 @@ use hufu_testkit::raw;
 
 use crate::support::{APP, Variant as _, log_in, login, migrated, open, openid, random_hash, unionid};
 
-/// Set in the child, to the address of the database.
+/// Set in the child process, to the URL of the database.
 const CHILD: &str = "HUFU_STORE_TEST_CHILD";
-/// Before what the child prints of a login that was answered.
+/// The prefix of the lines that the child prints for answered logins.
 const ANSWERED: &str = "answered ";
 /// How often the child is killed.
 const KILLS: usize = 25;
@@ -48,7 +48,8 @@ on_both_engines! {
     }
 }
 
-/// Every login of the child writes one user, two identities, a session, a refresh token and the record of a code.
+/// Every login of the child writes one user, two identities, a session, a refresh token and the record of a
+/// code.
 const HALF_MADE: [(&str, &str); 5] = [
     (
         "users without both identities",
@@ -77,7 +78,8 @@ const HALF_MADE: [(&str, &str); 5] = [
     ),
 ];
 
-/// Runs the child until it has answered `enough` logins, kills it with SIGKILL and gives all that it answered.
+/// Runs the child until it has answered `enough` logins, then kills it with SIGKILL. Returns all that it
+/// answered.
 fn run_and_kill(url: &str, enough: usize) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["durability::in_a_child_people_log_in_until_it_is_killed", "--exact", "--nocapture"])
@@ -89,7 +91,7 @@ fn run_and_kill(url: &str, enough: usize) -> Vec<String> {
     let mut answered = Vec::new();
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        // The test runner may print something before it; the last line may be cut off by the kill.
+        // The test runner may print something before it. The kill may have cut off the last line.
         let Some(login) = line.split_once(ANSWERED).and_then(|(_, login)| login.strip_suffix('.')) else {
             continue;
         };
@@ -102,7 +104,7 @@ fn run_and_kill(url: &str, enough: usize) -> Vec<String> {
     answered
 }
 
-/// The child's half of the test above; by itself it shows that the child's logins succeed.
+/// The child's part of the test above. On its own, it checks that the child's logins succeed.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_child_people_log_in_until_it_is_killed() {
     let Ok(url) = std::env::var(CHILD) else {

@@ -1,4 +1,4 @@
-//! The facts of a login: kept while it waits, and named in the audit log.
+//! The facts of a login: kept while it waits, and recorded in the audit log.
 
 use hufu_app::credentials::guess::{Guess, Presented};
 use hufu_app::login::{Continue, Continued, Login, LoginOutcome, PreparedAction, ViewFlow};
@@ -33,7 +33,7 @@ fn addressed() -> Addressed {
     Addressed { channel: Target::Phone(phone(1)).channel(), target: hash("target") }
 }
 
-/// Somebody with a number, and a code that was sent there.
+/// A user with a phone number, and a code sent to it.
 async fn somebody(store: &Store) -> UserId {
     let id = UserId::parse("6560c0ffee0000000000aaaa").unwrap();
     let number = Some((phone(1), PhoneProof::Code));
@@ -42,7 +42,7 @@ async fn somebody(store: &Store) -> UserId {
     id
 }
 
-/// A step after so many seconds that proves the number.
+/// A step `after` seconds later that proves the number.
 fn bind(login: &Login, after: u64) -> Continue {
     let code =
         Presented { to: addressed(), code: hash("code"), purposes: &[PasscodePurpose::Bind], max_tries: 5 };

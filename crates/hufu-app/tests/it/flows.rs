@@ -1,4 +1,5 @@
-//! Logins that wait: whose they are, and what they may still do once somebody else has acted.
+//! Logins that wait: which browser and account they belong to, and what they may still do after a concurrent
+//! change.
 
 use std::sync::Arc;
 
@@ -35,13 +36,13 @@ unit! {
     }
 }
 
-/// What the pool asks for.
+/// Pool settings with these required fields.
 fn requiring(fields: &[&str]) -> Arc<PoolSettings> {
     let required_fields = fields.iter().map(|field| (*field).to_owned()).collect();
     Arc::new(PoolSettings { required_fields, ..PoolSettings::default() })
 }
 
-/// A login of somebody whom the pool asks for these fields.
+/// A login to a pool that requires these fields.
 fn login_that_lacks(value: &str, fields: &[&str]) -> Login {
     let mut login = login(openid(APP, value), None);
     login.plan.settings = requiring(fields);
@@ -145,7 +146,7 @@ on_both_engines! {
         let refused = "SELECT COUNT(*) FROM audit_events WHERE action = 'login' AND code = 2005";
         assert_eq!(raw::number(&database, refused).await, 1);
 
-        // Nor is one that was merged into another meanwhile.
+        // The same if the account was merged into another in the meantime.
         let login = login_that_lacks("o-2", &["nickname"]);
         let merged = wait(&store, &login).await;
         raw::execute(&database, &format!("UPDATE users SET merged_into = '{user}' WHERE id = '{merged}'")).await;

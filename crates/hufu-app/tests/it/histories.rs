@@ -1,13 +1,14 @@
-//! Random histories of people who arrive, bind, prove numbers, merge, and go on with logins that wait, some of it at
-//! the same instant, against a model that knows who they are. Two of them have one phone number, and UnionIDs change.
+//! Random histories of people who log in, bind, prove numbers, merge, and continue waiting logins, partly in
+//! parallel. They are checked against a model that knows who the people are. Two people share one phone
+//! number, and UnionIDs change.
 //!
-//! After every instant there must be an order of its deeds in which the model answers each as the store did and
-//! holds what the store holds. The model finds accounts by the ids that were seen before: so one person never has
-//! two accounts where an id could have joined them, and two persons never share one unless they share the number that
-//! led there.
+//! After every parallel batch, there must be an order of its operations in which the model gives each the
+//! same outcome as the store, and ends in the same state. The model finds accounts by the ids seen before. So
+//! one person never has two accounts that an id could have joined, and two people never share an account
+//! unless they share the number that led there.
 //!
-//! Left out: e-mail addresses and external ids, which no source proves yet, and the stages after an account is known,
-//! which have tests of their own.
+//! Not covered: e-mail addresses and external ids, which no source proves yet, and the stages after the
+//! account is known, which have their own tests.
 
 mod model;
 mod operations;
@@ -29,30 +30,31 @@ use self::model::{Id, Waiting, World};
 use self::operations::{held, perform, totals};
 use crate::support::{NOW, migrated, random_hash};
 
-/// Histories an engine.
+/// Histories per engine.
 const CASES: u32 = 256;
-/// The phone numbers of people: the first two have one.
+/// The phone number of each person. The first two share one.
 const NUMBERS: [u8; 3] = [0, 0, 1];
-/// People, all strangers to each other.
+/// The number of people. They do not know each other.
 const PEOPLE: u8 = 3;
-/// Apps, and the Open Platform account of each.
+/// Apps, each with its Open Platform account.
 const APPS: [(&str, &str); 4] = [
     ("wx00000000000000a1", "shop"),
     ("wx00000000000000a2", "shop"),
     ("wx00000000000000b1", "market"),
     ("wx00000000000000b2", "market"),
 ];
-/// Failed steps after which a login that waits is over.
+/// The number of failed steps after which a waiting login ends.
 const MAX_TRIES: i64 = 3;
 
-/// Something that a person does, or that is done for them.
+/// Something that a person does, or that is done to an account.
 #[derive(Clone, Debug)]
 enum Step {
     /// Logs in through an app.
     Arrive(Visit),
     /// Binds what an app proves to one of the person's accounts.
     Bind { account: u8, proof: Proof },
-    /// An account turns up that has a number: an administrator's work, or a stranger's who lies in wait.
+    /// An account with a number appears, created by an administrator, or by a stranger who hopes to get
+    /// somebody's account.
     Number { person: u8, vouched: bool },
     /// Merges two of the person's accounts.
     Merge { person: u8, survivor: u8, merged: u8 },
@@ -60,16 +62,16 @@ enum Step {
     Undo { merge: u8 },
     /// Unbinds one of the person's ids, even the last.
     Unbind { person: u8, id: u8 },
-    /// Goes on with a login that waits.
+    /// Takes a step of a waiting login.
     GoOn { flow: u8, act: u8, account: u8 },
 }
 
-/// What an app proves of a person.
+/// What an app proves about a person.
 #[derive(Clone, Copy, Debug)]
 struct Proof {
     person: u8,
     app: usize,
-    /// Which UnionID it tells, if it tells one: they change.
+    /// The UnionID that it reports, if any. UnionIDs change.
     unionid: Option<u8>,
 }
 
@@ -85,7 +87,7 @@ struct Visit {
 
 fn proof() -> impl Strategy<Value = Proof> {
     let unionid = select(vec![None, None, None, Some(0), Some(0), Some(0), Some(1)]);
-    // Mostly through the same two, so that ids meet.
+    // Mostly the same two apps, so that ids meet.
     let app = select(vec![0, 0, 0, 1, 1, 1, 2, 3]);
     (0..PEOPLE, app, unionid).prop_map(|(person, app, unionid)| Proof { person, app, unionid })
 }
@@ -93,7 +95,7 @@ fn proof() -> impl Strategy<Value = Proof> {
 fn visit() -> impl Strategy<Value = Visit> {
     use AssociationMode::{Ask, Field, None as Nothing};
     let phone = option::of(select(vec![PhoneUse::Fill, PhoneUse::LogIn]));
-    // Mostly one that makes accounts, so that some come about.
+    // Mostly a mode that creates accounts, so that there are some.
     let mode = select(vec![Nothing, Nothing, Field, Ask, Ask]);
     let conflict = select(vec![ConflictRule::Keep, ConflictRule::Choose, ConflictRule::Choose]);
     (proof(), phone, mode, conflict, prop::bool::weighted(0.1)).prop_map(
@@ -115,12 +117,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Instants, and what is done at each.
+/// Batches of steps to run in parallel.
 fn histories() -> impl Strategy<Value = Vec<Vec<Step>>> {
     prop::collection::vec(prop::collection::vec(step(), 1..=3), 1..22)
 }
 
-/// A step that knows which accounts it is about.
+/// A step with the accounts that it involves.
 #[derive(Clone, Debug)]
 enum Operation {
     Arrive {
@@ -161,7 +163,7 @@ enum Operation {
     },
 }
 
-/// What a person does in a login that waits.
+/// What a person does in a waiting login.
 #[derive(Clone, Debug)]
 enum Act {
     Create,
@@ -172,7 +174,7 @@ enum Act {
     GiveUp,
 }
 
-/// What came of a deed.
+/// The outcome of an operation.
 #[derive(Clone, Debug, PartialEq)]
 enum Done {
     In { user: UserId, newly_created: bool, disagrees_with: Option<UserId> },
@@ -190,7 +192,7 @@ enum Done {
 }
 
 impl World {
-    /// The step as a deed; nothing where the person has no such account yet, or no login waits.
+    /// Turns a step into an operation. None if the person has no such account yet, or no login waits.
     fn operation(&self, step: &Step) -> Option<Operation> {
         let pick = |person: u8, index: u8| {
             let accounts = self.model.accounts_of(person);
@@ -224,7 +226,7 @@ impl World {
                 Operation::Unbind { user: self.model.survivor(row), id: *id }
             }
             Step::GoOn { flow, act, account } => {
-                // Of the few that let choose between accounts more often than of the others.
+                // Prefers the few logins that offer a choice between accounts.
                 let chooses = |waiting: &&Waiting| waiting.stage == Stage::Select;
                 let mut open: Vec<&Waiting> = self.waiting.iter().filter(chooses).collect();
                 if open.is_empty() || flow % 2 == 0 {
@@ -249,7 +251,7 @@ impl World {
     }
 }
 
-/// All orders of so many deeds.
+/// All orders of `count` operations.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
     let shorter = orders(last);
@@ -261,7 +263,7 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
     (0..count).flat_map(|at| shorter.iter().map(move |order| insert(order, at))).collect()
 }
 
-/// Plays a history in a pool of its own.
+/// Runs a history in a separate pool.
 async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseError> {
     let pool = PoolId::generate(NOW, &SystemRandom);
     let mut world = World::default();
@@ -305,7 +307,7 @@ async fn play(store: &Store, history: Vec<Vec<Step>>) -> Result<(), TestCaseErro
             }
         }
     }
-    // Every login is counted once, has one session and stands in the audit log once, whatever raced.
+    // Every login is counted once, has one session and one entry in the audit log, whatever ran in parallel.
     prop_assert_eq!(totals(store, &pool).await, counted);
     let mut people: BTreeMap<UserId, BTreeSet<u8>> = BTreeMap::new();
     for (id, row) in &world.model.owners {

@@ -1,4 +1,4 @@
-//! What a login leaves in the audit log and for the webhooks: with the deed or not at all.
+//! What a login writes to the audit log and for webhooks: either together with the login, or not at all.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ async fn events(store: &Store) -> Vec<AuditEvent> {
     events
 }
 
-/// What happened since, oldest first.
+/// The actions recorded after the first `before` entries, oldest first.
 async fn actions_after(store: &Store, before: usize) -> Vec<String> {
     events(store).await.into_iter().skip(before).map(|event| event.action).collect()
 }
@@ -43,7 +43,7 @@ async fn count(database: &TestDatabase, table: &str) -> i64 {
     raw::number(database, &format!("SELECT COUNT(*) FROM {table}")).await
 }
 
-/// A login that these webhooks want to know of.
+/// A login to whose events these webhooks subscribe.
 fn watched(login: Login, wanted: &[(&str, &[Action])]) -> Login {
     let mut login = login;
     login.plan.trace.subscribers = wanted
@@ -110,7 +110,7 @@ on_both_engines! {
         }
     }
 
-    /// A number that stands unverified with somebody leaves with whoever proves it, and both can see why.
+    /// An unverified number moves to the user who proves it. The audit log of both accounts shows why.
     async fn a_number_that_is_taken_is_told_of_the_account_that_had_it(database) {
         let store = migrated(&database).await;
         let lurker = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;

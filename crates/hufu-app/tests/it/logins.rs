@@ -34,12 +34,12 @@ fn user_id(text: &str) -> UserId {
     UserId::parse(text).unwrap()
 }
 
-/// Finds accounts by these fields, of what the source proves.
+/// Finds accounts by these of the fields that the source proves.
 fn matching(fields: &[MatchField]) -> Association {
     Association { mode: AssociationMode::Field, fields: fields.to_vec(), ..Association::default() }
 }
 
-/// The identities that lead to a user.
+/// The identities of a user.
 async fn identities(store: &Store, pool: PoolId, user: &UserId) -> Vec<IdentityKey> {
     let found = store.read(GetUserWithIdentities { pool, user: user.clone() }).await.unwrap();
     found.unwrap().1.into_iter().map(|identity| identity.key).collect()
@@ -224,7 +224,7 @@ on_both_engines! {
         assert_eq!(stored.logins_count, 1);
     }
 
-    /// Each refusal stands in the audit log once, with its code, whose account it is about, and through what.
+    /// Each refusal is in the audit log once, with its code, account, application and connection.
     async fn who_is_refused_stands_in_the_audit_log_once(database) {
         let store = migrated(&database).await;
         let known = |openid_value: &str| login(openid(APP, openid_value), None);
@@ -269,7 +269,7 @@ on_both_engines! {
         }
     }
 
-    /// A snapshot user is nobody, whatever else would lead to an account.
+    /// A snapshot user never gets an account, even if other ids would lead to one.
     async fn a_snapshot_user_is_nobody(database) {
         let store = migrated(&database).await;
         let number = login(openid(APP, "o1"), Some(unionid("u1"))).with_phone(phone(1), PhoneUse::LogIn);
@@ -284,7 +284,7 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 2, "nothing was attached");
     }
 
-    /// An e-mail address that the source verified leads to the account that somebody vouches for it with, and nowhere else.
+    /// A verified e-mail address leads to the account that has it verified, and to no other.
     async fn a_verified_address_leads_to_its_account(database) {
         let store = migrated(&database).await;
         for (id, address, verified) in [("vouched", "a@example.com", true), ("lurker", "b@example.com", false)] {
@@ -299,7 +299,7 @@ on_both_engines! {
         let found = log_in(&store, with("o1", "A@example.com", &[MatchField::Email])).await;
         assert_eq!((found.user.id.as_str(), found.newly_created), ("vouched", false));
         assert_eq!(log_in(&store, login(openid(APP, "o1"), None)).await.user.id.as_str(), "vouched", "it is bound now");
-        // A second person of the same source does not get in by the address.
+        // A second user of the same source does not get in by the address.
         let second = store.write(with("o2", "a@example.com", &[MatchField::Email])).await.unwrap();
         assert!(!matches!(&second, LoginOutcome::LoggedIn(done) if done.user.id.as_str() == "vouched"), "{second:?}");
         let nobody = log_in(&store, with("o3", "b@example.com", &[MatchField::Email])).await;
@@ -310,7 +310,7 @@ on_both_engines! {
         assert!(unasked.newly_created, "only what the connection matches by counts");
     }
 
-    /// The id of the owner's original system leads to its account, which was merged meanwhile as well.
+    /// An external id leads to its account, even if that has been merged in the meantime.
     async fn an_external_id_leads_to_its_account(database) {
         let store = migrated(&database).await;
         for id in ["old", "new"] {

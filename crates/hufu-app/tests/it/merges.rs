@@ -1,4 +1,4 @@
-//! Merges: nothing is lost, both ids lead to the survivor, and all of it can be taken back.
+//! Merges: nothing is lost, both ids lead to the survivor, and everything can be undone.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -66,7 +66,7 @@ fn bare(name: &str) -> User {
     User::new(pool(), id(name), "admin", NOW)
 }
 
-/// An account with everything.
+/// An account that has everything.
 fn full(name: &str, number: u32) -> User {
     User {
         username: Some(Username::parse(name).unwrap()),
@@ -102,7 +102,7 @@ fn merging(merged: &str, survivor: &str, now: Timestamp) -> (MergeId, Merge) {
     (merge, Merge { pool: pool(), new, trace: trace(now) })
 }
 
-/// Merges the first into the second, which is expected to succeed.
+/// Performs a merge that is expected to succeed.
 async fn merge(store: &Store, merged: &str, survivor: &str) -> MergeId {
     let (id, unit) = merging(merged, survivor, NOW.plus(seconds(1)));
     match store.write(unit).await.unwrap() {
@@ -126,12 +126,12 @@ async fn undo(store: &Store, merge: &MergeId) -> Undone {
     store.write(undoing(merge, None, NOW.plus(seconds(2)))).await.unwrap()
 }
 
-/// Whether nothing but the time of the change is different.
+/// Asserts that only the time of the last change differs.
 fn assert_same(now: &User, before: &User) {
     assert_eq!(*now, User { updated_at: now.updated_at, ..before.clone() });
 }
 
-/// Sets the password of an account as every way of setting one does: with what was merged into it.
+/// Sets an account's password as every use case does: including the accounts merged into it.
 async fn set_password(store: &Store, name: &str, now: Timestamp) {
     store.write(SetPassword { user: id(name), now }).await.unwrap();
 }
@@ -236,7 +236,7 @@ on_both_engines! {
             refused => panic!("not rotated: {refused:?}"),
         }
 
-        // Switched off, it is switched off by every way.
+        // Disabling the survivor disables every way to log in.
         let status = |status| SetStatus { pool: pool(), user: new.clone(), status, trace: trace(NOW) };
         store.write(status(UserStatus::Suspended)).await.unwrap();
         assert!(store.read(session(first.session.clone())).await.unwrap().is_none());
@@ -262,8 +262,8 @@ on_both_engines! {
         assert_eq!(password_of(&database, "old").await, [["none"]], "it is not the survivor's");
     }
 
-    /// A password that was set since the merge is written to both rows: none of it goes with the restored account, which may
-    /// be another person's after all.
+    /// A password set since the merge is written to both rows. The restored account must not get it, because
+    /// it may be another person's.
     async fn a_password_that_was_set_since_stays_with_the_survivor_alone(database) {
         let store = migrated(&database).await;
         let people = [("none", false, false), ("copied", false, true), ("own", true, false), ("both", true, true)];
@@ -293,7 +293,7 @@ on_both_engines! {
         }
     }
 
-    /// Clients and the log know every field by the name that it has everywhere else.
+    /// Clients and the audit log get the same field names as everywhere else.
     async fn what_moved_is_told_by_the_names_that_clients_know(database) {
         let store = migrated(&database).await;
         let profile = Profile { given_name: Some("Ann".to_owned()), ..Profile::default() };
@@ -423,7 +423,7 @@ on_both_engines! {
         assert_same(&user(&store, "b").await, &full("b", 2));
     }
 
-    /// Merges around a circle leave one account, and nobody points to somebody who points on.
+    /// Merging in a circle leaves one account, and no account points to a merged one.
     async fn merges_in_a_circle(database) {
         let store = migrated(&database).await;
         let names = ["a", "b", "c", "d", "e"];
@@ -445,7 +445,7 @@ on_both_engines! {
         assert_eq!(raw::number(&database, through_two).await, 0);
     }
 
-    /// Names that came with a merged account lead to the survivor, and can be taken away one by one.
+    /// Names that came with a merged account lead to the survivor, and can be unbound one by one.
     async fn a_name_of_a_merged_account_is_unbound(database) {
         let store = migrated(&database).await;
         let (old, new) = (full("old", 1), User { password_set_at: None, ..full("new", 2) });
@@ -478,7 +478,7 @@ on_both_engines! {
         assert!(left.username.is_none() && left.email.is_none() && left.phone.is_none() && left.external_id.is_none());
         assert!(!left.email_verified && left.merged_into.is_some());
         assert_same(&user(&store, "new").await, &User { agreements: old.agreements.clone(), ..user(&store, "new").await });
-        // They are free for others, and do not come back.
+        // The names are free for others, and do not come back.
         make(&store, &User { phone: old.phone.clone(), ..bare("fourth") }).await;
         let Undone::Done { restored, .. } = undo(&store, &merge).await else { panic!("undone") };
         assert!(restored.phone.is_none() && restored.username.is_none());

@@ -1,4 +1,4 @@
-//! Logins that race: one person is one user, and nothing that another wrote is lost.
+//! Races between logins: one person becomes one user, and no concurrent change is lost.
 
 use std::collections::HashSet;
 
@@ -66,7 +66,7 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 300);
     }
 
-    /// Two people who bring one number at once: one of them gets it.
+    /// Two people bring the same phone number in parallel. One of them gets it.
     async fn a_phone_goes_to_one_of_two_who_race_for_it(database) {
         let store = migrated(&database).await;
         let arrivals = (0..20).map(|n| {
@@ -80,7 +80,8 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM users WHERE phone IS NOT NULL").await, 10);
     }
 
-    /// A number that is proved by many at once, such as a family's: its account becomes that of one of them.
+    /// Many people prove one number in parallel, for example a family's. Only one of them is bound to its
+    /// account.
     async fn of_ten_who_prove_one_number_at_once_one_is_joined_to_its_account(database) {
         let store = migrated(&database).await;
         for round in 0..8 {
@@ -113,7 +114,7 @@ on_both_engines! {
             let count = |outcome| done.iter().filter(|done| **done == outcome).count();
             assert_eq!((count(BindOutcome::Bound), count(BindOutcome::HasAnother)), (1, 3), "{done:?}");
 
-            // The same id for two accounts at once: it leads to one of them.
+            // The same id is bound to two accounts in parallel. It leads to one of them.
             let other = log_in(&store, login(openid(OTHER_APP, &format!("p{round}")), None)).await.user.id;
             let third = log_in(&store, login(openid(OTHER_APP, &format!("q{round}")), None)).await.user.id;
             let binds = [other, third].map(|user| {
@@ -128,7 +129,7 @@ on_both_engines! {
         }
     }
 
-    /// What fills an empty nickname never overwrites one that was written a moment before.
+    /// Filling an empty nickname never overwrites one that was written a moment earlier.
     async fn a_login_that_fills_a_profile_loses_no_change_of_another(database) {
         let store = migrated(&database).await;
         let user = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;
@@ -166,7 +167,7 @@ on_both_engines! {
         assert_eq!((profile.nickname.as_deref(), profile.city.as_deref()), (Some("Bob"), Some("Shenzhen")));
     }
 
-    /// An account that is switched off while its person logs in: the later one sees it.
+    /// An account is disabled while its user logs in. Whichever comes second sees the first.
     async fn a_login_that_waits_for_a_disabling_is_refused(database) {
         let store = migrated(&database).await;
         let user = log_in(&store, login(openid(APP, "o1"), None)).await.user.id;

@@ -1,4 +1,4 @@
-//! Rotation of refresh tokens, and what becomes of a family whose token is used twice.
+//! Rotation of refresh tokens, and revocation of the family if a token is reused.
 
 use hufu_app::login::LoggedIn;
 use hufu_app::people::status::SetStatus;
@@ -17,7 +17,7 @@ use crate::support::{
 
 const DAY: u64 = 86_400;
 
-/// Logs a person in who gets the refresh token `first`.
+/// A login that issues the refresh token `first`.
 async fn begin(store: &Store) -> LoggedIn {
     log_in(store, login(openid(APP, "o1"), None).with_refresh_token(hash("first"))).await
 }
@@ -42,7 +42,7 @@ fn is_rotated(rotation: &Rotation) -> bool {
     matches!(rotation, Rotation::Rotated { .. })
 }
 
-/// The tokens that may still be presented for the first time.
+/// The number of tokens that have not been used.
 async fn unused(database: &TestDatabase) -> i64 {
     raw::number(database, "SELECT COUNT(*) FROM refresh_tokens WHERE used_at IS NULL").await
 }
@@ -60,7 +60,7 @@ on_both_engines! {
         assert_eq!(scope, ScopeSet::parse("openid offline_access"));
         assert_eq!(details.created_at, NOW);
 
-        // Step by step the session lives as long as its tokens.
+        // Each rotation extends the session.
         let mut at = now;
         for (presented, successor) in [("second", "third"), ("third", "fourth"), ("fourth", "fifth")] {
             at = at.plus(seconds(25 * DAY));
@@ -81,7 +81,8 @@ on_both_engines! {
         assert!(is_rotated(&rotate(&store, "kept", "next", NOW.plus(seconds(31))).await));
     }
 
-    /// The owner holds the one, somebody else asked for the other: whoever it is, both are out.
+    /// The owner has one successor, and somebody else has requested the other. When the replaced one is
+    /// presented, both lose access.
     async fn a_replaced_successor_that_is_presented_revokes_the_family(database) {
         let store = migrated(&database).await;
         let begun = begin(&store).await;
@@ -156,7 +157,7 @@ on_both_engines! {
         assert_eq!(store.write(revoke()).await.unwrap(), None);
     }
 
-    /// The one that comes second sees the first, and its successor is the only one.
+    /// The second rotation sees the first, and only its successor remains valid.
     async fn two_rotations_of_one_token_leave_one_successor(database) {
         let store = migrated(&database).await;
         begin(&store).await;
@@ -167,7 +168,8 @@ on_both_engines! {
         assert!(matches!(rotate(&store, "a", "x", NOW).await, Rotation::Reused(_)));
     }
 
-    /// The predecessor comes again while the successor is being used: the one is the owner and the other is not.
+    /// The predecessor is presented again while the successor is being used. Only one of the two clients can
+    /// be the owner.
     async fn a_used_token_that_comes_while_its_successor_is_used_revokes_the_family(database) {
         let store = migrated(&database).await;
         begin(&store).await;
@@ -178,7 +180,7 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM refresh_tokens").await, 0);
     }
 
-    /// The same the other way round.
+    /// The same in the opposite order.
     async fn a_successor_that_comes_while_it_is_replaced_revokes_the_family(database) {
         let store = migrated(&database).await;
         begin(&store).await;
@@ -213,7 +215,7 @@ on_both_engines! {
     }
 }
 
-/// Runs `second` while `first` has done its work and not committed.
+/// Runs `second` after `first` has done its work and before it commits.
 async fn race(database: &TestDatabase, store: &Store, first: Rotate, second: Rotate) -> (Rotation, Rotation) {
     let (first, hold) = Held::new(first);
     let first = tokio::spawn({

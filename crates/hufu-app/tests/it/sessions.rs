@@ -1,4 +1,4 @@
-//! Sessions: how they end, last longer and are forgotten.
+//! Sessions: how they end, are extended and are purged.
 
 use hufu_app::tokens::EndSession;
 use hufu_store::sessions::{self, GetSession};

@@ -1,4 +1,4 @@
-//! What tests of units need: the parts of a login.
+//! Support for tests of units of work: the parts of a login.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(crate) use hufu_testkit::store::{
 };
 pub(crate) use hufu_testkit::unit;
 
-/// Who does something at this moment: nobody in particular, for whom nobody waits.
+/// A trace at this time, without an actor and without subscribers.
 pub(crate) fn trace(now: Timestamp) -> Trace {
     Trace {
         actor: None,
@@ -36,7 +36,7 @@ pub(crate) fn trace(now: Timestamp) -> Trace {
     }
 }
 
-/// What a login at this moment writes once its account is known.
+/// The plan of a login at this time.
 pub(crate) fn plan(now: Timestamp) -> LoginPlan {
     LoginPlan {
         session: NewSession {
@@ -66,12 +66,12 @@ pub(crate) fn plan(now: Timestamp) -> LoginPlan {
     }
 }
 
-/// Ids that a source proved, and nothing more.
+/// A proof of these ids only.
 pub(crate) fn arrival(openid: IdentityKey, unionid: Option<IdentityKey>) -> Proof {
     Proof { shared: unionid, ..Proof::of(openid) }
 }
 
-/// Who comes with these ids into the first pool, at [`NOW`].
+/// A login with these ids to the first pool, at [`NOW`].
 pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login {
     Login {
         resolver: AccountResolver {
@@ -87,7 +87,7 @@ pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login 
     }
 }
 
-/// Small changes to a login, in the order in which a test tells them.
+/// Small changes to a login, to chain in a test.
 pub(crate) trait Variant {
     fn with_phone(self, phone: Phone, phone_use: PhoneUse) -> Self;
     fn into_pool(self, pool: PoolId) -> Self;

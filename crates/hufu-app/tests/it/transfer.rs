@@ -1,4 +1,4 @@
-//! Users in from files and out to files.
+//! Importing users from files and exporting them.
 
 mod world;
 
@@ -26,7 +26,7 @@ on_both_engines! {
                 "passwordHash": "pbkdf2_sha256$1000$salt$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
                 "identities": [{ "connection": "mini", "type": "openid", "value": "o-alice" }]
             },
-            // As the published clients write a user.
+            // A user in the format of the published clients.
             {
                 "userId": "Legacy_2", "email": "bob@example.com", "emailVerified": false, "phone": "+8613800000002",
                 "phoneVerified": false, "workStatus": "Active", "departmentIds": [], "resetPasswordOnNextLogin": false,
@@ -49,7 +49,7 @@ on_both_engines! {
         assert_eq!((alice.status, alice.must_reset, alice.logins_count), (UserStatus::Suspended, true, 9));
         assert_eq!(alice.created_at.to_iso(), "2020-01-02T03:04:05.000Z");
         assert_eq!(alice.register_source, "import");
-        // In the form in which the server reads it.
+        // Normalized to the format that the server reads.
         assert!(hash.unwrap().starts_with("$pbkdf2-sha256$i=1000,l=32$"));
 
         let (bob, hash) = world.user("Legacy_2").await.unwrap();
@@ -112,7 +112,7 @@ on_both_engines! {
             (r#"{"username":"a","status":"Gone"}"#, Some("status: ")),
             (r#"{"nickname":"nobody"}"#, Some("the row has no username")),
             (r#"{"username":"i-1","identities":[{"type":"openid","value":"o-1"}]}"#, None),
-            // The row is taken back whole.
+            // Nothing of the refused row is kept.
             (r#"{"username":"i-2","identities":[{"type":"unionid","value":"u-2"},{"type":"openid","value":"o-1"}]}"#, Some("identities: taken")),
             (r#"{"username":"i-2","identities":[{"type":"unionid","value":"u-2"}]}"#, None),
             (r#"{"username":"good-4","mergedInto":"nobody"}"#, Some("mergedInto: ")),
@@ -124,7 +124,7 @@ on_both_engines! {
             assert_eq!(found, expected.iter().map(|(number, _)| *number).collect::<Vec<_>>(), "{refused:?}");
             for ((_, reason), (_, start)) in refused.iter().zip(&expected) {
                 assert!(reason.starts_with(start), "{reason} | {start}");
-                // No values of the file in it.
+                // Reasons contain no values from the file.
                 assert!(!reason.contains("secret") && !reason.to_lowercase().contains("two@"), "{reason}");
             }
         };
@@ -136,7 +136,7 @@ on_both_engines! {
         assert_eq!(done.counts, rehearsed.counts);
         assert_eq!(done.counts, counts(29, 4, 0, 25));
         check(&done.refused);
-        // The report is made of what is in the database.
+        // The report comes from the database.
         assert_eq!(done.report.lines().count(), 26);
         assert!(done.report.starts_with("row,reason\r\n2,\"username: "), "{}", done.report);
     }
@@ -149,7 +149,7 @@ on_both_engines! {
         assert_eq!(again.counts, counts(3, 0, 0, 3));
         let skipping = ImportOptions { on_existing: OnExisting::Skip, ..options(Format::Json) };
         assert_eq!(world.import_with(file, &skipping).await.unwrap().counts, counts(3, 0, 3, 0));
-        // Names that lead to two users, or a new name first, are mistakes all the same.
+        // Names that lead to two users, or a new name together with a taken one, are refused all the same.
         let mixed = r#"[{"username":"a","phone":"+8613800000001"},{"username":"new","email":"c@example.com"},{"username":"b"}]"#;
         let done = world.import_with(mixed, &skipping).await.unwrap();
         assert_eq!(done.counts, counts(3, 0, 1, 2));
@@ -171,7 +171,7 @@ on_both_engines! {
                     { "connection": "mini", "type": "unionid", "value": "u-1", "realm": "wechat:open:former" }
                 ]
             },
-            // Sorts before the one that it was merged into.
+            // Sorts before the account that it was merged into.
             { "id": "z-2", "username": "survivor", "status": "Archived" },
             { "id": "a-1", "username": "merged", "mergedInto": "z-2", "identities": [{ "connection": "mini", "type": "openid", "value": "o-3" }] },
             { "id": "d-1", "externalId": "77", "status": "Deactivated", "deleteAfter": "2030-01-01T00:00:00Z", "mustReset": true }
@@ -186,7 +186,7 @@ on_both_engines! {
                 assert_eq!((done.refused.as_slice(), done.counts.created), ([].as_slice(), 4), "{text}");
                 assert_eq!(fresh.export(out).await, text);
                 assert_eq!(text.contains("$2b$05$"), with_hashes);
-                // And it is what was in the first file.
+                // It equals the first file.
                 if with_hashes {
                     assert_eq!(fresh.export(ALL).await, world.export(ALL).await);
                 }
@@ -220,7 +220,7 @@ on_both_engines! {
         let stopped = world.import_until(&file, 1000).await;
         assert!((1000..3000).contains(&stopped), "{stopped}");
 
-        // With another content it does not go on.
+        // It does not resume with different content.
         let changed = file.replace("user-2999", "user-2999-changed");
         let refusal = world.import_with(&changed, &options(Format::JsonLines)).await;
         assert!(matches!(refusal, Err(ImportError::Changed { rows }) if rows == stopped), "{refusal:?}");
@@ -230,7 +230,7 @@ on_both_engines! {
         assert_eq!(done.report.lines().count(), 301, "of both runs");
         assert_eq!(world.export(JSON_LINES).await.lines().count(), 2700);
 
-        // It is finished now: the same file is another import.
+        // The import is finished now, so the same file starts another import.
         assert_eq!(world.import(&file, Format::JsonLines).await.counts, counts(3000, 0, 0, 3000));
         let stopped = world.import_until(&changed, 500).await;
         assert!(stopped < 3000);
@@ -271,7 +271,7 @@ async fn files_that_are_wrong_as_a_whole_begin_nothing() {
         world.import_with("username,e-mail\nx,y\n", &ignoring).await.unwrap().counts,
         counts(1, 1, 0, 0)
     );
-    // Phone numbers of one country may stand as people write them.
+    // With a country code, phone numbers may be in the national format.
     let chinese = ImportOptions { country_code: Some("86".to_owned()), ..options(Format::Csv) };
     assert_eq!(world.import_with("id,phone\np,138 0000 0001\n", &chinese).await.unwrap().refused, []);
     assert_eq!(world.user("p").await.unwrap().0.phone.unwrap().0.as_str(), "+8613800000001");

@@ -1,4 +1,4 @@
-//! A database of an earlier program is taken over, and nothing is lost.
+//! Upgrading the database of an earlier release without losing anything.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_testkit::{Base, TestDatabase, on_both_engines};
 use hufu_types::{Connection, ConnectionId, PoolId, SystemRandom, Timestamp};
 
-/// The last migration of programs that kept a connection's AppID and AppSecret in columns.
+/// The last migration of releases that stored a connection's AppID and AppSecret in columns.
 const BEFORE_SETTINGS: i64 = 3;
 const NOW: Timestamp = Timestamp(1_750_000_000_000);
 const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
 
-/// A pool with two connections, as the program before wrote them.
+/// A pool with two connections, as the earlier release wrote them.
 struct OldRows {
     sealed: Vec<u8>,
     of_a_lost_key: Vec<u8>,
@@ -43,7 +43,7 @@ impl Write for OldRows {
     }
 }
 
-/// The columns of the program before, for whoever still runs it.
+/// Reads the columns of the earlier release, which may still be running.
 struct OldColumns;
 
 impl Read for OldColumns {
@@ -70,7 +70,7 @@ async fn old_database(database: TestDatabase) -> (Base, OldRows) {
         let context = format!("connection:{id}:app_secret");
         SealingKey::from_bytes(key).seal(&SystemRandom, &context, SECRET.as_bytes())
     };
-    // The key of `Base`, and another.
+    // Sealed with the key of `Base`, and with another.
     let rows = OldRows { sealed: seal([7; 32], "good"), of_a_lost_key: seal([8; 32], "lost") };
     let copy = OldRows { sealed: rows.sealed.clone(), of_a_lost_key: rows.of_a_lost_key.clone() };
     store.write(copy).await.unwrap();
@@ -99,7 +99,7 @@ on_both_engines! {
         let columns = base.store.read(OldColumns).await.unwrap();
         assert_eq!(columns[0], ("wx0123456789abcdef".to_owned(), rows.sealed), "the program before goes on");
 
-        // What is sealed already stays as it is.
+        // Settings that are already sealed are unchanged.
         let again = started(&base).await;
         assert_eq!(connection(&again, "good").unwrap().settings, good.settings);
         assert_eq!(base.store.read(ReadConfig).await.unwrap().connections[0].settings, sealed.settings);

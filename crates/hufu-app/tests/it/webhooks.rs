@@ -1,4 +1,4 @@
-//! Webhooks: from what happens to the receiver, and back.
+//! Webhooks: from an event to the receiver, and back.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -73,7 +73,7 @@ on_both_engines! {
         receiver.then(Answer::Redirect);
         world.happen(Action::Login, "alice").await;
         let deliver = async || world.app.run_due_jobs().await;
-        // The webhook's own making is told to whoever wants everything from then on.
+        // Only the login: a webhook does not receive the event of its own creation.
         assert_eq!(deliver().await, 1);
         let delivery = world.only_delivery(&webhook.id).await;
         assert_eq!((delivery.state, delivery.response_status), (DeliveryState::Pending, Some(500)));
@@ -226,7 +226,7 @@ async fn addresses_that_are_not_public_are_refused() {
         let refused = world.app.create_webhook(&command(), &pool(), new(url, &[])).await;
         assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Invalid)), "{url}");
     }
-    // What a name leads to shows when something is sent.
+    // The address behind a name is checked when something is sent.
     let (webhook, _) = world.webhook("https://localhost/x", &[]).await;
     world.app.ping_webhook(&command(), &pool(), &webhook.id).await.unwrap();
     world.app.run_due_jobs().await;
@@ -258,7 +258,7 @@ async fn what_is_wrong_is_told() {
     assert!(refused.is(Code::TooManyWebhooks) && refused.to_string().contains(" 1 webhooks"));
 }
 
-/// The page of webhooks names every event.
+/// The documentation of webhooks lists every event.
 #[test]
 fn every_event_is_on_the_page() {
     let page =

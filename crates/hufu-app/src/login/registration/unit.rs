@@ -1,4 +1,4 @@
-//! The unit of making an account that its owner asks for.
+//! The unit of work behind self-service registration.
 
 use hufu_store::passcodes::Target;
 use hufu_store::rates::Limit;
@@ -12,57 +12,57 @@ use crate::login::finish::{self, LoginOutcome, LoginPlan, LoginProgress};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{holder, is_vouched};
 
-/// Makes an account, and logs it in where that is wanted.
+/// Creates an account, and logs it in if requested.
 #[derive(Clone)]
 pub struct Register {
-    /// Whether it is only looked whether the account could be made, before a password is hashed for it: the account
-    /// is counted, a wrong code too, and nothing is spent.
+    /// Only checks whether the account could be created, before its password is hashed. The attempt counts
+    /// towards the limits, and so does a wrong code, but no code is spent.
     pub dry_run: bool,
-    /// The account, with nothing in it that a code has to prove.
+    /// The account, without anything that a code has to prove.
     pub user: User,
     /// The hash of its password.
     pub password: Option<String>,
     /// What the code proves, and the code.
     pub proved: Option<(Target, Guess)>,
-    /// An e-mail address that nothing proves.
+    /// An e-mail address that is not proved.
     pub unproved: Option<Email>,
-    /// Counts accounts of one address that no code stands for.
+    /// Limits how many accounts one IP address may create without a code.
     pub limit: Option<Limit>,
-    /// The upload that the photo names.
+    /// The upload that the photo refers to.
     pub photo: Option<String>,
-    /// What is written of the login, where one is wanted.
+    /// What the login writes, if one is requested.
     pub plan: Option<LoginPlan>,
-    /// From where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// Which name is another's.
+/// The login name that another account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamesTaken {
     /// The username.
     Username,
-    /// The phone number, which was proved.
+    /// The phone number, which a code has proved.
     Phone,
-    /// The e-mail address, which was proved.
+    /// The e-mail address, which a code has proved.
     Email,
-    /// The e-mail address, which was not proved.
+    /// The unproved e-mail address. Its holder has proved it, or has logged in before.
     UnprovedEmail,
-    /// The e-mail address, which was not proved, by somebody who has not proved it either and has never logged in.
+    /// The unproved e-mail address. Its holder has not proved it either, and has never logged in.
     UnusedEmail,
 }
 
-/// What came of it.
+/// The outcome of a registration.
 #[derive(Debug)]
 pub enum Registered {
-    /// It could be made.
+    /// The account could be created (the answer of a dry run).
     Possible,
-    /// The account is made, and logged in where that was wanted.
+    /// The account was created, and logged in if requested.
     Done(Box<User>, Option<Box<LoginOutcome>>),
     /// The code is wrong.
     WrongCode,
-    /// Too many accounts, or too many wrong codes, came from the address.
+    /// Too many accounts or too many wrong codes came from this IP address.
     TooOften,
-    /// A name is another's.
+    /// Another account has this login name.
     Taken(NamesTaken),
 }
 
@@ -77,7 +77,8 @@ impl Write for Register {
         {
             return Ok(Registered::TooOften);
         }
-        // Usernames are public, so that nobody loses a code over one.
+        // Checked before the code, so that a taken username does not cost the user a code. Usernames are
+        // public.
         if let Some(name) = &self.user.username
             && users::by_username(tx, pool, name).await?.is_some()
         {

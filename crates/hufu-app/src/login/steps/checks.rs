@@ -1,5 +1,5 @@
-//! What an account has to be through with: a new password, fields to fill in, agreements. Everything is looked at before
-//! anything is written.
+//! What an account needs before it is logged in: a new password, missing fields, agreements. All checks come
+//! before the first write.
 
 use std::collections::BTreeMap;
 
@@ -16,29 +16,30 @@ use crate::events::{Event, Recorder};
 use crate::login::finish::{LoginOutcome, LoginProgress, refuse_unusable};
 use crate::people::holders::{holder, is_vouched, release};
 
-/// What a person fills in.
+/// What a user fills in.
 #[derive(Clone, Debug)]
 pub struct CheckedFillIn {
     /// Text fields of the profile by name.
     pub fields: Vec<(String, String)>,
     /// The gender.
     pub gender: Option<Gender>,
-    /// The upload that the photo names, where it names one.
+    /// The upload that the photo refers to, if any.
     pub upload: Option<String>,
     /// Custom data.
     pub custom_data: Map<String, Json>,
     /// A username.
     pub username: Option<Username>,
-    /// A phone number or an e-mail address with the code that proves it.
+    /// Phone numbers and e-mail addresses, with the codes that prove them.
     pub proved: Vec<(Target, Guess)>,
-    /// How many keys custom data may have.
+    /// The limit on the number of keys in custom data.
     pub max_keys: usize,
-    /// How many bytes of JSON it may be.
+    /// The limit on the size of custom data, in bytes of JSON.
     pub max_total: usize,
 }
 
 impl Continue {
-    /// A stage of [`flow::CHECKS`]: changes the account, and goes on to the next. What is no longer due is not done.
+    /// Does a step of one of the [`flow::CHECKS`], then moves on to the next stage. A step that is no longer
+    /// due is skipped.
     pub(super) async fn check(
         &self,
         tx: &mut Tx<'_>,
@@ -56,8 +57,8 @@ impl Continue {
             return self.finish_or_end(tx, events, user, progress).await;
         }
         let user = match &self.prepared {
-            // Whoever knew the old password may be logged in somewhere, or about to be: all sessions end, and all
-            // logins that wait but this one.
+            // Somebody who knew the old password may be logged in, or about to be. All sessions end, and all
+            // waiting logins except this one.
             PreparedAction::SetPassword { hash, .. } => {
                 flows::detach(tx, &self.pool, &self.flow).await?;
                 set(tx, events, user, hash, "login", None, self.plan.trace.at).await?.0
@@ -106,8 +107,8 @@ impl Continue {
         Ok(user)
     }
 
-    /// Fills in what is empty: a login is no place to change what is there. A username, a phone number and an e-mail
-    /// address are taken only where the pool asks for them, and neither replaces one that is vouched for.
+    /// Fills in empty fields. A login does not change existing values. Username, phone number and e-mail
+    /// address are accepted only if the pool requires them, and never replace a verified one.
     async fn fill_in(
         &self,
         tx: &mut Tx<'_>,
@@ -132,7 +133,7 @@ impl Continue {
             user.username = Some(name.clone());
             changed.push("username".to_owned());
         }
-        // All codes are compared before any is spent.
+        // All codes are checked before any is spent.
         let mut spent = Vec::new();
         let mut from_merged = Vec::new();
         for (target, guess) in &fill_in.proved {
@@ -145,7 +146,7 @@ impl Continue {
                 CodeCheck::Wrong => return Ok(Err(StepFailure::WrongCode)),
                 CodeCheck::TooOften => return Ok(Err(StepFailure::TooManyCodes)),
             }
-            // Told only to who has proved the name.
+            // Checked after the code, so that only the name's owner learns that it is taken.
             if let Some(holder) = holder(tx, pool, target).await?
                 && holder.id != user.id
                 && is_vouched(&holder, target)
@@ -167,7 +168,7 @@ impl Continue {
             release(tx, events, pool, target, &user.id, now).await?;
         }
         for (mut merged, target) in from_merged {
-            // It stands with an account that was merged into this one: it moves over.
+            // An account that was merged into this one has the name. It moves here.
             match target {
                 Target::Phone(_) => merged.phone = None,
                 Target::Email(_) => (merged.email, merged.email_verified) = (None, false),
@@ -187,7 +188,7 @@ impl Continue {
     }
 }
 
-/// Fills empty fields of the profile; which ones.
+/// Fills empty profile fields. Returns the names of those filled.
 fn fill_profile(user: &mut User, fill_in: &CheckedFillIn) -> Vec<String> {
     let mut changed = Vec::new();
     for (name, value) in &fill_in.fields {
@@ -204,7 +205,7 @@ fn fill_profile(user: &mut User, fill_in: &CheckedFillIn) -> Vec<String> {
     changed
 }
 
-/// Fills empty keys of custom data, as long as it is not too much; which ones.
+/// Fills empty keys of custom data, within the limits. Returns the names of those filled.
 fn fill_custom_data(
     user: &mut User,
     fill_in: &CheckedFillIn,

@@ -8,30 +8,30 @@ use hufu_types::refusal::Code;
 pub enum StepFailure {
     /// The code is wrong, used or expired.
     WrongCode,
-    /// The code was not looked at: too many wrong ones came from the address.
+    /// The code was not checked: too many wrong codes came from this IP address.
     TooManyCodes,
     /// The account or the password is wrong.
     WrongPassword {
-        /// How many tries are left before the account is locked.
+        /// How many attempts remain before the account is locked.
         remaining: i64,
     },
-    /// The account is locked after wrong passwords.
+    /// The account is locked after too many wrong passwords.
     Locked,
-    /// No account is proved by it.
+    /// The proof leads to no account.
     NoAccount,
-    /// The account has another identity of the same source.
+    /// The account already has another identity of the same source.
     AnotherIdentityBound,
-    /// The identity leads to another account by now.
+    /// The identity belongs to another account by now.
     IdentityTaken,
     /// The account is not among those to choose from.
     NotACandidate,
-    /// No account may be made.
+    /// Creating an account is not permitted.
     MayNotCreate,
-    /// The account is switched off or deleted.
+    /// The account is disabled or deleted.
     Unusable,
     /// The username is taken.
     UsernameTaken,
-    /// The phone number or the e-mail address is another account's.
+    /// The phone number or e-mail address belongs to another account.
     NameTaken(PasscodeChannel),
     /// Custom data would have too many keys.
     TooManyKeys,
@@ -42,7 +42,8 @@ pub enum StepFailure {
 }
 
 impl StepFailure {
-    /// The code of the refusal in the audit log; none where it stands there already, or nothing was refused.
+    /// The refusal code for the audit log. None if the failure is already recorded there, or was not a
+    /// refusal.
     pub(super) const fn code(&self) -> Option<u32> {
         Some(match self {
             Self::WrongCode => Code::WrongCode.number(),

@@ -14,25 +14,25 @@ use crate::sources::wechat::log_refusal;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
-/// How a person confirms that the account is to be deleted.
+/// How a user confirms the deletion of the account.
 pub enum DeletionProof<'a> {
-    /// By what the account is called by.
+    /// With the account's own password, phone number or e-mail address.
     Own(Confirmation),
-    /// By a code of a mini program whose identity leads to the account.
+    /// With a code of a mini program whose identity is bound to the account.
     MiniProgram {
         /// The connection of the mini program.
         connection: &'a Connection,
-        /// What `wx.login` gave.
+        /// The code from `wx.login`.
         code: &'a str,
     },
 }
 
 impl App {
-    /// Deletes the account of a person who has just logged in and confirms it once more. It is kept for the pool's
-    /// days of grace; all sessions end.
+    /// Deletes the account of a user who has logged in recently and confirms the deletion. All sessions end.
+    /// The account is kept for the pool's grace period.
     ///
     /// # Errors
-    /// [`Code::LoginTooOld`]; what the confirmation is refused with.
+    /// [`Code::LoginTooOld`], or the refusal of the confirmation.
     #[boxed]
     pub async fn delete_own_account<'a>(
         &'a self,

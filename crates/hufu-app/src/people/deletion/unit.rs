@@ -1,4 +1,5 @@
-//! The units of deleting one's account: the proof, the deletion with its days of grace, and the end of those.
+//! The units of work for deleting one's own account: confirmation, scheduling, and erasure after the grace
+//! period.
 
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
@@ -17,46 +18,46 @@ use crate::credentials::locks::{Locks, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{locked_and_active, vouched};
 
-/// Proves a person once more, and issues the token of the second step.
+/// Confirms the user's identity again, and issues the token for the second step.
 #[derive(Clone)]
 pub struct Confirm {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// What proves them.
+    /// The proof.
     pub by: ConfirmationProof,
     /// The token.
     pub token: NewStepToken,
-    /// Who, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What proves a person.
+/// How a user confirms their identity.
 #[derive(Clone)]
 pub enum ConfirmationProof {
-    /// A code sent to what must be their own.
+    /// A code sent to the account's own phone number or e-mail address.
     Code(Target, Guess),
-    /// Their password: the hash that was verified, and the buckets of wrong ones.
+    /// The account's password: the hash that was verified, and the counters of wrong passwords.
     Password(String, Locks),
 }
 
-/// What came of it.
+/// The outcome of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confirmed {
     /// The token is issued.
     Issued,
     /// The code is wrong.
     WrongCode,
-    /// Too many wrong codes came from the address.
+    /// Too many wrong codes came from this IP address.
     TooOften,
-    /// The number or the address is not the account's own.
+    /// The phone number or e-mail address is not the account's own.
     NotOwn(PasscodeChannel),
-    /// The account was locked while the password was verified.
+    /// The account was locked while the password was being verified.
     Locked,
-    /// The password was changed meanwhile.
+    /// The password changed in the meantime.
     Changed,
-    /// The account is gone or switched off.
+    /// The account is gone or disabled.
     Gone,
 }
 
@@ -96,34 +97,34 @@ impl Write for Confirm {
     }
 }
 
-/// Proves a person once more by ids that a source proved just now, and issues the token of the second step of
-/// deleting the account: for those who have neither a password nor a number or an address.
+/// Confirms the user's identity by ids that a source has just proved, and issues the token for the second
+/// step of the deletion. For accounts without password, phone number and e-mail address.
 pub struct ConfirmByIdentity {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// The ids, the source's own of the person first.
+    /// The proved ids, the source's own id of the user first.
     pub keys: Vec<IdentityKey>,
     /// The token.
     pub token: NewStepToken,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of it.
+/// The outcome of a confirmation by identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdentityConfirmed {
     /// The token is issued.
     Issued,
-    /// One of the ids leads to another account.
+    /// One of the ids is bound to another account.
     TakenByAnother,
-    /// None of them leads to an account.
+    /// None of the ids is bound to an account.
     NotBound,
 }
 
 impl IdentityConfirmed {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Issued => None,
@@ -161,19 +162,20 @@ impl Write for ConfirmByIdentity {
     }
 }
 
-/// Deletes an account for its owner: nobody logs in to it any more, and after the days of grace it is gone.
+/// Schedules the deletion of an account for its owner. From now on, nobody can log in to it. After the grace
+/// period it is erased.
 #[derive(Clone, Debug)]
 pub struct ScheduleDeletion {
     /// The token of the first step.
     pub token: step_tokens::Presented,
-    /// When it is gone for good.
+    /// When the account is erased.
     pub delete_after: Timestamp,
-    /// Who, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for ScheduleDeletion {
-    /// The sessions that ended; nothing where the token does not hold.
+    /// The sessions that ended; none if the token is not valid.
     type Out = Option<Vec<SessionId>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -196,12 +198,12 @@ impl Write for ScheduleDeletion {
     }
 }
 
-/// Reads which accounts' days of grace are over, so many at most.
+/// Lists accounts whose grace period is over.
 #[derive(Clone, Debug)]
 pub struct ListExpired {
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
-    /// So many.
+    /// The maximum number of accounts.
     pub limit: i64,
 }
 
@@ -213,19 +215,19 @@ impl Read for ListExpired {
     }
 }
 
-/// Deletes an account for good whose days of grace are over.
+/// Erases an account whose grace period is over.
 #[derive(Clone, Debug)]
 pub struct DeleteExpired {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// When.
+    /// The actor and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for DeleteExpired {
-    /// Whether it was still to be deleted.
+    /// Whether the account was still due for deletion.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -239,8 +241,8 @@ impl Write for DeleteExpired {
     }
 }
 
-/// Deletes an account for good, with what was merged into it: names, identities, sessions, tokens. Only the audit
-/// log still knows its id.
+/// Erases an account with everything merged into it: names, identities, sessions, tokens. Only the audit log
+/// still has its id.
 pub async fn delete(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,

@@ -1,4 +1,4 @@
-//! What is kept about a person, read in one unit.
+//! The data kept about a user, read in one unit of work.
 
 use hufu_store::audit::{self, OwnEvent};
 use hufu_store::merges::{self, StoredMerge};
@@ -8,15 +8,15 @@ use hufu_types::{Action, EventId, Identity, PoolId, Timestamp, User, UserId};
 
 use crate::events::{Event, Trace};
 
-/// Reads what happened to an account, latest first.
+/// Lists an account's activity, latest first.
 pub struct ListActivity {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Only what was before this.
+    /// Only entries before this one.
     pub before: Option<EventId>,
-    /// At most so many.
+    /// The maximum number of entries.
     pub limit: i64,
 }
 
@@ -28,30 +28,30 @@ impl Read for ListActivity {
     }
 }
 
-/// All that is kept about a person.
+/// All data kept about a user.
 #[derive(Clone, Debug)]
 pub struct OwnData {
-    /// The account, then what was merged into it.
+    /// The account, then the accounts merged into it.
     pub accounts: Vec<User>,
     /// The identities.
     pub identities: Vec<Identity>,
-    /// The living sessions.
+    /// The active sessions.
     pub sessions: Vec<OwnSession>,
-    /// What happened, latest first.
+    /// The account's activity, latest first.
     pub events: Vec<OwnEvent>,
     /// The merges.
     pub merges: Vec<StoredMerge>,
 }
 
-/// Reads all that is kept about a person.
+/// Reads all data kept about a user.
 pub struct ReadOwnData {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// At most so many entries of the audit log.
+    /// The maximum number of entries of the audit log.
     pub events: i64,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -72,13 +72,13 @@ impl Read for ReadOwnData {
     }
 }
 
-/// Writes that a person took out their own data.
+/// Records that a user exported their own data.
 pub struct RecordExport {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 

@@ -1,4 +1,4 @@
-//! Binding ids that a source proved to an account that is logged in.
+//! Binding ids that a source has proved to the logged-in user.
 
 use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
 use hufu_types::refusal::Code;
@@ -8,35 +8,35 @@ use serde_json::json;
 use super::shown;
 use crate::events::{Event, Trace};
 
-/// Binds ids that a source proved to a user who is logged in.
+/// Binds ids that a source has proved to the logged-in user.
 pub struct Bind {
     /// The pool.
     pub pool: PoolId,
     /// The user.
     pub user: UserId,
-    /// The connection through which they came.
+    /// The connection that proved them.
     pub connection: ConnectionId,
     /// What the source proved.
     pub proof: Proof,
     /// The record of the code: its hash and the exchange.
     pub exchange: Option<(TokenHash, exchanges::Exchange)>,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of binding.
+/// The outcome of binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindOutcome {
-    /// The ids lead to the user (now, or already).
+    /// The ids are bound to the user, now or already before.
     Bound,
-    /// One of them leads to another user.
+    /// One of the ids is bound to another user.
     TakenByAnother,
-    /// The user has another id of the same app.
+    /// The user already has a different id of the same app.
     HasAnother,
 }
 
 impl BindOutcome {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(self) -> Option<u32> {
         match self {
             Self::Bound => None,
@@ -50,7 +50,8 @@ impl Write for Bind {
     type Out = BindOutcome;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<BindOutcome, StoreError> {
-        // From here on the account is locked: of two binds at once the second sees what the first one bound.
+        // The account is locked from here on, so of two parallel binds the second sees what the first has
+        // bound.
         let user = locked_account(tx, &self.pool, &self.user).await?.id;
         let outcome = self.bind(tx, &user).await?;
         if let Some(code) = outcome.code() {
@@ -90,7 +91,7 @@ impl Bind {
     }
 }
 
-/// The account that a user stands for, which no other unit changes until this one ends.
+/// The user's account, or the survivor if it was merged. Its row stays locked until the unit of work ends.
 async fn locked_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<User, StoreError> {
     let known = users::get(tx, pool, user).await?.ok_or(StoreError::LostRace)?;
     let account = known.merged_into.unwrap_or(known.id);

@@ -1,4 +1,4 @@
-//! The unit of unbinding identities.
+//! The unit of work that unbinds identities.
 
 use hufu_store::{StoreError, Tx, Write, flows, identities, users};
 use hufu_types::refusal::Code;
@@ -8,33 +8,33 @@ use serde_json::json;
 use crate::events::{Event, Trace};
 use crate::people::ways_in::{Removal, ways_in};
 
-/// Takes identities from an account, unless it could not be entered without them.
+/// Unbinds identities from an account, unless this would leave no way to log in.
 pub struct Unbind {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Which; those that are not the account's are left alone.
+    /// The identities. Those of other accounts are left alone.
     pub keys: Vec<IdentityKey>,
-    /// Whether the last way in may be taken as well, as administrators may.
+    /// Whether the last way to log in may be removed too. Administrators may do this.
     pub allow_last: bool,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of taking identities away.
+/// The outcome of unbinding.
 #[derive(Debug)]
 pub enum Unbound {
-    /// They are gone; what is left.
+    /// Done. These identities remain.
     Done(Vec<Identity>),
-    /// None of them is the account's.
+    /// The account has none of them.
     NotBound,
-    /// Nothing would be left to log in by.
+    /// No way to log in would remain.
     LastWayIn,
 }
 
 impl Unbound {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) => None,
@@ -60,7 +60,8 @@ impl Write for Unbind {
 impl Unbind {
     async fn unbind(&self, tx: &mut Tx<'_>) -> Result<Unbound, StoreError> {
         let (pool, user) = (&self.pool, &self.user);
-        // Of two who take the last two ways in the second waits here, and sees that one is left.
+        // If two requests remove the last two ways to log in, the second waits here, and then sees that only
+        // one is left.
         if users::get_locked(tx, pool, user).await?.is_none() {
             return Ok(Unbound::NotBound);
         }
@@ -85,7 +86,7 @@ impl Unbind {
             });
             events.record(tx, pool, Event::of(Action::IdentityUnbound, user).with(details)).await?;
         }
-        // A login that waits may have come by one of them.
+        // A waiting login may have started through one of them.
         flows::end_of_user(tx, pool, user).await?;
         Ok(Unbound::Done(left))
     }

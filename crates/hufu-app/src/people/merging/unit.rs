@@ -1,10 +1,10 @@
-//! Merges of accounts, which destroy nothing.
+//! Merging accounts without destroying anything.
 //!
-//! The row of the merged account stays and points to the survivor, so that its id, its identities and the names
-//! that both accounts had lead there. Unique names that the survivor lacks move to it; what it lacks of profile,
-//! custom data, accepted agreements and password is copied. What was moved and copied stands in
-//! `merges.changes`, and an undo takes back what is still as the merge left it. A password that was set meanwhile is
-//! the survivor's alone: the restored account has none.
+//! The merged account's row remains and points to the survivor. Its id, its identities, and the names that
+//! both accounts had all lead to the survivor. Unique names that the survivor lacks move to it. Profile
+//! fields, custom data, accepted agreements and password that it lacks are copied. Everything moved or copied
+//! is listed in `merges.changes`. An undo reverts what has not changed since the merge. A password set since
+//! the merge remains with the survivor only: the restored account has none.
 
 use hufu_store::merges::{self, NewMerge};
 use hufu_store::{StoreError, Tx, Write, passwords, users, versions};
@@ -15,21 +15,21 @@ use serde_json::{Value as Json, json};
 
 use crate::events::{Event, Recorder, Trace};
 
-/// What came of a merge.
+/// The outcome of a merge.
 #[derive(Debug)]
 pub enum Merged {
-    /// It is written; the survivor as it is now.
+    /// Done. This is the survivor after the merge.
     Done(Box<User>),
-    /// Both ids are one account's already.
+    /// Both ids already belong to one account.
     SameAccount,
-    /// One of them is switched off, leaving, or was merged into a third account.
+    /// One of the accounts is disabled, pending deletion, or merged into a third account.
     Unusable,
     /// The pool has no such account.
     Gone,
 }
 
 impl Merged {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) => None,
@@ -40,7 +40,7 @@ impl Merged {
     }
 }
 
-/// Merges one account into another: in the unit of an operation that has proof of both.
+/// Merges one account into another, as part of an operation that has proof of both.
 pub async fn merge(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -68,14 +68,14 @@ pub async fn merge(
     changes.apply(&mut survivor, &mut merged);
     (survivor.updated_at, merged.updated_at) = (now, now);
     merged.merged_into = Some(survivor.id.clone());
-    // Who gives unique names away is written first.
+    // Unique names move to the survivor, so the row that gives them up is written first.
     merges::put(tx, &merged).await?;
     merges::put(tx, &survivor).await?;
     if changes.password {
         changes.password = passwords::copy(tx, pool, &survivor.id, &merged.id).await?;
         (survivor.password_set_at, survivor.must_reset) = (merged.password_set_at, merged.must_reset);
     }
-    // The merged account itself points to the survivor by now, not to itself.
+    // Excludes the merged account itself, which already points to the survivor.
     changes.repointed = merges::repoint(tx, pool, &merged.id, &survivor.id).await?;
     merges::insert(tx, pool, new, &changes, now).await?;
     let details = json!({
@@ -90,13 +90,13 @@ pub async fn merge(
     Ok(Merged::Done(Box::new(survivor)))
 }
 
-/// Merges two accounts, and nothing else.
+/// Merges two accounts as a unit of work of its own.
 pub struct Merge {
     /// The pool.
     pub pool: PoolId,
-    /// Which accounts.
+    /// The accounts.
     pub new: NewMerge,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
@@ -122,40 +122,40 @@ pub struct UndoMerge {
     pub pool: PoolId,
     /// The merge.
     pub merge: MergeId,
-    /// The account whose merge it must be, unless an administrator asks.
+    /// The account that the merge must belong to. None if an administrator asks.
     pub of: Option<UserId>,
-    /// Merges from before this are undone no more.
+    /// Merges from before this time can no longer be undone.
     pub since: Timestamp,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of undoing a merge.
+/// The outcome of undoing a merge.
 #[derive(Debug)]
 pub enum Undone {
-    /// Both accounts stand for themselves again.
+    /// Both accounts are separate again.
     Done {
-        /// The account that the other was merged into.
+        /// The account that the other one was merged into.
         survivor: Box<User>,
         /// The account that was merged.
         restored: Box<User>,
-        /// What was changed since the merge, and so stays with the survivor.
+        /// What has changed since the merge, and so remains with the survivor.
         kept: Vec<String>,
     },
-    /// There is no such merge, or it is another account's.
+    /// There is no such merge, or it belongs to another account.
     Unknown,
-    /// It was undone before.
+    /// It has already been undone.
     AlreadyUndone,
-    /// It is too long ago.
+    /// It was too long ago.
     TooLate,
-    /// The survivor was merged on into a third account: that merge must be undone first.
+    /// The survivor has itself been merged into a third account. That merge must be undone first.
     SurvivorMerged,
-    /// The survivor is switched off, or one of the accounts was deleted.
+    /// The survivor is disabled, or one of the accounts was deleted.
     Unusable,
 }
 
 impl Undone {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done { .. } => None,
@@ -174,7 +174,7 @@ impl Write for UndoMerge {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Undone, StoreError> {
         let undone = self.undo(tx).await?;
         if let Some(code) = undone.code() {
-            // Whose account it is about: the one that asks, or with an administrator the survivor.
+            // The account to record the event for: the requester's, or for an administrator the survivor.
             let user = match &self.of {
                 Some(of) => Some(of.clone()),
                 None => merges::get(tx, &self.pool, &self.merge).await?.map(|merge| merge.survivor),
@@ -192,7 +192,7 @@ impl UndoMerge {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some(found) = merges::get(tx, pool, &self.merge).await? else { return Ok(Undone::Unknown) };
         let (survivor, merged) = lock_both(tx, pool, &found.survivor, &found.merged).await?;
-        // Of two that undo it at once the second waited for the rows, and reads what the first one wrote.
+        // Reads again now that the rows are locked: another undo may have finished in the meantime.
         let Some(found) = merges::get(tx, pool, &self.merge).await? else { return Ok(Undone::Unknown) };
         let Some(survivor) = survivor else { return Ok(Undone::Unknown) };
         let account = survivor.merged_into.as_ref().unwrap_or(&survivor.id);
@@ -212,7 +212,7 @@ impl UndoMerge {
         if !survivor.is_active() {
             return Ok(Undone::Unusable);
         }
-        // Of two that undo it at once the second waited for the rows above, and finds it undone.
+        // The update itself is conditional too, so a merge cannot be undone twice.
         if !merges::set_undone(tx, pool, &self.merge, now).await? {
             return Ok(Undone::AlreadyUndone);
         }
@@ -232,7 +232,8 @@ impl UndoMerge {
                 kept.push("password".to_owned());
             }
         }
-        // A password that was set since is the survivor's: both rows have it, and one of them may be another person's.
+        // A password set since the merge belongs to the survivor. Both rows have it, and one of the accounts
+        // may be another person's.
         if was_set(&merged) {
             passwords::drop_own(tx, pool, &merged.id).await?;
             (merged.password_set_at, merged.must_reset) = (None, false);
@@ -257,7 +258,7 @@ impl UndoMerge {
     }
 }
 
-/// Both rows, locked in the order of their ids, so that two units never wait for each other.
+/// Locks both rows in the order of their ids, so that two units of work cannot deadlock.
 async fn lock_both(
     tx: &mut Tx<'_>,
     pool: &PoolId,

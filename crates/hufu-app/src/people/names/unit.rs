@@ -1,5 +1,6 @@
-//! The units of one's own login names: a username where there is none, and the names that came with accounts that were
-//! merged into it. Phone numbers and e-mail addresses are changed with codes: see [`crate::credentials`].
+//! The units of work for one's own login names: a username for an account that has none, and names that came
+//! with merged accounts. Phone numbers and e-mail addresses are changed with codes: see
+//! [`crate::credentials`].
 
 use hufu_store::login_names::{self, LoginName};
 use hufu_store::rates::Limit;
@@ -13,7 +14,7 @@ use crate::events::{Event, Trace};
 use crate::people::holders::locked_and_active;
 use crate::people::ways_in::{NameKind, Removal, ways_in};
 
-/// Gives an account a username, where it has none.
+/// Gives an account a username if it has none.
 pub struct SetUsername {
     /// The pool.
     pub pool: PoolId,
@@ -21,29 +22,29 @@ pub struct SetUsername {
     pub user: UserId,
     /// The username.
     pub username: Username,
-    /// Where names that are taken are counted, so that nobody goes through a list of them.
+    /// Counts attempts at taken usernames, so that nobody can probe a list of them.
     pub guard: Option<Limit>,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of giving a username.
+/// The outcome of setting a username.
 #[derive(Debug)]
 pub enum UsernameSet {
-    /// The account has it.
+    /// The username is set.
     Done(Box<User>),
-    /// The account has one.
+    /// The account already has a username.
     HasOne,
-    /// Somebody has it.
+    /// Another account has this username.
     Taken,
-    /// Too many were taken of late.
+    /// Too many taken usernames were tried recently.
     TooOften,
-    /// The account is gone or switched off.
+    /// The account is gone or disabled.
     Gone,
 }
 
 impl UsernameSet {
-    /// The code of the refusal in the audit log, where it is one; the same as clients get.
+    /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(&self) -> Option<u32> {
         match self {
             Self::Done(_) | Self::TooOften | Self::Gone => None,
@@ -97,30 +98,30 @@ impl SetUsername {
     }
 }
 
-/// Takes a login name from an account that was merged into this one, where it leads here as well.
+/// Takes a login name from an account that was merged into this one, so that it no longer leads here.
 ///
-/// The account's own names are changed elsewhere, where more is asked.
+/// The account's own names are changed elsewhere, with stricter checks.
 pub struct UnbindMergedName {
     /// The pool.
     pub pool: PoolId,
-    /// The account that the other was merged into.
+    /// The survivor of the merge.
     pub user: UserId,
-    /// Which name.
+    /// The name.
     pub name: Name,
-    /// Whether the last way in may be taken as well, as administrators may.
+    /// Whether the last way to log in may be removed too. Administrators may do this.
     pub allow_last: bool,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What came of taking a name away.
+/// The outcome of unbinding a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameUnbound {
-    /// It is gone, and free for others.
+    /// The name is unbound, and free for others.
     Done,
-    /// No account that was merged into this one has it.
+    /// No account merged into this one has it.
     NotBound,
-    /// Nothing would be left to log in by.
+    /// No way to log in would remain.
     LastWayIn,
 }
 
@@ -148,7 +149,8 @@ impl Write for UnbindMergedName {
             }
         };
         let mut events = self.trace.recorder();
-        // Of two who take the last two ways in the second waits here, and so does an undo of the merge.
+        // If two requests remove the last two ways to log in, the second waits here. So does an undo of the
+        // merge.
         users::get_locked(tx, pool, user).await?;
         let ways = ways_in(tx, pool, user).await?;
         let holder = ways.merged.iter().find(|merged| self.is_of(merged)).map(|merged| &merged.id);

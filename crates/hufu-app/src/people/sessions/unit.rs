@@ -1,4 +1,4 @@
-//! The unit of ending sessions of one's own.
+//! The unit of work that ends sessions of one's own account.
 
 use hufu_store::{StoreError, Tx, Write, browser_sessions, flows, sessions};
 use hufu_types::refusal::Code;
@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::events::{Event, Trace};
 
-/// Which sessions of an account are to end.
+/// The sessions to end.
 #[derive(Clone, Debug)]
 pub enum SessionSelection {
     /// This one.
     One(SessionId),
-    /// All but this one.
+    /// All except this one.
     AllBut(SessionId),
     /// All.
     All,
@@ -24,14 +24,14 @@ pub struct EndSessions {
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Which.
+    /// The sessions to end.
     pub which: SessionSelection,
-    /// Who does it, from where and when.
+    /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for EndSessions {
-    /// Which were ended.
+    /// The sessions that ended.
     type Out = Vec<SessionId>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
@@ -59,7 +59,8 @@ impl Write for EndSessions {
             let event = Event::of(Action::SessionsEnded, &self.user).with(json!({ "sessions": ids }));
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if let SessionSelection::One(_) = &self.which {
-            // Its own code: administrators are told 2446, as of everything that is not there.
+            // The audit log has this code. Administrators get [`Code::NoSuchSession`] (2446) instead, as for
+            // everything that does not exist.
             let event =
                 Event { code: Code::SessionUnknown.number(), ..Event::of(Action::SessionsEnded, &self.user) };
             self.trace.recorder().record(tx, &self.pool, event).await?;

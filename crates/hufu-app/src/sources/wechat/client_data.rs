@@ -1,4 +1,5 @@
-//! What mini programs ask for beside login: phone numbers and sealed data. Neither registers nor binds.
+//! What mini programs can query outside of login: phone numbers and encrypted data. Neither registers a user
+//! nor binds anything.
 
 use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
@@ -11,34 +12,34 @@ use crate::sources::wechat::exchange::{check_code, wechat_refusal};
 use crate::sources::wechat::{self, credentials, log_refusal};
 use crate::{App, Refusal};
 
-/// A phone number as WeChat tells it.
+/// A phone number from WeChat.
 #[derive(Clone)]
 pub struct WechatPhone {
-    /// With the country code in front, where WeChat puts it.
+    /// The number as WeChat formats it, sometimes with the country code in front.
     pub phone_number: String,
     /// Without the country code.
     pub pure_phone_number: String,
     /// The country code without a plus sign.
     pub country_code: String,
-    /// The AppID for which WeChat told it.
+    /// The AppID that WeChat issued it for.
     pub app_id: String,
-    /// When WeChat told it, in Unix seconds.
+    /// When WeChat issued it, in Unix seconds.
     pub timestamp: i64,
 }
 
-/// A phone number together with whose it is.
+/// A phone number and its owner's ids.
 #[derive(Clone)]
 pub struct WechatPhoneOwner {
     /// The number.
     pub phone: WechatPhone,
-    /// The person's id within the mini program.
+    /// The user's OpenID in the mini program.
     pub openid: String,
-    /// The person's id within the Open Platform account.
+    /// The user's UnionID in the Open Platform account.
     pub unionid: Option<String>,
 }
 
 impl App {
-    /// The phone number behind a code of the phone button.
+    /// The phone number for a code of the phone button.
     #[boxed]
     pub async fn phone_by_code(
         &self,
@@ -103,7 +104,7 @@ impl App {
         }
     }
 
-    /// What WeChat sealed for the mini program, opened.
+    /// Decrypts data that WeChat encrypted for the mini program.
     #[boxed]
     pub async fn open_for_client<'a>(
         &'a self,

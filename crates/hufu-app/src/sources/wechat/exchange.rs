@@ -1,5 +1,5 @@
-//! Exchanging WeChat codes: each at most once after an ambiguous outcome, once
-//! for all parallel requests, and for a while the same code is the same login.
+//! Exchanging WeChat codes. A code is never sent to WeChat again after an ambiguous outcome. Parallel
+//! requests with the same code share one exchange. For a while, the same code leads to the same login.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,21 +15,21 @@ use tokio::sync::OwnedMutexGuard;
 use crate::tokens::hash_of;
 use crate::{App, Limits, Refusal};
 
-/// Longest code that is sent on; WeChat's have 32 characters.
+/// The maximum length of a code to send on. WeChat's have 32 characters.
 const MAX_CODE: usize = 512;
-/// How often a node looks for the record of another node.
+/// How often a node polls for another node's record.
 const RECORD_POLL: Duration = Duration::from_millis(50);
 
-/// What this node knows of codes: which are under way, and which it has spent lately.
+/// What this node knows about codes: those in progress, and those spent recently.
 pub(crate) struct Codes {
     under_way: Mutex<HashMap<TokenHash, Arc<tokio::sync::Mutex<()>>>>,
     spent: Mutex<Spent>,
-    /// Codes that may have been spent, for as long as WeChat could still take them.
+    /// Codes that may have been spent, kept for as long as WeChat could still accept them.
     unclear: Mutex<Spent>,
 }
 
-/// Codes spent in this period and the one before, as the first bytes of their
-/// hashes: a false hit only costs a look into the database.
+/// Codes spent in the current period and the one before, by the first bytes of their hashes. A false positive
+/// only costs a database lookup.
 struct Spent {
     period: Duration,
     current: HashSet<u64>,
@@ -37,7 +37,7 @@ struct Spent {
     since: Timestamp,
 }
 
-/// A code held by one request; others with the same code wait until it is dropped.
+/// A code in use by one request. Others with the same code wait until it is dropped.
 pub(crate) struct CodeGuard<'a> {
     codes: &'a Codes,
     hash: TokenHash,
@@ -48,7 +48,7 @@ impl Drop for CodeGuard<'_> {
     fn drop(&mut self) {
         let mut under_way = self.codes.under_way.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.guard.take());
-        // Nobody waits when only the map holds the lock.
+        // If only the map has the lock, nobody is waiting.
         if under_way.get(&self.hash).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             under_way.remove(&self.hash);
         }
@@ -112,27 +112,28 @@ fn first_bytes(hash: &TokenHash) -> u64 {
 
 /// A code that was exchanged.
 pub(crate) struct SpentCode<'a> {
-    /// The login that the code led to before.
+    /// The login that the code led to before, if any.
     pub(crate) login: Option<(UserId, SessionId)>,
     /// The hash of connection and code.
     pub(crate) hash: TokenHash,
-    /// What it was exchanged for, sealed, for the record.
+    /// The result of the exchange, sealed, for the record.
     pub(crate) sealed: Vec<u8>,
-    /// Keeps others with the same code waiting.
+    /// Makes other requests with the same code wait.
     _held: CodeGuard<'a>,
 }
 
-/// What a code was exchanged for, as its record keeps it.
+/// The result of an exchange, as stored in its record.
 pub(crate) trait Record: Sized {
-    /// Writes it as JSON, to be sealed.
+    /// Serializes it as JSON, to be sealed.
     fn to_json(&self) -> Result<Vec<u8>, serde_json::Error>;
 
-    /// Reads it again.
+    /// Deserializes it.
     fn of_json(json: &[u8]) -> Result<Self, Refusal>;
 }
 
 impl App {
-    /// Exchanges a code by `call`, or finds what it was exchanged for within the last minute by the same application.
+    /// Exchanges a code with `call`, or returns the result if the same application has exchanged it within
+    /// the last minute.
     pub(crate) async fn exchange<'a, T: Record>(
         &'a self,
         application: &Application,
@@ -158,7 +159,7 @@ impl App {
                 if error.is_ambiguous() {
                     self.codes.mark_unclear(&hash, self.now());
                 }
-                // Another node may just be writing the record of the same code.
+                // Another node may be writing the record of the same code right now.
                 let wait = match error.errcode() {
                     Some(40163) => self.limits.code_record_wait,
                     Some(40029) => Duration::ZERO,
@@ -178,7 +179,7 @@ impl App {
         }
     }
 
-    /// Keeps what a code was exchanged for, where no login does.
+    /// Stores the result of an exchange, for uses of a code other than login.
     pub(crate) async fn record_exchange(
         &self,
         application: &Application,
@@ -197,7 +198,7 @@ impl App {
         }
     }
 
-    /// The record of a code, if it is young and this application's own.
+    /// The record of a code, if it is recent and belongs to this application.
     async fn recorded(
         &self,
         application: &Application,
@@ -225,7 +226,7 @@ impl App {
     }
 }
 
-/// Codes are opaque, but never empty, never long, and visible ASCII.
+/// Codes are opaque, but always non-empty, not too long, and visible ASCII.
 pub(crate) fn check_code(code: &str) -> Result<(), Refusal> {
     if (1..=MAX_CODE).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_graphic()) {
         Ok(())
@@ -246,7 +247,7 @@ fn context(hash: &TokenHash) -> String {
     format!("exchange:{}", hex::encode(hash.as_bytes()))
 }
 
-/// What a failed call to WeChat means for the request.
+/// The refusal that a failed call to WeChat leads to.
 pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
     use hufu_wechat::ErrorKind;
     match error.kind() {

@@ -1,4 +1,4 @@
-//! `wechat:miniprogram:default`: inside a mini program, by `wx.login`.
+//! `wechat:miniprogram:default`: login inside a mini program, with `wx.login`.
 
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
@@ -15,7 +15,7 @@ use crate::sources::{
 };
 use crate::{App, Refusal};
 
-/// The kind.
+/// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
     start: Start::Code {
@@ -37,7 +37,7 @@ const HINT: Text = Text {
 
 const FIELDS: &[Field] = &[app_id_field(HINT), app_secret_field(HINT)];
 
-/// The form of an exchange inside its seal.
+/// The stored form of an exchange, before sealing.
 #[derive(Serialize, Deserialize)]
 struct Sealed<'a> {
     openid: std::borrow::Cow<'a, str>,
@@ -87,7 +87,7 @@ async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
 }
 
 impl App {
-    /// Exchanges a `wx.login` code, or finds what it was exchanged for within the last minute.
+    /// Exchanges a `wx.login` code, or returns the result if it has been exchanged within the last minute.
     pub(crate) async fn mini_program_session(
         &self,
         application: &Application,
@@ -102,8 +102,7 @@ impl App {
         .await
     }
 
-    /// The phone number that goes with a login. A phone code is spent only after
-    /// the login itself is permitted.
+    /// The phone number that comes with a login. A phone code is spent only if the login itself is permitted.
     async fn proved_phone(
         &self,
         attempt: &Attempt<'_>,
@@ -125,7 +124,7 @@ impl App {
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
-                    // The same login again: its first answer was lost, and the number was written then.
+                    // A retry of a login whose first answer was lost. The number was stored then.
                     Err(error) if error.errcode() == Some(40029) && spent.login.is_some() => Ok(None),
                     Err(error) if error.class() == hufu_wechat::Class::User => {
                         Err(Code::PhoneCodeInvalid.because(error).into())
@@ -136,7 +135,7 @@ impl App {
         }
     }
 
-    /// A number that WeChat confirmed lately.
+    /// The phone number, if WeChat's confirmation is recent enough.
     pub(crate) fn fresh_phone(&self, number: &hufu_wechat::PhoneNumber) -> Result<Phone, Refusal> {
         if !hufu_wechat::is_fresh(
             number.watermark_timestamp,
@@ -174,7 +173,7 @@ impl App {
             .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
-    /// A nickname and a photo from data that decrypts, else from what the client says.
+    /// Nickname and photo from the encrypted data if it can be decrypted, otherwise as the client claims.
     fn profile_from_wechat(
         &self,
         connection: &Connection,
@@ -195,7 +194,7 @@ impl App {
     }
 }
 
-/// What the fields of `rawData` hold, whatever else is there.
+/// The fields of `rawData` that are used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawData {

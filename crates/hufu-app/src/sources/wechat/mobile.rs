@@ -1,4 +1,4 @@
-//! `wechat:mobile`: a native app, by the code that WeChat's OpenSDK gives it (`SendAuth`).
+//! `wechat:mobile`: login in a native app, with the code from WeChat's OpenSDK (`SendAuth`).
 
 use hufu_types::{Connection, Proof};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::failures::LoginFailure;
 use crate::sources::{Attempt, Check, Field, Finding, Kind, Proved, Start, Text};
 use crate::{App, Refusal};
 
-/// The kind.
+/// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
     start: Start::Code { client_names: &["wechat"] },
@@ -26,10 +26,10 @@ const HINT: Text = Text {
 
 const FIELDS: &[Field] = &[app_id_field(HINT), app_secret_field(HINT)];
 
-/// The scope under which WeChat tells a nickname and a picture.
+/// The scope that permits reading nickname and photo.
 const USER_INFO_SCOPE: &str = "snsapi_userinfo";
 
-/// What a code was exchanged for.
+/// The result of an exchange.
 #[derive(Serialize, Deserialize)]
 struct Person {
     openid: String,
@@ -57,7 +57,7 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
     let exchanged = app.exchange(application, connection, evidence.code, || async {
         let user = app.wechat.user_authorization(&credentials, evidence.code, budget).await?;
         let info = if user.has_scope(USER_INFO_SCOPE) {
-            // The code is spent, and who the person is is known: a nickname is not worth a failed login.
+            // The code is spent and the user is known, so a missing nickname does not fail the login.
             let info = app.wechat.user_info(&user, budget).await;
             info.inspect_err(|error| tracing::debug!(%error, rid = error.rid(), "no nickname")).ok()
         } else {
@@ -81,8 +81,8 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
     Ok(Proved { proof, code })
 }
 
-/// WeChat has no call that only looks at a mobile app's secret. A code that cannot be one tells as much: WeChat checks the
-/// app before the code.
+/// WeChat has no call that checks only a mobile app's secret. This sends an impossible code instead: WeChat
+/// checks the app before the code.
 async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
     const NO_CODE: &str = "hufu-check";
     let budget = hufu_wechat::Budget::of(app.limits.request_budget);

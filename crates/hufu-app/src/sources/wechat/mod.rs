@@ -1,7 +1,7 @@
-//! WeChat: what its login modes have in common.
+//! WeChat: what its login modes share.
 //!
-//! Reading order: `exchange` (a code of a client becomes ids), one module per mode (`mini_program`, `mobile`),
-//! `client_data` (what a client wants to know without logging in).
+//! Reading order: `exchange` (turns a client's code into ids), one module per mode (`mini_program`,
+//! `mobile`), and `client_data` (what a client can query without logging in).
 
 pub(crate) mod client_data;
 pub(crate) mod exchange;
@@ -17,18 +17,18 @@ use hufu_wechat::AppCredentials;
 use super::{Field, Form, Text};
 use crate::Refusal;
 
-/// The field of the AppID.
+/// The name of the AppID field.
 const APP_ID: &str = "app_id";
-/// The field of the AppSecret.
+/// The name of the AppSecret field.
 const APP_SECRET: &str = "app_secret";
 
 /// The AppID of a connection.
 pub(crate) fn app_id(connection: &Connection) -> &str {
-    // A connection without it is not taken up: see `Config`.
+    // `Config` ignores connections without an AppID.
     connection.settings.text(APP_ID).unwrap_or_default()
 }
 
-/// What calls of WeChat are made with.
+/// The credentials for calls to WeChat.
 pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
     AppCredentials {
         app_id: app_id(connection).to_owned(),
@@ -66,7 +66,7 @@ const fn app_secret_field(hint: Text) -> Field {
     }
 }
 
-/// The ids of a person as a proof.
+/// A proof of the user's ids.
 fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
     Proof {
         shared: unionid.map(|unionid| super::identity_key(connection, IdentityKind::Unionid, unionid)),
@@ -74,13 +74,13 @@ fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Pro
     }
 }
 
-/// The nickname that WeChat gives for people who tell none (since October 2022).
+/// The nickname that WeChat gives for users who do not share theirs (since October 2022).
 const PLACEHOLDER_NICKNAME: &str = "微信用户";
-/// Part of the address of the grey picture that comes with it.
+/// Part of the URL of the grey picture that comes with it.
 const PLACEHOLDER_PHOTO: &str =
     "/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/";
 
-/// The nickname and the picture that WeChat told us. Its stand-ins for people who share neither are left out.
+/// The nickname and photo from WeChat, without its placeholders for users who share neither.
 fn profile(nickname: Option<&str>, photo: Option<&str>, longest_nickname: usize) -> Profile {
     if nickname.is_some_and(|name| name.trim() == PLACEHOLDER_NICKNAME) {
         return Profile::default();
@@ -97,7 +97,7 @@ fn clean_nickname(name: &str, limit: usize) -> Option<String> {
     Some(clean).filter(|name| !name.is_empty())
 }
 
-/// A photo where WeChat keeps them, `https://*.qlogo.cn/`, in normal form. It is never fetched.
+/// The normalized URL of a photo hosted by WeChat (`https://*.qlogo.cn/`). It is never fetched.
 fn wechat_photo(address: &str) -> Option<String> {
     let parsed = url::Url::parse(address).ok()?;
     let at_wechat = parsed.host_str().is_some_and(|host| host.ends_with(".qlogo.cn"));
@@ -107,7 +107,7 @@ fn wechat_photo(address: &str) -> Option<String> {
     (kept && normal.len() <= 512).then_some(normal)
 }
 
-/// One line for the operator, with WeChat's own id of the request where there is one.
+/// Logs one line for the operator, with WeChat's request id if there is one.
 pub(crate) fn log_refusal(application: &Application, connection: &Connection, refusal: &Refusal) {
     let wechat = wechat_error(refusal);
     let (rid, errcode, class) = (
@@ -126,7 +126,7 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
         Code::Misconfigured => {
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");
         }
-        // Logged where it becomes an answer, with every other internal error.
+        // The surface that renders it logs it, as every internal error.
         Code::Internal | Code::Overloaded => {}
         _ => tracing::warn!(%pool, %application, %connection, rid, errcode, class, error, "refused"),
     }

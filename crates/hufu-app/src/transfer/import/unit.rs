@@ -1,5 +1,5 @@
-//! The units of bringing users in: batches, each with its progress in the same transaction, so
-//! that an import that was stopped goes on after the last batch that was committed.
+//! Units of work for importing users. Each batch records its progress in the same transaction, so that an
+//! interrupted import resumes after the last committed batch.
 
 use hufu_store::identities::NewIdentity;
 use hufu_store::imports::{self, Counts, RefusedRow, Unique, is_survivor, other_pools};
@@ -10,16 +10,16 @@ use serde_json::json;
 use crate::events::{Event, Trace};
 use crate::people::accounts::{self, NewAccount};
 
-/// A user of a file, checked in all that needs no database.
+/// A user from a file, checked as far as possible without the database.
 #[derive(Clone, Debug)]
 pub(crate) struct NewUser {
-    /// The user, with the id of the file or a new one.
+    /// The user, with the id from the file or a new one.
     pub user: User,
-    /// Whether the id stands in the file: it must be free in the whole instance then.
+    /// Whether the id is from the file. It must then be unused in the whole instance.
     pub keeps_id: bool,
     /// The hash of the password.
     pub password_hash: Option<String>,
-    /// What leads to the user.
+    /// The user's identities.
     pub identities: Vec<NewIdentity>,
 }
 
@@ -28,41 +28,41 @@ pub(crate) struct NewUser {
 pub(crate) struct ImportRow {
     /// Counted from 1.
     pub number: i64,
-    /// The user, or why the row was refused before it came here.
+    /// The user, or the reason that the row was refused earlier.
     pub content: Result<Box<NewUser>, String>,
 }
 
-/// What becomes of rows whose user is there already.
+/// What to do with rows whose user already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExisting {
-    /// They are refused.
+    /// Refuse them.
     Refuse,
-    /// They are counted and left alone.
+    /// Count them and leave the user unchanged.
     Skip,
 }
 
-/// Begins an import, or finds the one of the same file that was not finished.
+/// Starts an import, or finds an unfinished one of the same file.
 pub(crate) struct BeginImport {
     /// The pool.
     pub pool: PoolId,
-    /// The id, should it be a new one.
+    /// The id for a new import.
     pub id: ImportId,
-    /// What the file holds.
+    /// The fingerprint of the file's content.
     pub fingerprint: String,
-    /// How the file is called.
+    /// The name of the file.
     pub file_name: String,
-    /// Whether one that was not finished is given up.
+    /// Whether to abandon an unfinished import.
     pub start_over: bool,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What an import begins with.
+/// The outcome of starting an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BeginOutcome {
-    /// A new one, or what was done of one that was not finished.
+    /// A new import, or an unfinished one with the outcomes so far.
     Import(ImportId, Counts),
-    /// An import of a file of this name was not finished, and the file has changed since.
+    /// There is an unfinished import with this file name, and the file has changed since.
     Changed(ImportId, Counts),
 }
 
@@ -78,7 +78,7 @@ impl Write for BeginImport {
                 return Ok(BeginOutcome::Import(id, counts));
             }
             let other = imports::unfinished_by_name(tx, pool, file_name).await?;
-            // Where no batch was committed there is nothing that the new file could contradict.
+            // If no batch was committed, there is nothing that the new file could conflict with.
             if let Some((id, counts)) = other.filter(|(_, counts)| counts.rows > 0) {
                 return Ok(BeginOutcome::Changed(id, counts));
             }
@@ -88,30 +88,30 @@ impl Write for BeginImport {
     }
 }
 
-/// Rows of an import, and how far it is with them.
+/// A batch of rows, and the progress of the import.
 pub(crate) struct ImportBatch {
     /// The pool.
     pub pool: PoolId,
     /// The import.
     pub import: ImportId,
-    /// How many rows were done before; if that is not so, another process is at it.
+    /// The number of rows finished before. If the database disagrees, another process is running the import.
     pub done: i64,
     /// The rows.
     pub rows: Vec<ImportRow>,
-    /// What becomes of rows whose user is there already.
+    /// What to do with rows whose user already exists.
     pub on_existing: OnExisting,
-    /// Whether these are the last.
+    /// Whether this is the last batch.
     pub last: bool,
-    /// Who imports, and when.
+    /// The actor and time, for the audit log.
     pub trace: Trace,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BatchOutcome {
-    /// It is done.
+    /// The batch is committed.
     Done(Counts, Vec<RefusedRow>),
-    /// Another process is at the same import, or has finished or given it up.
+    /// Another process is running the same import, or has finished or abandoned it.
     RunningElsewhere,
 }
 
@@ -124,7 +124,7 @@ impl Write for ImportBatch {
         }
         let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
         let others = if self.rows.iter().any(keeps_id) {
-            // Ids are unique in the instance, which no index sees to: who writes given ones takes turns.
+            // Ids are unique across pools, which no index enforces. Units that write given ids take turns.
             versions::lock_configuration(tx).await?;
             other_pools(tx, &self.pool).await?
         } else {
@@ -165,18 +165,18 @@ impl Write for ImportBatch {
     }
 }
 
-/// What would become of rows, without writing anything.
+/// Checks rows without writing anything.
 pub(crate) struct CheckBatch {
     /// The pool.
     pub pool: PoolId,
     /// The rows.
     pub rows: Vec<ImportRow>,
-    /// What becomes of rows whose user is there already.
+    /// What to do with rows whose user already exists.
     pub on_existing: OnExisting,
 }
 
 impl Read for CheckBatch {
-    /// What would become of each row.
+    /// The expected outcome of each row.
     type Out = Vec<RowOutcome>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<RowOutcome>, StoreError> {
@@ -195,19 +195,19 @@ impl Read for CheckBatch {
     }
 }
 
-/// What becomes of a row.
+/// The outcome of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RowOutcome {
-    /// A user was made.
+    /// The user was created.
     Created,
-    /// The user was there already.
+    /// The user already existed.
     Skipped,
-    /// It was refused, and this is why.
+    /// The row was refused for this reason.
     Refused(String),
 }
 
-/// Makes a user, or says what is in the way. The database's unique keys decide, also against whoever
-/// registers at the same moment, and a row in whose way something is leaves nothing behind.
+/// Creates a user, or returns the conflict. The database's unique keys decide, so concurrent registrations
+/// cannot interfere. A row with a conflict leaves nothing behind.
 async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -231,7 +231,7 @@ async fn insert(
     };
     if !accounts::insert(tx, account).await? {
         let find_conflict = find_conflict(tx, pool, others, new, on_existing).await?;
-        // What was in the way has gone in between.
+        // The conflict has disappeared in the meantime.
         return find_conflict.ok_or(StoreError::LostRace);
     }
     Ok(RowOutcome::Created)
@@ -241,7 +241,7 @@ const ID_ELSEWHERE: &str = "id: taken in another user pool";
 const NO_SURVIVOR: &str =
     "mergedInto: the pool has no such user, or it was merged itself; its row must come first";
 
-/// What is in the way of a row, if anything is: a name that somebody has, in the pool or in an earlier row.
+/// The conflict of a row, if any: a name that is taken, in the pool or by an earlier row.
 async fn find_conflict(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -261,7 +261,7 @@ async fn find_conflict(
         phone.map(|phone: &Phone| ("phone", Unique::Phone(phone))),
         user.external_id.as_deref().map(|id| ("externalId", Unique::ExternalId(id))),
     ];
-    // Which of the row's names lead where, in the order in which names tell users apart.
+    // The owners of the row's names, in the order in which names identify users.
     let mut owners: Vec<(&str, Option<String>)> = Vec::new();
     for (name, unique) in names.into_iter().flatten() {
         owners.push((name, imports::owner(tx, pool, unique).await?));

@@ -11,7 +11,7 @@ fn rows(text: &str, format: Format, buffer: usize) -> Vec<Result<Fields, String>
     all
 }
 
-/// The names of the rows that are whole, and `-` for the others.
+/// The names in the valid rows, and `-` for the others.
 fn names(text: &str, format: Format) -> String {
     let one = |row: &Result<Fields, String>| match row {
         Ok(row) => row["n"].as_str().unwrap().to_owned(),
@@ -32,10 +32,10 @@ fn lists_are_read_element_by_element() {
         ("[]", ""),
         (r#" [ {"n":"a"} , {"n":"b"} ] "#, "a b"),
         ("[{\"n\":\"a\",\"x\":{\"y\":[1,2,{}]}},\n{\"n\":\"],}\\\"\\\\\"}]", "a ],}\"\\"),
-        // What is no object, or no JSON, is refused, and the next row is read.
+        // Elements that are not objects or not valid JSON are refused, and the next row is read.
         (r#"[1, "x", null, [{"n":"z"}], {"n":"a"}]"#, "- - - - a"),
         (r#"[{"n":}, {"n":"a"}, {n:1}, {"n":"b"}}, {"n":"c"}]"#, "- a - - c"),
-        // The end is missing, or something stands behind it.
+        // The list is not closed, or something follows it.
         (r#"[{"n":"a"}"#, "a -"),
         (r#"[{"n":"a"},"#, "a -"),
         (r#"[{"n":"a"},{"n":"b"#, "a -"),
@@ -65,7 +65,7 @@ fn what_is_too_long_is_a_refused_row() {
     let long = format!(r#"{{"n":"{}"}}"#, "x".repeat(LONGEST_ROW));
     assert_eq!(names(&format!("{{\"n\":\"a\"}}\n{long}\n{{\"n\":\"b\"}}"), Format::JsonLines), "a - b");
     assert_eq!(names(&format!("[{{\"n\":\"a\"}},{long},{{\"n\":\"b\"}}]"), Format::Json), "a - b");
-    // As long as may be.
+    // The maximum length.
     let fits = format!(r#"{{"n":"{}"}}"#, "x".repeat(LONGEST_ROW - r#"{"n":""}"#.len()));
     assert_eq!(rows(&format!("[{fits}]"), Format::Json, 8192)[0].as_ref().map(Fields::len), Ok(1));
 }

@@ -1,4 +1,4 @@
-//! The operations that change one object of the configuration, each in a unit of its own.
+//! The operations that change one object of the configuration, each in its own unit of work.
 
 use hufu_app::configuration::{
     Change, Operation, Outcome, PutApplication, PutConnection, PutPool, PutSender, Rejection, RemoveSender,
@@ -23,7 +23,7 @@ fn shop() -> PoolId {
 }
 
 impl World {
-    /// Runs an operation as a unit.
+    /// Runs an operation as a unit of work.
     async fn change<O: Operation>(&self, operation: O) -> Outcome<O::Object> {
         let trace = Trace::of_command(self.clock.now(), &*self.random);
         self.store.write(Change { operation, trace }).await.unwrap()
@@ -44,7 +44,7 @@ impl World {
     }
 }
 
-/// The connection as it is, with settings or without.
+/// The existing connection, with or without settings.
 fn like(stored: &StoredConnection, settings: Option<ConnectionSettings>) -> WantedConnection {
     WantedConnection {
         identifier: stored.identifier.clone(),
@@ -58,7 +58,7 @@ fn like(stored: &StoredConnection, settings: Option<ConnectionSettings>) -> Want
     }
 }
 
-/// Another secret of the same app.
+/// A different secret for the same app.
 fn secret() -> ConnectionSettings {
     let mut settings = ConnectionSettings::default();
     settings.set("app_id", "wx0123456789abcdef");

@@ -1,4 +1,5 @@
-//! What a file says of a pool's people: settings, association, senders; and what the audit log keeps of it.
+//! The parts of a file that concern a pool's users: settings, association, senders; and their audit log
+//! entries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +114,7 @@ on_both_engines! {
         "); }
         assert!(world.config().await.version > version);
 
-        // As after the loss of the key.
+        // As after the loss of the sealing key.
         world.sealing = Arc::new(SealingKey::from_bytes([8; 32]));
         let plan = world.apply(&changed).await.to_string();
         assert!(plan.contains("~ email (smtp): written anew, since what is stored cannot be opened"), "{plan}");

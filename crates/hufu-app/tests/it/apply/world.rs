@@ -1,4 +1,4 @@
-//! A database to apply files to, and pieces of files.
+//! A database to apply files to, and parts of files.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use hufu_store::{Read, Store, StoreError, Tx};
 use hufu_testkit::{Base, TestDatabase};
 use hufu_types::{Application, Clock, PoolId, Random, TestRandom, Timestamp, User};
 
-/// The example that the project's documentation gives.
+/// The example from the documentation.
 pub(super) const EXAMPLE: &str = r#"
 [[user_pool]]
 id = "6560c0ffee00000000000001"
@@ -36,7 +36,7 @@ pub(super) const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75e";
 pub(super) const POOL: &str = "6560c0ffee00000000000001";
 pub(super) const APPLICATION: &str = "6560c0ffee00000000000002";
 
-/// A migrated database and what applying needs beside it.
+/// A migrated database, and what else is needed to apply files.
 pub(super) struct World {
     pub(super) database: TestDatabase,
     pub(super) store: Store,
@@ -79,7 +79,7 @@ impl World {
         self.apply_with(text, PRUNE).await
     }
 
-    /// Applies all files at the same time, as from two terminals: each has its own connection to the database.
+    /// Applies all files in parallel, as if from two terminals with separate database connections.
     pub(super) async fn apply_at_once(&self, files: &[String]) {
         let other = Store::open(&self.database.url().parse().unwrap()).await.unwrap();
         let runs =
@@ -96,7 +96,7 @@ impl World {
         other.close().await;
     }
 
-    /// The refusal of a file, which leaves everything as it is, and which a dry run gives as well.
+    /// The error for an invalid file. Checks that nothing changes, and that a dry run returns the same error.
     pub(super) async fn refused(&self, text: &str) -> String {
         let before = self.everything().await;
         let file = read(text);
@@ -114,7 +114,7 @@ impl World {
         self.config().await.applications.into_iter().find(|a| a.id.as_str() == id).unwrap()
     }
 
-    /// The ids of a pool's applications, in their order.
+    /// The ids of a pool's applications, in order.
     pub(super) async fn order(&self) -> Vec<String> {
         self.config().await.applications.iter().map(|a| a.id.as_str().to_owned()).collect()
     }
@@ -124,7 +124,7 @@ impl World {
         format!("{:?} {:?}", self.config().await, self.store.read(Users).await.unwrap())
     }
 
-    /// The user of the example's pool with this username, and the hash of the password.
+    /// The user with this username in the example's pool, and the password hash.
     pub(super) async fn user(&self, username: &'static str) -> Option<(User, Option<String>)> {
         let user = self.store.read(ByUsername(username)).await.unwrap()?;
         let users = self.store.read(Users).await.unwrap();
@@ -166,12 +166,12 @@ pub(super) fn user(keys: &str) -> String {
     format!("[[user_pool.user]]\n{keys}\n")
 }
 
-/// The example's pool with other content.
+/// The example's pool, with different content.
 pub(super) fn pool(content: &[String]) -> String {
     format!("[[user_pool]]\nid = \"{POOL}\"\nname = \"Shop\"\n{}", content.concat())
 }
 
-/// All users: id and hash of the password.
+/// All users: id and password hash.
 pub(super) struct Users;
 
 impl Read for Users {

@@ -1,4 +1,4 @@
-//! What somebody with a stolen login cannot do to the names of an account, and what a pool may leave out.
+//! What a stolen login cannot do to an account's login names, and which checks a pool can turn off.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use hufu_types::refusal::Code;
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, phone, sms, username};
 
-/// Longer than a login is recent.
+/// Longer ago than a recent login may be.
 const LATER: Duration = Duration::from_secs(15 * 60 + 1);
 
 on_both_engines! {
-    /// A number that is vouched for goes only after a recent login, and then another may come; so for an address.
+    /// Removing a verified phone number or e-mail address requires a recent login. Then another may be bound.
     async fn unbinding_asks_for_a_recent_login(database) {
         let world = World::new(database).await;
         let token = world.user_of_phone(1).await;
@@ -31,7 +31,7 @@ on_both_engines! {
         assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
     }
 
-    /// One more name to an account that has something to lose: only after a recent login.
+    /// Binding another name to an account that already has a way to log in requires a recent login.
     async fn binding_asks_for_a_recent_login(database) {
         let world = World::new(database).await;
         let token = world.register("alice").await;
@@ -44,7 +44,7 @@ on_both_engines! {
         world.app.bind_phone(&who, phone(1), &code).await.unwrap();
     }
 
-    /// A first password is a way in as well.
+    /// Setting a first password adds a way to log in, too.
     async fn a_first_password_asks_for_a_recent_login(database) {
         let world = World::new(database).await;
         let code = world.code(sms(1), Purpose::Login).await;
@@ -60,7 +60,7 @@ on_both_engines! {
         world.log_in(AccountName::Phone(phone(1)), OTHER).await.unwrap();
     }
 
-    /// A pool may ask for no proof of the old ones.
+    /// A pool need not require proof of the old number or address.
     async fn without_proof_of_the_old_one(database) {
         let settings = "verify_old_phone = false\nverify_old_email = false";
         let world = World::with_settings(database, settings).await;
@@ -82,8 +82,8 @@ on_both_engines! {
         assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
     }
 
-    /// An e-mail address needs a code unless the pool says otherwise; and where it does, whoever wrote an address
-    /// first and never came keeps nobody out.
+    /// An e-mail address needs a code unless the pool says otherwise. If it does, somebody who claimed an
+    /// address first and never logged in does not lock out the owner.
     async fn an_address_needs_a_code(database) {
         let world = World::new(database).await;
         let by_email = |code: Option<String>| Registration {
@@ -107,7 +107,7 @@ on_both_engines! {
             password: Some(PASSWORD.into()),
             ..Registration::default()
         };
-        // Without a login.
+        // Registers without logging in.
         let (squatter, _) = world.app.register(&application, by_email(None), None, &world.origin).await.unwrap();
         assert!(matches!(world.try_register(by_email(None)).await, Err(ref refusal) if refusal.is(Code::CodeNeeded)));
         let code = world.code(Target::Email(email("carol")), Purpose::Register).await;

@@ -1,4 +1,4 @@
-//! Guessing: names, passwords and codes, by every route, from one address and from many.
+//! Guessing names, passwords and codes, by every route, from one IP address and from many.
 
 use hufu_app::credentials::locks::{FindAccount, Found, GetPassword, LockRule, Name, RecordWrongPassword};
 use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
@@ -11,7 +11,8 @@ use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Userna
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
 
-/// The ways to write a name, and the routes that take it, in an order in which one could tell of another.
+/// The spellings of a name and the routes that accept it, in an order in which one could reveal something
+/// about the next.
 fn routes(name: &str) -> Vec<AccountName> {
     let as_typed = |text: &str| {
         vec![
@@ -37,7 +38,7 @@ async fn register(world: &World, registration: Registration) {
 }
 
 on_both_engines! {
-    /// Whatever is asked, by whichever route and spelling, somebody's name is answered as nobody's is.
+    /// On every route and in every spelling, existing and unknown names get the same answers.
     async fn routes_and_spellings_tell_nothing(database) {
         let mut world = World::new(database).await;
         let code = world.code(sms(1), Purpose::Register).await;
@@ -65,13 +66,13 @@ on_both_engines! {
                 }
                 answers.push((outcomes, world.app.password_work() - before));
             }
-            // In upper case a username is another one, and nobody's.
+            // Usernames are case-sensitive, so the upper-case spelling is an unknown name.
             assert_eq!(answers[0], answers[1], "{somebody}");
             assert!(answers[0].0.contains(&"Err(Locked)".to_owned()) && answers[0].0[0].contains("\"remainCount\":9"));
         }
     }
 
-    /// Each name of an account locks by itself; a code unlocks the account with all of its names.
+    /// Each name of an account is locked separately. A code unlocks the account under all its names.
     async fn a_code_unlocks_all_names(database) {
         let world = World::new(database).await;
         let code = world.code(sms(1), Purpose::Register).await;
@@ -90,7 +91,8 @@ on_both_engines! {
         }
     }
 
-    /// Beyond fifty wrong passwords of one address no password from there is looked at; elsewhere all goes on.
+    /// After fifty wrong passwords from one IP address, further passwords from there are not checked. Other
+    /// addresses are not affected.
     async fn wrong_passwords_of_an_address(database) {
         let mut world = World::new(database).await;
         world.register("alice").await;
@@ -108,7 +110,7 @@ on_both_engines! {
         world.log_in(username("alice"), PASSWORD).await.unwrap();
     }
 
-    /// The same for wrong codes, whatever they are for.
+    /// The same for wrong codes of any purpose.
     async fn wrong_codes_of_an_address(database) {
         let mut world = World::with_limits(database, |limits| limits.guesses_per_ip = 6).await;
         let code = world.code(sms(1), Purpose::Login).await;
@@ -126,7 +128,7 @@ on_both_engines! {
         world.log_in_by_code(sms(1), &code, true).await.unwrap();
     }
 
-    /// A pool sends so many codes and no more, whoever asks; and so many for one site of IPv6.
+    /// The number of codes is limited per pool, whoever requests them, and per IPv6 site.
     async fn codes_of_a_pool_and_of_a_site(database) {
         let mut world = World::with_limits(database, |limits| {
             limits.passcodes_per_pool = 5;
@@ -148,7 +150,7 @@ on_both_engines! {
         world.send(sms(9), Purpose::Login).await.unwrap();
     }
 
-    /// A wrong code costs no hashing, and a right one keeps its tries until it is used.
+    /// A wrong code costs no hashing, and a right one keeps its remaining attempts until it is used.
     async fn wrong_codes_hash_no_password(database) {
         let world = &World::new(database).await;
         world.user_of_phone(1).await;
@@ -187,7 +189,7 @@ on_both_engines! {
         world.try_register(registration(&code, None)).await.unwrap();
     }
 
-    /// Accounts that no code stands for are counted before anything is hashed for them.
+    /// Registrations without a code are counted before anything is hashed.
     async fn registrations_of_an_address(database) {
         let mut world = World::with_limits(database, |limits| limits.registrations_per_ip = 2).await;
         world.register("one").await;
@@ -204,8 +206,8 @@ on_both_engines! {
         world.try_register(three()).await.unwrap();
     }
 
-    /// Whoever has a stolen login and guesses the old password many times at once gets no further than one by one: that
-    /// it was right is no longer enough once the wrong ones beside it are counted.
+    /// Guessing the old password in parallel from a stolen login gains nothing over guessing one by one: the
+    /// right password is refused once the wrong ones in parallel have been counted.
     async fn the_old_password_guessed_at_once(database) {
         let world = World::new(database).await;
         let who = world.who(&world.register("alice").await).await.unwrap();
@@ -242,7 +244,7 @@ on_both_engines! {
         world.log_in(username("alice"), PASSWORD).await.unwrap();
     }
 
-    /// The configured cost is what hashes cost.
+    /// Hashes use the configured cost.
     async fn hashes_cost_what_is_configured(database) {
         let world = World::with_limits(database, |limits| limits.password_memory = 20 * 1024).await;
         world.register("alice").await;
@@ -258,7 +260,7 @@ on_both_engines! {
         assert!(hash.starts_with("$argon2id$v=19$m=20480,t=2,p=1$"), "{hash}");
     }
 
-    /// Where the pool tells whether accounts exist, it tells an address only so often.
+    /// If the pool reveals whether accounts exist, the number of questions per IP address is limited.
     async fn questions_of_an_address(database) {
         let world = World::with_settings(database, "tell_existence = true").await;
         world.register("alice").await;
@@ -273,7 +275,7 @@ on_both_engines! {
         assert!(ask("alice".to_owned()).await.unwrap());
     }
 
-    /// Nobody takes another's number away by calling themselves so.
+    /// Nobody can take somebody else's phone number as a username.
     async fn a_phone_number_is_no_username(database) {
         let world = World::new(database).await;
         for number in ["13800000001", "138-0000-0001", "+8613800000001"] {
@@ -288,7 +290,7 @@ on_both_engines! {
         world.log_in(AccountName::Any("13800000001".to_owned()), PASSWORD).await.unwrap();
     }
 
-    /// One number has one spelling, and codes go only where the pool sends them.
+    /// A number has one spelling, and codes are sent only to the countries that the pool permits.
     async fn where_codes_go(database) {
         let world = World::with_settings(database, "sms_countries = [\"86\", \"+852\"]").await;
         let number = |text: &str| Target::Phone(Phone::parse(text).unwrap());

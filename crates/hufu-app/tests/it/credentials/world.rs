@@ -1,4 +1,4 @@
-//! An instance with an outbox, whose clock stands.
+//! An instance with an outbox and a manual clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +68,7 @@ impl World {
         Self { app: App::start(parts).await.unwrap(), outbox, clock, origin, _database: database }
     }
 
-    /// The same, as seen from another address.
+    /// From now on, requests come from this IP address.
     pub(super) fn from(&mut self, ip: &str) {
         self.origin.ip = Some(ip.to_owned());
     }
@@ -82,7 +82,7 @@ impl World {
         self.app.send_code(&self.application(), to, purpose, language, &self.origin).await
     }
 
-    /// The code that is sent, after the pause since the last one.
+    /// Requests a code after the minimum interval, and returns it.
     pub(super) async fn code(&self, to: Target, purpose: PasscodePurpose) -> String {
         self.clock.advance(Duration::from_secs(60));
         let target = to.as_str().to_owned();
@@ -138,7 +138,7 @@ impl World {
         Ok((user, answer.map(|answer| answer.done().unwrap())))
     }
 
-    /// The token of a new user with this name.
+    /// Registers a user with this name. Returns the token.
     pub(super) async fn register(&self, name: &str) -> String {
         let registration = Registration {
             username: Some(Username::parse(name).unwrap()),
@@ -148,7 +148,7 @@ impl World {
         token(self.try_register(registration).await)
     }
 
-    /// The token of a new user with this number.
+    /// Registers a user with this phone number. Returns the token.
     pub(super) async fn user_of_phone(&self, number: u32) -> String {
         let code = self.code(sms(number), Purpose::Register).await;
         self.clock.advance(Duration::from_secs(60));
@@ -161,7 +161,7 @@ impl World {
         token(self.try_register(registration).await)
     }
 
-    /// Guesses until the account is locked.
+    /// Tries wrong passwords until the account is locked.
     pub(super) async fn lock(&self, account: &AccountName) {
         for _ in 0..10 {
             self.log_in(account.clone(), "wrong").await.unwrap_err();
@@ -169,7 +169,7 @@ impl World {
         assert!(
             matches!(self.log_in(account.clone(), PASSWORD).await, Err(ref refusal) if refusal.is(Code::Locked))
         );
-        // What the address did is forgotten sooner than what was done to the account.
+        // The IP address's count expires sooner than the account's.
         self.clock.advance(Duration::from_secs(5 * 60));
     }
 

@@ -1,4 +1,4 @@
-//! An instance with one pool, and a receiver of webhooks on this machine.
+//! An instance with one pool, and a webhook receiver on this machine.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,7 +19,7 @@ pub(super) fn pool() -> PoolId {
     PoolId::parse("shop").unwrap()
 }
 
-/// Who administers.
+/// The administrator.
 pub(super) fn command() -> AdminCaller {
     AdminCaller::command_line()
 }
@@ -31,7 +31,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// An instance that may call this machine.
+    /// An instance that may send requests to this machine.
     pub(super) async fn new(database: TestDatabase) -> Self {
         Self::with(database, true, |_| {}).await
     }
@@ -65,7 +65,7 @@ impl World {
         self.app.create_webhook(&command(), &pool(), new(url, events)).await.unwrap()
     }
 
-    /// Lets something happen to a person, as a use case does.
+    /// Records an event of a user, as a use case does.
     pub(super) async fn happen(&self, action: Action, user: &str) {
         self.app.store().write(self.happens(action, user)).await.unwrap();
     }
@@ -90,7 +90,7 @@ pub(super) fn new(url: &str, events: &[&str]) -> NewWebhook {
     }
 }
 
-/// Something that happens to a person.
+/// An event of a user.
 pub(super) struct Happens {
     pub(super) trace: Trace,
     action: Action,
@@ -107,7 +107,7 @@ impl Write for Happens {
     }
 }
 
-/// A request as it arrived.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     head: String,
@@ -129,7 +129,7 @@ impl Seen {
     }
 }
 
-/// A receiver of webhooks. Its answers are told one by one; after the last it answers 200.
+/// A webhook receiver. It gives the prepared responses one by one, then 200.
 #[derive(Clone, Default)]
 pub(super) struct Receiver {
     seen: Arc<Mutex<Vec<Seen>>>,
@@ -140,12 +140,12 @@ pub(super) struct Receiver {
 pub(super) enum Answer {
     Status(u16, &'static str),
     Redirect,
-    /// The connection is closed instead.
+    /// Closes the connection instead.
     Break,
 }
 
 impl Receiver {
-    /// Serves, and tells the address.
+    /// Starts serving, and returns the URL.
     pub(super) async fn serve() -> (Self, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());

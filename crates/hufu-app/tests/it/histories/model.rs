@@ -1,4 +1,4 @@
-//! Who is who: the world as somebody would keep it who knows the people.
+//! The model: the expected state, by somebody who knows which person is which.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,19 +9,19 @@ use hufu_types::{AssociationMode, ConflictRule, FlowId, MergeId, TokenHash, User
 
 use super::{APPS, Act, Done, MAX_TRIES, NUMBERS, Operation, Proof, Visit};
 
-/// What leads to an account.
+/// An id that leads to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Id {
-    /// Of a person in an app.
+    /// A person's id in an app.
     Openid(u8, &'static str),
-    /// Of a person in an Open Platform account; it may have changed.
+    /// A person's id in an Open Platform account. The last number is its version, because UnionIDs change.
     Unionid(u8, &'static str, u8),
-    /// A phone number that somebody vouches for.
+    /// A verified phone number.
     Number(u8),
 }
 
 impl Id {
-    /// Whether somebody has another one of the same kind from the same place.
+    /// Whether an account cannot have both: they are different ids of the same kind from the same place.
     fn excludes(self, other: Self) -> bool {
         self != other
             && match (self, other) {
@@ -50,22 +50,22 @@ impl Proof {
     }
 }
 
-/// What the store holds.
+/// The state of the store.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Model {
-    /// All accounts, merged ones too.
+    /// All accounts, including merged ones.
     pub(super) accounts: BTreeSet<UserId>,
-    /// To whose row an id leads.
+    /// The row that an id leads to.
     pub(super) owners: BTreeMap<Id, UserId>,
-    /// In whose row a number stands that nobody vouches for.
+    /// The row that has a number unverified.
     pub(super) waits_in: BTreeMap<u8, UserId>,
-    /// What was merged, into what.
+    /// Merged accounts, and what they were merged into.
     pub(super) into: BTreeMap<UserId, UserId>,
-    /// The logins that wait, and the handle of each.
+    /// The waiting logins and their handles.
     pub(super) flows: BTreeMap<String, Vec<u8>>,
 }
 
-/// What undoing a merge needs.
+/// What is needed to undo a merge.
 #[derive(Clone, Debug)]
 pub(super) struct Undoing {
     pub(super) id: MergeId,
@@ -88,7 +88,7 @@ pub(super) struct Waiting {
     tries: i64,
 }
 
-/// A model, and what the store shows nowhere.
+/// A model, and what cannot be read from the store.
 #[derive(Clone, Debug, Default)]
 pub(super) struct World {
     pub(super) model: Model,
@@ -96,15 +96,16 @@ pub(super) struct World {
     pub(super) waiting: Vec<Waiting>,
 }
 
-/// Where an arrival leads.
+/// Where a login leads.
 enum Found {
-    /// Into this account; which ids are new to it, whether the number may become its own, and who disagrees.
+    /// To this account. Also which ids are new to it, whether it may take the number, and the account that
+    /// disagrees.
     In { user: UserId, new: Vec<Id>, fills: bool, disagrees_with: Option<UserId> },
-    /// To two accounts, of which the person chooses one.
+    /// To two accounts. The person chooses one.
     Either(UserId, UserId),
-    /// To an account that is to be made.
+    /// To an account that has to be created.
     New { fills: bool },
-    /// To the question whose account it is.
+    /// To the question which account to use.
     Ask { may_create: bool },
     /// Nowhere.
     Nowhere,
@@ -119,7 +120,7 @@ impl Model {
         self.owners.get(&id).map(|row| self.survivor(row))
     }
 
-    /// The accounts to which what this person can prove leads.
+    /// The accounts that this person can prove to own.
     pub(super) fn accounts_of(&self, person: u8) -> Vec<UserId> {
         let is_theirs = |id: &&Id| match id {
             Id::Openid(owner, _) | Id::Unionid(owner, ..) => *owner == person,
@@ -130,7 +131,7 @@ impl Model {
         accounts.into_iter().collect()
     }
 
-    /// The ids of a person in apps and Open Platform accounts, and to whose rows they lead.
+    /// The ids of a person in apps and Open Platform accounts, with the rows that they lead to.
     pub(super) fn ids_of(&self, owner: u8) -> Vec<(Id, UserId)> {
         let is_theirs =
             |id: &Id| matches!(id, Id::Openid(person, _) | Id::Unionid(person, ..) if *person == owner);
@@ -138,7 +139,7 @@ impl Model {
         ids.map(|(id, row)| (*id, row.clone())).collect()
     }
 
-    /// Whether an account has another id where this one comes from.
+    /// Whether an account has a different id from the same place as this one.
     fn has_another(&self, account: &UserId, id: Id) -> bool {
         self.owners.iter().any(|(held, row)| id.excludes(*held) && self.survivor(row) == *account)
     }
@@ -147,7 +148,7 @@ impl Model {
         proof.ids().any(|id| self.has_another(account, id))
     }
 
-    /// Where an arrival leads.
+    /// Where a login leads.
     fn find(&self, visit: Visit) -> Found {
         let proof = visit.proof;
         let proves_number = visit.phone.is_some();
@@ -165,7 +166,7 @@ impl Model {
             disagrees_with: Some(other.clone()),
         };
         match (by_openid.clone().or(by_unionid.clone()), by_number) {
-            // The number leads elsewhere than the ids: it counts, and nothing moves.
+            // The number leads to a different account than the ids. The number wins, and nothing moves.
             (Some(known), Some(owner)) if known != owner && chooses => Found::Either(owner, known),
             (Some(known), Some(owner)) if known != owner => alone(&owner, &known),
             (Some(known), _) => {
@@ -176,7 +177,7 @@ impl Model {
                     }
                     return Found::In { user: known, new: Vec::new(), fills, disagrees_with: Some(other) };
                 }
-                // An account whose UnionID has changed keeps the one that it has.
+                // An account whose UnionID has changed keeps the old one.
                 let changed =
                     new.iter().any(|id| self.has_another(&known, *id) && matches!(id, Id::Unionid(..)));
                 let knows_openid = self.owners.contains_key(&proof.openid());
@@ -187,7 +188,8 @@ impl Model {
                 let disagrees_with = owner.filter(|owner| *owner != known);
                 Found::In { user: known, new, fills, disagrees_with }
             }
-            // Another of the same source has it already: the number lets in, and nothing is bound.
+            // The account already has another id of the same source. The number logs in, and nothing is
+            // bound.
             (None, Some(owner)) if self.has_other_identity(&owner, proof) => alone(&owner, &owner),
             (None, Some(user)) => Found::In { user, new, fills: false, disagrees_with: None },
             (None, None) => {
@@ -205,14 +207,14 @@ impl Model {
         }
     }
 
-    /// Leads these ids to an account.
+    /// Binds these ids to an account.
     fn attach(&mut self, user: &UserId, new: impl IntoIterator<Item = Id>) {
         for id in new {
             self.owners.entry(id).or_insert_with(|| user.clone());
         }
     }
 
-    /// Gives an account a number that is proved, if it has none.
+    /// Gives an account a proved number if it has none.
     fn fill(&mut self, user: &UserId, number: u8) {
         if self.number_of(user).is_none() {
             self.owners.insert(Id::Number(number), user.clone());
@@ -254,7 +256,7 @@ impl Model {
         is_free
     }
 
-    /// The number that stands in this row.
+    /// The number in this row.
     fn number_of(&self, row: &UserId) -> Option<u8> {
         self.owners.iter().find_map(|(id, at)| match id {
             Id::Number(number) if at == row => Some(*number),
@@ -264,7 +266,7 @@ impl Model {
 }
 
 impl World {
-    /// What should come of a deed.
+    /// The expected outcome of an operation.
     pub(super) fn play(&mut self, operation: &Operation) -> Done {
         match operation {
             Operation::Arrive { visit, candidate, flow, handle } => {
@@ -344,7 +346,7 @@ impl World {
         Done::Waits { stage, may_create, candidates }
     }
 
-    /// What should come of a step of a login that waits.
+    /// The expected outcome of a step in a waiting login.
     fn act(&mut self, waiting: &Waiting, act: &Act, candidate: &UserId, merge: &MergeId) -> Done {
         let visit = waiting.visit;
         let is_in = |user: UserId| Done::In { user, newly_created: false, disagrees_with: None };
@@ -359,7 +361,7 @@ impl World {
                     model.make(candidate, visit.proof, fills);
                     Done::In { user: candidate.clone(), newly_created: true, disagrees_with: None }
                 }
-                // The ids lead somewhere by now.
+                // The ids lead to an account by now.
                 Found::In { user, new, .. } => {
                     model.attach(&user, new);
                     is_in(user)
@@ -407,7 +409,7 @@ impl World {
         Done::In { user, newly_created: false, disagrees_with: None }
     }
 
-    /// Whether what was proved still leads to these accounts.
+    /// Whether the proof still leads to these accounts.
     fn are_still_candidates(&self, waiting: &Waiting, chosen: &[&UserId]) -> bool {
         let lead_to = match self.model.find(waiting.visit) {
             Found::Either(a, b) => vec![a, b],

@@ -1,4 +1,4 @@
-//! The deeds done to the store, and what it holds after them.
+//! Running operations on the store, and reading the state after them.
 
 use hufu_app::credentials::guess::{Guess, Presented};
 use hufu_app::credentials::locks::{FindAccount, LockRule};
@@ -68,7 +68,7 @@ unit! {
     }
 }
 unit! {
-    // Gives the account behind a user a password; which account that is.
+    // Gives the user's account a password, and returns which account that is.
     Write GivePassword { pool: PoolId, user: UserId } -> UserId, |this, tx| {
         const SQL: &str = "UPDATE users SET password_hash = '$pw$' WHERE pool_id = $1 AND id = $2";
         let user = users::get(tx, &this.pool, &this.user).await?.ok_or(StoreError::LostRace)?;
@@ -96,12 +96,13 @@ unit! {
     }
 }
 
-/// What the store holds, as the model says it.
+/// The state of the store, as a model.
 pub(super) async fn held(store: &Store, pool: &PoolId) -> Model {
     store.read(ReadModel { pool: pool.clone() }).await.unwrap()
 }
 
-/// How often people logged in, sessions, logins and new accounts in the audit log, conflicts there and in their table.
+/// Totals: logins counted, sessions, logins and new accounts in the audit log, conflicts in the audit log and
+/// in their table.
 pub(super) async fn totals(store: &Store, pool: &PoolId) -> Vec<i64> {
     store.read(Totals { pool: pool.clone() }).await.unwrap()
 }
@@ -159,7 +160,7 @@ async fn read_model(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Model,
     Ok(held)
 }
 
-/// Does a deed.
+/// Runs an operation.
 pub(super) async fn perform(store: &Store, pool: &PoolId, operation: Operation) -> Result<Done, StoreError> {
     let pool = pool.clone();
     Ok(match operation {
@@ -228,7 +229,7 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, operation: Operation) 
                     Act::GiveUp => PreparedAction::GiveUp,
                 };
                 match store.write(Continue { prepared, ..step.clone() }).await? {
-                    // The account was merged while the password was verified: look again.
+                    // The account was merged while the password was being verified: start again.
                     Continued::Changed => {}
                     continued => return Ok(went_on(continued)),
                 }
@@ -255,7 +256,7 @@ fn step(pool: &PoolId, flow: FlowId, next: TokenHash, visit: Visit) -> Continue 
 }
 
 async fn by_number(store: &Store, pool: &PoolId, number: u8) -> Result<PreparedAction, StoreError> {
-    // The code of this deed alone.
+    // A code for this operation only.
     let to = Addressed { channel: PasscodeChannel::Sms, target: random_hash() };
     let code = random_hash();
     store.write(PutCode { pool: pool.clone(), to: to.clone(), code: code.clone() }).await?;

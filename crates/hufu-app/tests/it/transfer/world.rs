@@ -1,4 +1,4 @@
-//! A pool to import into and to export from.
+//! A pool to import into and export from.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ id = "other"
 name = "Other"
 "#;
 
-/// A second connection, so that identities have to say through which they came.
+/// A second connection, so that identities have to name theirs.
 const SECOND: &str = r#"
 [[user_pool]]
 id = "shop"
@@ -40,8 +40,8 @@ name = "Shop"
 pub(super) const JSON_LINES: ExportOptions = ExportOptions { format: Format::JsonLines, with_hashes: false };
 pub(super) const ALL: ExportOptions = ExportOptions { format: Format::JsonLines, with_hashes: true };
 
-/// Hashes that other programs made, and their passwords: crypt_blowfish, the reference implementation of Argon2,
-/// Django, and RFC 7914 12.
+/// Hashes made by other programs, with their passwords: crypt_blowfish, the Argon2 reference implementation,
+/// Django, and RFC 7914 section 12.
 pub(super) const HASHES: [(&str, &str); 6] = [
     ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
     ("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password"),
@@ -66,19 +66,19 @@ pub(super) fn options(format: Format) -> ImportOptions {
     }
 }
 
-/// A database with two pools, seen from one of them.
+/// A database with two pools, from the perspective of one.
 #[derive(Clone)]
 pub(super) struct World {
     base: Arc<Base>,
     pool: PoolId,
 }
 
-/// What became of an import.
+/// The result of an import.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) counts: Counts,
     pub(super) resumed_at: i64,
-    /// Of this run.
+    /// Of this run only.
     pub(super) refused: Vec<RefusedRow>,
     /// Of all runs.
     pub(super) report: String,
@@ -128,7 +128,7 @@ impl World {
         Transfer::of_command(store.clone(), config, Limits::default(), clock, random, self.pool.clone())
     }
 
-    /// Imports a text that nothing is wrong with as a whole.
+    /// Imports a text that is valid as a whole.
     pub(super) async fn import(&self, text: &str, format: Format) -> Done {
         self.import_with(text, &options(format)).await.unwrap_or_else(|error| panic!("{error:?}"))
     }
@@ -154,7 +154,8 @@ impl World {
         Ok(Done { counts: summary.counts, resumed_at: summary.resumed_at, refused, report })
     }
 
-    /// Imports JSON Lines and lets go of it once so many rows are done; how many that were in the end.
+    /// Imports JSON Lines, and drops the import once `rows` rows are finished. Returns how many were finished
+    /// in the end.
     pub(super) async fn import_until(&self, text: &str, rows: i64) -> i64 {
         let transfer = self.transfer().await;
         let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -170,11 +171,11 @@ impl World {
                 }
             }
         }
-        // A unit that is under way runs to its end though its caller is gone.
+        // A unit of work in progress completes even if its caller is dropped.
         self.settled().await
     }
 
-    /// How many rows of the import that is not finished are done, once nothing changes any more.
+    /// Waits until the unfinished import no longer makes progress. Returns how many rows are finished.
     async fn settled(&self) -> i64 {
         let mut before = -1;
         loop {
@@ -193,7 +194,7 @@ impl World {
         String::from_utf8(text).unwrap()
     }
 
-    /// A user and the hash of the password.
+    /// A user and the password hash.
     pub(super) async fn user(&self, id: &str) -> Option<(User, Option<String>)> {
         let unit = GetUser { pool: self.pool.clone(), id: UserId::parse(id).unwrap() };
         self.base.store.read(unit).await.unwrap()
@@ -203,7 +204,7 @@ impl World {
         self.base.store.read(GetOwner { pool: self.pool.clone(), key }).await.unwrap()
     }
 
-    /// The details of what happened.
+    /// The details of these events.
     pub(super) async fn events(&self, action: &str) -> Vec<String> {
         self.base.store.read(Events { pool: self.pool.clone(), action: action.to_owned() }).await.unwrap()
     }
@@ -258,7 +259,7 @@ impl Read for Events {
     }
 }
 
-/// Waits for its turn behind the writes that are under way.
+/// Runs after all writes in progress, because it is a write itself.
 struct RowsDone(PoolId);
 
 impl Write for RowsDone {
