@@ -147,8 +147,8 @@ impl Import {
         Ok(if summary.counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_REFUSED) })
     }
 
-    /// The report of a dry run. It is written as rows are refused, since a dry run stores nothing to write it
-    /// from at the end.
+    /// Opens the report of a dry run. It is written row by row, because a dry run stores nothing from which
+    /// it could be written at the end.
     #[expect(clippy::type_complexity, reason = "a file and the result of writing to it")]
     fn report_of_dry_run(&self) -> anyhow::Result<Option<(&Path, std::io::Result<BufWriter<File>>)>> {
         let Some(path) = self.report.as_deref().filter(|_| self.dry_run) else { return Ok(None) };
