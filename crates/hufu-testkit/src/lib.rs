@@ -13,14 +13,8 @@
     clippy::missing_panics_doc,
     reason = "a test whose setup fails must fail"
 )]
-#![cfg_attr(
-    feature = "app",
-    expect(clippy::panic, reason = "a test whose setup fails must fail")
-)]
-#![cfg_attr(
-    feature = "web",
-    expect(clippy::expect_used, reason = "a test whose setup fails must fail")
-)]
+#![cfg_attr(feature = "app", expect(clippy::panic, reason = "a test whose setup fails must fail"))]
+#![cfg_attr(feature = "web", expect(clippy::expect_used, reason = "a test whose setup fails must fail"))]
 
 #[cfg(feature = "web")]
 pub mod administration;
