@@ -146,7 +146,9 @@ fn scope(text: Option<&str>) -> Result<Option<PoolId>, Code> {
     text.map(pool_id).transpose()
 }
 
-/// Log in as an administrator. The response contains an access key that is valid for some hours.
+/// Log in as an administrator.
+///
+/// The response contains an access key that is valid for some hours.
 #[utoipa::path(post, path = "/admin/v1/sessions", tag = "access", request_body = Login, security(()),
     responses((status = 201, body = LoginAnswer), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(crate) async fn log_in(
@@ -165,7 +167,9 @@ pub(crate) async fn log_in(
     Ok(answer(StatusCode::CREATED, &body))
 }
 
-/// Log out. The access key of the login becomes invalid.
+/// Log out.
+///
+/// The access key of the login becomes invalid.
 #[utoipa::path(delete, path = "/admin/v1/sessions/current", tag = "access",
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn log_out(caller: Caller) -> Answer<Response> {
@@ -180,7 +184,9 @@ pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
     Ok(ok(&Keys { keys: keys.into_iter().map(|key| key_view(key, None)).collect() }))
 }
 
-/// Create an access key. Its text is only in this response.
+/// Create an access key.
+///
+/// Its text is only in this response.
 #[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
     responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Answer<Response> {
@@ -210,7 +216,9 @@ pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
     Ok(ok(&Administrators { administrators: found.into_iter().map(|found| view(found, None)).collect() }))
 }
 
-/// Create an administrator. The generated password is only in this response.
+/// Create an administrator.
+///
+/// The generated password is only in this response.
 #[utoipa::path(post, path = "/admin/v1/administrators", tag = "access", request_body = NewAdministrator,
     responses((status = 201, body = AdministratorView), (status = 409, body = ProblemBody)))]
 pub(crate) async fn create_administrator(
@@ -238,7 +246,9 @@ pub(crate) async fn appoint_administrator(
     Ok(ok(&view(made?, None)))
 }
 
-/// Dismiss an administrator. Their logins end immediately.
+/// Dismiss an administrator.
+///
+/// Their logins end immediately.
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {

@@ -237,7 +237,9 @@ pub(crate) async fn list_merges(
     Ok(ok(&Merges { merges: merges.collect() }))
 }
 
-/// Merge another user into this one. With `dryRun`, only report what the merge would do.
+/// Merge another user into this one.
+///
+/// With `dryRun`, only report what the merge would do.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = MergeBody,
     responses((status = 200, body = MergePreviewBody), (status = 201, body = UserView),

@@ -210,8 +210,9 @@ async fn on_disk<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?.map_err(Refusal::internal)
 }
 
-/// Import the users in a file. docs/import.md describes the format. The import continues in the background
-/// after the response.
+/// Import the users in a file.
+///
+/// The format is described in docs/import.md. The import continues in the background after the response.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), How),
     request_body(content = String, description = "The file, in UTF-8.", content_type = "application/octet-stream"),
     responses((status = 202, body = ImportView), (status = 200, body = Checked), (status = 409, body = ProblemBody),
@@ -276,7 +277,9 @@ pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, S
     Ok(file("text/csv; charset=utf-8", "refused.csv", Body::from_stream(pages.inspect_err(broke_off))))
 }
 
-/// Export all users of a pool as a file. Password hashes are not included; `hufu export` can include them.
+/// Export all users of a pool as a file.
+///
+/// Password hashes are not included; `hufu export` can include them.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), Out),
     responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(

@@ -335,7 +335,9 @@ pub(crate) async fn search(
     Ok(ok(&Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
 }
 
-/// Create a user. At least one of username, email, phone and externalId is required.
+/// Create a user.
+///
+/// At least one of username, email, phone and externalId is required.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path)),
     request_body = UserBody,
     responses((status = 201, body = UserView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
@@ -351,7 +353,9 @@ pub(crate) async fn create(
     Ok(tagged(StatusCode::CREATED, view(user)))
 }
 
-/// Get a user with identities. For a user that was merged into another, the other one is returned.
+/// Get a user with identities.
+///
+/// For a user that was merged into another, the other one is returned.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
@@ -401,7 +405,9 @@ pub(crate) async fn unbind_merged_name(
     Ok(done())
 }
 
-/// Change a user. With `If-Match`, only if it has not been changed in the meantime.
+/// Change a user.
+///
+/// With `If-Match`, only if it has not been changed in the meantime.
 #[utoipa::path(patch, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users", request_body = UserBody,
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -452,7 +458,9 @@ async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChang
     Ok(tagged(StatusCode::OK, view(user?)))
 }
 
-/// Disable a user. All their sessions end.
+/// Disable a user.
+///
+/// All their sessions end.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/disable", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -468,7 +476,9 @@ pub(crate) async fn enable(caller: Caller, Path((pool, user)): Path<(String, Str
     set_status(&caller, &pool, &user, StatusChange::Enable).await
 }
 
-/// Archive a user. All their sessions end.
+/// Archive a user.
+///
+/// All their sessions end.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/archive", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]

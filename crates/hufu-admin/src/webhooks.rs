@@ -169,7 +169,9 @@ pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Res
     Ok(ok(&Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
 }
 
-/// Create a webhook. Its secret is only in this response.
+/// Create a webhook.
+///
+/// Its secret is only in this response.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
     request_body = NewWebhookBody, responses((status = 201, body = WebhookView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(

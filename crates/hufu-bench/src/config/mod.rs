@@ -51,7 +51,8 @@ pub(crate) struct Options {
     /// The release build of the server's program.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
-    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
+    /// user must be allowed to create databases.
     #[arg(long)]
     postgres: Option<String>,
     /// The folder for the databases, on the disk to be measured. Default: the system's temporary folder.
