@@ -1,4 +1,4 @@
-//! Logins of administrators, access keys, administrators, pools.
+//! Administrator logins, access keys, administrators and pools.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -21,7 +21,7 @@ use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, t
 pub(crate) struct Login {
     username: String,
     password: String,
-    /// Replaces the password, and ends the other logins.
+    /// Replaces the password, and ends all other logins of the administrator.
     #[serde(rename = "newPassword")]
     new_password: Option<String>,
 }
@@ -38,16 +38,16 @@ pub(crate) struct LoginAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AdministratorView {
-    /// The user of the system pool.
+    /// The id of the user in the system pool.
     id: String,
     username: Option<String>,
     /// `owner`, `manager`, `support` or `auditor`.
     role: &'static str,
-    /// The pool that the role is for; all pools without it.
+    /// The pool that the role is limited to. Null if it applies to all pools.
     pool: Option<String>,
     status: &'static str,
     created_at: String,
-    /// Told this once, where the account was made now.
+    /// The generated password. Present only in the response that created the account.
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<String>,
 }
@@ -61,7 +61,7 @@ pub(crate) struct KeyView {
     pool: Option<String>,
     created_at: String,
     expires_at: Option<String>,
-    /// The key itself, told this once, where it was made now.
+    /// The key itself. Present only in the response that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
 }
@@ -72,7 +72,7 @@ pub(crate) struct NewKey {
     name: String,
     role: String,
     pool: Option<String>,
-    /// A moment by RFC 3339.
+    /// RFC 3339. Without it the key does not expire.
     expires_at: Option<String>,
 }
 
@@ -146,7 +146,9 @@ fn scope(text: Option<&str>) -> Result<Option<PoolId>, Code> {
     text.map(pool_id).transpose()
 }
 
-/// Log an administrator in: the answer is an access key for some hours.
+/// Log in as an administrator.
+///
+/// The response contains an access key that is valid for some hours.
 #[utoipa::path(post, path = "/admin/v1/sessions", tag = "access", request_body = Login, security(()),
     responses((status = 201, body = LoginAnswer), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub(crate) async fn log_in(
@@ -165,7 +167,9 @@ pub(crate) async fn log_in(
     Ok(answer(StatusCode::CREATED, &body))
 }
 
-/// Log out: the key of the login does not hold any more.
+/// Log out.
+///
+/// The access key of the login becomes invalid.
 #[utoipa::path(delete, path = "/admin/v1/sessions/current", tag = "access",
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn log_out(caller: Caller) -> Answer<Response> {
@@ -173,14 +177,16 @@ pub(crate) async fn log_out(caller: Caller) -> Answer<Response> {
     Ok(done())
 }
 
-/// The access keys of machines.
+/// List access keys.
 #[utoipa::path(get, path = "/admin/v1/keys", tag = "access", responses((status = 200, body = Keys)))]
 pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
     let keys = caller.app.access_keys(&caller.by).await?;
     Ok(ok(&Keys { keys: keys.into_iter().map(|key| key_view(key, None)).collect() }))
 }
 
-/// Make an access key; its text is told this once.
+/// Create an access key.
+///
+/// Its text is only in this response.
 #[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
     responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Answer<Response> {
@@ -203,14 +209,16 @@ pub(crate) async fn revoke_key(caller: Caller, Path(key): Path<String>) -> Answe
     Ok(done())
 }
 
-/// The administrators.
+/// List administrators.
 #[utoipa::path(get, path = "/admin/v1/administrators", tag = "access", responses((status = 200, body = Administrators)))]
 pub(crate) async fn list_administrators(caller: Caller) -> Answer<Response> {
     let found = caller.app.administrators(&caller.by).await?;
     Ok(ok(&Administrators { administrators: found.into_iter().map(|found| view(found, None)).collect() }))
 }
 
-/// Make an administrator; the password is told this once.
+/// Create an administrator.
+///
+/// The generated password is only in this response.
 #[utoipa::path(post, path = "/admin/v1/administrators", tag = "access", request_body = NewAdministrator,
     responses((status = 201, body = AdministratorView), (status = 409, body = ProblemBody)))]
 pub(crate) async fn create_administrator(
@@ -223,7 +231,7 @@ pub(crate) async fn create_administrator(
     Ok(answer(StatusCode::CREATED, &view(administrator, Some(&password))))
 }
 
-/// Appoint a user of the system pool, or change what an administrator may do.
+/// Make a user of the system pool an administrator, or change an administrator's role.
 #[utoipa::path(put, path = "/admin/v1/administrators/{user}", tag = "access", request_body = Appointment,
     params(("user" = String, Path)),
     responses((status = 200, body = AdministratorView), (status = 404, body = ProblemBody)))]
@@ -238,7 +246,9 @@ pub(crate) async fn appoint_administrator(
     Ok(ok(&view(made?, None)))
 }
 
-/// Dismiss an administrator: their logins end at once.
+/// Dismiss an administrator.
+///
+/// Their logins end immediately.
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {
@@ -247,7 +257,7 @@ pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<Strin
     Ok(done())
 }
 
-/// The user pools that the key is for.
+/// List the user pools that the key has access to.
 #[utoipa::path(get, path = "/admin/v1/pools", tag = "access", responses((status = 200, body = Pools)))]
 pub(crate) async fn list_pools(caller: Caller) -> Answer<Response> {
     let pools = caller.app.pools_of(&caller.by).into_iter();

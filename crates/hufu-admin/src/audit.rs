@@ -21,26 +21,26 @@ use super::caller::{Caller, ProblemBody, ok, pool_id, rows, timestamp};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// To this user.
+    /// Events of this user.
     user_id: Option<String>,
     /// Actions, separated by commas.
     action: Option<String>,
-    /// By this user, administrator or key.
+    /// Events caused by this user, administrator or access key.
     actor: Option<String>,
     application_id: Option<String>,
     connection_id: Option<String>,
     ip: Option<String>,
     /// `done`, `refused`, or the code of a refusal.
     outcome: Option<String>,
-    /// RFC 3339; then or later.
+    /// RFC 3339, inclusive.
     from: Option<String>,
-    /// RFC 3339; before then.
+    /// RFC 3339, exclusive.
     to: Option<String>,
-    /// What the page before gave as `next`.
+    /// `next` of the previous page.
     cursor: Option<String>,
-    /// 1 to 200; 50 where nothing is said.
+    /// 1 to 200. The default is 50.
     limit: Option<usize>,
-    /// Of an export: `jsonl` or `csv`.
+    /// For an export: `jsonl` or `csv`. The default is `jsonl`.
     format: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Filter {
 pub(crate) struct Events {
     /// Newest first.
     events: Vec<Value>,
-    /// What to send as `cursor` for the next page, if there may be one.
+    /// Send this as `cursor` to get the next page, which may be empty. Null if there are no more events.
     next: Option<String>,
 }
 
@@ -81,7 +81,7 @@ fn filter(asked: &Filter) -> Result<AuditFilter, Refusal> {
     })
 }
 
-/// What happened in the pool, newest first.
+/// List the audit log of the pool, newest first.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit", tag = "audit", params(("pool" = String, Path), Filter),
     responses((status = 200, body = Events), (status = 422, body = ProblemBody)))]
 pub(crate) async fn list(
@@ -98,7 +98,7 @@ pub(crate) async fn list(
     Ok(ok(&Events { events, next: page.next.map(String::from) }))
 }
 
-/// All of the audit log that the filter matches, newest first, as a file.
+/// Export all audit log entries that match the filter, newest first, as a file.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/export", tag = "audit",
     params(("pool" = String, Path), Filter), responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(
@@ -119,7 +119,7 @@ pub(crate) async fn export(
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-/// One entry of the audit log.
+/// Get one entry of the audit log.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/{event}", tag = "audit",
     params(("pool" = String, Path), ("event" = String, Path)),
     responses((status = 200, body = Value), (status = 404, body = ProblemBody)))]

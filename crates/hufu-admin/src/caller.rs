@@ -1,4 +1,4 @@
-//! Who asks, what they send, and how they are refused.
+//! Authentication, parsing of requests, and responses.
 
 use std::sync::Arc;
 
@@ -20,15 +20,15 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ProblemBody {
-    /// The stable code: docs/errors.md lists all of them.
+    /// The stable code. docs/errors.md lists all codes.
     code: u32,
     /// What to do, in Chinese, or in English with `x-authing-lang: en-US`.
     message: String,
-    /// The id of the request, which the log has beside the reason.
+    /// The id of the request. The log has the reason under this id.
     request_id: String,
 }
 
-/// A refusal as this surface writes it: its status code, and [`ProblemBody`]. A field that is not right is 422.
+/// Writes a refusal for this surface: its status code and a [`ProblemBody`]. An invalid field is 422.
 pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
     let is_unprocessable = refusal.is(Code::Invalid) || refusal.code().is_weak_password();
     let status =
@@ -46,7 +46,7 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
     response
 }
 
-/// A caller whose access key holds.
+/// A caller with a valid access key.
 pub(crate) struct Caller {
     pub(crate) by: AdminCaller,
     pub(crate) app: Arc<App>,
@@ -63,17 +63,17 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     }
 }
 
-/// The pool of the path.
+/// The pool in the path.
 pub(crate) fn pool_id(text: &str) -> Result<PoolId, Code> {
     PoolId::parse(text).map_err(|_| Code::PoolUnknown)
 }
 
-/// The pool and the user of the path.
+/// The pool and the user in the path.
 pub(crate) fn user_id(pool: &str, user: &str) -> Result<(PoolId, UserId), Code> {
     Ok((pool_id(pool)?, UserId::parse(user).map_err(|_| Code::UserUnknown)?))
 }
 
-/// The number of rows that a page may have.
+/// The page size: `wanted` from 1 to `most`, or `usual` if absent.
 pub(crate) fn rows(wanted: Option<usize>, usual: usize, most: usize) -> Result<usize, Refusal> {
     match wanted.unwrap_or(usual) {
         limit if (1..=most).contains(&limit) => Ok(limit),
@@ -84,7 +84,7 @@ pub(crate) fn rows(wanted: Option<usize>, usual: usize, most: usize) -> Result<u
     }
 }
 
-/// A timestamp by RFC 3339.
+/// An RFC 3339 timestamp.
 pub(crate) fn timestamp(name: &'static str, text: Option<&str>) -> Result<Option<Timestamp>, Refusal> {
     let Some(text) = text else { return Ok(None) };
     let timestamp: Result<jiff::Timestamp, _> = text.parse();
@@ -93,7 +93,7 @@ pub(crate) fn timestamp(name: &'static str, text: Option<&str>) -> Result<Option
         .map_err(|_| Refusal::invalid(name, Reason::NotATimestamp))
 }
 
-/// A JSON object as body, of bounded size. What is left out of an optional body is an empty object.
+/// A JSON object as the body, of limited size. An empty body counts as an empty object.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
@@ -105,18 +105,18 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     }
 }
 
-/// A page of rows.
+/// The requested page.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
-    /// What the page before gave as `next`.
+    /// `next` of the previous page.
     pub(crate) cursor: Option<String>,
-    /// Rows on the page: 1 to 100, and 20 where nothing is said.
+    /// The page size: 1 to 100. The default is 20.
     pub(crate) limit: Option<u32>,
 }
 
-/// An answer that no cache keeps.
+/// A response that no cache stores.
 pub(crate) fn answer<T: Serialize>(status: StatusCode, body: &T) -> Response {
     let mut response = private_json(status, body);
     response.extensions_mut().insert(ApiCode(200));
@@ -127,7 +127,7 @@ pub(crate) fn ok<T: Serialize>(body: &T) -> Response {
     answer(StatusCode::OK, body)
 }
 
-/// It is done, and there is nothing to say.
+/// A success without a body.
 pub(crate) fn done() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     response.extensions_mut().insert(ApiCode(200));

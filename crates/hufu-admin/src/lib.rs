@@ -1,10 +1,11 @@
-//! `/admin/v1`: administration over HTTP, for machines and consoles.
+//! `/admin/v1`: administration over HTTP, for scripts and consoles.
 //!
-//! Plain REST: the status code says what happened, a refusal is a body `{code, message, requestId}`. Access keys
-//! alone open it: no handler reads a cookie, and there is no CORS. Each route is declared once, with its description
-//! beside its handler; `/admin/v1/openapi.json` is made from the same declarations as the router.
+//! Plain REST: the status code is the result, and a refusal has the body `{code, message, requestId}`. Every
+//! request needs an access key; no handler reads a cookie, and there is no CORS. Each route is declared once,
+//! with its description beside its handler. `/admin/v1/openapi.json` and the router are built from the same
+//! declarations.
 //!
-//! Reading order: `caller` (who asks, and refusals), then a module a subject.
+//! Start reading with `caller` (authentication and refusals). Each of the other modules covers one subject.
 
 mod access;
 mod audit;
@@ -25,7 +26,7 @@ use utoipa_axum::routes;
 use hufu_web::Routes;
 use hufu_web::surface::{json, refusing};
 
-/// Where the description of the routes is.
+/// The path of the OpenAPI document.
 const DESCRIPTION: &str = "/admin/v1/openapi.json";
 
 #[derive(OpenApi)]
@@ -36,7 +37,7 @@ const DESCRIPTION: &str = "/admin/v1/openapi.json";
 )]
 struct Description;
 
-/// The access key, as `Authorization: Bearer …`.
+/// The security scheme: an access key, sent as `Authorization: Bearer …`.
 struct Bearer;
 
 impl Modify for Bearer {

@@ -49,16 +49,16 @@ pub(crate) struct Sessions {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Ended {
-    /// How many sessions were ended.
+    /// The number of sessions that were ended.
     ended: usize,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct MergeBody {
-    /// The account that is merged into the one of the path.
+    /// The id of the account to merge into the one in the path.
     merged: String,
-    /// Tell what it would do, and do nothing.
+    /// Only report what the merge would do.
     #[serde(default)]
     dry_run: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) struct MergeBody {
 pub(crate) struct MergePreviewBody {
     /// What would move to the survivor.
     moves: Vec<String>,
-    /// What both have: the survivor's counts.
+    /// What both accounts have. The survivor's value is kept.
     collides: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct MergeView {
     id: String,
     survivor: String,
     merged: String,
-    /// What moved and what was copied.
+    /// What was moved and what was copied.
     changes: Vec<String>,
     created_at: String,
     undone_at: Option<String>,
@@ -93,7 +93,7 @@ pub(crate) struct Merges {
 pub(crate) struct MergeUndoneBody {
     survivor: UserView,
     restored: UserView,
-    /// What was changed since, and so stays with the survivor.
+    /// What was changed since the merge, and therefore stays with the survivor.
     kept: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) struct MergeUndoneBody {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConflictView {
     kind: String,
-    /// The account that was logged in.
+    /// The account that the user was logged in to.
     chosen_user: String,
     other_user: String,
     connection_id: String,
@@ -113,7 +113,7 @@ pub(crate) struct ConflictView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Conflicts {
     conflicts: Vec<ConflictView>,
-    /// What to send as `cursor` for the next page, if there is one.
+    /// Send this as `cursor` to get the next page. Null on the last page.
     next: Option<String>,
 }
 
@@ -121,7 +121,7 @@ fn identities(pool: &PoolId, found: &[Identity]) -> Identities {
     Identities { identities: found.iter().map(|identity| identity_view(pool, identity)).collect() }
 }
 
-/// What leads to a user.
+/// List the identities of a user.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/identities", tag = "identities",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Identities), (status = 404, body = ProblemBody)))]
@@ -134,7 +134,7 @@ pub(crate) async fn list_identities(
     Ok(ok(&identities(&pool, &found.identities)))
 }
 
-/// Lead an identity to a user.
+/// Link an identity to a user.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/identities", tag = "identities",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = NewIdentity,
     responses((status = 201, body = Identities), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -151,7 +151,7 @@ pub(crate) async fn link_identity(
     Ok(answer(StatusCode::CREATED, &identities(&pool, &linked)))
 }
 
-/// Take an identity from a user, be it the last way into the account.
+/// Unlink an identity from a user, even if it is the last way to log in to the account.
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/identities/{identity}", tag = "identities",
     params(("pool" = String, Path), ("user" = String, Path), ("identity" = String, Path)),
     responses((status = 200, body = Identities), (status = 404, body = ProblemBody)))]
@@ -164,7 +164,7 @@ pub(crate) async fn unlink_identity(
     Ok(ok(&identities(&pool, &left?)))
 }
 
-/// The living sessions of a user.
+/// List the active sessions of a user.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Sessions), (status = 404, body = ProblemBody)))]
@@ -188,7 +188,7 @@ pub(crate) async fn list_sessions(
     Ok(ok(&Sessions { sessions: sessions.collect() }))
 }
 
-/// Sign a user out everywhere.
+/// End all sessions of a user.
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Ended), (status = 404, body = ProblemBody)))]
@@ -216,7 +216,7 @@ pub(crate) async fn end_session(
     Ok(done())
 }
 
-/// The merges into a user, latest first.
+/// List the merges into a user, latest first.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = Merges), (status = 404, body = ProblemBody)))]
@@ -237,7 +237,9 @@ pub(crate) async fn list_merges(
     Ok(ok(&Merges { merges: merges.collect() }))
 }
 
-/// Merge another user into this one; with `dryRun`, tell what it would do.
+/// Merge another user into this one.
+///
+/// With `dryRun`, only report what the merge would do.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = MergeBody,
     responses((status = 200, body = MergePreviewBody), (status = 201, body = UserView),
@@ -258,7 +260,7 @@ pub(crate) async fn merge(
     Ok(answer(StatusCode::CREATED, &view(user?)))
 }
 
-/// Take a merge back.
+/// Undo a merge.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/merges/{merge}/undo", tag = "merges",
     params(("pool" = String, Path), ("merge" = String, Path)),
     responses((status = 200, body = MergeUndoneBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -273,7 +275,7 @@ pub(crate) async fn undo_merge(
     Ok(ok(&MergeUndoneBody { survivor, restored, kept: undone.kept }))
 }
 
-/// Ids of one person that named two accounts.
+/// List identity conflicts: logins whose ids belonged to two accounts.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/conflicts", tag = "identities",
     params(("pool" = String, Path), Paging),
     responses((status = 200, body = Conflicts), (status = 422, body = ProblemBody)))]

@@ -1,4 +1,4 @@
-//! Files of users, in and out.
+//! Import and export of files of users.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -19,28 +19,29 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caller::{Caller, ProblemBody, answer, iso, ok, pool_id, rows};
 
-/// Bytes that are gathered before they are written to the disk.
+/// How many bytes are buffered before they are written to disk.
 const WRITTEN_AT_ONCE: usize = 256 * 1024;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct How {
-    /// `csv`, `json` or `jsonl`; told by the content type without it.
+    /// `csv`, `json` or `jsonl`. Derived from the content type if absent.
     format: Option<String>,
-    /// How the file is called: while one of this name has not come to its end, another of the name is refused.
+    /// The name of the file. An import is refused while an import of another file with the same name is
+    /// unfinished.
     file_name: Option<String>,
-    /// What becomes of a row whose user is in the pool already: `refuse` or `skip`.
+    /// What to do with a row whose user is already in the pool: `refuse` or `skip`.
     on_existing: Option<String>,
-    /// Check every row and write nothing.
+    /// Only check every row, without writing anything.
     #[serde(default)]
     dry_run: bool,
-    /// Give up an import of this file that was not finished.
+    /// Abandon an unfinished import of this file.
     #[serde(default)]
     start_over: bool,
-    /// The country of phone numbers that name none, such as `86`.
+    /// The country code of phone numbers without one, such as `86`.
     phone_country_code: Option<String>,
-    /// Leave out fields of unknown names, instead of refusing them.
+    /// Ignore unknown fields instead of refusing them.
     #[serde(default)]
     ignore_unknown: bool,
 }
@@ -49,9 +50,9 @@ pub(crate) struct How {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Paging {
-    /// What the page before gave as `next`.
+    /// `next` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where nothing is said.
+    /// 1 to 100. The default is 20.
     limit: Option<usize>,
 }
 
@@ -68,20 +69,20 @@ pub(crate) struct Out {
 pub(crate) struct ImportView {
     id: String,
     file_name: String,
-    /// `running`, `stopped` or `finished`. One that stopped goes on when the same file is sent again.
+    /// `running`, `stopped` or `finished`. A stopped import continues when the same file is sent again.
     state: &'static str,
     #[serde(flatten)]
     counts: CountsView,
     started_at: String,
     updated_at: String,
     finished_at: Option<String>,
-    /// Why it stopped.
+    /// Why the import stopped.
     failure: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct CountsView {
-    /// Rows so far.
+    /// The number of rows read so far.
     rows: i64,
     created: i64,
     skipped: i64,
@@ -98,7 +99,7 @@ pub(crate) struct Checked {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RefusedView {
-    /// Counted from 1, without a header.
+    /// Counted from 1, not including a header.
     row: i64,
     reason: String,
 }
@@ -107,7 +108,7 @@ pub(crate) struct RefusedView {
 pub(crate) struct Imports {
     /// Latest first.
     imports: Vec<ImportView>,
-    /// What to send as `cursor` for the next page, if there may be one.
+    /// Send this as `cursor` to get the next page, which may be empty. Null if there are no more imports.
     next: Option<String>,
 }
 
@@ -174,7 +175,7 @@ fn options(how: How, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
     })
 }
 
-/// Keeps what is sent in a file that has no name, so that nothing of it is left when it is closed.
+/// Writes the body to an unnamed temporary file, which disappears when it is closed.
 async fn keep(caller: &Caller, body: Body) -> Result<File, Refusal> {
     let limits = caller.app.limits();
     let most = limits.import_bytes;
@@ -208,7 +209,9 @@ async fn on_disk<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)?.map_err(Refusal::internal)
 }
 
-/// Bring the users of a file in: docs/import.md says what it holds. It goes on when this has answered.
+/// Import the users in a file.
+///
+/// The format is described in docs/import.md. The import continues in the background after the response.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), How),
     request_body(content = String, description = "The file, in UTF-8.", content_type = "application/octet-stream"),
     responses((status = 202, body = ImportView), (status = 200, body = Checked), (status = 409, body = ProblemBody),
@@ -221,7 +224,7 @@ pub(crate) async fn import(
     body: Body,
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
-    // Whoever may not import sends nothing to the disk.
+    // Nothing is written to disk for callers that may not import.
     caller.app.permit_transfer(&caller.by, &pool).await?;
     let options = options(how, &headers)?;
     let file = keep(&caller, body).await?;
@@ -235,7 +238,7 @@ pub(crate) async fn import(
     })
 }
 
-/// The imports of a pool.
+/// List the imports of a pool.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports", tag = "transfer",
     params(("pool" = String, Path), Paging),
     responses((status = 200, body = Imports), (status = 422, body = ProblemBody)))]
@@ -253,7 +256,7 @@ pub(crate) async fn list(
     Ok(ok(&Imports { imports, next }))
 }
 
-/// An import: how far it is.
+/// Get an import with its progress.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports/{import}", tag = "transfer",
     params(("pool" = String, Path), ("import" = String, Path)),
     responses((status = 200, body = ImportView), (status = 404, body = ProblemBody)))]
@@ -263,7 +266,7 @@ pub(crate) async fn get(caller: Caller, Path((pool, import)): Path<(String, Stri
     Ok(ok(&view(found?)))
 }
 
-/// The refused rows of an import, with the reasons.
+/// Download the refused rows of an import, with the reasons.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/imports/{import}/report", tag = "transfer",
     params(("pool" = String, Path), ("import" = String, Path)),
     responses((status = 200, content_type = "text/csv"), (status = 404, body = ProblemBody)))]
@@ -273,7 +276,9 @@ pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, S
     Ok(file("text/csv; charset=utf-8", "refused.csv", Body::from_stream(pages.inspect_err(broke_off))))
 }
 
-/// All users of a pool as a file, without the hashes of their passwords, which `hufu export` gives.
+/// Export all users of a pool as a file.
+///
+/// Password hashes are not included; `hufu export` can include them.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), Out),
     responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(

@@ -1,4 +1,4 @@
-//! Users: search, make, read, change, switch off and on, delete.
+//! Users: search, create, read, change, enable and disable, delete.
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -25,26 +25,27 @@ use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, t
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Search {
-    /// What is looked for; everybody, newest first, without it. ASCII letters count without case.
+    /// The text to search for. Without it all users are listed, newest first. ASCII letters match in either
+    /// case.
     q: Option<String>,
-    /// `prefix` of a username, e-mail address, phone number, nickname or name; `substring` of one (at least three
-    /// characters); `exact`, also of an id or external id.
+    /// `prefix` of a username, e-mail address, phone number, nickname or name. `substring` of one of these
+    /// (at least three characters). `exact`, which also matches an id or external id.
     #[serde(rename = "match")]
     #[param(rename = "match")]
     matching: Option<String>,
     /// `Activated`, `Suspended`, `Archived` or `Deactivated`.
     status: Option<String>,
-    /// RFC 3339; then or later.
+    /// RFC 3339, inclusive.
     created_from: Option<String>,
-    /// RFC 3339; before then.
+    /// RFC 3339, exclusive.
     created_before: Option<String>,
-    /// What the page before gave as `next`.
+    /// `next` of the previous page.
     cursor: Option<String>,
-    /// 1 to 100; 20 where nothing is said.
+    /// 1 to 100. The default is 20.
     limit: Option<u32>,
 }
 
-/// What is written of a user. What is absent stays; `null` empties.
+/// The fields of a user to write. Absent fields remain unchanged; `null` clears a field.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UserBody {
@@ -61,7 +62,7 @@ pub(crate) struct UserBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     external_id: Change<String>,
-    /// Fields of the profile: `nickname`, `name`, `givenName`, `photo`, …, and `gender`: `M`, `F` or `U`.
+    /// Profile fields: `nickname`, `name`, `givenName`, `photo`, …, and `gender`, which is `M`, `F` or `U`.
     #[serde(default)]
     #[schema(value_type = Object)]
     profile: Map<String, Value>,
@@ -69,26 +70,26 @@ pub(crate) struct UserBody {
     #[serde(default)]
     #[schema(value_type = Object)]
     custom_data: Map<String, Value>,
-    /// Whether the next login asks for a new password.
+    /// Whether the user must set a new password at the next login.
     must_reset: Option<bool>,
-    /// Only where the user is made.
+    /// Only allowed when the user is created.
     password: Option<String>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PasswordBody {
-    /// The password; without it the answer has a new one.
+    /// The new password. Without it one is generated and returned.
     password: Option<String>,
-    /// Whether the next login asks for another one.
+    /// Whether the user must set another password at the next login.
     must_reset: bool,
-    /// Whether the user's sessions go on.
+    /// Whether the user's sessions are kept.
     keep_sessions: bool,
 }
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PasswordAnswer {
-    /// The new password, told this once; null where the request gave one.
+    /// The generated password, which is only in this response. Null if the request contained a password.
     password: Option<String>,
 }
 
@@ -114,7 +115,7 @@ pub(crate) struct UserView {
     email: Option<String>,
     email_verified: bool,
     phone: Option<String>,
-    /// Who vouches for the number: `none`, `code`, `wechat` or `administrator`.
+    /// How the phone number was verified: `none`, `code`, `wechat` or `administrator`.
     phone_proof: Option<&'static str>,
     external_id: Option<String>,
     profile: Map<String, Value>,
@@ -127,17 +128,17 @@ pub(crate) struct UserView {
     last_application: Option<String>,
     register_source: String,
     created_at: String,
-    /// Send it as `If-Match` to change only what nobody else has changed meanwhile.
+    /// Send it as `If-Match` to avoid overwriting changes made by others in the meantime.
     updated_at: String,
     delete_after: Option<String>,
     /// The account that this one was merged into.
     merged_into: Option<String>,
-    /// The id that was asked for, where its account was merged into this one.
+    /// The id in the request, if its account was merged into this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     merged_from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identities: Option<Vec<IdentityView>>,
-    /// Accounts that were merged into this one, with the names that still lead here.
+    /// Accounts that were merged into this one, with the login names that still lead here.
     #[serde(skip_serializing_if = "Option::is_none")]
     merged: Option<Vec<MergedNames>>,
 }
@@ -152,7 +153,7 @@ pub(crate) struct MergedNames {
     external_id: Option<String>,
 }
 
-/// One login name of an account that was merged into the one of the path.
+/// Exactly one login name of an account that was merged into the one in the path.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NameBody {
@@ -165,16 +166,16 @@ pub(crate) struct NameBody {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Users {
     users: Vec<UserView>,
-    /// What to send as `cursor` for the next page, if there is one.
+    /// Send this as `cursor` to get the next page. Null on the last page.
     next: Option<String>,
 }
 
-/// What is present: `null` empties.
+/// Deserializes a field that is present. `null` means that the field is cleared.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Change<String>, D::Error> {
     Ok(Option::deserialize(deserializer)?.map_or(Change::Clear, Change::Set))
 }
 
-/// `given_name` as `givenName`.
+/// Converts `given_name` to `givenName`.
 fn camel(name: &str) -> String {
     let mut words = name.split('_');
     let first = words.next().unwrap_or_default().to_owned();
@@ -231,7 +232,7 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity) -> IdentityView 
     }
 }
 
-/// A user with the tag that `If-Match` takes.
+/// A user, with the `ETag` that `If-Match` accepts.
 fn tagged(status: StatusCode, view: UserView) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
     let mut response = answer(status, &view);
@@ -296,7 +297,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Timestamp>, Refusal> {
     if tag == "*" { Ok(None) } else { timestamp("If-Match", Some(tag)) }
 }
 
-/// Find users.
+/// Search users.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path), Search),
     responses((status = 200, body = Users), (status = 422, body = ProblemBody)))]
 pub(crate) async fn search(
@@ -334,7 +335,9 @@ pub(crate) async fn search(
     Ok(ok(&Users { users: page.users.into_iter().map(view).collect(), next: page.next }))
 }
 
-/// Make a user, with at least one of username, email, phone and externalId.
+/// Create a user.
+///
+/// At least one of username, email, phone and externalId is required.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users", tag = "users", params(("pool" = String, Path)),
     request_body = UserBody,
     responses((status = 201, body = UserView), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody)))]
@@ -350,7 +353,9 @@ pub(crate) async fn create(
     Ok(tagged(StatusCode::CREATED, view(user)))
 }
 
-/// A user with identities; of one that was merged into another, that one.
+/// Get a user with identities.
+///
+/// For a user that was merged into another, the other one is returned.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody)))]
@@ -371,7 +376,7 @@ pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String
     Ok(tagged(StatusCode::OK, UserView { merged_from, identities, merged, ..view(user) }))
 }
 
-/// Take a login name from an account that was merged into this one, as when its number was given up.
+/// Remove a login name that came from a merged account, for example because its phone number was given up.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/unbind-merged-name", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = NameBody,
     responses((status = 204), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
@@ -400,7 +405,9 @@ pub(crate) async fn unbind_merged_name(
     Ok(done())
 }
 
-/// Change a user. With `If-Match` only if nobody has changed it meanwhile.
+/// Change a user.
+///
+/// With `If-Match`, only if it has not been changed in the meantime.
 #[utoipa::path(patch, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users", request_body = UserBody,
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -419,7 +426,7 @@ pub(crate) async fn update(
     Ok(tagged(StatusCode::OK, view(user?)))
 }
 
-/// Delete a user for good.
+/// Delete a user permanently.
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -429,7 +436,7 @@ pub(crate) async fn delete(caller: Caller, Path((pool, user)): Path<(String, Str
     Ok(done())
 }
 
-/// Set a password, or have one made.
+/// Set a password, or generate one.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/password", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = PasswordBody,
     responses((status = 200, body = PasswordAnswer), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
@@ -451,7 +458,9 @@ async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChang
     Ok(tagged(StatusCode::OK, view(user?)))
 }
 
-/// Switch a user off: the sessions end.
+/// Disable a user.
+///
+/// All their sessions end.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/disable", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -459,7 +468,7 @@ pub(crate) async fn disable(caller: Caller, Path((pool, user)): Path<(String, St
     set_status(&caller, &pool, &user, StatusChange::Disable).await
 }
 
-/// Switch a user on again, or take them out of the archive.
+/// Enable a disabled or archived user.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/enable", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -467,7 +476,9 @@ pub(crate) async fn enable(caller: Caller, Path((pool, user)): Path<(String, Str
     set_status(&caller, &pool, &user, StatusChange::Enable).await
 }
 
-/// Put a user away: the sessions end.
+/// Archive a user.
+///
+/// All their sessions end.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/archive", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
@@ -475,7 +486,7 @@ pub(crate) async fn archive(caller: Caller, Path((pool, user)): Path<(String, St
     set_status(&caller, &pool, &user, StatusChange::Archive).await
 }
 
-/// Call off the deletion that a user asked for.
+/// Cancel the deletion that a user requested.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/cancel-deletion", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]

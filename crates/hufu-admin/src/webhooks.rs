@@ -20,7 +20,7 @@ use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, r
 pub(crate) struct NewWebhookBody {
     name: String,
     url: String,
-    /// Names of actions; all, where this is empty.
+    /// Names of actions. Empty means all.
     #[serde(default)]
     events: Vec<String>,
     enabled: Option<bool>,
@@ -33,7 +33,7 @@ pub(crate) struct WebhookChangeBody {
     url: Option<String>,
     events: Option<Vec<String>>,
     enabled: Option<bool>,
-    /// Whether it gets a new secret; for a while deliveries are signed with both.
+    /// Whether to create a new secret. For a while, deliveries are signed with both the old and the new one.
     new_secret: bool,
 }
 
@@ -45,11 +45,11 @@ pub(crate) struct WebhookView {
     url: String,
     events: Vec<&'static str>,
     enabled: bool,
-    /// Deliveries that were given up since the last that arrived.
+    /// The number of deliveries that have failed for good since the last success.
     failures: i64,
     created_at: String,
     updated_at: String,
-    /// What deliveries are signed with; told this once, where it is new.
+    /// The secret that deliveries are signed with. Present only in the response that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
@@ -74,7 +74,7 @@ pub(crate) struct DeliveryView {
     last_attempt_at: Option<String>,
     response_status: Option<i64>,
     response: Option<String>,
-    /// What is sent; only of one delivery.
+    /// The body that is sent. Present only for a single delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
 }
@@ -83,7 +83,7 @@ pub(crate) struct DeliveryView {
 pub(crate) struct Deliveries {
     /// Newest first.
     deliveries: Vec<DeliveryView>,
-    /// What to send as `cursor` for the next page, if there may be one.
+    /// Send this as `cursor` to get the next page, which may be empty. Null if there are no more deliveries.
     next: Option<String>,
 }
 
@@ -93,23 +93,23 @@ pub(crate) struct Deliveries {
 pub(crate) struct DeliveryFilter {
     /// `pending`, `delivered` or `failed`.
     state: Option<String>,
-    /// What the page before gave as `next`.
+    /// `next` of the previous page.
     cursor: Option<String>,
-    /// 1 to 200; 50 where nothing is said.
+    /// 1 to 200. The default is 50.
     limit: Option<usize>,
 }
 
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Since {
-    /// RFC 3339; of then or later. All without it.
+    /// RFC 3339, inclusive. Without it all deliveries that failed.
     since: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Queued {
-    /// How many deliveries are sent again.
+    /// The number of deliveries that will be sent again.
     queued: usize,
 }
 
@@ -160,7 +160,7 @@ fn delivery_ids(pool: &str, delivery: &str) -> Result<(PoolId, DeliveryId), Code
     Ok((pool_id(pool)?, delivery?))
 }
 
-/// The webhooks of a pool.
+/// List the webhooks of a pool.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
     responses((status = 200, body = Webhooks)))]
 pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
@@ -169,7 +169,9 @@ pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Res
     Ok(ok(&Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
 }
 
-/// Make a webhook; its secret is told this once.
+/// Create a webhook.
+///
+/// Its secret is only in this response.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
     request_body = NewWebhookBody, responses((status = 201, body = WebhookView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create(
@@ -184,7 +186,7 @@ pub(crate) async fn create(
     Ok(answer(StatusCode::CREATED, &view(webhook, Some(&secret))))
 }
 
-/// A webhook.
+/// Get a webhook.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)),
     responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody)))]
@@ -223,7 +225,7 @@ pub(crate) async fn delete(
     Ok(done())
 }
 
-/// Send something to a webhook, to see whether it works.
+/// Send a test event to a webhook.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/ping", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)),
     responses((status = 202, body = Pinged), (status = 404, body = ProblemBody)))]
@@ -234,7 +236,7 @@ pub(crate) async fn ping(caller: Caller, Path((pool, webhook)): Path<(String, St
     Ok(answer(StatusCode::ACCEPTED, &Pinged { delivery_id }))
 }
 
-/// Deliveries to a webhook.
+/// List the deliveries to a webhook.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/deliveries", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path), DeliveryFilter),
     responses((status = 200, body = Deliveries), (status = 422, body = ProblemBody)))]
@@ -257,7 +259,7 @@ pub(crate) async fn list_deliveries(
     Ok(ok(&Deliveries { deliveries, next: page.next.map(String::from) }))
 }
 
-/// Send all deliveries to a webhook again that were given up.
+/// Send all failed deliveries to a webhook again.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/webhooks/{webhook}/replay-failed", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)), request_body = Since,
     responses((status = 202, body = Queued), (status = 404, body = ProblemBody)))]
@@ -272,7 +274,7 @@ pub(crate) async fn replay_failed(
     Ok(answer(StatusCode::ACCEPTED, &Queued { queued }))
 }
 
-/// A delivery, with what is sent.
+/// Get a delivery with its body.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/deliveries/{delivery}", tag = "webhooks",
     params(("pool" = String, Path), ("delivery" = String, Path)),
     responses((status = 200, body = DeliveryView), (status = 404, body = ProblemBody)))]

@@ -1,4 +1,4 @@
-//! Login codes, created before the timed part through the sandbox's control API.
+//! Login codes, which are created before the timed part through the sandbox's control API.
 
 use anyhow::{Context as _, Result};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -17,7 +17,7 @@ pub(crate) struct Wechat {
     world: World,
 }
 
-/// A person whom the sandbox knows by name, and what the mini program learns about them.
+/// A person with a name in the sandbox, and the ids that the mini program gets for them.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
     pub(crate) name: String,
@@ -36,7 +36,7 @@ impl Wechat {
         Ok(wechat)
     }
 
-    /// Creates named people, who can log in again and again.
+    /// Creates people with names, who can log in repeatedly.
     pub(crate) async fn people(&self, count: usize) -> Result<Vec<Person>> {
         stream::iter(0..count)
             .map(|number| async move {
@@ -59,7 +59,7 @@ impl Wechat {
             .await
     }
 
-    /// One code each for this many new people.
+    /// Creates one code for each of this many new people.
     pub(crate) async fn new_people(&self, count: usize) -> Result<Vec<String>> {
         if count == 0 {
             return Ok(Vec::new());
@@ -67,7 +67,8 @@ impl Wechat {
         self.codes(&json!({ "app_id": self.world.app_id, "fresh_users": count })).await
     }
 
-    /// This many codes, spread evenly over these people: everybody's first before anybody's second.
+    /// Creates this many codes, spread evenly over these people. Everyone's first code comes before anyone's
+    /// second.
     pub(crate) async fn returning(&self, people: &[Person], count: usize) -> Result<Vec<String>> {
         let each = count.div_ceil(people.len().max(1));
         let of_people: Vec<Vec<String>> = stream::iter(people)
@@ -81,7 +82,7 @@ impl Wechat {
         Ok(rounds.take(count).cloned().collect())
     }
 
-    /// Half first logins, half returning persons, alternating.
+    /// Creates codes that alternate between first logins and returning people.
     pub(crate) async fn mix(&self, people: &[Person], count: usize) -> Result<Vec<String>> {
         let half = count.div_ceil(2);
         let (new_people, returning) =

@@ -1,14 +1,16 @@
 //! The load generator: phones that log in over kept-alive connections.
 //!
-//! It shares the machine with what it measures, so it is cheap: one thread, requests written in advance,
-//! responses searched for proof of a login instead of parsed. Any other response ends the run.
+//! It shares the machine with what it measures, so it must be cheap. It uses one thread, writes requests in
+//! advance, and searches responses for proof of a login instead of parsing them. Any other response ends the
+//! run.
 //!
 //! Without a rate, the loop is closed: each connection sends its next login when the last one has been
-//! answered. With a rate, it is open: logins are due at fixed times, whoever is still waiting, and a latency
-//! counts from when its login was due, so a server that stalls is charged for everything that it delayed.
+//! answered. With a rate, the loop is open: logins are due at fixed times, even if earlier ones are still
+//! waiting. Latency is measured from the time when a login was due, so a server that stalls is charged for
+//! every login that it delayed.
 //!
-//! On standard output: `begin` when the timed part begins, `end` and the figures as JSON when it ends; then
-//! the process waits until its standard input closes, so that its CPU time can be read.
+//! The generator prints `begin` when the timed part begins, and `end` with the figures as JSON when it ends.
+//! Then it waits until its standard input is closed, so that its CPU time can be read.
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read as _, Write as _};
@@ -32,19 +34,19 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Address of the server.
+    /// The address of the server.
     #[arg(long)]
     target: String,
-    /// File of login codes, one per line, each used once and in this order.
+    /// A file of login codes, one per line. Each is used once, in this order.
     #[arg(long)]
     codes: PathBuf,
-    /// Connections.
+    /// The number of connections.
     #[arg(long)]
     connections: usize,
-    /// Length of the timed part; it ends sooner when the codes are used up.
+    /// The length of the timed part. It ends sooner if the codes are used up.
     #[arg(long)]
     seconds: f64,
-    /// Logins due per second; without it, as many as possible.
+    /// Logins due per second. Without it, as many as possible.
     #[arg(long)]
     rate: Option<f64>,
     #[command(flatten)]
@@ -54,13 +56,13 @@ pub(crate) struct Options {
 /// The result of a phase.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Outcome {
-    /// Logins answered within the timed part.
+    /// Logins completed within the timed part.
     pub(crate) logins: u64,
-    /// All completed logins, including those in flight at its end.
+    /// All completed logins, including those in flight at the end of the timed part.
     pub(crate) answered: u64,
     /// The length of the timed part.
     pub(crate) seconds: f64,
-    /// Whether the codes ran out before the time.
+    /// Whether the codes were used up before the time.
     pub(crate) used_up: bool,
     /// Latencies in microseconds.
     pub(crate) p50: u64,
@@ -81,7 +83,7 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What the connections share. They run in one task, so cells suffice.
+/// What the connections share. They all run in one task, so cells suffice.
 struct Shared<'a> {
     codes: &'a [&'a str],
     taken: Cell<usize>,
@@ -123,7 +125,7 @@ async fn drive(options: &Options, codes: &[&str]) -> Result<Outcome> {
     Ok(shared.outcome())
 }
 
-/// One connection, login after login.
+/// One connection that sends login after login.
 async fn phone(mut stream: TcpStream, mut request: LoginRequest, shared: &Shared<'_>) -> Result<()> {
     let mut buffer = Vec::with_capacity(16 * 1024);
     while let Some((code, due)) = shared.next() {
@@ -157,7 +159,8 @@ async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()>
 }
 
 impl Shared<'_> {
-    /// The next login and, in an open loop, when it is due; `None` after the time or the codes have run out.
+    /// The next login and, in an open loop, the time when it is due. `None` once the time or the codes have
+    /// run out.
     fn next(&self) -> Option<(&str, Option<Instant>)> {
         let index = self.taken.get();
         let due = self.interval.map(|interval| {

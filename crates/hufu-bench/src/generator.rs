@@ -1,4 +1,4 @@
-//! The load generator as a process of its own, as seen by who measures.
+//! Starts the load generator as a separate process and reads its results.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,25 +10,26 @@ use crate::generate::Outcome;
 use crate::process::Process;
 use crate::world::World;
 
-/// When logins come.
+/// How logins arrive.
 #[derive(Clone, Copy)]
 pub(crate) enum Arrival {
-    /// Over so many connections, each when the last of its connection was answered.
+    /// A closed loop over this many connections: each sends a login when its last one has been answered.
     Closed(usize),
-    /// So many a second, whoever waits, over so many connections at most.
+    /// An open loop with this rate per second, whether or not earlier logins are still waiting, over at most
+    /// this many connections.
     Open(f64, usize),
 }
 
-/// A generator whose timed part has begun.
+/// A generator process whose timed part has begun.
 pub(crate) struct Generator(Process);
 
-/// Another process of this very program.
+/// The command to start another process of this program.
 pub(crate) fn this_program() -> Result<Command> {
     Ok(Command::new(std::env::current_exe()?))
 }
 
 impl Generator {
-    /// Starts it, and waits until the timed part begins.
+    /// Starts the generator and waits until the timed part begins.
     pub(crate) fn begin(
         folder: &Path,
         world: &World,
@@ -56,12 +57,12 @@ impl Generator {
         Ok(Generator(generator))
     }
 
-    /// The process, whose CPU time can be read until it finishes.
+    /// The process. Its CPU time can be read until `finish`.
     pub(crate) fn process(&self) -> &Process {
         &self.0
     }
 
-    /// Waits for the end of the timed part. The process stays until it finishes.
+    /// Waits for the end of the timed part. The process keeps running until `finish`.
     pub(crate) fn outcome(&mut self) -> Result<Outcome> {
         let line = self.0.line()?;
         let outcome = line.strip_prefix("end ").context("the generator does not end")?;
@@ -70,7 +71,7 @@ impl Generator {
         Ok(outcome)
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends.
     pub(crate) fn finish(self) -> Result<()> {
         self.0.finish()
     }

@@ -1,5 +1,5 @@
-//! Latencies in buckets whose width grows with the value: at most 1.6 % wide, so that a million samples cost
-//! a few kilobytes and no percentile is off by more than that.
+//! A histogram of latencies whose buckets grow with the value. A bucket is at most 1.6 % wide, so a million
+//! samples take a few kilobytes and no percentile is off by more than that.
 
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ impl Histogram {
         self.total += 1;
     }
 
-    /// The latency that `parts` per thousand samples do not exceed, rounded up to the end of its bucket.
+    /// The latency that `parts` per thousand of the samples do not exceed, rounded up to the end of its
+    /// bucket.
     pub(crate) fn per_mille(&self, parts: u64) -> Duration {
         let wanted = (self.total * parts).div_ceil(1000).max(1);
         let mut seen = 0;
@@ -41,7 +42,8 @@ impl Histogram {
 
 fn bucket(nanos: u64) -> usize {
     let shift = nanos.checked_ilog2().unwrap_or(0).saturating_sub(BITS);
-    // Below 2⁷, a bucket is one nanosecond; above, the leading seven bits name it within its power of two.
+    // Below 2⁷, a bucket is one nanosecond. Above, the leading seven bits select the bucket within a power of
+    // two.
     usize::try_from((u64::from(shift) << BITS) + (nanos >> shift)).unwrap_or(usize::MAX)
 }
 

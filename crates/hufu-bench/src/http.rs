@@ -1,5 +1,5 @@
-//! As much of HTTP/1.1 as the generator needs: requests written once and patched, responses with a
-//! `Content-Length`.
+//! The part of HTTP/1.1 that the generator needs: requests that are written once and patched, and responses
+//! with a `Content-Length`.
 
 use std::fmt::Write as _;
 
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Parses the head of the bytes received so far; `None` while it is incomplete.
+    /// Parses the head of the bytes received so far. `None` while it is incomplete.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Answer>> {
         let Some(head_length) = find(bytes, b"\r\n\r\n") else { return Ok(None) };
         let (head, _) = bytes.split_at(head_length);
@@ -84,12 +84,12 @@ impl Answer {
         Ok(Some(Answer { status, body_at, length: body_at + body_length }))
     }
 
-    /// Whether this is a successful login: status 200, `code` 200, and a token.
+    /// Checks that this is a successful login: status 200, `code` 200, and a token.
     pub(crate) fn check_login(&self, bytes: &[u8]) -> Result<()> {
         let body = bytes.get(self.body_at..self.length).unwrap_or_default();
         let logged_in = find(body, br#""code":200"#).is_some() && find(body, br#""token":"ey"#).is_some();
         if self.status != 200 || !logged_in {
-            // Not a login, so it contains no token that must be kept from the terminal.
+            // This is not a login, so it contains no token that must not be printed.
             let shown: String = String::from_utf8_lossy(body).chars().take(500).collect();
             bail!("a login was answered with status {} and {shown}", self.status);
         }
@@ -101,7 +101,7 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     let first = *wanted.first()?;
     let mut from = 0;
     loop {
-        // Few bytes equal the first one, so one quick scan passes most of the body.
+        // Few bytes equal the first one, so a quick scan skips most of the body.
         let at = from + bytes.get(from..)?.iter().position(|byte| *byte == first)?;
         if bytes.get(at..)?.starts_with(wanted) {
             return Some(at);

@@ -1,4 +1,4 @@
-//! What the figures were measured on.
+//! The machine that the figures were measured on.
 
 use std::fs;
 use std::io::Write as _;
@@ -43,7 +43,7 @@ fn filesystem(folder: &Path) -> Option<String> {
     Some(kind.to_owned())
 }
 
-/// The time to make 4 KiB durable: it bounds what any honest database can do.
+/// The time to make 4 KiB durable. It limits what any durable database can do.
 fn sync_time(folder: &Path) -> Result<Duration> {
     let mut file = tempfile::tempfile_in(folder)?;
     let mut times = Vec::new();

@@ -1,11 +1,12 @@
-//! `hufu-bench`: what a complete mini program login, a search and an import cost, compared with a baseline.
+//! `hufu-bench`: the cost of a complete mini program login, a search and an import, compared with a baseline.
 //!
-//! `run` measures logins and searches, `import` measures importing users, `config` measures changes of the
-//! configuration. The other commands are the processes that `run` starts, separately, so that the CPU time of each is
-//! known: the sandbox (WeChat), the generator (phones) and the floor. docs/performance.md explains the method.
+//! `run` measures logins and searches, `import` measures importing users, and `config` measures changes of
+//! the configuration. The other commands are processes that `run` starts: the sandbox (WeChat), the generator
+//! (phones) and the floor. They are separate so that the CPU time of each is known. docs/performance.md
+//! explains the method.
 //!
-//! Reading order: [`run`] is the whole measurement, [`generate`] the load, [`floor`] the baseline for the server,
-//! [`import`] and [`config`] the other measurements, [`report`] what is printed.
+//! Start reading with [`run`], the whole measurement. [`generate`] is the load, [`floor`] the baseline for
+//! the server, [`import`] and [`config`] the other measurements, and [`report`] the output.
 
 mod codes;
 mod config;
@@ -42,13 +43,13 @@ enum Command {
     Import(import::Options),
     /// Measure changes of the configuration on two nodes with many pools, and print one line per figure.
     Config(config::Options),
-    /// The load generator, a process of `run`.
+    /// The load generator, started by `run`.
     #[command(hide = true)]
     Generate(generate::Options),
-    /// The floor, a process of `run`.
+    /// The floor, started by `run`.
     #[command(hide = true)]
     Floor(floor::Options),
-    /// The WeChat sandbox without its limits, a process of `run`.
+    /// The WeChat sandbox without its limits, started by `run`.
     #[command(hide = true)]
     Sandbox(sandbox::Options),
 }

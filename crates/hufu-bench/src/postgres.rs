@@ -1,5 +1,5 @@
-//! A PostgreSQL for the measurement: the one that a URL names, or a private one with default settings, which
-//! is stopped and removed with this value.
+//! A PostgreSQL server for the measurement: the one at a URL, or a private one with default settings, which
+//! is stopped and removed when dropped.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -25,7 +25,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Uses the server at this URL, whose user must be allowed to create databases.
+    /// Uses the server at this URL. Its user must be allowed to create databases.
     pub(crate) fn at(url: &str) -> Postgres {
         Postgres { base: url.trim_end_matches('/').to_owned(), private: None }
     }
@@ -61,12 +61,12 @@ impl Postgres {
         Ok(Postgres { base: format!("postgres://hufu@{address}"), private: Some(process) })
     }
 
-    /// The URL of a database. Loopback needs no TLS, whichever program connects.
+    /// The URL of a database. TLS is not needed on loopback.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("{}/{database}?sslmode=disable", self.base)
     }
 
-    /// The process whose children serve the connections, if it is our own.
+    /// The process whose children serve the connections, if the server is a private one.
     pub(crate) fn process(&self) -> Option<u32> {
         self.private.as_ref().map(Process::id)
     }
@@ -82,18 +82,18 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(process) = self.private.take() {
-            // PostgreSQL's fast shutdown, which waits for no client. Killed outright, it would leave shared
-            // memory behind.
+            // PostgreSQL's fast shutdown, which does not wait for clients. If it were killed, it would leave
+            // shared memory behind.
             let _ = signal(process.id(), "INT");
             let _ = process.terminate();
         }
     }
 }
 
-/// Whether another user is needed, and which one: only for root.
+/// The user to run the cluster as, if this process runs as root. Otherwise no other user is needed.
 fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
     use std::os::unix::fs::MetadataExt as _;
-    // A file belongs to the user who creates it: this process's user.
+    // A file belongs to the user who creates it, so this is the user of this process.
     if tempfile::tempfile_in(folder)?.metadata()?.uid() != 0 {
         return Ok(None);
     }
@@ -107,7 +107,7 @@ fn unprivileged(folder: &Path) -> Result<Option<(u32, u32)>> {
     user.map(Some).context("PostgreSQL does not run as root, and neither the user postgres nor nobody exists")
 }
 
-/// Where a program of PostgreSQL is: Debian does not put them on the path.
+/// The path of a PostgreSQL program. Debian does not put them on the `PATH`.
 fn program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = versions.map(|version| version.path().join("bin").join(name)).collect();
@@ -116,7 +116,7 @@ fn program(name: &str) -> PathBuf {
     found.pop().unwrap_or_else(|| name.into())
 }
 
-/// A server that listens may still refuse connections while it starts.
+/// Waits until the server accepts connections. It may listen before it does.
 fn wait_until_open(address: SocketAddr, process: &mut Process) -> Result<()> {
     let begin = Instant::now();
     let mut ask = Command::new(program("pg_isready"));

@@ -1,4 +1,4 @@
-//! Other processes: starting and stopping them, and reading what they use.
+//! Other processes: starting and stopping them, and measuring the resources they use.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// The unit of times in /proc, which Linux fixes for user space (`USER_HZ`).
+/// The unit of times in /proc, which Linux fixes at 10 ms for user space (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// How long a process may take to start or stop.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A process of this measurement. It is stopped when dropped.
+/// A process that this measurement started. It is stopped when dropped.
 pub(crate) struct Process {
     child: Child,
     name: String,
@@ -27,7 +27,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a process that talks through its standard input and output.
+    /// Starts a process that communicates through its standard input and output.
     pub(crate) fn start(name: &str, command: &mut Command) -> Result<Process> {
         Process::spawn(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()))
     }
@@ -54,7 +54,7 @@ impl Process {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// The next line of its output.
+    /// The next line of the process's output.
     pub(crate) fn line(&mut self) -> Result<String> {
         let mut line = String::new();
         self.output.as_mut().context("it writes to a log")?.read_line(&mut line)?;
@@ -62,7 +62,7 @@ impl Process {
         Ok(line.trim_end().to_owned())
     }
 
-    /// The address that it prints first.
+    /// The address that the process prints first.
     pub(crate) fn address(&mut self) -> Result<SocketAddr> {
         let line = self.line()?;
         let address =
@@ -70,7 +70,7 @@ impl Process {
         Ok(address.parse()?)
     }
 
-    /// Closes its input and waits until it exits.
+    /// Closes the process's input and waits until it exits.
     pub(crate) fn finish(mut self) -> Result<()> {
         drop(self.input.take());
         let status = self.child.wait()?;
@@ -78,7 +78,7 @@ impl Process {
         Ok(())
     }
 
-    /// Asks it to stop (SIGTERM), as an operator would, and waits.
+    /// Asks the process to stop (SIGTERM), as an operator would, and waits.
     pub(crate) fn terminate(mut self) -> Result<()> {
         signal(self.id(), "TERM")?;
         let begin = Instant::now();
@@ -111,7 +111,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Waits until `GET /healthz` responds with 200; returns how long after `since` that was.
+/// Waits until `GET /healthz` responds with 200. Returns the time from `since` until then.
 pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: Instant) -> Result<Duration> {
     use std::io::{Read as _, Write as _};
     let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
@@ -132,16 +132,16 @@ pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: In
     bail!("{} does not answer", process.name)
 }
 
-/// CPU time, user and system, that a process has used.
+/// The CPU time that a process has used, user and system.
 pub(crate) fn cpu(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The second field, the name, may contain anything; the last parenthesis ends it.
+    // The second field, the name, may contain anything. It ends with the last parenthesis.
     let fields = stat.rsplit_once(')').context("/proc/PID/stat")?.1;
     let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     Ok(TICK * ticks.sum::<Result<u32, _>>()?)
 }
 
-/// CPU time of the children of this process.
+/// The CPU time of the children of this process.
 pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
     let mut total = Duration::ZERO;
     for entry in fs::read_dir("/proc")? {
@@ -160,17 +160,17 @@ pub(crate) fn cpu_of_children(parent: u32) -> Result<Duration> {
     Ok(total)
 }
 
-/// CPU time that the whole machine has spent on anything, including the hypervisor's share.
+/// The CPU time that the whole machine has used, including time that the hypervisor took.
 pub(crate) fn cpu_of_machine() -> Result<Duration> {
     let stat = fs::read_to_string("/proc/stat")?;
     let fields = stat.lines().next().context("/proc/stat")?.split_whitespace().skip(1);
-    // user, nice, system, idle, iowait, irq, softirq, steal; guest times are part of the first two.
+    // user, nice, system, idle, iowait, irq, softirq, steal. Guest times are included in the first two.
     let busy = fields.take(8).enumerate().filter(|(place, _)| !matches!(place, 3 | 4));
     let ticks = busy.map(|(_, ticks)| ticks.parse::<u32>());
     Ok(TICK * ticks.sum::<Result<u32, _>>()?)
 }
 
-/// Resident memory of a process in bytes.
+/// The resident memory of a process in bytes.
 pub(crate) fn resident(process: u32) -> Result<u64> {
     memory(process, "VmRSS:")
 }
@@ -188,7 +188,7 @@ fn memory(process: u32, field: &str) -> Result<u64> {
     Ok(kib * 1024)
 }
 
-/// Samples the memory of a process and keeps the largest.
+/// Samples the memory of a process and keeps the maximum.
 pub(crate) struct ResidentPeak {
     peak: Arc<AtomicU64>,
     done: Arc<AtomicBool>,
@@ -196,7 +196,7 @@ pub(crate) struct ResidentPeak {
 }
 
 impl ResidentPeak {
-    /// `measure` is [`resident`], or `resident_ever` if the beginning of the process counts too.
+    /// `measure` is [`resident`], or [`peak_resident`] to include the time before the watch began.
     pub(crate) fn watch(process: u32, measure: fn(u32) -> Result<u64>) -> ResidentPeak {
         let (peak, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (seen, over) = (Arc::clone(&peak), Arc::clone(&done));

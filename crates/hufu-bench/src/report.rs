@@ -1,6 +1,6 @@
-//! What is printed: one line per figure, and whether the aims are met.
+//! The output: one line per figure, and whether the targets are met.
 
-#![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
+#![expect(clippy::print_stdout, reason = "the figures are the output of this program")]
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use crate::generate::Outcome;
 use crate::import::Imported;
 use crate::run::{Case, Measured};
 
-/// The aims: on two cores, with SQLite.
+/// The targets, for two cores with SQLite.
 const LOGINS_PER_SECOND: f64 = 3000.0;
 const SHARE_OF_FLOOR: f64 = 0.60;
 const P99_AT_HALF_LOAD: Duration = Duration::from_millis(20);
 const IDLE_BYTES: u64 = 30_000_000;
 const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
-/// A change of the configuration is in effect on every node.
+/// How soon a change of the configuration must be in effect on every node.
 const CHANGE_IN_EFFECT: Duration = Duration::from_secs(1);
-/// An import's memory is flat: so much more at most for ten times the rows.
+/// How much more memory an import of ten times the rows may take at most.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
 pub(crate) fn note(text: &str) {
     println!("# {text}");
 }
 
-/// The figures of one program on one engine with this many users.
+/// Prints the figures of one program on one engine with this many users.
 pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} users  {program:<6}  {name:<36} {value:>12}", case.engine, case.users);
@@ -52,7 +52,7 @@ pub(crate) fn measured(case: &Case, program: &str, m: &Measured) {
     line("stored per login, bytes", format!("{:.0}", m.bytes_per_login));
 }
 
-/// The figures of a case as a whole.
+/// Prints the figures of a case as a whole.
 pub(crate) fn case(case: &Case) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} users  {:<6}  {name:<36} {value:>12}", case.engine, case.users, "");
@@ -70,7 +70,7 @@ pub(crate) fn case(case: &Case) {
     }
 }
 
-/// The searches of a case.
+/// Prints the searches of a case.
 pub(crate) fn searches(case: &Case) {
     for searched in &case.searches {
         println!(
@@ -84,7 +84,7 @@ pub(crate) fn searches(case: &Case) {
     }
 }
 
-/// Changes of the configuration on one engine.
+/// Prints the changes of the configuration on one engine.
 pub(crate) fn configured(case: &Configured) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} pools  {name:<48} {value:>12}", case.engine, case.pools);
@@ -115,7 +115,7 @@ pub(crate) fn configured(case: &Configured) {
     line("p99 with changes / without", percent(share));
 }
 
-/// One import.
+/// Prints one import.
 pub(crate) fn imported(case: &Imported) {
     let line = |name: &str, value: String| {
         println!("{:<8} {:>9} rows   {:<6}  {name:<36} {value:>12}", case.engine, case.rows, case.format);

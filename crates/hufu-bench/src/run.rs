@@ -1,5 +1,5 @@
-//! The measurement: for each engine and number of users, the server and the floor, one after the other, each
-//! with the same load.
+//! The measurement: for each engine and number of users, first the server and then the floor, with the same
+//! load.
 
 mod load;
 mod program;
@@ -29,40 +29,41 @@ pub(crate) use search::Searched;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Database engines.
+    /// The database engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
     engines: Vec<Engine>,
-    /// Users stored before the first login.
+    /// The number of users that are stored before the first login.
     #[arg(long, value_delimiter = ',', default_value = "0,1000000")]
     users: Vec<usize>,
-    /// Length of each timed part.
+    /// The length of each timed part, in seconds.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Timed parts at full load; the one with the median rate is reported.
+    /// The number of timed parts at full load. The one with the median rate is reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Connections of the generator.
+    /// The number of connections of the generator.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// Persons who log in again and again: half of all logins.
+    /// The number of people who log in again and again. They make half of all logins.
     #[arg(long, default_value_t = 10_000)]
     returning: usize,
-    /// Starts of the server; the median is reported.
+    /// How often the server is started. The median time is reported.
     #[arg(long, default_value_t = 7)]
     starts: usize,
     /// The release build of the server's program.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
-    /// Only the floor, without the server.
+    /// Measure only the floor, without the server.
     #[arg(long)]
     floor_only: bool,
-    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
+    /// user must be allowed to create databases.
     #[arg(long)]
     postgres: Option<String>,
-    /// Folder for the databases; on the disk to be measured. Default: the system's temporary folder.
+    /// The folder for the databases, on the disk to be measured. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// A short look, not a measurement: 2 seconds, 1,000 returning persons, 0 users.
+    /// A quick look instead of a measurement: 2 seconds, 1,000 returning people, 0 stored users.
     #[arg(long)]
     quick: bool,
 }
@@ -73,11 +74,11 @@ pub(crate) struct Case {
     pub(crate) users: usize,
     /// The size of a stored user on disk.
     pub(crate) bytes_per_user: Option<f64>,
-    /// From the start of the server's process to its first response.
+    /// The time from the start of the server's process to its first response.
     pub(crate) start: Option<Duration>,
     pub(crate) server: Option<Measured>,
     pub(crate) floor: Measured,
-    /// Searches for users; empty without the server.
+    /// Searches for users. Empty without the server.
     pub(crate) searches: Vec<Searched>,
     /// How many users were searched.
     pub(crate) searched_users: usize,
@@ -129,7 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What all cases share.
+/// State shared by all cases.
 struct Bench<'o> {
     options: &'o Options,
     folder: &'o Path,
@@ -201,7 +202,7 @@ impl<'o> Bench<'o> {
         Ok(case)
     }
 
-    /// Stores users; returns the size of one.
+    /// Stores users. Returns the size of one.
     fn fill(&self, database: &Database<'_>, users: usize) -> Result<f64> {
         self.runtime.block_on(async {
             let before = database.size().await?;

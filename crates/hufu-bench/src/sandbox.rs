@@ -1,5 +1,5 @@
-//! The WeChat sandbox as a separate process, without the limit of logins per person and minute, which would
-//! only limit the returning persons of a long run.
+//! The WeChat sandbox as a separate process. It has no limit on logins per person and minute, which would
+//! only affect the returning people of a long run.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
 }
@@ -26,7 +26,7 @@ pub(crate) fn serve(options: &Options) -> Result<()> {
     })
 }
 
-/// Tells the parent process the listening address.
+/// Prints the listening address for the parent process.
 pub(crate) fn announce(listener: &TcpListener) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening {}", listener.local_addr()?)?;

@@ -13,7 +13,7 @@ use crate::machine::median;
 use crate::process::{Process, first_answer, free_address};
 use crate::world::World;
 
-/// `hufu`, configured as an operator would.
+/// `hufu`, configured as an operator would configure it.
 pub(crate) struct Server {
     hufu: PathBuf,
     config: PathBuf,
@@ -77,7 +77,7 @@ mp_base = "{wechat_base}/mp"
         self.finish(command).map(drop)
     }
 
-    /// Another node on the same database, at an address of its own.
+    /// Another node on the same database, with its own address.
     pub(crate) fn another(&self) -> Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);
         let text = fs::read_to_string(&self.config)?;
@@ -97,7 +97,7 @@ mp_base = "{wechat_base}/mp"
         })
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts the server and waits until it responds.
     pub(crate) fn start(&self) -> Result<(Process, SocketAddr)> {
         let (process, _) = self.timed_start()?;
         Ok((process, self.address))
@@ -114,7 +114,7 @@ mp_base = "{wechat_base}/mp"
         Ok(median(&mut times))
     }
 
-    /// A key for `/admin/v1` that may read users.
+    /// An access key for `/admin/v1` that may read users.
     pub(crate) fn access_key(&self) -> Result<String> {
         let said =
             self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", "support"]))?;
@@ -129,19 +129,19 @@ mp_base = "{wechat_base}/mp"
         Process::start_logging("hufu import", &mut command, &self.log)
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The last lines that it wrote.
+    /// The last lines of the server's log.
     pub(crate) fn last_output(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
-    /// Starts it; says how long its first answer took.
+    /// Starts the server. Returns how long its first response took.
     pub(crate) fn timed_start(&self) -> Result<(Process, Duration)> {
         let begin = Instant::now();
         let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
@@ -155,7 +155,7 @@ mp_base = "{wechat_base}/mp"
         command
     }
 
-    /// Runs a command to its end; returns its output.
+    /// Runs a command until it exits. Returns its output.
     fn finish(&self, mut command: Command) -> Result<String> {
         let output = command.output().with_context(|| format!("starting {}", self.hufu.display()))?;
         let said = String::from_utf8_lossy(&output.stderr);

@@ -11,13 +11,13 @@ pub(crate) struct World {
     /// The application.
     #[arg(long, default_value = "6560c0ffee00000000000002")]
     pub(crate) application: String,
-    /// The connection; the server generates its id.
+    /// The connection. The server generates its id.
     #[arg(long, default_value = "6560c0ffee00000000000003")]
     pub(crate) connection: String,
     /// The mini program's AppID.
     #[arg(long, default_value = "wx6560c0ffee000001")]
     pub(crate) app_id: String,
-    /// The mini program's AppSecret: the sandbox's, worth nothing elsewhere.
+    /// The mini program's AppSecret. It is only used with the sandbox and is worthless elsewhere.
     #[arg(long, default_value = "6560c0ffee6560c0ffee6560c0ffee00")]
     pub(crate) app_secret: String,
     /// The Open Platform account.
@@ -25,9 +25,9 @@ pub(crate) struct World {
     pub(crate) open_platform: String,
 }
 
-/// What creates users: the kind of the connection.
+/// The register source of created users: the kind of the connection.
 pub(crate) const REGISTER_SOURCE: &str = "wechat:miniprogram:default";
-/// The address that all clients have.
+/// The address of all clients.
 pub(crate) const CLIENT_ADDRESS: &str = "127.0.0.1";
 
 impl Default for World {
@@ -54,7 +54,7 @@ impl World {
         format!("wechat:open:{}", self.open_platform)
     }
 
-    /// As command-line arguments of another process.
+    /// The ids as command-line arguments of another process.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let World { pool, application, connection, app_id, app_secret, open_platform } = self;
         [

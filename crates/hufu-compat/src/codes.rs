@@ -1,4 +1,4 @@
-//! Codes by SMS and e-mail: what the clients call their purposes, and the v2 call that sends one.
+//! Codes by SMS and e-mail: the clients' names for their purposes, and the v2 call that sends one.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use PasscodePurpose::{
     Verify,
 };
 
-/// The scenes of the newer v2 clients' `sendSmsCode`; the older ones name none.
+/// The scenes of `sendSmsCode` in the newer v2 clients. The older clients send none.
 const SMS_SCENES: [(&str, PasscodePurpose); 9] = [
     ("login", Login),
     ("register", Register),
@@ -32,7 +32,7 @@ const SMS_SCENES: [(&str, PasscodePurpose); 9] = [
     ("complete-phone", Complete),
 ];
 
-/// The channels of v3 for SMS. Those who change their number name the channels that bind and unbind one.
+/// The v3 channels for SMS. To change a number, clients use the channels that bind and unbind one.
 const SMS_CHANNELS: [(&str, PasscodePurpose); 12] = [
     ("CHANNEL_LOGIN", Login),
     ("CHANNEL_REGISTER", Register),
@@ -48,7 +48,7 @@ const SMS_CHANNELS: [(&str, PasscodePurpose); 12] = [
     ("CHANNEL_UNLOCK_ACCOUNT", Unlock),
 ];
 
-/// The channels of v3 for e-mail.
+/// The v3 channels for e-mail.
 const EMAIL_CHANNELS: [(&str, PasscodePurpose); 11] = [
     ("CHANNEL_LOGIN", Login),
     ("CHANNEL_REGISTER", Register),
@@ -63,17 +63,17 @@ const EMAIL_CHANNELS: [(&str, PasscodePurpose); 11] = [
     ("CHANNEL_DELETE_ACCOUNT", DeleteAccount),
 ];
 
-/// What a code by SMS is for, by the scene of a v2 client.
+/// The purpose of an SMS code, from the scene of a v2 client.
 fn of_sms_scene(scene: Option<&String>) -> Result<PasscodePurpose, Refusal> {
     given(scene).map_or(Ok(General), |scene| look_up(&SMS_SCENES, scene, "scene"))
 }
 
-/// What a code by SMS is for, by the channel of a v3 client.
+/// The purpose of an SMS code, from the channel of a v3 client.
 pub(crate) fn of_sms_channel(channel: Option<&String>) -> Result<PasscodePurpose, Refusal> {
     look_up(&SMS_CHANNELS, required(channel, "channel")?, "channel")
 }
 
-/// What a code by e-mail is for, by the channel of a v3 client.
+/// The purpose of an e-mail code, from the channel of a v3 client.
 pub(crate) fn of_email_channel(channel: Option<&String>) -> Result<PasscodePurpose, Refusal> {
     look_up(&EMAIL_CHANNELS, required(channel, "channel")?, "channel")
 }
@@ -89,12 +89,12 @@ fn look_up(
     })
 }
 
-/// The application that serves the request. A bearer is ignored.
+/// The application that serves the request. A bearer token is ignored.
 pub(crate) fn serving(shared: &Shared, head: &Head) -> Result<Arc<Application>, Refusal> {
     shared.app.config().serving(head.named()).cloned()
 }
 
-/// Sends a code for the application that serves the request.
+/// Sends a code on behalf of the application that serves the request.
 pub(crate) async fn send(
     shared: &Shared,
     head: &Head,
@@ -105,7 +105,7 @@ pub(crate) async fn send(
     shared.app.send_code(&application, to, purpose, head.language, &head.origin()).await
 }
 
-/// What the v2 clients send.
+/// The request of the v2 clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SmsRequest {
@@ -114,7 +114,7 @@ pub(crate) struct SmsRequest {
     scene: Option<String>,
 }
 
-/// `POST /api/v2/sms/send`: a code by SMS.
+/// `POST /api/v2/sms/send`: sends a code by SMS.
 pub(crate) async fn send_sms(
     State(shared): server::State,
     head: Head,

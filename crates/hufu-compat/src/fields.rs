@@ -1,4 +1,4 @@
-//! What the clients write, read once: phone numbers, e-mail addresses, passwords, custom data.
+//! Parsing of values that the clients send: phone numbers, e-mail addresses, passwords, custom data.
 
 use hufu_app::Refusal;
 use hufu_app::credentials::password::PasswordEncryption;
@@ -10,15 +10,16 @@ use serde_json::{Map, Value};
 use crate::request::given;
 use crate::server::Shared;
 
-/// The country code of a number that comes without one.
+/// The country code of a number that is sent without one.
 const COUNTRY: &str = "+86";
 
-/// Text that must be there.
+/// A required text field.
 pub(crate) fn required<'a>(text: Option<&'a String>, name: &'static str) -> Result<&'a str, Refusal> {
     given(text).ok_or_else(|| Refusal::invalid(name, Reason::Missing))
 }
 
-/// A phone number in international form, or a national one with its country code, which is +86 if nothing is said.
+/// A phone number in international form, or a national one with its country code. The default country code is
+/// +86.
 pub(crate) fn phone(number: &str, country_code: Option<&String>) -> Result<Phone, Refusal> {
     let number = number.trim();
     let read = if number.starts_with('+') {
@@ -34,12 +35,12 @@ pub(crate) fn email(text: &str) -> Result<Email, Refusal> {
     Email::parse(text).map_err(|error| Refusal::invalid("email", error.into()))
 }
 
-/// A username, where one is given.
+/// A username, if one is given.
 pub(crate) fn username(text: Option<&String>) -> Result<Option<Username>, Refusal> {
     given(text).map(Username::parse).transpose().map_err(|error| Refusal::invalid("username", error.into()))
 }
 
-/// What a v3 client declares about the encryption of a password: nothing said is none.
+/// The password encryption that a v3 client declares. A missing value means none.
 pub(crate) fn encryption(text: Option<&String>) -> Result<Option<PasswordEncryption>, Refusal> {
     let named = given(text).unwrap_or("none");
     let read = PasswordEncryption::parse(named);
@@ -47,7 +48,7 @@ pub(crate) fn encryption(text: Option<&String>) -> Result<Option<PasswordEncrypt
     read.map(Some).ok_or_else(|| Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices }))
 }
 
-/// A password as the v2 clients send it. An empty one is none.
+/// A password as the v2 clients send it. An empty one counts as missing.
 pub(crate) async fn password(shared: &Shared, text: &str) -> Result<SecretString, Refusal> {
     if text.is_empty() {
         return Err(Refusal::invalid("password", Reason::Missing));
@@ -55,8 +56,8 @@ pub(crate) async fn password(shared: &Shared, text: &str) -> Result<SecretString
     shared.app.open_password(text, None).await
 }
 
-/// Custom data as the v2 clients send it beside a login: the JSON text of a list of keys and values. Values that are
-/// null say nothing.
+/// Custom data as the v2 clients send it with a login: a list of keys and values, as JSON text. Null values
+/// are ignored.
 pub(crate) fn params(text: Option<&String>) -> Result<Map<String, Value>, Refusal> {
     #[derive(serde::Deserialize)]
     struct Pair {
@@ -70,7 +71,7 @@ pub(crate) fn params(text: Option<&String>) -> Result<Map<String, Value>, Refusa
     Ok(without_nulls(pairs.into_iter().map(|Pair { key, value }| (key, value))))
 }
 
-/// Custom data as v3 clients send it. Values that are null say nothing.
+/// Custom data as v3 clients send it. Null values are ignored.
 pub(crate) fn custom_data(value: Option<Value>) -> Result<Map<String, Value>, Refusal> {
     match value {
         None | Some(Value::Null) => Ok(Map::new()),

@@ -1,8 +1,8 @@
 //! The HTTP API of the published Authing/GenAuth clients.
 //!
-//! Its rules: HTTP 200 with the result in the body; a stale, foreign or
-//! malformed bearer never fails a login; no handler reads a cookie, so that the
-//! reflected origin of CORS gives nothing away.
+//! Its rules: the HTTP status is 200 and the result is in the body. A bearer token that is stale, malformed
+//! or from another pool never makes a login fail. No handler reads a cookie, so reflecting the origin in CORS
+//! exposes nothing.
 
 mod codes;
 mod fields;
@@ -26,10 +26,10 @@ use hufu_web::cors::open;
 use hufu_web::surface::{refusing, sdk};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
-/// What this surface is told.
+/// Settings of this surface.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Whether GraphQL answers questions about its schema; never in production.
+    /// Whether GraphQL introspection is enabled. Never enable it in production.
     pub introspection: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `/api/v3/login-flows/{id}`: a login that waits goes on.
+//! `/api/v3/login-flows/{id}`: continues a login that waits for a step.
 
 use axum::extract::{Path, State};
 use hufu_app::credentials::{AccountName, Target};
@@ -17,11 +17,11 @@ use crate::server;
 use crate::surface::Answer;
 use crate::waiting::{brief, done, flow_data, step_refused};
 
-/// What the client sends: the handle of the last answer, what the person does, and what that needs.
+/// The request: the handle from the last response, the action, and what the action needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StepRequest {
-    /// The handle: `key` of the last answer.
+    /// The handle: `key` of the last response.
     key: Option<String>,
     /// `view`, `create`, `bind`, `choose`, `preview`, `merge`, `set_password`, `fill_in`, `accept` or `expire`.
     action: Option<String>,
@@ -34,9 +34,9 @@ pub(crate) struct StepRequest {
     phone_country_code: Option<String>,
     email: Option<String>,
     code: Option<String>,
-    /// For `choose`, and for `preview` and `merge` the account that stays.
+    /// For `choose`: the chosen account. For `preview` and `merge`: the account that survives.
     account_id: Option<String>,
-    /// For `fill_in`: fields of the profile in the names of the API.
+    /// For `fill_in`: profile fields, by their API names.
     #[serde(default)]
     profile: Map<String, Value>,
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(crate) struct StepRequest {
     agreements: Vec<String>,
 }
 
-/// `POST /api/v3/login-flows/{id}`: the next step of a login that waits.
+/// `POST /api/v3/login-flows/{id}`: takes the next step of a waiting login.
 pub(crate) async fn step(
     State(shared): server::State,
     Path(id): Path<String>,
@@ -65,7 +65,7 @@ pub(crate) async fn step(
     let action = request.action(&shared.app).await?;
     let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
     match shared.app.continue_flow(step).await.map_err(step_refused)? {
-        // A step that leads to another stage is told like the login itself.
+        // A step that leads to another stage is answered like the login itself.
         FlowAnswer::Login(answer) => Ok(Success::new(done_answer(done(answer)?))),
         FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),
         FlowAnswer::GivenUp => Ok(Success::new(json!({ "stage": "refused" }))),
@@ -73,7 +73,7 @@ pub(crate) async fn step(
     }
 }
 
-/// A user with its token to the v2 clients, a token set to the others.
+/// Answers with a user and its token for the v2 clients, and with a token set for the others.
 fn done_answer(done: LoginDone) -> Value {
     let answer = match &done.tokens {
         Tokens::Set(tokens) => serde_json::to_value(TokenAnswer::from((**tokens).clone())),
@@ -180,7 +180,7 @@ impl StepRequest {
     }
 }
 
-/// `givenName` as the profile has it: `given_name`.
+/// Converts `givenName` to the profile's spelling, `given_name`.
 fn snake(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 2);
     for c in name.chars() {
@@ -192,7 +192,7 @@ fn snake(name: &str) -> String {
     snake
 }
 
-/// What a merge would do.
+/// The effect of a merge.
 fn preview_data(preview: &MergePreview) -> Value {
     json!({
         "survivor": brief(&preview.survivor.0),

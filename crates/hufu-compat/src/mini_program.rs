@@ -16,7 +16,7 @@ use crate::server::{self, Shared};
 use crate::surface::Answer;
 use crate::waiting;
 
-/// What the clients send; empty text is none.
+/// The request of the clients. Empty text counts as missing.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CodeRequest {
@@ -29,7 +29,7 @@ pub(crate) struct CodeRequest {
 }
 
 impl CodeRequest {
-    /// The application and connection that serve the request.
+    /// The application and the connection that serve the request.
     fn place(&self, shared: &Shared, who: &Head) -> Result<(Arc<Application>, Arc<Connection>), Refusal> {
         let config = shared.app.config();
         let application = config.serving(who.named())?;
@@ -54,7 +54,7 @@ impl CodeRequest {
     }
 }
 
-/// `loginByCode`: silent login.
+/// `loginByCode`: logs in without user interaction.
 pub(crate) async fn auth(
     shared: server::State,
     head: Head,
@@ -63,7 +63,7 @@ pub(crate) async fn auth(
     log_in(shared, head, request, |_| Ok(None)).await
 }
 
-/// `loginByPhone`: login by the number that the old phone button sealed.
+/// `loginByPhone`: logs in by the sealed phone number from WeChat's old phone button.
 pub(crate) async fn auth_by_phone(
     shared: server::State,
     head: Head,
@@ -72,7 +72,7 @@ pub(crate) async fn auth_by_phone(
     log_in(shared, head, request, |request| request.required_sealed().map(Some)).await
 }
 
-/// Logs in, by the number too where `phone` finds one in the request.
+/// Logs in. If `phone` finds sealed data in the request, the login is by the phone number too.
 async fn log_in(
     State(shared): server::State,
     head: Head,
@@ -86,7 +86,7 @@ async fn log_in(
         connection,
         evidence: Evidence {
             code: request.code()?,
-            // With a number, `iv` and `encryptedData` are the number's.
+            // In a login by phone, `iv` and `encryptedData` contain the phone number.
             user_info: if phone.is_none() { request.sealed() } else { None },
             raw_data: given(request.raw_data.as_ref()),
             phone: phone.map(PhoneEvidence::Sealed),
@@ -99,7 +99,7 @@ async fn log_in(
     Ok(Success::new(UserV2::of_login(done)))
 }
 
-/// The answer of `getPhone`.
+/// The response of `getPhone`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PhoneAnswer {
@@ -110,7 +110,7 @@ pub(crate) struct PhoneAnswer {
     unionid: Option<String>,
 }
 
-/// `getPhone`: the number, without login or binding.
+/// `getPhone`: returns the number, without logging in or binding.
 pub(crate) async fn get_phone(
     State(shared): server::State,
     head: Head,
@@ -129,7 +129,7 @@ pub(crate) async fn get_phone(
     }))
 }
 
-/// `bindPlatformByCode`: binds the WeChat identity to the user who is logged in.
+/// `bindPlatformByCode`: binds the WeChat identity to the logged-in user.
 pub(crate) async fn bind(
     State(shared): server::State,
     head: Head,

@@ -1,5 +1,5 @@
-//! `/api/v2/ecConn/wechatMobile/*`: native apps that log in through the WeChat app, as the published mobile SDKs call
-//! it. `POST /api/v3/signin-by-mobile` does the same with a token set.
+//! `/api/v2/ecConn/wechatMobile/*`: logins of native apps through the WeChat app, with the calls of the
+//! published mobile SDKs. `POST /api/v3/signin-by-mobile` does the same and returns a token set.
 
 use axum::extract::State;
 use hufu_app::{Evidence, PhoneUse, SourceLogin};
@@ -15,17 +15,17 @@ use crate::server;
 use crate::surface::Answer;
 use crate::waiting;
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CodeRequest {
     /// The id of the connection.
     conn_id: Option<String>,
-    /// What `SendAuth` gave.
+    /// The code that `SendAuth` returned.
     code: Option<String>,
 }
 
-/// `authByCode`: logs in and answers with the user and a user token.
+/// `authByCode`: logs in and returns the user with a user token.
 pub(crate) async fn auth_by_code(
     State(shared): server::State,
     head: Head,

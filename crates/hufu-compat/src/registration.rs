@@ -1,4 +1,5 @@
-//! `/api/v2/login/email-code` and `/api/v2/register/email-code`: codes by e-mail, as the newer v2 clients use them.
+//! `/api/v2/login/email-code` and `/api/v2/register/email-code`: the e-mail code calls of the newer v2
+//! clients.
 
 use axum::extract::State;
 use hufu_app::{LoginOptions, Refusal, Registration, Target};
@@ -17,7 +18,7 @@ use crate::server;
 use crate::surface::Answer;
 use crate::waiting;
 
-/// What the clients send to log in.
+/// The login request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoginRequest {
@@ -27,7 +28,8 @@ pub(crate) struct LoginRequest {
     auto_register: Option<bool>,
 }
 
-/// Logs in by a code sent to an e-mail address, and makes the account if there is none. A bearer is ignored.
+/// Logs in by a code sent to an e-mail address, and creates the account if there is none. A bearer token is
+/// ignored.
 pub(crate) async fn login_by_email_code(
     State(shared): server::State,
     head: Head,
@@ -44,7 +46,7 @@ pub(crate) async fn login_by_email_code(
     Ok(Success::new(UserV2::of_login(waiting::done(answer)?)))
 }
 
-/// What the clients send to register. Profile fields that are not known are ignored.
+/// The registration request of the clients. Unknown profile fields are ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RegisterRequest {
@@ -54,13 +56,13 @@ pub(crate) struct RegisterRequest {
     profile: Option<Map<String, Value>>,
     force_login: Option<bool>,
     generate_token: Option<bool>,
-    /// JSON text, or what it would say.
+    /// JSON text, or the JSON value itself.
     params: Option<Value>,
     custom_data: Option<Value>,
 }
 
-/// Makes an account with an e-mail address that a code proves. There is a token only if one is asked for. A bearer is
-/// ignored.
+/// Creates an account with an e-mail address that a code proves. A token is issued only on request. A bearer
+/// token is ignored.
 pub(crate) async fn register_by_email_code(
     State(shared): server::State,
     head: Head,
@@ -100,7 +102,7 @@ pub(crate) async fn register_by_email_code(
     }))
 }
 
-/// A profile in the JSON of the clients, as somebody new gives it.
+/// Reads the profile of a new user from the clients' JSON.
 pub(crate) fn read_profile(fields: &Map<String, Value>) -> Result<Profile, Refusal> {
     let mut profile = Profile::default();
     for (key, value) in fields {
@@ -121,7 +123,7 @@ pub(crate) fn read_profile(fields: &Map<String, Value>) -> Result<Profile, Refus
     Ok(profile)
 }
 
-/// The field of the profile that the clients call so.
+/// The profile field with this name in the API.
 pub(crate) fn field_of(key: &str) -> Option<&'static str> {
     Profile::FIELDS.iter().copied().find(|field| camel_case(field) == key)
 }

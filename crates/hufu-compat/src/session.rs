@@ -1,4 +1,4 @@
-//! `/api/v2/.well-known`, logging out, and whether a token holds.
+//! `/api/v2/.well-known`, logout, and token validation.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,20 +12,21 @@ use crate::server;
 use crate::surface::{Answer, private_json};
 use hufu_types::refusal::Reason;
 
-/// The key with which v2 clients encrypt passwords.
+/// The public key with which v2 clients encrypt passwords.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WellKnown {
     public_key: String,
 }
 
-/// Public: a bearer is ignored.
+/// Public. A bearer token is ignored.
 pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<WellKnown>> {
     let public_key = shared.app.password_rsa_public_key().await?;
     Ok(Success::new(WellKnown { public_key }))
 }
 
-/// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid one there is nothing to end, which is no error.
+/// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid token there
+/// is nothing to end, which is not an error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
     match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
         Ok(who) => shared.app.log_out(&who).await?,
@@ -35,15 +36,15 @@ pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<S
     Ok(Success::empty())
 }
 
-/// The token in question, by the name of its kind.
+/// The token to validate, in the parameter for its type.
 #[derive(Deserialize)]
 pub(crate) struct TokenQuery {
     id_token: Option<String>,
     access_token: Option<String>,
 }
 
-/// `GET /api/v2/oidc/validate_token`: what an id token, an access token or a user token says, if it holds. The client
-/// hands the body on as it is, so that there is no envelope about the claims. A bearer is ignored.
+/// `GET /api/v2/oidc/validate_token`: returns the claims of a valid id token, access token or user token. The
+/// client passes the body to its caller unchanged, so the claims have no envelope. A bearer token is ignored.
 pub(crate) async fn validate_token(
     State(shared): server::State,
     head: Head,
@@ -51,7 +52,7 @@ pub(crate) async fn validate_token(
 ) -> Answer<Response> {
     let (id_token, access_token) = (given(query.id_token.as_ref()), given(query.access_token.as_ref()));
     let (token, kinds): (_, &[TokenType]) = match (id_token, access_token) {
-        // The user token takes the place of an id token for these clients.
+        // These clients use the user token as an id token.
         (Some(token), None) => (token, &[TokenType::IdToken, TokenType::UserToken]),
         (None, Some(token)) => (token, &[TokenType::AccessToken]),
         _ => {

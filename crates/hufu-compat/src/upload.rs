@@ -1,4 +1,4 @@
-//! Pictures: `POST /api/v2/upload` (anonymous, as the clients send it) and `GET /uploads/{name}`.
+//! Images: `POST /api/v2/upload` (without authentication, as the clients send it) and `GET /uploads/{name}`.
 
 use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
 use axum::http::{StatusCode, header};
@@ -12,21 +12,21 @@ use crate::server::{self, Shared};
 use crate::surface::Answer;
 use hufu_types::refusal::{Code, Reason};
 
-/// The name of the multipart field that holds the file.
+/// The name of the multipart field that contains the file.
 const FIELD: &str = "file";
-/// Bytes around the file in a multipart body.
+/// Allowance for the bytes around the file in a multipart body.
 const FRAMING: usize = 64 * 1024;
-/// How many parts of a multipart body are looked at. The clients send one.
+/// How many parts of a multipart body are read. The clients send one.
 const PARTS: usize = 16;
 
-/// Where the picture is.
+/// The address of an uploaded image.
 #[derive(Serialize)]
 pub(crate) struct UploadAnswer {
     key: String,
     url: String,
 }
 
-/// Takes a picture in.
+/// Stores an uploaded image.
 pub(crate) async fn upload(
     State(shared): server::State,
     head: Head,
@@ -56,7 +56,7 @@ async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     Err(wrong())
 }
 
-/// Serves a picture that somebody's photo names. It can do nothing but be shown.
+/// Serves an image that a user's photo refers to. The headers prevent it from being anything but displayed.
 pub(crate) async fn serve(State(shared): server::State, Path(name): Path<String>) -> Answer<Response> {
     Ok(match shared.app.picture(&name).await? {
         Some(picture) => {

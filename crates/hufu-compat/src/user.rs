@@ -1,4 +1,4 @@
-//! The user as the v2 clients know it, in REST answers and in GraphQL alike.
+//! The user object of the v2 clients, for REST responses and GraphQL.
 
 use async_graphql::SimpleObject;
 use hufu_app::{Authenticated, LoginDone, UserToken};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::request::Head;
 pub(crate) use crate::waiting::phone_text;
 
-/// A user of a pool. What is not kept is null.
+/// A user of a pool. Fields that are not stored are null.
 #[derive(Clone, Debug, Default, Serialize, SimpleObject)]
 #[graphql(name = "User", complex)]
 #[serde(rename_all = "camelCase")]
@@ -70,7 +70,7 @@ pub(crate) struct UserV2 {
     pub external_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newly_created: Option<bool>,
-    /// Custom data, for the resolver of `customData`.
+    /// Custom data, for the `customData` resolver.
     #[graphql(skip)]
     #[serde(skip)]
     pub custom: serde_json::Map<String, serde_json::Value>,
@@ -97,9 +97,9 @@ pub(crate) struct IdentityV2 {
     pub refresh_token: Option<String>,
 }
 
-/// The clients overwrite their stored token with the one of an answer: they get
-/// back the one they sent. An access token is none that they keep, and never
-/// becomes a user token, which may do more and lasts longer.
+/// The clients overwrite their stored token with the one in a response, so they get back the one they sent.
+/// They do not store access tokens. An access token is never exchanged for a user token, which allows more
+/// and lasts longer.
 pub(crate) fn token_to_keep(head: &Head, who: &Authenticated) -> Option<UserToken> {
     let token = head.bearer().filter(|_| who.scope.is_none())?;
     let at_second = |seconds: i64| Timestamp(seconds.saturating_mul(1000));
@@ -116,7 +116,7 @@ pub(crate) fn arn(user: &User) -> String {
 }
 
 impl UserV2 {
-    /// A user with the token that the client keeps, if it keeps one.
+    /// A user, with the token that the client stores, if any.
     pub(crate) fn new(user: User, token: Option<&UserToken>) -> Self {
         let phone_verified = user.vouched_phone().is_some();
         let (arn, profile) = (arn(&user), user.profile);
@@ -126,7 +126,7 @@ impl UserV2 {
             id: user.id.as_str().to_owned(),
             user_pool_id: user.pool.as_str().to_owned(),
             status: Some(match user.status {
-                // The enumeration of these clients has no name for it.
+                // The enum of these clients has no value for it.
                 UserStatus::Deactivated => UserStatus::Archived.as_str(),
                 status => status.as_str(),
             }),

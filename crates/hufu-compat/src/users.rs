@@ -1,5 +1,5 @@
-//! `/api/v2/users/*`: the user, how well the account is protected, what they may log in to, and accounts that are
-//! joined and parted.
+//! `/api/v2/users/*`: the user, the security level of the account, the applications open to it, and linking
+//! and unlinking of accounts.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::request::{Body, Head};
 use crate::server;
 use crate::surface::Answer;
 
-/// `GET /api/v2/users/me`: the user behind the token.
+/// `GET /api/v2/users/me`: the user that the token belongs to.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<UserV2>> {
     let who = head.authenticate(&shared).await?;
     let found = shared.app.user_with_identities(&who).await;
@@ -25,10 +25,10 @@ pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Succe
     Ok(Success::new(UserV2::new(user, token.as_ref()).with_identities(identities)))
 }
 
-/// How well an account is protected. How strong its password is nobody knows: only a hash is kept.
+/// How well an account is protected. The strength of its password is unknown, since only a hash is stored.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "these are the fields of the answer")]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the response")]
 pub(crate) struct SecurityLevel {
     pub(crate) score: u32,
     pub(crate) email: bool,
@@ -39,7 +39,8 @@ pub(crate) struct SecurityLevel {
 }
 
 impl SecurityLevel {
-    /// Of 100 points 25 are for each: a proved phone number, a proved e-mail address, a password, a second factor.
+    /// Each of these gives 25 of 100 points: a verified phone number, a verified e-mail address, a password,
+    /// a second factor.
     pub(crate) fn of(user: &User) -> Self {
         let (phone, email) = (user.vouched_phone().is_some(), user.vouched_email().is_some());
         let (password, mfa) = (user.password_set_at.is_some(), false);
@@ -58,19 +59,19 @@ pub(crate) async fn security_level(
     Ok(Success::new(SecurityLevel::of(&user)))
 }
 
-/// Which part of a list is wanted.
+/// The requested page of a list.
 #[derive(Deserialize)]
 pub(crate) struct Paging {
-    /// From 1 on.
+    /// Starts at 1.
     page: Option<String>,
     limit: Option<String>,
 }
 
-/// The most entries of a page.
+/// The largest page size.
 const LARGEST_PAGE: usize = 100;
 
 impl Paging {
-    /// How many to leave out, and how many to take: ten of the first page where nothing is said, or nonsense.
+    /// How many entries to skip and how many to return. Missing or invalid values mean the first page of ten.
     fn range(&self) -> (usize, usize) {
         let number = |text: &Option<String>, otherwise: usize| {
             text.as_deref().and_then(|text| text.parse().ok()).filter(|n| *n > 0).unwrap_or(otherwise)
@@ -80,8 +81,8 @@ impl Paging {
     }
 }
 
-/// `GET /api/v2/users/me/applications/allowed`: the applications that the person may log in to. Those are all of the
-/// pool that are switched on: there are no permissions yet that would leave some out.
+/// `GET /api/v2/users/me/applications/allowed`: the applications that the user may log in to. These are all
+/// enabled applications of the pool, because there are no permissions yet that would exclude some.
 pub(crate) async fn applications(
     State(shared): server::State,
     head: Head,
@@ -110,7 +111,7 @@ fn brief(application: &Application) -> Value {
     })
 }
 
-/// What the clients send to join two accounts.
+/// The request to link two accounts.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LinkRequest {
@@ -118,8 +119,8 @@ pub(crate) struct LinkRequest {
     secondary_user_token: Option<String>,
 }
 
-/// `POST /api/v2/users/link`: merges the account of one token into that of another. The tokens in the body prove both;
-/// a bearer is ignored.
+/// `POST /api/v2/users/link`: merges the account of the secondary token into that of the primary one. The
+/// tokens in the body prove both accounts; a bearer token is ignored.
 pub(crate) async fn link(
     State(shared): server::State,
     head: Head,
@@ -132,7 +133,7 @@ pub(crate) async fn link(
     Ok(Success::empty())
 }
 
-/// What the clients send to part from a source.
+/// The request to unlink a provider.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UnlinkRequest {
@@ -140,8 +141,9 @@ pub(crate) struct UnlinkRequest {
     provider: Option<String>,
 }
 
-/// `POST /api/v2/users/unlink`: takes all identities of a provider from the account of the token, unless nobody could
-/// log in to it without them. The token in the body proves the account; a bearer is ignored.
+/// `POST /api/v2/users/unlink`: removes all identities of a provider from the account of the token, unless
+/// they are the only way to log in to it. The token in the body proves the account; a bearer token is
+/// ignored.
 pub(crate) async fn unlink(
     State(shared): server::State,
     head: Head,

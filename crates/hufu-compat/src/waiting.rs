@@ -1,4 +1,4 @@
-//! A login that waits, as the clients are told of it: what they need to go on.
+//! Waiting logins, as clients see them: what they need to continue.
 
 use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
 use hufu_types::flow::{Stage, Step};
@@ -6,12 +6,13 @@ use hufu_types::refusal::Code;
 use hufu_types::{Email, User, Username};
 use serde_json::{Value, json};
 
-/// A login that is done. The published clients go on with one that waits by a code, as if it were refused.
+/// Returns a login that is done. For the published clients a waiting login is a refusal, whose code tells
+/// them how to continue.
 pub(crate) fn done(answer: LoginAnswer) -> Result<LoginDone, Refusal> {
     answer.done().map_err(|view| Refusal::from(next_step(&view)).carrying(flow_data(&view)))
 }
 
-/// A step that was refused, with where the login stands, so that the client can try it again.
+/// A refused step, with the state of the login, so that the client can try the step again.
 pub(crate) fn step_refused(step: StepRefused) -> Refusal {
     let StepRefused { refusal, waiting } = step;
     match waiting {
@@ -23,7 +24,7 @@ pub(crate) fn step_refused(step: StepRefused) -> Refusal {
     }
 }
 
-/// The code that tells the clients which page to show: see docs/errors.md.
+/// The code that tells a client which page to show: see docs/errors.md.
 pub(crate) fn next_step(view: &FlowView) -> Code {
     match view.stage {
         Stage::Associate if view.may_create => Code::BindOrCreate,
@@ -35,7 +36,7 @@ pub(crate) fn next_step(view: &FlowView) -> Code {
     }
 }
 
-/// What a client needs to go on with a login that waits. `key` is the handle, as the mobile clients call it.
+/// What a client needs to continue a waiting login. `key` is the handle, named as the mobile clients name it.
 pub(crate) fn flow_data(view: &FlowView) -> Value {
     let permitted = |step: &Step| match step {
         Step::Create => view.may_create,
@@ -55,7 +56,7 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         "agreements": view.agreements,
         "expiresAt": view.expires_at.to_iso(),
     });
-    // The published clients look for it under this name where a password has to be set.
+    // If a password has to be set, the published clients look for the handle under this name.
     if view.stage == Stage::NewPassword { with(data, "token", view.handle.as_str()) } else { data }
 }
 
@@ -66,14 +67,14 @@ fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {
     data
 }
 
-/// The same for a step that failed, with what its refusal tells.
+/// The same for a step that failed, with the data of its refusal.
 pub(crate) fn failed_data(refusal: &Refusal, view: &FlowView) -> Value {
     let data = flow_data(view);
     let own = refusal.data().and_then(Value::as_object).into_iter().flatten();
     own.fold(data, |data, (name, value)| with(data, name, value.clone()))
 }
 
-/// An account to choose: enough to know it by, and no more.
+/// An account to choose from, with just enough data to recognize it.
 pub(crate) fn brief(user: &User) -> Value {
     json!({
         "id": user.id.as_str(),

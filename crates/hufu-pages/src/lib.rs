@@ -1,6 +1,6 @@
-//! The pages of Hufu, drawn with the page kernel of hufu-web. Nothing here decides.
+//! The pages of Hufu, built on the page kernel of hufu-web. No decisions are made here.
 //!
-//! - [`outbox`]: the messages that `hufu dev` sent to nobody.
+//! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
 
 pub mod outbox;
 
@@ -11,10 +11,10 @@ use hufu_types::{Language, Texts};
 use hufu_web::page::Asset;
 use hufu_web::server::Routes;
 
-/// The frame of the pages of development.
+/// The layout of development pages.
 pub(crate) static DEV: Asset = Asset::css("dev", &[hufu_html::styles::DEV]);
 
-/// The texts of every page here.
+/// The texts of all pages in this crate.
 pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(&[
         (Language::SimplifiedChinese, include_str!("../texts/zh-CN.ftl")),
@@ -24,7 +24,7 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     ])
 });
 
-/// The routes of all pages. The outbox is there in development alone.
+/// The routes of all pages. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
     outbox.map_or_else(Routes::new, outbox::routes)
 }

@@ -1,4 +1,5 @@
-//! The outbox of development: the messages that nobody was sent, as a page and as JSON. `serve` has none.
+//! The development outbox: messages that are kept instead of sent, as a page and as JSON. `hufu serve` has no
+//! outbox.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -15,7 +16,7 @@ use crate::{DEV, TEXTS};
 static STYLES: Asset = Asset::css("outbox", &[include_str!("../assets/outbox.css")]);
 static SCRIPT: Asset = Asset::script("outbox", &[hufu_html::SCRIPT, include_str!("../assets/outbox.js")]);
 
-/// The page, its news as JSON, and its assets.
+/// The page, its messages as JSON, and its assets.
 pub fn routes(outbox: Outbox) -> Routes {
     let shown = outbox.clone();
     Routes::new()
@@ -24,7 +25,7 @@ pub fn routes(outbox: Outbox) -> Routes {
         .merge(routes_of(&[&DEV, &STYLES, &SCRIPT]))
 }
 
-/// The messages, the newest first.
+/// The page of the messages, newest first.
 #[derive(Template)]
 #[template(path = "outbox.html")]
 struct OutboxPage {
@@ -43,7 +44,7 @@ impl OutboxPage {
         self.messages.first().map_or(0, |message| message.number)
     }
 
-    /// The icon of a message's channel, and the key of its name.
+    /// The icon and the text key of a message's channel.
     fn channel(message: &Message) -> (&'static str, &'static str) {
         match message.channel {
             Channel::Email => ("mail", "outbox-email"),

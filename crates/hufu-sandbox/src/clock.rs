@@ -9,7 +9,8 @@ pub enum ClockStart {
     /// Starts at the current time and runs.
     #[default]
     Now,
-    /// Starts at this Unix time in milliseconds, and moves only when advanced: for exact tests.
+    /// Starts at this Unix time in milliseconds and moves only when advanced. For tests that need exact
+    /// times.
     StandingAt(i64),
 }
 

@@ -1,7 +1,7 @@
 //! The identifiers that WeChat issues: derived ones (openid, unionid, session key of a code) and random ones
 //! (codes, tokens, request ids).
 //!
-//! Derived means that nobody chooses them: a person named `alice` has the same openid for one AppID after
+//! A derived identifier cannot be chosen: a person named `alice` has the same openid for one AppID after
 //! every restart, and no call can make two people share one.
 
 use std::collections::hash_map::RandomState;
@@ -12,14 +12,14 @@ use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// A login code as `wx.login` gives it: `0` and 31 letters or digits.
+/// A login code as `wx.login` returns it: `0` and 31 letters or digits.
 pub(crate) type LoginCode = [u8; 32];
-/// A phone code as `getPhoneNumber` gives it: 64 hexadecimal digits.
+/// A phone code as `getPhoneNumber` returns it: 64 hexadecimal digits.
 pub(crate) type PhoneCode = [u8; 64];
 /// The 16 bytes of a `session_key`, before base64.
 pub(crate) type SessionKeyBytes = [u8; 16];
 
-/// A person's identity inside the sandbox, whatever app they use. Never shown to an app.
+/// Identifies a person inside the sandbox, across all apps. Never shown to an app.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PersonKey([u8; 16]);
 
@@ -30,7 +30,7 @@ impl PersonKey {
         PersonKey(first_bytes(digest.as_ref()))
     }
 
-    /// A number that looks like a mainland mobile number, for people without a given one.
+    /// A number that looks like one from mainland China, for people without a given number.
     pub(crate) fn phone(self) -> String {
         format!("199{:08}", u128::from_be_bytes(self.0) % 100_000_000)
     }
@@ -76,7 +76,7 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Uses the kernel's randomness or, with a seed, the same sequence each time.
+    /// Uses the kernel's randomness, or generates the same sequence each time if there is a seed.
     pub(crate) fn new(seed: Option<[u8; 32]>) -> Ids {
         let seed = seed.unwrap_or_else(random_seed);
         let of_seed = |purpose: &[u8]| {
@@ -101,8 +101,9 @@ impl Ids {
         WechatId::derive(&self.unionid, open_platform, person)
     }
 
-    /// The session key that the exchange of this code returns. Derived, so that a client can get data
-    /// encrypted with it before the exchange, as from a real phone, without the sandbox storing it.
+    /// The session key that the exchange of this code returns. It is derived from the code. A client can
+    /// therefore get data encrypted with it before the exchange, as from a real phone, without the sandbox
+    /// storing the key.
     pub(crate) fn session_key_of(&self, code: &LoginCode) -> SessionKeyBytes {
         first_bytes(hmac::sign(&self.session, code).as_ref())
     }
@@ -134,7 +135,7 @@ impl Ids {
         code
     }
 
-    /// An app token of about the length of WeChat's; theirs may grow to 512 characters.
+    /// An app token of about the same length as WeChat's, which may grow to 512 characters.
     pub(crate) fn access_token(&self) -> String {
         let mut bytes = Vec::with_capacity(128);
         while bytes.len() < 100 {
@@ -164,7 +165,8 @@ impl Ids {
         format!("{seconds:08x}-{left:08x}-{right:08x}")
     }
 
-    /// 32 bytes of a keyed stream: one system call at the start instead of one for each of 100,000 codes.
+    /// 32 bytes of a keyed stream. This takes one system call at the start, instead of one for each of
+    /// 100,000 codes.
     fn generate(&self) -> [u8; 32] {
         let position = self.generated.fetch_add(1, Ordering::Relaxed);
         first_bytes(hmac::sign(&self.stream, &position.to_be_bytes()).as_ref())
@@ -174,7 +176,8 @@ impl Ids {
 fn random_seed() -> [u8; 32] {
     let mut seed = [0; 32];
     if getrandom::fill(&mut seed).is_err() {
-        // Not a secret worth failing for: the standard library's hasher keys also differ in each process.
+        // This secret is not worth failing for. The standard library's hasher keys also differ in each
+        // process.
         for chunk in seed.chunks_mut(8) {
             let word = RandomState::new().build_hasher().finish().to_be_bytes();
             chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);

@@ -1,8 +1,9 @@
 //! A faithful WeChat for development and tests, in memory, listening on loopback.
 //!
-//! Under `/api` it answers the calls that a mini program's back end makes to `api.weixin.qq.com`, with
-//! WeChat's order of checks, error codes, labels and lifetimes. Under `/__sandbox` it is controlled: create
-//! people and apps, generate codes, inject faults, advance the time. At `/`, a page does the same by click.
+//! Under `/api` it implements the calls that a mini program's back end makes to `api.weixin.qq.com`, with
+//! WeChat's order of checks, error codes, content types and lifetimes. `/__sandbox` is the control API:
+//! create people and apps, generate codes, inject faults, advance the time. The page at `/` offers the same
+//! in the browser.
 //!
 //! ```text
 //! GET  /api/sns/jscode2session              POST /api/wxa/business/getuserphonenumber
@@ -11,8 +12,8 @@
 //! GET  /api/sns/oauth2/access_token         GET  /api/sns/userinfo
 //! ```
 //!
-//! Three rules always hold: openids and unionids are derived, never chosen; everything stored is bounded; and
-//! the control API responds only to this machine.
+//! Three rules always apply. Openids and unionids are derived, never chosen. Everything stored is bounded.
+//! The control API responds only to this machine.
 
 mod api;
 mod clock;
@@ -46,22 +47,22 @@ pub(crate) const MAX_FAULTS: usize = 1_000;
 /// How a sandbox behaves. The default is WeChat's behaviour.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Logins per person and app within a minute (45011 beyond). `None` for no limit.
+    /// Logins per person and app within a minute. Further ones fail with 45011. `None` means no limit.
     pub per_minute_code_limit: Option<u32>,
-    /// Calls of `/cgi-bin/token` per app and day (45009 beyond).
+    /// Calls of `/cgi-bin/token` per app and day. Further ones fail with 45009.
     pub daily_token_limit: u32,
     /// Where the clock starts.
     pub clock: ClockStart,
-    /// Generates the same codes, tokens and keys each time: for exact tests.
+    /// Generates the same codes, tokens and keys each time. For reproducible tests.
     pub seed: Option<[u8; 32]>,
-    /// Host names, besides `localhost`, `127.0.0.1` and `[::1]`, to which the control API and the page
-    /// respond, for a sandbox in its own container.
+    /// Additional host names for which the control API and the page are available, besides `localhost`,
+    /// `127.0.0.1` and `[::1]`. For a sandbox in its own container.
     pub control_hosts: Vec<String>,
-    /// Codes kept at one time, of each kind; about 100 bytes each.
+    /// The maximum number of stored codes of each kind. A code takes about 100 bytes.
     pub max_codes: usize,
-    /// Session keys kept, and users' tokens; beyond that, the oldest is forgotten.
+    /// The maximum number of session keys, and of users' tokens. Beyond it, the oldest is dropped.
     pub max_sessions: usize,
-    /// Calls that the log keeps.
+    /// The number of calls that the log keeps.
     pub log_capacity: usize,
 }
 
@@ -80,14 +81,14 @@ impl Default for Options {
     }
 }
 
-/// A WeChat of your own. Clones share everything.
+/// A simulated WeChat. Clones share all state.
 #[derive(Clone)]
 pub struct Sandbox {
     state: Arc<state::State>,
 }
 
 impl Sandbox {
-    /// An empty sandbox: no apps, no people.
+    /// An empty sandbox, without apps and people.
     pub fn new(options: Options) -> Sandbox {
         Sandbox { state: Arc::new(state::State::new(options)) }
     }
@@ -100,7 +101,7 @@ impl Sandbox {
             .with_state(Arc::clone(&self.state))
     }
 
-    /// Serves until `shutdown` is done, then finishes running calls.
+    /// Serves until `shutdown` completes, then finishes running calls.
     pub async fn serve(
         self,
         listener: TcpListener,
@@ -110,7 +111,7 @@ impl Sandbox {
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "the WeChat sandbox can be reached from other machines: anyone who reaches it can log in as anybody");
         }
-        // Responses are one small packet: waiting for more would cost 40 ms per call.
+        // Responses are one small packet. Waiting for more data would cost 40 ms per call.
         let listener = listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -139,29 +140,30 @@ impl Sandbox {
         Ok(self.state.view(&*self.state.people.patch(name, patch)?))
     }
 
-    /// What `wx.login` returns for this person in this mini program, or `SendAuth` in this mobile app: a code, valid for
-    /// five minutes and one use. Without a name, or for `new`, for a new person.
+    /// Returns a code as `wx.login` does in a mini program, or `SendAuth` in a mobile app. It is valid for
+    /// five minutes and one use. Without a name, or for `new`, it is for a new person.
     pub fn login_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
         let app = self.state.app(app_id)?;
         let person = self.state.person_or_fresh(user)?;
         self.state.login_codes(&app, Some(person.key), 1).map(|mut codes| codes.pop().unwrap_or_default())
     }
 
-    /// One code each for `count` new people, about whom nothing else is stored: for load tests.
+    /// Returns one code for each of `count` new people, about whom nothing else is stored. For load tests.
     pub fn fresh_login_codes(&self, app_id: &str, count: usize) -> Result<Vec<String>, ControlError> {
         let app = self.state.app(app_id)?;
         self.state.login_codes(&app, None, count)
     }
 
-    /// What `getPhoneNumber` returns for this person in this app: a code, valid for five minutes and one use.
+    /// Returns a code as `getPhoneNumber` does for this person in this app. It is valid for five minutes and
+    /// one use.
     pub fn phone_code(&self, app_id: &str, user: Option<&str>) -> Result<String, ControlError> {
         let app = self.state.app(app_id)?;
         let person = self.state.person_or_fresh(user)?;
         self.state.phone_code(&app, &person)
     }
 
-    /// The data that the phone of a login code's person gives to the mini program, encrypted with the session
-    /// key that the code's exchange returns.
+    /// The data that a phone passes to the mini program for the person of a login code. It is encrypted with
+    /// the session key that the exchange of the code returns.
     pub fn sealed_data(&self, app_id: &str, code: &str, kind: DataKind) -> Result<Sealed, ControlError> {
         let code = Some(code.to_owned());
         self.state.seal(&SealRequest { app_id: app_id.to_owned(), code, kind, ..SealRequest::default() })
@@ -177,7 +179,7 @@ impl Sandbox {
         self.state.faults.clear();
     }
 
-    /// Ends an app's tokens as if another service had refreshed them: their next use returns 40001.
+    /// Invalidates an app's tokens as if another service had refreshed them. Their next use returns 40001.
     pub fn discard_tokens(&self, app_id: &str) -> Result<(), ControlError> {
         self.state.discard_tokens(app_id)
     }

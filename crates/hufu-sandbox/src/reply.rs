@@ -1,5 +1,4 @@
-//! WeChat's responses: JSON with HTTP 200, and for failures an `errcode` with a text that ends in a request
-//! id.
+//! WeChat's responses: JSON with HTTP 200. Failures have an `errcode` and a text that ends in a request id.
 
 use axum::http::HeaderValue;
 
@@ -43,10 +42,10 @@ pub(crate) mod code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WechatError(pub(crate) i32);
 
-/// A body, or the code of a failure.
+/// A response body, or the error code of a failure.
 pub(crate) type Answer = Result<String, WechatError>;
 
-/// How WeChat labels its JSON: `sns` calls say plain text, the others JSON with an odd parameter.
+/// The content type of WeChat's JSON: `sns` calls use plain text, the others JSON with an unusual parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Label {
     Text,

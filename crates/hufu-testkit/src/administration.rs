@@ -10,17 +10,17 @@ use tower::ServiceExt as _;
 
 use crate::world::{SHOP, World};
 
-/// An answer of `/admin/v1`.
+/// A response of `/admin/v1`.
 #[derive(Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The JSON; null where there is none.
+    /// The body as JSON. Null if there is none.
     pub body: Value,
 }
 
 impl Reply {
-    /// The body of an answer with this status; fails for any other.
+    /// Returns the body. Fails unless the response has this status.
     #[track_caller]
     pub fn is(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
@@ -33,7 +33,7 @@ pub async fn call(world: &World, key: Option<&str>, method: &str, path: &str, bo
     call_if(world, key, method, path, body, None).await
 }
 
-/// The same, with the version that the caller has read.
+/// The same, with the version that the caller has read in `If-Match`.
 pub async fn call_if(
     world: &World,
     key: Option<&str>,
@@ -62,7 +62,7 @@ pub async fn call_if(
     Reply { status: status.as_u16(), body }
 }
 
-/// A new access key.
+/// Creates an access key.
 pub async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
     let pool = pool.map(|pool| PoolId::parse(pool).unwrap());
     let request = AccessKeyRequest { name: "test".to_owned(), role, pool, expires_at: None };
@@ -76,13 +76,13 @@ pub fn users(pool: &str) -> String {
     format!("/admin/v1/pools/{pool}/users")
 }
 
-/// Makes a user of the shop; its id.
+/// Creates a user of the shop. Returns the id.
 pub async fn create(world: &World, key: &str, body: Value) -> String {
     let made = call(world, Some(key), "POST", &users(SHOP), Some(body)).await.is(201);
     made["id"].as_str().unwrap().to_owned()
 }
 
-/// All pages of a search, as usernames.
+/// The usernames of all pages of a search.
 pub async fn found(world: &World, key: &str, query: &str, limit: usize) -> Vec<String> {
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {

@@ -1,4 +1,4 @@
-//! What an instance stands on: a migrated database, a clock that stands, and files that are applied.
+//! The base of an instance: a migrated database, a clock that only moves when advanced, and files to apply.
 
 use std::sync::Arc;
 
@@ -11,22 +11,22 @@ use hufu_types::{Clock, Random, TestClock, Timestamp};
 
 use crate::TestDatabase;
 
-/// A migrated database, and what the use cases need beside it.
+/// A migrated database, and the other parts that the use cases need.
 pub struct Base {
-    /// Where everything is stored. It goes away with this.
+    /// The database. It is removed when this is dropped.
     pub database: TestDatabase,
     /// The open database.
     pub store: Store,
-    /// The key of its secrets.
+    /// The key that seals secrets in the database.
     pub sealing: Arc<SealingKey>,
-    /// Stands until it is advanced.
+    /// Only moves when it is advanced.
     pub clock: Arc<TestClock>,
-    /// Where ids and secrets come from.
+    /// The source of ids and secrets.
     pub random: Arc<dyn Random>,
 }
 
 impl Base {
-    /// Migrates a database; it is `now`.
+    /// Migrates a database, and sets the clock to `now`.
     pub async fn new(database: TestDatabase, now: Timestamp, random: impl Random + 'static) -> Self {
         let store = Store::open(&database.url().parse().unwrap()).await.unwrap();
         store.migrate().await.unwrap();
@@ -39,12 +39,12 @@ impl Base {
         }
     }
 
-    /// Opens the database once more, as another process does.
+    /// Opens the database again, as another process does.
     pub async fn open(&self) -> Store {
         Store::open(&self.database.url().parse().unwrap()).await.unwrap()
     }
 
-    /// Applies a file, which nothing is wrong with.
+    /// Applies a file, which must be valid.
     pub async fn apply(&self, text: &str, options: Options) {
         self.apply_through(&self.store, text, options).await;
     }
@@ -63,7 +63,7 @@ impl Base {
         applied.await.unwrap_or_else(|error| panic!("{error:?}"));
     }
 
-    /// The parts of an application that reaches nobody: neither WeChat, nor a provider, nor an outbox.
+    /// The parts of an application that cannot reach WeChat or a provider, and has no outbox.
     pub fn parts(&self) -> Parts {
         Parts {
             store: self.store.clone(),
@@ -79,13 +79,13 @@ impl Base {
     }
 }
 
-/// A client that may call this machine, where webhooks and providers are in tests.
+/// A client that may call this machine, where the webhooks and providers of the tests are.
 pub fn outgoing_to_this_machine() -> GuardedClient {
     let private = ["127.0.0.0/8".parse().unwrap()].into();
     GuardedClient::new(guarded::Settings { private, ..guarded::Settings::default() }).unwrap()
 }
 
-/// The address under which an instance believes to be reached.
+/// The public URL of the instance.
 pub const PUBLIC_URL: &str = "https://id.example.com";
-/// What applied files are called.
+/// The name of applied files in error messages.
 const FILE: &str = "hufu.toml";

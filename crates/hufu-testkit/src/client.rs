@@ -1,4 +1,4 @@
-//! A client as the published ones are: what it names, what it carries, how it logs in.
+//! A client that sends the requests of the published clients.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,21 +19,21 @@ use crate::world::{Node, World};
 pub const AUTH: &str = "/connections/social/wechat-miniprogram/auth";
 /// v2: log in with a sealed phone number.
 pub const AUTH_BY_PHONE: &str = "/connections/social/wechat-miniprogram/auth-by-phone";
-/// v2: unseal a phone number.
+/// v2: decrypt a phone number.
 pub const GET_PHONE: &str = "/connections/social/wechat-miniprogram/getphone";
 /// v2: bind a WeChat identity.
 pub const BIND: &str = "/connections/social/wechat-miniprogram/bind";
 /// v2: GraphQL.
 pub const GRAPHQL: &str = "/graphql/v2";
-/// v2: what an application is.
+/// v2: the public key that encrypts passwords.
 pub const WELL_KNOWN: &str = "/api/v2/.well-known";
 /// v2: log out.
 pub const LOGOUT: &str = "/api/v2/logout";
-/// v2: upload a picture.
+/// v2: upload an image.
 pub const UPLOAD: &str = "/api/v2/upload";
 /// v3: log in from a mobile app or mini program.
 pub const SIGNIN: &str = "/api/v3/signin-by-mobile";
-/// v3: the keys that encrypt passwords.
+/// v3: the public keys that encrypt passwords.
 pub const SYSTEM: &str = "/api/v3/system";
 /// v3: the profile.
 pub const GET_PROFILE: &str = "/api/v3/get-profile";
@@ -41,7 +41,7 @@ pub const GET_PROFILE: &str = "/api/v3/get-profile";
 pub const UPDATE_PROFILE: &str = "/api/v3/update-profile";
 /// v3: the number of a phone code.
 pub const PHONE: &str = "/api/v3/get-wechat-miniprogram-phone";
-/// v3: unseal data of WeChat.
+/// v3: decrypt data from WeChat.
 pub const DECRYPT: &str = "/api/v3/decrypt-wechat-miniprogram-data";
 /// OAuth 2: the token endpoint.
 pub const TOKEN: &str = "/oidc/token";
@@ -50,14 +50,14 @@ pub const REVOCATION: &str = "/oidc/token/revocation";
 /// OpenID Connect: the public keys.
 pub const JWKS: &str = "/oidc/.well-known/jwks.json";
 
-/// All that a login may be granted.
+/// All scopes that a login can request.
 pub const SCOPE: &str = "openid profile username email phone offline_access";
 
-/// Sends requests with what it was told to name and carry.
+/// Sends requests with the configured headers and address.
 #[derive(Clone)]
 #[must_use]
 pub struct Client<'w> {
-    /// Where it is.
+    /// The world that the client belongs to.
     pub world: &'w World,
     node: &'w Node,
     headers: HeaderMap,
@@ -65,47 +65,47 @@ pub struct Client<'w> {
 }
 
 impl<'w> Client<'w> {
-    /// A client of a node that names nothing and speaks English.
+    /// A client of a node that names no application and requests English.
     pub fn of(world: &'w World, node: &'w Node) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert("x-authing-lang", HeaderValue::from_static("en-US"));
         Self { world, node, headers, ip: IpAddr::from([203, 0, 113, 7]) }
     }
 
-    /// With a header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
         self.headers.insert(HeaderName::from_static(name), value);
         self
     }
 
-    /// Without a header.
+    /// Removes a header.
     pub fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);
         self
     }
 
-    /// Naming an application.
+    /// Names an application.
     pub fn app(self, id: &str) -> Self {
         self.header("x-authing-app-id", id)
     }
 
-    /// Naming a pool.
+    /// Names a pool.
     pub fn pool(self, id: &str) -> Self {
         self.header("x-authing-userpool-id", id)
     }
 
-    /// Carrying a token.
+    /// Adds a bearer token.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// From the mini program with this AppID.
+    /// Sends the `Referer` of the mini program with this AppID.
     pub fn referer(self, app_id: &str) -> Self {
         self.header("referer", &format!("https://servicewechat.com/{app_id}/12/page-frame.html"))
     }
 
-    /// From this address.
+    /// Sends from this address.
     pub fn from(mut self, ip: impl Into<IpAddr>) -> Self {
         self.ip = ip.into();
         self
@@ -134,12 +134,12 @@ impl<'w> Client<'w> {
         self.send(Method::POST, path, "application/json", body.to_string().into_bytes()).await
     }
 
-    /// Gets.
+    /// Sends a GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, "application/json", Vec::new()).await
     }
 
-    /// Posts a form; the values need no escaping.
+    /// Posts a form. The values must not need escaping.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let body = fields.join("&").into_bytes();
@@ -151,7 +151,7 @@ impl<'w> Client<'w> {
         self.upload_as("file", bytes).await
     }
 
-    /// Posts a file in a field of this name.
+    /// Posts a file in a field with this name.
     pub async fn upload_as(&self, field: &str, bytes: &[u8]) -> Answer {
         let head = format!(
             "--frontier\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"avatar.png\"\r\n\
@@ -173,23 +173,23 @@ impl<'w> Client<'w> {
         self.graphql(mutation, json!({ "input": input })).await
     }
 
-    /// Refreshes as the mini program clients do: the application in the header alone.
+    /// Refreshes as the mini program clients do, with the application only in the header.
     pub async fn refresh(&self, token: &str) -> Answer {
         let fields = [("grant_type", "refresh_token"), ("redirect_uri", ""), ("refresh_token", token)];
         self.form(TOKEN, &fields).await
     }
 
-    /// Sends a `wx.login` code and nothing else, in the way of the v2 clients.
+    /// Sends only a `wx.login` code, as the v2 clients do.
     pub async fn send_code(&self, code: &str) -> Answer {
         self.post(AUTH, json!({ "code": code })).await
     }
 
-    /// Logs a person in, silently, in the way of the v2 clients, from the mini program with this AppID.
+    /// Logs a person in with a code from the mini program with this AppID, as the v2 clients do.
     pub async fn log_in(&self, app_id: &str, name: &str) -> User {
         self.try_log_in(Mode::V2Code, app_id, name).await.user()
     }
 
-    /// Logs a person in, silently, in the way of the v3 clients, with every scope.
+    /// Logs a person in with a code and every scope, as the v3 clients do.
     pub async fn log_in_v3(&self, app_id: &str, name: &str) -> Tokens {
         self.try_log_in(Mode::Code, app_id, name).await.tokens()
     }
@@ -206,12 +206,12 @@ fn new_request_id() -> String {
     format!("it-{:08}-x", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The ways to log in, by what proves the person and which client sends it.
+/// The ways to log in, by the proof and by the client that sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// v2: a login code.
     V2Code,
-    /// v2: a login code and a sealed number, which may be the proof.
+    /// v2: a login code and a sealed number, which can prove the account.
     V2Phone,
     /// v3: a login code.
     Code,
@@ -222,16 +222,16 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// All of them.
+    /// All modes.
     pub const ALL: [Self; 5] = [Self::V2Code, Self::V2Phone, Self::Code, Self::Phone, Self::CodeAndPhone];
 
-    /// The call, with what WeChat gives this person for it.
+    /// The path and body of the call, with new codes from WeChat for this person.
     pub fn request(self, world: &World, app_id: &str, name: &str) -> (&'static str, Value) {
         let code = world.code(app_id, name);
         self.request_with(world, app_id, name, &code)
     }
 
-    /// The call with this login code.
+    /// The path and body of the call, with this login code.
     pub fn request_with(self, world: &World, app_id: &str, name: &str, code: &str) -> (&'static str, Value) {
         let sealed_phone = || {
             let sealed = world.sealed(app_id, code, DataKind::Phone);
@@ -258,23 +258,23 @@ impl Mode {
     }
 }
 
-/// A v3 login with every scope.
+/// The body of a v3 login with every scope.
 pub fn signin(connection: &str, name: &str, payload: &Value) -> Value {
     json!({ "connection": connection, name: payload, "options": { "scope": SCOPE } })
 }
 
-/// What a v2 login gives.
+/// The result of a v2 login.
 #[derive(Clone, Debug)]
 pub struct User {
     /// The user's id.
     pub id: String,
     /// The user token.
     pub token: String,
-    /// The whole answer.
+    /// The data of the whole response.
     pub data: Value,
 }
 
-/// What a v3 login gives.
+/// The result of a v3 login.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     /// The access token.
@@ -300,7 +300,7 @@ impl Tokens {
     }
 }
 
-/// What an answer says.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
@@ -317,7 +317,7 @@ impl Answer {
         serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("no JSON: {self}"))
     }
 
-    /// The data of a success in the envelope of v2 and v3, or of a GraphQL answer without errors.
+    /// The data of a success in the envelope of v2 and v3, or of a GraphQL response without errors.
     pub fn data(&self) -> Value {
         let json = self.json();
         assert_eq!(self.status, 200, "{self}");
@@ -348,14 +348,14 @@ impl Answer {
         Tokens::of(if json.get("statusCode").is_some() { &json["data"] } else { &json })
     }
 
-    /// The user whom any login names.
+    /// The user's id, for any kind of login.
     #[track_caller]
     pub fn logged_in(&self) -> String {
         let data = self.data();
         data["id"].as_str().map_or_else(|| self.tokens().user(), str::to_owned)
     }
 
-    /// The code, whatever the envelope.
+    /// The code, in any envelope.
     pub fn code(&self) -> u64 {
         let json = self.json();
         let code = match json.get("errors") {
@@ -365,7 +365,8 @@ impl Answer {
         code.as_u64().unwrap_or_else(|| panic!("no code: {self}"))
     }
 
-    /// Fails unless this is a refusal with this code, in the envelope that every client understands. The message.
+    /// Fails unless this is a refusal with this code, in the envelope that every client understands. Returns
+    /// the message.
     #[track_caller]
     pub fn refused(&self, code: u64) -> String {
         let json = self.json();
@@ -376,7 +377,7 @@ impl Answer {
         } else {
             assert_eq!(json["apiCode"], json["code"], "{self}");
             assert!(json["statusCode"].as_u64().is_some_and(|status| status >= 400), "{self}");
-            // Only a login that waits has something to go on with.
+            // Only a waiting login has data to continue with.
             assert!(json.get("data").is_none_or(|data| data["flowId"].is_string()), "{self}");
             assert_eq!(json["requestId"].as_str(), Some(self.request_id()), "{self}");
             &json["message"]
@@ -384,7 +385,7 @@ impl Answer {
         message.as_str().filter(|message| message.ends_with('.')).expect("a sentence").to_owned()
     }
 
-    /// Fails unless this is an error of OAuth (RFC 6749 5.2).
+    /// Fails unless this is an OAuth error (RFC 6749 section 5.2).
     #[track_caller]
     pub fn oauth_error(&self, error: &str) {
         let json = self.json();
@@ -394,12 +395,12 @@ impl Answer {
         assert_eq!(self.headers["cache-control"], "no-store");
     }
 
-    /// The id of the request, by which its log lines are found.
+    /// The id of the request, which identifies its log lines.
     pub fn request_id(&self) -> &str {
         self.headers["x-request-id"].to_str().unwrap()
     }
 
-    /// What the request has logged.
+    /// The log lines of the request.
     pub fn log(&self) -> String {
         logs::of_request(self.request_id()).concat()
     }
@@ -415,7 +416,7 @@ impl Answer {
         assert_eq!(self.json()["statusCode"], 200, "{self}");
     }
 
-    /// Tokens of any kind are never to be logged.
+    /// Records all tokens as secrets that must never be logged.
     fn note_secrets(&self, world: &World) {
         fn walk(value: &Value, world: &World) {
             match value {

@@ -1,4 +1,4 @@
-//! Fresh databases that are removed with their test.
+//! New databases that are removed at the end of their test.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -9,7 +9,7 @@ use hufu_types::{Random as _, SystemRandom};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
-/// The variable with the URL of one of the PostgreSQL server's databases.
+/// The environment variable with the URL of a database on the PostgreSQL server.
 const SERVER: &str = "HUFU_TEST_POSTGRES";
 
 /// An empty database, removed when dropped.
@@ -33,17 +33,17 @@ impl TestDatabase {
     /// An SQLite database in a temporary file, which does not exist yet.
     ///
     /// # Panics
-    /// If there is no place for temporary files.
+    /// If the temporary folder cannot be created.
     pub fn sqlite() -> Self {
         #[expect(clippy::expect_used, reason = "a test without its database fails")]
         let folder = tempfile::Builder::new().prefix("hufu-test").tempdir().expect("a temporary folder");
         Self(Kind::Sqlite(folder))
     }
 
-    /// A new database on the PostgreSQL server that `HUFU_TEST_POSTGRES` names.
+    /// A new database on the PostgreSQL server at `HUFU_TEST_POSTGRES`.
     ///
     /// # Panics
-    /// If the variable is not set or the server refuses: no test is ever skipped.
+    /// If the variable is not set, or the server refuses. Tests are never skipped.
     #[expect(clippy::panic, reason = "a test without its database fails")]
     pub fn postgres() -> Self {
         match Server::from_environment().and_then(Server::create_database) {
@@ -80,7 +80,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         if let Kind::Postgres(server, name) = &self.0 {
-            // A leftover database harms no other test.
+            // A leftover database does not affect other tests.
             let _ = server.run(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }
@@ -90,7 +90,7 @@ fn file_in(folder: &TempDir) -> std::path::PathBuf {
     Path::new(folder.path()).join("hufu.db")
 }
 
-/// The URL of a PostgreSQL server, around the name of a database.
+/// The URL of a PostgreSQL server: the text before and after the name of the database.
 struct Server {
     before: String,
     database: String,

@@ -1,26 +1,20 @@
-//! What the tests of several crates share.
+//! Test support that several crates share.
 //!
-//! - [`TestDatabase`]: a test that touches storage runs on both engines: write its body once inside
+//! - [`TestDatabase`]: a test that touches storage runs on both engines. Write its body once inside
 //!   [`on_both_engines!`], or loop over [`TestDatabase::all`].
-//! - [`store`]: the parts of units of work; [`raw`]: a second look at the database, past the store.
-//! - With the feature `app`: `Base`, what an instance stands on below its surfaces.
-//! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which talks to
-//!   it as the published clients do; `administration`, which talks to `/admin/v1`. Whatever a test learns that is
-//!   secret is looked for in the log when the test ends (`logs`).
+//! - [`store`]: the parts of units of work. [`raw`]: direct access to the database, bypassing the store.
+//! - With the feature `app`: `Base`, an instance without its surfaces.
+//! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which
+//!   talks to it as the published clients do; `administration`, which talks to `/admin/v1`. At the end of
+//!   each test, the log is searched for every secret that the test came across (`logs`).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
-    reason = "a test whose world is not as it should be fails"
+    reason = "a test whose setup fails must fail"
 )]
-#![cfg_attr(
-    feature = "app",
-    expect(clippy::panic, reason = "a test whose world is not as it should be fails")
-)]
-#![cfg_attr(
-    feature = "web",
-    expect(clippy::expect_used, reason = "a test whose world is not as it should be fails")
-)]
+#![cfg_attr(feature = "app", expect(clippy::panic, reason = "a test whose setup fails must fail"))]
+#![cfg_attr(feature = "web", expect(clippy::expect_used, reason = "a test whose setup fails must fail"))]
 
 #[cfg(feature = "web")]
 pub mod administration;
@@ -42,12 +36,12 @@ pub mod world;
 pub use base::{Base, PUBLIC_URL, outgoing_to_this_machine};
 pub use database::TestDatabase;
 
-/// Makes tests out of bodies that take a [`TestDatabase`]: each becomes a module
-/// with the tests `sqlite` and `postgres`, each on a fresh database.
+/// Makes tests out of functions that take a [`TestDatabase`]. Each becomes a module with the tests `sqlite`
+/// and `postgres`, each with a new database.
 ///
 /// ```
 /// hufu_testkit::on_both_engines! {
-///     /// What is seen here is seen on both engines.
+///     /// Runs once on each engine.
 ///     async fn a_fresh_database_has_an_address(database) {
 ///         assert!(database.url().starts_with(database.engine()));
 ///     }
@@ -60,7 +54,7 @@ macro_rules! on_both_engines {
         $(#[$doc])*
         #[cfg(test)]
         mod $name {
-            #[allow(unused_imports, reason = "not every body names something of its module")]
+            #[allow(unused_imports, reason = "not every body uses something of its module")]
             use super::*;
 
             async fn body($database: $crate::TestDatabase) $body

@@ -1,4 +1,4 @@
-//! Everything that is logged while the tests run, kept so that it can be searched.
+//! Keeps everything that is logged while the tests run, so that it can be searched.
 
 use std::io;
 use std::sync::{Mutex, Once, PoisonError};
@@ -7,13 +7,13 @@ use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// All of Hufu at its most talkative, and the libraries as the binary has them.
+/// Everything of Hufu at the most verbose level, and the libraries as in the binary.
 const FILTER: &str = "trace,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,sqlx=warn,tower=info";
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static WRITTEN: Notify = Notify::const_new();
 
-/// Starts keeping the log; once is enough.
+/// Starts to keep the log. Further calls do nothing.
 pub fn keep() {
     static KEPT: Once = Once::new();
     KEPT.call_once(|| {
@@ -48,7 +48,7 @@ pub async fn wait_for(id: &str, text: &str) {
     }
 }
 
-/// Fails if a line since `mark` holds one of these.
+/// Fails if a line since `mark` contains one of these secrets.
 pub fn assert_free_of(secrets: &[String], mark: usize) {
     lines(|all| {
         for line in all.get(mark..).unwrap_or_default() {
@@ -63,11 +63,11 @@ fn lines<T>(look: impl FnOnce(&[String]) -> T) -> T {
     look(&LINES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// A writer that keeps each line.
+/// A writer that stores each line.
 struct LogCapture;
 
 impl io::Write for LogCapture {
-    /// The subscriber hands over one line a call.
+    /// The subscriber writes one line per call.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes).into_owned();
         LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);

@@ -1,4 +1,4 @@
-//! A second look at the database, past the store: what another process would see.
+//! Direct access to the database, bypassing the store: what another process would see.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tokio::task::JoinHandle;
@@ -10,12 +10,12 @@ pub fn sqlite(database: &TestDatabase) -> rusqlite::Connection {
     rusqlite::Connection::open(database.file().unwrap()).unwrap()
 }
 
-/// A connection to a PostgreSQL database besides the store's own.
+/// A connection to a PostgreSQL database, separate from the store's own.
 pub async fn postgres(database: &TestDatabase) -> PgConnection {
     PgConnection::connect(&database.url()).await.unwrap()
 }
 
-/// The single number that the query answers with.
+/// The single number that the query returns.
 pub async fn number(database: &TestDatabase, sql: &str) -> i64 {
     if database.engine() == "sqlite" {
         return sqlite(database).query_row(sql, [], |row| row.get(0)).unwrap();
@@ -26,7 +26,7 @@ pub async fn number(database: &TestDatabase, sql: &str) -> i64 {
     row.get(0)
 }
 
-/// The rows that the query answers with, all columns being text.
+/// The rows that the query returns. All columns must be text.
 pub async fn texts(database: &TestDatabase, sql: &str) -> Vec<Vec<String>> {
     if database.engine() == "sqlite" {
         let connection = sqlite(database);
@@ -51,8 +51,8 @@ pub async fn execute(database: &TestDatabase, sql: &str) {
     connection.close().await.unwrap();
 }
 
-/// Returns once `unit` waits for a lock of another on PostgreSQL, or has ended.
-/// On SQLite it waits for the writer anyway.
+/// On PostgreSQL, returns once `unit` waits for a lock of another transaction, or has ended. On SQLite it
+/// returns immediately, because the unit waits for the writer anyway.
 pub async fn until_blocked<T>(database: &TestDatabase, unit: &JoinHandle<T>) {
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -1,4 +1,4 @@
-//! The routes of the server but those of `/admin/v1`, which describes itself.
+//! The routes of the server, except those of `/admin/v1`, which has an OpenAPI document.
 
 use crate::client::{
     AUTH, AUTH_BY_PHONE, BIND, DECRYPT, GET_PHONE, GET_PROFILE, GRAPHQL, JWKS, LOGOUT, PHONE, REVOCATION,
@@ -24,11 +24,11 @@ pub const ROUTES: [(&str, &str); 71] = [
     ("POST", TOKEN),
     ("POST", REVOCATION),
     ("GET", JWKS),
-    // Tried in `mobile`.
+    // Tested in `mobile`.
     ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
-    // Tried in `login_flows`.
+    // Tested in `login_flows`.
     ("POST", "/api/v3/login-flows/{id}"),
-    // Tried in `credentials`.
+    // Tested in `credentials`.
     ("POST", "/api/v2/sms/send"),
     ("POST", "/api/v2/login/email-code"),
     ("POST", "/api/v2/register/email-code"),
@@ -77,11 +77,12 @@ pub const ROUTES: [(&str, &str); 71] = [
     ("GET", "/uploads/{name}"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
-    // On an address of its own.
+    // On a separate address.
     ("GET", "/metrics"),
-    // In development alone: `hufu dev` shows its outbox to this machine.
+    // Only in development: `hufu dev` shows its outbox on this machine.
     ("GET", "/dev/outbox"),
     ("GET", "/dev/outbox.json"),
-    // A form of the pages; it is tried in hufu-pages, as are the assets, whose names change with their content.
+    // A form of the pages. It is tested in hufu-pages, and so are the assets, whose names change with their
+    // content.
     ("POST", "/preferences/theme"),
 ];

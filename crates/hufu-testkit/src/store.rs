@@ -1,4 +1,4 @@
-//! What tests of units of work need: an open store, ids, units that stop on the way.
+//! Support for tests of units of work: an open store, ids, and units that pause before their commit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
@@ -12,11 +12,11 @@ use hufu_types::{
 
 use crate::TestDatabase;
 
-/// When the tests play.
+/// The current time in the tests.
 pub const NOW: Timestamp = Timestamp(1_750_000_000_000);
-/// The AppID of one of two apps of one Open Platform account.
+/// The AppID of the first of two apps of one Open Platform account.
 pub const APP: &str = "wx0123456789abcdef";
-/// The AppID of the other of them.
+/// The AppID of the second.
 pub const OTHER_APP: &str = "wxfedcba9876543210";
 
 /// Opens the database.
@@ -31,12 +31,12 @@ pub async fn migrated(database: &TestDatabase) -> Store {
     store
 }
 
-/// So many seconds.
+/// A duration of this many seconds.
 pub fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// The pool in which the tests play.
+/// The pool that the tests use.
 pub fn pool() -> PoolId {
     PoolId::parse("6560c0ffee00000000000001").unwrap()
 }
@@ -46,29 +46,29 @@ pub fn other_pool() -> PoolId {
     PoolId::parse("6560c0ffee00000000000009").unwrap()
 }
 
-/// Its application.
+/// The application of the pool.
 pub fn application() -> ApplicationId {
     ApplicationId::parse("6560c0ffee00000000000002").unwrap()
 }
 
-/// Its connection.
+/// The connection of the pool.
 pub fn connection() -> ConnectionId {
     ConnectionId::parse("6560c0ffee00000000000003").unwrap()
 }
 
-/// A phone number of China.
+/// A phone number in China.
 pub fn phone(number: u32) -> Phone {
     Phone::parse(&format!("+86138{number:08}")).unwrap()
 }
 
-/// A hash that belongs to `name`.
+/// The hash that belongs to `name`.
 pub fn hash(name: &str) -> TokenHash {
     let mut bytes = [0; 32];
     bytes[..name.len()].copy_from_slice(name.as_bytes());
     TokenHash(bytes)
 }
 
-/// A hash that no other call gives.
+/// A random hash, different on every call.
 pub fn random_hash() -> TokenHash {
     let mut bytes = [0; 32];
     SystemRandom.fill(&mut bytes);
@@ -85,7 +85,7 @@ pub fn unionid(value: &str) -> IdentityKey {
     IdentityKey::wechat_unionid(&OpenPlatform(Identifier::parse("shop").unwrap()), value)
 }
 
-/// Makes a unit out of statements that may use the unit's own fields as `self`.
+/// Makes a unit out of statements, which can use the unit's own fields through a name that stands for `self`.
 #[macro_export]
 macro_rules! unit {
     ($trait:ident $name:ident { $($field:ident: $type:ty),* $(,)? } -> $out:ty, |$this:ident, $tx:ident| $body:expr) => {
@@ -102,7 +102,7 @@ macro_rules! unit {
     };
 }
 
-/// A unit that does its work and then stops before its commit, the first time that it runs.
+/// A unit that does its work and then pauses before its commit, the first time it runs.
 pub struct Held<W> {
     unit: W,
     worked: mpsc::Sender<()>,
@@ -110,14 +110,14 @@ pub struct Held<W> {
     has_run: AtomicBool,
 }
 
-/// The other side of a held unit.
+/// Controls a held unit.
 pub struct Hold {
     worked: mpsc::Receiver<()>,
     go_on: mpsc::Sender<()>,
 }
 
 impl<W: Write> Held<W> {
-    /// The unit, and the other side.
+    /// Wraps a unit. Also returns the control for it.
     pub fn new(unit: W) -> (Self, Hold) {
         let (worked, has_worked) = mpsc::channel();
         let (go_on, goes_on) = mpsc::channel();
@@ -140,12 +140,12 @@ impl<W: Write> Write for Held<W> {
 }
 
 impl Hold {
-    /// Returns once the unit has done its work; its transaction is open.
+    /// Waits until the unit has done its work. Its transaction is still open.
     pub fn until_worked(&self) {
         tokio::task::block_in_place(|| self.worked.recv().unwrap());
     }
 
-    /// Lets the unit end.
+    /// Lets the unit commit.
     pub fn release(&self) {
         self.go_on.send(()).unwrap();
     }

@@ -1,4 +1,4 @@
-//! An instance with two pools, a WeChat to go with it, and the ways to look into both.
+//! An instance with two pools and a simulated WeChat, and functions to inspect both.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -22,39 +22,39 @@ use crate::base::{Base, outgoing_to_this_machine};
 use crate::client::{Answer, Client};
 use crate::{TestDatabase, logs};
 
-/// When the tests play, for Hufu and for WeChat.
+/// The current time in the tests, for Hufu and for WeChat.
 pub const NOW: Timestamp = Timestamp(1_750_000_000_000);
 
-/// The shop: the pool of most tests.
+/// The shop, the pool that most tests use.
 pub const SHOP: &str = "6560c0ffee00000000000001";
-/// Its default application: all connections but the spare one.
+/// The shop's default application, with all connections except the spare one.
 pub const SHOP_APP: &str = "6560c0ffee00000000000002";
-/// Its website: the two open connections, in the other order.
+/// The shop's website, with the two open connections in the other order.
 pub const SHOP_WEB: &str = "6560c0ffee00000000000003";
-/// An application that no connection is switched on for.
+/// An application without enabled connections.
 pub const SHOP_BARE: &str = "6560c0ffee00000000000004";
-/// The AppID of its connection `shop-mini`.
+/// The AppID of the shop's connection `shop-mini`.
 pub const MINI: &str = "wx00000000000000a1";
 /// The AppID of `shop-two`, of the same Open Platform account.
 pub const TWO: &str = "wx00000000000000a2";
-/// The AppID of `shop-members`, which makes no users.
+/// The AppID of `shop-members`, which does not create users.
 pub const MEMBERS: &str = "wx00000000000000a3";
-/// The AppID of `shop-spare`, which is switched on for no application.
+/// The AppID of `shop-spare`, which is not enabled for any application.
 pub const SPARE: &str = "wx00000000000000a4";
-/// The number of the shop's user alice.
+/// The phone number of the shop's user alice.
 pub const ALICE_PHONE: &str = "13912340000";
 
 /// The cafe: another tenant.
 pub const CAFE: &str = "6560c0ffee00000000000011";
-/// Its application, which nobody marked as the default.
+/// The cafe's application, which is not marked as the default.
 pub const CAFE_APP: &str = "6560c0ffee00000000000012";
-/// The AppID of its connection `cafe-mini`.
+/// The AppID of the cafe's connection `cafe-mini`.
 pub const CAFE_MINI: &str = "wx00000000000000b1";
 
 /// A pool without a mini program application.
 pub const EMPTY: &str = "6560c0ffee00000000000021";
 
-/// What is applied to every world.
+/// The standard configuration file, which is applied to every world.
 pub const FILE: &str = r#"
 [[user_pool]]
 id = "6560c0ffee00000000000001"
@@ -134,19 +134,19 @@ name = "Empty"
   connections = []
 "#;
 
-/// The usual file in pieces: what is before the first table, and each table without its opening brackets.
+/// The standard file in pieces: the text before the first table, and each table without its opening brackets.
 pub fn tables() -> Vec<&'static str> {
     FILE.split("[[").collect()
 }
 
-/// The usual file without the table that holds this text.
+/// The standard file without the table that contains this text.
 pub fn file_without(text: &str) -> String {
     let others: Vec<&str> = tables().into_iter().filter(|table| !table.contains(text)).collect();
     assert_eq!(others.len() + 1, tables().len(), "one table holds {text}");
     others.join("[[")
 }
 
-/// What a world is made with, where the usual does not do.
+/// How to build a world that differs from the standard one.
 #[must_use]
 pub struct Plan {
     limits: Limits,
@@ -156,8 +156,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The usual.
-    #[expect(clippy::new_without_default, reason = "a plan is never made by default")]
+    /// The plan of the standard world.
+    #[expect(clippy::new_without_default, reason = "a plan is always made explicitly")]
     pub fn new() -> Self {
         let wechat = hufu_wechat::Settings { backoff: Duration::from_millis(1), ..Default::default() };
         let sandbox = hufu_sandbox::Options {
@@ -169,25 +169,25 @@ impl Plan {
         Self { limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
     }
 
-    /// With other limits.
+    /// Changes the limits.
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    /// With other settings of the web surfaces.
+    /// Changes the settings of the web surfaces.
     pub fn web(mut self, change: impl FnOnce(&mut WebSettings)) -> Self {
         change(&mut self.web);
         self
     }
 
-    /// With other settings of the client of WeChat.
+    /// Changes the settings of the WeChat client.
     pub fn wechat(mut self, change: impl FnOnce(&mut hufu_wechat::Settings)) -> Self {
         change(&mut self.wechat);
         self
     }
 
-    /// Makes the world.
+    /// Builds the world.
     pub async fn build(self, database: TestDatabase) -> World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let world = self.build_at(database, listener.local_addr().unwrap()).await;
@@ -195,7 +195,7 @@ impl Plan {
         world
     }
 
-    /// Makes a world whose WeChat nobody serves yet, and the address where it belongs.
+    /// Builds a world whose WeChat is not being served yet. Also returns the address at which to serve it.
     pub async fn build_unreachable(self, database: TestDatabase) -> (World, SocketAddr) {
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         (self.build_at(database, address).await, address)
@@ -234,7 +234,7 @@ pub fn secret_of(app_id: &str) -> String {
     format!("secret-of-{app_id}")
 }
 
-/// A file says everything about its pools.
+/// The file describes its pools completely.
 const PRUNE: Options = Options { prune: true, dry_run: false };
 
 struct Setup {
@@ -269,7 +269,7 @@ impl Node {
     }
 }
 
-/// An instance, its database and its WeChat.
+/// An instance with its database and its WeChat.
 pub struct World {
     /// The server.
     pub node: Node,
@@ -282,7 +282,7 @@ pub struct World {
 }
 
 impl World {
-    /// The usual world.
+    /// The standard world.
     pub async fn new(database: TestDatabase) -> Self {
         Plan::new().build(database).await
     }
@@ -307,40 +307,40 @@ impl World {
         Client::of(self, &self.node).app(CAFE_APP)
     }
 
-    /// A client that names nothing.
+    /// A client that names no application.
     pub fn nobody(&self) -> Client<'_> {
         Client::of(self, &self.node)
     }
 
-    /// A client of another node.
+    /// A client of another node, which names the shop's default application.
     pub fn client_of<'w>(&'w self, node: &'w Node) -> Client<'w> {
         Client::of(self, node).app(SHOP_APP)
     }
 
-    /// Lets time pass, for Hufu and for WeChat.
+    /// Advances the clocks of Hufu and WeChat.
     pub fn advance(&self, time: Duration) {
         self.base.clock.advance(time);
         self.sandbox.advance(time);
     }
 
-    /// What was sent by SMS and e-mail.
+    /// The messages that were sent by SMS and e-mail.
     pub fn outbox(&self) -> &Outbox {
         &self.setup.outbox
     }
 
-    /// Notes what must never be logged.
+    /// Records a secret that must never be logged.
     pub fn secret(&self, text: &str) {
         if !text.is_empty() {
             self.secrets.lock().unwrap().push(text.to_owned());
         }
     }
 
-    /// Makes a person at WeChat.
+    /// Creates a person at WeChat.
     pub fn person(&self, name: &str) -> UserView {
         self.person_with(NewUser { name: Some(name.to_owned()), ..NewUser::default() })
     }
 
-    /// Makes this person at WeChat.
+    /// Creates this person at WeChat.
     pub fn person_with(&self, user: NewUser) -> UserView {
         let person = self.sandbox.add_user(user).unwrap();
         for ids in &person.ids {
@@ -351,28 +351,28 @@ impl World {
         person
     }
 
-    /// What `wx.login` gives.
+    /// A code as `wx.login` returns it.
     pub fn code(&self, app_id: &str, name: &str) -> String {
         let code = self.sandbox.login_code(app_id, Some(name)).unwrap();
         self.secret(&code);
         code
     }
 
-    /// What the phone button gives.
+    /// A code as the phone button returns it.
     pub fn phone_code(&self, app_id: &str, name: &str) -> String {
         let code = self.sandbox.phone_code(app_id, Some(name)).unwrap();
         self.secret(&code);
         code
     }
 
-    /// What WeChat seals for the person of a code.
+    /// Data that WeChat encrypts for the person of a code.
     pub fn sealed(&self, app_id: &str, code: &str, kind: DataKind) -> Sealed {
         let sealed = self.sandbox.sealed_data(app_id, code, kind).unwrap();
         self.secret(&sealed.encrypted_data);
         sealed
     }
 
-    /// What comes over the next exchange of a code.
+    /// Injects a fault into the next exchange of a code.
     pub fn exchange_fault(&self, fault: Fault) {
         self.sandbox.add_fault(Fault { path: Some(EXCHANGE.to_owned()), count: 1, ..fault }).unwrap();
     }
@@ -387,24 +387,24 @@ impl World {
         self.calls(EXCHANGE)
     }
 
-    /// Makes the database match another file, as another process does; no node knows yet.
+    /// Applies another file from another process. No node has loaded it yet.
     pub async fn apply(&self, file: &str) {
         self.base.apply_elsewhere(file, PRUNE).await;
     }
 
-    /// Applies another file, and lets the node take it up.
+    /// Applies another file, and makes the node load it.
     pub async fn reconfigure(&self, file: &str) {
         self.apply(file).await;
         self.node.app.refresh_config().await.unwrap();
     }
 
-    /// Applies the usual file with one text replaced.
+    /// Applies the standard file with one text replaced.
     pub async fn reconfigure_with(&self, old: &str, new: &str) {
         assert!(FILE.contains(old), "{old}");
         self.reconfigure(&FILE.replacen(old, new, 1)).await;
     }
 
-    /// Switches a user on or off, as an administrator does.
+    /// Changes the status of a user, as an administrator does.
     pub async fn set_status(&self, pool: &str, user: &str, status: UserStatus) {
         let unit = SetStatus {
             pool: PoolId::parse(pool).unwrap(),
@@ -424,12 +424,13 @@ impl World {
         counts.iter().find(|(name, _)| *name == table).unwrap().1
     }
 
-    /// What is stored, as the number of rows of each table that requests write to, and how often people logged in.
+    /// The contents of the database, as the number of rows of each table that requests write to, and the
+    /// number of logins.
     pub async fn footprint(&self) -> Vec<(&'static str, i64)> {
         self.node.app.store().read(Footprint).await.unwrap()
     }
 
-    /// Fails unless `work` leaves the database as it is.
+    /// Fails unless `work` leaves the database unchanged.
     pub async fn stores_nothing<T>(&self, work: impl Future<Output = T>) -> T {
         let before = self.footprint().await;
         let done = work.await;
@@ -454,8 +455,8 @@ impl World {
             .to_string()
     }
 
-    /// Fails unless the request is refused with this code, stores nothing but one entry of the audit log, and the entry
-    /// says so.
+    /// Fails unless the request is refused with this code and stores only one entry of the audit log, which
+    /// records the refusal.
     pub async fn refuses(
         &self,
         code: u64,
@@ -489,9 +490,9 @@ impl Drop for World {
     }
 }
 
-/// The endpoint to which codes are sent.
+/// The endpoint that login codes are sent to.
 pub const EXCHANGE: &str = "/sns/jscode2session";
-/// The endpoint to which phone codes are sent.
+/// The endpoint that phone codes are sent to.
 pub const PHONE_NUMBER: &str = "/wxa/business/getuserphonenumber";
 
 struct Footprint;

@@ -1,6 +1,7 @@
-//! Scripts of other origins, which the published clients are. CORS is a property of a route. It reflects the origin and
-//! permits credentials, as those clients need, so no cookie reaches a handler behind it: whatever the handler comes to
-//! read, another site's page cannot act as the person whose browser it runs in.
+//! Cross-origin calls from scripts, which the published clients make. CORS is a property of a route. It
+//! reflects the origin and allows credentials, because those clients need both. Therefore cookies are removed
+//! before the request reaches the handler: whatever the handler may read, a page of another site cannot act
+//! as the user whose browser it runs in.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ const CLIENT_HEADERS: [&str; 12] = [
     "x-authing-oidc-code",
 ];
 
-/// Opens a route to scripts of every origin, and takes the cookies out of its requests.
+/// Opens a route to scripts of every origin, and removes the cookies from its requests.
 pub fn open(route: MethodRouter<Arc<Shared>>) -> MethodRouter<Arc<Shared>> {
     route.layer::<_, Infallible>(MapRequestLayer::new(without_cookies)).layer(cors())
 }

@@ -1,6 +1,6 @@
-//! The envelope of the published clients. Every one has both `code` (v2, mobile) and `statusCode` (v3), and HTTP status
-//! 200: some clients look at one, some at the other, some at nothing else. [`crate::surface::sdk`] is the same for
-//! refusals.
+//! The response envelope of the published clients. It always has both `code` (v2, mobile) and `statusCode`
+//! (v3), and HTTP status 200: some clients look only at one of them, others only at another.
+//! [`crate::surface::sdk`] writes refusals in the same envelope.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -20,14 +20,15 @@ pub struct Success<T> {
 }
 
 impl<T: Serialize> Success<T> {
-    /// With this data.
+    /// A success with data.
     pub fn new(data: T) -> Self {
         Self { code: 200, status_code: 200, message: "OK", data: Some(data) }
     }
 }
 
 impl Success<()> {
-    /// Without data: clients that expect only `{statusCode, message}` hand `data` to their callers.
+    /// A success without data. Clients that expect only `{statusCode, message}` would pass `data` on to their
+    /// callers.
     pub fn empty() -> Self {
         Self { code: 200, status_code: 200, message: "OK", data: None }
     }
@@ -35,7 +36,7 @@ impl Success<()> {
 
 impl<T: Serialize> IntoResponse for Success<T> {
     fn into_response(self) -> Response {
-        // Nearly every answer holds a token or personal data.
+        // Nearly every response contains a token or personal data.
         let mut response = private_json(StatusCode::OK, &self);
         response.extensions_mut().insert(ApiCode(200));
         response

@@ -1,17 +1,17 @@
-//! The HTTP kernel of Hufu, and the surfaces that every instance has. Nothing here decides: a handler reads the
-//! request, calls the application and puts the answer into the form that its clients know.
+//! The HTTP kernel of Hufu, and the surfaces that every instance has. No decisions are made here: a handler
+//! reads the request, calls the application, and writes the result in the form that its clients expect.
 //!
-//! - [`server`]: the accept loop, and the router with what goes around every handler.
-//! - [`request`]: who the client says it is, and bodies of bounded size.
-//! - [`surface`]: how refusals are written; [`envelope`]: answers of the published clients.
+//! - [`server`]: the accept loop, and the router with its middleware.
+//! - [`request`]: how the client identifies itself, and reading bodies of limited size.
+//! - [`surface`]: how refusals are written. [`envelope`]: responses for the published clients.
 //! - [`cors`]: which routes scripts of other origins may call.
 //! - [`oidc`]: OAuth 2 and OpenID Connect.
-//! - [`page`]: the page kernel, with which hufu-pages draws.
+//! - [`page`]: the page kernel, which hufu-pages builds on.
 //! - `operations`: health, readiness and metrics.
 //!
-//! The other surfaces are crates of their own, which give their [`Routes`] to [`router`].
+//! The other surfaces are separate crates, which pass their [`Routes`] to [`router`].
 
-// Templates name the kernel by its crate, here and in other crates.
+// Templates refer to the kernel by its crate name, both here and in other crates.
 extern crate self as hufu_web;
 
 pub mod cors;

@@ -1,4 +1,4 @@
-//! What goes around every handler: request ids, one log line, metrics, and a net under panics.
+//! Middleware around every handler: request ids, one log line per request, metrics, and catching panics.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -16,17 +16,17 @@ use crate::page;
 use crate::server::State;
 use crate::surface::{self, ApiCode, Reader};
 
-/// The header that carries the id of a request, in and out.
+/// The header with the id of a request, in requests and responses.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest id taken over from a client or proxy.
+/// The longest id that is accepted from a client or proxy.
 const MAX_REQUEST_ID: usize = 64;
 
-/// The id of a request, for logs and answers.
+/// The id of a request, for logs and responses.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Gives the request an id and notes route, status and duration. The log line
-/// holds the route's template, never the query or a parameter.
+/// Gives the request an id, and records route, status and duration. The log line contains the template of the
+/// route, never the query or a parameter.
 pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
@@ -49,7 +49,7 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     if code == 200 {
         tracing::debug!(%method, status, code, micros, "answered");
     } else {
-        // With the route that is enough for an operator to see what a client does wrong.
+        // Together with the route, this is enough for an operator to see what a client does wrong.
         tracing::info!(%method, status, code, micros, "refused");
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -67,7 +67,7 @@ fn request_id(request: &Request) -> String {
     given.map_or_else(new_request_id, str::to_owned)
 }
 
-/// Unique enough to find a line in a log; nothing depends on its being hard to guess.
+/// A new request id. It is unique enough to find a line in a log, and need not be hard to guess.
 fn new_request_id() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,19 +76,19 @@ fn new_request_id() -> String {
     format!("{:016x}", SEED.hash_one(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-/// Runs a request to its end though its client has gone. Phones lose connections: what a code was exchanged for must
-/// be there when they send it again, and WeChat gives it only once.
+/// Completes a request even if its client has disconnected. Phones lose connections. When a client sends a
+/// code again, the result of its exchange must be there, because WeChat exchanges a code only once.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // Only the end of the process cancels it.
+        // The task is only cancelled when the process ends.
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 
-/// Refuses foreign `Host`s where only this machine's own names are served. Assets are open to all: the page that says
-/// so needs them.
+/// Refuses requests with a foreign `Host` if only this machine's own names are served. Assets are always
+/// served, because the page that explains the refusal needs them.
 pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
     let is_asset = request.uri().path().starts_with(page::ASSETS);
     if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
@@ -106,7 +106,7 @@ fn names_this_machine(request: &Request) -> bool {
     })
 }
 
-/// A handler panicked: a defect of ours, but the process goes on.
+/// Handles a panic in a handler. That is an internal error, but the process keeps running.
 pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
     let reader = Reader::of(&request);
     match AssertUnwindSafe(next.run(request)).catch_unwind().await {

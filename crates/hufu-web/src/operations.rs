@@ -15,7 +15,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/healthz", get(health)).route("/readyz", get(readiness))
 }
 
-/// The router of the metrics address.
+/// The router for the metrics address.
 pub fn metrics_router(handle: PrometheusHandle) -> Router {
     let render = move || {
         let handle = handle.clone();
@@ -24,12 +24,12 @@ pub fn metrics_router(handle: PrometheusHandle) -> Router {
     Router::new().route("/metrics", get(render))
 }
 
-/// The process runs.
+/// Liveness: the process is running.
 async fn health() -> &'static str {
     "ok"
 }
 
-/// The instance can serve: its database answers.
+/// Readiness: the instance can serve, because its database responds.
 async fn readiness(axum::extract::State(shared): State) -> Response {
     let warnings = &shared.settings.warnings;
     if shared.app.is_ready().await {

@@ -1,4 +1,4 @@
-//! What requests have in common: who the client says it is, and bodies of bounded size.
+//! What requests have in common: how the client identifies itself, and bodies of limited size.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::middleware::RequestId;
 use crate::server::Shared;
 use crate::surface::{self, Answer, Refused};
 
-/// The head of a request: who the client says it is.
+/// The head of a request: how the client identifies itself.
 #[derive(Clone, Debug)]
 pub struct Head {
     application: Option<String>,
@@ -24,11 +24,11 @@ pub struct Head {
     bearer: Option<String>,
     /// The `Referer`.
     pub referer: Option<String>,
-    /// The language that the client asks for.
+    /// The language that the client requests.
     pub language: Language,
-    /// The address of the client.
+    /// The IP address of the client.
     pub ip: Option<String>,
-    /// The client, as it calls itself.
+    /// The `User-Agent`, at most 256 characters of it.
     user_agent: Option<String>,
     /// The id of the request.
     pub request_id: String,
@@ -40,13 +40,13 @@ impl Head {
         ApplicationHint::new(self.application.as_deref(), self.pool.as_deref())
     }
 
-    /// The application that the header names, or else this one, and the pool of the header.
+    /// The application that the header names, or otherwise the given one, and the pool that the header names.
     pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> ApplicationHint<'a> {
         let from_header = self.application.as_deref().and_then(named);
         ApplicationHint::new(from_header.or(application), self.pool.as_deref())
     }
 
-    /// Where the request comes from.
+    /// The origin of the request: address, user agent and request id.
     pub fn origin(&self) -> Origin {
         Origin {
             ip: self.ip.clone(),
@@ -55,12 +55,12 @@ impl Head {
         }
     }
 
-    /// The bearer token, with or without `Bearer` before it.
+    /// The bearer token. The scheme `Bearer` may be missing.
     pub fn bearer(&self) -> Option<&str> {
         self.bearer.as_deref()
     }
 
-    /// Who sends the request.
+    /// Authenticates the sender of the request.
     pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Refusal> {
         shared.app.authenticate(self.bearer(), self.named(), self.origin()).await
     }
@@ -99,10 +99,11 @@ impl FromRequestParts<Arc<Shared>> for Head {
     }
 }
 
-/// The last address in `X-Forwarded-For` that is no trusted proxy, where the peer is one.
+/// The client's address. If the peer is a trusted proxy, it is the last address in `X-Forwarded-For` that is
+/// not one.
 fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr {
     let trusted = |ip: &IpAddr| shared.settings.trusted_proxies.iter().any(|net| net.contains(ip));
-    // A socket that listens on both families gives IPv4 peers as `::ffff:203.0.113.9`.
+    // A dual-stack socket reports IPv4 peers as `::ffff:203.0.113.9`.
     let peer = peer.to_canonical();
     if !trusted(&peer) {
         return peer;
@@ -120,14 +121,14 @@ fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr 
     client
 }
 
-/// An address as proxies write it: bare, in brackets, or with the port.
+/// An address as proxies write it: bare, in brackets, or with a port.
 fn address_in(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address = bare.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
     address.ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
-/// A JSON object as body, whatever the content type says: mini program clients send many.
+/// A JSON object as the body. The content type is ignored, because mini program clients send various ones.
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
@@ -151,7 +152,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Parameters<T> {
     }
 }
 
-/// Parameters of the address.
+/// Parameters in the query of the URL.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
@@ -197,7 +198,7 @@ async fn collect_at_leisure(
     if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept) }
 }
 
-/// Reads a JSON object.
+/// Parses a JSON object.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
     if !is_object {
@@ -214,7 +215,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     })
 }
 
-/// Text that the client left out, or left empty.
+/// The text, unless it is missing, empty, or a placeholder such as `undefined`.
 pub fn given(text: Option<&String>) -> Option<&str> {
     text.map(String::as_str).and_then(named)
 }

@@ -1,4 +1,4 @@
-//! The router with everything that goes around handlers.
+//! The accept loop, and the router with its middleware.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use tower::Service as _;
 use crate::surface::{self, Reader};
 use crate::{middleware, oidc, operations, page};
 
-/// What the web surfaces are told.
+/// Settings of the web surfaces.
 #[derive(Clone, Debug, Default)]
 pub struct WebSettings {
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// Whether requests with another `Host` than this machine's own names are refused: a
-    /// development server must not be reachable through a web page's rebound name.
+    /// Whether to refuse requests whose `Host` is not a name of this machine. A web page must not be able to
+    /// reach a development server through DNS rebinding.
     pub loopback_hosts_only: bool,
-    /// Warnings that `/readyz` repeats.
+    /// Warnings that `/readyz` includes.
     pub warnings: Vec<String>,
 }
 
-/// What every handler can get at.
+/// State that every handler has access to.
 pub struct Shared {
     /// The application.
     pub app: Arc<App>,
-    /// What the surfaces are told.
+    /// The settings of the surfaces.
     pub settings: WebSettings,
 }
 
@@ -48,7 +48,7 @@ pub type State = axum::extract::State<Arc<Shared>>;
 /// The routes of a surface.
 pub type Routes = Router<Arc<Shared>>;
 
-/// All public surfaces of an instance, for [`Listener::serve`]: those given, and OAuth 2 and health, which are here.
+/// All public surfaces of an instance, for [`Listener::serve`]: the given ones, plus those of this crate.
 pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
     let shared = Arc::new(Shared { app, settings });
     surfaces
@@ -58,7 +58,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .merge(operations::routes())
         .merge(page::routes())
         .fallback(not_found)
-        // Handlers bound what they read themselves, with an answer that the client sees.
+        // Handlers limit the body themselves, with a response that the client can see.
         .layer(DefaultBodyLimit::disable())
         .layer(axum::middleware::from_fn(middleware::catch_panics))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
@@ -71,25 +71,27 @@ async fn not_found(request: Request) -> Response {
     surface::written(Code::PathUnknown.into(), &Reader::of(&request), surface::sdk_with_status)
 }
 
-/// A bound address that serves a router.
+/// A bound address on which a router is served.
 pub struct Listener {
     listener: TcpListener,
     limits: Limits,
 }
 
-/// The least that the HTTP library can read the head of a request with.
+/// The smallest buffer with which the HTTP library can read the head of a request.
 const LEAST_HEADER_BYTES: usize = 8192;
-/// How long to wait when the machine has no more file descriptors for connections.
+/// How long to wait after a connection could not be accepted, for example because no file descriptors are
+/// left.
 const BREATHER: Duration = Duration::from_millis(100);
 
 impl Listener {
-    /// Takes a bound listener.
+    /// Creates a listener from a bound socket.
     pub fn new(listener: TcpListener, limits: Limits) -> Self {
         Self { listener, limits }
     }
 
-    /// Serves until `stop` is done, then finishes what runs. Clients that are slow to say what they want, or
-    /// say nothing, lose their connection; more connections than allowed wait in the kernel's queue.
+    /// Serves until `stop` completes, then finishes running requests. Clients that are slow to send the head
+    /// of a request, or send nothing, lose their connection. Connections beyond the limit wait in the
+    /// kernel's queue.
     pub async fn serve(
         self,
         router: Router,
@@ -120,7 +122,7 @@ impl Listener {
                     }
                 },
             };
-            // Answers are one small packet: waiting for more of them would cost 40 ms a call.
+            // Responses are one small packet. Waiting for more data would cost 40 ms per call.
             let _ = stream.set_nodelay(true);
             let router = router.clone();
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -130,8 +132,9 @@ impl Listener {
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             let longest = limits.connection_time;
             tokio::spawn(async move {
-                // It ends when either side closes it, how is the client's affair; or after its time, since a
-                // client that never reads its answers would keep its place for ever.
+                // A connection ends when either side closes it; an error concerns only the client. It also
+                // ends after the maximum time, because a client that never reads its responses would
+                // otherwise occupy its slot forever.
                 let _ = tokio::time::timeout(longest, connection).await;
                 drop(place);
             });

@@ -1,6 +1,7 @@
-//! Surfaces. A handler refuses in one way everywhere: it returns a [`Refusal`] with `?`. The layer of its surface writes
-//! the refusal in the form that the surface's clients read: [`sdk`] and [`oauth`] are here, a surface with a form of its
-//! own has it beside its routes. Where a browser asks, a page ([`crate::page`]) takes the place of any of them.
+//! Surfaces. All handlers refuse in the same way: they return a [`Refusal`] with `?`. The layer of the
+//! surface then writes the refusal in the form that the surface's clients expect. [`sdk`] and [`oauth`] are
+//! defined here; a surface with another form defines it beside its routes. If a browser asks, a page
+//! ([`crate::page`]) replaces any of them.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use serde_json::Value;
 use crate::middleware::RequestId;
 use crate::server::Routes;
 
-/// What a handler returns.
+/// The result of a handler.
 pub type Answer<T> = Result<T, Refused>;
 
 /// A refusal on its way to the layer that writes it.
@@ -36,7 +37,7 @@ impl<R: Into<Refusal>> From<R> for Refused {
     }
 }
 
-/// The status alone. What else there is to say, the layer says.
+/// Only the status. The layer adds the rest.
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let mut response = status_of(self.0.code()).into_response();
@@ -45,21 +46,21 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The business code of an answer, for the log.
+/// The business code of a response, for the log.
 #[derive(Clone, Copy, Debug)]
 pub struct ApiCode(pub u32);
 
-/// Who reads a refusal.
+/// The reader of a refusal.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// The language of `x-authing-lang`, which the published clients send.
+    /// The language in `x-authing-lang`, which the published clients send.
     pub language: Language,
     /// The id of the request.
     pub request_id: String,
 }
 
 impl Reader {
-    /// Whoever sent this request.
+    /// The sender of this request.
     pub fn of(request: &Request) -> Self {
         let id = request.extensions().get::<RequestId>();
         Self {
@@ -69,7 +70,7 @@ impl Reader {
     }
 }
 
-/// The language that a client asks for.
+/// The language that the client requests.
 pub(crate) fn language(headers: &HeaderMap) -> Language {
     let tag = headers.get("x-authing-lang").and_then(|value| value.to_str().ok());
     tag.and_then(Language::of_tag).unwrap_or_default()
@@ -78,7 +79,7 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 /// How a surface writes a refusal.
 pub type Render = fn(&Refusal, &Reader) -> Response;
 
-/// Routes whose refusals are written so.
+/// Routes whose refusals are written by `render`.
 pub fn refusing(routes: Routes, render: Render) -> Routes {
     routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
         let reader = Reader::of(&request);
@@ -86,13 +87,13 @@ pub fn refusing(routes: Routes, render: Render) -> Routes {
         let refused = response.extensions().get::<Refused>().cloned();
         let Some(refused) = refused else { return response };
         let mut written = written(refused, &reader, render);
-        // What the layers of the route said: CORS.
+        // Headers from the layers of the route: CORS.
         written.headers_mut().extend(response.into_parts().0.headers);
         written
     }))
 }
 
-/// A refusal as an answer, for where no handler is.
+/// Writes a refusal as a response, where there is no handler.
 pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Response {
     note(&refused.0);
     let mut response = render(&refused.0, reader);
@@ -101,7 +102,7 @@ pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Resp
     response
 }
 
-/// Counts a refusal, and logs an internal error, once, with its whole chain of causes.
+/// Counts a refusal. Logs an internal error once, with its whole chain of causes.
 pub fn note(refusal: &Refusal) {
     let code = refusal.code();
     if code.is_internal() {
@@ -110,12 +111,12 @@ pub fn note(refusal: &Refusal) {
     metrics::counter!("hufu_refusals_total", "code" => code.number().to_string()).increment(1);
 }
 
-/// What kind of refusal it is, as a status of HTTP.
+/// The HTTP status for a kind of refusal.
 pub fn status_of(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// A body of JSON.
+/// A JSON response.
 pub fn json<T: Serialize>(body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(bytes) => {
@@ -126,12 +127,13 @@ pub fn json<T: Serialize>(body: &T) -> Response {
     }
 }
 
-/// The same, which no cache keeps.
+/// A JSON response that no cache stores.
 pub fn private_json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], json(body)).into_response()
 }
 
-/// As the published clients read it: HTTP 200, `code` = `apiCode`, `statusCode`, and what the client goes on with.
+/// Writes a refusal for the published clients: HTTP 200 with `code` = `apiCode`, `statusCode`, and the data
+/// that the client needs to continue.
 pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -154,13 +156,14 @@ pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
     })
 }
 
-/// The envelope of [`sdk`] with the status itself: for what is refused before a surface is reached.
+/// The envelope of [`sdk`] with the refusal's own HTTP status, for requests that are refused before they
+/// reach a surface.
 pub(crate) fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
     (status_of(refusal.code()), sdk(refusal, reader)).into_response()
 }
 
-/// As OAuth has it (RFC 6749 5.2): `error`, and in `error_description` the English sentence, since only ASCII is
-/// allowed there.
+/// Writes a refusal as an OAuth error (RFC 6749 section 5.2): `error`, and `error_description` in English,
+/// because only ASCII is allowed there.
 pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     #[derive(Serialize)]
     struct Body {

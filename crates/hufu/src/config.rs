@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-/// The file as written; every key is optional.
+/// The configuration file. Every key is optional.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -44,7 +44,7 @@ pub(crate) struct Config {
     pub(crate) public_url: String,
     pub(crate) database: DatabaseUrl,
     pub(crate) key: KeySource,
-    /// Where metrics are served; not at all if absent.
+    /// Where metrics are served. Absent if they are not served.
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
@@ -54,7 +54,7 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
-/// What is logged.
+/// The log filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Log(pub(crate) String);
 
@@ -126,7 +126,8 @@ impl Config {
     }
 }
 
-/// The limits of the file, and of the environment, which takes precedence: `HUFU_LIMITS_UPLOAD_BYTES`.
+/// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
+/// precedence.
 fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Limits> {
     for name in Limits::NAMES {
         let variable = format!("HUFU_LIMITS_{}", name.to_uppercase());
@@ -137,7 +138,8 @@ fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::
     Ok(limits)
 }
 
-/// TOML's own message quotes the line, which may contain a key: only the place and the reason are reported.
+/// Parses the file. TOML's own message quotes the line, which may contain a key, so only the position and the
+/// reason are reported.
 fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The demo: a pool, and the matching mini programs and people of the sandbox.
+//! The demo: a pool, with matching apps and people in the sandbox.
 
 use anyhow::Context as _;
 use hufu_app::apply::file::{self, Desired};
@@ -10,11 +10,11 @@ pub(crate) const POOL: &str = "6560c0ffee00000000000001";
 pub(crate) const APPLICATION: &str = "6560c0ffee00000000000002";
 /// The AppID of the mini program in the sandbox.
 pub(crate) const APP_ID: &str = "wx0de30de30de30001";
-/// The application whose connection asks new people whether they already have an account.
+/// The application whose connection asks new users whether they already have an account.
 pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 /// The AppID of its mini program in the sandbox.
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
-/// The apps of the sandbox with their secrets. The last is the mobile app of the demonstration's phone app.
+/// The apps of the sandbox with their secrets. The last one is the mobile app of the demo's phone app.
 const APPS: [(&str, &str, AppKind); 3] = [
     (APP_ID, "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
     (ASK_APP_ID, "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),

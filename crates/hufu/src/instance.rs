@@ -1,4 +1,4 @@
-//! An instance from a process's point of view: its database and the key to its secrets.
+//! An instance as a process sees it: its database and the key to its secrets.
 
 use std::sync::Arc;
 

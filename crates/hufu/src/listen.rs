@@ -12,15 +12,15 @@ use tokio::sync::watch;
 /// How long running requests may take to finish after the signal to stop.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
 
-/// Binds an address; the error helps if it is taken.
+/// Binds an address. If it is taken, the error suggests what to do.
 pub(crate) async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
         format!("cannot listen on {address}; if another program has the port, choose another with {flag}")
     })
 }
 
-/// Signals when the process is asked to stop: Ctrl-C or SIGTERM. Signals are caught from this call on, so
-/// call it before announcing that the process runs.
+/// Signals when the process is asked to stop, by Ctrl-C or SIGTERM. Signals are caught from this call on, so
+/// call it before announcing that the process is running.
 pub(crate) fn watch_for_stop() -> anyhow::Result<watch::Receiver<bool>> {
     let (stop, stopping) = watch::channel(false);
     #[cfg(unix)]
@@ -65,7 +65,7 @@ pub(crate) async fn serve_until(
     }
 }
 
-/// The future that a server waits for before it stops taking connections.
+/// A future that completes when the process is asked to stop. A server then stops accepting connections.
 pub(crate) fn stop_signal(stopping: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
     let mut stopping = stopping.clone();
     async move {

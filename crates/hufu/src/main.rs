@@ -26,9 +26,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints an error with its causes, for the person at the terminal.
+/// Prints an error with its causes to the terminal.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    #[expect(clippy::print_stderr, reason = "this is the program's output for the person at the terminal")]
+    #[expect(clippy::print_stderr, reason = "this is the program's output on the terminal")]
     {
         eprintln!("hufu: {error:#}");
     }

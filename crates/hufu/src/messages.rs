@@ -6,7 +6,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::commands::say;
 
-/// Prints every message from now on, until the process ends. `page` is where all of them can be seen.
+/// Prints every message from now on, until the process ends. `page` is the address that shows all of them.
 pub(crate) async fn print_all(outbox: Outbox, page: String) {
     let mut news = outbox.subscribe();
     loop {

@@ -1,4 +1,4 @@
-//! `/admin/v1`: who may do what, users from their making to their end, and finding them.
+//! `/admin/v1`: permissions, users from creation to deletion, and search.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::client::GET_PROFILE;
 use crate::world::{CAFE, MINI, NOW, SHOP, World};
 
-/// Every route that is described, with the roles that may use it.
+/// Every documented route, with the roles that may use it.
 pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/admin/v1/keys", "owner"),
     ("POST", "/admin/v1/keys", "owner"),
@@ -62,7 +62,7 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/admin/v1/pools/{pool}/deliveries/{delivery}/replay", "owner manager"),
 ];
 
-/// A body that each route can read.
+/// A body that each route can parse.
 fn body_for(method: &str, path: &str) -> Option<Value> {
     Some(match path.rsplit('/').next().unwrap() {
         "keys" => json!({ "name": "x", "role": "auditor" }),
@@ -77,7 +77,7 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
     .filter(|_| method != "GET")
 }
 
-/// A path with ids that lead to nothing.
+/// A path with ids that do not exist.
 fn nowhere(path: &str, pool: &str) -> String {
     let path = path.replace("{pool}", pool);
     ["key", "user", "identity", "session", "merge", "event", "webhook", "delivery", "import"]
@@ -86,7 +86,8 @@ fn nowhere(path: &str, pool: &str) -> String {
 }
 
 on_both_engines! {
-    /// The description, the router and the table name the same routes; each role may do what the table says.
+    /// The OpenAPI document, the router and the table have the same routes. Each role may do what the table
+    /// says.
     async fn each_role_on_each_route(database) {
         let world = World::new(database).await;
         let described = call(&world, None, "GET", "/admin/v1/openapi.json", None).await.is(200);
@@ -115,7 +116,7 @@ on_both_engines! {
         }
     }
 
-    /// A key of a pool sees no other; one that is wrong, revoked or over does not hold.
+    /// A key limited to a pool has no access to others. A wrong, revoked or expired key is rejected.
     async fn keys_have_a_scope_and_an_end(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -130,7 +131,7 @@ on_both_engines! {
         assert_eq!(pools["pools"].as_array().unwrap().len(), 1);
         let wish = json!({ "name": "too much", "role": "owner" });
         call(&world, Some(&cafe), "POST", "/admin/v1/keys", Some(wish)).await.is(403);
-        // A manager of all pools must not get at the administrators.
+        // A manager of all pools must not have access to the administrators.
         let manager = key(&world, AdminRole::Manager, None).await;
         call(&world, Some(&manager), "GET", &users("system"), None).await.is(403);
 
@@ -153,7 +154,7 @@ on_both_engines! {
         call(&world, Some(short), "GET", &users(SHOP), None).await.is(401);
     }
 
-    /// Administrators log in, with a bound on guesses; a dismissal works at once.
+    /// Administrators log in, with a limit on guesses. A dismissal takes effect immediately.
     async fn administrators_log_in_and_are_dismissed(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -169,7 +170,7 @@ on_both_engines! {
         world.secret(mei);
         call(&world, Some(mei), "GET", &users(SHOP), None).await.is(200);
         call(&world, Some(mei), "GET", "/admin/v1/keys", None).await.is(403);
-        // The role is read at each use.
+        // The role is read on every request.
         let administrator = format!("/admin/v1/administrators/{id}");
         let owner_role = Some(json!({ "role": "owner" }));
         call(&world, Some(&owner), "PUT", &administrator, owner_role).await.is(200);
@@ -188,7 +189,7 @@ on_both_engines! {
         assert_eq!(last, 429);
     }
 
-    /// A user from making to deletion; changes that collide; what is left in the log.
+    /// A user from creation to deletion, with conflicting changes and the entries in the audit log.
     async fn a_users_life(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -252,7 +253,7 @@ on_both_engines! {
         assert!(!log.to_string().contains("13800001111") && !log.to_string().contains("o-bob"));
     }
 
-    /// Signing somebody out ends their tokens at once; deleting them, too.
+    /// Ending a user's sessions invalidates their tokens immediately, and so does deleting the user.
     async fn signing_out_ends_tokens(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -272,7 +273,7 @@ on_both_engines! {
         assert_ne!(world.client().log_in(MINI, "bob").await.id, bob.id, "nothing leads to the deleted account");
     }
 
-    /// Every way of finding somebody; pages are complete and without repetition while others come.
+    /// Every kind of search. Pages are complete and have no duplicates while users are added.
     async fn users_are_found(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;

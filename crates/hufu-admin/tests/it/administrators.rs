@@ -1,4 +1,5 @@
-//! `/admin/v1`: administrators' own accounts, names that collide, files of users, and the page about it.
+//! `/admin/v1`: administrators' own accounts, conflicting names, files of users, and the page of
+//! documentation about it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ use crate::administration::TABLE;
 use crate::client::{SIGNIN, claims, signin};
 use crate::world::{CAFE, FILE, MINI, SHOP, World};
 
-/// Sends a file; the status and what came back.
+/// Sends a file. Returns the status and the body.
 async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
     let request = Request::post(format!("/admin/v1/pools/{SHOP}/imports?{query}"))
         .header("authorization", format!("Bearer {key}"))
@@ -35,7 +36,7 @@ async fn text(world: &World, key: &str, path: &str) -> String {
 }
 
 on_both_engines! {
-    /// A new password, a sign-out and a suspension end an administrator's logins.
+    /// A new password, a logout and a suspension end an administrator's logins.
     async fn logins_of_administrators_end(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -70,7 +71,7 @@ on_both_engines! {
         call(&world, Some(&owner), "POST", &format!("{account}/password"), Some(wish)).await.is(200);
         assert!(!works(&mei).await);
         log_in(with(first)).await.is(401);
-        // Somebody else set it: it lets nobody in until it is replaced.
+        // This password was set by someone else. It must be replaced before it can be used.
         let told = log_in(with("a word for a while")).await.is(403);
         assert_eq!(told["code"], 2449);
         let replaced = |new: &str| json!({ "username": "mei", "password": "a word for a while", "newPassword": new });
@@ -82,7 +83,7 @@ on_both_engines! {
         log_in(with("a word for a while")).await.is(401);
     }
 
-    /// Who owns one pool makes administrators of it, and of nobody else.
+    /// The owner of one pool can appoint administrators for that pool only.
     async fn an_owner_of_a_pool_appoints_nobody_elses(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -120,7 +121,7 @@ on_both_engines! {
         assert_eq!(log_in(far, password).await, 201);
     }
 
-    /// Names are given up to a change that is done, and to no other.
+    /// A name is only given up to a change that succeeds.
     async fn a_refused_change_takes_nothing(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -140,7 +141,7 @@ on_both_engines! {
         assert_eq!(kept["email"], Value::Null);
     }
 
-    /// What an administrator notes where people do not see it is in no token of theirs.
+    /// Custom fields that users cannot see are in none of their tokens.
     async fn invisible_fields_are_in_no_token(database) {
         let world = World::new(database).await;
         let fields = "custom_fields = [{ key = \"size\", type = \"string\" }, { key = \"note\", type = \"string\", visible = false }]";
@@ -161,7 +162,7 @@ on_both_engines! {
         assert_eq!(seen["customData"]["note"], "difficult");
     }
 
-    /// The id of an account that was merged leads to the one that it was merged into.
+    /// The id of a merged account leads to the account that it was merged into.
     async fn old_ids_lead_to_the_survivor(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -199,7 +200,7 @@ on_both_engines! {
         call(&world, Some(&owner), "POST", &undo, None).await.is(409);
     }
 
-    /// A file comes in over HTTP, row by row, tells how far it is, and goes out again.
+    /// A file is imported over HTTP row by row, with progress, and exported again.
     async fn files_come_in_and_go_out(database) {
         let world = World::new(database).await;
         let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
@@ -226,7 +227,7 @@ on_both_engines! {
         let list = call(&world, Some(&manager), "GET", &format!("/admin/v1/pools/{SHOP}/imports?limit=1"), None).await.is(200);
         assert_eq!((&list["imports"][0]["fileName"], &list["next"]), (&json!("users.csv"), &began["id"]));
 
-        // Once more: everybody is there already.
+        // The second time all users exist already.
         let (_, again) = send(&world, &manager, "onExisting=skip", "text/csv", csv.as_bytes()).await;
         let again: Value = serde_json::from_str(&again).unwrap();
         world.node.app.wait_for_imports().await;
@@ -244,7 +245,7 @@ on_both_engines! {
         assert_eq!(log["events"].as_array().unwrap().len(), 3, "an import that made nobody is no entry");
     }
 
-    /// What cannot be taken as a whole is refused before anything is written.
+    /// Files that are invalid as a whole are refused before anything is written.
     async fn unfit_files_are_refused(database) {
         let world = World::new(database).await;
         let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
@@ -266,7 +267,7 @@ on_both_engines! {
     }
 }
 
-/// docs/administration.md has every route and every permission, with the roles.
+/// docs/administration.md lists every route and every permission, with the roles.
 #[test]
 fn the_page_names_every_route_and_permission() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/administration.md"))

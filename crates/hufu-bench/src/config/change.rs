@@ -1,4 +1,5 @@
-//! Changes: a connection gets another name, and a node answers by it once it has taken the change up.
+//! Changes of the configuration: a connection is renamed, and each node serves the new name once it has
+//! loaded the change.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,12 +14,12 @@ use hufu_types::{Clock as _, PoolId, SystemClock, Timestamp};
 use super::pools::Pools;
 use crate::database::Database;
 
-/// A node looks so often.
+/// How often a node is asked for the name.
 const ASK_EVERY: Duration = Duration::from_millis(2);
-/// A change that takes longer fails the run.
+/// The run fails if a change takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Makes changes, each in another pool.
+/// Makes changes, each in a different pool.
 pub(super) struct Changes {
     store: Store,
     pools: Pools,
@@ -27,7 +28,7 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// `series` tells the names of several such values apart.
+    /// Names contain `series`, which tells the changes of several such values apart.
     pub(super) async fn open(database: &Database<'_>, pools: Pools, series: usize) -> Result<Changes> {
         Changes::at(&database.url(), pools, series).await
     }
@@ -36,9 +37,9 @@ impl Changes {
         Ok(Changes { store: Store::open(&url.parse()?).await?, pools, series, made: 0 })
     }
 
-    /// Makes a change; the application that shows it, and what it shows.
+    /// Makes a change. Returns the application whose configuration shows it, and the new name.
     pub(super) async fn make(&mut self) -> Result<(String, String)> {
-        // Neighbours in the file are not neighbours in time.
+        // Pools that follow each other in the file are not changed one after the other.
         let place = (self.made + self.series * 1_000) * 7_919;
         let name = format!("Change {}-{}", self.series, self.made);
         self.made += 1;
@@ -52,7 +53,7 @@ impl Changes {
     }
 }
 
-/// Gives a pool's first connection another name, as the product's own operation writes it.
+/// Renames a pool's first connection, with the same writes as the product's own operation.
 struct Rename {
     pool: PoolId,
     name: String,
@@ -60,7 +61,7 @@ struct Rename {
 }
 
 impl Write for Rename {
-    /// Whether there is a connection.
+    /// Whether there was a connection to rename.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -75,7 +76,7 @@ impl Write for Rename {
     }
 }
 
-/// Asks a node what it knows.
+/// Asks a node for its current configuration.
 pub(super) struct Probe {
     http: reqwest::Client,
     url: String,
@@ -87,7 +88,7 @@ impl Probe {
         Ok(Probe { http, url: format!("http://{address}/api/v3/get-application-enabled-extidps") })
     }
 
-    /// Asks until the node shows this name; how long after `since` that was.
+    /// Asks until the node returns this name. Returns the time from `since` until then.
     pub(super) async fn until(&self, application: &str, name: &str, since: Instant) -> Result<Duration> {
         while since.elapsed() < TIMEOUT {
             let answer = self.http.get(&self.url).header("x-authing-app-id", application).send().await?;
@@ -102,7 +103,7 @@ impl Probe {
     }
 }
 
-/// Changes that go on, on a thread of their own.
+/// Makes changes continuously, on a separate thread.
 pub(super) struct BackgroundChanges {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Result<u32>>,
@@ -130,7 +131,7 @@ impl BackgroundChanges {
         BackgroundChanges { over, thread }
     }
 
-    /// Ends them; how many there were.
+    /// Stops the changes. Returns how many were made.
     pub(super) fn stop(self) -> Result<u32> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow!("the thread of changes panicked"))?

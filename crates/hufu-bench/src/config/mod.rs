@@ -1,5 +1,5 @@
-//! Changes of the configuration with many pools: how soon a change in one pool is in effect on each of two nodes, what
-//! taking it up costs them, and what logins notice of it.
+//! Changes of the configuration with many pools: how soon a change in one pool takes effect on each of two
+//! nodes, what loading it costs them, and how it affects logins.
 
 mod change;
 mod pools;
@@ -26,61 +26,63 @@ use crate::{machine, report};
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Database engines.
+    /// The database engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
     engines: Vec<Engine>,
-    /// Pools; each has three applications and three connections.
+    /// The number of pools. Each has three applications and three connections.
     #[arg(long, default_value_t = 10_000)]
     pools: usize,
-    /// Changes whose way to both nodes is timed.
+    /// The number of changes that are timed until both nodes have them.
     #[arg(long, default_value_t = 40)]
     timed_changes: usize,
-    /// Changes in a second where they go on beside something else.
+    /// Changes per second, where changes are made while something else is measured.
     #[arg(long, default_value_t = 10.0)]
     changes: f64,
-    /// Length of each timed part.
+    /// The length of each timed part, in seconds.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Timed parts of logins with changes, and as many without, in turn; those with the median p99 are reported.
+    /// The number of timed parts with logins and changes. As many without changes alternate with them. Of
+    /// each, the part with the median p99 is reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Connections of the generator.
+    /// The number of connections of the generator.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// The server's program, built for release.
+    /// The release build of the server's program.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
-    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
+    /// user must be allowed to create databases.
     #[arg(long)]
     postgres: Option<String>,
-    /// Where the databases are. The system's folder for temporary files if absent.
+    /// The folder for the databases, on the disk to be measured. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
 }
 
-/// What was measured on one engine.
+/// The figures of one engine.
 pub(crate) struct Configured {
     pub(crate) engine: &'static str,
     pub(crate) pools: usize,
-    /// How long `hufu apply` took to make all pools.
+    /// How long `hufu apply` took to create all pools.
     pub(crate) applied: Duration,
     pub(crate) nodes: Vec<NodeFigures>,
-    /// Logins at half load, while nothing changes and while changes go on.
+    /// Logins at half load, without changes and with changes in the background.
     pub(crate) without: Outcome,
     pub(crate) with: Outcome,
     pub(crate) changes_per_second: f64,
 }
 
-/// What was measured of one node.
+/// The figures of one node.
 pub(crate) struct NodeFigures {
     pub(crate) start: Duration,
     pub(crate) resident: u64,
-    /// From the commit of a change until the node answers by it.
+    /// The time from the commit of a change until the node serves it.
     pub(crate) median: Duration,
     pub(crate) longest: Duration,
-    /// CPU time without any change, in milliseconds a second.
+    /// CPU time without any change, in milliseconds per second.
     pub(crate) cpu_idle: f64,
-    /// CPU time that a change adds, in milliseconds.
+    /// The CPU time that a change adds, in milliseconds.
     pub(crate) cpu_per_change: f64,
 }
 
@@ -115,7 +117,7 @@ struct Bench<'o> {
     database: &'o Database<'o>,
 }
 
-/// A node that runs.
+/// A running node.
 struct Node {
     process: Process,
     start: Duration,
@@ -166,13 +168,13 @@ impl Bench<'_> {
         })
     }
 
-    /// How long each change took to be in effect on each node.
+    /// How long each change took until it was in effect on each node.
     fn latencies(&self, nodes: &[Node; 2], pools: Pools) -> Result<[Vec<Duration>; 2]> {
         self.runtime.block_on(async {
             let mut changes = Changes::open(self.database, pools, 0).await?;
             let mut latencies = [Vec::new(), Vec::new()];
             for number in 0..self.options.timed_changes {
-                // So that changes fall into all parts of the nodes' interval.
+                // Changes are spread over all parts of the nodes' polling interval.
                 tokio::time::sleep(Duration::from_millis(u64::try_from(number * 37 % 500)?)).await;
                 let (application, name) = changes.make().await?;
                 let since = Instant::now();
@@ -190,7 +192,8 @@ impl Bench<'_> {
         })
     }
 
-    /// CPU time of each node without changes, in milliseconds a second, and what one change adds, in milliseconds.
+    /// The CPU time of each node without changes, in milliseconds per second, and what one change adds, in
+    /// milliseconds.
     fn cpu(&self, nodes: &[Node; 2], pools: Pools) -> Result<Vec<(f64, f64)>> {
         let time = Duration::from_secs_f64(self.options.seconds);
         let read = || nodes.iter().map(|node| process::cpu(node.process.id())).collect::<Result<Vec<_>>>();
@@ -209,7 +212,8 @@ impl Bench<'_> {
         Ok(figures.collect())
     }
 
-    /// Logins at half of what gets through, in turn without and with changes; and the changes in a second.
+    /// Logins at half of the maximum rate, alternately without and with changes. Also returns the changes per
+    /// second.
     fn logins(
         &self,
         world: &World,

@@ -1,4 +1,4 @@
-//! The many pools, as a file that `hufu apply` takes.
+//! The many pools, as a file for `hufu apply`.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use hufu_types::PoolId;
 
 use crate::world::REGISTER_SOURCE;
 
-/// So many pools.
+/// This many pools.
 #[derive(Clone, Copy)]
 pub(super) struct Pools(pub(super) usize);
 
 impl Pools {
-    /// The id of the pool at this place; places begin anew after the last.
+    /// The id of the pool at this position. Positions wrap around after the last pool.
     pub(super) fn id(self, place: usize) -> anyhow::Result<PoolId> {
         Ok(PoolId::parse(&format!("{:024x}", 0x00aa_0000_0000_usize + place % self.0.max(1)))?)
     }
@@ -24,7 +24,7 @@ impl Pools {
     pub(super) fn apply_file(self) -> String {
         let mut text = String::new();
         for place in 0..self.0 {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(
                 text,
                 "[[user_pool]]\nid = \"{:024x}\"\nname = \"Pool {place}\"\n",

@@ -1,4 +1,5 @@
-//! The database of a measured program: created by Hufu's own migrations, filled directly, measured.
+//! The database of a measured program. It is created by Hufu's own migrations, then filled directly and
+//! measured.
 
 pub(crate) mod people;
 mod postgres;
@@ -33,7 +34,7 @@ impl Engine {
         }
     }
 
-    /// The server for databases of this engine: the one at the URL, or a private one.
+    /// The server for databases of this engine: the one at the URL, or a private one. SQLite has none.
     pub(crate) fn server(self, url: Option<&str>, folder: &Path) -> Result<Option<Postgres>> {
         match (self, url) {
             (Engine::Sqlite, _) => Ok(None),
@@ -43,7 +44,7 @@ impl Engine {
     }
 }
 
-/// A database that nothing has open.
+/// A database that no program has open.
 pub(crate) enum Database<'p> {
     /// A file.
     Sqlite(PathBuf),
@@ -67,7 +68,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Creates it, empty; replaces an older one with this name.
+    /// Creates an empty database. Replaces an older one with this name.
     pub(crate) async fn create(&self) -> Result<()> {
         match self {
             Database::Sqlite(file) => sqlite::remove(file),
@@ -86,7 +87,7 @@ impl<'p> Database<'p> {
         Ok(())
     }
 
-    /// The id that the server generated for the pool's connection.
+    /// The id that the server generated for the connection of the pool.
     pub(crate) async fn connection_id(&self, world: &World) -> Result<String> {
         match self {
             Database::Sqlite(file) => sqlite::connection_id(file, world),
@@ -94,8 +95,8 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Stores this many users, including the known persons, and leaves the database as an operator would have
-    /// it: analysed, and vacuumed if the engine needs that.
+    /// Stores this many users, including the known people. Leaves the database in the state that an operator
+    /// would: analyzed, and vacuumed if the engine needs that.
     pub(crate) async fn fill(&self, world: &World, users: usize, known: &[Person]) -> Result<()> {
         ensure!(users >= known.len(), "there are more returning persons than stored users");
         let stored = people::stored(users, known, SystemClock.now());
@@ -105,7 +106,8 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Stores users as simply as the engine allows, this many per commit: the baseline for imports.
+    /// Stores users as simply as the engine allows, with this many per commit. This is the baseline for
+    /// imports.
     pub(crate) async fn insert_plainly(
         &self,
         world: &World,
@@ -118,7 +120,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Its size on disk, in bytes.
+    /// The size of the database on disk, in bytes.
     pub(crate) async fn size(&self) -> Result<u64> {
         match self {
             Database::Sqlite(file) => sqlite::size(file),
@@ -126,7 +128,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Users, sessions and exchanges stored.
+    /// The number of users, sessions and exchanges stored.
     pub(crate) async fn count(&self) -> Result<[i64; 3]> {
         match self {
             Database::Sqlite(file) => sqlite::count(file),
@@ -134,7 +136,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Makes a copy under another name, beside it.
+    /// Copies the database under another name.
     pub(crate) async fn copy(&self, name: &str) -> Result<Database<'p>> {
         match self {
             Database::Sqlite(file) => Ok(Database::Sqlite(sqlite::copy(file, name)?)),
@@ -146,7 +148,7 @@ impl<'p> Database<'p> {
         }
     }
 
-    /// Removes it.
+    /// Removes the database.
     pub(crate) async fn remove(self) -> Result<()> {
         match self {
             Database::Sqlite(file) => sqlite::remove(&file),
@@ -157,6 +159,6 @@ impl<'p> Database<'p> {
     }
 }
 
-/// Rows stored by logins, to check that a measured program stored what it confirmed.
+/// Counts the rows that logins store, to check that a measured program stored what it confirmed.
 const COUNT: &str = "
     SELECT (SELECT COUNT(*) FROM users), (SELECT COUNT(*) FROM sessions), (SELECT COUNT(*) FROM exchanges)";

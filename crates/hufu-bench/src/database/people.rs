@@ -1,21 +1,21 @@
-//! Stored users as in a pool that is a few years old: half have a nickname and a picture, a third have a
-//! phone number that WeChat proved, each has an openid and a unionid. All of it is generated from a fixed
+//! Stored users as in a pool that is a few years old. Half have a nickname and an avatar, a third have a
+//! phone number that WeChat proved, and each has an openid and a unionid. All data is generated from a fixed
 //! seed.
 
 use hufu_types::Timestamp;
 
 use crate::codes::Person;
 
-/// The users joined evenly over this many milliseconds before now: two years.
+/// The users joined at an even rate over this many milliseconds until now: two years.
 const HISTORY_MS: i64 = 2 * 365 * 86_400_000;
 const SURNAMES: [&str; 8] = ["王", "李", "张", "刘", "陈", "杨", "赵", "黄"];
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// A row of `users` and the two of `identities`.
+/// A row of `users` and its two rows of `identities`.
 pub(crate) struct Stored {
     pub(crate) id: String,
     pub(crate) phone: Option<String>,
-    /// Nickname and picture.
+    /// Nickname and avatar URL.
     pub(crate) shown: Option<(String, String)>,
     pub(crate) logins_count: i64,
     pub(crate) last_login_at: i64,
@@ -28,12 +28,12 @@ impl Stored {
     /// The column `profile`.
     pub(crate) fn profile(&self) -> String {
         let Some((nickname, photo)) = &self.shown else { return "{}".to_owned() };
-        // Nothing here needs escaping.
+        // These values need no escaping.
         format!(r#"{{"nickname":"{nickname}","photo":"{photo}"}}"#)
     }
 }
 
-/// This many users, with the known persons spread evenly among them.
+/// This many users, with the known people spread evenly among them.
 pub(crate) fn stored(count: usize, known: &[Person], now: Timestamp) -> impl Iterator<Item = Stored> {
     let mut random = SplitMix(0x6856_6675);
     let spacing = count / known.len().max(1);
@@ -49,7 +49,7 @@ fn position(number: usize, count: usize, now: Timestamp) -> i64 {
 }
 
 fn user(random: &mut SplitMix, person: Option<&Person>, number: usize, created_at: i64) -> Stored {
-    // Like Hufu's ids: 48 bits of milliseconds, 48 random bits.
+    // The same format as Hufu's ids: 48 bits of milliseconds, 48 random bits.
     let id = format!("{created_at:012x}{:012x}", random.next() >> 16);
     let shown = random.one_in(2).then(|| {
         let surname = SURNAMES.get(random.below(8)).copied().unwrap_or_default();
@@ -93,7 +93,7 @@ impl SplitMix {
         self.next().is_multiple_of(n)
     }
 
-    /// A value shaped like an openid.
+    /// A value in the format of an openid.
     fn wechat_id(&mut self) -> String {
         let mut id = String::with_capacity(28);
         id.push('o');

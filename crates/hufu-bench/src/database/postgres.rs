@@ -9,9 +9,9 @@ use sqlx::{Connection as _, PgConnection, PgPool, QueryBuilder, Row as _};
 use super::people::Stored;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
-/// Users whose rows are sent in one batch.
+/// The number of users whose rows are sent in one batch.
 const BATCH_USERS: usize = 20_000;
-/// Users of the first batch.
+/// The number of users in the first batch.
 const FIRST_BATCH_USERS: usize = 1_000;
 
 const COPY_USERS: &str = "
@@ -44,8 +44,8 @@ pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = 
             copy.finish().await?;
         }
         if batch_users == FIRST_BATCH_USERS {
-            // The triggers' statements were planned for an empty table, and would scan all of it for each
-            // row.
+            // The statements of the triggers were planned for an empty table, and would scan the whole table
+            // for each row.
             sqlx::query("ANALYZE users").execute(&pool).await?;
             batch_users = BATCH_USERS;
         }
@@ -57,7 +57,7 @@ pub(super) async fn fill(url: &str, world: &World, stored: impl Iterator<Item = 
     Ok(())
 }
 
-/// Rows in the text format of COPY. Nothing here contains a tab, a line break or a backslash.
+/// Writes rows in the text format of COPY. No value contains a tab, a line break or a backslash.
 fn write_rows(world: &World, user: &Stored, users: &mut String, identities: &mut String) -> Result<()> {
     let World { pool, application, connection, .. } = world;
     let profile = user.profile();

@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::people::Stored;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
-/// The settings of hufu-store.
+/// The same settings as in hufu-store.
 pub(crate) const DURABLE: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -30,8 +30,8 @@ const INSERT_IDENTITY: &str = "
 pub(super) fn fill(file: &Path, world: &World, stored: impl Iterator<Item = Stored>) -> Result<()> {
     let mut connection = Connection::open(file)?;
     // Only for filling, which starts over if it fails: one transaction without a journal, in memory first.
-    // The rows are inserted in the order of time, as in real life, so that the identity index grows at random
-    // places.
+    // Rows are inserted in order of time, as in real life, so that the identity index grows at random
+    // positions.
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;",
     )?;
@@ -44,7 +44,7 @@ pub(super) fn fill(file: &Path, world: &World, stored: impl Iterator<Item = Stor
     Ok(fs::File::open(file)?.sync_all()?)
 }
 
-/// Stores users with one transaction per batch, and the settings of a server.
+/// Stores users with one transaction per batch, using the settings of a server.
 pub(super) fn insert_plainly(
     file: &Path,
     world: &World,

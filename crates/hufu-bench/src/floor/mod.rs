@@ -1,9 +1,10 @@
-//! The floor: the cost that no server of this kind can go below.
+//! The floor: the minimum cost of a login for any server of this kind.
 //!
-//! A bare axum handler that makes the same outbound call with the same settings of the same library, signs
-//! one token of the same size with a cached key, and commits the same rows through the same engine library:
-//! on SQLite one writer thread with group commit, on PostgreSQL one transaction per login. Nothing else: no
-//! configuration, no limits, no logs, no metrics, no savepoints, no encryption, no profile in the response.
+//! It is a bare axum handler. It makes the same outbound call with the same settings of the same library,
+//! signs one token of the same size with a cached key, and commits the same rows through the same engine
+//! library: on SQLite one writer thread with group commit, on PostgreSQL one transaction per login. It has
+//! nothing else: no configuration, limits, logs, metrics, savepoints or encryption, and no profile in the
+//! response.
 
 mod postgres;
 mod sql;
@@ -30,12 +31,12 @@ use crate::sandbox::announce;
 use crate::world::World;
 use token::Signer;
 
-/// How long a session lives, in milliseconds: the server's default, 90 days.
+/// The lifetime of a session in milliseconds: the server's default, 90 days.
 const SESSION_MS: i64 = 90 * 86_400_000;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// `sqlite://FILE` or `postgres://…`, migrated.
+    /// The URL of a migrated database: `sqlite://FILE` or `postgres://…`.
     #[arg(long)]
     database: String,
     /// Base URL of WeChat's API.
@@ -45,20 +46,20 @@ pub(crate) struct Options {
     world: World,
 }
 
-/// What a login commits.
+/// The data that a login commits.
 struct Login {
     openid: String,
     unionid: String,
-    /// The id of the user, if one must be created.
+    /// The id of the user if one must be created.
     candidate: UserId,
     session: SessionId,
-    /// The key of the record of the code, and the record.
+    /// The hash of the code, which is the key of its record, and the sealed record.
     code_hash: [u8; 32],
     sealed: Vec<u8>,
     now: i64,
 }
 
-/// What all rows have in common.
+/// Values that all rows have in common.
 struct Fixed {
     world: World,
     openid_realm: String,
@@ -145,7 +146,7 @@ impl Floor {
             Some(file) => Database::Sqlite(sqlite::Writer::open(file, Arc::clone(&fixed))?),
             None => Database::Postgres(postgres::Logins::open(&database, Arc::clone(&fixed)).await?),
         };
-        // Like hufu-wechat's client.
+        // The same settings as hufu-wechat's client.
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(1))
             .pool_max_idle_per_host(256)
@@ -194,7 +195,8 @@ impl Floor {
     }
 }
 
-/// As long as the server's sealed record of an exchange: version, key id, nonce and tag take 37 bytes.
+/// A record of the same length as the server's sealed record of an exchange: version, key id, nonce and tag
+/// take 37 bytes.
 fn record(openid: &str, unionid: &str, session_key: &str) -> Vec<u8> {
     let plain = format!(r#"{{"openid":"{openid}","unionid":"{unionid}","session_key":"{session_key}"}}"#);
     let mut record = plain.into_bytes();

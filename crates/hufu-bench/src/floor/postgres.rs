@@ -1,4 +1,4 @@
-//! Durable logins on PostgreSQL: one transaction each, through a pool as large as hufu-store's.
+//! Durable logins on PostgreSQL: one transaction each, through a pool of the same size as hufu-store's.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ impl Logins {
         Ok(Logins { pool, fixed })
     }
 
-    /// The user's id, after the COMMIT.
+    /// Returns the user's id after the COMMIT.
     pub(super) async fn log_in(&self, login: &Login) -> Result<String> {
         let Fixed { world, openid_realm, unionid_realm } = &*self.fixed;
         let Login { openid, unionid, candidate, session, code_hash, sealed, now } = login;

@@ -1,9 +1,9 @@
-//! The statements of a login, the same on both engines: the rows are the server's, with as few statements as
-//! possible.
+//! The SQL statements of a login, the same on both engines. They write the same rows as the server, with as
+//! few statements as possible.
 
-// SQLite numbers `$n` by first occurrence, PostgreSQL by its digits: here the two agree.
+// SQLite numbers `$n` by first occurrence, PostgreSQL by its digits. Here the two agree.
 
-/// Finds the user, with the columns that a response needs; the openid takes precedence over the unionid.
+/// Finds the user, with the columns that a response needs. The openid takes precedence over the unionid.
 pub(super) const FIND: &str = "
     SELECT u.id, u.status, u.username, u.email, u.phone, u.profile, u.logins_count, u.created_at
     FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id

@@ -1,4 +1,4 @@
-//! Durable logins on SQLite: one writer thread, one COMMIT for all that wait, with the settings of
+//! Durable logins on SQLite: one writer thread with one COMMIT for all waiting logins, and the settings of
 //! hufu-store.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{Fixed, Login, SESSION_MS, sql};
 use crate::database::DURABLE;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 
-/// Maximum logins per COMMIT.
+/// The most logins per COMMIT.
 const MAX_BATCH: usize = 256;
 
 type Waiting = (Login, oneshot::Sender<Result<String>>);
@@ -24,14 +24,14 @@ impl Writer {
     pub(super) fn open(file: &str, fixed: Arc<Fixed>) -> Result<Writer> {
         let connection = Connection::open(file)?;
         connection.execute_batch(DURABLE)?;
-        // Without it, this build of SQLite (STAT4) replans some statements for each bound value.
+        // Without this setting, this build of SQLite (STAT4) plans some statements anew for each bound value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let (sender, receiver) = mpsc::channel(4096);
         std::thread::spawn(move || write(&connection, &fixed, receiver));
         Ok(Writer(sender))
     }
 
-    /// The user's id, after the COMMIT.
+    /// Returns the user's id after the COMMIT.
     pub(super) async fn log_in(&self, login: Login) -> Result<String> {
         let (sender, answer) = oneshot::channel();
         self.0.send((login, sender)).await.map_err(|_| anyhow!("the writer has ended"))?;

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::world::World;
 
-/// How long a user token lives, in seconds: 14 days.
+/// The lifetime of a user token in seconds: 14 days.
 const TOKEN_SECONDS: i64 = 14 * 86_400;
 
-/// A parsed key, and the header that every token starts with.
+/// A parsed key, with the header that every token starts with.
 pub(super) struct Signer {
     pair: EcdsaKeyPair,
     random: SystemRandom,

@@ -1,4 +1,4 @@
-//! Files of users to import: written row by row, so that their size does not matter here either.
+//! Files of users to import. They are written row by row, so their size does not matter here either.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -68,7 +68,7 @@ fn write_object(file: &mut BufWriter<File>, user: &Stored) -> Result<()> {
     Ok(file.write_all(b"\n")?)
 }
 
-/// Nothing here contains a comma, a quotation mark or a line break.
+/// Writes a CSV record. No value contains a comma, a quotation mark or a line break.
 fn write_record(file: &mut BufWriter<File>, user: &Stored) -> Result<()> {
     let Stored { id, phone, shown, logins_count, last_login_at, created_at, openid, unionid } = user;
     let (phone, proof) = phone.as_ref().map_or(("", ""), |phone| (phone, "wechat"));

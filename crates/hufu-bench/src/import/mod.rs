@@ -1,5 +1,5 @@
-//! The other measurement: `hufu import`, compared with plain inserts of the same rows, for all of the rows
-//! and for a tenth.
+//! The measurement of `hufu import`, compared with plain inserts of the same rows, for all rows and for a
+//! tenth of them.
 
 mod file;
 
@@ -19,9 +19,9 @@ use crate::world::World;
 use crate::{machine, report};
 use file::Format;
 
-/// Users per transaction of the plain inserts: as many as the import commits together.
+/// Users per transaction of the plain inserts. The import commits as many at a time.
 const BATCH: usize = 400;
-/// Nobody responds there: an import makes no calls.
+/// Nothing listens there, since an import makes no calls.
 const NO_WECHAT: &str = "http://127.0.0.1:9";
 
 #[derive(Args)]
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     /// Database engines.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
     engines: Vec<Engine>,
-    /// Rows of the file; a tenth of them is imported first, to compare with.
+    /// Rows of the file. First a tenth of them is imported, for comparison.
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
     /// File formats.
@@ -38,10 +38,12 @@ pub(crate) struct Options {
     /// The release build of the program that imports.
     #[arg(long, default_value = "target/release/hufu")]
     hufu: PathBuf,
-    /// A PostgreSQL server whose user may create databases, instead of a private one: postgres://USER:PASSWORD@HOST:PORT
+    /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
+    /// user must be allowed to create databases.
     #[arg(long)]
     postgres: Option<String>,
-    /// Folder for databases and files; on the disk to be measured. Default: the system's temporary folder.
+    /// The folder for databases and files, on the disk to be measured. Default: the system's temporary
+    /// folder.
     #[arg(long)]
     folder: Option<PathBuf>,
 }
@@ -52,11 +54,11 @@ pub(crate) struct Imported {
     pub(crate) format: &'static str,
     pub(crate) rows: usize,
     pub(crate) file_bytes: u64,
-    /// From the start of the command to its end.
+    /// The time from the start of the command to its end.
     pub(crate) time: Duration,
     /// The peak resident memory.
     pub(crate) resident_peak: u64,
-    /// The same rows by plain inserts.
+    /// The time that plain inserts of the same rows took.
     pub(crate) plain: Duration,
 }
 
@@ -70,7 +72,7 @@ impl Imported {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for the reader")]
 fn rate(rows: usize, time: Duration) -> f64 {
     rows as f64 / time.as_secs_f64()
 }
@@ -147,7 +149,7 @@ impl Bench<'_> {
         Ok(Imported { engine, format, rows, file_bytes, time, resident_peak, plain })
     }
 
-    /// Runs something on an empty pool, which must then contain this many users.
+    /// Runs `act` on an empty pool. Afterwards the pool must contain this many users.
     fn on_new_database<T>(
         &self,
         users: usize,
@@ -158,7 +160,7 @@ impl Bench<'_> {
         let mut world = World::default();
         let server = Server::prepare(&self.options.hufu, self.folder, &database, &world, NO_WECHAT)?;
         world.connection = self.runtime.block_on(database.connection_id(&world))?;
-        // Do not charge this case for pending writes of the last one.
+        // Flushes the pending writes of the last case, so that this one is not charged for them.
         self.runtime.block_on(database.size())?;
         let result = act(&database, &server, &world)?;
         let [stored, ..] = self.runtime.block_on(database.count())?;

@@ -1,4 +1,4 @@
-//! One program under load: warm-up, as many logins as possible, half as many.
+//! Measures one program under load: a warm-up, as many logins as possible, then half as many.
 
 use std::time::Duration;
 
@@ -17,17 +17,17 @@ use crate::report;
 pub(crate) struct Measured {
     /// As many logins as possible.
     pub(crate) full: Outcome,
-    /// Half as many, each due at its time.
+    /// Half as many, each due at a fixed time.
     pub(crate) half: Outcome,
-    /// Returning persons one after the other: no queueing.
+    /// Returning people one after the other, without queueing.
     pub(crate) known: Outcome,
-    /// First logins one after the other.
+    /// First logins one after the other, without queueing.
     pub(crate) first: Outcome,
     /// CPU time per login at full load.
     pub(crate) cpu: Cpu,
     pub(crate) resident_idle: u64,
     pub(crate) resident_peak: u64,
-    /// The size of a login of the mix on disk.
+    /// How much the database grows per login of the mix, in bytes.
     pub(crate) bytes_per_login: f64,
 }
 
@@ -39,18 +39,18 @@ pub(crate) struct Cpu {
     pub(crate) database: Option<Duration>,
     pub(crate) generator: Duration,
     pub(crate) sandbox: Duration,
-    /// Everything else that ran: the kernel's own work, and whatever disturbs the measurement.
+    /// Everything else: the kernel's own work, and whatever disturbs the measurement.
     pub(crate) others: Duration,
 }
 
 impl Outcome {
     /// Completed logins per second.
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    #[expect(clippy::cast_precision_loss, reason = "a figure for the reader")]
     pub(crate) fn rate(&self) -> f64 {
         self.logins as f64 / self.seconds
     }
 
-    /// The mean time of a login over one connection.
+    /// The mean time of a login over a single connection.
     pub(crate) fn each(&self) -> Duration {
         Duration::try_from_secs_f64(1.0 / self.rate()).unwrap_or_default()
     }
@@ -80,7 +80,7 @@ impl Bench<'_> {
         let watched =
             Watched { program: process.id(), database: postgres.and_then(Postgres::process), target };
 
-        // If users are stored, the returning persons are among them and stay cold; otherwise the warm-up
+        // If users are stored, the returning people are among them and remain cold. Otherwise the warm-up
         // creates them.
         let known = self.returning.len();
         let warm_up = match users {
@@ -98,7 +98,7 @@ impl Bench<'_> {
         let mut answered = warm_up.answered;
         let mut rounds = Vec::new();
         for _ in 0..self.options.rounds.max(1) {
-            // Twice what the warm-up suggests, so that the codes do not run out.
+            // Twice as many as the warm-up suggests, so that the codes do not run out.
             let wanted = whole(warm_up.rate() * 2.0 * self.options.seconds);
             let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
             let round = self.load(&watched, &codes, time, Arrival::Closed(self.options.connections))?;
@@ -114,7 +114,7 @@ impl Bench<'_> {
         let rate = full.rate() / 2.0;
         let wanted = whole(rate * self.options.seconds) + 2;
         let codes = self.runtime.block_on(self.wechat.mix(&self.returning, wanted))?;
-        // An open loop needs a connection for each login that may be waiting.
+        // An open loop needs one connection for each login that may be waiting.
         let (half, _) =
             self.load(&watched, &codes, time, Arrival::Open(rate, self.options.connections * 4))?;
 
@@ -135,7 +135,7 @@ impl Bench<'_> {
         Ok(Measured { full, half, known, first, cpu, resident_idle, resident_peak, bytes_per_login })
     }
 
-    /// One phase of the generator, and the CPU time of each process per login.
+    /// Runs one phase of the generator. Returns its result and the CPU time of each process per login.
     fn load(
         &self,
         watched: &Watched,
@@ -172,14 +172,14 @@ impl Bench<'_> {
     }
 }
 
-/// What is under load.
+/// The processes under load.
 struct Watched {
     target: String,
     program: u32,
     database: Option<u32>,
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for the reader")]
 pub(super) fn per(bytes: u64, count: usize) -> f64 {
     bytes as f64 / count.max(1) as f64
 }

@@ -1,4 +1,4 @@
-//! The two programs that are measured: how each is started.
+//! The two programs that are measured, and how each is started.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// A program that handles logins.
 pub(super) trait Program {
-    /// Starts it on this database and waits until it responds.
+    /// Starts the program on this database and waits until it responds.
     fn start(&self, database: &Database<'_>) -> Result<(Process, SocketAddr)>;
 }
 

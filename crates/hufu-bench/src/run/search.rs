@@ -1,4 +1,4 @@
-//! Searching users through `/admin/v1`, one search after the other, in a small pool and in a full one.
+//! Searches for users through `/admin/v1`, one after the other, in a small pool and in a full one.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::database::{Database, people};
 use crate::machine::median;
 use crate::server::Server;
 
-/// Users stored for the searches if there are none: an empty pool would have nothing to find.
+/// How many users are stored for the searches if there are none. An empty pool would have no results.
 const MIN_USERS: usize = 1_000;
-/// Searches of each kind, at most.
+/// The most searches of each kind.
 const SEARCHES: usize = 200;
-/// How long one kind is measured at most.
+/// The longest time that one kind is measured.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A kind of search.
@@ -25,7 +25,7 @@ struct Kind {
     name: &'static str,
     /// The value of `match`.
     matching: &'static str,
-    /// The search text, given somebody's phone number.
+    /// The search text, made from a user's phone number.
     search_text: fn(&str) -> &str,
 }
 
@@ -35,7 +35,7 @@ impl Kind {
     }
 }
 
-/// A third of the users have a phone number: a common text is in all of them, a rare one in about 33.
+/// A third of the users have a phone number. A common search text matches all of these, a rare one about 33.
 const KINDS: [Kind; 6] = [
     Kind::new("exact number, ms", "exact", |phone| phone),
     Kind::new("rare beginning, ms", "prefix", |phone| phone.get(..phone.len() - 2).unwrap_or(phone)),
@@ -72,7 +72,7 @@ impl Bench<'_> {
             self.returning.as_slice()
         };
         let all = people::stored(stored(users), known, SystemClock.now());
-        // A third of them have a number.
+        // A third of the users have a number.
         let apart = (stored(users) / 3 / SEARCHES).max(1);
         let phones: Vec<String> = all.filter_map(|user| user.phone).step_by(apart).take(SEARCHES).collect();
         ensure!(!phones.is_empty(), "there are too few users to search");
@@ -110,7 +110,7 @@ struct Client {
 }
 
 impl Client {
-    /// One search over the kept-alive connection, to the end of its response. Somebody must have been found.
+    /// Sends one search over the kept-alive connection and reads the whole response. It must contain a user.
     async fn search(&self, url: &str) -> Result<Duration> {
         #[derive(Deserialize)]
         struct Found {

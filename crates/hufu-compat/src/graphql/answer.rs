@@ -1,4 +1,4 @@
-//! The answers: `{data, errors}`, where the message of an error is an object.
+//! GraphQL responses: `{data, errors}`, where the message of an error is an object.
 
 use async_graphql::{PathSegment, Pos, ServerError};
 use axum::response::Response;
@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::surface::{self, ApiCode, Reader, json};
 
-/// Errors told at most; a document that is no document of ours can have one for each field.
+/// The most errors that are returned. An invalid document can have one error per field.
 const ERRORS: usize = 10;
-/// Longest text of the library taken over, in Unicode code points; it repeats what the client sent.
+/// The longest error text that is copied from the library, in Unicode code points. It repeats what the client
+/// sent.
 const TEXT: usize = 300;
 
 #[derive(Serialize)]
@@ -32,12 +33,12 @@ struct Fault {
     extensions: Option<Extensions>,
 }
 
-/// What the clients read of an error.
+/// The part of an error that the clients read.
 #[derive(Serialize)]
 struct Message {
     code: u32,
     message: String,
-    /// What the client goes on with, where it can.
+    /// What the client needs to continue, if it can.
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<serde_json::Value>,
 }
@@ -46,7 +47,7 @@ struct Message {
 #[serde(rename_all = "camelCase")]
 struct Extensions {
     request_id: String,
-    /// What the library says of a document that does not fit the schema, in English.
+    /// The library's English text about a document that does not match the schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
 }
@@ -58,14 +59,14 @@ impl Message {
     }
 }
 
-/// The answer to a request that was not executed.
+/// The response to a request that was not executed.
 pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
     let message = Message::of(refusal, reader.language);
     let fault = Fault { message, locations: vec![], path: vec![], extensions: None };
     json(&Answer { data: async_graphql::Value::Null, errors: vec![fault] })
 }
 
-/// The answer to a request that was executed, or that validation stopped.
+/// The response to a request that was executed, or that failed validation.
 pub(super) fn executed(response: async_graphql::Response, reader: &Reader) -> Response {
     let errors = response.errors.into_iter().take(ERRORS);
     let errors: Vec<_> = errors.map(|error| fault(error, reader)).collect();
@@ -90,7 +91,7 @@ fn fault(error: ServerError, reader: &Reader) -> Fault {
     Fault { message, locations: error.locations, path: error.path, extensions }
 }
 
-/// The library's text about a document.
+/// Shortens the library's text about a document.
 fn shortened(text: &str) -> String {
     let text = text.trim_end_matches('.');
     let mut short: String = text.chars().take(TEXT).collect();

@@ -1,4 +1,4 @@
-//! The mutations that change what somebody logs in with, and those that send and use codes.
+//! The mutations that change credentials, and those that send and use codes.
 
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use hufu_app::{FlowAction, FlowStep, Refusal, Target};
@@ -16,7 +16,7 @@ use crate::waiting::step_refused;
 #[derive(Default)]
 pub(crate) struct CredentialMutation;
 
-/// What an e-mail is for.
+/// The purpose of an e-mail.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub(super) enum EmailScene {
     ResetPassword,
@@ -54,7 +54,7 @@ impl EmailScene {
     }
 }
 
-/// That something was done.
+/// Confirms that an operation succeeded.
 #[derive(SimpleObject)]
 pub(super) struct CommonMessage {
     message: Option<String>,
@@ -71,7 +71,8 @@ impl CommonMessage {
     }
 }
 
-/// Sets the password that a login waits for, and ends the login: nobody asked for its tokens.
+/// Sets the new password that a login waits for. That ends the login, since these calls do not return its
+/// tokens.
 async fn reset_due_password(call: &Call, token: &str, password: &str) -> Result<(), Refusal> {
     let application = serving(&call.shared, &call.head)?;
     let handle = fields::required(Some(&token.to_owned()), "token")?.to_owned();
@@ -84,7 +85,7 @@ async fn reset_due_password(call: &Call, token: &str, password: &str) -> Result<
 
 #[Object]
 impl CredentialMutation {
-    /// Sends a code by e-mail. A bearer is ignored.
+    /// Sends a code by e-mail. A bearer token is ignored.
     async fn send_email(
         &self,
         context: &Context<'_>,
@@ -97,8 +98,8 @@ impl CredentialMutation {
         Ok(CommonMessage::done(call.head.language))
     }
 
-    /// Sets a new password for the account of a phone number or an e-mail address that a code proves. A bearer is
-    /// ignored.
+    /// Sets a new password for the account of a phone number or e-mail address that a code proves. A bearer
+    /// token is ignored.
     async fn reset_password(
         &self,
         context: &Context<'_>,
@@ -122,8 +123,8 @@ impl CredentialMutation {
         Ok(CommonMessage::done(call.head.language))
     }
 
-    /// Sets the new password of an account whose login waits for one. The token is that login's; the person logs in
-    /// with the new password then. A bearer is ignored.
+    /// Sets the new password of an account whose login waits for one. The token is the one of that login. The
+    /// user then logs in with the new password. A bearer token is ignored.
     async fn reset_password_by_first_login_token(
         &self,
         context: &Context<'_>,
@@ -135,8 +136,8 @@ impl CredentialMutation {
         Ok(CommonMessage::done(call.head.language))
     }
 
-    /// The same for an account that had to set a new password. The old one was proved by the login that gave the token,
-    /// and is not asked again. A bearer is ignored.
+    /// Sets a new password for an account that must replace its password. The login that returned the token
+    /// has already verified the old password, so it is not checked again. A bearer token is ignored.
     async fn reset_password_by_force_reset_token(
         &self,
         context: &Context<'_>,
@@ -150,8 +151,8 @@ impl CredentialMutation {
         Ok(CommonMessage::done(call.head.language))
     }
 
-    /// Sends a code to the e-mail address of an account whose next login has to wait for a new password. The answer
-    /// does not tell whether there is one. A bearer is ignored.
+    /// Sends a code to the e-mail address of an account that must set a new password at its next login. The
+    /// response does not reveal whether there is such an account. A bearer token is ignored.
     async fn send_first_login_verify_email(
         &self,
         context: &Context<'_>,
@@ -184,7 +185,7 @@ impl CredentialMutation {
     }
 
     /// Changes the phone number to one that a code proves.
-    #[expect(clippy::too_many_arguments, reason = "as the clients send them")]
+    #[expect(clippy::too_many_arguments, reason = "the clients send these arguments")]
     async fn update_phone(
         &self,
         context: &Context<'_>,
@@ -253,7 +254,7 @@ impl CredentialMutation {
         Ok(call.user(&who).await?)
     }
 
-    /// Takes the phone number away, unless it is the last way into the account.
+    /// Removes the phone number, unless it is the last way to log in to the account.
     async fn unbind_phone(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;
@@ -261,7 +262,7 @@ impl CredentialMutation {
         Ok(call.user(&who).await?)
     }
 
-    /// Takes the e-mail address away, unless it is the last way into the account.
+    /// Removes the e-mail address, unless it is the last way to log in to the account.
     async fn unbind_email(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
         let who = call.authenticate(None).await?;

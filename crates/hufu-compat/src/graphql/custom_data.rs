@@ -1,7 +1,7 @@
-//! Custom data: what the clients call user-defined values.
+//! Custom data, which the clients call user-defined values.
 //!
-//! A value travels as text. The clients send JSON, strings with their quotes; they
-//! get strings as they are, and JSON of anything else.
+//! Values are transferred as text. The clients send JSON, with strings in quotes. They receive strings
+//! without quotes, and everything else as JSON.
 
 use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
 use hufu_app::{Authenticated, ProfileChange, Refusal};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::Call;
 use crate::user::UserV2;
 
-/// What custom data can be kept with, as the clients name it.
+/// The kinds of objects that can have custom data, by the clients' names.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(name = "UDFTargetType")]
 pub(super) enum TargetType {
@@ -25,7 +25,7 @@ pub(super) enum TargetType {
     Application,
 }
 
-/// How a client is to read a value.
+/// The type of a value, for the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(name = "UDFDataType")]
 pub(super) enum DataType {
@@ -53,7 +53,7 @@ pub(super) struct UserDefinedDataInput {
     pub(super) value: Option<String>,
 }
 
-/// Fields of newer clients that [`UserV2`] has not, because REST answers never had them.
+/// Fields of newer clients that [`UserV2`] does not have, because REST responses never had them.
 #[ComplexObject]
 impl UserV2 {
     /// Custom data.
@@ -63,28 +63,28 @@ impl UserV2 {
         Some(list(&self.custom, &settings.unwrap_or_default()))
     }
 
-    /// Departments are not kept.
+    /// Always null: departments are not stored.
     async fn main_department_id(&self) -> Option<String> {
         None
     }
 
-    /// Departments are not kept.
+    /// Always null: departments are not stored.
     async fn main_department_code(&self) -> Option<String> {
         None
     }
 
-    /// Accounts do not expire.
+    /// Always null: accounts do not expire.
     async fn expired_at(&self) -> Option<String> {
         None
     }
 
-    /// Superiors are not kept.
+    /// Always null: superiors are not stored.
     async fn direct_management(&self) -> Option<String> {
         None
     }
 }
 
-/// The user whose data it is: the one who is logged in.
+/// The user whose data is meant, which must be the logged-in user.
 pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refusal> {
     let who = call.authenticate(Some(id)).await?;
     if kind != TargetType::User {
@@ -94,7 +94,8 @@ pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Au
     Ok(who)
 }
 
-/// Custom data as the clients read it, sorted by key; what the pool declares has its label and type from there.
+/// Custom data for the clients, sorted by key. Fields that the pool declares have their label and type from
+/// there.
 pub(super) fn list(data: &Map<String, Value>, settings: &PoolSettings) -> Vec<UserDefinedData> {
     settings
         .visible(data)
@@ -125,7 +126,7 @@ fn declared_type(kind: CustomFieldType) -> DataType {
     }
 }
 
-/// Reads values that a client sets. Text that is no JSON is a string without its quotes.
+/// Reads the values that a client sets. Text that is not valid JSON is taken as an unquoted string.
 pub(super) fn read(list: Vec<UserDefinedDataInput>) -> Result<Map<String, Value>, Refusal> {
     list.into_iter()
         .map(|UserDefinedDataInput { key, value }| {
@@ -143,7 +144,7 @@ pub(super) fn removal(key: String) -> Map<String, Value> {
     Map::from_iter([(key, Value::Null)])
 }
 
-/// Changes custom data. All of it is the answer.
+/// Changes custom data and returns all of it.
 pub(super) async fn change(
     call: &Call,
     who: &Authenticated,
@@ -171,7 +172,7 @@ mod tests {
         read(vec![input]).unwrap().remove("k").unwrap()
     }
 
-    /// What a client gets back that has set this text.
+    /// What a client that sets this text receives when it reads the value.
     fn told(text: &str) -> (DataType, String) {
         let mut list = list(&Map::from_iter([("k".to_owned(), stored(text))]), &PoolSettings::default());
         let item = list.remove(0);

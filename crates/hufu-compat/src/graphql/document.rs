@@ -1,6 +1,6 @@
-//! What a document may be. The clients send small ones with a single operation
-//! and a single root field; everything larger is refused before it costs
-//! anything, or can count past a limit that is meant for one request.
+//! Limits on documents. The clients send small documents with one operation and one root field. Anything
+//! larger is refused before it costs anything, and before it can get around a limit that is meant for one
+//! request.
 
 use hufu_types::refusal::Reason;
 use std::collections::HashMap;
@@ -11,31 +11,30 @@ use async_graphql::parser::types::{ExecutableDocument, FragmentDefinition, Selec
 use async_graphql::{Pos, Positioned};
 use hufu_app::Refusal;
 
-/// Longest document in bytes; the clients' longest has about two thousand.
+/// The longest document in bytes. The clients' longest is about two thousand.
 const LENGTH: usize = 16 * 1024;
-/// Opening brackets in a document. The parser descends once for each in a row
-/// and has no limit of its own for values and types; so this bounds its stack.
+/// Opening brackets in a document. The parser recurses once for each nested bracket and has no limit of its
+/// own for values and types, so this limits its stack.
 const BRACKETS: usize = 64;
-/// Fields, fragments and their uses, each counted as often as it is used. The
-/// clients' largest document has half of that.
+/// Fields, fragments and their uses, each counted as often as it is used. The clients' largest document has
+/// half of that.
 const SELECTIONS: usize = 152;
-/// The same for questions about the schema, where these are answered at all.
+/// The same for introspection queries, where these are enabled.
 const INTROSPECTION_SELECTIONS: usize = 1024;
-/// How often a field may be selected in one place, under whatever aliases:
-/// otherwise a small document makes a large answer out of one long value. The
-/// clients have no aliases, but one of them repeats a field.
+/// How often a field may be selected in one place, under any aliases. Otherwise a small document could turn
+/// one long value into a large response. The clients use no aliases, but one of them repeats a field.
 const REPEATS: usize = 2;
-/// Depth of selections; the root field has depth 1.
+/// The depth of selections. The root field has depth 1.
 const DEPTH: usize = 6;
-/// The same for questions about the schema, where these are answered at all.
+/// The same for introspection queries, where these are enabled.
 const INTROSPECTION_DEPTH: usize = 16;
 
-/// Reads a document.
+/// Parses and checks a document.
 pub(super) fn read(text: &str, introspection: bool) -> Result<ExecutableDocument, Refusal> {
     if text.len() > LENGTH {
         return Err(invalid(Reason::TooManyBytes { max: LENGTH }));
     }
-    // Those in strings and comments count too: no need to know where they begin.
+    // Brackets in strings and comments count too, so there is no need to tokenize the document.
     if text.bytes().filter(|byte| matches!(byte, b'{' | b'[' | b'(')).count() > BRACKETS {
         return Err(invalid(Reason::TooManyBrackets { max: BRACKETS }));
     }
@@ -62,7 +61,7 @@ fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refus
     if walk.fields(&operation.node.selection_set.node, deepest)? > 1 {
         return Err(invalid(Reason::SeveralRootFields));
     }
-    // Unused fragments are validated as well, and must not cost more than used ones.
+    // Unused fragments are validated as well, so they must not cost more than used ones.
     for fragment in document.fragments.values() {
         walk.fields(&fragment.node.selection_set.node, deepest)?;
     }
@@ -72,20 +71,21 @@ fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Refus
 struct Walk<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     selections: usize,
-    /// Selections that may still come. Fragments that use themselves end here too.
+    /// How many more selections are allowed. This also stops fragments that use themselves.
     left: usize,
     introspection: bool,
 }
 
 impl<'a> Walk<'a> {
-    /// Goes through a selection set that may be so deep. The number of its own fields, those of fragments included.
+    /// Checks a selection set that may have this many more levels. Returns the number of its own fields,
+    /// including those of fragments.
     fn fields(&mut self, set: &'a SelectionSet, depth: usize) -> Result<usize, Refusal> {
         let mut selected = HashMap::new();
         self.collect(set, depth, &mut selected)?;
         Ok(selected.values().sum())
     }
 
-    /// The same for a part of a selection set. Counts its fields by name, `__typename` aside.
+    /// The same for a part of a selection set. Counts its fields by name, except `__typename`.
     fn collect(
         &mut self,
         set: &'a SelectionSet,
@@ -119,7 +119,7 @@ impl<'a> Walk<'a> {
                     self.collect(&fragment.node.selection_set.node, depth, selected)?;
                 }
                 Selection::FragmentSpread(spread) => {
-                    // One that does not exist is left to the validation.
+                    // Validation reports a fragment that does not exist.
                     if let Some(fragment) = self.fragments.get(&spread.node.fragment_name.node) {
                         self.collect(&fragment.node.selection_set.node, depth, selected)?;
                     }
@@ -191,7 +191,7 @@ mod tests {
         assert!(read(&format!("{{ user {{ {} }} }}", names(152)), false).is_ok());
         assert!(refused(&format!("{{ user {{ {} }} }}", names(153))).contains("selects more than 152"));
         assert!(read(&format!("{{ user {{ {} }} }}", names(153)), true).is_ok());
-        // Each fragment uses the next one ten times: a thousand million fields.
+        // Each fragment uses the next one ten times, which makes a billion fields.
         let fragment =
             |i: u32| format!("fragment F{i} on User {{ {} }}", format!("...F{} ", i + 1).repeat(10));
         let fragments: Vec<String> = (0..9).map(fragment).collect();
@@ -237,7 +237,7 @@ mod tests {
         ] {
             assert!(refused(&deep).contains("opening brackets"), "{}", &deep[..20]);
         }
-        // What the limit lets through, on the stack of a thread of the server.
+        // The deepest nesting that the limit permits must fit on the stack of a server thread.
         for (open, close) in [("[", "]"), ("{a:", "}")] {
             let value = format!("{}1{}", open.repeat(60), close.repeat(60));
             assert!(read(&format!("{{ user(id: {value}) {{ id }} }}"), false).is_ok());

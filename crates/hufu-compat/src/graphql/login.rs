@@ -1,4 +1,4 @@
-//! The mutations that log people in and make accounts. A bearer is ignored.
+//! The mutations that log users in and create accounts. A bearer token is ignored.
 
 use async_graphql::{Context, InputObject, Object, Result};
 use hufu_app::{AccountName, LoginOptions, Refusal, Registration, Target};
@@ -18,8 +18,9 @@ use crate::waiting;
 #[derive(Default)]
 pub(crate) struct LoginMutation;
 
-/// What every login by password can be given. An account is never made of a name that nobody has proved, so that
-/// `autoRegister` does nothing here; addresses are seen, not told; there are no pictures of letters and no pipelines.
+/// Input of all logins by password. `autoRegister` has no effect, because an account is never created from a
+/// name that is not proved. `clientIp` is ignored, because the server sees the address itself. There are no
+/// image captchas and no pipelines.
 #[derive(InputObject)]
 pub(super) struct PasswordOptions {
     password: String,
@@ -55,8 +56,8 @@ pub(super) struct LoginByPhonePasswordInput {
     options: PasswordOptions,
 }
 
-/// A login by a code that was sent to a phone number. It makes the account, unless `autoRegister` is false: these
-/// clients do not send it.
+/// A login by a code that was sent to a phone number. It creates the account if there is none, unless
+/// `autoRegister` is false. The published clients do not send `autoRegister`.
 #[derive(InputObject)]
 pub(super) struct LoginByPhoneCodeInput {
     phone: String,
@@ -68,7 +69,7 @@ pub(super) struct LoginByPhoneCodeInput {
     context: Option<String>,
 }
 
-/// What every registration can be given.
+/// Input of all registrations.
 #[derive(InputObject)]
 pub(super) struct RegisterOptions {
     profile: Option<RegisterProfile>,
@@ -79,7 +80,7 @@ pub(super) struct RegisterOptions {
     context: Option<String>,
 }
 
-/// A registration with an e-mail address, which nobody has proved.
+/// A registration with an e-mail address, without a code that proves it.
 #[derive(InputObject)]
 pub(super) struct RegisterByEmailInput {
     email: String,
@@ -120,8 +121,8 @@ pub(super) struct UserDdfInput {
 
 macro_rules! register_profile {
     ($($field:ident),* $(,)?) => {
-        /// What a new user says of themselves. Of the login names only the username is taken: a phone number and an
-        /// e-mail address here are not proved.
+        /// The profile of a new user. Of the login names only the username is used, since a phone number or
+        /// an e-mail address given here is not proved.
         #[derive(Default, InputObject)]
         pub(super) struct RegisterProfile {
             $($field: Option<String>,)*
@@ -196,7 +197,7 @@ impl LoginMutation {
         by_password(call, AccountName::Phone(phone), input.options).await
     }
 
-    /// Logs in by a code that was sent to a phone number, and makes the account if there is none.
+    /// Logs in by a code that was sent to a phone number, and creates the account if there is none.
     async fn login_by_phone_code(
         &self,
         context: &Context<'_>,
@@ -213,7 +214,7 @@ impl LoginMutation {
         Ok(UserV2::of_login(waiting::done(answer)?))
     }
 
-    /// Logs in by any name and password.
+    /// Logs in by any login name and a password.
     async fn login_by_sub_account(
         &self,
         context: &Context<'_>,
@@ -233,7 +234,7 @@ impl LoginMutation {
         by_password(Call::of(context)?, AccountName::Any(account), options).await
     }
 
-    /// Makes an account with an e-mail address and a password. There is a token only if one is asked for.
+    /// Creates an account with an e-mail address and a password. A token is issued only on request.
     async fn register_by_email(&self, context: &Context<'_>, input: RegisterByEmailInput) -> Result<UserV2> {
         let call = Call::of(context)?;
         let registration = Registration {
@@ -244,7 +245,7 @@ impl LoginMutation {
         Box::pin(register(call, registration, input.options)).await
     }
 
-    /// Makes an account with a username and a password. There is a token only if one is asked for.
+    /// Creates an account with a username and a password. A token is issued only on request.
     async fn register_by_username(
         &self,
         context: &Context<'_>,
@@ -260,7 +261,7 @@ impl LoginMutation {
         Box::pin(register(call, registration, input.options)).await
     }
 
-    /// Makes an account with a phone number that a code proves. There is a token only if one is asked for.
+    /// Creates an account with a phone number that a code proves. A token is issued only on request.
     async fn register_by_phone_code(
         &self,
         context: &Context<'_>,

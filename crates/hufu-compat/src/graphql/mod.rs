@@ -1,9 +1,8 @@
 //! `/graphql/v2`: the GraphQL endpoint of the v2 clients.
 //!
-//! Every answer is HTTP 200 with `{data, errors}`, and `errors[].message` is an
-//! object `{code, message, data}`: so do the clients read it, against the custom of
-//! GraphQL. A document is checked before the library sees it ([`document`]); the
-//! operations are in [`query`], [`mutation`], [`login`] and [`credentials`].
+//! Every response is HTTP 200 with `{data, errors}`, and `errors[].message` is an object `{code, message,
+//! data}`. That is unusual for GraphQL, but the clients expect it. A document is checked before the library
+//! sees it ([`document`]). The operations are in [`query`], [`mutation`], [`login`] and [`credentials`].
 
 pub(crate) mod answer;
 mod credentials;
@@ -36,7 +35,8 @@ use crate::surface::{Answer, Reader};
 /// The schema of the endpoint.
 type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
-/// Builds the schema. Without introspection nothing, suggestions in error texts included, tells what it contains.
+/// Builds the schema. Without introspection, nothing reveals its contents, and error texts make no
+/// suggestions.
 fn schema(introspection: bool) -> Schema {
     let builder = Schema::build(Query, Mutation::default(), EmptySubscription);
     if introspection {
@@ -46,7 +46,7 @@ fn schema(introspection: bool) -> Schema {
     }
 }
 
-/// The endpoint: the schema, and whether it tells about itself.
+/// The endpoint: the schema, and whether introspection is enabled.
 pub(crate) struct Endpoint {
     schema: Schema,
     introspection: bool,
@@ -58,7 +58,7 @@ impl Endpoint {
     }
 }
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -67,7 +67,8 @@ struct Body {
     operation_name: Option<String>,
 }
 
-/// `POST /graphql/v2`. What is refused before it is executed is an answer of the same form: see [`answer::refused`].
+/// `POST /graphql/v2`. A request that is refused before execution gets a response of the same form: see
+/// [`answer::refused`].
 pub(crate) async fn handle(
     endpoint: Arc<Endpoint>,
     State(shared): server::State,
@@ -80,7 +81,7 @@ pub(crate) async fn handle(
     Ok(answer::executed(response, &reader))
 }
 
-/// Reads the body and checks the document in it.
+/// Parses the body and checks the document in it.
 fn prepare(bytes: &[u8], introspection: bool) -> Result<async_graphql::Request, Refusal> {
     let body: Body = parse(bytes)?;
     let document = document::read(&body.query, introspection)?;
@@ -93,7 +94,7 @@ fn prepare(bytes: &[u8], introspection: bool) -> Result<async_graphql::Request, 
     })
 }
 
-/// The request that resolvers work for.
+/// The request that a resolver works on.
 struct Call {
     shared: Arc<Shared>,
     head: Head,
@@ -104,7 +105,7 @@ impl Call {
         context.data::<Self>()
     }
 
-    /// The user who is logged in, who must be the one that the client names, if it names one.
+    /// Authenticates the user. If the client names a user, it must be the logged-in one.
     async fn authenticate(&self, id: Option<&str>) -> Result<Authenticated, Refusal> {
         let who = self.head.authenticate(&self.shared).await?;
         match id.and_then(named) {
@@ -115,7 +116,7 @@ impl Call {
         }
     }
 
-    /// The user with identities, and with the token that the client is to keep.
+    /// The user with identities, and with the token that the client stores.
     async fn user(&self, who: &Authenticated) -> Result<UserV2, Refusal> {
         let (user, identities) = self.shared.app.user_with_identities(who).await?;
         Ok(UserV2::new(user, token_to_keep(&self.head, who).as_ref()).with_identities(identities))

@@ -1,4 +1,4 @@
-//! The mutations: those of somebody's profile and data here, others in [`super::login`] and [`super::credentials`].
+//! The mutations of a user's profile and data. The others are in [`super::login`] and [`super::credentials`].
 
 use async_graphql::{Context, MergedObject, Object, Result, SimpleObject};
 use hufu_app::Refusal;
@@ -15,7 +15,7 @@ use hufu_types::refusal::Reason;
 #[derive(Default, MergedObject)]
 pub(crate) struct Mutation(ProfileMutation, LoginMutation, CredentialMutation);
 
-/// Somebody's profile, data and token.
+/// The user's profile, data and token.
 #[derive(Default)]
 pub(crate) struct ProfileMutation;
 
@@ -29,9 +29,9 @@ pub(super) struct RefreshToken {
 
 #[Object]
 impl ProfileMutation {
-    /// Changes the profile of the user who is logged in. Everything in the input
-    /// that is no profile is ignored, and so are the tokens that prove an e-mail
-    /// address or a phone number: login names have calls of their own.
+    /// Changes the profile of the logged-in user. Everything in the input that is not part of the profile is
+    /// ignored, and so are the tokens that prove an e-mail address or a phone number: login names have
+    /// separate calls.
     async fn update_user(
         &self,
         context: &Context<'_>,
@@ -49,7 +49,7 @@ impl ProfileMutation {
         Ok(call.user(&who).await?)
     }
 
-    /// A new user token of the same session, for a user token.
+    /// Issues a new user token of the same session in exchange for a user token.
     async fn refresh_token(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<RefreshToken>> {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
@@ -64,7 +64,7 @@ impl ProfileMutation {
         }))
     }
 
-    /// Sets a value of custom data, given as JSON. The answer is all custom data.
+    /// Sets a value of custom data, given as JSON. Returns all custom data.
     async fn set_udv(
         &self,
         context: &Context<'_>,
@@ -77,7 +77,7 @@ impl ProfileMutation {
         set(Call::of(context)?, target_type, &target_id, vec![udv]).await
     }
 
-    /// Sets several values of custom data, given as JSON. The answer is all custom data.
+    /// Sets several values of custom data, given as JSON. Returns all custom data.
     async fn set_udv_batch(
         &self,
         context: &Context<'_>,
@@ -88,7 +88,7 @@ impl ProfileMutation {
         set(Call::of(context)?, target_type, &target_id, udv_list.unwrap_or_default()).await
     }
 
-    /// Removes a value of custom data; there need not be one. The answer is what is left.
+    /// Removes a value of custom data, if it exists. Returns the remaining custom data.
     async fn remove_udv(
         &self,
         context: &Context<'_>,

@@ -1,4 +1,4 @@
-//! `UpdateUserInput`: which of its fields change something.
+//! `UpdateUserInput`, and which of its fields have an effect.
 
 use async_graphql::{InputObject, MaybeUndefined};
 use hufu_app::ProfileChange;
@@ -9,7 +9,7 @@ macro_rules! update_user_input {
         profile { $($field:ident),* $(,)? }
         ignored { $($(#[$attribute:meta])* $ignored:ident: $type:ty),* $(,)? }
     ) => {
-        /// A change of a user. `null` empties a field; one that is left out stays.
+        /// A change of a user. `null` clears a field; a field that is left out remains unchanged.
         #[derive(Default, InputObject)]
         pub(super) struct UpdateUserInput {
             $($field: MaybeUndefined<String>,)*
@@ -47,7 +47,8 @@ update_user_input! {
         preferred_username, website, birthdate, zoneinfo, locale, address, formatted, street_address, locality, region,
         postal_code, city, province, country,
     }
-    // Some change by calls that prove them, some by nobody but administrators, some by the server alone.
+    // Some of these change by calls that prove them, some only by administrators, and some only by the
+    // server.
     ignored {
         email: String,
         unionid: String,

@@ -15,7 +15,7 @@ use hufu_types::refusal::{Code, Reason};
 /// The queries.
 pub(crate) struct Query;
 
-/// Whether a token is of somebody who is logged in. Times are Unix seconds.
+/// Whether a token belongs to a logged-in user. Times are Unix seconds.
 #[derive(Default, SimpleObject)]
 #[graphql(name = "JWTTokenStatus")]
 pub(super) struct TokenStatus {
@@ -27,7 +27,7 @@ pub(super) struct TokenStatus {
     data: Option<TokenStatusDetail>,
 }
 
-/// Whose a token is.
+/// The owner of a token.
 #[derive(SimpleObject)]
 #[graphql(name = "JWTTokenStatusDetail")]
 pub(super) struct TokenStatusDetail {
@@ -36,7 +36,7 @@ pub(super) struct TokenStatusDetail {
     arn: Option<String>,
 }
 
-/// Whether a pool takes a password.
+/// Whether a pool accepts a password.
 #[derive(SimpleObject)]
 pub(super) struct CheckPasswordStrengthResult {
     valid: bool,
@@ -45,14 +45,15 @@ pub(super) struct CheckPasswordStrengthResult {
 
 #[Object]
 impl Query {
-    /// The user who is logged in.
+    /// The logged-in user.
     async fn user(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<UserV2>> {
         let call = Call::of(context)?;
         let who = call.authenticate(id.as_deref()).await?;
         Ok(Some(call.user(&who).await?))
     }
 
-    /// Whether the token, or else the bearer, is of somebody who is logged in. If not, that is no error.
+    /// Whether the token, or else the bearer token, belongs to a logged-in user. If not, that is not an
+    /// error.
     async fn check_login_status(
         &self,
         context: &Context<'_>,
@@ -67,7 +68,7 @@ impl Query {
         }
     }
 
-    /// The custom data of the user who is logged in.
+    /// The custom data of the logged-in user.
     async fn udv(
         &self,
         context: &Context<'_>,
@@ -80,7 +81,7 @@ impl Query {
         Ok(custom_data::list(&user.custom_data, &call.shared.app.config().settings(who.pool())))
     }
 
-    /// Whether the pool takes a password, which comes as it is. A bearer is ignored.
+    /// Whether the pool accepts a password, which is sent unencrypted. A bearer token is ignored.
     #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn check_password_strength(
         &self,
@@ -99,7 +100,7 @@ impl Query {
         }
     }
 
-    /// Whether there is an account of this name, where the pool lets anybody ask. A bearer is ignored.
+    /// Whether there is an account with this name, if the pool lets anyone ask. A bearer token is ignored.
     async fn is_user_exists(
         &self,
         context: &Context<'_>,

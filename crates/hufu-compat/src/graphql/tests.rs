@@ -1,6 +1,6 @@
-//! The schema against the documents of the published clients, and the shape of
-//! errors. Without a request behind them resolvers fail at once, with
-//! [`NO_REQUEST`]: who sees that sent a valid document with valid arguments.
+//! Tests the schema against the documents of the published clients, and the shape of errors. There is no
+//! request behind the resolvers, so they fail immediately with [`NO_REQUEST`]. That error shows that the
+//! document and its arguments are valid.
 
 use axum::body::to_bytes;
 use axum::http::StatusCode;
@@ -11,13 +11,13 @@ use crate::surface::{ApiCode, Reader};
 use hufu_types::Language;
 use hufu_types::refusal::Code;
 
-/// What authing-js-sdk 4.15.8 selects of a user.
+/// The fields that authing-js-sdk 4.15.8 selects of a user.
 const USER: &str = "id arn userPoolId status username email emailVerified phone phoneVerified unionid openid nickname \
     registerSource photo password oauth token tokenExpiredAt loginsCount lastLogin lastIP signedUp blocked isDeleted \
     device browser company name givenName familyName middleName profile preferredUsername website gender birthdate \
     zoneinfo locale address formatted streetAddress locality region postalCode city province country createdAt \
     updatedAt externalId";
-/// What 4.23.55 selects of a user besides, in one call or another.
+/// Further fields of a user that 4.23.55 selects in one call or another.
 const NEWER: &str = "phoneCountryCode phoneCountryCode newlyCreated expiredAt directManagement mainDepartmentId \
     mainDepartmentCode customData { key value dataType label }";
 const IDENTITY: &str = "openid userIdInIdp userId connectionId isSocial provider userPoolId";
@@ -46,7 +46,7 @@ async fn answered(body: &Value, language: Language) -> Value {
     serde_json::from_slice(&to_bytes(response.into_body(), usize::MAX).await.unwrap()).unwrap()
 }
 
-/// `schema.graphql` is what clients can rely on. It has no descriptions, which may be reworded.
+/// `schema.graphql` is what clients can rely on. It leaves out descriptions, which may be reworded.
 #[test]
 fn the_schema() {
     let sdl = schema(false).sdl();
@@ -124,8 +124,8 @@ async fn the_documents_of_the_clients_are_valid() {
     }
 }
 
-/// What the clients send to log in, to register, and about what somebody logs in with.
-#[expect(clippy::too_many_lines, reason = "one row a document")]
+/// The documents that clients send to log in, to register and to change credentials.
+#[expect(clippy::too_many_lines, reason = "one row per document")]
 fn credential_documents() -> Vec<(String, Value)> {
     let profile = json!({
         "ip": "::1", "oauth": "{}", "username": "bob", "nickname": "Bob", "company": null, "photo": "", "device": "d",
@@ -184,7 +184,7 @@ fn credential_documents() -> Vec<(String, Value)> {
     let phones = json!({ "phone": "1", "phoneCode": "2", "oldPhone": "3", "phoneCountryCode": "+86" });
     let emails = json!({ "email": "e", "emailCode": "2", "oldEmail": null });
     let reset = json!({ "email": "e", "code": "1", "newPassword": "p" });
-    // The name, the arguments, the selection, the variables.
+    // Name, arguments, selection, variables.
     let others = [
         (
             "loginBySubAccount",
@@ -276,7 +276,7 @@ fn credential_documents() -> Vec<(String, Value)> {
     of_input.into_iter().chain(others).chain(sends).chain(queries).collect()
 }
 
-/// Arguments as a document declares them, and as it passes them on.
+/// The arguments as the operation declares them, and as it passes them to the field.
 fn signature(arguments: &str) -> (String, String) {
     if arguments.is_empty() {
         return (String::new(), String::new());

@@ -15,14 +15,14 @@ use crate::surface::Answer;
 use crate::user::phone_text;
 use crate::v3::profile::{read_change, user_dto};
 
-/// The account: profile, custom fields, login names, ways in.
+/// The account: profile, custom fields, login names, ways to log in.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
     let user = shared.app.user(&who).await?;
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
-/// Changes the profile and custom data; what is no field of either is ignored.
+/// Changes the profile and custom data. Unknown fields are ignored.
 pub(crate) async fn update(
     State(shared): server::State,
     head: Head,
@@ -33,8 +33,8 @@ pub(crate) async fn update(
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
-/// How a person confirms that the account is to be deleted: by password, by a code sent to the account's own
-/// phone number or e-mail address for this purpose, or by a code of a mini program that they log in by.
+/// How a user confirms the deletion of the account: by password, by a code sent for this purpose to the
+/// account's own phone number or e-mail address, or by a code of a mini program that they log in with.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionRequest {
@@ -48,7 +48,7 @@ pub(crate) struct DeletionRequest {
 }
 
 impl DeletionRequest {
-    /// Deletes the account, if this proves that it is the person who asks.
+    /// Deletes the account if the request proves that the owner asks.
     async fn delete(&self, shared: &Shared, head: &Head, who: &Authenticated) -> Result<(), Refusal> {
         let by_name =
             [&self.password, &self.phone, &self.email].into_iter().any(|name| given(name.as_ref()).is_some());
@@ -82,7 +82,7 @@ impl DeletionRequest {
     }
 }
 
-/// Deletes the account, which is kept for the pool's days of grace.
+/// Deletes the account. It can be restored within the pool's grace period.
 pub(crate) async fn delete(
     State(shared): server::State,
     head: Head,
@@ -93,13 +93,13 @@ pub(crate) async fn delete(
     Ok(Success::empty())
 }
 
-/// The username that an account is to have.
+/// The username to set.
 #[derive(Deserialize)]
 pub(crate) struct UsernameRequest {
     username: Option<String>,
 }
 
-/// Gives the account a username, where it has none.
+/// Sets the username of an account that has none.
 pub(crate) async fn choose_username(
     State(shared): server::State,
     head: Head,
@@ -112,7 +112,7 @@ pub(crate) async fn choose_username(
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
-/// A name that came with an account that was merged into one's own; one of them is given.
+/// A login name that came from a merged account. Exactly one of the names must be given.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NameRequest {
@@ -138,7 +138,7 @@ impl NameRequest {
     }
 }
 
-/// Unbinds a login name that came with an account that was merged into one's own.
+/// Unbinds a login name that came from a merged account.
 pub(crate) async fn unbind_name(
     State(shared): server::State,
     head: Head,
@@ -185,7 +185,7 @@ fn custom_fields(settings: &PoolSettings, user: &User) -> Value {
     .collect()
 }
 
-/// The login names of an account; with `mergedFrom` where it was merged into the one that is shown.
+/// The login names of an account. For an account that was merged into the one shown, they carry `mergedFrom`.
 fn login_names<'u>(user: &'u User, merged: Option<&User>) -> impl Iterator<Item = Value> + use<'u> {
     let username = user.username.as_ref().map(|name| json!({ "type": "username", "value": name }));
     let email = user

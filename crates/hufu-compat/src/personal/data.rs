@@ -1,4 +1,4 @@
-//! `/api/v3/me/activity` and `/api/v3/me/export`: what is kept about the person.
+//! `/api/v3/me/activity` and `/api/v3/me/export`: the data that is stored about the user.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -13,17 +13,17 @@ use crate::request::{Head, given};
 use crate::server;
 use crate::surface::Answer;
 
-/// Entries on a page, where the client does not say.
+/// The default page size.
 const USUAL_PAGE: i64 = 20;
 
-/// Which page.
+/// The requested page.
 #[derive(Default, Deserialize)]
 pub(crate) struct Page {
     before: Option<String>,
     limit: Option<String>,
 }
 
-/// What happened to the account, latest first. `next` is what to send as `before` for the next page.
+/// The events of the account, latest first. To get the next page, send `next` as `before`.
 pub(crate) async fn activity(
     State(shared): server::State,
     head: Head,
@@ -44,7 +44,7 @@ pub(crate) async fn activity(
     Ok(Success::new(json!({ "list": list, "next": next })))
 }
 
-/// All that is kept about the person.
+/// Everything that is stored about the user.
 pub(crate) async fn export(State(shared): server::State, head: Head) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let OwnExport { data, at } = shared.app.export_own_data(&who).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn export(State(shared): server::State, head: Head) -> Answer<S
 }
 
 fn event_dto(event: &OwnEvent) -> Value {
-    // The id of another person's account is not this person's to know.
+    // Users must not learn the id of another person's account.
     let is_anothers = match event.action {
         Action::IdentityConflict => true,
         Action::UsersMerged => event.code != 0,
@@ -107,7 +107,7 @@ fn account_dto(user: &User) -> Value {
     })
 }
 
-/// What the person says of themselves; what is not said is absent.
+/// The profile. Empty fields are left out.
 fn profile_dto(profile: &Profile) -> Value {
     let told =
         Profile::FIELDS.iter().filter_map(|field| Some((camel_case(field), profile.field(field)?.into())));

@@ -1,4 +1,4 @@
-//! `/api/v3/me/identities`: what leads to the account, bound and unbound one by one.
+//! `/api/v3/me/identities`: the identities of the account, and binding and unbinding them one by one.
 
 use axum::extract::{Path, State};
 use hufu_app::{BoundIdentity, WhichIdentities};
@@ -11,21 +11,21 @@ use crate::request::{Body, Head, given};
 use crate::server;
 use crate::surface::Answer;
 
-/// All identities, oldest first. Values are masked: an OpenID is for servers, never for pages.
+/// All identities, oldest first. Values are masked, because an OpenID is for servers and never for pages.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
     let identities = shared.app.own_identities(&who).await?;
     Ok(Success::new(identities.iter().map(dto).collect()))
 }
 
-/// A code of the mini program of this connection.
+/// A code from the mini program of this connection.
 #[derive(Deserialize)]
 pub(crate) struct BindRequest {
     connection: Option<String>,
     code: Option<String>,
 }
 
-/// Binds the identity that a mini program's code stands for. The answer is all identities.
+/// Binds the identity that a mini program's code proves. Returns all identities.
 pub(crate) async fn bind(
     State(shared): server::State,
     head: Head,

@@ -1,4 +1,4 @@
-//! `/api/v3/me/merges`: two accounts of one person become one, and two again.
+//! `/api/v3/me/merges`: merges two accounts of one person, and undoes merges.
 
 use axum::extract::{Path, State};
 use hufu_app::{MergePreview, StoredMerge};
@@ -13,13 +13,13 @@ use crate::request::{Body, Head};
 use crate::server::{self, Shared};
 use crate::surface::Answer;
 
-/// A living token of the account that is merged into the one of the bearer.
+/// A valid token of the account to merge into the one of the bearer token.
 #[derive(Deserialize)]
 pub(crate) struct MergeRequest {
     token: Option<String>,
 }
 
-/// What a merge would do; nothing is changed.
+/// Shows what a merge would do, without changing anything.
 pub(crate) async fn preview(
     State(shared): server::State,
     head: Head,
@@ -37,7 +37,7 @@ pub(crate) async fn preview(
     })))
 }
 
-/// Merges the account of the token in the body into the one of the bearer.
+/// Merges the account of the token in the body into the one of the bearer token.
 pub(crate) async fn merge(
     State(shared): server::State,
     head: Head,
@@ -57,7 +57,7 @@ pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Suc
     Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
 }
 
-/// Takes a merge back.
+/// Undoes a merge.
 pub(crate) async fn undo(
     State(shared): server::State,
     head: Head,
@@ -85,7 +85,7 @@ fn dto(shared: &Shared, merge: &StoredMerge) -> Value {
     })
 }
 
-/// One of the two accounts, as somebody who proved it may see it.
+/// One of the two accounts, as shown to a user who proved both.
 fn side(shared: &Shared, (user, identities): &(User, Vec<Identity>)) -> Value {
     let identities = shared.app.describe_identities(&user.pool, identities);
     json!({

@@ -1,6 +1,6 @@
-//! The personal API, `/api/v3/me`: what people see and do with their own account.
+//! The personal API, `/api/v3/me`: what users see and do with their own account.
 //!
-//! It belongs to the API of the clients: their envelope, their bearer tokens, their CORS, no cookies.
+//! It is part of the API of the clients: it has their envelope, bearer tokens and CORS, and uses no cookies.
 //! docs/personal.md describes it.
 
 mod account;

@@ -1,4 +1,4 @@
-//! `/api/v3/me/sessions`: where the person is logged in.
+//! `/api/v3/me/sessions`: where the user is logged in.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -13,14 +13,14 @@ use crate::request::Head;
 use crate::server;
 use crate::surface::Answer;
 
-/// The living sessions, the last used first.
+/// The active sessions, the most recently used first.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let who = head.authenticate(&shared).await?;
     let sessions = shared.app.own_sessions(&who).await?;
     Ok(Success::new(sessions.iter().map(dto).collect()))
 }
 
-/// Ends one session: tokens of it are refused from now on.
+/// Ends one session. Its tokens are refused from now on.
 pub(crate) async fn end_one(
     State(shared): server::State,
     head: Head,
@@ -32,13 +32,13 @@ pub(crate) async fn end_one(
     Ok(Success::empty())
 }
 
-/// Whether the present session ends as well.
+/// Whether to end the current session as well.
 #[derive(Default, Deserialize)]
 pub(crate) struct Wanted {
     current: Option<String>,
 }
 
-/// Ends all sessions but the present one, or all with `?current=true`.
+/// Ends all sessions except the current one. With `?current=true`, ends all of them.
 pub(crate) async fn end_all(
     State(shared): server::State,
     head: Head,

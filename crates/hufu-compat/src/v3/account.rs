@@ -1,4 +1,4 @@
-//! What somebody who is logged in changes of what they log in with, and how they leave.
+//! How logged-in users change their credentials, and how they delete their account.
 
 use axum::extract::State;
 use hufu_app::{Confirmation, Refusal, StepToken, Target};
@@ -13,7 +13,7 @@ use crate::request::{Body, Head, given};
 use crate::server;
 use crate::surface::Answer;
 
-/// What the clients send to change the password.
+/// The request to change the password.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PasswordRequest {
@@ -22,7 +22,8 @@ pub(crate) struct PasswordRequest {
     password_encrypt_type: Option<String>,
 }
 
-/// `POST /api/v3/update-password`. One of the clients encrypts the new password and sends the old one as it was typed.
+/// `POST /api/v3/update-password`. One of the clients encrypts the new password but sends the old one in
+/// plain text.
 pub(crate) async fn update_password(
     State(shared): server::State,
     head: Head,
@@ -96,7 +97,7 @@ pub(crate) async fn bind_email(
     Ok(Success::empty())
 }
 
-/// The first step of a change: what proves the new phone number or e-mail address, and the old one.
+/// The first step of a change, with the proof of the new phone number or e-mail address and of the old one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChangeRequest {
@@ -125,7 +126,7 @@ struct EmailChange {
     old_email_pass_code: Option<String>,
 }
 
-/// The payload, if the request names the only method there is.
+/// The payload, if the request names the only supported method.
 fn payload<'a, T>(
     request: Option<&String>,
     method: &str,
@@ -138,7 +139,7 @@ fn payload<'a, T>(
     payload.ok_or_else(|| Refusal::invalid(name, Reason::Missing))
 }
 
-/// The answer of a first step, under the name that the clients know.
+/// The response to a first step, with the token under the name that the clients expect.
 fn step(name: &str, step: &StepToken) -> Success<Value> {
     Success::new(json!({ name: step.token.expose(), "tokenExpiresIn": step.expires_in }))
 }
@@ -188,7 +189,7 @@ pub(crate) async fn request_email_change(
     Ok(step("updateEmailToken", &shared.app.request_email_change(&who, new, code, old).await?))
 }
 
-/// The second step: what the first one gave.
+/// The second step, with the token from the first one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct StepRequest {
@@ -221,7 +222,7 @@ pub(crate) async fn update_email(
     Ok(Success::empty())
 }
 
-/// What proves the owner before the account is deleted.
+/// The proof of ownership that a deletion needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionRequest {
@@ -238,8 +239,8 @@ pub(crate) struct DeletionPassword {
     password_encrypt_type: Option<String>,
 }
 
-/// `POST /api/v3/verify-delete-account-request`: the first of two steps. The client does not encrypt the password,
-/// whatever it declares.
+/// `POST /api/v3/verify-delete-account-request`: the first of two steps. The client sends the password
+/// unencrypted, whatever it declares.
 pub(crate) async fn request_deletion(
     State(shared): server::State,
     head: Head,
@@ -272,7 +273,7 @@ pub(crate) async fn request_deletion(
     Ok(step("deleteAccountToken", &shared.app.request_deletion(&who, proof).await?))
 }
 
-/// `POST /api/v3/delete-account`: the account can be brought back for some days.
+/// `POST /api/v3/delete-account`. The account can be restored for some days.
 pub(crate) async fn delete_account(
     State(shared): server::State,
     head: Head,

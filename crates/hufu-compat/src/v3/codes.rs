@@ -1,5 +1,5 @@
-//! `POST /api/v3/send-sms` and `POST /api/v3/send-email`: codes; `POST /api/v3/unlock-account`, by a code. A bearer is
-//! ignored.
+//! `POST /api/v3/send-sms` and `POST /api/v3/send-email` send codes; `POST /api/v3/unlock-account` uses one.
+//! A bearer token is ignored.
 
 use axum::extract::State;
 use hufu_app::{Refusal, Target};
@@ -13,7 +13,7 @@ use crate::server;
 use crate::surface::Answer;
 use hufu_types::refusal::Reason;
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SmsRequest {
@@ -22,7 +22,7 @@ pub(crate) struct SmsRequest {
     channel: Option<String>,
 }
 
-/// A code by SMS.
+/// Sends a code by SMS.
 pub(crate) async fn send_sms(
     State(shared): server::State,
     head: Head,
@@ -34,7 +34,7 @@ pub(crate) async fn send_sms(
     Ok(Success::empty())
 }
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EmailRequest {
@@ -42,7 +42,7 @@ pub(crate) struct EmailRequest {
     channel: Option<String>,
 }
 
-/// A code by e-mail.
+/// Sends a code by e-mail.
 pub(crate) async fn send_email(
     State(shared): server::State,
     head: Head,
@@ -53,8 +53,8 @@ pub(crate) async fn send_email(
     Ok(Success::empty())
 }
 
-/// What unlocks an account: its phone number or its e-mail address, and a code sent there through the channel
-/// `CHANNEL_UNLOCK_ACCOUNT`.
+/// The proof that unlocks an account: its phone number or e-mail address, and a code sent there through the
+/// channel `CHANNEL_UNLOCK_ACCOUNT`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UnlockRequest {

@@ -1,4 +1,4 @@
-//! `POST /api/v3/signin` and `POST /api/v3/signup`: by password, and by codes that were sent. A bearer is ignored.
+//! `POST /api/v3/signin` and `POST /api/v3/signup`, by password and by codes. A bearer token is ignored.
 
 use axum::extract::State;
 use hufu_app::{AccountName, LoginOptions, Refusal, Registration, Target};
@@ -19,7 +19,7 @@ use crate::server::{self, Shared};
 use crate::surface::Answer;
 use crate::waiting;
 
-/// What the clients send to log in.
+/// The login request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SigninRequest {
@@ -51,7 +51,8 @@ struct PassCodePayload {
     phone_country_code: Option<String>,
 }
 
-/// Of what the clients can send, the rest is ignored: the server sees addresses itself, and has no pipelines.
+/// The other options that clients can send are ignored: the server sees addresses itself, and has no
+/// pipelines.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Options {
@@ -104,7 +105,7 @@ impl PassCodePayload {
     }
 }
 
-/// Which payload a request has.
+/// The payload of a request.
 enum Payload {
     Password(PasswordPayload),
     PassCode(PassCodePayload),
@@ -125,8 +126,8 @@ fn payload(
     }
 }
 
-/// Logs in and answers with a token set. By a code `autoRegister` makes the account if there is none; by a password
-/// nobody has proved the name, and it does nothing.
+/// Logs in and returns a token set. With a code, `autoRegister` creates the account if there is none. With a
+/// password it has no effect, because the name is not proved.
 pub(crate) async fn signin(
     State(shared): server::State,
     head: Head,
@@ -155,7 +156,7 @@ pub(crate) async fn signin(
     Ok(Success::new(TokenAnswer::from(waiting::done(answer)?.token_set().ok_or(Code::StepImpossible)?)))
 }
 
-/// What the clients send to register.
+/// The registration request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SignupRequest {
@@ -166,7 +167,7 @@ pub(crate) struct SignupRequest {
     options: Option<Options>,
 }
 
-/// Makes an account and answers with the user; a login is another call.
+/// Creates an account and returns the user. Logging in is a separate call.
 pub(crate) async fn signup(
     State(shared): server::State,
     head: Head,

@@ -1,4 +1,4 @@
-//! What mini programs ask beside login: phone numbers by code, sealed data opened.
+//! Calls of mini programs besides login: phone numbers by code, and decryption of sealed data.
 
 use axum::extract::State;
 use hufu_app::{Refusal, SealedData};
@@ -11,7 +11,7 @@ use crate::server;
 use crate::surface::Answer;
 use hufu_types::refusal::Reason;
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct HelperRequest {
@@ -43,7 +43,7 @@ struct Watermark {
     timestamp: i64,
 }
 
-/// Nested for the SDK, flat for those who follow the documentation.
+/// The SDK reads the nested form. Integrators who follow the documentation read the flat one.
 #[derive(Serialize)]
 pub(crate) struct PhoneAnswer {
     phone_info: PhoneInfo,

@@ -1,4 +1,4 @@
-//! Identities of the user, the sources of an application, and how well an account is protected.
+//! Identities of the user, the identity sources of an application, and the security level of an account.
 
 use axum::extract::State;
 use hufu_app::WhichIdentities;
@@ -23,8 +23,8 @@ pub(crate) async fn get_identities(State(shared): server::State, head: Head) -> 
     Ok(Success::new(identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect()))
 }
 
-/// `GET /api/v3/get-application-enabled-extidps`: the connections of the application that is named, or else of the
-/// token's, that are switched on.
+/// `GET /api/v3/get-application-enabled-extidps`: the enabled connections of the application that the request
+/// names, or otherwise of the token's application.
 pub(crate) async fn enabled_sources(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let application = if head.named().is_empty() {
         head.authenticate(&shared).await?.application
@@ -52,15 +52,15 @@ pub(crate) async fn enabled_sources(State(shared): server::State, head: Head) ->
     Ok(Success::new(sources.collect()))
 }
 
-/// What the clients send to part from a source.
+/// The request to unlink a connection.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UnlinkRequest {
     ext_idp_id: Option<String>,
 }
 
-/// `POST /api/v3/unlink-extidp`: takes all identities that came through a connection from the account, unless nobody
-/// could log in to it without them.
+/// `POST /api/v3/unlink-extidp`: removes all identities that came through a connection from the account,
+/// unless they are the only way to log in to it.
 pub(crate) async fn unlink(
     State(shared): server::State,
     head: Head,

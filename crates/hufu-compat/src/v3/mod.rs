@@ -1,4 +1,4 @@
-//! The v3 REST API: what `@authing/miniapp` calls.
+//! The v3 REST API, which `@authing/miniapp` calls.
 
 mod account;
 mod codes;

@@ -15,7 +15,7 @@ use crate::server;
 use crate::surface::Answer;
 use crate::user::phone_text;
 
-/// What else the client wants; booleans as text.
+/// The optional parts that the client requests. Booleans are sent as text.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Wanted {
@@ -28,7 +28,7 @@ fn yes(text: Option<&String>) -> bool {
     text.is_some_and(|text| text == "true")
 }
 
-/// The user behind the token.
+/// The user that the token belongs to.
 pub(crate) async fn get_profile(
     State(shared): server::State,
     head: Head,
@@ -59,7 +59,7 @@ pub(crate) async fn get_profile(
     Ok(Success::new(dto))
 }
 
-/// Changes the allowed fields; others are ignored, as login names change by other calls.
+/// Changes the fields that may be changed. Other fields are ignored; login names have separate calls.
 pub(crate) async fn update_profile(
     State(shared): server::State,
     head: Head,
@@ -109,7 +109,7 @@ pub(crate) fn read_gender(value: &Value) -> Result<Option<Gender>, Refusal> {
     }
 }
 
-/// The v3 `UserDto`.
+/// The `UserDto` of v3.
 pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
     let phone = user.phone.as_ref().map(|(phone, _)| phone);
     let fields = json!({
@@ -152,7 +152,7 @@ pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
     dto
 }
 
-/// An identity in the answers of v3.
+/// An identity in v3 responses.
 pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
     json!({
         "identityId": identity_id(pool, &identity.key),

@@ -1,4 +1,4 @@
-//! `POST /api/v3/signin-by-mobile`: logins by what a client drew from the source itself.
+//! `POST /api/v3/signin-by-mobile`: logins with what the client got from the identity source itself.
 
 use axum::extract::State;
 use hufu_app::{Evidence, LoginOptions, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
@@ -16,7 +16,7 @@ use crate::server;
 use crate::surface::Answer;
 use crate::waiting;
 
-/// What the clients send.
+/// The request of the clients.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SigninRequest {
@@ -77,7 +77,7 @@ fn missing(field: &'static str) -> Refusal {
 }
 
 impl SigninRequest {
-    /// The kind of source that the client calls by this name, and what it brings from there.
+    /// The kind of source that the client names, and the evidence from it.
     fn evidence(&self) -> Result<(ConnectionKind, Evidence<'_>), Refusal> {
         let name = given(self.connection.as_ref()).ok_or_else(|| missing("connection"))?;
         let kind = sources::kind_by_client_name(name).ok_or_else(|| {
@@ -122,7 +122,7 @@ impl SigninRequest {
     }
 }
 
-/// Logs in and answers with a token set.
+/// Logs in and returns a token set.
 pub(crate) async fn signin_by_mobile(
     State(shared): server::State,
     head: Head,

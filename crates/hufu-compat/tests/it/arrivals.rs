@@ -1,5 +1,6 @@
-//! All orders in which one person can come through three apps of an Open Platform account: one account wherever an
-//! id or the proved number can join, and several only where nothing could.
+//! Every order in which one person can arrive through three apps of an Open Platform account. The result is
+//! one account wherever an id or the verified number can link the logins, and several accounts only where
+//! nothing can.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,7 +13,7 @@ use hufu_types::{Phone, PhoneProof, PoolId, SystemRandom, User, UserId};
 use crate::client::Mode;
 use crate::world::{ALICE_PHONE, FILE, MINI, NOW, SHOP, SPARE, TWO, World};
 
-/// The apps, in every order.
+/// The apps in every order.
 const ORDERS: [[&str; 3]; 6] = [
     [MINI, TWO, SPARE],
     [MINI, SPARE, TWO],
@@ -22,7 +23,7 @@ const ORDERS: [[&str; 3]; 6] = [
     [SPARE, TWO, MINI],
 ];
 
-/// From which visit on WeChat tells the unionid.
+/// From which visit on WeChat returns the unionid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unionid {
     Absent,
@@ -30,7 +31,7 @@ enum Unionid {
     FromTheSecond,
 }
 
-/// The usual world, with the third app switched on.
+/// The standard world with the third app enabled.
 async fn world_of_three_apps(database: hufu_testkit::TestDatabase) -> World {
     let world = World::new(database).await;
     let connections = r#"["shop-mini", "shop-two", "shop-members""#;
@@ -51,7 +52,7 @@ fn person_with_phone(world: &World, name: &str, phone: &str) {
     world.person_with(NewUser { name, phone, ..NewUser::default() });
 }
 
-/// An account that has a number which nobody vouches for.
+/// Inserts an account with a number that is not verified.
 struct Lurk(User);
 
 impl Write for Lurk {
@@ -69,7 +70,8 @@ on_both_engines! {
         let apps = [MINI, TWO, SPARE];
         let mut people = 0;
         for unionid in [Unionid::Absent, Unionid::Present, Unionid::FromTheSecond] {
-            // No number; one that only fills; one that logs in.
+            // The modes: without a number, with a number that only fills the profile, and with a number that
+            // identifies the user.
             for mode in [Mode::V2Code, Mode::Phone, Mode::V2Phone] {
                 for order in ORDERS {
                     let case = format!("{order:?}, unionid {unionid:?}, {mode:?}");
@@ -91,13 +93,14 @@ on_both_engines! {
                     let accounts: BTreeSet<&String> = came_to.values().collect();
                     let expected = match (mode, unionid) {
                         (Mode::V2Phone, _) | (_, Unionid::Present) => 1,
-                        // The first account came about before anything could join it.
+                        // The first account was created before anything could link it.
                         (_, Unionid::FromTheSecond) => 2,
                         (_, Unionid::Absent) => 3,
                     };
                     assert_eq!(accounts.len(), expected, "{case}");
 
-                    // Who comes again through an app comes to the same account, whatever is known by now.
+                    // A later login through the same app always leads to the same account, whatever ids are
+                    // known by then.
                     for app_id in order {
                         let again = client.try_log_in(Mode::V2Code, app_id, &name).await.logged_in();
                         assert_eq!(again, came_to[app_id], "{case}, again through {app_id}");
@@ -112,7 +115,8 @@ on_both_engines! {
         }
     }
 
-    /// What could not be joined at first is told once both ids are there, and settled by nobody but the person.
+    /// A conflict between two accounts is recorded as soon as both ids are known. Only the user can resolve
+    /// it.
     async fn an_openid_and_a_unionid_of_two_accounts_are_recorded_and_kept(database) {
         let world = world_of_three_apps(database).await;
         let client = world.client();
@@ -132,7 +136,8 @@ on_both_engines! {
         assert_eq!(world.rows("identities").await, identities + 1, "nothing moved; the third app's openid is new");
     }
 
-    /// The app is moved at WeChat first and in the configuration later: in between nothing is lost or mixed.
+    /// The app is moved at WeChat first and in the configuration later. In between, no account is lost or
+    /// mixed up.
     async fn an_app_that_moves_to_another_open_platform_account_loses_nobody(database) {
         let world = world_of_three_apps(database).await;
         let client = world.client();
@@ -169,7 +174,8 @@ on_both_engines! {
         }
     }
 
-    /// With `field`, a number that an administrator wrote leads a first login to its account, whatever the call.
+    /// With `field`, a number that an administrator entered leads a first login to its account, whichever
+    /// call is used.
     async fn a_first_login_finds_the_account_of_the_number_where_the_connection_matches(database) {
         let world = World::new(database).await;
         person_with_phone(&world, "alice", ALICE_PHONE);
@@ -187,7 +193,7 @@ on_both_engines! {
     }
 }
 
-/// The account that a login through the first app ends in.
+/// The account that a login through the first app leads to.
 async fn client_user(world: &World, mode: Mode, name: &str) -> UserId {
     UserId::parse(&world.client().try_log_in(mode, MINI, name).await.logged_in()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: what counts as one, and where none counts.
+//! Bearer tokens: what is accepted as one, and which calls ignore it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::client::{
 };
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, PUBLIC_URL, SHOP, SHOP_APP, SHOP_WEB, World};
 
-/// A token that somebody else signed, and says all the right things.
+/// A token with the right claims, signed with a foreign key.
 fn forged(token: &str, issuer: &str) -> String {
     let (key, _) = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
     let original = claims(token);
@@ -136,7 +136,8 @@ on_both_engines! {
         let message = world.stores_nothing(client.graphql(REFRESH, Value::Null)).await.refused(2231);
         assert!(message.contains("/oidc/token"), "{message}");
 
-        // The v2 clients keep the token of the answer: with a user token it is the same one.
+        // The v2 clients store the token of the response. For a request with a user token it is the same
+        // token.
         let client = world.nobody().bearer(&user.token);
         let data = client.graphql(USER, Value::Null).await.data();
         assert_eq!(data["user"]["token"], user.token.as_str());

@@ -1,4 +1,5 @@
-//! Codes: the same code is the same login for a minute, and it is never sent to WeChat twice after an unclear outcome.
+//! Login codes: within a minute the same code gives the same login. After an unclear outcome a code is not
+//! sent to WeChat again.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -103,7 +104,7 @@ on_both_engines! {
         let other_node = world.another_node().await;
         world.person("bob");
         let code = world.code(MINI, "bob");
-        // WeChat carries the first call out at once, and its answer takes a while.
+        // WeChat carries out the first call immediately, but its response is delayed.
         world.exchange_fault(Fault { delay_ms: 300, ..Fault::default() });
         let client = world.client().header("x-request-id", "it-slow-first-node");
         let first = client.send_code(&code);
@@ -124,13 +125,14 @@ on_both_engines! {
         let other_node = world.another_node().await;
         world.person("bob");
         let code = world.code(MINI, "bob");
-        // The first node's answer is lost: nobody will ever write the record.
+        // The response to the first node is lost, so the record will never be written.
         world.exchange_fault(Fault { drop_connection: true, after: true, ..Fault::default() });
         world.client().send_code(&code).await.refused(1000);
         world.client_of(&other_node).send_code(&code).await.refused(2206);
     }
 
-    /// Time-out, gateway error, HTML, nonsense, a connection cut after the request: WeChat may have spent the code.
+    /// After a timeout, a gateway error, HTML, garbage, or a connection cut after the request, WeChat may
+    /// have consumed the code.
     async fn after_an_unclear_outcome_a_code_is_not_sent_again(database) {
         let plan = Plan::new().wechat(|wechat| wechat.call_timeout = Duration::from_millis(150));
         let world = plan.build(database).await;
@@ -184,7 +186,7 @@ on_both_engines! {
         world.client().log_in(MINI, "bob").await;
         assert_eq!(world.exchanges(), 3);
 
-        // Busy for longer than the patience of one request: the code is still good.
+        // WeChat is busy for longer than one request keeps retrying. The code is still valid.
         let code = world.code(MINI, "bob");
         for _ in 0..3 {
             world.exchange_fault(Fault { errcode: Some(-1), ..Fault::default() });
@@ -225,7 +227,8 @@ on_both_engines! {
         assert_eq!(world.exchanges(), 1);
     }
 
-    /// Phones lose connections. What the request began is finished, and the next attempt finds it.
+    /// Phones lose connections. The work that the request began is completed, and the next attempt finds the
+    /// result.
     async fn a_client_that_hangs_up_finds_its_login_later(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -264,7 +267,7 @@ on_both_engines! {
     }
 }
 
-/// Tells the two engines' runs of a test apart.
+/// Tells the test runs on the two engines apart.
 fn database_name(world: &World) -> &'static str {
     world.node.app.store().engine()
 }

@@ -1,4 +1,4 @@
-//! A file applied elsewhere while the server runs.
+//! A configuration file is applied elsewhere while the server runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,8 @@ on_both_engines! {
         world.client().log_in(MINI, "bob").await;
     }
 
-    /// The app moved to another Open Platform account: its people have other unionids, and stay who they are.
+    /// The app moved to another Open Platform account. Its users have other unionids, and keep their
+    /// accounts.
     async fn known_people_carry_on_where_the_open_platform_changed(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -137,7 +138,7 @@ on_both_engines! {
         for node in nodes {
             world.client_of(node).bearer(&user.token).get(GET_PROFILE).await.data();
         }
-        // The start of the other node may have made a signing key.
+        // The start of the other node may have created a signing key.
         world.node.app.refresh_config().await.unwrap();
         let before = nodes.map(|node| node.app.config());
         world.set_status(SHOP, &user.id, UserStatus::Suspended).await;

@@ -1,4 +1,5 @@
-//! Passwords, codes and registration: what the published clients never send, and other pools' people and tokens.
+//! Passwords, codes and registration: requests that the published clients never send, and users and tokens of
+//! other pools.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::client::{Client, GRAPHQL, UPDATE_PROFILE};
 use crate::world::{CAFE, CAFE_APP, MINI, SHOP, SHOP_APP, World};
 use hufu_testkit::administration::{create, key};
 
-/// The calls without a login, with a body that is right but for what it names.
+/// The calls that need no login, with bodies that are valid except for the account they name.
 fn before_login() -> Vec<(&'static str, Value)> {
     let by_password = json!({
         "connection": "PASSWORD", "passwordPayload": { "username": "somebody", "password": PASSWORD },
@@ -66,7 +67,7 @@ const READS: [&str; 5] = [
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Mutations that change what somebody logs in with.
+/// Mutations that change credentials.
 const MUTATIONS: [&str; 7] = [
     "mutation { updatePassword(newPassword: \"correct horse battery\") { id } }",
     "mutation { updatePhone(phone: \"13812345678\", phoneCode: \"123456\") { id } }",
@@ -104,7 +105,7 @@ on_both_engines! {
                 let message = answer.refused(2231);
                 assert!(message.starts_with("The request is not valid"), "{path}: {message}");
             }
-            // The right names with values of a wrong type.
+            // The right field names, with values of the wrong type.
             let wrong = json!({
                 "phone": 7, "phoneNumber": [], "email": {}, "connection": 7, "newPassword": 7, "verifyMethod": 7,
                 "updatePhoneToken": 7, "updateEmailToken": 7, "deleteAccountToken": 7, "extIdpId": 7,
@@ -190,7 +191,7 @@ on_both_engines! {
         client.post("/api/v2/sms/send", json!({ "phone": "13812345678" })).await.data();
     }
 
-    /// Another pool's token, and this pool's token with another pool's application or pool.
+    /// Tokens of another pool, and tokens of this pool with the application or pool id of another.
     async fn tokens_of_another_pool(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -213,7 +214,7 @@ on_both_engines! {
                 world.stores_nothing(client.post(path, own.clone())).await.refused(2020);
             }
         }
-        // Accounts of two pools are never joined.
+        // Accounts of different pools are never merged.
         let cafe = world.cafe();
         registered(&cafe, "eve").await;
         let login = json!({ "connection": "PASSWORD", "passwordPayload": { "username": "eve", "password": PASSWORD } });
@@ -225,7 +226,7 @@ on_both_engines! {
         world.client().bearer(&bob.token).post(UPDATE_PROFILE, json!({ "nickname": "Bob" })).await.data();
     }
 
-    /// Names, passwords and codes of one pool are nothing in another.
+    /// Names, passwords and codes of one pool have no effect in another.
     async fn people_of_another_pool(database) {
         let world = World::new(database).await;
         for (path, body) in before_login() {
@@ -254,7 +255,7 @@ on_both_engines! {
         assert_eq!(names, ["cafe-mini"]);
     }
 
-    /// A locked account opens by a code sent for that, and by no other.
+    /// Only a code sent for this purpose unlocks a locked account.
     async fn an_account_is_unlocked(database) {
         let world = World::new(database).await;
         let client = world.client();
@@ -299,7 +300,7 @@ on_both_engines! {
         unlock(code).await.refused(2001);
     }
 
-    /// A login that waits for a new password gives a token that sets it, once.
+    /// A login that waits for a new password returns a token that sets the password once.
     async fn a_first_login_sets_a_password(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -326,7 +327,7 @@ on_both_engines! {
         client.graphql(login, by("walnut harbour 12")).await.data();
         assert_eq!(world.rows("sessions").await, 1, "none stays of the login that waited");
 
-        // The other name of the same.
+        // The other name of the same mutation.
         let path = format!("/admin/v1/pools/{SHOP}/users/{id}/password");
         let again = json!({ "password": PASSWORD, "mustReset": true });
         hufu_testkit::administration::call(&world, Some(&owner), "POST", &path, Some(again)).await.is(200);
@@ -340,7 +341,7 @@ on_both_engines! {
         client.graphql(forced, passwords).await.data();
         client.graphql(login, by("quince meadow 31")).await.data();
 
-        // Nobody has to set a password any more: nothing is sent, and the answer is the same.
+        // No new password is due any more. Nothing is sent, and the response is the same.
         let send = "mutation ($userId: String!, $appId: String!) {
             sendFirstLoginVerifyEmail(userId: $userId, appId: $appId) { message code } }";
         let before = world.outbox().list().len();
@@ -356,7 +357,8 @@ on_both_engines! {
         assert_eq!(world.outbox().list()[0].to, "second@example.com");
     }
 
-    /// What a token says, and what it is not taken for; the applications of its pool; and the other way to log out.
+    /// The claims of a token, and the token types it is not accepted as. Also the applications of its pool,
+    /// and the other logout route.
     async fn tokens_are_looked_at(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -393,7 +395,7 @@ on_both_engines! {
         world.client().get("/logout").await.data();
     }
 
-    /// Whoever has WeChat alone binds a first number whenever they like; taking it away is for a recent login.
+    /// A user who only has WeChat can bind a first number at any time. Removing it needs a recent login.
     async fn a_first_number_is_bound_late(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -410,7 +412,8 @@ on_both_engines! {
         client.graphql("mutation { unbindPhone { id } }", json!({})).await.data();
     }
 
-    /// By default an address that nobody proves makes no account, and the answer is the same for those that have one.
+    /// By default an address cannot be registered without a code. The response is the same if it already has
+    /// an account.
     async fn registering_an_address_needs_a_code(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -425,7 +428,7 @@ on_both_engines! {
         assert_eq!(told[0], told[1]);
     }
 
-    /// An access token of v3 is no user token, and becomes none.
+    /// A v3 access token is not a user token and is never exchanged for one.
     async fn a_user_of_v2_keeps_the_token_that_was_sent(database) {
         let world = World::new(database).await;
         world.person("bob");

@@ -1,4 +1,4 @@
-//! Pools are isolated: every route, tried with another pool's ids.
+//! Isolation of pools: every route, called with ids of another pool.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::client::{
 };
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
-/// The sources that make the router.
+/// The source files that build the router.
 const SOURCES: [&str; 7] = [
     include_str!("../../src/lib.rs"),
     include_str!("../../src/v3/mod.rs"),
@@ -41,18 +41,19 @@ fn the_table_names_every_route() {
     let in_table: BTreeSet<&str> = ROUTES.iter().map(|(_, path)| *path).collect();
     assert_eq!(in_table, in_sources, "a route of the server is missing here, or one here is no route");
     let modules = include_str!("../../../hufu-web/src/server.rs").matches(".merge(").count();
-    // The surfaces are given: `/admin/v1` among them, which is compared with its own description in its own tests.
+    // The surfaces are passed in. One of them is `/admin/v1`, whose own tests compare it with its OpenAPI
+    // document.
     assert_eq!(modules, 2, "another router is merged: add its source above");
 }
 
-/// A shop with bob in it, and eve, who belongs to the cafe and knows everything about bob but his secrets.
+/// A shop with bob in it. Eve belongs to the cafe and knows everything about bob except his secrets.
 struct Scene<'w> {
     world: &'w World,
     bob: User,
     bob_tokens: Tokens,
     eve: User,
     eve_tokens: Tokens,
-    /// What no answer to eve may hold.
+    /// Values that no response to eve may contain.
     private: Vec<String>,
 }
 
@@ -84,7 +85,7 @@ impl<'w> Scene<'w> {
         Self { world, bob, bob_tokens, eve, eve_tokens, private }
     }
 
-    /// A call of eve's changes nothing, and tells nothing of bob.
+    /// Checks that a response to eve reveals nothing about bob.
     #[track_caller]
     fn check(&self, answer: &Answer) {
         for private in &self.private {
@@ -99,7 +100,7 @@ impl<'w> Scene<'w> {
         self.check(&answer);
     }
 
-    /// The bodies of a call that takes a login code, with this code and this connection.
+    /// The body of a call that takes a login code, with this code and this connection.
     fn body(&self, path: &str, app_id: &str, name: &str, connection: Option<&str>) -> Value {
         let mode = match path {
             AUTH | BIND => Mode::V2Code,
@@ -123,7 +124,7 @@ on_both_engines! {
         let scene = Scene::new(&world).await;
         for path in [AUTH, AUTH_BY_PHONE, GET_PHONE, SIGNIN, PHONE, DECRYPT] {
             let cafe = world.cafe();
-            // The other pool's connection, app id, pool id, mini program, code.
+            // The connection, app id, pool id, mini program or code of the other pool.
             scene.refused(cafe.clone(), path, scene.body(path, MINI, "bob", Some("shop-mini")), 2402).await;
             scene
                 .refused(cafe.clone().pool(SHOP), path, scene.body(path, CAFE_MINI, "eve", None), 2020)
@@ -140,7 +141,8 @@ on_both_engines! {
                 )
                 .await;
 
-            // The other pool's token on a call that ignores tokens: eve is eve, in the cafe.
+            // The token of the other pool on a call that ignores tokens: eve still logs in to the cafe as
+            // herself.
             if matches!(path, AUTH | AUTH_BY_PHONE | SIGNIN) {
                 let client = cafe.bearer(&scene.bob.token);
                 let answer = client.post(path, scene.body(path, CAFE_MINI, "eve", None)).await;
@@ -148,7 +150,7 @@ on_both_engines! {
                 scene.check(&answer);
             }
         }
-        // The number of somebody in the other pool leads nowhere.
+        // The phone number of a user in the other pool leads to no account.
         let phone = Some(NUMBER.to_owned());
         world.person_with(NewUser { name: Some("mallory".to_owned()), phone, ..NewUser::default() });
         let answer = world.cafe().try_log_in(Mode::V2Phone, CAFE_MINI, "mallory").await;
@@ -156,7 +158,7 @@ on_both_engines! {
         assert_ne!(answer.logged_in(), scene.bob.id);
     }
 
-    /// Even through a connection of its own with the same credentials the other pool's record is not found.
+    /// The record of the other pool is not found even through a connection that has the same credentials.
     async fn a_code_that_the_other_pool_exchanged(database) {
         let plan = Plan::new().limits(|limits| limits.code_record_wait = Duration::ZERO);
         let world = plan.build(database).await;
@@ -192,7 +194,7 @@ on_both_engines! {
         let scene = Scene::new(&world).await;
         let bob = [&scene.bob.token, &scene.bob_tokens.access];
         for token in bob {
-            // The other pool's token, on a client of this pool.
+            // The token of the other pool, on a client of this pool.
             for client in
                 [world.cafe(), world.nobody().pool(CAFE), world.cafe().pool(CAFE), world.cafe().pool(SHOP)]
             {
@@ -207,13 +209,13 @@ on_both_engines! {
                 let answer = world.stores_nothing(client.get(GET_PROFILE)).await;
                 answer.refused(2020);
                 scene.check(&answer);
-                // Nothing is ended by a client of another pool.
+                // A client of another pool cannot end a session.
                 world.stores_nothing(client.get(LOGOUT)).await;
             }
         }
         world.nobody().bearer(&scene.bob.token).get(GET_PROFILE).await.data();
 
-        // This pool's token, with the other pool's user id, connection, code.
+        // The token of this pool, with a user id, connection or code of the other pool.
         for token in [&scene.eve.token, &scene.eve_tokens.access] {
             let eve = world.cafe().bearer(token);
             for query in documents(&scene.bob.id) {
@@ -272,7 +274,7 @@ on_both_engines! {
         world.client().refresh(refresh).await.tokens();
     }
 
-    /// What belongs to the instance tells nothing of any pool.
+    /// Calls of the instance reveal nothing about any pool.
     async fn calls_of_the_instance(database) {
         let world = World::new(database).await;
         let scene = Scene::new(&world).await;
@@ -290,7 +292,7 @@ on_both_engines! {
     }
 }
 
-/// Every operation of GraphQL that names a user, with this one.
+/// Every GraphQL operation that names a user, with this user id.
 fn documents(user: &str) -> Vec<Value> {
     let data = "(targetType: USER, targetId: $id";
     let list = "{ key value }";
@@ -307,7 +309,7 @@ fn documents(user: &str) -> Vec<Value> {
     .to_vec()
 }
 
-/// The operations above are all that there are: a new one must be tried as well.
+/// Fails if there is an operation that is not tried above.
 #[test]
 fn every_operation_of_graphql_is_tried() {
     let sources = [
@@ -331,7 +333,7 @@ fn every_operation_of_graphql_is_tried() {
         "set_udv_batch",
         "remove_udv",
         "check_login_status",
-        // Tried in `credentials`, or about nobody who is logged in.
+        // These are tried in `credentials`, or do not concern a logged-in user.
         "check_password_strength",
         "is_user_exists",
         "login_by_email",

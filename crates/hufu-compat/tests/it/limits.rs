@@ -1,4 +1,5 @@
-//! Failures are limited by address; successes never are, since carriers put thousands behind one.
+//! Failures are limited per address. Successes never are, since carriers put thousands of users behind one
+//! address.
 
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ on_both_engines! {
     async fn only_guesses_count_as_failures(database) {
         let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 0).build(database).await;
         world.person("bob");
-        // Refused for other reasons than the code.
+        // These are refused for reasons other than the code.
         let fault = hufu_sandbox::Fault { errcode: Some(45011), ..hufu_sandbox::Fault::default() };
         world.exchange_fault(fault);
         world.client().send_code(&world.code(MINI, "bob")).await.refused(1002);

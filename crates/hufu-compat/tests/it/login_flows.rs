@@ -1,4 +1,4 @@
-//! Logins that wait: associating, choosing, merging, and what an account has to be through with.
+//! Waiting logins: binding, choosing, merging, and the steps that an account must complete.
 
 mod guesses;
 mod steps;
@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use crate::client::{AUTH, Answer, Client, Mode};
 use crate::world::{ALICE_PHONE, CAFE, CAFE_APP, FILE, MINI, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
 
-/// The shop, whose first mini program asks strangers.
+/// The shop, whose first mini program asks new users.
 fn asking(more: &str) -> String {
     connection_with(&format!("association = {{ mode = \"ask\"{more} }}"))
 }
 
-/// The shop, whose first mini program has these keys as well.
+/// The shop, with further keys for its first mini program.
 fn connection_with(keys: &str) -> String {
     FILE.replacen("identifier = \"shop-mini\"", &format!("identifier = \"shop-mini\"\n  {keys}"), 1)
 }
@@ -31,7 +31,7 @@ fn shop_with(file: &str, settings: &str) -> String {
         .replacen(ALICE, &format!("{ALICE}\n  {ANNA}"), 1)
 }
 
-/// What a waiting login answered.
+/// The response of a waiting login.
 struct Waiting {
     id: String,
     data: Value,
@@ -84,7 +84,7 @@ on_both_engines! {
         assert_eq!(client.log_in(MINI, "alice").await.id, anna.id);
         assert_eq!(world.rows("users").await, 3, "and bob");
 
-        // The v3 calls answer with tokens.
+        // The v3 calls return tokens.
         let waiting = Waiting::of(&client.try_log_in(Mode::Code, MINI, "carol").await, 1641);
         let tokens = waiting.step(&client, json!({ "action": "create" })).await.tokens();
         assert_ne!(tokens.user(), bob.id);
@@ -98,7 +98,7 @@ on_both_engines! {
         let eve = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
         let failed = eve.step(&client, bind_anna()).await;
         failed.refused(2215);
-        // The flow goes on, with the handle of the refusal.
+        // The flow continues with the handle from the refusal.
         let eve = Waiting::of(&failed, 2215);
         eve.step(&client, json!({ "action": "create" })).await.user();
     }
@@ -150,15 +150,16 @@ on_both_engines! {
         let client = world.client();
         let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "eve").await, 1641);
         let guess = |account: &str| json!({ "action": "bind", "method": "username-password", "account": account, "password": "wrong password" });
-        // Whoever mistypes goes on with the handle of the refusal. Nothing tells whether there is such an account.
+        // After a wrong password the flow continues with the handle from the refusal. Nothing reveals whether
+        // the account exists.
         let first = Waiting::of(&waiting.step(&client, guess("anna")).await, 2333);
         let second = Waiting::of(&first.step(&client, guess("nobody")).await, 2333);
         assert_eq!((&first.data["remainCount"], &second.data["remainCount"]), (&json!(9), &json!(9)));
-        // A handle is for one guess.
+        // A handle is good for one guess.
         first.step(&client, guess("anna")).await.refused(2206);
         waiting.step(&client, bind_anna()).await.refused(2206);
 
-        // Ten wrong ones end the flow, whosever they were to be…
+        // Ten wrong guesses end the flow, for whichever accounts they were…
         let mut waiting = second;
         for nth in 2..9 {
             waiting = Waiting::of(&waiting.step(&client, guess(&format!("nobody{nth}"))).await, 2333);
@@ -167,7 +168,7 @@ on_both_engines! {
         assert_eq!((last.code(), &last.json()["data"]), (2333, &json!({ "remainCount": 9 })), "and no flow");
         waiting.step(&client, bind_anna()).await.refused(2206);
 
-        // … and ten for one name lock it, in however many flows. The right password does not open what is locked.
+        // … and ten for one name lock it, in any number of flows. The right password does not unlock it.
         for account in ["anna", "nobody"] {
             let mut codes = Vec::new();
             while codes.last() != Some(&2057) && codes.len() < 15 {
@@ -217,7 +218,7 @@ on_both_engines! {
         person(&world, "amy", ALICE_PHONE);
         let tokens = client.try_log_in(Mode::CodeAndPhone, MINI, "amy").await.tokens();
         assert_eq!(crate::client::claims(&tokens.id)["username"], "alice", "found by the number that WeChat proved");
-        // Somebody else of the same mini program with that number is somebody else.
+        // Another user of the same mini program with that number gets another account.
         person(&world, "ann", ALICE_PHONE);
         let ann = client.try_log_in(Mode::CodeAndPhone, MINI, "ann").await.tokens();
         assert_ne!(ann.user(), tokens.user());
@@ -241,7 +242,7 @@ on_both_engines! {
         for app in [MINI, TWO] {
             assert_eq!(client.log_in(app, "bob").await.id, by_openid, "all ids lead to the one that stayed");
         }
-        // The token of the account that was merged goes on, as the one that stayed.
+        // The token of the merged account remains valid, for the surviving account.
         let profile = client.bearer(&chosen.token).get("/api/v3/get-profile").await.data();
         assert_eq!(profile["userId"], by_openid.as_str());
     }
@@ -305,7 +306,8 @@ fn person(world: &World, name: &str, phone: &str) {
     world.person_with(NewUser { name, phone, ..NewUser::default() });
 }
 
-/// Two accounts of bob: by the OpenID of the one mini program, and by the UnionID that the other one told first.
+/// Two accounts of bob: one found by the OpenID of the first mini program, one by the UnionID that the second
+/// returned.
 async fn two_accounts(world: &World) -> (String, String) {
     let bind_app_to = |open_platform| {
         let open_platform = Some(open_platform);

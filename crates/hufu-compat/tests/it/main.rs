@@ -1,7 +1,7 @@
 //! The API of the published clients, against the sandbox as WeChat, on both database engines.
 //!
-//! `world` makes an instance with two pools, `client` talks to it as the published clients do. Whatever a test learns
-//! that is secret is looked for in the log when the test ends (`logs`).
+//! `world` creates an instance with two pools, and `client` talks to it as the published clients do. At the
+//! end of each test, the log is searched for every secret that the test came across (`logs`).
 #![cfg(test)]
 
 mod arrivals;

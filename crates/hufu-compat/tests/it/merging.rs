@@ -1,4 +1,4 @@
-//! Two accounts of one person become one, and two again.
+//! Merging two accounts of one person, and undoing the merge.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn merge(world: &World, survivor: &User, token: &str) -> Answer {
 
 const UNBIND_NAME: &str = "/api/v3/me/login-names/unbind";
 
-/// A person whose account has their number.
+/// A user whose account has their phone number.
 async fn with_number(world: &World, name: &str, number: &str) -> User {
     let (name, phone) = (Some(name.to_owned()), Some(number.to_owned()));
     world.person_with(NewUser { name: name.clone(), phone, ..NewUser::default() });
@@ -78,7 +78,7 @@ on_both_engines! {
         let there = world.client_of(&other_node).bearer(&old.token).get(GET_PROFILE).await.data();
         assert_eq!(there["userId"], new.id.as_str(), "other nodes forget whose the session was");
 
-        // Clients know the person by the `sub` that the login began with.
+        // Clients know the user by the `sub` that the login began with.
         let renewed = world.client().refresh(&tokens.refresh).await.tokens();
         assert_eq!(claims(&renewed.access)["sub"], old.id.as_str());
         let told = claims(&renewed.id);
@@ -148,7 +148,7 @@ on_both_engines! {
         delete(&as_carol, &format!("{MERGES}/nonsense%20")).await.refused(2463);
         assert_eq!(as_carol.get(MERGES).await.data(), json!([]));
 
-        // Merged on: the later merge is undone first.
+        // The account was merged again. The later merge must be undone first.
         let later = merge(&world, &carol, &new.token).await.data();
         assert_eq!(later.as_array().unwrap().len(), 2);
         assert_eq!(who(&world, &old.token).await, carol.id.as_str());
@@ -165,7 +165,7 @@ on_both_engines! {
         delete(&world.nobody().bearer(&new.token), &path).await.refused(2465);
     }
 
-    /// Two accounts are merged by mistake, and parted again: nobody is left with the other's password.
+    /// Two accounts are merged by mistake and separated again. Neither ends up with the other's password.
     async fn a_password_that_was_changed_goes_with_nobody_else(database) {
         let world = World::new(database).await;
         let client = world.client();
@@ -193,7 +193,7 @@ on_both_engines! {
         assert_eq!(alpha_again.user(), alpha.user());
     }
 
-    /// The number of a merged account leads to the survivor, who sees that and can end it.
+    /// The number of a merged account leads to the survivor, who can see and unbind it.
     async fn a_number_that_came_with_a_merge_is_seen_and_unbound(database) {
         let world = World::new(database).await;
         let old = with_number(&world, "early", "13812345678").await;
@@ -224,10 +224,10 @@ on_both_engines! {
         assert_eq!(me["loginNames"], json!([number("13812345679")]));
         client.post(UNBIND_NAME, json!({ "phone": "13812345678" })).await.refused(2216);
 
-        // The carrier gives the number to somebody else.
+        // The carrier reassigns the number to another person.
         let stranger = with_number(&world, "stranger", "13812345678").await;
         assert!(stranger.id != new.id && stranger.data["newlyCreated"] == true);
-        // The person still comes by everything else.
+        // The user can still log in with everything else.
         assert_eq!(world.client().log_in(MINI, "early").await.id, new.id);
     }
 

@@ -1,4 +1,4 @@
-//! What is sent to people.
+//! Messages to users.
 
 use hufu_testkit::on_both_engines;
 

@@ -1,4 +1,4 @@
-//! Native apps: logins by the code that the WeChat app gives them.
+//! Native apps: logins by a code from the WeChat app.
 
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};
 use hufu_testkit::{TestDatabase, on_both_engines};
@@ -16,7 +16,7 @@ const AUTH_BY_CODE: &str = "/api/v2/ecConn/wechatMobile/authByCode";
 const ACCESS_TOKEN: &str = "/sns/oauth2/access_token";
 const USER_INFO: &str = "/sns/userinfo";
 
-/// The usual world with a mobile app of the shop's Open Platform account.
+/// The standard world with a mobile app of the shop's Open Platform account.
 async fn world(database: TestDatabase) -> World {
     let world = World::new(database).await;
     world.secret(&secret_of(MOBILE));
@@ -35,7 +35,7 @@ async fn world(database: TestDatabase) -> World {
     world
 }
 
-/// The usual file with the connection and its application; `settings` are more lines of the connection.
+/// The standard file with the connection and its application. `settings` are further lines of the connection.
 fn file(settings: &str) -> String {
     let added = format!(
         "
@@ -127,7 +127,7 @@ on_both_engines! {
         let world = world(database).await;
         let phone = || world.nobody().app(SHOP_PHONE);
         let code = || world.code(MOBILE, "bob");
-        // By id: of another kind, of another pool, unknown, absent.
+        // By id: a connection of another kind, of another pool, an unknown one, and none.
         for (id, refused) in [(world.connection(MINI), 2409), ("nonsense".to_owned(), 2402), (String::new(), 2231)] {
             let body = json!({ "connId": id, "code": code() });
             world.stores_nothing(phone().post(AUTH_BY_CODE, body)).await.refused(refused);
@@ -138,7 +138,8 @@ on_both_engines! {
         let body = json!({ "connId": world.connection(MOBILE) });
         world.stores_nothing(phone().post(AUTH_BY_CODE, body)).await.refused(2231);
 
-        // By identifier: a mini program's login through it, and its login through a mini program's.
+        // By identifier: a mini program login through this connection, and its login through a mini program's
+        // connection.
         let mut body = v3(&code());
         body["extIdpConnidentifier"] = "shop-mini".into();
         world.stores_nothing(phone().post(SIGNIN, body)).await.refused(2409);

@@ -1,4 +1,5 @@
-//! One person, one account: in every order of arrival, at the same instant, and not at all when switched off.
+//! One person, one account: in every order of arrival, with simultaneous logins, and no login for disabled
+//! users.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -21,8 +22,8 @@ fn bind_to_open_platform(world: &World, bound: bool) {
 }
 
 on_both_engines! {
-    /// All sequences of three visits through two mini programs, with the unionid absent, and then present from any of
-    /// them on. There are two accounts only where two came about before any id could join them.
+    /// All sequences of three visits through two mini programs, with the unionid present from any visit on.
+    /// Two accounts result only where both were created before any id could link them.
     async fn every_order_of_arrival_ends_in_one_account(database) {
         let world = World::new(database).await;
         let client = world.client();
@@ -34,7 +35,7 @@ on_both_engines! {
                 world.person(&name);
                 bind_to_open_platform(&world, false);
                 let mut accounts: HashSet<(String, &str)> = HashSet::new();
-                // At the end both are visited once more, so that each sequence has seen everything.
+                // At the end each mini program is visited once more, so that every sequence has covered both.
                 for (index, app_id) in visits.iter().copied().chain([MINI, TWO]).enumerate() {
                     if index == bound_from {
                         bind_to_open_platform(&world, true);
@@ -89,7 +90,7 @@ on_both_engines! {
         world.person("bob");
         let client = world.client();
         let v2 = client.log_in(MINI, "bob").await;
-        // The number becomes bob's, so that it leads to him as well.
+        // The number is saved to bob's account, so that it identifies him as well.
         client.try_log_in(Mode::Phone, MINI, "bob").await.data();
         let v3 = client.log_in_v3(MINI, "bob").await;
         assert_eq!(v3.user(), v2.id);
@@ -124,7 +125,7 @@ on_both_engines! {
         with_access.get(GET_PROFILE).await.data();
         with_user_token.get(GET_PROFILE).await.data();
         world.set_status(SHOP, &user.id, UserStatus::Suspended).await;
-        // The version of the configuration tells every node.
+        // The version of the configuration changes, which every node notices.
         world.node.app.refresh_config().await.unwrap();
         with_access.get(GET_PROFILE).await.refused(2020);
         with_user_token.get(GET_PROFILE).await.refused(2020);

@@ -1,4 +1,4 @@
-//! The personal API: what people see and do with their own account.
+//! The personal API: what users see and do with their own account.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn list(answer: &Answer) -> Vec<Value> {
     answer.data().as_array().unwrap_or_else(|| panic!("no list: {answer}")).clone()
 }
 
-/// The ids of one's identities of this type.
+/// The ids of the caller's identities of this type.
 async fn ids(client: &Client<'_>, kind: &str) -> Vec<String> {
     let identities = list(&client.get(IDENTITIES).await);
     let of_kind = identities.iter().filter(|identity| identity["type"] == kind);
@@ -69,7 +69,7 @@ on_both_engines! {
             assert_eq!((&identity["connection"], &identity["provider"]), (&json!("shop-mini"), &json!("wechat")));
             assert!(identity["maskedValue"].as_str().unwrap().ends_with("***"));
         }
-        // The same ids the next time, and never the OpenID itself.
+        // The ids are the same the next time, and never the OpenID itself.
         assert_eq!(list(&client.get(IDENTITIES).await), identities);
         let openid = bob.data["openid"].as_str().unwrap();
         assert!(!answer.to_string().contains(openid) && !client.get(ME).await.to_string().contains(openid));
@@ -106,7 +106,7 @@ on_both_engines! {
         assert_eq!(told.len(), 4);
         assert_eq!(told.iter().filter(|code| **code == 0).count(), 1);
 
-        // Nobody goes through a list of names.
+        // Usernames cannot be enumerated.
         let carol = world.client().log_in(MINI, "carol").await;
         let client = world.nobody().bearer(&carol.token);
         client.post(USERNAME, json!({ "username": "Bob" })).await.refused(2034);
@@ -319,7 +319,7 @@ on_both_engines! {
         let bob = world.client().referer(MINI).try_log_in(Mode::V2Phone, MINI, "bob").await.user();
         let client = world.nobody().bearer(&bob.token);
         client.post(PROFILE, json!({ "nickname": "Bob", "customData": { "k": [1] } })).await.data();
-        // Entries of one millisecond have no order.
+        // Entries of the same millisecond have no order.
         world.advance(MINUTE);
         let data = client.get(EXPORT).await.data();
         let account = &data["accounts"][0];
@@ -360,7 +360,7 @@ on_both_engines! {
         client.get(ME).await.refused(2020);
         world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);
 
-        // Within the days of grace an administrator calls it off.
+        // An administrator cancels the deletion within the grace period.
         let wish = AccessKeyRequest { name: "test".to_owned(), role: AdminRole::Manager, pool: None, expires_at: None };
         let (_, key) = app.create_access_key(&AdminCaller::command_line(), wish).await.unwrap();
         world.secret(key.expose_secret());
@@ -387,7 +387,7 @@ on_both_engines! {
 }
 
 on_both_engines! {
-    /// Who came by WeChat alone has no password and no number to confirm it by.
+    /// A user who only has WeChat has no password or number to confirm with.
     async fn an_account_without_names_is_deleted_by_another_code_of_its_mini_program(database) {
         let world = World::new(database).await;
         for name in ["bob", "carol", "late"] {
@@ -407,7 +407,8 @@ on_both_engines! {
         delete_by("shop-spare", &world.code(MINI, "bob")).await.refused(2404);
         delete_by("cafe-mini", &world.code(CAFE_MINI, "bob")).await.refused(2402);
         client.get(ME).await.data();
-        // By another mini program of the same Open Platform account as well: its UnionID leads here.
+        // Another mini program of the same Open Platform account works too, since its UnionID leads to this
+        // account.
         delete_by("shop-two", &world.code(TWO, "bob")).await.data_or_nothing();
         client.get(ME).await.refused(2020);
         world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);

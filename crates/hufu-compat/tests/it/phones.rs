@@ -1,4 +1,4 @@
-//! Phone numbers: what proves them, whose they become, and when a code for one is spent.
+//! Phone numbers: what proves them, which account they become part of, and when a code for one is consumed.
 
 use hufu_sandbox::{AppPatch, DataKind, Fault, NewUser};
 use hufu_testkit::on_both_engines;
@@ -26,7 +26,7 @@ on_both_engines! {
             let profile = world.nobody().bearer(&tokens.access).get(GET_PROFILE).await.data();
             assert_eq!((&profile["phone"], &profile["phoneVerified"]), (&json!(number), &json!(true)));
 
-            // The person has a new number: the one that is a login name stays.
+            // The user has a new number. The login name keeps the old one.
             person_with_phone(&world, &name, &format!("1381234001{index}"));
             let again = world.client().try_log_in(mode, MINI, &name).await.tokens();
             assert_eq!(
@@ -35,7 +35,7 @@ on_both_engines! {
             );
             assert_eq!(world.rows("identity_conflicts").await, 0);
 
-            // Alice has this number: it leads nobody to her account here, and stays hers.
+            // This number is alice's. It leads no one else to her account, and remains hers.
             let eve = format!("eve-{index}");
             person_with_phone(&world, &eve, ALICE_PHONE);
             let tokens = world.client().try_log_in(mode, MINI, &eve).await.tokens();
@@ -76,7 +76,7 @@ on_both_engines! {
         world.client().try_log_in(Mode::V2Phone, MINI, "bob").await.user();
         assert_eq!(world.rows("identity_conflicts").await, 1, "seen twice, recorded once");
 
-        // Somebody else with the same number and mini program does not take the account over.
+        // Another person with the same number and mini program does not take over the account.
         let first = world.client().try_log_in(Mode::V2Phone, MINI, "bob").await.user();
         assert_eq!(first.id, by_number.id);
         let identities =

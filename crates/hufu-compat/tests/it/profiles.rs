@@ -1,4 +1,4 @@
-//! What a login learns of a person's profile: only what is empty is filled, and ids and numbers come from nowhere else.
+//! Profile data from logins: only empty fields are filled, and ids and phone numbers are never taken from it.
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -24,13 +24,13 @@ fn known(world: &World, name: &str) {
     });
 }
 
-/// Logs in with what `wx.getUserInfo` gave beside the code.
+/// Logs in with the data that `wx.getUserInfo` returned together with the code.
 async fn log_in_with(world: &World, code: &str, iv: &str, encrypted_data: &str, raw_data: &str) -> User {
     let body = json!({ "code": code, "iv": iv, "encryptedData": encrypted_data, "rawData": raw_data });
     world.client().post(AUTH, body).await.user()
 }
 
-/// Data sealed otherwise than an honest phone does.
+/// Data sealed in a way that an honest phone would not.
 async fn sealed_otherwise(world: &World, request: Value) -> (String, String) {
     let request = Request::post("/__sandbox/encrypted-data")
         .header("host", "127.0.0.1")
@@ -50,7 +50,7 @@ async fn set(client: &Client<'_>, user: &User, key: &str, value: &str) -> Answer
     client.graphql(mutation, json!({ "id": user.id, "key": key, "value": value })).await
 }
 
-/// Sets several.
+/// Sets several values.
 async fn set_batch(client: &Client<'_>, user: &User, list: Value) -> Answer {
     let mutation = "mutation ($id: String!, $list: [UserDefinedDataInput!]) { setUdvBatch(targetType: USER, targetId: \
         $id, udvList: $list) { key value } }";
@@ -81,7 +81,7 @@ on_both_engines! {
             let message = answer.refused(2231);
             assert!(message.contains("65536 bytes in all"), "{message}");
         }
-        // Exchanging one for another is fine, and so is everything else.
+        // Replacing one key by another is allowed, and so is everything else.
         let exchange = json!({ "nickname": "Bob", "customData": { "key0": null, "key8": "x".repeat(8000) } });
         client.post(UPDATE_PROFILE, exchange).await.data();
     }
@@ -121,7 +121,7 @@ on_both_engines! {
                 world.stores_nothing(set(&client, &user, "deep", &text)).await,
                 world.stores_nothing(set_batch(&client, &user, list)).await,
             ];
-            // With two levels around it, the deepest of these is no JSON that is read.
+            // With two levels around it, the deepest of these is beyond the parser's limit.
             if levels < 127 {
                 let v3 = json!({ "customData": { "deep": value } });
                 answers.push(world.stores_nothing(client.post(UPDATE_PROFILE, v3)).await);
@@ -179,7 +179,7 @@ on_both_engines! {
         assert_eq!(user.id, plain.id);
         assert_eq!((&user.data["nickname"], &user.data["photo"]), (&json!("小明"), &json!(PHOTO)));
 
-        // What the person chose stays, and so does what was filled.
+        // Values that the user chose remain unchanged, and so do values that were filled in before.
         let client = world.nobody().bearer(&user.token);
         client.update_user(json!({ "nickname": "Bob" })).await.data();
         let code = world.code(MINI, "bob");
@@ -273,7 +273,7 @@ on_both_engines! {
         }
     }
 
-    /// Data of another login, of another app, too old: no profile, and no phone number.
+    /// Data of another login or another app, or data that is too old, sets no profile and no phone number.
     async fn data_that_was_not_sealed_for_this_login_is_worth_nothing(database) {
         let world = World::new(database).await;
         known(&world, "bob");
@@ -313,7 +313,7 @@ on_both_engines! {
                 answer.refused(2016);
             }
         }
-        // Sealed a moment ago, as measured by WeChat, is fine.
+        // Data that was sealed recently by WeChat's clock is accepted.
         let code = world.code(MINI, "bob");
         let request =
             json!({ "app_id": MINI, "code": code, "kind": "phone", "age_seconds": 2 * 86_400 - 10 });

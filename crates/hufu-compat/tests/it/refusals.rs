@@ -1,4 +1,5 @@
-//! Whoever is refused stands in the audit log: once, with the code that the client is told, and with whence they came.
+//! Every refusal is in the audit log once, with the code that the client receives and with the origin of the
+//! request.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::world::{CAFE_MINI, EXCHANGE, FILE, MEMBERS, MINI, PHONE_NUMBER, Plan,
 const MERGES: &str = "/api/v3/me/merges";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Lets an account be one that its owner has deleted.
+/// Marks an account as deleted by its owner.
 struct Leave(String);
 
 impl Write for Leave {
@@ -28,7 +29,7 @@ impl Write for Leave {
     }
 }
 
-/// No wait for the record of another node, of which there is none.
+/// Does not wait for the record of another node, since there is none.
 async fn world(database: hufu_testkit::TestDatabase) -> World {
     let world = Plan::new().limits(|limits| limits.code_record_wait = Duration::ZERO).build(database).await;
     for name in ["bob", "carol", "late"] {
@@ -89,7 +90,7 @@ on_both_engines! {
         }
         let bob = client.log_in(MINI, "bob").await;
         let carol = client.log_in(MINI, "carol").await;
-        // The numbers become theirs, so that they lead to them as well.
+        // The numbers are saved to their accounts, so that they identify the users as well.
         for name in ["bob", "carol"] {
             client.try_log_in(Mode::Phone, MINI, name).await.data();
         }
@@ -192,7 +193,7 @@ on_both_engines! {
         world.advance(16 * MINUTE);
         by(&bob, world.refuses(2460, "users.merge_undone", delete(&client, &path)).await);
         by(&bob, world.refuses(2460, "users.merged", merge(&carol.token)).await);
-        // What the person sees of it tells nothing of the other account.
+        // What the user sees of it reveals nothing about the other account.
         let seen = client.get("/api/v3/me/activity?limit=100").await.data();
         let refused = |event: &&Value| event["action"] == "users.merged" && event["code"] != 0;
         let refused: Vec<&Value> = seen["list"].as_array().unwrap().iter().filter(refused).collect();
@@ -200,7 +201,8 @@ on_both_engines! {
         assert!(refused.iter().all(|event| event["details"] == json!({})));
     }
 
-    /// Who sends many bad requests fills no log: of one address a window's worth is written, and that there were more.
+    /// A flood of bad requests does not fill the log. For each address and window a limited number is
+    /// written, and then one entry that there were more.
     async fn an_address_writes_so_many_refusals_and_no_more(database) {
         let plan = Plan::new().limits(|limits| {
             limits.login_failures_per_ip = 3;

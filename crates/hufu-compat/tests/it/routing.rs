@@ -1,4 +1,4 @@
-//! Which pool, which application, which connection serves a client that names only some of them.
+//! Which pool, application and connection serve a client that names only some of them.
 
 use hufu_testkit::on_both_engines;
 use serde_json::json;
@@ -9,14 +9,14 @@ use crate::world::{
     file_without, tables,
 };
 
-/// All that is no name.
+/// Values that count as missing.
 const NOTHING: [&str; 5] = ["", " ", "undefined", "null", " null "];
 
 fn application(answer: &Answer) -> String {
     claims(&answer.user().token)["aud"].as_str().unwrap().to_owned()
 }
 
-/// Sends a code through the connection of this name.
+/// Sends a code through the connection with this identifier.
 async fn named(client: &Client<'_>, identifier: &str) -> Answer {
     let code = client.world.code(MINI, "bob");
     client.post(AUTH, json!({ "code": code, "extIdpConnidentifier": identifier })).await
@@ -54,7 +54,8 @@ on_both_engines! {
     async fn a_pool_alone_is_served_by_its_default_application(database) {
         let world = World::new(database).await;
         world.person("bob");
-        // The shop has one marked, which is not the first; the cafe has none, and its first application is a website.
+        // In the shop the default application is not the first one. The cafe has no default, and its first
+        // application is a website.
         let shop = world.nobody().pool(SHOP);
         assert_eq!(application(&shop.send_code(&world.code(MINI, "bob")).await), SHOP_APP);
         let cafe = world.nobody().pool(CAFE);
@@ -62,7 +63,7 @@ on_both_engines! {
         let message = world.nobody().pool(EMPTY).send_code("x").await.refused(2011);
         assert!(message.contains("no default application"), "{message}");
 
-        // The position is that of the file, not of time.
+        // The order is that of the file, not that of creation.
         let mut tables = tables();
         let place = |id: &str| tables.iter().position(|table| table.contains(id)).unwrap();
         let (first, second) = (place(CAFE_APP), place("6560c0ffee00000000000013"));
@@ -85,7 +86,7 @@ on_both_engines! {
             (CAFE_APP, SHOP, 2020),
             (SHOP_APP, SHOP_APP, 2224),
             (SHOP, "", 2011),
-            // The pool of the administrators serves nobody here.
+            // The administrators' pool serves no client here.
             ("", "system", 2011),
         ] {
             let client = world.nobody().app(app).pool(pool);
@@ -102,10 +103,10 @@ on_both_engines! {
         for app_id in [MINI, TWO] {
             shop.clone().referer(app_id).send_code(&world.code(app_id, "bob")).await.user();
         }
-        // Without one, the first of the application's list, which is another for each application.
+        // Without one, the application's first connection is used, which differs between applications.
         shop.send_code(&world.code(MINI, "bob")).await.user();
         world.nobody().app(SHOP_WEB).send_code(&world.code(TWO, "bob")).await.user();
-        // Nor does the address of a web page say anything.
+        // The address of a web page does not count either.
         for referer in [
             "https://shop.example/wx00000000000000a2/",
             "https://servicewechat.com/",
@@ -114,7 +115,7 @@ on_both_engines! {
         ] {
             shop.clone().header("referer", referer).send_code(&world.code(MINI, "bob")).await.user();
         }
-        // A name counts for more than the Referer.
+        // A connection that is named takes precedence over the Referer.
         let body = json!({ "code": world.code(TWO, "bob"), "extIdpConnidentifier": "shop-two" });
         shop.clone().referer(MINI).post(AUTH, body).await.user();
 
@@ -142,13 +143,13 @@ on_both_engines! {
         world.stores_nothing(world.nobody().app(SHOP_BARE).send_code("x")).await.refused(2405);
         world.stores_nothing(world.nobody().app(SHOP_BARE).referer(MINI).send_code("x")).await.refused(2406);
 
-        // The file no longer has it: it is switched off.
+        // The file no longer contains it, so it is disabled.
         world.reconfigure(&file_without("identifier = \"shop-spare\"")).await;
         let answer = world.stores_nothing(named(&shop, "shop-spare")).await;
         answer.refused(2403);
         assert!(answer.log().contains("code=2403"), "{}", answer.log());
 
-        // An application that is switched off serves nobody.
+        // A disabled application serves no client.
         world.reconfigure(&file_without(SHOP_BARE)).await;
         world.nobody().app(SHOP_BARE).send_code("x").await.refused(2011);
         assert_eq!(world.exchanges(), 0);
@@ -194,7 +195,7 @@ on_both_engines! {
         let world = World::new(database).await;
         world.person("bob");
         let user = world.client().log_in(MINI, "bob").await;
-        // After the login, pool and user come from the token alone.
+        // After login, pool and user come from the token alone.
         let answer =
             world.nobody().bearer(&user.token).post(GRAPHQL, json!({ "query": "{ user { id } }" })).await;
         assert_eq!(answer.data()["user"]["id"], user.id.as_str());

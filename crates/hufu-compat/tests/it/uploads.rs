@@ -1,4 +1,4 @@
-//! Uploads: raster images only, small, served when somebody's photo names them, and limited.
+//! Uploads: only small raster images, served while a user's photo refers to them, and rate limited.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -32,15 +32,15 @@ fn png() -> Vec<u8> {
     picture(4, ImageFormat::Png)
 }
 
-/// A PNG that says that it is this large, and holds nothing.
+/// A PNG header that declares these dimensions, without image data.
 fn png_of_size(width: u32, height: u32) -> Vec<u8> {
     png_of(width, height, [8, 2])
 }
 
-/// The kind of colour of a PNG with transparency.
+/// The PNG color type with an alpha channel.
 const WITH_ALPHA: u8 = 6;
 
-/// A PNG of nothing with this bit depth and kind of colour.
+/// A PNG without image data, with this bit depth and color type.
 fn png_of(width: u32, height: u32, kind: [u8; 2]) -> Vec<u8> {
     fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let content = [kind, data].concat();
@@ -62,14 +62,14 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// A multipart body of empty parts, and then the file.
+/// A multipart body with empty parts before the file.
 fn behind_parts(count: usize) -> Vec<u8> {
     let empty = b"--frontier\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n".repeat(count);
     let head = b"--frontier\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n";
     [&empty[..], head, &png(), b"\r\n--frontier--\r\n"].concat()
 }
 
-/// The path of an uploaded picture.
+/// The path of an uploaded image.
 fn path(answer: &Answer) -> String {
     let data = answer.data();
     let url = data["url"].as_str().unwrap();
@@ -109,7 +109,8 @@ on_both_engines! {
         let kept = image::load_from_memory(&answer.bytes).unwrap();
         assert_eq!((kept.width(), kept.height()), (4, 4));
 
-        // Another photo, by the v3 API this time: the first one is nobody's again, and goes after an hour.
+        // Another photo, set by the v3 API. No user refers to the first one any more, so it is removed after
+        // an hour.
         let second = path(&anonymous(&world).upload(&png()).await);
         let client = world.nobody().bearer(&user.token);
         client.post(UPDATE_PROFILE, json!({ "photo": format!("{PUBLIC_URL}{second}") })).await.data();
@@ -208,7 +209,7 @@ on_both_engines! {
             let answer = world.stores_nothing(anonymous(&world).upload(&bomb)).await;
             answer.refused(2411);
         }
-        // Fifty megapixels are not too many; there is only nothing in it.
+        // Fifty megapixels are within the limit. The file is refused only because it contains no image data.
         anonymous(&world).upload(&png_of_size(10_000, 5_000)).await.refused(2410);
         for length in [10 * 1024 * 1024 + 1, 10 * 1024 * 1024 + 200_000] {
             let answer = world.stores_nothing(anonymous(&world).upload(&vec![0; length])).await;
@@ -249,7 +250,8 @@ on_both_engines! {
             .unwrap();
         let slow = tokio::spawn(world.node.router.clone().oneshot(request));
         let body = behind_parts(0);
-        // A channel without room passes things on only to who asks for them: the first upload is being read.
+        // A channel without capacity passes data on only when the receiver asks for it, so the first upload
+        // is being read.
         feed.send(Ok(body[..10].to_vec())).await.unwrap();
         feed.flush().await.unwrap();
 
@@ -310,7 +312,7 @@ on_both_engines! {
             for _ in 0..3 {
                 client.upload(&png()).await.data();
             }
-            // What is refused for its form counts as well.
+            // Requests that are refused for their form count as well.
             client.upload(b"").await.refused(1002);
             client.upload(&png()).await.refused(1002);
         }
@@ -351,9 +353,9 @@ on_both_engines! {
         forwarded([10, 0, 0, 1], "198.51.100.1").upload(&png()).await.data();
         forwarded([10, 0, 0, 2], "198.51.100.1").upload(&png()).await.refused(1002);
         forwarded([10, 0, 0, 2], "198.51.100.2, 10.9.9.9").upload(&png()).await.data();
-        // What the client itself wrote in front does not count…
+        // What the client itself put at the front does not count…
         forwarded([10, 0, 0, 2], "192.0.2.99, 198.51.100.2").upload(&png()).await.refused(1002);
-        // … nor does the header of anybody else.
+        // … and neither does the header from any other address.
         forwarded([198, 51, 100, 9], "192.0.2.1").upload(&png()).await.data();
         forwarded([198, 51, 100, 9], "192.0.2.2").upload(&png()).await.refused(1002);
     }
@@ -372,7 +374,7 @@ on_both_engines! {
             ("10.0.0.1", "198.51.100.2:4711", 1002),
             ("10.0.0.1", "198.51.100.2, ::ffff:10.0.0.9", 1002),
             ("10.0.0.1", "198.51.100.2, 10.0.0.9:80, [fd00::1]:80", 1002),
-            // IPv6: whoever has an address has all of its network.
+            // IPv6: a client that has one address has the whole network.
             ("2001:db8:1:2::1", "", 200),
             ("2001:db8:1:2:ffff::9", "", 1002),
             ("10.0.0.1", "2001:db8:1:2::3", 1002),

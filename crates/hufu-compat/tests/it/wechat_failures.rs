@@ -1,5 +1,5 @@
-//! WeChat refuses, fails or lies: a stable code for the client, a line with WeChat's rid for the operator, and no
-//! secret in either.
+//! WeChat refuses, fails or sends wrong data. The client gets a stable code, the operator gets a log line
+//! with WeChat's rid, and neither contains a secret.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,12 +29,12 @@ fn set_state(world: &World, state: AppState) {
     world.sandbox.change_app(MINI, AppPatch { state: Some(state), ..AppPatch::default() }).unwrap();
 }
 
-/// Does not wait for the record of another node, of which there is none.
+/// Does not wait for the record of another node, since there is none.
 fn impatient() -> Plan {
     Plan::new().limits(|limits| limits.code_record_wait = Duration::ZERO)
 }
 
-/// A line of this level that holds WeChat's id of the request.
+/// Asserts that there is a line of this level with WeChat's request id.
 fn assert_told(log: &str, level: &str) {
     let told = |line: &&str| line.contains("rid=") && line.contains("connection=shop-mini");
     let line = log.lines().find(told).unwrap_or_else(|| panic!("no rid: {log}"));
@@ -62,7 +62,7 @@ on_both_engines! {
                 answer.refused(refusal);
                 assert_told(&answer.log(), "ERROR");
             }
-            // The others go on.
+            // The other apps still work.
             world.client().log_in(TWO, "bob").await;
             set_state(&world, AppState::Ok);
             world.client().log_in(MINI, "bob").await;
@@ -82,7 +82,7 @@ on_both_engines! {
             assert_told(&answer.log(), "ERROR");
             set_state(&world, AppState::Ok);
             world.client().post(PHONE, json!({ "code": code })).await.data();
-            // The next one needs a new token.
+            // The next case needs a new token.
             world.sandbox.discard_tokens(MINI).unwrap();
         }
     }
@@ -152,7 +152,7 @@ on_both_engines! {
         assert!(message.contains("call wx.login again"), "{message}");
     }
 
-    /// A WeChat that repeats in its errors all that it was sent, and more.
+    /// A WeChat that repeats everything it was sent in its errors, and adds more.
     async fn no_secret_is_ever_logged(database) {
         const SESSION_KEY: &str = "tiihtNczf5v6AKRyjwEUhQ==";
         const OPENID: &str = "oGZUI0egBJY1zhBYw2KhdUfwVJJE";
@@ -213,11 +213,11 @@ on_both_engines! {
             }
             world.client().post(PHONE, json!({ "code": world.phone_code(MINI, "bob") })).await;
         }
-        // The world looks through the log when it ends.
+        // The world searches the log when it is dropped.
     }
 }
 
-/// The scan that every test ends with finds what it should find.
+/// The search that every test ends with does find secrets.
 #[tokio::test]
 #[should_panic(expected = "was logged")]
 async fn the_scan_of_the_log_finds_secrets() {

@@ -1,4 +1,4 @@
-//! The components of `parts.html`, each in its states.
+//! The components of `parts.html` in all their states.
 
 use askama::Template;
 use axum::routing::get;
@@ -81,7 +81,7 @@ async fn fields_show_a_hint_or_what_is_wrong() {
         assert!(flat.contains(part), "{part} in {flat}");
     }
     assert!(!text.contains("phone-hint") && !text.contains("and more"));
-    // A token per form, each for its own path.
+    // Each form has a token for its own path.
     let tokens: std::collections::BTreeSet<_> =
         text.split("name=\"form_token\" value=\"").skip(1).map(|rest| &rest[..43]).collect();
     assert_eq!(tokens.len(), 2);

@@ -1,4 +1,4 @@
-//! Forms: only our own page of the very same browser sends them.
+//! Forms are accepted only from our own page in the same browser.
 
 use hufu_testkit::on_both_engines;
 
@@ -26,7 +26,7 @@ on_both_engines! {
             assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "/dev/outbox?a=1"));
             assert!(answer.header("set-cookie").starts_with("hufu-theme=dark; Path=/;"));
         }
-        // The secret is given once; the next page has the same token.
+        // The cookie is set only once; the next page has the same token.
         let again = server.get("/dev/outbox", &[("cookie", &cookies)]).await;
         assert_eq!((again.header("set-cookie"), again.form_token()), ("", token));
     }
@@ -39,7 +39,7 @@ on_both_engines! {
         let rest = "theme=dark&back=%2F";
         let with_cookie = [("cookie", cookies.as_str())];
         for (headers, token) in [
-            // Without the cookie, with another browser's, or with one that is no secret.
+            // Without the cookie, with that of another browser, or with an invalid one.
             (vec![], token.as_str()),
             (vec![("cookie", other.cookies().as_str())], token.as_str()),
             (vec![("cookie", "hufu-form=")], token.as_str()),
@@ -47,7 +47,7 @@ on_both_engines! {
             // Without the token, or with a wrong one.
             (with_cookie.to_vec(), ""),
             (with_cookie.to_vec(), other.form_token().as_str()),
-            // Sent by another site's page.
+            // Sent by a page of another site.
             (vec![with_cookie[0], ("origin", "https://evil.example")], token.as_str()),
             (vec![with_cookie[0], ("origin", "null")], token.as_str()),
             (vec![with_cookie[0], ("origin", "http://127.0.0.1:3100")], token.as_str()),

@@ -1,4 +1,4 @@
-//! What every page has: languages, themes, assets, and pages instead of JSON where a browser asks.
+//! What all pages have in common: languages, themes, assets, and pages instead of JSON for browsers.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -31,7 +31,7 @@ fn every_language_has_the_same_keys() {
     }
 }
 
-/// The keys of a Fluent file, and those of attributes as `key.attribute`, with the placeholders of each.
+/// The keys of a Fluent file with the placeholders of each. Attributes are `key.attribute`.
 fn keys_of(file: &str) -> BTreeSet<(String, Vec<String>)> {
     let mut key = "";
     let lines = file.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -157,7 +157,7 @@ on_both_engines! {
             let posted = server.send("PUT", path, &[("accept", "text/html")], "").await;
             assert_ne!(posted.header("content-type"), "text/html; charset=utf-8", "{path}");
         }
-        // What programs call answers them, whatever they accept.
+        // Paths for programs are answered as programs expect, whatever the request accepts.
         for path in ["/api/v3/nothing", "/admin/v1/nothing", "/graphql/nothing"] {
             let answer = server.open(path, "en").await;
             assert_ne!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
@@ -172,7 +172,7 @@ on_both_engines! {
         let page = server.get("/dev/outbox", &headers).await;
         assert_eq!(page.status, 403);
         assert!(page.text().contains("<h1>开发服务只回应本机</h1>"));
-        // The page is not bare.
+        // The page has its style.
         for asset in assets_of(&page.text()) {
             assert_eq!(server.get(&asset, &[("host", "evil.example")]).await.status, 200, "{asset}");
         }

@@ -1,4 +1,4 @@
-//! The pages, and the kernel that they are drawn with, over the real router.
+//! The pages and the page kernel, tested through the real router.
 #![cfg(test)]
 
 mod components;

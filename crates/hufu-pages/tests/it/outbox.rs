@@ -1,4 +1,4 @@
-//! The outbox of development.
+//! The development outbox.
 
 use hufu_testkit::on_both_engines;
 use serde_json::Value;
@@ -60,7 +60,7 @@ on_both_engines! {
         assert_eq!(server.get("/dev/outbox.json", &[]).await.text(), "[]");
     }
 
-    /// As in production, where no outbox is shown.
+    /// As in production, where there is no outbox.
     async fn without_an_outbox_there_is_nothing(database) {
         let server = Plan { outbox: None, ..Plan::default() }.start(database).await;
         for path in ["/dev/outbox", "/dev/outbox.json", "/dev/outbox.css", "/dev/outbox.js", "/dev/icon.svg"] {

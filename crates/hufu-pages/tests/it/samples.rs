@@ -1,4 +1,4 @@
-//! Every page, with every sample, in every language: whole, well-formed, and without a missing text.
+//! Every page with every sample in every language is complete and well-formed, and no text is missing.
 
 use axum::routing::get;
 use hufu_testkit::TestDatabase;
@@ -9,7 +9,7 @@ use hufu_web::surface::Refused;
 
 use crate::server::{Plan, with_messages};
 
-/// The refusals of the kernel, and one with a value that is not HTML.
+/// The refusals of the kernel, and one with a value that must be escaped.
 fn samples() -> Vec<Refusal> {
     let of_kernel = [
         Code::PathUnknown,
@@ -52,7 +52,7 @@ async fn every_page_with_every_sample_in_every_language() {
     }
 }
 
-/// Every element that is opened is closed, in order.
+/// Asserts that every element is closed, in the right order.
 pub(crate) fn well_formed(html: &str, place: &str) {
     const ALONE: [&str; 5] = ["meta", "link", "input", "br", "!DOCTYPE"];
     let mut open: Vec<&str> = Vec::new();

@@ -1,4 +1,4 @@
-//! A server without WeChat, and what browsers send to it.
+//! A server without WeChat, and requests as browsers send them.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use tower::ServiceExt as _;
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_671_727_000);
 
-/// A server on a database of its own.
+/// A server with its own database.
 pub(crate) struct Server {
     router: Router,
     _base: Base,
 }
 
-/// How a server is made.
+/// How to set up a server.
 pub(crate) struct Plan {
     pub(crate) public_url: &'static str,
     pub(crate) outbox: Option<Outbox>,
@@ -52,7 +52,7 @@ impl Plan {
     }
 }
 
-/// A server with an outbox, and two messages in it.
+/// A server with two messages in its outbox.
 pub(crate) async fn with_messages(database: TestDatabase) -> Server {
     let plan = Plan::default();
     for (subject, code) in [("First", "111111"), ("<script>alert('x')</script>&\"", "222222")] {
@@ -68,7 +68,7 @@ pub(crate) async fn with_messages(database: TestDatabase) -> Server {
     plan.start(database).await
 }
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -84,13 +84,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The cookies that the answer sets, as a browser sends them back.
+    /// The cookies that the response sets, as a browser would send them back.
     pub(crate) fn cookies(&self) -> String {
         let set = self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
         set.map(|value| value.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
     }
 
-    /// The value of the hidden field that carries the token of forms.
+    /// The value of the hidden field with the CSRF token.
     pub(crate) fn form_token(&self) -> String {
         let text = self.text();
         let (_, rest) = text.split_once(r#"name="form_token" value=""#).expect("a form");
@@ -121,7 +121,7 @@ impl Server {
         self.send("GET", path, headers, "").await
     }
 
-    /// As a browser opens an address.
+    /// Opens an address as a browser does.
     pub(crate) async fn open(&self, path: &str, language: &str) -> Answer {
         self.get(
             path,
@@ -131,7 +131,7 @@ impl Server {
     }
 }
 
-/// The addresses in the page's own links to assets.
+/// The addresses of the assets that a page links to.
 pub(crate) fn assets_of(page: &str) -> Vec<String> {
     let after = page.split(['"', '#']).filter(|text| text.starts_with("/assets/"));
     let mut assets: Vec<String> = after.map(str::to_owned).collect();

@@ -1,8 +1,8 @@
 //! `GET /sns/jscode2session`: exchanges a login code for an openid and a session key.
 //!
-//! Only parameters in the query count, whatever the method. The order of checks is WeChat's: 41002, 40013,
-//! 41004, 40125, 40002, 41008, then the code (40029, 40163), then the person (40226, 45011). If the person is
-//! refused, the code is not used up.
+//! Only query parameters count, whatever the method. The order of checks is WeChat's: 41002, 40013, 41004,
+//! 40125, 40002, 41008, then the code (40029, 40163), then the person (40226, 45011). If the person is
+//! refused, the code is not consumed.
 
 use std::sync::Arc;
 

@@ -39,19 +39,19 @@ pub(crate) fn router() -> Router<Arc<State>> {
         .fallback(unknown)
 }
 
-/// An endpoint, by WeChat's name for it.
+/// An endpoint, by WeChat's name.
 struct Endpoint {
     path: &'static str,
     label: Label,
 }
 
-/// What a fault does with the call itself.
+/// The effect of a fault on the call itself.
 #[derive(Clone, Copy)]
 struct FaultEffect {
     wrong_watermark: bool,
 }
 
-/// Executes a call, or what a fault makes of it, and writes it to the log.
+/// Executes a call, applies a fault if there is one, and logs the call.
 async fn execute(
     state: &State,
     endpoint: &Endpoint,
@@ -75,8 +75,8 @@ async fn execute(
     };
     state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, true);
     if fault.delay_ms > 0 {
-        // The call is executed before the wait: a caller that gives up has used up its code, as with the real
-        // one.
+        // The call is executed before the delay. As with the real WeChat, a caller that gives up has consumed
+        // its code.
         tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }
     response
@@ -93,7 +93,7 @@ fn answer(state: &State, endpoint: &Endpoint, answer: Answer) -> (Outcome, Respo
     ((Some(errcode), Some(200)), json(endpoint.label, body))
 }
 
-/// The response of a fault that replaces the call's own, if it is of that kind.
+/// The response of a fault that replaces the normal response, if the fault does that.
 fn fault_response(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
     if let Some(errcode) = fault.errcode {
         return Some(answer(state, endpoint, Err(WechatError(errcode))));
@@ -144,7 +144,7 @@ async fn unknown(Extract(state): Extract<Arc<State>>, uri: Uri) -> Response {
     response
 }
 
-/// The value of a query parameter; WeChat treats empty like absent.
+/// The value of a query parameter. Like WeChat, treats an empty value as missing.
 fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     if value.is_empty() {
@@ -157,20 +157,20 @@ fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     Some(Cow::Borrowed(value))
 }
 
-/// The AppID as the log may show it: of a registered app, or of the right shape.
+/// The AppID for the log, if it belongs to a registered app or has the right format.
 fn shown_app_id(state: &State, app_id: Option<&str>) -> Option<Arc<str>> {
     let app_id = app_id?;
     let known = state.apps.get(app_id).map(|app| Arc::clone(&app.id));
     known.or_else(|| is_app_id(app_id).then(|| app_id.into()))
 }
 
-/// The app that a token was issued for, for the log; the token may be invalid.
+/// The app that a token was issued for, for the log. The token may be invalid.
 fn issuing_app(state: &State, token: Option<&str>) -> Option<Arc<str>> {
     let issuing_app = lock(&state.tokens).issuing_app(token?)?;
     state.apps.at(issuing_app).map(|app| Arc::clone(&app.id))
 }
 
-/// The app that a call with an app token is for, if the token is valid and WeChat lets the app call.
+/// The app that an app token belongs to, if the token is valid and WeChat lets the app make calls.
 fn app_of_token(state: &State, token: Option<&str>) -> Result<(Arc<App>, Arc<Settings>), WechatError> {
     let token = token.ok_or(WechatError(code::ACCESS_TOKEN_MISSING))?;
     let index = lock(&state.tokens).app_of(token, state.clock.now())?;

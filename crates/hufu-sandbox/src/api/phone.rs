@@ -1,7 +1,7 @@
 //! `POST /wxa/business/getuserphonenumber`: exchanges a phone code for a phone number.
 //!
-//! Another app's code is 40013 here, not 40029. WeChat does not document its response when the optional
-//! `openid` is not the code owner's; the sandbox returns 40003.
+//! A code of another app returns 40013 here, not 40029. If the optional `openid` is not that of the code's
+//! owner, the sandbox returns 40003; WeChat does not document its response.
 
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ fn phone_number(
     Ok(answer.to_string())
 }
 
-/// A number as WeChat writes it: foreign ones with their country code.
+/// A number as WeChat writes it. Foreign numbers have their country code.
 pub(crate) fn formatted_number(person: &Person) -> String {
     if person.country_code == "86" {
         person.phone.clone()

@@ -1,8 +1,8 @@
-//! `GET /wxa/checksession` and `GET /wxa/resetusersessionkey`: whether a session key is the current one, and
-//! replacing it.
+//! `GET /wxa/checksession` checks whether a session key is current, and `GET /wxa/resetusersessionkey`
+//! replaces it.
 //!
-//! Both are signed with the session key. Every copy of the reset's page says GET, some client libraries use
-//! POST: both work.
+//! Both are signed with the session key. WeChat's documentation of the reset says GET, but some client
+//! libraries use POST, so both work.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -59,7 +59,7 @@ pub(super) async fn reset(
     .await
 }
 
-/// The parameters of a call: from the query, else from a JSON body.
+/// The parameters of a call, from the query or otherwise from a JSON body.
 struct Call {
     query: String,
     body: Bytes,

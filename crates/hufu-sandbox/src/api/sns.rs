@@ -1,8 +1,8 @@
-//! `GET /sns/oauth2/access_token` and `GET /sns/userinfo`: the code of a mobile app becomes an openid and a user's token,
-//! and the token a nickname and a picture.
+//! `GET /sns/oauth2/access_token` and `GET /sns/userinfo`. The first exchanges the code of a mobile app for
+//! an openid and a user token. The second returns a nickname and an avatar for that token.
 //!
-//! The order of checks is that of `jscode2session`. A user's token opens nothing else, and an app token does not open
-//! these calls.
+//! The order of checks is that of `jscode2session`. User tokens and app tokens are not interchangeable:
+//! neither works for the other's calls.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ fn exchange(state: &State, query: &str) -> Answer {
         if issued.used {
             return Err(WechatError(code::CODE_USED));
         }
-        // 50002 means the user where a user is known: see `classify` of the client.
+        // Where the user is known, 50002 refers to the user: see `classify` of the client.
         if state.people.get(issued.person).is_some_and(|person| person.risky) {
             return Err(WechatError(code::USER_LIMITED));
         }
@@ -79,7 +79,7 @@ fn exchange(state: &State, query: &str) -> Answer {
     ))
 }
 
-/// An answer as text, with the unionid of an app that is bound to an Open Platform account.
+/// A response as text, with the unionid if the app is bound to an Open Platform account.
 fn with_unionid(unionid: Option<WechatId>, mut answer: Value) -> String {
     if let (Some(unionid), Value::Object(fields)) = (unionid, &mut answer) {
         fields.insert("unionid".to_owned(), unionid.as_str().into());

@@ -1,7 +1,7 @@
-//! Who may control the sandbox: somebody at this machine, and no web page but the sandbox's own.
+//! Restricts control of the sandbox to users of this machine, and to no web page except the sandbox's own.
 //!
-//! A page on the internet can make a browser call 127.0.0.1, and with DNS rebinding even read the responses.
-//! The first shows in `Origin` and `Sec-Fetch-Site`, the second in `Host`.
+//! A page on the internet can make a browser call 127.0.0.1, and with DNS rebinding it can even read the
+//! responses. The first is visible in `Origin` and `Sec-Fetch-Site`, the second in `Host`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::state::State;
 
-/// For the control API.
+/// Guards the control API.
 pub(super) async fn guard_control(
     Extract(state): Extract<Arc<State>>,
     request: Request,
@@ -27,7 +27,7 @@ pub(super) async fn guard_control(
     guard_page(Extract(state), request, next).await
 }
 
-/// For the page, which other sites may link to.
+/// Guards the page. Other sites may link to it.
 pub(crate) async fn guard_page(
     Extract(state): Extract<Arc<State>>,
     request: Request,
@@ -51,7 +51,7 @@ fn host(request: &Request) -> Option<&str> {
 }
 
 fn is_allowed(more: &[String], host: &str) -> bool {
-    // A port follows the last colon, unless that colon is inside an IPv6 address.
+    // The port follows the last colon, unless that colon is part of an IPv6 address.
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,

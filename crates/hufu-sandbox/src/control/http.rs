@@ -1,4 +1,4 @@
-//! The control API, `/__sandbox`: JSON in, JSON out, whatever the request's Content-Type.
+//! The control API, `/__sandbox`. Requests and responses are JSON; the request's Content-Type is ignored.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::state::codes::CODE_LIFE;
 
 const MAX_CODES_PER_CALL: usize = 100_000;
 const MAX_FRESH_PER_CALL: usize = 1_000_000;
-/// The longest that one call may advance the clock: ten years.
+/// The longest time by which one call may advance the clock: ten years.
 const MAX_ADVANCE_SECONDS: i64 = 315_360_000;
 
 type Shared = Extract<Arc<State>>;
@@ -82,9 +82,9 @@ async fn change_user(Extract(state): Shared, Path(name): Path<String>, body: Byt
 struct CodesRequest {
     app_id: String,
     user: Option<String>,
-    /// Many codes for the one person.
+    /// The number of codes for the one person.
     count: Option<usize>,
-    /// One code each for many people.
+    /// The number of new people to create one code for.
     fresh_users: Option<usize>,
 }
 
@@ -117,7 +117,7 @@ async fn make_codes(Extract(state): Shared, body: Bytes) -> Outcome {
         }))
         .into_response());
     };
-    // A million codes take a second or two, which other calls should not have to wait for.
+    // A million codes take a second or two. Other calls should not have to wait for that.
     let codes = tokio::task::spawn_blocking(move || {
         let codes = state.login_codes(&app, person.map(|person| person.key), count)?;
         Ok::<_, ControlError>(codes_json(&codes))
@@ -236,7 +236,7 @@ fn made(is_new: bool) -> StatusCode {
     if is_new { StatusCode::CREATED } else { StatusCode::OK }
 }
 
-/// `{"codes":[…]}`; letters and digits need no escaping.
+/// Writes `{"codes":[…]}`. Letters and digits need no escaping.
 fn codes_json(codes: &[String]) -> String {
     let mut text = String::with_capacity(14 + codes.len() * 35);
     text.push_str("{\"codes\":[");

@@ -1,4 +1,4 @@
-//! What a tester can do with the sandbox, through the Rust API, over HTTP or on the page.
+//! The operations that testers use to control the sandbox: through the Rust API, over HTTP or on the page.
 
 mod guard;
 pub(crate) mod http;
@@ -17,28 +17,28 @@ use crate::state::apps::App;
 use crate::state::people::{AppIds, NewUser, Person, UserView};
 use crate::state::{State, lock};
 
-/// Why a control call is refused.
+/// Why a control call was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// An invalid value.
     #[error("{0}")]
     Invalid(&'static str),
-    /// The body is not the JSON that the call takes.
+    /// The body is not JSON that this call accepts.
     #[error("not a valid body for this call: {0}")]
     Json(#[from] serde_json::Error),
     /// No app has this AppID.
     #[error("no app has this app_id; register it at /__sandbox/apps")]
     UnknownApp,
-    /// Nobody has this name.
+    /// No person has this name.
     #[error("nobody has this name; create them at /__sandbox/users, or omit the name for a new person")]
     UnknownUser,
-    /// The login code does not exist, has expired, or is another app's.
+    /// The login code does not exist, has expired, or belongs to another app.
     #[error("this login code does not exist, has expired, or is another app's")]
     UnknownCode,
     /// The person has no phone number.
     #[error("this person has no phone number")]
     NoPhone,
-    /// The person never logged in to the app, so there is no session key to encrypt with.
+    /// The person has never logged in to the app, so there is no session key to encrypt with.
     #[error("this person has no session in this app; exchange a login code first, or pass the code")]
     NoSession,
     /// The sandbox is full.
@@ -80,7 +80,7 @@ impl State {
         }
     }
 
-    /// The person with this key, who is anonymous unless they were given a name.
+    /// The person with this key. A person without a name is anonymous.
     pub(crate) fn person_of(&self, key: PersonKey) -> Arc<Person> {
         self.people.get(key).unwrap_or_else(|| Arc::new(Person::anonymous(key)))
     }
@@ -106,7 +106,7 @@ impl State {
         }
     }
 
-    /// `count` login codes for one person, or each for a new person.
+    /// Creates `count` login codes, all for one person or each for a new person.
     pub(crate) fn login_codes(
         &self,
         app: &App,
@@ -139,7 +139,7 @@ impl State {
         Ok(String::from_utf8_lossy(&code).into_owned())
     }
 
-    /// The person a login code of this app was created for, whether used or not.
+    /// The person that a login code of this app was created for, whether or not it has been used.
     pub(crate) fn holder(&self, app: &App, code: &str) -> Result<(PersonKey, LoginCode), ControlError> {
         let code: LoginCode = code.as_bytes().try_into().map_err(|_| ControlError::UnknownCode)?;
         let issued = self.login_codes.peek(&code, self.clock.now()).ok_or(ControlError::UnknownCode)?;

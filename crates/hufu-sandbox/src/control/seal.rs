@@ -1,5 +1,5 @@
-//! Data as a mini program gets it from the phone: encrypted with the person's session key, together with the
-//! raw text and its signature.
+//! Data as a phone passes it to a mini program: encrypted with the person's session key, along with the raw
+//! text and its signature.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::api::formatted_number;
 use crate::state::State;
 use crate::state::people::Person;
 
-/// The data that the phone was asked for.
+/// The kind of data that the mini program requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataKind {
@@ -24,7 +24,7 @@ pub enum DataKind {
     Phone,
 }
 
-/// What the phone gives to the mini program.
+/// The data that the phone passes to the mini program.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sealed {
@@ -40,20 +40,20 @@ pub struct Sealed {
     pub signature: Option<String>,
 }
 
-/// Whose data, and with which key.
+/// The person whose data is encrypted, and the key to use.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SealRequest {
     pub(crate) app_id: String,
-    /// With this person's current session key.
+    /// Encrypts with this person's current session key.
     pub(crate) user: Option<String>,
-    /// Or: for the person of this login code, with the key that its exchange returns or returned.
+    /// Alternatively, the person of this login code, with the key that its exchange returns.
     pub(crate) code: Option<String>,
     #[serde(default)]
     pub(crate) kind: DataKind,
-    /// The app that the watermark names, if not the right one.
+    /// The AppID in the watermark, if it should be a wrong one.
     pub(crate) watermark_app_id: Option<String>,
-    /// How old the watermark says the data is.
+    /// The age of the data according to the watermark.
     #[serde(default)]
     pub(crate) age_seconds: i64,
 }
@@ -116,7 +116,7 @@ fn phone_data(person: &Person, watermark: Watermark) -> Result<PhoneData, Contro
     })
 }
 
-/// The location is empty for everybody, as in the real WeChat.
+/// The location is empty for everyone, as in the real WeChat.
 fn user_info(person: &Person) -> UserInfoData {
     UserInfoData {
         nick_name: Some(person.nickname.clone()),

@@ -1,4 +1,4 @@
-//! Faults as switches: what the caller meets, its code, and how many calls are left.
+//! Faults as switches: what the caller sees, the error code, and how many calls are left.
 
 use std::fmt::{self, Write as _};
 

@@ -1,4 +1,4 @@
-//! The apps and the people, and the forms that add one.
+//! The lists of apps and people, with the forms that add one.
 
 use std::fmt::{self, Write as _};
 
@@ -22,7 +22,7 @@ pub(super) const STATES: [AppState; 6] = [
 /// In the order of [`Text::kinds`].
 const KINDS: [AppKind; 2] = [AppKind::Miniprogram, AppKind::Mobile];
 
-/// What the control API calls a kind of app.
+/// The control API's name for a kind of app.
 pub(super) fn kind_value(kind: AppKind) -> &'static str {
     match kind {
         AppKind::Miniprogram => "miniprogram",
@@ -30,7 +30,7 @@ pub(super) fn kind_value(kind: AppKind) -> &'static str {
     }
 }
 
-/// What the page calls it.
+/// The page's name for a kind of app.
 pub(super) fn kind_name(text: &Text, kind: AppKind) -> &'static str {
     KINDS.iter().zip(text.kinds).find(|(one, _)| **one == kind).map_or("", |(_, name)| name)
 }
@@ -147,7 +147,7 @@ pub(super) fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::
     )
 }
 
-/// A row per mini program, so that each id stands beside its label and its mini program.
+/// Writes one row per mini program, so that each id is beside its label and its mini program.
 fn write_person(to: &mut String, text: &Text, person: &UserView, apps: &[AppView]) -> fmt::Result {
     let rows = person.ids.len().max(1);
     let risky = if person.risky {

@@ -1,8 +1,8 @@
-//! The page at `/`: apps and people to see, codes and faults to make by click, calls to watch.
+//! The page at `/`: shows apps, people and calls, and creates codes and faults.
 //!
-//! Everything is rendered here; the script only sends the forms and buttons to the control API, and follows the call
-//! log. Nothing is inline and nothing comes from another host, which the Content-Security-Policy holds to. The styles
-//! are those of Hufu's own pages.
+//! Everything is rendered on the server. The script only submits forms and buttons to the control API, and
+//! follows the call log. Nothing is inline and nothing comes from another host, which the
+//! Content-Security-Policy enforces. The styles are those of Hufu's own pages.
 
 mod faults;
 mod lists;
@@ -52,8 +52,8 @@ fn script() -> String {
     [SCRIPT, include_str!("assets/sandbox.js")].concat()
 }
 
-/// The attribute of `<html>` for the theme that was chosen on a page of the server beside the sandbox: cookies of one
-/// host are common to its ports.
+/// The attribute of `<html>` for the theme that was chosen on a page of the Hufu server. Cookies of a host
+/// are shared between its ports, so the sandbox can read that choice.
 fn theme(headers: &HeaderMap) -> &'static str {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let chosen =

@@ -1,5 +1,5 @@
-//! The phone: choose a mini program and a person, draw a code. Its two screens are radios, so that the script has only
-//! the codes to do.
+//! The phone: choose a mini program and a person, and get a code. Its two screens are radio buttons, so the
+//! script only has to handle the codes.
 
 use std::fmt::{self, Write as _};
 
@@ -130,12 +130,12 @@ fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
     )
 }
 
-/// What stands on a person's face.
+/// The initial on a person's avatar.
 pub(super) fn initial(name: &str) -> String {
     name.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
-/// A colour that stays a person's own.
+/// A color that is always the same for a person.
 pub(super) fn hue(name: &str) -> char {
     match name.bytes().map(usize::from).sum::<usize>() % 3 {
         0 => 'a',

@@ -1,4 +1,4 @@
-//! The page's words in its two languages.
+//! The texts of the page in its two languages.
 
 use axum::http::{HeaderMap, header};
 
@@ -10,7 +10,8 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// What the query says (`?lang=zh`), else the first of `Accept-Language` that the page speaks, else English.
+    /// The language of the query (`?lang=zh`), otherwise the first supported one in `Accept-Language`,
+    /// otherwise English.
     pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
         let asked = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("lang="));
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
@@ -34,13 +35,13 @@ impl Language {
     }
 }
 
-/// A fault that the page offers: its name, and what the caller meets.
+/// A fault that the page offers: its name and its effect on the caller.
 pub(super) struct FaultText {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
 }
 
-/// Every sentence of the page. A field that one language lacks does not compile.
+/// All texts of the page. A text that is missing in one language is a compile error.
 pub(super) struct Text {
     pub(super) tag: &'static str,
     pub(super) other_tag: &'static str,

@@ -1,4 +1,5 @@
-//! The page's HTML: its frame, and the sections in their order. Everything that somebody typed passes [`Escaped`].
+//! The HTML of the page: its layout, and the sections in order. Everything that users entered goes through
+//! [`Escaped`].
 
 use std::fmt::{self, Write as _};
 
@@ -10,7 +11,7 @@ use super::{faults, lists, phone};
 use crate::state::State;
 use crate::{AppView, UserView};
 
-/// The latest people are shown, the others only counted.
+/// How many of the latest people are shown. The others are only counted.
 const SHOWN: usize = 60;
 
 /// What the page shows.
@@ -20,7 +21,7 @@ pub(super) struct Shown {
     pub(super) number_of_people: usize,
 }
 
-/// The page; `theme` is the attribute of `<html>`.
+/// Renders the page. `theme` is the attribute of `<html>`.
 pub(super) fn page(state: &State, text: &Text, theme: &str) -> String {
     let apps = state.apps.all().iter().map(|app| app.view()).collect();
     let all = state.people.all();
@@ -125,7 +126,7 @@ fn write_calls(to: &mut String, text: &Text) -> fmt::Result {
     )
 }
 
-/// An icon of the sprite.
+/// An icon from the sprite.
 pub(super) struct Icon(pub(super) &'static str);
 
 impl fmt::Display for Icon {
@@ -134,14 +135,14 @@ impl fmt::Display for Icon {
     }
 }
 
-/// What tells mini programs apart wherever one is named: a colour by its place, and the end of its AppID.
+/// Makes mini programs recognizable: a color by position, and the end of the AppID.
 pub(super) struct Tile<'a> {
     pub(super) app_id: &'a str,
     pub(super) place: usize,
 }
 
 impl<'a> Tile<'a> {
-    /// The tile of an app, as the list of them has it.
+    /// The tile of an app, the same as in the list of apps.
     pub(super) fn of(app_id: &'a str, apps: &[AppView]) -> Tile<'a> {
         Tile { app_id, place: apps.iter().position(|app| app.app_id == app_id).unwrap_or_default() }
     }
@@ -159,7 +160,7 @@ impl fmt::Display for Tile<'_> {
     }
 }
 
-/// The words that the script needs.
+/// The texts that the script needs.
 fn words(text: &Text) -> String {
     let words = [
         ("copied", text.copied),

@@ -1,4 +1,4 @@
-//! Apps: what their owner registered with WeChat, and how WeChat treats them.
+//! Apps: their registered settings, and how WeChat treats them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -75,13 +75,13 @@ pub enum AppKind {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewApp {
-    /// `wx` and 16 hexadecimal digits; random if absent.
+    /// `wx` and 16 hexadecimal digits. Random if absent.
     pub app_id: Option<String>,
     /// Random if absent.
     pub secret: Option<AppSecret>,
-    /// The Open Platform account that the app is bound to. Without one, its people have no unionid.
+    /// The Open Platform account that the app is bound to. Without one, users of the app have no unionid.
     pub open_platform: Option<String>,
-    /// What kind of app it is.
+    /// The kind of app.
     #[serde(default)]
     pub kind: AppKind,
     /// How WeChat treats it.
@@ -90,17 +90,19 @@ pub struct NewApp {
     /// Returns `countryCode` as a number instead of a string; WeChat's page shows both.
     #[serde(default)]
     pub country_code_as_number: bool,
-    /// Whether the app may ask for phone numbers (48001 if not); personal accounts may not.
+    /// Whether the app may request phone numbers. If not, such calls return 48001. Apps of personal accounts
+    /// may not.
     pub phone_permission: Option<bool>,
 }
 
-/// Changes to an app; absent fields stay.
+/// Changes to an app. Absent fields remain unchanged.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AppPatch {
-    /// A new AppSecret; the old one stops working.
+    /// A new AppSecret. The old one stops working.
     pub secret: Option<AppSecret>,
-    /// Another Open Platform account, or `null` for none. The app moves: its people's unionids change.
+    /// Another Open Platform account, or `null` for none. The app moves, and the unionids of its users
+    /// change.
     #[serde(default, deserialize_with = "present")]
     pub open_platform: Option<Option<String>>,
     /// How WeChat treats the app.
@@ -120,7 +122,7 @@ pub struct AppView {
     pub secret: AppSecret,
     /// The Open Platform account, if any.
     pub open_platform: Option<String>,
-    /// What kind of app it is.
+    /// The kind of app.
     pub kind: AppKind,
     /// How WeChat treats it.
     pub state: AppState,
@@ -130,7 +132,7 @@ pub struct AppView {
     pub phone_permission: bool,
 }
 
-/// An app inside the sandbox. Its settings are replaced as a whole, so that a call sees one consistent state.
+/// An app inside the sandbox. Its settings are replaced as a whole, so a call always sees a consistent state.
 pub(crate) struct App {
     pub(crate) index: u32,
     pub(crate) id: Arc<str>,
@@ -178,7 +180,7 @@ impl Settings {
         }
     }
 
-    /// Whether the app may have app tokens.
+    /// Whether the app may get app tokens.
     pub(crate) fn may_have_tokens(&self) -> Result<(), WechatError> {
         match self.state {
             AppState::Frozen => Err(WechatError(code::ACCOUNT_FROZEN)),
@@ -272,7 +274,8 @@ impl Apps {
     }
 }
 
-/// The shape of an AppID. Only matching text is written to the call log, in case somebody put a secret there.
+/// Whether text has the format of an AppID. Other text is not written to the call log, in case it is a
+/// secret.
 pub(crate) fn is_app_id(text: &str) -> bool {
     text.strip_prefix("wx")
         .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))

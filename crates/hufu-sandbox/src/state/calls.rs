@@ -1,5 +1,5 @@
-//! The latest calls, for the page and for tests: what was called for which app, and how it ended. No codes,
-//! secrets, tokens or openids.
+//! The latest calls, for the page and for tests: the endpoint, the app, and the result. Codes, secrets,
+//! tokens and openids are not recorded.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -16,14 +16,14 @@ pub struct Call {
     pub seq: u64,
     /// The sandbox's time in Unix milliseconds.
     pub at: i64,
-    /// The endpoint as WeChat names it; `unknown` for all others.
+    /// WeChat's name of the endpoint, or `unknown` for all others.
     pub path: &'static str,
     /// The app, if the call named one.
     #[serde(serialize_with = "as_text")]
     pub app_id: Option<Arc<str>>,
-    /// WeChat's code, 0 for success; absent if the response was not JSON.
+    /// WeChat's code, 0 for success. Absent if the response was not JSON.
     pub errcode: Option<i32>,
-    /// The HTTP status; absent if the connection was closed instead.
+    /// The HTTP status. Absent if the connection was closed instead.
     pub http_status: Option<u16>,
     /// Whether an injected fault affected it.
     pub fault: bool,
@@ -61,7 +61,7 @@ impl CallLog {
         ring.calls.push_back(Call { seq, at, path, app_id, errcode, http_status, fault });
     }
 
-    /// The calls after number `after`, at most `limit` of the latest, oldest first.
+    /// At most `limit` of the latest calls after number `after`, oldest first.
     pub(crate) fn after(&self, after: u64, limit: usize) -> Vec<Call> {
         let ring = lock(&self.ring);
         let latest = ring.calls.iter().rev().take_while(|call| call.seq > after).take(limit);

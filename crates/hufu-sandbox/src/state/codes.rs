@@ -1,5 +1,5 @@
-//! One-time codes: five minutes, one use, one app, one person. A million of them must fit in memory and be
-//! quick to exchange, so a record is 32 bytes and the book is sharded.
+//! One-time codes: valid for five minutes, one use, one app and one person. A million of them must fit in
+//! memory and be quick to exchange, so a record is 32 bytes and the map is sharded.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,7 +11,7 @@ use super::lock;
 use crate::clock::Millis;
 use crate::ids::PersonKey;
 
-/// How long a login code and a phone code can be exchanged.
+/// The lifetime of a login code or a phone code.
 pub(crate) const CODE_LIFE: Millis = 5 * 60 * 1000;
 const SWEEP_EVERY: Millis = 30 * 1000;
 const SHARDS: usize = 16;
@@ -48,7 +48,7 @@ impl<C: Eq + Hash + Copy> CodeBook<C> {
         }
     }
 
-    /// Makes room for `n` more codes; returns whether there is any.
+    /// Makes room for `n` more codes, and returns whether there is enough.
     pub(crate) fn has_room(&self, n: usize, now: Millis) -> bool {
         let fits = || self.live.load(Ordering::Relaxed).saturating_add(n) <= self.capacity;
         if !fits() {
@@ -71,15 +71,15 @@ impl<C: Eq + Hash + Copy> CodeBook<C> {
         }
     }
 
-    /// The record of a code that has not expired. Expired ones are removed.
+    /// The record of a code that has not expired.
     pub(crate) fn peek(&self, code: &C, now: Millis) -> Option<Issued> {
         let issued = *lock(self.shard(code)?).codes.get(code)?;
         (now < issued.expires_at).then_some(issued)
     }
 
-    /// Uses up a code if `permit` agrees, and returns the result of `permit`. `None` for a code that is
-    /// unknown or expired. The shard stays locked meanwhile, so that of two concurrent exchanges exactly one
-    /// is permitted.
+    /// Consumes a code if `permit` agrees, and returns the result of `permit`. Returns `None` for a code that
+    /// is unknown or expired. The shard stays locked meanwhile, so exactly one of two concurrent exchanges is
+    /// permitted.
     pub(crate) fn exchange<T, E>(
         &self,
         code: &C,

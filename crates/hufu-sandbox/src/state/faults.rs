@@ -1,4 +1,4 @@
-//! Faults for the next calls, instead of or after the normal response.
+//! Faults for the next calls, which replace the normal response or spoil it afterwards.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use crate::{ControlError, MAX_FAULTS};
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the keys of the control API's JSON")]
 pub struct Fault {
-    /// The endpoint as WeChat names it, such as `/sns/jscode2session`; every endpoint if absent.
+    /// WeChat's name of the endpoint, such as `/sns/jscode2session`. Every endpoint if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Only calls for this app; calls for any app if absent.
+    /// Affects only calls for this app. Calls for any app if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<String>,
     /// Returns this `errcode` in WeChat's usual format.
@@ -34,17 +34,17 @@ pub struct Fault {
     /// Closes the connection without sending a byte.
     #[serde(default, skip_serializing_if = "is_false")]
     pub drop_connection: bool,
-    /// A phone number whose watermark names another app.
+    /// Returns a phone number whose watermark names another app.
     #[serde(default, skip_serializing_if = "is_false")]
     pub wrong_watermark: bool,
     /// Waits before responding: milliseconds of real time, at most two minutes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub delay_ms: u64,
-    /// Executes the call first (uses up a code, issues a token), then spoils its response. A fault with only
-    /// `delay_ms` always does; otherwise the call is not executed.
+    /// Executes the call before spoiling its response, so that it consumes a code or issues a token. A fault
+    /// with only `delay_ms` always does that. Otherwise the call is not executed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub after: bool,
-    /// How many calls it affects.
+    /// The number of calls it affects.
     #[serde(default = "one")]
     pub count: u32,
 }
@@ -130,7 +130,7 @@ impl Faults {
         self.number.store(0, Ordering::Release);
     }
 
-    /// The oldest fault for this call; decrements its count.
+    /// The oldest fault that applies to this call. Decrements its count.
     pub(crate) fn take(&self, path: &str, app_id: Option<&str>) -> Option<Fault> {
         if self.number.load(Ordering::Acquire) == 0 {
             return None;

@@ -1,4 +1,5 @@
-//! People with a WeChat account. What an app learns about them (openid, unionid) is derived, never chosen.
+//! People with a WeChat account. The ids that an app gets for them (openid, unionid) are derived, never
+//! chosen.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, RwLock};
@@ -9,7 +10,7 @@ use super::{read, write};
 use crate::ids::PersonKey;
 use crate::{ControlError, MAX_FRESH_PEOPLE, MAX_PEOPLE};
 
-/// The nickname and picture that WeChat returns for everybody since October 2022.
+/// The nickname and avatar that WeChat has returned for everyone since October 2022.
 pub(crate) const PLACEHOLDER_NICKNAME: &str = "微信用户";
 pub(crate) const PLACEHOLDER_AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_32/POgEwh4mIHO4nibH0KlMECNjjGxQUq24ZEaGT4poC6icRiccVGKSyXwibcPq4BWmiaIGuG1icwxaQX6grC9VemZoJ8rg/132";
 
@@ -17,23 +18,23 @@ pub(crate) const PLACEHOLDER_AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// How the control API names the person; absent or `new` creates a new one. The same name has the same
-    /// openids after a restart.
+    /// The person's name in the control API. If it is absent or `new`, a new person is created. The same name
+    /// has the same openids after a restart.
     pub name: Option<String>,
-    /// National number, digits only; a made-up one if absent, none if empty.
+    /// National number, digits only. Absent means a generated one; empty means none.
     pub phone: Option<String>,
-    /// Country calling code, digits only; `86` if absent.
+    /// Country calling code, digits only. The default is `86`.
     pub country_code: Option<String>,
-    /// The real WeChat returns the placeholder `微信用户`, and so does the sandbox if absent.
+    /// The nickname. The default is the placeholder `微信用户`, which the real WeChat returns.
     pub nickname: Option<String>,
-    /// WeChat's grey picture if absent.
+    /// The URL of the avatar. The default is WeChat's grey picture.
     pub avatar_url: Option<String>,
     /// Marked by WeChat as high-risk: every login returns 40226.
     #[serde(default)]
     pub risky: bool,
 }
 
-/// Changes to a person; absent fields stay.
+/// Changes to a person. Absent fields remain unchanged.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
@@ -54,7 +55,7 @@ pub struct UserPatch {
 pub struct UserView {
     /// The name to use in other control calls.
     pub name: String,
-    /// National number; empty if there is none.
+    /// National number. Empty if there is none.
     pub phone: String,
     /// Country calling code.
     pub country_code: String,
@@ -64,16 +65,16 @@ pub struct UserView {
     pub avatar_url: String,
     /// See [`NewUser::risky`].
     pub risky: bool,
-    /// What each app learns about this person.
+    /// The ids of this person in each app.
     pub ids: Vec<AppIds>,
 }
 
-/// What one app learns about a person.
+/// The ids of a person in one app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AppIds {
     /// The app.
     pub app_id: String,
-    /// The person's openid there.
+    /// The person's openid in this app.
     pub openid: String,
     /// The person's unionid, if the app is bound to an Open Platform account.
     pub unionid: Option<String>,
@@ -91,7 +92,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// A person of whom only the key is known: one of the many created for a load test.
+    /// A person of whom only the key is known, such as one of many created for a load test.
     pub(crate) fn anonymous(key: PersonKey) -> Person {
         Person {
             key,
@@ -115,7 +116,7 @@ pub(crate) struct People {
 struct Registry {
     by_key: HashMap<PersonKey, Arc<Person>>,
     in_order: Vec<PersonKey>,
-    /// Those that the sandbox named itself; the oldest are forgotten.
+    /// People that the sandbox named itself. The oldest are dropped when there are too many.
     fresh: VecDeque<PersonKey>,
 }
 

@@ -1,5 +1,5 @@
-//! Session keys: one per person and app, replaced by every login. With each, how often the person logged in
-//! during this minute.
+//! Session keys: one per person and app, replaced by every login. Each has a count of the person's logins in
+//! this minute.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     logins: u32,
 }
 
-/// The latest sessions; beyond the capacity, the oldest person's is forgotten.
+/// The latest sessions. Beyond the capacity, the session of the person who came first is dropped.
 pub(crate) struct Sessions {
     shards: Vec<Mutex<Shard>>,
     capacity_of_shard: usize,
@@ -43,7 +43,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a session, unless the person has already begun `limit` of them in this minute.
+    /// Begins a session, unless the person has already begun `limit` sessions in this minute.
     pub(crate) fn begin(
         &self,
         (app, openid): (u32, WechatId),
@@ -93,5 +93,5 @@ impl Sessions {
     }
 }
 
-/// The person's quota of logins for this minute is used up.
+/// The person's login quota for this minute is used up.
 pub(crate) struct MinuteQuota;

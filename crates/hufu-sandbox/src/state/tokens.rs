@@ -1,9 +1,8 @@
 //! App tokens of both kinds.
 //!
-//! `cgi-bin/token` issues a new token on every call, and the previous one stays valid for five minutes.
-//! `cgi-bin/stable_token` returns the same token until its last five minutes, in which the old and a new one
-//! both work, unless forced to refresh, which ends the old one at once. The two kinds do not affect each
-//! other.
+//! `cgi-bin/token` issues a new token on every call, and the previous one remains valid for five minutes.
+//! `cgi-bin/stable_token` returns the same token until its last five minutes, in which both the old and a new
+//! one work. A forced refresh ends the old token immediately. The two kinds do not affect each other.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,13 +11,13 @@ use crate::reply::{WechatError, code};
 
 /// The lifetime of a new token.
 const LIFE: Millis = 7200 * 1000;
-/// How long an old token and its successor both work.
+/// How long an old token and its successor are both valid.
 const OVERLAP: Millis = 300 * 1000;
 const FORCE_PAUSE: Millis = 30 * 1000;
 const FORCES_PER_DAY: u32 = 20;
 const STABLE_PER_MINUTE: u32 = 10_000;
 const STABLE_PER_DAY: u32 = 500_000;
-/// Tokens that are remembered, including invalid ones, so that 40001 and 42001 can be told apart from 40014.
+/// How many tokens are remembered, including invalid ones, to tell 40001 and 42001 apart from 40014.
 const MAX_REMEMBERED: usize = 4096;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ struct Issued {
     app: u32,
     kind: Kind,
     expires_at: Millis,
-    /// When another token replaced it, or somebody discarded it: from then on it is "not latest".
+    /// When the token was replaced or discarded. From then on it is "not latest".
     replaced_at: Option<Millis>,
 }
 
@@ -119,10 +118,10 @@ impl Tokens {
         Ok(self.remember(app, Kind::Stable, token, now))
     }
 
-    /// The app that a token stands for.
+    /// The app that a valid token belongs to.
     pub(crate) fn app_of(&self, token: &str, now: Millis) -> Result<u32, WechatError> {
         let issued = self.issued.get(token).ok_or(WechatError(code::INVALID_ACCESS_TOKEN))?;
-        // The earlier of the two ends is why the token is invalid.
+        // Whichever ended first, replacement or expiry, decides the error.
         if issued.replaced_at.is_some_and(|at| at <= now && at < issued.expires_at) {
             Err(WechatError(code::INVALID_CREDENTIAL))
         } else if now >= issued.expires_at {
@@ -137,7 +136,7 @@ impl Tokens {
         self.issued.get(token).map(|issued| issued.app)
     }
 
-    /// Ends every token of an app at once, as another service's refresh does.
+    /// Ends all tokens of an app immediately, as a refresh by another service does.
     pub(crate) fn discard(&mut self, app: u32, now: Millis) {
         if let Some(app_tokens) = self.apps.get_mut(&app) {
             app_tokens.normal = None;
@@ -175,7 +174,7 @@ struct Counter {
 }
 
 impl Counter {
-    /// Counts a call; returns false if the window already has `limit`.
+    /// Counts a call. Returns false if the window already has `limit` calls.
     fn count(&mut self, window: i64, limit: u32) -> bool {
         if self.window != window {
             *self = Counter { window, calls: 0 };

@@ -1,14 +1,14 @@
-//! The tokens of users who authorized an app: two hours, one app, one person.
+//! Tokens of users who authorized an app. Each is valid for two hours, one app and one person.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::clock::Millis;
 use crate::ids::PersonKey;
 
-/// How long a user's token lives.
+/// The lifetime of a user token.
 pub(crate) const LIFE: Millis = 7200 * 1000;
 
-/// Whom a token speaks of.
+/// The app and the person that a token was issued for.
 #[derive(Clone, Copy)]
 pub(crate) struct UserToken {
     pub(crate) app: u32,
@@ -16,7 +16,7 @@ pub(crate) struct UserToken {
     pub(crate) expires_at: Millis,
 }
 
-/// The latest tokens; beyond the capacity the oldest is forgotten.
+/// The latest tokens. Beyond the capacity, the oldest is dropped.
 pub(crate) struct UserTokens {
     tokens: HashMap<String, UserToken>,
     order: VecDeque<String>,

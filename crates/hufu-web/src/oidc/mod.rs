@@ -1,4 +1,4 @@
-//! OAuth 2 and OpenID Connect: plain bodies and status codes of the RFCs, no envelope.
+//! OAuth 2 and OpenID Connect. Bodies and status codes follow the RFCs; there is no envelope.
 
 mod jwks;
 mod revocation;

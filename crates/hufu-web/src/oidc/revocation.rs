@@ -1,4 +1,4 @@
-//! `POST /oidc/token/revocation` (RFC 7009), for public clients: `client_id` and `token`.
+//! `POST /oidc/token/revocation` (RFC 7009) for public clients, with `client_id` and `token`.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,8 +17,8 @@ pub(crate) struct RevocationRequest {
     client_id: Option<String>,
 }
 
-/// Ends the session of an access or refresh token. A token that is unknown,
-/// expired, or another application's is no error and changes nothing (RFC 7009 2.2).
+/// Ends the session of an access or refresh token. A token that is unknown, expired or issued to another
+/// application is not an error and changes nothing (RFC 7009 section 2.2).
 pub(crate) async fn revoke(
     State(shared): server::State,
     head: Head,

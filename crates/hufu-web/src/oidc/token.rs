@@ -1,4 +1,4 @@
-//! `POST /oidc/token` (RFC 6749 3.2). This version has the refresh token grant.
+//! `POST /oidc/token` (RFC 6749 section 3.2). Only the refresh token grant is supported.
 
 use std::sync::Arc;
 
@@ -14,7 +14,8 @@ use crate::request::{Head, Parameters};
 use crate::server;
 use crate::surface::{Answer, json};
 
-/// A token answer (RFC 6749 5.1). `expire_in` is the spelling of some documents of the clients.
+/// A token response (RFC 6749 section 5.1). Some documentation of the clients spells the lifetime
+/// `expire_in`, so both spellings are sent.
 #[derive(Serialize)]
 pub struct TokenAnswer {
     access_token: String,
@@ -46,12 +47,12 @@ pub(crate) fn no_store() -> [(header::HeaderName, &'static str); 2] {
     [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
 }
 
-/// A parameter that is there and not empty.
+/// A required parameter. An empty one counts as missing.
 pub(crate) fn required(parameter: Option<String>, name: &'static str) -> Result<String, Refusal> {
     parameter.filter(|value| !value.is_empty()).ok_or_else(|| Refusal::invalid(name, Reason::Missing))
 }
 
-/// The client of a request, which names itself by header, by parameter, or by both alike.
+/// The client of a request. It is named by a header, by the parameter, or by both if they agree.
 pub(crate) fn client<'a>(
     config: &'a Config,
     head: &Head,
@@ -71,7 +72,7 @@ pub(crate) struct TokenRequest {
     client_id: Option<String>,
 }
 
-/// Answers a grant. The client may name itself by header alone: the mini program SDKs do.
+/// Exchanges a grant for tokens. The client may be named by the header alone, as the mini program SDKs do.
 pub(crate) async fn token(
     State(shared): server::State,
     head: Head,

@@ -1,4 +1,4 @@
-//! Files in the program: styles, scripts and pictures, with names that change with their content.
+//! Assets compiled into the binary: style sheets, scripts and images. Their names change with their content.
 
 use std::io::Write as _;
 use std::sync::OnceLock;
@@ -11,21 +11,21 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hufu_html::{Fingerprint, fingerprint, styles};
 
-/// Where assets are.
+/// The path prefix of all assets.
 pub(crate) const ASSETS: &str = "/assets/";
 
-/// Variables, type and components: for every page.
+/// Design tokens, typography and components. Every page uses it.
 pub static BASE: Asset = Asset::css("base", &[styles::TOKENS, styles::BASE]);
-/// The frame of what an end user meets; after [`BASE`].
+/// The layout of pages for end users. Loaded after [`BASE`].
 pub static HOSTED: Asset = Asset::css("hosted", &[styles::HOSTED]);
-/// The icons, one symbol each.
+/// The icon sprite, with one symbol per icon.
 pub static ICONS: Asset = Asset::svg("icons", &[hufu_html::ICONS]);
-/// The mark, for the browser's tab.
+/// The logo, used as the favicon.
 pub static LOGO: Asset = Asset::svg("logo", &[hufu_html::LOGO]);
-/// Copying, local times, menus that close. Pages work without it.
+/// Copy buttons, local times and menus that close. Pages work without it.
 pub static SCRIPT: Asset = Asset::script("page", &[hufu_html::SCRIPT]);
 
-/// A file in the program.
+/// A file that is compiled into the binary.
 #[derive(Debug)]
 pub struct Asset {
     name: &'static str,
@@ -33,22 +33,22 @@ pub struct Asset {
     kind: &'static str,
     parts: &'static [&'static str],
     print: Fingerprint,
-    /// Compressed when it is first asked for.
+    /// Compressed on first use.
     gzip: OnceLock<Vec<u8>>,
 }
 
 impl Asset {
-    /// A style sheet, joined from parts.
+    /// A style sheet, concatenated from parts.
     pub const fn css(name: &'static str, parts: &'static [&'static str]) -> Self {
         Self::new(name, "css", "text/css; charset=utf-8", parts)
     }
 
-    /// A script, joined from parts.
+    /// A script, concatenated from parts.
     pub const fn script(name: &'static str, parts: &'static [&'static str]) -> Self {
         Self::new(name, "js", "text/javascript; charset=utf-8", parts)
     }
 
-    /// A drawing.
+    /// An SVG image.
     pub const fn svg(name: &'static str, parts: &'static [&'static str]) -> Self {
         Self::new(name, "svg", "image/svg+xml", parts)
     }
@@ -62,7 +62,7 @@ impl Asset {
         Self { name, ending, kind, parts, print: fingerprint(parts), gzip: OnceLock::new() }
     }
 
-    /// The path that pages link to.
+    /// The path that pages link to, with the fingerprint of the content.
     pub fn path(&self) -> String {
         format!("{ASSETS}{}.{}.{}", self.name, self.print, self.ending)
     }
@@ -70,7 +70,8 @@ impl Asset {
     fn gzip(&self) -> &[u8] {
         self.gzip.get_or_init(|| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-            // Writing to memory cannot fail; an empty file is served as it is.
+            // Writing to memory cannot fail. If it did, the result would be empty, and the file is then
+            // served uncompressed.
             let written = encoder.write_all(self.parts.concat().as_bytes()).and_then(|()| encoder.finish());
             written.unwrap_or_default()
         })
@@ -89,13 +90,13 @@ impl Asset {
         headers
             .insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        // A drawing may be opened by itself; it runs nothing there either.
+        // An SVG may be opened as a document. It cannot run anything there either.
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'"));
         response
     }
 }
 
-/// The routes of assets.
+/// Routes that serve the given assets.
 pub fn routes_of<S: Clone + Send + Sync + 'static>(assets: &[&'static Asset]) -> Router<S> {
     assets.iter().fold(Router::new(), |router, asset| {
         let asset: &'static Asset = asset;
@@ -111,7 +112,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Whether this is `q=0`, which means "not this one".
+/// Whether this parameter is `q=0`, which means that the client does not accept the coding.
 fn is_zero(quality: &str) -> bool {
     quality
         .strip_prefix("q=")

@@ -1,4 +1,4 @@
-//! The few cookies of pages.
+//! Reading and writing the cookies that pages use.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -11,7 +11,7 @@ pub(super) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     })
 }
 
-/// A preference: it outlives the browser's session, and no script reads it.
+/// A preference cookie. It lasts a year, and scripts cannot read it.
 pub(super) fn preference(name: &str, value: &str, is_https: bool) -> Option<HeaderValue> {
     const YEAR: u32 = 365 * 24 * 60 * 60;
     let secure = if is_https { "; Secure" } else { "" };
@@ -19,7 +19,7 @@ pub(super) fn preference(name: &str, value: &str, is_https: bool) -> Option<Head
     HeaderValue::from_str(&text).ok()
 }
 
-/// A cookie of this browser's session.
+/// A session cookie, which the browser drops when it closes.
 pub(super) fn session(name: &str, value: &str, is_https: bool) -> Option<HeaderValue> {
     let secure = if is_https { "; Secure" } else { "" };
     HeaderValue::from_str(&format!("{name}={value}; Path=/; SameSite=Lax; HttpOnly{secure}")).ok()

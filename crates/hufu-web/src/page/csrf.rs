@@ -1,9 +1,9 @@
-//! The tokens of forms. Every browser has a random secret in a cookie that scripts cannot read; the token of a form is
-//! the HMAC of the form's path under that secret. So a token opens one form of one browser, any node can check it, and
-//! nothing is stored.
+//! CSRF tokens of forms. Every browser has a random secret in a cookie that scripts cannot read. The token of
+//! a form is the HMAC of the form's path under that secret. A token is therefore valid for one form in one
+//! browser, any node can check it, and nothing is stored.
 //!
-//! Over https the cookie has the prefix `__Host-`, so that no neighbouring domain can plant one. Where a request came
-//! from is checked besides: see [`is_own`].
+//! Over https the cookie has the prefix `__Host-`, so that a sibling domain cannot set it. The origin of a
+//! request is checked as well: see [`is_own`].
 
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -17,14 +17,14 @@ use super::cookies;
 #[derive(Clone)]
 pub(super) struct BrowserSecret {
     text: String,
-    /// Made for this request, so that the browser has to be given it.
+    /// The secret was created for this request, so the response may have to set the cookie.
     pub(super) is_new: bool,
 }
 
 const SECRET_BYTES: usize = 32;
 
 impl BrowserSecret {
-    /// The browser's secret, or a new one.
+    /// The browser's secret from its cookie, or a new one.
     pub(super) fn of(headers: &HeaderMap, is_https: bool, random: &dyn Random) -> Self {
         let held = cookies::read(headers, cookie_name(is_https)).filter(|text| is_secret(text));
         held.map_or_else(
@@ -37,18 +37,18 @@ impl BrowserSecret {
         )
     }
 
-    /// The token of the form that is sent to this path.
+    /// The token of the form that is submitted to this path.
     pub(super) fn token(&self, path: &str) -> String {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.key(), path.as_bytes()))
     }
 
-    /// Whether this is the token of that form; in constant time.
+    /// Whether this is the token of the form that is submitted to this path. Compares in constant time.
     pub(super) fn opens(&self, path: &str, token: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(token) else { return false };
         !self.is_new && hmac::verify(&self.key(), path.as_bytes(), &tag).is_ok()
     }
 
-    /// The cookie that gives it to the browser.
+    /// The cookie that stores the secret in the browser.
     pub(super) fn cookie(&self, is_https: bool) -> Option<HeaderValue> {
         cookies::session(cookie_name(is_https), &self.text, is_https)
     }
@@ -66,8 +66,9 @@ fn is_secret(text: &str) -> bool {
     URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == SECRET_BYTES)
 }
 
-/// Whether a form was sent by a page of this host. Browsers say so in `Origin` and `Sec-Fetch-Site`; what one of them
-/// says against it counts. Where an old browser says nothing, the token alone decides.
+/// Whether a form was submitted from a page of this host. Browsers report this in `Origin` and
+/// `Sec-Fetch-Site`, and the form is rejected if either of them names another origin. Old browsers send
+/// neither header; for them the token alone decides.
 pub(super) fn is_own(headers: &HeaderMap, own_origin: &str) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let site_is_own = site.is_none_or(|site| site == b"same-origin" || site == b"none");

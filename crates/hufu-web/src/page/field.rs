@@ -1,25 +1,25 @@
-//! What a form shows of a field: its label, what was typed, and a hint or what is wrong.
+//! A form field as it is rendered: its label, the value, and a hint or an error.
 
 use std::collections::BTreeMap;
 
-/// A field, for the macro `field` of `parts.html`.
+/// A field, rendered by the macro `field` of `parts.html`.
 #[derive(Clone, Debug, Default)]
 pub struct Field {
-    /// Both `id` and `name`.
+    /// Used as both `id` and `name`.
     pub name: &'static str,
-    /// Above the field.
+    /// The label above the field.
     pub label: String,
-    /// What was typed.
+    /// The value that the user entered.
     pub value: String,
-    /// The kind of `<input>`; `text` if empty.
+    /// The `type` of the `<input>`. Empty means `text`.
     pub kind: &'static str,
-    /// What browsers and password managers fill in.
+    /// The `autocomplete` attribute, for browsers and password managers.
     pub autocomplete: &'static str,
-    /// Below the field, as long as nothing is wrong.
+    /// A hint below the field, shown while there is no error.
     pub hint: Option<String>,
-    /// Takes the hint's place.
+    /// The error, shown instead of the hint.
     pub error: Option<String>,
-    /// Whether it must be filled in.
+    /// Whether the field must be filled in.
     pub required: bool,
 }
 
@@ -29,13 +29,13 @@ impl Field {
         Self { name, label: label.into(), kind: "text", autocomplete: "off", ..Self::default() }
     }
 
-    /// With what was typed, and what is wrong with it.
+    /// Sets the value that was entered, and the error for it if there is one.
     #[must_use]
     pub fn filled(self, value: impl Into<String>, errors: &FieldErrors) -> Self {
         Self { error: errors.of(self.name).map(str::to_owned), value: value.into(), ..self }
     }
 
-    /// What describes the field to a screen reader.
+    /// The id of the element that describes the field (`aria-describedby`).
     pub fn described_by(&self) -> Option<String> {
         let below = match (&self.error, &self.hint) {
             (Some(_), _) => "error",
@@ -46,22 +46,22 @@ impl Field {
     }
 }
 
-/// What is wrong with the fields of a form, one sentence each, in the reader's language.
+/// The errors of a form: one sentence per field, in the reader's language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(BTreeMap<&'static str, String>);
 
 impl FieldErrors {
-    /// Notes what is wrong with a field; the first sentence about it stays.
+    /// Records an error for a field. If the field already has an error, the first one is kept.
     pub fn note(&mut self, name: &'static str, sentence: impl Into<String>) {
         self.0.entry(name).or_insert_with(|| sentence.into());
     }
 
-    /// What is wrong with a field.
+    /// The error for a field.
     pub fn of(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Whether the form can go on.
+    /// Whether the form has no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

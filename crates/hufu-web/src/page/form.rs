@@ -1,4 +1,4 @@
-//! Forms that browsers send.
+//! Forms that browsers submit.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::request::collect;
 use crate::server::Shared;
 use crate::surface;
 
-/// A form of ours, filled in by whoever looks at it. Extracting it has checked the length, where it was sent from, and
-/// its token; what is refused is answered with a page.
+/// A form of our own that this browser submitted. The extractor checks the length, the origin and the CSRF
+/// token. It rejects the request with an error page.
 #[derive(Debug)]
 pub struct Submitted<T> {
-    /// Who sent it.
+    /// Who submitted it.
     pub viewer: Viewer,
-    /// What was filled in.
+    /// The submitted values.
     pub form: T,
 }
 
-/// The field that carries the token; see `parts.html`.
+/// The hidden field that carries the CSRF token; see `parts.html`.
 #[derive(Deserialize)]
 struct Token {
     form_token: String,

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use askama::filters::Escaper;
 use hufu_html::Escaped;
 
-/// The escaper of templates: the one that the sandbox's page has as well.
+/// The escaper of the templates. The sandbox's page uses the same one.
 #[derive(Clone, Copy, Debug)]
 pub struct Html;
 

@@ -5,10 +5,10 @@ use hufu_types::Language;
 
 use super::cookies;
 
-/// The cookie that keeps a reader's choice.
+/// The cookie that stores the reader's choice.
 pub(super) const COOKIE: &str = "hufu-language";
 
-/// What a language calls itself.
+/// A language's name for itself.
 pub(super) const fn own_name(language: Language) -> &'static str {
     match language {
         Language::SimplifiedChinese => "简体中文",
@@ -18,7 +18,8 @@ pub(super) const fn own_name(language: Language) -> &'static str {
     }
 }
 
-/// The language that the address asks for: `ui_locales` (OpenID Connect) or `lang`, the first that pages speak.
+/// The language requested in the query: the first supported tag in `ui_locales` (OpenID Connect), otherwise
+/// in `lang`.
 pub(super) fn asked(query: Option<&str>) -> Option<Language> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query?).ok()?;
     let of = |name: &str| {
@@ -29,8 +30,8 @@ pub(super) fn asked(query: Option<&str>) -> Option<Language> {
     of("ui_locales").or_else(|| of("lang"))
 }
 
-/// The reader's language: by the address, then their earlier choice, then their browser. Who speaks none of ours most
-/// likely reads English.
+/// The language for the reader: from the query, otherwise from their stored choice, otherwise from
+/// `Accept-Language`. English is the fallback, since readers of unsupported languages most likely read it.
 pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
     let kept = || cookies::read(headers, COOKIE).and_then(Language::of_tag);
     let accepted = || headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::of_header);

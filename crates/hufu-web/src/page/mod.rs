@@ -1,5 +1,5 @@
-//! The page kernel: what every page of Hufu is made with. Adding a page takes one route, one template and one struct
-//! that holds what the template shows.
+//! The page kernel, which every page of Hufu is built on. Adding a page takes one route, one template, and
+//! one struct with the data that the template shows.
 //!
 //! ```text
 //! #[derive(Template)]
@@ -11,14 +11,17 @@
 //! async fn page(viewer: Viewer) -> Response { respond(&OutboxPage { view: viewer.view(&TEXTS), … }) }
 //! ```
 //!
-//! - [`Viewer`] is who asks: language, theme, request id. [`View`] is the same for a template, with the texts.
-//! - Texts are Fluent files, one per language, with the same keys in each, read by [`hufu_types::Texts`].
-//! - [`Asset`] is a file in the program, with a name that changes with its content, so that it is cached for ever.
-//! - [`Policy`] is the Content-Security-Policy, which knows no inline script and no inline style.
-//! - [`Submitted`] is a form that came from our own page of this very browser; [`Field`] and [`FieldErrors`] show it.
-//! - A refusal, a path that does not exist or a defect is a page that says what to do, wherever a browser asks.
+//! - [`Viewer`] describes the reader: language, theme, request id. [`View`] is the same for a template, with
+//!   the texts.
+//! - Texts are Fluent files, one per language, all with the same keys. [`hufu_types::Texts`] reads them.
+//! - [`Asset`] is a file compiled into the binary. Its name changes with its content, so it can be cached
+//!   forever.
+//! - [`Policy`] is the Content-Security-Policy. It never allows inline scripts or inline styles.
+//! - [`Submitted`] is a form submitted from our own page by the same browser. [`Field`] and [`FieldErrors`]
+//!   render it.
+//! - When a browser asks, a refusal, an unknown path or an internal error is a page that says what to do.
 //!
-//! Pages read two kinds of cookies, preferences and the secret of forms, and no page has CORS.
+//! Pages use two kinds of cookies, preferences and the secret of forms. No page has CORS.
 
 mod assets;
 mod cookies;
@@ -48,18 +51,18 @@ pub use view::{LanguageLink, ThemeChoice, View, Viewer};
 
 use crate::server::Routes;
 
-/// A template that is a whole page.
+/// A template that renders a whole page.
 pub trait Page: Template {
-    /// How it is shown.
+    /// The view that the page is rendered with.
     fn view(&self) -> &View;
 
-    /// What its browser may load and do.
+    /// The Content-Security-Policy of the page.
     fn policy(&self) -> Policy {
         Policy::OWN
     }
 }
 
-/// The page as an answer, with the headers that every page has.
+/// Renders the page as a response, with the headers that every page has.
 pub fn respond(page: &impl Page) -> Response {
     let html = match page.render() {
         Ok(html) => html,
@@ -72,7 +75,7 @@ pub fn respond(page: &impl Page) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, page.policy().value());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // Not `no-referrer`: with it browsers send `Origin: null` with the page's own forms.
+    // Not `no-referrer`: with it, browsers send `Origin: null` when they submit the page's own forms.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     for cookie in page.view().new_cookies() {
@@ -81,7 +84,7 @@ pub fn respond(page: &impl Page) -> Response {
     response
 }
 
-/// The kernel's own routes: its assets, and the choice of a theme.
+/// The kernel's own routes: its assets, and the form that sets the theme.
 pub(crate) fn routes() -> Routes {
     routes_of(&[&BASE, &HOSTED, &ICONS, &LOGO, &SCRIPT]).merge(preferences::routes())
 }

@@ -2,23 +2,24 @@
 
 use axum::http::HeaderValue;
 
-/// What a page may load, where its forms may go, and who may frame it. Everything else is forbidden, inline scripts and
-/// styles above all.
+/// What a page may load, where its forms may be submitted, and who may frame it. Everything else is
+/// forbidden, above all inline scripts and styles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Origins, beyond our own, to which a form may lead, redirects included.
+    /// Other origins to which a form may be submitted or redirected.
     pub form_origins: Vec<String>,
-    /// Origins that may show the page in a frame; none if empty.
+    /// Origins that may embed the page in a frame. Empty means none.
     pub frame_ancestors: Vec<String>,
 }
 
 impl Policy {
-    /// A page of our own: its forms stay here, and nobody frames it.
+    /// The default: forms are submitted to this origin only, and no one may frame the page.
     pub const OWN: Self = Self { form_origins: Vec::new(), frame_ancestors: Vec::new() };
 
-    /// The header's value.
+    /// The value of the header.
     pub fn value(&self) -> HeaderValue {
-        // Origins are parsed where they are configured; one that is no header text opens nothing.
+        // Origins are parsed with the configuration. If one still does not fit into a header, nothing is
+        // allowed.
         let value = HeaderValue::from_str(&self.text());
         value.unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
     }

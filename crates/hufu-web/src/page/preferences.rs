@@ -1,4 +1,4 @@
-//! What a reader chooses for all pages. The language is chosen by a link (`?ui_locales=`), the theme by a form.
+//! Preferences that apply to all pages. The language is set by a link (`?ui_locales=`), the theme by a form.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::{Submitted, cookies};
 use crate::server::Routes;
 
-/// The cookie of the theme.
+/// The cookie that stores the theme.
 const COOKIE: &str = "hufu-theme";
 
-/// Light or dark.
+/// The color theme.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Theme {
-    /// As the system has it.
+    /// Follow the system.
     #[default]
     Auto,
     /// Light.
@@ -28,7 +28,7 @@ impl Theme {
     /// Every theme, in the order of the menu.
     pub const ALL: [Self; 3] = [Self::Auto, Self::Light, Self::Dark];
 
-    /// The name in cookies, forms, and `data-theme`.
+    /// The name used in cookies, in forms and in `data-theme`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -50,7 +50,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Deserialize)]
 struct ThemeForm {
     theme: Theme,
-    /// The page to go back to.
+    /// The page to return to.
     back: String,
 }
 
@@ -63,7 +63,7 @@ async fn choose_theme(Submitted { viewer, form }: Submitted<ThemeForm>) -> Respo
     response
 }
 
-/// A path of this server, which no browser takes for another host.
+/// Whether this is a path on this server that no browser mistakes for another host.
 fn is_own_path(path: &str) -> bool {
     let mut bytes = path.bytes();
     let plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');

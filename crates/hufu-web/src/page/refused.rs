@@ -1,4 +1,4 @@
-//! Refusals as a page: what happened, what to do, and the request's id.
+//! Refusals as a page: what happened, what to do, and the id of the request.
 
 use askama::Template;
 use axum::extract::Request;
@@ -12,7 +12,7 @@ use super::{Page, View, Viewer, respond};
 use crate::server::State;
 use crate::surface::{self, Refused};
 
-/// The page of a refusal.
+/// Renders the page of a refusal.
 pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
     let code = refusal.code();
     let advice = refusal.for_person(viewer.language());
@@ -47,7 +47,7 @@ struct RefusedPage {
     title: String,
     sentence: String,
     steps: Vec<String>,
-    /// Whether asking again may help.
+    /// Whether trying again may help.
     may_retry: bool,
     code: u32,
 }
@@ -58,7 +58,7 @@ impl Page for RefusedPage {
     }
 }
 
-/// Answers browsers with pages where other clients get JSON.
+/// Gives browsers an HTML page where other clients get JSON.
 pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Response {
     if !asks_for_page(&request) {
         return next.run(request).await;
@@ -68,7 +68,7 @@ pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Res
     let response = next.run(Request::from_parts(parts, body)).await;
     let refused = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => Some(Code::NotForBrowsers.into()),
-        // A handler that says no more than that: a picture that is gone.
+        // A handler returned a bare 404, such as for an image that is gone.
         StatusCode::NOT_FOUND if !response.headers().contains_key(header::CONTENT_TYPE) => {
             Some(Code::PathUnknown.into())
         }
@@ -80,10 +80,10 @@ pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Res
     }
 }
 
-/// Paths that programs call, whatever they accept.
+/// Paths that are never answered with a page, whatever the request accepts: only programs call them.
 const FOR_PROGRAMS: [&str; 5] = ["/api/", "/admin/", "/graphql", "/oidc/token", "/oidc/.well-known/"];
 
-/// Whether somebody wants to look at what comes back.
+/// Whether the response will be shown to a person in a browser.
 fn asks_for_page(request: &Request) -> bool {
     let path = request.uri().path();
     matches!(*request.method(), Method::GET | Method::HEAD)

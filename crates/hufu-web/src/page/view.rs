@@ -1,4 +1,4 @@
-//! Who looks at a page, and what a template is told of them.
+//! The reader of a page, and what a template knows about them.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -15,7 +15,7 @@ use super::{Asset, ICONS, LOGO, Theme, cookies, language};
 use crate::middleware::RequestId;
 use crate::server::Shared;
 
-/// The texts of the layout and of refusals.
+/// Texts of the layout and of refusals.
 static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(&[
         (Language::SimplifiedChinese, include_str!("../../texts/pages/zh-CN.ftl")),
@@ -25,11 +25,11 @@ static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
     ])
 });
 
-/// Who looks at a page, and how they want it.
+/// The reader of a page, with their preferences.
 #[derive(Clone)]
 pub struct Viewer {
     language: Language,
-    /// The address asked for the language, so that the browser remembers it.
+    /// The query asked for the language, so the choice is stored in a cookie.
     chose_language: bool,
     theme: Theme,
     path: String,
@@ -73,17 +73,17 @@ impl Viewer {
         }
     }
 
-    /// What a template is told, with the texts of its page.
+    /// The view for a template, with the texts of its page.
     pub fn view(&self, texts: &'static Texts) -> View {
         View { texts: Some(texts), ..self.bare_view() }
     }
 
-    /// The same with the kernel's own texts alone.
+    /// The view with only the kernel's own texts.
     pub(super) fn bare_view(&self) -> View {
         View { viewer: self.clone(), texts: None, has_form: AtomicBool::new(false) }
     }
 
-    /// Their language.
+    /// The reader's language.
     pub const fn language(&self) -> Language {
         self.language
     }
@@ -102,45 +102,45 @@ impl Viewer {
     }
 }
 
-/// What a template is told of its reader. Its methods are what `layout.html` and `parts.html` call.
+/// What a template knows about its reader. `layout.html` and `parts.html` call its methods.
 pub struct View {
     viewer: Viewer,
     texts: Option<&'static Texts>,
-    /// A form's token was asked for, so that the browser needs its secret.
+    /// Whether a CSRF token was rendered, in which case the browser needs its secret.
     has_form: AtomicBool,
 }
 
-/// A way to the same page in another language.
+/// A link to the same page in another language.
 #[derive(Debug)]
 pub struct LanguageLink {
-    /// The tag (RFC 5646).
+    /// The language tag (RFC 5646).
     pub tag: &'static str,
-    /// What the language calls itself.
+    /// The language's name for itself.
     pub name: &'static str,
-    /// Where it leads.
+    /// The address it links to.
     pub address: String,
-    /// Whether it is the one that is shown.
+    /// Whether this is the current language.
     pub is_current: bool,
 }
 
-/// A theme to choose.
+/// An entry of the theme menu.
 #[derive(Debug)]
 pub struct ThemeChoice {
-    /// What the form sends.
+    /// The value that the form submits.
     pub value: &'static str,
-    /// What it is called.
+    /// The name shown in the menu.
     pub name: String,
-    /// Whether it is the one that was chosen.
+    /// Whether this is the current theme.
     pub is_current: bool,
 }
 
 impl View {
-    /// A text of the page or of the layout. A key that is nowhere shows as `⟦key⟧`, which the tests look for.
+    /// A text of the page or of the layout. A missing key is rendered as `⟦key⟧`, which the tests look for.
     pub fn t(&self, key: &'static str) -> String {
         self.text(key, &[])
     }
 
-    /// A text with a value filled in.
+    /// A text with one argument.
     pub fn t_with(&self, key: &'static str, name: &'static str, value: impl Into<Argument>) -> String {
         self.text(key, &[(name, value.into())])
     }
@@ -154,17 +154,17 @@ impl View {
         })
     }
 
-    /// The tag of the page's language.
+    /// The language tag of the page.
     pub fn lang(&self) -> &'static str {
         self.viewer.language.tag()
     }
 
-    /// The page's language as it calls itself.
+    /// The page's language in that language.
     pub fn language_name(&self) -> &'static str {
         language::own_name(self.viewer.language)
     }
 
-    /// This page in every language.
+    /// Links to this page in every language.
     pub fn languages(&self) -> Vec<LanguageLink> {
         let Viewer { path, query, .. } = &self.viewer;
         let link = |one: Language| LanguageLink {
@@ -176,7 +176,7 @@ impl View {
         Language::ALL.map(link).into()
     }
 
-    /// The themes, and which of them the reader chose.
+    /// The themes, with the current one marked.
     pub fn themes(&self) -> [ThemeChoice; 3] {
         Theme::ALL.map(|theme| ThemeChoice {
             value: theme.as_str(),
@@ -189,7 +189,7 @@ impl View {
         })
     }
 
-    /// The attribute of `<html>` that says so; nothing where the system decides.
+    /// The attribute of `<html>` that selects the theme. Empty for the system's theme.
     pub const fn theme_attribute(&self) -> Safe<&'static str> {
         Safe(match self.viewer.theme {
             Theme::Auto => "",
@@ -198,13 +198,13 @@ impl View {
         })
     }
 
-    /// The address of this page, to come back to.
+    /// The path and query of this page, to return to it.
     pub fn here(&self) -> String {
         let Viewer { path, query, .. } = &self.viewer;
         query.as_ref().map_or_else(|| path.clone(), |query| format!("{path}?{query}"))
     }
 
-    /// Where browsers reach this server: `https://id.example.com`.
+    /// The origin under which browsers reach this server: `https://id.example.com`.
     pub fn origin(&self) -> &str {
         &self.viewer.own_origin
     }
@@ -214,17 +214,17 @@ impl View {
         &self.viewer.request_id
     }
 
-    /// When the page was made: `2026-11-26T13:42:07Z`.
+    /// When the page was rendered: `2026-11-26T13:42:07Z`.
     pub fn at(&self) -> String {
         self.viewer.at.to_iso()
     }
 
-    /// An icon of the sprite.
+    /// An icon from the sprite.
     pub fn icon(&self, name: &str) -> Safe<String> {
         Safe(format!(r#"<svg class="icon" aria-hidden="true"><use href="{}#{name}"/></svg>"#, ICONS.path()))
     }
 
-    /// The mark.
+    /// The logo.
     pub fn mark(&self) -> Safe<String> {
         Safe(format!(
             r#"<svg viewBox="0 0 32 32" aria-hidden="true"><use href="{}#mark"/></svg>"#,
@@ -232,30 +232,30 @@ impl View {
         ))
     }
 
-    /// The halves of the mark apart, for a page that has nothing to show yet.
+    /// The two halves of the logo apart, for a page that has nothing to show yet.
     pub const fn halves(&self) -> Safe<&'static str> {
         Safe(hufu_html::HALVES)
     }
 
-    /// The path of the browser tab's icon.
+    /// The path of the favicon.
     pub fn tab_icon(&self) -> String {
         LOGO.path()
     }
 
-    /// The style sheets of a page: the common one, and these.
+    /// Links to the style sheets of a page: the base one, then the given ones.
     pub fn styles(&self, sheets: &[&Asset]) -> Safe<String> {
         let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied());
         let links = sheets.map(|sheet| format!("<link rel=\"stylesheet\" href=\"{}\">\n", sheet.path()));
         Safe(links.collect::<Vec<_>>().concat())
     }
 
-    /// The token of the form that is sent to this path, for the hidden field `form_token`.
+    /// The CSRF token of the form that is submitted to this path, for the hidden field `form_token`.
     pub fn token(&self, path: &str) -> String {
         self.has_form.store(true, Ordering::Relaxed);
         self.viewer.secret.token(path)
     }
 
-    /// The cookies that the answer sets.
+    /// The cookies that the response must set.
     pub(super) fn new_cookies(&self) -> impl Iterator<Item = HeaderValue> {
         let Viewer { language, chose_language, secret, .. } = &self.viewer;
         let is_https = self.viewer.is_https();

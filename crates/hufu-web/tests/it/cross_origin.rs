@@ -1,4 +1,5 @@
-//! Other origins may call what the published clients call, and nothing else; and no cookie means anything there.
+//! Other origins may call the routes of the published clients and no others, and cookies have no effect
+//! there.
 
 use axum::http::{HeaderMap, Method};
 use hufu_testkit::on_both_engines;

@@ -1,4 +1,4 @@
-//! Bad input: every one is told what is wrong, in the envelope of its client, and leaves nothing behind.
+//! Invalid input: the error names the problem, in the envelope of the client, and nothing is stored.
 
 use axum::http::Method;
 use hufu_testkit::on_both_engines;
@@ -10,7 +10,7 @@ use crate::client::{
 };
 use crate::world::{MINI, Plan, SHOP_APP, World};
 
-/// The calls that take a JSON object in the envelope.
+/// The calls that take a JSON object and answer in the envelope.
 const ENVELOPED: [&str; 8] = [AUTH, AUTH_BY_PHONE, GET_PHONE, BIND, SIGNIN, UPDATE_PROFILE, PHONE, DECRYPT];
 
 async fn message(client: Client<'_>) -> String {
@@ -115,7 +115,7 @@ on_both_engines! {
             assert!(message.contains("malformed"), "{message}");
         }
         assert_eq!(world.exchanges(), 0);
-        // These have the form of a code, and no way to break out of the call.
+        // These are well-formed codes that must not be able to break out of the request to WeChat.
         for code in ["x", "&secret=y", "a%26b", "🔥", "'; DROP TABLE users; --".trim_end_matches(" --")] {
             let refusal = world.stores_nothing(world.client().send_code(code)).await;
             refusal.refused(2207);
@@ -272,7 +272,7 @@ on_both_engines! {
     async fn a_development_server_answers_only_to_its_own_names(database) {
         let world = Plan::new().web(|web| web.loopback_hosts_only = true).build(database).await;
         world.person("bob");
-        // The client of these tests calls it id.example.com.
+        // The test client sends `Host: id.example.com`.
         let answer = world.client().app(SHOP_APP).send_code(&world.code(MINI, "bob")).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (403, 403));
         assert_eq!(world.exchanges(), 0);

@@ -1,4 +1,4 @@
-//! What goes around every handler, OAuth 2 and OpenID Connect, on both database engines.
+//! Tests of the middleware, OAuth 2 and OpenID Connect, on both database engines.
 #![cfg(test)]
 
 mod cross_origin;

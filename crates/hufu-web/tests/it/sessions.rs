@@ -1,4 +1,4 @@
-//! What keeps a login alive, and what ends it: lifetimes, refresh tokens, revocation.
+//! What keeps a session alive and what ends it: lifetimes, refresh tokens, revocation.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn lifetime(token: &str) -> i64 {
     claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
 }
 
-/// The usual file with lifetimes for the shop's mini program.
+/// The standard configuration file with token lifetimes for the shop's mini program.
 fn with_lifetimes(lifetimes: &str) -> String {
     let place = "  connections = [\"shop-mini\", \"shop-two\", \"shop-members\"]\n";
     assert!(FILE.contains(place));
@@ -90,7 +90,7 @@ on_both_engines! {
             assert_eq!(claims(&last.access)["scope"], claims(&first.access)["scope"]);
             world.nobody().bearer(&last.access).get(GET_PROFILE).await.data();
         }
-        // Each lives thirty days from its own issue, and the session with it.
+        // Each refresh token is valid for thirty days from its issue, and extends the session.
         for _ in 0..4 {
             world.advance(29 * DAY);
             last = world.client().refresh(&last.refresh).await.tokens();
@@ -216,7 +216,7 @@ on_both_engines! {
             bearer.get(GET_PROFILE).await.data();
             let token = if by_access_token { &tokens.access } else { &tokens.refresh };
 
-            // Another application's, an unknown and an absent token change nothing.
+            // A token presented by another application changes nothing. Neither does an unknown token.
             for (client, token) in
                 [(SHOP_WEB, token.as_str()), (CAFE_APP, token.as_str()), (SHOP_APP, "unknown")]
             {

@@ -1,4 +1,4 @@
-//! Which key signs, which are published, and when.
+//! Which key signs, which keys are published, and when.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use hufu_types::SigningAlgorithm;
 use crate::client::{Client, GET_PROFILE, JWKS, header_of};
 use crate::world::{FILE, MINI, SHOP_APP, SHOP_WEB, TWO, World};
 
-/// The published keys: `kid` and `alg`.
+/// The `kid` and `alg` of the published keys.
 async fn published(client: Client<'_>) -> Vec<(String, String)> {
     let answer = client.get(JWKS).await;
     assert_eq!(
@@ -28,7 +28,7 @@ fn kid(token: &str) -> String {
     header_of(token)["kid"].as_str().unwrap().to_owned()
 }
 
-/// The usual file with another algorithm for two of the shop's applications.
+/// The standard configuration file with other algorithms for two of the shop's applications.
 fn with_algorithms() -> String {
     let rsa = format!("  id = \"{SHOP_APP}\"\n  signing_algorithm = \"RS256\"\n");
     let ed = format!("  id = \"{SHOP_WEB}\"\n  signing_algorithm = \"EdDSA\"\n");
@@ -89,7 +89,7 @@ on_both_engines! {
             }
         }
 
-        // The old key stays until the last token that it signed has ended.
+        // The old key is kept until the last token that it signed has expired.
         world.advance(Duration::from_secs(14 * 86_400 - 1));
         world.node.app.sweep().await.unwrap();
         let started_later = world.another_node().await;
@@ -114,7 +114,7 @@ on_both_engines! {
     }
 }
 
-/// A token's text shows in no debug output.
+/// Debug output does not contain the token.
 #[test]
 fn tokens_do_not_print() {
     let token = UserToken {

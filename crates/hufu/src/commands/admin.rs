@@ -19,7 +19,7 @@ use super::{ConfigFlag, say};
 use crate::config::Config;
 use crate::instance::Instance;
 
-/// Administer an instance from its own machine. A running server picks up the changes within a second.
+/// Administer an instance on its own machine. A running server picks up the changes within a second.
 #[derive(Args)]
 pub(crate) struct Admin {
     #[command(subcommand)]
@@ -28,8 +28,8 @@ pub(crate) struct Admin {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Create a new signing key for tokens. It is published at once and signs after an hour; its predecessor
-    /// stays published until its last token has expired.
+    /// Create a new signing key for tokens. It is published immediately and signs after an hour. Its
+    /// predecessor stays published until its last token has expired.
     RotateSigningKey {
         /// ES256, RS256 or EdDSA.
         #[arg(long, default_value = "ES256")]
@@ -43,12 +43,12 @@ enum Command {
     EnableUser(UserArguments),
     /// Create an access key for /admin/v1, and print it once.
     CreateKey {
-        /// What it is for, as shown in lists.
+        /// The key's purpose, as shown in lists.
         #[arg(long)]
         name: String,
         #[command(flatten)]
         role: RoleArguments,
-        /// When it expires, such as 2027-01-31T00:00:00Z; without it, the key is valid until revoked.
+        /// When it expires, such as 2027-01-31T00:00:00Z. Without it, the key is valid until it is revoked.
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
     },
@@ -88,7 +88,7 @@ struct RoleArguments {
     /// owner, manager, support or auditor.
     #[arg(long)]
     role: String,
-    /// The user pool that it is limited to; without it, all pools.
+    /// The user pool that the role is limited to. Default: all pools.
     #[arg(long)]
     pool: Option<String>,
     #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::instance::Instance;
 /// second.
 #[derive(Args)]
 pub(crate) struct Apply {
-    /// The file.
+    /// The TOML file to apply.
     file: PathBuf,
     /// Print the plan and change nothing.
     #[arg(long)]

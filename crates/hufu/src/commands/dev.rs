@@ -25,22 +25,22 @@ use crate::{demo, listen, messages};
 /// pool. Running it again keeps the data.
 #[derive(Args)]
 pub(crate) struct Dev {
-    /// Where the server listens.
+    /// The address that the server listens on.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where the WeChat sandbox listens.
+    /// The address that the WeChat sandbox listens on.
     #[arg(long, default_value = "127.0.0.1:3100")]
     sandbox_listen: SocketAddr,
-    /// Where metrics are served.
+    /// The address that metrics are served on.
     #[arg(long, default_value = "127.0.0.1:3001")]
     metrics_listen: SocketAddr,
     /// The folder for the database and its key.
     #[arg(long, default_value = "hufu-data", value_name = "FOLDER")]
     data: PathBuf,
-    /// Listen beyond this machine. The demo's secrets are public knowledge.
+    /// Allow addresses that other machines can reach. The demo's secrets are public knowledge.
     #[arg(long)]
     allow_remote: bool,
-    /// What to log, such as `debug`.
+    /// The log filter, such as `debug`.
     #[arg(long, default_value = "warn")]
     log: String,
 }
@@ -101,7 +101,8 @@ impl Dev {
         let key = KeySource::File(self.data.join("hufu.key"));
         let store = Store::open(&database).await.context("the database cannot be opened")?;
         instance::migrate(&store).await?;
-        // Even if another command created it: it gets the demo, whose secrets are public.
+        // This applies even if another command created the database, because it now gets the demo, whose
+        // secrets are public.
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, dry_run: false };
@@ -179,7 +180,7 @@ A complete mini program login, step by step, in another terminal:
     }
 }
 
-/// Where everything listens.
+/// The addresses of all listeners.
 struct Addresses {
     server: SocketAddr,
     sandbox: SocketAddr,

@@ -13,19 +13,19 @@ use hufu_app::transfer::{ExportOptions, Format};
 use super::import::{FileFormat, open, progress_line};
 use super::{ConfigFlag, say};
 
-/// Export all users of a pool as JSON Lines, JSON or CSV, so that `hufu import` can restore them as they
-/// were.
+/// Export all users of a pool as JSON Lines, JSON or CSV, so that `hufu import` can restore them exactly.
 #[derive(Args)]
 pub(crate) struct Export {
-    /// The file, readable only by its owner; it must not exist. Default: standard output.
+    /// The file to write. It must not exist, and is created readable only by its owner. Default: standard
+    /// output.
     file: Option<PathBuf>,
     /// The user pool's id.
     #[arg(long)]
     pool: String,
-    /// The format; default: by the file's extension, or JSON Lines without a file.
+    /// The format. Default: by the file's extension, or JSON Lines without a file.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
-    /// Include password hashes, so that everybody keeps their password.
+    /// Include password hashes, so that users keep their passwords.
     #[arg(long)]
     with_hashes: bool,
     #[command(flatten)]
@@ -67,7 +67,8 @@ impl Export {
     }
 }
 
-/// People's data is readable only by its owner, and overwrites no other file.
+/// Creates the file. It contains personal data, so only its owner can read it. Never overwrites an existing
+/// file.
 fn new_private(path: &std::path::Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -15,23 +15,23 @@ use hufu_app::transfer::{
 use super::{ConfigFlag, say};
 use crate::instance::Instance;
 
-/// The exit code if rows were refused and all others were imported.
+/// The exit code if some rows were refused and all others were imported.
 const SOME_REFUSED: u8 = 2;
 /// How often progress is printed.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Import users from a file: JSON, JSON Lines or CSV, with ids, password hashes and identities. A row that
-/// cannot be imported is reported and stops nothing. If the import is stopped, the same command resumes it.
-/// Works while the server runs. Exit code 0: all rows were imported; 2: some were refused; 1: the import did
-/// not finish.
+/// cannot be imported is reported, and the import continues. If the import is interrupted, the same command
+/// resumes it. It can run while the server is running. Exit code 0: all rows were imported; 2: some were
+/// refused; 1: the import did not finish.
 #[derive(Args)]
 pub(crate) struct Import {
-    /// The file, in UTF-8.
+    /// The file to import, in UTF-8.
     file: PathBuf,
     /// The user pool's id.
     #[arg(long)]
     pool: String,
-    /// The format; default: by the file's extension.
+    /// The format. Default: by the file's extension.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
     /// What to do with a row whose user is already in the pool.
@@ -40,7 +40,7 @@ pub(crate) struct Import {
     /// Check every row and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Write the refused rows to this CSV file: number and reason.
+    /// Write the number and reason of each refused row to this CSV file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// The country code of phone numbers without one, such as 86.
@@ -147,7 +147,8 @@ impl Import {
         Ok(if summary.counts.refused == 0 { ExitCode::SUCCESS } else { ExitCode::from(SOME_REFUSED) })
     }
 
-    /// A dry run stores nothing from which a report could be written at its end.
+    /// Opens the report of a dry run. It is written row by row, because a dry run stores nothing from which
+    /// it could be written at the end.
     #[expect(clippy::type_complexity, reason = "a file and the result of writing to it")]
     fn report_of_dry_run(&self) -> anyhow::Result<Option<(&Path, std::io::Result<BufWriter<File>>)>> {
         let Some(path) = self.report.as_deref().filter(|_| self.dry_run) else { return Ok(None) };
@@ -197,7 +198,7 @@ impl Import {
     }
 }
 
-/// Opens an instance to import or export users of a pool.
+/// Opens an instance to import users into a pool, or to export them.
 pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Transfer, Instance)> {
     let config = config.read()?;
     let pool = hufu_types::PoolId::parse(pool).context("--pool")?;
@@ -209,7 +210,7 @@ pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Tra
     Ok((transfer, instance))
 }
 
-/// Progress on standard error: one line that is overwritten on a terminal, else one line per second.
+/// Progress on standard error: one line that is overwritten on a terminal, otherwise one line per second.
 struct Meter {
     begun: Instant,
     last: Option<Instant>,

@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run everything on this machine: server, database, WeChat sandbox, a demo pool.
+    /// Run everything on this machine: the server, a database, the WeChat sandbox and a demo pool.
     Dev(dev::Dev),
     /// Run the server.
     Serve(serve::Serve),
@@ -44,15 +44,15 @@ enum Command {
     Import(import::Import),
     /// Export the users of a pool to a file.
     Export(export::Export),
-    /// Run the WeChat sandbox alone.
+    /// Run only the WeChat sandbox.
     Sandbox(sandbox::SandboxCommand),
     /// Log in as a mini program would, and show each step.
     Try(try_login::Try),
-    /// Administer an instance from its own machine.
+    /// Administer an instance on its own machine.
     Admin(admin::Admin),
 }
 
-/// Where the configuration is.
+/// The flag for the configuration file.
 #[derive(Args)]
 pub(crate) struct ConfigFlag {
     /// Configuration file (TOML). Every key can also be set in the environment, for example as HUFU_LISTEN.
@@ -82,7 +82,7 @@ impl Cli {
     }
 }
 
-/// Prints a line to the person at the terminal.
+/// Prints a line to standard output.
 macro_rules! say {
     ($($argument:tt)*) => { $crate::commands::print_line(&format_args!($($argument)*)) };
 }

@@ -12,19 +12,20 @@ use crate::config::Log;
 use crate::telemetry::{Format, start_logging};
 use crate::{demo, listen};
 
-/// Run the WeChat sandbox alone: a WeChat for development and tests, in memory.
+/// Run only the WeChat sandbox: a simulated WeChat for development and tests, in memory.
 #[derive(Args)]
 pub(crate) struct SandboxCommand {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:3100")]
     listen: SocketAddr,
-    /// Listen beyond this machine. Whoever reaches a sandbox can log in to it as anybody.
+    /// Allow an address that other machines can reach. Anyone who can reach a sandbox can log in to it as
+    /// anyone.
     #[arg(long)]
     allow_remote: bool,
-    /// Further host names to which the page and control calls respond.
+    /// Additional host names under which the page and the control calls are available.
     #[arg(long, value_name = "NAME")]
     control_host: Vec<String>,
-    /// Remove WeChat's limit of 100 logins per person and minute.
+    /// Remove WeChat's limit of 100 logins per user and minute.
     #[arg(long)]
     no_minute_limit: bool,
     /// Start without the demo's mini program and people.

@@ -80,7 +80,7 @@ pub(crate) struct Server {
     pub(crate) instance: Instance,
     pub(crate) web: WebSettings,
     pub(crate) compat: hufu_compat::Settings,
-    /// The outbox of development, for messages that no sender sends, and for its page.
+    /// The development outbox, for messages without a sender and for its page.
     pub(crate) outbox: Option<Outbox>,
     pub(crate) listener: TcpListener,
     pub(crate) metrics: PrometheusHandle,
@@ -88,7 +88,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until asked to stop; then running requests are finished and every confirmed write is durable.
+    /// Serves until asked to stop. Then it finishes running requests and makes every confirmed write durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self { config, instance, web, compat, outbox, listener, metrics, metrics_listener } = self;
         let store = instance.store.clone();
@@ -129,7 +129,7 @@ impl Server {
         listen::serve(listener, router, config.limits, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
-        // A job that is cut off here is resumed later.
+        // A job that is interrupted here is resumed later.
         let cut_off = jobs.abort_handle();
         if tokio::time::timeout(listen::GRACE, jobs).await.is_err() {
             cut_off.abort();
@@ -142,7 +142,7 @@ impl Server {
     }
 }
 
-/// Keeps the memory of histograms bounded.
+/// Keeps the memory of the histograms bounded.
 async fn upkeep(metrics: PrometheusHandle) {
     let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
     loop {

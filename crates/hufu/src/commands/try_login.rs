@@ -1,4 +1,4 @@
-//! `hufu try`: a complete mini program login in the terminal, each step shown.
+//! `hufu try`: a complete mini program login in the terminal that shows each step.
 
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value yields null for a missing key")]
 
@@ -21,19 +21,19 @@ use crate::demo;
 /// Log in as a mini program would, against `hufu dev`, and show each step.
 #[derive(Args)]
 pub(crate) struct Try {
-    /// The server.
+    /// The URL of the server.
     #[arg(long, default_value = "http://127.0.0.1:3000")]
     host: String,
-    /// The WeChat sandbox.
+    /// The URL of the WeChat sandbox.
     #[arg(long, default_value = "http://127.0.0.1:3100")]
     sandbox: String,
-    /// The application.
+    /// The id of the application.
     #[arg(long, default_value = demo::APPLICATION)]
     app_id: String,
     /// The mini program's AppID in the sandbox.
     #[arg(long, default_value = demo::APP_ID)]
     wechat_app_id: String,
-    /// Who logs in: a person of the sandbox, or `new` for a new person.
+    /// Who logs in: the name of a person in the sandbox, or `new` for a new person.
     #[arg(long, default_value = "bob")]
     person: String,
 }

@@ -89,7 +89,7 @@ on_both_engines! {
         eventually("people log in by the new connection", || lets_in(&server, &instance, SECOND_APP_ID)).await;
         assert!(applied.elapsed() < SOON, "{:?}", applied.elapsed());
 
-        // Objects missing from the file are listed and left alone; pruning disables them.
+        // Objects that are missing from the file are listed and remain unchanged. Pruning disables them.
         let ran = instance.run(&["apply", "world.toml"]).await;
         let plan = ran.succeeded();
         assert!(plan.contains("! left alone (not in the file): connection second-mini"), "{plan}");
@@ -126,7 +126,7 @@ on_both_engines! {
     async fn a_file_with_mistakes_changes_nothing_and_all_are_reported(database) {
         let instance = Instance::ready(database).await;
         let before = stored(&instance).await;
-        // One in the text, one in a value, one in the environment; the rest would be fine.
+        // One mistake in the text, one in a value, one in the environment. Everything else is valid.
         let mistaken = second_world()
             .replace("name = \"Shop\"", "name = \"Store\"\nnmae = \"Store\"")
             .replace("name = \"Second\"", "name = \"\"")
@@ -150,7 +150,7 @@ on_both_engines! {
             assert!(told[0].contains("nmae") && told[1].contains("NO_SUCH_SECRET"), "{told:?}");
         }
 
-        // Only the database shows it: the application belongs to another pool.
+        // Only the database reveals this: the application belongs to another pool.
         let other = WORLD.replace("6560c0ffee00000000000001", "6560c0ffee00000000000009");
         instance.write("other.toml", &other);
         let ran = instance.run(&["apply", "other.toml"]).await;

@@ -1,16 +1,17 @@
-//! The crates depend on one another in one direction, and each kind of library is used in one place.
-//! ARCHITECTURE.md draws both. Development dependencies are unrestricted.
+//! The crates depend on each other in one direction only, and each kind of library is used in one place.
+//! ARCHITECTURE.md documents both. Development dependencies are unrestricted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Each crate, and the crates of this workspace that it may depend on. A new crate gets its line here, and in
+/// Each crate, and the crates of this workspace that it may depend on. A new crate must be added here and in
 /// ARCHITECTURE.md.
 const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-types", &[]),
-    // The design language: styles, icons and the escaping of text. No product code, so that the sandbox may name it.
+    // The design language: styles, icons and text escaping. It has no product code, so the sandbox may depend
+    // on it.
     ("hufu-html", &[]),
     ("hufu-protocol", &["hufu-types"]),
     ("hufu-store", &["hufu-types", "hufu-protocol"]),
@@ -58,11 +59,11 @@ const PLACES: &[(&str, &[&str])] = &[
     ("anyhow", &["hufu"]),
 ];
 
-/// How a unit of work runs a statement: hufu-store's to do. Others call its functions.
+/// Calls that run SQL statements. Only hufu-store may make them; the other crates call its functions.
 const STATEMENTS: &[&str] =
     &["tx.execute(", "tx.optional(", "tx.all(", "tx.all_with_custom_plan(", "statements!"];
 
-/// Files and folders of hufu-app, and those that they never name: what they stand on does not know them.
+/// Files and folders of hufu-app, and the modules above them that they must not name.
 const NEVER: &[(&str, &[&str])] = &[
     ("events.rs", &["people", "credentials", "login", "sources"]),
     ("people/accounts.rs", &["credentials", "login", "sources"]),
@@ -150,7 +151,7 @@ fn versions_stand_in_the_workspace_alone() {
     }
 }
 
-/// The texts of all Rust files below a path, or of the file that it is, with their paths.
+/// All Rust files under a path, or the file at the path, as pairs of path and text.
 fn sources(path: &Path) -> Vec<(String, String)> {
     if path.is_dir() {
         let entries = std::fs::read_dir(path).unwrap();

@@ -1,4 +1,4 @@
-//! `hufu dev`, `hufu sandbox` and `hufu try`: everything on one machine, and only there.
+//! `hufu dev`, `hufu sandbox` and `hufu try`: everything runs on one machine, and is reachable only there.
 
 use std::process::Command;
 
@@ -70,7 +70,7 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     assert_eq!((&status["code"], &status["status"]), (&200.into(), &true.into()));
     dev.stop().await;
 
-    // Another process, the same folder: the same account.
+    // Another process with the same folder finds the same account.
     let dev = Dev::start(&folder).await;
     let ran = dev.try_it("").await;
     let second = ran.succeeded();
@@ -81,7 +81,7 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     assert_eq!(shown(stranger, "3. The account"), "created now: this is login number 1");
     assert_ne!(shown(stranger, "id"), shown(first, "id"));
 
-    // The mini program that asks new people: the login waits, then continues.
+    // The mini program that asks new users: the login waits, then continues.
     let asking = "--app-id 6560c0ffee00000000000007 --wechat-app-id wx0de30de30de30002 --person new";
     let ran = dev.try_it(asking).await;
     let asked = ran.succeeded();

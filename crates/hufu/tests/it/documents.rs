@@ -1,4 +1,4 @@
-//! The documents match the code: every code, metric, key and command is there, and no link is broken.
+//! The documentation matches the code: it lists every code, metric, key and command, and has no broken links.
 
 use hufu_types::refusal::Code;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All files in a folder whose names end like this.
+/// All files in a folder whose names end with `ending`.
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -27,7 +27,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The names after each occurrence of a mark.
+/// The names that follow each occurrence of `mark`.
 fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = &'a str> {
     text.match_indices(mark).filter_map(move |(at, _)| {
         let rest = text[at + mark.len()..].trim_start().trim_start_matches('"');
@@ -135,7 +135,7 @@ fn the_page_of_the_login_engine_has_its_diagram() {
     }
 }
 
-/// Numbers of refusals are in the table, and nowhere else: units and use cases name its rows.
+/// Refusals have their numbers in the table only. All other code uses the names of the table.
 #[test]
 fn no_number_of_a_refusal_stands_elsewhere() {
     let numbers: BTreeSet<String> = Code::ALL.iter().map(|code| code.number().to_string()).collect();

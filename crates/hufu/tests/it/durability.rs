@@ -1,5 +1,5 @@
-//! Confirmed logins outlive the process: the server is killed under load, again and again, and comes back
-//! with every confirmed login and no partial one.
+//! Confirmed logins survive the process. The server is killed under load again and again, and comes back with
+//! every confirmed login and no partial one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::support::{Answer, Client, Instance, Server, TIMEOUT, claims};
 const KILLS: u64 = 12;
 /// Connections that log in concurrently.
 const CONNECTIONS: usize = 16;
-/// People who log in again; as many other logins are of new people.
+/// People who log in again. As many other logins are by new people.
 const PEOPLE: u64 = 12;
 /// The minimum number of confirmed logins before a kill, chosen at random in this range.
 const ANSWERS: (u64, u64) = (1, 160);
-/// Unconfirmed logins that are sent again after a kill: even if all of them are refused, this is below the
-/// limit per address and minute.
+/// How many unconfirmed logins are sent again after a kill. Even if all of them are refused, this is below
+/// the limit per address and minute.
 const TRIED_AGAIN: usize = 8;
-/// How much longer the load goes on, at most, in microseconds.
+/// How much longer the load continues at most, in microseconds.
 const MOMENT: u64 = 10_000;
 
 on_both_engines! {
@@ -42,7 +42,8 @@ on_both_engines! {
         let mut lost = Vec::new();
         for kill in 0..=KILLS {
             let mut server = instance.serve().await;
-            // The killed server's responses count; logins without a response are retried with the same code.
+            // The responses of the killed server count. Logins without a response are retried with the same
+            // code.
             let again = try_again(&instance, &server.client, std::mem::take(&mut lost)).await;
             all.extend(again);
             check(&server.client, &all).await;
@@ -104,7 +105,7 @@ struct Answered {
     refresh_token: Option<String>,
     user: String,
     session: String,
-    /// Whether its tokens were seen to work after the kill.
+    /// Whether its tokens were checked after the kill.
     checked: AtomicBool,
 }
 
@@ -168,7 +169,7 @@ async fn load_until_killed(
         let login = tokio::time::timeout(TIMEOUT, told.recv()).await;
         answered.push(login.expect("a login in time").expect("somebody who logs in"));
     }
-    // This does not wait for anything: it chooses when to kill.
+    // This sleep does not wait for anything. It chooses the moment of the kill.
     tokio::time::sleep(moment).await;
     killed.store(true, Ordering::SeqCst);
     server.process.kill();
@@ -179,7 +180,8 @@ async fn load_until_killed(
     (answered, unanswered)
 }
 
-/// Sends the unconfirmed logins again. Each code is the same login, or it is spent and another one logs in.
+/// Sends the unconfirmed logins again. Either the code still gives the same login, or it is consumed and
+/// another code is used.
 async fn try_again(instance: &Instance, client: &Client, lost: Vec<Attempt>) -> Vec<Answered> {
     let again = lost.into_iter().map(|attempt| async move {
         let answer = attempt.send(client).await.unwrap();
@@ -194,7 +196,7 @@ async fn try_again(instance: &Instance, client: &Client, lost: Vec<Attempt>) -> 
     stream::iter(again).buffer_unordered(CONNECTIONS).collect().await
 }
 
-/// Fails unless the tokens of every login work; skips those checked before.
+/// Asserts that the tokens of every login work. Skips logins that were checked before.
 async fn check(client: &Client, logins: &[Answered]) {
     let checks =
         logins.iter().filter(|login| !login.checked.swap(true, Ordering::SeqCst)).map(|login| async {
@@ -210,7 +212,7 @@ async fn check(client: &Client, logins: &[Answered]) {
     stream::iter(checks).buffer_unordered(CONNECTIONS).collect::<Vec<()>>().await;
 }
 
-/// Partial rows that no sequence of whole logins leaves behind.
+/// Queries that count partial rows, which complete logins never leave behind.
 const HALF_MADE: [(&str, &str); 9] = [
     (
         "users without both identities",
@@ -258,7 +260,7 @@ const HALF_MADE: [(&str, &str); 9] = [
     ("conflicts of identities", "SELECT COUNT(*) FROM identity_conflicts"),
 ];
 
-/// Fails unless the database has every confirmed login, and nothing partial.
+/// Asserts that the database contains every confirmed login, and nothing partial.
 async fn assert_whole(instance: &Instance, logins: &[Answered]) {
     let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
     let found = store.read(ReadState).await.unwrap();

@@ -1,4 +1,4 @@
-//! `hufu import` and `hufu export`, also when killed in the middle.
+//! `hufu import` and `hufu export`, including an import that is killed.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use hufu_testkit::on_both_engines;
 
 use crate::support::{Instance, POOL, Process, TIMEOUT};
 
-/// Rows of the file.
+/// The number of rows in the file.
 const ROWS: usize = 12_000;
 /// How often the import is killed.
 const KILLS: i64 = 4;
@@ -26,7 +26,7 @@ fn rows() -> String {
     text
 }
 
-/// What an import has written to the database.
+/// Reads what an import has written to the database.
 struct ReadState;
 
 #[derive(Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! At its most verbose level, the server's log is machine-readable, covers each request, and contains
-//! nobody's secrets.
+//! Even at its most verbose level, the server's log is machine-readable, covers each request, and contains no
+//! secrets.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ fn options() -> Options {
     Options { seed: Some([7; 32]), ..sandbox_options() }
 }
 
-/// The session keys that WeChat returned for these first codes, according to its twin.
+/// The session keys that WeChat returned for these first codes, from a second sandbox with the same seed.
 async fn session_keys(codes: &[String]) -> Vec<String> {
     let twin = Sandbox::new(options());
     fill(&twin);
@@ -83,7 +83,8 @@ on_both_engines! {
         answers.push(client.profile(&answers[1].token()).await);
         assert_eq!(answers[6].code(), 200);
 
-        // Refusals: a code used twice, codes spoiled by WeChat or the network, tokens and bodies.
+        // Refusals: a code used twice, codes that fail because of WeChat or the network, and invalid tokens
+        // and bodies.
         let mut refused = vec![client.log_in(&"f".repeat(32)).await];
         for fault in [
             Fault { errcode: Some(40226), ..Fault::default() },
@@ -133,8 +134,8 @@ on_both_engines! {
     }
 }
 
-/// Fails unless each line has a time, a level and a message, and each request has its line, by the id that
-/// its client received.
+/// Asserts that each line has a time, a level and a message, and that each request has a line with the id
+/// that its client received.
 fn assert_tells(lines: &[Value], answers: &[Answer], refused: &[Answer]) {
     for line in lines {
         for field in ["timestamp", "level", "message", "target"] {

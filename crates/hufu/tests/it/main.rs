@@ -1,4 +1,4 @@
-//! What is true for the workspace as a whole, and for the program as a process.
+//! Tests of the workspace as a whole, and of the program as a process.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! What an operator's tools ask of a server.
+//! Readiness and metrics, which an operator's tools query.
 
 use hufu_testkit::on_both_engines;
 
@@ -23,7 +23,7 @@ on_both_engines! {
         assert!(server.process.err.line_with(warning).await.contains(r#""level":"WARN""#));
         server.stop().await;
 
-        // With WeChat's own addresses there is nothing to warn about, and nobody is called.
+        // With WeChat's own addresses there is nothing to warn about, and no request is made.
         let file = std::fs::read_to_string(instance.path("hufu.toml")).unwrap();
         instance.write("hufu.toml", file.split("[wechat]").next().unwrap());
         let server = instance.serve().await;

@@ -4,7 +4,7 @@ use hufu_testkit::on_both_engines;
 
 use crate::support::{Instance, Process, hufu};
 
-/// It needs no configuration; it prints one, which the server accepts.
+/// Calibration needs no configuration. It prints one, which the server accepts.
 #[tokio::test]
 async fn calibration_prints_limits() {
     let mut command = hufu();

@@ -21,7 +21,7 @@ on_both_engines! {
             ..Fault::default()
         };
         instance.sandbox.add_fault(slow).unwrap();
-        // Clients keep connections open, used or unused: none of these delays the server.
+        // Clients keep connections open, used or unused. None of them delays the server.
         let unused = TcpStream::connect(server.address).unwrap();
         assert!(!server.client.is_logged_in("none").await);
 

@@ -1,5 +1,5 @@
-//! Clients that are slow, silent or too many: they lose their connection or wait, and the others are served.
-//! The limits are set through the environment, as an operator would do.
+//! Clients that are slow, silent or too many lose their connection or wait, while the others are served. The
+//! limits are set through the environment, as an operator would do it.
 
 use hufu_testkit::TestDatabase;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,7 +13,7 @@ async fn serve(instance: &Instance, limits: &[(&str, &str)]) -> Server {
     Server::start(&mut command).await
 }
 
-/// Everything the server sends until it closes the connection.
+/// Everything that the server sends until it closes the connection.
 async fn received(stream: &mut TcpStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_body_that_does_not_come_gets_its_answer() {
 async fn beyond_the_bound_connections_wait_for_a_place() {
     let instance = Instance::ready(TestDatabase::sqlite()).await;
     let server = serve(&instance, &[("CONNECTIONS", "3"), ("HEADER_TIME", "1s")]).await;
-    // The test's own client keeps one connection; these take the remaining slots until they time out.
+    // The client of this test keeps one connection. These take the remaining slots until they time out.
     let mut silent = Vec::new();
     for _ in 0..3 {
         silent.push(TcpStream::connect(server.address).await.unwrap());

@@ -1,5 +1,5 @@
-//! What a server needs before it serves: a configuration, a migrated production database, the key to its
-//! secrets.
+//! What a server needs before it serves: a configuration, a migrated database that was not created by `hufu
+//! dev`, and the key to its secrets.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ async fn store(instance: &Instance) -> Store {
     Store::open(&instance.database_url().parse().unwrap()).await.unwrap()
 }
 
-/// The id of the key that the database needs.
+/// The id of the encryption key that the database needs.
 async fn wanted_key(instance: &Instance) -> String {
     let store = store(instance).await;
     let wanted = store.read(GetFact(Fact::SealingKeyId)).await.unwrap().unwrap();
@@ -111,7 +111,7 @@ on_both_engines! {
         let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
         assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
 
-        // The key itself works too, and so does its file, wherever it is.
+        // The key itself works too, and so does its file in another place.
         std::fs::rename(&path, instance.path("elsewhere.key")).unwrap();
         for (name, value) in [("HUFU_ENCRYPTION_KEY", right.trim()), ("HUFU_ENCRYPTION_KEY_FILE", "elsewhere.key")] {
             let server = Server::start(instance.command(&["serve"]).env(name, value)).await;

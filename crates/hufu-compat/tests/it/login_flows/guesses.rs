@@ -1,4 +1,4 @@
-//! What proves an account that is to be bound: every way of it, and guesses.
+//! Proof of the account to bind: every way to give it, and guesses.
 
 use futures::future::join_all;
 use hufu_testkit::on_both_engines;
@@ -26,7 +26,7 @@ async fn guessing(database: hufu_testkit::TestDatabase, guesses: i64) -> World {
 
 on_both_engines! {
     async fn an_account_is_bound_in_every_way(database) {
-        // One more with a number and a password.
+        // Another account, with a phone number and a password.
         let dora = "[[user_pool.user]]\n  username = \"dora\"\n  phone = \"+8613912340009\"\n  password = \"a good long password\"";
         let file = shop_with(&asking(""), "").replacen("[[user_pool.user]]", &format!("{dora}\n  [[user_pool.user]]"), 1);
         let world = world_with(database, &file).await;
@@ -43,7 +43,7 @@ on_both_engines! {
         let by_phone = json!({ "action": "bind", "method": "phone-password", "phone": "13912340009", "password": PASSWORD });
         bound("carol", by_phone, "dora").await;
 
-        // Each account is somebody's now.
+        // Each account is bound to a person now.
         let by_email = json!({ "action": "bind", "method": "email-password", "email": "Anna@Example.com", "password": PASSWORD });
         let eve = stranger(&client, Mode::V2Code, "eve").await;
         let eve = Waiting::of(&eve.step(&client, by_email.clone()).await, 2215);
@@ -73,7 +73,7 @@ on_both_engines! {
             let bind = json!({ "action": "bind", "method": "phone-code", "phone": ALICE_PHONE, "code": code });
             Waiting::of(&waiting.step(&client, bind).await, 2001);
         }
-        // Codes of the older clients say no purpose, and bind for those alone.
+        // Codes of the older clients have no purpose, and bind only in flows of those clients.
         world.advance(std::time::Duration::from_secs(61));
         client.post("/api/v2/sms/send", json!({ "phone": ALICE_PHONE })).await.data();
         world.node.app.run_due_jobs().await;
@@ -93,7 +93,8 @@ on_both_engines! {
             let waiting = stranger(&client, Mode::Code, "eve").await;
             Waiting::of(&waiting.step(&client, bind(&format!("1370000000{nth}"), "000000")).await, 2001);
         }
-        // Whatever it guesses, in however many flows; another address is not concerned.
+        // This address is blocked whatever it guesses, in any number of flows. Another address is not
+        // affected.
         let waiting = stranger(&client, Mode::Code, "eve").await;
         let waiting = Waiting::of(&waiting.step(&client, bind(ALICE_PHONE, &code)).await, 1002);
         let elsewhere = client.clone().from([198, 51, 100, 9]);

@@ -1,4 +1,4 @@
-//! What an account has to be through with: what is asked for and nothing else, as long as it is due.
+//! The steps that an account must complete: only what is due is asked for, and only as long as it is due.
 
 use hufu_testkit::on_both_engines;
 use hufu_types::{AdminRole, UserStatus};
@@ -41,7 +41,7 @@ async fn log_in(client: &Client<'_>, username: &str, password: &str) -> Answer {
     client.graphql(QUERY, json!({ "input": { "username": username, "password": password } })).await
 }
 
-/// What a waiting login answered, in GraphQL.
+/// The response of a waiting login in GraphQL.
 fn waiting_in_graphql(answer: &Answer, code: u64) -> Waiting {
     answer.refused(code);
     let data = answer.json()["errors"][0]["message"]["data"].clone();
@@ -49,7 +49,7 @@ fn waiting_in_graphql(answer: &Answer, code: u64) -> Waiting {
     Waiting { id, data }
 }
 
-/// Sets another password by a code to the address.
+/// Sets another password with a code sent to the address.
 async fn reset(client: &Client<'_>, email: &str, password: &str) {
     const QUERY: &str = "mutation ($email: String, $code: String!, $new: String!) {
         resetPassword(email: $email, code: $code, newPassword: $new) { code } }";
@@ -94,7 +94,7 @@ on_both_engines! {
         world.set_status(SHOP, &id, UserStatus::Activated).await;
         waiting.step(&client, nickname()).await.refused(2206);
 
-        // Another password by an administrator, even where the sessions go on.
+        // An administrator sets another password, and the sessions are kept.
         let waiting = Waiting::of(&sign_in(&client, "anna", NEW).await, 1642);
         let body = json!({ "password": OLD, "keepSessions": true });
         call(&world, Some(&key), "POST", &format!("{}/{id}/password", users(SHOP)), Some(body)).await.is(200);
@@ -122,7 +122,7 @@ on_both_engines! {
         assert_eq!(sign_in(&client, "carl", OLD).await.code(), 2333);
         assert_eq!(sign_in(&client, "carl", NEW).await.tokens().user(), carl, "asked once");
 
-        // The v2 clients; and an administrator's later wish, which ends no session by itself.
+        // The v2 clients, after an administrator demands a new password. The demand itself ends no session.
         let path = format!("{}/{carl}/password", users(SHOP));
         let body = json!({ "password": OLD, "mustReset": true, "keepSessions": true });
         call(&world, Some(&key), "POST", &path, Some(body)).await.is(200);
@@ -150,7 +150,7 @@ on_both_engines! {
         client.clone().bearer(&owner.access).get("/api/v3/get-profile").await.data();
         sign_in(&client, "carl", NEW).await.tokens();
 
-        // Of two that wait for a new password, one sets it.
+        // If two logins wait for a new password, only one of them sets it.
         let id = owner.user();
         let path = format!("{}/{id}/password", users(SHOP));
         call(&world, Some(&key), "POST", &path, Some(json!({ "password": OLD, "mustReset": true }))).await.is(200);
@@ -183,7 +183,7 @@ on_both_engines! {
     }
 
     async fn a_vouched_name_is_never_replaced(database) {
-        // The number is asked for, the address is there.
+        // The number is due; the address is already there.
         let world = world_with(database, &shop_with(FILE, "required_fields = [\"phone\", \"email\"]")).await;
         let key = key(&world, AdminRole::Owner, None).await;
         let client = world.client();
@@ -209,14 +209,14 @@ on_both_engines! {
         let phone = |number: &str, code: &str| json!({ "action": "fill_in", "phone": number, "phoneCode": code });
         let email = |address: &str, code: &str| json!({ "action": "fill_in", "email": address, "emailCode": code });
 
-        // Both are somebody's: told to who proves them.
+        // Both are taken, which is reported only to a user who proves them.
         let code = code_to(&client, ALICE_PHONE, "CHANNEL_COMPLETE_PHONE").await;
         let waiting = Waiting::of(&waiting.step(&client, phone(ALICE_PHONE, "000000")).await, 2001);
         let waiting = Waiting::of(&waiting.step(&client, phone(ALICE_PHONE, &code)).await, 2035);
         let code = code_to(&client, "anna@example.com", "CHANNEL_COMPLETE_EMAIL").await;
         let waiting = Waiting::of(&waiting.step(&client, email("anna@example.com", &code)).await, 2200);
 
-        // A wrong code beside it leaves the right one good.
+        // A wrong code for the other name does not consume the right one.
         let phone_code = code_to(&client, "13700000001", "CHANNEL_COMPLETE_PHONE").await;
         let both = json!({
             "action": "fill_in", "phone": "13700000001", "phoneCode": phone_code,
@@ -288,7 +288,7 @@ on_both_engines! {
         assert_eq!((&would["survivor"]["id"], &would["merged"]["id"]), (&json!(by_openid), &json!(by_unionid)));
         assert_eq!((&would["moves"], &would["collides"]), (&json!(["username"]), &json!(["nickname"])));
         waiting.step(&client, preview("6560c0ffee00000000000009")).await.refused(2417);
-        // The handle is as good as before.
+        // The handle is still valid.
         waiting.step(&client, json!({ "action": "merge", "accountId": by_openid })).await.user();
 
         world.reconfigure(&asking("")).await;

@@ -1,4 +1,4 @@
-//! An HTTP client of a server, which sends what the published clients send.
+//! An HTTP client that sends the requests of the published clients.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,7 +67,7 @@ impl Client {
         sent(self.request(Method::GET, path)).await.unwrap()
     }
 
-    /// Sends a GET with another name of the server.
+    /// Sends a GET under another host name.
     pub(crate) async fn get_as(&self, host: &str, path: &str) -> Answer {
         sent(self.request(Method::GET, path).header("host", host)).await.unwrap()
     }

@@ -1,5 +1,5 @@
-//! An instance for the program to serve: a folder with its configuration, a database, and a WeChat in this
-//! process.
+//! An instance for the program to serve: a folder with its configuration, a database, and a simulated WeChat
+//! in this process.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -46,14 +46,14 @@ name = "Shop"
   connections = ["shop-mini"]
 "#;
 
-/// An instance that nothing serves yet. Everything is removed when it is dropped.
+/// An instance that is not being served yet. Everything is removed when it is dropped.
 pub(crate) struct Instance {
     pub(crate) sandbox: Sandbox,
     database: TestDatabase,
     folder: TempDir,
 }
 
-/// A WeChat without a limit of logins.
+/// A simulated WeChat without a limit on logins.
 pub(crate) fn sandbox_options() -> Options {
     Options { per_minute_code_limit: None, log_capacity: 10_000, ..Options::default() }
 }
@@ -132,7 +132,7 @@ mp_base = "http://{wechat}/mp"
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program until it exits.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         Process::start(&mut self.command(arguments)).finish().await
     }
@@ -142,13 +142,13 @@ mp_base = "http://{wechat}/mp"
         Server::start(&mut self.command(&["serve"])).await
     }
 
-    /// What `wx.login` returns for a person with this name; without a name, for a new person.
+    /// The code that `wx.login` returns for the person with this name, or for a new person without a name.
     pub(crate) fn code(&self, person: Option<&str>) -> String {
         self.sandbox.login_code(APP_ID, person).unwrap()
     }
 }
 
-/// The mini program, and people.
+/// Adds the mini program and the people.
 pub(crate) fn fill(sandbox: &Sandbox) {
     let app = NewApp {
         app_id: Some(APP_ID.to_owned()),
@@ -172,7 +172,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server, and waits until it serves.
+    /// Starts a server and waits until it serves.
     pub(crate) async fn start(command: &mut Command) -> Self {
         let process = Process::start(command);
         let serving: Value =

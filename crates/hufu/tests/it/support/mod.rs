@@ -1,4 +1,4 @@
-//! What the tests of the program share: its process, an instance for it to serve, and a client.
+//! Shared support for tests of the program: its process, an instance for it to serve, and a client.
 
 mod client;
 mod instance;
@@ -10,7 +10,7 @@ pub(crate) use instance::{
 };
 pub(crate) use process::{Process, Ran, SOON, TIMEOUT, hufu};
 
-/// Asks repeatedly until the answer is yes; fails after [`TIMEOUT`].
+/// Asks repeatedly until the answer is true. Fails after [`TIMEOUT`].
 pub(crate) async fn eventually(what: &str, mut asked: impl AsyncFnMut() -> bool) {
     let begin = std::time::Instant::now();
     while !asked().await {

@@ -1,4 +1,4 @@
-//! The program as a process: started, observed, and stopped with its test.
+//! The program as a process that is started, observed, and stopped at the end of its test.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How long anything may take before a test gives up; far more than it takes on a busy machine.
+/// How long anything may take before a test gives up. Far longer than it takes on a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
-/// How soon a server picks up what another process has changed. It looks twice a second; a busy machine is
+/// How soon a server picks up what another process has changed. It checks twice a second; a busy machine is
 /// slower.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// The program, with nothing in its environment that would configure it.
+/// The program, without environment variables that would configure it.
 pub(crate) fn hufu() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hufu"));
     for (name, _) in std::env::vars_os() {
@@ -41,7 +41,7 @@ impl Process {
         Self { child, out, err }
     }
 
-    /// Kills it at once, whatever it is doing (SIGKILL).
+    /// Kills it immediately, whatever it is doing (SIGKILL).
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -68,7 +68,7 @@ impl Drop for Process {
     }
 }
 
-/// A process that has exited, and what it printed.
+/// A process that has exited, with its output.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -77,14 +77,14 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// What it printed. Fails unless it succeeded.
+    /// The standard output. Fails unless the process succeeded.
     #[track_caller]
     pub(crate) fn succeeded(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self:?}");
         &self.out
     }
 
-    /// Its error message. Fails unless it exited with code 1, having printed nothing else.
+    /// The error message. Fails unless the process exited with code 1 and printed nothing to standard output.
     #[track_caller]
     pub(crate) fn failed(&self) -> &str {
         assert_eq!((self.code, self.out.as_str()), (Some(1), ""), "{self:?}");
@@ -130,7 +130,7 @@ impl Output {
         self.0.borrow().lines.clone()
     }
 
-    /// Everything, once it is closed.
+    /// The whole output, once it is closed.
     async fn all(&self) -> String {
         let mut seen = self.0.clone();
         let ended = tokio::time::timeout(TIMEOUT, seen.wait_for(|written| written.ended)).await;
