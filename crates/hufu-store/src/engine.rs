@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use sqlx::postgres::PgConnectOptions;
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
+use crate::unit::{Reading, Unit, WithOutput, Writing};
 use crate::{Read, StoreError, Write};
 
 /// Where the database is: `sqlite://path/to/file.db` or `postgres://user@host/name`.
@@ -47,6 +49,22 @@ enum Engine {
     Postgres(Postgres),
 }
 
+impl Engine {
+    async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write(unit).await,
+            Self::Postgres(postgres) => postgres.write(unit).await,
+        }
+    }
+
+    async fn read(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(unit).await,
+            Self::Postgres(postgres) => postgres.read(&*unit).await,
+        }
+    }
+}
+
 impl Store {
     /// Opens the database; a SQLite file is made if absent (mode 0600).
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
@@ -66,18 +84,16 @@ impl Store {
 
     /// Runs a unit that writes; answers after its commit.
     pub async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.write(unit).await,
-            Engine::Postgres(postgres) => postgres.write(unit).await,
-        }
+        let unit = Arc::new(Writing(WithOutput::new(unit)));
+        self.0.write(unit.clone()).await?;
+        unit.0.take()
     }
 
     /// Runs a unit that reads.
     pub async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
-        match &self.0 {
-            Engine::Sqlite(sqlite) => sqlite.read(unit).await,
-            Engine::Postgres(postgres) => postgres.read(unit).await,
-        }
+        let unit = Arc::new(Reading(WithOutput::new(unit)));
+        self.0.read(unit.clone()).await?;
+        unit.0.take()
     }
 
     /// Finishes what waits and closes the connections.

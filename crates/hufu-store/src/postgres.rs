@@ -1,5 +1,6 @@
 //! PostgreSQL: every unit is a transaction of its own, run again after a lost race.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -7,7 +8,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Postgres as PostgresEngine};
 use tokio::sync::Semaphore;
 
-use crate::{Read, StoreError, Tx, Write};
+use crate::unit::Unit;
+use crate::{StoreError, Tx};
 
 /// Connections to the database at most.
 const MAX_CONNECTIONS: u32 = 32;
@@ -21,7 +23,7 @@ const MAX_ATTEMPTS: u32 = 8;
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: PgPool,
-    waiting: std::sync::Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Postgres {
@@ -34,7 +36,7 @@ impl Postgres {
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Self { pool, waiting: std::sync::Arc::new(Semaphore::new(MAX_WAITING)) })
+        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
     async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
@@ -45,18 +47,21 @@ impl Postgres {
         })
     }
 
-    /// Runs the unit on a task of its own, so that it ends though its caller is gone.
-    pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+    /// Runs the unit on a task of its own, so that it runs to its end even if its caller is gone.
+    pub(crate) async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
         let store = self.clone();
-        let ended = tokio::spawn(async move { store.write_until_won(unit).await }).await;
-        ended.map_err(|error| if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped })?
+        let task = tokio::spawn(async move { store.write_until_won(&*unit).await });
+        task.await.map_err(
+            |error| {
+                if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped }
+            },
+        )?
     }
 
-    async fn write_until_won<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
+    async fn write_until_won(&self, unit: &dyn Unit) -> Result<(), StoreError> {
         let mut attempt = 1;
         loop {
-            let result = self.write_once(&unit).await;
-            match result {
+            match self.write_once(unit).await {
                 Err(error) if error.is_lost_race() && attempt < MAX_ATTEMPTS => {
                     metrics::counter!("hufu_store_retries_total").increment(1);
                     attempt += 1;
@@ -66,12 +71,12 @@ impl Postgres {
         }
     }
 
-    async fn write_once<W: Write>(&self, unit: &W) -> Result<W::Out, StoreError> {
+    async fn write_once(&self, unit: &dyn Unit) -> Result<(), StoreError> {
         let mut connection = self.acquire().await?;
         let mut transaction = connection.begin().await?;
         let result = unit.run(&mut Tx::Postgres(&mut transaction)).await;
         match result {
-            Ok(out) => transaction.commit().await.map(|()| out).map_err(StoreError::Postgres),
+            Ok(()) => transaction.commit().await.map_err(StoreError::Postgres),
             Err(error) => {
                 let _ = transaction.rollback().await;
                 Err(error)
@@ -79,7 +84,7 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
+    pub(crate) async fn read(&self, unit: &dyn Unit) -> Result<(), StoreError> {
         let mut connection = self.acquire().await?;
         unit.run(&mut Tx::Postgres(&mut connection)).await
     }

@@ -1,17 +1,19 @@
 //! SQLite: one writer thread with group commit, a few reader threads.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::unit::{Queued, Waiting};
-use crate::{Read, StoreError, Tx, Write};
+use crate::unit::Unit;
+use crate::{StoreError, Tx};
 
 /// Units that may wait for the writer before new ones are refused.
 const WRITE_QUEUE: usize = 4096;
@@ -28,19 +30,17 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before the change to write-ahead logging is tried again.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
-type Unit = Box<dyn Queued>;
-
 /// The way to the threads that own the connections.
 #[derive(Clone)]
 pub(crate) struct Sqlite {
-    writer: mpsc::WeakSender<Unit>,
-    reader: mpsc::WeakSender<Unit>,
+    writer: mpsc::WeakSender<Waiting>,
+    reader: mpsc::WeakSender<Waiting>,
     running: Arc<std::sync::Mutex<Option<Running>>>,
 }
 
 /// What keeps the threads going: they end when the senders are gone, on closing or with the last clone.
 struct Running {
-    senders: [mpsc::Sender<Unit>; 2],
+    senders: [mpsc::Sender<Waiting>; 2],
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -66,16 +66,12 @@ impl Sqlite {
         })
     }
 
-    pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
-        let (waiting, answer) = Waiting::write(unit);
-        enqueue(&self.writer, waiting)?;
-        answer.await.map_err(|_| StoreError::Stopped)?
+    pub(crate) async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        enqueue(&self.writer, unit)?.await.map_err(|_| StoreError::Stopped)?
     }
 
-    pub(crate) async fn read<R: Read>(&self, unit: R) -> Result<R::Out, StoreError> {
-        let (waiting, answer) = Waiting::read(unit);
-        enqueue(&self.reader, waiting)?;
-        answer.await.map_err(|_| StoreError::Stopped)?
+    pub(crate) async fn read(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        enqueue(&self.reader, unit)?.await.map_err(|_| StoreError::Stopped)?
     }
 
     /// Lets the threads finish what waits and joins them; what comes later is refused, through other clones too.
@@ -89,12 +85,49 @@ impl Sqlite {
     }
 }
 
-fn enqueue(queue: &mpsc::WeakSender<Unit>, unit: Unit) -> Result<(), StoreError> {
+fn enqueue(
+    queue: &mpsc::WeakSender<Waiting>,
+    unit: Arc<dyn Unit>,
+) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
     let queue = queue.upgrade().ok_or(StoreError::Stopped)?;
-    queue.try_send(unit).map_err(|error| match error {
+    let (caller, answer) = oneshot::channel();
+    queue.try_send(Waiting { unit, result: None, caller }).map_err(|error| match error {
         TrySendError::Full(_) => StoreError::Overloaded,
         TrySendError::Closed(_) => StoreError::Stopped,
-    })
+    })?;
+    Ok(answer)
+}
+
+/// A unit in the queue of a thread, with the way back to its caller.
+struct Waiting {
+    unit: Arc<dyn Unit>,
+    result: Option<Result<(), StoreError>>,
+    caller: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Waiting {
+    /// Runs the unit once and keeps its result; false means to roll back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        // rusqlite never waits, so one poll finishes the unit.
+        let poll = || self.unit.run(tx).now_or_never().unwrap_or(Err(StoreError::Stopped));
+        // A unit that panics is rolled back; the thread and the other units go on.
+        let result = catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Err(StoreError::Panicked));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    /// Gives the result to the caller, or `failure` if the batch was lost.
+    fn answer(self, failure: Option<&str>) {
+        let result = match (self.result, failure) {
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(())), None) => Ok(()),
+            (_, Some(failure)) => Err(StoreError::Batch(failure.to_owned())),
+            (None, None) => Err(StoreError::Stopped),
+        };
+        // The caller may be gone; the unit is done all the same.
+        let _ = self.caller.send(result);
+    }
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StoreError> {
@@ -170,8 +203,8 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     options.open(path).map(drop).map_err(failed(path.to_owned()))
 }
 
-fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Unit>) {
-    let mut batch: Vec<Unit> = Vec::with_capacity(MAX_BATCH);
+fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
+    let mut batch: Vec<Waiting> = Vec::with_capacity(MAX_BATCH);
     while queue.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         metrics::histogram!("hufu_store_batch_size")
             .record(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
@@ -191,7 +224,7 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Unit>) {
 }
 
 /// Runs each unit in its own savepoint and commits them all at once.
-fn run_batch(connection: &mut Connection, batch: &mut [Unit]) -> rusqlite::Result<()> {
+fn run_batch(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for unit in batch {
         connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
@@ -211,7 +244,7 @@ fn run_batch(connection: &mut Connection, batch: &mut [Unit]) -> rusqlite::Resul
     Ok(())
 }
 
-fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Unit>>) {
+fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Waiting>>) {
     loop {
         // The lock is held only while waiting: the other reader then waits for the lock.
         let Some(mut unit) = queue.blocking_lock().blocking_recv() else { return };
