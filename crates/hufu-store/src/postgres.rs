@@ -1,4 +1,4 @@
-//! PostgreSQL: every unit is a transaction of its own, run again after a lost race.
+//! PostgreSQL: every unit is a separate transaction, run again after a lost race.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use tokio::sync::Semaphore;
 
 use crate::{Read, StoreError, Tx, Write};
 
-/// Connections to the database at most.
+/// The maximum number of database connections.
 const MAX_CONNECTIONS: u32 = 32;
-/// Units that may wait for a connection before new ones are refused.
+/// How many units may wait for a connection before new ones are rejected.
 const MAX_WAITING: usize = 4096;
 /// How long a unit waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a unit that lost a race runs again.
+/// How many times a unit is run if it keeps losing races.
 const MAX_ATTEMPTS: u32 = 8;
 
 #[derive(Clone)]
@@ -30,7 +30,8 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A dead connection shows in its first statement; a ping before each would cost a round trip.
+            // A dead connection is noticed at its first statement; a ping before each unit would cost a round
+            // trip.
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
@@ -45,7 +46,7 @@ impl Postgres {
         })
     }
 
-    /// Runs the unit on a task of its own, so that it ends though its caller is gone.
+    /// Runs the unit in a separate task, so that it completes even if the caller is gone.
     pub(crate) async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
         let store = self.clone();
         let ended = tokio::spawn(async move { store.write_until_won(unit).await }).await;

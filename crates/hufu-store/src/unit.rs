@@ -1,4 +1,4 @@
-//! Units of work, and how they wait in a queue.
+//! Units of work, and how they are queued.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,10 +9,10 @@ use tokio::sync::oneshot;
 
 use crate::{StoreError, Tx};
 
-/// A unit that writes: all of it is committed, or nothing. It may run again
-/// after a lost race, and it runs to its end though its caller is gone.
+/// A unit of work that writes. Either all of it is committed or none of it. It may be run again after a lost
+/// race, and it runs to completion even if the caller is gone.
 pub trait Write: Send + Sync + 'static {
-    /// What the caller gets, after the commit.
+    /// What the caller receives after the commit.
     type Out: Send + 'static;
 
     /// Runs the unit. An error rolls back what it wrote.
@@ -21,22 +21,22 @@ pub trait Write: Send + Sync + 'static {
 
 /// A unit that only reads.
 pub trait Read: Send + Sync + 'static {
-    /// What the caller gets.
+    /// What the caller receives.
     type Out: Send + 'static;
 
     /// Runs the unit.
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, StoreError>> + Send;
 }
 
-/// A unit in the queue of a SQLite thread, whatever it answers.
+/// A unit in the queue of a SQLite thread, with its result type erased.
 pub(crate) trait Queued: Send {
-    /// Runs the unit once and keeps its answer; false means to roll back.
+    /// Runs the unit once and stores its result. Returns `false` if it must be rolled back.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Gives the kept answer to the caller, or `failure` if the batch was lost.
+    /// Sends the stored result to the caller, or `failure` if the batch was lost.
     fn answer(self: Box<Self>, failure: Option<&str>);
 }
 
-/// A unit with the way back to its caller.
+/// A queued unit and the channel back to its caller.
 pub(crate) struct Waiting<U, Out> {
     unit: U,
     run: for<'t> fn(&'t U, &'t mut Tx<'_>) -> BoxFuture<'t, Result<Out, StoreError>>,
@@ -70,9 +70,9 @@ impl<U, Out> Waiting<U, Out> {
 
 impl<U: Send, Out: Send> Queued for Waiting<U, Out> {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        // rusqlite never waits, so one poll finishes the unit.
+        // rusqlite is synchronous, so a single poll completes the unit.
         let poll = || (self.run)(&self.unit, tx).now_or_never().unwrap_or(Err(StoreError::Stopped));
-        // A unit that panics is rolled back; the thread and the other units go on.
+        // A unit that panics is rolled back. The thread and the other units carry on.
         let result = catch_unwind(AssertUnwindSafe(poll)).unwrap_or(Err(StoreError::Panicked));
         let keep = result.is_ok();
         self.kept = Some(result);
@@ -86,7 +86,7 @@ impl<U: Send, Out: Send> Queued for Waiting<U, Out> {
             (_, Some(failure)) => Err(StoreError::Batch(failure.to_owned())),
             (None, None) => Err(StoreError::Stopped),
         };
-        // The caller may be gone; the unit is done all the same.
+        // The caller may be gone; the unit has completed anyway.
         let _ = self.caller.send(result);
     }
 }
