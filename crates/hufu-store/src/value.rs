@@ -23,7 +23,7 @@ macro_rules! into_value {
     ($($from:ty => $variant:ident($convert:expr)),* $(,)?) => {$(
         impl<'a> From<$from> for Value<'a> {
             fn from(value: $from) -> Self {
-                #[allow(clippy::redundant_closure_call, reason = "the macro spells conversions as closures")]
+                #[allow(clippy::redundant_closure_call, reason = "the macro takes conversions as closures")]
                 Self::$variant(($convert)(value))
             }
         }
