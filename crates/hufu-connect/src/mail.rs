@@ -218,7 +218,7 @@ fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
         return SendError::new(PROVIDER, fault, what);
     };
     let fault = match code {
-        // RFC 5321, 4.2.3: no such mailbox, moved away, full, name not allowed, and RFC 7504's "no mail here".
+        // RFC 5321, 4.2.3: no such mailbox, moved, full, name not allowed. RFC 7504: accepts no mail.
         550..=553 | 556 => Fault::Recipient,
         400..=499 => Fault::Temporary,
         // Credentials, an unknown command, or a message rejected as a whole.
