@@ -1,9 +1,9 @@
-//! Which addresses belong to the public Internet.
+//! Distinguishes public Internet addresses from all others.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// IPv4 networks that are not public (IANA IPv4 Special-Purpose Address Registry, RFC 6890), with their
-/// prefix length.
+/// IPv4 networks that are not public, with their prefix length (IANA IPv4 Special-Purpose Address Registry,
+/// RFC 6890).
 const NOT_PUBLIC_V4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),          // this network, and the unspecified address
     ([10, 0, 0, 0], 8),         // private
@@ -57,9 +57,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
-        // 6to4 (RFC 3056) has it after the prefix.
+        // In 6to4 addresses (RFC 3056), it follows the prefix.
         | [0x2002, high, low, ..] => carries(high, low),
-        // Teredo (RFC 4380) has the server's address, and the client's with all bits inverted.
+        // Teredo addresses (RFC 4380) contain the server's address, and the client's with all bits inverted.
         [0x2001, 0, server_high, server_low, _, _, client_high, client_low] => {
             carries(server_high, server_low) && carries(!client_high, !client_low)
         }

@@ -1,4 +1,4 @@
-//! What the signatures of both clouds need: hashes, timestamps, and where a request goes.
+//! Helpers for calling both clouds: hashes, timestamps, and endpoint URLs.
 
 use aws_lc_rs::{digest, hmac};
 use hufu_types::Timestamp;
@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::BuildError;
 
-/// SHA-256 in lower-case hexadecimal.
+/// SHA-256 in lowercase hexadecimal.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(digest::digest(&digest::SHA256, bytes))
 }
@@ -22,7 +22,7 @@ pub(crate) fn utc(moment: Timestamp, format: &str) -> String {
         .map_or_else(|_| String::new(), |at| at.strftime(format).to_string())
 }
 
-/// Reads a provider's base address: an origin and at most a path.
+/// Parses a provider's base URL: an origin with an optional path.
 pub(crate) fn endpoint(provider: &'static str, text: &str) -> Result<Url, BuildError> {
     let wrong = || {
         BuildError::setting(
@@ -38,7 +38,7 @@ pub(crate) fn endpoint(provider: &'static str, text: &str) -> Result<Url, BuildE
     if plain && anonymous && web { Ok(url) } else { Err(wrong()) }
 }
 
-/// The value of the `Host` header as the HTTP client writes it: with the port, unless it is the scheme's
+/// The value of the `Host` header as the HTTP client sends it: with the port, unless that is the scheme's
 /// default.
 pub(crate) fn host_header(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();

@@ -10,7 +10,7 @@ pub enum BuildError {
     /// The HTTP client could not be created.
     #[error("the HTTP client could not be created")]
     Http(#[source] Arc<reqwest::Error>),
-    /// TLS for SMTP could not be set up; usually the system has no root certificates.
+    /// TLS for SMTP could not be set up, usually because the system has no root certificates.
     #[error("TLS for the mail server could not be set up")]
     Tls(#[source] Arc<lettre::transport::smtp::Error>),
     /// A setting is not valid.
@@ -20,10 +20,10 @@ pub enum BuildError {
         provider: &'static str,
         /// The setting's name.
         setting: &'static str,
-        /// What is wrong, and what would be right.
+        /// What is wrong, and what would be valid.
         reason: String,
     },
-    /// The outbox was requested, which exists only in development.
+    /// An outbox was requested, but outboxes exist only in development.
     #[error("there is no outbox here: only `hufu dev` has one; configure a sender")]
     NoOutbox,
 }
@@ -34,24 +34,25 @@ impl BuildError {
     }
 }
 
-/// What a failure calls for.
+/// The kind of failure: what has to be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The recipient cannot be reached: no such number or mailbox, or it refuses messages. The person may see
-    /// this.
+    /// The recipient cannot be reached: there is no such number or mailbox, or it rejects messages. The user
+    /// may be told.
     Recipient,
-    /// The provider's own limit for this recipient or this account is reached. Try later, not at once.
+    /// A limit of the provider for this recipient or this account has been reached. Try again later, not
+    /// immediately.
     TooOften,
-    /// An administrator must act: credentials, signature, template, balance, an address that may not be
+    /// An administrator has to act: credentials, signature, template, balance, or an address that may not be
     /// called.
     Settings,
-    /// The next attempt may succeed. The message may have been sent nevertheless.
+    /// The next attempt may succeed. The message may have been sent anyway.
     Temporary,
 }
 
-/// A message that was not sent, as far as we know.
+/// A message that was not sent, as far as is known.
 ///
-/// The text is for operators: it contains neither the recipient nor the code nor a secret.
+/// The text is for operators. It contains neither the recipient nor the code nor any secret.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{provider}: {message}")]
 pub struct SendError {
@@ -64,12 +65,12 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// A failure in our own words.
+    /// A failure with a message of this crate.
     pub(crate) fn new(provider: &'static str, fault: Fault, message: &str) -> Self {
         Self { provider, fault, code: None, message: message.into(), source: None }
     }
 
-    /// What a provider said, with everything in `sent` removed.
+    /// A failure reported by a provider, with everything in `sent` redacted.
     pub(crate) fn from_provider(
         provider: &'static str,
         fault: Fault,
@@ -82,7 +83,7 @@ impl SendError {
         Self { provider, fault, code: Some(code.into()), message: text.into(), source: None }
     }
 
-    /// A call that got no response.
+    /// A call that received no response.
     pub(crate) fn outgoing(provider: &'static str, error: OutgoingError) -> Self {
         let fault = if error.is_permanent() { Fault::Settings } else { Fault::Temporary };
         Self { provider, fault, code: None, message: "the call failed".into(), source: Some(error) }
@@ -93,29 +94,29 @@ impl SendError {
         self.fault
     }
 
-    /// The provider's code, if it gave one.
+    /// The provider's error code, if there is one.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// Who failed: `smtp`, `aliyun`, `tencent`, `http`.
+    /// The provider that failed: `smtp`, `aliyun`, `tencent`, `http`.
     pub fn provider(&self) -> &'static str {
         self.provider
     }
 
-    /// Whether the same message would fail again.
+    /// Whether sending the same message again would fail too.
     pub fn is_permanent(&self) -> bool {
         matches!(self.fault, Fault::Recipient | Fault::Settings)
     }
 }
 
-/// Longest text examined, and longest part of it kept.
+/// The longest text examined, and the longest part of it kept.
 const MAX_EXAMINED: usize = 2048;
 const MAX_KEPT_CHARS: usize = 200;
-/// Replaces what must not be seen.
+/// Replaces what must not be shown.
 const REDACTED: &str = "***";
 
-/// A provider's words made fit for a log: one line, short, without any of `sent`.
+/// Makes a provider's message suitable for logs: a single short line without any of `sent`.
 fn redact(text: &str, sent: &[&str]) -> String {
     if text.len() > MAX_EXAMINED {
         return "(a very long text)".to_owned();
@@ -123,7 +124,7 @@ fn redact(text: &str, sent: &[&str]) -> String {
     let mut text = text.to_owned();
     for value in sent.iter().filter(|value| !value.is_empty()) {
         let mut from = 0;
-        // Mail servers repeat addresses in whatever case they like.
+        // Mail servers repeat addresses in any letter case.
         while let Some(at) = find_ignoring_case(text.get(from..).unwrap_or_default(), value) {
             let start = from + at;
             text.replace_range(start..start + value.len(), REDACTED);

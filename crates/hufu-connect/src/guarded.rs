@@ -1,10 +1,9 @@
-//! The one HTTP client for addresses that somebody else chose: webhooks, SMS providers, identity sources, the
-//! doctor.
+//! The only HTTP client for URLs chosen by others: webhooks, SMS providers, identity sources, the doctor.
 //!
-//! Whoever can put an address into a setting must not reach, through it, what only this machine can reach. So
-//! every address of a name is checked in the resolver that the connection itself uses: the checked address is
-//! the one that is connected to, and a name that resolves differently the second time gains nothing.
-//! Redirects are not followed, and no proxy is taken from the environment.
+//! Being able to put a URL into a setting must not give access to anything that only this machine can reach.
+//! The resolver of the connection itself therefore checks all addresses of a name: the connection goes to the
+//! address that was checked, so a name that resolves differently the second time gains nothing. Redirects are
+//! not followed, and no proxy is taken from the environment.
 
 use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -26,20 +25,20 @@ use crate::{BuildError, is_public};
 /// What a client is allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Non-public networks (loopback, private, link-local) that may be connected to anyway.
+    /// Non-public networks (loopback, private, link-local) that may be connected to nevertheless.
     pub private: Arc<[IpNet]>,
-    /// The longest a call may take, from resolving the name to the last byte of the response.
+    /// The maximum duration of a call, from resolving the name to the last byte of the response.
     pub timeout: Duration,
-    /// The longest that connecting (name, TCP, TLS) may take.
+    /// The maximum duration of connecting (name resolution, TCP, TLS).
     pub connect_timeout: Duration,
-    /// How many bytes of a response body are read.
+    /// The maximum number of bytes read from a response body.
     pub max_response_bytes: usize,
 }
 
 impl Settings {
     /// Whether this address may be connected to.
     pub fn permits(&self, address: IpAddr) -> bool {
-        // An IPv4 address is the same however IPv6 writes it.
+        // An IPv4 address is checked as such, even if it is written as an IPv6 address.
         let address = address.to_canonical();
         is_public(address) || self.private.iter().any(|network| network.contains(&address))
     }
@@ -61,11 +60,11 @@ impl Default for Settings {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The headers; bytes that are not UTF-8 are replaced.
+    /// The headers. Bytes that are not valid UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
     /// The body, up to the client's limit.
     pub body: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the body was cut off at the limit.
     pub cut: bool,
 }
 
@@ -75,7 +74,7 @@ impl Response {
         (200..300).contains(&self.status)
     }
 
-    /// The body, for callers that have no use for a part of it.
+    /// The body, for callers that need it complete.
     ///
     /// # Errors
     /// [`OutgoingError::TooLarge`]
@@ -84,28 +83,28 @@ impl Response {
     }
 }
 
-/// Why there is no response. The text never contains the called address.
+/// Why there is no response. The text never contains the URL.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OutgoingError {
-    /// The address cannot be used at all.
+    /// The URL cannot be used.
     #[error("the address cannot be used: {0}")]
     Url(&'static str),
-    /// A header cannot be sent, or callers may not set it.
+    /// A header is invalid, or callers may not set it.
     #[error("a header cannot be sent")]
     Header,
-    /// The name resolves to an address that is not public, or the address itself is not.
+    /// The address is not public, or the name resolves to an address that is not public.
     #[error("the address is not public")]
     AddressRefused,
-    /// The name has no address.
+    /// The name does not resolve to any address.
     #[error("the name has no address")]
     Resolve,
     /// This machine has no root certificates, so `https` does not work.
     #[error("the system has no root certificates")]
     NoCertificates,
-    /// No connection could be made: nothing was sent.
+    /// No connection could be made; nothing was sent.
     #[error("no connection")]
     Connect(#[source] Arc<reqwest::Error>),
-    /// No complete response in time. The request may have been processed.
+    /// There was no complete response in time. The request may have been processed.
     #[error("no response in time")]
     Timeout,
     /// The response is longer than the limit.
@@ -114,7 +113,7 @@ pub enum OutgoingError {
         /// The limit.
         limit: usize,
     },
-    /// The connection broke, or the response is not HTTP. The request may have been processed.
+    /// The connection broke, or the response was not HTTP. The request may have been processed.
     #[error("the connection broke")]
     Http(#[source] Arc<reqwest::Error>),
 }
@@ -135,19 +134,19 @@ impl OutgoingError {
         }
     }
 
-    /// Whether another attempt is pointless until somebody changes a setting.
+    /// Whether retrying is pointless until someone changes a setting.
     pub fn is_permanent(&self) -> bool {
         matches!(self, Self::Url(_) | Self::Header | Self::AddressRefused | Self::NoCertificates)
     }
 }
 
-/// Resolves names. One real implementation, [`SystemLookup`], and others in tests.
+/// Resolves names. [`SystemLookup`] is the real implementation; tests use others.
 pub trait Lookup: Send + Sync + 'static {
     /// All addresses of a name.
     fn lookup(&self, name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// Asks the operating system.
+/// Resolves names through the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemLookup;
 
@@ -166,7 +165,7 @@ impl Lookup for SystemLookup {
 pub struct GuardedClient {
     http: reqwest::Client,
     settings: Settings,
-    /// Whether `https` works.
+    /// Whether `https` can be used.
     tls: bool,
 }
 
@@ -197,7 +196,7 @@ impl GuardedClient {
                 .referer(false)
                 .user_agent("Hufu")
         };
-        // A bare container has no root certificates, which matters only to callers of https.
+        // A minimal container has no root certificates, which only matters to callers of https.
         let (http, tls) = match builder().build() {
             Ok(http) => (Ok(http), true),
             Err(_) => (builder().tls_certs_only([]).build(), false),
@@ -211,7 +210,7 @@ impl GuardedClient {
         &self.settings
     }
 
-    /// A GET.
+    /// Sends a GET request.
     ///
     /// # Errors
     /// [`OutgoingError`]
@@ -219,7 +218,7 @@ impl GuardedClient {
         self.call(Method::GET, url, headers, None).await
     }
 
-    /// A POST.
+    /// Sends a POST request.
     ///
     /// # Errors
     /// [`OutgoingError`]
@@ -246,8 +245,8 @@ impl GuardedClient {
         timeout(self.settings.timeout, self.exchange(request)).await.map_err(|_| OutgoingError::Timeout)?
     }
 
-    /// Parses an address, and refuses what can be refused without resolving names. A numeric address is not
-    /// resolved later, so it is checked here, in the form that `url` normalizes it to.
+    /// Parses a URL and rejects what can be rejected without resolving names. Numeric addresses are not
+    /// resolved later, so they are checked here, in the form to which `url` normalizes them.
     fn check(&self, url: &str) -> Result<Url, OutgoingError> {
         let url = Url::parse(url).map_err(|_| OutgoingError::Url("not a URL"))?;
         let secure = match url.scheme() {
@@ -293,7 +292,7 @@ impl GuardedClient {
     }
 }
 
-/// Headers about the connection or the framing of the message are the client's own.
+/// Headers about the connection or about message framing are set only by the client itself.
 fn read_headers(headers: &[(&str, &str)]) -> Result<HeaderMap, OutgoingError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -307,7 +306,7 @@ fn read_headers(headers: &[(&str, &str)]) -> Result<HeaderMap, OutgoingError> {
     Ok(map)
 }
 
-/// Finds out what a failed call means; the resolver's reason is among its causes.
+/// Determines the meaning of a failed call. The resolver's error is among its causes.
 fn interpret(error: reqwest::Error) -> OutgoingError {
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
@@ -326,7 +325,7 @@ fn interpret(error: reqwest::Error) -> OutgoingError {
     }
 }
 
-/// The resolver that connections use: it returns checked addresses or none.
+/// The resolver used by connections. It returns only checked addresses, or an error.
 struct Guard {
     lookup: Arc<dyn Lookup>,
     settings: Settings,
@@ -349,7 +348,7 @@ impl Resolve for Guard {
             if found.is_empty() {
                 return Err(Unusable::Unknown.into());
             }
-            // One bad address among good ones is no accident, so refuse them all.
+            // A bad address among good ones is not an accident, so reject them all.
             if !found.iter().all(|address| settings.permits(*address)) {
                 return Err(Unusable::Refused.into());
             }

@@ -1,16 +1,16 @@
-//! How Hufu talks to the world outside WeChat: one guarded HTTP client for every address that somebody else
-//! chose, mail over SMTP, text messages through three kinds of provider, the texts of both, and webhook
-//! signatures.
+//! Hufu's outgoing communication except for WeChat: an HTTP client for URLs chosen by others, mail over SMTP,
+//! SMS through three kinds of provider, the texts of both, and webhook signatures.
 //!
-//! - [`guarded`]: the only outgoing HTTP client besides WeChat's. It connects only to addresses that it has
-//!   checked.
-//! - [`mail`] and [`sms`]: a small trait each, [`Mailer`] and [`SmsSender`]; failures are a [`SendError`].
+//! - [`guarded`]: the only outgoing HTTP client besides the WeChat client. It only connects to addresses that
+//!   it has checked.
+//! - [`mail`] and [`sms`]: the traits [`Mailer`] and [`SmsSender`]. Failures are a [`SendError`].
 //! - [`sender`]: the stored settings of both, and how to create a sender from them.
 //! - [`outbox`]: the sender for development, which keeps messages in memory.
-//! - [`templates`]: what messages say, per purpose and language.
+//! - [`templates`]: the texts of messages, by purpose and language.
 //! - [`signature`]: webhook signatures.
 //!
-//! Time and randomness come from [`SenderContext`]. Nothing here knows the database or the server.
+//! Time and randomness come from [`SenderContext`]. This crate knows nothing about the database or the
+//! server.
 
 mod address;
 mod cloud;

@@ -1,4 +1,4 @@
-//! Mail, and SMTP.
+//! Mail messages, and sending them over SMTP.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -24,15 +24,15 @@ use crate::{BuildError, Fault, SendError, SenderContext, StoredSecret};
 /// A message to one mailbox.
 #[derive(Clone, Debug)]
 pub struct Mail {
-    /// To whom.
+    /// The recipient.
     pub to: Email,
     /// The subject, in one line.
     pub subject: String,
-    /// The text for people who read no HTML.
+    /// The plain text version.
     pub text: String,
-    /// The same as HTML.
+    /// The HTML version.
     pub html: Option<String>,
-    /// The code in the texts: the development outbox shows it separately, and errors leave it out.
+    /// The code contained in the texts. The development outbox shows it separately, and errors redact it.
     pub code: Option<SecretString>,
 }
 
@@ -46,12 +46,12 @@ pub trait Mailer: Send + Sync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encryption {
-    /// Not at all: only for a server on the same machine or network. Credentials are sent in plain text.
+    /// None. Only for a server on the same machine or network, because credentials are sent in plain text.
     None,
-    /// Starts in plain text, then requires TLS (RFC 3207); a server that does not offer it gets nothing.
+    /// Starts in plain text, then requires TLS (RFC 3207). If the server does not offer it, nothing is sent.
     #[default]
     Starttls,
-    /// From the first byte (RFC 8314).
+    /// TLS from the first byte (RFC 8314).
     Tls,
 }
 
@@ -66,19 +66,19 @@ impl Encryption {
     }
 }
 
-/// A mail server, and the account to send with.
+/// A mail server, and the account used for sending.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// The server's name. The operator chooses it, so private addresses are allowed.
+    /// The server's host name. The operator chooses it, so private addresses are allowed.
     pub host: String,
-    /// The port; by default the usual one for the encryption.
+    /// The port. Defaults to the usual one for the encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// How the connection is protected; by default STARTTLS.
+    /// How the connection is protected. Defaults to STARTTLS.
     #[serde(default)]
     pub encryption: Encryption,
-    /// Without it, there is no authentication.
+    /// The username. If it is omitted, there is no authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The password for `username`.
@@ -86,7 +86,7 @@ pub struct SmtpSettings {
     pub password: Option<StoredSecret>,
     /// The sender: `name@example.com` or `A Name <name@example.com>`.
     pub from: String,
-    /// The longest that one message may take, in seconds.
+    /// The maximum duration of sending one message, in seconds.
     #[serde(default = "default_timeout")]
     pub timeout_seconds: u16,
 }
@@ -113,7 +113,7 @@ impl fmt::Debug for Smtp {
 }
 
 impl Smtp {
-    /// Creates a sender; does not connect yet.
+    /// Creates a sender. Does not connect yet.
     ///
     /// # Errors
     /// [`BuildError`] for an invalid sender address, half of the credentials, or TLS without root
@@ -137,7 +137,7 @@ impl Smtp {
                 Encryption::Starttls => Tls::Required(tls()?),
                 Encryption::Tls => Tls::Wrapper(tls()?),
             })
-            // A container has no name of its own that would mean anything to a mail server.
+            // A container's host name means nothing to a mail server.
             .hello_name(ClientId::Domain(from.email.domain().to_owned()))
             .timeout(Some(timeout));
         match (&settings.username, &settings.password) {
@@ -171,7 +171,7 @@ impl Smtp {
             .subject(mail.subject.replace(char::is_control, " "))
             .date(std::time::UNIX_EPOCH + since)
             .message_id(Some(format!("<{}@{}>", hex::encode(id), self.from.email.domain())));
-        // So that no out-of-office replies come back (RFC 3834).
+        // Suppresses out-of-office replies (RFC 3834).
         if let Ok(name) = HeaderName::new_from_ascii("Auto-Submitted".to_owned()) {
             builder = builder.raw_header(HeaderValue::new(name, "auto-generated".to_owned()));
         }
@@ -199,7 +199,7 @@ impl Mailer for Smtp {
     }
 }
 
-/// Interprets a reply of the mail server, or what happened instead of one.
+/// Interprets a reply from the mail server, or an error that occurred instead.
 fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
     use secrecy::ExposeSecret;
 
@@ -209,7 +209,8 @@ fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
         } else if error.is_timeout() {
             (Fault::Temporary, "the mail server is too slow")
         } else if error.is_client() {
-            // No common authentication mechanism, no STARTTLS, or an address that the server cannot accept.
+            // No common authentication mechanism, no STARTTLS, or an address that the server does not
+            // support.
             (Fault::Settings, "the mail server does not support what the settings require")
         } else {
             (Fault::Temporary, "the connection to the mail server failed")
@@ -217,7 +218,7 @@ fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
         return SendError::new(PROVIDER, fault, what);
     };
     let fault = match code {
-        // RFC 5321, 4.2.3: no such mailbox, moved away, full, name not allowed, and RFC 7504's "no mail here".
+        // RFC 5321, 4.2.3: no such mailbox, moved, full, name not allowed. RFC 7504: accepts no mail.
         550..=553 | 556 => Fault::Recipient,
         400..=499 => Fault::Temporary,
         // Credentials, an unknown command, or a message rejected as a whole.

@@ -1,4 +1,4 @@
-//! The sender for development: messages stay in memory, for the terminal and a page.
+//! The sender for development. Messages stay in memory, to be shown in the terminal and on a page.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use crate::{Mail, Mailer, SendError, Sms, SmsSender};
 /// How many messages are kept; older ones are dropped.
 pub const CAPACITY: usize = 200;
 
-/// How a message would have gone out.
+/// How a message would have been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
@@ -27,22 +27,22 @@ pub enum Channel {
     Sms,
 }
 
-/// A message that was not sent to anybody.
+/// A message that was not actually sent.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// Counts from 1.
     pub number: u64,
-    /// How it would have gone out.
+    /// How it would have been sent.
     pub channel: Channel,
-    /// An e-mail address or a number.
+    /// The e-mail address or phone number.
     pub to: String,
-    /// Only for mail.
+    /// The subject; only for mail.
     pub subject: Option<String>,
-    /// What it says.
+    /// The text.
     pub text: String,
-    /// The code in it.
+    /// The code contained in the text.
     pub code: Option<String>,
-    /// When it was written.
+    /// When it was created.
     pub at: Timestamp,
 }
 
@@ -92,8 +92,8 @@ impl Outbox {
         kept.messages.iter().rev().cloned().collect()
     }
 
-    /// Every message from now on, for whoever prints them. A reader that falls behind by [`CAPACITY`] messages
-    /// learns how many it missed.
+    /// Receives every message from now on. A receiver that falls behind by more than [`CAPACITY`] messages is
+    /// informed how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Message> {
         self.0.news.subscribe()
     }
@@ -114,7 +114,7 @@ impl Outbox {
             kept.messages.pop_front();
         }
         kept.messages.push_back(message.clone());
-        // Sent under the lock, so that readers get messages in order. There may be no reader.
+        // Sent under the lock, so that receivers get messages in order. There may be no receiver.
         let _ = self.0.news.send(message);
     }
 }

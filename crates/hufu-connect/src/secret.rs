@@ -5,15 +5,15 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A secret that is part of stored settings: never printed by `Debug`, overwritten when dropped.
+/// A secret that is part of stored settings. Redacted by `Debug`, and overwritten when dropped.
 ///
-/// `Serialize` writes it in plain text, because settings are stored whole: whoever stores them encrypts them,
-/// and whoever shows them leaves it out.
+/// `Serialize` outputs plain text, because settings are stored as a whole. Code that stores them has to
+/// encrypt them, and code that displays them has to omit the secret.
 #[derive(Clone)]
 pub struct StoredSecret(SecretString);
 
 impl StoredSecret {
-    /// The text itself.
+    /// The text.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

@@ -1,4 +1,4 @@
-//! The stored settings for mail and text messages, and the senders created from them.
+//! The stored settings for mail and SMS, and how to create senders from them.
 
 use std::{fmt, sync::Arc};
 
@@ -10,14 +10,14 @@ use crate::{
     sms::{AliyunSettings, AliyunSms, HttpSettings, HttpSms, TencentSettings, TencentSms},
 };
 
-/// What senders need.
+/// The dependencies of senders.
 #[derive(Clone)]
 pub struct SenderContext {
-    /// Calls providers.
+    /// Used to call providers.
     pub http: GuardedClient,
-    /// Collects, in development, what is not to be sent.
+    /// In development, collects messages instead of sending them.
     pub outbox: Option<Outbox>,
-    /// Dates messages and signatures.
+    /// Provides the time for messages and signatures.
     pub clock: Arc<dyn Clock>,
     /// Generates nonces and message ids.
     pub random: Arc<dyn Random>,
@@ -35,12 +35,12 @@ impl fmt::Debug for SenderContext {
 pub enum MailSettings {
     /// Through a mail server.
     Smtp(SmtpSettings),
-    /// Not at all: into the development outbox.
+    /// Not sent, but kept in the development outbox.
     Outbox {},
 }
 
 impl MailSettings {
-    /// Creates the sender that the settings describe.
+    /// Creates the sender described by the settings.
     ///
     /// # Errors
     /// [`BuildError`]
@@ -52,7 +52,7 @@ impl MailSettings {
     }
 }
 
-/// How text messages are sent.
+/// How SMS are sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "provider", rename_all = "lowercase", deny_unknown_fields)]
 pub enum SmsSettings {
@@ -62,12 +62,12 @@ pub enum SmsSettings {
     Tencent(TencentSettings),
     /// Through any provider that accepts JSON.
     Http(HttpSettings),
-    /// Not at all: into the development outbox.
+    /// Not sent, but kept in the development outbox.
     Outbox {},
 }
 
 impl SmsSettings {
-    /// Creates the sender that the settings describe.
+    /// Creates the sender described by the settings.
     ///
     /// # Errors
     /// [`BuildError`]

@@ -1,6 +1,6 @@
-//! The signature of webhooks, following Standard Webhooks 1.0: HMAC-SHA-256 over `{id}.{timestamp}.{body}`,
-//! in base64, after `v1,`. It is sent in the header `webhook-signature`, together with `webhook-id` and
-//! `webhook-timestamp`.
+//! Webhook signatures, following Standard Webhooks 1.0: `v1,` and the base64 of the HMAC-SHA-256 over
+//! `{id}.{timestamp}.{body}`. The signature is sent in the header `webhook-signature`, together with
+//! `webhook-id` and `webhook-timestamp`.
 
 use aws_lc_rs::hmac;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -12,14 +12,14 @@ pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// The header with the signatures, separated by spaces.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
-/// Signs a delivery: returns the value of [`SIGNATURE_HEADER`]. While a secret is being replaced, the header
-/// has the values for both, separated by a space.
+/// Signs a delivery and returns the value of [`SIGNATURE_HEADER`]. While a secret is being replaced, the
+/// header contains the values for both secrets, separated by a space.
 pub fn sign(secret: &[u8], id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
     let tag = hmac::sign(&key(secret), &signed_text(id, timestamp_seconds, body));
     format!("v1,{}", STANDARD.encode(tag))
 }
 
-/// Whether one of the signatures in a header is right. The caller decides how old a delivery may be.
+/// Whether one of the signatures in the header is valid. The caller decides how old a delivery may be.
 pub fn verify(secret: &[u8], id: &str, timestamp_seconds: i64, body: &[u8], header: &str) -> bool {
     let (key, text) = (key(secret), signed_text(id, timestamp_seconds, body));
     header

@@ -1,4 +1,4 @@
-//! Text messages, and three kinds of provider.
+//! SMS messages, and three kinds of provider.
 
 mod aliyun;
 mod http;
@@ -19,31 +19,31 @@ pub use tencent::{Parameter, TencentSettings, TencentSms};
 /// A message to one number.
 #[derive(Clone, Debug)]
 pub struct Sms {
-    /// To whom.
+    /// The recipient.
     pub to: Phone,
     /// The code.
     pub code: SecretString,
     /// For how many minutes it is valid.
     pub minutes: u32,
-    /// What it is for. Providers that only send approved templates choose by it.
+    /// The purpose. Providers that only send approved templates choose the template by it.
     pub template: TemplateKind,
-    /// In which language.
+    /// The language.
     pub language: Language,
-    /// The whole text, for providers that accept one.
+    /// The complete text, for providers that accept one.
     pub text: String,
 }
 
-/// Sends text messages.
+/// Sends SMS messages.
 pub trait SmsSender: Send + Sync {
-    /// Passes a message to the provider. It is sent at most once, since providers charge for each.
+    /// Passes a message to the provider. It is sent at most once, because providers charge for each one.
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>>;
 }
 
-/// The calling code of mainland China, where both clouds have templates of their own.
+/// The calling code of mainland China, for which both clouds have separate templates.
 const MAINLAND: &str = "+86";
 
-/// Which of a provider's approved templates fits a message: abroad, the one for foreign numbers; otherwise
-/// the one for the purpose, or the default one.
+/// The provider's approved template for a message: for foreign numbers, the one for those; otherwise the one
+/// for the purpose, or else the default.
 fn approved_template<'a>(
     sms: &Sms,
     common: &'a str,

@@ -1,7 +1,7 @@
-//! What messages say, per purpose and language, and what a pool says instead.
+//! The texts of messages by purpose and language, and how pools replace them.
 //!
-//! A text contains the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything but a word,
-//! such as those of a style sheet, stay as they are.
+//! A text contains the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything other than a
+//! word, such as those of a style sheet, are left unchanged.
 
 mod texts;
 
@@ -39,9 +39,9 @@ pub enum TemplateKind {
     ChangeEmail,
     /// Proving an e-mail address that the account already has.
     VerifyEmail,
-    /// Completing a profile that needs a phone number or an e-mail address.
+    /// Completing a profile that requires a phone number or an e-mail address.
     CompleteProfile,
-    /// Proving one's identity before something that needs it.
+    /// Confirming one's identity before a sensitive operation.
     VerifyIdentity,
     /// The second factor of a login.
     SecondFactor,
@@ -76,7 +76,7 @@ impl TemplateKind {
 /// The values for the placeholders.
 #[derive(Clone, Copy)]
 pub struct Values<'a> {
-    /// What the application, or the pool, is called.
+    /// The name of the application or the pool.
     pub app: &'a str,
     /// The code.
     pub code: &'a str,
@@ -84,14 +84,14 @@ pub struct Values<'a> {
     pub minutes: u32,
 }
 
-/// A message, ready to be mailed.
+/// The texts of a mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailText {
     /// The subject, in one line.
     pub subject: String,
     /// The plain text.
     pub text: String,
-    /// The same as HTML.
+    /// The HTML version.
     pub html: String,
 }
 
@@ -102,8 +102,8 @@ impl MailText {
     }
 }
 
-/// What a pool says instead of the built-in texts, for one purpose and language. Omitted texts stay as they
-/// are; a text without its own HTML is also sent as HTML.
+/// A pool's replacements of built-in texts, for one purpose and language. Omitted texts keep their built-in
+/// version. If the plain text is replaced but not the HTML, the HTML is generated from the plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
@@ -123,8 +123,8 @@ pub struct Override {
 
 type Overrides = BTreeMap<TemplateKind, BTreeMap<Language, Override>>;
 
-/// The texts of a pool: the built-in ones, and those that the pool replaces. Keyed by purpose, then language,
-/// as in `[login.zh-CN]`.
+/// The texts of a pool: the built-in ones, and those that the pool replaces. Keyed by purpose, then by
+/// language, as in `[login.zh-CN]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Overrides", into = "Overrides")]
 pub struct Templates(Overrides);
@@ -146,7 +146,7 @@ pub enum TemplateError {
         /// The placeholder.
         name: String,
     },
-    /// A text without the code.
+    /// The text does not contain the code.
     #[error("the {part} of the template {kind:?} in {language} lacks {{code}}")]
     NoCode {
         /// The purpose.
@@ -178,7 +178,7 @@ impl From<Templates> for Overrides {
 }
 
 impl Templates {
-    /// The mail for a purpose, in a language.
+    /// The mail for a purpose in a language.
     pub fn mail(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> MailText {
         let own = self.own(kind, language);
         let built_in = texts::built_in(kind, language);
@@ -198,7 +198,7 @@ impl Templates {
         MailText { subject, text, html }
     }
 
-    /// The text message for a purpose, in a language.
+    /// The SMS text for a purpose in a language.
     pub fn sms(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> String {
         match self.own(kind, language).and_then(|own| own.sms.as_deref()) {
             Some(text) => fill(text, values, Escape::No),
@@ -234,7 +234,7 @@ enum Escape {
     Html,
 }
 
-/// One pass: inserted values are not scanned again.
+/// A single pass: inserted values are not scanned again.
 fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
     let minutes = values.minutes.to_string();
     let mut filled = String::with_capacity(template.len() + 32);
@@ -254,7 +254,8 @@ fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
     filled
 }
 
-/// Cuts a template into pieces: the text before a placeholder, and the placeholder; the last piece has none.
+/// Splits a template into pieces, each with the text before a placeholder and the placeholder. The last piece
+/// has no placeholder.
 fn pieces(template: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     let mut rest = Some(template);
     std::iter::from_fn(move || {

@@ -1,6 +1,7 @@
-//! The claims of the three token types. Times are seconds since the Unix epoch.
+//! The claims of the three token types. Times are in seconds since the Unix epoch.
 //!
-//! The lifetime lets an issuer borrow its strings while it signs; what [`verify`] reads is `'static`.
+//! The lifetime parameter lets an issuer borrow strings while signing. [`verify`] returns claims that are
+//! `'static`.
 //!
 //! [`verify`]: crate::verify
 
@@ -13,26 +14,26 @@ use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, UserId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-/// An access token's claims (RFC 9068 2.2), and the session.
+/// The claims of an access token (RFC 9068 2.2), plus the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessTokenClaims<'a> {
     /// Issuer.
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The resource server that it is for.
+    /// The resource server that the token is for.
     pub aud: Cow<'a, str>,
-    /// The application that it was issued to.
+    /// The application that the token was issued to.
     pub client_id: ApplicationId,
-    /// The session that it belongs to and ends with.
+    /// The session that the token belongs to, and is revoked with.
     pub sid: SessionId,
-    /// What was granted.
+    /// The granted scopes.
     pub scope: ScopeSet,
     /// When it was issued.
     pub iat: i64,
     /// When it expires.
     pub exp: i64,
-    /// Its own id.
+    /// The token's own id.
     pub jti: Cow<'a, str>,
 }
 
@@ -43,9 +44,9 @@ pub struct UserTokenClaims<'a> {
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The application that it was issued to.
+    /// The application that the token was issued to.
     pub aud: ApplicationId,
-    /// The session that it belongs to and ends with.
+    /// The session that the token belongs to, and is revoked with.
     pub sid: SessionId,
     /// When it was issued.
     pub iat: i64,
@@ -56,15 +57,15 @@ pub struct UserTokenClaims<'a> {
     pub auth_time: Option<i64>,
 }
 
-/// An id token's claims (OpenID Connect Core 2), and the claims about the user that the scopes request (5.1,
-/// 5.4).
+/// The claims of an ID token (OpenID Connect Core 2), plus the claims about the user that the scopes request
+/// (5.1, 5.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdTokenClaims<'a> {
     /// Issuer.
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The application that it was issued to.
+    /// The application that the token was issued to.
     pub aud: ApplicationId,
     /// The session.
     pub sid: SessionId,
@@ -74,20 +75,21 @@ pub struct IdTokenClaims<'a> {
     pub exp: i64,
     /// When the user logged in.
     pub auth_time: i64,
-    /// The value that lets the client recognise its own request.
+    /// The value by which the client recognizes its own request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Cow<'a, str>>,
-    /// Binds the access token to it: see [`at_hash`].
+    /// Binds the access token to this token: see [`at_hash`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<Cow<'a, str>>,
-    /// Claims about the user. Names with a meaning of their own in tokens are not written, so that no profile
-    /// can overwrite them.
+    /// Claims about the user. Names that have a meaning in the protocol are not serialized, so that a profile
+    /// can never overwrite them.
     #[serde(flatten, serialize_with = "without_protocol_claims")]
     pub profile: Map<String, Value>,
 }
 
-/// The value that binds an access token to the id token issued with it: the left half of the hash that the id
-/// token's algorithm uses (OpenID Connect Core 3.1.3.6). Ed25519 hashes with SHA-512 (RFC 8032 5.1).
+/// Binds an access token to the ID token issued with it: the left half of the access token's hash, computed
+/// with the hash function of the ID token's algorithm (OpenID Connect Core 3.1.3.6). For Ed25519 that is
+/// SHA-512 (RFC 8032 5.1).
 pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
     let hash = match algorithm {
         SigningAlgorithm::Es256 | SigningAlgorithm::Rs256 => &SHA256,

@@ -1,4 +1,4 @@
-//! Public keys: used to verify, and published (RFC 7517).
+//! Public keys, used for verifying tokens and published as a key set (RFC 7517).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use hufu_types::SigningAlgorithm;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// How many hexadecimal digits of a key's thumbprint form its id: 128 bits.
+/// The number of hexadecimal digits of the thumbprint that form the key id: 128 bits.
 const KEY_ID_LENGTH: usize = 32;
 
 /// The public half of a signing key. Clones share one parsed key.
@@ -27,8 +27,8 @@ struct Inner {
 }
 
 impl VerifyingKey {
-    /// From the library's own form of a public key: the uncompressed point, the 32 bytes of Ed25519, or an
-    /// `RSAPublicKey` (RFC 8017 A.1.1) in DER.
+    /// Parses a public key in the library's format: the uncompressed point, the 32 bytes of an Ed25519 key,
+    /// or a DER-encoded `RSAPublicKey` (RFC 8017 A.1.1).
     pub(crate) fn new(algorithm: SigningAlgorithm, bytes: &[u8]) -> Option<Self> {
         let (verification, public): (&'static dyn VerificationAlgorithm, _) = match algorithm {
             SigningAlgorithm::Es256 => (&ECDSA_P256_SHA256_FIXED, PublicParameters::from_p256_point(bytes)),
@@ -49,7 +49,7 @@ impl VerifyingKey {
         &self.0.jwk.key_id
     }
 
-    /// The only algorithm that the key is used with.
+    /// The only algorithm that this key is used with.
     pub fn algorithm(&self) -> SigningAlgorithm {
         self.0.jwk.algorithm
     }
@@ -60,13 +60,13 @@ impl VerifyingKey {
     }
 
     /// Whether the signature, in its JWS form (RFC 7518 3.3 and 3.4, RFC 8037 3.1), is valid for the message
-    /// with this key.
+    /// and this key.
     pub fn accepts(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.key.verify_sig(message, signature).is_ok()
     }
 }
 
-/// A public key as JSON (RFC 7517 4). It cannot represent a private key.
+/// A public key in JSON form (RFC 7517 4). This type cannot represent a private key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Jwk {
     #[serde(flatten)]
@@ -80,7 +80,7 @@ pub struct Jwk {
 }
 
 impl Jwk {
-    /// The key itself.
+    /// The key material.
     pub fn public_parameters(&self) -> &PublicParameters {
         &self.public
     }
@@ -95,9 +95,9 @@ pub enum PublicParameters {
     Ec {
         /// The curve.
         crv: &'static str,
-        /// First coordinate.
+        /// The x coordinate.
         x: String,
-        /// Second coordinate.
+        /// The y coordinate.
         y: String,
     },
     /// An Ed25519 key.
@@ -119,8 +119,7 @@ pub enum PublicParameters {
 }
 
 impl PublicParameters {
-    /// SHA-256 of the required members in alphabetical order (RFC 7638 3), in
-    /// lower-case hexadecimal.
+    /// SHA-256 of the required members in alphabetical order (RFC 7638 3), in lowercase hexadecimal.
     pub fn thumbprint(&self) -> String {
         // Base64url needs no escaping in JSON.
         let json = match self {
@@ -131,7 +130,7 @@ impl PublicParameters {
         hex::encode(digest(&SHA256, json.as_bytes()))
     }
 
-    /// From `04 ‖ x ‖ y` (SEC 1 2.3.3).
+    /// Parses `04 ‖ x ‖ y` (SEC 1 2.3.3).
     fn from_p256_point(point: &[u8]) -> Option<Self> {
         let coordinates = point.strip_prefix(&[4]).filter(|rest| rest.len() == 64)?;
         let (x, y) = coordinates.split_at_checked(32)?;
@@ -142,18 +141,18 @@ impl PublicParameters {
         Self::Okp { crv: "Ed25519", x: URL_SAFE_NO_PAD.encode(key) }
     }
 
-    /// From `SEQUENCE { INTEGER n, INTEGER e }` in DER.
+    /// Parses a DER-encoded `SEQUENCE { INTEGER n, INTEGER e }`.
     fn from_rsa_public_key(der: &[u8]) -> Option<Self> {
         let (sequence, _) = der_value(0x30, der)?;
         let (n, rest) = der_value(0x02, sequence)?;
         let (e, _) = der_value(0x02, rest)?;
-        // DER puts a zero byte before a number whose highest bit is set; a JWK does not.
+        // DER puts a zero byte in front of a number whose highest bit is set; a JWK does not.
         let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes.strip_prefix(&[0]).unwrap_or(bytes));
         Some(Self::Rsa { n: number(n), e: number(e) })
     }
 }
 
-/// Public keys by id, to verify with and to publish.
+/// Public keys by id, for verifying and publishing.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet(BTreeMap<String, VerifyingKey>);
 
@@ -175,7 +174,7 @@ impl FromIterator<VerifyingKey> for KeySet {
     }
 }
 
-/// As a JWK set (RFC 7517 5).
+/// Serializes as a JWK set (RFC 7517 5).
 impl Serialize for KeySet {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let keys: Vec<&Jwk> = self.iter().map(VerifyingKey::jwk).collect();
@@ -185,8 +184,8 @@ impl Serialize for KeySet {
     }
 }
 
-/// The content of the DER value at the start, if it has this tag, and the rest. Lengths up to 65535 bytes are
-/// supported; no RSA key is longer.
+/// Splits off the DER value at the start if it has this tag. Returns its content and the remaining bytes.
+/// Supports lengths up to 65535 bytes; no RSA key is longer.
 fn der_value(tag: u8, der: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = match der.strip_prefix(&[tag])? {
         [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),

@@ -1,4 +1,5 @@
-//! Signing keys: generated or read once, then kept parsed, with the headers of their tokens already encoded.
+//! Signing keys. They are generated or parsed once and kept in memory, with the headers of their tokens
+//! already encoded.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,10 +21,10 @@ use crate::{SecretBytes, TokenType, VerifyingKey};
 /// Why a key could not be generated or read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The library generated none.
+    /// Key generation failed in the library.
     #[error("could not generate a key for {}", .0.as_str())]
     Generate(SigningAlgorithm),
-    /// The document is not PKCS#8, or its key is of another kind, damaged, or too weak.
+    /// The document is not PKCS#8, or its key is of a different type, damaged, or too weak.
     #[error("the document is not a PKCS#8 key for {}", .0.as_str())]
     Rejected(SigningAlgorithm),
 }
@@ -34,12 +35,13 @@ pub enum SignError {
     /// The claims cannot be written as JSON.
     #[error("the claims cannot be written as JSON")]
     Claims(#[source] serde_json::Error),
-    /// The library refused to sign.
+    /// The library failed to sign.
     #[error("signing failed")]
     Signature,
 }
 
-/// A private key as an unencrypted PKCS#8 document in DER (RFC 5958), to be encrypted and stored.
+/// A private key as an unencrypted DER-encoded PKCS#8 document (RFC 5958), to be encrypted before it is
+/// stored.
 #[derive(Debug)]
 pub struct Pkcs8(SecretBytes);
 
@@ -57,7 +59,7 @@ pub struct SigningKey(Arc<Inner>);
 struct Inner {
     pair: Pair,
     public: VerifyingKey,
-    /// For each type, in the order of [`TokenType::ALL`], the encoded header and its dot.
+    /// The encoded header with its trailing dot for each type, in the order of [`TokenType::ALL`].
     headers: [String; TokenType::ALL.len()],
 }
 
@@ -67,7 +69,7 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
-/// The protected header (RFC 7515 4.1): exactly these members.
+/// The protected header (RFC 7515 4.1). It has exactly these members.
 #[derive(Serialize)]
 struct Header<'a> {
     alg: &'static str,
@@ -77,14 +79,14 @@ struct Header<'a> {
 
 impl SigningKey {
     /// Generates a key, and the document from which [`Self::from_pkcs8`] restores it. RSA keys have 2048 bits
-    /// and take a tenth of a second or more.
+    /// and take at least a tenth of a second.
     pub fn generate(algorithm: SigningAlgorithm) -> Result<(Self, Pkcs8), KeyError> {
         let (pair, document) = Pair::generate(algorithm).map_err(|_| KeyError::Generate(algorithm))?;
         let key = Self::assemble(algorithm, pair).ok_or(KeyError::Generate(algorithm))?;
         Ok((key, Pkcs8(SecretBytes::new(document))))
     }
 
-    /// Reads a key from an unencrypted PKCS#8 document in DER.
+    /// Parses a key from an unencrypted DER-encoded PKCS#8 document.
     pub fn from_pkcs8(algorithm: SigningAlgorithm, der: &[u8]) -> Result<Self, KeyError> {
         Pair::read(algorithm, der)
             .ok()
@@ -103,7 +105,7 @@ impl SigningKey {
         self.0.public.key_id()
     }
 
-    /// What the key signs with.
+    /// The algorithm that this key signs with.
     pub fn algorithm(&self) -> SigningAlgorithm {
         self.0.public.algorithm()
     }
@@ -113,8 +115,7 @@ impl SigningKey {
         self.0.public.clone()
     }
 
-    /// Signs claims as a compact JWS (RFC 7515 3.1) whose header has `alg`, `typ`
-    /// and `kid` and nothing else.
+    /// Signs claims as a compact JWS (RFC 7515 3.1). The header contains only `alg`, `typ` and `kid`.
     pub fn sign<C: Serialize>(&self, typ: TokenType, claims: &C) -> Result<String, SignError> {
         let payload = serde_json::to_vec(claims).map_err(SignError::Claims)?;
         let header = self.header(typ);
@@ -158,7 +159,7 @@ impl Pair {
             }
             SigningAlgorithm::EdDsa => {
                 let pair = Ed25519KeyPair::generate()?;
-                // Version 1, because every other tool can read it.
+                // Version 1, because all other tools can read it.
                 let document = pair.to_pkcs8v1()?.as_ref().to_vec();
                 (Self::Ed25519(pair), document)
             }
@@ -190,7 +191,7 @@ impl Pair {
         }
     }
 
-    /// Signs the token so far, and appends a dot and the signature.
+    /// Signs the token built so far, and appends a dot and the signature.
     fn append_signature(&self, token: &mut String) -> Result<(), Unspecified> {
         match self {
             Self::Ecdsa(pair) => append(token, pair.sign(&SystemRandom::new(), token.as_bytes())?.as_ref()),
@@ -212,12 +213,12 @@ fn append(token: &mut String, signature: &[u8]) {
 
 fn header(public: &VerifyingKey, typ: TokenType) -> String {
     let header = Header { alg: public.algorithm().as_str(), typ: typ.as_str(), kid: public.key_id() };
-    // A struct of three strings always has a JSON form.
+    // Serializing a struct of three strings cannot fail.
     let json = serde_json::to_vec(&header).unwrap_or_default();
     URL_SAFE_NO_PAD.encode(json) + "."
 }
 
-/// The length of this many bytes in base64url without padding.
+/// The length of `length` bytes in base64url without padding.
 const fn encoded(length: usize) -> usize {
     length.div_ceil(3) * 4
 }

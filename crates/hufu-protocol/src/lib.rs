@@ -1,10 +1,10 @@
 //! JOSE, OAuth 2 and OpenID Connect as values: signing keys, tokens, scopes.
 //!
 //! A [`SigningKey`] signs claims as one [`TokenType`]; [`verify`] reads a token back with a [`KeySet`].
-//! [`sealing`] encrypts private keys and other secrets that a database holds.
+//! [`sealing`] encrypts private keys and other secrets that are stored in a database.
 //!
-//! Nothing here waits, does I/O or knows HTTP. Keys are parsed when they are loaded and then shared, because
-//! login is the hot path.
+//! This crate performs no I/O, never blocks and knows nothing about HTTP. Keys are parsed once when loaded
+//! and then shared, because login is the hot path.
 
 mod claims;
 mod jwk;

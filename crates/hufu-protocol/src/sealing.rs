@@ -1,8 +1,8 @@
-//! Secrets at rest: AES-256-GCM under one key of the instance.
+//! Encryption of stored secrets: AES-256-GCM with one key per instance.
 //!
-//! A sealed secret is a version byte, the key's id (8 bytes), the nonce (12 bytes) and the ciphertext with
-//! its tag (16 bytes). It opens only in the context it was sealed in, so a row copied to another place cannot
-//! be opened.
+//! A sealed secret consists of a version byte, the key's id (8 bytes), the nonce (12 bytes) and the
+//! ciphertext with its tag (16 bytes). It can only be opened in the context in which it was sealed, so a
+//! value copied to another row cannot be opened.
 
 use std::fmt;
 
@@ -26,18 +26,18 @@ pub enum OpenError {
     /// It was sealed with another key.
     #[error("the secret is sealed with a different key, {wanted}")]
     OtherKey {
-        /// The id of the key that opens it, as [`SealingKey::key_id`] gives it.
+        /// The id of the key that can open it, as returned by [`SealingKey::key_id`].
         wanted: String,
     },
-    /// It is not a sealed secret, or one of a later version.
+    /// It is not a sealed secret, or has a later version.
     #[error("not a sealed secret of a known version")]
     Malformed,
-    /// It was changed, or it was sealed for another context.
+    /// It was modified, or it was sealed for a different context.
     #[error("the sealed secret was changed or belongs elsewhere")]
     Refused,
 }
 
-/// The key that guards the secrets of an instance.
+/// The key that protects the secrets of an instance.
 pub struct SealingKey {
     key: LessSafeKey,
     mac: hmac::Key,
@@ -45,11 +45,11 @@ pub struct SealingKey {
 }
 
 impl SealingKey {
-    /// From 32 unpredictable bytes.
+    /// Creates the key from 32 unpredictable bytes.
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "the library refuses only other lengths"
+        reason = "the library rejects only other lengths"
     )]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let bytes = Zeroizing::new(bytes);
@@ -58,29 +58,30 @@ impl SealingKey {
         Self { key: LessSafeKey::new(key), mac, id: key_id(&bytes) }
     }
 
-    /// Names the key without revealing anything about it: 16 hexadecimal digits.
+    /// Identifies the key without revealing anything about it: 16 hexadecimal digits.
     pub fn key_id(&self) -> String {
         hex::encode(self.id)
     }
 
-    /// A keyed hash: HMAC-SHA-256 (RFC 2104) under a key derived for the context. For values too short to be
-    /// hashed without a key, such as six-digit codes, so that nobody who reads the database can try them all.
+    /// A keyed hash: HMAC-SHA-256 (RFC 2104) with a key derived for the context. For values too short to be
+    /// hashed without a key, such as six-digit codes, which an attacker who has the database could otherwise
+    /// find by trying them all.
     pub fn mac(&self, context: &str, data: &[u8]) -> [u8; 32] {
         tag(&derive(&self.mac, context.as_bytes()), data)
     }
 
-    /// Encrypts a secret. The context says what it is and whose, and is needed to open it. Nonces are random,
-    /// which is safe for about 2³² secrets per key (NIST SP 800-38D 8.3).
+    /// Encrypts a secret. The context says what the secret is and who owns it; opening requires the same
+    /// context. Nonces are random, which is safe for about 2³² secrets per key (NIST SP 800-38D 8.3).
     #[expect(
         clippy::expect_used,
         clippy::missing_panics_doc,
-        reason = "the library refuses only 64 GiB and more"
+        reason = "the library rejects only 64 GiB or more"
     )]
     pub fn seal(&self, random: &dyn Random, context: &str, plain: &[u8]) -> Vec<u8> {
         let mut nonce = [0; NONCE_LEN];
         random.fill(&mut nonce);
 
-        // Allocated once, so that no reallocation leaves plain text behind.
+        // Allocated once, so that no reallocation leaves a copy of the plaintext behind.
         let mut sealed = Vec::with_capacity(1 + KEY_ID_LENGTH + NONCE_LEN + plain.len() + TAG_LENGTH);
         sealed.push(VERSION);
         sealed.extend_from_slice(&self.id);
@@ -101,7 +102,7 @@ impl SealingKey {
         sealed
     }
 
-    /// Decrypts what [`Self::seal`] encrypted with this key in the same context.
+    /// Decrypts what [`Self::seal`] encrypted with this key and in the same context.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Result<SecretBytes, OpenError> {
         let parts = Parts::split(sealed).ok_or(OpenError::Malformed)?;
         if parts.key_id != self.id {
@@ -145,7 +146,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// A key for one purpose: a hash of the purpose under the master key (NIST SP 800-108, with one block).
+/// Derives a key for one purpose: a MAC of the purpose with the master key (NIST SP 800-108, with one block).
 fn derive(master: &hmac::Key, purpose: &[u8]) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, Zeroizing::new(tag(master, purpose)).as_slice())
 }

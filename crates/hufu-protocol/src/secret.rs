@@ -1,10 +1,10 @@
-//! Bytes that must not outlive their use.
+//! Secret bytes that are wiped after use.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Secret bytes: overwritten when dropped, never printed by `Debug`.
+/// Secret bytes. Overwritten when dropped, and redacted by `Debug`.
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
 impl SecretBytes {

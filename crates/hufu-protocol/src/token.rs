@@ -1,7 +1,7 @@
-//! Reading tokens: compact JWS whose payload is claims (RFC 7519).
+//! Verifying tokens: compact JWS with claims as payload (RFC 7519).
 //!
-//! A token's own statements are not trusted: the key is found by `kid`, the algorithm is that key's (RFC 8725
-//! 3.1), and the type must be one that the caller expects (RFC 8725 3.11).
+//! What a token says about itself is not trusted: its key is looked up by `kid`, the algorithm is that of the
+//! key (RFC 8725 3.1), and the type must be one that the caller expects (RFC 8725 3.11).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use serde::{Deserialize, Deserializer};
 
 use crate::KeySet;
 
-/// Longer tokens are refused without reading them. Most proxies limit header fields to 8 KiB too.
+/// Longer tokens are rejected without parsing them. Most proxies limit header fields to 8 KiB as well.
 pub const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 
-/// What a token is for; the `typ` of its header. No type is accepted as another.
+/// What a token is for; the `typ` of its header. A token of one type is never accepted as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenType {
     /// An OAuth 2 access token (RFC 9068 2.1).
     AccessToken,
-    /// An OpenID Connect id token.
+    /// An OpenID Connect ID token.
     IdToken,
-    /// The user token of the v2 clients.
+    /// The user token of v2 clients.
     UserToken,
 }
 
@@ -41,13 +41,13 @@ impl TokenType {
         }
     }
 
-    /// Parses a `typ`; only the exact text is accepted.
+    /// Parses a `typ`. Must match exactly.
     fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|typ| typ.as_str() == text)
     }
 }
 
-/// What a token must be to be accepted. The caller compares the audience, in the claims.
+/// What a token must satisfy to be accepted. The caller has to check the audience, which is in the claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Expectation<'a> {
     /// The accepted types.
@@ -56,33 +56,34 @@ pub struct Expectation<'a> {
     pub issuer: &'a str,
     /// The current time.
     pub now: Timestamp,
-    /// How far the issuer's clock may differ from ours.
+    /// How far the issuer's clock may differ from the local clock.
     pub leeway: Duration,
 }
 
 /// An accepted token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<C> {
-    /// Which of the expected types it is.
+    /// Which of the expected types it has.
     pub typ: TokenType,
-    /// What it says.
+    /// Its claims.
     pub claims: C,
 }
 
 /// Why a token was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Too long, not three parts of base64url, not the JSON of a token, or with a header extension (`crit`;
-    /// we know none).
+    /// Too long, not three base64url parts, not the JSON of a token, or with a header extension (`crit`; none
+    /// is supported).
     #[error("the token is malformed")]
     Malformed,
-    /// No key of the set has this `kid`.
+    /// The key set has no key with this `kid`.
     #[error("the token's key is not in the key set")]
     UnknownKey,
-    /// It has a type that was not expected, or none.
+    /// It has an unexpected type, or none.
     #[error("the token has an unexpected type")]
     WrongType,
-    /// The signature is not the key's, or the header names a different algorithm than the key's.
+    /// The signature is not valid for the key, or the header names a different algorithm than that of the
+    /// key.
     #[error("the token's signature is not valid")]
     BadSignature,
     /// It has expired.
@@ -91,13 +92,13 @@ pub enum TokenError {
     /// It is not valid yet.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// Somebody else issued it.
+    /// It was issued by someone else.
     #[error("the token has an unexpected issuer")]
     WrongIssuer,
 }
 
-/// Checks a compact JWS and reads its claims: form, type, key, algorithm, signature, issuer and time (`exp`
-/// required, `nbf` if present), in this order.
+/// Verifies a compact JWS and parses its claims. Checks form, type, key, algorithm, signature, issuer and
+/// time (`exp` is required, `nbf` is checked if present), in this order.
 pub fn verify<C: DeserializeOwned>(
     token: &str,
     keys: &KeySet,
@@ -129,7 +130,7 @@ struct Parts<'a> {
     header: &'a str,
     payload: &'a str,
     signature: &'a str,
-    /// Header, dot and payload: what the signature covers (RFC 7515 5.1).
+    /// Header, dot and payload: the part covered by the signature (RFC 7515 5.1).
     signed: &'a str,
 }
 
@@ -140,12 +141,12 @@ impl<'a> Parts<'a> {
         }
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
-        // Another dot would be in the payload, which base64url refuses.
+        // Another dot would end up in the payload, which base64url rejects.
         Some(Self { header, payload, signature, signed })
     }
 }
 
-/// Absent members stay empty and thus match nothing.
+/// Missing members are empty and therefore match nothing.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow, default)]
@@ -158,7 +159,7 @@ struct Header<'a> {
     crit: bool,
 }
 
-/// The claims that are checked for every type (RFC 7519 4.1).
+/// The claims that are checked for every token type (RFC 7519 4.1).
 #[derive(Deserialize)]
 struct Registered<'a> {
     #[serde(borrow)]
@@ -172,7 +173,7 @@ impl Registered<'_> {
         if self.iss != expect.issuer {
             return Err(TokenError::WrongIssuer);
         }
-        // At the very second of `exp`, a token has expired (RFC 7519 4.1.4).
+        // A token is already expired in the second of its `exp` (RFC 7519 4.1.4).
         if from_seconds(self.exp).plus(expect.leeway) <= expect.now {
             return Err(TokenError::Expired);
         }
@@ -183,20 +184,20 @@ impl Registered<'_> {
     }
 }
 
-/// Strict base64url: no padding, no white space, no stray bits at the end.
+/// Strict base64url: no padding, no whitespace, no stray bits at the end.
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
-    // Without this, an array with the members in order would be accepted instead of the object.
+    // Otherwise, an array with the members in order would be accepted in place of an object.
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(TokenError::Malformed);
     }
     serde_json::from_slice(json).map_err(|_| TokenError::Malformed)
 }
 
-/// True if a member is present, whatever its value.
+/// `true` if the member is present, whatever its value.
 fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true)
 }

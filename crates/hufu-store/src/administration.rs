@@ -6,8 +6,8 @@ use hufu_types::{AccessKeyId, AdminRole, PoolId, Timestamp, TokenHash, UserId, U
 
 use crate::{Read, Row, StoreError, Tx, statements};
 
-/// The columns of an access key, in the order of `decode_key`. What an administrator may do stands in one place
-/// only, so that it changes for every login at once.
+/// The columns of an access key, in the order of `decode_key`. An administrator's role is stored only once,
+/// so a change takes effect immediately for all of that administrator's logins.
 macro_rules! key_columns {
     () => {
         "k.id, k.secret, k.name, COALESCE(a.role, k.role), CASE WHEN k.user_id IS NULL THEN k.scope_pool ELSE a.scope_pool END,
@@ -54,27 +54,27 @@ statements! {
         WHERE u.pool_id = $1 AND u.username = $2";
 }
 
-/// How long an access key that has expired can still be seen in lists.
+/// How long expired access keys remain visible in lists.
 const EXPIRED_KEYS_SHOWN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// An access key to be written.
+/// An access key to insert.
 #[derive(Clone, Debug)]
 pub struct NewAccessKey {
     /// The public part.
     pub id: AccessKeyId,
     /// The hash of the secret part.
     pub secret: TokenHash,
-    /// What it is for.
+    /// A name that says what it is for.
     pub name: String,
-    /// What it may do; of a login, the administrator's role counts.
+    /// The role. For an administrator's login, the administrator's own role applies instead.
     pub role: AdminRole,
-    /// The pool that it is for; all pools without it.
+    /// The pool it is limited to; `None` means all pools.
     pub scope: Option<PoolId>,
-    /// The administrator whose login it is.
+    /// The administrator, if this key is an administrator's login.
     pub user: Option<UserId>,
-    /// Now.
+    /// The current time.
     pub created_at: Timestamp,
-    /// When it ends, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -85,19 +85,19 @@ pub struct AccessKey {
     pub id: AccessKeyId,
     /// The hash of the secret part.
     pub secret: Vec<u8>,
-    /// What it is for.
+    /// A name that says what it is for.
     pub name: String,
-    /// What it may do now.
+    /// The role that applies now.
     pub role: AdminRole,
-    /// The pool that it is for; all pools without it.
+    /// The pool it is limited to; `None` means all pools.
     pub scope: Option<PoolId>,
-    /// The administrator whose login it is.
+    /// The administrator, if this key is an administrator's login.
     pub user: Option<UserId>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it ends, if ever.
+    /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Whether its administrator, where it has one, is appointed and in use.
+    /// Whether its administrator is still appointed and active; `true` for keys without one.
     pub is_owner_active: bool,
 }
 
@@ -112,12 +112,12 @@ impl Read for GetAccessKey {
     }
 }
 
-/// An access key.
+/// Reads an access key.
 pub async fn access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<Option<AccessKey>, StoreError> {
     tx.optional(GET_KEY, &[(&PoolId::system()).into(), id.as_str().into()], decode_key).await
 }
 
-/// Reads the access keys of machines: of one pool, or all.
+/// Reads the access keys that are not administrators' logins, of one pool or of all.
 pub struct ListAccessKeys(pub Option<PoolId>);
 
 impl Read for ListAccessKeys {
@@ -129,7 +129,7 @@ impl Read for ListAccessKeys {
     }
 }
 
-/// Writes an access key.
+/// Inserts an access key.
 pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<(), StoreError> {
     let values = [
         key.id.as_str().into(),
@@ -144,7 +144,7 @@ pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<()
     tx.execute(INSERT_KEY, &values).await.map(drop)
 }
 
-/// Deletes an access key; whether there was one.
+/// Deletes an access key. Returns whether it existed.
 pub async fn delete_access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<bool, StoreError> {
     Ok(tx.execute(DELETE_KEY, &[id.as_str().into()]).await? == 1)
 }
@@ -154,7 +154,7 @@ pub async fn delete_access_keys_of(tx: &mut Tx<'_>, user: &UserId) -> Result<(),
     tx.execute(DELETE_KEYS_OF, &[user.into()]).await.map(drop)
 }
 
-/// Forgets the access keys that have expired: of logins at once, of machines when nobody asks any more.
+/// Deletes expired access keys: logins immediately, other keys when they are no longer shown in lists.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP_KEYS, &[now.into(), now.minus(EXPIRED_KEYS_SHOWN).into()]).await
 }
@@ -164,19 +164,19 @@ pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
 pub struct Administrator {
     /// The user of the system pool.
     pub user: UserId,
-    /// What they may do.
+    /// The role.
     pub role: AdminRole,
-    /// The pool that the role is for; all pools without it.
+    /// The pool the role is limited to; `None` means all pools.
     pub scope: Option<PoolId>,
-    /// When they were appointed.
+    /// When the administrator was appointed.
     pub created_at: Timestamp,
-    /// The name that they log in by.
+    /// The username used to log in.
     pub username: Option<String>,
-    /// Whether the account is in use.
+    /// The status of the account.
     pub status: UserStatus,
 }
 
-/// Reads the administrators: of one pool, or all.
+/// Reads the administrators of one pool or of all.
 pub struct ListAdministrators(pub Option<PoolId>);
 
 impl Read for ListAdministrators {
@@ -188,12 +188,12 @@ impl Read for ListAdministrators {
     }
 }
 
-/// An administrator.
+/// Reads an administrator.
 pub async fn administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<Administrator>, StoreError> {
     tx.optional(GET_ADMINISTRATOR, &[(&PoolId::system()).into(), user.into()], decode_administrator).await
 }
 
-/// Appoints a user of the system pool.
+/// Makes a user of the system pool an administrator.
 pub async fn insert_administrator(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -205,7 +205,7 @@ pub async fn insert_administrator(
     tx.execute(INSERT_ADMINISTRATOR, &values).await.map(drop)
 }
 
-/// Changes what an administrator may do.
+/// Changes the role of an administrator.
 pub async fn set_administrator(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -216,24 +216,24 @@ pub async fn set_administrator(
     tx.execute(SET_ADMINISTRATOR, &values).await.map(drop)
 }
 
-/// Dismisses an administrator; the user of the system pool stays.
+/// Dismisses an administrator. The user of the system pool is kept.
 pub async fn delete_administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_ADMINISTRATOR, &[user.into()]).await.map(drop)
 }
 
-/// What the login of an administrator is checked against.
+/// What is needed to check the login of an administrator.
 pub struct AdministratorCredentials {
     /// The user of the system pool.
     pub user: UserId,
     /// The hash of the password.
     pub hash: Option<String>,
-    /// Whether the account is in use.
+    /// Whether the account is active.
     pub is_active: bool,
-    /// Whether the password must be replaced at the login.
+    /// Whether the password must be replaced at login.
     pub must_reset: bool,
 }
 
-/// Reads what the login of an administrator is checked against.
+/// Reads what is needed to check the login of an administrator.
 pub struct GetAdministratorCredentials(pub Username);
 
 impl Read for GetAdministratorCredentials {

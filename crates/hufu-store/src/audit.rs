@@ -1,6 +1,7 @@
-//! The audit log: its entries are written in the transaction of what they tell about, read, and forgotten.
+//! The audit log: writing, reading and expiring its entries. An entry is written in the same transaction as
+//! the change that it records.
 //!
-//! Ids are made of the time, so that the primary key serves whoever asks for a time.
+//! Ids start with the time, so the primary key serves queries by time.
 
 use hufu_types::{Action, ActorKind, ApplicationId, ConnectionId, EventId, PoolId, Timestamp, UserId};
 use serde_json::Value as Json;
@@ -30,7 +31,8 @@ statements! {
           AND (CAST($8 AS TEXT) IS NULL OR ip = $8)
           AND code >= $9 AND code <= $10
         ORDER BY id DESC LIMIT $11";
-    // The pool is compared in a way that serves no index: SQLite would take the primary key, and read everybody's entries.
+    // The comparison with the pool is written so that it cannot use an index. Otherwise SQLite would choose
+    // the primary key and read the entries of all users.
     LIST_OF_USER = "
         SELECT id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip, user_agent,
                request_id, details
@@ -57,40 +59,40 @@ statements! {
             SELECT id FROM audit_events WHERE pool_id = $1 AND id < $2 ORDER BY id LIMIT $3)";
 }
 
-/// An entry to be written.
+/// An entry to insert.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEvent<'a> {
-    /// In which pool.
+    /// The pool.
     pub pool: &'a PoolId,
     /// The id.
     pub id: &'a EventId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// 0, or the code of the refusal.
+    /// 0, or the error number of the refusal.
     pub code: u32,
-    /// What they are who did it.
+    /// The kind of actor.
     pub actor_kind: ActorKind,
-    /// Who did it.
+    /// The id of the actor.
     pub actor_id: Option<&'a str>,
-    /// To whom.
+    /// The affected user.
     pub user: Option<&'a UserId>,
-    /// Through which application.
+    /// The application used.
     pub application: Option<&'a ApplicationId>,
-    /// Through which connection.
+    /// The connection used.
     pub connection: Option<&'a ConnectionId>,
-    /// From which address.
+    /// The IP address.
     pub ip: Option<&'a str>,
-    /// With which client.
+    /// The `User-Agent`.
     pub user_agent: Option<&'a str>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: Option<&'a str>,
-    /// What else is known.
+    /// Further details.
     pub details: &'a Json,
 }
 
-/// Writes an entry.
+/// Inserts an entry.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewEvent<'_>) -> Result<(), StoreError> {
     let details = serde_json::to_string(new.details)?;
     let values = [
@@ -117,76 +119,77 @@ pub async fn insert(tx: &mut Tx<'_>, new: &NewEvent<'_>) -> Result<(), StoreErro
 pub struct AuditEvent {
     /// The id; ids sort by time.
     pub id: EventId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What was done, or refused; text, because another version may have written it.
+    /// The action that was performed or refused. A string, because another version of Hufu may have written
+    /// it.
     pub action: String,
-    /// 0, or the code of the refusal.
+    /// 0, or the error number of the refusal.
     pub code: i64,
-    /// What they are who did it: see [`hufu_types::ActorKind`].
+    /// The kind of actor: see [`hufu_types::ActorKind`].
     pub actor_kind: String,
-    /// Who did it.
+    /// The id of the actor.
     pub actor_id: Option<String>,
-    /// To whom.
+    /// The affected user.
     pub user: Option<String>,
-    /// Through which application.
+    /// The application used.
     pub application: Option<String>,
-    /// Through which connection.
+    /// The connection used.
     pub connection: Option<String>,
-    /// From which address.
+    /// The IP address.
     pub ip: Option<String>,
-    /// With which client.
+    /// The `User-Agent`.
     pub user_agent: Option<String>,
-    /// In which request.
+    /// The id of the request.
     pub request_id: Option<String>,
-    /// What else is known; what changed stands in `before` and `after`.
+    /// Further details. `before` and `after` contain what changed.
     pub details: Json,
 }
 
-/// Which entries are meant; what is absent does not matter.
+/// Which entries to read. `None` means no restriction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// To this user.
+    /// The affected user.
     pub user: Option<UserId>,
-    /// One of these; any, where this is empty.
+    /// Any of these actions; empty means all.
     pub actions: Vec<Action>,
-    /// Done by this user, administrator or key.
+    /// The user, administrator or access key that performed it.
     pub actor: Option<String>,
-    /// Through this application.
+    /// The application used.
     pub application: Option<ApplicationId>,
-    /// Through this connection.
+    /// The connection used.
     pub connection: Option<ConnectionId>,
-    /// From this address.
+    /// The IP address.
     pub ip: Option<String>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Option<Outcome>,
-    /// Then or later.
+    /// At or after this time.
     pub from: Option<Timestamp>,
-    /// Before then.
+    /// Before this time.
     pub to: Option<Timestamp>,
 }
 
-/// What came of what somebody wanted to do.
+/// The outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done.
+    /// It succeeded.
     Done,
     /// It was refused.
     Refused,
-    /// It was refused with this code.
+    /// It was refused with this error number.
     Code(u32),
 }
 
-/// Entries of the audit log of a pool, newest first.
+/// Reads audit log entries of a pool, newest first.
 #[derive(Clone, Debug)]
 pub struct ListEvents {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// Which.
+    /// Which entries.
     pub filter: AuditFilter,
-    /// Only those before this one.
+    /// Only entries before this one.
     pub before: Option<EventId>,
-    /// How many at most.
+    /// The maximum number of entries.
     pub limit: i64,
 }
 
@@ -197,7 +200,7 @@ impl Read for ListEvents {
         let filter = &self.filter;
         let from = filter.from.map(first_id_at).unwrap_or_default();
         let to = filter.to.map_or_else(|| AFTER_ALL_IDS.to_owned(), first_id_at);
-        // An id of a page before may lie after the time that is asked for.
+        // The last entry of the previous page may be later than the requested end.
         let before = self.before.as_ref().map_or(to.as_str(), |before| before.as_str().min(to.as_str()));
         let mut actions = String::from(",");
         for action in &filter.actions {
@@ -231,7 +234,7 @@ impl Read for ListEvents {
     }
 }
 
-/// One entry of the audit log of a pool.
+/// Reads one audit log entry of a pool.
 #[derive(Clone, Debug)]
 pub struct GetEvent(pub PoolId, pub EventId);
 
@@ -243,32 +246,32 @@ impl Read for GetEvent {
     }
 }
 
-/// An entry of the audit log as the person whom it is about sees it.
+/// An audit log entry as shown to the user whom it concerns.
 #[derive(Clone, Debug)]
 pub struct OwnEvent {
     /// The id.
     pub id: EventId,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// 0, or the code of the refusal.
+    /// 0, or the error number of the refusal.
     pub code: i64,
-    /// What did it.
+    /// The kind of actor.
     pub actor: ActorKind,
-    /// Through which application.
+    /// The application used.
     pub application: Option<ApplicationId>,
-    /// Through which connection.
+    /// The connection used.
     pub connection: Option<ConnectionId>,
-    /// From which address.
+    /// The IP address.
     pub ip: Option<String>,
-    /// With which client.
+    /// The `User-Agent`.
     pub user_agent: Option<String>,
-    /// What else is known.
+    /// Further details.
     pub details: Json,
 }
 
-/// What happened to an account and to what was merged into it, latest first.
+/// The entries about an account and about those merged into it, newest first.
 pub async fn of_account(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -276,24 +279,24 @@ pub async fn of_account(
     before: Option<&EventId>,
     limit: i64,
 ) -> Result<Vec<OwnEvent>, StoreError> {
-    // Ids are hexadecimal, so that `z` sorts after all of them in every collation.
+    // Ids are hexadecimal, so `z` sorts after all of them in every collation.
     let before = before.map_or("z", EventId::as_str);
     tx.all(LIST_OF_ACCOUNT, &[pool.into(), user.into(), before.into(), limit.into()], decode_own).await
 }
 
-/// Forgets the oldest entries of a pool.
+/// Deletes the oldest entries of a pool.
 #[derive(Clone, Debug)]
 pub struct DeleteEvents {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// What was written before this.
+    /// Only entries written before this time.
     pub before: Timestamp,
-    /// How many at most.
+    /// The maximum number of entries.
     pub limit: i64,
 }
 
 impl Write for DeleteEvents {
-    /// How many.
+    /// The number of deleted entries.
     type Out = u64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<u64, StoreError> {

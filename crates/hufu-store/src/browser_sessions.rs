@@ -1,4 +1,5 @@
-//! Browser sessions: one login of one person in one browser, the parent of the sessions of single applications.
+//! Browser sessions: one login of one user in one browser, the parent of the sessions of individual
+//! applications.
 
 use hufu_types::{BrowserSessionId, Facts, PoolId, SessionId, Timestamp, TokenHash, UserId, UserStatus};
 
@@ -27,7 +28,7 @@ statements! {
         WHERE pool_id = $1 AND session_id IN (
             SELECT id FROM sessions WHERE pool_id = $1 AND browser_session_id = $2)";
     DELETE_BENEATH = "DELETE FROM sessions WHERE pool_id = $1 AND browser_session_id = $2 RETURNING id";
-    // No session has an empty id: then none is kept.
+    // No session has an empty id, so an empty $3 keeps none.
     DELETE_OF_ACCOUNT = "
         DELETE FROM browser_sessions
         WHERE pool_id = $1
@@ -38,20 +39,20 @@ statements! {
     SWEEP = "DELETE FROM browser_sessions WHERE expires_at < $1";
 }
 
-/// A browser session to be written.
+/// A browser session to insert.
 #[derive(Clone, Debug)]
 pub struct NewBrowserSession {
     /// The id.
     pub id: BrowserSessionId,
     /// The hash of the secret in the browser's cookie.
     pub cookie: TokenHash,
-    /// Now.
+    /// The current time.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// The address of the browser.
+    /// The IP address of the browser.
     pub ip: Option<String>,
-    /// The browser, as it calls itself.
+    /// The `User-Agent` of the browser.
     pub user_agent: Option<String>,
 }
 
@@ -60,23 +61,23 @@ pub struct NewBrowserSession {
 pub struct BrowserSession {
     /// The id.
     pub id: BrowserSessionId,
-    /// Whose; the `sub` of the tokens beneath it.
+    /// The user; the `sub` of the tokens below it.
     pub user: UserId,
-    /// The account behind it: another one, where its own was merged into that.
+    /// The account in use. Differs from `user` if that account was merged into another one.
     pub account: UserId,
-    /// Whether the account may still be used.
+    /// Whether the account is active.
     pub user_is_active: bool,
-    /// What the person proved themselves with, and when.
+    /// How and when the user authenticated.
     pub facts: Facts,
-    /// When the login was.
+    /// When the user logged in.
     pub created_at: Timestamp,
     /// When it was last used.
     pub last_used_at: Timestamp,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// Begins a browser session of a user who proved themselves with this.
+/// Inserts a browser session for a user who authenticated with these facts.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -99,7 +100,7 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// The browser session of a cookie, over or not.
+/// The browser session of a cookie, even if it has expired.
 pub async fn by_cookie(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -108,7 +109,7 @@ pub async fn by_cookie(
     tx.optional(BY_COOKIE, &[pool.into(), cookie.into()], decode).await
 }
 
-/// Whose a browser session is and when it ends; no other unit ends it until this one does.
+/// Reads the user and the expiry of a browser session, and locks it until the unit ends.
 pub async fn get_locked(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -120,7 +121,8 @@ pub async fn get_locked(
     .await
 }
 
-/// Notes that a browser session is in use, and lets it live until `expires_at`; whether it was still alive.
+/// Records that a browser session was used and extends it until `expires_at`. Returns whether it was still
+/// alive.
 pub async fn extend(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -131,15 +133,15 @@ pub async fn extend(
     Ok(tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await? == 1)
 }
 
-/// Ends a browser session with the sessions of applications beneath it and their refresh tokens: whose it was, and
-/// which those were; nothing where there is none.
+/// Ends a browser session, the application sessions below it, and their refresh tokens. Returns the user and
+/// the ended sessions; `None` if there is no such browser session.
 pub async fn end(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &BrowserSessionId,
 ) -> Result<Option<(UserId, Vec<SessionId>)>, StoreError> {
     let values = [pool.into(), id.as_str().into()];
-    // Whoever begins a session beneath it has locked its row, or finds it gone.
+    // A unit that inserts a session below it locks this row first, or finds it gone.
     let user = tx.optional(DELETE, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await?;
     let Some(user) = user else { return Ok(None) };
     tx.execute(DELETE_TOKENS_BENEATH, &values).await?;
@@ -147,8 +149,8 @@ pub async fn end(
     Ok(Some((user, ended)))
 }
 
-/// Ends the browser sessions of a user and of what was merged into them, but for the one that the session to be kept
-/// belongs to. The sessions of applications beneath them are ended by whoever calls.
+/// Ends the browser sessions of a user and of accounts merged into it, except for the parent of the session
+/// to keep. The caller ends the application sessions below them.
 pub async fn end_of_account(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -159,7 +161,7 @@ pub async fn end_of_account(
     tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into(), kept.into()]).await.map(drop)
 }
 
-/// Forgets the browser sessions that ended before `now`.
+/// Deletes the browser sessions that expired before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

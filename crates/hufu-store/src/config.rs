@@ -1,4 +1,4 @@
-//! Pools, connections and applications: small tables that every node holds in memory.
+//! Pools, connections and applications: small tables that every node caches in memory.
 
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier,
@@ -92,7 +92,7 @@ statements! {
 pub enum StoredSettings {
     /// The JSON of [`hufu_types::ConnectionSettings`], sealed.
     Sealed(Vec<u8>),
-    /// The columns of programs before migration 0004, which knew WeChat apps alone.
+    /// The columns used before migration 0004, when all connections were WeChat apps.
     Columns {
         /// The AppID.
         app_id: String,
@@ -101,13 +101,13 @@ pub enum StoredSettings {
     },
 }
 
-/// The realms of the ids that a connection's source gives: see [`hufu_types::IdentityKey::realm`]. Both are absent while
-/// the settings stand in the old columns.
+/// The realms of the ids that a connection's source provides: see [`hufu_types::IdentityKey::realm`]. Both
+/// are `None` while the settings are in the old columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Realms {
-    /// Of ids that are unique at the app.
+    /// The realm of ids that are unique within the app.
     pub own: Option<String>,
-    /// Of ids that apps share, where the source has such.
+    /// The realm of ids shared by several apps, if the source has such ids.
     pub shared: Option<String>,
 }
 
@@ -122,35 +122,35 @@ pub struct StoredConnection {
     pub identifier: Identifier,
     /// The login mode.
     pub kind: ConnectionKind,
-    /// The text of its button.
+    /// The label of its login button.
     pub display_name: String,
-    /// Whether strangers are refused.
+    /// Whether unknown people are rejected instead of becoming new users.
     pub login_only: bool,
-    /// Whether it serves at all.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// Where its UnionIDs are unique.
+    /// The Open Platform account within which its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// How first logins find their account.
+    /// How a first login finds its account.
     pub association: Association,
-    /// The values of its kind's fields.
+    /// The values of the fields of its kind.
     pub settings: StoredSettings,
-    /// Where the ids of its people are unique.
+    /// The realms of its ids.
     pub realms: Realms,
 }
 
-/// An object of the configuration, and how often it was changed.
+/// An object of the configuration with its revision number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revised<T> {
-    /// From 1; rises with each change.
+    /// Starts at 1 and is incremented with each change.
     pub revision: i64,
     /// The object.
     pub value: T,
 }
 
-/// Everything that nodes hold in memory of the configuration.
+/// The part of the configuration that nodes cache in memory.
 #[derive(Clone, Debug, Default)]
 pub struct StoredConfig {
-    /// The version that was read, or an older one.
+    /// The configuration version that was read. The data may be newer.
     pub version: i64,
     /// All pools.
     pub pools: Vec<Pool>,
@@ -158,7 +158,7 @@ pub struct StoredConfig {
     pub connections: Vec<StoredConnection>,
     /// All applications, in the order of their position.
     pub applications: Vec<Application>,
-    /// The webhooks that are switched on, by pool.
+    /// The enabled webhooks, by pool.
     pub subscribers: Vec<(PoolId, Subscriber)>,
 }
 
@@ -173,7 +173,7 @@ impl Read for ReadConfig {
     }
 }
 
-/// Reads the pools that changed since this version, with all that is in them.
+/// Reads the pools that changed since this version, with everything in them.
 pub struct ReadChanged(pub i64);
 
 impl Read for ReadChanged {
@@ -198,10 +198,11 @@ impl Read for ReadChanged {
     }
 }
 
-/// Where more pools than so many changed, everything is read with fewer statements.
+/// If more pools than this have changed, reading everything takes fewer statements.
 const READ_ONE_BY_ONE: usize = 200;
 
-/// Reads the whole configuration. The version is read first, so that a change in between is seen by the next look.
+/// Reads the whole configuration. Reads the version first, so that the next check detects a concurrent
+/// change.
 pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
     let version = versions::get(tx).await?.configuration;
     let pools = tx.all(LIST_POOLS, &[], decode_pool).await?;
@@ -212,7 +213,7 @@ pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
     Ok(StoredConfig { version, pools, connections, applications, subscribers })
 }
 
-/// Reads what a pool is and has.
+/// Reads a pool with everything in it.
 pub async fn read_pool(tx: &mut Tx<'_>, id: &PoolId) -> Result<StoredConfig, StoreError> {
     let of_pool = [id.into()];
     let version = versions::get(tx).await?.configuration;
@@ -224,7 +225,7 @@ pub async fn read_pool(tx: &mut Tx<'_>, id: &PoolId) -> Result<StoredConfig, Sto
     Ok(StoredConfig { version, pools, connections, applications, subscribers })
 }
 
-/// Gives applications their connections, which are in their order.
+/// Assigns connections to applications, keeping their order.
 fn fill(applications: &mut [Application], switched_on: Vec<(ApplicationId, ConnectionId)>) {
     let mut connections: HashMap<ApplicationId, Vec<ConnectionId>> = HashMap::new();
     for (application, connection) in switched_on {
@@ -235,7 +236,7 @@ fn fill(applications: &mut [Application], switched_on: Vec<(ApplicationId, Conne
     }
 }
 
-/// The ids and names of all pools, in the order in which they were made.
+/// The ids and names of all pools, in the order of creation.
 pub async fn pool_names(tx: &mut Tx<'_>) -> Result<Vec<(PoolId, String)>, StoreError> {
     tx.all(POOL_NAMES, &[], |row| Ok((pool_id(row, 0)?, row.get(1)?))).await
 }
@@ -259,7 +260,7 @@ pub async fn connection(
     found.await
 }
 
-/// Which connection of a pool has this identifier.
+/// The connection of a pool that has this identifier.
 pub async fn connection_of(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -286,12 +287,12 @@ pub async fn application(
     Ok(Some(found))
 }
 
-/// The pool of an application: ids of applications are unique in the instance.
+/// The pool of an application. Application ids are unique within the instance.
 pub async fn pool_of_application(tx: &mut Tx<'_>, id: &ApplicationId) -> Result<Option<PoolId>, StoreError> {
     tx.optional(APPLICATION_HOLDER, &[id.into()], |row| pool_id(row, 0)).await
 }
 
-/// Leaves a pool no other default application than this one.
+/// Makes sure that a pool has no default application other than this one.
 pub async fn clear_other_defaults(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -301,20 +302,20 @@ pub async fn clear_other_defaults(
     tx.execute(NO_OTHER_DEFAULT, &[pool.into(), id.into(), false.into(), now.into()]).await
 }
 
-/// Makes a pool.
+/// Inserts a pool.
 pub async fn insert_pool(tx: &mut Tx<'_>, pool: &Pool, now: Timestamp) -> Result<(), StoreError> {
     let settings = serde_json::to_string(&pool.settings)?;
     let values = [(&pool.id).into(), (&pool.name).into(), (&settings).into(), now.into()];
     tx.execute(INSERT_POOL, &values).await.map(drop)
 }
 
-/// Changes the name and the settings of a pool.
+/// Updates the name and the settings of a pool.
 pub async fn update_pool(tx: &mut Tx<'_>, pool: &Pool) -> Result<u64, StoreError> {
     let settings = serde_json::to_string(&pool.settings)?;
     tx.execute(UPDATE_POOL, &[(&pool.id).into(), (&pool.name).into(), (&settings).into()]).await
 }
 
-/// Makes a connection.
+/// Inserts a connection.
 pub async fn insert_connection(
     tx: &mut Tx<'_>,
     new: &StoredConnection,
@@ -332,7 +333,7 @@ pub async fn insert_connection(
         new.open_platform.0.as_str().into(),
         (&association).into(),
         new.settings.sealed().into(),
-        // The columns of the program before have no defaults.
+        // The columns of the previous version have no defaults.
         "".into(),
         [].as_slice().into(),
         new.realms.own.as_deref().into(),
@@ -342,7 +343,7 @@ pub async fn insert_connection(
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
 }
 
-/// Changes what may change of a connection; its identifier and kind are fixed.
+/// Updates a connection. Its identifier and its kind cannot be changed.
 pub async fn update_connection(
     tx: &mut Tx<'_>,
     new: &StoredConnection,
@@ -365,7 +366,7 @@ pub async fn update_connection(
     tx.execute(UPDATE_CONNECTION, &values).await
 }
 
-/// Puts sealed settings in the place of a row's old columns, if nobody did so before.
+/// Replaces the old columns of a row by sealed settings, unless that has already been done.
 pub async fn seal_settings(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -379,7 +380,7 @@ pub async fn seal_settings(
 }
 
 impl StoredSettings {
-    /// The sealed settings; absent while they stand in the old columns, which an update then leaves as they are.
+    /// The sealed settings. `None` while they are in the old columns, which an update then leaves unchanged.
     fn sealed(&self) -> Option<&[u8]> {
         match self {
             Self::Sealed(sealed) => Some(sealed),
@@ -392,7 +393,7 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Makes an application and switches its connections on.
+/// Inserts an application and enables its connections.
 pub async fn insert_application(
     tx: &mut Tx<'_>,
     new: &Application,
@@ -402,7 +403,7 @@ pub async fn insert_application(
     switch_on(tx, new).await
 }
 
-/// Changes an application and its connections.
+/// Updates an application and its connections.
 pub async fn update_application(
     tx: &mut Tx<'_>,
     new: &Application,

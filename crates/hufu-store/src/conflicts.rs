@@ -1,4 +1,5 @@
-//! Ids of one person that name two accounts, kept for somebody to settle.
+//! Identity conflicts: one person's ids that point to two accounts, recorded so that someone can resolve
+//! them.
 
 use hufu_types::{ConnectionId, PoolId, Timestamp, UserId};
 
@@ -20,20 +21,20 @@ statements! {
         DELETE FROM identity_conflicts WHERE pool_id = $1 AND (chosen_user = $2 OR other_user = $2)";
 }
 
-/// Ids of one person that name two accounts.
+/// One person's ids that point to two accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// Which ids: the kind of the conflict.
+    /// The kind of conflict, which says what disagrees.
     pub kind: String,
     /// The account that was logged in.
     pub chosen: UserId,
     /// The other account.
     pub other: UserId,
-    /// The connection through which it was seen first.
+    /// The connection through which it was first seen.
     pub connection: ConnectionId,
-    /// When it was seen first.
+    /// When it was first seen.
     pub first_seen_at: Timestamp,
-    /// When it was seen last.
+    /// When it was last seen.
     pub last_seen_at: Timestamp,
     /// How often it was seen.
     pub occurrences: i64,
@@ -43,9 +44,9 @@ pub struct Conflict {
 pub struct ListConflicts {
     /// The pool.
     pub pool: PoolId,
-    /// Kind and accounts of the last one of the page before.
+    /// Kind and accounts of the last conflict of the previous page.
     pub after: Option<(String, String, String)>,
-    /// At most so many.
+    /// The maximum number of conflicts.
     pub limit: i64,
 }
 
@@ -60,7 +61,7 @@ impl Read for ListConflicts {
     }
 }
 
-/// Records a conflict, or that it was seen again.
+/// Records a conflict, or that it occurred again.
 pub async fn record(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -79,7 +80,7 @@ pub async fn record(
     tx.execute(RECORD, &values).await.map(drop)
 }
 
-/// Forgets the conflicts of a user.
+/// Deletes the conflicts of a user.
 pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Deliveries: one event on its way to one webhook, with the job that sends it.
+//! Deliveries of events to webhooks, and the jobs that send them.
 
 use hufu_types::{DeliveryId, EventId, JobId, PoolId, Timestamp, WebhookId};
 
@@ -15,7 +15,8 @@ statements! {
             (pool_id, id, webhook_id, event_id, action, body, state, attempts, created_at, next_attempt_at)
         SELECT $1, $2, $3, $4, $5, $6, 'pending', 0, $7, $7
         FROM webhooks WHERE pool_id = $1 AND id = $3";
-    // The pool is compared in a way that serves no index: SQLite would take the primary key, and read those of all webhooks.
+    // The comparison with the pool is written so that it cannot use an index. Otherwise SQLite would choose
+    // the primary key and read the deliveries of all webhooks.
     LIST = "
         SELECT id, webhook_id, event_id, action, state, attempts, created_at, next_attempt_at, last_attempt_at,
                response_status, response, body
@@ -63,20 +64,20 @@ statements! {
             WHERE created_at < $1 ORDER BY created_at LIMIT $2)";
 }
 
-/// The kind of the jobs that deliver webhooks; the payload is the delivery's id.
+/// The kind of the jobs that send deliveries. The payload is the delivery's id.
 pub const WEBHOOK_JOB: &str = "webhook";
 
-/// What a delivery is called by that was asked for to see whether a webhook works.
+/// The action name of a test delivery, which an administrator requests to check that a webhook works.
 pub const PING: &str = "ping";
 
-/// How far a delivery is.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// It waits for its next attempt.
+    /// Waiting for its next attempt.
     Pending,
-    /// The receiver has taken it.
+    /// Accepted by the receiver.
     Delivered,
-    /// It was given up.
+    /// Given up.
     Failed,
 }
 
@@ -90,7 +91,7 @@ impl DeliveryState {
         }
     }
 
-    /// Reads the name.
+    /// Parses the name.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Pending, Self::Delivered, Self::Failed].into_iter().find(|state| state.as_str() == text)
     }
@@ -99,44 +100,44 @@ impl DeliveryState {
 /// A delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The id, which receivers tell duplicates apart by.
+    /// The id, which lets receivers detect duplicates.
     pub id: DeliveryId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
-    /// Of which event.
+    /// The event.
     pub event: EventId,
     /// What happened: the name of an action, or [`PING`].
     pub action: String,
-    /// How far it is.
+    /// The state.
     pub state: DeliveryState,
-    /// How often it was sent.
+    /// How many times it has been sent.
     pub attempts: i64,
-    /// When it was written.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub next_attempt_at: Option<Timestamp>,
-    /// When it was last tried.
+    /// When the last attempt was made.
     pub last_attempt_at: Option<Timestamp>,
-    /// The HTTP status that the receiver last answered with.
+    /// The HTTP status of the receiver's last response.
     pub response_status: Option<i64>,
-    /// The beginning of the receiver's answer, or what went wrong.
+    /// The beginning of the receiver's response, or what went wrong.
     pub response: Option<String>,
-    /// What is sent: JSON.
+    /// The body to send, as JSON.
     pub body: String,
 }
 
 /// The deliveries to a webhook, newest first.
 #[derive(Clone, Debug)]
 pub struct ListDeliveries {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
-    /// Only those.
+    /// Only deliveries in this state.
     pub state: Option<DeliveryState>,
-    /// Only those before this one.
+    /// Only deliveries before this one.
     pub before: Option<DeliveryId>,
-    /// How many at most.
+    /// The maximum number of deliveries.
     pub limit: i64,
 }
 
@@ -154,10 +155,10 @@ impl Read for ListDeliveries {
     }
 }
 
-/// Sorts after every id that Hufu makes: those are hexadecimal.
+/// Sorts after every id that Hufu generates, because those are hexadecimal.
 pub(crate) const AFTER_ALL_IDS: &str = "g";
 
-/// The smallest id that Hufu makes at this time.
+/// The smallest id that Hufu can generate at this time.
 pub(crate) fn first_id_at(time: Timestamp) -> String {
     format!("{:012x}{:012x}", time.0.clamp(0, (1 << 48) - 1), 0)
 }
@@ -174,29 +175,29 @@ impl Read for GetDelivery {
     }
 }
 
-/// What is to be sent, and where.
+/// A delivery that is ready to be sent, with its destination.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// What happened: the name of an action, or [`PING`].
     pub action: String,
     /// The body.
     pub body: String,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: WebhookId,
-    /// Where to; nowhere, where the webhook was deleted.
+    /// The destination; `None` if the webhook was deleted.
     pub to: Option<Destination>,
 }
 
-/// Where a delivery goes.
+/// The destination of a delivery.
 #[derive(Clone)]
 pub struct Destination {
-    /// The address.
+    /// The URL.
     pub url: String,
-    /// The secret, sealed.
+    /// The current signing secret, sealed.
     pub secret: Vec<u8>,
-    /// The secret before, sealed, and until when it signs as well.
+    /// The previous signing secret, sealed, and until when it also signs.
     pub previous: Option<(Vec<u8>, Timestamp)>,
-    /// Whether the webhook is switched on.
+    /// Whether the webhook is enabled.
     pub enabled: bool,
 }
 
@@ -206,7 +207,7 @@ impl std::fmt::Debug for Destination {
     }
 }
 
-/// Reads what is to be sent; nothing, where the delivery does not wait.
+/// Reads what to send. Returns `None` if the delivery is not pending.
 #[derive(Clone, Debug)]
 pub struct ReadOutgoing(pub PoolId, pub DeliveryId);
 
@@ -218,37 +219,38 @@ impl Read for ReadOutgoing {
     }
 }
 
-/// What came of an attempt.
+/// The outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Whether anything was sent, or could have been.
+    /// Whether the attempt counts: something was sent, or could have been.
     pub sent: bool,
-    /// How far the delivery is with it.
+    /// The resulting state of the delivery.
     pub state: DeliveryState,
-    /// When it is tried next.
+    /// When the next attempt is due.
     pub next: Option<Timestamp>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: Option<i64>,
-    /// The beginning of the answer, or what went wrong. PostgreSQL takes no NUL in it.
+    /// The beginning of the response, or what went wrong. Must not contain NUL characters, which PostgreSQL
+    /// rejects.
     pub response: String,
 }
 
-/// A delivery to be written.
+/// A delivery to insert.
 #[derive(Clone, Copy, Debug)]
 pub struct NewDelivery<'a> {
-    /// Of which pool.
+    /// The pool.
     pub pool: &'a PoolId,
-    /// The id, which is its job's as well.
+    /// The id, which is also the id of its job.
     pub id: &'a DeliveryId,
-    /// To which webhook.
+    /// The webhook.
     pub webhook: &'a WebhookId,
-    /// Of which event; a ping, which is no event, lends the delivery's id.
+    /// The event. A ping has no event and uses the id of the delivery.
     pub event: &'a str,
     /// What happened: the name of an action, or [`PING`].
     pub action: &'a str,
-    /// What is sent: JSON.
+    /// The body to send, as JSON.
     pub body: &'a str,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -266,13 +268,13 @@ impl NewDelivery<'_> {
     }
 }
 
-/// Writes a delivery and queues its job.
+/// Inserts a delivery and enqueues its job.
 pub async fn insert(tx: &mut Tx<'_>, new: &NewDelivery<'_>) -> Result<(), StoreError> {
     tx.execute(INSERT, &new.values()).await?;
     enqueue(tx, new.pool, new.id, JobId::parse(new.id.as_str())?, new.now).await
 }
 
-/// Writes a delivery and queues its job, if there is such a webhook; whether that is so.
+/// Inserts a delivery and enqueues its job if the webhook exists. Returns whether it does.
 pub async fn insert_if_webhook(tx: &mut Tx<'_>, new: &NewDelivery<'_>) -> Result<bool, StoreError> {
     if tx.execute(INSERT_PING, &new.values()).await? == 0 {
         return Ok(false);
@@ -281,7 +283,7 @@ pub async fn insert_if_webhook(tx: &mut Tx<'_>, new: &NewDelivery<'_>) -> Result
     Ok(true)
 }
 
-/// Keeps what came of an attempt at a delivery that waits; to which webhook it goes.
+/// Records the outcome of an attempt if the delivery is pending. Returns the webhook.
 pub async fn record(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -304,23 +306,23 @@ pub async fn record(
     Ok(webhook.map(|id| WebhookId::parse(&id)).transpose()?)
 }
 
-/// Forgets what a webhook did not take.
+/// Resets a webhook's count of consecutive failures.
 pub async fn record_success(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<(), StoreError> {
     tx.execute(ARRIVED, &[pool.into(), webhook.as_str().into()]).await.map(drop)
 }
 
-/// Counts a delivery that a webhook did not take; how many it did not, one after another.
+/// Increments a webhook's count of consecutive failures. Returns the new count.
 pub async fn record_failure(tx: &mut Tx<'_>, pool: &PoolId, webhook: &WebhookId) -> Result<i64, StoreError> {
     let failures = tx.optional(GIVEN_UP, &[pool.into(), webhook.as_str().into()], |row| row.get(0)).await?;
     Ok(failures.unwrap_or_default())
 }
 
-/// Locks a delivery until the unit ends; whether there is one.
+/// Locks a delivery until the unit ends. Returns whether it exists.
 pub async fn lock(tx: &mut Tx<'_>, pool: &PoolId, id: &DeliveryId) -> Result<bool, StoreError> {
     Ok(tx.optional(LOCK, &[pool.into(), id.as_str().into()], |_| Ok(())).await?.is_some())
 }
 
-/// Lets a delivery wait again that arrived or was given up; whether it had.
+/// Makes a delivered or failed delivery pending again. Returns whether it was one of those.
 pub async fn requeue(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -330,7 +332,7 @@ pub async fn requeue(
     Ok(tx.execute(AGAIN, &[pool.into(), id.as_str().into(), now.into()]).await? != 0)
 }
 
-/// Lets deliveries to a webhook wait again that were given up since then, the oldest first; which.
+/// Makes a webhook's failed deliveries since then pending again, oldest first. Returns their ids.
 pub async fn requeue_failed(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -344,7 +346,7 @@ pub async fn requeue_failed(
     tx.all(FAILED_AGAIN, &values, |row| Ok(DeliveryId::parse(&row.get::<String>(0)?)?)).await
 }
 
-/// Queues the job that sends a delivery.
+/// Enqueues the job that sends a delivery.
 pub async fn enqueue(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -356,7 +358,7 @@ pub async fn enqueue(
     jobs::enqueue(tx, &NewJob { id: job, kind: WEBHOOK_JOB, pool: pool.clone(), payload, run_at: now }).await
 }
 
-/// Forgets deliveries that were written before this, at most so many.
+/// Deletes at most `limit` deliveries created before this time.
 pub async fn sweep(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[before.into(), limit.into()]).await
 }

@@ -1,4 +1,4 @@
-//! The store: one of two engines behind one door.
+//! The store: two engines with one interface.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::sqlite::Sqlite;
 use crate::unit::{Reading, Unit, WithOutput, Writing};
 use crate::{Read, StoreError, Write};
 
-/// Where the database is: `sqlite://path/to/file.db` or `postgres://user@host/name`.
+/// The location of the database: `sqlite://path/to/file.db` or `postgres://user@host/name`.
 #[derive(Clone)]
 pub enum DatabaseUrl {
     /// A file.
@@ -20,7 +20,7 @@ pub enum DatabaseUrl {
     Postgres(Box<PgConnectOptions>),
 }
 
-/// Why a text is no database URL. It never quotes the text, which may hold a password.
+/// The text is not a database URL. The message never quotes the text, which may contain a password.
 #[derive(Debug, thiserror::Error)]
 #[error("a database URL is sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/NAME")]
 pub struct DatabaseUrlError;
@@ -66,7 +66,7 @@ impl Engine {
 }
 
 impl Store {
-    /// Opens the database; a SQLite file is made if absent (mode 0600).
+    /// Opens the database. A missing SQLite file is created with mode 0600.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
         Ok(Self(match url {
             DatabaseUrl::Sqlite(path) => Engine::Sqlite(Sqlite::open(path)?),
@@ -82,7 +82,7 @@ impl Store {
         }
     }
 
-    /// Runs a unit that writes; answers after its commit.
+    /// Runs a unit that writes. Returns after its commit.
     pub async fn write<W: Write>(&self, unit: W) -> Result<W::Out, StoreError> {
         let unit = Arc::new(Writing(WithOutput::new(unit)));
         self.0.write(unit.clone()).await?;
@@ -96,7 +96,7 @@ impl Store {
         unit.0.take()
     }
 
-    /// Finishes what waits and closes the connections.
+    /// Finishes the queued units and closes the connections.
     pub async fn close(self) {
         match self.0 {
             Engine::Sqlite(sqlite) => {

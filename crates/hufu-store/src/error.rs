@@ -1,55 +1,54 @@
-//! What can go wrong in the store.
+//! The errors of the store.
 
 use hufu_types::refusal::Code;
 use hufu_types::{IdError, Refusal};
 
-/// Why the store did not do what was asked. Nothing was written, unless the
-/// variant says otherwise.
+/// Why the store could not do what was requested. Nothing was written unless the variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite refused.
+    /// SQLite returned an error.
     #[error("the SQLite database refused")]
     Sqlite(#[from] rusqlite::Error),
-    /// PostgreSQL refused, or is not reachable.
+    /// PostgreSQL returned an error or is unreachable.
     #[error("the PostgreSQL database refused")]
     Postgres(#[from] sqlx::Error),
-    /// More units wait than the queue holds.
+    /// The queue of waiting units is full.
     #[error("the database is overloaded: its queue of writes is full")]
     Overloaded,
     /// The batch in which the unit ran could not be committed.
     #[error("the transaction could not be committed: {0}")]
     Batch(String),
-    /// The store has been shut down; or the thread of the database is gone.
+    /// The store has been shut down, or its database thread is gone.
     #[error("the database is shut down")]
     Stopped,
-    /// What the unit had read was changed by another before it wrote; it runs again,
-    /// and the caller sees this only after many lost races.
+    /// Another unit changed what this unit had read before it could write. The unit is run again, so callers
+    /// only see this after many lost races.
     #[error("the unit lost too many races against others")]
     LostRace,
-    /// The unit panicked and was rolled back: a bug.
+    /// The unit panicked and was rolled back. This is a bug.
     #[error("the unit of work panicked")]
     Panicked,
-    /// A stored value is not what it should be.
+    /// A stored value is not valid.
     #[error("the column {column} of a stored row holds something unexpected")]
     Corrupt {
-        /// Which.
+        /// The column.
         column: &'static str,
     },
-    /// A stored document is not what it should be.
+    /// A stored JSON document is not valid.
     #[error("a stored JSON document cannot be read")]
     Json(#[from] serde_json::Error),
-    /// The database belongs to another version of the program.
+    /// The database belongs to a different version of the program.
     #[error("migration {name} was applied with another text; this database belongs to another build")]
     ForeignMigration {
-        /// Which.
+        /// The migration.
         name: String,
     },
-    /// A file of the database cannot be made or opened.
+    /// A database file cannot be created or opened.
     #[error("{path}: {source}")]
     File {
-        /// Which.
+        /// The file.
         path: String,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }
@@ -61,7 +60,7 @@ impl From<IdError> for StoreError {
 }
 
 impl StoreError {
-    /// Whether a unit may be run again because it lost a race.
+    /// Whether a unit can be run again because it lost a race.
     pub(crate) fn is_lost_race(&self) -> bool {
         match self {
             Self::LostRace => true,

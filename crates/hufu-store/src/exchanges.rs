@@ -1,4 +1,5 @@
-//! What WeChat codes were exchanged for: for a short while the same code is the same login.
+//! Records of exchanged WeChat codes. For a short time, sending the same code again results in the same
+//! login.
 
 use hufu_types::{ApplicationId, PoolId, SessionId, Timestamp, TokenHash, UserId};
 
@@ -23,11 +24,11 @@ statements! {
 pub struct Exchange {
     /// The application whose client sent the code.
     pub application: ApplicationId,
-    /// What WeChat answered, sealed: it holds the session key.
+    /// WeChat's response, sealed because it contains the session key.
     pub sealed: Vec<u8>,
-    /// The login that came of it, if one did.
+    /// The resulting login, if there was one.
     pub login: Option<(UserId, SessionId)>,
-    /// When.
+    /// When the code was exchanged.
     pub created_at: Timestamp,
 }
 
@@ -35,7 +36,7 @@ pub struct Exchange {
 pub struct GetExchange {
     /// The pool.
     pub pool: PoolId,
-    /// Hash of connection and code.
+    /// The hash of connection and code.
     pub code: TokenHash,
 }
 
@@ -47,11 +48,11 @@ impl Read for GetExchange {
     }
 }
 
-/// Keeps the record of a code that was exchanged without a login.
+/// Stores the record of a code that was exchanged without a login.
 pub struct PutExchange {
     /// The pool.
     pub pool: PoolId,
-    /// Hash of connection and code.
+    /// The hash of connection and code.
     pub code: TokenHash,
     /// The record.
     pub exchange: Exchange,
@@ -65,7 +66,7 @@ impl Write for PutExchange {
     }
 }
 
-/// Keeps the record of a code. Of a code that has a record already, only a login is noted.
+/// Stores the record of a code. If there already is one, only adds the login to it.
 pub async fn put(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -84,12 +85,12 @@ pub async fn put(
     tx.execute(PUT, &values).await.map(drop)
 }
 
-/// Forgets the records of a user's logins.
+/// Deletes the records of a user's logins.
 pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Forgets the records that are older than `before`.
+/// Deletes the records older than `before`.
 pub async fn sweep(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[before.into()]).await
 }

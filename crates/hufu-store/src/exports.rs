@@ -1,4 +1,4 @@
-//! Taking users out: page by page, in the order of their ids.
+//! Exporting users page by page, in the order of their ids.
 
 use std::collections::HashMap;
 
@@ -26,29 +26,30 @@ statements! {
         ORDER BY user_id, realm, kind, value";
 }
 
-/// Where the hash of the password stands behind the columns of a user.
+/// The column of the password hash, after the columns of a user.
 const PASSWORD_HASH: usize = 23;
 
 /// A page of a pool's users.
 pub struct ExportPage {
     /// The pool.
     pub pool: PoolId,
-    /// The last id of the page before, or nothing.
+    /// The last id of the previous page; empty for the first page.
     pub after: String,
-    /// How many at most.
+    /// The maximum number of users.
     pub limit: i64,
-    /// Accounts that were merged into others, instead of all others.
+    /// If set, returns only accounts that were merged into others. Otherwise, returns only those that were
+    /// not.
     pub merged: bool,
 }
 
-/// A user as the database has them.
+/// A user as stored in the database.
 #[derive(Clone, Debug)]
 pub struct ExportedUser {
     /// The user.
     pub user: User,
     /// The hash of the password.
     pub password_hash: Option<String>,
-    /// What leads to this very account.
+    /// The identities linked to this account itself.
     pub identities: Vec<NewIdentity>,
 }
 

@@ -1,4 +1,4 @@
-//! Logins that wait for the person's next step.
+//! Logins that are waiting for the person's next step.
 
 use hufu_types::flow::FlowState;
 use hufu_types::{ApplicationId, ConnectionId, FlowId, PoolId, Timestamp, TokenHash, UserId};
@@ -29,48 +29,48 @@ statements! {
     SWEEP = "DELETE FROM login_flows WHERE expires_at < $1";
 }
 
-/// A login that may have to wait.
+/// A waiting login to insert.
 #[derive(Clone, Debug)]
 pub struct NewFlow {
     /// The id.
     pub id: FlowId,
-    /// The hash of the handle that the next step needs.
+    /// The hash of the handle required for the next step.
     pub handle: TokenHash,
-    /// The hash of the cookie of the browser, where there is one.
+    /// The hash of the browser's cookie, if there is one.
     pub cookie: Option<TokenHash>,
-    /// What the source proved, sealed for this flow.
+    /// The proof from the source, sealed for this flow.
     pub proof: Vec<u8>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// A login that waits.
+/// A waiting login as stored.
 #[derive(Clone, Debug)]
 pub struct Flow {
-    /// The application that is logged in to.
+    /// The application that the person logs in to.
     pub application: ApplicationId,
-    /// The connection through which the person came.
+    /// The connection used to log in.
     pub connection: Option<ConnectionId>,
-    /// The hash of the handle that the next step needs.
+    /// The hash of the handle required for the next step.
     pub handle: TokenHash,
-    /// The hash of the cookie of the browser, where there is one.
+    /// The hash of the browser's cookie, if there is one.
     pub cookie: Option<TokenHash>,
-    /// What the source proved, sealed for this flow.
+    /// The proof from the source, sealed for this flow.
     pub proof: Vec<u8>,
-    /// Where it stands.
+    /// Its state.
     pub state: FlowState,
-    /// How many steps failed.
+    /// The number of failed steps.
     pub tries: i64,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// A flow; one that was gone through is absent.
+/// Reads a flow; `None` if it has been completed.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option<Flow>, StoreError> {
     tx.optional(GET, &[pool.into(), flow.as_str().into()], decode).await
 }
 
-/// Begins to wait.
+/// Inserts a flow.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -98,12 +98,12 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// A flow that no other unit changes until this one ends.
+/// Reads a flow and locks it until the unit ends.
 pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option<Flow>, StoreError> {
     tx.optional(LOCK, &[pool.into(), flow.as_str().into()], decode).await
 }
 
-/// Goes on to another stage, or counts a failed step; with a new handle.
+/// Moves a flow to another stage, or counts a failed step, and replaces the handle.
 pub async fn advance(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -119,23 +119,24 @@ pub async fn advance(
     tx.execute(ADVANCE, &values).await.map(drop)
 }
 
-/// Lets a flow be nobody's until [`advance`] says whose it is, so that [`end_of_user`] leaves it alone in this unit.
+/// Clears the user of a flow until [`advance`] sets it again, so that [`end_of_user`] leaves the flow alone
+/// in this unit.
 pub async fn detach(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
     tx.execute(DETACH, &[pool.into(), flow.as_str().into()]).await.map(drop)
 }
 
-/// Ends the logins that wait for a step of this user, or of one who was merged into them. Whoever ends sessions
-/// ends these too: what was proved then, such as an old password, is no longer enough.
+/// Deletes the waiting logins of this user and of accounts merged into it. Code that ends a user's sessions
+/// calls this too, because what was proved before, such as an old password, is no longer sufficient.
 pub async fn end_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Ends a flow.
+/// Deletes a flow.
 pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), StoreError> {
     tx.execute(DELETE, &[pool.into(), flow.as_str().into()]).await.map(drop)
 }
 
-/// Forgets the flows that ended before `now`.
+/// Deletes the flows that expired before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

@@ -1,4 +1,4 @@
-//! Identities: ids that a source proved, and the users whom they lead to.
+//! Identities: ids that a source proved, and the users they are linked to.
 
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
@@ -50,14 +50,14 @@ statements! {
           AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
 }
 
-/// An identity to be written.
+/// An identity to insert.
 #[derive(Clone, Debug)]
 pub struct NewIdentity {
-    /// The connection that it came through.
+    /// The connection through which it was first seen.
     pub connection: ConnectionId,
-    /// What it is.
+    /// Realm, kind and value.
     pub key: IdentityKey,
-    /// Since when.
+    /// When it was first seen.
     pub created_at: Timestamp,
 }
 
@@ -66,7 +66,7 @@ pub async fn of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result
     tx.all(LIST, &[pool.into(), user.into()], decode).await
 }
 
-/// The user whom an identity leads to.
+/// The account that an identity is linked to.
 pub async fn owner(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result<Option<UserId>, StoreError> {
     let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
     let owner: Option<String> = tx.optional(OWNER, &values, |row| row.get(0)).await?;
@@ -85,7 +85,7 @@ pub async fn has_other_in_realm(
     Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
 }
 
-/// Leads an identity to a user.
+/// Links an identity to a user.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -106,7 +106,7 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Leads an identity to a user, unless it leads to one; whether it was written.
+/// Links an identity to a user unless it is already linked. Returns whether it was linked.
 pub async fn insert_if_free(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -126,12 +126,12 @@ pub async fn insert_if_free(
     Ok(tx.execute(INSERT_IF_FREE, &values).await? == 1)
 }
 
-/// Takes back the identities of a user whom the unit has written.
+/// Deletes the identities of a user whom this unit has inserted.
 pub(crate) async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// The identities of an account that come of connections which are switched on for an application.
+/// The identities of an account that come from enabled connections of enabled applications.
 pub async fn of_enabled_connections(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -140,13 +140,13 @@ pub async fn of_enabled_connections(
     tx.all(ENTERING, &[pool.into(), user.into()], decode).await
 }
 
-/// Takes an identity away.
+/// Deletes an identity.
 pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result<(), StoreError> {
     let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
     tx.execute(DELETE, &values).await.map(drop)
 }
 
-/// Takes all identities of an account away, with those of what was merged into it.
+/// Deletes all identities of an account and of those merged into it.
 pub async fn delete_of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into()]).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! Imports of users: how far each is, and which rows it refused; and in whose row something unique stands.
+//! Imports of users: their progress and the rows they refused. Also finds the owners of unique values.
 
 use hufu_types::{Email, IdentityKey, ImportId, Phone, PoolId, Timestamp, UserId, Username};
 
@@ -54,26 +54,26 @@ statements! {
     IS_SURVIVOR = "SELECT 1 FROM users WHERE pool_id = $1 AND id = $2 AND merged_into IS NULL";
 }
 
-/// How many rows, and what became of them.
+/// How many rows were processed, and with what result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Rows in all.
+    /// All rows.
     pub rows: i64,
-    /// Users that were made.
+    /// Users created.
     pub created: i64,
-    /// Rows whose users were there.
+    /// Rows whose users already existed.
     pub skipped: i64,
-    /// Rows that were refused.
+    /// Rows refused.
     pub refused: i64,
 }
 
-/// A refused row: its number, and why.
+/// A refused row: its number and the reason.
 pub type RefusedRow = (i64, String);
 
-/// What is known of an import that was not finished: its id, and what became of the rows so far.
+/// An unfinished import: its id and the counts so far.
 pub type Unfinished = (ImportId, Counts);
 
-/// The import of a file with this content that was not finished.
+/// The unfinished import of a file with this content.
 pub async fn unfinished_by_content(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -82,7 +82,7 @@ pub async fn unfinished_by_content(
     tx.optional(UNFINISHED_BY_CONTENT, &[pool.into(), fingerprint.into()], decode_import).await
 }
 
-/// The import of a file of this name that was not finished.
+/// The unfinished import of a file with this name.
 pub async fn unfinished_by_name(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -91,7 +91,7 @@ pub async fn unfinished_by_name(
     tx.optional(UNFINISHED_BY_NAME, &[pool.into(), file_name.into()], decode_import).await
 }
 
-/// Gives up the imports of this content or name that were not finished.
+/// Gives up the unfinished imports with this content or name.
 pub async fn abandon(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -102,7 +102,7 @@ pub async fn abandon(
     tx.execute(ABANDON, &[pool.into(), fingerprint.into(), file_name.into(), now.into()]).await.map(drop)
 }
 
-/// Begins an import.
+/// Inserts an import.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -115,7 +115,8 @@ pub async fn insert(
     tx.execute(INSERT_IMPORT, &values).await.map(drop)
 }
 
-/// Takes an import up where so many rows are done; whether that is so, and it was not finished.
+/// Resumes an import at this number of completed rows. Returns `false` if it is at another row or already
+/// finished.
 pub async fn claim(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -126,7 +127,7 @@ pub async fn claim(
     Ok(tx.execute(CLAIM_IMPORT, &[pool.into(), id.as_str().into(), done.into(), now.into()]).await? != 0)
 }
 
-/// Adds what became of more rows, and finishes the import where that is said.
+/// Adds the counts of more rows, and finishes the import if `finished_at` is set.
 pub async fn advance(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -146,7 +147,7 @@ pub async fn advance(
     tx.execute(ADVANCE, &values).await.map(drop)
 }
 
-/// Keeps why a row was refused.
+/// Records why a row was refused.
 pub async fn insert_refusal(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -163,15 +164,15 @@ fn decode_import(row: &Row<'_>) -> Result<Unfinished, StoreError> {
     Ok((ImportId::parse(&row.get::<String>(0)?)?, counts))
 }
 
-/// A page of the rows that an import refused, in their order.
+/// Reads a page of an import's refused rows, in order.
 pub struct ListRefusals {
     /// The pool.
     pub pool: PoolId,
     /// The import.
     pub import: ImportId,
-    /// The number of the last row of the page before, or 0.
+    /// The number of the last row of the previous page, or 0.
     pub after: i64,
-    /// How many at most.
+    /// The maximum number of rows.
     pub limit: i64,
 }
 
@@ -189,17 +190,17 @@ impl Read for ListRefusals {
 pub struct StoredImport {
     /// Its id.
     pub id: ImportId,
-    /// How its file is called.
+    /// The name of its file.
     pub file_name: String,
-    /// What became of the rows so far.
+    /// The counts so far.
     pub counts: Counts,
-    /// When it began.
+    /// When it started.
     pub started_at: Timestamp,
     /// When the last batch was committed.
     pub updated_at: Timestamp,
-    /// When it came to its end, or was given up.
+    /// When it finished or was given up.
     pub finished_at: Option<Timestamp>,
-    /// Why it stopped before its end.
+    /// Why it stopped early.
     pub failure: Option<String>,
 }
 
@@ -219,13 +220,13 @@ impl Read for GetImport {
     }
 }
 
-/// Reads the imports of a pool, the latest first.
+/// Reads the imports of a pool, newest first.
 pub struct ListImports {
     /// The pool.
     pub pool: PoolId,
-    /// Those before this one.
+    /// Only imports before this one.
     pub before: Option<ImportId>,
-    /// At most so many.
+    /// The maximum number of imports.
     pub limit: i64,
 }
 
@@ -233,19 +234,19 @@ impl Read for ListImports {
     type Out = Vec<StoredImport>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<StoredImport>, StoreError> {
-        // Ids are made of lower-case hexadecimal digits.
+        // Ids consist of lowercase hexadecimal digits.
         let before = self.before.as_ref().map_or("g", ImportId::as_str);
         tx.all(LIST_IMPORTS, &[(&self.pool).into(), before.into(), self.limit.into()], decode_stored).await
     }
 }
 
-/// Writes down why an import stopped before its end.
+/// Records why an import stopped early.
 pub struct StopImport {
     /// The pool.
     pub pool: PoolId,
     /// The import.
     pub import: ImportId,
-    /// Why.
+    /// The reason.
     pub failure: String,
 }
 
@@ -275,12 +276,12 @@ fn decode_stored(row: &Row<'_>) -> Result<StoredImport, StoreError> {
     })
 }
 
-/// Every pool but this one.
+/// All pools except this one.
 pub async fn other_pools(tx: &mut Tx<'_>, pool: &PoolId) -> Result<Vec<PoolId>, StoreError> {
     tx.all(OTHER_POOLS, &[pool.into()], |row| config::pool_id(row, 0)).await
 }
 
-/// Something by which the users of a pool are told apart.
+/// A value that is unique among the users of a pool.
 #[derive(Clone, Copy, Debug)]
 pub enum Unique<'a> {
     /// The id.
@@ -297,7 +298,7 @@ pub enum Unique<'a> {
     Identity(&'a IdentityKey),
 }
 
-/// In whose row something unique stands.
+/// The user who has this unique value.
 pub async fn owner(tx: &mut Tx<'_>, pool: &PoolId, unique: Unique<'_>) -> Result<Option<String>, StoreError> {
     let (sql, value) = match unique {
         Unique::Id(id) => (ID_OWNER, id.as_str()),
@@ -313,7 +314,7 @@ pub async fn owner(tx: &mut Tx<'_>, pool: &PoolId, unique: Unique<'_>) -> Result
     tx.optional(sql, &[pool.into(), value.into()], |row| row.get(0)).await
 }
 
-/// Whether the pool has this user, and nobody merged it into another.
+/// Whether the pool has this user and it was not merged into another one.
 pub async fn is_survivor(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<bool, StoreError> {
     Ok(tx.optional(IS_SURVIVOR, &[pool.into(), user.into()], |_| Ok(())).await?.is_some())
 }

@@ -11,9 +11,9 @@ statements! {
 /// A fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// The id of the key that seals secrets.
+    /// The id of the key used to seal secrets.
     SealingKeyId,
-    /// Set when `hufu dev` made the database.
+    /// Set if `hufu dev` created the database.
     MadeByDev,
 }
 
@@ -37,7 +37,7 @@ impl Read for GetFact {
     }
 }
 
-/// Writes a fact if there is none, and answers with the one that stands.
+/// Writes a fact unless it already exists. Returns the stored one.
 pub struct PutFactIfAbsent(pub Fact, pub String);
 
 impl Write for PutFactIfAbsent {
@@ -50,7 +50,7 @@ impl Write for PutFactIfAbsent {
     }
 }
 
-/// Asks the database anything, to see whether it answers.
+/// Runs a trivial query to see whether the database responds.
 pub struct Ping;
 
 impl Read for Ping {

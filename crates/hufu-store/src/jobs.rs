@@ -1,7 +1,8 @@
-//! Jobs: what is to be done in the background, by whichever node takes it first.
+//! Background jobs, each done by the first node that claims it.
 //!
-//! A node takes a job by a lease. If it dies, another takes the job up once the lease is over; so a job may be done
-//! twice, and its work has to bear that. Each taking raises `attempts`, and only who took a job last may end it.
+//! Claiming a job takes a lease on it. If a node dies, another node claims the job after the lease has
+//! expired. A job may therefore be run twice, and its work must tolerate that. Each claim increments
+//! `attempts`, and only the node that claimed a job last can end it.
 
 use hufu_types::{JobId, PoolId, Timestamp};
 
@@ -10,7 +11,8 @@ use crate::{Row, StoreError, Tx, Write, statements};
 statements! {
     ENQUEUE = "
         INSERT INTO jobs (id, kind, pool_id, payload, run_at, attempts) VALUES ($1, $2, $3, $4, $5, 0)";
-    // Of two nodes that choose the same rows, the second waits for the first and then sees that they are taken.
+    // If two nodes select the same rows, the second one waits for the first and then sees that they are
+    // taken.
     CLAIM = "
         UPDATE jobs SET locked_until = $3, locked_by = $4, attempts = attempts + 1
         WHERE id IN (
@@ -27,39 +29,39 @@ statements! {
         WHERE id = $1 AND attempts = $2";
 }
 
-/// A job to be done.
+/// A job to enqueue.
 #[derive(Clone, Debug)]
 pub struct NewJob {
     /// The id.
     pub id: JobId,
-    /// What kind of work it is.
+    /// The kind of work.
     pub kind: &'static str,
-    /// Whose it is.
+    /// The pool it belongs to.
     pub pool: PoolId,
-    /// What the kind wants to know.
+    /// Input in a format defined by the kind.
     pub payload: Vec<u8>,
-    /// Not before.
+    /// The earliest time to run it.
     pub run_at: Timestamp,
 }
 
-/// A job that a node has taken.
+/// A claimed job.
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The id.
     pub id: JobId,
-    /// What kind of work it is.
+    /// The kind of work.
     pub kind: String,
-    /// Whose it is.
+    /// The pool it belongs to.
     pub pool: PoolId,
-    /// What the kind wants to know.
+    /// Input in a format defined by the kind.
     pub payload: Vec<u8>,
     /// When it was due.
     pub run_at: Timestamp,
-    /// How often it was taken, with this time.
+    /// How often it has been claimed, including this time.
     pub attempts: i64,
 }
 
-/// Puts a job into the queue, in the transaction of the deed that asks for it.
+/// Enqueues a job, in the transaction of the operation that requires it.
 pub async fn enqueue(tx: &mut Tx<'_>, job: &NewJob) -> Result<(), StoreError> {
     let values = [
         job.id.as_str().into(),
@@ -71,18 +73,18 @@ pub async fn enqueue(tx: &mut Tx<'_>, job: &NewJob) -> Result<(), StoreError> {
     tx.execute(ENQUEUE, &values).await.map(drop)
 }
 
-/// Takes jobs of one kind that are due and that nobody has, the longest due first.
+/// Claims jobs of one kind that are due and unclaimed. Those due longest come first.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The kind.
     pub kind: &'static str,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
-    /// Until when nobody else takes them.
+    /// When the lease expires.
     pub until: Timestamp,
-    /// Who takes them.
+    /// The node that claims them.
     pub node: String,
-    /// How many at most.
+    /// The maximum number of jobs.
     pub limit: i64,
 }
 
@@ -98,25 +100,25 @@ impl Write for Claim {
     }
 }
 
-/// What becomes of a job that was taken.
+/// How a claimed job ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is done, or given up: it leaves the queue.
+    /// Done or given up: it is removed from the queue.
     Done,
-    /// It is to be tried again, not before this.
+    /// To be retried, not before this time.
     RetryAt(Timestamp),
-    /// It was not tried: it waits until then, and this taking does not count.
+    /// Not attempted: it waits until this time, and the claim is not counted.
     Postponed(Timestamp),
 }
 
-/// Ends a job that was taken; the answer is whether it was still one's own.
+/// Ends a claimed job. Returns whether the claim was still in effect.
 #[derive(Clone, Debug)]
 pub struct EndJob {
     /// The job.
     pub id: JobId,
-    /// What [`Job::attempts`] was.
+    /// [`Job::attempts`] of the claim.
     pub attempts: i64,
-    /// What becomes of it.
+    /// How it ends.
     pub end: End,
 }
 

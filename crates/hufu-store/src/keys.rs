@@ -1,4 +1,4 @@
-//! Signing keys of tokens, and the key pairs with which clients encrypt passwords.
+//! Token signing keys, and the key pairs with which clients encrypt passwords.
 
 use hufu_types::{SigningAlgorithm, Timestamp};
 
@@ -28,15 +28,15 @@ pub struct StoredSigningKey {
     pub algorithm: SigningAlgorithm,
     /// The key, sealed.
     pub sealed: Vec<u8>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// From when it signs; it is published before.
+    /// From when on it signs. It is published earlier.
     pub signs_from: Timestamp,
-    /// When it is forgotten, if a successor was made.
+    /// When it is deleted; set once it has a successor.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Reads all signing keys, in the order in which they begin to sign.
+/// Reads all signing keys, in the order in which they start to sign.
 pub struct ListSigningKeys;
 
 impl Read for ListSigningKeys {
@@ -47,13 +47,13 @@ impl Read for ListSigningKeys {
     }
 }
 
-/// Adds a signing key and tells every node.
+/// Adds a signing key and notifies all nodes.
 pub struct AddSigningKey {
     /// The key.
     pub key: StoredSigningKey,
-    /// Add it only if there is none of its algorithm.
+    /// Only add it if there is no key for its algorithm.
     pub only_if_none: bool,
-    /// When the keys that it succeeds are forgotten.
+    /// When the keys that it replaces are deleted.
     pub predecessors_expire_at: Timestamp,
 }
 
@@ -66,7 +66,7 @@ impl Write for AddSigningKey {
         if self.only_if_none && has_signing(tx, algorithm).await? {
             return Ok(false);
         }
-        // This locks out other nodes, one of which may just have added the first key.
+        // Locks out other nodes. One of them may just have added the first key.
         versions::keys_changed(tx).await?;
         if self.only_if_none && has_signing(tx, algorithm).await? {
             return Ok(false);
@@ -89,12 +89,12 @@ async fn has_signing(tx: &mut Tx<'_>, algorithm: &str) -> Result<bool, StoreErro
     Ok(tx.optional(HAS_SIGNING, &[algorithm.into()], |_| Ok(())).await?.is_some())
 }
 
-/// Forgets the keys whose last token has ended.
+/// Deletes the keys whose last token has expired.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP_SIGNING, &[now.into()]).await
 }
 
-/// Reads a password key pair (`rsa` or `sm2`), sealed.
+/// Reads a password key pair (`rsa` or `sm2`), which is sealed.
 pub struct GetPasswordKey(pub &'static str);
 
 impl Read for GetPasswordKey {
@@ -105,13 +105,13 @@ impl Read for GetPasswordKey {
     }
 }
 
-/// Keeps a password key pair unless another node was first; answers with the one that stands.
+/// Stores a password key pair unless another node already did. Returns the stored pair.
 pub struct PutPasswordKey {
     /// `rsa` or `sm2`.
     pub kind: &'static str,
     /// The pair, sealed.
     pub sealed: Vec<u8>,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 

@@ -1,21 +1,22 @@
-//! All SQL of Hufu, on SQLite and PostgreSQL; it decides nothing.
+//! All of Hufu's SQL, for SQLite and PostgreSQL. This crate contains no business logic.
 //!
-//! Each aggregate is a file of statements, of the types of its rows, and of functions over a [`Tx`]. Whoever decides
-//! calls them: the units of work in hufu-app, beside the use cases that run them. Here are only units that read or
-//! write one thing.
+//! Each aggregate has a module with its statements, its row types, and functions over a [`Tx`]. These
+//! functions are called by the units of work in hufu-app, which make the decisions and are defined next to
+//! the use cases that run them. This crate only defines units that read or write a single thing.
 //!
-//! A write is a *unit*: a value that implements [`Write`]. Units may run again
-//! (PostgreSQL retries them after a lost race), so they hold everything they
-//! need and decide nothing by the clock. On SQLite one thread takes the waiting
-//! units, runs each in its own savepoint and answers all of them after one
-//! `COMMIT`: a group commit. On PostgreSQL each unit is a transaction of its own.
+//! A write is a *unit*: a value that implements [`Write`]. Units may be run more than once (PostgreSQL
+//! retries them after a lost race), so they contain everything they need and make no decision based on the
+//! system clock. On SQLite, a single thread takes all waiting units, runs each in its own savepoint, and
+//! answers all of them after one `COMMIT`: a group commit. On PostgreSQL, each unit is a separate
+//! transaction.
 //!
-//! Invariants: no answer before its `COMMIT`; every query on a tenant's data has
-//! `pool_id` in it; every statement is registered, and a test prepares all of
-//! them on both engines; nothing hashes a password or awaits the network inside
-//! a unit.
+//! Invariants:
+//! - Nothing is answered before its `COMMIT`.
+//! - Every query on tenant data names `pool_id`.
+//! - Every statement is registered, and a test prepares all of them on both engines.
+//! - No unit hashes a password or waits for the network (other than the database).
 //!
-//! Reading order: [`Store`], [`Write`] and [`Read`], then one module per aggregate.
+//! Start reading at [`Store`], [`Write`] and [`Read`], then one module per aggregate.
 
 mod engine;
 mod error;
@@ -62,7 +63,7 @@ pub use tx::Tx;
 pub use unit::{Read, Write};
 pub use value::{Column, Row, Value};
 
-/// Every statement that Hufu sends, with the path of its constant; a test prepares all of them.
+/// Every statement that Hufu uses, with the path of its constant. A test prepares all of them.
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
@@ -97,7 +98,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     .concat()
 }
 
-/// The statements that only the engine of this name understands, `sqlite` or `postgres`.
+/// The statements that only the engine with this name (`sqlite` or `postgres`) understands.
 pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
     if engine == "sqlite" { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS }
 }

@@ -1,4 +1,5 @@
-//! The names that people log in by: usernames, phone numbers, e-mail addresses; in the rows of users.
+//! The names that users log in with: usernames, phone numbers and e-mail addresses. They are stored in the
+//! rows of users.
 
 use hufu_types::{Email, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
 
@@ -30,7 +31,7 @@ statements! {
     TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
 }
 
-/// A name in the row of a user.
+/// A login name in the row of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginName {
     /// The username.
@@ -43,7 +44,8 @@ pub enum LoginName {
     ExternalId,
 }
 
-/// Takes a phone number, which `prover` has proved, from an account that has it unverified; which that was.
+/// Removes a phone number, which `prover` has proved, from an account that has it unverified. Returns that
+/// account.
 pub async fn release_phone(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -56,7 +58,8 @@ pub async fn release_phone(
     Ok(from.map(|id| UserId::parse(&id)).transpose()?)
 }
 
-/// Takes an e-mail address, which `prover` has proved, from an account that has it unverified; which that was.
+/// Removes an e-mail address, which `prover` has proved, from an account that has it unverified. Returns that
+/// account.
 pub async fn release_email(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -69,7 +72,7 @@ pub async fn release_email(
     Ok(from.map(|id| UserId::parse(&id)).transpose()?)
 }
 
-/// Writes all names of a user.
+/// Updates all login names of a user.
 pub async fn set_all(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     let values = [
         (&user.pool).into(),
@@ -84,7 +87,7 @@ pub async fn set_all(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(SET_NAMES, &values).await.map(drop)
 }
 
-/// Writes a phone number that a code proved, or takes it away.
+/// Sets a phone number that was proved with a code, or removes it.
 pub async fn set_phone(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -97,7 +100,7 @@ pub async fn set_phone(
     tx.execute(SET_PHONE, &[pool.into(), user.into(), phone, proof.into(), now.into()]).await.map(drop)
 }
 
-/// Writes an e-mail address that a code proved, or takes it away.
+/// Sets an e-mail address that was proved with a code, or removes it.
 pub async fn set_email(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -111,7 +114,7 @@ pub async fn set_email(
         .map(drop)
 }
 
-/// Writes a username.
+/// Sets the username.
 pub async fn set_username(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -124,7 +127,7 @@ pub async fn set_username(
         .map(drop)
 }
 
-/// Takes a name out of the row of a user.
+/// Removes a login name of a user.
 pub async fn take(
     tx: &mut Tx<'_>,
     pool: &PoolId,

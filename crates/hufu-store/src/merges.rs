@@ -1,6 +1,6 @@
-//! Merges of accounts: which account was merged into which, and what moved.
+//! Merges of accounts: which account was merged into which, and what was moved.
 //!
-//! The row of the merged account stays and points to the survivor.
+//! The row of the merged account is kept and refers to the surviving account.
 
 use hufu_types::merge::Changes;
 use hufu_types::{Email, MergeId, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
@@ -31,14 +31,14 @@ statements! {
     DELETE_OF_USER = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
 }
 
-/// A merge to be written.
+/// A merge to insert.
 #[derive(Clone, Debug)]
 pub struct NewMerge {
     /// The id.
     pub id: MergeId,
-    /// The account that goes on.
+    /// The account that survives.
     pub survivor: UserId,
-    /// The account that leads to it from now on.
+    /// The account that is merged into it.
     pub merged: UserId,
 }
 
@@ -47,24 +47,24 @@ pub struct NewMerge {
 pub struct StoredMerge {
     /// The id.
     pub id: MergeId,
-    /// The account that went on.
+    /// The account that survived.
     pub survivor: UserId,
     /// The account that was merged into it.
     pub merged: UserId,
-    /// What moved and what was copied.
+    /// What was moved and copied.
     pub changes: Changes,
-    /// When.
+    /// When it was merged.
     pub created_at: Timestamp,
     /// When it was undone.
     pub undone_at: Option<Timestamp>,
 }
 
-/// A merge.
+/// Reads a merge.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, merge: &MergeId) -> Result<Option<StoredMerge>, StoreError> {
     tx.optional(GET, &[pool.into(), merge.as_str().into()], decode).await
 }
 
-/// The merges into an account, latest first.
+/// The merges into an account, newest first.
 pub async fn of_account(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -73,7 +73,7 @@ pub async fn of_account(
     tx.all(LIST, &[pool.into(), user.into()], decode).await
 }
 
-/// Reads the merges into an account, latest first.
+/// Reads the merges into an account, newest first.
 pub struct ListMerges {
     /// The pool.
     pub pool: PoolId,
@@ -89,7 +89,7 @@ impl Read for ListMerges {
     }
 }
 
-/// Writes a merge.
+/// Inserts a merge.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -109,7 +109,7 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Notes that a merge was undone; whether it had not been.
+/// Marks a merge as undone. Returns whether it was not undone before.
 pub async fn set_undone(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -119,7 +119,7 @@ pub async fn set_undone(
     Ok(tx.execute(SET_UNDONE, &[pool.into(), merge.as_str().into(), now.into()]).await? != 0)
 }
 
-/// Lets what was merged into one account lead to another; which accounts those are.
+/// Makes everything that was merged into `from` refer to `to`. Returns the changed accounts.
 pub async fn repoint(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -130,7 +130,7 @@ pub async fn repoint(
     tx.all(REPOINT, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await
 }
 
-/// Lets an account that leads to `from` lead to `to` again.
+/// Makes an account that refers to `from` refer to `to` again.
 pub async fn point_back(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -141,7 +141,8 @@ pub async fn point_back(
     tx.execute(POINT_BACK, &[pool.into(), user.into(), from.into(), to.into()]).await.map(drop)
 }
 
-/// Writes what a merge changes of an account: names, profile, custom data, agreements, where it leads.
+/// Updates what a merge changes in an account: login names, profile, custom data, agreements, and what it was
+/// merged into.
 pub async fn put(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     let (profile, custom_data, agreements) = (
         serde_json::to_string(&user.profile)?,
@@ -166,7 +167,7 @@ pub async fn put(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(PUT, &values).await.map(drop)
 }
 
-/// Forgets the merges of a user.
+/// Deletes the merges of a user.
 pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }

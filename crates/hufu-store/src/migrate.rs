@@ -1,13 +1,12 @@
-//! The schema: numbered migrations, the same numbers and names on both engines,
-//! forward only.
+//! The schema: numbered, forward-only migrations with the same numbers and names on both engines.
 
 use crate::engine::Store;
 use crate::{Read, StoreError, Tx, Write};
 
-/// One step of the schema.
+/// A single migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// Its place in the order, from 1.
+    /// Its number, starting at 1.
     pub number: i64,
     /// Its name, as in the file name.
     pub name: &'static str,
@@ -48,14 +47,14 @@ const LIST: &str = "SELECT number, name FROM schema_migrations ORDER BY number";
 const RECORD: &str = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)";
 const LOCK_POSTGRES: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(4856463)) AS locked";
 
-/// How the database's schema stands to this program's.
+/// How the database's schema compares with the one this program expects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SchemaState {
-    /// As this program has it.
+    /// The expected schema.
     Current,
     /// Migrations are missing: run `hufu migrate`.
     Behind(Vec<&'static str>),
-    /// The database has migrations that this program does not know.
+    /// The database has migrations that are unknown to this program.
     Ahead(Vec<String>),
 }
 
@@ -92,7 +91,7 @@ async fn state(tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
     Ok(if behind.is_empty() { SchemaState::Current } else { SchemaState::Behind(behind) })
 }
 
-/// Applies what is missing up to this number.
+/// Applies the missing migrations up to this number.
 struct Migrate(i64);
 
 impl Write for Migrate {
@@ -100,7 +99,7 @@ impl Write for Migrate {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<&'static str>, StoreError> {
         if matches!(tx, Tx::Postgres(_)) {
-            // Two nodes that start together migrate once.
+            // Makes nodes that start together migrate only once.
             tx.optional(LOCK_POSTGRES, &[], |_| Ok(())).await?;
         }
         tx.batch(CREATE_LEDGER).await?;
@@ -117,17 +116,18 @@ impl Write for Migrate {
 }
 
 impl Store {
-    /// How the schema stands.
+    /// Compares the database's schema with the expected one.
     pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
         self.read(State).await
     }
 
-    /// Applies what is missing, in one transaction, and names it.
+    /// Applies the missing migrations in one transaction. Returns their names.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, StoreError> {
         self.write(Migrate(i64::MAX)).await
     }
 
-    /// Applies what is missing up to this number: a database as an earlier program left it, for tests of upgrades.
+    /// Applies the missing migrations up to this number. Upgrade tests use it to create a database as an
+    /// earlier version left it.
     pub async fn migrate_to(&self, number: i64) -> Result<Vec<&'static str>, StoreError> {
         self.write(Migrate(number)).await
     }

@@ -1,4 +1,4 @@
-//! Codes sent by SMS and e-mail. What is stored of target and code are keyed hashes.
+//! One-time codes sent by SMS and e-mail. Recipients and codes are stored as keyed hashes.
 
 use hufu_types::{Email, PasscodeChannel, PasscodePurpose, Phone, PoolId, Timestamp, TokenHash};
 
@@ -21,7 +21,7 @@ statements! {
     SWEEP = "DELETE FROM passcodes WHERE expires_at < $1";
 }
 
-/// Where a code is sent to, and what it proves.
+/// The recipient of a code, ownership of which the code proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A phone number, by SMS.
@@ -31,7 +31,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// By what codes are sent there.
+    /// The channel by which codes are sent to it.
     pub const fn channel(&self) -> PasscodeChannel {
         match self {
             Self::Phone(_) => PasscodeChannel::Sms,
@@ -39,7 +39,7 @@ impl Target {
         }
     }
 
-    /// The number or the address.
+    /// The phone number or e-mail address.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Phone(phone) => phone.as_str(),
@@ -47,7 +47,7 @@ impl Target {
         }
     }
 
-    /// As its owner recognises it and others do not.
+    /// Masked so that only its owner recognizes it.
     pub fn masked(&self) -> String {
         match self {
             Self::Phone(phone) => phone.masked(),
@@ -56,16 +56,16 @@ impl Target {
     }
 }
 
-/// Which code is meant.
+/// Identifies the codes of one recipient.
 #[derive(Clone, Debug)]
 pub struct Addressed {
-    /// By what it was sent.
+    /// How it was sent.
     pub channel: PasscodeChannel,
-    /// The keyed hash of where it was sent to.
+    /// The keyed hash of the recipient.
     pub target: TokenHash,
 }
 
-/// Keeps a code; an earlier one for the same purpose is void.
+/// Stores a code and invalidates an earlier one for the same purpose.
 pub async fn put(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -87,8 +87,8 @@ pub async fn put(
     tx.execute(PUT, &values).await.map(drop)
 }
 
-/// Counts a try at a code that has not expired: the keyed hash of it, and how many tries there were with this one.
-/// The unit has to end well for the try to count.
+/// Counts an attempt at an unexpired code. Returns the keyed hash of the code and the number of attempts
+/// including this one. The attempt only counts if the unit is committed.
 pub async fn count_try(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -101,7 +101,7 @@ pub async fn count_try(
     tx.optional(TRY, &values, |row| Ok((row.get::<Vec<u8>>(0)?, row.get::<i64>(1)?))).await
 }
 
-/// Undoes the try that a right code cost, in the unit that compared it.
+/// Undoes the attempt counted for a correct code, in the unit that compared it.
 pub async fn refund_try(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -112,7 +112,7 @@ pub async fn refund_try(
     tx.execute(TAKE_BACK, &values).await.map(drop)
 }
 
-/// Makes a code void.
+/// Invalidates a code.
 pub async fn spend(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -123,7 +123,7 @@ pub async fn spend(
     tx.execute(DELETE, &values).await.map(drop)
 }
 
-/// Forgets the codes that expired before `now`.
+/// Deletes the codes that expired before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

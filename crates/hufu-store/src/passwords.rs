@@ -1,4 +1,5 @@
-//! Hashes of passwords, in the rows of users. What was merged into an account has the account's.
+//! Password hashes, stored in the rows of users. An account has one password; accounts merged into it use
+//! that one.
 
 use hufu_types::{PoolId, Timestamp, UserId};
 
@@ -37,7 +38,7 @@ pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option
     Ok(tx.optional(GET, &[pool.into(), user.into()], |row| row.get(0)).await?.flatten())
 }
 
-/// Sets the password that its owner chose.
+/// Sets a password that the user chose.
 pub async fn set(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -48,7 +49,7 @@ pub async fn set(
     tx.execute(SET, &[pool.into(), user.into(), hash.into(), now.into()]).await.map(drop)
 }
 
-/// Sets the password that an administrator chose, or with `None` takes it away.
+/// Sets a password that an administrator chose, or removes the password if `hash` is `None`.
 pub async fn write(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -62,7 +63,7 @@ pub async fn write(
     tx.execute(WRITE, &values).await.map(drop)
 }
 
-/// Puts a better hash of the same password in the place of this one, if it still stands.
+/// Replaces the hash with a stronger one of the same password, if it has not changed meanwhile.
 pub async fn rehash(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -73,12 +74,12 @@ pub async fn rehash(
     tx.execute(REHASH, &[pool.into(), user.into(), old.into(), new.into()]).await.map(drop)
 }
 
-/// Copies the password of `from` to an account that has none; whether it had none.
+/// Copies the password of `from` to an account without a password. Returns whether it was copied.
 pub async fn copy(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId, from: &UserId) -> Result<bool, StoreError> {
     Ok(tx.execute(COPY, &[pool.into(), user.into(), from.into()]).await? == 1)
 }
 
-/// Takes the password of an account away, if it is still the one of `from`; whether it was.
+/// Removes the password of an account if it is still equal to that of `from`. Returns whether it was removed.
 pub async fn drop_copied(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -88,7 +89,7 @@ pub async fn drop_copied(
     Ok(tx.execute(DROP_COPIED, &[pool.into(), user.into(), from.into()]).await? == 1)
 }
 
-/// Takes the password of one row away.
+/// Removes the password of a single row.
 pub async fn drop_own(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DROP, &[pool.into(), user.into()]).await.map(drop)
 }

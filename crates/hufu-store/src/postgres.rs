@@ -1,4 +1,4 @@
-//! PostgreSQL: every unit is a transaction of its own, run again after a lost race.
+//! PostgreSQL: every unit is a separate transaction, run again after a lost race.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use tokio::sync::Semaphore;
 use crate::unit::Unit;
 use crate::{StoreError, Tx};
 
-/// Connections to the database at most.
+/// The maximum number of database connections.
 const MAX_CONNECTIONS: u32 = 32;
-/// Units that may wait for a connection before new ones are refused.
+/// How many units may wait for a connection before new ones are rejected.
 const MAX_WAITING: usize = 4096;
 /// How long a unit waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a unit that lost a race runs again.
+/// How many times a unit is run if it keeps losing races.
 const MAX_ATTEMPTS: u32 = 8;
 
 #[derive(Clone)]
@@ -32,7 +32,8 @@ impl Postgres {
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A dead connection shows in its first statement; a ping before each would cost a round trip.
+            // A dead connection is noticed at its first statement; a ping before each unit would cost a round
+            // trip.
             .test_before_acquire(false)
             .connect_with(options)
             .await?;

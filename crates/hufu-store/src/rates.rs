@@ -1,4 +1,4 @@
-//! Rate-limit buckets that all nodes share: hits per name and window.
+//! Rate-limit buckets shared by all nodes: hits per name and time window.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ statements! {
         RETURNING hits";
     HITS = "SELECT hits FROM rate_buckets WHERE name = $1 AND window_start = $2";
     CLEAR = "DELETE FROM rate_buckets WHERE name = $1";
-    // A pause is a bucket without windows, which is over when it expires.
+    // A pause is a bucket without windows. It ends when the bucket expires.
     PAUSE = "
         INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, 0, 1, $3)
         ON CONFLICT (name, window_start) DO UPDATE SET expires_at = excluded.expires_at
@@ -22,20 +22,20 @@ statements! {
     SWEEP = "DELETE FROM rate_buckets WHERE expires_at < $1";
 }
 
-/// Counts a hit in the present window of a bucket.
+/// Counts hits in the current window of a bucket.
 pub struct Hit {
     /// The bucket, such as `upload:203.0.113.9`.
     pub name: String,
-    /// How much is counted.
+    /// How many hits to count.
     pub amount: i64,
     /// The length of a window.
     pub window: Duration,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Write for Hit {
-    /// The hits in this window, with this one.
+    /// The hits in this window, including these.
     type Out = i64;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
@@ -43,34 +43,34 @@ impl Write for Hit {
     }
 }
 
-/// A bucket and how many hits a window of it holds.
+/// A bucket and its limit per window.
 pub struct Bucket {
     /// Its name.
     pub name: String,
-    /// The most that is admitted.
+    /// The maximum number of hits.
     pub limit: i64,
 }
 
-/// Counts a hit in the bucket of everybody and in the one of its sender, if both have room for it.
+/// Counts a hit in the global bucket and in the sender's bucket if neither of them is full.
 pub struct Admit {
-    /// The bucket of everybody.
+    /// The global bucket.
     pub all: Bucket,
-    /// The bucket of the sender.
+    /// The sender's bucket.
     pub one: Option<Bucket>,
     /// The length of a window.
     pub window: Duration,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 /// Whether a hit was admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admitted {
-    /// It was, and both buckets count it.
+    /// It was admitted and is counted in both buckets.
     Yes,
-    /// Everybody together sent too many: the bucket of the sender is not touched.
+    /// The global limit was reached; the sender's bucket is unchanged.
     OverGlobalLimit,
-    /// The sender sent too many: the bucket of everybody does not count it.
+    /// The sender's limit was reached; the hit is not counted in the global bucket.
     OverSenderLimit,
 }
 
@@ -90,32 +90,33 @@ impl Write for Admit {
     }
 }
 
-/// A bucket of its own window, for units that count among other things.
+/// A bucket with its window, for units that also do other work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Its name.
     pub name: String,
-    /// How many hits a window of it holds.
+    /// The maximum number of hits per window.
     pub most: i64,
     /// The length of a window.
     pub window: Duration,
 }
 
 impl Limit {
-    /// Whether its present window holds no more. Counts nothing.
+    /// Whether the limit is reached in the current window. Counts nothing.
     pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
         let values = [(&self.name).into(), window_start(self.window, now).into()];
         let hits: Option<i64> = tx.optional(HITS, &values, |row| row.get(0)).await?;
         Ok(hits.unwrap_or(0) >= self.most)
     }
 
-    /// Counts a hit; how many more its present window holds, below zero where it held no more.
+    /// Counts a hit. Returns how many more are allowed in the current window; negative if the limit was
+    /// already reached.
     pub async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
         Ok(self.most.saturating_sub(count(tx, &self.name, 1, self.window, now).await?))
     }
 }
 
-/// Counts a hit in each of the buckets, if all have room for it, and nothing else; which one is full.
+/// Counts a hit in every bucket if none of them is full. Otherwise counts nothing and returns a full bucket.
 pub async fn admit<'l>(
     tx: &mut Tx<'_>,
     limits: &'l [Limit],
@@ -130,7 +131,7 @@ pub async fn admit<'l>(
     Ok(None)
 }
 
-/// Takes a hit in each of the buckets back.
+/// Takes back one hit in every bucket.
 pub async fn refund(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result<(), StoreError> {
     for limit in limits {
         count(tx, &limit.name, -1, limit.window, now).await?;
@@ -138,7 +139,7 @@ pub async fn refund(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result
     Ok(())
 }
 
-/// Begins a pause of this name, if none goes on; whether that was so.
+/// Starts a pause with this name unless one is in progress. Returns whether it was started.
 pub async fn pause(
     tx: &mut Tx<'_>,
     name: &str,
@@ -159,7 +160,7 @@ fn window_start(window: Duration, now: Timestamp) -> Timestamp {
     Timestamp(now.0.div_euclid(length).saturating_mul(length))
 }
 
-/// The hits in the present window of a bucket, with these.
+/// Adds hits to the current window of a bucket. Returns the new number.
 async fn count(
     tx: &mut Tx<'_>,
     name: &str,
@@ -172,7 +173,7 @@ async fn count(
     Ok(tx.optional(HIT, &values, |row| row.get(0)).await?.unwrap_or(amount))
 }
 
-/// Forgets the windows that are over.
+/// Deletes the windows that have ended.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

@@ -1,4 +1,4 @@
-//! Refresh tokens, as hashes.
+//! Refresh tokens, stored as hashes.
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenHash};
 
@@ -23,14 +23,14 @@ statements! {
     SWEEP = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
 
-/// What is written of a refresh token.
+/// A refresh token to insert.
 #[derive(Clone, Debug)]
 pub struct NewRefreshToken {
-    /// Its hash.
+    /// The hash of the token.
     pub hash: TokenHash,
-    /// What it may renew.
+    /// The scopes that it can renew.
     pub scope: ScopeSet,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
@@ -41,17 +41,17 @@ pub struct RefreshToken {
     pub session: SessionId,
     /// The application that may present it.
     pub application: ApplicationId,
-    /// What it may renew.
+    /// The scopes that it can renew.
     pub scope: ScopeSet,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// When it was used first.
+    /// When it was first used.
     pub used_at: Option<Timestamp>,
-    /// The hash of the token that came of the last use.
+    /// The hash of the token that replaced it at its last use.
     pub successor: Option<Vec<u8>>,
 }
 
-/// A refresh token.
+/// Reads a refresh token.
 pub async fn get(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -60,7 +60,7 @@ pub async fn get(
     tx.optional(GET, &[pool.into(), hash.into()], decode).await
 }
 
-/// A refresh token that no other unit changes until this one ends.
+/// Reads a refresh token and locks its row until the unit ends.
 pub async fn get_locked(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -69,7 +69,7 @@ pub async fn get_locked(
     tx.optional(GET_LOCKED, &[pool.into(), hash.into()], decode).await
 }
 
-/// Notes that a token is used, and by what it was succeeded.
+/// Marks a token as used and records its successor.
 pub async fn set_successor(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -80,7 +80,8 @@ pub async fn set_successor(
     tx.execute(SUCCEED, &[pool.into(), hash.into(), now.into(), successor.into()]).await.map(drop)
 }
 
-/// Lets a token that nobody used stand as used; whether it was unused. `hash` is as [`RefreshToken::successor`] has it.
+/// Marks an unused token as used. Returns whether it was unused. `hash` has the format of
+/// [`RefreshToken::successor`].
 pub async fn supersede_unused(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -90,7 +91,7 @@ pub async fn supersede_unused(
     Ok(tx.execute(SUPERSEDE_UNUSED, &[pool.into(), hash.into(), now.into()]).await? == 1)
 }
 
-/// Keeps a new refresh token.
+/// Inserts a refresh token.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -112,7 +113,7 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Forgets all refresh tokens of a session.
+/// Deletes all refresh tokens of a session.
 pub(crate) async fn revoke_family(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -121,7 +122,7 @@ pub(crate) async fn revoke_family(
     tx.execute(REVOKE_FAMILY, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Forgets the tokens that ended before `now`.
+/// Deletes the tokens that expired before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

@@ -1,9 +1,8 @@
-//! Finding users: all of a pool, newest first; by the beginning of a name; by
-//! what stands anywhere in a name. Triggers of migration 0003 keep the tables
-//! behind it, whoever writes users.
+//! Searching for users: all users of a pool, newest first; by a prefix of a name; by a substring of a name.
+//! Triggers from migration 0003 keep the search tables up to date, whichever statement changes users.
 //!
-//! Pages go on after a [`PageEnd`], never by counting rows, so that the last page of
-//! ten million costs what the first does, and nobody is seen twice while others come.
+//! Pages continue from a [`PageEnd`] instead of an offset. Even with ten million users, the last page costs
+//! no more than the first, and nobody appears twice when users are added between pages.
 
 use hufu_types::{PoolId, Timestamp, User, UserStatus};
 
@@ -18,7 +17,7 @@ statements! {
            AND users.status = COALESCE(CAST($5 AS TEXT), users.status)
          ORDER BY users.created_at DESC, users.id DESC LIMIT $6"
     );
-    // The index holds no users in use, and the engines must see that none is asked for.
+    // The index excludes active users. The engines only use it if the query visibly excludes them too.
     LIST_UNUSUAL = concat!(
         "SELECT ", user_columns!(), "
          FROM users
@@ -26,7 +25,7 @@ statements! {
            AND users.status = $5 AND users.status <> 'Activated'
          ORDER BY users.created_at DESC, users.id DESC LIMIT $6"
     );
-    // A user whose name, e-mail address, number or id this is, to the letter.
+    // A user whose name, e-mail address, number or id matches exactly.
     EXACT = concat!(
         "SELECT ", user_columns!(), "
          FROM users
@@ -41,10 +40,10 @@ statements! {
     );
 }
 
-// Both engines begin an index at one bound, and take the pair for it: so the pair is never before the first name.
-// Of several names of a user that begin so, the first one counts. The index gives the order, and users are looked up
-// one by one as far as the page goes: SQLite keeps the order of a CROSS JOIN, and PostgreSQL sees nothing to plan
-// behind OFFSET 0.
+// Both engines start an index scan at a single bound and choose the row comparison for it. The pair is
+// therefore never smaller than the prefix. If several names of a user match the prefix, only the first one
+// counts. The index provides the order, and users are looked up one by one until the page is full. SQLite
+// keeps the join order of a CROSS JOIN, and OFFSET 0 keeps PostgreSQL from flattening the subquery.
 const PREFIX_SQLITE: &str = concat!(
     "SELECT ",
     user_columns!(),
@@ -71,7 +70,7 @@ const PREFIX_POSTGRES: &str = concat!(
            SELECT MIN(o.name) FROM user_names o WHERE o.pool_id = $1 AND o.user_id = n.user_id AND o.name >= $2)
      ORDER BY n.name, n.user_id LIMIT $9"
 );
-/// The grams lead to candidates, newest first; `instr` tells whether they stand together.
+/// The trigrams yield candidates, newest first; `instr` checks that the text occurs as a whole.
 const SUBSTRING_SQLITE: &str = concat!(
     "SELECT ",
     user_columns!(),
@@ -103,57 +102,58 @@ pub(crate) const SQLITE_STATEMENTS: &[(&str, &str)] =
 pub(crate) const POSTGRES_STATEMENTS: &[(&str, &str)] =
     &[("PREFIX_POSTGRES", PREFIX_POSTGRES), ("SUBSTRING_POSTGRES", SUBSTRING_POSTGRES)];
 
-/// The fewest characters that are looked for inside of names.
+/// The minimum length of a substring to search for, in characters.
 pub const SHORTEST_SUBSTRING: usize = 3;
-/// The longest text that is looked for, in characters.
+/// The maximum length of a text to search for, in characters.
 pub const LONGEST_TEXT: usize = 128;
 
-/// What is looked for. Case does not matter, as far as ASCII goes.
+/// What to search for. Ignores ASCII case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SearchCriteria {
-    /// Everybody, newest first.
+    /// All users, newest first.
     All,
-    /// Whose id, external id, username, e-mail address, phone number, nickname or name it is.
+    /// Users whose id, external id, username, e-mail address, phone number, nickname or name equals the text.
     Exact(String),
-    /// With a username, e-mail address, phone number (with or without the country's code), nickname or name
-    /// that begins so; in the order of those.
+    /// Users with a username, e-mail address, phone number (with or without country code), nickname or name
+    /// that starts with the text, in the order of those values.
     Prefix(String),
-    /// With one in which it stands, at least [`SHORTEST_SUBSTRING`] characters; newest first.
+    /// Users with such a value that contains the text, which has at least [`SHORTEST_SUBSTRING`] characters.
+    /// Newest first.
     Substring(String),
 }
 
-/// Where a page ended.
+/// Where a page ended, and the next one continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageEnd {
-    /// After the user who was made then and has this id.
+    /// After the user with this creation time and id.
     Created(Timestamp, String),
-    /// After this name of this user.
+    /// After this name of the user with this id.
     Name(String, String),
-    /// After the user at this place of the index.
+    /// After the user at this position in the search index.
     Indexed(i64),
 }
 
-/// A search among the users of a pool.
+/// A search for users of a pool.
 #[derive(Clone, Debug)]
 pub struct SearchUsers {
     /// The pool.
     pub pool: PoolId,
-    /// What is looked for.
+    /// What to search for.
     pub criteria: SearchCriteria,
-    /// Only users of this status.
+    /// Only users with this status.
     pub status: Option<UserStatus>,
-    /// Only users made then or later.
+    /// Only users created at or after this time.
     pub created_from: Timestamp,
-    /// Only users made before.
+    /// Only users created before this time.
     pub created_before: Timestamp,
-    /// Where the last page ended.
+    /// Where the previous page ended.
     pub after: Option<PageEnd>,
-    /// At most so many.
+    /// The maximum number of users.
     pub limit: i64,
 }
 
 impl SearchUsers {
-    /// Everybody of a pool, newest first.
+    /// All users of a pool, newest first.
     pub fn all(pool: PoolId, limit: i64) -> Self {
         Self {
             pool,
@@ -168,14 +168,15 @@ impl SearchUsers {
 }
 
 impl Read for SearchUsers {
-    /// The users, each with where a page would end that ends with it.
+    /// The users, each with the [`PageEnd`] of a page that would end with that user.
     type Out = Vec<(User, PageEnd)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let pool = Value::from(&self.pool);
         let status = Value::from(self.status.map(UserStatus::as_str));
         let (from, before, limit) = (self.created_from.into(), self.created_before.into(), self.limit.into());
-        // Whoever was made in the very moment of the end is not before it: no id is less than the empty one.
+        // A user created at exactly `created_before` is excluded, because no id is smaller than the empty
+        // one.
         let (last_at, last_id) = match &self.after {
             Some(PageEnd::Created(at, id)) => (*at, id.as_str()),
             _ => (self.created_before, ""),
@@ -202,9 +203,9 @@ impl Read for SearchUsers {
             }
             SearchCriteria::Prefix(text) => {
                 let first = text.to_ascii_lowercase();
-                // No text with this beginning is larger.
+                // No text with this prefix is greater.
                 let end = format!("{first}\u{10FFFF}");
-                // Every id is more than the empty one.
+                // Every id is greater than the empty one.
                 let (last_name, last_id) = match &self.after {
                     Some(PageEnd::Name(name, id)) if *name >= first => (name.as_str(), id.as_str()),
                     _ => (first.as_str(), ""),
@@ -244,7 +245,7 @@ impl Read for SearchUsers {
     }
 }
 
-/// The columns of a user; what a page goes on by stands behind them.
+/// The number of columns of a user. The column for the page end follows them.
 const COLUMNS: usize = 23;
 
 fn by_creation(row: &Row<'_>) -> Result<(User, PageEnd), StoreError> {
@@ -263,14 +264,14 @@ fn by_index(row: &Row<'_>) -> Result<(User, PageEnd), StoreError> {
     Ok((decode_user(row)?, PageEnd::Indexed(row.get(COLUMNS)?)))
 }
 
-/// All runs of three characters, as a query of FTS5: quoted, so that no character means anything.
+/// All trigrams of the text as an FTS5 query. They are quoted, so that no character has a special meaning.
 fn grams(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let quoted = |gram: &[char]| format!("\"{}\"", gram.iter().collect::<String>().replace('"', "\"\""));
     characters.windows(SHORTEST_SUBSTRING).map(quoted).collect::<Vec<_>>().join(" AND ")
 }
 
-/// A pattern of LIKE for what contains the text, whose own characters mean themselves.
+/// A LIKE pattern that matches texts containing this one, with its wildcards escaped.
 fn contains(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.chars() {

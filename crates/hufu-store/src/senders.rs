@@ -1,5 +1,5 @@
-//! How pools send messages: their settings for e-mail and SMS, and the texts that they replace. All of it is sealed,
-//! since secrets are among it.
+//! Settings for sending messages: a pool's e-mail and SMS senders, and its message templates. All of them are
+//! sealed, because they contain secrets.
 
 use hufu_types::{PoolId, Timestamp};
 
@@ -17,14 +17,14 @@ statements! {
     DELETE = "DELETE FROM senders WHERE pool_id = $1 AND channel = $2";
 }
 
-/// What a setting is about.
+/// What a setting configures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SenderKind {
-    /// How e-mail is sent.
+    /// Sending e-mail.
     Email,
-    /// How text messages are sent.
+    /// Sending SMS.
     Sms,
-    /// What messages say.
+    /// The texts of messages.
     Templates,
 }
 
@@ -49,9 +49,9 @@ impl SenderKind {
 /// A setting as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSender {
-    /// Of which pool.
+    /// The pool.
     pub pool: PoolId,
-    /// About what.
+    /// What it configures.
     pub kind: SenderKind,
     /// JSON, sealed.
     pub sealed: Vec<u8>,
@@ -85,15 +85,15 @@ pub async fn get(
     found.await
 }
 
-/// Writes a setting of a pool. The revision of a new one begins at the version of the configuration, so that it was never
-/// that of one which was taken away.
+/// Writes a setting of a pool. A new setting starts at the current configuration version as its revision, so
+/// that it never repeats a revision of a setting that was deleted.
 pub async fn put(tx: &mut Tx<'_>, setting: &StoredSender, now: Timestamp) -> Result<(), StoreError> {
     let StoredSender { pool, kind, sealed } = setting;
     let values = [pool.into(), kind.as_str().into(), sealed.into(), now.into()];
     tx.execute(PUT, &values).await.map(drop)
 }
 
-/// Takes a setting of a pool away; whether it was there.
+/// Deletes a setting of a pool. Returns whether it existed.
 pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, kind: SenderKind) -> Result<bool, StoreError> {
     Ok(tx.execute(DELETE, &[pool.into(), kind.as_str().into()]).await? == 1)
 }

@@ -1,4 +1,4 @@
-//! Sessions: one login of one user on one device. Tokens live as long as theirs.
+//! Sessions: one login of one user on one device. Tokens are valid no longer than their session.
 
 use hufu_types::{ApplicationId, BrowserSessionId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
 
@@ -51,42 +51,42 @@ statements! {
 /// A session as stored.
 #[derive(Clone, Debug)]
 pub struct Session {
-    /// Whose; the `sub` of its tokens.
+    /// The user; the `sub` of its tokens.
     pub user: UserId,
-    /// The account behind it: another one, where its own was merged into that.
+    /// The account in use. Differs from `user` if that account was merged into another one.
     pub account: UserId,
-    /// The application that was logged in to.
+    /// The application that the user logged in to.
     pub application: ApplicationId,
-    /// When the login was.
+    /// When the user logged in.
     pub created_at: Timestamp,
-    /// When it ends, whatever its tokens say.
+    /// When the session ends. No token is valid for longer.
     pub expires_at: Timestamp,
-    /// Whether the account may still be used.
+    /// Whether the account is active.
     pub user_is_active: bool,
-    /// When it was last used, as far as that is noted.
+    /// When it was last used. Not every use is recorded.
     pub last_used_at: Timestamp,
 }
 
-/// What a login writes of a session.
+/// A session to insert at login.
 #[derive(Clone, Debug)]
 pub struct NewSession {
     /// The id.
     pub id: SessionId,
-    /// The application that is logged in to.
+    /// The application that the user logs in to.
     pub application: ApplicationId,
-    /// The connection through which the person came.
+    /// The connection used to log in.
     pub connection: ConnectionId,
-    /// Now.
+    /// The current time.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When the session ends.
     pub expires_at: Timestamp,
-    /// The address of the client.
+    /// The IP address of the client.
     pub ip: Option<String>,
-    /// The client, as it calls itself.
+    /// The `User-Agent` of the client.
     pub user_agent: Option<String>,
 }
 
-/// Reads a session; an ended one is absent.
+/// Reads a session; `None` if it was ended.
 pub struct GetSession {
     /// The pool.
     pub pool: PoolId,
@@ -102,39 +102,39 @@ impl Read for GetSession {
     }
 }
 
-/// Reads a session; an ended one is absent.
+/// Reads a session; `None` if it was ended.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<Option<Session>, StoreError> {
     tx.optional(GET, &[pool.into(), session.into()], decode).await
 }
 
-/// A session as its owner sees it.
+/// A session as shown to its user.
 #[derive(Clone, Debug)]
 pub struct OwnSession {
     /// The id.
     pub id: SessionId,
-    /// The application that was logged in to.
+    /// The application that the user logged in to.
     pub application: ApplicationId,
-    /// The connection through which the person came.
+    /// The connection used to log in.
     pub connection: ConnectionId,
-    /// When the login was.
+    /// When the user logged in.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When the session ends.
     pub expires_at: Timestamp,
-    /// The address of the client at login.
+    /// The IP address of the client at login.
     pub ip: Option<String>,
-    /// The client, as it called itself at login.
+    /// The `User-Agent` of the client at login.
     pub user_agent: Option<String>,
-    /// When tokens were last renewed.
+    /// When it was last used.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Reads the living sessions of an account, the last used first.
+/// Reads the unexpired sessions of an account, most recently used first.
 pub struct ListSessions {
     /// The pool.
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -146,7 +146,7 @@ impl Read for ListSessions {
     }
 }
 
-/// The living sessions of an account, the last used first.
+/// The unexpired sessions of an account, most recently used first.
 pub async fn of_account(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -156,7 +156,7 @@ pub async fn of_account(
     tx.all(LIST, &[pool.into(), user.into(), now.into()], decode_own).await
 }
 
-/// Begins a session, beneath a browser session where there is one.
+/// Inserts a session, as a child of a browser session if there is one.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -179,7 +179,7 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Lets a session live until `expires_at`, if it would end sooner.
+/// Extends a session until `expires_at`, unless it already ends later.
 pub async fn extend(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -189,7 +189,7 @@ pub async fn extend(
     tx.execute(EXTEND, &[pool.into(), session.into(), expires_at.into()]).await.map(drop)
 }
 
-/// Notes that a session is in use.
+/// Records that a session was used.
 pub async fn touch(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -199,13 +199,13 @@ pub async fn touch(
     tx.execute(TOUCH, &[pool.into(), session.into(), now.into()]).await.map(drop)
 }
 
-/// Notes that a session is in use, for the list that its owner sees.
+/// Records that a session was used, for the session list shown to its user.
 pub struct Touch {
     /// The pool.
     pub pool: PoolId,
     /// The session.
     pub session: SessionId,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -217,14 +217,14 @@ impl Write for Touch {
     }
 }
 
-/// Ends a session and its refresh tokens.
+/// Ends a session and deletes its refresh tokens.
 pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
     refresh_tokens::revoke_family(tx, pool, session).await?;
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Ends all sessions of a user, in browsers too, and their refresh tokens, and the logins that wait for a step of
-/// theirs.
+/// Ends all sessions of a user, including browser sessions. Also deletes their refresh tokens and the user's
+/// waiting logins.
 pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     flows::end_of_user(tx, pool, user).await?;
     browser_sessions::end_of_account(tx, pool, user, None).await?;
@@ -232,8 +232,9 @@ pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<()
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Ends the sessions of a user and their refresh tokens, but for the one to be kept and its browser's, and the logins that wait for a
-/// step of theirs; which sessions those were, for nodes to forget.
+/// Ends the sessions of a user and deletes their refresh tokens, except for `kept` and its browser session.
+/// Also deletes the user's waiting logins. Returns the ended sessions, so that nodes can evict them from
+/// their caches.
 pub async fn end_all_but(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -249,7 +250,7 @@ pub async fn end_all_but(
     tx.all(DELETE_BUT, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
 }
 
-/// Forgets the sessions that ended before `now`.
+/// Deletes the sessions that ended before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

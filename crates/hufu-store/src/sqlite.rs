@@ -1,4 +1,4 @@
-//! SQLite: one writer thread with group commit, a few reader threads.
+//! SQLite: one writer thread with group commit, and a few reader threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,19 +15,20 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use crate::unit::Unit;
 use crate::{StoreError, Tx};
 
-/// Units that may wait for the writer before new ones are refused.
+/// How many units may wait for the writer before new ones are rejected.
 const WRITE_QUEUE: usize = 4096;
-/// Units that one `COMMIT` makes durable at most.
+/// The maximum number of units per `COMMIT`.
 const MAX_BATCH: usize = 256;
-/// Readers. More would only compete with the writer for the two cores of a small machine.
+/// The number of reader threads. More would only compete with the writer for the two cores of a small
+/// machine.
 const READERS: usize = 2;
-/// Units that may wait for a reader.
+/// How many units may wait for a reader before new ones are rejected.
 const READ_QUEUE: usize = 1024;
-/// Statements kept prepared per connection: all that are registered.
+/// The number of prepared statements cached per connection. Large enough for all registered statements.
 const STATEMENT_CACHE: usize = 512;
-/// How long another process may hold the write lock (`apply` beside `serve`).
+/// How long to wait while another process has the write lock (`apply` next to `serve`).
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait before the change to write-ahead logging is tried again.
+/// The pause between attempts to switch to write-ahead logging.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// The way to the threads that own the connections.
@@ -38,14 +39,14 @@ pub(crate) struct Sqlite {
     running: Arc<std::sync::Mutex<Option<Running>>>,
 }
 
-/// What keeps the threads going: they end when the senders are gone, on closing or with the last clone.
+/// Keeps the threads running. They end when the senders are dropped, by `close` or with the last clone.
 struct Running {
     senders: [mpsc::Sender<Waiting>; 2],
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Sqlite {
-    /// Opens or makes the file and starts the threads.
+    /// Opens or creates the file and starts the threads.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         let mut threads = Vec::new();
         let (writer, write_queue) = mpsc::channel(WRITE_QUEUE);
@@ -74,7 +75,8 @@ impl Sqlite {
         enqueue(&self.reader, unit)?.await.map_err(|_| StoreError::Stopped)?
     }
 
-    /// Lets the threads finish what waits and joins them; what comes later is refused, through other clones too.
+    /// Lets the threads finish the queued units and joins them. Later units are rejected, also those sent
+    /// through other clones.
     pub(crate) fn close(self) {
         let running = self.running.lock().map(|mut running| running.take()).unwrap_or_default();
         let Some(Running { senders, threads }) = running else { return };
@@ -144,8 +146,9 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     keep_plans(&connection)?;
     turn_on_write_ahead_log(&connection)?;
-    // FULL: an answered login survives the loss of power. WAL: readers never wait. A checkpoint holds the
-    // writer up for as long as it has pages to copy, so it comes often: after 1,000 pages, about 4 MiB.
+    // FULL: a login that has been answered survives a power failure. WAL: readers never wait. A checkpoint
+    // blocks the writer for as long as there are pages to copy, so checkpoints run often: every 1,000 pages,
+    // or about 4 MiB.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
@@ -157,8 +160,8 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// SQLite does not wait for other connections here, whatever the busy timeout says: of two that hold a shared lock and
-/// both want the exclusive one, neither would get it. So nodes that start together on a new file take turns.
+/// SQLite ignores the busy timeout here: if two connections have a shared lock and both want the exclusive
+/// lock, neither would get it. Retrying makes nodes that start together on a new file take turns.
 fn turn_on_write_ahead_log(connection: &Connection) -> rusqlite::Result<()> {
     let started = Instant::now();
     loop {
@@ -185,12 +188,12 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Plans each statement once. Otherwise SQLite, built with statistics, plans again at every binding.
+/// Plans each statement once. Otherwise, a SQLite built with STAT4 plans again after every bind.
 fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// A new database file is readable by its owner only.
+/// Makes a new database file readable only by its owner.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     let failed = |path: PathBuf| move |source| StoreError::File { path: path.display().to_string(), source };
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
@@ -219,7 +222,7 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
             unit.answer(failure.as_deref());
         }
     }
-    // Leaves a database of one file behind.
+    // Leaves the database in a single file.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
@@ -230,7 +233,7 @@ fn run_batch(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Re
         connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
         let keep = unit.run(&mut Tx::Sqlite(connection));
         if connection.is_autocommit() {
-            // Disk full, I/O error: SQLite has rolled the whole transaction back.
+            // For example disk full or I/O error: SQLite has rolled back the whole transaction.
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
             let why = "an error in one unit ended the transaction of all".to_owned();
             return Err(rusqlite::Error::SqliteFailure(code, Some(why)));
@@ -246,12 +249,12 @@ fn run_batch(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Re
 
 fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Waiting>>) {
     loop {
-        // The lock is held only while waiting: the other reader then waits for the lock.
+        // Only held while waiting for a unit. Meanwhile, the other reader waits for the lock.
         let Some(mut unit) = queue.blocking_lock().blocking_recv() else { return };
-        // A transaction gives a unit of several statements one view of the data.
+        // A transaction gives a unit with several statements a consistent snapshot.
         let _ = connection.prepare_cached("BEGIN").and_then(|mut s| s.execute([]));
         unit.run(&mut Tx::Sqlite(&mut connection));
-        // A transaction that stayed open would show old data for ever.
+        // A transaction left open would keep showing the old snapshot.
         if !connection.is_autocommit() {
             let _ = connection.prepare_cached("ROLLBACK").and_then(|mut s| s.execute([]));
         }

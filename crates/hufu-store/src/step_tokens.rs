@@ -1,5 +1,5 @@
-//! Tokens that lead from the first step of a change to the second: short-lived, used once, and good for one person
-//! and one purpose.
+//! Tokens that authorize the second step of a change after the first one: short-lived, single-use, and valid
+//! for one user and one purpose.
 
 use hufu_types::{PoolId, Timestamp, TokenHash, UserId};
 
@@ -42,31 +42,31 @@ impl StepPurpose {
     }
 }
 
-/// What is written of a token.
+/// A token to insert.
 #[derive(Clone, Debug)]
 pub struct NewStepToken {
-    /// Its hash.
+    /// The hash of the token.
     pub hash: TokenHash,
     /// What the second step does.
     pub purpose: StepPurpose,
     /// What the first step proved, sealed.
     pub sealed: Vec<u8>,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// A token that somebody presents.
+/// A token presented by a client, and what it has to match.
 #[derive(Clone, Debug)]
 pub struct Presented {
     /// The pool.
     pub pool: PoolId,
-    /// Whose it must be.
+    /// The user it must belong to.
     pub user: UserId,
-    /// Its hash.
+    /// The hash of the token.
     pub hash: TokenHash,
-    /// What it must be for.
+    /// The purpose it must have.
     pub purpose: StepPurpose,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -82,7 +82,7 @@ impl Presented {
     }
 }
 
-/// Reads what the first step proved, sealed; the token stays.
+/// Reads what the first step proved, which is sealed. Does not consume the token.
 pub struct GetStepToken(pub Presented);
 
 impl Read for GetStepToken {
@@ -93,7 +93,7 @@ impl Read for GetStepToken {
     }
 }
 
-/// Keeps a token of a person.
+/// Inserts a token of a user.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -111,17 +111,17 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Uses a token up; whether it held. One that is another's, or for something else, stays.
+/// Consumes a token. Returns whether it was valid. A token of another user or with another purpose is kept.
 pub async fn take(tx: &mut Tx<'_>, presented: &Presented) -> Result<bool, StoreError> {
     Ok(tx.optional(TAKE, &presented.values(), |_| Ok(())).await?.is_some())
 }
 
-/// Forgets the tokens of a person.
+/// Deletes the tokens of a user.
 pub async fn delete_of_user(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Forgets the tokens that ended before `now`.
+/// Deletes the tokens that expired before `now`.
 pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[now.into()]).await
 }

@@ -5,10 +5,10 @@ use sqlx::PgConnection;
 
 use crate::{Row, StoreError, Value};
 
-/// Reads one row.
+/// Decodes one row.
 type Decode<T> = fn(&Row<'_>) -> Result<T, StoreError>;
 
-/// Where statements run. SQLite answers at once, so a unit never waits there.
+/// Where statements run. SQLite responds synchronously, so a unit never waits there.
 pub enum Tx<'a> {
     /// A savepoint of the writer, or a reader.
     Sqlite(&'a mut rusqlite::Connection),
@@ -17,7 +17,7 @@ pub enum Tx<'a> {
 }
 
 impl Tx<'_> {
-    /// Runs a statement and counts the rows that it affected.
+    /// Runs a statement and returns the number of affected rows.
     pub async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StoreError> {
         match self {
             Tx::Sqlite(connection) => {
@@ -31,7 +31,7 @@ impl Tx<'_> {
         }
     }
 
-    /// The first row of an answer, if there is one.
+    /// The first row of a result, if there is one.
     pub async fn optional<T: Send>(
         &mut self,
         sql: &'static str,
@@ -52,7 +52,7 @@ impl Tx<'_> {
         }
     }
 
-    /// All rows of an answer.
+    /// All rows of a result.
     pub async fn all<T: Send>(
         &mut self,
         sql: &'static str,
@@ -77,8 +77,8 @@ impl Tx<'_> {
         }
     }
 
-    /// All rows of an answer, by a plan for these very values: where one plan cannot be good for all that may be asked,
-    /// as a text that is in every name or in none.
+    /// All rows of a result, using a query plan for these specific values. For statements where no single
+    /// plan suits all values, such as a search text that occurs in every name or in none.
     pub async fn all_with_custom_plan<T: Send>(
         &mut self,
         sql: &'static str,
@@ -107,8 +107,8 @@ impl Tx<'_> {
     }
 }
 
-/// Gives `$1` the first value and so on. SQLite takes `$1` for a name and counts
-/// parameters by where they first stand in the text, so the order of values is not enough.
+/// Binds the first value to `$1` and so on. SQLite treats `$1` as a name and numbers parameters in the order
+/// in which they first occur, so binding by position is not enough.
 fn bind<'c>(
     mut statement: CachedStatement<'c>,
     values: &[Value<'_>],

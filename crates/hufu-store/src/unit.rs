@@ -19,7 +19,7 @@ pub trait Write: Send + Sync + 'static {
 
 /// A unit that only reads.
 pub trait Read: Send + Sync + 'static {
-    /// What the caller gets.
+    /// What the caller receives.
     type Out: Send + 'static;
 
     /// Runs the unit.

@@ -1,4 +1,4 @@
-//! Uploaded pictures. They belong to the instance until a user's photo names them.
+//! Uploaded images. An image is unclaimed until a user's photo refers to it.
 
 use hufu_types::{PoolId, Timestamp, UserId};
 
@@ -19,22 +19,22 @@ statements! {
     SWEEP = "DELETE FROM uploads WHERE orphan_since < $1";
 }
 
-/// Keeps a picture that nobody's photo names yet.
+/// Stores an image that no user's photo refers to yet.
 pub struct PutUpload {
     /// 128 random bits in hexadecimal.
     pub name: String,
-    /// The type that it is served with.
+    /// The content type to serve it with.
     pub content_type: &'static str,
-    /// The re-encoded picture.
+    /// The re-encoded image.
     pub bytes: Vec<u8>,
-    /// How many bytes of such pictures the instance holds at most.
+    /// The maximum total size of unclaimed images in the instance, in bytes.
     pub capacity: i64,
-    /// Now.
+    /// The current time.
     pub now: Timestamp,
 }
 
 impl Write for PutUpload {
-    /// False when there is no room.
+    /// `false` if there is no room.
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
@@ -55,14 +55,14 @@ impl Write for PutUpload {
     }
 }
 
-/// Reads a picture that somebody's photo names.
+/// Reads an image that a user's photo refers to.
 pub struct GetUpload {
     /// Its name.
     pub name: String,
 }
 
 impl Read for GetUpload {
-    /// The type and the bytes.
+    /// Content type and bytes.
     type Out = Option<(String, Vec<u8>)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
@@ -70,7 +70,8 @@ impl Read for GetUpload {
     }
 }
 
-/// Notes that a user's photo names this picture (or none of ours) and no longer any other.
+/// Records that a user's photo now refers to this image, or to none stored here, and releases the user's
+/// other images.
 pub async fn claim(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -85,7 +86,7 @@ pub async fn claim(
     tx.execute(RELEASE, &values).await.map(drop)
 }
 
-/// Forgets the pictures that were nobody's since before `before`.
+/// Deletes the images that have been unclaimed since before `before`.
 pub async fn sweep(tx: &mut Tx<'_>, before: Timestamp) -> Result<u64, StoreError> {
     tx.execute(SWEEP, &[before.into()]).await
 }

@@ -1,5 +1,5 @@
-//! Users. Their names are written in [`crate::login_names`] too, their passwords in [`crate::passwords`], their
-//! identities in [`crate::identities`].
+//! Users. [`crate::login_names`] also writes their login names, [`crate::passwords`] their passwords, and
+//! [`crate::identities`] their identities.
 
 use std::collections::BTreeMap;
 
@@ -117,17 +117,17 @@ impl Read for GetUserWithIdentities {
     }
 }
 
-/// A user of a pool.
+/// Reads a user of a pool.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option<User>, StoreError> {
     tx.optional(GET_USER, &[pool.into(), user.into()], decode_user).await
 }
 
-/// A user whom no other unit changes until this one ends: for units that write back what they read.
+/// Reads a user and locks the row until the unit ends, for units that write back what they have read.
 pub async fn get_locked(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Option<User>, StoreError> {
     tx.optional(GET_LOCKED, &[pool.into(), user.into()], decode_user).await
 }
 
-/// The account that a user stands for: itself, or the one that it was merged into.
+/// The account that a user resolves to: itself, or the account that it was merged into.
 pub async fn survivor(tx: &mut Tx<'_>, user: User) -> Result<User, StoreError> {
     let Some(id) = &user.merged_into else { return Ok(user) };
     get(tx, &user.pool, id).await?.ok_or(StoreError::Corrupt { column: "merged_into" })
@@ -157,7 +157,7 @@ pub async fn by_external_id(tx: &mut Tx<'_>, pool: &PoolId, id: &str) -> Result<
     tx.optional(BY_EXTERNAL_ID, &[pool.into(), id.into()], decode_user).await
 }
 
-/// The user in whose row an identity stands.
+/// The user in whose row an identity is stored.
 pub async fn by_identity(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -167,12 +167,12 @@ pub async fn by_identity(
     tx.optional(BY_IDENTITY, &values, decode_user).await
 }
 
-/// An account and what was merged into it, oldest first.
+/// An account and those merged into it, oldest first.
 pub async fn with_merged(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<Vec<User>, StoreError> {
     tx.all(WITH_MERGED, &[pool.into(), user.into()], decode_user).await
 }
 
-/// Whether a user id is taken in any of the pools: `sub` never repeats under one issuer.
+/// Whether a user id is taken in any of the pools: a `sub` must be unique per issuer.
 pub async fn id_is_taken(
     tx: &mut Tx<'_>,
     pools: impl IntoIterator<Item = &PoolId> + Send,
@@ -187,7 +187,7 @@ pub async fn id_is_taken(
     Ok(false)
 }
 
-/// Writes a user, unless something of them is taken; whether they were written.
+/// Inserts a user unless one of its unique values is taken. Returns whether it was inserted.
 pub async fn insert_if_free(
     tx: &mut Tx<'_>,
     user: &User,
@@ -226,18 +226,18 @@ pub async fn insert_if_free(
     Ok(tx.execute(INSERT, &values).await? == 1)
 }
 
-/// Writes a user of whom nothing is taken; otherwise the unit has lost a race.
+/// Inserts a user whose unique values should be free. If one of them is taken, the unit has lost a race.
 pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -> Result<(), StoreError> {
     if insert_if_free(tx, user, password_hash).await? { Ok(()) } else { Err(StoreError::LostRace) }
 }
 
-/// Takes back a user whom the unit has written, with their identities.
+/// Deletes a user that this unit has inserted, including identities.
 pub async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     identities::undo_insert(tx, pool, user).await?;
     tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Writes what a person says of themselves, read before by [`get_locked`].
+/// Updates profile and custom data. Read them with [`get_locked`] before.
 pub async fn set_profile(
     tx: &mut Tx<'_>,
     user: &UserId,
@@ -251,7 +251,7 @@ pub async fn set_profile(
     tx.execute(SET_PROFILE, &values).await
 }
 
-/// Writes the status of an account; whether there is such a user.
+/// Updates the status of an account. Returns whether there is such a user.
 pub async fn set_status(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -262,7 +262,7 @@ pub async fn set_status(
     Ok(tx.execute(SET_STATUS, &[pool.into(), user.into(), status.as_str().into(), now.into()]).await? == 1)
 }
 
-/// Writes which agreements an account has accepted, by id in this version.
+/// Updates the agreements that an account has accepted, as id and version.
 pub async fn set_agreements(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -274,20 +274,20 @@ pub async fn set_agreements(
     tx.execute(SET_AGREEMENTS, &[pool.into(), user.into(), (&accepted).into(), now.into()]).await.map(drop)
 }
 
-/// A login that is noted in the row of its user.
+/// A login to record in the user's row.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginRecord<'a> {
     /// When.
     pub at: Timestamp,
-    /// From which address.
+    /// The IP address.
     pub ip: Option<&'a str>,
-    /// To which application.
+    /// The application.
     pub application: &'a ApplicationId,
-    /// How many logins it counts for: one, or none where one goes on.
+    /// How much to add to the login count: 1, or 0 if this login resumes one that was already counted.
     pub counts: i64,
 }
 
-/// Notes a login; the user as they are now, whom no other unit changes until this one ends.
+/// Records a login. Returns the updated user, locked until the unit ends.
 pub async fn record_login(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -299,7 +299,7 @@ pub async fn record_login(
     tx.optional(NOTE_LOGIN, &values, decode_user).await
 }
 
-/// Writes the phone number, the e-mail address and the profile of a user whom the unit has locked.
+/// Updates the phone number, the e-mail address and the profile of a user whom the unit has locked.
 pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     let profile = serde_json::to_string(&user.profile)?;
     let values = [
@@ -315,7 +315,7 @@ pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(FILL, &values).await.map(drop)
 }
 
-/// Writes names, profile, custom data and whether the next login asks for a new password.
+/// Updates login names, profile, custom data and whether the next login requires a new password.
 pub async fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     let (profile, custom_data) =
         (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
@@ -336,7 +336,7 @@ pub async fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(WRITE, &values).await.map(drop)
 }
 
-/// Lets an account be deleted for good at `delete_after`, and be used no more until then.
+/// Deactivates an account and schedules its permanent deletion for `delete_after`.
 pub async fn schedule_deletion(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -347,7 +347,7 @@ pub async fn schedule_deletion(
     tx.execute(LEAVE, &[pool.into(), user.into(), delete_after.into(), now.into()]).await.map(drop)
 }
 
-/// Calls off the deletion that an account's owner asked for.
+/// Cancels the deletion that the account's owner requested.
 pub async fn cancel_deletion(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -357,7 +357,7 @@ pub async fn cancel_deletion(
     tx.execute(CANCEL_DELETION, &[pool.into(), user.into(), now.into()]).await.map(drop)
 }
 
-/// The accounts that are to be deleted for good by now, so many at most.
+/// At most `limit` accounts whose permanent deletion is due.
 pub async fn due_for_deletion(
     tx: &mut Tx<'_>,
     now: Timestamp,
@@ -369,12 +369,12 @@ pub async fn due_for_deletion(
     .await
 }
 
-/// Deletes an account and what was merged into it: the rows alone.
+/// Deletes the rows of an account and of those merged into it. Deletes from no other table.
 pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE, &[pool.into(), user.into()]).await.map(drop)
 }
 
-/// Reads the columns of `user_columns!`.
+/// Decodes the columns of `user_columns!`.
 pub(crate) fn decode_user(row: &Row<'_>) -> Result<User, StoreError> {
     fn corrupt<E>(column: &'static str) -> impl Fn(E) -> StoreError {
         move |_| StoreError::Corrupt { column }

@@ -1,4 +1,4 @@
-//! Values that go into statements and come out of rows, the same on both engines.
+//! Statement parameters and result columns, with the same types on both engines.
 
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -13,7 +13,7 @@ pub enum Value<'a> {
     Text(Option<&'a str>),
     /// A 64-bit integer, or NULL.
     Int(Option<i64>),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// Bytes, or NULL.
     Bytes(Option<&'a [u8]>),
@@ -23,7 +23,7 @@ macro_rules! into_value {
     ($($from:ty => $variant:ident($convert:expr)),* $(,)?) => {$(
         impl<'a> From<$from> for Value<'a> {
             fn from(value: $from) -> Self {
-                #[allow(clippy::redundant_closure_call, reason = "the macro spells conversions as closures")]
+                #[allow(clippy::redundant_closure_call, reason = "the macro takes conversions as closures")]
                 Self::$variant(($convert)(value))
             }
         }
@@ -84,7 +84,7 @@ impl Value<'_> {
 pub trait Column: FromSql + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> {}
 impl<T: FromSql + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>> Column for T {}
 
-/// A row of an answer.
+/// A row of a result.
 pub enum Row<'a> {
     /// From SQLite.
     Sqlite(&'a rusqlite::Row<'a>),
@@ -93,7 +93,7 @@ pub enum Row<'a> {
 }
 
 impl Row<'_> {
-    /// The value of the column at `index`, counted from 0.
+    /// The value of the column at the zero-based `index`.
     pub fn get<T: Column>(&self, index: usize) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(row) => Ok(row.get(index)?),

@@ -1,8 +1,8 @@
-//! The counters by which nodes learn that something changed. Each rises in the unit of the change, so that who sees it
-//! sees the change as well; a node reads them all with one small row, often.
+//! Counters that tell nodes what has changed. Each is incremented in the unit that makes the change, so a
+//! node that sees the new value also sees the change. Nodes frequently read all of them in one small row.
 //!
-//! What changes often does not make nodes read again what changes rarely: the configuration has a counter of its own
-//! and says which pools changed; signing keys have one; ended sessions have one.
+//! Frequent changes must not make nodes reload what rarely changes. That is why the configuration has its own
+//! counter and records which pools changed, and why signing keys and ended sessions have separate counters.
 
 use hufu_types::PoolId;
 
@@ -21,17 +21,17 @@ statements! {
     RAISE = "UPDATE versions SET version = version + 1 WHERE name = $1";
 }
 
-/// How far each counter is.
+/// The values of the counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// Of the configuration.
+    /// For the configuration.
     pub configuration: i64,
-    /// How many changes of the configuration did not mark their pools: those of the program before this one. Where this
-    /// rises, everything has to be read again.
+    /// The number of configuration changes that did not record their pools, because the previous version of
+    /// the program made them. If it increases, everything has to be read again.
     pub unmarked: i64,
-    /// Of the signing keys.
+    /// For signing keys.
     pub keys: i64,
-    /// Of the sessions that ended other than one by one.
+    /// For sessions that were ended in bulk instead of one by one.
     pub sessions: i64,
 }
 
@@ -46,7 +46,7 @@ impl Read for ReadVersions {
     }
 }
 
-/// The counters.
+/// Reads the counters.
 pub async fn get(tx: &mut Tx<'_>) -> Result<Versions, StoreError> {
     let found = tx.optional(GET, &[], |row| {
         let (configuration, marked) = (row.get::<i64>(0)?, row.get::<i64>(1)?);
@@ -61,13 +61,13 @@ pub async fn get(tx: &mut Tx<'_>) -> Result<Versions, StoreError> {
     Ok(found.await?.unwrap_or_default())
 }
 
-/// Keeps every other change of the configuration out until the unit ends. A unit that decides by the configuration that
-/// it reads calls this first.
+/// Locks out all other changes of the configuration until the unit ends. Units that make decisions based on
+/// the configuration call this before reading it.
 pub async fn lock_configuration(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.execute(LOCK_CONFIGURATION, &[]).await.map(drop)
 }
 
-/// Tells every node to read these pools again.
+/// Makes all nodes reload these pools.
 pub async fn pools_changed<'p>(
     tx: &mut Tx<'_>,
     pools: impl IntoIterator<Item = &'p PoolId, IntoIter: Send> + Send,
@@ -80,14 +80,14 @@ pub async fn pools_changed<'p>(
     Ok(())
 }
 
-/// Tells every node to read the signing keys again.
+/// Makes all nodes reload the signing keys.
 pub async fn keys_changed(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    // The program before this one looks at the version of the configuration alone.
+    // The previous version of the program only checks the configuration version.
     pools_changed(tx, []).await?;
     tx.execute(RAISE, &["keys".into()]).await.map(drop)
 }
 
-/// Tells every node to ask again which sessions are alive, and whose they are.
+/// Makes all nodes check again which sessions are alive and whose they are.
 pub async fn sessions_changed(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.execute(RAISE, &["sessions".into()]).await.map(drop)
 }

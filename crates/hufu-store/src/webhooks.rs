@@ -1,4 +1,4 @@
-//! Webhooks of pools: where what happens is announced.
+//! Webhooks: URLs that a pool's events are sent to.
 
 use hufu_types::{Action, PoolId, Timestamp, WebhookId};
 
@@ -24,12 +24,12 @@ statements! {
     DELETE = "DELETE FROM webhooks WHERE pool_id = $1 AND id = $2";
 }
 
-/// A webhook that wants to know of what happens in a pool.
+/// A webhook that subscribes to events of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscriber {
     /// The webhook.
     pub webhook: WebhookId,
-    /// What it wants to know of; everything, where this is empty.
+    /// The events it subscribes to; empty means all.
     pub actions: Vec<Action>,
 }
 
@@ -38,23 +38,23 @@ pub struct Subscriber {
 pub struct Webhook {
     /// The id.
     pub id: WebhookId,
-    /// What its owner calls it.
+    /// The name chosen by its owner.
     pub name: String,
-    /// Where deliveries go.
+    /// The URL to which deliveries are sent.
     pub url: String,
-    /// What it wants to know of; everything, where this is empty.
+    /// The events it subscribes to; empty means all.
     pub actions: Vec<Action>,
-    /// Whether anything is sent to it.
+    /// Whether deliveries are sent to it.
     pub enabled: bool,
-    /// Deliveries that were given up since the last that arrived.
+    /// The number of deliveries given up since the last successful one.
     pub failures: i64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
 }
 
-/// The webhooks of a pool, in the order in which they were made.
+/// Reads the webhooks of a pool, in the order of creation.
 #[derive(Clone, Debug)]
 pub struct ListWebhooks(pub PoolId);
 
@@ -66,7 +66,7 @@ impl Read for ListWebhooks {
     }
 }
 
-/// One webhook of a pool.
+/// Reads a webhook of a pool.
 #[derive(Clone, Debug)]
 pub struct GetWebhook(pub PoolId, pub WebhookId);
 
@@ -78,17 +78,17 @@ impl Read for GetWebhook {
     }
 }
 
-/// A webhook.
+/// Reads a webhook.
 pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, id: &WebhookId) -> Result<Option<Webhook>, StoreError> {
     tx.optional(GET, &[pool.into(), id.as_str().into()], decode).await
 }
 
-/// How many webhooks a pool has.
+/// The number of webhooks of a pool.
 pub async fn count(tx: &mut Tx<'_>, pool: &PoolId) -> Result<i64, StoreError> {
     Ok(tx.optional(COUNT, &[pool.into()], |row| row.get(0)).await?.unwrap_or_default())
 }
 
-/// Makes a webhook with this secret, sealed.
+/// Inserts a webhook with this secret, which is sealed.
 pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook, secret: &[u8]) -> Result<(), StoreError> {
     let events = serde_json::to_string(&new.actions)?;
     let values = [
@@ -104,7 +104,7 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook, secret: &[u8]
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Writes the settings of a webhook.
+/// Updates the settings of a webhook.
 pub async fn update(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook) -> Result<(), StoreError> {
     let events = serde_json::to_string(&new.actions)?;
     let values = [
@@ -119,7 +119,8 @@ pub async fn update(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook) -> Result<(),
     tx.execute(UPDATE, &values).await.map(drop)
 }
 
-/// Gives a webhook another secret, sealed; the one before signs as well until then.
+/// Replaces the secret of a webhook with this one, which is sealed. The previous secret also signs until
+/// `until`.
 pub async fn rotate(
     tx: &mut Tx<'_>,
     pool: &PoolId,

@@ -1,17 +1,17 @@
-//! Who administers an instance, and what each role may do.
+//! Administrator roles and their permissions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
 
 text_enum! {
-    /// What an administrator or an access key may do, as a whole.
+    /// The role of an administrator or of an access key.
     AdminRole {
-        /// Everything, access keys and administrators included.
+        /// Everything, including access keys and administrators.
         Owner = "owner",
         /// Users, webhooks and the audit log.
         Manager = "manager",
-        /// Helps people: reads users, switches them off and on, ends sessions, takes identities away.
+        /// Helps users: reads users, disables and enables them, ends sessions, unlinks identities.
         Support = "support",
         /// Reads users and the audit log.
         Auditor = "auditor",
@@ -19,31 +19,31 @@ text_enum! {
 }
 
 text_enum! {
-    /// One thing that a role may do or not.
+    /// A single permission that roles grant.
     Permission {
-        /// Read users, their identities, sessions and merges, and conflicts of identities.
+        /// Read users with their identities, sessions, merges and identity conflicts.
         ReadUsers = "users.read",
-        /// Make users, change their profile, names, custom data and password.
+        /// Create users, and change their profile, login names, custom data and password.
         WriteUsers = "users.write",
-        /// Switch users off and on again.
+        /// Disable users and enable them again.
         DisableUsers = "users.disable",
-        /// Archive users, delete them for good, call a deletion off, merge users and undo it.
+        /// Archive users, delete them permanently, cancel a requested deletion, merge users and undo merges.
         DeleteUsers = "users.delete",
         /// End sessions.
         EndSessions = "sessions.end",
-        /// Lead identities to users.
+        /// Link identities to users.
         LinkIdentities = "identities.link",
-        /// Take identities from users.
+        /// Unlink identities from users.
         UnlinkIdentities = "identities.unlink",
-        /// Bring many users in, or take them out.
+        /// Import and export users in bulk.
         TransferUsers = "users.transfer",
-        /// Read the audit log, and take it out.
+        /// Read and export the audit log.
         ReadAudit = "audit.read",
         /// Read webhooks and their deliveries.
         ReadWebhooks = "webhooks.read",
-        /// Make, change and delete webhooks, and send deliveries again.
+        /// Create, change and delete webhooks, and resend deliveries.
         WriteWebhooks = "webhooks.write",
-        /// Make, list and revoke access keys.
+        /// Create, list and revoke access keys.
         ManageKeys = "keys.manage",
         /// Appoint, list and dismiss administrators.
         ManageAdministrators = "administrators.manage",
@@ -51,7 +51,7 @@ text_enum! {
 }
 
 impl AdminRole {
-    /// What the role may do.
+    /// The permissions of the role.
     pub const fn permissions(self) -> &'static [Permission] {
         use Permission as P;
         match self {
@@ -74,7 +74,7 @@ impl AdminRole {
         }
     }
 
-    /// Whether the role may do this.
+    /// Whether the role has this permission.
     pub fn may(self, permission: Permission) -> bool {
         self.permissions().contains(&permission)
     }

@@ -1,4 +1,4 @@
-//! Applications: what users log in to.
+//! Applications: the programs that users log in to.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ macro_rules! text_enum {
         pub enum $name { $($(#[$vdoc])* #[serde(rename = $text)] $variant),* }
 
         impl $name {
-            /// Every value there is.
+            /// Every value.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The name in files, tables and on the wire.
+            /// The name in configuration files, in database tables and on the wire.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// Reads the name.
+            /// Parses the name.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.as_str() == text)
             }
@@ -31,23 +31,23 @@ macro_rules! text_enum {
 pub(crate) use text_enum;
 
 text_enum! {
-    /// What kind of program the application is.
+    /// The type of program.
     ApplicationKind {
-        /// A website with a back end of its own.
+        /// A website with its own back end.
         Web = "web",
-        /// A program that runs whole in the browser.
+        /// A program that runs entirely in the browser.
         Spa = "spa",
         /// A program for iOS, Android, HarmonyOS or a desktop.
         Native = "native",
         /// A WeChat mini program.
         MiniProgram = "mini-program",
-        /// A back end that no person logs in to.
+        /// A back end that users do not log in to.
         Api = "api",
     }
 }
 
 impl ApplicationKind {
-    /// Whether a connection of this kind can be switched on for an application of this kind.
+    /// Whether a connection of the given kind can be enabled for applications of this kind.
     pub fn may_use(self, connection: ConnectionKind) -> bool {
         connection.applications().contains(&self)
     }
@@ -65,16 +65,16 @@ text_enum! {
     }
 }
 
-/// How long an application's tokens live.
+/// How long an application's tokens are valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenLifetimes {
-    /// The v2 client's user token.
+    /// The user token of v2 clients.
     pub user_token: Duration,
-    /// How long after the login the user token can be renewed.
+    /// For how long after the login the user token can be renewed.
     pub session: Duration,
-    /// Access tokens and id tokens.
+    /// Access tokens and ID tokens.
     pub access_token: Duration,
-    /// A refresh token, from its own issue.
+    /// A refresh token, counted from when that token was issued.
     pub refresh_token: Duration,
 }
 
@@ -95,23 +95,23 @@ impl Default for TokenLifetimes {
 pub struct Application {
     /// The id; the `client_id` of OAuth.
     pub id: ApplicationId,
-    /// The pool whose users log in.
+    /// The pool whose users log in to it.
     pub pool: PoolId,
-    /// The name that people see.
+    /// The name shown to people.
     pub name: String,
-    /// What kind of program it is.
+    /// The type of program.
     pub kind: ApplicationKind,
-    /// Serves clients that name only the pool.
+    /// Whether it serves clients that name only the pool.
     pub is_default: bool,
-    /// Its place among the pool's applications, in the order of file or creation.
+    /// Its position among the pool's applications, in the order of the file or of creation.
     pub position: i64,
-    /// Switched off applications serve nobody.
+    /// Disabled applications reject all requests.
     pub enabled: bool,
-    /// The connections switched on for it; the first serves clients that name none.
+    /// The connections enabled for it. The first one serves clients that do not name a connection.
     pub connections: Vec<ConnectionId>,
     /// How its tokens are signed.
     pub signing_algorithm: SigningAlgorithm,
-    /// How long its tokens live.
+    /// How long its tokens are valid.
     pub lifetimes: TokenLifetimes,
 }
 

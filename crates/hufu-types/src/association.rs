@@ -1,71 +1,72 @@
-//! How a first login through a connection finds its account.
+//! How the first login through a connection finds its account.
 
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
 
 text_enum! {
-    /// What is done with a person whom no id leads to.
+    /// What to do when no id of the proof is linked to an account.
     AssociationMode {
-        /// An account is made.
+        /// Create an account.
         None = "none",
-        /// The account that has one of the proved fields is taken; else one is made.
+        /// Use the account that has one of the proved fields; if there is none, create one.
         Field = "field",
-        /// The person is asked: bind an account, or make one.
+        /// Let the person choose: bind an existing account, or create one.
         Ask = "ask",
     }
 }
 
 text_enum! {
-    /// A field that a source can prove, and an account can be found by. Usernames are none: anybody can choose one.
+    /// A field that a source can prove and that can identify an account. Usernames are not among them,
+    /// because anyone can choose any username.
     MatchField {
-        /// The phone number, where the source proved it.
+        /// The phone number, if the source proved it.
         Phone = "phone",
-        /// The e-mail address, where the source verified it.
+        /// The e-mail address, if the source verified it.
         Email = "email",
-        /// The id in the owner's original system, where the source warrants it.
+        /// The id in the owner's original system, if the source guarantees it.
         ExternalId = "external_id",
     }
 }
 
 text_enum! {
-    /// How a person proves the account that they want to bind.
+    /// How a person proves that they own the account they want to bind.
     BindMethod {
         /// A code sent to the account's phone number.
         PhoneCode = "phone-code",
         /// A code sent to the account's e-mail address.
         EmailCode = "email-code",
-        /// The username and the password.
+        /// Username and password.
         UsernamePassword = "username-password",
-        /// The phone number and the password.
+        /// Phone number and password.
         PhonePassword = "phone-password",
-        /// The e-mail address and the password.
+        /// E-mail address and password.
         EmailPassword = "email-password",
     }
 }
 
 text_enum! {
-    /// What is done where the ids of one person name two accounts.
+    /// What to do when one person's ids point to two accounts.
     ConflictRule {
-        /// The account of the id within the app is logged in, and the conflict is recorded.
+        /// Log in to the account of the app-specific id, and record the conflict.
         Keep = "keep",
-        /// The person chooses one, and may merge the two.
+        /// Let the person choose one, with the option to merge the two.
         Choose = "choose",
     }
 }
 
-/// The association setting of a connection.
+/// The association settings of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Association {
-    /// What is done with a person whom no id leads to.
+    /// What to do when no id of the proof is linked to an account.
     pub mode: AssociationMode,
-    /// With [`AssociationMode::Field`]: what is matched, in this order.
+    /// The fields to match, in this order. Used with [`AssociationMode::Field`].
     pub fields: Vec<MatchField>,
-    /// With [`AssociationMode::Ask`], and with [`AssociationMode::Field`] where nothing matched and the connection makes
-    /// no accounts: how an account can be bound.
+    /// How an existing account can be bound. Used with [`AssociationMode::Ask`], and with
+    /// [`AssociationMode::Field`] when nothing matched and the connection may not create accounts.
     pub methods: Vec<BindMethod>,
-    /// What is done where ids name two accounts.
+    /// What to do when one person's ids point to two accounts.
     pub conflict: ConflictRule,
 }
 
@@ -81,7 +82,7 @@ impl Default for Association {
 }
 
 impl Association {
-    /// Whether an account may be found by this field.
+    /// Whether this field may be used to find an account.
     pub fn matches(&self, field: MatchField) -> bool {
         self.mode == AssociationMode::Field && self.fields.contains(&field)
     }

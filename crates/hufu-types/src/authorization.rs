@@ -1,28 +1,28 @@
-//! What an application asks of the authorization endpoint (OpenID Connect Core 3.1.2.1, RFC 7636), as a waiting login
-//! keeps it.
+//! A request to the authorization endpoint (OpenID Connect Core 3.1.2.1, RFC 7636), as it is stored with a
+//! waiting login.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ScopeSet;
 
-/// A request of an application that is answered at its redirect URI.
+/// An authorization request. The response is sent to the redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// Where the answer goes: one of the application's own, compared before.
+    /// Where to send the response. Already validated against the application's redirect URIs.
     pub redirect_uri: String,
-    /// What is asked for.
+    /// The requested scopes.
     pub scopes: ScopeSet,
-    /// What the application wants back with the answer.
+    /// The `state` to return unchanged with the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// What the id token repeats.
+    /// The `nonce` to repeat in the ID token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
-    /// What the one who exchanges the code has to know.
+    /// The PKCE challenge that the code exchange must answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<CodeChallenge>,
-    /// Claims asked for one by one: the parameter `claims`.
+    /// Individually requested claims: the `claims` parameter.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,
 }
@@ -30,18 +30,18 @@ pub struct AuthorizationRequest {
 /// A PKCE challenge (RFC 7636 4.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeChallenge {
-    /// How it was made of the verifier.
+    /// How it is derived from the verifier.
     pub method: CodeChallengeMethod,
     /// The challenge.
     pub challenge: String,
 }
 
-/// How a PKCE challenge is made of its verifier.
+/// How a PKCE challenge is derived from its verifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodeChallengeMethod {
-    /// By SHA-256, in base64url.
+    /// SHA-256, in base64url.
     S256,
-    /// Not at all.
+    /// The verifier itself.
     #[serde(rename = "plain")]
     Plain,
 }

@@ -9,31 +9,32 @@ use serde_json::{Map, Value};
 use crate::application::text_enum;
 use crate::{ApplicationKind, Association, ConnectionId, Identifier, MatchField, PoolId, PoolSettings};
 
-/// A user pool: users, connections and applications that know nothing of other pools.
+/// A user pool: users, connections and applications, isolated from other pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     /// The id.
     pub id: PoolId,
     /// The name.
     pub name: String,
-    /// What it decides for its people.
+    /// The settings for its users.
     pub settings: PoolSettings,
 }
 
-/// The table of login modes: the name in files and tables, the kinds of application that may use the mode, and the
-/// fields that its source can prove, by which accounts may be found. All else about a mode is in its module.
+/// The table of login modes: the name in files and database tables, the application kinds that may use the
+/// mode, and the fields that its source can prove and that can therefore be used to find accounts. Everything
+/// else about a mode is in its own module.
 macro_rules! connection_kinds {
     ($(
         $(#[$doc:meta])*
         $kind:ident = $name:literal, for [$($application:ident),*], proves [$($field:ident),*];
     )*) => {
         text_enum! {
-            /// A login mode. One connection is one mode with its own credentials.
+            /// A login mode. Each connection has one mode, with its own credentials.
             ConnectionKind { $($(#[$doc])* $kind = $name),* }
         }
 
         impl ConnectionKind {
-            /// The kinds of application that connections of this kind can be switched on for.
+            /// The application kinds for which connections of this kind can be enabled.
             pub const fn applications(self) -> &'static [ApplicationKind] {
                 match self { $(Self::$kind => &[$(ApplicationKind::$application),*]),* }
             }
@@ -46,37 +47,38 @@ macro_rules! connection_kinds {
     };
 }
 
-// A business often has one application for its website, its app and its mini program. An `api` has no people that could
-// arrive. WeChat confirms a mini program's number; it knows no address, and no owner's ids.
+// A business often uses one application for its website, its native app and its mini program. No users log in
+// to an `api` application. WeChat confirms the phone number in a mini program, but neither e-mail addresses
+// nor external ids.
 connection_kinds! {
-    /// Inside a WeChat mini program, by `wx.login`.
+    /// Inside a WeChat mini program, with `wx.login`.
     WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone];
-    /// In a native app, by the code that WeChat's OpenSDK gives it.
+    /// In a native app, with the code from WeChat's OpenSDK.
     WechatMobile = "wechat:mobile", for [Native], proves [];
 }
 
-/// The name of an Open Platform account within a pool: UnionIDs are unique within it.
+/// The name of a WeChat Open Platform account within a pool. UnionIDs are unique within one such account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OpenPlatform(pub Identifier);
 
 impl OpenPlatform {
-    /// The account of connections that name none.
+    /// The account of connections that do not name one.
     pub const DEFAULT: &str = "default";
 }
 
-/// The settings of a connection: the values of its kind's fields, by name. Some of them are secrets, so `Debug` shows
-/// only the names, and the values are wiped when dropped.
+/// The settings of a connection: the values of the fields of its kind, by name. Some of them are secrets, so
+/// `Debug` shows only the names, and the values are wiped when dropped.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ConnectionSettings(Map<String, Value>);
 
 impl ConnectionSettings {
-    /// The value of a field, if it has one.
+    /// The value of a field, if set.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field)
     }
 
-    /// The text of a field, if it has one.
+    /// The text of a field, if set.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.get(field)?.as_str()
     }
@@ -111,25 +113,25 @@ fn wipe(value: &mut Value) {
 /// A connection of a pool to an identity source.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The id, the `connId` of clients.
+    /// The id; the `connId` of clients.
     pub id: ConnectionId,
     /// The pool it belongs to.
     pub pool: PoolId,
-    /// The name in URLs and SDK calls, fixed once made, unique in the pool.
+    /// The name in URLs and SDK calls. Unique in the pool; cannot be changed.
     pub identifier: Identifier,
     /// The login mode.
     pub kind: ConnectionKind,
-    /// The text of its login button.
+    /// The label of its login button.
     pub display_name: String,
-    /// Whether strangers are refused instead of made users.
+    /// Whether unknown people are rejected instead of becoming new users.
     pub login_only: bool,
-    /// Switched off connections serve nobody.
+    /// Disabled connections reject all logins.
     pub enabled: bool,
-    /// Where its UnionIDs are unique.
+    /// The Open Platform account within which its UnionIDs are unique.
     pub open_platform: OpenPlatform,
-    /// How first logins find their account.
+    /// How a first login finds its account.
     pub association: Association,
-    /// The values of its kind's fields.
+    /// The values of the fields of its kind.
     pub settings: ConnectionSettings,
 }
 

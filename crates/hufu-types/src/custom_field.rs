@@ -1,4 +1,4 @@
-//! Which values a declared custom field takes.
+//! Validation of values of declared custom fields.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use crate::refusal::Reason;
 use crate::{CustomField, CustomFieldType, PoolSettings};
 
 impl CustomField {
-    /// Whether the field takes this value.
+    /// Checks that the value is valid for this field.
     ///
     /// # Errors
     /// What the value must be.
@@ -36,7 +36,7 @@ impl CustomField {
     }
 }
 
-/// Text by RFC 3339, or whole milliseconds since the Unix epoch.
+/// RFC 3339 text, or whole milliseconds since the Unix epoch.
 fn is_moment(value: &Value) -> bool {
     match value {
         Value::String(text) => text.parse::<jiff::Timestamp>().is_ok(),
@@ -48,13 +48,13 @@ fn is_moment(value: &Value) -> bool {
 }
 
 impl PoolSettings {
-    /// What people see of custom data: not the fields that are declared invisible.
+    /// The custom data that users may see: everything except the fields declared invisible.
     pub fn visible(&self, data: &Map<String, Value>) -> Map<String, Value> {
         let seen = data.iter().filter(|(key, _)| self.custom_field(key).is_none_or(|field| field.visible));
         seen.map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
-    /// The declaration of a custom field.
+    /// The declaration of a custom field, if there is one.
     pub fn custom_field(&self, key: &str) -> Option<&CustomField> {
         self.custom_fields.iter().find(|field| field.key == key)
     }

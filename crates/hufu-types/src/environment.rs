@@ -1,36 +1,36 @@
-//! The clock and the source of randomness, as parameters.
+//! The clock and the random number generator, passed in as dependencies.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// Fills buffers with unpredictable bytes.
+/// A source of unpredictable bytes.
 pub trait Random: Send + Sync + 'static {
     /// Overwrites the whole buffer.
     fn fill(&self, buffer: &mut [u8]);
 }
 
-/// The machine's own clock.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+        #[expect(clippy::disallowed_methods, reason = "the only place that reads the wall clock")]
         let now = std::time::SystemTime::now();
         let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-/// The operating system's random generator.
+/// The operating system's random number generator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandom;
 
@@ -38,18 +38,18 @@ impl Random for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) {
         #[expect(
             clippy::expect_used,
-            reason = "without randomness nothing may go on; the OS source does not fail once started"
+            reason = "nothing is secure without randomness; the OS source does not fail once initialized"
         )]
         getrandom::fill(buffer).expect("the operating system gives random bytes");
     }
 }
 
-/// A clock that a test sets.
+/// A clock that tests control.
 #[derive(Debug)]
 pub struct TestClock(AtomicI64);
 
 impl TestClock {
-    /// A clock that stands at `start`.
+    /// A clock that starts at `start` and advances only when told to.
     pub const fn new(start: Timestamp) -> Self {
         Self(AtomicI64::new(start.0))
     }
@@ -66,12 +66,12 @@ impl Clock for TestClock {
     }
 }
 
-/// Reproducible bytes for snapshots; never for anything that guards something.
+/// Reproducible bytes for snapshots. Never use them for anything security-relevant.
 #[derive(Debug)]
 pub struct TestRandom(AtomicU64);
 
 impl TestRandom {
-    /// The sequence that belongs to `seed`.
+    /// The sequence for `seed`.
     pub const fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }

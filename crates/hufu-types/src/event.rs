@@ -1,63 +1,63 @@
-//! What happens to people and their accounts: the actions of the audit log and the events of webhooks.
+//! What happens to users and their accounts: the actions of the audit log and the events of webhooks.
 
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
 
 text_enum! {
-    /// What was done, or refused.
+    /// An action that was performed or refused.
     Action {
         /// A person logged in.
         Login = "login",
         /// A person logged out.
         Logout = "logout",
-        /// A person, or an administrator for them, ended sessions.
+        /// A user ended sessions, or an administrator ended them for the user.
         SessionsEnded = "sessions.ended",
-        /// A refresh token turned up that was replaced: its session was ended.
+        /// A refresh token was used after it had been replaced, so its session was ended.
         TokenReused = "token.reused",
-        /// An account was made.
+        /// An account was created.
         UserCreated = "user.created",
         /// An account's profile, login names or custom data were changed.
         UserUpdated = "user.updated",
-        /// An account was switched off.
+        /// An account was disabled.
         UserDisabled = "user.disabled",
-        /// An account was switched on again.
+        /// An account was enabled again.
         UserEnabled = "user.enabled",
-        /// An account was put away.
+        /// An account was archived.
         UserArchived = "user.archived",
-        /// A person asked for the deletion of their account.
+        /// A user requested the deletion of their account.
         UserDeletionRequested = "user.deletion_requested",
-        /// A deletion that was asked for was called off.
+        /// A requested deletion was cancelled.
         UserDeletionCancelled = "user.deletion_cancelled",
-        /// An account was deleted for good.
+        /// An account was permanently deleted.
         UserDeleted = "user.deleted",
-        /// Users were brought in from a file.
+        /// Users were imported from a file.
         UsersImported = "users.imported",
-        /// Users were taken out to a file.
+        /// Users were exported to a file.
         UsersExported = "users.exported",
-        /// An identity was led to an account.
+        /// An identity was linked to an account.
         IdentityBound = "identity.bound",
-        /// An identity was taken from an account.
+        /// An identity was unlinked from an account.
         IdentityUnbound = "identity.unbound",
-        /// Ids of one person named two accounts.
+        /// One person's ids pointed to two accounts.
         IdentityConflict = "identity.conflict",
         /// A phone number was bound.
         PhoneBound = "phone.bound",
-        /// A phone number was changed for another.
+        /// A phone number was replaced by another.
         PhoneChanged = "phone.changed",
-        /// A phone number was taken from an account.
+        /// A phone number was removed from an account.
         PhoneUnbound = "phone.unbound",
         /// An e-mail address was bound.
         EmailBound = "email.bound",
-        /// An e-mail address was changed for another.
+        /// An e-mail address was replaced by another.
         EmailChanged = "email.changed",
-        /// An e-mail address was taken from an account.
+        /// An e-mail address was removed from an account.
         EmailUnbound = "email.unbound",
         /// A person verified their e-mail address.
         EmailVerified = "email.verified",
         /// A password was set, changed or reset.
         PasswordChanged = "password.changed",
-        /// An account was locked after wrong passwords.
+        /// An account was locked after too many wrong passwords.
         AccountLocked = "account.locked",
         /// A person unlocked their account.
         AccountUnlocked = "account.unlocked",
@@ -69,37 +69,37 @@ text_enum! {
         UsersMerged = "users.merged",
         /// A merge was undone.
         MergeUndone = "users.merge_undone",
-        /// A person took out their own data.
+        /// A user exported their own data.
         DataExported = "data.exported",
-        /// The configuration was changed by an administrator.
+        /// An administrator changed the configuration.
         ConfigurationChanged = "configuration.changed",
-        /// A webhook was made, changed or deleted.
+        /// A webhook was created, changed or deleted.
         WebhookChanged = "webhook.changed",
-        /// An access key was made.
+        /// An access key was created.
         AccessKeyCreated = "access_key.created",
         /// An access key was revoked.
         AccessKeyRevoked = "access_key.revoked",
         /// An administrator was appointed, changed or dismissed.
         AdministratorChanged = "administrator.changed",
-        /// An administrator or access key asked for what they may not do.
+        /// An administrator or an access key attempted something that it has no permission for.
         AdministrationRefused = "administration.refused",
-        /// The audit log was taken out to a file.
+        /// The audit log was exported to a file.
         AuditExported = "audit.exported",
     }
 }
 
 text_enum! {
-    /// Who did it.
+    /// Who performed the action.
     ActorKind {
-        /// A person, about their own account.
+        /// A user, on their own account.
         User = "user",
         /// An administrator who is logged in.
         Administrator = "administrator",
         /// An access key.
         AccessKey = "access_key",
-        /// The command line, on the machine itself.
+        /// The command line, on the server itself.
         Command = "command",
-        /// The instance, by itself.
+        /// The instance itself.
         System = "system",
     }
 }

@@ -1,10 +1,10 @@
-//! The facts of a login: what a person proved themselves with, and when.
+//! Authentication facts: how a person authenticated in a login, and when.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionKind, Timestamp};
 
-/// What a person proves themselves with.
+/// An authentication method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Method {
@@ -14,7 +14,7 @@ pub enum Method {
     PhoneCode,
     /// A code sent by e-mail.
     EmailCode,
-    /// A source that a connection of this kind leads to.
+    /// An identity source, reached through a connection of this kind.
     Source(ConnectionKind),
 }
 
@@ -29,7 +29,7 @@ impl Method {
         }
     }
 
-    /// The value in the claim `amr`: those of RFC 8176, and the kind of the connection for a source.
+    /// The value in the `amr` claim: a value of RFC 8176, or the connection kind for an identity source.
     pub const fn amr(self) -> &'static str {
         match self {
             Self::Password => "pwd",
@@ -40,7 +40,7 @@ impl Method {
     }
 }
 
-/// A text that names no method.
+/// The text is not the name of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name of no method of logging in")]
 pub struct UnknownMethod;
@@ -61,39 +61,40 @@ impl From<Method> for String {
     }
 }
 
-/// A proof that a person gave.
+/// One completed authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
-    /// With what.
+    /// The method used.
     pub method: Method,
-    /// When.
+    /// When it was completed.
     pub at: Timestamp,
 }
 
-/// The proofs of one login, oldest first. They become the claims `amr` and `auth_time`.
+/// The authentications of one login, in the order in which they were added. They become the claims `amr` and
+/// `auth_time`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Facts(Vec<Fact>);
 
 impl Facts {
-    /// One proof.
+    /// A single authentication.
     pub fn of(method: Method, at: Timestamp) -> Self {
         Self(vec![Fact { method, at }])
     }
 
-    /// These, and one more.
+    /// Adds one more authentication.
     #[must_use]
     pub fn and(mut self, method: Method, at: Timestamp) -> Self {
         self.0.push(Fact { method, at });
         self
     }
 
-    /// The proofs, oldest first.
+    /// The authentications, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Fact> {
         self.0.iter()
     }
 
-    /// The methods, each once, in the order in which they were first used.
+    /// The distinct methods, in the order of first use.
     pub fn methods(&self) -> Vec<Method> {
         let mut methods = Vec::new();
         for fact in &self.0 {
@@ -104,12 +105,12 @@ impl Facts {
         methods
     }
 
-    /// The claim `amr` (RFC 8176).
+    /// The `amr` claim (RFC 8176).
     pub fn amr(&self) -> Vec<&'static str> {
         self.methods().into_iter().map(Method::amr).collect()
     }
 
-    /// The claim `auth_time`: when the person last proved who they are.
+    /// The `auth_time` claim: when the person last authenticated.
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.0.iter().map(|fact| fact.at).max()
     }

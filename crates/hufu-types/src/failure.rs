@@ -1,14 +1,14 @@
-//! Errors as one line for the operator.
+//! Errors formatted as one line for operators.
 
 use std::error::Error;
 
-/// An error with all its causes: `what failed: because of this: because of that`.
+/// An error with all its causes: `what failed: its cause: the cause of that`.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let told = error.to_string();
-        // A transparent error says the same as its source.
+        // A transparent error has the same text as its source.
         if !text.ends_with(&told) {
             text.push_str(": ");
             text.push_str(&told);

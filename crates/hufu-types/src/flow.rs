@@ -1,5 +1,5 @@
-//! The login engine as data: the stages of a login, the steps between them, and
-//! which stage an account is at. Pages and APIs go through the same stages.
+//! The login engine as data: the stages of a login, the transitions between them, and which stage an account
+//! is at. Pages and APIs share it.
 
 use std::fmt::Write as _;
 
@@ -10,41 +10,41 @@ use crate::resolution::PhoneUse;
 use crate::{AuthorizationRequest, Facts, PoolSettings, ScopeSet, User, UserId};
 
 text_enum! {
-    /// Where a login stands.
+    /// The stage of a login.
     Stage {
-        /// Nobody has proved anything yet.
+        /// Nothing has been proved yet.
         Identify = "identify",
-        /// The identity is proved and leads to no account: bind one, or make one.
+        /// The identity is proved but unknown: bind an account, or create one.
         Associate = "associate",
-        /// The proved ids lead to several accounts: choose one, or merge them.
+        /// The proved ids point to several accounts: choose one, or merge them.
         Select = "select",
-        /// A new password must be set: the first login, or an administrator's wish.
+        /// A new password must be set: at the first login, or because an administrator requires it.
         NewPassword = "new_password",
-        /// Fields that the pool requires are empty.
+        /// Fields required by the pool are empty.
         Complete = "complete",
-        /// Agreements of the pool are not accepted in their present version.
+        /// The current versions of the pool's agreements have not been accepted.
         Agree = "agree",
-        /// The person is logged in.
+        /// The user is logged in.
         Done = "done",
-        /// The login ends without one.
+        /// The login was refused.
         Refused = "refused",
     }
 }
 
 text_enum! {
-    /// What happens between two stages.
+    /// A transition between two stages.
     Step {
-        /// The proof leads to one account.
+        /// The proof points to one account.
         Known = "known",
-        /// The proof leads nowhere, and an account is made.
+        /// The proof is unknown, and an account is created.
         Created = "created",
-        /// The proof leads nowhere, and the connection asks.
+        /// The proof is unknown, and the connection lets the person choose what to do.
         Unknown = "unknown",
-        /// The proof leads to several accounts, and the connection lets choose.
+        /// The proof points to several accounts, and the connection lets the person choose.
         Several = "several",
-        /// The person makes a new account.
+        /// The person creates a new account.
         Create = "create",
-        /// The person proves an account and binds the identity to it.
+        /// The person proves that they own an account, and binds the identity to it.
         Bind = "bind",
         /// The person chooses an account.
         Choose = "choose",
@@ -52,18 +52,18 @@ text_enum! {
         Merge = "merge",
         /// The person sets a new password.
         SetPassword = "set_password",
-        /// The person fills the required fields in.
+        /// The person fills in the required fields.
         FillIn = "fill_in",
         /// The person accepts the agreements.
         Accept = "accept",
-        /// The person gives up.
+        /// The person gives up, or the login times out.
         Expire = "expire",
     }
 }
 
-/// From where, by what, to where: all steps that there are, and no others. What stands in the place of [`Stage::Done`]
-/// is the first of the stages before it that the account is not through with: see [`stage_of`]. A login that is refused,
-/// or whose time or tries are used up, is over and takes no step.
+/// All transitions: from, step, to. Wherever [`Stage::Done`] is named, the login goes to the first check that
+/// the account has not passed, if there is one: see [`stage_of`]. A login that was refused, or that has run
+/// out of time or attempts, has ended and takes no further steps.
 pub const TRANSITIONS: &[(Stage, Step, Stage)] = &[
     (Stage::Identify, Step::Known, Stage::Done),
     (Stage::Identify, Step::Created, Stage::Done),
@@ -83,23 +83,23 @@ pub const TRANSITIONS: &[(Stage, Step, Stage)] = &[
     (Stage::Agree, Step::Expire, Stage::Refused),
 ];
 
-/// What an account has to be through with, in this order, before it is logged in.
+/// The checks that an account must pass before it is logged in, in this order.
 pub const CHECKS: &[Stage] = &[Stage::NewPassword, Stage::Complete, Stage::Agree];
 
 impl Stage {
-    /// Where a step leads from here; nothing where it is not possible.
+    /// The stage that a step leads to from here; `None` if the step is not possible.
     pub fn after(self, step: Step) -> Option<Self> {
         TRANSITIONS.iter().find(|(from, by, _)| *from == self && *by == step).map(|(_, _, to)| *to)
     }
 
-    /// The steps that are possible here.
+    /// The steps that are possible from here.
     pub fn steps(self) -> impl Iterator<Item = Step> {
         TRANSITIONS.iter().filter(move |(from, ..)| *from == self).map(|(_, step, _)| *step)
     }
 }
 
-/// The first check that an account is not through with in a login of these facts, or [`Stage::Done`]. No check asks for
-/// more than one proof yet.
+/// The first check that the account has not passed, given the facts of this login; or [`Stage::Done`]. The
+/// facts are unused so far, because no check requires more than one proof.
 pub fn stage_of(user: &User, settings: &PoolSettings, _facts: &Facts) -> Stage {
     let through = |stage: Stage| match stage {
         Stage::NewPassword => !user.must_reset,
@@ -128,7 +128,7 @@ fn has_field(user: &User, field: &str) -> bool {
     }
 }
 
-/// The required agreements that are not accepted in their present version.
+/// The required agreements whose current version has not been accepted.
 pub fn open_agreements<'a>(
     user: &'a User,
     settings: &'a PoolSettings,
@@ -137,40 +137,40 @@ pub fn open_agreements<'a>(
     settings.agreements.iter().filter(move |a| a.required && accepted(&a.id) < a.version)
 }
 
-/// What a login ends with.
+/// What a completed login returns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestedTokens {
-    /// The user and a user token, for the v2 clients.
+    /// The user with a user token, for v2 clients.
     UserToken,
-    /// A token set of these scopes.
+    /// A token set with these scopes.
     TokenSet(ScopeSet),
-    /// The answer to a request of the authorization endpoint.
+    /// The response to an authorization request.
     Authorization(Box<AuthorizationRequest>),
 }
 
-/// What a waiting login knows.
+/// The state of a waiting login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowState {
-    /// Where it stands.
+    /// Its stage.
     pub stage: Stage,
-    /// What it ends with.
+    /// What it returns when completed.
     #[serde(rename = "want")]
     pub requested: RequestedTokens,
-    /// What the person proved themselves with so far. Rows of the program before have none.
+    /// How the person has authenticated so far. Missing in rows written by older versions.
     #[serde(default)]
     pub facts: Facts,
-    /// At [`Stage::Associate`]: whether an account may be made.
+    /// At [`Stage::Associate`]: whether the person may create an account.
     pub may_create: bool,
     /// At [`Stage::Select`]: the accounts to choose from.
     pub candidates: Vec<UserId>,
-    /// Whether the candidates are all proved, so that they may be merged.
+    /// Whether all candidates are proved, so that they may be merged.
     pub may_merge: bool,
-    /// From the stages of [`CHECKS`] on: the account.
+    /// The account; set once the login has reached [`CHECKS`].
     pub user: Option<UserId>,
-    /// Whether this login made the account.
+    /// Whether this login created the account.
     pub newly_created: bool,
-    /// What a proved phone number is for.
+    /// How a proved phone number is used.
     #[serde(default)]
     pub phone_use: PhoneUse,
 }
@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// What the program before wrote to the database.
+    /// As written to the database by an older version.
     #[test]
     fn a_state_without_facts_is_read() {
         let old = r#"{"stage":"select","want":{"token_set":"openid profile"},"may_create":false,

@@ -1,5 +1,5 @@
-//! Opaque ids: 24 hexadecimal characters that sort by time when Hufu makes
-//! them, and whatever was imported (`[A-Za-z0-9_-]{1,64}`) otherwise.
+//! Opaque ids. Those that Hufu generates are 24 hexadecimal characters that sort by time. Imported ids are
+//! kept as they are (`[A-Za-z0-9_-]{1,64}`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Random, Timestamp};
 
-/// Why a text is no id.
+/// The text is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an id is 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'")]
 pub struct IdError;
@@ -18,7 +18,7 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-/// 48 bits of milliseconds, then 48 random bits, in hexadecimal.
+/// 48 bits of Unix milliseconds followed by 48 random bits, in hexadecimal.
 fn generate(now: Timestamp, random: &dyn Random) -> Arc<str> {
     let mut bytes = [0_u8; 12];
     random.fill(&mut bytes);
@@ -26,7 +26,7 @@ fn generate(now: Timestamp, random: &dyn Random) -> Arc<str> {
         *byte = time;
     }
     let mut text = [0_u8; 24];
-    // The buffer has exactly twice the length, so encoding cannot fail.
+    // The buffer is exactly twice as long, so encoding cannot fail.
     let _ = hex::encode_to_slice(bytes, &mut text);
     std::str::from_utf8(&text).unwrap_or_default().into()
 }
@@ -39,15 +39,15 @@ macro_rules! id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Reads an id.
+            /// Parses an id.
             ///
             /// # Errors
-            /// [`IdError`] when the text is empty, too long or has other characters.
+            /// [`IdError`] if the text is empty, too long or contains other characters.
             pub fn parse(text: &str) -> Result<Self, IdError> {
                 if is_id(text) { Ok(Self(text.into())) } else { Err(IdError) }
             }
 
-            /// Makes a new id that sorts after all that were made in earlier milliseconds.
+            /// Generates an id that sorts after every id generated in an earlier millisecond.
             pub fn generate(now: Timestamp, random: &dyn Random) -> Self {
                 Self(generate(now, random))
             }
@@ -95,19 +95,19 @@ id!(/// A user of a pool; the `sub` of tokens.
     UserId);
 id!(/// One login of one user on one device; the `sid` of tokens.
     SessionId);
-id!(/// One login of one person in one browser, for all applications of the pool.
+id!(/// One login of one person in one browser, shared by all applications of the pool.
     BrowserSessionId);
-id!(/// Something that happened; what webhooks and the audit log call it by.
+id!(/// An event, as identified in webhooks and in the audit log.
     EventId);
-id!(/// A login that waits for the person's next step.
+id!(/// A login that is waiting for the person's next step.
     FlowId);
 id!(/// A merge of two accounts.
     MergeId);
 id!(/// A webhook of a pool.
     WebhookId);
-id!(/// One event on its way to one webhook.
+id!(/// The delivery of one event to one webhook.
     DeliveryId);
-id!(/// Something to be done in the background.
+id!(/// A background job.
     JobId);
 id!(/// The public part of an access key.
     AccessKeyId);
@@ -115,7 +115,8 @@ id!(/// An import of users.
     ImportId);
 
 impl EventId {
-    /// The id of the next event of the same deed, so that a unit of work makes the same ids when it runs again.
+    /// The id of the next event of the same operation. Derived from this one, so that a unit of work that is
+    /// run again produces the same ids.
     #[must_use]
     pub fn next(&self) -> Self {
         let number = u128::from_str_radix(&self.0, 16).unwrap_or_default();
@@ -124,7 +125,7 @@ impl EventId {
 }
 
 impl ConnectionId {
-    /// What stands in the place of a connection where people log in with what the pool itself knows of them.
+    /// The pseudo connection for logins that use the pool's own credentials instead of an identity source.
     pub fn own() -> Self {
         Self("own".into())
     }

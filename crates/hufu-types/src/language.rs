@@ -1,10 +1,10 @@
-//! The languages that Hufu speaks with people, and with those who build on it.
+//! The languages of Hufu's texts, for end users and for integrators.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A language of pages, messages and refusals.
+/// A language of pages, messages and error responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Language {
     /// Simplified Chinese.
@@ -27,10 +27,10 @@ impl Language {
     pub const ALL: [Self; 4] =
         [Self::SimplifiedChinese, Self::TraditionalChinese, Self::English, Self::Japanese];
 
-    /// The languages of those who read JSON answers and logs.
+    /// The languages of JSON responses and logs.
     pub const FOR_INTEGRATORS: [Self; 2] = [Self::SimplifiedChinese, Self::English];
 
-    /// The tag (RFC 5646).
+    /// The language tag (RFC 5646).
     pub const fn tag(self) -> &'static str {
         match self {
             Self::SimplifiedChinese => "zh-CN",
@@ -40,7 +40,8 @@ impl Language {
         }
     }
 
-    /// The language that a tag means, by lookup (RFC 4647, 3.4): `zh-Hant-HK` is traditional Chinese, `en-GB` English.
+    /// The language for a tag, found by lookup (RFC 4647, 3.4): `zh-Hant-HK` is Traditional Chinese, `en-GB`
+    /// is English.
     pub fn of_tag(tag: &str) -> Option<Self> {
         let tag = tag.trim().to_ascii_lowercase().replace('_', "-");
         let mut parts = tag.split('-');
@@ -57,8 +58,8 @@ impl Language {
         }
     }
 
-    /// The best language of an `Accept-Language` header (RFC 9110, 12.5.4): the one of greatest weight, and of equal
-    /// ones the first. A language of weight zero is not acceptable.
+    /// The preferred supported language of an `Accept-Language` header (RFC 9110, 12.5.4): the one with the
+    /// highest weight, and the first of those with equal weight. A weight of zero means "not acceptable".
     pub fn of_header(header: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
         for range in header.split(',') {
@@ -74,7 +75,8 @@ impl Language {
         best.map(|(_, language)| language)
     }
 
-    /// The language for an integrator who asks for this one: simplified Chinese for any Chinese, or else English.
+    /// The language to use for integrators: Simplified Chinese for either Chinese, English for everything
+    /// else.
     #[must_use]
     pub const fn for_integrators(self) -> Self {
         match self {

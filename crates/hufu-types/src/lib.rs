@@ -1,8 +1,8 @@
-//! The domain of Hufu as values: ids, names, users, identities, connections,
-//! applications, and the rules of account resolution as pure functions.
+//! The domain model: ids, names, users, identities, connections and applications, plus account resolution as
+//! pure functions.
 //!
-//! Nothing here waits or does I/O. Time and randomness come in as parameters
-//! ([`Clock`], [`Random`]), so that tests decide both.
+//! This crate performs no I/O and never blocks. Time and randomness are passed in ([`Clock`], [`Random`]), so
+//! that tests can control them.
 
 mod administration;
 mod application;

@@ -1,17 +1,17 @@
-//! Names as their owner recognises them and others do not.
+//! Masks login names so that only their owner recognizes them.
 
 use serde_json::{Map, Value};
 
 use crate::{Email, Phone, User, Username};
 
 impl Phone {
-    /// The number with its middle hidden: `+86138****0000`.
+    /// The number with its middle masked: `+86138****0000`.
     pub fn masked(&self) -> String {
         let (code, number) = self.parts();
-        // At least half of the number stays hidden, or four digits of a long one.
+        // Keep at least half of the number hidden, or four digits of a long one.
         let tail = 4.min((number.len() / 2).saturating_sub(1));
         let head = 3.min(number.len().saturating_sub(tail + 4));
-        // A number is digits only, so that bytes are characters.
+        // A number consists of ASCII digits, so byte offsets are character offsets.
         let start = number.get(..head).unwrap_or_default();
         let end = number.get(number.len() - tail..).unwrap_or_default();
         format!("{code}{start}****{end}")
@@ -19,7 +19,7 @@ impl Phone {
 }
 
 impl Email {
-    /// The address with all but its first letter and its domain hidden: `b***@example.com`.
+    /// The address with everything but its first character and its domain masked: `b***@example.com`.
     pub fn masked(&self) -> String {
         let (local, domain) = self.as_str().rsplit_once('@').unwrap_or_default();
         let first: String = local.chars().take(1).collect();
@@ -28,7 +28,7 @@ impl Email {
 }
 
 impl Username {
-    /// The name with all but its first character hidden: `a***`.
+    /// The name with everything but its first character masked: `a***`.
     pub fn masked(&self) -> String {
         masked(self.as_str())
     }

@@ -1,4 +1,5 @@
-//! What a merge of two accounts moves and copies, and what undoing it gives back: pure functions over both.
+//! What merging two accounts moves and copies, and what undoing the merge returns. Pure functions of both
+//! accounts.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{Email, Gender, Profile, User, UserId, Username, camel_case};
 
-/// What a merge moves and copies, and what undoing it needs.
+/// What a merge moves and copies; also the record from which it can be undone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Changes {
@@ -23,27 +24,27 @@ pub struct Changes {
     /// The external id that moved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// Whether the password was copied. Neither it nor its hash stands here.
+    /// Whether the password was copied. Neither the password nor its hash is recorded here.
     pub password: bool,
-    /// The fields of the profile that were copied.
+    /// The profile fields that were copied.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub profile: BTreeMap<String, String>,
-    /// The gender, where it was copied.
+    /// The gender, if it was copied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gender: Option<Gender>,
-    /// The keys of custom data that were copied.
+    /// The custom data that was copied, by key.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub custom_data: Map<String, Json>,
-    /// The agreements that were copied: the version before, 0 for none, and since.
+    /// The agreements that were copied: the version before the merge (0 for none) and after it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub agreements: BTreeMap<String, (u32, u32)>,
-    /// The accounts that had been merged into the merged one.
+    /// The accounts that had earlier been merged into the merged account.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repointed: Vec<UserId>,
 }
 
 impl Changes {
-    /// What a merge of one account into another would move and copy.
+    /// What merging one account into another would move and copy.
     pub fn between(survivor: &User, merged: &User) -> Self {
         let empty = |text: Option<&str>| text.is_none_or(str::is_empty);
         let known = |gender: Option<Gender>| gender.filter(|gender| *gender != Gender::Unknown);
@@ -77,7 +78,7 @@ impl Changes {
         changes
     }
 
-    /// What was moved and copied, by the names that clients know: `username`, `givenName`, `custom.KEY`, …
+    /// The names of what was moved and copied, as clients know them: `username`, `givenName`, `custom.KEY`, …
     pub fn names(&self) -> Vec<String> {
         let names = [
             ("username", self.username.is_some()),
@@ -95,7 +96,7 @@ impl Changes {
             .collect()
     }
 
-    /// Moves and copies.
+    /// Moves and copies the data.
     pub fn apply(&self, survivor: &mut User, merged: &mut User) {
         if self.username.is_some() {
             survivor.username = merged.username.take();
@@ -122,7 +123,8 @@ impl Changes {
         survivor.agreements.extend(self.agreements.iter().map(|(id, (_, since))| (id.clone(), *since)));
     }
 
-    /// Gives back what is still as the merge left it; the names of what is not.
+    /// Returns to the merged account everything that has not changed since the merge. Returns the names of
+    /// what could not be returned.
     pub fn revert(&self, survivor: &mut User, merged: &mut User) -> Vec<String> {
         let mut kept = Vec::new();
         let mut settle = |name: &str, is_kept: bool| {
@@ -156,7 +158,7 @@ impl Changes {
                 merged.external_id = survivor.external_id.take();
             }
         }
-        // The copies below are still with the merged account: the survivor's only go.
+        // The merged account still has everything below, so it only has to be removed from the survivor.
         for (name, text) in &self.profile {
             let stands = survivor.profile.field(name) == Some(text);
             if settle(&camel_case(name), !stands)

@@ -1,16 +1,16 @@
-//! Login names and identifiers, parsed once at the border.
+//! Login names and connection identifiers, validated when parsed.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not the name it should be.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not an e-mail address.
     #[error("an e-mail address looks like name@example.com, in at most 254 characters")]
     Email,
-    /// Not a telephone number in international form.
+    /// Not a phone number in international form.
     #[error(
         "a phone number is written in international form: '+', country code, number, 8 to 15 digits in all"
     )]
@@ -58,7 +58,7 @@ macro_rules! name {
     };
 }
 
-/// Personal data stays out of debug output, and so out of logs.
+/// Keeps personal data out of debug output, and therefore out of logs.
 macro_rules! redacted {
     ($($name:ident),*) => {$(
         impl fmt::Debug for $name {
@@ -69,13 +69,13 @@ macro_rules! redacted {
     )*};
 }
 
-name!(/// An e-mail address in lower case: e-mail login names ignore case.
+name!(/// An e-mail address, in lower case: e-mail login names are case-insensitive.
     Email);
-name!(/// A telephone number in E.164 form, such as `+8613800000000`.
+name!(/// A phone number in E.164 form, such as `+8613800000000`.
     Phone);
-name!(/// A username; case matters.
+name!(/// A username; case-sensitive.
     Username);
-name!(/// The identifier of a connection, as it stands in URLs: `^[a-z0-9-]{1,31}$`.
+name!(/// The identifier of a connection, as used in URLs: `^[a-z0-9-]{1,31}$`.
     Identifier);
 redacted!(Email, Phone, Username);
 
@@ -86,7 +86,7 @@ impl fmt::Debug for Identifier {
 }
 
 impl Email {
-    /// Reads an address; the whole address is folded to lower case.
+    /// Parses an address and converts all of it to lower case.
     ///
     /// # Errors
     /// [`NameError::Email`]
@@ -103,8 +103,8 @@ impl Email {
     }
 }
 
-/// The country calling codes of one and two digits; all others have three
-/// (ITU-T E.164, list of assigned country codes).
+/// The country calling codes of one or two digits; all others have three (ITU-T E.164, list of assigned
+/// country codes).
 const SHORT_CODES: [&str; 46] = [
     "1", "7", "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
     "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66",
@@ -115,17 +115,19 @@ const SHORT_CODES: [&str; 46] = [
 const CHINA: &str = "+86";
 
 impl Phone {
-    /// Reads a number in international form; spaces, hyphens and brackets are ignored, and so are zeros that are
-    /// dialled within China before a number: they are not part of it.
+    /// Parses a number in international form. Spaces, hyphens and parentheses are ignored. Zeros between the
+    /// country code of China and the number are dropped: they are dialled within China, but are not part of
+    /// the number.
     ///
     /// # Errors
+    /// [`NameError::Phone`]
     /// [`NameError::Phone`]
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let digits = text.trim().strip_prefix('+').ok_or(NameError::Phone)?;
         Self::from_digits(digits.chars())
     }
 
-    /// Joins a country code (`86` or `+86`) and a national number, as WeChat gives them.
+    /// Joins a country code (`86` or `+86`) and a national number, the form in which WeChat returns them.
     ///
     /// # Errors
     /// [`NameError::Phone`]
@@ -153,8 +155,8 @@ impl Phone {
         }
     }
 
-    /// Whether it may be a mobile number, as far as is known of its country: in China those have eleven digits, of
-    /// which the first is 1.
+    /// Whether this may be a mobile number, as far as the rules of its country are known: in China, mobile
+    /// numbers have eleven digits and start with 1.
     pub fn may_be_mobile(&self) -> bool {
         match self.parts() {
             (CHINA, number) => number.len() == 11 && number.starts_with('1'),
@@ -172,7 +174,7 @@ impl Phone {
 }
 
 impl Username {
-    /// Reads a username.
+    /// Parses a username.
     ///
     /// # Errors
     /// [`NameError::Username`]
@@ -184,7 +186,7 @@ impl Username {
 }
 
 impl Identifier {
-    /// Reads a connection identifier.
+    /// Parses a connection identifier.
     ///
     /// # Errors
     /// [`NameError::Identifier`]

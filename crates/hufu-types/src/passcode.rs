@@ -1,11 +1,11 @@
-//! Codes sent by SMS and e-mail.
+//! One-time codes sent by SMS and e-mail.
 
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
 
 text_enum! {
-    /// By what a code is sent.
+    /// How a code is sent.
     PasscodeChannel {
         /// SMS.
         Sms = "sms",
@@ -15,10 +15,11 @@ text_enum! {
 }
 
 text_enum! {
-    /// What a code is for. One that was sent for one purpose is accepted for that alone.
+    /// What a code is for. A code is accepted only for the purpose it was sent for.
     PasscodePurpose {
-        /// Not said: the older clients send codes without a purpose. Accepted for logging in, registering,
-        /// binding, changing, and resetting a password; never for deleting or unlocking an account.
+        /// Unspecified, because older clients request codes without a purpose. Accepted for login,
+        /// registration, binding, changing, and resetting a password; never for deleting or unlocking an
+        /// account.
         General = "general",
         /// Logging in.
         Login = "login",
@@ -28,15 +29,15 @@ text_enum! {
         ResetPassword = "reset_password",
         /// Binding a phone number or an e-mail address.
         Bind = "bind",
-        /// Taking a phone number or an e-mail address away.
+        /// Removing a phone number or an e-mail address.
         Unbind = "unbind",
-        /// Changing a phone number or an e-mail address, on either side.
+        /// Changing a phone number or an e-mail address. Used for the old one as well as for the new one.
         Change = "change",
         /// Verifying an e-mail address.
         Verify = "verify",
-        /// Filling in what a login asks for.
+        /// Proving a phone number or an e-mail address that a login requires.
         Complete = "complete",
-        /// Proving oneself before something that matters.
+        /// Confirming one's identity before a sensitive operation.
         Confirm = "confirm",
         /// Deleting one's account.
         DeleteAccount = "delete_account",

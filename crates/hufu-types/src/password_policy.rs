@@ -1,12 +1,13 @@
-//! What a pool asks of passwords, as settings. The judgement needs a list of common passwords and is elsewhere.
+//! The password rules of a pool, as settings. Checking a password against them needs a list of common
+//! passwords, so it is done in another crate.
 
 use serde::{Deserialize, Serialize};
 
-/// How many kinds of characters a password must have.
+/// The character classes that a password must contain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordLevel {
-    /// Any.
+    /// No requirement.
     #[default]
     Low,
     /// Letters and digits, at least eight characters.
@@ -15,25 +16,25 @@ pub enum PasswordLevel {
     High,
 }
 
-/// What a password must be. Length and rarity decide how long guessing takes, so
-/// that the default asks for those and for no mixture (NIST SP 800-63B 3.1.1.2).
+/// The requirements for passwords. How hard a password is to guess depends on its length and on how common it
+/// is. The defaults therefore require those, and no mix of character classes (NIST SP 800-63B 3.1.1.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordPolicy {
-    /// At least so many characters.
+    /// Minimum length in characters.
     pub min_length: u32,
-    /// At most so many bytes in UTF-8; never more than [`Self::LONGEST`].
+    /// Maximum length in bytes of UTF-8; at most [`Self::LONGEST`].
     pub max_length: u32,
-    /// Which kinds of characters.
+    /// The required character classes.
     pub level: PasswordLevel,
-    /// Whether passwords that everybody tries first are refused.
+    /// Whether to reject common passwords, which attackers try first.
     pub refuse_common: bool,
-    /// Whether a password may not contain its owner's own names.
+    /// Whether to reject passwords that contain one of their owner's names.
     pub refuse_own_names: bool,
 }
 
 impl PasswordPolicy {
-    /// No policy allows a longer password, in bytes.
+    /// The longest maximum that a policy can set, in bytes.
     pub const LONGEST: u32 = 128;
 }
 

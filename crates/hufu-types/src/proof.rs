@@ -1,4 +1,4 @@
-//! What a source proved about a person.
+//! What an identity source has proved about a person.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,45 +6,46 @@ use crate::application::text_enum;
 use crate::{Email, IdentityKey, Phone, PhoneProof, Profile};
 
 text_enum! {
-    /// Whether somebody vouches that an e-mail address is a person's.
+    /// How far an e-mail address has been verified.
     EmailProof {
-        /// The person wrote it, and nobody vouches for it.
+        /// Self-reported; not verified by anyone.
         Unverified = "none",
-        /// The source verified it.
+        /// Verified by the source.
         Verified = "verified",
     }
 }
 
-/// What a source proved about a person: all that account resolution sees of a login.
+/// What an identity source has proved about a person. This is all that account resolution knows about a
+/// login.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
-    /// The id that is unique at this app of this source: an OpenID, a `sub`.
+    /// The id that is unique within one app of the source, such as an OpenID or a `sub`.
     pub own: IdentityKey,
-    /// The id that several apps of one owner share: a UnionID.
+    /// The id shared by several apps of one owner: a UnionID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<IdentityKey>,
-    /// The phone number, and who vouches for it.
+    /// The phone number, and how it was verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<(Phone, PhoneProof)>,
-    /// The e-mail address, and whether the source vouches for it.
+    /// The e-mail address, and whether the source verified it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<(Email, EmailProof)>,
-    /// The id in the owner's original system, where the source warrants it.
+    /// The id in the owner's original system, if the source guarantees it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// What fills an empty profile.
+    /// Values for empty profile fields.
     #[serde(default)]
     pub profile: Profile,
-    /// What the source said, in its own words; never a token.
+    /// The source's raw response; never contains tokens.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub raw: serde_json::Value,
-    /// Whether this is a virtual user of WeChat's "snapshot page", who is nobody.
+    /// Whether this is a virtual user of WeChat's "snapshot page", which does not stand for a real person.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
 }
 
 impl Proof {
-    /// The proof of one id and nothing else.
+    /// A proof of one id and nothing else.
     pub fn of(own: IdentityKey) -> Self {
         Self {
             own,
@@ -58,17 +59,17 @@ impl Proof {
         }
     }
 
-    /// All ids.
+    /// The own id, and the shared id if there is one.
     pub fn ids(&self) -> impl Iterator<Item = &IdentityKey> {
         std::iter::once(&self.own).chain(&self.shared)
     }
 
-    /// The phone number, where somebody vouches for it.
+    /// The phone number, if it is verified.
     pub fn proved_phone(&self) -> Option<&Phone> {
         self.phone.as_ref().filter(|(_, proof)| proof.is_vouched()).map(|(phone, _)| phone)
     }
 
-    /// The e-mail address, where the source vouches for it.
+    /// The e-mail address, if the source verified it.
     pub fn proved_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|(_, proof)| *proof == EmailProof::Verified).map(|(email, _)| email)
     }

@@ -1,65 +1,67 @@
-//! Which account a person belongs to, as a pure function over what the source
-//! proved and what the pool holds.
+//! Account resolution: which account a person belongs to, as a pure function of what the source proved and
+//! what the pool knows.
 //!
-//! Invariants: two ids that name two accounts never move anything; an account is
-//! found by every id it ever proved; a phone number leads to an account only
-//! where the call asks for that and somebody vouched for the number.
+//! Invariants:
+//! - If two ids point to two accounts, no link is changed.
+//! - An account can be found by every id that was ever proved for it.
+//! - A phone number leads to an account only if the call asks for that and the number is verified.
 
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Stage, Step};
 use crate::{Association, AssociationMode, ConflictRule, MatchField, Proof, UserId};
 
-/// What a proved phone number is for.
+/// How a proved phone number is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneUse {
-    /// Written to the account that the ids lead to, if it has none and nobody else has it.
+    /// It is added to the account found by the ids, if that account has none and no other account has this
+    /// number.
     #[default]
     Fill,
-    /// Also leads to the account that has it (`loginByPhone` of authing-wxapp-sdk).
+    /// It also finds the account that has it (`loginByPhone` of authing-wxapp-sdk).
     LogIn,
 }
 
-/// The account that has a field which the source proved.
+/// The account that has one of the fields that the source proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     /// The account.
     pub user: UserId,
-    /// Whether somebody vouches that the field is the account's.
+    /// Whether the field is verified for this account.
     pub vouched: bool,
-    /// Whether the account is another person's of the same source already: it has another
-    /// OpenID of the same app, or another UnionID of the same Open Platform account.
+    /// Whether the account already belongs to another person of the same source: it has another OpenID of the
+    /// same app, or another UnionID of the same Open Platform account.
     pub has_other_identity: bool,
 }
 
-/// What the pool holds about a proof.
+/// What the pool knows about the contents of a proof.
 #[derive(Clone, Debug, Default)]
 pub struct KnownOwners {
-    /// The account that the id at this app leads to.
+    /// The account linked to the app-specific id.
     pub by_own: Option<UserId>,
-    /// The account that the id shared by several apps leads to.
+    /// The account linked to the id shared by several apps.
     pub by_shared: Option<UserId>,
-    /// Whether the account that the own id leads to has another shared id of the same realm.
+    /// Whether the account of the app-specific id has a different shared id of the same realm.
     pub other_shared: bool,
     /// The account that has the proved phone number.
     pub by_phone: Option<Owner>,
     /// The account that has the proved e-mail address.
     pub by_email: Option<Owner>,
-    /// The account that has the external id which the source warrants.
+    /// The account that has the external id guaranteed by the source.
     pub by_external_id: Option<Owner>,
 }
 
-/// What the connection and the pool permit, and what the call asks for.
+/// What the connection and the pool allow, and what the call asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    /// What a proved phone number is for.
+    /// How a proved phone number is used.
     pub phone_use: PhoneUse,
-    /// Whether strangers are refused.
+    /// Whether the connection rejects unknown people instead of creating accounts.
     pub login_only: bool,
-    /// Whether the pool lets people make accounts.
+    /// Whether the pool lets people create accounts.
     pub registration: bool,
-    /// How first logins find their account.
+    /// How a first login finds its account.
     pub association: Association,
 }
 
@@ -69,19 +71,19 @@ impl Rules {
     }
 }
 
-/// Why ids disagree; kept for the person or an administrator to settle.
+/// How ids disagree. Recorded so that the person or an administrator can resolve it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictKind {
-    /// OpenID and UnionID name two accounts.
+    /// OpenID and UnionID point to two accounts.
     OpenidUnionid,
-    /// The account has another UnionID of the same Open Platform account.
+    /// The account has a different UnionID of the same Open Platform account.
     UnionidChanged,
-    /// The ids name one account and the phone number another.
+    /// The ids point to one account and the phone number to another.
     IdentityPhone,
 }
 
 impl ConflictKind {
-    /// The name in tables.
+    /// The name in database tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenidUnionid => "openid_unionid",
@@ -96,64 +98,64 @@ impl ConflictKind {
 pub struct Conflict {
     /// What disagrees.
     pub kind: ConflictKind,
-    /// The account that was logged in.
+    /// The account that is logged in.
     pub chosen: UserId,
-    /// The account that the other id names; the same one where its own ids disagree.
+    /// The account that the other id points to; the same account if its own ids disagree.
     pub other: UserId,
 }
 
-/// Why nobody is logged in.
+/// Why a login is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// A virtual user of WeChat's "snapshot page".
     Snapshot,
-    /// A stranger, where the connection makes no users.
+    /// The person is unknown, and the connection does not create users.
     LoginOnly,
-    /// A stranger, where the pool makes no users.
+    /// The person is unknown, and the pool does not create users.
     RegistrationOff,
 }
 
-/// What is to be done.
+/// What to do with a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// Nobody is known by these ids: make an account with all of them.
+    /// The ids are unknown: create an account with all of them.
     Create {
-        /// Whether the proved phone number becomes its login name.
+        /// Whether the proved phone number becomes a login name of the account.
         fill_phone: bool,
-        /// Whether the proved e-mail address becomes its login name.
+        /// Whether the proved e-mail address becomes a login name of the account.
         fill_email: bool,
     },
-    /// Log an account in.
+    /// Log in to an existing account.
     LogIn {
-        /// Which.
+        /// The account.
         user: UserId,
-        /// Whether the id at this app is new to it.
+        /// Whether the app-specific id has to be linked to it.
         attach_own: bool,
-        /// Whether the shared id is new to it.
+        /// Whether the shared id has to be linked to it.
         attach_shared: bool,
-        /// Whether the proved number may become its login name, if it has none.
+        /// Whether the proved phone number may become its login name, if it has none.
         fill_phone: bool,
-        /// Whether the proved address may become its login name, if it has none.
+        /// Whether the proved e-mail address may become its login name, if it has none.
         fill_email: bool,
-        /// What disagrees.
+        /// The disagreement between ids, if any.
         conflict: Option<Conflict>,
     },
-    /// The person chooses one of two accounts.
+    /// Let the person choose one of two accounts.
     Choose {
-        /// The accounts; the one that would be logged in without a choice is the first.
+        /// The accounts. The first is the one that is logged in when no choice is offered.
         accounts: [UserId; 2],
     },
-    /// The person binds an account, or makes one.
+    /// Let the person bind an account or create one.
     Ask {
-        /// Whether one may be made.
+        /// Whether they may create one.
         may_create: bool,
     },
-    /// Nobody is logged in.
+    /// Deny the login.
     Deny(Denial),
 }
 
 impl Resolution {
-    /// The step that it is from [`Stage::Identify`]; none where nobody is logged in.
+    /// The step that leads on from [`Stage::Identify`]; `None` if the login is denied.
     pub const fn step(&self) -> Option<Step> {
         match self {
             Self::Create { .. } => Some(Step::Created),
@@ -164,18 +166,18 @@ impl Resolution {
         }
     }
 
-    /// Where a login stands with it.
+    /// The stage of the login after this resolution.
     pub fn stage(&self) -> Stage {
         self.step().and_then(|step| Stage::Identify.after(step)).unwrap_or(Stage::Refused)
     }
 }
 
-/// Decides.
+/// Decides what to do with a login.
 pub fn resolve(proof: &Proof, owners: &KnownOwners, rules: &Rules) -> Resolution {
     if proof.snapshot {
         return Resolution::Deny(Denial::Snapshot);
     }
-    // A name that nobody vouches for belongs to whoever proves it.
+    // A login name that is not verified belongs to the first person who proves it.
     let phone_owner = owners.by_phone.as_ref().filter(|owner| owner.vouched);
     let free = Free {
         phone: proof.proved_phone().is_some() && phone_owner.is_none(),
@@ -204,14 +206,14 @@ pub fn resolve(proof: &Proof, owners: &KnownOwners, rules: &Rules) -> Resolution
     }
 }
 
-/// Which of the proved names may become an account's: nobody is vouched for by them.
+/// Which of the proved login names are free: no account has them verified.
 #[derive(Clone, Copy)]
 struct Free {
     phone: bool,
     email: bool,
 }
 
-/// Nobody is known by the ids.
+/// Resolves a login whose ids are all unknown.
 fn resolve_unknown(proof: &Proof, owners: &KnownOwners, rules: &Rules, free: Free) -> Resolution {
     let association = &rules.association;
     if association.mode == AssociationMode::Field {
@@ -221,7 +223,8 @@ fn resolve_unknown(proof: &Proof, owners: &KnownOwners, rules: &Rules, free: Fre
             MatchField::ExternalId => owners.by_external_id.as_ref(),
         };
         let mut matched = association.fields.iter().filter_map(|field| owner_by(*field));
-        // An account of another person of this source is nobody's to take, whoever shares a number with them.
+        // Never join an account that belongs to another person of this source, even if both share a phone
+        // number.
         if let Some(owner) = matched.find(|owner| owner.vouched && !owner.has_other_identity) {
             return join(proof, owners, &owner.user, free);
         }
@@ -230,14 +233,15 @@ fn resolve_unknown(proof: &Proof, owners: &KnownOwners, rules: &Rules, free: Fre
     match association.mode {
         AssociationMode::Ask => Resolution::Ask { may_create },
         _ if may_create => Resolution::Create { fill_phone: free.phone, fill_email: free.email },
-        // Nothing matched and nothing may be made: who can prove an account is still let in.
+        // Nothing matched and no account may be created, but a person who can prove that they own an account
+        // may bind it.
         AssociationMode::Field if !association.methods.is_empty() => Resolution::Ask { may_create: false },
         _ if rules.login_only => Resolution::Deny(Denial::LoginOnly),
         _ => Resolution::Deny(Denial::RegistrationOff),
     }
 }
 
-/// Attaches all ids to an account that none of them leads to.
+/// Links all ids to an account. None of them is linked to an account yet.
 fn join(proof: &Proof, owners: &KnownOwners, user: &UserId, free: Free) -> Resolution {
     Resolution::LogIn {
         user: user.clone(),
@@ -249,7 +253,7 @@ fn join(proof: &Proof, owners: &KnownOwners, user: &UserId, free: Free) -> Resol
     }
 }
 
-/// Logs the owner of a number in, and leaves all ids where they are.
+/// Logs in to the account that has the phone number, without changing any links.
 fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
     Resolution::LogIn {
         user: owner.clone(),
@@ -265,7 +269,7 @@ fn without_moving(owner: &UserId, other: &UserId) -> Resolution {
     }
 }
 
-/// Logs in an account that one of the ids names.
+/// Logs in to the account that one of the ids points to.
 fn resolve_known(
     proof: &Proof,
     owners: &KnownOwners,
@@ -307,7 +311,7 @@ mod tests {
         UserId::parse(name).unwrap()
     }
 
-    /// What arrives, and what its phone number is for.
+    /// A proof, and how its phone number is used.
     fn arrival(unionid: bool, phone: Option<PhoneUse>) -> (Proof, PhoneUse) {
         let platform = OpenPlatform(Identifier::parse("shop").unwrap());
         let number = || (Phone::parse("+8613800000000").unwrap(), PhoneProof::Wechat);

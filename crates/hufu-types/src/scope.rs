@@ -1,5 +1,4 @@
-//! OAuth scopes that Hufu knows (OpenID Connect Core 5.4, and those of the
-//! published clients).
+//! The OAuth scopes that Hufu supports: those of OpenID Connect Core 5.4 and those of the published clients.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,7 @@ macro_rules! scopes {
         pub enum Scope { $($(#[$doc])* $variant),* }
 
         impl Scope {
-            /// Every scope there is, in the order in which they are printed.
+            /// Every scope, in the order in which they are printed.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The scope's name on the wire.
@@ -23,19 +22,19 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// An id token is wanted.
+    /// Requests an ID token.
     Openid = "openid",
-    /// Names, picture, birth date and the like.
+    /// Names, picture, birth date and similar claims.
     Profile = "profile",
     /// The username.
     Username = "username",
     /// The e-mail address.
     Email = "email",
-    /// The telephone number.
+    /// The phone number.
     Phone = "phone",
     /// The postal address.
     Address = "address",
-    /// A refresh token is wanted.
+    /// Requests a refresh token.
     OfflineAccess = "offline_access",
     /// The id in the owner's original system.
     ExternalId = "external_id",
@@ -43,23 +42,22 @@ scopes! {
     ExtendedFields = "extended_fields",
     /// Roles.
     Roles = "roles",
-    /// The tenant.
+    /// The tenant id.
     TenantId = "tenant_id",
 }
 
-/// A set of scopes. Unknown ones are dropped when read (RFC 6749 3.3 lets the
-/// server grant less than was asked).
+/// A set of scopes. Parsing drops unknown scopes: RFC 6749 3.3 lets the server grant less than was requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct ScopeSet(u32);
 
 impl ScopeSet {
-    /// What a client gets that asks for nothing.
+    /// The scopes for a client that requests none.
     pub const fn default_login() -> Self {
         Self(1 << Scope::Openid as u8 | 1 << Scope::Profile as u8)
     }
 
-    /// Reads a space-separated list.
+    /// Parses a space-separated list.
     pub fn parse(text: &str) -> Self {
         let mut set = Self::default();
         for name in text.split_ascii_whitespace() {
@@ -70,7 +68,7 @@ impl ScopeSet {
         set
     }
 
-    /// What a login asks for: [`Self::default_login`], where it asks for nothing that is known.
+    /// The scopes of a login request: [`Self::default_login`] if it names none, or none that is known.
     pub fn asked(text: Option<&str>) -> Self {
         text.map(Self::parse).filter(|set| !set.is_empty()).unwrap_or_else(Self::default_login)
     }
@@ -80,13 +78,13 @@ impl ScopeSet {
         self.0 & (1 << scope as u8) != 0
     }
 
-    /// What both sets have.
+    /// The scopes that are in both sets.
     #[must_use]
     pub const fn intersect(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Whether nothing is in the set.
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

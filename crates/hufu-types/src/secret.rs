@@ -1,21 +1,21 @@
-//! Opaque tokens: the plain text that a client holds, and the hash that the
-//! database holds, as different types.
+//! Opaque tokens. The plain text, which only the client keeps, and the hash, which the database stores, are
+//! different types.
 
 use std::fmt;
 
 use crate::Random;
 
-/// What an opaque token is for; each has a prefix that never changes, so that a
-/// leaked token can be recognised (and found by secret scanners).
+/// What an opaque token is for. Each purpose has a prefix that never changes, so that people and secret
+/// scanners can recognize leaked tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPurpose {
     /// An OAuth refresh token.
     Refresh,
-    /// The name of an upload: 128 bits.
+    /// The name of an upload, with 128 random bits.
     Upload,
     /// The handle of a waiting login.
     Flow,
-    /// What leads from the first step of a change to the second.
+    /// Authorizes the second step of a change after the first one.
     Step,
     /// The secret part of an access key.
     AccessKey,
@@ -51,12 +51,12 @@ impl TokenPurpose {
     }
 }
 
-/// A token in plain text; shown once, never stored, never printed by `Debug`.
+/// A token in plain text. Shown once, never stored, and redacted by `Debug`.
 #[derive(Clone)]
 pub struct OpaqueToken(String);
 
 impl OpaqueToken {
-    /// A new token of full entropy.
+    /// Generates a token.
     pub fn generate(purpose: TokenPurpose, random: &dyn Random) -> Self {
         let mut bytes = [0_u8; 32];
         let bytes = bytes.get_mut(..purpose.bytes()).unwrap_or_default();
@@ -64,12 +64,12 @@ impl OpaqueToken {
         Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
     }
 
-    /// A token that a client sent.
+    /// Wraps a token sent by a client.
     pub fn presented(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, to hand to its owner or to hash.
+    /// The text, to send to its owner or to hash.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -81,12 +81,12 @@ impl fmt::Debug for OpaqueToken {
     }
 }
 
-/// SHA-256 of a token of full entropy; all that the database knows of it.
+/// The SHA-256 of a high-entropy token. The database stores nothing else of it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TokenHash(pub [u8; 32]);
 
 impl TokenHash {
-    /// Whether stored bytes are this hash, told in constant time.
+    /// Compares with a stored hash in constant time.
     pub fn matches(&self, stored: &[u8]) -> bool {
         use subtle::ConstantTimeEq as _;
         self.0.as_slice().ct_eq(stored).into()

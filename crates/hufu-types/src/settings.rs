@@ -1,4 +1,4 @@
-//! What a pool decides for its people.
+//! The settings of a pool.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::application::text_enum;
 use crate::{PasswordPolicy, Phone};
 
 text_enum! {
-    /// What a custom field holds.
+    /// The type of a custom field.
     CustomFieldType {
         /// Text.
         Text = "string",
@@ -14,7 +14,7 @@ text_enum! {
         Number = "number",
         /// `true` or `false`.
         Boolean = "boolean",
-        /// A moment: text by RFC 3339, or Unix milliseconds.
+        /// A point in time: RFC 3339 text, or Unix milliseconds.
         Datetime = "datetime",
         /// One of the options.
         Enumeration = "enum",
@@ -29,37 +29,37 @@ text_enum! {
 pub struct CustomField {
     /// The key: `[A-Za-z0-9_.-]{1,64}`.
     pub key: String,
-    /// What it holds.
+    /// The type of its values.
     #[serde(rename = "type")]
     pub kind: CustomFieldType,
-    /// How forms call it.
+    /// Its label in forms.
     #[serde(default)]
     pub label: String,
     /// The options of an enumeration.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// Whether people see it.
+    /// Whether users can see it.
     #[serde(default = "yes")]
     pub visible: bool,
-    /// Whether people change it; others are for administrators alone.
+    /// Whether users can change it. If not, only administrators can.
     #[serde(default = "yes")]
     pub editable: bool,
 }
 
-/// Something that people have to accept, or may.
+/// An agreement that users are asked to accept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Agreement {
     /// The id, such as `terms`.
     pub id: String,
-    /// Rises with each change that must be accepted anew.
+    /// Increased with each change that requires users to accept it again.
     pub version: u32,
-    /// What it is called.
+    /// The title.
     pub title: String,
-    /// Where it stands.
+    /// The URL of its text.
     #[serde(default)]
     pub url: String,
-    /// Whether nobody is logged in without it.
+    /// Whether logging in requires accepting it.
     #[serde(default = "yes")]
     pub required: bool,
 }
@@ -67,38 +67,42 @@ pub struct Agreement {
 /// The settings of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting in the configuration file")]
 pub struct PoolSettings {
-    /// Whether people may make accounts themselves: by registering, or by a first login.
+    /// Whether people can create accounts themselves, by registering or by a first login.
     pub registration: bool,
-    /// Whether anybody may ask if an account exists. An address asks fifty times in five minutes at most. Switched off,
-    /// no answer and no timing tells it, but what [`Self::register_email_without_code`] says.
+    /// Whether anyone can ask if an account exists; limited to fifty requests in five minutes per IP address.
+    /// If off, no response and no timing reveals it, except as described at
+    /// [`Self::register_email_without_code`].
     pub tell_existence: bool,
-    /// Whether people register with an e-mail address and a password, and no code, as the older clients do. Where
-    /// it is so, who registers an address learns whether an account has it, though [`Self::tell_existence`] is off,
-    /// and may take an address that is not theirs until its owner proves it; where it is not, a code sent to the
-    /// address is needed.
+    /// Whether people can register with an e-mail address and a password but no code, as older clients do. If
+    /// on, registering reveals whether an address has an account, even if [`Self::tell_existence`] is off;
+    /// and anyone can occupy an address until its owner proves it. If off, registering requires a code sent
+    /// to the address.
     pub register_email_without_code: bool,
-    /// What passwords must be.
+    /// The requirements for passwords.
     pub password: PasswordPolicy,
-    /// Whether a change of the phone number needs a code sent to the old one, and taking it away a recent login.
+    /// Whether changing the phone number requires a code sent to the old one, and removing it requires a
+    /// recent login.
     pub verify_old_phone: bool,
-    /// Whether a change of the e-mail address needs a code sent to the old one, and taking it away a recent login.
+    /// Whether changing the e-mail address requires a code sent to the old one, and removing it requires a
+    /// recent login.
     pub verify_old_email: bool,
-    /// The country calling codes, such as `86`, to whose numbers codes are sent by SMS; none means all.
+    /// The country calling codes, such as `86`, of the numbers to which codes are sent by SMS. Empty means
+    /// all.
     pub sms_countries: Vec<String>,
     /// The custom fields of users.
     pub custom_fields: Vec<CustomField>,
-    /// Whether custom data may have only declared keys.
+    /// Whether custom data may contain only declared keys.
     pub custom_fields_only: bool,
-    /// The fields that a login asks for where they are empty: `phone`, `email`, `username`, fields of the
-    /// profile, or `custom.KEY`.
+    /// The fields that a login asks for if they are empty: `phone`, `email`, `username`, profile fields, or
+    /// `custom.KEY`.
     pub required_fields: Vec<String>,
-    /// What people accept at login.
+    /// The agreements that users are asked to accept at login.
     pub agreements: Vec<Agreement>,
-    /// How many days an account that its owner deleted can be brought back.
+    /// For how many days an account deleted by its owner can be restored.
     pub deletion_grace_days: u32,
-    /// How many days the audit log keeps an entry.
+    /// For how many days audit log entries are kept.
     pub audit_days: u32,
 }
 

@@ -1,4 +1,5 @@
-//! What settings cannot mean, told with the place, for files and forms alike.
+//! Finds settings that make no sense. Problems carry their location, so that files and forms can both show
+//! them.
 
 use std::collections::HashSet;
 
@@ -7,29 +8,29 @@ use crate::{
     PoolSettings, Profile,
 };
 
-/// Something in settings that cannot be meant.
+/// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingProblem {
-    /// Where: keys and indices, joined with dots, such as `custom_fields.2.key`.
+    /// Where: keys and indices joined by dots, such as `custom_fields.2.key`.
     pub path: String,
-    /// What is wrong, and what to do, as `what is wrong — what to do`.
+    /// What is wrong and how to fix it, as `what is wrong — how to fix it`.
     pub reason: String,
 }
 
-/// No grace and no log lasts longer, in days: ten years.
+/// Upper limit for grace periods and for the retention of the audit log: ten years, in days.
 const MAX_DAYS: u32 = 3650;
-/// Names of custom fields and of agreements have at most so many characters.
+/// Maximum length, in characters, of the keys of custom fields and the ids of agreements.
 const LONGEST_KEY: usize = 64;
 
 impl MatchField {
-    /// Whether a source of this kind can prove the field, so that accounts may be found by it.
+    /// Whether a source of this kind can prove the field, so that it can be used to find accounts.
     pub fn is_proved_by(self, kind: ConnectionKind) -> bool {
         kind.proves().contains(&self)
     }
 }
 
 impl Association {
-    /// What this setting cannot mean for a connection of a kind.
+    /// The problems of these settings for a connection of this kind.
     pub fn problems(&self, kind: ConnectionKind) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
         if self.mode == AssociationMode::Field {
@@ -74,7 +75,7 @@ impl Association {
 }
 
 impl PoolSettings {
-    /// What these settings cannot mean.
+    /// The problems of these settings.
     pub fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
         self.check_password(&mut problems);

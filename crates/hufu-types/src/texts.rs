@@ -1,4 +1,4 @@
-//! Sentences in Fluent files, which are part of the program.
+//! Sentences from Fluent files that are compiled into the program.
 
 use std::borrow::Cow;
 
@@ -7,12 +7,12 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 
 use crate::Language;
 
-/// A value that takes a placeholder's place.
+/// The value of a placeholder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// Text, the same in every language.
+    /// Text that is the same in every language.
     Text(Cow<'static, str>),
-    /// A number, written without separators.
+    /// A number, formatted without separators.
     Number(i64),
 }
 
@@ -45,18 +45,18 @@ macro_rules! numbers {
 }
 numbers!(i64, u64, u32, usize);
 
-/// The messages of one Fluent file for each language.
+/// The messages of one Fluent file per language.
 pub struct Texts {
     bundles: Vec<(Language, FluentBundle<FluentResource>)>,
 }
 
 impl Texts {
-    /// Reads the files. What is not Fluent in them is left out: a test looks for it.
+    /// Parses the files. Invalid entries are skipped; a test makes sure that there are none.
     pub fn new(files: &[(Language, &str)]) -> Self {
         let bundles = files.iter().map(|(language, file)| {
             let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(parsed, _)| parsed);
             let mut bundle = FluentBundle::new_concurrent(language.tag().parse().into_iter().collect());
-            // Marks for the direction of text would stand in JSON answers and logs.
+            // Bidirectional isolation marks would end up in JSON responses and logs.
             bundle.set_use_isolating(false);
             bundle.add_resource_overriding(resource);
             (*language, bundle)
@@ -64,7 +64,7 @@ impl Texts {
         Self { bundles: bundles.collect() }
     }
 
-    /// A message, or one of its attributes, with values in the places of its placeholders; the key itself where there
+    /// A message, or one of its attributes, with its placeholders filled in. Returns the key itself if there
     /// is no such message.
     pub fn say(
         &self,
@@ -76,7 +76,7 @@ impl Texts {
         self.find(language, key, attribute, arguments).map_or(Cow::Borrowed(key), Cow::Owned)
     }
 
-    /// The same; nothing where there is no such message.
+    /// Like [`Texts::say`], but returns `None` if there is no such message.
     pub fn find(
         &self,
         language: Language,

@@ -1,4 +1,4 @@
-//! Points in time as the database stores them.
+//! Points in time, as the database stores them.
 
 use std::time::Duration;
 
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// Whole seconds since the Unix epoch, as JWT claims and WeChat count.
+    /// Whole seconds since the Unix epoch, as used by JWT claims and by WeChat.
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// The point `duration` later; saturates at the end of time.
+    /// This time plus `duration`; saturates at the maximum.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The point `duration` earlier; saturates at the beginning of time.
+    /// This time minus `duration`; saturates at the minimum.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// ISO 8601 with milliseconds and `Z`, as the published clients expect dates.
+    /// ISO 8601 with milliseconds and `Z`, the format that the published clients expect.
     pub fn to_iso(self) -> String {
         jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
     }

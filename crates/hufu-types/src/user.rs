@@ -1,4 +1,4 @@
-//! Users and the identities that lead to them.
+//! Users and the identities linked to them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,48 +10,48 @@ use crate::application::text_enum;
 use crate::{ApplicationId, Email, OpenPlatform, Phone, PoolId, Timestamp, UserId, Username};
 
 text_enum! {
-    /// Whether an account is in use.
+    /// The status of an account.
     UserStatus {
-        /// In use.
+        /// Active.
         Activated = "Activated",
-        /// Switched off by an administrator; logs in nowhere.
+        /// Disabled by an administrator. Cannot log in.
         Suspended = "Suspended",
-        /// Put away; logs in nowhere.
+        /// Archived. Cannot log in.
         Archived = "Archived",
-        /// Deleted by its owner, and kept for the days of grace; logs in nowhere.
+        /// Deleted by its owner, and kept for the grace period. Cannot log in.
         Deactivated = "Deactivated",
     }
 }
 
 text_enum! {
-    /// Gender, in the letters of the published clients.
+    /// Gender, in the letters that the published clients use.
     Gender {
         /// Male.
         Male = "M",
         /// Female.
         Female = "F",
-        /// Unknown or not told.
+        /// Unknown or not specified.
         Unknown = "U",
     }
 }
 
 text_enum! {
-    /// How a phone number came to an account. A number that nobody vouches for is
-    /// matched against nothing, and leaves the account when somebody proves it.
+    /// How a phone number was verified. An unverified number is never used for matching, and is removed from
+    /// the account when someone else proves it.
     PhoneProof {
-        /// The person wrote it, and nobody vouches for it.
+        /// Self-reported; not verified.
         Unverified = "none",
-        /// A code sent to it came back.
+        /// The user entered a code that was sent to it.
         Code = "code",
-        /// WeChat confirmed the number for the person.
+        /// WeChat confirmed the number for the user.
         Wechat = "wechat",
-        /// An administrator or an import wrote it.
+        /// Set by an administrator or by an import.
         Administrator = "administrator",
     }
 }
 
 text_enum! {
-    /// What an identity's value is.
+    /// What the value of an identity is.
     IdentityKind {
         /// A person's id within one app.
         Openid = "openid",
@@ -61,13 +61,14 @@ text_enum! {
 }
 
 impl PhoneProof {
-    /// Whether somebody vouches for the number.
+    /// Whether the number is verified.
     pub fn is_vouched(self) -> bool {
         self != Self::Unverified
     }
 }
 
-/// The realms of identities: where their values are unique. They stand in the database and never change.
+/// The realms of identities, within which their values are unique. They are stored in the database and never
+/// change.
 pub mod realm {
     use crate::OpenPlatform;
 
@@ -82,11 +83,11 @@ pub mod realm {
     }
 }
 
-/// What makes an identity unique in its pool: whose id it is, of what kind, and the id.
+/// What makes an identity unique in its pool: realm, kind and value.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct IdentityKey {
-    /// The provider and where the value is unique: `wechat:wx0123456789abcdef`
-    /// for OpenIDs, `wechat:open:shop` for UnionIDs.
+    /// The provider and the scope within which the value is unique: `wechat:wx0123456789abcdef` for OpenIDs,
+    /// `wechat:open:shop` for UnionIDs.
     pub realm: String,
     /// What the value is.
     pub kind: IdentityKind,
@@ -124,17 +125,17 @@ impl fmt::Debug for IdentityKey {
 /// An identity of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// What it is.
+    /// Realm, kind and value.
     pub key: IdentityKey,
-    /// Whom it leads to.
+    /// The user it is linked to.
     pub user: UserId,
-    /// The connection through which it came first.
+    /// The connection through which it was first seen.
     pub connection: crate::ConnectionId,
-    /// When it came.
+    /// When it was first seen.
     pub created_at: Timestamp,
 }
 
-/// The name by which clients know a field: `given_name` as `givenName`.
+/// The name of a field as clients know it: `given_name` becomes `givenName`.
 pub fn camel_case(field: &str) -> String {
     let mut upper = false;
     let mut camel = String::with_capacity(field.len());
@@ -152,8 +153,8 @@ pub fn camel_case(field: &str) -> String {
 
 macro_rules! profile {
     ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
-        /// What a person says of themselves: the claims of OpenID Connect Core 5.1
-        /// and those of the published clients. Nothing here proves anything.
+        /// What a user says about themselves: the claims of OpenID Connect Core 5.1 and those of the
+        /// published clients. None of it is verified.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(default)]
         pub struct Profile {
@@ -164,10 +165,10 @@ macro_rules! profile {
         }
 
         impl Profile {
-            /// Every text field with its name, for reading and for writing.
+            /// The names of all text fields.
             pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
 
-            /// The text field of this name, where it has one and it is filled.
+            /// The text field of this name, if there is one and it is set.
             pub fn field(&self, name: &str) -> Option<&str> {
                 match name {
                     $(stringify!($field) => self.$field.as_deref(),)*
@@ -175,7 +176,7 @@ macro_rules! profile {
                 }
             }
 
-            /// The text field of this name.
+            /// Mutable access to the text field of this name.
             pub fn field_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
                 match name {
                     $(stringify!($field) => Some(&mut self.$field),)*
@@ -187,7 +188,7 @@ macro_rules! profile {
 }
 
 profile! {
-    /// The name the person is shown by.
+    /// The display name.
     nickname,
     /// URL of the picture.
     photo,
@@ -205,7 +206,7 @@ profile! {
     preferred_username,
     /// URL of a home page.
     website,
-    /// Birth date as the person wrote it.
+    /// Birth date, as the user wrote it.
     birthdate,
     /// IANA time zone.
     zoneinfo,
@@ -217,13 +218,13 @@ profile! {
     formatted,
     /// Street and number.
     street_address,
-    /// Town, as OpenID Connect has it.
+    /// City, as named by OpenID Connect.
     locality,
-    /// Region, as OpenID Connect has it.
+    /// Region, as named by OpenID Connect.
     region,
     /// Postal code.
     postal_code,
-    /// Town.
+    /// City.
     city,
     /// Province.
     province,
@@ -231,65 +232,65 @@ profile! {
     country,
     /// Company.
     company,
-    /// Browser, as the client tells.
+    /// Browser, as reported by the client.
     browser,
-    /// Device, as the client tells.
+    /// Device, as reported by the client.
     device,
-    /// Identity card number, as the client tells.
+    /// Identity card number, as reported by the client.
     identity_number,
 }
 
 /// A user of a pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct User {
-    /// The id; `sub` of tokens.
+    /// The id; the `sub` of tokens.
     pub id: UserId,
     /// The pool.
     pub pool: PoolId,
-    /// Whether the account is in use.
+    /// The status of the account.
     pub status: UserStatus,
     /// Login name.
     pub username: Option<Username>,
     /// Login e-mail address.
     pub email: Option<Email>,
-    /// Whether somebody vouches for the address.
+    /// Whether the address is verified.
     pub email_verified: bool,
-    /// Login phone number and who vouches for it.
+    /// Login phone number, and how it was verified.
     pub phone: Option<(Phone, PhoneProof)>,
     /// The id in the owner's original system.
     pub external_id: Option<String>,
-    /// What the person says of themselves.
+    /// What the user says about themselves.
     pub profile: Profile,
-    /// What applications keep with the person, by key.
+    /// Data that applications store for the user, by key.
     pub custom_data: Map<String, Value>,
-    /// How often the person logged in.
+    /// How often the user has logged in.
     pub logins_count: i64,
-    /// When last.
+    /// When the user last logged in.
     pub last_login_at: Option<Timestamp>,
-    /// From which address last.
+    /// The IP address of the last login.
     pub last_ip: Option<String>,
-    /// To which application last.
+    /// The application of the last login.
     pub last_application: Option<ApplicationId>,
-    /// What made the account: a connection kind, or `admin`.
+    /// How the account was created: a connection kind, or `admin`.
     pub register_source: String,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
-    /// When it was last changed, logins aside.
+    /// When it was last changed; logins do not count.
     pub updated_at: Timestamp,
-    /// The account that this one was merged into: what leads here leads there.
+    /// The account that this one was merged into. References to this account resolve to that one.
     pub merged_into: Option<UserId>,
-    /// When the password was set; none where there is no password.
+    /// When the password was set; `None` if there is no password.
     pub password_set_at: Option<Timestamp>,
-    /// Whether the next login asks for a new password.
+    /// Whether the next login requires a new password.
     pub must_reset: bool,
-    /// The agreements that the person accepted, by id, with their version.
+    /// The agreements that the user accepted: id and accepted version.
     pub agreements: BTreeMap<String, u32>,
-    /// When the account is gone for good, if its owner deleted it.
+    /// When the account will be permanently deleted, if its owner asked for that.
     pub delete_after: Option<Timestamp>,
 }
 
 impl User {
-    /// A new account in use, without any name.
+    /// A new active account without login names.
     pub fn new(pool: PoolId, id: UserId, register_source: &str, now: Timestamp) -> Self {
         Self {
             id,
@@ -317,12 +318,12 @@ impl User {
         }
     }
 
-    /// The phone number, where somebody vouches for it.
+    /// The phone number, if it is verified.
     pub fn vouched_phone(&self) -> Option<&Phone> {
         self.phone.as_ref().filter(|(_, proof)| proof.is_vouched()).map(|(phone, _)| phone)
     }
 
-    /// The e-mail address, where somebody vouches for it.
+    /// The e-mail address, if it is verified.
     pub fn vouched_email(&self) -> Option<&Email> {
         self.email.as_ref().filter(|_| self.email_verified)
     }

@@ -1,7 +1,7 @@
-//! App tokens, kept in memory and fetched once for all waiting callers.
+//! A cache of app tokens. Each token is fetched only once for all waiting callers.
 //!
-//! The stable token makes this simple: asking again returns the same token until its last five minutes, so
-//! several nodes can each run such a broker without invalidating one another's tokens.
+//! WeChat's stable-token API makes this simple: it returns the same token until that token's last five
+//! minutes. Several nodes can therefore each run a broker without invalidating one another's tokens.
 
 use std::{
     collections::HashMap,
@@ -25,27 +25,27 @@ use crate::{
     settings::{AppCredentials, Budget},
 };
 
-/// A token with less than this left is renewed while it is still used.
+/// A token with less than this left is renewed in the background while it stays in use.
 const RENEW_BEFORE: Duration = Duration::from_secs(10 * 60);
-/// Spreads the renewals of several nodes.
+/// Spreads the renewals of several nodes over time.
 const RENEW_JITTER: Duration = Duration::from_secs(2 * 60);
 /// Minimum time between two renewals of one token, successful or not. WeChat returns the same token until its
 /// last five minutes, so asking on every call would only use up a quota.
 const RENEW_PAUSE: Duration = Duration::from_secs(60);
 /// A token is no longer used this close to its expiry, because it must last until WeChat has read it.
 const UNUSABLE_BEFORE: Duration = Duration::from_secs(60);
-/// No app token lives longer, whatever a response says.
+/// The maximum lifetime of an app token, whatever a response says.
 const LONGEST_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Tokens of all apps that this client makes calls for.
 #[derive(Default)]
 pub(crate) struct Broker {
     slots: Mutex<HashMap<SlotId, Arc<Slot>>>,
-    /// Randomly keyed, so that each process renews at a different time.
+    /// Randomly seeded, so that each process renews at a different time.
     jitter: RandomState,
 }
 
-/// A hash of AppID and secret: a changed secret starts over, and the map contains no secrets.
+/// A hash of AppID and secret. A changed secret gets a new slot, and the map contains no secrets.
 type SlotId = [u8; 32];
 
 #[derive(Default)]
@@ -59,22 +59,23 @@ struct State {
     flight: Option<Flight>,
 }
 
-/// A fetch in progress. It runs as its own task, so that it does not end with the caller that started it.
+/// A fetch in progress. It runs in a separate task, so it does not end with the caller that started it.
 type Flight = Shared<BoxFuture<'static, Result<CachedToken, Error>>>;
 
-/// A token, and until when it may be used and kept.
+/// A token, and until when it can be used and kept.
 #[derive(Clone)]
 pub(crate) struct CachedToken {
     pub(crate) token: SecretString,
-    /// Distinguishes this fetch of the token from another, even if WeChat returned the same text.
+    /// Distinguishes this fetch from another one, even if WeChat returned the same token.
     fetched: Instant,
     renew_from: Instant,
     usable_until: Instant,
 }
 
 impl Broker {
-    /// The token of `app`. One that is about to expire is renewed in the background; one that has expired or
-    /// was dropped is fetched with `fetch`, once for all callers, each of whom waits within its own budget.
+    /// Returns the token of `app`. A token that expires soon is renewed in the background. One that has
+    /// expired or was dropped is fetched with `fetch`, once for all callers, each of which waits within its
+    /// own budget.
     pub(crate) async fn token<F>(
         &self,
         app: &AppCredentials,
@@ -88,7 +89,7 @@ impl Broker {
         let flight = {
             let now = Instant::now();
             let mut state = slot.lock();
-            // A flight that ended without clearing itself was aborted; it must not be joined.
+            // A flight that has ended without clearing itself was aborted and must not be joined.
             if state.flight.as_ref().is_some_and(|flight| flight.peek().is_some()) {
                 state.flight = None;
             }
@@ -110,7 +111,7 @@ impl Broker {
             .unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::BudgetExhausted)))
     }
 
-    /// Forgets a token that WeChat refused, unless it has already been replaced.
+    /// Drops a token that WeChat rejected, unless it has already been replaced.
     pub(crate) fn drop_refused(&self, app: &AppCredentials, refused: &CachedToken) {
         let slot = self.slot(app);
         let mut state = slot.lock();
@@ -125,7 +126,7 @@ impl Broker {
         if let Some(slot) = slots.get(&id) {
             return Arc::clone(slot);
         }
-        // A new app or secret is rare: a good time to forget those that are no longer used.
+        // New apps and secrets are rare, so this is a good time to drop unused slots.
         let now = Instant::now();
         slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_useful(now));
         Arc::clone(slots.entry(id).or_default())
@@ -143,7 +144,7 @@ impl Broker {
             outcome
         });
         async move {
-            // The task ends early only when the runtime shuts down or on a panic.
+            // The task only ends early when it panics or the runtime shuts down.
             task.await.unwrap_or_else(|_| Err(Error::new(Endpoint::StableToken, ErrorKind::Abandoned)))
         }
         .boxed()
@@ -161,7 +162,7 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores the outcome of a flight. After a failed renewal, the old token stays in use and renewal is
+    /// Stores the outcome of a flight. If a renewal fails, the old token stays in use, and the renewal is
     /// retried after a pause.
     fn store_outcome(&self, outcome: &Result<CachedToken, Error>) {
         let mut state = self.lock();
@@ -186,7 +187,7 @@ impl Slot {
 impl CachedToken {
     fn new(token: AccessToken, now: Instant, jitter: Duration) -> Self {
         let life = token.expires_in.min(LONGEST_LIFE);
-        // A short-lived token, which only a simulator issues, is still used for most of its life.
+        // A short-lived token, which only simulators issue, is still used for most of its lifetime.
         let unusable_before = UNUSABLE_BEFORE.min(life / 5);
         let renew_pause = RENEW_PAUSE.min(life / 2);
         Self {
@@ -232,7 +233,7 @@ mod tests {
         let (fresh, now) = held(7200);
         assert_eq!(fresh.renew_from - now, Duration::from_secs(7200 - 600 - 30));
         assert_eq!(fresh.usable_until - now, Duration::from_secs(7200 - 60));
-        // WeChat still returns the old token: the next renewal waits a minute.
+        // WeChat still returns the old token, so the next renewal waits a minute.
         let (ending, now) = held(400);
         assert_eq!(ending.renew_from - now, Duration::from_secs(60));
         assert_eq!(ending.usable_until - now, Duration::from_secs(340));

@@ -1,32 +1,32 @@
-//! What an `errcode` asks of the caller.
+//! What the caller should do about an `errcode`.
 //!
-//! One number can mean different things at different endpoints: 40001 is an expired app token on a business
-//! call, but a wrong secret where the token is fetched. An unknown number is for an administrator, and never
-//! a reason to discard a token.
+//! The same number can mean different things at different endpoints: 40001 is an expired app token on a
+//! business call, but a wrong secret when the token is fetched. An unknown number is classed as a problem for
+//! the administrator, and never causes a token to be discarded.
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// WeChat is busy or unreachable: the same call may succeed later.
     Retry,
-    /// The app token was refused: drop it, fetch another, repeat the call once.
+    /// The app token was rejected: drop it, fetch another, and repeat the call once.
     Token,
-    /// The user or the client has to start again, for instance with a new code.
+    /// The user or the client has to start again, for example with a new code.
     User,
-    /// WeChat refuses this person: no retry, an entry in the audit log.
+    /// WeChat rejects this user: do not retry; record it in the audit log.
     Deny,
     /// The app is misconfigured: its administrator has to act.
     Admin,
-    /// A quota is used up: back off.
+    /// A quota is exhausted: back off.
     Limit,
-    /// The app is frozen, banned or cancelled: this login method is unavailable.
+    /// The app is frozen, banned or closed: this login method is unavailable.
     AppDown,
     /// The request itself is wrong: a bug in this program.
     Bug,
 }
 
 impl Class {
-    /// A stable lower-case name for logs and metrics.
+    /// A stable lowercase name for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -41,7 +41,7 @@ impl Class {
     }
 }
 
-/// A call to WeChat's server API, as far as it affects the meaning of error codes.
+/// A call to WeChat's server API, distinguished only as far as it affects the meaning of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -68,7 +68,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The name of the call in WeChat's documentation; for logs and metrics.
+    /// The name of the call in WeChat's documentation, for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CodeToSession => "code2Session",
@@ -84,7 +84,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether the call sends a code that works only once.
+    /// Whether the call sends a single-use code.
     pub(crate) fn spends_a_code(self) -> bool {
         matches!(self, Self::CodeToSession | Self::PhoneNumber | Self::SnsAccessToken)
     }
@@ -114,32 +114,32 @@ enum Credential {
 
 /// The class of a non-zero `errcode` at an endpoint.
 ///
-/// Source: WeChat's global return codes and the tables of the individual pages.
-#[expect(clippy::match_same_arms, reason = "a line for each meaning, in the order of the codes")]
+/// Source: WeChat's global return codes and the tables on the individual pages.
+#[expect(clippy::match_same_arms, reason = "one line per meaning, in the order of the codes")]
 pub fn classify(endpoint: Endpoint, errcode: i64) -> Class {
     match errcode {
         -1 | -1000 => Class::Retry,
 
-        // Credentials. Only an app token can be fetched again; a user's token needs the user, a secret needs
-        // an administrator.
+        // Credentials. Only an app token can be fetched again: a user token requires the user, and a secret
+        // requires an administrator.
         40001 | 40014 | 42001 | 42006 | 48012 => match endpoint.credential() {
             Credential::AppToken => Class::Token,
             Credential::UserToken => Class::User,
             Credential::Secret => Class::Admin,
         },
 
-        // Numbers with a second meaning at some endpoints.
+        // Numbers with a different meaning at some endpoints.
         40002 if endpoint == Endpoint::SchemeOrLink => Class::Admin, // no permission to generate
         40002 => Class::Bug,                                         // grant_type
-        // The phone code belongs to a different app than the token: as with another app's login code, the
+        // The phone code belongs to a different app than the token. As with a login code of another app, the
         // client sent something that does not match.
         40013 if endpoint == Endpoint::PhoneNumber => Class::User,
         40013 if endpoint == Endpoint::SchemeOrLink => Class::AppDown, // generation banned
         40013 => Class::Admin,
         48001 if endpoint == Endpoint::SnsUserInfo => Class::User, // the user's token lacks the scope
         48001 => Class::Admin,
-        // "User limited". With a user's code or token it is the user. Where only the app is known, and at
-        // code2Session, which has 40226 for users, it is the app that is frozen or gone.
+        // "User limited". With a user's code or token, this is about the user. It is about the app, which is
+        // frozen or closed, where only the app is known, and at code2Session, which has 40226 for users.
         50002 => match endpoint {
             Endpoint::SnsAccessToken | Endpoint::SnsRefreshToken | Endpoint::SnsUserInfo => Class::Deny,
             _ => Class::AppDown,

@@ -1,4 +1,4 @@
-//! The calls.
+//! The API calls.
 
 use std::{sync::Arc, time::Duration};
 
@@ -43,7 +43,7 @@ pub struct AccessToken {
 }
 
 impl Client {
-    /// Creates a client with its own connection pool and token cache; create one and clone it.
+    /// Creates a client with its own connection pool and token cache. Create one and clone it.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let Endpoints { api, open, mp } = &settings.endpoints;
         for (name, base) in [("api", api), ("open", open), ("mp", mp)] {
@@ -61,14 +61,15 @@ impl Client {
         })
     }
 
-    /// Where this client finds WeChat.
+    /// The base URLs of WeChat that this client uses.
     pub fn endpoints(&self) -> &Endpoints {
         &self.inner.endpoints
     }
 
-    /// Exchanges a mini program's login code, which works once within five minutes.
+    /// Exchanges a mini program's login code. A code works once, within five minutes.
     ///
-    /// Source: "code2Session". The call carries the app's secret; no app token and no IP allow-list are involved.
+    /// Source: "code2Session". The call carries the app's secret; it requires neither an app token nor an
+    /// entry in the IP allow-list.
     pub async fn code_to_session(
         &self,
         app: &AppCredentials,
@@ -92,10 +93,11 @@ impl Client {
         code_session(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
     }
 
-    /// Exchanges the code of a user's authorization in a mobile app, on a website or on a web page inside WeChat. It works
-    /// once within ten minutes.
+    /// Exchanges the code of a user's authorization in a mobile app, on a website or on a web page inside
+    /// WeChat. A code works once, within ten minutes.
     ///
-    /// Source: "snsAccessToken". The call carries the app's secret; no app token and no IP allow-list are involved.
+    /// Source: "snsAccessToken". The call carries the app's secret; it requires neither an app token nor an
+    /// entry in the IP allow-list.
     pub async fn user_authorization(
         &self,
         app: &AppCredentials,
@@ -119,9 +121,10 @@ impl Client {
         user_authorization(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
     }
 
-    /// What WeChat says of a user who authorized an app with the scope `snsapi_userinfo` or `snsapi_login`.
+    /// The profile of a user who authorized an app with the scope `snsapi_userinfo` or `snsapi_login`.
     ///
-    /// Source: "snsUserInfo". The user's own token authenticates the call; without the scope it is refused (48001).
+    /// Source: "snsUserInfo". The call is authenticated by the user's own token. Without the scope, WeChat
+    /// rejects it (48001).
     pub async fn user_info(&self, user: &UserAuthorization, budget: Budget) -> Result<UserInfo, Error> {
         const ENDPOINT: Endpoint = Endpoint::SnsUserInfo;
         let token = user.access_token.expose_secret();
@@ -137,12 +140,12 @@ impl Client {
         Ok(UserInfo { unionid, nickname: answer.nickname, sex: answer.sex, avatar: answer.headimgurl })
     }
 
-    /// Exchanges the code of a phone-number button, which works once within five minutes and is not a login
-    /// code. With `openid`, WeChat refuses another person's code. The caller decides how old the number may
-    /// be, with [`is_fresh`](crate::is_fresh).
+    /// Exchanges the code of a phone-number button. A code works once, within five minutes, and is not a
+    /// login code. With `openid`, WeChat rejects the code of another user. The caller decides with
+    /// [`is_fresh`](crate::is_fresh) how old the number may be.
     ///
-    /// Source: "getPhoneNumber". If the app token is refused, it is fetched again once, and the call repeated
-    /// once.
+    /// Source: "getPhoneNumber". If the app token is rejected, it is fetched again once, and the call is
+    /// repeated once.
     pub async fn phone_number(
         &self,
         app: &AppCredentials,
@@ -166,8 +169,8 @@ impl Client {
 
     /// Fetches an app token, bypassing the cache that [`Client::phone_number`] uses.
     ///
-    /// With `force_refresh`, the present token becomes invalid at once, everywhere; WeChat allows that 20
-    /// times a day. It is for an administrator whose token leaked.
+    /// With `force_refresh`, the current token is invalidated immediately and everywhere. WeChat allows that
+    /// 20 times a day. It is meant for administrators whose token has leaked.
     ///
     /// Source: "getStableAccessToken".
     pub async fn stable_access_token(
@@ -236,7 +239,7 @@ impl Client {
             text.extend(byte_serialize(value.as_bytes()));
             separator = '&';
         }
-        // The base was checked when the client was created, so this cannot fail.
+        // The base URL was checked when the client was created, so this cannot fail.
         Url::parse(&text).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
     }
 }
@@ -254,7 +257,7 @@ fn json(endpoint: Endpoint, body: &impl Serialize) -> Result<Vec<u8>, Error> {
     serde_json::to_vec(body).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
 }
 
-/// Longest openid, unionid and token accepted, in bytes. WeChat documents 28 for ids and 512 for tokens.
+/// The longest accepted openid, unionid and token, in bytes. WeChat documents 28 for ids and 512 for tokens.
 const LONGEST_ID: usize = 128;
 const LONGEST_TOKEN: usize = 2048;
 
@@ -262,7 +265,7 @@ fn printable(text: Option<String>, longest: usize) -> Option<String> {
     text.filter(|text| text.len() <= longest && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
-/// An id that may be absent. One that cannot be right is an error.
+/// An optional id. Returns an error if it is invalid.
 fn given(id: Option<String>, field: &'static str) -> Result<Option<String>, &'static str> {
     match id {
         None => Ok(None),
@@ -280,7 +283,7 @@ fn user_authorization(answer: SnsAccessTokenAnswer) -> Result<UserAuthorization,
     })
 }
 
-/// The session in a successful response, or the name of the field that is missing or invalid.
+/// Extracts the session from a successful response. Returns the name of a missing or invalid field.
 fn code_session(answer: CodeSessionAnswer) -> Result<CodeSession, &'static str> {
     Ok(CodeSession {
         openid: printable(answer.openid, LONGEST_ID).ok_or("openid")?,
@@ -305,7 +308,8 @@ fn phone_number(info: PhoneData, app_id: &str) -> Result<PhoneNumber, ErrorKind>
     if watermark.appid != app_id {
         return Err(ErrorKind::Watermark);
     }
-    // E.164 allows three digits of country code and fifteen in total; a little leeway does no harm here.
+    // E.164 allows country codes of three digits and numbers of fifteen digits in total. A little leeway does
+    // no harm.
     let country_code = info.country_code.map(|code| code.trim_start_matches('+').to_owned());
     let country_code = digits(country_code.filter(|code| !code.is_empty()), 4, "countryCode")?;
     let pure_number = digits(info.pure_phone_number, 15, "purePhoneNumber")?;

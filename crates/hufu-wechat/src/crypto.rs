@@ -1,8 +1,8 @@
-//! Ciphers and signatures of mini programs; [`message`] has those of message pushes.
+//! Ciphers and signatures of mini programs. Those of message pushes are in [`message`].
 //!
 //! Sources: WeChat's pages "signature verification and decryption of open data" and "login state signature".
-//! Comparisons take constant time. A failed decryption says nothing more than that, so nobody learns from the
-//! kind of failure (a padding oracle).
+//! Comparisons are constant-time. A failed decryption gives no details, so that it cannot be used as a
+//! padding oracle.
 
 pub mod message;
 
@@ -22,8 +22,8 @@ use crate::identity::SessionKey;
 #[error("the data cannot be decrypted")]
 pub struct DecryptError;
 
-/// Reads base64 as WeChat's own libraries do: the last character of a 43-character key has bits that belong
-/// to no byte and need not be zero, and padding may be missing.
+/// Decodes base64 as leniently as WeChat's own libraries do. The last character of a 43-character key has
+/// bits that belong to no byte and need not be zero, and padding may be missing.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -33,7 +33,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 const BLOCK: usize = 16;
 
-/// Decrypts `encryptedData`: AES-128-CBC with PKCS#7, all in base64. Do not trust the result yet:
+/// Decrypts `encryptedData`: AES-128-CBC with PKCS#7, with all inputs in base64. Do not trust the result yet:
 /// [`open_user_data`](crate::open_user_data) also checks the watermark.
 pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u8>, DecryptError> {
     let key = key.bytes().ok_or(DecryptError)?;
@@ -51,28 +51,28 @@ pub fn decrypt_data(key: &SessionKey, iv: &str, encrypted: &str) -> Result<Vec<u
     Ok(data)
 }
 
-/// Encrypts data as WeChat does, for simulators and tests. The result is base64.
+/// Encrypts data as WeChat does, for simulators and tests. Returns base64.
 pub fn encrypt_data(key: &SessionKey, iv: &[u8; 16], plain: &[u8]) -> String {
-    // A SessionKey always decodes; zeros would only produce text that nobody can decrypt.
+    // A SessionKey can always be decoded. Zeros would only produce text that cannot be decrypted.
     let key = key.bytes().unwrap_or_default();
     let sealed = cbc::Encryptor::<aes::Aes128>::new(key.as_slice().into(), iv.into())
         .encrypt_padded_vec_mut::<block_padding::Pkcs7>(plain);
     STANDARD.encode(sealed)
 }
 
-/// The `signature` sent with `rawData`: hexadecimal SHA-1 of the raw text followed by the key's base64 text.
-/// It proves that the client has a session with this key, not that the data is true.
+/// The `signature` sent with `rawData`: the hexadecimal SHA-1 of the raw text followed by the key's base64
+/// text. It proves that the client has a session with this key, but not that the data is true.
 pub fn raw_data_signature(raw: &str, key: &SessionKey) -> String {
     sha1_hex([raw.as_bytes(), key.expose().as_bytes()])
 }
 
-/// Whether `signature` belongs to `raw`.
+/// Whether `signature` is valid for `raw`.
 pub fn verify_raw_data(raw: &str, key: &SessionKey, signature: &str) -> bool {
     same(&raw_data_signature(raw, key), signature)
 }
 
-/// The login state signature: hexadecimal HMAC-SHA-256 of `data` (the body of a POST, empty for a GET), keyed
-/// with the key's base64 text.
+/// The login state signature: the hexadecimal HMAC-SHA-256 of `data` (the body of a POST, empty for a GET),
+/// keyed with the key's base64 text.
 pub fn session_signature(key: &SessionKey, data: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.expose().as_bytes());
     hex::encode(hmac::sign(&key, data))
@@ -96,7 +96,7 @@ fn sha1_hex<const N: usize>(parts: [&[u8]; N]) -> String {
     hex::encode(hash.finalize())
 }
 
-/// Removes PKCS#7 padding for blocks of up to `block` bytes; every padding byte must agree.
+/// Removes PKCS#7 padding for blocks of up to `block` bytes. All padding bytes must agree.
 fn unpad(data: &mut Vec<u8>, block: usize) -> Result<(), DecryptError> {
     let pad = *data.last().ok_or(DecryptError)?;
     let length = usize::from(pad);

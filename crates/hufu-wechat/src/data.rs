@@ -1,4 +1,4 @@
-//! Data that a client sends encrypted with its session key.
+//! Data that clients send encrypted with their session key.
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ use crate::{
     wire::{Watermark, from_json},
 };
 
-/// How far WeChat's clock may be ahead of ours: server clocks drift, and a watermark from the future is no
-/// attack as long as the encryption is valid.
+/// How far WeChat's clock may be ahead of the local clock. Server clocks drift, and a watermark from the
+/// future is no attack as long as the encryption is valid.
 pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 
 /// Why encrypted data is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
-    /// Wrong key, usually because the client logged in again after it got the data; or damaged.
+    /// Wrong key, usually because the client logged in again after it got the data; or the data is damaged.
     #[error(transparent)]
     Decrypt(#[from] DecryptError),
     /// It decrypts, but is not JSON of the expected shape.
     #[error("the encrypted data does not have the expected form")]
     WrongShape,
-    /// It was encrypted for another app, or does not say for which.
+    /// It was encrypted for another app, or does not name one.
     #[error("the encrypted data is for another app")]
     OtherApp,
     /// It was encrypted too long ago, or in the future.
@@ -31,8 +31,8 @@ pub enum DataError {
     Stale,
 }
 
-/// Decrypts `encryptedData` and accepts it only if it was encrypted for `app_id`, at most `max_age` before
-/// `now` (Unix seconds) and at most [`MAX_CLOCK_SKEW`] after it.
+/// Decrypts `encryptedData`. Accepts it only if it was encrypted for `app_id`, at most `max_age` before `now`
+/// (Unix seconds) and at most [`MAX_CLOCK_SKEW`] after it.
 pub fn open_user_data<T: DeserializeOwned>(
     key: &SessionKey,
     iv: &str,
@@ -55,8 +55,8 @@ pub fn open_user_data<T: DeserializeOwned>(
     from_json(&plain).map_err(|_| DataError::WrongShape)
 }
 
-/// Whether a watermark's `timestamp` is at most `max_age` before `now` and at most [`MAX_CLOCK_SKEW`] after it;
-/// both in Unix seconds.
+/// Whether a watermark's `timestamp` is at most `max_age` before `now` and at most [`MAX_CLOCK_SKEW`] after
+/// it. Both times are in Unix seconds.
 pub fn is_fresh(timestamp: i64, now: i64, max_age: Duration) -> bool {
     let seconds = |limit: Duration| i64::try_from(limit.as_secs()).unwrap_or(i64::MAX);
     let age = now.saturating_sub(timestamp);

@@ -1,4 +1,4 @@
-//! Errors of calls. They contain what an operator needs, and nothing that identifies or authenticates anyone.
+//! Errors of calls. They contain what operators need, and nothing that identifies or authenticates anyone.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -7,13 +7,13 @@ use crate::class::{Class, Endpoint, classify};
 /// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A base address is not a plain `http` or `https` address.
+    /// A base URL is not a plain `http` or `https` URL.
     #[error("the base address `{name}` must be http or https, without query, fragment or user")]
     Base {
-        /// Which of the three.
+        /// Which of the three base URLs.
         name: &'static str,
     },
-    /// The proxy's address cannot be used.
+    /// The proxy's URL cannot be used.
     #[error("the proxy's address cannot be used")]
     Proxy(#[source] reqwest::Error),
     /// The HTTP client could not be created; usually because no root certificate was found.
@@ -23,7 +23,7 @@ pub enum BuildError {
 
 /// A call that failed.
 ///
-/// The text is for operators: it never contains an address, a secret, a token, a code or an openid.
+/// The text is for operators. It never contains a URL, a secret, a token, a code or an openid.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("WeChat {}: {kind}", .endpoint.as_str())]
 pub struct Error {
@@ -43,23 +43,24 @@ pub enum ErrorKind {
         code: i64,
         /// Its class at this endpoint.
         class: Class,
-        /// WeChat's id of the request, which its support can look up for seven days.
+        /// WeChat's id of the request. WeChat's support can look it up for seven days.
         rid: Option<Box<str>>,
         /// The address to put on the allow-list (40164 only).
         ip: Option<IpAddr>,
-        /// WeChat's `errmsg`, shortened, without anything we sent. Its wording changes; never match on it.
+        /// WeChat's `errmsg`, shortened, and without anything that was sent. Its wording changes; never match
+        /// on it.
         message: Box<str>,
     },
     /// No response in time. The request may have been processed.
     #[error("no response in time")]
     Timeout,
-    /// No connection could be made: the request was certainly not sent.
+    /// No connection could be made; the request was definitely not sent.
     #[error("no connection")]
     Connect(#[source] Arc<reqwest::Error>),
     /// The connection broke after the request may have been sent.
     #[error("the connection broke before the whole response was read")]
     Interrupted(#[source] Arc<reqwest::Error>),
-    /// An HTTP status other than success, which WeChat itself does not send: it comes from a gateway.
+    /// An unsuccessful HTTP status. WeChat itself does not send these; it comes from a gateway.
     #[error("HTTP status {status}")]
     Status {
         /// The status.
@@ -77,7 +78,7 @@ pub enum ErrorKind {
     /// The body is JSON of a different shape.
     #[error("the response is JSON of the wrong shape")]
     WrongShape,
-    /// A success without a required field, or with an invalid one.
+    /// A success response in which a required field is missing or invalid.
     #[error("the response lacks a valid `{field}`")]
     MissingField {
         /// The field's name on the wire.
@@ -86,10 +87,10 @@ pub enum ErrorKind {
     /// The data was encrypted for another app.
     #[error("the response's watermark names another app")]
     Watermark,
-    /// The caller's time was used up before the request was sent.
+    /// The caller's time budget was used up before the request was sent.
     #[error("the time budget was used up before the request was sent")]
     BudgetExhausted,
-    /// The shared fetch of the app token ended without a result, as at shutdown.
+    /// The shared fetch of the app token ended without a result, for example at shutdown.
     #[error("the fetch of the app token was abandoned")]
     Abandoned,
 }
@@ -99,7 +100,7 @@ impl Error {
         Self { endpoint, kind }
     }
 
-    /// An `errcode` with its `errmsg`, from which everything in `sent` is removed.
+    /// An `errcode` with its `errmsg`, from which everything in `sent` is redacted.
     pub(crate) fn api(endpoint: Endpoint, code: i64, errmsg: &str, sent: &[&str]) -> Self {
         Self::new(
             endpoint,
@@ -123,7 +124,7 @@ impl Error {
         &self.kind
     }
 
-    /// What to do about it.
+    /// What the caller should do about it.
     pub fn class(&self) -> Class {
         match &self.kind {
             ErrorKind::Api { class, .. } => *class,
@@ -141,7 +142,7 @@ impl Error {
         }
     }
 
-    /// WeChat's `errcode`, if it gave one.
+    /// WeChat's `errcode`, if there is one.
     pub fn errcode(&self) -> Option<i64> {
         match &self.kind {
             ErrorKind::Api { code, .. } => Some(*code),
@@ -149,7 +150,7 @@ impl Error {
         }
     }
 
-    /// WeChat's id of the request, if it gave one.
+    /// WeChat's id of the request, if there is one.
     pub fn rid(&self) -> Option<&str> {
         match &self.kind {
             ErrorKind::Api { rid, .. } => rid.as_deref(),
@@ -157,7 +158,7 @@ impl Error {
         }
     }
 
-    /// The address that WeChat wants on the allow-list (40164).
+    /// The IP address that has to be added to the allow-list (40164).
     pub fn unlisted_ip(&self) -> Option<IpAddr> {
         match &self.kind {
             ErrorKind::Api { ip, .. } => *ip,
@@ -165,9 +166,9 @@ impl Error {
         }
     }
 
-    /// Whether the code that was sent may have been consumed although no usable response came. Such a call
-    /// must not be repeated with the same code. False if no code was sent, for example because no app token
-    /// could be fetched.
+    /// Whether the code that was sent may have been consumed although there was no usable response. Such a
+    /// call must not be repeated with the same code. `false` if no code was sent, for example because no app
+    /// token could be fetched.
     pub fn is_ambiguous(&self) -> bool {
         self.endpoint.spends_a_code() && self.kind.leaves_the_outcome_open()
     }
@@ -192,11 +193,11 @@ impl ErrorKind {
     }
 }
 
-/// Longest `errmsg` examined, and longest part of it kept.
+/// The longest `errmsg` examined, and the longest part of it kept.
 const MAX_EXAMINED_ERRMSG: usize = 1024;
 const MAX_KEPT_CHARS: usize = 200;
 
-/// An `errmsg` made fit for a log: one line, short, without any of `sent`.
+/// Makes an `errmsg` suitable for logs: a single short line without any of `sent`.
 fn redact(errmsg: &str, sent: &[&str]) -> String {
     if errmsg.len() > MAX_EXAMINED_ERRMSG {
         return "(a very long errmsg)".to_owned();

@@ -1,4 +1,4 @@
-//! What WeChat reveals about a person: the session of a login code, and a phone number.
+//! What WeChat reveals about a user: the session of a login code, and a phone number.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::{SecretString, zeroize::Zeroizing};
 use subtle::ConstantTimeEq as _;
 
-/// The outcome of a mini program's login code.
+/// The result of exchanging a mini program's login code.
 #[derive(Clone)]
 pub struct CodeSession {
-    /// The user within this app. Case-sensitive.
+    /// The user's id within this app. Case-sensitive.
     pub openid: String,
-    /// The user within the Open Platform account, if the app is bound to one.
+    /// The user's id within the Open Platform account, if the app is bound to one.
     pub unionid: Option<String>,
-    /// The key for data that the client sends from now on. It must stay on the server.
+    /// The key of the data that the client sends from now on. It must never leave the server.
     pub session_key: SessionKey,
 }
 
@@ -34,14 +34,14 @@ pub struct SessionKey(Zeroizing<String>);
 pub struct InvalidSessionKey;
 
 impl SessionKey {
-    /// The key with this base64 text.
+    /// Parses a key from its base64 text.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidSessionKey> {
         let text = Zeroizing::new(text.into());
         decode(&text).ok_or(InvalidSessionKey)?;
         Ok(Self(text))
     }
 
-    /// The key with these bytes, as a simulator generates them.
+    /// Creates a key from bytes, for simulators.
     pub fn from_bytes(bytes: &[u8; 16]) -> Self {
         Self(Zeroizing::new(STANDARD.encode(bytes)))
     }
@@ -58,7 +58,7 @@ impl SessionKey {
 }
 
 fn decode(text: &str) -> Option<Zeroizing<[u8; 16]>> {
-    // 16 bytes are at most 24 characters, for which the decoder needs 18 bytes of room.
+    // 16 bytes are at most 24 characters, for which the decoder needs a buffer of 18 bytes.
     let mut room = Zeroizing::new([0_u8; 18]);
     let length = STANDARD.decode_slice(text, room.as_mut_slice()).ok()?;
     let bytes = room.get(..length)?;
@@ -79,24 +79,25 @@ impl fmt::Debug for SessionKey {
     }
 }
 
-/// The outcome of a user's authorization: who, and a token to ask for more. WeChat's refresh token is thrown away: a
-/// login does not need it, and whoever has it needs no secret.
+/// The result of a user's authorization: the user's ids, and a token for further calls. WeChat's refresh
+/// token is discarded: a login does not need it, and using it requires no secret.
 #[derive(Clone)]
 pub struct UserAuthorization {
-    /// Who, within this app. Case-sensitive.
+    /// The user's id within this app. Case-sensitive.
     pub openid: String,
-    /// Who, within the Open Platform account to which the app is bound, if it is.
+    /// The user's id within the Open Platform account, if the app is bound to one.
     pub unionid: Option<String>,
-    /// The user's token, for [`Client::user_info`](crate::Client::user_info). It lives two hours.
+    /// The user's token, for [`Client::user_info`](crate::Client::user_info). It is valid for two hours.
     pub access_token: SecretString,
-    /// What the user granted, separated by commas.
+    /// The granted scopes, separated by commas.
     pub scope: String,
-    /// Whether this is the virtual user of a "snapshot page" of an official account, who is nobody.
+    /// Whether this is the virtual user of a "snapshot page" of an official account, which does not stand for
+    /// a real person.
     pub snapshot: bool,
 }
 
 impl UserAuthorization {
-    /// Whether the user granted this.
+    /// Whether the user granted this scope.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scope.split(',').any(|granted| granted.trim() == scope)
     }
@@ -108,16 +109,16 @@ impl fmt::Debug for UserAuthorization {
     }
 }
 
-/// What WeChat says of a user. It is theirs to write, and proves nothing but the unionid.
+/// A user's WeChat profile. Users edit it themselves, so only the unionid proves anything.
 #[derive(Clone, Default)]
 pub struct UserInfo {
-    /// Who, within the Open Platform account to which the app is bound, if it is.
+    /// The user's id within the Open Platform account, if the app is bound to one.
     pub unionid: Option<String>,
     /// The nickname.
     pub nickname: Option<String>,
     /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
     pub sex: Option<i64>,
-    /// Address of the avatar; the last part of its path is a size.
+    /// URL of the avatar. The last segment of its path is a size.
     pub avatar: Option<String>,
 }
 
@@ -134,9 +135,9 @@ pub struct PhoneNumber {
     pub country_code: String,
     /// The number without its country code, digits only.
     pub pure_number: String,
-    /// The number as WeChat writes it: foreign ones include their country code.
+    /// The number as WeChat formats it: foreign numbers include their country code.
     pub phone_number: String,
-    /// When WeChat created it, in Unix seconds. Check it with [`is_fresh`](crate::is_fresh).
+    /// When WeChat created this data, in Unix seconds. Check it with [`is_fresh`](crate::is_fresh).
     pub watermark_timestamp: i64,
 }
 

@@ -1,19 +1,18 @@
-//! A WeChat client that can be used alone: code exchange, phone numbers, app tokens, data decryption, error
-//! classes.
+//! A standalone WeChat client: code exchange, phone numbers, app tokens, data decryption, error classes.
 //!
-//! [`Client`] talks to WeChat's server API, or to anything that simulates it: every base address is a
-//! setting. Its guarantees:
+//! [`Client`] talks to WeChat's server API, or to a simulator of it: every base URL is configurable. Its
+//! guarantees:
 //!
-//! - A call never outlives its [`Budget`], and reads a bounded body.
-//! - A code is sent again only if WeChat itself answered "busy" (`errcode` -1) or no connection could be
-//!   made. After a timeout, a reset, a 5xx or an HTML page, the code may be spent; the error then says so
-//!   ([`Error::is_ambiguous`]), and nothing is resent.
-//! - Every error has one [`Class`], which says what the caller should do. WeChat's request id is kept;
-//!   addresses, secrets, codes and openids never appear in an error.
+//! - A call never takes longer than its [`Budget`], and the size of the body it reads is limited.
+//! - A code is only sent again if WeChat itself responded "busy" (`errcode` -1) or no connection could be
+//!   made. After a timeout, a reset, a 5xx or an HTML page, the code may have been consumed. Nothing is
+//!   resent then, and the error says so ([`Error::is_ambiguous`]).
+//! - Every error has one [`Class`], which says what the caller should do. WeChat's request id is kept; URLs,
+//!   secrets, codes and openids never appear in an error.
 //! - App tokens are fetched once for all waiting callers, and renewed before they expire.
 //!
-//! [`crypto`] has the algorithms of mini programs (`encryptedData`, `rawData`) and of message pushes;
-//! [`wire`] has the JSON shapes, which a simulator can share.
+//! [`crypto`] contains the algorithms of mini programs (`encryptedData`, `rawData`) and of message pushes;
+//! [`wire`] contains the JSON types, which simulators can share.
 
 pub mod crypto;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! Settings of a [`Client`](crate::Client): where WeChat is, how long to wait, which app to call for.
+//! Settings of a [`Client`](crate::Client): where WeChat is, how long to wait, and which app to call for.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 use url::Url;
 
-/// Base addresses of WeChat. A base may have a path prefix (`http://127.0.0.1:3100/api`); calls append to it.
+/// Base URLs of WeChat. A base URL may have a path prefix (`http://127.0.0.1:3100/api`), to which calls
+/// append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     /// The server API, `https://api.weixin.qq.com`.
@@ -19,7 +20,7 @@ pub struct Endpoints {
 
 impl Default for Endpoints {
     fn default() -> Self {
-        #[expect(clippy::expect_used, reason = "three constants, which a test parses")]
+        #[expect(clippy::expect_used, reason = "three constants; a test parses them")]
         let real = |host: &str| Url::parse(host).expect("a constant address");
         Self {
             api: real("https://api.weixin.qq.com"),
@@ -32,30 +33,30 @@ impl Default for Endpoints {
 /// How a client connects and waits. [`Settings::default`] is meant for production.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where WeChat is.
+    /// The base URLs of WeChat.
     pub endpoints: Endpoints,
-    /// The longest one attempt may take, including connecting; a shorter [`Budget`] takes precedence.
+    /// The maximum duration of one attempt, including connecting. A shorter [`Budget`] takes precedence.
     pub call_timeout: Duration,
-    /// The longest that connecting (name, TCP, TLS) may take.
+    /// The maximum duration of connecting (name resolution, TCP, TLS).
     pub connect_timeout: Duration,
-    /// Idle connections kept per host. It should cover the calls in progress under full load, because any
-    /// connection beyond it is closed after one use.
+    /// The number of idle connections kept per host. It should cover the calls in progress under full load,
+    /// because connections beyond it are closed after one use.
     pub max_idle_connections: usize,
-    /// Concurrent calls; more wait, within their budget. A slow WeChat must not use up the machine's file
-    /// descriptors.
+    /// The maximum number of concurrent calls. Further calls wait, within their budget. This keeps a slow
+    /// WeChat from using up the machine's file descriptors.
     pub max_calls: usize,
-    /// How long an idle connection is kept. Shorter than the server's own timeout, because a request on a
-    /// closing connection is lost and, for a code, may not be repeated.
+    /// How long an idle connection is kept. It must be shorter than the server's timeout, because a request
+    /// on a closing connection is lost, and if it carries a code, it may not be repeated.
     pub idle_timeout: Duration,
-    /// Longest body accepted, after decompression, in bytes.
+    /// The maximum size of a body after decompression, in bytes.
     pub max_response_bytes: usize,
-    /// Retries after "busy" or a failed connect.
+    /// The maximum number of retries after "busy" or a failed connect.
     pub max_retries: u32,
-    /// Pause before the first retry; it doubles with each one, up to [`Settings::max_backoff`].
+    /// The pause before the first retry. It doubles with each retry, up to [`Settings::max_backoff`].
     pub backoff: Duration,
-    /// The longest pause between two attempts.
+    /// The maximum pause between two attempts.
     pub max_backoff: Duration,
-    /// Proxy for all calls. Without it, calls go direct, whatever the environment says.
+    /// The proxy for all calls. Without it, calls are direct, regardless of the environment.
     pub proxy: Option<Url>,
 }
 
@@ -86,7 +87,7 @@ pub struct AppCredentials {
     pub app_secret: SecretString,
 }
 
-/// The time a caller has left for everything it does, including WeChat's response.
+/// The time a caller has left for everything it does, including waiting for WeChat.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     deadline: Instant,
@@ -108,7 +109,7 @@ impl Budget {
         self.deadline
     }
 
-    /// What is left of it; zero after it has ended.
+    /// The remaining time; zero after the deadline.
     pub fn remaining(self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }

@@ -1,4 +1,5 @@
-//! One call to WeChat: send, limit, read, judge; and the few cases in which it is sent again.
+//! One call to WeChat: sending it, limiting it, reading and judging the response, and the few cases in which
+//! it is sent again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,13 +30,13 @@ pub(crate) struct Transport {
     max_backoff: Duration,
 }
 
-/// A request, which can be sent more than once.
+/// A request that can be sent more than once.
 pub(crate) struct Call<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) url: Url,
-    /// JSON to POST; without it the call is a GET.
+    /// The JSON to POST. Without it, the call is a GET.
     pub(crate) body: Option<Vec<u8>>,
-    /// What must never show up in an error's text.
+    /// Values that must never appear in the text of an error.
     pub(crate) sent: &'a [&'a str],
 }
 
@@ -48,8 +49,8 @@ impl Transport {
             .tcp_nodelay(true)
             .http1_only()
             .redirect(redirect::Policy::none())
-            // Only this module decides what is sent twice. Below it remains only the connection pool's own
-            // rule, which moves a request of which no byte was written to another connection.
+            // Only this module decides what is sent twice. Below it, there is only the connection pool's own
+            // rule, which moves a request to another connection if none of its bytes has been written.
             .retry(retry::never())
             .referer(false)
             .no_proxy();
@@ -58,7 +59,7 @@ impl Transport {
         }
         let bases = [&settings.endpoints.api, &settings.endpoints.open, &settings.endpoints.mp];
         if settings.proxy.is_none() && bases.iter().all(|base| base.scheme() == "http") {
-            // TLS will never be used: do not load the system's root certificates at start, which a bare
+            // TLS will never be used, so do not load the system's root certificates, which a minimal
             // container may lack anyway.
             http = http.tls_certs_only([]);
         }
@@ -73,13 +74,13 @@ impl Transport {
         })
     }
 
-    /// How long a call without a caller's budget may take.
+    /// The maximum duration of a call without a caller's budget.
     pub(crate) fn call_timeout(&self) -> Duration {
         self.call_timeout
     }
 
-    /// Performs the call. It is sent again only after `errcode` -1 or a failed connect, and only while the
-    /// budget lasts.
+    /// Performs the call. It is sent again only after `errcode` -1 or a failed connect, and only within the
+    /// budget.
     pub(crate) async fn call<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let mut retries = 0;
         loop {
@@ -105,7 +106,7 @@ impl Transport {
 
     async fn attempt<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let fail = |kind| Error::new(call.endpoint, kind);
-        // A caller that gets no slot before the deadline has sent nothing.
+        // If a caller gets no slot before the deadline, nothing was sent.
         let place = timeout_at(budget.deadline(), self.places.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(fail(ErrorKind::BudgetExhausted)) };
         let now = Instant::now();
@@ -140,7 +141,7 @@ impl Transport {
         self.read_body(response).await
     }
 
-    /// Reads at most the allowed number of bytes, whatever the headers say.
+    /// Reads at most the allowed number of bytes, regardless of the headers.
     async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, ErrorKind> {
         let limit = self.max_response_bytes;
         let mut body = Vec::new();
@@ -158,8 +159,8 @@ impl Transport {
     }
 }
 
-/// Judges a body by its content alone, since WeChat labels JSON as text: an `errcode` other than 0 is a
-/// failure, even if the rest has an unexpected shape.
+/// Judges a body by its content alone, because WeChat labels JSON as text. An `errcode` other than 0 is a
+/// failure even if the rest has an unexpected shape.
 fn read<T: Answer>(call: &Call<'_>, body: &[u8]) -> Result<T, Error> {
     let refusal = |(code, errmsg): (i64, &str)| match code {
         0 => None,

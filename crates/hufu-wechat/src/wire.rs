@@ -1,9 +1,9 @@
-//! The JSON of WeChat's server API, as both a client and a simulator need it.
+//! The JSON types of WeChat's server API, for both clients and simulators.
 //!
-//! Reading is tolerant where WeChat is known to vary: unknown keys are ignored, `null` and `""` count as
-//! absent, `errcode` may be missing, a number or a string, `countryCode` a number or a string. Absent values
-//! are not written. None of these types shows its content in `Debug`, because all but [`ErrorBody`] name or
-//! authenticate someone.
+//! Parsing is tolerant where WeChat is known to vary: unknown keys are ignored, `null` and `""` count as
+//! absent, `errcode` may be missing, a number or a string, and `countryCode` may be a number or a string.
+//! Absent values are not serialized. None of these types shows its content in `Debug`, because all but
+//! [`ErrorBody`] identify or authenticate someone.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct ErrorBody {
     pub errmsg: Option<String>,
 }
 
-/// Answer of `GET /sns/jscode2session`.
+/// Response of `GET /sns/jscode2session`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct CodeSessionAnswer {
     /// 0 or absent on success.
@@ -29,18 +29,18 @@ pub struct CodeSessionAnswer {
     /// For logs only; the wording changes.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub errmsg: Option<String>,
-    /// The user within the app.
+    /// The user's id within the app.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
     /// 16 bytes in base64.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub session_key: Option<String>,
-    /// The user within the Open Platform account; absent if the app is not bound to one.
+    /// The user's id within the Open Platform account; absent if the app is not bound to one.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
 }
 
-/// Answer of `GET /sns/oauth2/access_token`.
+/// Response of `GET /sns/oauth2/access_token`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct SnsAccessTokenAnswer {
     /// 0 or absent on success.
@@ -52,19 +52,19 @@ pub struct SnsAccessTokenAnswer {
     /// The user's token, for `/sns/userinfo`.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub access_token: Option<String>,
-    /// Seconds that the token lives.
+    /// The lifetime of the token in seconds.
     #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<i64>,
-    /// Renews the token. Whoever has it needs no secret, so a login keeps it nowhere.
+    /// Renews the token. Using it requires no secret, so a login does not store it.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
-    /// The user within the app.
+    /// The user's id within the app.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
-    /// What the user granted, such as `snsapi_userinfo`; several are separated by commas.
+    /// The granted scopes, such as `snsapi_userinfo`, separated by commas.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The user within the Open Platform account.
+    /// The user's id within the Open Platform account.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
     /// 1 for the virtual user of a snapshot page, which official accounts have.
@@ -72,7 +72,7 @@ pub struct SnsAccessTokenAnswer {
     pub is_snapshotuser: Option<i64>,
 }
 
-/// Answer of `GET /sns/userinfo`.
+/// Response of `GET /sns/userinfo`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct SnsUserInfoAnswer {
     /// 0 or absent on success.
@@ -81,10 +81,10 @@ pub struct SnsUserInfoAnswer {
     /// For logs only; the wording changes.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub errmsg: Option<String>,
-    /// The user within the app.
+    /// The user's id within the app.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
-    /// The user within the Open Platform account.
+    /// The user's id within the Open Platform account.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub unionid: Option<String>,
     /// The nickname.
@@ -93,7 +93,7 @@ pub struct SnsUserInfoAnswer {
     /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
     #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub sex: Option<i64>,
-    /// Address of the avatar.
+    /// URL of the avatar.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub headimgurl: Option<String>,
 }
@@ -101,14 +101,14 @@ pub struct SnsUserInfoAnswer {
 /// Body of `POST /wxa/business/getuserphonenumber`.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct PhoneNumberRequest {
-    /// The code of the button `getPhoneNumber`, which is not a login code.
+    /// The code of the `getPhoneNumber` button, which is not a login code.
     pub code: String,
-    /// The person whose number it must be.
+    /// The user whose number it must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub openid: Option<String>,
 }
 
-/// Answer of `POST /wxa/business/getuserphonenumber`.
+/// Response of `POST /wxa/business/getuserphonenumber`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct PhoneNumberAnswer {
     /// 0 or absent on success.
@@ -127,10 +127,10 @@ pub struct PhoneNumberAnswer {
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PhoneData {
-    /// With the country code, if foreign.
+    /// The number, with the country code if it is foreign.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
-    /// Without the country code.
+    /// The number without the country code.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub pure_phone_number: Option<String>,
     /// The country code, as a string or a number.
@@ -141,35 +141,35 @@ pub struct PhoneData {
     pub watermark: Option<Watermark>,
 }
 
-/// `encryptedData` of `getUserInfo` and `getUserProfile`.
+/// The `encryptedData` of `getUserInfo` and `getUserProfile`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserInfoData {
-    /// The user within the app.
+    /// The user's id within the app.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub open_id: Option<String>,
-    /// The user within the Open Platform account.
+    /// The user's id within the Open Platform account.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub union_id: Option<String>,
-    /// The nickname, or WeChat's placeholder for it.
+    /// The nickname, or WeChat's placeholder.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub nick_name: Option<String>,
     /// 1 male, 2 female, 0 unknown.
     #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub gender: Option<i64>,
-    /// The language of the user's WeChat, such as `zh_CN`.
+    /// The language set in the user's WeChat, such as `zh_CN`.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// The city, empty for most apps.
+    /// The city; empty for most apps.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub city: Option<String>,
-    /// The province, empty for most apps.
+    /// The province; empty for most apps.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub province: Option<String>,
-    /// The country, empty for most apps.
+    /// The country; empty for most apps.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Address of the avatar.
+    /// URL of the avatar.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub avatar_url: Option<String>,
     /// The app it was encrypted for, and when.
@@ -195,12 +195,12 @@ pub struct StableTokenRequest {
     pub appid: String,
     /// AppSecret.
     pub secret: String,
-    /// Whether the present token becomes invalid at once.
+    /// Whether to invalidate the current token immediately.
     #[serde(default)]
     pub force_refresh: bool,
 }
 
-/// Answer of `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`.
+/// Response of `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct StableTokenAnswer {
     /// 0 or absent on success.
@@ -219,7 +219,7 @@ pub struct StableTokenAnswer {
 
 /// A response that may be a failure.
 pub(crate) trait Answer: de::DeserializeOwned {
-    /// `errcode` with absent as 0, and `errmsg`.
+    /// The `errcode` (0 if absent) and the `errmsg`.
     fn status(&self) -> (i64, &str);
 }
 
@@ -262,7 +262,7 @@ redacted!(
     StableTokenAnswer
 );
 
-/// A number, or a string that is one.
+/// A number, or a string that contains one.
 fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     struct Integer;
 
@@ -296,7 +296,7 @@ fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
     from.deserialize_any(Integer)
 }
 
-/// A string, or a number as its digits; an empty string is absent.
+/// A string, or a number as its digits. An empty string counts as absent.
 fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     struct Text;
 
@@ -327,8 +327,8 @@ fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> 
     from.deserialize_any(Text)
 }
 
-/// Reads JSON whatever its content type, without the C0 control characters that nicknames contain, and
-/// without a byte order mark.
+/// Parses JSON regardless of its content type. Ignores a byte order mark and the C0 control characters that
+/// occur in nicknames.
 pub(crate) fn from_json<T: de::DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match serde_json::from_slice(body) {

@@ -1,5 +1,5 @@
-//! Alibaba Cloud: `SendSms` of Dysmsapi 2017-05-25, signed by ACS3-HMAC-SHA256 (the documentation's "request syntax
-//! and signature method V3").
+//! Alibaba Cloud: `SendSms` of Dysmsapi 2017-05-25, signed with ACS3-HMAC-SHA256 (the documentation's
+//! "request syntax and signature method V3").
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,8 @@ pub struct AliyunSettings {
     pub access_key_secret: StoredSecret,
     /// The approved signature, without brackets.
     pub sign_name: String,
-    /// The approved template for every purpose without one of its own, such as `SMS_123456789`.
+    /// The approved template for every purpose that has no template in `template_codes`, such as
+    /// `SMS_123456789`.
     pub template_code: String,
     /// Approved templates for specific purposes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -33,13 +34,13 @@ pub struct AliyunSettings {
     /// The approved template for numbers outside mainland China.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub international_template_code: Option<String>,
-    /// What the templates call the code.
+    /// The name of the code's parameter in the templates.
     #[serde(default = "default_code_parameter")]
     pub code_parameter: String,
-    /// What the templates call the number of minutes, if they include it.
+    /// The name of the parameter for the number of minutes, if the templates have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes_parameter: Option<String>,
-    /// Where the service is.
+    /// The URL of the service.
     #[serde(default = "default_endpoint")]
     pub endpoint: String,
 }
@@ -126,7 +127,8 @@ impl AliyunSms {
         Err(SendError::from_provider(PROVIDER, fault, &answer.code, &answer.message, &sent))
     }
 
-    /// The parameters, which this operation takes in the query: sorted and encoded as the signature requires.
+    /// The parameters, which this operation takes in the query. They are sorted and encoded as the signature
+    /// requires.
     fn query(&self, sms: &Sms) -> String {
         let settings = &self.settings;
         let (country, national) = sms.to.parts();
@@ -162,16 +164,16 @@ impl SmsSender for AliyunSms {
     }
 }
 
-/// RFC 3986: everything but the unreserved characters is escaped.
+/// RFC 3986: escapes everything except the unreserved characters.
 fn encode(value: &str) -> String {
     const ESCAPED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     utf8_percent_encode(value, &ESCAPED).to_string()
 }
 
-/// SHA-256 of nothing: calls have no body.
+/// SHA-256 of an empty body: calls have none.
 const EMPTY_HASH: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// What is signed of a call without a body.
+/// The signed parts of a call without a body.
 struct Call<'a> {
     action: &'a str,
     version: &'a str,
@@ -183,7 +185,7 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The signed headers, in the order of their names.
+    /// The signed headers, sorted by name.
     fn headers(&self) -> [(&'static str, &str); 6] {
         [
             ("host", self.host),
@@ -205,8 +207,8 @@ impl Call<'_> {
     }
 }
 
-/// What the service's codes call for (its page of error codes, and the common ones of the gateway in front of
-/// it).
+/// Maps the service's error codes to faults (from its page of error codes, and the common codes of the
+/// gateway in front of it).
 fn fault_of(code: &str, status: u16) -> Fault {
     match code {
         "isv.MOBILE_NUMBER_ILLEGAL" | "isv.BLACK_KEY_CONTROL_LIMIT" | "isv.DOMESTIC_NUMBER_NOT_SUPPORTED" => {
@@ -214,11 +216,11 @@ fn fault_of(code: &str, status: u16) -> Fault {
         }
         "isv.BUSINESS_LIMIT_CONTROL" | "isv.DAY_LIMIT_CONTROL" | "isv.MONTH_LIMIT_CONTROL" => Fault::TooOften,
         "isp.RAM_PERMISSION_DENY" => Fault::Settings,
-        // The next attempt uses another nonce and timestamp.
+        // The next attempt uses a different nonce and timestamp.
         "SignatureNonceUsed" | "ServiceUnavailable" | "InternalError" => Fault::Temporary,
         code if code.starts_with("isp.") || code.starts_with("Throttling") => Fault::Temporary,
         _ if status >= 500 => Fault::Temporary,
-        // All others concern the account, its keys, its signature, its template, its balance.
+        // All others are about the account: its keys, signature, template or balance.
         _ => Fault::Settings,
     }
 }
@@ -227,7 +229,7 @@ fn fault_of(code: &str, status: u16) -> Fault {
 mod tests {
     use super::*;
 
-    /// The worked example of the signature's documentation.
+    /// The worked example from the documentation of the signature.
     #[test]
     fn the_published_example_is_signed_alike() {
         let call = Call {

@@ -1,4 +1,4 @@
-//! Any provider that accepts JSON by POST.
+//! Any provider that accepts JSON in a POST request.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use crate::{BuildError, Fault, SendError, SenderContext, StoredSecret, cloud::en
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpSettings {
-    /// The URL to POST to. It is a secret, because some providers want a key in it.
+    /// The URL to POST to. It is a secret, because some providers require a key in it.
     pub url: StoredSecret,
-    /// Further headers, such as `authorization`.
+    /// Additional headers, such as `authorization`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, StoredSecret>,
     /// The JSON to send. In its strings, `{{phone}}` is the number as `+8613800000000`, `{{country_code}}` is
@@ -33,9 +33,9 @@ pub struct HttpSettings {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Accepted {
-    /// Where it is in the response, as a JSON pointer (RFC 6901), such as `/result/code`.
+    /// The location of the value in the response, as a JSON pointer (RFC 6901), such as `/result/code`.
     pub pointer: String,
-    /// What it must be.
+    /// The expected value.
     pub equals: Value,
 }
 
@@ -53,11 +53,11 @@ impl HttpSms {
     /// Creates a sender.
     ///
     /// # Errors
-    /// [`BuildError::Setting`] for an invalid address, placeholder or pointer, and for a body that contains
+    /// [`BuildError::Setting`] for an invalid URL, placeholder or pointer, and for a body that contains
     /// neither number nor code.
     pub fn new(settings: &HttpSettings, sender_context: &SenderContext) -> Result<Self, BuildError> {
         let wrong = |setting, reason: String| BuildError::setting(PROVIDER, setting, reason);
-        // A query is allowed here; otherwise the rules are those of every endpoint.
+        // A query is allowed here. Otherwise, the URL follows the same rules as other endpoints.
         let (base, _) = settings.url.expose().split_once('?').unwrap_or((settings.url.expose(), ""));
         endpoint(PROVIDER, base)?;
         let mut names = Vec::new();
@@ -128,7 +128,8 @@ impl HttpSms {
             .map_err(|_| SendError::new(PROVIDER, Fault::Temporary, "the response is not JSON"))?;
         match answer.pointer(&accepted.pointer) {
             Some(value) if *value == accepted.equals => Ok(()),
-            // Only the provider knows what its refusals mean; nothing suggests that a retry would do better.
+            // Only the provider knows what its error responses mean, and nothing suggests that a retry would
+            // succeed.
             Some(Value::Object(_) | Value::Array(_)) | None => Err(SendError::new(
                 PROVIDER,
                 Fault::Settings,
@@ -155,7 +156,7 @@ impl SmsSender for HttpSms {
     }
 }
 
-/// Passes every string in a value to `see`.
+/// Calls `see` for every string in a value.
 fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
     match value {
         Value::String(text) => see(text),
@@ -165,7 +166,7 @@ fn visit(value: &Value, see: &mut dyn FnMut(&str)) {
     }
 }
 
-/// The same value with every string filled in.
+/// The same value with the placeholders in every string filled in.
 fn fill<'a>(value: &Value, values: &dyn Fn(&str) -> &'a str) -> Value {
     match value {
         Value::String(text) => Value::String(fill_text(text, values)),
@@ -177,7 +178,7 @@ fn fill<'a>(value: &Value, values: &dyn Fn(&str) -> &'a str) -> Value {
     }
 }
 
-/// One pass: inserted values are not scanned again.
+/// A single pass: inserted values are not scanned again.
 fn fill_text<'a>(text: &str, values: &dyn Fn(&str) -> &'a str) -> String {
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;

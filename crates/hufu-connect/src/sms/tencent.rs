@@ -1,4 +1,4 @@
-//! Tencent Cloud: `SendSms` 2021-01-11, signed by TC3-HMAC-SHA256 (the documentation's "signature v3").
+//! Tencent Cloud: `SendSms` 2021-01-11, signed with TC3-HMAC-SHA256 (the documentation's "signature v3").
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::{
     cloud::{endpoint, hmac_sha256, host_header, sha256_hex, utc},
 };
 
-/// What goes into one place of a template.
+/// The value for one placeholder of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Parameter {
@@ -28,16 +28,16 @@ pub enum Parameter {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TencentSettings {
-    /// The key's id.
+    /// The id of the secret key.
     pub secret_id: String,
-    /// The key.
+    /// The secret key.
     pub secret_key: StoredSecret,
     /// The application id in the SMS service, such as `1400006666`.
     pub sdk_app_id: String,
-    /// The approved signature, without brackets; not needed for foreign numbers.
+    /// The approved signature, without brackets. Not required for foreign numbers.
     #[serde(default)]
     pub sign_name: String,
-    /// The approved template for every purpose without one of its own.
+    /// The approved template for every purpose that has no template in `template_ids`.
     pub template_id: String,
     /// Approved templates for specific purposes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -45,14 +45,14 @@ pub struct TencentSettings {
     /// The approved template for numbers outside mainland China.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub international_template_id: Option<String>,
-    /// The values for `{1}`, `{2}` … of the templates; by default the code for `{1}`. The service requires
-    /// exactly as many values as the template has places.
+    /// The values for `{1}`, `{2}` … of the templates; by default, the code for `{1}`. The service requires
+    /// exactly as many values as the template has placeholders.
     #[serde(default = "default_parameters")]
     pub parameters: Vec<Parameter>,
     /// The region of the service.
     #[serde(default = "default_region")]
     pub region: String,
-    /// Where the service is.
+    /// The URL of the service.
     #[serde(default = "default_endpoint")]
     pub endpoint: String,
 }
@@ -149,7 +149,7 @@ impl TencentSms {
         let answer: Answer = serde_json::from_slice(response.whole_body().map_err(fail)?)
             .map_err(|_| send_error(&format!("an unreadable response, HTTP {}", response.status)))?;
         let Outcome { error, send_status_set } = answer.response;
-        // There was one number, so there is one status; a failure of the whole call has none.
+        // There was one number, so there is one status. If the whole call failed, there is none.
         let status = error.or_else(|| send_status_set.into_iter().next());
         let status = status.ok_or_else(|| send_error("a response without a status"))?;
         if status.code == "Ok" {
@@ -187,7 +187,7 @@ impl SmsSender for TencentSms {
     }
 }
 
-/// What is signed of a call.
+/// The signed parts of a call.
 struct Call<'a> {
     service: &'a str,
     action: &'a str,
@@ -224,14 +224,14 @@ impl Call<'_> {
     }
 }
 
-/// What the service's codes call for (its page of error codes, and the common ones of the API).
+/// Maps the service's error codes to faults (from its page of error codes, and the common codes of the API).
 fn fault_of(code: &str) -> Fault {
     match code {
         "InvalidParameterValue.IncorrectPhoneNumber"
         | "FailedOperation.PhoneNumberInBlacklist"
         | "UnsupportedOperation.UnsuportedRegion"
         | "UnsupportedOperation.UnsupportedRegion" => Fault::Recipient,
-        // The clock or the key: the next attempt would fail too.
+        // The clock or the key is wrong, so the next attempt would fail too.
         "InternalError.RequestTimeException" | "InternalError.SigVerificationFail" => Fault::Settings,
         code if code.starts_with("LimitExceeded") => Fault::TooOften,
         code if ["InternalError", "RequestLimitExceeded", "ResourceUnavailable", "ServiceUnavailable"]
@@ -240,7 +240,7 @@ fn fault_of(code: &str) -> Fault {
         {
             Fault::Temporary
         }
-        // All others concern the account, its keys, its signature, its template, its balance.
+        // All others are about the account: its keys, signature, template or balance.
         _ => Fault::Settings,
     }
 }
@@ -249,7 +249,7 @@ fn fault_of(code: &str) -> Fault {
 mod tests {
     use super::*;
 
-    /// The worked example of the signature's documentation.
+    /// The worked example from the documentation of the signature.
     #[test]
     fn the_published_example_is_signed_alike() {
         let call = Call {

@@ -1,4 +1,4 @@
-//! The built-in texts. Each language has one frame, and a word or two per purpose that go into it.
+//! The built-in texts. Each language has one frame, into which a word or two per purpose are inserted.
 
 use hufu_types::Language;
 
@@ -33,7 +33,7 @@ pub(super) fn built_in(kind: TemplateKind, language: Language) -> Texts {
     }
 }
 
-/// A whole HTML page for a mail. Mail programs handle inline styles best, and no pictures are needed.
+/// A complete HTML page for a mail. It uses inline styles, which mail programs support best, and no images.
 pub(super) fn page(language: Language, content: &str) -> String {
     format!(
         "<!doctype html><html lang=\"{}\"><head><meta charset=\"utf-8\">\
@@ -44,7 +44,7 @@ pub(super) fn page(language: Language, content: &str) -> String {
     )
 }
 
-/// Sentences around a purpose.
+/// The sentences around a purpose.
 struct Frame {
     subject: &'static str,
     intro: &'static str,
@@ -86,7 +86,8 @@ fn frame(language: Language) -> Frame {
     }
 }
 
-/// What a code is for, as the frame of the language wants it: a noun in Chinese and Japanese, a verb in English.
+/// The purpose of a code, in the form that the language's frame requires: a noun in Chinese and Japanese, a
+/// verb in English.
 fn purpose(kind: TemplateKind, language: Language) -> &'static str {
     use TemplateKind as Kind;
 

@@ -1,4 +1,4 @@
-//! Which addresses are public.
+//! Which IP addresses are public.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use hufu_connect::is_public;
 #[test]
 fn special_networks_are_not_public_and_their_neighbours_are() {
     let table = [
-        // IPv4: first and last address of each network, and their neighbours.
+        // IPv4: the first and last address of each network, and their neighbours.
         ("0.0.0.0", false),
         ("0.255.255.255", false),
         ("1.0.0.0", true),

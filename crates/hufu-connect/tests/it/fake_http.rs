@@ -1,4 +1,4 @@
-//! A server that plays a provider: one closure responds, and everything received is recorded.
+//! A server that plays a provider: a closure provides the responses, and all requests are recorded.
 
 use std::{
     future::pending,

@@ -23,7 +23,7 @@ pub(crate) struct Behaviour {
     pub(crate) welcome: &'static str,
     /// Its reply at the end of a message.
     pub(crate) taken: &'static str,
-    /// Whether it says nothing at all.
+    /// Whether it never replies.
     pub(crate) silent: bool,
 }
 
@@ -42,11 +42,11 @@ impl Default for Behaviour {
 /// What arrived.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
-    /// The commands, in upper case up to their first space.
+    /// The commands, in upper case up to the first space.
     pub(crate) commands: Vec<String>,
     /// The username and password that the client sent.
     pub(crate) credentials: Option<(String, String)>,
-    /// Messages, with line ends as received.
+    /// The messages, with line endings as received.
     pub(crate) messages: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl Conversation {
     }
 
     async fn say(&mut self, line: &str) {
-        // If the client has gone, ignore it.
+        // Ignores errors, because the client may be gone.
         let _ = self.answers.write_all(format!("{line}\r\n").as_bytes()).await;
     }
 

@@ -24,7 +24,7 @@ use crate::{
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
 
-/// Answers each lookup with the next list, then repeats the last one; counts lookups.
+/// Answers each lookup with the next list, repeating the last one; records the lookups.
 struct Names {
     answers: Mutex<VecDeque<Vec<IpAddr>>>,
     asked: Mutex<Vec<String>>,
@@ -103,7 +103,7 @@ async fn names_that_resolve_to_private_addresses_are_refused() {
         assert!(matches!(answer, Err(OutgoingError::AddressRefused)), "{answer:?}");
         assert_eq!(names.asked(), ["hooks.example.com"]);
     }
-    // The machine's own resolver is guarded too.
+    // The operating system's resolver is guarded too.
     let answer = guarded().get(&format!("http://localhost:{}/", server.port), &[]).await;
     assert!(matches!(answer, Err(OutgoingError::AddressRefused)), "{answer:?}");
     assert_eq!(server.seen().len(), 0);
@@ -114,14 +114,14 @@ async fn a_name_is_resolved_once_so_that_a_later_change_has_no_effect() {
     let server = Server::answering(200, "ok").await;
     let url = format!("http://hooks.example.com:{}/", server.port);
 
-    // The address from the lookup is the one that is connected to.
+    // The client connects to the address from the lookup.
     let names = Names::new(&[&[LOOPBACK], &[ELSEWHERE]]);
     let client = GuardedClient::with_lookup(open_settings(), names.clone()).unwrap();
     assert_eq!(client.get(&url, &[]).await.unwrap().body, b"ok");
     assert_eq!(names.asked().len(), 1);
     assert_eq!(server.only().header("host"), format!("hooks.example.com:{}", server.port));
 
-    // And a later lookup is checked again, even if the first was harmless.
+    // A later lookup is checked again, even if the first one was harmless.
     let names = Names::new(&[&[], &[LOOPBACK]]);
     let client = GuardedClient::with_lookup(Settings::default(), names.clone()).unwrap();
     assert!(matches!(client.get(&url, &[]).await, Err(OutgoingError::Resolve)));
@@ -231,7 +231,7 @@ async fn silence_and_closed_doors_are_told_apart() {
     }
 }
 
-/// Naming one private network opens no other, however IPv6 writes an address.
+/// Allowing one private network does not allow any other, in whatever form an address is written.
 #[test]
 fn only_the_named_networks_are_permitted() {
     let settings = Settings {

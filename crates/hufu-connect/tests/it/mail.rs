@@ -68,7 +68,7 @@ async fn a_message_arrives_with_both_forms() {
         message.lines().any(|line| line.starts_with("Message-ID: <") && line.ends_with("@hufu.example>"))
     );
     assert!(message.lines().any(|line| line.starts_with("From: =?utf-8?b?")));
-    // A subject is one line, whatever it contains.
+    // A subject is a single line, whatever it contains.
     assert!(!message.lines().any(|line| line.starts_with("Bcc")), "{message}");
 }
 

@@ -1,4 +1,4 @@
-//! Tests of the public surface, against small servers on loopback: one that speaks HTTP, one that speaks SMTP.
+//! Tests of the public interface, against small HTTP and SMTP servers on loopback.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -29,7 +29,7 @@ fn open_settings() -> guarded::Settings {
     guarded::Settings { private: loopback(), timeout: Duration::from_secs(20), ..Default::default() }
 }
 
-/// Means whose client may call loopback.
+/// A context whose HTTP client may call loopback.
 fn sender_context() -> SenderContext {
     let clock = Arc::new(TestClock::new(NOW));
     SenderContext {

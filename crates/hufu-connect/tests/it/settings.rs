@@ -1,4 +1,4 @@
-//! Settings as written and stored.
+//! The format of stored settings.
 
 use hufu_connect::{MailSettings, SmsSettings, mail::Encryption};
 

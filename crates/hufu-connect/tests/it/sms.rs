@@ -1,4 +1,4 @@
-//! Text messages through the three kinds of provider.
+//! SMS through the three kinds of provider.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ fn query(seen: &Seen) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(seen.query.as_bytes()).into_owned().collect()
 }
 
-/// Signs the received request as Alibaba Cloud describes it, from the request alone.
+/// Computes the signature of the received request as documented by Alibaba Cloud, from the request alone.
 fn aliyun_signature(seen: &Seen) -> String {
     let names = part(seen.header("authorization"), "SignedHeaders");
     let headers: Vec<_> = names.split(';').map(|name| format!("{name}:{}\n", seen.header(name))).collect();
@@ -108,7 +108,7 @@ fn aliyun_signature(seen: &Seen) -> String {
     hex::encode(hmac256(KEY.as_bytes(), &format!("ACS3-HMAC-SHA256\n{}", sha256(canonical.as_bytes()))))
 }
 
-/// Signs the received request as Tencent Cloud describes it, from the request alone.
+/// Computes the signature of the received request as documented by Tencent Cloud, from the request alone.
 fn tencent_signature(seen: &Seen, date: &str) -> String {
     let names = part(seen.header("authorization"), "SignedHeaders");
     let line = |name: &str| format!("{name}:{}\n", seen.header(name).to_lowercase());
@@ -214,7 +214,7 @@ async fn tencent_clouds_refusals_say_whose_fault_it_is() {
         ("InternalError.Timeout", Fault::Temporary),
     ] {
         let status = json!({"Code": code, "Message": message});
-        // A refusal is reported with its number, or for the whole call.
+        // A failure is reported for the number, or for the whole call.
         for answer in [json!({"SendStatusSet": [status]}), json!({"Error": status})] {
             let server = Server::answering(200, &json!({"Response": answer}).to_string()).await;
             let error = send(SmsSettings::Tencent(tencent(&server.base)), &sms()).await.unwrap_err();
@@ -230,7 +230,7 @@ async fn any_provider_gets_its_json() {
     let seen = server.only();
     assert_eq!((seen.path.as_str(), seen.query.as_str()), ("/send", "key=s3cret-key"));
     assert_eq!((seen.header("authorization"), seen.header("content-type")), (KEY, "application/json"));
-    // Quotes and placeholders in values stay literal.
+    // Quotes and placeholders in values are inserted literally.
     assert_eq!(
         seen.json(),
         json!({

@@ -1,4 +1,4 @@
-//! What messages say.
+//! The texts of messages.
 
 use hufu_connect::{TemplateKind, Templates, templates::Values};
 use hufu_types::Language;
@@ -22,13 +22,13 @@ fn every_purpose_is_said_in_every_language() {
             assert!(mail.subject.contains("<Shop> & Co") && mail.text.contains("<Shop> & Co"));
             assert!(mail.html.contains("&lt;Shop&gt; &amp; Co") && !mail.html.contains("<Shop>"));
             assert!(mail.html.contains(&format!("lang=\"{}\"", language.tag())));
-            // A Chinese text message of 70 characters is charged as one.
+            // A Chinese SMS of up to 70 characters is charged as one.
             let longest = if language == Language::English { 140 } else { 70 };
             assert!(sms.chars().count() <= longest, "{kind:?} {language:?}: {sms}");
             subjects.insert(mail.subject);
         }
     }
-    // No two purposes have the same text, and no two languages.
+    // No two purposes, and no two languages, have the same subject.
     assert_eq!(subjects.len(), TemplateKind::ALL.len() * Language::ALL.len());
 }
 

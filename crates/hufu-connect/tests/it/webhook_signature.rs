@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hufu_connect::signature::{sign, verify};
 
-/// The example of the Standard Webhooks libraries.
+/// The example from the Standard Webhooks libraries.
 const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";
 const AT: i64 = 1_614_265_330;
 const BODY: &[u8] = br#"{"test": 2432232314}"#;
@@ -22,7 +22,7 @@ fn the_published_example_is_signed_alike() {
 fn only_the_whole_delivery_verifies() {
     let secret = secret();
     assert!(verify(&secret, ID, AT, BODY, SIGNATURE));
-    // One valid signature is enough; those of other kinds are ignored.
+    // One valid signature is sufficient. Signatures of other versions are ignored.
     let several = format!("v1a,abc v1,AAAA {} {SIGNATURE}", sign(b"old secret", ID, AT, BODY));
     assert!(verify(&secret, ID, AT, BODY, &several));
     assert!(verify(b"old secret", ID, AT, BODY, &several));

@@ -1,4 +1,4 @@
-//! Keys, claims and hand-made tokens for the tests.
+//! Keys, claims and hand-made tokens for tests.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) struct Owned {
     pub(crate) pkcs8: Pkcs8,
 }
 
-/// One key of each algorithm, generated once, because RSA keys are slow.
+/// One key per algorithm, generated only once because RSA keys are slow.
 static KEYS: LazyLock<Vec<Owned>> = LazyLock::new(|| {
     SigningAlgorithm::ALL
         .iter()
@@ -50,7 +50,7 @@ pub(crate) fn key_set() -> KeySet {
 }
 
 impl Owned {
-    /// Signs a header and a payload as they are.
+    /// Signs this header and this payload without changing them.
     pub(crate) fn sign_raw(&self, header: &str, payload: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = self.sign_bytes(message.as_bytes());
@@ -99,7 +99,7 @@ pub(crate) fn expect(types: &[TokenType]) -> Expectation<'_> {
     Expectation { types, issuer: ISSUER, now: NOW, leeway: Duration::ZERO }
 }
 
-/// Reads a token of any type and any claims.
+/// Verifies a token of any type with any claims.
 pub(crate) fn read(token: &str) -> Result<Verified<Value>, TokenError> {
     verify(token, &key_set(), &expect(&TokenType::ALL))
 }

@@ -59,7 +59,7 @@ fn the_algorithm_is_the_keys_and_not_the_headers() {
             if named == owned.key.algorithm().as_str() {
                 continue;
             }
-            // The signature itself is right; only the name of the algorithm is wrong.
+            // The signature itself is valid; only the algorithm name is wrong.
             let token = owned.sign_raw(&header(named, owned.key.key_id()), &payload());
             assert_eq!(refusal(&token), TokenError::BadSignature, "{named}");
         }
@@ -95,7 +95,7 @@ fn headers_that_are_refused_although_signed() {
     let owned = owned(SigningAlgorithm::EdDsa);
     let kid = owned.key.key_id();
     for (header, error) in [
-        // No extension is known, so none can be critical (RFC 7515 4.1.11).
+        // No extension is supported, so none can be critical (RFC 7515 4.1.11).
         (
             format!(r#"{{"alg":"EdDSA","typ":"hufu-user+jwt","kid":"{kid}","crit":["b64"],"b64":false}}"#),
             TokenError::Malformed,
@@ -190,7 +190,7 @@ fn the_form_is_strict() {
         format!("Bearer {token}"),
         escaped,
     ] {
-        // A payload is decoded only after it has been authenticated; until then, only its signature matters.
+        // A payload is only decoded once it has been authenticated. Until then, only its signature matters.
         let error = refusal(&malformed);
         assert!(matches!(error, TokenError::Malformed | TokenError::BadSignature), "{malformed:?}: {error}");
     }

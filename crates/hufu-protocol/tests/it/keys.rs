@@ -92,7 +92,7 @@ fn an_rsa_key_is_published_without_leading_zeros() {
     assert_eq!(modulus.len(), 256);
     assert!(modulus[0] >= 0x80, "a modulus of 2048 bits has its highest bit set");
     assert_eq!(e, "AQAB");
-    // The modulus is also in the private document, behind the tag, the length and DER's zero byte.
+    // The modulus is also in the private document, after the tag, the length and DER's zero byte.
     let in_document = [&[0x02, 0x82, 0x01, 0x01, 0x00], modulus.as_slice()].concat();
     assert!(owned.pkcs8.expose().windows(in_document.len()).any(|window| window == in_document));
 }

@@ -1,10 +1,10 @@
-//! The crate through its public surface.
+//! Tests of the crate's public interface.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test that cannot go on fails, in its helpers too"
+    reason = "tests and their helpers fail by panicking"
 )]
 
 mod claims;

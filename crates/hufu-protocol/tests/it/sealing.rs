@@ -82,7 +82,7 @@ fn every_flipped_bit_is_noticed() {
 
 #[test]
 fn the_key_id_is_stable_and_reveals_nothing() {
-    // SHA-256 of the label, a zero byte and 32 sevens; fixed, because databases contain it.
+    // SHA-256 of the label, a zero byte and 32 sevens. Must never change, because databases contain it.
     assert_eq!(key().key_id(), "499362935ee89538");
     assert_eq!(format!("{:?}", key()), format!("SealingKey({}, redacted)", key().key_id()));
     let opened = key().open(CONTEXT, &key().seal(&SystemRandom, CONTEXT, SECRET)).unwrap();

@@ -57,7 +57,7 @@ fn another_issuer_is_refused() {
     }
 }
 
-/// The result of checking a token with these claims at this time.
+/// The result of verifying a token with these claims at this time.
 fn at(claims: &Value, now: Timestamp, leeway: Duration) -> Result<(), TokenError> {
     let token = key(SigningAlgorithm::EdDsa).sign(TokenType::UserToken, claims).unwrap();
     let expectation = Expectation { now, leeway, ..expect(&TokenType::ALL) };

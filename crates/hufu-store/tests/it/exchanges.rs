@@ -1,4 +1,4 @@
-//! The records of WeChat codes.
+//! Records of exchanged WeChat codes.
 
 use hufu_store::exchanges::{self, Exchange, GetExchange, PutExchange};
 use hufu_testkit::on_both_engines;

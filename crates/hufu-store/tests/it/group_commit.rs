@@ -1,4 +1,5 @@
-//! How units run: alone or not at all, to their end, and answered only once they are durable.
+//! How units run: completely or not at all, even if the caller is gone, and answered only once they are
+//! durable.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +14,7 @@ use hufu_types::{Pool, PoolId, PoolSettings};
 
 use crate::support::{Held, NOW, migrated, unit};
 
-/// A pool of this name, and `ending` after it is written.
+/// Inserts a pool with this name, then ends like `ending`.
 fn make(name: &str, ending: Ending) -> MakePool {
     MakePool { name: name.to_owned(), ending }
 }
@@ -47,10 +48,10 @@ unit! {
     })
 }
 
-/// A unit that waits in the writer's queue, or runs.
+/// A unit that is queued for the writer or running.
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// Puts the units in the writer's queue, in order.
+/// Queues the units for the writer, in order.
 async fn enqueue<'a>(units: impl IntoIterator<Item = Waiting<'a>>) -> Vec<Waiting<'a>> {
     let mut waiting: Vec<_> = units.into_iter().collect();
     for unit in &mut waiting {
@@ -70,7 +71,7 @@ on_both_engines! {
         let (held, hold) = Held::new(make("first", Ending::Well));
         let held = tokio::spawn({ let store = store.clone(); async move { store.write(held).await } });
         hold.until_worked();
-        // These wait behind the held unit and share the next commit.
+        // These are queued behind the held unit and share the next commit.
         let endings = [Ending::Well, Ending::Error, Ending::Well, Ending::Panic, Ending::Well];
         let units = (0..).zip(endings).map(|(n, ending)| -> Waiting<'_> {
             Box::pin(store.write(make(&format!("pool{n}"), ending)))
@@ -102,7 +103,7 @@ on_both_engines! {
             assert!(poll!(caller.as_mut()).is_pending());
             hold.until_worked();
         }
-        // The caller is gone; what asks for the same row waits until the unit has ended.
+        // The caller is gone. A unit that needs the same row waits until the abandoned unit has ended.
         let later = PutFactIfAbsent(Fact::SealingKeyId, "the second".to_owned());
         let later = tokio::spawn({ let store = store.clone(); async move { store.write(later).await } });
         hold.release();
@@ -124,7 +125,7 @@ on_both_engines! {
         let running = tokio::spawn({ let store = store.clone(); async move { store.write(held).await } });
         hold.until_worked();
         let closing = tokio::spawn(store.clone().close());
-        // A clone that lives on does not keep the database open.
+        // A clone that is still alive does not keep the database open.
         while !matches!(store.read(Ping).await, Err(StoreError::Stopped)) {
             tokio::task::yield_now().await;
         }
@@ -137,7 +138,7 @@ on_both_engines! {
     }
 }
 
-/// The scene of a group commit, step by step: no answer, and nothing to be seen, before the one `COMMIT`.
+/// A group commit step by step: before its single `COMMIT`, nothing is answered or visible.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_unit_of_a_batch_is_answered_before_its_commit() {
     let database = TestDatabase::sqlite();
@@ -155,7 +156,7 @@ async fn no_unit_of_a_batch_is_answered_before_its_commit() {
     at_first.release();
     join_all(first).await.pop().unwrap().unwrap();
 
-    // `early` has run and `middle` is running: one transaction, not committed.
+    // `early` has run and `middle` is running, in one transaction that is not yet committed.
     at_middle.until_worked();
     assert_eq!(pools(&database).await, ["first"]);
     for unit in &mut batch {

@@ -1,4 +1,4 @@
-//! The queue of jobs.
+//! The job queue.
 
 use std::collections::HashSet;
 
@@ -66,7 +66,7 @@ on_both_engines! {
 
         let alive = take(&store, NOW.plus(seconds(61))).await.remove(0);
         assert_eq!((&alive.id, alive.attempts), (&id, 2));
-        // The first one was only slow: what it says counts no more.
+        // The first node was only slow, but its result no longer counts.
         for of_dead in [End::Done, End::RetryAt(NOW), End::Postponed(NOW)] {
             assert!(!end(&store, &dead, of_dead).await);
         }
@@ -97,7 +97,7 @@ on_both_engines! {
             let store = stores[taker % 2].clone();
             tokio::spawn(async move {
                 let mut taken = Vec::new();
-                // One that chose the same rows as another goes away with less than there is.
+                // A claim that selects the same rows as another claim gets fewer jobs than there are.
                 for _ in 0..60 {
                     taken.extend(store.write(claim("a", NOW, 7)).await.unwrap().into_iter().map(|job| job.id));
                 }

@@ -1,4 +1,4 @@
-//! Another process that holds SQLite's write lock, as `hufu apply` does beside a running server.
+//! Another process that has SQLite's write lock, as `hufu apply` does next to a running server.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -11,7 +11,7 @@ use hufu_testkit::TestDatabase;
 
 use crate::support::{migrated, unit};
 
-/// Set in the other process, to the file that it locks.
+/// Set in the other process to the path of the file to lock.
 const LOCKS: &str = "HUFU_STORE_TEST_LOCKS";
 
 unit! {
@@ -23,15 +23,15 @@ unit! {
     }
 }
 
-/// A process that holds the write lock until it is told to go.
+/// A process that keeps the write lock until it is told to release it.
 struct Locker {
     child: Child,
-    /// Kept, so that the other process can go on printing.
+    /// Kept open so that the other process can keep printing.
     _lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Locker {
-    /// Starts this test once more as the other process, and returns when that has the lock.
+    /// Starts this test again as the other process, and returns once that process has the lock.
     fn start(test: &str, database: &TestDatabase) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([test, "--exact", "--nocapture"])
@@ -45,14 +45,14 @@ impl Locker {
         Self { child, _lines: lines }
     }
 
-    /// Lets the lock go.
+    /// Releases the lock.
     fn release(mut self) {
         self.child.stdin.take().unwrap().write_all(b"go\n").unwrap();
         assert!(self.child.wait().unwrap().success());
     }
 }
 
-/// In the other process: takes the lock, and gives it back when told to.
+/// In the other process: takes the lock, and releases it when told to.
 fn lock_if_told() -> bool {
     let Some(file) = std::env::var_os(LOCKS) else { return false };
     let connection = rusqlite::Connection::open(file).unwrap();

@@ -8,7 +8,7 @@ use crate::support::{migrated, seconds, unit};
 
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| rates::sweep(tx, this.now).await }
 
-/// The beginning of a window of a minute.
+/// The start of a one-minute window.
 const START: Timestamp = Timestamp(1_750_000_020_000);
 
 fn hit(name: &str, amount: i64, now: Timestamp) -> Hit {

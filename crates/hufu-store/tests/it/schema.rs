@@ -1,4 +1,4 @@
-//! Migrations, and that both engines have the same schema.
+//! Migrations, and a check that both engines have the same schema.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -77,7 +77,8 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     migrated(&sqlite).await.close().await;
     migrated(&postgres).await.close().await;
 
-    // The index of fragments of names, `user_search`, is each engine's own: FTS5 here, trigrams there.
+    // The substring index for names, `user_search`, differs between the engines: FTS5 on SQLite, trigrams on
+    // PostgreSQL.
     let of_sqlite = columns(
         &sqlite,
         "SELECT t.name, c.name, c.type, CASE c.\"notnull\" WHEN 1 THEN 'NO' ELSE 'YES' END
@@ -109,7 +110,7 @@ async fn both_engines_have_the_same_tables_columns_and_indexes() {
     assert_eq!(sorted(indexes_of_sqlite), sorted(indexes_of_postgres));
 }
 
-/// Table and column, with the class of its type and whether it may be NULL.
+/// Table and column, with the class of the column's type and whether it is nullable.
 async fn columns(database: &TestDatabase, sql: &str) -> BTreeMap<(String, String), (&'static str, String)> {
     let class = |name: &str| match name.to_lowercase().as_str() {
         "text" => "text",

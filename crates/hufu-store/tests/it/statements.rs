@@ -19,7 +19,7 @@ async fn sqlite_prepares_all() {
     }
 }
 
-/// It also infers no type for a parameter that the store would not send.
+/// Also checks that PostgreSQL infers only parameter types that the store sends.
 #[tokio::test]
 async fn postgres_prepares_all() {
     let database = TestDatabase::postgres();
@@ -53,7 +53,7 @@ fn no_statement_stands_twice() {
     }
 }
 
-/// Statements on tenants' tables that do not name the pool, and why none of them can mix tenants up.
+/// Statements on tenant tables that do not name the pool, and why they cannot mix tenants.
 const WITHOUT_POOL: &[(&str, &str)] = &[
     ("config::LIST_CONNECTIONS", "nodes hold the configuration of all pools"),
     ("config::LIST_APPLICATIONS", "nodes hold the configuration of all pools"),
@@ -103,7 +103,8 @@ async fn every_statement_on_tenant_data_names_the_pool() {
     }
 }
 
-/// Each mention of a tenant's table comes with the pool: compared, or first among the columns that are written.
+/// Wherever a statement uses a tenant table, it names the pool: in a comparison, or as the first column it
+/// writes.
 fn check_tenant_statements(engine: &str, tables: &HashSet<String>) {
     let mut unused: HashSet<&str> = WITHOUT_POOL.iter().map(|(name, _)| *name).collect();
     for (name, sql) in [all_statements().as_slice(), statements_of(engine)].concat() {

@@ -1,4 +1,4 @@
-//! What many of the tests need.
+//! Helpers shared by many tests.
 
 pub(crate) use hufu_testkit::store::{
     Held, NOW, application, hash, migrated, open, other_pool, phone, pool, seconds,

@@ -1,4 +1,4 @@
-//! Uploaded pictures: whose they are, for how long, and how many there may be.
+//! Uploaded images: who owns them, how long they are kept, and how many there may be.
 
 use hufu_store::uploads::{self, GetUpload, PutUpload};
 use hufu_store::{Store, all_statements};
@@ -33,7 +33,7 @@ async fn get(store: &Store, name: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// How the engine would sum up the pictures of nobody.
+/// The engine's query plan for the sum of unclaimed images.
 async fn plan_of_the_sum(database: &TestDatabase) -> String {
     let (_, sum) = all_statements().into_iter().find(|(name, _)| name.ends_with("::ORPHANED_BYTES")).unwrap();
     if database.engine() == "sqlite" {
@@ -41,7 +41,7 @@ async fn plan_of_the_sum(database: &TestDatabase) -> String {
         return raw::sqlite(database).query_row(&explain, [], |row| row.get("detail")).unwrap();
     }
     let mut connection = raw::postgres(database).await;
-    // On a table of no rows any plan costs the same.
+    // With an empty table, all plans cost the same.
     sqlx::raw_sql("SET enable_seqscan = off; SET enable_bitmapscan = off")
         .execute(&mut connection)
         .await
@@ -60,7 +60,7 @@ on_both_engines! {
             _ => "Index Only Scan using uploads_orphans",
         };
         assert!(plan.contains(wanted), "{plan}");
-        // What stands behind a large value in a row is reached only by way of all its pages (SQLite).
+        // In SQLite, reaching a column behind a large value requires reading all pages of that value.
         let columns = match database.engine() {
             "sqlite" => "SELECT name FROM pragma_table_info('uploads') ORDER BY cid DESC LIMIT 1",
             _ => "SELECT column_name::TEXT FROM information_schema.columns

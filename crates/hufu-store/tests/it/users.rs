@@ -1,4 +1,4 @@
-//! Users that an administrator or an import makes, and how they are found.
+//! Users created by an administrator or an import, and how they are found.
 
 use std::collections::BTreeMap;
 

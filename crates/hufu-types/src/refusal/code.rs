@@ -1,25 +1,25 @@
-//! The table of refusals.
+//! The table of refusals: every error that clients can receive.
 
-/// Builds the enum and its look-ups. A row is: variant(arguments) => number, status, key for the integrator, key for
-/// the person.
+/// Builds the enum and its lookup functions. A row is: variant(arguments) => number, status, key for
+/// integrators, key for end users.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $(($($argument:ident),*))? => $number:literal, $status:literal, $integrator:literal, $person:literal;)*) => {
-        /// A refusal by its name in code. Its number never changes its meaning; several rows may share one.
+        /// A refusal. Its number never changes its meaning; several refusals may share one number.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $($(#[$doc])* $name,)*
         }
 
         impl Code {
-            /// Every row.
+            /// Every refusal.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
-            /// The stable number: docs/errors.md lists all of them.
+            /// The stable error number. docs/errors.md lists them all.
             pub const fn number(self) -> u32 {
                 match self { $(Self::$name => $number,)* }
             }
 
-            /// What kind of refusal it is, in numbers of HTTP.
+            /// The kind of refusal, as an HTTP status code.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }
             }
@@ -29,12 +29,12 @@ macro_rules! codes {
                 match self { $(Self::$name => $integrator,)* }
             }
 
-            /// The key of the sentences for people.
+            /// The key of the sentences for end users.
             pub const fn person_key(self) -> &'static str {
                 match self { $(Self::$name => $person,)* }
             }
 
-            /// The placeholders that its sentences may have.
+            /// The placeholders that its sentences may contain.
             pub const fn arguments(self) -> &'static [&'static str] {
                 match self { $(Self::$name => &[$($(stringify!($argument)),*)?],)* }
             }
@@ -43,124 +43,126 @@ macro_rules! codes {
 }
 
 codes! {
-    // The request and what it names.
-    /// The client names neither an application nor a pool.
+    // The request and what it refers to.
+    /// The client named neither an application nor a pool.
     NothingNamed => 2101, 400, "nothing-named", "not-set-up";
     /// No such pool.
     PoolUnknown => 2224, 404, "pool-unknown", "not-set-up";
-    /// No such application, or it is switched off.
+    /// No such application, or it is disabled.
     ApplicationUnknown => 2011, 404, "application-unknown", "not-set-up";
-    /// The pool has no application that could serve a client that names only the pool.
+    /// The pool has no application that can serve clients which name only the pool.
     NoDefaultApplication => 2011, 404, "no-default-application", "not-set-up";
-    /// Application header, pool header and token contradict each other.
+    /// The application header, the pool header and the token contradict each other.
     Disagreement => 2020, 401, "disagreement", "login-again";
-    /// The pool has no connection of this identifier.
+    /// The pool has no connection with this identifier.
     ConnectionUnknown(connection) => 2402, 404, "connection-unknown", "not-set-up";
-    /// The connection is switched off.
+    /// The connection is disabled.
     ConnectionOff(connection) => 2403, 403, "connection-off", "way-not-available";
-    /// The connection is not switched on for this application.
+    /// The connection is not enabled for this application.
     ConnectionNotForApplication(connection) => 2404, 403, "connection-not-for-application", "way-not-available";
-    /// The application has no connection of the kind that the call needs.
+    /// The application has no connection of the required kind.
     NoConnection(kind) => 2405, 403, "no-connection", "way-not-available";
-    /// The connection that the client names is of another kind than the call needs.
+    /// The connection named by the client is of a different kind than the call requires.
     ConnectionOfOtherKind(connection, kind) => 2409, 400, "connection-of-other-kind", "not-set-up";
-    /// The request comes from a mini program that none of the application's connections is for.
+    /// The request comes from a mini program for which the application has no connection.
     OtherMiniProgram(app) => 2406, 403, "other-mini-program", "not-set-up";
-    /// A field of the request is missing or wrong.
+    /// A field of the request is missing or invalid.
     Invalid(field, reason) => 2231, 400, "invalid", "invalid";
-    /// The body is too large.
+    /// The request body is too large.
     BodyTooLarge(limit) => 413, 413, "body-too-large", "too-large";
 
-    // Codes of WeChat, and what WeChat seals.
-    /// The code has not the form of a code.
+    // WeChat codes and data encrypted by WeChat.
+    /// The code is malformed.
     CodeMalformed => 2207, 400, "code-malformed", "wechat-not-confirmed";
-    /// WeChat does not know the code: unknown, expired, or another mini program's.
+    /// WeChat rejected the code: unknown, expired, or issued to another mini program.
     CodeInvalid => 2207, 400, "code-invalid", "wechat-not-confirmed";
-    /// The code was used.
+    /// The code has already been used.
     CodeUsed => 2206, 400, "code-used", "wechat-not-confirmed";
-    /// WeChat does not accept the phone code.
+    /// WeChat rejected the phone code.
     PhoneCodeInvalid => 2207, 400, "phone-code-invalid", "wechat-no-phone";
-    /// Data that should be sealed by WeChat does not open, is stale or another app's.
+    /// The data encrypted by WeChat cannot be decrypted, is stale, or belongs to another app.
     DataUndecryptable => 2016, 400, "data-undecryptable", "wechat-not-confirmed";
-    /// WeChat gave a phone number that is not one.
+    /// WeChat returned an invalid phone number.
     PhoneMalformed => 2016, 502, "phone-malformed", "wechat-no-phone";
-    /// The refresh token does not hold.
+    /// The refresh token is not valid.
     GrantInvalid => 2207, 400, "grant-invalid", "login-again";
-    /// The token endpoint does not answer this `grant_type`.
+    /// The token endpoint does not support this `grant_type`.
     GrantUnsupported => 2231, 400, "grant-unsupported", "not-set-up";
 
     // WeChat itself.
-    /// The person may not log in by WeChat's own judgement.
+    /// WeChat does not let this person log in.
     Denied => 1001, 403, "wechat-denied", "wechat-denied";
-    /// The connection's settings are wrong at WeChat.
+    /// WeChat rejected the settings of the connection.
     Misconfigured => 2407, 503, "misconfigured", "not-set-up";
-    /// The mini program is frozen, banned or gone.
+    /// The mini program is frozen, banned or deleted.
     AppDown => 2408, 503, "app-down", "wechat-app-down";
-    /// WeChat's own limits are reached.
+    /// WeChat's rate limits are exceeded.
     WechatLimit => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.
     WechatSlow => 408, 504, "wechat-slow", "wechat-unreachable";
-    /// WeChat is busy or not reachable.
+    /// WeChat is busy or unreachable.
     WechatDown => 1000, 503, "wechat-down", "wechat-unreachable";
-    /// WeChat answered nonsense, or our request was wrong.
+    /// WeChat's response makes no sense, or Hufu's request was wrong.
     WechatNonsense => 500, 502, "wechat-nonsense", "wechat-unreachable";
 
-    // The person.
-    /// A stranger came through a connection that makes no users.
+    // The user.
+    /// The person is unknown, and the connection does not create users.
     NoAccount => 2004, 403, "no-account", "no-account";
-    /// A stranger, where the pool makes no users.
+    /// The person is unknown, and the pool does not create users.
     RegistrationOff => 2031, 403, "registration-off", "registration-off";
-    /// A virtual user of WeChat's "snapshot page", who is nobody.
+    /// A virtual user of WeChat's "snapshot page", which does not stand for a real person.
     SnapshotUser => 2412, 403, "snapshot-user", "snapshot-user";
-    /// The account is switched off.
+    /// The account is disabled.
     Disabled => 2005, 403, "disabled", "disabled";
-    /// The account was deleted by its owner, and is gone for good at this time.
+    /// The account was deleted by its owner; `at` is when it will be permanently gone.
     DeletionPending(at, date) => 2413, 403, "deletion-pending", "deletion-pending";
-    /// No bearer token, or one that does not hold.
+    /// The bearer token is missing or not valid.
     NotLoggedIn => 2020, 401, "not-logged-in", "login-again";
-    /// The id in the request is not the token's own user.
+    /// The id in the request is not that of the token's user.
     NotYourself => 1001, 403, "not-yourself", "not-permitted";
-    /// The identity belongs to another user.
+    /// The identity is linked to another user.
     IdentityTaken => 2213, 409, "identity-taken", "identity-taken";
-    /// The user has another identity of the same app.
+    /// The user already has a different identity of the same app.
     AnotherIdentityBound => 2215, 409, "another-identity-bound", "another-identity-bound";
-    /// Too much of something in too short a time.
+    /// A rate limit was exceeded.
     TooOften => 1002, 429, "too-often", "too-often";
 
-    // Logins that wait.
-    /// Nobody is known by this identity; an account may be bound or made.
+    // Logins waiting for a step.
+    /// The identity is unknown; the person may bind an account or create one.
     BindOrCreate => 1641, 499, "bind-or-create", "bind-or-create";
-    /// Nobody is known by this identity; an account may be bound.
+    /// The identity is unknown; the person may bind an account.
     Bind => 1640, 499, "bind", "bind";
     /// A new password must be set.
     SetPassword => 1639, 499, "set-password", "set-password";
     /// Required fields are empty.
     FillIn => 1642, 499, "fill-in", "fill-in";
-    /// Agreements are not accepted.
+    /// Required agreements have not been accepted.
     Agree => 2414, 499, "agree", "agree";
-    /// The ids of one person name two accounts.
+    /// One person's ids point to two accounts.
     Choose => 2921, 499, "choose", "choose";
-    /// There is no such waiting login: gone through, expired, another browser's, or the handle of an earlier step.
+    /// No such waiting login: already completed, expired, started in another browser, or the handle belongs
+    /// to an earlier step.
     FlowUnknown => 2206, 400, "flow-unknown", "flow-unknown";
-    /// The connection does not permit to bind accounts in this way.
+    /// The connection does not allow binding accounts with this method.
     MethodNotPermitted => 2415, 403, "method-not-permitted", "way-not-available";
-    /// Something that the login asks for is still missing.
+    /// Something that the login requires is still missing.
     StillMissing => 2416, 400, "still-missing", "still-missing";
-    /// The account is not one of those to choose from.
+    /// The account is not among those to choose from.
     NotACandidate => 2417, 400, "not-a-candidate", "not-a-candidate";
-    /// The step is not possible where the login stands.
+    /// The login is not at a stage that allows this step.
     StepImpossible => 2231, 400, "step-impossible", "step-impossible";
 
     // Administration.
-    /// No access key, or one that does not hold: unknown, revoked, expired, or of a dismissed administrator.
+    /// The access key is missing or not valid: unknown, revoked, expired, or owned by a dismissed
+    /// administrator.
     AccessKeyInvalid => 2440, 401, "access-key-invalid", "login-again";
-    /// Username or password of an administrator is wrong, or there is no such administrator.
+    /// The administrator's username or password is wrong, or there is no such administrator.
     AdministratorUnknown => 2441, 401, "administrator-unknown", "wrong-password";
-    /// The role does not permit it.
+    /// The role does not have the required permission.
     NotPermitted(permission) => 2442, 403, "not-permitted", "not-permitted";
     /// The pool has no such user.
     UserUnknown => 2443, 404, "user-unknown", "not-found";
-    /// The user was changed since it was read.
+    /// The user was changed after the client read it.
     ChangedMeanwhile => 2444, 409, "changed-meanwhile", "changed-meanwhile";
     /// Another user has this login name.
     NameTaken(field) => 2445, 409, "name-taken", "name-taken";
@@ -184,41 +186,42 @@ codes! {
     NoSuchDelivery => 2446, 404, "no-such-delivery", "not-found";
     /// There is no such entry of the audit log.
     NoSuchEvent => 2446, 404, "no-such-event", "not-found";
-    /// The account was merged into another, which is the one to act on.
+    /// The account was merged into another account; use that one instead.
     MergedInto(user) => 2447, 409, "merged-into", "merged-into";
-    /// A deletion is called off that nobody asked for.
+    /// There is no deletion request to cancel.
     DeletionNotRequested => 2448, 409, "deletion-not-requested", "status-forbids";
     /// The account is archived.
     AccountArchived => 2448, 409, "account-archived", "status-forbids";
-    /// The account's owner asked for its deletion.
+    /// The account's owner has requested its deletion.
     DeletionRequested => 2448, 409, "deletion-requested", "status-forbids";
-    /// The administrator's password was set by somebody else and must be replaced at the login.
+    /// The administrator's password was set by someone else and must be replaced at login.
     NewPasswordNeeded => 2449, 403, "new-password-needed", "set-password";
-    /// A file of users that cannot be taken at all.
+    /// The import file cannot be processed at all.
     ImportInvalid(field, reason) => 2450, 422, "import-invalid", "import-invalid";
-    /// The import of another file of this name stopped after so many rows.
+    /// An import of a different file with the same name stopped after `rows` rows.
     ImportUnfinished(rows) => 2451, 409, "import-unfinished", "import-unfinished";
     /// An import is running.
     ImportRunning => 2452, 409, "import-running", "import-running";
-    /// A file of users that is larger than the limit, in bytes.
+    /// The import file exceeds the limit, in bytes.
     ImportTooLarge(limit) => 2453, 413, "import-too-large", "too-large";
-    /// The pool has as many webhooks as it may have.
+    /// The pool has reached its maximum number of webhooks.
     TooManyWebhooks(most) => 2430, 409, "too-many-webhooks", "too-many-webhooks";
-    /// The delivery is on its way already.
+    /// The delivery is already in progress.
     DeliveryWaiting => 2431, 409, "delivery-waiting", "delivery-waiting";
 
     // Passwords and codes by SMS and e-mail.
-    /// The code sent by SMS or e-mail is wrong, used or expired; or there is none.
+    /// The code sent by SMS or e-mail is wrong, already used or expired, or no code was sent.
     WrongCode => 2001, 400, "wrong-code", "wrong-code";
-    /// The pool has nothing to send SMS with.
+    /// The pool has no SMS sender.
     NoSmsSender => 2420, 503, "no-sms-sender", "no-sms-sender";
-    /// The pool has nothing to send e-mail with.
+    /// The pool has no e-mail sender.
     NoMailSender => 2420, 503, "no-mail-sender", "no-mail-sender";
-    /// The token of the first step is unknown, used, expired, another account's, or for something else.
+    /// The token of the first step is unknown, already used, expired, for another account, or for another
+    /// purpose.
     StepTokenInvalid => 2421, 400, "step-token-invalid", "step-token-invalid";
-    /// Registering with an e-mail address needs a code in this pool.
+    /// In this pool, registering with an e-mail address requires a code.
     CodeNeeded => 2422, 400, "code-needed", "code-needed";
-    /// There is no such account, or the password is another: which of the two is not said.
+    /// No such account, or wrong password; deliberately not saying which.
     WrongPassword => 2333, 400, "wrong-password", "wrong-password";
     /// Too many wrong passwords: no password is accepted for a while.
     Locked => 2057, 403, "locked", "locked";
@@ -226,95 +229,95 @@ codes! {
     PasswordTooShort => 2061, 400, "password-too-short", "password-too-short";
     /// The password is too long.
     PasswordTooLong => 2061, 400, "password-too-long", "password-too-long";
-    /// The password is one of those that are tried first.
+    /// The password is a common one, which attackers try first.
     PasswordTooCommon => 2061, 400, "password-too-common", "password-too-common";
-    /// The password contains a name of the account.
+    /// The password contains a login name of the account.
     PasswordContainsName => 2061, 400, "password-contains-name", "password-contains-name";
-    /// The password has too few kinds of characters.
+    /// The password contains too few character classes.
     PasswordTooPlain => 2061, 400, "password-too-plain", "password-too-plain";
     /// Another account has this username.
     UsernameTaken => 2034, 409, "username-taken", "username-taken";
-    /// The phone number, which is proved, is another account's.
+    /// The phone number was proved, but belongs to another account.
     PhoneTaken => 2035, 409, "phone-taken", "phone-taken";
-    /// The e-mail address, which is proved, is another account's.
+    /// The e-mail address was proved, but belongs to another account.
     EmailTaken => 2200, 409, "email-taken", "email-taken";
-    /// An account of this e-mail address exists, which the person did not prove.
+    /// An account with this e-mail address exists, and the person has not proved that the address is theirs.
     AccountExists => 2026, 409, "account-exists", "account-exists";
-    /// The password is changed only with the old one.
+    /// Changing the password requires the old one.
     OldPasswordNeeded => 2201, 400, "old-password-needed", "old-password-needed";
-    /// The old password is another.
+    /// The old password is wrong.
     OldPasswordWrong => 2203, 400, "old-password-wrong", "old-password-wrong";
-    /// The phone number is not the account's, or the old one was not proved.
+    /// This is not the account's phone number, or the old number was not proved.
     OldPhoneMismatch => 2038, 400, "old-phone-mismatch", "old-phone-mismatch";
-    /// The e-mail address is not the account's, or the old one was not proved.
+    /// This is not the account's e-mail address, or the old address was not proved.
     OldEmailMismatch => 2037, 400, "old-email-mismatch", "old-email-mismatch";
-    /// A phone number is bound: it is changed, not bound.
+    /// A phone number is already bound; change it instead of binding one.
     HasPhone => 2226, 409, "has-phone", "has-phone";
-    /// An e-mail address is bound: it is changed, not bound.
+    /// An e-mail address is already bound; change it instead of binding one.
     HasEmail => 2225, 409, "has-email", "has-email";
     /// Nothing of this kind is bound.
     NotBound => 2216, 400, "not-bound", "not-bound";
-    /// Without it nobody could log in to the account any more.
+    /// It is the last way to log in to the account.
     LastWayIn => 2217, 409, "last-way-in", "last-way-in";
-    /// The pool tells nobody which accounts exist.
+    /// The pool does not reveal which accounts exist.
     ExistenceHidden => 1001, 403, "existence-hidden", "not-permitted";
 
-    // One's own account.
-    /// The login is too old for what is asked.
+    // The user's own account.
+    /// This operation requires a more recent login.
     LoginTooOld(minutes) => 2460, 403, "login-too-old", "login-too-old";
-    /// The custom field is for administrators alone.
+    /// The custom field can only be changed by administrators.
     FieldNotEditable(field) => 2461, 403, "field-not-editable", "not-permitted";
-    /// The account has no living session of this id.
+    /// The account has no active session with this id.
     SessionUnknown => 2462, 404, "session-unknown", "session-unknown";
-    /// The account has no merge of this id.
+    /// The account has no merge with this id.
     MergeUnknown => 2463, 404, "merge-unknown", "not-found";
-    /// The merge was undone before.
+    /// The merge has already been undone.
     MergeAlreadyUndone => 2464, 409, "merge-already-undone", "merge-already-undone";
-    /// The merge is too long ago to be undone.
+    /// The merge is too old to be undone.
     MergeTooOld => 2465, 403, "merge-too-old", "merge-too-old";
-    /// The survivor was merged on into another account.
+    /// The surviving account has since been merged into another one.
     SurvivorMerged => 2466, 409, "survivor-merged", "survivor-merged";
-    /// Both ids are one account's already.
+    /// Both ids already refer to the same account.
     SameAccount => 2467, 409, "same-account", "same-account";
-    /// One of the accounts is switched off, leaving, or merged into a third.
+    /// One of the accounts is disabled, being deleted, or merged into a third one.
     MergeImpossible => 2468, 409, "merge-impossible", "merge-impossible";
-    /// The account has a username, which people do not change.
+    /// The account has a username, and users cannot change it.
     HasUsername => 2469, 409, "has-username", "has-username";
 
     // Pictures.
-    /// The upload is not a picture of a known kind.
+    /// The upload is not an image of a supported type.
     NotAPicture => 2410, 400, "not-a-picture", "not-a-picture";
-    /// The upload is too large in bytes or pixels.
+    /// The image has too many bytes or pixels.
     PictureTooLarge => 2411, 413, "picture-too-large", "picture-too-large";
 
     // The server.
     /// The database is overloaded.
     Overloaded => 1000, 503, "overloaded", "overloaded";
-    /// Something broke inside.
+    /// An internal error.
     Internal => 500, 500, "internal", "internal";
 
-    // Addresses and forms.
-    /// Nothing is at the address.
+    // URLs and forms.
+    /// There is nothing at this URL.
     PathUnknown => 404, 404, "path-unknown", "path-unknown";
-    /// The address takes another HTTP method; a browser finds nothing to look at.
+    /// The URL expects a different HTTP method, so there is nothing to show in a browser.
     NotForBrowsers => 405, 405, "not-for-browsers", "not-for-browsers";
-    /// A development server was asked by another name than this machine's own.
+    /// A development server was addressed by a host name other than that of the local machine.
     ForeignHost => 403, 403, "foreign-host", "foreign-host";
-    /// A form without the token of this browser, or sent by another site's page.
+    /// The form lacks this browser's token, or was submitted from another site.
     FormExpired => 403, 403, "form-expired", "form-expired";
-    /// A form that is longer than any of ours.
+    /// The form is longer than any form of Hufu.
     FormTooLarge => 413, 413, "form-too-large", "form-too-large";
-    /// A form that is not filled in as ours are.
+    /// The form is not filled in the way Hufu's forms are.
     FormIncomplete => 400, 400, "form-incomplete", "form-incomplete";
 }
 
 impl Code {
-    /// Whether the fault is ours: logged with its causes where it becomes an answer, and nowhere before.
+    /// Whether this is a server error. The surface that renders it logs it once, with its causes.
     pub const fn is_internal(self) -> bool {
         matches!(self, Self::Internal | Self::Overloaded)
     }
 
-    /// Whether the pool does not take a password.
+    /// Whether the pool rejects a password as too weak or otherwise unsuitable.
     pub const fn is_weak_password(self) -> bool {
         self.number() == Self::PasswordTooShort.number()
     }

@@ -1,8 +1,8 @@
-//! Why something that a client asked for is not done.
+//! Refusals: the reasons why a client's request is not carried out.
 //!
-//! [`Code`] is the one table of refusals: number, status and the keys of the sentences in `texts/refusals`. A new
-//! refusal is a row there, its sentences, and a row in docs/errors.md. [`Reason`] is the same for what may be wrong
-//! with a field of a request.
+//! [`Code`] is the only table of refusals: number, status and the keys of the sentences in `texts/refusals`.
+//! To add a refusal, add a row there, its sentences, and a row in docs/errors.md. [`Reason`] is the
+//! corresponding table for invalid request fields.
 
 mod code;
 mod reason;
@@ -19,8 +19,9 @@ pub use code::Code;
 pub use reason::Reason;
 pub use sentences::{Advice, FOR_INTEGRATORS, FOR_PEOPLE};
 
-/// A refusal: nothing was stored. Surfaces turn it into their envelope; the `Display` text is the English sentence for
-/// integrators without its full stop, and its sources say more to operators.
+/// A refusal: the request had no effect. Each surface renders it in its own envelope. The `Display` text is
+/// the English sentence for integrators without its full stop; the error's sources give operators more
+/// detail.
 pub struct Refusal {
     code: Code,
     details: Option<Box<Details>>,
@@ -35,17 +36,17 @@ struct Details {
 }
 
 impl Refusal {
-    /// A refusal of which there is nothing more to say.
+    /// A refusal without further details.
     pub const fn new(code: Code) -> Self {
         Self { code, details: None }
     }
 
-    /// A request with a field, named as the client sent it, that is not right.
+    /// A refusal of a request with an invalid field, named as the client sent it.
     pub fn invalid(field: impl Into<Cow<'static, str>>, reason: Reason) -> Self {
         Self::faulty(Code::Invalid, field, reason)
     }
 
-    /// The same with a code of its own.
+    /// Like [`Refusal::invalid`], with a different code.
     pub fn faulty(code: Code, field: impl Into<Cow<'static, str>>, reason: Reason) -> Self {
         let mut refusal = Self::new(code);
         refusal.details().fault = Some((field.into(), reason));
@@ -57,7 +58,7 @@ impl Refusal {
         Code::Internal.because(cause)
     }
 
-    /// With a value for a placeholder of the sentences: one of [`Code::arguments`].
+    /// Sets the value of a placeholder: one of [`Code::arguments`].
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Argument>) -> Self {
         debug_assert!(self.code.arguments().contains(&name), "{:?} has no {name}", self.code);
@@ -65,14 +66,14 @@ impl Refusal {
         self
     }
 
-    /// With the reason, for operators alone: an error, or a text.
+    /// Adds the reason, an error or a text. Shown only to operators.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.details().source = Some(source.into());
         self
     }
 
-    /// With data for the client.
+    /// Adds data for the client.
     #[must_use]
     pub fn carrying(mut self, data: Value) -> Self {
         self.details().data = Some(data);
@@ -83,37 +84,37 @@ impl Refusal {
         self.details.get_or_insert_default()
     }
 
-    /// The row of the table.
+    /// The code.
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// Whether it is this refusal.
+    /// Whether it has this code.
     pub fn is(&self, code: Code) -> bool {
         self.code == code
     }
 
-    /// The stable number.
+    /// The stable error number.
     pub const fn number(&self) -> u32 {
         self.code.number()
     }
 
-    /// The field that is not right, as the client calls it, and the reason.
+    /// The invalid field, as the client calls it, and what is wrong with it.
     pub fn fault(&self) -> Option<(&str, &Reason)> {
         self.details.as_ref()?.fault.as_ref().map(|(field, reason)| (field.as_ref(), reason))
     }
 
-    /// What the client gets to go on with.
+    /// The data with which the client can continue.
     pub fn data(&self) -> Option<&Value> {
         self.details.as_ref()?.data.as_ref()
     }
 
-    /// The reason, where it is an error of this type.
+    /// The reason, if it is an error of this type.
     pub fn source_as<E: Error + 'static>(&self) -> Option<&E> {
         self.source()?.downcast_ref()
     }
 
-    /// Without its reason, and the reason.
+    /// Splits off the reason.
     pub fn take_source(mut self) -> (Self, Option<Box<dyn Error + Send + Sync>>) {
         let source = self.details.as_mut().and_then(|details| details.source.take());
         (self, source)
@@ -121,12 +122,12 @@ impl Refusal {
 }
 
 impl Code {
-    /// A refusal with a value for a placeholder: see [`Refusal::with`].
+    /// A refusal with the value of a placeholder: see [`Refusal::with`].
     pub fn with(self, name: &'static str, value: impl Into<Argument>) -> Refusal {
         Refusal::new(self).with(name, value)
     }
 
-    /// A refusal with the reason for operators: see [`Refusal::because`].
+    /// A refusal with a reason for operators: see [`Refusal::because`].
     pub fn because(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Refusal {
         Refusal::new(self).because(source)
     }
@@ -138,7 +139,7 @@ impl From<Code> for Refusal {
     }
 }
 
-#[expect(clippy::missing_fields_in_debug, reason = "what is empty is left out")]
+#[expect(clippy::missing_fields_in_debug, reason = "empty fields are omitted")]
 impl fmt::Debug for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct(&format!("{:?}", self.code));
@@ -157,7 +158,7 @@ impl fmt::Debug for Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // More may follow: the reasons, or the sentence of whoever logs it.
+        // More may follow: the sources, or the rest of a log message.
         f.write_str(self.for_integrator(crate::Language::English).trim_end_matches('.'))
     }
 }

@@ -1,4 +1,4 @@
-//! The table of what may be wrong with a field of a request.
+//! The table of reasons why a request field is invalid.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -6,19 +6,21 @@ use std::convert::Infallible;
 use crate::NameError;
 use crate::texts::Argument;
 
-/// Builds the enum and its look-ups. A row is: variant { values } => key for the integrator, key for the person.
+/// Builds the enum and its lookup functions. A row is: variant { values } => key for integrators, key for end
+/// users.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $({ $($value:ident: $type:ty),* })? => $integrator:literal, $person:literal;)*) => {
-        /// Why a field of a request is not right. Sentences for integrators name the field; those for people stand
-        /// beside it.
+        /// Why a request field is invalid. Sentences for integrators name the field; those for end users are
+        /// shown next to it.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(missing_docs, reason = "the values of a reason are what its sentence calls them")]
+        #[expect(missing_docs, reason = "the values are named like the placeholders of the sentence")]
         pub enum Reason {
             $($(#[$doc])* $name $({ $($value: $type),* })?,)*
         }
 
         impl Reason {
-            /// Every row: the keys of the sentences, and the placeholders that they may have beside `$field`.
+            /// Every row: the keys of the sentences, and the placeholders that they may contain besides
+            /// `$field`.
             pub const ROWS: &'static [(&'static str, &'static str, &'static [&'static str])] =
                 &[$(($integrator, $person, &[$($(stringify!($value)),*)?]),)*];
 
@@ -27,7 +29,7 @@ macro_rules! reasons {
                 match self { $(Self::$name { .. } => $integrator,)* }
             }
 
-            /// The key of the sentence for people.
+            /// The key of the sentence for end users.
             pub const fn person_key(&self) -> &'static str {
                 match self { $(Self::$name { .. } => $person,)* }
             }
@@ -44,13 +46,13 @@ macro_rules! reasons {
 reasons! {
     /// The field is missing or empty.
     Missing => "missing", "field-missing";
-    /// The field is what WeChat returned to the client, and is missing.
+    /// The field is missing. It carries what WeChat returned to the client.
     MissingFromWechat => "missing-from-wechat", "field-try-again";
-    /// One of several fields is needed, exactly one: `field` lists them.
+    /// Exactly one of several fields is required; `field` lists them.
     OneNeeded => "one-needed", "field-missing";
-    /// The field is there, but empty.
+    /// The field is present but empty.
     Empty => "empty", "field-missing";
-    /// A value is null where data is set.
+    /// The value is null, but setting data requires a value.
     Null => "null", "field-missing";
 
     /// Not text.
@@ -59,44 +61,44 @@ reasons! {
     NotANumber => "not-a-number", "field-number";
     /// Neither true nor false.
     NotABoolean => "not-a-boolean", "field-check";
-    /// Not a timestamp by RFC 3339.
+    /// Not an RFC 3339 timestamp.
     NotATimestamp => "not-a-timestamp", "field-timestamp";
-    /// Neither a timestamp by RFC 3339 nor milliseconds since 1970.
+    /// Neither an RFC 3339 timestamp nor milliseconds since 1970.
     NotADatetime => "not-a-datetime", "field-timestamp";
     /// Not a JSON object.
     NotAnObject => "not-an-object", "field-check";
-    /// The body is no form, or has a parameter twice (RFC 6749 3.2).
+    /// The body is not a form, or has a repeated parameter (RFC 6749 3.2).
     NotAForm => "not-a-form", "field-check";
-    /// Not the JSON text of a list of key and value.
+    /// Not a JSON-encoded list of key-value pairs.
     NotPairs => "not-pairs", "field-check";
-    /// Not one of a few values.
+    /// Not one of the allowed values.
     NotOneOf { choices: Cow<'static, str> } => "not-one-of", "field-choose";
-    /// A value nobody knows.
+    /// An unknown value.
     Unknown { value: String } => "unknown-value", "field-check";
-    /// A name nobody knows, which is not repeated.
+    /// An unknown name. The sentence does not repeat it.
     UnknownName => "unknown-name", "field-choose";
-    /// An id or the like that is malformed.
+    /// A malformed id or the like.
     Malformed => "malformed", "field-check";
-    /// No field of this name is known.
+    /// There is no such field.
     UnknownField => "unknown-field", "field-unknown";
-    /// The field is not set here, but at `place`.
+    /// The field cannot be set here, but at `place`.
     SetElsewhere { place: &'static str } => "set-elsewhere", "field-unknown";
 
-    /// Longer than so many characters.
+    /// Longer than `max` characters.
     TooLong { max: usize } => "too-long", "field-too-long";
-    /// Longer than so many bytes.
+    /// Longer than `max` bytes.
     TooManyBytes { max: usize } => "too-many-bytes", "field-shorten";
-    /// Not so many characters in one line.
+    /// Not a single line of 1 to `max` characters.
     NotALine { max: usize } => "not-a-line", "field-length";
-    /// The same, with spaces around them.
+    /// Not a single line of 1 to `max` characters without surrounding spaces.
     NotATrimmedLine { max: usize } => "not-a-trimmed-line", "field-length";
-    /// Not so many letters, digits and signs of ASCII.
+    /// Not 1 to `max` ASCII letters, digits and signs.
     NotAscii { max: usize } => "not-ascii", "field-check";
-    /// Not so many characters as a search inside of names needs.
+    /// Shorter than the `min` characters that a substring search requires.
     TooShortToSearch { min: usize } => "too-short-to-search", "field-too-short";
-    /// Not a number of this range.
+    /// Not a number in this range.
     OutOfRange { min: u32, max: u32 } => "out-of-range", "field-range";
-    /// A NUL character.
+    /// Contains a NUL character.
     Nul => "nul", "field-check";
 
     /// Not an e-mail address.
@@ -107,62 +109,62 @@ reasons! {
     NotAUsername => "not-a-username", "field-username";
     /// Not the identifier of a connection.
     NotAnIdentifier => "not-an-identifier", "field-check";
-    /// A username that is a phone number.
+    /// A username that looks like a phone number.
     UsernameIsPhone => "username-is-phone", "field-username-is-phone";
-    /// A phone number that gets no SMS.
+    /// A phone number that cannot receive SMS.
     NotMobile => "not-mobile", "field-not-mobile";
-    /// A phone number of a country that the pool sends no SMS to.
+    /// A phone number in a country that the pool does not send SMS to.
     CountryNotServed => "country-not-served", "field-country";
     /// A time in the past.
     InThePast => "in-the-past", "field-past";
-    /// A new password that is the old one.
+    /// The new password equals the old one.
     SameAsOld => "same-as-old", "field-same-as-old";
-    /// A password that should be encrypted with RSA, and is not base64 of the key's length.
+    /// The password should be RSA-encrypted, but is not base64 of the key's length.
     NotRsa => "not-rsa", "field-try-again";
-    /// A password that should be encrypted with SM2, and is not hexadecimal.
+    /// The password should be SM2-encrypted, but is not hexadecimal.
     NotSm2 => "not-sm2", "field-try-again";
-    /// A password that this instance's SM2 key does not decrypt.
+    /// The password cannot be decrypted with this instance's SM2 key.
     NotForThisKey => "not-for-this-key", "field-try-again";
 
-    /// Not a place in this list.
+    /// Not a valid cursor of this list.
     NotACursor => "not-a-cursor", "field-try-again";
-    /// Not a name that custom data can have.
+    /// Not a valid key for custom data.
     NotACustomKey { max: usize } => "not-a-custom-key", "field-check";
-    /// More custom data than so many keys.
+    /// Custom data with more than `max` keys.
     TooManyKeys { max: usize } => "too-many-keys", "field-shorten";
-    /// More custom data than so many bytes.
+    /// Custom data of more than `max` bytes.
     TooMuchData { max: usize } => "too-much-data", "field-shorten";
-    /// Nested deeper than so many levels.
+    /// Nested more than `max` levels deep.
     TooDeep { max: usize } => "too-deep", "field-check";
-    /// Not an address of the web.
+    /// Not a web address.
     NotAWebAddress => "not-a-web-address", "field-address";
-    /// Not an address at all.
+    /// Not a URL.
     NotAnAddress => "not-an-address", "field-address";
-    /// An address that does not begin with one of these.
+    /// A URL with a scheme other than these.
     WrongScheme { choices: &'static str } => "wrong-scheme", "field-address";
-    /// An address with a user or a password in it.
+    /// A URL that contains a username or a password.
     AddressWithUser => "address-with-user", "field-address";
-    /// An address without a host.
+    /// A URL without a host.
     NoHost => "no-host", "field-address";
-    /// An address of a network that is not public.
+    /// An address in a non-public network.
     NotPublic => "not-public", "field-not-public";
 
-    /// The body came too slowly.
+    /// The body arrived too slowly.
     BodySlow => "body-slow", "field-try-again";
-    /// The body ended before its end.
+    /// The body ended prematurely.
     BodyBroken => "body-broken", "field-try-again";
     /// The body is not JSON.
     NotJson { line: usize, column: usize } => "not-json", "field-try-again";
-    /// The body is JSON of another shape.
+    /// The body is JSON, but of the wrong shape.
     WrongShape { line: usize, column: usize } => "wrong-shape", "field-try-again";
-    /// The query has a parameter that is unknown or of a wrong type.
+    /// The query has an unknown parameter, or one of the wrong type.
     WrongQuery => "wrong-query", "field-try-again";
-    /// The body is not a form with a picture in this field.
+    /// The body is not a multipart form with an image in this field.
     NotMultipart => "not-multipart", "field-try-again";
-    /// An access token where only a user token can be renewed.
+    /// An access token, where only a user token can be renewed.
     RenewedElsewhere => "renewed-elsewhere", "field-try-again";
 
-    /// Not GraphQL, at this place.
+    /// Not valid GraphQL; `line` and `column` say where.
     NotGraphql { line: usize, column: usize } => "not-graphql", "field-try-again";
     /// GraphQL that does not match the schema.
     NotInSchema => "not-in-schema", "field-try-again";
@@ -174,24 +176,24 @@ reasons! {
     SeveralRootFields => "several-root-fields", "field-try-again";
     /// A document that selects too many fields.
     TooManyFields { max: usize } => "too-many-fields", "field-try-again";
-    /// A document that is too deep.
+    /// A document that is nested too deeply.
     TooManyLevels { max: usize } => "too-many-levels", "field-try-again";
-    /// A document that repeats a field.
+    /// A document that repeats a field too often.
     TooManyRepeats { max: usize } => "too-many-repeats", "field-try-again";
-    /// A document that asks for the schema.
+    /// A document that queries the schema.
     Introspection => "introspection", "field-try-again";
 
     /// An empty file.
     EmptyFile => "empty-file", "field-empty-file";
-    /// A file that is not UTF-8, by the first wrong byte.
+    /// A file that is not UTF-8; `at` is the offset of the first invalid byte.
     NotUtf8 { at: u64 } => "not-utf-8", "field-not-utf-8";
-    /// A file of JSON that is not a list.
+    /// A JSON file that is not a list.
     NotAList => "not-a-list", "field-check";
-    /// A column that stands twice.
+    /// A column that occurs twice.
     ColumnTwice => "column-twice", "field-column-twice";
-    /// Columns for which no fields are known.
+    /// Columns that do not correspond to any field.
     UnknownColumns => "unknown-columns", "field-unknown-columns";
-    /// The first row is not a row of CSV.
+    /// The first line is not a CSV row.
     NotARow => "not-a-row", "field-check";
 }
 

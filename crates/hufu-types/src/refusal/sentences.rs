@@ -1,5 +1,5 @@
-//! What a refusal says to the two who may read it: the integrator, who sees a JSON answer or a log, and the person in
-//! front of a page.
+//! The sentences of refusals for their two audiences: integrators, who see JSON responses and logs, and end
+//! users, who see pages.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ macro_rules! files {
 pub const FOR_INTEGRATORS: &[(Language, &str)] =
     files!("integrator": SimplifiedChinese "zh-CN", English "en");
 
-/// The Fluent files for people, by language.
+/// The Fluent files for end users, by language.
 pub const FOR_PEOPLE: &[(Language, &str)] = files!(
     "person": SimplifiedChinese "zh-CN", TraditionalChinese "zh-TW", English "en", Japanese "ja"
 );
@@ -25,14 +25,14 @@ pub const FOR_PEOPLE: &[(Language, &str)] = files!(
 static INTEGRATOR: LazyLock<Texts> = LazyLock::new(|| Texts::new(FOR_INTEGRATORS));
 static PERSON: LazyLock<Texts> = LazyLock::new(|| Texts::new(FOR_PEOPLE));
 
-/// What a refusal says to a person.
+/// What a refusal tells an end user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// A few words for the top of a page.
+    /// A short page title.
     pub title: String,
     /// What happened.
     pub sentence: String,
-    /// What to do about it, one step after the other.
+    /// What to do about it, one action after the other.
     pub actions: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ impl Refusal {
         INTEGRATOR.say(language, self.code.integrator_key(), None, &arguments).into_owned()
     }
 
-    /// The sentences for a person.
+    /// The sentences for an end user.
     pub fn for_person(&self, language: Language) -> Advice {
         let arguments = self.arguments();
         let key = self.code.person_key();
@@ -66,7 +66,7 @@ impl Refusal {
         }
     }
 
-    /// What is wrong with a field, for a person who filled it in: the sentence to show beside it.
+    /// The field and what is wrong with it: the sentence to show an end user next to the field.
     pub fn field_for_person(&self, language: Language) -> Option<(&str, String)> {
         let (field, reason) = self.fault()?;
         Some((field, PERSON.say(language, reason.person_key(), None, &reason.values()).into_owned()))
@@ -83,7 +83,7 @@ impl Refusal {
 }
 
 impl Reason {
-    /// The sentence about a field, without its full stop.
+    /// The sentence about the field, without its full stop.
     pub fn for_integrator(&self, field: &str, language: Language) -> String {
         let mut values = self.values();
         values.push(("field", field.to_owned().into()));

@@ -1,4 +1,5 @@
-//! The table of refusals and its sentences: each row has all of them, in every language, with the same placeholders.
+//! The table of refusals and its sentences: every row has every sentence, in every language, with the same
+//! placeholders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,7 @@ use fluent_bundle::FluentResource;
 use hufu_types::refusal::{Code, FOR_INTEGRATORS, FOR_PEOPLE, Reason, Refusal};
 use hufu_types::{Language, NameError};
 
-/// The texts of a file by key, or by key and attribute.
+/// The texts of a file, by key or by `key.attribute`.
 fn messages(file: &str) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut last = "";
@@ -52,7 +53,7 @@ fn every_row_has_its_sentences_in_every_language() {
             assert!(FluentResource::try_new((*file).to_owned()).is_ok(), "{language}: not Fluent");
             let said = messages(file);
             assert!(said.keys().eq(model.keys()), "{language}");
-            // A title of its own, and a second thing to do: where a row has them.
+            // Only some rows have their own title or a second action.
             let optional = |key: &&String| key.ends_with(".title") || key.ends_with(".action-2");
             assert_eq!(
                 said.keys().filter(|key| !optional(key)).cloned().collect::<BTreeSet<_>>(),
@@ -74,7 +75,7 @@ fn every_row_has_its_sentences_in_every_language() {
 fn sentences_have_no_placeholder_that_nothing_takes_the_place_of() {
     for (reader, (_, file)) in [("integrator", FOR_INTEGRATORS[0]), ("person", FOR_PEOPLE[0])] {
         let said = messages(file);
-        // Several rows may share a sentence, which then says nothing that one of them lacks.
+        // Several rows may share a sentence, which then may only use placeholders that all of them have.
         for code in Code::ALL {
             let key = if reader == "person" { code.person_key() } else { code.integrator_key() };
             for name in

@@ -1,4 +1,4 @@
-//! What holds of account resolution whatever arrives, whatever the pool holds and whatever its settings permit.
+//! Properties of account resolution that hold for any proof, any contents of the pool and any settings.
 
 use hufu_types::resolution::{
     Conflict, ConflictKind, Denial, KnownOwners, Owner, PhoneUse, Resolution, Rules, resolve,
@@ -15,7 +15,7 @@ fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
 
-/// One of few, so that ids often name the same one.
+/// One of only a few users, so that ids often point to the same one.
 fn some_user() -> impl Strategy<Value = UserId> {
     select(vec!["a", "b", "c"]).prop_map(user)
 }
@@ -47,7 +47,7 @@ fn rules() -> impl Strategy<Value = Rules> {
     )
 }
 
-/// What arrives, and what a pool can hold of it: nothing is held about what was not proved.
+/// A proof, and what a pool can know about it. The pool knows nothing about fields that were not proved.
 fn arrivals() -> impl Strategy<Value = (Proof, KnownOwners)> {
     let platform = OpenPlatform(Identifier::parse("shop").unwrap());
     let unionid = IdentityKey::wechat_unionid(&platform, "u1");
@@ -81,12 +81,12 @@ fn arrivals() -> impl Strategy<Value = (Proof, KnownOwners)> {
     )
 }
 
-/// The owner of a field, where somebody vouches for it.
+/// The owner of a field, if the field is verified.
 fn vouched(owner: Option<&Owner>) -> Option<&Owner> {
     owner.filter(|owner| owner.vouched)
 }
 
-/// The owners of the fields that may lead a stranger to an account.
+/// The owners of the fields that may match an unknown person to an account.
 fn matched<'a>(owners: &'a KnownOwners, rules: &'a Rules) -> impl Iterator<Item = &'a Owner> {
     MatchField::ALL.iter().filter(|field| rules.association.matches(**field)).filter_map(|field| {
         vouched(match field {
@@ -97,7 +97,7 @@ fn matched<'a>(owners: &'a KnownOwners, rules: &'a Rules) -> impl Iterator<Item 
     })
 }
 
-/// What the pool holds after what was decided is done; a new account is `new`.
+/// What the pool knows after the resolution is carried out. A new account is called `new`.
 fn done(arrival: &Proof, before: &KnownOwners, resolution: &Resolution) -> KnownOwners {
     let mut after = before.clone();
     let (user, own, shared, phone, email) = match resolution {
@@ -145,7 +145,8 @@ proptest! {
         }
     }
 
-    /// Nothing that leads somewhere is led elsewhere, and an account gets no second UnionID of one Open Platform account.
+    /// No link is changed to another account, and no account gets a second UnionID of one Open Platform
+    /// account.
     #[test]
     fn only_what_leads_nowhere_is_attached((arrival, held) in arrivals(), rules in rules()) {
         if let Resolution::LogIn { attach_own, attach_shared, .. } = resolve(&arrival, &held, &rules) {
@@ -187,7 +188,7 @@ proptest! {
         }
     }
 
-    /// A field that nobody vouches for decides nothing: as if nobody had it.
+    /// An unverified field is treated as if no account had it.
     #[test]
     fn who_lies_in_wait_with_a_field_changes_nothing((arrival, held) in arrivals(), rules in rules()) {
         let honest = |owner: &Option<Owner>| vouched(owner.as_ref()).cloned();
@@ -233,7 +234,7 @@ proptest! {
         }
     }
 
-    /// Who can prove an account is let in, wherever the connection associates at all.
+    /// If the connection associates at all, a person who can prove an account can always log in.
     #[test]
     fn association_is_never_a_dead_end((arrival, held) in arrivals(), mut rules in rules()) {
         rules.association.methods = BindMethod::ALL.to_vec();
@@ -262,7 +263,7 @@ proptest! {
         }
     }
 
-    /// A number that only fills leads nobody who is known to another account.
+    /// With [`PhoneUse::Fill`], a phone number never leads a known person to a different account.
     #[test]
     fn a_number_that_fills_leads_nobody_away_from_their_ids((arrival, held) in arrivals(), rules in rules()) {
         if rules.phone_use != PhoneUse::LogIn
@@ -292,7 +293,7 @@ proptest! {
         }
     }
 
-    /// What was done once is found again, and there is nothing more to do.
+    /// Resolving the same proof again finds the same account, and there is nothing left to do.
     #[test]
     fn the_same_arrival_again_leads_to_the_same_account((arrival, held) in arrivals(), rules in rules()) {
         let first = resolve(&arrival, &held, &rules);

@@ -23,7 +23,7 @@ pub fn url_signature(token: &str, timestamp: &str, nonce: &str) -> String {
     sha1_hex(parts)
 }
 
-/// Whether `signature` belongs to a URL check or plain push.
+/// Whether `signature` is valid for a URL check or a plain push.
 pub fn verify_url(token: &str, timestamp: &str, nonce: &str, signature: &str) -> bool {
     same(&url_signature(token, timestamp, nonce), signature)
 }
@@ -35,8 +35,8 @@ pub fn message_signature(token: &str, timestamp: &str, nonce: &str, encrypted: &
     sha1_hex(parts)
 }
 
-/// Whether `signature` is the `msg_signature` of an encrypted push. There, check this one and not
-/// `signature`.
+/// Whether `signature` is the `msg_signature` of an encrypted push. For encrypted pushes, check this instead
+/// of `signature`.
 pub fn verify_message(token: &str, timestamp: &str, nonce: &str, encrypted: &str, signature: &str) -> bool {
     same(&message_signature(token, timestamp, nonce, encrypted), signature)
 }
@@ -51,7 +51,7 @@ pub struct EncodingAesKey(Zeroizing<[u8; 32]>);
 pub struct InvalidAesKey;
 
 impl EncodingAesKey {
-    /// The key with this text.
+    /// Parses a key.
     pub fn parse(text: &str) -> Result<Self, InvalidAesKey> {
         if text.len() != 43 || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(InvalidAesKey);
@@ -78,8 +78,8 @@ impl std::fmt::Debug for EncodingAesKey {
 }
 
 /// Decrypts the `Encrypt` field of a push. `receiver` is the AppID to which it must be addressed: that of the
-/// app, of the third-party platform that receives the push instead, or a WeCom id. Check [`verify_message`]
-/// first.
+/// app, of the third-party platform that receives the push in its place, or a WeCom id. Check
+/// [`verify_message`] first.
 pub fn decrypt(key: &EncodingAesKey, encrypted: &str, receiver: &str) -> Result<Vec<u8>, DecryptError> {
     let mut data = LENIENT.decode(encrypted).map_err(|_| DecryptError)?;
     cbc::Decryptor::<aes::Aes256>::new(key.0.as_slice().into(), &key.iv().into())
@@ -100,8 +100,8 @@ pub fn decrypt(key: &EncodingAesKey, encrypted: &str, receiver: &str) -> Result<
     Ok(data)
 }
 
-/// Encrypts a reply (or, in a simulator, a push) for `receiver`. `random` must be fresh random bytes. The
-/// result is base64.
+/// Encrypts a reply (or, in a simulator, a push) for `receiver`. `random` must be fresh random bytes. Returns
+/// base64.
 pub fn encrypt(key: &EncodingAesKey, random: &[u8; 16], message: &[u8], receiver: &str) -> String {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     let mut data = Vec::with_capacity(HEADER + message.len() + receiver.len() + PADDING_BLOCK);

@@ -1,4 +1,4 @@
-//! What is sent, and how a success is read.
+//! What is sent, and how a success response is read.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Failures and wrong responses of the other side: what the error says, and what it keeps to itself.
+//! Failures and invalid responses of the server: what the error says, and what it does not reveal.
 
 use std::time::Duration;
 

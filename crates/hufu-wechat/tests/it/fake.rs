@@ -1,4 +1,4 @@
-//! A server that plays WeChat: one closure responds, and everything received is recorded.
+//! A server that plays WeChat: a closure provides the responses, and all requests are recorded.
 
 use std::{
     collections::HashMap,
@@ -35,17 +35,17 @@ pub(crate) struct Seen {
     pub(crate) query: HashMap<String, String>,
     pub(crate) content_type: String,
     pub(crate) body: Value,
-    /// How many requests for this path came before.
+    /// How many earlier requests there were for this path.
     pub(crate) earlier: usize,
 }
 
 /// What the server does.
 pub(crate) enum Reply {
-    /// Responds as WeChat does: JSON labelled as text.
+    /// Responds as WeChat does, with JSON labelled as text.
     Json(Value),
-    /// Responds with a status and a body of a type.
+    /// Responds with this status, content type and body.
     Raw(u16, &'static str, Vec<u8>),
-    /// Responds with gzip.
+    /// Responds with a gzip-compressed body.
     Gzip(Vec<u8>),
     /// Responds once released.
     CachedToken(Arc<Notify>, Value),
@@ -90,7 +90,7 @@ impl WeChat {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Requests for one path, which is given without the base's prefix.
+    /// The number of requests for a path, given without the prefix of the base URL.
     pub(crate) fn count(&self, path: &str) -> usize {
         self.seen().iter().filter(|seen| seen.path == path).count()
     }
@@ -148,7 +148,7 @@ async fn play(reply: Reply) -> Response<Body> {
     response.body(Body::from(body)).unwrap()
 }
 
-/// Settings for a server on loopback, with pauses that a test can afford.
+/// Settings for a server on loopback, with pauses short enough for tests.
 pub(crate) fn settings(base: &Url) -> Settings {
     Settings {
         endpoints: Endpoints { api: base.clone(), open: base.clone(), mp: base.clone() },

@@ -1,4 +1,5 @@
-//! Tests of the public surface: vectors, classes, and calls to a small server that plays WeChat on loopback.
+//! Tests of the public interface: test vectors, error classes, and calls to a small server that plays WeChat
+//! on loopback.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 

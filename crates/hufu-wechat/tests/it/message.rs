@@ -41,7 +41,7 @@ fn random(text: &str) -> [u8; 16] {
     text.as_bytes().try_into().unwrap()
 }
 
-/// Decrypts, checks that encrypting gives the same again, and returns the text.
+/// Decrypts, checks that encrypting produces the same text again, and returns the message.
 fn open_and_seal(key_text: &str, encrypted: &str, random_text: &str, receiver: &str) -> String {
     let message = decrypt(&key(key_text), encrypted, receiver).unwrap();
     assert_eq!(encrypt(&key(key_text), &random(random_text), &message, receiver), encrypted);

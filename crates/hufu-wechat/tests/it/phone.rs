@@ -1,4 +1,4 @@
-//! Phone numbers, and the app token that they need.
+//! Phone numbers, and the app token that is required for them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ fn phone_with(country_code: &Value, app_id: &str) -> Reply {
     }))
 }
 
-/// A WeChat whose phone call is `answer`.
+/// A WeChat that responds to the phone number call with `answer`.
 async fn wechat(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> WeChat {
     WeChat::start(move |seen| if seen.path == TOKEN_PATH { token(seen) } else { answer(seen) }).await
 }

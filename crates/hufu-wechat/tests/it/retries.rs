@@ -71,7 +71,7 @@ async fn a_refused_connection_is_tried_again() {
     let client = Client::new(Settings { max_retries: 100, ..settings(&base) }).unwrap();
     let (app, mut wechat) = (app(), None);
     let (outcome, ()) = tokio::join!(biased; client.code_to_session(&app, CODE, budget()), async {
-        // The call above has run until it had to wait, so it has been refused.
+        // The call above has run until it had to wait, so its connection has been refused.
         wechat = Some(WeChat::serve(socket.listen(16).unwrap(), |_| session()));
     });
     assert_eq!(outcome.unwrap().openid, OPENID);

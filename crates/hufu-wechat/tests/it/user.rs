@@ -1,4 +1,4 @@
-//! Authorizations of users: in mobile apps, on websites, on web pages inside WeChat.
+//! User authorizations in mobile apps, on websites, and on web pages inside WeChat.
 
 use hufu_wechat::{Class, Endpoint, ErrorKind};
 use serde_json::{Value, json};

@@ -1,76 +1,76 @@
-# What integrators read in JSON answers and logs: what is wrong, and what to do.
+# What integrators read in JSON responses and logs: what is wrong, and what to do.
 
-## The request and what it names
+## The request and what it refers to
 
-nothing-named = The request names no application or user pool: give the SDK an appId or a userPoolId.
+nothing-named = The request names neither an application nor a user pool: configure the SDK with an appId or a userPoolId.
 pool-unknown = There is no such user pool: check userPoolId and host.
-application-unknown = There is no such application, or it is switched off: check appId and host.
-no-default-application = The user pool has no default application: name an appId, or mark an application as default.
+application-unknown = There is no such application, or it is disabled: check appId and host.
+no-default-application = The user pool has no default application: send an appId, or mark an application as the default.
 disagreement = appId, userPoolId and token belong to different user pools: check the settings and log in again.
 connection-unknown = There is no connection { $connection }: check extIdpConnidentifier.
-connection-off = The connection { $connection } is switched off: ask the administrator, or log in another way.
-connection-not-for-application = The connection { $connection } is not switched on for this application: switch it on there.
-no-connection = No connection of type { $kind } is switched on for this application: create one and switch it on.
-connection-of-other-kind = The connection { $connection } is of type { $kind }, which this call is not for: check extIdpConnidentifier.
+connection-off = The connection { $connection } is disabled: ask the administrator to enable it, or log in another way.
+connection-not-for-application = The connection { $connection } is not enabled for this application: enable it there.
+no-connection = No connection of type { $kind } is enabled for this application: create one and enable it.
+connection-of-other-kind = The connection { $connection } is of type { $kind }, which this call does not support: check extIdpConnidentifier.
 other-mini-program = The request comes from mini program { $app }, for which this application has no connection: check the AppID.
 invalid = The request is not valid: { $reason }.
 body-too-large = The body is too large: send at most { $limit } bytes.
 
-## Codes of WeChat, and what WeChat seals
+## WeChat codes and data encrypted by WeChat
 
 code-malformed = The code is malformed: send the code that wx.login returned.
-code-invalid = WeChat does not accept the code (unknown, expired, or from another mini program): call wx.login again and check the AppID.
+code-invalid = WeChat rejected the code (unknown, expired, or from another mini program): call wx.login again and check the AppID.
 code-used = The code was used before: call wx.login again for a new one.
-phone-code-invalid = WeChat does not accept the phone code (unknown, expired or used): let the user tap the phone button again.
+phone-code-invalid = WeChat rejected the phone code (unknown, expired or used): let the user tap the phone button again.
 data-undecryptable = The encrypted data cannot be decrypted: call wx.login first, then get the data, and send the same code with it.
 phone-malformed = The phone number from WeChat is malformed: let the user tap the phone button again.
 grant-invalid = The refresh token is not valid: log in again.
-grant-unsupported = This server does not answer this grant_type: use refresh_token.
+grant-unsupported = This grant_type is not supported: use refresh_token.
 
 ## WeChat itself
 
-wechat-denied = WeChat refuses to log this person in: use another way to log in.
-misconfigured = The mini program connection is misconfigured: have the administrator check AppID and AppSecret.
-app-down = WeChat has frozen this mini program or taken it down: log in another way; the administrator finds the reason on WeChat's platform.
-wechat-limit = WeChat's call limit is reached: try again in a minute.
+wechat-denied = WeChat does not let this user log in: use another way to log in.
+misconfigured = The mini program connection is misconfigured: ask the administrator to check AppID and AppSecret.
+app-down = WeChat has frozen this mini program or taken it down: log in another way; the administrator can find the reason on WeChat's platform.
+wechat-limit = WeChat's rate limit has been reached: try again in a minute.
 wechat-slow = WeChat did not answer in time: call wx.login again and retry.
-wechat-down = WeChat is busy or not reachable: call wx.login again in a moment and retry.
-wechat-nonsense = WeChat's answer makes no sense: try again; if it keeps happening, tell the administrator.
+wechat-down = WeChat is busy or unreachable: call wx.login again in a moment and retry.
+wechat-nonsense = WeChat's response could not be understood: try again; if it keeps happening, tell the administrator.
 
-## The person
+## The user
 
-no-account = The user does not exist: this way of logging in is for existing accounts; register or bind another way first.
-registration-off = This user pool takes no registrations: log in with an existing account, or ask the administrator for one.
+no-account = The user does not exist: this login method only works for existing accounts; register or bind another way first.
+registration-off = This user pool does not allow registration: log in with an existing account, or ask the administrator for one.
 snapshot-user = This is WeChat's snapshot page, where nobody can log in: tap "Use full service" at its bottom right and try again.
-disabled = The account is switched off: ask the administrator.
-deletion-pending = The account was deleted by its owner and is gone for good at { $at }: ask the administrator to restore it before then.
+disabled = The account is disabled: contact the administrator.
+deletion-pending = The account was deleted by its owner and will be permanently deleted at { $at }: ask the administrator to restore it before then.
 not-logged-in = Not logged in, or the login has ended: log in again.
 not-yourself = You can only act on your own account: send your own user id.
 identity-taken = This WeChat identity is bound to another account: unbind it there first.
 another-identity-bound = Your account is bound to another WeChat identity of this app: unbind that first.
 too-often = Too many requests: wait a while and try again.
 
-## Logins that wait
+## Waiting logins
 
-bind-or-create = No account is known by this identity: bind an existing account or create a new one.
-bind = No account is known by this identity: bind an existing account.
-set-password = Set a new password first, then the login goes on.
-fill-in = Fill in what is missing, then the login goes on.
-agree = Read and accept the agreements, then the login goes on.
-choose = Several accounts are yours: choose one to log in, or merge them.
-flow-unknown = There is no such login in progress, or it is over: log in again.
-method-not-permitted = This connection does not permit this way of binding: use one of the methods that were offered.
-still-missing = Something that is required is still missing: see missing and agreements in the answer.
-not-a-candidate = This account is not one of those to choose from: send the id of one of the accounts in the answer.
-step-impossible = This step is not possible at this point of the login: go on as its stage and actions say.
+bind-or-create = No account is linked to this identity: bind an existing account or create a new one.
+bind = No account is linked to this identity: bind an existing account.
+set-password = Set a new password to continue the login.
+fill-in = Fill in what is missing to continue the login.
+agree = Read and accept the agreements to continue the login.
+choose = You have several accounts: choose one to log in with, or merge them.
+flow-unknown = There is no such login in progress, or it has ended: log in again.
+method-not-permitted = This connection does not allow this binding method: use one of the methods that were offered.
+still-missing = Something required is still missing: see missing and agreements in the response.
+not-a-candidate = This account is not one of those to choose from: send the id of one of the accounts in the response.
+step-impossible = This step is not possible at this point in the login: continue as indicated by stage and actions.
 
 ## Administration
 
-access-key-invalid = The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` makes one.
+access-key-invalid = The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` creates one.
 administrator-unknown = Username or password is wrong: check them and try again.
 not-permitted = Your role lacks { $permission }: use a key whose role has it.
 user-unknown = There is no such user: check the id.
-changed-meanwhile = The user was changed since you read it: read it again, then send your change.
+changed-meanwhile = The user has changed since you read it: read it again, then send your change.
 name-taken = Another user has this { $field }: choose another one.
 no-such-access-key = There is no such access key: check its id.
 no-such-administrator = There is no such administrator: check the id.
@@ -82,58 +82,58 @@ no-such-import = There is no such import: check its id.
 no-such-webhook = There is no such webhook: check its id.
 no-such-delivery = There is no such delivery: check its id.
 no-such-event = There is no such entry of the audit log: check its id.
-merged-into = The account was merged into { $user }: act on that one.
-deletion-not-requested = Nobody asked for the deletion of this account: there is nothing to call off.
+merged-into = The account was merged into { $user }: use that one.
+deletion-not-requested = The deletion of this account was not requested: there is nothing to cancel.
 account-archived = The account is archived: restore it first.
-deletion-requested = The owner asked for the deletion of this account: call the deletion off first.
+deletion-requested = The owner has requested the deletion of this account: cancel the deletion first.
 new-password-needed = The password must be replaced first: send `newPassword` as well.
 import-invalid = The file cannot be imported: { $reason }.
-import-unfinished = The import of another file of this name stopped after { $rows } rows: send that file again, or `startOver=true`.
+import-unfinished = An import of a different file with this name stopped after { $rows } rows: send that file again, or `startOver=true`.
 import-running = An import is running: wait until it has finished.
 import-too-large = The file is too large: at most { $limit } bytes; `hufu import` takes larger ones.
-too-many-webhooks = The user pool has { $most } webhooks already: delete one that is not used.
-delivery-waiting = The delivery is on its way already: there is nothing to send again.
+too-many-webhooks = The user pool already has { $most } webhooks: delete one that is not used.
+delivery-waiting = The delivery is already in progress: there is nothing to send again.
 
 ## Passwords and codes by SMS and e-mail
 
-wrong-code = The code is wrong or has expired: check it, or ask for a new one.
-no-sms-sender = No SMS sender is configured: have the administrator set one up for this user pool.
-no-mail-sender = No e-mail sender is configured: have the administrator set one up for this user pool.
-step-token-invalid = The token of the first step is unknown, used or expired (it lasts 60 s): begin again.
-code-needed = Registering with an e-mail address needs a code: have one sent to it for registration, then register with the code; or register with a phone number or a username.
+wrong-code = The code is wrong or has expired: check it, or request a new one.
+no-sms-sender = No SMS sender is configured: ask the administrator to set one up for this user pool.
+no-mail-sender = No e-mail sender is configured: ask the administrator to set one up for this user pool.
+step-token-invalid = The token of the first step is unknown, used or expired (it is valid for 60 s): start again.
+code-needed = Registering with an e-mail address requires a code: send a registration code to the address, then register with that code; or register with a phone number or a username.
 wrong-password = The account or the password is wrong: check both, or reset the password.
-locked = Too many wrong passwords, the account is locked for now: wait 15 minutes, or unlock it or reset the password with a code by SMS or e-mail.
+locked = Too many wrong passwords, so the account is locked for now: wait 15 minutes, or unlock it or reset the password with a code by SMS or e-mail.
 password-too-short = The password is too short: choose a longer one.
 password-too-long = The password is too long: choose a shorter one.
 password-too-common = The password is too common and easy to guess: choose another.
-password-contains-name = The password contains a name of the account: choose one without.
-password-too-plain = The password is too simple: mix letters and digits (at the high level lower and upper case, 12 characters or more).
+password-contains-name = The password contains a name of the account: choose one that does not.
+password-too-plain = The password is too simple: mix letters and digits (at the high level also lower and upper case, with 12 characters or more).
 username-taken = This username is taken: choose another.
 phone-taken = This phone number belongs to another account: log in with it, or unbind it there first.
 email-taken = This e-mail address belongs to another account: log in with it, or unbind it there first.
-account-exists = This account exists: log in, or reset the password.
-old-password-needed = The old password is needed: send it along, or reset the password with a code.
+account-exists = This account already exists: log in, or reset the password.
+old-password-needed = The old password is required: send it too, or reset the password with a code.
 old-password-wrong = The old password is wrong: check it, or reset the password with a code.
-old-phone-mismatch = The old phone number is not the account's, or is not proved: send the present number with the code sent to it.
-old-email-mismatch = The old e-mail address is not the account's, or is not proved: send the present address with the code sent to it.
-has-phone = The account has a phone number: change it instead of binding one.
-has-email = The account has an e-mail address: change it instead of binding one.
-not-bound = The account has nothing of this kind bound: there is nothing to unbind.
-last-way-in = This is the last way into the account: bind another one first.
-existence-hidden = This user pool does not say which accounts exist: have the administrator allow it, or just log in or register.
+old-phone-mismatch = The old phone number is not the account's, or is not verified: send the current number with the code sent to it.
+old-email-mismatch = The old e-mail address is not the account's, or is not verified: send the current address with the code sent to it.
+has-phone = The account already has a phone number: change it instead of binding one.
+has-email = The account already has an e-mail address: change it instead of binding one.
+not-bound = Nothing of this kind is bound to the account: there is nothing to unbind.
+last-way-in = This is the only way to log in to the account: bind another one first.
+existence-hidden = This user pool does not reveal which accounts exist: ask the administrator to allow it, or just log in or register.
 
-## One's own account
+## The user's own account
 
-login-too-old = For your safety this needs a login of the last { $minutes } minutes: log in again, then repeat it.
-field-not-editable = Only administrators change the field { $field }: leave it out.
-session-unknown = There is no such session, or it is over: read the list again.
+login-too-old = For security, this requires a login within the last { $minutes } minutes: log in again, then retry.
+field-not-editable = Only administrators can change the field { $field }: leave it out.
+session-unknown = There is no such session, or it has ended: read the list again.
 merge-unknown = There is no such merge: check its id.
-merge-already-undone = This merge was undone before: there is nothing to undo.
-merge-too-old = The merge is too long ago to be undone: the accounts stay one.
+merge-already-undone = This merge has already been undone: there is nothing to undo.
+merge-too-old = The merge is too old to be undone: the accounts stay one.
 survivor-merged = The account has since been merged into another one: undo that later merge first.
-same-account = Both are one account already: there is nothing to merge.
-merge-impossible = One of the accounts is switched off, about to be deleted, or merged into another: only accounts in use are merged.
-has-username = The account has a username already: ask the administrator to change it.
+same-account = Both are already the same account: there is nothing to merge.
+merge-impossible = One of the accounts is disabled, about to be deleted, or merged into another: only active accounts can be merged.
+has-username = The account already has a username: ask the administrator to change it.
 
 ## Pictures
 
@@ -143,18 +143,18 @@ picture-too-large = The picture is too large: at most 10 MB and 50 megapixels.
 ## The server
 
 overloaded = The server is busy: try again in a moment.
-internal = Something broke inside the server: try again; if it keeps happening, give the requestId to the administrator.
+internal = Internal server error: try again; if it keeps happening, give the requestId to the administrator.
 
 ## Addresses and forms
 
 path-unknown = There is nothing at this address: check the path and the version of your SDK.
-not-for-browsers = This address does not take this HTTP method: check the method and the version of your SDK.
-foreign-host = A development server answers only to localhost and 127.0.0.1: use one of these as host.
-form-expired = The form lacks this browser's token, or another site's page sent it: open the page again and send it from there.
+not-for-browsers = This address does not accept this HTTP method: check the method and the version of your SDK.
+foreign-host = A development server only answers to localhost and 127.0.0.1: use one of these as host.
+form-expired = The form lacks this browser's token, or was submitted from another site: open the page again and submit it there.
 form-too-large = The form is too large: send less.
-form-incomplete = The form lacks a field, or is not application/x-www-form-urlencoded: send it from the page.
+form-incomplete = The form lacks a field, or is not application/x-www-form-urlencoded: submit it from the page.
 
-## What may be wrong with a field: parts of the sentences `invalid` and `import-invalid`
+## What can be wrong with a field: inserted into the sentences `invalid` and `import-invalid`
 
 missing = { $field } is missing; send it
 missing-from-wechat = { $field } is missing; send what WeChat returned
@@ -168,34 +168,34 @@ not-a-timestamp = { $field } is not a valid timestamp; send one such as 2026-01-
 not-a-datetime = { $field } must be a timestamp such as 2025-06-15T08:00:00Z, or milliseconds since 1970
 not-an-object = { $field } is not a JSON object; send one
 not-a-form = { $field } must be application/x-www-form-urlencoded, with each parameter at most once
-not-pairs = { $field } is not the JSON text of a list of key and value; send one
+not-pairs = { $field } must be a JSON-encoded list of key-value pairs
 not-one-of = { $field } must be one of { $choices }
 unknown-value = { $field } has an unknown value: { $value }
-unknown-name = { $field } has an unknown value; compare with the documentation
+unknown-name = { $field } has an unknown value; see the documentation
 malformed = { $field } is malformed; check it
 unknown-field = there is no field { $field }; leave it out
-set-elsewhere = { $field } is not set here; use { $place }
+set-elsewhere = { $field } cannot be set here; use { $place }
 too-long = { $field } is longer than { $max } characters; shorten it
 too-many-bytes = { $field } is longer than { $max } bytes; shorten it
 not-a-line = { $field } must be 1 to { $max } characters in one line
-not-a-trimmed-line = { $field } must be 1 to { $max } characters in one line, without spaces around them
-not-ascii = { $field } must be 1 to { $max } letters, digits and signs of ASCII, without spaces
-too-short-to-search = { $field } must have at least { $min } characters to search inside of names; send more, or match=prefix
+not-a-trimmed-line = { $field } must be 1 to { $max } characters in one line, without leading or trailing spaces
+not-ascii = { $field } must be 1 to { $max } ASCII letters, digits or symbols, without spaces
+too-short-to-search = { $field } must have at least { $min } characters for a substring search; send more, or match=prefix
 out-of-range = { $field } must be a number from { $min } to { $max }
 nul = { $field } contains a NUL character; remove it
-not-an-email = { $field } is not an e-mail address such as name@example.com of at most 254 characters
-not-a-phone = { $field } is not a phone number in international form: +, country code and number, 8 to 15 digits in all
-not-a-username = { $field } must be 1 to 64 characters, without @, control characters, or spaces around them
+not-an-email = { $field } must be an e-mail address such as name@example.com, of at most 254 characters
+not-a-phone = { $field } must be a phone number in international form: +, country code and number, 8 to 15 digits in all
+not-a-username = { $field } must be 1 to 64 characters, without @, control characters, or leading or trailing spaces
 not-an-identifier = { $field } must be 1 to 31 characters of a-z, 0-9 and -
 username-is-phone = { $field } may not be a phone number; choose another
-not-mobile = { $field } is not a mobile number, and gets no SMS; send the eleven digits of one
-country-not-served = { $field } is a number of a country that gets no SMS here; use a number of another one, or an e-mail address
+not-mobile = { $field } is not a mobile number and cannot receive SMS; send an eleven-digit mobile number
+country-not-served = { $field } belongs to a country that no SMS are sent to; use a number from another country, or an e-mail address
 in-the-past = { $field } is in the past
-same-as-old = { $field } is the old one; choose another
-not-rsa = { $field } is declared as encrypted with RSA, and is not base64 of the key's length
-not-sm2 = { $field } is declared as encrypted with SM2, and is not hexadecimal
-not-for-this-key = { $field } is declared as encrypted with SM2, and does not decrypt with this instance's key
-not-a-cursor = { $field } does not belong to this list; begin without one
+same-as-old = { $field } is the same as the old one; choose another
+not-rsa = { $field } is declared as encrypted with RSA, but is not base64 of the key's length
+not-sm2 = { $field } is declared as encrypted with SM2, but is not hexadecimal
+not-for-this-key = { $field } is declared as encrypted with SM2, but cannot be decrypted with this instance's key
+not-a-cursor = { $field } does not belong to this list; start without one
 not-a-custom-key = { $field } is not a key of custom data: 1 to { $max } characters of A-Z, a-z, 0-9, _, - and .
 too-many-keys = { $field } may have at most { $max } keys; remove some first
 too-much-data = { $field } may have at most { $max } bytes in all; remove or shorten some first
@@ -203,28 +203,28 @@ too-deep = { $field } is nested deeper than { $max } levels; flatten it
 not-a-web-address = { $field } is not an http or https address; upload the picture first
 not-an-address = { $field } is not an address
 wrong-scheme = { $field } must begin with { $choices }
-address-with-user = { $field } must not contain a user or a password
-no-host = { $field } names no host
+address-with-user = { $field } must not contain a username or a password
+no-host = { $field } has no host
 not-public = { $field } is not a public address, and outgoing_private does not name its network
-body-slow = the body came too slowly; send the request again
-body-broken = the body broke off; send the request again
+body-slow = the body arrived too slowly; send the request again
+body-broken = the body was cut off; send the request again
 not-json = the body is not valid JSON (line { $line }, column { $column }); check it
-wrong-shape = a field of the body has a wrong type or is missing (line { $line }, column { $column }); compare with the API's description
-wrong-query = the query has a parameter that is unknown or of a wrong type; compare with openapi.json
+wrong-shape = a field of the body is missing or has the wrong type (line { $line }, column { $column }); see the API description
+wrong-query = the query has an unknown parameter, or one of the wrong type; see openapi.json
 not-multipart = send the picture as multipart/form-data in the field { $field }
-renewed-elsewhere = an access token is renewed at /oidc/token; send the refresh token there
+renewed-elsewhere = access tokens are renewed at /oidc/token; send the refresh token there
 not-graphql = the document is not valid GraphQL (line { $line }, column { $column }); check it
-not-in-schema = the document does not fit the schema; see locations and extensions.detail
+not-in-schema = the document does not match the schema; see locations and extensions.detail
 too-many-brackets = the document has more than { $max } opening brackets; simplify it
 several-operations = the document has several operations; send one
 several-root-fields = the document has several root fields; send one document for each
 too-many-fields = the document selects more than { $max } fields; select fewer
-too-many-levels = the document is deeper than { $max } fields; flatten it
+too-many-levels = the document is nested more than { $max } levels deep; flatten it
 too-many-repeats = the document repeats a field more than { $max } times in one place; select each once, without aliases
 introspection = this server does not show its schema; leave __schema and __type out
 empty-file = it is empty
-not-utf-8 = it is not UTF-8 (byte { $at }). Excel in Chinese saves CSV as GBK; save it as "CSV UTF-8", or convert it with `iconv -f GB18030 -t UTF-8`
-not-a-list = it is not a JSON list; say that its format is jsonl if each line is a user
+not-utf-8 = it is not UTF-8 (byte { $at }). Chinese versions of Excel save CSV as GBK; save it as "CSV UTF-8", or convert it with `iconv -f GB18030 -t UTF-8`
+not-a-list = it is not a JSON list; if each line is a user, set the format to jsonl
 column-twice = the column { $field } stands twice
 unknown-columns = no fields are known for the columns { $field }: correct their names, or ask to ignore unknown fields
-not-a-row = its first row is not a row of CSV
+not-a-row = its first line is not a CSV row

@@ -1,6 +1,6 @@
-# 集成者在 JSON 响应和日志中看到的文字：哪里不对，该怎么做。
+# 集成方在 JSON 响应和日志中看到的文字：哪里不对，该怎么做。
 
-## 请求及其所指
+## 请求及其指向的对象
 
 nothing-named = 请求未指明应用或用户池：请在初始化 SDK 时填写 appId 或 userPoolId。
 pool-unknown = 用户池不存在：请核对 userPoolId 和 host。
@@ -43,7 +43,7 @@ no-account = 用户不存在：该登录方式仅限已有账号，请先用其�
 registration-off = 该用户池已关闭注册：请使用已有账号登录，或联系管理员开通账号。
 snapshot-user = 当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。
 disabled = 账号已被停用：请联系管理员。
-deletion-pending = 账号已申请注销，将于 { $at } 彻底删除：如需恢复请联系管理员。
+deletion-pending = 账号已申请注销，将于 { $at } 永久删除：如需恢复请联系管理员。
 not-logged-in = 尚未登录或登录已失效：请重新登录。
 not-yourself = 只能操作自己的账号：请使用本人的用户 ID。
 identity-taken = 该微信已绑定其他账号：请先在那个账号中解绑。
@@ -68,7 +68,7 @@ step-impossible = 当前登录步骤不支持该操作：请按返回的 stage �
 
 access-key-invalid = 访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。
 administrator-unknown = 用户名或密码错误：请核对后重试。
-not-permitted = 权限不足（{ $permission }）：请换用具备该权限的角色。
+not-permitted = 权限不足（{ $permission }）：请换用具备该权限的密钥。
 user-unknown = 用户不存在：请核对用户 ID。
 changed-meanwhile = 用户已被他人修改：请重新读取后再提交。
 name-taken = { $field } 已被其他用户使用：请换一个。
@@ -86,7 +86,7 @@ merged-into = 该账号已合并到 { $user }：请对该账号操作。
 deletion-not-requested = 该账号没有申请注销：无需撤销。
 account-archived = 该账号已归档：请先恢复。
 deletion-requested = 该账号的用户已申请注销：请先撤销注销申请。
-new-password-needed = 首次登录须更换密码：请在请求中同时提供 newPassword。
+new-password-needed = 须先更换密码：请在请求中同时提供 newPassword。
 import-invalid = 文件无法导入：{ $reason }。
 import-unfinished = 同名文件的导入在第 { $rows } 行后中断，而文件已改变：请用原文件继续，或加 startOver=true 重新开始。
 import-running = 已有导入正在进行：请等待其完成。
@@ -118,7 +118,7 @@ old-phone-mismatch = 原手机号不正确或未验证：请填写账号当前�
 old-email-mismatch = 原邮箱不正确或未验证：请填写账号当前的邮箱，并带上发送到它的验证码。
 has-phone = 账号已绑定手机号：请使用更换手机号的接口。
 has-email = 账号已绑定邮箱：请使用更换邮箱的接口。
-not-bound = 账号没有绑定该项：无需解绑。
+not-bound = 账号未绑定此项：无需解绑。
 last-way-in = 这是账号唯一的登录方式，无法解绑：请先绑定另一种登录方式。
 existence-hidden = 该用户池不允许查询账号是否存在：请联系管理员开启，或直接登录、注册。
 
@@ -129,8 +129,8 @@ field-not-editable = 字段 { $field } 只能由管理员修改：请去掉该�
 session-unknown = 登录会话不存在或已结束：请刷新会话列表。
 merge-unknown = 未找到该合并记录：请核对 ID。
 merge-already-undone = 该合并已被撤销：无需再次操作。
-merge-too-old = 合并已超过可撤销的期限：两个账号将保持为一个。
-survivor-merged = 合并后的账号又被合并到其他账号：请先撤销较晚的合并。
+merge-too-old = 合并已超过可撤销的期限：两个账号将保持合并状态。
+survivor-merged = 合并后的账号又被合并到其他账号：请先撤销之后的那次合并。
 same-account = 两者已是同一个账号：无需合并。
 merge-impossible = 其中一个账号已停用、已申请注销或已合并到其他账号：请用正常使用中的账号合并。
 has-username = 账号已有用户名，不能再修改：如需更换请联系管理员。
@@ -147,14 +147,14 @@ internal = 服务器内部错误：请稍后重试，若持续出现请把 reque
 
 ## 地址与表单
 
-path-unknown = 这个地址下什么也没有：请核对路径和 SDK 的版本。
-not-for-browsers = 这个地址不接受这种 HTTP 方法：请核对方法和 SDK 的版本。
-foreign-host = 开发服务只回应 localhost 和 127.0.0.1：请把域名换成其中之一。
-form-expired = 表单没有这个浏览器的令牌，或不是从本站页面提交的：请重新打开页面再提交。
-form-too-large = 表单太大：请缩短内容。
+path-unknown = 该地址不存在：请核对路径和 SDK 的版本。
+not-for-browsers = 该地址不支持此 HTTP 方法：请核对方法和 SDK 的版本。
+foreign-host = 开发服务器只响应 localhost 和 127.0.0.1：请改用其中之一作为主机名。
+form-expired = 表单缺少该浏览器的令牌，或不是从本站页面提交的：请重新打开页面后提交。
+form-too-large = 表单过大：请缩短内容。
 form-incomplete = 表单缺少字段，或不是 application/x-www-form-urlencoded：请从本站页面提交。
 
-## 字段可能的问题：“invalid”与“import-unfit”的一部分
+## 字段可能的问题：作为 invalid 与 import-invalid 的一部分
 
 missing = 缺少 { $field }，请提供
 missing-from-wechat = 缺少 { $field }，请传入微信返回的内容
@@ -168,7 +168,7 @@ not-a-timestamp = { $field } 不是有效的时间，格式如 2026-01-31T08:00:
 not-a-datetime = { $field } 必须是时间，如 2025-06-15T08:00:00Z，或自 1970 年起的毫秒数
 not-an-object = { $field } 不是 JSON 对象，请传对象
 not-a-form = { $field } 必须是 application/x-www-form-urlencoded，每个参数最多一次
-not-pairs = { $field } 不是由 key 和 value 组成的列表的 JSON 文本
+not-pairs = { $field } 必须是 JSON 格式的键值对列表
 not-one-of = { $field } 必须是以下之一：{ $choices }
 unknown-value = { $field } 的值无法识别：{ $value }
 unknown-name = { $field } 的值无法识别，请对照接口文档
@@ -180,7 +180,7 @@ too-many-bytes = { $field } 超过 { $max } 字节，请缩短
 not-a-line = { $field } 必须是 1 到 { $max } 个字符，不能换行
 not-a-trimmed-line = { $field } 必须是 1 到 { $max } 个字符，不能换行，首尾不能有空格
 not-ascii = { $field } 必须是 1 到 { $max } 个 ASCII 字母、数字或符号，不能有空格
-too-short-to-search = { $field } 至少需要 { $min } 个字符才能按包含搜索，请多输入一些，或使用 match=prefix
+too-short-to-search = { $field } 至少需要 { $min } 个字符才能进行包含匹配，请多输入一些，或使用 match=prefix
 out-of-range = { $field } 必须是 { $min } 到 { $max } 之间的数字
 nul = { $field } 含有 NUL 字符，请去掉
 not-an-email = { $field } 不是邮箱地址，格式如 name@example.com，最多 254 个字符
@@ -192,7 +192,7 @@ not-mobile = { $field } 不是可以接收短信的手机号，请填写 11 位�
 country-not-served = 暂不向 { $field } 所属的国家或地区发送短信，请换用其他号码或邮箱
 in-the-past = { $field } 早于当前时间
 same-as-old = { $field } 与旧的相同，请换一个
-not-rsa = { $field } 声明为 RSA 加密，但不是与密钥等长的 base64
+not-rsa = { $field } 声明为 RSA 加密，但不是长度与密钥一致的 base64
 not-sm2 = { $field } 声明为 SM2 加密，但不是十六进制
 not-for-this-key = { $field } 声明为 SM2 加密，但无法用当前实例的密钥解密
 not-a-cursor = { $field } 不属于该列表，请从头开始
@@ -221,7 +221,7 @@ several-root-fields = 文档含有多个根字段，请分开发送
 too-many-fields = 文档选取的字段超过 { $max } 个，请减少
 too-many-levels = 文档的层数超过 { $max }，请减少
 too-many-repeats = 文档在同一处重复某个字段超过 { $max } 次，请去掉别名，每个字段只选一次
-introspection = 本服务不公开接口模式，请去掉 __schema 和 __type
+introspection = 本服务不公开 schema，请去掉 __schema 和 __type
 empty-file = 文件为空
 not-utf-8 = 不是 UTF-8 编码（第 { $at } 字节）。中文版 Excel 默认以 GBK 保存 CSV，请另存为“CSV UTF-8”，或用 `iconv -f GB18030 -t UTF-8` 转换
 not-a-list = 不是 JSON 列表，如果每行是一个用户，请把格式指定为 jsonl

@@ -1,4 +1,4 @@
-# What a person reads on a page: what happened, and what to do. No words of developers.
+# What end users read on pages: what happened, and what to do. No developer jargon.
 
 ## Titles
 
@@ -32,25 +32,25 @@ no-account = We couldn't find an account for you.
     .action = Create an account or log in another way first.
 registration-off = New accounts can't be created here.
     .action = Log in with an account you already have, or ask the administrator for one.
-snapshot-user = You're looking at a preview page of WeChat, where you can't log in.
+snapshot-user = You're viewing a WeChat preview page, where you can't log in.
     .action = Tap "Use full service" at the bottom right, then try again.
-disabled = Your account has been switched off.
+disabled = Your account has been disabled.
     .action = Contact the administrator.
-deletion-pending = You asked for this account to be deleted. It will be gone for good on { $date }.
+deletion-pending = You asked for this account to be deleted. It will be permanently deleted on { $date }.
     .action = To keep it, contact the administrator before then.
 
-## Steps of a login
+## Login steps
 
 bind-or-create = You don't have an account here yet.
     .action = Link an account you already have, or create a new one.
 bind = You don't have an account here yet.
     .action = Link an account you already have.
 set-password = You need a new password.
-    .action = Set a new password to go on.
+    .action = Set a new password to continue.
 fill-in = Some details are still missing.
-    .action = Fill them in to go on.
+    .action = Fill them in to continue.
 agree = There are agreements you haven't accepted yet.
-    .action = Read and accept them to go on.
+    .action = Read and accept them to continue.
 choose = You have more than one account.
     .action = Choose the one to log in with, or merge them.
 flow-unknown = This login has expired or is already finished.
@@ -59,17 +59,17 @@ still-missing = Something required is still missing.
     .action = Fill in everything that is marked as required.
 not-a-candidate = This account can't be chosen here.
     .action = Choose one of the accounts in the list.
-step-impossible = This isn't possible at this point of the login.
-    .action = Go on with one of the choices on the page.
+step-impossible = You can't do this at this point in the login.
+    .action = Continue with one of the options on the page.
 
-## What was entered
+## User input
 
 invalid = Something you entered isn't right.
     .action = Check what you entered and try again.
 too-large = This is too large.
     .action = Choose something smaller and try again.
 wrong-code = The code is wrong or has expired.
-    .action = Check the code, or ask for a new one.
+    .action = Check the code, or request a new one.
 no-sms-sender = We can't send text messages at the moment.
     .action = Choose another way, or contact the administrator.
 no-mail-sender = We can't send e-mail at the moment.
@@ -77,7 +77,7 @@ no-mail-sender = We can't send e-mail at the moment.
 step-token-invalid = This took too long.
     .action = Please start again.
 code-needed = You need a code to register with an e-mail address.
-    .action = Have a code sent to the address, then register with it.
+    .action = Request a code for this address, then use it to register.
 wrong-password = The account or the password is wrong.
     .action = Check both, or reset your password.
 locked = Too many wrong passwords. Your account is locked for a while.
@@ -98,11 +98,11 @@ phone-taken = This phone number belongs to another account.
     .action = Log in with it, or remove it from that account first.
 email-taken = This e-mail address belongs to another account.
     .action = Log in with it, or remove it from that account first.
-name-taken = Another user already has this.
+name-taken = This is already taken by another user.
     .action = Choose another one.
 account-exists = This account already exists.
     .action = Log in, or reset your password.
-old-password-needed = Your current password is needed.
+old-password-needed = Your current password is required.
     .action = Enter it, or reset your password with a code.
 old-password-wrong = Your current password is wrong.
     .action = Check it, or reset your password with a code.
@@ -111,7 +111,7 @@ old-phone-mismatch = This isn't your account's current phone number, or it isn't
 old-email-mismatch = This isn't your account's current e-mail address, or it isn't confirmed.
     .action = Enter the current address and the code sent to it.
 
-## One's own account
+## The user's own account
 
 identity-taken = This WeChat account is linked to another account.
     .action = Unlink it there first.
@@ -127,24 +127,24 @@ not-bound = This isn't linked to your account.
     .action = There is nothing you need to do.
 last-way-in = This is the only way you can log in.
     .action = Add another way to log in first.
-login-too-old = To keep your account safe, this needs a login of the last { $minutes } minutes.
-    .action = Log in again, then repeat it.
+login-too-old = To keep your account safe, this requires a login within the last { $minutes } minutes.
+    .action = Log in again, then try once more.
 session-unknown = This device is already logged out.
     .action = Reload the page to see the current list.
 merge-already-undone = This merge has already been undone.
     .action = There is nothing you need to do.
-merge-too-old = This merge is too long ago to be undone.
+merge-too-old = This merge is too old to be undone.
     .action = The accounts stay merged.
 survivor-merged = Your account has since been merged with another one.
     .action = Undo that later merge first.
 same-account = These are already the same account.
     .action = There is nothing to merge.
 merge-impossible = One of the accounts can't be merged.
-    .action = Only accounts that are in use can be merged.
+    .action = Only active accounts can be merged.
 not-a-picture = This file isn't a picture.
-    .action = Choose a PNG, JPEG, GIF or WebP.
+    .action = Choose a PNG, JPEG, GIF or WebP file.
 picture-too-large = The picture is too large.
-    .action = Choose one of at most 10 MB.
+    .action = Choose one that is 10 MB or smaller.
 
 ## Administration
 
@@ -160,12 +160,12 @@ status-forbids = The account's status doesn't allow this.
     .action = Check its status first.
 import-invalid = This file can't be imported.
     .action = Correct the file and upload it again.
-import-unfinished = The import of another file of this name stopped after { $rows } rows.
+import-unfinished = An import of a different file with this name stopped after { $rows } rows.
     .action = Upload that file again, or start over.
 import-running = An import is running.
     .action = Wait until it has finished.
 too-many-webhooks = There are already { $most } webhooks, which is the limit.
-    .action = Delete one that isn't used.
+    .action = Delete one you don't use.
 delivery-waiting = This delivery is already on its way.
     .action = There is nothing you need to do.
 
@@ -179,28 +179,28 @@ internal = This is our fault, not yours. Your account is fine.
 
 ## Addresses and forms
 
-path-unknown = Nothing is at this address. It may be mistyped, or the page has moved.
+path-unknown = There is nothing at this address. It may be mistyped, or the page may have moved.
     .title = There is no page here
     .action = Check the address, including capital letters and a slash at the end.
     .action-2 = If an app sent you here, go back to it and open the page again.
-not-for-browsers = It takes requests from apps and has nothing to look at.
+not-for-browsers = It only accepts requests from apps and has nothing to show you.
     .title = This address cannot be opened
     .action = Go back to the app and start from there.
-foreign-host = The host name in the address is not one of this machine’s own, so the request was refused.
-    .title = A development server answers this machine only
+foreign-host = The host name in the address doesn't belong to this machine, so the request was rejected.
+    .title = A development server only answers this machine
     .action = Replace the host name in the address with localhost or 127.0.0.1.
-form-expired = The page was open for too long, or the form was not sent by a page of this site. Nothing was changed.
+form-expired = The page was open for too long, or the form wasn't submitted from this site. Nothing was changed.
     .title = This form has expired
     .action = Go back, reload the page, and send the form again.
     .action-2 = If this page comes up again, allow cookies for this site and leave private browsing.
 form-too-large = The form is larger than allowed and was not saved.
-    .title = That is too much for this form
+    .title = This form is too large
     .action = Go back and shorten the text, or choose a smaller file.
-form-incomplete = Something the form needs was missing, so nothing was saved.
+form-incomplete = Something the form requires was missing, so nothing was saved.
     .title = The form is incomplete
     .action = Go back, reload the page, and fill in the form again.
 
-## Beside a field
+## Next to a field
 
 field-missing = Please fill this in
 field-check = Please check this
@@ -216,12 +216,12 @@ field-range = A number from { $min } to { $max }
 field-shorten = This is too long
 field-email = Please enter an e-mail address such as name@example.com
 field-phone = Please enter a phone number with its country code
-field-username = 1 to 64 characters, without @ and without spaces at the ends
+field-username = 1 to 64 characters, without @ and without spaces at the start or end
 field-username-is-phone = A username can't be a phone number
 field-not-mobile = Please enter a mobile number
 field-country = We don't send text messages to this country
 field-past = This is in the past
-field-same-as-old = Please choose one that differs from the old one
+field-same-as-old = Please choose one that is different from the old one
 field-address = Please enter a web address
 field-not-public = This address isn't public
 field-empty-file = The file is empty

@@ -36,7 +36,7 @@ snapshot-user = 你正在浏览微信的快照页，无法登录。
     .action = 请点击页面右下角的“使用完整服务”，然后重试。
 disabled = 你的账号已被停用。
     .action = 请联系管理员。
-deletion-pending = 你已申请注销该账号，它将于 { $date } 彻底删除。
+deletion-pending = 你已申请注销该账号，账号将于 { $date } 永久删除。
     .action = 如需保留，请在此之前联系管理员。
 
 ## 登录的步骤
@@ -67,7 +67,7 @@ step-impossible = 当前步骤不支持该操作。
 invalid = 填写的内容有误。
     .action = 请核对后重试。
 too-large = 内容过大。
-    .action = 请换小一些的再试。
+    .action = 请减少内容或换更小的文件后重试。
 wrong-code = 验证码错误或已过期。
     .action = 请核对验证码，或重新获取。
 no-sms-sender = 暂时无法发送短信。
@@ -107,9 +107,9 @@ old-password-needed = 需要提供当前密码。
 old-password-wrong = 当前密码错误。
     .action = 请核对后重试，或用验证码重置密码。
 old-phone-mismatch = 这不是账号当前的手机号，或尚未验证。
-    .action = 请填写当前的手机号和收到的验证码。
+    .action = 请填写当前手机号及其收到的验证码。
 old-email-mismatch = 这不是账号当前的邮箱，或尚未验证。
-    .action = 请填写当前的邮箱和收到的验证码。
+    .action = 请填写当前邮箱及其收到的验证码。
 
 ## 自己的账号
 
@@ -118,12 +118,12 @@ identity-taken = 该微信已绑定其他账号。
 another-identity-bound = 你的账号已绑定另一个微信。
     .action = 请先解绑原来的微信。
 has-phone = 你的账号已绑定手机号。
-    .action = 请改用更换手机号。
+    .action = 如需更改，请使用更换手机号。
 has-email = 你的账号已绑定邮箱。
-    .action = 请改用更换邮箱。
+    .action = 如需更改，请使用更换邮箱。
 has-username = 你的账号已有用户名。
     .action = 如需更换，请联系管理员。
-not-bound = 你的账号没有绑定该项。
+not-bound = 你的账号未绑定此项。
     .action = 无需操作。
 last-way-in = 这是你唯一的登录方式。
     .action = 请先添加另一种登录方式。
@@ -134,10 +134,10 @@ session-unknown = 该设备已退出登录。
 merge-already-undone = 该合并已被撤销。
     .action = 无需操作。
 merge-too-old = 该合并已超过可撤销的期限。
-    .action = 两个账号将保持合并。
+    .action = 两个账号将保持合并状态。
 survivor-merged = 你的账号后来又与其他账号合并。
-    .action = 请先撤销较晚的合并。
-same-account = 这已经是同一个账号。
+    .action = 请先撤销之后的那次合并。
+same-account = 这两个已经是同一个账号。
     .action = 无需合并。
 merge-impossible = 其中一个账号无法合并。
     .action = 只有正常使用中的账号才能合并。
@@ -163,42 +163,42 @@ import-invalid = 该文件无法导入。
 import-unfinished = 同名文件的导入在第 { $rows } 行后中断。
     .action = 请重新上传原文件，或重新开始。
 import-running = 已有导入正在进行。
-    .action = 请等待其完成。
+    .action = 请等待导入完成。
 too-many-webhooks = 已有 { $most } 个 Webhook，达到上限。
     .action = 请先删除不用的。
-delivery-waiting = 该投递正在发送。
+delivery-waiting = 该投递正在发送中。
     .action = 无需操作。
 
 ## 服务器
 
 overloaded = 当前访问人数较多。
     .action = 请稍后重试。
-internal = 这是我们的错，不是你的。你的账号没有受影响。
+internal = 这是我们的问题，你的账号不受影响。
     .title = 服务器出了问题
-    .action = 稍等片刻，再试一次。
+    .action = 请稍后再试。
 
 ## 地址与表单
 
-path-unknown = 这个地址下什么也没有：可能写错了，也可能已经搬走。
-    .title = 这里没有页面
-    .action = 核对地址，留意大小写和结尾的斜杠。
+path-unknown = 该地址不存在，可能是输入有误，或页面已被移动。
+    .title = 页面不存在
+    .action = 请检查地址，注意大小写和末尾的斜杠。
     .action-2 = 如果是从应用里点进来的，请回到应用重新打开。
-not-for-browsers = 它只接收应用发来的请求，没有可看的内容。
-    .title = 这个地址不能直接打开
-    .action = 回到应用，从那里重新开始。
-foreign-host = 你用的域名不是这台电脑自己的名字，所以请求被拒绝了。
+not-for-browsers = 该地址仅供应用调用，没有可查看的页面。
+    .title = 无法直接打开此地址
+    .action = 请返回应用重新操作。
+foreign-host = 地址中的主机名不属于本机，请求已被拒绝。
     .title = 开发服务只回应本机
-    .action = 把地址里的域名换成 localhost 或 127.0.0.1。
-form-expired = 页面打开得太久，或者表单不是从本站的页面提交的。什么都没有改变。
-    .title = 这张表单已经失效
-    .action = 返回上一页，刷新，再提交一次。
-    .action-2 = 如果又看到这一页，请允许浏览器为本站保存 Cookie，并关闭无痕模式。
-form-too-large = 表单超过了允许的大小，没有保存。
-    .title = 提交的内容太大
-    .action = 返回上一页，缩短内容或换一个更小的文件。
-form-incomplete = 提交的内容缺少必要的项目，没有保存。
-    .title = 表单没有填完整
-    .action = 返回上一页，刷新，重新填写。
+    .action = 请将地址中的主机名改为 localhost 或 127.0.0.1。
+form-expired = 页面打开时间过长，或表单不是从本站提交的。未做任何更改。
+    .title = 表单已失效
+    .action = 请返回上一页，刷新后重新提交。
+    .action-2 = 如果再次出现此页面，请允许本站使用 Cookie，并退出无痕模式。
+form-too-large = 表单内容超出大小限制，未能保存。
+    .title = 提交的内容过大
+    .action = 请返回上一页，缩短内容或换一个更小的文件。
+form-incomplete = 缺少必要的内容，未能保存。
+    .title = 表单填写不完整
+    .action = 请返回上一页，刷新后重新填写。
 
 ## 字段旁边
 
@@ -220,11 +220,11 @@ field-username = 1 到 64 个字符，不能含有 @，首尾不能有空格
 field-username-is-phone = 用户名不能是手机号
 field-not-mobile = 请填写手机号
 field-country = 暂不向该国家或地区发送短信
-field-past = 早于当前时间
-field-same-as-old = 请换一个与原来不同的
+field-past = 不能早于当前时间
+field-same-as-old = 不能与原来的相同
 field-address = 请填写网址
 field-not-public = 该地址不是公网地址
 field-empty-file = 文件为空
 field-not-utf-8 = 文件不是 UTF-8 编码，请在 Excel 中另存为“CSV UTF-8”
-field-column-twice = 有一列出现了两次
+field-column-twice = 有重复的列
 field-unknown-columns = 有无法识别的列名
