@@ -1,13 +1,13 @@
 //! Administrator logins, access keys, administrators and pools.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::administration::{AccessKey, AccessKeyRequest, Administrator};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
-use hufu_web::request::Head;
+use hufu_web::request::{Head, Path};
 use hufu_web::server;
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -1,7 +1,6 @@
 //! The audit log.
 
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use futures::TryStreamExt as _;
@@ -9,7 +8,7 @@ use hufu_app::audit::{AuditFilter, ExportFormat, Outcome, audit_json};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, UserId};
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

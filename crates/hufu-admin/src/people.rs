@@ -1,12 +1,11 @@
 //! Identities, sessions, merges and conflicts.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Identity, IdentityKind, MergeId, PoolId, SessionId, UserId};
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

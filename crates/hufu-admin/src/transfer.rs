@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, Write as _};
 
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -12,7 +11,7 @@ use hufu_app::Refusal;
 use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, PoolId};
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,6 +1,5 @@
 //! Users: search, create, read, change, enable and disable, delete.
 
-use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hufu_app::administration::{
@@ -12,7 +11,7 @@ use hufu_types::refusal::Reason;
 use hufu_types::{
     Email, Gender, Identity, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username,
 };
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -233,9 +232,9 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity) -> IdentityView 
 }
 
 /// A user, with the `ETag` that `If-Match` accepts.
-fn tagged(status: StatusCode, view: UserView) -> Response {
+fn tagged(status: StatusCode, view: &UserView) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
-    let mut response = answer(status, &view);
+    let mut response = answer(status, view);
     if let Ok(tag) = tag {
         response.headers_mut().insert(header::ETAG, tag);
     }
@@ -350,7 +349,7 @@ pub(crate) async fn create(
     let password = body.password.take().map(SecretString::from);
     let new = NewAccount { account: change(body, None)?, password };
     let user = caller.app.create_user(&caller.by, &pool, new).await?;
-    Ok(tagged(StatusCode::CREATED, view(user)))
+    Ok(tagged(StatusCode::CREATED, &view(user)))
 }
 
 /// Get a user with identities.
@@ -373,7 +372,7 @@ pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String
         external_id: merged.external_id,
     });
     let (identities, merged) = (Some(identities), Some(merged.collect()));
-    Ok(tagged(StatusCode::OK, UserView { merged_from, identities, merged, ..view(user) }))
+    Ok(tagged(StatusCode::OK, &UserView { merged_from, identities, merged, ..view(user) }))
 }
 
 /// Remove a login name that came from a merged account, for example because its phone number was given up.
@@ -423,7 +422,7 @@ pub(crate) async fn update(
     }
     let change = change(body, if_match(&headers)?)?;
     let user = caller.app.update_user(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, view(user?)))
+    Ok(tagged(StatusCode::OK, &view(user?)))
 }
 
 /// Delete a user permanently.
@@ -455,7 +454,7 @@ pub(crate) async fn set_password(
 async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChange) -> Answer<Response> {
     let (pool, user) = user_id(pool, user)?;
     let user = caller.app.change_status(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, view(user?)))
+    Ok(tagged(StatusCode::OK, &view(user?)))
 }
 
 /// Disable a user.

@@ -1,13 +1,12 @@
 //! Webhooks and their deliveries.
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,11 @@
 //! The application as a whole: the state that every use case needs, and the tasks that run in the background.
 
-use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwap;
+use async_recursion::async_recursion as boxed;
 use hufu_connect::{GuardedClient, Outbox, SenderContext};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};

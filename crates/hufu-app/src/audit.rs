@@ -1,9 +1,9 @@
 //! The audit log: reading, exporting and expiring entries.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use async_recursion::async_recursion as boxed;
 use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{DeleteEvents, GetEvent, ListEvents};

@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::address::network_of;
 use crate::events::Trace;
 use crate::origin::{RecordRefusal, code_of};
-use crate::sources::wechat::wechat_error;
 use crate::{App, Limits, Refusal};
 
 /// Maximum number of addresses that a node remembers.
@@ -107,7 +106,7 @@ impl App {
             Some(_) => 0,
             None => self.failures.remaining_records(pool, trace.ip.as_deref()),
         };
-        let details = match wechat_error(&refusal).and_then(hufu_wechat::Error::errcode) {
+        let details = match refusal.source_as().and_then(hufu_wechat::Error::errcode) {
             Some(errcode) => json!({ "by": method, "errcode": errcode }),
             None => json!({ "by": method }),
         };

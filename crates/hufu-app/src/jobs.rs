@@ -4,13 +4,13 @@
 //! job may therefore run twice, and every kind of job must tolerate this. Each kind has its own lane, so that
 //! slow webhook receivers do not delay messages.
 
-use async_recursion::async_recursion as boxed;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use futures::FutureExt as _;
 use hufu_store::deliveries::WEBHOOK_JOB;
 use hufu_store::jobs::{Claim, End, EndJob, Job};

@@ -11,6 +11,7 @@ mod app;
 pub mod audit;
 pub mod configuration;
 pub mod credentials;
+mod digest;
 pub mod events;
 mod failures;
 mod jobs;

@@ -11,7 +11,6 @@ use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
 use serde_json::{Value as Json, json};
 
 use crate::events::{Actor, Event, Trace};
-use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
 /// Where a request comes from.
@@ -49,12 +48,6 @@ impl App {
         }
     }
 
-    /// The context that all events of an operation by a logged-in user share.
-    pub(crate) fn trace_of(&self, who: &Authenticated) -> Trace {
-        let application = Some(&who.application.id);
-        self.trace(who.pool(), Some(Actor::user(&who.user)), application, None, &who.origin)
-    }
-
     /// Records a refusal in the audit log.
     pub(crate) async fn record_refusal(
         &self,
@@ -68,26 +61,6 @@ impl App {
         let (pool, details) = (pool.clone(), json!({ "reason": reason }));
         let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left: 0 };
         self.write(unit).await.map(drop)
-    }
-
-    /// Records in the audit log that a logged-in user was refused something, and returns the refusal.
-    /// Refusals that say nothing about the user, such as that of a malformed request, are not recorded.
-    pub(crate) async fn refused(
-        &self,
-        who: &Authenticated,
-        trace: Trace,
-        action: Action,
-        details: Json,
-        refusal: Refusal,
-    ) -> Refusal {
-        let Some(code) = code_of(&refusal) else { return refusal };
-        let left = self.failures.remaining_records(who.pool(), trace.ip.as_deref());
-        let (pool, user) = (who.pool().clone(), Some(who.user.clone()));
-        let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left };
-        if !unit.must_be_recorded() {
-            return refusal;
-        }
-        self.write(unit).await.err().unwrap_or(refusal)
     }
 }
 

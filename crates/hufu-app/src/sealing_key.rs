@@ -1,9 +1,9 @@
 //! The key that seals secrets. It is created once and stored outside the database.
 
-use async_recursion::async_recursion as boxed;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use async_recursion::async_recursion as boxed;
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::instance::{Fact, GetFact, PutFactIfAbsent};
 use hufu_store::{Store, StoreError};

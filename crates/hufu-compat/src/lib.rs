@@ -62,7 +62,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
         .merge(v3::routes())
-        .merge(crate::personal::routes())
-        .route("/uploads/{name}", get(upload::serve));
-    refusing(routes, sdk).merge(graphql)
+        .merge(crate::personal::routes());
+    let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
+    refusing(routes, sdk).merge(graphql).merge(pictures)
 }

@@ -1,6 +1,6 @@
 //! `/api/v3/login-flows/{id}`: continues a login that waits for a step.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hufu_app::credentials::{AccountName, Target};
 use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, Tokens};
 use hufu_types::refusal::{Code, Reason};
@@ -12,7 +12,7 @@ use super::user::UserV2;
 use super::v3::profile::read_gender;
 use crate::envelope::Success;
 use crate::oidc::TokenAnswer;
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, Path, given};
 use crate::server;
 use crate::surface::Answer;
 use crate::waiting::{brief, done, flow_data, step_refused};

@@ -1,15 +1,15 @@
 //! Images: `POST /api/v2/upload` (without authentication, as the clients send it) and `GET /uploads/{name}`.
 
-use axum::extract::{FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::{FromRequest as _, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::Refusal;
 use serde::Serialize;
 
 use crate::envelope::Success;
-use crate::request::{Head, collect};
+use crate::request::{Head, Path, collect};
 use crate::server::{self, Shared};
-use crate::surface::Answer;
+use crate::surface::{Answer, Reader, status_of};
 use hufu_types::refusal::{Code, Reason};
 
 /// The name of the multipart field that contains the file.
@@ -68,6 +68,15 @@ pub(crate) async fn serve(State(shared): server::State, Path(name): Path<String>
             ];
             (headers, picture.bytes).into_response()
         }
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => no_picture(StatusCode::NOT_FOUND),
     })
+}
+
+/// Where a picture is expected, a refusal is its status. No cache may keep it in the picture's place.
+pub(crate) fn refused(refusal: &Refusal, _: &Reader) -> Response {
+    no_picture(status_of(refusal.code()))
+}
+
+fn no_picture(status: StatusCode) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")]).into_response()
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hufu_app::WhichIdentities;
 use hufu_types::{Application, User};
 use serde::{Deserialize, Serialize};
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::fields::required;
 use super::user::{UserV2, token_to_keep};
 use crate::envelope::Success;
-use crate::request::{Body, Head};
+use crate::request::{Body, Head, Query};
 use crate::server;
-use crate::surface::Answer;
+use crate::surface::{Answer, Refused};
 
 /// `GET /api/v2/users/me`: the user that the token belongs to.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<UserV2>> {
@@ -86,7 +86,7 @@ impl Paging {
 pub(crate) async fn applications(
     State(shared): server::State,
     head: Head,
-    paging: Result<Query<Paging>, axum::extract::rejection::QueryRejection>,
+    paging: Result<Query<Paging>, Refused>,
 ) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let paging = paging.map_or(Paging { page: None, limit: None }, |Query(paging)| paging);

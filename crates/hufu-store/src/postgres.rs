@@ -52,11 +52,8 @@ impl Postgres {
     pub(crate) async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
         let store = self.clone();
         let task = tokio::spawn(async move { store.write_until_won(&*unit).await });
-        task.await.map_err(
-            |error| {
-                if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped }
-            },
-        )?
+        let ended = task.await;
+        ended.map_err(|error| if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped })?
     }
 
     async fn write_until_won(&self, unit: &dyn Unit) -> Result<(), StoreError> {

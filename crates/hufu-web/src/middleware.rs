@@ -1,5 +1,6 @@
 //! Middleware around every handler: request ids, one log line per request, metrics, and catching panics.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use tracing::Instrument as _;
 
 use crate::page;
 use crate::server::State;
-use crate::surface::{self, ApiCode, Reader};
+use crate::surface::{self, ApiCode, Reader, Refused};
 
 /// The header with the id of a request, in requests and responses.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -106,16 +107,20 @@ fn names_this_machine(request: &Request) -> bool {
     })
 }
 
-/// Handles a panic in a handler. That is an internal error, but the process keeps running.
+/// Turns a panic into a refusal. It is a bug of ours, but the process goes on.
+pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Result<Response, Refused> {
+    AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| {
+        tracing::error!("a handler panicked");
+        metrics::counter!("hufu_panics_total").increment(1);
+        Code::Internal.because("a handler panicked").into()
+    })
+}
+
+/// Catches what panics outside the surfaces, which catch their own handlers.
 pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
     let reader = Reader::of(&request);
-    match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    match caught(next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            tracing::error!("a handler panicked");
-            metrics::counter!("hufu_panics_total").increment(1);
-            let panicked = Code::Internal.because("a handler panicked");
-            surface::written(panicked.into(), &reader, surface::sdk_with_status)
-        }
+        Err(refused) => surface::written(refused, &reader, surface::sdk_with_status),
     }
 }

@@ -152,6 +152,19 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Parameters<T> {
     }
 }
 
+/// Parameters in the path. A path whose parameters cannot be read does not exist.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Shared>> for Path<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Answer<Self> {
+        #[expect(clippy::disallowed_types, reason = "this type replaces it")]
+        let path = axum::extract::Path::<T>::from_request_parts(parts, shared).await;
+        Ok(Self(path.map_err(|_| Code::PathUnknown)?.0))
+    }
+}
+
 /// Parameters in the query of the URL.
 pub struct Query<T>(pub T);
 

@@ -63,6 +63,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .layer(axum::middleware::from_fn(middleware::catch_panics))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
+        .layer(axum::middleware::from_fn(middleware::catch_panics))
         .layer(axum::middleware::from_fn(middleware::observe))
         .with_state(shared)
 }

@@ -14,7 +14,7 @@ use hufu_types::{Language, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::middleware::RequestId;
+use crate::middleware::{self, RequestId};
 use crate::server::Routes;
 
 /// The result of a handler.
@@ -83,7 +83,8 @@ pub type Render = fn(&Refusal, &Reader) -> Response;
 pub fn refusing(routes: Routes, render: Render) -> Routes {
     routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
         let reader = Reader::of(&request);
-        let response = next.run(request).await;
+        let response =
+            middleware::caught(next.run(request)).await.unwrap_or_else(IntoResponse::into_response);
         let refused = response.extensions().get::<Refused>().cloned();
         let Some(refused) = refused else { return response };
         let mut written = written(refused, &reader, render);
@@ -146,14 +147,16 @@ pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
         #[serde(skip_serializing_if = "Option::is_none")]
         data: Option<&'a Value>,
     }
-    json(&Envelope {
+    let body = Envelope {
         code: refusal.number(),
         status_code: refusal.code().status(),
         api_code: refusal.number(),
         message: refusal.for_integrator(reader.language),
         request_id: &reader.request_id,
         data: refusal.data(),
-    })
+    };
+    // A login that waits gives its handle here.
+    private_json(StatusCode::OK, &body)
 }
 
 /// The envelope of [`sdk`] with the refusal's own HTTP status, for requests that are refused before they
@@ -189,6 +192,7 @@ fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         | Code::NoDefaultApplication
         | Code::Disagreement => (StatusCode::UNAUTHORIZED, "invalid_client"),
         Code::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
-        _ => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        code if code.is_internal() => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        _ => (StatusCode::BAD_REQUEST, "invalid_request"),
     }
 }

@@ -1,10 +1,9 @@
 //! The OpenAPI document as integrators get it: docs/openapi.json, so that every change of the API is seen in review.
 
 use hufu_testkit::TestDatabase;
+use hufu_testkit::administration::call;
 use hufu_testkit::world::World;
 use serde_json::Value;
-
-use crate::administration::call;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn docs_openapi_json_is_what_is_served() {

@@ -24,9 +24,9 @@ use serde_json::{Value as Json, json};
 use super::{AdminCaller, unit};
 use crate::address::network_of;
 use crate::credentials::password::StoredPassword;
+use crate::digest::hash_token;
 use crate::events::{Actor, Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
-use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
 /// The prefix of every access key.

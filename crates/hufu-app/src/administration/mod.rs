@@ -12,6 +12,7 @@ mod users;
 
 pub use crate::credentials::locks::Name;
 pub use access::{AccessKeyRequest, AdminLogin};
+use async_recursion::async_recursion as boxed;
 pub use hufu_store::administration::{AccessKey, Administrator};
 pub use hufu_store::conflicts::Conflict;
 pub use people::ConflictPage;
@@ -19,7 +20,6 @@ pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;
 pub use users::{AccountChange, Change, Found, NewAccount, NewPassword, StatusChange};
 
-use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, Action, ActorKind, AdminRole, Permission, PoolId, UserId};
 

@@ -9,8 +9,8 @@ use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPur
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, Target, accepted, too_many_codes};
+use crate::digest::hash_token;
 use crate::refusal::login_too_old;
-use crate::tokens::hash_token;
 use crate::{App, Authenticated, Refusal};
 use unit::{ChangeContact, ContactOutcome, NextStep, OldContact, Proof, UnbindContact, Unbound};
 

@@ -4,9 +4,9 @@
 //! neither the responses nor their order reveal whether the name exists. They are also counted per account,
 //! across all its names.
 
-use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::passcodes::Target;
 use hufu_store::rates::{self, Limit};
 use hufu_store::{Read, StoreError, Tx, Write, passwords, users};

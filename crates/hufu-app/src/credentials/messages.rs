@@ -5,10 +5,10 @@
 
 mod unit;
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_connect::sms::Sms;
 use hufu_connect::templates::Values;
 use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};

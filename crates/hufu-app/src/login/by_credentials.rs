@@ -1,8 +1,8 @@
 //! Logging in with a password or a code.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Method, PasscodeChannel, UserId};
 use secrecy::SecretString;
@@ -28,7 +28,7 @@ impl App {
         options: LoginOptions,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options.into());
+        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options);
         let patch = self.custom_data_patch(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
             let options = (requested.clone(), patch.clone());
@@ -65,7 +65,7 @@ impl App {
         options: LoginOptions,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options.into());
+        let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options);
         let patch = self.custom_data_patch(pool, custom_data)?;
         let method = match target.channel() {
             PasscodeChannel::Sms => Method::PhoneCode,

@@ -1,8 +1,9 @@
 //! Logging in through a connection. The source proves an identity, which is resolved to an account.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
+use futures::future::BoxFuture;
 use hufu_types::refusal::Code;
 use hufu_types::resolution::{PhoneUse, Rules};
 use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, UserId};
@@ -18,7 +19,7 @@ use crate::origin::Origin;
 use crate::people::identities::bind::{Bind, BindOutcome};
 use crate::refusal::deletion_pending;
 use crate::sources::wechat::{log_refusal, wechat_error};
-use crate::sources::{self, Attempt, Evidence, Proved};
+use crate::sources::{self, Attempt, Evidence, Permit, Proved};
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -60,7 +61,13 @@ impl App {
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
         let patch = self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
         let _place = self.enter_lane(&application.pool, login.origin.ip.as_deref()).await;
-        let attempt = self.attempt(application, connection, login.evidence, rules.clone());
+        let permitted_by = rules.clone();
+        let permit = |proof| -> BoxFuture<'_, Result<(), LoginFailure>> {
+            let (pool, rules) = (application.pool.clone(), permitted_by.clone());
+            let resolver = AccountResolver { pool, proof, rules };
+            Box::pin(self.check_login_permitted(resolver))
+        };
+        let attempt = self.attempt(application, connection, login.evidence, &permit);
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
         let flow = self.new_flow_id();
         let kept = self.seal_proof(&proof, &flow)?;
@@ -95,10 +102,10 @@ impl App {
         application: &'a Application,
         connection: &'a Connection,
         evidence: Evidence<'a>,
-        rules: Rules,
+        permit: &'a Permit<'a>,
     ) -> Attempt<'a> {
         let budget = Budget::of(self.limits.request_budget);
-        Attempt { application, connection, evidence, rules, budget }
+        Attempt { application, connection, evidence, permit, budget }
     }
 
     /// What a code of a connection proves about a user who is already logged in. This uses up the code.
@@ -108,8 +115,9 @@ impl App {
         connection: &'a Connection,
         code: &'a str,
     ) -> Result<Proved<'a>, Refusal> {
-        let rules = self.rules(connection);
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), rules);
+        // There is no login to permit.
+        let permit: &Permit<'a> = &|_| Box::pin(std::future::ready(Ok(())));
+        let attempt = self.attempt(&who.application, connection, Evidence::code(code), permit);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|failure| failure.refusal)
     }

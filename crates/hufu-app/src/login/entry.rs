@@ -14,11 +14,11 @@ use hufu_types::{
 use serde_json::{Map, Value};
 
 use super::finish::{CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
+use crate::digest::hash_token;
 use crate::origin::Origin;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::refusal::deletion_pending;
 use crate::tokens::Issue;
-use crate::tokens::hash_token;
 use crate::{App, Refusal, TokenSet, UserToken};
 
 /// What a login issues.

@@ -1,8 +1,8 @@
 //! Proving the e-mail address of a user who must set a new password at the next login.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::users::GetUser;
 use hufu_types::{Application, Language, PasscodePurpose, UserId};
 

@@ -1,10 +1,10 @@
 //! Continuing a login that waits: the steps of the login engine, independent of the surface that draws their
 //! pages.
 
-use async_recursion::async_recursion as boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::flows::Flow;
 use hufu_types::flow::{RequestedTokens, Stage};
 use hufu_types::refusal::{Code, Reason};
@@ -22,11 +22,11 @@ use super::resolver::AccountResolver;
 use super::steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};
 use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
+use crate::digest::hash_token;
 use crate::login::entry::{FlowView, LoginAnswer, LoginDone, LoginParameters, PreparedLogin};
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::refusal::wrong_password;
-use crate::tokens::hash_token;
 use crate::{App, Origin, Refusal};
 
 /// What a user does in a login that waits.

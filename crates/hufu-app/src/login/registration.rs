@@ -2,9 +2,9 @@
 
 pub(super) mod unit;
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::rates::Limit;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};

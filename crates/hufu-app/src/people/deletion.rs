@@ -3,9 +3,9 @@
 mod one_step;
 pub mod unit;
 
-use async_recursion::async_recursion as boxed;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::StoreError;
 use hufu_store::step_tokens::StepPurpose;
 use hufu_types::refusal::Code;

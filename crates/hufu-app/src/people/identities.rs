@@ -10,9 +10,9 @@ use hufu_types::{ConnectionId, Identity, IdentityKey, PoolId, User};
 use serde_json::json;
 
 use crate::configuration::Config;
+use crate::digest::hash_token;
 use crate::people::ways_in::{GetWaysIn, WaysIn};
 use crate::tokens::authentication::Authenticated;
-use crate::tokens::hash_token;
 use crate::{App, Refusal};
 
 pub use bind::{Bind, BindOutcome};

@@ -215,14 +215,14 @@ pub enum Excess {
 }
 
 impl CustomDataLimits {
-    /// Sets these keys, or removes those whose value is null. Data that is already over the byte limit may
-    /// change as long as it does not grow. The limit on keys has no such exception.
+    /// Sets these keys, or removes those whose value is null. Data that is already over a limit, because the
+    /// limit was lowered, may change as long as it does not grow.
     pub(crate) fn merge(
         self,
         data: &mut Map<String, Value>,
         change: &Map<String, Value>,
     ) -> Result<Result<(), Excess>, StoreError> {
-        let before = bytes(data)?;
+        let (keys_before, bytes_before) = (data.len(), bytes(data)?);
         for (key, value) in change {
             if value.is_null() {
                 data.remove(key);
@@ -230,11 +230,11 @@ impl CustomDataLimits {
                 data.insert(key.clone(), value.clone());
             }
         }
-        if data.len() > self.keys {
+        if data.len() > self.keys.max(keys_before) {
             return Ok(Err(Excess::Keys(self.keys)));
         }
         let total = bytes(data)?;
-        Ok(if total > self.bytes && total > before { Err(Excess::Bytes(self.bytes)) } else { Ok(()) })
+        Ok(if total > self.bytes.max(bytes_before) { Err(Excess::Bytes(self.bytes)) } else { Ok(()) })
     }
 }
 

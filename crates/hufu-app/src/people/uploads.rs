@@ -1,10 +1,10 @@
 //! Uploaded pictures. Only small raster images are accepted. They are decoded and encoded again.
 
-use async_recursion::async_recursion as boxed;
 use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::rates::{Admit, Admitted, Bucket};
 use hufu_store::uploads::{GetUpload, PutUpload};
 use hufu_types::refusal::Code;

@@ -6,13 +6,12 @@ mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
 
-use async_recursion::async_recursion as boxed;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use futures::future::BoxFuture;
 use hufu_store::config::Realms;
-use hufu_types::resolution::Rules;
 use hufu_types::{
     Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, OpenPlatform,
     Proof,
@@ -96,13 +95,16 @@ pub enum PhoneEvidence<'a> {
     Sealed(SealedData<'a>),
 }
 
+/// Whether somebody with this proof may log in.
+pub(crate) type Permit<'a> = dyn Fn(Proof) -> BoxFuture<'a, Result<(), LoginFailure>> + Sync + 'a;
+
 /// An attempt to prove who a user is.
 pub(crate) struct Attempt<'a> {
     pub(crate) application: &'a Application,
     pub(crate) connection: &'a Connection,
     pub(crate) evidence: Evidence<'a>,
-    /// The rules that apply. A phone code is spent only if the login itself is permitted.
-    pub(crate) rules: Rules,
+    /// Refuses a login that would not be permitted, before a single-use code is spent on it.
+    pub(crate) permit: &'a Permit<'a>,
     pub(crate) budget: Budget,
 }
 

@@ -1,20 +1,21 @@
 //! Authenticating requests: bearer tokens and the sessions behind them.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
+use hufu_types::{Action, Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::EndSession;
 use crate::configuration::ApplicationHint;
-use crate::events::Trace;
+use crate::events::{Actor, Trace};
+use crate::origin::{RecordRefusal, code_of};
 use crate::{App, Origin, Refusal, UserToken};
 
 /// The maximum number of sessions that a node caches.
@@ -105,6 +106,32 @@ pub(crate) struct Bearer {
 }
 
 impl App {
+    /// The context that all events of an operation by a logged-in user share.
+    pub(crate) fn trace_of(&self, who: &Authenticated) -> Trace {
+        let application = Some(&who.application.id);
+        self.trace(who.pool(), Some(Actor::user(&who.user)), application, None, &who.origin)
+    }
+
+    /// Records in the audit log that a logged-in user was refused something, and returns the refusal.
+    /// Refusals that say nothing about the user, such as that of a malformed request, are not recorded.
+    pub(crate) async fn refused(
+        &self,
+        who: &Authenticated,
+        trace: Trace,
+        action: Action,
+        details: Value,
+        refusal: Refusal,
+    ) -> Refusal {
+        let Some(code) = code_of(&refusal) else { return refusal };
+        let left = self.failures.remaining_records(who.pool(), trace.ip.as_deref());
+        let (pool, user) = (who.pool().clone(), Some(who.user.clone()));
+        let unit = RecordRefusal { pool, trace, action, user, code, details, guesses: None, left };
+        if !unit.must_be_recorded() {
+            return refusal;
+        }
+        self.write(unit).await.err().unwrap_or(refusal)
+    }
+
     /// Verifies a bearer token: an access token or a user token, never an id token.
     pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
         let expectation = Expectation {

@@ -9,7 +9,7 @@ use hufu_types::{
 };
 use serde_json::json;
 
-use super::hash_token;
+use crate::digest::hash_token;
 use crate::events::{Actor, Event, Trace};
 use crate::login::BrowserBinding;
 use crate::{App, Origin, Refusal};

@@ -1,9 +1,9 @@
 //! The instance's keys for signing tokens.
 
-use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_protocol::{KeySet, SigningKey};
 use hufu_store::keys::{AddSigningKey, ListSigningKeys, StoredSigningKey};

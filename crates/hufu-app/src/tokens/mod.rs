@@ -6,21 +6,21 @@ pub(crate) mod keys;
 mod refresh;
 mod sessions;
 
-use async_recursion::async_recursion as boxed;
 use std::borrow::Cow;
 use std::fmt;
 
-use aws_lc_rs::digest::{Digest, SHA256, digest};
+use async_recursion::async_recursion as boxed;
 use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenHash,
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp,
     TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
+use crate::digest::hash_token;
 use crate::events::Actor;
 use crate::{App, Origin, Refusal};
 use authentication::Bearer;
@@ -303,16 +303,4 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
         }
     }
     claims
-}
-
-/// The hash of an opaque token. It is unsalted: the tokens have full entropy.
-pub(crate) fn hash_token(text: &str) -> TokenHash {
-    hash_of(&digest(&SHA256, text.as_bytes()))
-}
-
-/// Wraps a digest as a token hash.
-pub(crate) fn hash_of(digest: &Digest) -> TokenHash {
-    let mut bytes = [0_u8; 32];
-    bytes.copy_from_slice(digest.as_ref());
-    TokenHash(bytes)
 }

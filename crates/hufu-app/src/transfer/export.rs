@@ -1,11 +1,11 @@
 //! Exporting users, page by page. An export can be imported again without loss.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
 use std::io::Write;
 use std::pin::pin;
 
+use async_recursion::async_recursion as boxed;
 use futures::{Stream, TryStreamExt as _};
 use hufu_store::exports::{ExportPage, ExportedUser};
 use hufu_store::{StoreError, Tx, Write as Unit};

@@ -7,7 +7,6 @@
 
 pub(super) mod unit;
 
-use async_recursion::async_recursion as boxed;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
@@ -17,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use async_recursion::async_recursion as boxed;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use hufu_store::imports::{Counts, ListRefusals, RefusedRow};
 use hufu_types::refusal::Reason;

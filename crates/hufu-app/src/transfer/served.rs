@@ -1,10 +1,10 @@
 //! Imports and exports that administrators run on a server.
 
-use async_recursion::async_recursion as boxed;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use futures::Stream;
 use hufu_store::imports::{GetImport, ListImports, StopImport};
 use hufu_types::refusal::{Code, Reason};

@@ -8,9 +8,9 @@ mod deliveries;
 mod delivering;
 mod unit;
 
-use async_recursion::async_recursion as boxed;
 use std::net::IpAddr;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::deliveries::{GetDelivery, ListDeliveries};
 use hufu_store::webhooks::{GetWebhook, ListWebhooks};
 use hufu_types::refusal::{Code, Reason};

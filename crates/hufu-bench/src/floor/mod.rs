@@ -6,6 +6,8 @@
 //! nothing else: no configuration, limits, logs, metrics, savepoints or encryption, and no profile in the
 //! response.
 
+#![expect(clippy::disallowed_types, reason = "the floor has no limits: it shows what they cost")]
+
 mod postgres;
 mod sql;
 mod sqlite;

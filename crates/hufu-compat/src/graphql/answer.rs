@@ -1,13 +1,14 @@
 //! GraphQL responses: `{data, errors}`, where the message of an error is an object.
 
 use async_graphql::{PathSegment, Pos, ServerError};
+use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::Refusal;
 use hufu_types::Language;
 use hufu_types::refusal::Reason;
 use serde::Serialize;
 
-use crate::surface::{self, ApiCode, Reader, json};
+use crate::surface::{self, ApiCode, Reader, private_json};
 
 /// The most errors that are returned. An invalid document can have one error per field.
 const ERRORS: usize = 10;
@@ -63,7 +64,7 @@ impl Message {
 pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
     let message = Message::of(refusal, reader.language);
     let fault = Fault { message, locations: vec![], path: vec![], extensions: None };
-    json(&Answer { data: async_graphql::Value::Null, errors: vec![fault] })
+    private_json(StatusCode::OK, &Answer { data: async_graphql::Value::Null, errors: vec![fault] })
 }
 
 /// The response to a request that was executed, or that failed validation.
@@ -72,7 +73,7 @@ pub(super) fn executed(response: async_graphql::Response, reader: &Reader) -> Re
     let errors: Vec<_> = errors.map(|error| fault(error, reader)).collect();
     // The clients report the last error, and so does the log.
     let code = errors.last().map_or(200, |fault| fault.message.code);
-    let mut response = json(&Answer { data: response.data, errors });
+    let mut response = private_json(StatusCode::OK, &Answer { data: response.data, errors });
     response.extensions_mut().insert(ApiCode(code));
     response
 }

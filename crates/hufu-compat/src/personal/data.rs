@@ -1,7 +1,6 @@
 //! `/api/v3/me/activity` and `/api/v3/me/export`: the data that is stored about the user.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hufu_app::{OwnEvent, OwnExport, OwnSession, Refusal, StoredMerge};
 use hufu_types::refusal::Reason;
 use hufu_types::{Action, EventId, Identity, Profile, Timestamp, User, camel_case};
@@ -9,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::envelope::Success;
-use crate::request::{Head, given};
+use crate::request::{Head, Query, given};
 use crate::server;
-use crate::surface::Answer;
+use crate::surface::{Answer, Refused};
 
 /// The default page size.
 const USUAL_PAGE: i64 = 20;
@@ -27,7 +26,7 @@ pub(crate) struct Page {
 pub(crate) async fn activity(
     State(shared): server::State,
     head: Head,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<Page>, Refused>,
 ) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let page = page.map(|Query(page)| page).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! `/api/v3/me/identities`: the identities of the account, and binding and unbinding them one by one.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hufu_app::{BoundIdentity, WhichIdentities};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, Path, given};
 use crate::server;
 use crate::surface::Answer;
 

@@ -1,6 +1,6 @@
 //! `/api/v3/me/merges`: merges two accounts of one person, and undoes merges.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use hufu_app::{MergePreview, StoredMerge};
 use hufu_types::refusal::Code;
 use hufu_types::{Identity, MergeId, Timestamp, User};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
-use crate::request::{Body, Head};
+use crate::request::{Body, Head, Path};
 use crate::server::{self, Shared};
 use crate::surface::Answer;
 

@@ -1,7 +1,6 @@
 //! `/api/v3/me/sessions`: where the user is logged in.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use hufu_app::SessionView;
 use hufu_types::refusal::Code;
 use hufu_types::{SessionId, Timestamp};
@@ -9,9 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::envelope::Success;
-use crate::request::Head;
+use crate::request::{Head, Path, Query};
 use crate::server;
-use crate::surface::Answer;
+use crate::surface::{Answer, Refused};
 
 /// The active sessions, the most recently used first.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
@@ -42,7 +41,7 @@ pub(crate) struct Wanted {
 pub(crate) async fn end_all(
     State(shared): server::State,
     head: Head,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<Wanted>, Refused>,
 ) -> Answer<Success<Value>> {
     let who = head.authenticate(&shared).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();

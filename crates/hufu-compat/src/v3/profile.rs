@@ -1,7 +1,6 @@
 //! `GET /api/v3/get-profile` and `POST /api/v3/update-profile`.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use hufu_app::{ProfileChange, Refusal, identity_id};
 use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Identity, PoolId, Profile, User, camel_case};
@@ -10,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::envelope::Success;
 use crate::registration::field_of;
-use crate::request::{Body, Head};
+use crate::request::{Body, Head, Query};
 use crate::server;
-use crate::surface::Answer;
+use crate::surface::{Answer, Refused};
 use crate::user::phone_text;
 
 /// The optional parts that the client requests. Booleans are sent as text.
@@ -32,7 +31,7 @@ fn yes(text: Option<&String>) -> bool {
 pub(crate) async fn get_profile(
     State(shared): server::State,
     head: Head,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    wanted: Result<Query<Wanted>, Refused>,
 ) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();

@@ -55,6 +55,11 @@ impl FromRequestParts<Arc<Shared>> for Viewer {
     }
 }
 
+/// The path as links on the page may contain it: browsers read `//host` and `/\\host` as another server.
+fn own_path(path: &str) -> String {
+    format!("/{}", path.trim_start_matches(['/', '\\']))
+}
+
 impl Viewer {
     pub(super) fn of(parts: &Parts, shared: &Shared) -> Self {
         let Parts { headers, uri, extensions, .. } = parts;
@@ -64,7 +69,7 @@ impl Viewer {
             language: language::choose(uri.query(), headers),
             chose_language: language::asked(uri.query()).is_some(),
             theme: Theme::of(headers),
-            path: uri.path().to_owned(),
+            path: own_path(uri.path()),
             query: uri.query().map(str::to_owned),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
             at: shared.app.now(),

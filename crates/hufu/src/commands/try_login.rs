@@ -1,6 +1,7 @@
 //! `hufu try`: a complete mini program login in the terminal that shows each step.
 
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value yields null for a missing key")]
+#![expect(clippy::disallowed_types, reason = "a body that is sent, not one that is received")]
 
 use std::process::ExitCode;
 

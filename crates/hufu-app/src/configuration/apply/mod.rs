@@ -14,10 +14,10 @@ mod plan;
 mod planner;
 mod users;
 
-use async_recursion::async_recursion as boxed;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::StoredConfig;

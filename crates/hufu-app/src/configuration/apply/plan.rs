@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use hufu_types::{Email, Phone};
-
 /// What applying a file does, or would do in a dry run.
 ///
 /// Displayed with one line per object, readable without knowing the code, and a summary at the end. It

@@ -1,7 +1,7 @@
 //! Finds out which users of the file exist already.
 
 use hufu_store::{StoreError, Tx, users};
-use hufu_types::{PhoneProof, PoolId, Profile, Timestamp, User, UserId};
+use hufu_types::{Email, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId};
 
 use super::file::{Desired, DesiredUser};
 

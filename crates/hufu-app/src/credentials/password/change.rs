@@ -1,8 +1,8 @@
 //! Changing a password, resetting a forgotten one, and unlocking an account.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};

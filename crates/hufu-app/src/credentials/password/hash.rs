@@ -6,12 +6,12 @@
 //! milliseconds of CPU time. It runs outside the asynchronous threads, with limited concurrency, and never
 //! inside a unit of work.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use async_recursion::async_recursion as boxed;
 use hufu_store::StoreError;
 use hufu_types::Random;
 use secrecy::{ExposeSecret as _, SecretString};

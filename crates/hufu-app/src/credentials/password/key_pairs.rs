@@ -1,9 +1,9 @@
 //! The key pairs with which clients encrypt passwords. They are created on first use, one of each kind for
 //! the whole instance. Each node keeps them parsed.
 
-use async_recursion::async_recursion as boxed;
 use std::sync::Arc;
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::keys::{GetPasswordKey, PutPasswordKey};
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;

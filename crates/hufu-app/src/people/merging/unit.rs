@@ -10,8 +10,8 @@ use hufu_store::merges::{self, NewMerge};
 use hufu_store::{StoreError, Tx, Write, passwords, users, versions};
 use hufu_types::merge::Changes;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Email, MergeId, PoolId, Timestamp, User, UserId, Username};
-use serde_json::{Value as Json, json};
+use hufu_types::{Action, MergeId, PoolId, Timestamp, User, UserId};
+use serde_json::json;
 
 use crate::events::{Event, Recorder, Trace};
 

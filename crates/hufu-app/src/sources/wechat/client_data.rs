@@ -56,11 +56,10 @@ impl App {
             Class::User => Code::PhoneCodeInvalid.because(error),
             _ => wechat_refusal(error),
         });
-        let number = match number {
+        let number = match number.and_then(|number| self.fresh_phone(&number).map(|_| number)) {
             Ok(number) => number,
             Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
         };
-        self.fresh_phone(&number)?;
         Ok(WechatPhone {
             phone_number: number.phone_number,
             pure_phone_number: number.pure_number,

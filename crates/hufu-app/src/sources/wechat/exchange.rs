@@ -12,7 +12,7 @@ use hufu_types::{Application, Connection, SessionId, Timestamp, TokenHash, UserI
 use hufu_wechat::Class;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::tokens::hash_of;
+use crate::digest::hash_of;
 use crate::{App, Limits, Refusal};
 
 /// The maximum length of a code to send on. WeChat's have 32 characters.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
 use crate::failures::LoginFailure;
-use crate::login::AccountResolver;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
 };
@@ -116,9 +115,7 @@ impl App {
                 Ok(Some(self.open_phone(attempt.connection, session, *sealed)?.0))
             }
             PhoneEvidence::Code(code) => {
-                let pool = attempt.application.pool.clone();
-                let resolver = AccountResolver { pool, proof: proof.clone(), rules: attempt.rules.clone() };
-                self.check_login_permitted(resolver).await?;
+                (attempt.permit)(proof.clone()).await?;
                 let openid = session.openid.as_str();
                 let credentials = credentials(attempt.connection);
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
