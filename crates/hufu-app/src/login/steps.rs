@@ -348,7 +348,9 @@ impl Continue {
     ) -> Result<Outcome, StoreError> {
         let Some(resolver) = &self.resolver else { return Ok(Outcome::Failed(StepFailure::NoAccount)) };
         // The row is locked from here on, so two flows that bind to one account take turns.
-        let user = users::get_locked(tx, &self.pool, &user.id).await?.ok_or(StoreError::LostRace)?;
+        let user = users::get_locked(tx, &self.pool, &user.id).await?;
+        // If the account was merged while this waited for the row, the names lead to another one by now.
+        let user = user.filter(|user| user.merged_into.is_none()).ok_or(StoreError::LostRace)?;
         if unusable(&user).is_some() {
             return Ok(Outcome::Failed(StepFailure::Unusable));
         }

@@ -8,20 +8,23 @@ use hufu_app::credentials::locks::{FindAccount, LockRule, Locks, Name, RecordWro
 use hufu_app::login::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure};
 use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::Unbind;
+use hufu_app::people::merging::unit::Merge;
 use hufu_app::people::sessions::unit::{EndSessions, SessionSelection};
 use hufu_store::Store;
+use hufu_store::merges::NewMerge;
 use hufu_store::passcodes::{self, Addressed, Target};
 use hufu_store::users::{self, GetUser};
 use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Action, Association, AssociationMode, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
-    SystemRandom, TokenHash, User, UserId, Username,
+    Action, Association, AssociationMode, MergeId, PasscodeChannel, PasscodePurpose, PhoneProof,
+    PoolSettings, SystemRandom, TokenHash, User, UserId, Username,
 };
 use serde_json::Map;
 
 use crate::support::{
-    APP, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, plan, pool, seconds, trace, unit,
+    APP, Held, NOW, Variant as _, hash, log_in, login, migrated, openid, phone, plan, pool, seconds, trace,
+    unit,
 };
 
 unit! {
@@ -218,6 +221,39 @@ on_both_engines! {
         assert!(matches!(on, Continued::Login(outcome) if matches!(*outcome, LoginOutcome::LoggedIn(_))));
         assert_eq!(get(&store, &user).await.vouched_phone(), Some(&phone(1)));
         assert_eq!(get(&store, &merged).await.phone, None);
+    }
+
+    /// The account that a code proves is merged into another while the step waits for it: the step then binds to the
+    /// survivor.
+    async fn a_step_that_waits_for_a_merge_goes_on_with_the_survivor(database) {
+        let store = migrated(&database).await;
+        let login = login(openid(APP, "o-1"), None).associating(asking());
+        wait(&store, &login).await;
+        let [merged, survivor] = ["a01", "a02"].map(|n| UserId::parse(&format!("6560c0ffee00000000000{n}")).unwrap());
+        let phone = Some((phone(1), PhoneProof::Code));
+        let of_number = User { phone: phone.clone(), ..User::new(pool(), merged.clone(), "admin", NOW) };
+        store.write(Make { user: of_number, password_hash: None }).await.unwrap();
+        let other = User::new(pool(), survivor.clone(), "admin", NOW);
+        store.write(Make { user: other, password_hash: None }).await.unwrap();
+        let (number, _) = phone.unwrap();
+        let to = Addressed { channel: PasscodeChannel::Sms, target: hash("target") };
+        store.write(PutCode { to: to.clone(), code: hash("code") }).await.unwrap();
+        let code = Presented { to, code: hash("code"), purposes: &[PasscodePurpose::Complete], max_tries: 5 };
+        let bind = PreparedAction::BindByCode { guess: Guess { code, guard: None }, to: Target::Phone(number) };
+
+        let new = NewMerge { id: MergeId::generate(NOW, &SystemRandom), survivor: survivor.clone(), merged };
+        let (merging, hold) = Held::new(Merge { pool: pool(), new, trace: trace(NOW) });
+        let merging = tokio::spawn({ let store = store.clone(); async move { store.write(merging).await } });
+        hold.until_worked();
+        let step = step(&login, bind);
+        let binding = tokio::spawn({ let store = store.clone(); async move { store.write(step).await } });
+        raw::until_blocked(&database, &binding).await;
+        hold.release();
+        merging.await.unwrap().unwrap();
+        let on = binding.await.unwrap().unwrap();
+        let Continued::Login(outcome) = on else { panic!("{on:?}") };
+        let LoginOutcome::LoggedIn(done) = *outcome else { panic!("{outcome:?}") };
+        assert_eq!(done.user.id, survivor);
     }
 
     async fn a_refused_step_stands_in_the_audit_log(database) {

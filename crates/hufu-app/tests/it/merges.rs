@@ -384,7 +384,7 @@ on_both_engines! {
         assert_eq!(outcome(undoing(&merge, Some("b"), late)).await, "TooLate");
         let last = now.plus(WINDOW);
         assert!(outcome(undoing(&merge, Some("b"), last)).await.starts_with("Done"));
-        assert_eq!(outcome(undoing(&merge, Some("b"), last)).await, "Before");
+        assert_eq!(outcome(undoing(&merge, Some("b"), last)).await, "AlreadyUndone");
         let logged = "SELECT CAST(code AS TEXT), COALESCE(user_id, '') FROM audit_events
             WHERE action = 'users.merge_undone' AND pool_id = '6560c0ffee00000000000001' ORDER BY code, user_id";
         let logged = raw::texts(&database, logged).await;
