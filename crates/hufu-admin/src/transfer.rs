@@ -24,7 +24,7 @@ const WRITTEN_AT_ONCE: usize = 256 * 1024;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct How {
+pub(crate) struct ImportQuery {
     /// `csv`, `json` or `jsonl`. Derived from the content type if absent.
     format: Option<String>,
     /// The name of the file. An import is refused while an import of another file with the same name is
@@ -58,7 +58,7 @@ pub(crate) struct Paging {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Out {
+pub(crate) struct ExportQuery {
     /// `csv`, `json` or `jsonl`.
     format: Option<String>,
 }
@@ -139,16 +139,17 @@ fn ids(pool: &str, import: &str) -> Result<(PoolId, ImportId), Code> {
     Ok((pool_id(pool)?, import?))
 }
 
-fn options(how: How, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
-    let told = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let told = match told.split(';').next().unwrap_or_default().trim() {
+fn options(query: ImportQuery, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let media_type = match media_type.split(';').next().unwrap_or_default().trim() {
         "text/csv" => Some("csv"),
         "application/json" => Some("json"),
         "application/x-ndjson" | "application/jsonl" => Some("jsonl"),
         _ => None,
     };
-    let format = how.format.as_deref().or(told).and_then(Format::parse);
-    let file_name = how.file_name.unwrap_or_else(|| "upload".to_owned());
+    let format = query.format.as_deref().or(media_type).and_then(Format::parse);
+    let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
     if file_name.chars().count() > 200 || file_name.chars().any(char::is_control) {
         return Err(Refusal::invalid("fileName", Reason::NotALine { max: 200 }));
     }
@@ -157,7 +158,7 @@ fn options(how: How, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
             Refusal::invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
         })?,
         file_name,
-        on_existing: match how.on_existing.as_deref() {
+        on_existing: match query.on_existing.as_deref() {
             None | Some("refuse") => OnExisting::Refuse,
             Some("skip") => OnExisting::Skip,
             Some(_) => {
@@ -167,10 +168,10 @@ fn options(how: How, headers: &HeaderMap) -> Result<ImportOptions, Refusal> {
                 ));
             }
         },
-        dry_run: how.dry_run,
-        start_over: how.start_over,
-        country_code: how.phone_country_code,
-        ignore_unknown: how.ignore_unknown,
+        dry_run: query.dry_run,
+        start_over: query.start_over,
+        country_code: query.phone_country_code,
+        ignore_unknown: query.ignore_unknown,
     })
 }
 
@@ -211,21 +212,21 @@ async fn on_disk<T: Send + 'static>(
 /// Import the users in a file.
 ///
 /// The format is described in docs/import.md. The import continues in the background after the response.
-#[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), How),
+#[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), ImportQuery),
     request_body(content = String, description = "The file, in UTF-8.", content_type = "application/octet-stream"),
     responses((status = 202, body = ImportView), (status = 200, body = Checked), (status = 409, body = ProblemBody),
         (status = 413, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(crate) async fn import(
     caller: Caller,
     Path(pool): Path<String>,
-    Query(how): Query<How>,
+    Query(query): Query<ImportQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
     // Nothing is written to disk for callers that may not import.
     caller.app.permit_transfer(&caller.by, &pool).await?;
-    let options = options(how, &headers)?;
+    let options = options(query, &headers)?;
     let file = keep(&caller, body).await?;
     let started = caller.app.start_import(&caller.by, &pool, file, options).await;
     Ok(match started? {
@@ -278,12 +279,12 @@ pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, S
 /// Export all users of a pool as a file.
 ///
 /// Password hashes are not included; `hufu export` can include them.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), Out),
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), ExportQuery),
     responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(
     caller: Caller,
     Path(pool): Path<String>,
-    Query(out): Query<Out>,
+    Query(out): Query<ExportQuery>,
 ) -> Answer<Response> {
     let format = Format::parse(out.format.as_deref().unwrap_or("jsonl"));
     let format = format

@@ -118,14 +118,14 @@ pub(crate) async fn get_phone(
 ) -> Answer<Success<PhoneAnswer>> {
     let (application, connection) = request.place(&shared, &head)?;
     let (code, sealed) = (request.code()?, request.required_sealed()?);
-    let told =
+    let owner =
         shared.app.phone_by_sealed_data(&application, &connection, code, sealed, head.ip.as_deref()).await?;
     Ok(Success::new(PhoneAnswer {
-        country_code: told.phone.country_code,
-        phone_number: told.phone.phone_number,
-        pure_phone_number: told.phone.pure_phone_number,
-        openid: told.openid,
-        unionid: told.unionid,
+        country_code: owner.phone.country_code,
+        phone_number: owner.phone.phone_number,
+        pure_phone_number: owner.phone.pure_phone_number,
+        openid: owner.openid,
+        unionid: owner.unionid,
     }))
 }
 

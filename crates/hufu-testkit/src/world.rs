@@ -473,12 +473,12 @@ impl World {
             "{action} {code}: {:#?}",
             &after[..after.len() - before.len()]
         );
-        let told = after.swap_remove(after.iter().position(|event| !before.contains(event)).unwrap());
-        assert_eq!((told.action.as_str(), told.code), (action, i64::try_from(code).unwrap()));
-        assert_eq!(told.application.as_deref(), Some(SHOP_APP), "{told:?}");
-        assert_eq!(told.ip.as_deref(), Some("203.0.113.7"), "{told:?}");
-        assert_eq!(told.request_id.as_deref(), Some(answer.request_id()), "{told:?}");
-        told
+        let event = after.swap_remove(after.iter().position(|event| !before.contains(event)).unwrap());
+        assert_eq!((event.action.as_str(), event.code), (action, i64::try_from(code).unwrap()));
+        assert_eq!(event.application.as_deref(), Some(SHOP_APP), "{event:?}");
+        assert_eq!(event.ip.as_deref(), Some("203.0.113.7"), "{event:?}");
+        assert_eq!(event.request_id.as_deref(), Some(answer.request_id()), "{event:?}");
+        event
     }
 }
 

@@ -7,11 +7,11 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let told = error.to_string();
+        let text_of_error = error.to_string();
         // A transparent error has the same text as its source.
-        if !text.ends_with(&told) {
+        if !text.ends_with(&text_of_error) {
             text.push_str(": ");
-            text.push_str(&told);
+            text.push_str(&text_of_error);
         }
         cause = error.source();
     }

@@ -187,21 +187,23 @@ pub async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal>
 pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let slow = |_| Refusal::invalid("body", Reason::BodySlow);
     let limits = shared.app.limits();
-    tokio::time::timeout(limits.body_time, collect_at_leisure(body, limit, limits)).await.map_err(slow)?
+    tokio::time::timeout(limits.body_time, collect_without_timeout(body, limit, limits))
+        .await
+        .map_err(slow)?
 }
 
-async fn collect_at_leisure(
+async fn collect_without_timeout(
     body: axum::body::Body,
     limit: usize,
     limits: &hufu_app::Limits,
 ) -> Result<Vec<u8>, Refusal> {
-    let patience = limit.saturating_add(limits.discarded_bytes);
+    let most_read = limit.saturating_add(limits.discarded_bytes);
     let mut stream = body.into_data_stream();
     let (mut kept, mut length) = (Vec::new(), 0_usize);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
         length = length.saturating_add(chunk.len());
-        if length > patience {
+        if length > most_read {
             break;
         }
         if length <= limit {

@@ -82,7 +82,7 @@ pub struct Listener {
 const LEAST_HEADER_BYTES: usize = 8192;
 /// How long to wait after a connection could not be accepted, for example because no file descriptors are
 /// left.
-const BREATHER: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 impl Listener {
     /// Creates a listener from a bound socket.
@@ -118,7 +118,7 @@ impl Listener {
                     Ok(accepted) => accepted,
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(BREATHER).await;
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
                         continue;
                     }
                 },

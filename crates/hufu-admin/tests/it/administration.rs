@@ -232,8 +232,8 @@ on_both_engines! {
         let password = call(&world, Some(&owner), "POST", &format!("{path}/password"), None).await.is(200);
         world.secret(password["password"].as_str().unwrap());
 
-        for (deed, status) in [("disable", "Suspended"), ("archive", "Archived"), ("enable", "Activated")] {
-            let now = call(&world, Some(&owner), "POST", &format!("{path}/{deed}"), None).await.is(200);
+        for (operation, status) in [("disable", "Suspended"), ("archive", "Archived"), ("enable", "Activated")] {
+            let now = call(&world, Some(&owner), "POST", &format!("{path}/{operation}"), None).await.is(200);
             assert_eq!(now["status"], status);
         }
         call(&world, Some(&owner), "POST", &format!("{path}/cancel-deletion"), None).await.is(409);

@@ -61,8 +61,8 @@ on_both_engines! {
         assert!(!works(&mei).await);
 
         let mei = login(first).await;
-        for deed in ["disable", "enable"] {
-            call(&world, Some(&owner), "POST", &format!("{account}/{deed}"), None).await.is(200);
+        for operation in ["disable", "enable"] {
+            call(&world, Some(&owner), "POST", &format!("{account}/{operation}"), None).await.is(200);
         }
         assert!(!works(&mei).await, "what ended does not begin again");
 

@@ -230,12 +230,11 @@ on_both_engines! {
         let login = login(openid(APP, "o-1"), None).associating(asking());
         wait(&store, &login).await;
         let [merged, survivor] = ["a01", "a02"].map(|n| UserId::parse(&format!("6560c0ffee00000000000{n}")).unwrap());
-        let phone = Some((phone(1), PhoneProof::Code));
-        let of_number = User { phone: phone.clone(), ..User::new(pool(), merged.clone(), "admin", NOW) };
+        let number = phone(1);
+        let of_number = User { phone: Some((number.clone(), PhoneProof::Code)), ..User::new(pool(), merged.clone(), "admin", NOW) };
         store.write(Make { user: of_number, password_hash: None }).await.unwrap();
         let other = User::new(pool(), survivor.clone(), "admin", NOW);
         store.write(Make { user: other, password_hash: None }).await.unwrap();
-        let (number, _) = phone.unwrap();
         let to = Addressed { channel: PasscodeChannel::Sms, target: hash("target") };
         store.write(PutCode { to: to.clone(), code: hash("code") }).await.unwrap();
         let code = Presented { to, code: hash("code"), purposes: &[PasscodePurpose::Complete], max_tries: 5 };

@@ -173,7 +173,7 @@ mod tests {
     }
 
     /// What a client that sets this text receives when it reads the value.
-    fn told(text: &str) -> (DataType, String) {
+    fn field(text: &str) -> (DataType, String) {
         let mut list = list(&Map::from_iter([("k".to_owned(), stored(text))]), &PoolSettings::default());
         let item = list.remove(0);
         assert!(item.label.is_none() && item.key == "k");
@@ -194,7 +194,7 @@ mod tests {
             (r#""2024-01-02T03:04:05.000Z""#, DataType::String, "2024-01-02T03:04:05.000Z"),
         ];
         for (sent, data_type, value) in cases {
-            assert_eq!(told(sent), (data_type, value.to_owned()), "{sent}");
+            assert_eq!(field(sent), (data_type, value.to_owned()), "{sent}");
         }
     }
 

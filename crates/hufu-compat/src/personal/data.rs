@@ -108,10 +108,10 @@ fn account_dto(user: &User) -> Value {
 
 /// The profile. Empty fields are left out.
 fn profile_dto(profile: &Profile) -> Value {
-    let told =
+    let fields =
         Profile::FIELDS.iter().filter_map(|field| Some((camel_case(field), profile.field(field)?.into())));
     let gender = profile.gender.map(|gender| ("gender".to_owned(), gender.as_str().into()));
-    Value::Object(told.chain(gender).collect())
+    Value::Object(fields.chain(gender).collect())
 }
 
 fn identity_dto(identity: &Identity) -> Value {

@@ -61,13 +61,13 @@ pub(crate) async fn phone(
     let identifier = given(request.identifier.as_ref());
     let application = config.serving_connection(head.named(), identifier)?;
     let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
-    let told =
+    let phone =
         shared.app.phone_by_code(application, &connection, request.code()?, head.ip.as_deref()).await?;
     let info = PhoneInfo {
-        country_code: told.country_code,
-        phone_number: told.phone_number,
-        pure_phone_number: told.pure_phone_number,
-        watermark: Watermark { appid: told.app_id, timestamp: told.timestamp },
+        country_code: phone.country_code,
+        phone_number: phone.phone_number,
+        pure_phone_number: phone.pure_phone_number,
+        watermark: Watermark { appid: phone.app_id, timestamp: phone.timestamp },
     };
     Ok(Success::new(PhoneAnswer { phone_info: info.clone(), flat: info }))
 }

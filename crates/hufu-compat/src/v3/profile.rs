@@ -187,12 +187,15 @@ mod tests {
     fn where_an_account_comes_from_is_told_in_the_words_of_the_clients() {
         let id = "6560c0ffee00000000000009";
         let (pool, user) = (PoolId::parse(id).unwrap(), hufu_types::UserId::parse(id).unwrap());
-        for (source, told) in
+        for (source, expected) in
             [("admin", "adminCreated"), ("import", "excel"), ("wechat:miniprogram:default", "register")]
         {
             let user = User::new(pool.clone(), user.clone(), source, hufu_types::Timestamp(0));
             let dto = user_dto(&user);
-            assert_eq!((&dto["userSourceType"], &dto["registerSource"]), (&json!(told), &json!([source])));
+            assert_eq!(
+                (&dto["userSourceType"], &dto["registerSource"]),
+                (&json!(expected), &json!([source]))
+            );
         }
     }
 
