@@ -338,6 +338,20 @@ mod tests {
         assert!(is_deeper(&nested(126), 32));
     }
 
+    #[test]
+    fn data_over_a_lowered_limit_may_stay_and_shrink_but_not_grow() {
+        let map = |value: Value| value.as_object().cloned().unwrap();
+        let limits = CustomDataLimits { keys: 1, bytes: 10 };
+        let mut data = map(json!({ "a": 1, "b": 2, "c": "long enough" }));
+        assert_eq!(limits.merge(&mut data, &Map::new()).unwrap(), Ok(()), "a change of a nickname");
+        assert_eq!(limits.merge(&mut data, &map(json!({ "b": null }))).unwrap(), Ok(()));
+        assert_eq!(data.len(), 2);
+        let grown = limits.merge(&mut data.clone(), &map(json!({ "d": 4 }))).unwrap();
+        assert_eq!(grown, Err(Excess::Keys(1)));
+        let longer = limits.merge(&mut data, &map(json!({ "c": "longer than it was" }))).unwrap();
+        assert_eq!(longer, Err(Excess::Bytes(10)));
+    }
+
     fn declared(key: &str, kind: CustomFieldType, editable: bool) -> CustomField {
         let (label, options) = (String::new(), vec!["red".to_owned()]);
         CustomField { key: key.to_owned(), kind, label, options, visible: true, editable }
