@@ -194,3 +194,16 @@ async fn no_cookie_passes_a_route_that_other_origins_may_call() {
     assert_eq!(open.text(), "[]");
     assert_eq!(open.header("access-control-allow-origin"), "https://other.example");
 }
+
+/// Browsers read `//host` as another server, so no link of a page may begin like that.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_stay_on_this_server_whatever_the_path() {
+    let server = Plan::default().start(TestDatabase::sqlite()).await;
+    for path in ["//other.example/x", "///other.example/x"] {
+        let page = server.open(path, "en").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        let text = page.text();
+        assert!(text.contains(r#"href="/other.example/x?ui_locales="#), "{path}: {text}");
+        assert!(!text.contains(r#"href="//"#), "{path}: {text}");
+    }
+}
