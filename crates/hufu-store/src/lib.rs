@@ -8,7 +8,7 @@
 //! retries them after a lost race), so they contain everything they need and make no decision based on the
 //! system clock. On SQLite, a single thread takes all waiting units, runs each in its own savepoint, and
 //! answers all of them after one `COMMIT`: a group commit. On PostgreSQL, each unit is a separate
-//! transaction.
+//! transaction, except that logins which wait for one another are written together, statement by statement.
 //!
 //! Invariants:
 //! - Nothing is answered before its `COMMIT`.
@@ -18,8 +18,10 @@
 //!
 //! Start reading at [`Store`], [`Write`] and [`Read`], then one module per aggregate.
 
+mod arrays;
 mod engine;
 mod error;
+mod lockstep;
 mod migrate;
 mod postgres;
 mod sqlite;
@@ -58,6 +60,7 @@ pub mod webhooks;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
+pub use lockstep::Member;
 pub use migrate::{Migration, SchemaState};
 pub use tx::Tx;
 pub use unit::{Read, Write};
@@ -103,10 +106,22 @@ pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
     if engine == "sqlite" { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS }
 }
 
+/// The statements that run over arrays when units share a transaction on PostgreSQL.
+pub fn statements_in_groups() -> [&'static str; 9] {
+    lockstep::in_groups()
+}
+
+/// The text of a statement over arrays, for parameters of these PostgreSQL types. A test prepares all of them. None
+/// if the statement cannot run over arrays.
+pub fn over_arrays(sql: &str, types: &[&str]) -> Option<String> {
+    let kinds: Option<Vec<_>> = types.iter().map(|name| arrays::Kind::of(name)).collect();
+    Some(arrays::ArrayText::new(sql, &kinds?)?.sql.to_string())
+}
+
 /// Declares statements as constants and registers them in the module's `STATEMENTS`.
 macro_rules! statements {
     ($($name:ident = $sql:expr;)*) => {
-        $(const $name: &str = $sql;)*
+        $(pub(crate) const $name: &str = $sql;)*
         pub(crate) const STATEMENTS: &[(&str, &str)] = &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
     };
 }

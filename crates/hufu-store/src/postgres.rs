@@ -1,18 +1,27 @@
-//! PostgreSQL: every unit is a separate transaction, run again after a lost race.
+//! PostgreSQL: a unit is a transaction of its own, run again after a lost race. The most frequent units share one while
+//! others are under way ([`crate::lockstep`]).
 
-use std::sync::Arc;
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Postgres as PostgresEngine};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
+use crate::lockstep::{self, Dissolved, Texts};
 use crate::unit::Unit;
 use crate::{StoreError, Tx};
 
-/// The maximum number of database connections.
+/// The maximum number of database connections, without those of the groups.
 const MAX_CONNECTIONS: u32 = 32;
+/// How many groups run at the same time, each on a connection. More of them would be smaller: with two, the
+/// units that arrive while one group runs are the next one.
+const LANES: u32 = 2;
+/// The maximum number of units in a group.
+const MAX_GROUP: usize = 32;
 /// How many units may wait for a connection before new ones are rejected.
 const MAX_WAITING: usize = 4096;
 /// How long a unit waits for a connection.
@@ -20,24 +29,69 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many times a unit is run if it keeps losing races.
 const MAX_ATTEMPTS: u32 = 8;
 
+/// Begins the transaction of a group. Its statements over arrays are planned once, for indexes and in the order of the
+/// arrays: without this, each would be planned anew for its values, and rows could be locked in any order.
+const BEGIN_GROUP: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; \
+     SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+
+/// The same, with all statements planned anew.
+const BEGIN_GROUP_WITH_NEW_PLANS: &str = "BEGIN; DISCARD PLANS; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL \
+     enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+/// After how many groups the statements are planned anew. To a table that was empty when they were planned, all
+/// indexes are the same, and PostgreSQL itself takes up to minutes to notice that it has grown.
+const GROUPS_PER_PLAN: u64 = 256;
+
 #[derive(Clone)]
 pub(crate) struct Postgres {
     pool: PgPool,
     waiting: Arc<Semaphore>,
+    groups: Arc<Groups>,
+}
+
+/// The units that wait to be written in groups.
+struct Groups {
+    pool: PgPool,
+    lanes: Arc<Semaphore>,
+    queue: Mutex<VecDeque<Queued>>,
+    texts: Texts,
+    begun: AtomicU64,
+}
+
+/// Why a group was not written.
+enum Lost {
+    /// It was rolled back.
+    Dissolved,
+    /// The `COMMIT` failed.
+    Commit(StoreError),
+}
+
+struct Queued {
+    /// Two units with the same key are never in one group.
+    key: u64,
+    unit: Arc<dyn Unit>,
+    caller: oneshot::Sender<Result<(), StoreError>>,
 }
 
 impl Postgres {
     pub(crate) async fn open(options: PgConnectOptions) -> Result<Self, StoreError> {
         let options = options.application_name("hufu").statement_cache_capacity(512);
-        let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A dead connection is noticed at its first statement; a ping before each unit would cost a round
-            // trip.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)) })
+        let pool = |connections| {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                // A dead connection is noticed at its first statement; a ping before each unit would cost a round
+                // trip.
+                .test_before_acquire(false)
+        };
+        let groups = Groups {
+            pool: pool(LANES).connect_lazy_with(options.clone()),
+            lanes: Arc::new(Semaphore::new(LANES as usize)),
+            queue: Mutex::default(),
+            texts: Texts::default(),
+            begun: AtomicU64::new(0),
+        };
+        let pool = pool(MAX_CONNECTIONS).connect_with(options).await?;
+        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)), groups: Arc::new(groups) })
     }
 
     async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
@@ -48,12 +102,103 @@ impl Postgres {
         })
     }
 
-    /// Runs the unit on a task of its own, so that it runs to its end even if its caller is gone.
+    /// Runs the unit to its end, even if its caller is gone.
     pub(crate) async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        match unit.group() {
+            None => self.write_alone(unit).await,
+            Some(key) => self.write_in_group(key, unit).await,
+        }
+    }
+
+    /// Runs the unit on a task of its own.
+    async fn write_alone(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
         let store = self.clone();
         let task = tokio::spawn(async move { store.write_until_won(&*unit).await });
         let ended = task.await;
         ended.map_err(|error| if error.is_panic() { StoreError::Panicked } else { StoreError::Stopped })?
+    }
+
+    /// Queues the unit for the next group, which begins at once if a lane is free.
+    async fn write_in_group(&self, key: u64, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        let (caller, answer) = oneshot::channel();
+        {
+            let mut queue = self.groups.queue();
+            if queue.len() >= MAX_WAITING {
+                return Err(StoreError::Overloaded);
+            }
+            queue.push_back(Queued { key, unit, caller });
+        }
+        match Arc::clone(&self.groups.lanes).try_acquire_owned() {
+            Ok(lane) => drop(tokio::spawn(self.clone().run_groups(lane))),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => return Err(StoreError::Stopped),
+        }
+        answer.await.map_err(|_| StoreError::Stopped)?
+    }
+
+    /// Runs groups until nobody waits.
+    async fn run_groups(self, mut lane: OwnedSemaphorePermit) {
+        loop {
+            let group = self.groups.next();
+            if !group.is_empty() {
+                self.run_group(group).await;
+                continue;
+            }
+            drop(lane);
+            // Whoever was queued after the look at the queue and before the lane was free has not found it.
+            if self.groups.queue().is_empty() {
+                return;
+            }
+            match Arc::clone(&self.groups.lanes).try_acquire_owned() {
+                Ok(again) => lane = again,
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Writes a group and answers its callers.
+    async fn run_group(&self, group: Vec<Queued>) {
+        let size = f64::from(u32::try_from(group.len()).unwrap_or(u32::MAX));
+        metrics::histogram!("hufu_store_batch_size").record(size);
+        let (done, alone) =
+            if group.len() == 1 { (Vec::new(), group) } else { self.write_group(group).await };
+        for queued in done {
+            // The caller may be gone; the unit is done all the same.
+            let _ = queued.caller.send(Ok(()));
+        }
+        let mut alone = alone.into_iter();
+        let last = alone.next_back();
+        for Queued { unit, caller, .. } in alone {
+            let store = self.clone();
+            tokio::spawn(async move { caller.send(store.write_alone(unit).await) });
+        }
+        if let Some(Queued { unit, caller, .. }) = last {
+            let _ = caller.send(self.write_alone(unit).await);
+        }
+    }
+
+    /// Writes a group. Returns the units that were written, and those that have to run alone.
+    async fn write_group(&self, group: Vec<Queued>) -> (Vec<Queued>, Vec<Queued>) {
+        let units: Vec<&dyn Unit> = group.iter().map(|queued| &*queued.unit).collect();
+        let left: HashSet<usize> = match self.groups.write(&units).await {
+            Ok(left) => left.into_iter().collect(),
+            Err(Lost::Dissolved) => {
+                metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
+                return (Vec::new(), group);
+            }
+            Err(Lost::Commit(error)) => {
+                // Nobody knows whether it was committed, so nothing runs again.
+                tracing::error!(%error, units = group.len(), "a group of writes was lost");
+                for queued in group {
+                    let _ = queued.caller.send(Err(StoreError::Batch(error.to_string())));
+                }
+                return (Vec::new(), Vec::new());
+            }
+        };
+        let (alone, done): (Vec<_>, Vec<_>) =
+            group.into_iter().enumerate().partition(|(index, _)| left.contains(index));
+        let units = |group: Vec<(usize, Queued)>| group.into_iter().map(|(_, queued)| queued).collect();
+        (units(done), units(alone))
     }
 
     async fn write_until_won(&self, unit: &dyn Unit) -> Result<(), StoreError> {
@@ -87,7 +232,83 @@ impl Postgres {
         unit.run(&mut Tx::Postgres(&mut connection)).await
     }
 
+    /// Finishes the queued units and closes the connections.
     pub(crate) async fn close(self) {
+        let lanes = self.groups.lanes.acquire_many(LANES).await;
+        self.groups.lanes.close();
+        drop(lanes);
+        self.groups.queue().clear();
+        self.groups.pool.close().await;
         self.pool.close().await;
+    }
+}
+
+impl Groups {
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Queued>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the next group from the queue.
+    fn next(&self) -> Vec<Queued> {
+        let mut queue = self.queue();
+        let (mut group, mut keys) = (Vec::new(), HashSet::new());
+        let mut later = Vec::new();
+        while group.len() < MAX_GROUP
+            && let Some(queued) = queue.pop_front()
+        {
+            if keys.insert(queued.key) {
+                group.push(queued);
+            } else {
+                later.push(queued);
+            }
+        }
+        later.into_iter().rev().for_each(|queued| queue.push_front(queued));
+        group
+    }
+
+    /// Writes the units in one transaction. Returns the indexes of those that left the group.
+    async fn write(&self, units: &[&dyn Unit]) -> Result<Vec<usize>, Lost> {
+        let mut connection = self.pool.acquire().await.map_err(|_| Lost::Dissolved)?;
+        let number = self.begun.fetch_add(1, Ordering::Relaxed);
+        let begin = if needs_new_plans(number) { BEGIN_GROUP_WITH_NEW_PLANS } else { BEGIN_GROUP };
+        let mut transaction = connection.begin_with(begin).await.map_err(|_| Lost::Dissolved)?;
+        match lockstep::run(&mut transaction, &self.texts, units).await {
+            Ok(left) if left.len() == units.len() => {
+                let _ = transaction.rollback().await;
+                Ok(left)
+            }
+            Ok(left) => match transaction.commit().await.map_err(StoreError::Postgres) {
+                Ok(()) => Ok(left),
+                Err(error) if error.is_lost_race() => Err(Lost::Dissolved),
+                Err(error) => Err(Lost::Commit(error)),
+            },
+            Err(Dissolved) => {
+                let _ = transaction.rollback().await;
+                Err(Lost::Dissolved)
+            }
+        }
+    }
+}
+
+/// Whether the group with this number has its statements planned anew: often at first, when a new installation grows
+/// fast, and for some groups in a row, so that each lane has its turn.
+fn needs_new_plans(number: u64) -> bool {
+    let last = match number.checked_ilog2() {
+        Some(log) if number < GROUPS_PER_PLAN => 1 << log,
+        _ => number - number % GROUPS_PER_PLAN,
+    };
+    number - last < 2 * u64::from(LANES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_made_anew_often_at_first_and_then_seldom() {
+        let anew: Vec<u64> = (0..600).filter(|number| needs_new_plans(*number)).collect();
+        let runs =
+            [0, 16, 32, 64, 128, 256, 512].map(|start| if start == 0 { 0..12 } else { start..start + 4 });
+        assert_eq!(anew, runs.into_iter().flatten().collect::<Vec<_>>());
     }
 }

@@ -3,6 +3,7 @@
 use rusqlite::CachedStatement;
 use sqlx::PgConnection;
 
+use crate::lockstep::Member;
 use crate::{Row, StoreError, Value};
 
 /// Decodes one row.
@@ -14,6 +15,8 @@ pub enum Tx<'a> {
     Sqlite(&'a mut rusqlite::Connection),
     /// A transaction, or a connection for reading.
     Postgres(&'a mut PgConnection),
+    /// A member of a group that shares a transaction of PostgreSQL.
+    Group(&'a mut Member),
 }
 
 impl Tx<'_> {
@@ -28,6 +31,7 @@ impl Tx<'_> {
                 let query = sqlx::query_with(sql, Value::arguments(values)?);
                 Ok(query.execute(&mut **connection).await?.rows_affected())
             }
+            Tx::Group(member) => Ok(member.ask(sql, values).await.affected),
         }
     }
 
@@ -48,6 +52,10 @@ impl Tx<'_> {
                 let query = sqlx::query_with(sql, Value::arguments(values)?);
                 let row = query.fetch_optional(&mut **connection).await?;
                 row.map(|row| decode(&Row::Postgres(&row))).transpose()
+            }
+            Tx::Group(member) => {
+                let rows = member.ask(sql, values).await.rows;
+                rows.first().map(|row| decode(&Row::Postgres(row))).transpose()
             }
         }
     }
@@ -74,6 +82,10 @@ impl Tx<'_> {
                 let rows = query.fetch_all(&mut **connection).await?;
                 rows.iter().map(|row| decode(&Row::Postgres(row))).collect()
             }
+            Tx::Group(member) => {
+                let rows = member.ask(sql, values).await.rows;
+                rows.iter().map(|row| decode(&Row::Postgres(row))).collect()
+            }
         }
     }
 
@@ -86,7 +98,7 @@ impl Tx<'_> {
         decode: Decode<T>,
     ) -> Result<Vec<T>, StoreError> {
         match self {
-            Tx::Sqlite(_) => self.all(sql, values, decode).await,
+            Tx::Sqlite(_) | Tx::Group(_) => self.all(sql, values, decode).await,
             Tx::Postgres(connection) => {
                 let query = sqlx::query_with(sql, Value::arguments(values)?).persistent(false);
                 let rows = query.fetch_all(&mut **connection).await?;
@@ -101,6 +113,10 @@ impl Tx<'_> {
             Tx::Sqlite(connection) => connection.execute_batch(sql)?,
             Tx::Postgres(connection) => {
                 sqlx::raw_sql(sql).execute(&mut **connection).await?;
+            }
+            Tx::Group(member) => {
+                // No group migrates: the member leaves.
+                member.ask(sql, &[]).await;
             }
         }
         Ok(())

@@ -15,6 +15,13 @@ pub trait Write: Send + Sync + 'static {
 
     /// Runs the unit. An error rolls back what it wrote.
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, StoreError>> + Send;
+
+    /// Whether PostgreSQL may run the unit in one transaction with others that are about something else, and
+    /// what it is about: a key that two units have in common if one of them must see what the other wrote.
+    /// For units that usually need only the statements that may run in groups ([`crate::statements_in_groups`]).
+    fn group(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A unit that only reads.
@@ -31,6 +38,9 @@ pub trait Read: Send + Sync + 'static {
 pub(crate) trait Unit: Send + Sync {
     /// Runs the unit and stores its output in itself.
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// See [`Write::group`].
+    fn group(&self) -> Option<u64>;
 }
 
 /// A unit with a place for the output of its last run.
@@ -64,6 +74,10 @@ impl<W: Write> Unit for Writing<W> {
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { self.0.keep(self.0.unit.run(tx).await?) })
     }
+
+    fn group(&self) -> Option<u64> {
+        self.0.unit.group()
+    }
 }
 
 /// A unit that reads.
@@ -72,5 +86,9 @@ pub(crate) struct Reading<R: Read>(pub(crate) WithOutput<R, R::Out>);
 impl<R: Read> Unit for Reading<R> {
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async { self.0.keep(self.0.unit.run(tx).await?) })
+    }
+
+    fn group(&self) -> Option<u64> {
+        None
     }
 }

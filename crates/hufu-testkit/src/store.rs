@@ -137,6 +137,10 @@ impl<W: Write> Write for Held<W> {
         }
         out
     }
+
+    fn group(&self) -> Option<u64> {
+        self.unit.group()
+    }
 }
 
 impl Hold {

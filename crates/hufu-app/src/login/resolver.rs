@@ -1,5 +1,7 @@
 //! Login through a source: finding the account and logging it in, in one unit of work.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
 use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
@@ -47,6 +49,21 @@ pub struct Login {
 
 impl Write for Login {
     type Out = LoginOutcome;
+
+    /// Two logins of one identity never share a transaction: the second has to see the account that the first made.
+    fn group(&self) -> Option<u64> {
+        let is_common = self.resume.is_none()
+            && self.resolver.proof.phone.is_none()
+            && self.resolver.proof.email.is_none()
+            && self.plan.patch.data.is_empty()
+            && self.plan.trace.subscribers.is_empty();
+        let IdentityKey { realm, kind, value } = &self.resolver.proof.own;
+        is_common.then(|| {
+            let mut key = DefaultHasher::new();
+            (self.resolver.pool.as_str(), realm, kind.as_str(), value).hash(&mut key);
+            key.finish()
+        })
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
         let (pool, plan) = (&self.resolver.pool, &self.plan);

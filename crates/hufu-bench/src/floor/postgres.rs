@@ -1,63 +1,113 @@
-//! Durable logins on PostgreSQL: one transaction each, through a pool of the same size as hufu-store's.
+//! Durable logins on PostgreSQL: those that wait are written together, on as many connections as hufu-store uses.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Row as _};
+use sqlx::{Connection as _, PgPool, Row as _};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
-use super::{Fixed, Login, SESSION_MS, sql};
+use super::{CREATED, Fixed, LOGGED_IN, Login, SESSION_MS, sql};
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 
-const MAX_CONNECTIONS: u32 = 32;
+/// As hufu-store.
+const LANES: u32 = 2;
+const MAX_GROUP: usize = 32;
+const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; \
+     SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+const BEGIN_WITH_NEW_PLANS: &str = "BEGIN; DISCARD PLANS; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL \
+     enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+/// How often statements are planned anew while the tables grow: about as often as hufu-store does it.
+const GROUPS_PER_PLAN: u64 = 64;
 
-pub(super) struct Logins {
-    pool: PgPool,
-    fixed: Arc<Fixed>,
-}
+type Waiting = (Login, oneshot::Sender<Result<String>>);
+
+/// The channel to the tasks that write.
+pub(super) struct Logins(mpsc::Sender<Waiting>);
 
 impl Logins {
     pub(super) async fn open(url: &str, fixed: Arc<Fixed>) -> Result<Logins> {
         let options: PgConnectOptions = url.parse()?;
         let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
+            .max_connections(LANES)
             .test_before_acquire(false)
             .connect_with(options)
             .await?;
-        Ok(Logins { pool, fixed })
+        let (sender, receiver) = mpsc::channel(4096);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..LANES {
+            tokio::spawn(write(pool.clone(), Arc::clone(&fixed), Arc::clone(&receiver)));
+        }
+        Ok(Logins(sender))
     }
 
     /// Returns the user's id after the COMMIT.
-    pub(super) async fn log_in(&self, login: &Login) -> Result<String> {
-        let Fixed { world, openid_realm, unionid_realm } = &*self.fixed;
-        let Login { openid, unionid, candidate, session, code_hash, sealed, now } = login;
-        let (candidate, session) = (candidate.as_str(), session.as_str());
-        let mut transaction = self.pool.begin().await?;
-        let find = sqlx::query(sql::FIND).bind(&world.pool).bind(openid_realm).bind(openid);
-        let known = find.bind(unionid_realm).bind(unionid).fetch_optional(&mut *transaction).await?;
-        let user = if let Some(known) = known {
-            let known: String = known.try_get(0)?;
-            let note = sqlx::query(sql::NOTE_LOGIN).bind(now).bind(CLIENT_ADDRESS).bind(&world.application);
-            note.bind(&world.pool).bind(&known).execute(&mut *transaction).await?;
-            known
-        } else {
-            let insert = sqlx::query(sql::INSERT_USER).bind(&world.pool).bind(candidate).bind(now);
-            let insert = insert.bind(CLIENT_ADDRESS).bind(&world.application).bind(REGISTER_SOURCE);
-            insert.execute(&mut *transaction).await?;
-            let insert =
-                sqlx::query(sql::INSERT_IDENTITIES).bind(&world.pool).bind(openid_realm).bind(openid);
-            let insert =
-                insert.bind(candidate).bind(&world.connection).bind(now).bind(unionid_realm).bind(unionid);
-            insert.execute(&mut *transaction).await?;
-            candidate.to_owned()
-        };
-        let insert = sqlx::query(sql::INSERT_SESSION).bind(&world.pool).bind(session).bind(&user);
-        let insert = insert.bind(&world.application).bind(&world.connection).bind(now).bind(now + SESSION_MS);
-        insert.bind(CLIENT_ADDRESS).execute(&mut *transaction).await?;
-        let insert = sqlx::query(sql::INSERT_EXCHANGE).bind(&world.pool).bind(code_hash.as_slice());
-        let insert = insert.bind(&world.application).bind(sealed).bind(&user).bind(session).bind(now);
-        insert.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(user)
+    pub(super) async fn log_in(&self, login: Login) -> Result<String> {
+        let (sender, answer) = oneshot::channel();
+        self.0.send((login, sender)).await.map_err(|_| anyhow!("the writers have ended"))?;
+        answer.await.context("the writers have ended")?
     }
+}
+
+async fn write(pool: PgPool, fixed: Arc<Fixed>, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    for number in 0_u64.. {
+        let begin = if number % GROUPS_PER_PLAN == 0 { BEGIN_WITH_NEW_PLANS } else { BEGIN };
+        let mut waiting = Vec::with_capacity(MAX_GROUP);
+        if queue.lock().await.recv_many(&mut waiting, MAX_GROUP).await == 0 {
+            return;
+        }
+        // The generator logs nobody in twice at the same time, but may by chance.
+        let mut rest = waiting;
+        while !rest.is_empty() {
+            let mut openids = HashSet::new();
+            let (group, again): (Vec<_>, Vec<_>) =
+                rest.into_iter().partition(|(login, _)| openids.insert(login.openid.clone()));
+            rest = again;
+            let (logins, callers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+            match commit(&pool, begin, &fixed, &logins).await {
+                Ok(ids) => {
+                    for (caller, id) in callers.into_iter().zip(ids) {
+                        let _ = caller.send(Ok(id));
+                    }
+                }
+                Err(error) => {
+                    for caller in callers {
+                        let _ = caller.send(Err(anyhow!("the group failed: {error:#}")));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Returns the ids of the users, after the COMMIT.
+async fn commit(pool: &PgPool, begin: &'static str, fixed: &Fixed, logins: &[Login]) -> Result<Vec<String>> {
+    fn all<'a, T>(logins: &'a [Login], value: impl Fn(&'a Login) -> T) -> Vec<T> {
+        logins.iter().map(value).collect()
+    }
+    let Fixed { world, openid_realm, unionid_realm } = fixed;
+    let mut connection = pool.acquire().await?;
+    let mut transaction = connection.begin_with(begin).await?;
+    let find = sqlx::query(sql::FIND_GROUP).bind(&world.pool).bind(openid_realm).bind(unionid_realm);
+    let (openids, unionids) = (all(logins, |l| l.openid.as_str()), all(logins, |l| l.unionid.as_str()));
+    let found = find.bind(&openids).bind(&unionids).fetch_all(&mut *transaction).await?;
+    let mut users: Vec<(bool, String)> = all(logins, |l| (true, l.candidate.as_str().to_owned()));
+    for row in found {
+        let place = usize::try_from(row.try_get::<i64, _>(0)?)? - 1;
+        *users.get_mut(place).context("a row of nobody")? = (false, row.try_get(1)?);
+    }
+    let (are_new, users): (Vec<bool>, Vec<String>) = users.into_iter().unzip();
+    let write = sqlx::query(sql::WRITE_GROUP).bind(&world.pool).bind(openid_realm).bind(unionid_realm);
+    let write = write.bind(&world.application).bind(&world.connection).bind(CLIENT_ADDRESS);
+    let write = write.bind(are_new).bind(&users).bind(openids).bind(unionids);
+    let write = write.bind(all(logins, |l| l.session.as_str()));
+    let write =
+        write.bind(all(logins, |l| l.code_hash.as_slice())).bind(all(logins, |l| l.sealed.as_slice()));
+    let write = write.bind(all(logins, |l| l.now)).bind(all(logins, |l| l.event.as_str()));
+    let write = write.bind(all(logins, |l| l.request.as_str()));
+    let write = write.bind(REGISTER_SOURCE).bind(SESSION_MS).bind(CREATED).bind(LOGGED_IN);
+    write.execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(users)
 }

@@ -36,3 +36,60 @@ pub(super) const INSERT_SESSION: &str = "
 pub(super) const INSERT_EXCHANGE: &str = "
     INSERT INTO exchanges (pool_id, code_hash, application_id, sealed, user_id, session_id, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+/// The audit log's entries: `user.created` or `user.login`, with details of the same length as the server's.
+pub(super) const INSERT_EVENT: &str = "
+    INSERT INTO audit_events
+        (pool_id, id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip, request_id,
+         details)
+    VALUES ($1, $2, $3, $4, 0, 'user', $5, $5, $6, $7, $8, $9, $10)";
+
+/// Finds the users of a group of logins, on PostgreSQL.
+pub(super) const FIND_GROUP: &str = "
+    SELECT d.o, u.id
+    FROM unnest($4::text[], $5::text[]) WITH ORDINALITY AS d(openid, unionid, o)
+    CROSS JOIN LATERAL (
+        SELECT u.id, u.status, u.username, u.email, u.phone, u.profile, u.logins_count, u.created_at
+        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
+        WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = 'openid' AND i.value = d.openid
+        UNION ALL
+        SELECT u.id, u.status, u.username, u.email, u.phone, u.profile, u.logins_count, u.created_at
+        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
+        WHERE i.pool_id = $1 AND i.realm = $3 AND i.kind = 'unionid' AND i.value = d.unionid
+        LIMIT 1) u";
+
+/// Writes a group of logins, on PostgreSQL.
+pub(super) const WRITE_GROUP: &str = "
+    WITH d AS (
+        SELECT * FROM unnest($7::bool[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[],
+                             $13::bytea[], $14::int8[], $15::text[], $16::text[])
+            AS d(is_new, user_id, openid, unionid, session, code_hash, sealed, at, event, request)),
+    known AS (
+        UPDATE users
+        SET logins_count = logins_count + 1, last_login_at = d.at, last_ip = $6, last_application = $4
+        FROM d WHERE NOT d.is_new AND users.pool_id = $1 AND users.id = d.user_id),
+    made AS (
+        INSERT INTO users
+            (pool_id, id, status, email_verified, profile, custom_data, logins_count, last_login_at, last_ip,
+             last_application, register_source, created_at, updated_at)
+        SELECT $1, user_id, 'Activated', FALSE, '{}', '{}', 1, at, $6, $4, $17, at, at FROM d WHERE is_new),
+    linked AS (
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
+        SELECT $1, $2, 'openid', openid, user_id, $5, at FROM d WHERE is_new
+        UNION ALL
+        SELECT $1, $3, 'unionid', unionid, user_id, $5, at FROM d WHERE is_new),
+    begun AS (
+        INSERT INTO sessions (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip)
+        SELECT $1, session, user_id, $4, $5, at, at + $18, $6 FROM d),
+    recorded AS (
+        INSERT INTO audit_events
+            (pool_id, id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip,
+             request_id, details)
+        SELECT $1, event || '1', at, 'user.created', 0, 'user', user_id, user_id, $4, $5, $6, request, $19
+        FROM d WHERE is_new
+        UNION ALL
+        SELECT $1, event || '2', at, 'user.login', 0, 'user', user_id, user_id, $4, $5, $6, request,
+               $20 || session || '\"}'
+        FROM d)
+    INSERT INTO exchanges (pool_id, code_hash, application_id, sealed, user_id, session_id, created_at)
+    SELECT $1, code_hash, $4, sealed, user_id, session, at FROM d";

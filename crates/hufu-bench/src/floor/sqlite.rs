@@ -8,9 +8,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Fixed, Login, SESSION_MS, sql};
+use super::{CREATED, Fixed, LOGGED_IN, Login, SESSION_MS, sql};
 use crate::database::DURABLE;
-use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
+use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
 
 /// The most logins per COMMIT.
 const MAX_BATCH: usize = 256;
@@ -68,7 +68,7 @@ fn commit(connection: &Connection, fixed: &Fixed, batch: &[Waiting]) -> rusqlite
 
 fn log_in(connection: &Connection, fixed: &Fixed, login: &Login) -> rusqlite::Result<String> {
     let Fixed { world, openid_realm, unionid_realm } = fixed;
-    let Login { openid, unionid, candidate, session, code_hash, sealed, now } = login;
+    let Login { openid, unionid, candidate, session, code_hash, sealed, now, .. } = login;
     let (candidate, session) = (candidate.as_str(), session.as_str());
     let known: Option<String> = connection
         .prepare_cached(sql::FIND)?
@@ -92,6 +92,7 @@ fn log_in(connection: &Connection, fixed: &Fixed, login: &Login) -> rusqlite::Re
             unionid
         ];
         connection.prepare_cached(sql::INSERT_IDENTITIES)?.execute(values)?;
+        record(connection, world, login, ("1", "user.created", candidate, CREATED))?;
         candidate.to_owned()
     };
     let values = params![
@@ -105,7 +106,31 @@ fn log_in(connection: &Connection, fixed: &Fixed, login: &Login) -> rusqlite::Re
         CLIENT_ADDRESS
     ];
     connection.prepare_cached(sql::INSERT_SESSION)?.execute(values)?;
+    record(connection, world, login, ("2", "user.login", &user, &format!("{LOGGED_IN}{session}\"}}")))?;
     let values = params![world.pool, code_hash, world.application, sealed, user, session, now];
     connection.prepare_cached(sql::INSERT_EXCHANGE)?.execute(values)?;
     Ok(user)
+}
+
+/// Writes an entry of the audit log: the end of its id, the action, the user and the details.
+fn record(
+    connection: &Connection,
+    world: &World,
+    login: &Login,
+    (number, action, user, details): (&str, &str, &str, &str),
+) -> rusqlite::Result<()> {
+    let id = format!("{}{number}", login.event);
+    let values = params![
+        world.pool,
+        id,
+        login.now,
+        action,
+        user,
+        world.application,
+        world.connection,
+        CLIENT_ADDRESS,
+        login.request,
+        details
+    ];
+    connection.prepare_cached(sql::INSERT_EVENT)?.execute(values).map(drop)
 }

@@ -44,7 +44,7 @@ unit! {
             connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?,
             connection.pragma_query_value(None, "foreign_keys", |row| row.get(0))?,
         )),
-        Tx::Postgres(_) => None,
+        Tx::Postgres(_) | Tx::Group(_) => None,
     })
 }
 

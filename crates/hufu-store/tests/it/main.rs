@@ -4,6 +4,7 @@
 mod config;
 mod exchanges;
 mod group_commit;
+mod groups;
 mod instance;
 mod jobs;
 mod keys;
