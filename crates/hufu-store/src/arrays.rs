@@ -57,7 +57,8 @@ impl ArrayText {
         let sets = sets(kinds);
         let (shape, sql) = if sql.starts_with("SELECT ") {
             let inner = with_columns(sql);
-            let outer = format!("SELECT q.*, d.o FROM {sets} CROSS JOIN LATERAL ({inner}) q");
+            // OFFSET 0: the query is planned as it is for one set, and is not mixed with what is around it.
+            let outer = format!("SELECT q.*, d.o FROM {sets} CROSS JOIN LATERAL ({inner} OFFSET 0) q");
             (Shape::Select, outer)
         } else if sql.starts_with("INSERT ") {
             let values = at_top_level(sql, "VALUES")?;
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(
             text("SELECT a FROM t WHERE b = $1 AND c IN (SELECT $2) LIMIT 1", &[Kind::Text, Kind::Int]),
             "SELECT q.*, d.o FROM unnest($1::TEXT[], $2::INT8[]) WITH ORDINALITY AS d(c1, c2, o) CROSS JOIN LATERAL \
-             (SELECT a FROM t WHERE b = d.c1 AND c IN (SELECT d.c2) LIMIT 1) q"
+             (SELECT a FROM t WHERE b = d.c1 AND c IN (SELECT d.c2) LIMIT 1 OFFSET 0) q"
         );
     }
 

@@ -11,10 +11,12 @@ statements! {
         WHERE pool_id = $1
           AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
         ORDER BY created_at, kind, realm";
+    // As in `users::BY_IDENTITY`, not a join.
     OWNER = "
         SELECT COALESCE(u.merged_into, u.id)
-        FROM identities i JOIN users u ON u.pool_id = i.pool_id AND u.id = i.user_id
-        WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4";
+        FROM users u
+        WHERE u.pool_id = $1 AND u.id = (
+            SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4)";
     OTHER_IN_REALM = "
         SELECT 1 FROM identities
         WHERE pool_id = $1

@@ -6,8 +6,8 @@
 //!
 //! A write is a *unit*: a value that implements [`Write`]. Units may be run more than once (PostgreSQL
 //! retries them after a lost race), so they contain everything they need and make no decision based on the
-//! system clock. On SQLite, a single thread takes all waiting units, runs each in its own savepoint, and
-//! answers all of them after one `COMMIT`: a group commit. On PostgreSQL, each unit is a separate
+//! system clock. On SQLite, a single thread takes all waiting units, runs them one after another, and
+//! answers all of them after one `COMMIT`: a group commit. If one fails, they run again, each in a savepoint. On PostgreSQL, each unit is a separate
 //! transaction, except that logins which wait for one another are written together, statement by statement.
 //!
 //! Invariants:

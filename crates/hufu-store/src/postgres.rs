@@ -16,7 +16,7 @@ use crate::unit::Unit;
 use crate::{StoreError, Tx};
 
 /// The maximum number of database connections, without those of the groups.
-const MAX_CONNECTIONS: u32 = 32;
+const MAX_CONNECTIONS: u32 = 16;
 /// How many groups run at the same time, each on a connection. More of them would be smaller: with two, the
 /// units that arrive while one group runs are the next one.
 const LANES: u32 = 2;

@@ -148,14 +148,15 @@ fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     turn_on_write_ahead_log(&connection)?;
     // FULL: a login that has been answered survives a power failure. WAL: readers never wait. A checkpoint
     // blocks the writer for as long as there are pages to copy, so checkpoints run often: every 1,000 pages,
-    // or about 4 MiB.
+    // or about 4 MiB. A larger page cache costs memory, and time at each commit: where a page was split, SQLite goes
+    // through the whole cache. What is not in it is in the file cache of the system.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA wal_autocheckpoint = 1000;
          PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -65536;",
+         PRAGMA cache_size = -8192;",
     )?;
     Ok(connection)
 }
@@ -184,7 +185,7 @@ fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     keep_plans(&connection)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096;")?;
     Ok(connection)
 }
 
@@ -226,25 +227,54 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/// Runs each unit in its own savepoint and commits them all at once.
+/// Runs all units and commits them at once. If one fails, all run again, each in its own savepoint. Savepoints from the
+/// start would cost every unit a copy of each page that it changes.
 fn run_batch(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<()> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    if !run_without_savepoints(connection, batch)? {
+        metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        run_in_savepoints(connection, batch)?;
+    }
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
+}
+
+/// Runs the units until one fails. Returns whether none did.
+fn run_without_savepoints(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<bool> {
+    for unit in batch {
+        let keep = unit.run(&mut Tx::Sqlite(connection));
+        check_transaction(connection)?;
+        if !keep {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Runs each unit in its own savepoint, and rolls back those that fail.
+fn run_in_savepoints(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<()> {
     for unit in batch {
         connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
         let keep = unit.run(&mut Tx::Sqlite(connection));
-        if connection.is_autocommit() {
-            // For example disk full or I/O error: SQLite has rolled back the whole transaction.
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
-            let why = "an error in one unit ended the transaction of all".to_owned();
-            return Err(rusqlite::Error::SqliteFailure(code, Some(why)));
-        }
+        check_transaction(connection)?;
         if !keep {
             connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
         }
         connection.prepare_cached("RELEASE unit")?.execute([])?;
     }
-    connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(())
+}
+
+/// Fails if the transaction has ended. On a full disk or an I/O error, for example, SQLite rolls back all of it.
+fn check_transaction(connection: &Connection) -> rusqlite::Result<()> {
+    if !connection.is_autocommit() {
+        return Ok(());
+    }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ABORT);
+    let why = "an error in one unit ended the transaction of all".to_owned();
+    Err(rusqlite::Error::SqliteFailure(code, Some(why)))
 }
 
 fn read_loop(mut connection: Connection, queue: &Mutex<mpsc::Receiver<Waiting>>) {

@@ -11,7 +11,7 @@ type Decode<T> = fn(&Row<'_>) -> Result<T, StoreError>;
 
 /// Where statements run. SQLite responds synchronously, so a unit never waits there.
 pub enum Tx<'a> {
-    /// A savepoint of the writer, or a reader.
+    /// The writer's transaction, or a reader.
     Sqlite(&'a mut rusqlite::Connection),
     /// A transaction, or a connection for reading.
     Postgres(&'a mut PgConnection),

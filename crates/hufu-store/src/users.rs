@@ -31,10 +31,12 @@ statements! {
     BY_EMAIL = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.email = $2");
     BY_PHONE = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.phone = $2");
     BY_EXTERNAL_ID = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.external_id = $2");
+    // Not a join: PostgreSQL would take a pool for small until it has counted its users, and read all of them first.
     BY_IDENTITY = concat!(
         "SELECT ", user_columns!(), "
-         FROM identities i JOIN users ON users.pool_id = i.pool_id AND users.id = i.user_id
-         WHERE i.pool_id = $1 AND i.realm = $2 AND i.kind = $3 AND i.value = $4"
+         FROM users
+         WHERE users.pool_id = $1 AND users.id = (
+             SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4)"
     );
     WITH_MERGED = concat!(
         "SELECT ", user_columns!(), "

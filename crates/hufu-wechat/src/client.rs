@@ -29,8 +29,6 @@ struct Inner {
     transport: Transport,
     tokens: Broker,
     endpoints: Endpoints,
-    /// The API's base URL without a trailing slash.
-    api: String,
 }
 
 /// An app token.
@@ -55,7 +53,6 @@ impl Client {
             inner: Arc::new(Inner {
                 transport: Transport::new(&settings)?,
                 tokens: Broker::default(),
-                api: api.as_str().trim_end_matches('/').to_owned(),
                 endpoints: settings.endpoints,
             }),
         })
@@ -79,7 +76,6 @@ impl Client {
         const ENDPOINT: Endpoint = Endpoint::CodeToSession;
         let secret = app.app_secret.expose_secret();
         let url = self.url(
-            ENDPOINT,
             "/sns/jscode2session",
             &[
                 ("appid", &app.app_id),
@@ -87,7 +83,7 @@ impl Client {
                 ("js_code", js_code),
                 ("grant_type", "authorization_code"),
             ],
-        )?;
+        );
         let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, js_code] };
         let answer: CodeSessionAnswer = self.inner.transport.call(&call, budget).await?;
         code_session(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
@@ -107,7 +103,6 @@ impl Client {
         const ENDPOINT: Endpoint = Endpoint::SnsAccessToken;
         let secret = app.app_secret.expose_secret();
         let url = self.url(
-            ENDPOINT,
             "/sns/oauth2/access_token",
             &[
                 ("appid", &app.app_id),
@@ -115,7 +110,7 @@ impl Client {
                 ("code", code),
                 ("grant_type", "authorization_code"),
             ],
-        )?;
+        );
         let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[secret, code] };
         let answer: SnsAccessTokenAnswer = self.inner.transport.call(&call, budget).await?;
         user_authorization(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
@@ -129,7 +124,7 @@ impl Client {
         const ENDPOINT: Endpoint = Endpoint::SnsUserInfo;
         let token = user.access_token.expose_secret();
         let query = [("access_token", token), ("openid", user.openid.as_str()), ("lang", "zh_CN")];
-        let url = self.url(ENDPOINT, "/sns/userinfo", &query)?;
+        let url = self.url("/sns/userinfo", &query);
         let call = Call { endpoint: ENDPOINT, url, body: None, sent: &[token, &user.openid] };
         let answer: SnsUserInfoAnswer = self.inner.transport.call(&call, budget).await?;
         if answer.openid.as_ref() != Some(&user.openid) {
@@ -190,7 +185,7 @@ impl Client {
                 force_refresh,
             },
         )?;
-        let url = self.url(ENDPOINT, "/cgi-bin/stable_token", &[])?;
+        let url = self.url("/cgi-bin/stable_token", &[]);
         let call = Call { endpoint: ENDPOINT, url, body: Some(body), sent: &[secret] };
         let answer: StableTokenAnswer = self.inner.transport.call(&call, budget).await?;
         access_token(answer).map_err(|field| Error::new(ENDPOINT, ErrorKind::MissingField { field }))
@@ -216,7 +211,7 @@ impl Client {
     ) -> Result<PhoneNumber, Error> {
         const ENDPOINT: Endpoint = Endpoint::PhoneNumber;
         let token = token.expose_secret();
-        let url = self.url(ENDPOINT, "/wxa/business/getuserphonenumber", &[("access_token", token)])?;
+        let url = self.url("/wxa/business/getuserphonenumber", &[("access_token", token)]);
         let openid = request.openid.as_deref().unwrap_or_default();
         let sent = &[token, &request.code, openid];
         let call = Call { endpoint: ENDPOINT, url, body: Some(json(ENDPOINT, request)?), sent };
@@ -227,20 +222,26 @@ impl Client {
         phone_number(info, &app.app_id).map_err(|kind| Error::new(ENDPOINT, kind))
     }
 
-    fn url(&self, endpoint: Endpoint, path: &str, query: &[(&str, &str)]) -> Result<Url, Error> {
-        let mut text = String::with_capacity(256);
-        text.push_str(&self.inner.api);
-        text.push_str(path);
-        let mut separator = '?';
+    /// The URL of a call. Only path and query are parsed; the base URL was when the client was created.
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+        let mut url = self.inner.endpoints.api.clone();
+        if matches!(url.path(), "" | "/") {
+            url.set_path(path);
+        } else {
+            let path = format!("{}{path}", url.path().trim_end_matches('/'));
+            url.set_path(&path);
+        }
+        let mut text = String::with_capacity(192);
         for (name, value) in query {
-            text.push(separator);
+            if !text.is_empty() {
+                text.push('&');
+            }
             text.push_str(name);
             text.push('=');
             text.extend(byte_serialize(value.as_bytes()));
-            separator = '&';
         }
-        // The base URL was checked when the client was created, so this cannot fail.
-        Url::parse(&text).map_err(|_| Error::new(endpoint, ErrorKind::WrongShape))
+        url.set_query(Some(text.as_str()).filter(|text| !text.is_empty()));
+        url
     }
 }
 

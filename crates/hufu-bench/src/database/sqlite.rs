@@ -17,7 +17,7 @@ pub(crate) const DURABLE: &str = "
     PRAGMA journal_size_limit = 67108864;
     PRAGMA wal_autocheckpoint = 1000;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -65536;";
+    PRAGMA cache_size = -8192;";
 const INSERT_USER: &str = "
     INSERT INTO users
         (pool_id, id, status, email_verified, phone, phone_proof, profile, custom_data, logins_count, last_login_at,
