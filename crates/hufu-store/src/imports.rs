@@ -448,7 +448,8 @@ async fn name_owners(
         external_id: sought.external_id,
     });
     let names = rows(names)?;
-    let found = tx.all(NAME_OWNERS.for_engine(tx), &[pool.into(), (&names).into()], |row| {
+    let values = [pool.into(), (&names).into()];
+    let found = tx.all(NAME_OWNERS.for_engine(tx), &values, |row| {
         let owners: [Option<String>; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
         Ok((row.get::<i64>(0)?, owners))
     });
@@ -482,12 +483,12 @@ async fn identity_owners(
         kind: &'static str,
         value: &'a str,
     }
-    let of_user = |(n, sought): (usize, &Sought<'_>)| {
-        let keys = sought.identities.iter().enumerate();
-        keys.map(|(nth, key)| Key { n, nth, realm: &key.realm, kind: key.kind.as_str(), value: &key.value })
-            .collect::<Vec<_>>()
-    };
-    let keys: Vec<Key<'_>> = users.iter().enumerate().flat_map(of_user).collect();
+    let mut keys = Vec::new();
+    for (n, sought) in users.iter().enumerate() {
+        for (nth, key) in sought.identities.iter().enumerate() {
+            keys.push(Key { n, nth, realm: &key.realm, kind: key.kind.as_str(), value: &key.value });
+        }
+    }
     if keys.is_empty() {
         return Ok(());
     }

@@ -192,6 +192,11 @@ impl ImportBatch {
 }
 
 impl ImportRow {
+    /// The unique values to look up: none if the row was refused earlier.
+    fn sought(&self) -> Sought<'_> {
+        self.content.as_ref().map(|new| sought(new)).unwrap_or_default()
+    }
+
     /// Decides about the row.
     pub(super) fn decide(&self, claims: &mut Claims, known: &Known, on_existing: OnExisting) -> RowOutcome {
         match &self.content {
@@ -203,8 +208,7 @@ impl ImportRow {
 
 /// What the database knows of the unique values of these rows.
 async fn known(tx: &mut Tx<'_>, pool: &PoolId, rows: &[ImportRow]) -> Result<Vec<Known>, StoreError> {
-    let sought = |row: &'_ ImportRow| row.content.as_ref().map(|new| sought(new)).unwrap_or_default();
-    let sought: Vec<Sought<'_>> = rows.iter().map(sought).collect();
+    let sought: Vec<Sought<'_>> = rows.iter().map(ImportRow::sought).collect();
     imports::known(tx, pool, &sought).await
 }
 
