@@ -60,6 +60,10 @@ pub(crate) struct KeyView {
     role: &'static str,
     pool: Option<String>,
     created_at: String,
+    /// The administrator who created it, directly or with a key of theirs. Null if it was created on the command
+    /// line. It ends when they are dismissed.
+    created_by: Option<String>,
+    /// Null for a key of an earlier version, which does not expire.
     expires_at: Option<String>,
     /// The key itself. Present only in the response that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +76,8 @@ pub(crate) struct NewKey {
     name: String,
     role: String,
     pool: Option<String>,
-    /// RFC 3339. Without it the key does not expire.
+    /// RFC 3339. Without it the key expires after `key_life`, a year; `key_life_max` is the furthest it may lie
+    /// ahead.
     expires_at: Option<String>,
 }
 
@@ -131,6 +136,7 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
         role: key.role.as_str(),
         pool: key.scope.map(String::from),
         created_at: iso(key.created_at),
+        created_by: key.created_by.map(String::from),
         expires_at: key.expires_at.map(iso),
         key: text.map(|text| text.expose_secret().to_owned()),
     }
@@ -248,7 +254,7 @@ pub(crate) async fn appoint_administrator(
 
 /// Dismiss an administrator.
 ///
-/// Their logins end immediately.
+/// Their logins and the access keys that they created end immediately.
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(caller: Caller, Path(user): Path<String>) -> Answer<Response> {

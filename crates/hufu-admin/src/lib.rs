@@ -74,7 +74,7 @@ pub fn routes() -> Routes {
         .routes(routes!(people::undo_merge))
         .routes(routes!(people::list_conflicts))
         .routes(routes!(transfer::list, transfer::import))
-        .routes(routes!(transfer::get))
+        .routes(routes!(transfer::get, transfer::cancel))
         .routes(routes!(transfer::report))
         .routes(routes!(transfer::export))
         .routes(routes!(audit::list))

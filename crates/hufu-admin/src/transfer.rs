@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_app::Refusal;
-use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportStarted, OnExisting};
+use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportSlot, ImportStarted, OnExisting};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, PoolId};
 use hufu_web::request::{Path, Query};
@@ -25,7 +25,8 @@ const WRITTEN_AT_ONCE: usize = 256 * 1024;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// `csv`, `json` or `jsonl`. Derived from the content type if absent.
+    /// `csv`, `json` or `jsonl`. If absent, the content type says it (`text/csv`, `application/json`,
+    /// `application/x-ndjson`), or else the ending of the file's name.
     format: Option<String>,
     /// The name of the file. An import is refused while an import of another file with the same name is
     /// unfinished.
@@ -68,7 +69,8 @@ pub(crate) struct ExportQuery {
 pub(crate) struct ImportView {
     id: String,
     file_name: String,
-    /// `running`, `stopped` or `finished`. A stopped import continues when the same file is sent again.
+    /// `running`, `stopped`, `finished` or `cancelled`. A stopped import continues when the same file is sent
+    /// again.
     state: &'static str,
     #[serde(flatten)]
     counts: CountsView,
@@ -148,15 +150,23 @@ fn options(query: ImportQuery, headers: &HeaderMap) -> Result<ImportOptions, Ref
         "application/x-ndjson" | "application/jsonl" => Some("jsonl"),
         _ => None,
     };
-    let format = query.format.as_deref().or(media_type).and_then(Format::parse);
     let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
+    let ending = file_name.rsplit_once('.').map(|(_, ending)| ending);
+    let format = match query.format.as_deref() {
+        Some(named) => Format::parse(named).ok_or_else(|| {
+            Refusal::invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
+        })?,
+        None => [media_type, ending]
+            .into_iter()
+            .flatten()
+            .find_map(Format::parse)
+            .ok_or_else(|| Refusal::invalid("format", Reason::FormatUnknown))?,
+    };
     if file_name.chars().count() > 200 || file_name.chars().any(char::is_control) {
         return Err(Refusal::invalid("fileName", Reason::NotALine { max: 200 }));
     }
     Ok(ImportOptions {
-        format: format.ok_or_else(|| {
-            Refusal::invalid("format", Reason::NotOneOf { choices: "csv, json, jsonl".into() })
-        })?,
+        format,
         file_name,
         on_existing: match query.on_existing.as_deref() {
             None | Some("refuse") => OnExisting::Refuse,
@@ -176,18 +186,13 @@ fn options(query: ImportQuery, headers: &HeaderMap) -> Result<ImportOptions, Ref
 }
 
 /// Writes the body to an unnamed temporary file, which disappears when it is closed.
-async fn keep(caller: &Caller, body: Body) -> Result<File, Refusal> {
-    let limits = caller.app.limits();
-    let most = limits.import_bytes;
+async fn keep(caller: &Caller, slot: &mut ImportSlot, body: Body) -> Result<File, Refusal> {
     let keeping = async {
         let mut file = on_disk(tempfile::tempfile).await?;
-        let (mut chunks, mut waiting, mut length) = (body.into_data_stream(), Vec::new(), 0_usize);
+        let (mut chunks, mut waiting) = (body.into_data_stream(), Vec::new());
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
-            length = length.saturating_add(chunk.len());
-            if length > most {
-                return Err(Code::ImportTooLarge.with("limit", most));
-            }
+            slot.reserve(chunk.len())?;
             waiting.extend_from_slice(&chunk);
             if waiting.len() >= WRITTEN_AT_ONCE {
                 file = write(file, std::mem::take(&mut waiting)).await?;
@@ -196,7 +201,7 @@ async fn keep(caller: &Caller, body: Body) -> Result<File, Refusal> {
         write(file, waiting).await
     };
     let slow = |_| Refusal::invalid("body", Reason::BodySlow);
-    tokio::time::timeout(limits.import_time, keeping).await.map_err(slow).and_then(|kept| kept)
+    tokio::time::timeout(caller.app.limits().import_time, keeping).await.map_err(slow).and_then(|kept| kept)
 }
 
 async fn write(mut file: File, bytes: Vec<u8>) -> Result<File, Refusal> {
@@ -215,7 +220,7 @@ async fn on_disk<T: Send + 'static>(
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/imports", tag = "transfer", params(("pool" = String, Path), ImportQuery),
     request_body(content = String, description = "The file, in UTF-8.", content_type = "application/octet-stream"),
     responses((status = 202, body = ImportView), (status = 200, body = Checked), (status = 409, body = ProblemBody),
-        (status = 413, body = ProblemBody), (status = 422, body = ProblemBody)))]
+        (status = 413, body = ProblemBody), (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn import(
     caller: Caller,
     Path(pool): Path<String>,
@@ -224,11 +229,11 @@ pub(crate) async fn import(
     body: Body,
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
-    // Nothing is written to disk for callers that may not import.
-    caller.app.permit_transfer(&caller.by, &pool).await?;
     let options = options(query, &headers)?;
-    let file = keep(&caller, body).await?;
-    let started = caller.app.start_import(&caller.by, &pool, file, options).await;
+    // Nothing is written to disk for callers that may not import, or whose pool has an import already.
+    let mut slot = caller.app.begin_import(&caller.by, &pool).await?;
+    let file = keep(&caller, &mut slot, body).await?;
+    let started = caller.app.start_import(&caller.by, slot, file, options).await;
     Ok(match started? {
         ImportStarted::Running(import) => answer(StatusCode::ACCEPTED, &view(import)),
         ImportStarted::Checked(counts, refused) => {
@@ -264,6 +269,18 @@ pub(crate) async fn get(caller: Caller, Path((pool, import)): Path<(String, Stri
     let (pool, import) = ids(&pool, &import)?;
     let found = caller.app.import_of(&caller.by, &pool, &import).await;
     Ok(ok(&view(found?)))
+}
+
+/// Cancel an import that is running or stopped.
+///
+/// It stops after the batch that is being written. The users that have been imported by then stay.
+#[utoipa::path(delete, path = "/admin/v1/pools/{pool}/imports/{import}", tag = "transfer",
+    params(("pool" = String, Path), ("import" = String, Path)),
+    responses((status = 200, body = ImportView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
+pub(crate) async fn cancel(caller: Caller, Path((pool, import)): Path<(String, String)>) -> Answer<Response> {
+    let (pool, import) = ids(&pool, &import)?;
+    let left = caller.app.cancel_import(&caller.by, &pool, &import).await;
+    Ok(ok(&view(left?)))
 }
 
 /// Download the refused rows of an import, with the reasons.

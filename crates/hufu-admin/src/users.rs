@@ -270,8 +270,11 @@ fn change(body: UserBody, unchanged_since: Option<Timestamp>) -> Result<AccountC
             continue;
         }
         let field = Profile::FIELDS.iter().find(|field| camel(field) == key);
-        let field = field
-            .ok_or_else(|| Refusal::invalid(format!("profile.{}", shown(&key)), Reason::UnknownField))?;
+        let field = field.ok_or_else(|| {
+            let choices: Vec<String> = Profile::FIELDS.iter().map(|field| camel(field)).collect();
+            let choices: Vec<&str> = choices.iter().map(String::as_str).chain(["gender"]).collect();
+            Refusal::no_such_field(&format!("profile.{key}"), &choices)
+        })?;
         profile.fields.push((field, text));
     }
     let external_id = |text: &str| Ok::<_, std::convert::Infallible>(text.to_owned());

@@ -42,7 +42,7 @@ pub(crate) struct WebhookView {
     id: String,
     name: String,
     url: String,
-    events: Vec<&'static str>,
+    events: Vec<String>,
     enabled: bool,
     /// The number of deliveries that have failed for good since the last success.
     failures: i64,
@@ -123,7 +123,7 @@ fn view(webhook: Webhook, secret: Option<&SecretString>) -> WebhookView {
         id: webhook.id.into(),
         name: webhook.name,
         url: webhook.url,
-        events: webhook.actions.iter().map(|action| action.as_str()).collect(),
+        events: webhook.actions.iter().map(ToString::to_string).collect(),
         enabled: webhook.enabled,
         failures: webhook.failures,
         created_at: iso(webhook.created_at),

@@ -12,7 +12,7 @@ use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
 use hufu_store::versions::{ReadVersions, Versions};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
@@ -20,6 +20,7 @@ use crate::people::uploads::Decoders;
 use crate::sources::wechat::exchange::Codes;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
+use crate::transfer::Imports;
 use crate::webhooks::Receivers;
 use crate::{Config, Limits, Refusal};
 
@@ -77,8 +78,8 @@ pub struct App {
     pub(crate) receivers: Receivers,
     /// Position in the round-robin over pools when old audit log entries are deleted.
     pub(crate) audit_turn: AtomicUsize,
-    /// Allows one import at a time, because an import often keeps the database to itself.
-    pub(crate) importing: Arc<Semaphore>,
+    /// The imports that this node receives or runs.
+    pub(crate) imports: Arc<Imports>,
 }
 
 /// Why an instance failed to start.
@@ -123,7 +124,7 @@ impl App {
             versions: Mutex::new(versions),
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
-            importing: Arc::new(Semaphore::new(1)),
+            imports: Arc::default(),
             hasher,
             sender_context: SenderContext {
                 http: outgoing,

@@ -7,7 +7,8 @@ use hufu_store::audit::{self, NewEvent};
 use hufu_store::deliveries::{self, NewDelivery};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
-    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, PoolId, Random, Timestamp, UserId,
+    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, EventName, PoolId, Random,
+    Timestamp, UserId,
 };
 use serde_json::{Value as Json, json};
 
@@ -154,9 +155,10 @@ impl Recorder<'_> {
             details: &event.details,
         };
         audit::insert(tx, &new).await?;
+        let name = EventName::of(event.action, event.code);
         for subscriber in trace.subscribers.iter() {
-            if subscriber.actions.is_empty() || subscriber.actions.contains(&event.action) {
-                self.deliver(tx, pool, &id, subscriber, &event, &actor).await?;
+            if subscriber.actions.is_empty() || subscriber.actions.contains(&name) {
+                self.deliver(tx, pool, (&id, name), subscriber, &event, &actor).await?;
             }
         }
         Ok(())
@@ -166,16 +168,16 @@ impl Recorder<'_> {
         &mut self,
         tx: &mut Tx<'_>,
         pool: &PoolId,
-        id: &EventId,
+        (id, name): (&EventId, EventName),
         subscriber: &Subscriber,
         event: &Event<'_>,
         actor: &Actor,
     ) -> Result<(), StoreError> {
         let delivery = DeliveryId::parse(self.id().as_str())?;
-        let trace = self.trace;
+        let (trace, name) = (self.trace, name.to_string());
         let body = json!({
             "id": id.as_str(),
-            "type": event.action.as_str(),
+            "type": name,
             "time": trace.at.to_iso(),
             "poolId": pool.as_str(),
             "data": {
@@ -196,7 +198,7 @@ impl Recorder<'_> {
             id: &delivery,
             webhook: &subscriber.webhook,
             event: id.as_str(),
-            action: event.action.as_str(),
+            action: &name,
             body: &body,
             now: trace.at,
         };

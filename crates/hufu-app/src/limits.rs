@@ -9,8 +9,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// Upper bound for numeric limits: 2^40, a tebibyte.
 const LARGEST: u64 = 1 << 40;
-/// Upper bound for durations: a year.
-const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// Upper bound for durations: ten years.
+const LONGEST: Duration = Duration::from_secs(3653 * 24 * 60 * 60);
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
@@ -202,8 +202,14 @@ limits! {
     /// Invalid access keys from one address per [`Limits::failure_window`] before that address only gets "too
     /// often".
     admin_key_failures: i64 = 60,
+    /// How long a new access key holds if whoever makes it says nothing else.
+    key_life: Duration = HOUR * 24 * 365,
+    /// How long a new access key may hold at most.
+    key_life_max: Duration = HOUR * 24 * 1826,
     /// Bytes of a user file sent to `/admin/v1`. Use `hufu import` for larger ones.
     import_bytes: usize = 1024 * 1024 * 1024,
+    /// Bytes of all such files together that wait or are imported on this node.
+    import_spool_bytes: u64 = 4 * 1024 * 1024 * 1024,
     /// How long a client may take to send such a file.
     import_time: Duration = HOUR,
     /// Concurrent connections. More wait in the kernel's queue.

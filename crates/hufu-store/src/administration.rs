@@ -11,7 +11,7 @@ use crate::{Read, Row, StoreError, Tx, statements};
 macro_rules! key_columns {
     () => {
         "k.id, k.secret, k.name, COALESCE(a.role, k.role), CASE WHEN k.user_id IS NULL THEN k.scope_pool ELSE a.scope_pool END,
-         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status"
+         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status, k.created_by"
     };
 }
 macro_rules! with_administrator {
@@ -24,8 +24,8 @@ macro_rules! with_administrator {
 
 statements! {
     INSERT_KEY = "
-        INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at, created_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     GET_KEY = concat!("SELECT ", key_columns!(), with_administrator!(), "WHERE k.id = $2");
     LIST_KEYS = concat!(
         "SELECT ", key_columns!(), with_administrator!(), "
@@ -34,6 +34,11 @@ statements! {
     );
     DELETE_KEY = "DELETE FROM access_keys WHERE id = $1";
     DELETE_KEYS_OF = "DELETE FROM access_keys WHERE user_id = $1";
+    LIST_KEYS_MADE_BY = concat!(
+        "SELECT ", key_columns!(), with_administrator!(), "
+         WHERE k.user_id IS NULL AND k.created_by = $2
+         ORDER BY k.created_at, k.id"
+    );
     SWEEP_KEYS = "DELETE FROM access_keys WHERE expires_at < $1 AND (user_id IS NOT NULL OR expires_at < $2)";
     INSERT_ADMINISTRATOR = "
         INSERT INTO administrators (user_id, role, scope_pool, created_at) VALUES ($1, $2, $3, $4)";
@@ -72,6 +77,8 @@ pub struct NewAccessKey {
     pub scope: Option<PoolId>,
     /// The administrator, if this key is an administrator's login.
     pub user: Option<UserId>,
+    /// The administrator who creates it; `None` for the command line.
+    pub created_by: Option<UserId>,
     /// The current time.
     pub created_at: Timestamp,
     /// When it expires, if ever.
@@ -93,6 +100,8 @@ pub struct AccessKey {
     pub scope: Option<PoolId>,
     /// The administrator, if this key is an administrator's login.
     pub user: Option<UserId>,
+    /// The administrator who created it, directly or with a key of theirs; `None` for the command line.
+    pub created_by: Option<UserId>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it expires, if ever.
@@ -140,6 +149,7 @@ pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<()
         key.user.as_ref().map(UserId::as_str).into(),
         key.created_at.into(),
         key.expires_at.into(),
+        key.created_by.as_ref().map(UserId::as_str).into(),
     ];
     tx.execute(INSERT_KEY, &values).await.map(drop)
 }
@@ -152,6 +162,11 @@ pub async fn delete_access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<bool
 /// Deletes the access keys of an administrator's logins.
 pub async fn delete_access_keys_of(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_KEYS_OF, &[user.into()]).await.map(drop)
+}
+
+/// The access keys that an administrator created for machines.
+pub async fn access_keys_made_by(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<AccessKey>, StoreError> {
+    tx.all(LIST_KEYS_MADE_BY, &[(&PoolId::system()).into(), user.into()], decode_key).await
 }
 
 /// Deletes expired access keys: logins immediately, other keys when they are no longer shown in lists.
@@ -266,6 +281,7 @@ fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
         scope: row.get::<Option<String>>(4)?.map(|id| PoolId::parse(&id)).transpose()?,
         is_owner_active: user.is_none() || (appointed && in_use),
         user,
+        created_by: row.get::<Option<String>>(10)?.map(|id| UserId::parse(&id)).transpose()?,
         created_at: Timestamp(row.get(6)?),
         expires_at: row.get::<Option<i64>>(7)?.map(Timestamp),
     })

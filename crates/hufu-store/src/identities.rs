@@ -1,7 +1,10 @@
 //! Identities: ids that a source proved, and the users they are linked to.
 
+use serde::Serialize;
+
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
+use crate::batches::{batches, rows};
 use crate::{Row, StoreError, Tx, statements};
 
 statements! {
@@ -43,13 +46,19 @@ statements! {
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT DO NOTHING";
-    TAKE_BACK = "DELETE FROM identities WHERE pool_id = $1 AND user_id = $2";
     DELETE = "
         DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
     DELETE_OF_ACCOUNT = "
         DELETE FROM identities
         WHERE pool_id = $1
           AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
+}
+
+batches! {
+    INSERT_ALL = "
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
+        SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at
+        FROM " [realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT] "";
 }
 
 /// An identity to insert.
@@ -128,9 +137,39 @@ pub async fn insert_if_free(
     Ok(tx.execute(INSERT_IF_FREE, &values).await? == 1)
 }
 
-/// Deletes the identities of a user whom this unit has inserted.
-pub(crate) async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
+#[derive(Serialize)]
+struct NewRow<'a> {
+    realm: &'a str,
+    kind: &'static str,
+    value: &'a str,
+    user_id: &'a str,
+    connection_id: &'a str,
+    created_at: i64,
+}
+
+/// Links many identities to their users, in one statement. They must be free: one that is taken fails the unit, which
+/// then runs again.
+pub async fn insert_all<'a>(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    identities: impl IntoIterator<Item = (&'a UserId, &'a NewIdentity)> + Send,
+) -> Result<(), StoreError> {
+    let new: Vec<_> = identities
+        .into_iter()
+        .map(|(user, NewIdentity { connection, key, created_at })| NewRow {
+            realm: &key.realm,
+            kind: key.kind.as_str(),
+            value: &key.value,
+            user_id: user.as_str(),
+            connection_id: connection.as_str(),
+            created_at: created_at.0,
+        })
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let new = rows(new)?;
+    tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }
 
 /// The identities of an account that come from enabled connections of enabled applications.

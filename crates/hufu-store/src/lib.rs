@@ -19,6 +19,7 @@
 //! Start reading at [`Store`], [`Write`] and [`Read`], then one module per aggregate.
 
 mod arrays;
+mod batches;
 mod engine;
 mod error;
 mod lockstep;
@@ -102,8 +103,12 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The statements that only the engine with this name (`sqlite` or `postgres`) understands.
-pub fn statements_of(engine: &str) -> &'static [(&'static str, &'static str)] {
-    if engine == "sqlite" { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS }
+pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
+    let is_sqlite = engine == "sqlite";
+    let search = if is_sqlite { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS };
+    let batches = [identities::BATCHES, imports::BATCHES, users::BATCHES].concat().into_iter();
+    let batches = batches.map(|(name, batch)| (name, if is_sqlite { batch.sqlite } else { batch.postgres }));
+    search.iter().copied().chain(batches).collect()
 }
 
 /// The statements that run over arrays when units share a transaction on PostgreSQL.

@@ -7,8 +7,10 @@ use hufu_types::{
     ApplicationId, Email, Identity, IdentityKey, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId,
     UserStatus, Username,
 };
+use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::batches::{batches, rows};
 use crate::{Read, Row, StoreError, Tx, config, identities, statements};
 
 /// The columns of a user, in the order of [`decode_user`].
@@ -57,7 +59,6 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                 $23, $24)
         ON CONFLICT DO NOTHING";
-    TAKE_BACK = "DELETE FROM users WHERE pool_id = $1 AND id = $2";
     SET_PROFILE = "
         UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
     SET_STATUS = "UPDATE users SET status = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
@@ -83,6 +84,25 @@ statements! {
     CANCEL_DELETION = "
         UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+}
+
+batches! {
+    INSERT_ALL = "
+        INSERT INTO users
+            (pool_id, id, status, username, email, email_verified, phone, phone_proof, external_id, password_hash,
+             profile, custom_data, logins_count, last_login_at, last_ip, last_application, register_source,
+             created_at, updated_at, merged_into, password_set_at, must_reset, agreements, delete_after)
+        SELECT $1, r.id, r.status, r.username, r.email, r.email_verified, r.phone, r.phone_proof, r.external_id,
+               r.password_hash, r.profile, r.custom_data, r.logins_count, r.last_login_at, r.last_ip,
+               r.last_application, r.register_source, r.created_at, r.updated_at, r.merged_into, r.password_set_at,
+               r.must_reset, r.agreements, r.delete_after
+        FROM " [
+            id TEXT, status TEXT, username TEXT, email TEXT, email_verified BOOLEAN, phone TEXT, phone_proof TEXT,
+            external_id TEXT, password_hash TEXT, profile TEXT, custom_data TEXT, logins_count BIGINT,
+            last_login_at BIGINT, last_ip TEXT, last_application TEXT, register_source TEXT, created_at BIGINT,
+            updated_at BIGINT, merged_into TEXT, password_set_at BIGINT, must_reset BOOLEAN, agreements TEXT,
+            delete_after BIGINT
+        ] "";
 }
 
 /// Reads a user of a pool.
@@ -233,10 +253,87 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User, password_hash: Option<&str>) -
     if insert_if_free(tx, user, password_hash).await? { Ok(()) } else { Err(StoreError::LostRace) }
 }
 
-/// Deletes a user that this unit has inserted, including identities.
-pub async fn undo_insert(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    identities::undo_insert(tx, pool, user).await?;
-    tx.execute(TAKE_BACK, &[pool.into(), user.into()]).await.map(drop)
+/// A user as a row of [`INSERT_ALL`]. What is absent is NULL.
+#[derive(Serialize)]
+struct NewRow<'a> {
+    id: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    email_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_proof: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_hash: Option<&'a str>,
+    profile: String,
+    custom_data: String,
+    logins_count: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_login_at: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_ip: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_application: Option<&'a str>,
+    register_source: &'a str,
+    created_at: i64,
+    updated_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged_into: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_set_at: Option<i64>,
+    must_reset: bool,
+    agreements: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_after: Option<i64>,
+}
+
+impl<'a> NewRow<'a> {
+    fn of(user: &'a User, password_hash: Option<&'a str>) -> Result<Self, StoreError> {
+        let password_set_at = password_hash.map(|_| user.password_set_at.unwrap_or(user.created_at).0);
+        Ok(Self {
+            id: user.id.as_str(),
+            status: user.status.as_str(),
+            username: user.username.as_ref().map(Username::as_str),
+            email: user.email.as_ref().map(Email::as_str),
+            email_verified: user.email_verified,
+            phone: user.phone.as_ref().map(|(phone, _)| phone.as_str()),
+            phone_proof: user.phone.as_ref().map(|(_, proof)| proof.as_str()),
+            external_id: user.external_id.as_deref(),
+            password_hash,
+            profile: serde_json::to_string(&user.profile)?,
+            custom_data: serde_json::to_string(&user.custom_data)?,
+            logins_count: user.logins_count,
+            last_login_at: user.last_login_at.map(|at| at.0),
+            last_ip: user.last_ip.as_deref(),
+            last_application: user.last_application.as_ref().map(ApplicationId::as_str),
+            register_source: &user.register_source,
+            created_at: user.created_at.0,
+            updated_at: user.updated_at.0,
+            merged_into: user.merged_into.as_ref().map(UserId::as_str),
+            password_set_at,
+            must_reset: user.must_reset,
+            agreements: serde_json::to_string(&user.agreements)?,
+            delete_after: user.delete_after.map(|at| at.0),
+        })
+    }
+}
+
+/// Inserts many users of a pool with their password hashes, in one statement. Their unique values must be free: one that
+/// is taken fails the unit, which then runs again.
+pub async fn insert_all<'a>(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    users: impl IntoIterator<Item = (&'a User, Option<&'a str>)> + Send,
+) -> Result<(), StoreError> {
+    let new: Result<Vec<_>, _> = users.into_iter().map(|(user, hash)| NewRow::of(user, hash)).collect();
+    let new = rows(new?)?;
+    tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }
 
 /// Updates profile and custom data. Read them with [`get_locked`] before.

@@ -1,6 +1,6 @@
 //! Webhooks: URLs that a pool's events are sent to.
 
-use hufu_types::{Action, PoolId, Timestamp, WebhookId};
+use hufu_types::{EventName, PoolId, Timestamp, WebhookId};
 
 use crate::{Read, Row, StoreError, Tx, statements};
 
@@ -30,7 +30,7 @@ pub struct Subscriber {
     /// The webhook.
     pub webhook: WebhookId,
     /// The events it subscribes to; empty means all.
-    pub actions: Vec<Action>,
+    pub actions: Vec<EventName>,
 }
 
 /// A webhook, without its secret.
@@ -43,7 +43,7 @@ pub struct Webhook {
     /// The URL to which deliveries are sent.
     pub url: String,
     /// The events it subscribes to; empty means all.
-    pub actions: Vec<Action>,
+    pub actions: Vec<EventName>,
     /// Whether deliveries are sent to it.
     pub enabled: bool,
     /// The number of deliveries given up since the last successful one.

@@ -287,6 +287,11 @@ impl World {
         Plan::new().build(database).await
     }
 
+    /// The database, for what no call of the product does.
+    pub fn database(&self) -> &TestDatabase {
+        &self.base.database
+    }
+
     /// Serves WeChat.
     pub fn serve_wechat(&self, listener: TcpListener) {
         tokio::spawn(self.sandbox.clone().serve(listener, std::future::pending()));

@@ -1,5 +1,7 @@
 //! What happens to users and their accounts: the actions of the audit log and the events of webhooks.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
@@ -33,6 +35,8 @@ text_enum! {
         UserDeleted = "user.deleted",
         /// Users were imported from a file.
         UsersImported = "users.imported",
+        /// An import was cancelled before its end.
+        ImportCancelled = "users.import_cancelled",
         /// Users were exported to a file.
         UsersExported = "users.exported",
         /// An identity was linked to an account.
@@ -101,5 +105,62 @@ text_enum! {
         Command = "command",
         /// The instance itself.
         System = "system",
+    }
+}
+
+/// The name of an event for the receivers of webhooks. A refused action is an event with a name of its own, so that
+/// nobody takes it for one that was performed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventName {
+    /// The action.
+    pub action: Action,
+    /// Whether it was refused.
+    pub is_refused: bool,
+}
+
+impl EventName {
+    /// What the names of refused actions end in.
+    pub const REFUSED: &str = ".refused";
+
+    /// The name for an action with this code, which is 0 if it was performed.
+    pub fn of(action: Action, code: u32) -> Self {
+        // The name of this action says it already.
+        Self { action, is_refused: code != 0 && action != Action::AdministrationRefused }
+    }
+
+    /// Parses the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(action) = Action::parse(text) {
+            return Some(action.into());
+        }
+        Action::parse(text.strip_suffix(Self::REFUSED)?).map(|action| Self { action, is_refused: true })
+    }
+}
+
+impl From<Action> for EventName {
+    fn from(action: Action) -> Self {
+        Self { action, is_refused: false }
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action.as_str())?;
+        f.write_str(if self.is_refused { Self::REFUSED } else { "" })
+    }
+}
+
+impl From<EventName> for String {
+    fn from(name: EventName) -> Self {
+        name.to_string()
+    }
+}
+
+impl TryFrom<String> for EventName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("the name of no event")
     }
 }

@@ -39,7 +39,7 @@ pub use association::{Association, AssociationMode, BindMethod, ConflictRule, Ma
 pub use authorization::{AuthorizationRequest, CodeChallenge, CodeChallengeMethod};
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
-pub use event::{Action, ActorKind};
+pub use event::{Action, ActorKind, EventName};
 pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{

@@ -168,6 +168,9 @@ macro_rules! profile {
             /// The names of all text fields.
             pub const FIELDS: &[&str] = &[$(stringify!($field)),*];
 
+            /// The fields that hold a URL. Applications and consoles make links and pictures of them.
+            pub const ADDRESSES: &[&str] = &["photo", "profile", "website"];
+
             /// The text field of this name, if there is one and it is set.
             pub fn field(&self, name: &str) -> Option<&str> {
                 match name {

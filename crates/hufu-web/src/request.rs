@@ -173,7 +173,9 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Answer<Self> {
         let query = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default());
-        Ok(Self(query.map_err(|_| Refusal::invalid("query", Reason::WrongQuery))?))
+        Ok(Self(query.map_err(|error| {
+            no_such_field(&error.to_string()).unwrap_or_else(|| Refusal::invalid("query", Reason::WrongQuery))
+        })?))
     }
 }
 
@@ -221,6 +223,9 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     }
     serde_json::from_slice(bytes).map_err(|error| {
         use serde_json::error::Category;
+        if let Some(refusal) = no_such_field(&error.to_string()) {
+            return refusal;
+        }
         let (line, column) = (error.line(), error.column());
         let reason = match error.classify() {
             Category::Syntax | Category::Eof | Category::Io => Reason::NotJson { line, column },
@@ -228,6 +233,13 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
         };
         Refusal::invalid("body", reason)
     })
+}
+
+/// The refusal of a field that the type does not have, as serde tells it: "unknown field `a`, expected one of `b`, `c`".
+fn no_such_field(error: &str) -> Option<Refusal> {
+    let (field, rest) = error.strip_prefix("unknown field `")?.rsplit_once("`, expected ")?;
+    let choices: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    Some(Refusal::no_such_field(field, &choices))
 }
 
 /// The text, unless it is missing, empty, or a placeholder such as `undefined`.

@@ -45,6 +45,7 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/admin/v1/pools/{pool}/imports", "owner manager"),
     ("POST", "/admin/v1/pools/{pool}/imports", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/imports/{import}", "owner manager"),
+    ("DELETE", "/admin/v1/pools/{pool}/imports/{import}", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/imports/{import}/report", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/export", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/audit", "owner manager auditor"),

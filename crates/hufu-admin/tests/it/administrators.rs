@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use hufu_app::administration::AdminCaller;
 use hufu_testkit::administration::{call, create, found, key, users};
-use hufu_testkit::on_both_engines;
-use hufu_types::{AdminRole, Permission};
+use hufu_testkit::{on_both_engines, raw};
+use hufu_types::{AdminRole, Permission, PoolId, Timestamp};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::administration::TABLE;
 use crate::client::{SIGNIN, claims, signin};
-use crate::world::{CAFE, FILE, MINI, SHOP, World};
+use crate::world::{CAFE, FILE, MINI, NOW, Plan, SHOP, World};
 
 /// Sends a file. Returns the status and the body.
 async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
@@ -243,6 +244,162 @@ on_both_engines! {
         let log = format!("/admin/v1/pools/{SHOP}/audit?action=users.imported,users.exported");
         let log = call(&world, Some(&manager), "GET", &log, None).await.is(200);
         assert_eq!(log["events"].as_array().unwrap().len(), 3, "an import that made nobody is no entry");
+    }
+
+    /// One import of each pool at a time: the slot is taken before the file is received, and no pool waits for another.
+    async fn an_import_takes_the_slot_of_its_pool_before_the_file_is_there(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let by = AdminCaller::command_line();
+        let slot = world.node.app.begin_import(&by, &PoolId::parse(SHOP).unwrap()).await.unwrap();
+        let file = b"username\r\nkim\r\n";
+        let (status, told) = send(&world, &owner, "", "text/csv", file).await;
+        assert_eq!((status, told.contains("2452")), (409, true), "{told}");
+        let elsewhere = world.node.app.begin_import(&by, &PoolId::parse(CAFE).unwrap()).await.unwrap();
+        drop((slot, elsewhere));
+        assert_eq!(send(&world, &owner, "", "text/csv", file).await.0, 202);
+        world.node.app.wait_for_imports().await;
+    }
+
+    /// The files of all imports on a node have a limit together, and one that is refused gives its room back.
+    async fn files_of_all_imports_are_bounded_together(database) {
+        let plan = Plan::new().limits(|limits| limits.import_spool_bytes = 1000);
+        let world = plan.build(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let mut of_cafe =
+            world.node.app.begin_import(&AdminCaller::command_line(), &PoolId::parse(CAFE).unwrap()).await.unwrap();
+        of_cafe.reserve(900).unwrap();
+        let file = format!("username\r\n{}", "kim\r\n".repeat(40));
+        for _ in 0..2 {
+            let (status, told) = send(&world, &owner, "", "text/csv", file.as_bytes()).await;
+            assert_eq!((status, told.contains("2454")), (503, true), "{told}");
+        }
+        drop(of_cafe);
+        assert_eq!(send(&world, &owner, "", "text/csv", file.as_bytes()).await.0, 202);
+        world.node.app.wait_for_imports().await;
+    }
+
+    /// An import can be cancelled, once; its state and the audit log say so.
+    async fn an_import_is_cancelled(database) {
+        let world = World::new(database).await;
+        let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let id = "0".repeat(24);
+        let stopped = format!(
+            "INSERT INTO imports (pool_id, id, fingerprint, file_name, rows_done, created, skipped, refused, started_at,
+                updated_at, failure) VALUES ('{SHOP}', '{id}', 'x', 'users.csv', 500, 400, 0, 100, 1, 1, 'the node was stopped')"
+        );
+        raw::execute(world.database(), &stopped).await;
+        let path = format!("/admin/v1/pools/{SHOP}/imports/{id}");
+        let import = call(&world, Some(&manager), "GET", &path, None).await.is(200);
+        assert_eq!(import["state"], "stopped");
+        let support = key(&world, AdminRole::Support, Some(SHOP)).await;
+        call(&world, Some(&support), "DELETE", &path, None).await.is(403);
+        let import = call(&world, Some(&manager), "DELETE", &path, None).await.is(200);
+        assert_eq!((&import["state"], &import["rows"]), (&json!("cancelled"), &json!(500)));
+        assert_eq!(call(&world, Some(&manager), "GET", &path, None).await.is(200)["state"], "cancelled");
+        assert_eq!(call(&world, Some(&manager), "DELETE", &path, None).await.is(409)["code"], 2455);
+        let unknown = format!("/admin/v1/pools/{SHOP}/imports/{}", "1".repeat(24));
+        call(&world, Some(&manager), "DELETE", &unknown, None).await.is(404);
+        let log = format!("/admin/v1/pools/{SHOP}/audit?action=users.import_cancelled");
+        let log = call(&world, Some(&manager), "GET", &log, None).await.is(200);
+        assert_eq!((log["events"].as_array().unwrap().len(), &log["events"][0]["details"]["created"]), (1, &json!(400)));
+    }
+
+    /// A dismissed administrator keeps nothing: their logins end, and the keys that they made, directly or with such a key.
+    async fn keys_of_a_dismissed_administrator_end(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let new = json!({ "username": "mei", "role": "owner" });
+        let made = call(&world, Some(&owner), "POST", "/admin/v1/administrators", Some(new)).await.is(201);
+        let (mei, password) = (made["id"].as_str().unwrap(), made["password"].as_str().unwrap());
+        world.secret(password);
+        let login = json!({ "username": "mei", "password": password });
+        let session = call(&world, None, "POST", "/admin/v1/sessions", Some(login)).await.is(201);
+        let login = session["key"].as_str().unwrap();
+        world.secret(login);
+        let make = async |by: &str, name: &str, expires_at: Value| {
+            let wish = json!({ "name": name, "role": "owner", "expiresAt": expires_at });
+            call(&world, Some(by), "POST", "/admin/v1/keys", Some(wish)).await
+        };
+        let text = |made: &Value| {
+            let text = made["key"].as_str().unwrap().to_owned();
+            world.secret(&text);
+            text
+        };
+        let first = make(login, "first", Value::Null).await.is(201);
+        let year = Timestamp(NOW.0 + 365 * 86_400_000).to_iso();
+        assert_eq!((&first["createdBy"], &first["expiresAt"]), (&json!(mei), &json!(year)));
+        let first = text(&first);
+        let second = make(&first, "second", json!(Timestamp(NOW.0 + 1000).to_iso())).await.is(201);
+        assert_eq!(second["createdBy"], mei, "a key answers with its maker");
+        let second = text(&second);
+        let told = make(login, "forever", json!("2999-01-01T00:00:00Z")).await.is(422);
+        assert!(told["message"].as_str().unwrap().contains("expiresAt"), "{told}");
+
+        // Keys of earlier versions never expire. They go on, and are shown so.
+        raw::execute(world.database(), "UPDATE access_keys SET expires_at = NULL WHERE name = 'test'").await;
+        let listed = call(&world, Some(&owner), "GET", "/admin/v1/keys", None).await.is(200);
+        let listed: Vec<_> = listed["keys"].as_array().unwrap().iter().map(|key| (&key["name"], &key["createdBy"], key["expiresAt"].is_null())).collect();
+        let (mei_made, none) = (json!(mei), Value::Null);
+        let [test, one, two] = [json!("test"), json!("first"), json!("second")];
+        assert_eq!(listed, [(&test, &none, true), (&one, &mei_made, false), (&two, &mei_made, false)]);
+
+        let works = async |key: &str| call(&world, Some(key), "GET", &users(SHOP), None).await.status == 200;
+        assert!(works(login).await && works(&first).await && works(&second).await);
+        call(&world, Some(&owner), "DELETE", &format!("/admin/v1/administrators/{mei}"), None).await.is(204);
+        assert!(!works(login).await && !works(&first).await && !works(&second).await && works(&owner).await);
+        let log = "/admin/v1/pools/system/audit?action=access_key.revoked";
+        let log = call(&world, Some(&owner), "GET", log, None).await.is(200);
+        let ended: Vec<_> = log["events"].as_array().unwrap().iter().map(|event| &event["details"]["createdBy"]).collect();
+        assert_eq!(ended, [mei, mei]);
+    }
+
+    /// The format of a file is what the parameter, the content type or the file's name says; a refusal tells all three.
+    async fn the_format_of_a_file_is_said_in_three_ways(database) {
+        let world = World::new(database).await;
+        let manager = key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let file = b"username\r\nkim\r\n";
+        let form = "application/x-www-form-urlencoded";
+        for (query, kind) in [
+            ("dryRun=true&format=csv", form),
+            ("dryRun=true&fileName=users.CSV", form),
+            ("dryRun=true", "text/csv"),
+            ("dryRun=true&format=csv&fileName=users.json", "application/json"),
+            ("dryRun=true&fileName=users.csv", "application/octet-stream"),
+        ] {
+            let (status, told) = send(&world, &manager, query, kind, file).await;
+            assert_eq!(status, 200, "{query} {kind}: {told}");
+        }
+        for query in ["dryRun=true", "dryRun=true&fileName=users.xlsx"] {
+            let (status, told) = send(&world, &manager, query, form, file).await;
+            assert_eq!(status, 422, "{told}");
+            for way in ["format=csv", "fileName", "text/csv", "application/x-ndjson"] {
+                assert!(told.contains(way), "{told}");
+            }
+        }
+    }
+
+    /// An unknown field is refused with its name and the fields that there are.
+    async fn an_unknown_field_is_refused_by_name(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let kim = create(&world, &owner, json!({ "username": "kim" })).await;
+        let kim = format!("{}/{kim}", users(SHOP));
+        for (method, path, body, field, known) in [
+            ("PATCH", kim.as_str(), json!({ "usernam": "x" }), "usernam", "username"),
+            ("PATCH", &kim, json!({ "profile": { "nick": "x" } }), "profile.nick", "givenName"),
+            ("POST", &users(SHOP), json!({ "username": "lee", "mail": "x" }), "mail", "email"),
+            ("POST", "/admin/v1/keys", json!({ "name": "x", "role": "owner", "expires": "x" }), "expires", "expiresAt"),
+            ("PUT", "/admin/v1/administrators/x", json!({ "rolle": "owner" }), "rolle", "role"),
+        ] {
+            let told = call(&world, Some(&owner), method, path, Some(body)).await.is(422);
+            let message = told["message"].as_str().unwrap();
+            assert!(message.contains(field) && message.contains(known), "{told}");
+        }
+        for bad in ["javascript:alert(1)", "data:text/html,x"] {
+            let change = json!({ "profile": { "website": bad } });
+            call(&world, Some(&owner), "PATCH", &kim, Some(change)).await.is(422);
+        }
     }
 
     /// Files that are invalid as a whole are refused before anything is written.

@@ -47,7 +47,7 @@ pub struct AccessKeyRequest {
     pub role: AdminRole,
     /// The only pool the key has access to. `None` means all pools.
     pub pool: Option<PoolId>,
-    /// When the key expires, if ever.
+    /// When the key expires. `None` means after [`crate::Limits::key_life`].
     pub expires_at: Option<Timestamp>,
 }
 
@@ -97,7 +97,9 @@ impl App {
             Some(user) => Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) },
             None => Actor { kind: ActorKind::AccessKey, id: Some(key.id.as_str().to_owned()) },
         };
-        Ok(AdminCaller { actor, role: key.role, scope: key.scope, key: Some(key.id), user: key.user, origin })
+        let responsible = key.user.clone().or(key.created_by);
+        let (role, scope, user) = (key.role, key.scope, key.user);
+        Ok(AdminCaller { actor, role, scope, key: Some(key.id), user, responsible, origin })
     }
 
     /// Records an invalid key in the audit log, unless its address has already sent many: guessing must not
@@ -125,7 +127,8 @@ impl App {
         Ok(Code::AccessKeyInvalid.into())
     }
 
-    /// Creates an access key. Its text is only returned here.
+    /// Creates an access key. Its text is only returned here. It ends when it expires, when it is revoked, and
+    /// when the administrator who is responsible for the caller is dismissed.
     ///
     /// # Errors
     /// [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
@@ -140,10 +143,16 @@ impl App {
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
             return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
-        if request.expires_at.is_some_and(|at| at <= self.now()) {
+        let (now, latest) = (self.now(), self.now().plus(self.limits.key_life_max));
+        let expires_at = request.expires_at.unwrap_or_else(|| now.plus(self.limits.key_life).min(latest));
+        if expires_at <= now {
             return Err(Refusal::invalid("expiresAt", Reason::InThePast));
         }
-        let (key, text) = self.new_key(name, request.role, request.pool, None, request.expires_at);
+        if expires_at > latest {
+            return Err(Refusal::invalid("expiresAt", Reason::TooFarAhead { latest: latest.to_iso() }));
+        }
+        let (key, text) = self.new_key(name, request.role, request.pool, None, expires_at);
+        let key = NewAccessKey { created_by: by.responsible.clone(), ..key };
         let details =
             json!({ "after": key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
         let id = key.id.clone();
@@ -231,7 +240,7 @@ impl App {
         self.count_admin_login(username, origin, -1).await?;
         let expires_at = self.now().plus(self.limits.admin_session);
         let (key, text) =
-            self.new_key("login".to_owned(), AdminRole::Auditor, None, Some(user.clone()), Some(expires_at));
+            self.new_key("login".to_owned(), AdminRole::Auditor, None, Some(user.clone()), expires_at);
         let actor = Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         let details = json!({ "key": key.id.as_str() });
@@ -312,7 +321,7 @@ impl App {
             .ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
-    /// Dismisses an administrator and ends their logins.
+    /// Dismisses an administrator, and ends their logins and the access keys that they created.
     ///
     /// # Errors
     /// `Code::NoSuch`, [`Code::NotPermitted`].
@@ -365,7 +374,7 @@ impl App {
         role: AdminRole,
         scope: Option<PoolId>,
         user: Option<UserId>,
-        expires_at: Option<Timestamp>,
+        expires_at: Timestamp,
     ) -> (NewAccessKey, SecretString) {
         let now = self.now();
         let id = AccessKeyId::generate(now, &*self.random);
@@ -373,7 +382,18 @@ impl App {
         let secret = secret.expose().trim_start_matches(PREFIX);
         let text = format!("{PREFIX}{id}_{secret}");
         let secret = hash_token(&text);
-        let key = NewAccessKey { id, secret, name, role, scope, user, created_at: now, expires_at };
+        let expires_at = Some(expires_at);
+        let key = NewAccessKey {
+            id,
+            secret,
+            name,
+            role,
+            scope,
+            user,
+            created_by: None,
+            created_at: now,
+            expires_at,
+        };
         (key, SecretString::from(text))
     }
 
@@ -396,7 +416,12 @@ impl App {
     }
 }
 
-fn key_details(name: &str, role: AdminRole, scope: Option<&PoolId>, expires_at: Option<Timestamp>) -> Json {
+pub(super) fn key_details(
+    name: &str,
+    role: AdminRole,
+    scope: Option<&PoolId>,
+    expires_at: Option<Timestamp>,
+) -> Json {
     json!({
         "name": name,
         "role": role.as_str(),
@@ -520,6 +545,7 @@ impl Write for ChangeAdministrator {
         if self.reach.is_some() && self.reach.as_ref() != theirs {
             return Ok(None);
         }
+        let mut events = self.trace.recorder();
         match (&before, &self.appointment) {
             (None, None) => return Ok(None),
             (None, Some((role, scope))) => {
@@ -530,15 +556,14 @@ impl Write for ChangeAdministrator {
             }
             (Some(_), None) => {
                 store::delete_administrator(tx, &self.user).await?;
-                store::delete_access_keys_of(tx, &self.user).await?;
+                unit::end_keys(tx, &mut events, &self.user).await?;
             }
         }
         let details = json!({
             "before": before.map(|before| appointment(before.role, before.scope.as_ref())),
             "after": self.appointment.as_ref().map(|(role, scope)| appointment(*role, scope.as_ref())),
         });
-        record(tx, &mut self.trace.recorder(), Action::AdministratorChanged, Some(&self.user), details)
-            .await?;
+        record(tx, &mut events, Action::AdministratorChanged, Some(&self.user), details).await?;
         Ok(Some(store::administrator(tx, &self.user).await?))
     }
 }

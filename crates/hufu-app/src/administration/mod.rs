@@ -39,6 +39,9 @@ pub struct AdminCaller {
     pub key: Option<AccessKeyId>,
     /// The administrator, if the key belongs to a login.
     pub user: Option<UserId>,
+    /// The administrator who answers for what the caller does: the one who is logged in, or who made the
+    /// access key. `None` for the command line and its keys.
+    pub responsible: Option<UserId>,
     /// Where the request comes from.
     pub origin: Origin,
 }
@@ -52,6 +55,7 @@ impl AdminCaller {
             scope: None,
             key: None,
             user: None,
+            responsible: None,
             origin: Origin::default(),
         }
     }

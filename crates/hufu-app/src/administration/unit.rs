@@ -1,10 +1,12 @@
 //! Account operations that several administrator units share.
 
 use hufu_store::{StoreError, Tx, administration, flows, passwords, sessions, users, versions};
-use hufu_types::{PoolId, Timestamp, UserId};
+use hufu_types::{Action, PoolId, Timestamp, UserId};
+use serde_json::json;
 
+use super::access::key_details;
 use crate::credentials::locks::unlock;
-use crate::events::Recorder;
+use crate::events::{Event, Recorder};
 use crate::people::deletion;
 
 /// Sets the password of an account and of the accounts merged into it. `None` removes it.
@@ -31,6 +33,24 @@ pub(super) async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> R
     versions::sessions_changed(tx).await
 }
 
+/// Ends the logins of somebody who is no administrator any more, and the access keys that they created. Each of
+/// those keys has an entry in the audit log.
+pub(super) async fn end_keys(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    administration::delete_access_keys_of(tx, user).await?;
+    for key in administration::access_keys_made_by(tx, user).await? {
+        administration::delete_access_key(tx, &key.id).await?;
+        let before = key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at);
+        let details = json!({ "key": key.id.as_str(), "before": before, "createdBy": user.as_str() });
+        let event = Event { action: Action::AccessKeyRevoked, code: 0, user: None, details };
+        events.record(tx, &PoolId::system(), event).await?;
+    }
+    Ok(())
+}
+
 /// Permanently deletes an account, the accounts merged into it, and everything that leads to either. Its
 /// audit log entries remain. Returns false if the pool has no such account.
 pub(super) async fn delete_user(
@@ -43,7 +63,7 @@ pub(super) async fn delete_user(
     let Some(account) = users::get_locked(tx, pool, user).await? else { return Ok(false) };
     deletion::unit::delete(tx, events, &account, now).await?;
     if *pool == PoolId::system() {
-        administration::delete_access_keys_of(tx, user).await?;
+        end_keys(tx, events, user).await?;
         administration::delete_administrator(tx, user).await?;
     }
     versions::sessions_changed(tx).await?;

@@ -3,7 +3,7 @@
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, uploads, users};
-use hufu_types::{Action, User};
+use hufu_types::{Action, PoolId, User};
 use serde_json::Value as Json;
 
 use super::holders::release;
@@ -47,8 +47,11 @@ pub(crate) async fn create(
     if let Some(email) = user.vouched_email() {
         release(tx, events, &user.pool, &Target::Email(email.clone()), &user.id, now).await?;
     }
-    if !insert(tx, new).await? {
-        return Err(StoreError::LostRace);
+    users::insert(tx, user, new.password_hash).await?;
+    for identity in new.identities {
+        if !identities::insert_if_free(tx, &user.pool, &user.id, identity).await? {
+            return Err(StoreError::LostRace);
+        }
     }
     if let Some(upload) = new.upload {
         uploads::claim(tx, &user.pool, &user.id, Some(upload), now).await?;
@@ -56,18 +59,20 @@ pub(crate) async fn create(
     events.record(tx, &user.pool, Event::of(Action::UserCreated, &user.id).with(details)).await
 }
 
-/// Writes the rows of an account unless one of its names or identities is taken. Returns whether they were
-/// written. For imports, which report the conflicts themselves and write one event for many accounts.
-pub(crate) async fn insert(tx: &mut Tx<'_>, new: NewAccount<'_>) -> Result<bool, StoreError> {
-    let user = new.user;
-    if !users::insert_if_free(tx, user, new.password_hash).await? {
-        return Ok(false);
+/// Writes the rows of many accounts of a pool. For imports, which have found no conflict, and write one event for all.
+///
+/// # Errors
+/// If a name or identity has been taken meanwhile, the unit runs again.
+pub(crate) async fn insert_all(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    new: &[NewAccount<'_>],
+) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
     }
-    for identity in new.identities {
-        if !identities::insert_if_free(tx, &user.pool, &user.id, identity).await? {
-            users::undo_insert(tx, &user.pool, &user.id).await?;
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    users::insert_all(tx, pool, new.iter().map(|new| (new.user, new.password_hash))).await?;
+    let identities =
+        new.iter().flat_map(|new| new.identities.iter().map(|identity| (&new.user.id, identity)));
+    identities::insert_all(tx, pool, identities).await
 }

@@ -105,8 +105,8 @@ impl App {
             if value.chars().count() > limit {
                 return Err(Refusal::invalid(*name, Reason::TooLong { max: limit }));
             }
-            if *name == "photo" && !is_picture_address(value) {
-                return Err(Refusal::invalid("photo", Reason::NotAWebAddress));
+            if !is_acceptable(name, value) {
+                return Err(Refusal::invalid(*name, Reason::NotAWebAddress));
             }
             if value.contains('\0') {
                 return Err(Refusal::invalid(*name, Reason::Nul));
@@ -155,10 +155,12 @@ pub(crate) fn check_custom_data(
     Ok(())
 }
 
-/// Whether a photo's address is a web address. Applications and consoles display it, so schemes that a
-/// browser could execute are refused.
-pub(crate) fn is_picture_address(value: &str) -> bool {
-    value.is_empty() || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+/// Whether a text may stand in the profile's field of this name. A URL must be a web address, or empty: a browser could
+/// execute other schemes, such as `javascript:` and `data:`. Wherever profiles come from, this is the check.
+pub(crate) fn is_acceptable(name: &str, value: &str) -> bool {
+    !Profile::ADDRESSES.contains(&name)
+        || value.is_empty()
+        || url::Url::parse(value).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// Whether arrays and objects are nested deeper than `levels`. Recurses no deeper than that.

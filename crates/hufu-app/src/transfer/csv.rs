@@ -1,7 +1,7 @@
 //! CSV (RFC 4180), as spreadsheets read and write it.
 //!
-//! Spreadsheets treat a cell that starts with `=`, `+`, `-` or `@` as a formula, whoever wrote it. Such cells
-//! are written with a leading apostrophe, and reading removes it.
+//! Spreadsheets treat a cell that starts with `=`, `+`, `-` or `@` as a formula, whoever wrote it; some take the
+//! full-width forms of these signs for them. Such cells are written with a leading apostrophe, and reading removes it.
 
 use std::io::{self, BufRead};
 
@@ -132,7 +132,7 @@ pub(super) fn shown(name: &str) -> String {
 
 /// Whether a spreadsheet would treat the text as a formula. Leading apostrophes are ignored.
 fn is_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
+    text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'])
 }
 
 /// The text of a cell before it was escaped.
@@ -215,6 +215,12 @@ mod tests {
             "'plain",
             "plain",
             "\tx",
+            "＝1+1",
+            "＋1",
+            "－1",
+            "＠sum",
+            "'＝x",
+            "\n=1",
             " a ",
             "\"",
             "a\nb",
@@ -224,7 +230,7 @@ mod tests {
             write_row(&mut written, [text, "end"]).unwrap();
             let written = format!("a,b\r\n{}", String::from_utf8(written).unwrap());
             let cell = written.split_once("\r\n").unwrap().1.trim_start_matches('"');
-            assert!(!cell.starts_with(['=', '+', '-', '@', '\t']), "{written}");
+            assert!(!cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\n']), "{written}");
             assert_eq!(rows(&written, 64)[0].as_ref().unwrap()["a"], text, "{written}");
         }
     }

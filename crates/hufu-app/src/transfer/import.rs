@@ -5,12 +5,10 @@
 //! memory use is constant, and an interrupted import resumes after the last committed batch. A refused row is
 //! recorded with its number and a reason, and does not stop the import.
 
+mod claims;
 pub(super) mod unit;
 
-use std::collections::HashSet;
-use std::collections::hash_map::RandomState;
 use std::fs::File;
-use std::hash::BuildHasher as _;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,9 +21,9 @@ use hufu_types::refusal::Reason;
 use hufu_types::{ImportId, PoolId};
 use tokio::sync::mpsc;
 
+use self::claims::Claims;
 use self::unit::{
-    BatchOutcome, BeginImport, BeginOutcome, CheckBatch, ImportBatch, ImportRow, NewUser, OnExisting,
-    RowOutcome,
+    BatchOutcome, BeginImport, BeginOutcome, ImportBatch, ImportRow, LookUpBatch, OnExisting, RowOutcome,
 };
 use super::reader::Rows;
 use super::rows::{ReadRow, RowReader, unknown_columns};
@@ -34,7 +32,7 @@ use super::{Format, ImportError, Transfer, csv};
 use crate::credentials::password::{self, HashingError};
 
 /// Rows per unit of work.
-const BATCH_ROWS: usize = 400;
+const BATCH_ROWS: usize = 500;
 /// Approximate size of the rows in one unit of work, in bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// How many batches are read ahead.
@@ -296,6 +294,7 @@ impl Transfer {
         let unit = ImportBatch { pool, import, done, rows, on_existing, last, trace: self.trace() };
         match self.store.write(unit).await? {
             BatchOutcome::Done(counts, refused) => Ok((counts, refused)),
+            BatchOutcome::Cancelled => Err(ImportError::Cancelled),
             BatchOutcome::RunningElsewhere => Err(ImportError::RunningElsewhere),
         }
     }
@@ -417,12 +416,10 @@ impl Read for CountingReader {
     }
 }
 
-/// The state of a dry run. The database cannot reveal that two rows have the same name, because nothing is
-/// written. So this remembers an 8-byte hash for each name.
+/// The state of a dry run, which writes nothing that later rows could run into.
 #[derive(Default)]
 struct DryRun {
-    hasher: RandomState,
-    names: HashSet<u64>,
+    claims: Claims,
 }
 
 impl DryRun {
@@ -432,72 +429,25 @@ impl DryRun {
         rows: Vec<(i64, Result<ReadRow, String>)>,
         on_existing: OnExisting,
     ) -> Result<(Counts, Vec<RefusedRow>), ImportError> {
-        let mut named = Vec::with_capacity(rows.len());
-        let mut checked = Vec::with_capacity(rows.len());
-        for (number, row) in rows {
-            let row = row.map(|row| row.user);
-            named.push(row.as_ref().map(|new| self.names_of(new)).unwrap_or_default());
-            let content = row.map(|mut new| {
-                let survivor = new.user.merged_into.as_ref();
-                let survivor = survivor.map(|id| self.hasher.hash_one(("id", id.as_str())));
-                if survivor.is_some_and(|survivor| self.names.contains(&survivor)) {
-                    new.user.merged_into = None;
-                }
-                new
-            });
-            checked.push(ImportRow { number, content });
-        }
-        let numbers: Vec<i64> = checked.iter().map(|row| row.number).collect();
-        let unit = CheckBatch { pool: transfer.pool.clone(), rows: checked, on_existing };
-        let outcomes = transfer.store.read(unit).await?;
+        let rows: Arc<[ImportRow]> = rows
+            .into_iter()
+            .map(|(number, row)| ImportRow { number, content: row.map(|row| row.user) })
+            .collect();
+        let unit = LookUpBatch { pool: transfer.pool.clone(), rows: rows.clone() };
+        let known = transfer.store.read(unit).await?;
         let mut counts = Counts::default();
         let mut refused = Vec::new();
-        for ((number, names), outcome) in numbers.into_iter().zip(named).zip(outcomes) {
+        for (row, known) in rows.iter().zip(&known) {
             counts.rows += 1;
-            let outcome =
-                if outcome == RowOutcome::Created { self.take(&names, on_existing) } else { outcome };
-            match outcome {
+            match row.decide(&mut self.claims, known, on_existing) {
                 RowOutcome::Created => counts.created += 1,
                 RowOutcome::Skipped => counts.skipped += 1,
                 RowOutcome::Refused(reason) => {
                     counts.refused += 1;
-                    refused.push((number, reason));
+                    refused.push((row.number, reason));
                 }
             }
         }
         Ok((counts, refused))
-    }
-
-    /// All names of a row, hashed.
-    fn names_of(&self, new: &NewUser) -> Vec<(&'static str, u64)> {
-        let user = &new.user;
-        let names = [
-            ("id", new.keeps_id.then_some(user.id.as_str())),
-            ("username", user.username.as_ref().map(hufu_types::Username::as_str)),
-            ("email", user.email.as_ref().map(hufu_types::Email::as_str)),
-            ("phone", user.phone.as_ref().map(|(phone, _)| phone.as_str())),
-            ("externalId", user.external_id.as_deref()),
-        ];
-        let names =
-            names.into_iter().filter_map(|(name, value)| Some((name, self.hasher.hash_one((name, value?)))));
-        let identities =
-            new.identities.iter().map(|identity| ("identities", self.hasher.hash_one(&identity.key)));
-        names.chain(identities).collect()
-    }
-
-    /// Claims the names of a row, unless an earlier row has one of them.
-    fn take(&mut self, names: &[(&'static str, u64)], on_existing: OnExisting) -> RowOutcome {
-        let taken = |(_, name): &&(&str, u64)| self.names.contains(name);
-        let all_taken = names.iter().filter(taken).count() == names.len() && !names.is_empty();
-        match names.iter().find(taken) {
-            Some(_) if all_taken && on_existing == OnExisting::Skip => RowOutcome::Skipped,
-            Some((name, _)) => {
-                RowOutcome::Refused(format!("{name}: taken by a user of the pool or of an earlier row"))
-            }
-            None => {
-                self.names.extend(names.iter().map(|(_, name)| *name));
-                RowOutcome::Created
-            }
-        }
     }
 }

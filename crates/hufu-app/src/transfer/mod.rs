@@ -13,6 +13,7 @@ mod import;
 mod reader;
 mod rows;
 mod served;
+mod slots;
 mod source;
 
 use std::io;
@@ -30,6 +31,8 @@ pub use self::export::{ExportOptions, ExportedPage};
 pub use self::import::unit::OnExisting;
 pub use self::import::{ImportOptions, OpenedImport, Progress, Summary, begin_report, report_lines};
 pub use self::served::{Import, ImportStarted, ImportState};
+pub use self::slots::ImportSlot;
+pub(crate) use self::slots::Imports;
 pub use hufu_store::imports::{Counts, RefusedRow, StoredImport};
 
 /// The format of a file of users.
@@ -106,8 +109,11 @@ pub enum ImportError {
     /// The file changed while it was being read.
     #[error("the file was changed while it was read")]
     ChangedMeanwhile,
+    /// Somebody called the import off, or started over.
+    #[error("the import was cancelled")]
+    Cancelled,
     /// Another process is running the same import.
-    #[error("another process imports the same file, or has given this import up")]
+    #[error("another process imports the same file")]
     RunningElsewhere,
     /// A password could not be hashed.
     #[error(transparent)]

@@ -19,7 +19,7 @@ use super::reader::Fields;
 use super::{custom, fields};
 use crate::Limits;
 use crate::credentials::password::StoredPassword;
-use crate::people::profile::is_picture_address;
+use crate::people::profile::is_acceptable;
 
 /// The maximum length of an `externalId`, in Unicode code points.
 const LONGEST_EXTERNAL_ID: usize = 256;
@@ -167,8 +167,8 @@ impl RowReader {
             if value.chars().count() > limit {
                 return Err(format!("{camel}: longer than {limit} characters"));
             }
-            if *snake == "photo" && !is_picture_address(&value) {
-                return Err("photo: it is no http or https address".to_owned());
+            if !is_acceptable(snake, &value) {
+                return Err(format!("{camel}: it is no http or https address"));
             }
             if let Some(field) = user.profile.field_mut(snake) {
                 *field = Some(value);

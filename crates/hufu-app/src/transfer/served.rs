@@ -10,6 +10,8 @@ use hufu_store::imports::{GetImport, ListImports, StopImport};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, Permission, PoolId, Timestamp};
 
+use super::import::unit::CancelImport;
+use super::slots::ImportSlot;
 use super::{
     Counts, ExportError, ExportOptions, ExportedPage, Format, ImportError, ImportOptions, Progress,
     RefusedRow, StoredImport, Transfer,
@@ -49,21 +51,29 @@ impl App {
         self.permit(by, Permission::TransferUsers, pool).await
     }
 
+    /// Begins an import of a pool, before the file is received: one of each pool at a time on this node.
+    ///
+    /// # Errors
+    /// [`Code::ImportRunning`], and the refusals of [`App::permit`].
+    #[boxed]
+    pub async fn begin_import(&self, by: &AdminCaller, pool: &PoolId) -> Result<ImportSlot, Refusal> {
+        self.permit_transfer(by, pool).await?;
+        self.imports.begin(pool, &self.limits).ok_or_else(|| Code::ImportRunning.into())
+    }
+
     /// Imports the users of a file in the background. Poll the returned import with [`App::import_of`]. A dry
     /// run has finished when this returns.
     ///
     /// # Errors
-    /// [`Code::ImportInvalid`], [`Code::ImportUnfinished`], [`Code::ImportRunning`], and the refusals of
-    /// [`App::permit`].
+    /// [`Code::ImportInvalid`], [`Code::ImportUnfinished`], [`Code::ImportRunning`].
     pub async fn start_import(
         self: &Arc<Self>,
         by: &AdminCaller,
-        pool: &PoolId,
+        slot: ImportSlot,
         file: File,
         options: ImportOptions,
     ) -> Result<ImportStarted, Refusal> {
-        self.permit_transfer(by, pool).await?;
-        let running = Arc::clone(&self.importing).try_acquire_owned().map_err(|_| Code::ImportRunning)?;
+        let pool = slot.pool().clone();
         let transfer = self.transfer(pool.clone(), by);
         let opened = transfer.open_import(file, &options).await?;
         let Some(id) = opened.import().cloned() else {
@@ -78,8 +88,15 @@ impl App {
         let import = id.clone();
         tokio::spawn(async move {
             let ended = transfer.run_import(opened, &options, &mut |_, _| ()).await;
-            drop(running);
-            let Err(error) = ended else { return };
+            drop(slot);
+            let error = match ended {
+                Ok(_) => return,
+                Err(ImportError::Cancelled) => {
+                    tracing::info!(import = import.as_str(), "an import was cancelled");
+                    return;
+                }
+                Err(error) => error,
+            };
             let failure = hufu_types::chain(&error);
             tracing::warn!(import = import.as_str(), error = failure, "an import stopped");
             let pool = transfer.pool.clone();
@@ -90,13 +107,32 @@ impl App {
                 );
             }
         });
-        Ok(ImportStarted::Running(self.import_of(by, pool, &id).await?))
+        Ok(ImportStarted::Running(self.import_of(by, &pool, &id).await?))
     }
 
-    /// Waits until no import is running in this process.
+    /// Waits until no import is received or running in this process.
     #[boxed]
     pub async fn wait_for_imports(&self) {
-        let _ = self.importing.acquire().await;
+        self.imports.ended().await;
+    }
+
+    /// Calls off an import that has not finished. It stops after the batch that is being written, on whichever node it
+    /// runs; the users that are in stay.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchImport`], [`Code::ImportEnded`], and the refusals of [`App::permit`].
+    #[boxed]
+    pub async fn cancel_import(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        import: &ImportId,
+    ) -> Result<Import, Refusal> {
+        self.import_of(by, pool, import).await?;
+        let trace = self.trace_by(pool, by);
+        let unit = CancelImport { pool: pool.clone(), import: import.clone(), trace };
+        let left = self.write(unit).await?.ok_or(Code::ImportEnded)?;
+        Ok(Import::of(left, self.now()))
     }
 
     /// Returns one import.
@@ -197,8 +233,10 @@ pub enum ImportState {
     Running,
     /// It was interrupted. Submitting the same file resumes it.
     Stopped,
-    /// Every row has been imported, skipped or refused, or the import was abandoned.
+    /// Every row has been imported, skipped or refused.
     Finished,
+    /// It was called off, or abandoned for a new start. What was in by then stays.
+    Cancelled,
 }
 
 impl ImportState {
@@ -208,13 +246,16 @@ impl ImportState {
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::Finished => "finished",
+            Self::Cancelled => "cancelled",
         }
     }
 }
 
 impl Import {
     fn of(stored: StoredImport, now: Timestamp) -> Self {
-        let state = if stored.finished_at.is_some() {
+        let state = if stored.cancelled_at.is_some() {
+            ImportState::Cancelled
+        } else if stored.finished_at.is_some() {
             ImportState::Finished
         } else if stored.failure.is_some() || stored.updated_at.plus(STOPPED_AFTER) < now {
             ImportState::Stopped
@@ -234,6 +275,7 @@ impl From<ImportError> for Refusal {
                 Self::faulty(Code::ImportInvalid, columns, reason)
             }
             ImportError::Changed { rows } => Code::ImportUnfinished.with("rows", rows),
+            ImportError::Cancelled => Code::ImportEnded.into(),
             ImportError::RunningElsewhere => Code::ImportRunning.into(),
             ImportError::Store(error) => error.into(),
             other => Self::internal(other),

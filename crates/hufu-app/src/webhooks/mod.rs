@@ -15,7 +15,7 @@ use hufu_store::deliveries::{GetDelivery, ListDeliveries};
 use hufu_store::webhooks::{GetWebhook, ListWebhooks};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Action, DeliveryId, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
+    DeliveryId, EventName, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
 };
 use secrecy::SecretString;
 use url::{Host, Url};
@@ -348,10 +348,10 @@ fn check_name(text: &str) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
-fn check_events(names: &[String]) -> Result<Vec<Action>, Refusal> {
+fn check_events(names: &[String]) -> Result<Vec<EventName>, Refusal> {
     let mut actions = Vec::new();
     for name in names {
-        let Some(action) = Action::parse(name) else {
+        let Some(action) = EventName::parse(name) else {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             return Err(Refusal::invalid("events", Reason::Unknown { value: shown }));
         };

@@ -3,7 +3,7 @@
 
 use hufu_store::webhooks::{self, Webhook};
 use hufu_store::{StoreError, Tx, Write, versions};
-use hufu_types::{Action, PoolId, Timestamp, WebhookId};
+use hufu_types::{Action, EventName, PoolId, Timestamp, WebhookId};
 use serde_json::{Value as Json, json};
 
 use crate::events::{Event, Trace};
@@ -48,7 +48,7 @@ pub struct WebhookUpdate {
     /// The URL that deliveries are sent to.
     pub url: Option<String>,
     /// The actions to deliver.
-    pub actions: Option<Vec<Action>>,
+    pub actions: Option<Vec<EventName>>,
     /// Whether deliveries are sent.
     pub enabled: Option<bool>,
     /// A new secret, sealed, and the time until which the old one still signs as well.
@@ -145,6 +145,6 @@ fn changed(
 fn shown(webhook: &Webhook) -> Json {
     let scheme_and_host = webhook.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
     let host = scheme_and_host.split(['?', '#']).next().unwrap_or_default();
-    let actions: Vec<&str> = webhook.actions.iter().map(|action| action.as_str()).collect();
+    let actions: Vec<String> = webhook.actions.iter().map(EventName::to_string).collect();
     json!({ "name": webhook.name, "host": host, "events": actions, "enabled": webhook.enabled })
 }

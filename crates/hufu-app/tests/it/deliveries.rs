@@ -16,7 +16,9 @@ use hufu_store::webhooks::{GetWebhook, ListWebhooks, Webhook};
 use hufu_store::{Store, StoreError};
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
-use hufu_types::{Action, DeliveryId, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId};
+use hufu_types::{
+    Action, DeliveryId, EventName, JobId, SystemRandom, TestRandom, Timestamp, UserId, WebhookId,
+};
 use serde_json::{Value as Json, json};
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
@@ -29,6 +31,16 @@ unit! { Write Happens { trace: Trace, actions: Vec<Action>, fail: bool } -> (), 
     }
     if this.fail { Err(StoreError::Stopped) } else { Ok(()) }
 } }
+/// Records an undo that was done, and one that was refused.
+unit! { Write Undoes { trace: Trace } -> (), |this, tx| {
+    let alice = UserId::parse("alice").unwrap();
+    let mut events = this.trace.recorder();
+    for code in [0, 2465] {
+        let undone = Event { code, ..Event::of(Action::MergeUndone, &alice) };
+        events.record(tx, &pool(), undone).await?;
+    }
+    Ok(())
+} }
 unit! { Write Sweep { before: Timestamp, limit: i64 } -> u64, |this, tx| deliveries::sweep(tx, this.before, this.limit).await }
 
 fn webhook(id: &str) -> Webhook {
@@ -36,7 +48,7 @@ fn webhook(id: &str) -> Webhook {
         id: WebhookId::parse(id).unwrap(),
         name: "Shop".to_owned(),
         url: "https://shop.example.com/hook?token=geheim".to_owned(),
-        actions: vec![Action::Login, Action::UserCreated],
+        actions: vec![Action::Login.into(), Action::UserCreated.into()],
         enabled: true,
         failures: 0,
         created_at: NOW,
@@ -104,6 +116,27 @@ async fn details(database: &hufu_testkit::TestDatabase) -> Vec<Json> {
 }
 
 on_both_engines! {
+    /// A refused undo does not send the webhook of a done one: it is an event with a name of its own.
+    async fn a_refused_action_is_another_event_than_a_done_one(database) {
+        let store = migrated(&database).await;
+        let refused = EventName::parse("users.merge_undone.refused").unwrap();
+        for (id, actions) in [("all", vec![]), ("done", vec![Action::MergeUndone.into()]), ("refused", vec![refused])] {
+            assert!(store.write(create(Webhook { actions: actions.clone(), ..webhook(id) })).await.unwrap());
+            let read = store.read(GetWebhook(pool(), WebhookId::parse(id).unwrap())).await.unwrap().unwrap();
+            assert_eq!(read.actions, actions);
+        }
+        let Happens { trace, .. } = happens(&store, NOW, &[], false).await;
+        store.write(Undoes { trace }).await.unwrap();
+        let mut heard = raw::texts(&database, "SELECT webhook_id, action FROM webhook_deliveries").await;
+        heard.sort();
+        let (done, refused) = ("users.merge_undone", "users.merge_undone.refused");
+        assert_eq!(heard, [["all", done], ["all", refused], ["done", done], ["refused", refused]]);
+        for body in raw::texts(&database, "SELECT body FROM webhook_deliveries").await {
+            let body: Json = serde_json::from_str(&body[0]).unwrap();
+            assert_eq!(body["type"] == refused, body["data"]["code"] == 2465, "{body}");
+        }
+    }
+
     async fn a_webhook_is_made_changed_and_deleted(database) {
         let store = migrated(&database).await;
         let before = version(&store).await;
@@ -111,7 +144,7 @@ on_both_engines! {
         assert_eq!(list(&store).await, [webhook("a")]);
         assert_eq!(version(&store).await, before + 1, "nodes look again");
         let subscribers = store.read(ReadConfig).await.unwrap().subscribers;
-        let expected = Subscriber { webhook: webhook("a").id, actions: vec![Action::Login, Action::UserCreated] };
+        let expected = Subscriber { webhook: webhook("a").id, actions: vec![Action::Login.into(), Action::UserCreated.into()] };
         assert_eq!(subscribers, [(pool(), expected)]);
 
         assert!(store.write(update("a", WebhookUpdate::default())).await.unwrap().is_some());

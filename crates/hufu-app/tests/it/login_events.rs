@@ -48,7 +48,10 @@ fn watched(login: Login, wanted: &[(&str, &[Action])]) -> Login {
     let mut login = login;
     login.plan.trace.subscribers = wanted
         .iter()
-        .map(|(id, actions)| Subscriber { webhook: WebhookId::parse(id).unwrap(), actions: actions.to_vec() })
+        .map(|(id, actions)| Subscriber {
+            webhook: WebhookId::parse(id).unwrap(),
+            actions: actions.iter().copied().map(Into::into).collect(),
+        })
         .collect::<Arc<[_]>>();
     login
 }

@@ -162,7 +162,7 @@ on_both_engines! {
         let file = json!([
             {
                 "id": "z-1", "username": "=cmd", "email": "a@example.com", "phone": "+8613800000001", "phoneProof": "wechat",
-                "nickname": "-\"quoted\", 'and'\nmore", "name": "'=x", "gender": "F", "customData": { "a": [1, null, "x"], "b": "+1" },
+                "nickname": "-\"quoted\", 'and'\nmore", "name": "'=x", "company": "＝1+1", "city": "＠x", "givenName": "'＋", "familyName": "－", "gender": "F", "customData": { "a": [1, null, "x"], "b": "+1" },
                 "passwordHash": "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "loginsCount": 4,
                 "lastLogin": 1_700_000_000_123_i64, "createdAt": "2020-01-02T03:04:05.006Z", "agreements": { "terms": 2 },
                 "identities": [
@@ -210,6 +210,103 @@ on_both_engines! {
                 assert_eq!(hasher.verify(password.into(), Some(stored)).await.unwrap().matches, matches, "{hash}");
             }
         }
+    }
+
+    /// What happens to the values of a batch between looking them up and writing them decides nothing: each user is
+    /// there once, whoever made it.
+    async fn batches_and_registrations_race_for_names(database) {
+        let world = World::new(database).await;
+        let row = |n: usize| {
+            format!("{{\"username\":\"user-{n}\",\"identities\":[{{\"type\":\"openid\",\"value\":\"o-{n}\"}}]}}\n")
+        };
+        let file: String = (0..1200).map(row).collect();
+        let register = async {
+            let mut made = 0_i64;
+            for n in (0..1200).step_by(97) {
+                made += i64::from(world.register(&format!("user-{n}")).await);
+            }
+            made
+        };
+        let (done, made) = tokio::join!(world.import(&file, Format::JsonLines), register);
+        assert_eq!(done.counts, counts(1200, 1200 - made, 0, made), "{:?}", done.refused);
+        assert!(done.refused.iter().all(|(_, reason)| reason.starts_with("username: taken")), "{:?}", done.refused);
+        let text = world.export(JSON_LINES).await;
+        assert_eq!(text.lines().count(), 1200);
+        // Nothing of a refused row is kept, its identities neither.
+        assert_eq!(text.matches("\"type\":\"openid\"").count(), usize::try_from(1200 - made).unwrap());
+    }
+
+    /// Batches see what their own earlier rows take, and those of earlier batches, just as if rows were written one by one.
+    async fn rows_of_a_batch_see_one_another(database) {
+        let world = World::new(database).await;
+        let filler: String = (0..700).map(|n| format!("{{\"username\":\"filler-{n}\"}}\n")).collect();
+        let rows = [
+            (r#"{"id":"a","username":"a","email":"a@example.com"}"#, "created"),
+            (r#"{"id":"a","username":"a2"}"#, "id"),
+            (r#"{"username":"b","email":"A@example.com"}"#, "email"),
+            // The refused row has taken nothing.
+            (r#"{"username":"b","externalId":"1","identities":[{"type":"openid","value":"o-1"}]}"#, "created"),
+            (r#"{"username":"c","externalId":"1"}"#, "externalId"),
+            (r#"{"username":"c","identities":[{"type":"openid","value":"o-1"}]}"#, "identities"),
+            (r#"{"id":"m","username":"m","mergedInto":"a"}"#, "created"),
+            (r#"{"id":"n","username":"n","mergedInto":"m"}"#, "mergedInto"),
+            (r#"{"id":"o","username":"o","mergedInto":"later"}"#, "mergedInto"),
+            (r#"{"id":"later","username":"later"}"#, "created"),
+            // The same user again, which may be skipped.
+            (r#"{"id":"a","username":"a","email":"a@example.com"}"#, "again"),
+        ];
+        let file: String = rows.iter().flat_map(|(row, _)| [*row, "\n"]).collect();
+        for (pool, on_existing) in [("shop", OnExisting::Refuse), ("other", OnExisting::Skip)] {
+            let world = world.of_pool(pool);
+            world.apply_connection().await;
+            let file = match on_existing {
+                OnExisting::Refuse => format!("{file}{filler}{file}"),
+                OnExisting::Skip => format!("{}{filler}", file.replace("\"id\":\"", "\"id\":\"x-").replace("Into\":\"", "Into\":\"x-")),
+            };
+            let wish = ImportOptions { on_existing, ..options(Format::JsonLines) };
+            let rehearsed = world.import_with(&file, &ImportOptions { dry_run: true, ..wish.clone() }).await.unwrap();
+            let done = world.import_with(&file, &wish).await.unwrap();
+            assert_eq!((done.counts, &done.refused), (rehearsed.counts, &rehearsed.refused));
+            let again = i64::from(on_existing == OnExisting::Skip);
+            assert_eq!((done.counts.created, done.counts.skipped), (704, again));
+            for (at, (_, outcome)) in rows.iter().enumerate() {
+                let number = i64::try_from(at).unwrap() + 1;
+                let reason = done.refused.iter().find(|(row, _)| *row == number).map(|(_, reason)| reason.as_str());
+                match (*outcome, on_existing) {
+                    ("created", _) | ("again", OnExisting::Skip) => assert_eq!(reason, None, "row {number}"),
+                    ("again", OnExisting::Refuse) => assert!(reason.unwrap().starts_with("id: taken")),
+                    (field, _) => assert!(reason.unwrap().starts_with(field), "row {number}: {reason:?}"),
+                }
+            }
+        }
+    }
+
+    /// An import that was cancelled stops before its next batch. What was in stays, and a new import begins with the
+    /// first row.
+    async fn an_import_that_was_cancelled_stops_between_batches(database) {
+        let world = World::new(database).await;
+        let file: String = (0..1200).map(|n| format!("{{\"username\":\"user-{n}\"}}\n")).collect();
+        let stopped = world.import_until(&file, 500).await;
+        let error = world.import_cancelled_meanwhile(&file).await;
+        assert!(matches!(error, ImportError::Cancelled), "{error:?}");
+        assert_eq!(world.export(JSON_LINES).await.lines().count(), usize::try_from(stopped).unwrap());
+        let skipping = ImportOptions { on_existing: OnExisting::Skip, ..options(Format::JsonLines) };
+        let done = world.import_with(&file, &skipping).await.unwrap();
+        assert_eq!((done.counts, done.resumed_at), (counts(1200, 1200 - stopped, stopped, 0), 0));
+    }
+
+    /// A URL in a profile is a web address, also in a file.
+    async fn urls_in_files_are_web_addresses(database) {
+        let world = World::new(database).await;
+        let rows = [
+            r#"{"username":"a","website":"javascript:alert(1)"}"#,
+            r#"{"username":"b","profile":"data:text/html,x"}"#,
+            r#"{"username":"c","photo":"ftp://example.com/c.png"}"#,
+            r#"{"username":"d","website":"https://example.com","profile":"http://example.com/d"}"#,
+        ];
+        let done = world.import(&rows.join("\n"), Format::JsonLines).await;
+        let starts: Vec<_> = done.refused.iter().map(|(row, reason)| (*row, reason.split(':').next().unwrap())).collect();
+        assert_eq!(starts, [(1, "website"), (2, "profile"), (3, "photo")]);
     }
 
     async fn an_import_that_was_stopped_goes_on_behind_the_last_batch(database) {

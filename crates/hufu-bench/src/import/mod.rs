@@ -20,7 +20,7 @@ use crate::{machine, report};
 use file::Format;
 
 /// Users per transaction of the plain inserts. The import commits as many at a time.
-const BATCH: usize = 400;
+const BATCH: usize = 500;
 /// Nothing listens there, since an import makes no calls.
 const NO_WECHAT: &str = "http://127.0.0.1:9";
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Authenticated, Confirmation, DeletionProof, LoginName, Refusal, Target};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{CustomField, PoolSettings, User};
+use hufu_types::{CustomField, PoolSettings, Profile, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -22,21 +22,26 @@ pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Succe
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
-/// Changes the profile and custom data. Unknown fields are ignored.
+/// Changes the profile and custom data. Unlike in the calls of the published clients, an unknown field is refused.
 pub(crate) async fn update(
     State(shared): server::State,
     head: Head,
     Body(request): Body<Map<String, Value>>,
 ) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let user = shared.app.update_profile(&who, read_change(request)?).await?;
+    let mut unknown = |key: &str| {
+        let fields: Vec<String> = Profile::FIELDS.iter().map(|field| camel_case(field)).collect();
+        let fields: Vec<&str> = fields.iter().map(String::as_str).chain(["gender", "customData"]).collect();
+        Err(Refusal::no_such_field(key, &fields))
+    };
+    let user = shared.app.update_profile(&who, read_change(request, &mut unknown)?).await?;
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
 
 /// How a user confirms the deletion of the account: by password, by a code sent for this purpose to the
 /// account's own phone number or e-mail address, or by a code of a mini program that they log in with.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DeletionRequest {
     password: Option<String>,
     password_encrypt_type: Option<String>,
@@ -95,6 +100,7 @@ pub(crate) async fn delete(
 
 /// The username to set.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct UsernameRequest {
     username: Option<String>,
 }
@@ -114,7 +120,7 @@ pub(crate) async fn choose_username(
 
 /// A login name that came from a merged account. Exactly one of the names must be given.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NameRequest {
     username: Option<String>,
     email: Option<String>,

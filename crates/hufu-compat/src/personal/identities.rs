@@ -20,6 +20,7 @@ pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Suc
 
 /// A code from the mini program of this connection.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct BindRequest {
     connection: Option<String>,
     code: Option<String>,

@@ -15,6 +15,7 @@ use crate::surface::Answer;
 
 /// A valid token of the account to merge into the one of the bearer token.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct MergeRequest {
     token: Option<String>,
 }

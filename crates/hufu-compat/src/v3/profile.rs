@@ -65,7 +65,7 @@ pub(crate) async fn update_profile(
     Body(request): Body<Map<String, Value>>,
 ) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared).await?;
-    let change = read_change(request)?;
+    let change = read_change(request, &mut |_| Ok(()))?;
     let user = shared.app.update_profile(&who, change).await?;
     let mut dto = user_dto(&user);
     let settings = shared.app.config().settings(who.pool());
@@ -73,7 +73,11 @@ pub(crate) async fn update_profile(
     Ok(Success::new(dto))
 }
 
-pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, Refusal> {
+/// Reads a change of a profile. `unknown` decides about each field that is none of a profile.
+pub(crate) fn read_change(
+    request: Map<String, Value>,
+    unknown: &mut dyn FnMut(&str) -> Result<(), Refusal>,
+) -> Result<ProfileChange, Refusal> {
     let mut change = ProfileChange::default();
     for (key, value) in request {
         match key.as_str() {
@@ -86,7 +90,10 @@ pub(crate) fn read_change(request: Map<String, Value>) -> Result<ProfileChange, 
                 }
             },
             _ => {
-                let Some(field) = field_of(&key) else { continue };
+                let Some(field) = field_of(&key) else {
+                    unknown(&key)?;
+                    continue;
+                };
                 match value {
                     Value::String(text) => change.fields.push((field, Some(text))),
                     Value::Null => change.fields.push((field, None)),
@@ -177,7 +184,7 @@ mod tests {
         }) else {
             panic!("an object")
         };
-        let change = read_change(request).unwrap();
+        let change = read_change(request, &mut |_| Ok(())).unwrap();
         assert_eq!(change.fields, [("nickname", Some("Bob".to_owned()))]);
         assert_eq!(change.gender, Some(Gender::Male));
         assert_eq!(change.custom_data.len(), 1);
@@ -203,7 +210,9 @@ mod tests {
     fn wrong_types_are_told() {
         for request in [json!({"nickname": 5}), json!({"gender": "X"}), json!({"customData": []})] {
             let Value::Object(request) = request else { panic!("an object") };
-            assert!(matches!(read_change(request), Err(ref refusal) if refusal.is(Code::Invalid)));
+            assert!(
+                matches!(read_change(request, &mut |_| Ok(())), Err(ref refusal) if refusal.is(Code::Invalid))
+            );
         }
     }
 }

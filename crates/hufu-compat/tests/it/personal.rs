@@ -74,13 +74,58 @@ on_both_engines! {
         let openid = bob.data["openid"].as_str().unwrap();
         assert!(!answer.to_string().contains(openid) && !client.get(ME).await.to_string().contains(openid));
 
-        let changed = client.post(PROFILE, json!({ "nickname": "Bob", "userId": "x", "phone": "1" })).await.data();
+        let changed = client.post(PROFILE, json!({ "nickname": "Bob" })).await.data();
         assert_eq!((&changed["nickname"], &changed["userId"]), (&json!("Bob"), &json!(bob.id)));
         assert_eq!(changed["loginNames"], json!([phone]));
         for path in [ME, IDENTITIES, SESSIONS, ACTIVITY, EXPORT] {
             world.stores_nothing(world.client().get(path)).await.refused(2020);
             world.stores_nothing(world.cafe().bearer(&bob.token).get(path)).await.refused(2020);
         }
+    }
+
+    /// An unknown field is refused with its name and the fields that there are. The published clients' calls ignore it.
+    async fn an_unknown_field_is_refused_by_name(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        let client = world.nobody().bearer(&bob.token);
+        for field in ["nickname_", "userId", "phone"] {
+            let change = json!({ "nickname": "Bob", (field): "1" });
+            let told = world.stores_nothing(client.post(PROFILE, change)).await;
+            let told = told.refused(2231).to_string();
+            assert!(told.contains(field) && told.contains("givenName") && told.contains("customData"), "{told}");
+        }
+        for (path, field, known) in
+            [(USERNAME, "name", "username"), (DELETION, "pass", "password"), (IDENTITIES, "conection", "connection")]
+        {
+            let told = world.stores_nothing(client.post(path, json!({ (field): "x" }))).await.refused(2231).to_string();
+            assert!(told.contains(field) && told.contains(known), "{told}");
+        }
+        let client = world.client().bearer(&bob.token);
+        let changed = client.post(UPDATE_PROFILE, json!({ "nickname": "Bob", "nickname_": "1" })).await.data();
+        assert_eq!(changed["nickname"], "Bob");
+    }
+
+    /// A URL in a profile is a web address, whichever call writes it.
+    async fn urls_of_a_profile_are_web_addresses(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let bob = world.client().log_in(MINI, "bob").await;
+        let client = world.client().bearer(&bob.token);
+        for bad in ["javascript:alert(1)", "data:text/html,x", " javascript:alert(1)", "java\nscript:x", "//example.com", "x"] {
+            for field in ["website", "profile", "photo"] {
+                for path in [PROFILE, UPDATE_PROFILE] {
+                    world.stores_nothing(client.post(path, json!({ (field): bad }))).await.refused(2231);
+                }
+                let changed = client.update_user(json!({ (field): bad })).await.to_string();
+                assert!(changed.contains("2231") || changed.contains("errors"), "{field}: {changed}");
+            }
+        }
+        for good in ["https://example.com/me", "http://example.com", ""] {
+            let changed = client.post(PROFILE, json!({ "website": good, "profile": good })).await.data();
+            assert_eq!((&changed["website"], &changed["profile"]), (&json!(good), &json!(good)));
+        }
+        assert!(!client.get(ME).await.to_string().contains("script"));
     }
 
     async fn a_username_is_chosen_once(database) {

@@ -204,6 +204,10 @@ codes! {
     ImportRunning => 2452, 409, "import-running", "import-running";
     /// The import file exceeds the limit, in bytes.
     ImportTooLarge(limit) => 2453, 413, "import-too-large", "too-large";
+    /// The files of all imports on this server together exceed the limit, in bytes.
+    ImportsTooLarge(limit) => 2454, 503, "imports-too-large", "imports-too-large";
+    /// The import has finished or was cancelled.
+    ImportEnded => 2455, 409, "import-ended", "import-ended";
     /// The pool has reached its maximum number of webhooks.
     TooManyWebhooks(most) => 2430, 409, "too-many-webhooks", "too-many-webhooks";
     /// The delivery is already in progress.

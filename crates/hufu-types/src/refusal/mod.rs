@@ -58,6 +58,17 @@ impl Refusal {
         Code::Internal.because(cause)
     }
 
+    /// A field that the request's type does not have, with those that it has. What the client wrote is shortened.
+    pub fn no_such_field(field: &str, choices: &[&str]) -> Self {
+        let shown: String = field.chars().filter(|c| !c.is_control()).take(64).collect();
+        let reason = if choices.is_empty() {
+            Reason::UnknownField
+        } else {
+            Reason::NoSuchField { choices: choices.join(", ") }
+        };
+        Self::invalid(shown, reason)
+    }
+
     /// Sets the value of a placeholder: one of [`Code::arguments`].
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Argument>) -> Self {

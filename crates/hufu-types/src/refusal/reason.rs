@@ -81,6 +81,8 @@ reasons! {
     Malformed => "malformed", "field-check";
     /// There is no such field.
     UnknownField => "unknown-field", "field-unknown";
+    /// There is no such field, but these.
+    NoSuchField { choices: String } => "no-such-field", "field-unknown";
     /// The field cannot be set here, but at `place`.
     SetElsewhere { place: &'static str } => "set-elsewhere", "field-unknown";
 
@@ -117,6 +119,8 @@ reasons! {
     CountryNotServed => "country-not-served", "field-country";
     /// A time in the past.
     InThePast => "in-the-past", "field-past";
+    /// A time later than `latest`.
+    TooFarAhead { latest: String } => "too-far-ahead", "field-timestamp";
     /// The new password equals the old one.
     SameAsOld => "same-as-old", "field-same-as-old";
     /// The password should be RSA-encrypted, but is not base64 of the key's length.
@@ -183,6 +187,8 @@ reasons! {
     /// A document that queries the schema.
     Introspection => "introspection", "field-try-again";
 
+    /// Neither a parameter nor the content type nor the file's name says the format of a file.
+    FormatUnknown => "format-unknown", "field-choose";
     /// An empty file.
     EmptyFile => "empty-file", "field-empty-file";
     /// A file that is not UTF-8; `at` is the offset of the first invalid byte.

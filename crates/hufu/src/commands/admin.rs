@@ -48,7 +48,7 @@ enum Command {
         name: String,
         #[command(flatten)]
         role: RoleArguments,
-        /// When it expires, such as 2027-01-31T00:00:00Z. Without it, the key is valid until it is revoked.
+        /// When it expires, such as 2027-01-31T00:00:00Z. Without it, after a year (the limit `key_life`).
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
     },
@@ -210,7 +210,10 @@ async fn list_keys(config: &Config) -> anyhow::Result<()> {
         let end = key
             .expires_at
             .map_or_else(|| "never expires".to_owned(), |at| format!("expires {}", at.to_iso()));
-        say!("{}  {:8}  {pool}  {end}  {}", key.id, key.role.as_str(), key.name);
+        let by = key
+            .created_by
+            .map_or_else(|| "made by the command line".to_owned(), |user| format!("made by {user}"));
+        say!("{}  {:8}  {pool}  {end}  {by}  {}", key.id, key.role.as_str(), key.name);
     }
     Ok(())
 }

@@ -105,6 +105,7 @@ on_both_engines! {
         let listed = instance.run(&["admin", "list-keys"]).await;
         let line = listed.succeeded();
         assert!(line.contains(id) && line.contains("auditor") && line.contains("for the till"), "{line}");
+        assert!(line.contains("made by the command line") && line.contains("  expires 2"), "{line}");
         let secret = key.rsplit('_').next().unwrap();
         assert!(!line.contains(secret), "a key is told once");
         let revoked = instance.run(&["admin", "revoke-key", "--key", id]).await;

@@ -1,12 +1,15 @@
 //! Units of work for importing users. Each batch records its progress in the same transaction, so that an
 //! interrupted import resumes after the last committed batch.
 
+use std::sync::Arc;
+
 use hufu_store::identities::NewIdentity;
-use hufu_store::imports::{self, Counts, RefusedRow, Unique, is_survivor, other_pools};
-use hufu_store::{Read, StoreError, Tx, Write, users, versions};
-use hufu_types::{Action, Email, ImportId, Phone, PoolId, Timestamp, User, Username};
+use hufu_store::imports::{self, Counts, Known, RefusedRow, Sought, StoredImport};
+use hufu_store::{Read, StoreError, Tx, Write, versions};
+use hufu_types::{Action, ImportId, PoolId, Timestamp, User};
 use serde_json::json;
 
+use super::claims::{Claims, sought};
 use crate::events::{Event, Trace};
 use crate::people::accounts::{self, NewAccount};
 
@@ -21,6 +24,16 @@ pub(crate) struct NewUser {
     pub password_hash: Option<String>,
     /// The user's identities.
     pub identities: Vec<NewIdentity>,
+}
+
+impl NewUser {
+    fn account(&self) -> NewAccount<'_> {
+        NewAccount {
+            password_hash: self.password_hash.as_deref(),
+            identities: &self.identities,
+            ..NewAccount::of(&self.user)
+        }
+    }
 }
 
 /// A row of a file.
@@ -111,7 +124,9 @@ pub(crate) struct ImportBatch {
 pub(crate) enum BatchOutcome {
     /// The batch is committed.
     Done(Counts, Vec<RefusedRow>),
-    /// Another process is running the same import, or has finished or abandoned it.
+    /// The import was called off, or abandoned for a new start.
+    Cancelled,
+    /// Another process is running the same import, or has finished it.
     RunningElsewhere,
 }
 
@@ -120,34 +135,30 @@ impl Write for ImportBatch {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<BatchOutcome, StoreError> {
         if !imports::claim(tx, &self.pool, &self.import, self.done, self.trace.at).await? {
-            return Ok(BatchOutcome::RunningElsewhere);
+            let is_cancelled = imports::is_cancelled(tx, &self.pool, &self.import).await?;
+            return Ok(if is_cancelled { BatchOutcome::Cancelled } else { BatchOutcome::RunningElsewhere });
         }
         let keeps_id = |row: &ImportRow| row.content.as_ref().is_ok_and(|new| new.keeps_id);
-        let others = if self.rows.iter().any(keeps_id) {
+        if self.rows.iter().any(keeps_id) {
             // Ids are unique across pools, which no index enforces. Units that write given ids take turns.
             versions::lock_configuration(tx).await?;
-            other_pools(tx, &self.pool).await?
-        } else {
-            Vec::new()
-        };
+        }
+        let outcomes = self.decide(tx).await?;
         let mut counts =
             Counts { rows: i64::try_from(self.rows.len()).unwrap_or(i64::MAX), ..Counts::default() };
         let mut refused = Vec::new();
-        for row in &self.rows {
-            let outcome = match &row.content {
-                Err(reason) => RowOutcome::Refused(reason.clone()),
-                Ok(new) => insert(tx, &self.pool, &others, new, self.on_existing).await?,
-            };
+        let mut created = Vec::new();
+        for (row, outcome) in self.rows.iter().zip(outcomes) {
             match outcome {
-                RowOutcome::Created => counts.created += 1,
+                RowOutcome::Created => created.extend(row.content.as_ref().map(|new| new.account())),
                 RowOutcome::Skipped => counts.skipped += 1,
-                RowOutcome::Refused(reason) => {
-                    imports::insert_refusal(tx, &self.pool, &self.import, row.number, &reason).await?;
-                    counts.refused += 1;
-                    refused.push((row.number, reason));
-                }
+                RowOutcome::Refused(reason) => refused.push((row.number, reason)),
             }
         }
+        counts.created = i64::try_from(created.len()).unwrap_or(i64::MAX);
+        counts.refused = i64::try_from(refused.len()).unwrap_or(i64::MAX);
+        accounts::insert_all(tx, &self.pool, &created).await?;
+        imports::insert_refusals(tx, &self.pool, &self.import, &refused).await?;
         let finished_at = self.last.then_some(self.trace.at);
         imports::advance(tx, &self.pool, &self.import, counts, finished_at).await?;
         if counts.created > 0 {
@@ -165,33 +176,56 @@ impl Write for ImportBatch {
     }
 }
 
-/// Checks rows without writing anything.
-pub(crate) struct CheckBatch {
+impl ImportBatch {
+    /// Decides about all rows, after a few statements that look up what all of them name. If somebody takes a value
+    /// between that and the writing, the database's unique keys refuse the batch, and the unit runs again.
+    async fn decide(&self, tx: &mut Tx<'_>) -> Result<Vec<RowOutcome>, StoreError> {
+        let known = known(tx, &self.pool, &self.rows).await?;
+        let mut claims = Claims::default();
+        Ok(self
+            .rows
+            .iter()
+            .zip(&known)
+            .map(|(row, known)| row.decide(&mut claims, known, self.on_existing))
+            .collect())
+    }
+}
+
+impl ImportRow {
+    /// The unique values to look up: none if the row was refused earlier.
+    fn sought(&self) -> Sought<'_> {
+        self.content.as_ref().map(|new| sought(new)).unwrap_or_default()
+    }
+
+    /// Decides about the row.
+    pub(super) fn decide(&self, claims: &mut Claims, known: &Known, on_existing: OnExisting) -> RowOutcome {
+        match &self.content {
+            Ok(new) => claims.decide(new, known, on_existing),
+            Err(reason) => RowOutcome::Refused(reason.clone()),
+        }
+    }
+}
+
+/// What the database knows of the unique values of these rows.
+async fn known(tx: &mut Tx<'_>, pool: &PoolId, rows: &[ImportRow]) -> Result<Vec<Known>, StoreError> {
+    let sought: Vec<Sought<'_>> = rows.iter().map(ImportRow::sought).collect();
+    imports::known(tx, pool, &sought).await
+}
+
+/// Looks up the rows of a dry run, which writes nothing.
+pub(crate) struct LookUpBatch {
     /// The pool.
     pub pool: PoolId,
     /// The rows.
-    pub rows: Vec<ImportRow>,
-    /// What to do with rows whose user already exists.
-    pub on_existing: OnExisting,
+    pub rows: Arc<[ImportRow]>,
 }
 
-impl Read for CheckBatch {
-    /// The expected outcome of each row.
-    type Out = Vec<RowOutcome>;
+impl Read for LookUpBatch {
+    /// What the database knows of each row.
+    type Out = Vec<Known>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<RowOutcome>, StoreError> {
-        let others = other_pools(tx, &self.pool).await?;
-        let mut outcomes = Vec::with_capacity(self.rows.len());
-        for row in &self.rows {
-            outcomes.push(match &row.content {
-                Err(reason) => RowOutcome::Refused(reason.clone()),
-                Ok(new) => {
-                    let find_conflict = find_conflict(tx, &self.pool, &others, new, self.on_existing).await?;
-                    find_conflict.unwrap_or(RowOutcome::Created)
-                }
-            });
-        }
-        Ok(outcomes)
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Known>, StoreError> {
+        known(tx, &self.pool, &self.rows).await
     }
 }
 
@@ -206,82 +240,30 @@ pub(crate) enum RowOutcome {
     Refused(String),
 }
 
-/// Creates a user, or returns the conflict. The database's unique keys decide, so concurrent registrations
-/// cannot interfere. A row with a conflict leaves nothing behind.
-async fn insert(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    others: &[PoolId],
-    new: &NewUser,
-    on_existing: OnExisting,
-) -> Result<RowOutcome, StoreError> {
-    let user = &new.user;
-    if new.keeps_id && users::id_is_taken(tx, others, &user.id).await? {
-        return Ok(RowOutcome::Refused(ID_ELSEWHERE.to_owned()));
-    }
-    if let Some(survivor) = &user.merged_into
-        && !is_survivor(tx, pool, survivor).await?
-    {
-        return Ok(RowOutcome::Refused(NO_SURVIVOR.to_owned()));
-    }
-    let account = NewAccount {
-        password_hash: new.password_hash.as_deref(),
-        identities: &new.identities,
-        ..NewAccount::of(user)
-    };
-    if !accounts::insert(tx, account).await? {
-        let find_conflict = find_conflict(tx, pool, others, new, on_existing).await?;
-        // The conflict has disappeared in the meantime.
-        return find_conflict.ok_or(StoreError::LostRace);
-    }
-    Ok(RowOutcome::Created)
+/// Calls off an import. What its batches have committed stays.
+pub(crate) struct CancelImport {
+    /// The pool.
+    pub pool: PoolId,
+    /// The import.
+    pub import: ImportId,
+    /// The actor and time, for the audit log.
+    pub trace: Trace,
 }
 
-const ID_ELSEWHERE: &str = "id: taken in another user pool";
-const NO_SURVIVOR: &str =
-    "mergedInto: the pool has no such user, or it was merged itself; its row must come first";
+impl Write for CancelImport {
+    /// The import as it was left, or none if it had ended before.
+    type Out = Option<StoredImport>;
 
-/// The conflict of a row, if any: a name that is taken, in the pool or by an earlier row.
-async fn find_conflict(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    others: &[PoolId],
-    new: &NewUser,
-    on_existing: OnExisting,
-) -> Result<Option<RowOutcome>, StoreError> {
-    let user = &new.user;
-    if new.keeps_id && users::id_is_taken(tx, others, &user.id).await? {
-        return Ok(Some(RowOutcome::Refused(ID_ELSEWHERE.to_owned())));
-    }
-    let phone = user.phone.as_ref().map(|(phone, _)| phone);
-    let names = [
-        (new.keeps_id || on_existing == OnExisting::Refuse).then_some(("id", Unique::Id(&user.id))),
-        user.username.as_ref().map(|name: &Username| ("username", Unique::Username(name))),
-        user.email.as_ref().map(|email: &Email| ("email", Unique::Email(email))),
-        phone.map(|phone: &Phone| ("phone", Unique::Phone(phone))),
-        user.external_id.as_deref().map(|id| ("externalId", Unique::ExternalId(id))),
-    ];
-    // The owners of the row's names, in the order in which names identify users.
-    let mut owners: Vec<(&str, Option<String>)> = Vec::new();
-    for (name, unique) in names.into_iter().flatten() {
-        owners.push((name, imports::owner(tx, pool, unique).await?));
-    }
-    for NewIdentity { key, .. } in &new.identities {
-        owners.push(("identities", imports::owner(tx, pool, Unique::Identity(key)).await?));
-    }
-    let mut taken = owners.iter().filter_map(|(name, owner)| Some((*name, owner.as_ref()?)));
-    let Some((name, owner)) = taken.next() else {
-        return match &user.merged_into {
-            Some(survivor) if !is_survivor(tx, pool, survivor).await? => {
-                Ok(Some(RowOutcome::Refused(NO_SURVIVOR.to_owned())))
-            }
-            _ => Ok(None),
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<StoredImport>, StoreError> {
+        let Some(left) = imports::cancel(tx, &self.pool, &self.import, self.trace.at).await? else {
+            return Ok(None);
         };
-    };
-    let all_lead_there = taken.all(|(_, other)| other == owner);
-    let first_matches = owners.first().is_some_and(|(first, _)| *first == name);
-    if on_existing == OnExisting::Skip && all_lead_there && first_matches {
-        return Ok(Some(RowOutcome::Skipped));
+        let Counts { rows, created, skipped, refused } = left.counts;
+        let details = json!({
+            "import": self.import.as_str(), "rows": rows, "created": created, "skipped": skipped, "refused": refused,
+        });
+        let event = Event { action: Action::ImportCancelled, code: 0, user: None, details };
+        self.trace.recorder().record(tx, &self.pool, event).await?;
+        Ok(Some(left))
     }
-    Ok(Some(RowOutcome::Refused(format!("{name}: taken by a user of the pool or of an earlier row"))))
 }

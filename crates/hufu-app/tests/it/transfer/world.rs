@@ -8,9 +8,11 @@ use hufu_app::transfer::{
 };
 use hufu_app::{Config, Limits, apply};
 use hufu_store::config::ReadConfig;
-use hufu_store::{Read, StoreError, Tx, Write, config, identities, users, versions};
+use hufu_store::{Read, StoreError, Tx, Write, config, identities, imports, users, versions};
 use hufu_testkit::{Base, TestDatabase};
-use hufu_types::{IdentityKey, PoolId, PoolSettings, TestRandom, Timestamp, User, UserId};
+use hufu_types::{
+    IdentityKey, ImportId, PoolId, PoolSettings, TestRandom, Timestamp, User, UserId, Username,
+};
 
 const POOLS: &str = r#"
 [[user_pool]]
@@ -35,6 +37,16 @@ name = "Shop"
   identifier = "other"
   type = "wechat:miniprogram:default"
   fields = { app_id = "wxfedcba9876543210", app_secret = "5ec2e75ec2e75ec2e75ec2e75ec2e75e" }
+"#;
+
+const OF_OTHER: &str = r#"
+[[user_pool]]
+id = "other"
+name = "Other"
+  [[user_pool.connection]]
+  identifier = "mini-of-other"
+  type = "wechat:miniprogram:default"
+  fields = { app_id = "wx00000000000000aa", app_secret = "5ec2e75ec2e75ec2e75ec2e75ec2e75e" }
 "#;
 
 pub(super) const JSON_LINES: ExportOptions = ExportOptions { format: Format::JsonLines, with_hashes: false };
@@ -175,6 +187,35 @@ impl World {
         self.settled().await
     }
 
+    /// Registers a user with this username, unless it is taken.
+    pub(super) async fn register(&self, name: &str) -> bool {
+        let mut user = User::new(
+            self.pool.clone(),
+            UserId::generate(Timestamp(1_700_000_000_000), &*self.base.random),
+            "register",
+            Timestamp(1_700_000_000_000),
+        );
+        user.username = Some(Username::parse(name).unwrap());
+        self.base.store.write(Register(user)).await.unwrap()
+    }
+
+    /// Gives the pool a connection of its own, if it has none.
+    pub(super) async fn apply_connection(&self) {
+        if self.pool.as_str() == "other" {
+            self.apply(OF_OTHER).await;
+        }
+    }
+
+    /// Opens an import, cancels it, and runs it.
+    pub(super) async fn import_cancelled_meanwhile(&self, text: &str) -> ImportError {
+        let transfer = self.transfer().await;
+        let options = options(Format::JsonLines);
+        let opened = transfer.open_import(file_of(text.as_bytes()), &options).await.unwrap();
+        let import = opened.import().unwrap().clone();
+        self.base.store.write(Cancel { pool: self.pool.clone(), import }).await.unwrap();
+        transfer.run_import(opened, &options, &mut |_, _| ()).await.unwrap_err()
+    }
+
     /// Waits until the unfinished import no longer makes progress. Returns how many rows are finished.
     async fn settled(&self) -> i64 {
         let mut before = -1;
@@ -214,6 +255,30 @@ fn file_of(content: &[u8]) -> std::fs::File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(content).unwrap();
     file
+}
+
+struct Register(User);
+
+impl Write for Register {
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        users::insert_if_free(tx, &self.0, None).await
+    }
+}
+
+struct Cancel {
+    pool: PoolId,
+    import: ImportId,
+}
+
+impl Write for Cancel {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        imports::cancel(tx, &self.pool, &self.import, Timestamp(1_700_000_000_000)).await?.unwrap();
+        Ok(())
+    }
 }
 
 struct GetUser {
