@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     4 "0004_connection_settings",
     5 "0005_revisions",
     6 "0006_browser_sessions",
+    11 "0011_login_choices",
 ];
 
 const CREATE_LEDGER: &str = "
