@@ -18,7 +18,7 @@ import { ALICE, MINI, worldEnvironment, worldToml } from "./world.mjs";
 import { Phone } from "./wx.mjs";
 
 export const ENGINE = process.env.ENGINE ?? "sqlite";
-const HUFU = process.env.HUFU_BIN ?? fileURLToPath(new URL("../../target/debug/hufu", import.meta.url));
+export const HUFU = process.env.HUFU_BIN ?? fileURLToPath(new URL("../../target/debug/hufu", import.meta.url));
 const START_DEADLINE_MS = 20_000;
 
 /** A sandbox and a server that are ready to be used, with the usual world. */
@@ -281,7 +281,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
   }
 }
 
-function ended(child) {
+export function ended(child) {
   if (child.exitCode !== null || child.signalCode !== null) {
     return Promise.resolve({ code: child.exitCode, signal: child.signalCode });
   }

@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use hufu_app::credentials::{AccountName, Target};
-use hufu_app::{FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, Tokens};
+use hufu_app::{
+    FillIn, FlowAction, FlowAnswer, FlowStep, LoginDone, MergePreview, Refusal, StepRefused, Tokens,
+};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Phone, UserId};
 use serde::Deserialize;
@@ -62,9 +64,17 @@ pub(crate) async fn step(
     if handle.split_once('.').is_none_or(|(of_flow, _)| of_flow != id) {
         return Err(Refusal::new(Code::FlowUnknown).into());
     }
-    let action = request.action(&shared.app).await?;
-    let step = FlowStep { application, handle, cookie: None, action, origin: head.origin() };
-    match shared.app.continue_flow(step).await.map_err(step_refused)? {
+    let step = |action| FlowStep { application, handle, cookie: None, action, origin: head.origin() };
+    let action = match request.action(&shared.app).await {
+        Ok(action) => action,
+        // The client can send another action with the same key.
+        Err(refusal) => {
+            let viewed = shared.app.continue_flow(step(FlowAction::View)).await.map_err(step_refused)?;
+            let FlowAnswer::Viewed(view) = viewed else { return Err(refusal.into()) };
+            return Err(step_refused(StepRefused { refusal, waiting: Some(view) }).into());
+        }
+    };
+    match shared.app.continue_flow(step(action)).await.map_err(step_refused)? {
         // A step that leads to another stage is answered like the login itself.
         FlowAnswer::Login(answer) => Ok(Success::new(done_answer(done(answer)?))),
         FlowAnswer::Preview(preview) => Ok(Success::new(preview_data(&preview))),

@@ -43,11 +43,13 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         Step::Merge => view.may_merge,
         _ => true,
     };
+    // A merge can be previewed first, which is no step of the login.
+    let names = |step: Step| (step == Step::Merge).then_some("preview").into_iter().chain([step.as_str()]);
     let data = json!({
         "flowId": view.id.as_str(),
         "key": view.handle,
         "stage": view.stage.as_str(),
-        "actions": view.stage.steps().filter(permitted).map(Step::as_str).collect::<Vec<_>>(),
+        "actions": view.stage.steps().filter(permitted).flat_map(names).collect::<Vec<_>>(),
         "mayCreate": view.may_create,
         "mayMerge": view.may_merge,
         "methods": view.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),

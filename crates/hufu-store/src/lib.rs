@@ -33,6 +33,7 @@ mod value;
 pub mod administration;
 pub mod audit;
 pub mod browser_sessions;
+pub mod choices;
 pub mod config;
 pub mod conflicts;
 pub mod deliveries;
@@ -74,6 +75,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         audit::STATEMENTS,
         browser_sessions::STATEMENTS,
         config::STATEMENTS,
+        choices::STATEMENTS,
         conflicts::STATEMENTS,
         deliveries::STATEMENTS,
         exchanges::STATEMENTS,

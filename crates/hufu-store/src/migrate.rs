@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = migrations![
     5 "0005_revisions",
     6 "0006_browser_sessions",
     10 "0010_administration",
+    11 "0011_login_choices",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres as PostgresEngine};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres as PostgresEngine};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use crate::lockstep::{self, Dissolved, Texts};
@@ -90,7 +90,11 @@ impl Postgres {
             texts: Texts::default(),
             begun: AtomicU64::new(0),
         };
-        let pool = pool(MAX_CONNECTIONS).connect_with(options).await?;
+        let pool = match pool(MAX_CONNECTIONS).connect_with(options.clone()).await {
+            // The pool has tried again and again, and does not tell why it failed.
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_unreachable(&options).await),
+            pool => pool?,
+        };
         Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)), groups: Arc::new(groups) })
     }
 
@@ -298,6 +302,21 @@ fn needs_new_plans(number: u64) -> bool {
         _ => number - number % GROUPS_PER_PLAN,
     };
     number - last < 2 * u64::from(LANES)
+}
+
+/// Why no connection could be made in time.
+async fn why_unreachable(options: &PgConnectOptions) -> StoreError {
+    let source = match tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect()).await {
+        Ok(Ok(_)) => return StoreError::Postgres(sqlx::Error::PoolTimedOut),
+        Ok(Err(sqlx::Error::Io(source))) => source,
+        Ok(Err(error)) => return StoreError::Postgres(error),
+        Err(_) => std::io::ErrorKind::TimedOut.into(),
+    };
+    let address = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    StoreError::Unreachable { address, source }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use hufu_types::{ApplicationId, BrowserSessionId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
 
-use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, flows, refresh_tokens, statements};
+use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, choices, flows, refresh_tokens, statements};
 
 statements! {
     GET = "
@@ -223,18 +223,19 @@ pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }
 
-/// Ends all sessions of a user, including browser sessions. Also deletes their refresh tokens and the user's
-/// waiting logins.
+/// Ends all sessions of a user, including browser sessions. Also deletes their refresh tokens, the user's
+/// waiting logins, and the remembered choices that involve the account.
 pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     flows::end_of_user(tx, pool, user).await?;
+    choices::forget(tx, pool, user).await?;
     browser_sessions::end_of_account(tx, pool, user, None).await?;
     tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
 }
 
 /// Ends the sessions of a user and deletes their refresh tokens, except for `kept` and its browser session.
-/// Also deletes the user's waiting logins. Returns the ended sessions, so that nodes can evict them from
-/// their caches.
+/// Also deletes the user's waiting logins and the remembered choices that involve the account. Returns the
+/// ended sessions, so that nodes can evict them from their caches.
 pub async fn end_all_but(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -242,6 +243,7 @@ pub async fn end_all_but(
     kept: Option<&SessionId>,
 ) -> Result<Vec<SessionId>, StoreError> {
     flows::end_of_user(tx, pool, user).await?;
+    choices::forget(tx, pool, user).await?;
     // No session has an empty id.
     browser_sessions::end_of_account(tx, pool, user, kept).await?;
     let kept = kept.map_or("", SessionId::as_str);

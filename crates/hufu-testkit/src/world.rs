@@ -139,6 +139,12 @@ pub fn tables() -> Vec<&'static str> {
     FILE.split("[[").collect()
 }
 
+/// The standard file with its first pool alone, the shop.
+pub fn only_the_shop() -> &'static str {
+    let (shop, _) = FILE.split_once("\n[[user_pool]]\nid = \"6560c0ffee00000000000011\"").unwrap();
+    shop
+}
+
 /// The standard file without the table that contains this text.
 pub fn file_without(text: &str) -> String {
     let others: Vec<&str> = tables().into_iter().filter(|table| !table.contains(text)).collect();
@@ -149,6 +155,7 @@ pub fn file_without(text: &str) -> String {
 /// How to build a world that differs from the standard one.
 #[must_use]
 pub struct Plan {
+    file: &'static str,
     limits: Limits,
     web: WebSettings,
     wechat: hufu_wechat::Settings,
@@ -166,7 +173,12 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        Self { limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
+        Self { file: FILE, limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
+    }
+
+    /// Applies another file than the standard one: pools, once made, stay.
+    pub fn file(self, file: &'static str) -> Self {
+        Self { file, ..self }
     }
 
     /// Changes the limits.
@@ -220,7 +232,7 @@ impl Plan {
             sandbox.add_app(app).unwrap();
         }
         let base = Base::new(database, NOW, SystemRandom).await;
-        base.apply(FILE, PRUNE).await;
+        base.apply(self.file, PRUNE).await;
         let outbox = Outbox::new(base.clock.clone());
         let setup = Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox };
         let node = Node::start(base.store.clone(), &base, &setup).await;

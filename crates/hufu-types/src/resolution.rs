@@ -115,6 +115,23 @@ pub enum Denial {
     RegistrationOff,
 }
 
+/// The account that a person chose when their ids pointed to two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The account that they log in to.
+    pub chosen: UserId,
+    /// The account that they did not choose.
+    pub other: UserId,
+}
+
+impl Choice {
+    /// Whether it was made between these two accounts.
+    fn is_between(&self, accounts: &[UserId; 2]) -> bool {
+        let [one, other] = accounts;
+        (&self.chosen, &self.other) == (one, other) || (&self.chosen, &self.other) == (other, one)
+    }
+}
+
 /// What to do with a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution {
@@ -163,6 +180,23 @@ impl Resolution {
             Self::Choose { .. } => Some(Step::Several),
             Self::Ask { .. } => Some(Step::Unknown),
             Self::Deny(_) => None,
+        }
+    }
+
+    /// Logs in to the account that was chosen before, if the choice would be the same again. As after the
+    /// choice itself, no id is linked, nothing is filled in, and the disagreement is not recorded.
+    #[must_use]
+    pub fn remembering(self, choice: Option<Choice>) -> Self {
+        match (self, choice) {
+            (Self::Choose { accounts }, Some(choice)) if choice.is_between(&accounts) => Self::LogIn {
+                user: choice.chosen,
+                attach_own: false,
+                attach_shared: false,
+                fill_phone: false,
+                fill_email: false,
+                conflict: None,
+            },
+            (resolution, _) => resolution,
         }
     }
 
@@ -374,6 +408,20 @@ mod tests {
         assert_eq!(of(Resolution::Ask { may_create: true }), (Some(Step::Unknown), Stage::Associate));
         assert_eq!(of(Resolution::Deny(Denial::LoginOnly)), (None, Stage::Refused));
         assert_eq!(Stage::Identify.steps().count(), 4, "and no other step leads from there");
+    }
+
+    #[test]
+    fn a_choice_counts_for_the_same_two_accounts() {
+        let between = |a: &str, b: &str| Resolution::Choose { accounts: [user(a), user(b)] };
+        let choice = |chosen: &str, other: &str| Some(Choice { chosen: user(chosen), other: user(other) });
+        let logged_in = into("b", false, false, false);
+        assert_eq!(between("a", "b").remembering(choice("b", "a")), logged_in);
+        assert_eq!(between("b", "a").remembering(choice("b", "a")), logged_in);
+        for other in [None, choice("b", "c"), choice("c", "b"), choice("b", "b")] {
+            assert_eq!(between("a", "b").remembering(other), between("a", "b"));
+        }
+        let ask = Resolution::Ask { may_create: true };
+        assert_eq!(ask.clone().remembering(choice("b", "a")), ask);
     }
 
     #[test]

@@ -14,11 +14,11 @@ pub(crate) const APP_ID: &str = "wx0de30de30de30001";
 pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 /// The AppID of its mini program in the sandbox.
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
-/// The apps of the sandbox with their secrets. The last one is the mobile app of the demo's phone app.
-const APPS: [(&str, &str, AppKind); 3] = [
-    (APP_ID, "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
-    (ASK_APP_ID, "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
-    ("wx0de30de30de30003", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
+/// The apps of the sandbox with their names and secrets. The last one is the mobile app of the demo's phone app.
+const APPS: [(&str, &str, &str, AppKind); 3] = [
+    (APP_ID, "Demo", "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
+    (ASK_APP_ID, "Demo that asks", "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
+    ("wx0de30de30de30003", "Demo phone app", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
 ];
 const TEXT: &str = include_str!("demo.toml");
 
@@ -29,9 +29,10 @@ pub(crate) fn pool() -> anyhow::Result<Desired> {
 
 /// Registers the apps and creates a few people.
 pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
-    for (app_id, secret, kind) in APPS {
+    for (app_id, name, secret, kind) in APPS {
         sandbox.add_app(NewApp {
             app_id: Some(app_id.to_owned()),
+            name: Some(name.to_owned()),
             secret: Some(secret.into()),
             open_platform: Some("demo".to_owned()),
             kind,

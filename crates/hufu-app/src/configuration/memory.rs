@@ -75,6 +75,16 @@ impl PoolConfig {
     pub fn applications(&self) -> &[Arc<Application>] {
         &self.applications
     }
+
+    /// The application that serves clients which name only the pool: the one that is marked, or otherwise the
+    /// first mini program.
+    fn default_application(&self) -> Result<&Arc<Application>, Refusal> {
+        let mut enabled = self.applications.iter().filter(|a| a.enabled);
+        let marked = enabled.clone().find(|a| a.is_default);
+        marked
+            .or_else(|| enabled.find(|a| a.kind == ApplicationKind::MiniProgram))
+            .ok_or_else(|| Code::NoDefaultApplication.into())
+    }
 }
 
 impl Config {
@@ -183,10 +193,11 @@ impl Config {
         self.pools.get(pool).map(|pool| pool.subscribers.clone()).unwrap_or_default()
     }
 
-    /// The application that serves a client before login.
+    /// The application that serves a client before login: the one that it names; or the default application of
+    /// the pool that it names; or, if it names nothing, that of the only pool.
     pub fn serving(&self, named: ApplicationHint<'_>) -> Result<&Arc<Application>, Refusal> {
         match (named.application, named.pool) {
-            (None, None) => Err(Code::NothingNamed.into()),
+            (None, None) => self.only_pool().ok_or(Code::NothingNamed)?.default_application(),
             (Some(id), pool) => {
                 let application = self.application(id).ok_or(Code::ApplicationUnknown)?;
                 match pool {
@@ -195,15 +206,16 @@ impl Config {
                     _ => Ok(application),
                 }
             }
-            (None, Some(pool)) => {
-                let pool = self.pool(pool).ok_or(Code::PoolUnknown)?;
-                let mut enabled = pool.applications.iter().filter(|a| a.enabled);
-                let marked = enabled.clone().find(|a| a.is_default);
-                marked
-                    .or_else(|| enabled.find(|a| a.kind == ApplicationKind::MiniProgram))
-                    .ok_or_else(|| Code::NoDefaultApplication.into())
-            }
+            (None, Some(pool)) => self.pool(pool).ok_or(Code::PoolUnknown)?.default_application(),
         }
+    }
+
+    /// The pool of an instance that has a single one. The administrators' pool does not count.
+    fn only_pool(&self) -> Option<&Arc<PoolConfig>> {
+        let system = PoolId::system();
+        let mut ids = self.pools.keys().filter(|id| **id != system);
+        let only = ids.next()?;
+        if ids.next().is_none() { self.pools.get(only) } else { None }
     }
 
     fn pool(&self, id: &str) -> Option<&Arc<PoolConfig>> {

@@ -74,7 +74,7 @@ pub struct FillIn {
 
 /// The outcome of a step.
 pub enum FlowAnswer {
-    /// The current stage, for [`FlowAction::View`]. The handle is unchanged, and not repeated.
+    /// The current stage, for [`FlowAction::View`]. The handle is unchanged.
     Viewed(Box<FlowView>),
     /// The login advanced: the user is logged in, or has another step to complete.
     Login(LoginAnswer),
@@ -144,9 +144,10 @@ impl App {
     pub async fn continue_flow<'a>(&'a self, step: FlowStep<'a>) -> Result<FlowAnswer, StepRefused> {
         let found = self.find_flow(&step).await?;
         match &step.action {
-            FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(found)))),
+            FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(&found, step.handle)))),
             FlowAction::Preview(survivor) => {
-                let preview = self.preview_in_flow(step.application, &found, survivor).await?;
+                let preview = self.preview_in_flow(step.application, &found, survivor).await;
+                let preview = preview.map_err(|refusal| self.not_tried(&found, step.handle, refusal))?;
                 Ok(FlowAnswer::Preview(Box::new(preview)))
             }
             _ => {
@@ -155,15 +156,23 @@ impl App {
                         return Ok(answer);
                     }
                 }
-                Err(Code::TooOften.because("changes of this account").into())
+                let refusal = Code::TooOften.because("changes of this account");
+                Err(self.not_tried(&found, step.handle, refusal))
             }
         }
+    }
+
+    /// Refuses a step before it changed anything: the login still waits, and the handle is unchanged.
+    fn not_tried(&self, found: &Found, handle: &str, refusal: Refusal) -> StepRefused {
+        let waits = !refusal.code().is_internal();
+        StepRefused { refusal, waiting: waits.then(|| Box::new(self.view_of(found, handle))) }
     }
 
     /// Takes a step. None if the account changed in the meantime, and the step has to start again.
     async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
         let FlowStep { application, action, origin, cookie, .. } = step;
-        let prepared = self.prepare_action(application, found, action, origin).await?;
+        let prepared = self.prepare_action(application, found, action, origin).await;
+        let prepared = prepared.map_err(|refusal| self.not_tried(found, step.handle, refusal))?;
         let PreparedLogin { mut plan, secrets } = self.prepare_login(LoginParameters {
             application,
             connection: found.flow.connection.clone().unwrap_or_else(ConnectionId::own),
@@ -207,7 +216,9 @@ impl App {
             }
             Continued::Ended(failure) => return Err(self.refusal_of(&failure).into()),
             Continued::Unknown => return Err(Refusal::new(Code::FlowUnknown).into()),
-            Continued::Impossible => return Err(Refusal::new(Code::StepImpossible).into()),
+            Continued::Impossible => {
+                return Err(self.not_tried(found, step.handle, Code::StepImpossible.into()));
+            }
             Continued::Changed => return Ok(None),
             Continued::GivenUp => FlowAnswer::GivenUp,
         }))
@@ -248,12 +259,17 @@ impl App {
         Some(AccountResolver { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 
-    /// The view of a flow that is only looked at. Nothing is generated for it, and its proof is not opened.
-    fn view_of(&self, found: Found) -> FlowView {
+    /// The view of a flow that nothing is changed in, with the handle of the request. Nothing is generated for
+    /// it, and its proof is not opened.
+    fn view_of(&self, found: &Found, handle: &str) -> FlowView {
         let Found { id, flow, accounts, connection, pool, .. } = found;
+        let connection = connection.as_ref();
         let methods = connection.map(|connection| connection.association.methods.clone()).unwrap_or_default();
-        let settings = self.config().settings(&pool);
-        FlowView::of(id, &flow.state, accounts, methods, &settings, flow.expires_at)
+        let settings = self.config().settings(pool);
+        FlowView {
+            handle: handle.to_owned(),
+            ..FlowView::of(id.clone(), &flow.state, accounts.clone(), methods, &settings, flow.expires_at)
+        }
     }
 
     /// What merging the accounts at [`Stage::Select`] into `survivor` would do.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
-use hufu_store::{Read, StoreError, Tx, Write, exchanges, sessions, users};
+use hufu_store::{Read, StoreError, Tx, Write, choices, exchanges, sessions, users};
 use hufu_types::flow::FlowState;
 use hufu_types::resolution::{Denial, KnownOwners, Owner, Resolution, Rules, resolve};
 use hufu_types::{
@@ -67,7 +67,9 @@ impl Write for Login {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
         let (pool, plan) = (&self.resolver.pool, &self.plan);
-        let Resolved { resolution: decided, known } = self.resolver.resolve(tx).await?;
+        let Resolved { resolution, known } = self.resolver.resolve(tx).await?;
+        let asks = matches!(resolution, Resolution::Choose { .. });
+        let decided = self.resolver.remember(tx, resolution).await?;
         let mut events = plan.trace.recorder();
         let outcome = match decided.clone() {
             Resolution::Deny(denial) => refuse(tx, plan, &mut events, pool, None, denied(denial)).await?,
@@ -113,14 +115,11 @@ impl Write for Login {
                 let counts = i64::from(resumed_session.is_none());
                 let fill = Fill { phone: fill_phone, email: fill_email };
                 let user = self.record_login(tx, &mut events, &user.id, fill, counts).await?;
-                finish(
-                    tx,
-                    plan,
-                    &mut events,
-                    user,
-                    LoginProgress { resumed_session, conflict, ..LoginProgress::default() },
-                )
-                .await?
+                let mut progress = LoginProgress { resumed_session, conflict, ..LoginProgress::default() };
+                if asks {
+                    progress.details.insert("chosenBefore".to_owned(), true.into());
+                }
+                finish(tx, plan, &mut events, user, progress).await?
             }
             Resolution::Choose { accounts } => {
                 let state = plan.waiting_at(decided.stage());
@@ -269,6 +268,22 @@ impl AccountResolver {
             }
         }
         Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), known })
+    }
+
+    /// Applies the person's earlier choice to a login that would ask them to choose.
+    async fn remember(&self, tx: &mut Tx<'_>, resolution: Resolution) -> Result<Resolution, StoreError> {
+        let Resolution::Choose { accounts } = &resolution else { return Ok(resolution) };
+        // Whatever forgets a choice locks one of the accounts first. Same lock order as a merge.
+        let mut locked: Vec<&UserId> = accounts.iter().collect();
+        locked.sort_unstable();
+        for user in locked {
+            users::get_locked(tx, &self.pool, user).await?;
+        }
+        if self.resolve(tx).await?.resolution != resolution {
+            return Err(StoreError::LostRace);
+        }
+        let choice = choices::get(tx, &self.pool, &self.proof.own).await?;
+        Ok(resolution.remembering(choice))
     }
 
     async fn owner(

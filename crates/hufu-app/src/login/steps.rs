@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use hufu_store::flows::{self, Flow};
 use hufu_store::merges::NewMerge;
 use hufu_store::passcodes::Target;
-use hufu_store::{Read, StoreError, Tx, Write, identities, passwords, users};
+use hufu_store::{Read, StoreError, Tx, Write, choices, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
-use hufu_types::resolution::Resolution;
+use hufu_types::resolution::{Choice, Resolution};
 use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
@@ -270,12 +270,7 @@ impl Continue {
                 self.bind(tx, events, user, Method::Password).await
             }
             PreparedAction::WrongPassword(failure) => Ok(Outcome::Failed(failure.clone())),
-            PreparedAction::Choose(user) if !self.are_still_candidates(tx, state, &[user]).await? => {
-                Ok(Outcome::Failed(StepFailure::NotACandidate))
-            }
-            PreparedAction::Choose(user) => {
-                self.enter(tx, events, user, state, json!({ "chosen": true })).await
-            }
+            PreparedAction::Choose(user) => self.choose(tx, events, state, user).await,
             PreparedAction::Merge { survivor, id } => self.merge(tx, events, state, survivor, id).await,
             PreparedAction::SetPassword { .. } | PreparedAction::FillIn(_) | PreparedAction::Accept(_) => {
                 self.check(tx, events, state).await
@@ -385,6 +380,31 @@ impl Continue {
         events.record(tx, &self.pool, bound).await
     }
 
+    /// Logs in the account that the user chooses, and remembers the choice.
+    async fn choose(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        state: &FlowState,
+        user: &UserId,
+    ) -> Result<Outcome, StoreError> {
+        let Some(candidates) = self.present_candidates(tx, state, &[user]).await? else {
+            return Ok(Outcome::Failed(StepFailure::NotACandidate));
+        };
+        let outcome = self.enter(tx, events, user, state, json!({ "chosen": true })).await?;
+        let chosen = match &outcome {
+            Outcome::Login(LoginOutcome::LoggedIn(done)) => Some(&done.user.id),
+            Outcome::Login(LoginOutcome::Waiting(waiting)) => waiting.state.user.as_ref(),
+            _ => None,
+        };
+        let other = candidates.iter().find(|candidate| Some(*candidate) != chosen);
+        if let (Some(chosen), Some(other), Some(resolver)) = (chosen, other, &self.resolver) {
+            let choice = Choice { chosen: chosen.clone(), other: other.clone() };
+            choices::put(tx, &self.pool, &resolver.proof.own, &choice, self.plan.trace.at).await?;
+        }
+        Ok(outcome)
+    }
+
     /// Merges the accounts that the proof leads to, and logs in the one that is kept.
     async fn merge(
         &self,
@@ -399,7 +419,7 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let [other] = others.as_slice() else { return Ok(Outcome::Failed(StepFailure::NotACandidate)) };
-        if !self.are_still_candidates(tx, state, &[survivor, other]).await? {
+        if self.present_candidates(tx, state, &[survivor, other]).await?.is_none() {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
@@ -409,18 +429,18 @@ impl Continue {
         }
     }
 
-    /// Whether `chosen` are among the accounts to choose from, and the proof still leads to them: an identity
-    /// may have been unbound since.
-    async fn are_still_candidates(
+    /// The accounts that the proof leads to now. None unless `chosen` are among the accounts to choose from,
+    /// and the proof still leads to them: an identity may have been unbound since.
+    async fn present_candidates(
         &self,
         tx: &mut Tx<'_>,
         state: &FlowState,
         chosen: &[&UserId],
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Vec<UserId>>, StoreError> {
         if chosen.iter().any(|user| !state.candidates.contains(user)) {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(resolver) = &self.resolver else { return Ok(false) };
+        let Some(resolver) = &self.resolver else { return Ok(None) };
         // Same lock order as a merge. Unbinding an identity locks its account too.
         let mut candidates: Vec<&UserId> = state.candidates.iter().collect();
         candidates.sort_unstable();
@@ -437,13 +457,13 @@ impl Continue {
         for user in chosen {
             let account = match users::get(tx, &self.pool, user).await? {
                 Some(user) => users::survivor(tx, user).await?.id,
-                None => return Ok(false),
+                None => return Ok(None),
             };
             if !candidates.contains(&account) {
-                return Ok(false);
+                return Ok(None);
             }
         }
-        Ok(true)
+        Ok(Some(candidates))
     }
 
     /// Logs in an account that was chosen, or that the ids lead to.

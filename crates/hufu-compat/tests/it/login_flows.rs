@@ -11,6 +11,7 @@ use hufu_types::UserStatus;
 use serde_json::{Value, json};
 
 use crate::client::{AUTH, Answer, Client, Mode};
+use crate::personal::delete;
 use crate::world::{ALICE_PHONE, CAFE, CAFE_APP, FILE, MINI, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
 
 /// The shop, whose first mini program asks new users.
@@ -120,7 +121,7 @@ on_both_engines! {
         let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 1641);
         let create = || json!({ "action": "create" });
         let view = waiting.step(&client, json!({ "action": "view" })).await.data();
-        assert_eq!((&view["stage"], &view["key"]), (&json!("associate"), &json!("")));
+        assert_eq!(view["stage"], "associate");
 
         waiting.step(&world.nobody().app(SHOP_WEB), create()).await.refused(2206);
         waiting.step(&world.nobody().app(CAFE_APP), create()).await.refused(2206);
@@ -236,6 +237,8 @@ on_both_engines! {
         let chosen = waiting.step(&client, json!({ "action": "choose", "accountId": by_unionid })).await.user();
         assert_eq!(chosen.id, by_unionid);
 
+        forget(&world, &by_unionid).await;
+        let chosen = client.log_in(TWO, "bob").await;
         let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
         let merged = waiting.step(&client, json!({ "action": "merge", "accountId": by_openid })).await.user();
         assert_eq!(merged.id, by_openid);
@@ -245,6 +248,79 @@ on_both_engines! {
         // The token of the merged account remains valid, for the surviving account.
         let profile = client.bearer(&chosen.token).get("/api/v3/get-profile").await.data();
         assert_eq!(profile["userId"], by_openid.as_str());
+    }
+
+    async fn a_choice_is_remembered_until_something_changes(database) {
+        let world = world_with(database, &connection_with("association = { conflict = \"choose\" }")).await;
+        let client = world.client();
+        let (by_openid, by_unionid) = two_accounts(&world).await;
+        let asked = async || Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
+        let choose = async |account: &str| {
+            let chosen = asked().await.step(&client, json!({ "action": "choose", "accountId": account })).await.user();
+            assert_eq!(chosen.id, account);
+        };
+        let another = asked().await;
+        for account in [&by_unionid, &by_openid] {
+            choose(account).await;
+            for _ in 0..2 {
+                assert_eq!(client.log_in(MINI, "bob").await.id, *account, "not asked again");
+            }
+            assert_eq!(world.audit().await[0].details["chosenBefore"], true);
+            // Whichever of the two is disabled: when it is back, the person decides again.
+            forget(&world, &by_unionid).await;
+        }
+        assert_eq!(world.rows("identity_conflicts").await, 0, "a choice settles the conflict");
+
+        // The last choice counts, also where several logins waited for one.
+        choose(&by_unionid).await;
+        another.step(&client, json!({ "action": "choose", "accountId": by_openid })).await.user();
+        let user = client.log_in(MINI, "bob").await;
+        assert_eq!(user.id, by_openid);
+
+        // Signing out of all devices is the person's own way to be asked again.
+        delete(&client.clone().bearer(&user.token), "/api/v3/me/sessions").await.data_or_nothing();
+        choose(&by_unionid).await;
+
+        // Another pair of accounts is another question, and one account is none.
+        let merged = client.log_in(MINI, "bob").await;
+        let kept = client.log_in(TWO, "carol").await;
+        let body = json!({ "token": merged.token });
+        client.clone().bearer(&kept.token).post("/api/v3/me/merges", body).await.data();
+        let waiting = asked().await;
+        let ids: Vec<_> = waiting.data["accounts"].as_array().unwrap().iter().map(|a| a["id"].clone()).collect();
+        assert_eq!(ids, [by_openid.as_str(), kept.id.as_str()]);
+    }
+
+    async fn what_is_refused_before_it_is_tried_keeps_the_key(database) {
+        let world = world_with(database, &shop_with(&asking(", methods = [\"username-password\"]"), "")).await;
+        let client = world.client();
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "carol").await, 1641);
+        let view = waiting.step(&client, json!({ "action": "view" })).await.data();
+        assert_eq!(view, waiting.data, "a view repeats what the login answered");
+        for (step, code) in [
+            (json!({ "action": "dance" }), 2231),
+            (json!({}), 2231),
+            (json!({ "action": "bind" }), 2231),
+            (json!({ "action": "bind", "method": "carrier-pigeon" }), 2415),
+            (json!({ "action": "bind", "method": "phone-code", "phone": ALICE_PHONE, "code": "123456" }), 2415),
+            (json!({ "action": "set_password", "password": "correct horse battery" }), 2231),
+            (json!({ "action": "preview", "accountId": "6560c0ffee00000000000009" }), 2231),
+            (json!({ "action": "choose", "accountId": "6560c0ffee00000000000009" }), 2231),
+        ] {
+            let again = Waiting::of(&world.stores_nothing(waiting.step(&client, step.clone())).await, code);
+            assert_eq!(again.data, waiting.data, "{step}");
+        }
+        // Nobody learns of a login by guessing at its key.
+        let stranger = waiting.step(&client, json!({ "action": "dance", "key": format!("{}.hff_00", waiting.id) })).await;
+        stranger.refused(2206);
+        assert!(stranger.json()["data"].is_null(), "{}", stranger.json());
+        waiting.step(&client, bind_anna()).await.user();
+
+        world.reconfigure(&connection_with("association = { conflict = \"choose\" }")).await;
+        let (by_openid, _) = two_accounts(&world).await;
+        let waiting = Waiting::of(&client.try_log_in(Mode::V2Code, MINI, "bob").await, 2921);
+        assert_eq!(waiting.data["actions"], json!(["choose", "preview", "merge", "expire"]));
+        waiting.step(&client, json!({ "action": "preview", "accountId": by_openid })).await.data();
     }
 
     async fn a_disabled_candidate_is_no_way_in(database) {
@@ -304,6 +380,13 @@ on_both_engines! {
 fn person(world: &World, name: &str, phone: &str) {
     let (name, phone) = (Some(name.to_owned()), Some(phone.to_owned()));
     world.person_with(NewUser { name, phone, ..NewUser::default() });
+}
+
+/// Disables an account and enables it again, which forgets the choices between it and another.
+async fn forget(world: &World, account: &str) {
+    for status in [UserStatus::Suspended, UserStatus::Activated] {
+        world.set_status(SHOP, account, status).await;
+    }
 }
 
 /// Two accounts of bob: one found by the OpenID of the first mini program, one by the UnionID that the second

@@ -5,12 +5,14 @@ use serde_json::json;
 
 use crate::client::{AUTH, Answer, Client, DECRYPT, GRAPHQL, PHONE, SIGNIN, claims};
 use crate::world::{
-    CAFE, CAFE_APP, CAFE_MINI, EMPTY, MEMBERS, MINI, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE, TWO, World,
-    file_without, tables,
+    CAFE, CAFE_APP, CAFE_MINI, EMPTY, FILE, MEMBERS, MINI, Plan, SHOP, SHOP_APP, SHOP_BARE, SHOP_WEB, SPARE,
+    TWO, World, file_without, only_the_shop, tables,
 };
 
 /// Values that count as missing.
 const NOTHING: [&str; 5] = ["", " ", "undefined", "null", " null "];
+
+const REGISTER: &str = r#"mutation { registerByUsername(input: { username: "eve", password: "correct horse battery" }) { username } }"#;
 
 fn application(answer: &Answer) -> String {
     claims(&answer.user().token)["aud"].as_str().unwrap().to_owned()
@@ -71,6 +73,31 @@ on_both_engines! {
         world.reconfigure(&tables.join("[[")).await;
         let answer = cafe.send_code(&world.code(CAFE_MINI, "bob")).await;
         assert_eq!(application(&answer), "6560c0ffee00000000000013");
+    }
+
+    async fn a_single_pool_serves_who_names_nothing(database) {
+        let world = Plan::new().file(only_the_shop()).build(database).await;
+        world.person("bob");
+        for nothing in NOTHING {
+            let nobody = world.nobody().app(nothing).pool(nothing);
+            assert_eq!(application(&nobody.send_code(&world.code(MINI, "bob")).await), SHOP_APP, "{nothing:?}");
+        }
+        // The SDK of mini programs, made with a `userPoolId` alone, names nothing in its GraphQL calls.
+        let register = json!({ "query": REGISTER, "variables": {} });
+        let registered = world.nobody().post(GRAPHQL, register).await.data();
+        assert_eq!(registered["registerByUsername"]["username"], "eve");
+
+        // Its default application is found as for a client that names the pool.
+        world.reconfigure(&only_the_shop().replace("default = true", "")).await;
+        assert_eq!(application(&world.nobody().send_code(&world.code(MINI, "bob")).await), SHOP_APP);
+        let others = only_the_shop().split("[[").filter(|table| !table.contains("Shop mini program"));
+        world.reconfigure(&others.collect::<Vec<_>>().join("[[")).await;
+        world.nobody().send_code("x").await.refused(2011);
+
+        // A second pool, and nobody can tell any more which one is meant.
+        world.reconfigure(FILE).await;
+        let message = world.nobody().send_code("x").await.refused(2101);
+        assert!(message.contains("appId"), "{message}");
     }
 
     async fn the_application_decides_and_must_agree_with_the_pool(database) {

@@ -17,7 +17,7 @@ use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::{AppKind, AppState};
 
-const ENDPOINT: Endpoint = Endpoint { path: "/sns/jscode2session", label: Label::Text };
+pub(super) const ENDPOINT: Endpoint = Endpoint { path: "/sns/jscode2session", label: Label::Text };
 
 pub(super) async fn jscode2session(
     Extract(state): Extract<Arc<State>>,

@@ -26,16 +26,29 @@ use crate::state::apps::{App, Settings, is_app_id};
 use crate::state::faults::{Fault, WrongJson};
 use crate::state::lock;
 
+/// Every endpoint, by WeChat's name.
+pub(crate) const PATHS: [&str; 8] = [
+    login::ENDPOINT.path,
+    phone::ENDPOINT.path,
+    token::STABLE.path,
+    token::NORMAL.path,
+    session::CHECK.path,
+    session::RESET.path,
+    sns::ACCESS_TOKEN.path,
+    sns::USER_INFO.path,
+];
+
 pub(crate) fn router() -> Router<Arc<State>> {
+    let api = |endpoint: &Endpoint| format!("/api{}", endpoint.path);
     Router::new()
-        .route("/api/sns/jscode2session", any(login::jscode2session))
-        .route("/api/wxa/business/getuserphonenumber", any(phone::get_user_phone_number))
-        .route("/api/cgi-bin/stable_token", any(token::stable_token))
-        .route("/api/cgi-bin/token", any(token::token))
-        .route("/api/wxa/checksession", any(session::check))
-        .route("/api/wxa/resetusersessionkey", any(session::reset))
-        .route("/api/sns/oauth2/access_token", any(sns::access_token))
-        .route("/api/sns/userinfo", any(sns::user_info))
+        .route(&api(&login::ENDPOINT), any(login::jscode2session))
+        .route(&api(&phone::ENDPOINT), any(phone::get_user_phone_number))
+        .route(&api(&token::STABLE), any(token::stable_token))
+        .route(&api(&token::NORMAL), any(token::token))
+        .route(&api(&session::CHECK), any(session::check))
+        .route(&api(&session::RESET), any(session::reset))
+        .route(&api(&sns::ACCESS_TOKEN), any(sns::access_token))
+        .route(&api(&sns::USER_INFO), any(sns::user_info))
         .fallback(unknown)
 }
 

@@ -18,7 +18,8 @@ use crate::reply::{Answer, Label, WechatError, code};
 use crate::state::State;
 use crate::state::people::Person;
 
-const ENDPOINT: Endpoint = Endpoint { path: "/wxa/business/getuserphonenumber", label: Label::Json };
+pub(super) const ENDPOINT: Endpoint =
+    Endpoint { path: "/wxa/business/getuserphonenumber", label: Label::Json };
 /// The app that a wrong watermark names.
 const ANOTHER_APP: &str = "wxffffffffffffffff";
 

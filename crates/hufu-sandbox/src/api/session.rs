@@ -24,8 +24,8 @@ use crate::reply::{Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::App;
 
-const CHECK: Endpoint = Endpoint { path: "/wxa/checksession", label: Label::Json };
-const RESET: Endpoint = Endpoint { path: "/wxa/resetusersessionkey", label: Label::Json };
+pub(super) const CHECK: Endpoint = Endpoint { path: "/wxa/checksession", label: Label::Json };
+pub(super) const RESET: Endpoint = Endpoint { path: "/wxa/resetusersessionkey", label: Label::Json };
 
 pub(super) async fn check(
     Extract(state): Extract<Arc<State>>,

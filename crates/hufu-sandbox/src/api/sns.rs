@@ -19,8 +19,8 @@ use crate::state::apps::{AppKind, AppState};
 use crate::state::lock;
 use crate::state::user_tokens::{LIFE, UserToken};
 
-const ACCESS_TOKEN: Endpoint = Endpoint { path: "/sns/oauth2/access_token", label: Label::Text };
-const USER_INFO: Endpoint = Endpoint { path: "/sns/userinfo", label: Label::Text };
+pub(super) const ACCESS_TOKEN: Endpoint = Endpoint { path: "/sns/oauth2/access_token", label: Label::Text };
+pub(super) const USER_INFO: Endpoint = Endpoint { path: "/sns/userinfo", label: Label::Text };
 
 /// The scope that a mobile app asks for.
 const SCOPE: &str = "snsapi_userinfo";

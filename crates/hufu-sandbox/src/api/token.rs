@@ -16,8 +16,8 @@ use crate::state::apps::{App, AppState};
 use crate::state::lock;
 use crate::state::tokens::Granted;
 
-const STABLE: Endpoint = Endpoint { path: "/cgi-bin/stable_token", label: Label::Json };
-const NORMAL: Endpoint = Endpoint { path: "/cgi-bin/token", label: Label::Json };
+pub(super) const STABLE: Endpoint = Endpoint { path: "/cgi-bin/stable_token", label: Label::Json };
+pub(super) const NORMAL: Endpoint = Endpoint { path: "/cgi-bin/token", label: Label::Json };
 
 #[derive(Default, Deserialize)]
 struct StableRequest {

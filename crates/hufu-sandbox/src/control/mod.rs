@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 pub(crate) use guard::guard_page;
 use serde_json::json;
 
+use crate::api::PATHS;
 use crate::ids::{LoginCode, PersonKey};
 use crate::state::apps::App;
 use crate::state::people::{AppIds, NewUser, Person, UserView};
@@ -26,6 +27,9 @@ pub enum ControlError {
     /// The body is not JSON that this call accepts.
     #[error("not a valid body for this call: {0}")]
     Json(#[from] serde_json::Error),
+    /// The sandbox has no such endpoint.
+    #[error("the sandbox has no such endpoint; path is one of {}", PATHS.join(", "))]
+    UnknownPath,
     /// No app has this AppID.
     #[error("no app has this app_id; register it at /__sandbox/apps")]
     UnknownApp,
@@ -52,7 +56,9 @@ pub enum ControlError {
 impl IntoResponse for ControlError {
     fn into_response(self) -> Response {
         let status = match self {
-            ControlError::Invalid(_) | ControlError::Json(_) => StatusCode::BAD_REQUEST,
+            ControlError::Invalid(_) | ControlError::Json(_) | ControlError::UnknownPath => {
+                StatusCode::BAD_REQUEST
+            }
             ControlError::UnknownApp | ControlError::UnknownUser | ControlError::UnknownCode => {
                 StatusCode::NOT_FOUND
             }

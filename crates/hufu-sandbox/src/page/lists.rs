@@ -6,7 +6,7 @@ use hufu_html::Escaped;
 
 use super::phone::{hue, initial};
 use super::text::Text;
-use super::view::{Icon, Shown, Tile};
+use super::view::{Icon, Named, Shown, Tile};
 use crate::{AppKind, AppState, AppView, UserView};
 
 /// In the order of [`Text::states`].
@@ -60,6 +60,7 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
         to,
         r#"<details class="panel-foot add"><summary class="btn btn-sm btn-quiet">{plus}{add_app}</summary><form data-post="/apps">
 <div class="field"><label for="new-app-kind">{kind}</label><select class="select" id="new-app-kind" name="kind"><option value="miniprogram">{mini}</option><option value="mobile">{mobile}</option></select></div>
+<div class="field"><label for="new-app-name">{name}</label><input class="input" id="new-app-name" name="name" maxlength="64" autocomplete="off"></div>
 <div class="field"><label for="new-app-id">{app_id}</label><input class="input mono" id="new-app-id" name="app_id" placeholder="{drawn}" pattern="wx[0-9a-f]{{16}}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-secret">{secret}</label><input class="input mono" id="new-app-secret" name="secret" placeholder="{drawn}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-platform">{platform}</label><input class="input" id="new-app-platform" name="open_platform" placeholder="{none}" autocomplete="off"></div>
@@ -70,6 +71,7 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
         kind = text.kind,
         mini = kind_name(text, AppKind::Miniprogram),
         mobile = kind_name(text, AppKind::Mobile),
+        name = text.name,
         app_id = text.app_id,
         drawn = text.drawn_if_empty,
         secret = text.secret,
@@ -82,9 +84,10 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
 fn write_app(to: &mut String, text: &Text, app: &AppView, place: usize) -> fmt::Result {
     write!(
         to,
-        r#"<tr><td class="lead"><span class="cell-main">{tile}<code class="mono">{id}</code></span></td><td data-label="{kind}"><span>{kind_name}</span></td><td data-label="{platform}"><span>{bound}</span></td><td data-label="{secret}"><span class="copy"><span aria-hidden="true">••••</span><button type="button" class="btn btn-quiet btn-sm btn-icon" data-copy-text="{value}" aria-label="{copy}: {secret}, {id}">{copy_icon}</button></span></td>
+        r#"<tr><td class="lead"><span class="cell-main">{tile}{named}</span></td><td data-label="{kind}"><span>{kind_name}</span></td><td data-label="{platform}"><span>{bound}</span></td><td data-label="{secret}"><span class="copy"><span aria-hidden="true">••••</span><button type="button" class="btn btn-quiet btn-sm btn-icon" data-copy-text="{value}" aria-label="{copy}: {secret}, {id}">{copy_icon}</button></span></td>
 <td data-label="{state}"><select class="select state" data-app="{id}" aria-label="{state}: {id}" autocomplete="off">"#,
         tile = Tile { app_id: &app.app_id, place },
+        named = Named { app_id: &app.app_id, name: app.name.as_deref() },
         id = Escaped(&app.app_id),
         kind = text.kind,
         kind_name = kind_name(text, app.kind),
@@ -179,10 +182,10 @@ fn write_person(to: &mut String, text: &Text, person: &UserView, apps: &[AppView
         }
         write!(
             to,
-            r#"<td data-label="{app}"><span class="cell-main">{tile}<code class="mono">{id}</code></span></td><td data-label="OpenID"><code class="mono id">{openid}</code></td><td data-label="UnionID"><code class="mono id">{unionid}</code></td>"#,
+            r#"<td data-label="{app}"><span class="cell-main">{tile}{named}</span></td><td data-label="OpenID"><code class="mono id">{openid}</code></td><td data-label="UnionID"><code class="mono id">{unionid}</code></td>"#,
             app = text.app,
             tile = Tile::of(&ids.app_id, apps),
-            id = Escaped(&ids.app_id),
+            named = Named::of(&ids.app_id, apps),
             openid = ids.openid,
             unionid = ids.unionid.as_deref().unwrap_or("–"),
         )?;

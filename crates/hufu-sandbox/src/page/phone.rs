@@ -7,7 +7,7 @@ use hufu_html::Escaped;
 
 use super::lists::{kind_name, kind_value};
 use super::text::Text;
-use super::view::{Icon, Shown, Tile};
+use super::view::{Icon, NamedId, Shown, Tile};
 use crate::AppState;
 
 pub(super) fn write(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
@@ -75,8 +75,11 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
         let state = super::lists::STATES.iter().zip(text.states).find(|(state, _)| **state == app.state);
         writeln!(
             to,
-            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}" data-kind="{kind}"{checked}><span class="ph-row">{tile}<span><strong class="mono">{id}</strong><small>{kind_name} · <span class="app-state{well}" data-app="{id}">{state}</span> · {platform}</small></span>{check}</span></label>"#,
+            r#"<label><input class="visually-hidden" type="radio" name="app" value="{id}" data-secret="{secret}" data-place="{place}" data-kind="{kind}"{checked}><span class="ph-row">{tile}<span><strong{mono}>{name}</strong><small>{app_id}{kind_name} · <span class="app-state{well}" data-app="{id}">{state}</span> · {platform}</small></span>{check}</span></label>"#,
             id = Escaped(&app.app_id),
+            mono = if app.name.is_some() { "" } else { " class=\"mono\"" },
+            name = Escaped(app.name.as_deref().unwrap_or(&app.app_id)),
+            app_id = NamedId(app),
             secret = Escaped(app.secret.expose()),
             kind = kind_value(app.kind),
             kind_name = kind_name(text, app.kind),

@@ -160,6 +160,45 @@ impl fmt::Display for Tile<'_> {
     }
 }
 
+/// An app in a list: its name with the AppID below, or the AppID alone.
+pub(super) struct Named<'a> {
+    pub(super) app_id: &'a str,
+    pub(super) name: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn of(app_id: &'a str, apps: &'a [AppView]) -> Named<'a> {
+        let app = apps.iter().find(|app| app.app_id == app_id);
+        Named { app_id, name: app.and_then(|app| app.name.as_deref()) }
+    }
+}
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = Escaped(self.app_id);
+        match self.name {
+            Some(name) => write!(
+                f,
+                r#"<span><strong>{}</strong><span class="cell-sub"><code class="mono">{id}</code></span></span>"#,
+                Escaped(name)
+            ),
+            None => write!(f, r#"<code class="mono">{id}</code>"#),
+        }
+    }
+}
+
+/// The AppID in the small print of an app whose name is shown in its place.
+pub(super) struct NamedId<'a>(pub(super) &'a AppView);
+
+impl fmt::Display for NamedId<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.name {
+            Some(_) => write!(f, r#"<span class="mono">{}</span> · "#, Escaped(&self.0.app_id)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The texts that the script needs.
 fn words(text: &Text) -> String {
     let words = [

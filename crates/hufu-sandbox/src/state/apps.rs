@@ -77,6 +77,8 @@ pub enum AppKind {
 pub struct NewApp {
     /// `wx` and 16 hexadecimal digits. Random if absent.
     pub app_id: Option<String>,
+    /// What the page calls it, beside the AppID.
+    pub name: Option<String>,
     /// Random if absent.
     pub secret: Option<AppSecret>,
     /// The Open Platform account that the app is bound to. Without one, users of the app have no unionid.
@@ -118,6 +120,8 @@ pub struct AppPatch {
 pub struct AppView {
     /// The AppID.
     pub app_id: String,
+    /// What the page calls it, if it has a name.
+    pub name: Option<String>,
     /// The AppSecret.
     pub secret: AppSecret,
     /// The Open Platform account, if any.
@@ -141,6 +145,7 @@ pub(crate) struct App {
 
 #[derive(Clone)]
 pub(crate) struct Settings {
+    pub(crate) name: Option<String>,
     pub(crate) secret: AppSecret,
     pub(crate) open_platform: Option<String>,
     pub(crate) kind: AppKind,
@@ -158,6 +163,7 @@ impl App {
         let settings = self.settings();
         AppView {
             app_id: self.id.to_string(),
+            name: settings.name.clone(),
             secret: settings.secret.clone(),
             open_platform: settings.open_platform.clone(),
             kind: settings.kind,
@@ -233,6 +239,7 @@ impl Apps {
             return Err(ControlError::Invalid("app_id must be \"wx\" and 16 lower-case hexadecimal digits"));
         }
         let settings = Settings {
+            name: checked_name("name must be at most 64 bytes without control characters", new.name)?,
             secret: checked_secret(new.secret.unwrap_or_else(|| AppSecret(ids.hex(16))))?,
             open_platform: checked_open_platform(new.open_platform)?,
             kind: new.kind,
@@ -288,11 +295,13 @@ fn checked_secret(secret: AppSecret) -> Result<AppSecret, ControlError> {
 }
 
 fn checked_open_platform(name: Option<String>) -> Result<Option<String>, ControlError> {
+    checked_name("open_platform must be at most 64 bytes without control characters", name)
+}
+
+fn checked_name(refusal: &'static str, name: Option<String>) -> Result<Option<String>, ControlError> {
     let name = name.filter(|name| !name.is_empty());
     if name.as_ref().is_some_and(|name| name.len() > 64 || name.chars().any(char::is_control)) {
-        return Err(ControlError::Invalid(
-            "open_platform must be at most 64 bytes without control characters",
-        ));
+        return Err(ControlError::Invalid(refusal));
     }
     Ok(name)
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::lock;
+use crate::api::PATHS;
 use crate::{ControlError, MAX_FAULTS};
 
 /// A fault for the next calls of one endpoint. Combine `delay_ms` with at most one other effect.
@@ -88,8 +89,9 @@ impl Fault {
         if self.delay_ms > 120_000 {
             return Err(ControlError::Invalid("delay_ms must be at most 120000"));
         }
-        if self.path.as_ref().is_some_and(|path| !path.starts_with('/') || path.len() > 128) {
-            return Err(ControlError::Invalid("path must be an endpoint such as \"/sns/jscode2session\""));
+        // A fault for a path that nobody calls would never take effect.
+        if self.path.as_deref().is_some_and(|path| !PATHS.contains(&path)) {
+            return Err(ControlError::UnknownPath);
         }
         Ok(())
     }

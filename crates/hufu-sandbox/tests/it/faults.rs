@@ -137,10 +137,27 @@ async fn faults_are_listed_cleared_and_checked() {
         json!({ "errcode": -1, "html": true }),
         json!({ "http_status": 99 }),
         json!({ "delay_ms": 120_001 }),
-        json!({ "path": "sns", "errcode": -1 }),
         json!({ "errorcode": -1 }),
     ];
     for fault in senseless {
         assert_eq!(world.post("/__sandbox/faults", fault.clone()).await.status, 400, "{fault}");
     }
+}
+
+#[tokio::test]
+async fn a_fault_for_a_mistyped_path_is_refused_with_the_list_of_paths() {
+    let world = World::new();
+    for path in
+        ["/sns/jscode2sesion", "/api/sns/jscode2session", "sns/jscode2session", "/sns/jscode2session/", ""]
+    {
+        let answer = world.post("/__sandbox/faults", json!({ "path": path, "errcode": -1 })).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert!(
+            answer.text.contains("/sns/jscode2session, /wxa/business/getuserphonenumber"),
+            "{}",
+            answer.text
+        );
+    }
+    let listed = world.control(Method::GET, "/faults", json!({})).await;
+    assert_eq!(listed, json!({ "faults": [] }));
 }

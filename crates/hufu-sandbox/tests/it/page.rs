@@ -58,6 +58,27 @@ async fn it_says_which_kind_an_app_is_and_whose_ids_are_which() {
 }
 
 #[tokio::test]
+async fn apps_are_told_apart_by_their_names() {
+    let world = World::new();
+    let name = Some("A <shop> that asks".to_owned());
+    let app = world.sandbox.add_app(NewApp { name, ..NewApp::default() }).unwrap();
+    let text = page(&world, "/", "en").await.text;
+    let named = format!(
+        "<strong>A &lt;shop&gt; that asks</strong><span class=\"cell-sub\"><code class=\"mono\">{}</code></span>",
+        app.app_id
+    );
+    // In the list of apps, and beside the OpenIDs of alice and bob.
+    assert_eq!(text.matches(&named).count(), 3, "{text}");
+    assert!(text.contains(&format!(
+        "<strong>A &lt;shop&gt; that asks</strong><small><span class=\"mono\">{}</span>",
+        app.app_id
+    )));
+    assert!(text.contains(&format!("<code class=\"mono\">{SHOP}</code>")), "one without a name is its AppID");
+    let long = world.post("/__sandbox/apps", serde_json::json!({ "name": "x".repeat(65) })).await;
+    assert_eq!(long.status, 400);
+}
+
+#[tokio::test]
 async fn the_theme_is_the_one_that_the_server_beside_it_keeps() {
     let world = World::new();
     for (cookie, start) in [

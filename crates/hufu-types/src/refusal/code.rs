@@ -44,13 +44,13 @@ macro_rules! codes {
 
 codes! {
     // The request and what it refers to.
-    /// The client named neither an application nor a pool.
+    /// The client named neither an application nor a pool, and the instance has several pools.
     NothingNamed => 2101, 400, "nothing-named", "not-set-up";
     /// No such pool.
     PoolUnknown => 2224, 404, "pool-unknown", "not-set-up";
     /// No such application, or it is disabled.
     ApplicationUnknown => 2011, 404, "application-unknown", "not-set-up";
-    /// The pool has no application that can serve clients which name only the pool.
+    /// The pool has no application that can serve clients which name none.
     NoDefaultApplication => 2011, 404, "no-default-application", "not-set-up";
     /// The application header, the pool header and the token contradict each other.
     Disagreement => 2020, 401, "disagreement", "login-again";

@@ -4,8 +4,8 @@
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
-    Read, StoreError, Tx, Write, conflicts, exchanges, identities, merges, passwords, sessions, uploads,
-    users, versions,
+    Read, StoreError, Tx, Write, choices, conflicts, exchanges, identities, merges, passwords, sessions,
+    uploads, users, versions,
 };
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -252,6 +252,7 @@ pub async fn delete(
     let (pool, id) = (&user.pool, &user.id);
     for row in users::with_merged(tx, pool, id).await? {
         conflicts::delete_of_user(tx, pool, &row.id).await?;
+        choices::forget(tx, pool, &row.id).await?;
         merges::delete_of_user(tx, pool, &row.id).await?;
         exchanges::delete_of_user(tx, pool, &row.id).await?;
         step_tokens::delete_of_user(tx, pool, &row.id).await?;

@@ -1,6 +1,6 @@
 //! The unit of work that unbinds identities.
 
-use hufu_store::{StoreError, Tx, Write, flows, identities, users};
+use hufu_store::{StoreError, Tx, Write, choices, flows, identities, users};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Identity, IdentityKey, PoolId, UserId};
 use serde_json::json;
@@ -88,6 +88,7 @@ impl Unbind {
         }
         // A waiting login may have started through one of them.
         flows::end_of_user(tx, pool, user).await?;
+        choices::forget(tx, pool, user).await?;
         Ok(Unbound::Done(left))
     }
 }

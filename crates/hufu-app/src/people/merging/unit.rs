@@ -7,7 +7,7 @@
 //! the merge remains with the survivor only: the restored account has none.
 
 use hufu_store::merges::{self, NewMerge};
-use hufu_store::{StoreError, Tx, Write, passwords, users, versions};
+use hufu_store::{StoreError, Tx, Write, choices, passwords, users, versions};
 use hufu_types::merge::Changes;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, MergeId, PoolId, Timestamp, User, UserId};
@@ -78,6 +78,9 @@ pub async fn merge(
     // Excludes the merged account itself, which already points to the survivor.
     changes.repointed = merges::repoint(tx, pool, &merged.id, &survivor.id).await?;
     merges::insert(tx, pool, new, &changes, now).await?;
+    for user in [&survivor.id, &merged.id] {
+        choices::forget(tx, pool, user).await?;
+    }
     let details = json!({
         "merge": new.id.as_str(),
         "merged": merged.id.as_str(),
@@ -244,6 +247,7 @@ impl UndoMerge {
         for id in &found.changes.repointed {
             merges::point_back(tx, pool, id, &survivor.id, &merged.id).await?;
         }
+        choices::forget(tx, pool, &survivor.id).await?;
         let details = json!({
             "merge": self.merge.as_str(),
             "restored": merged.id.as_str(),

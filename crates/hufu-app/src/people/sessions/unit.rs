@@ -1,6 +1,6 @@
 //! The unit of work that ends sessions of one's own account.
 
-use hufu_store::{StoreError, Tx, Write, browser_sessions, flows, sessions};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, choices, flows, sessions};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, UserId};
 use serde_json::json;
@@ -53,6 +53,7 @@ impl Write for EndSessions {
         if let Some(kept) = kept {
             browser_sessions::end_of_account(tx, &self.pool, &self.user, kept).await?;
             flows::end_of_user(tx, &self.pool, &self.user).await?;
+            choices::forget(tx, &self.pool, &self.user).await?;
         }
         if !ended.is_empty() {
             let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();

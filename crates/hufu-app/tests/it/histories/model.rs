@@ -63,6 +63,8 @@ pub(super) struct Model {
     pub(super) into: BTreeMap<UserId, UserId>,
     /// The waiting logins and their handles.
     pub(super) flows: BTreeMap<String, Vec<u8>>,
+    /// The account that a person chose when they came with this OpenID, and the one that they did not choose.
+    pub(super) choices: BTreeMap<Id, (UserId, UserId)>,
 }
 
 /// What is needed to undo a merge.
@@ -118,6 +120,11 @@ impl Model {
 
     fn account_of(&self, id: Id) -> Option<UserId> {
         self.owners.get(&id).map(|row| self.survivor(row))
+    }
+
+    /// Forgets the choices that involve one of these accounts.
+    fn forget(&mut self, changed: &[&UserId]) {
+        self.choices.retain(|_, (chosen, other)| !changed.contains(&&*chosen) && !changed.contains(&&*other));
     }
 
     /// The accounts that this person can prove to own.
@@ -284,6 +291,7 @@ impl World {
                     owners.get(id).is_some_and(|row| row == user || self.model.into.get(row) == Some(user));
                 if is_there {
                     owners.remove(id);
+                    self.model.forget(&[user]);
                 }
                 Done::Unbound(if is_there { "done" } else { "not bound" })
             }
@@ -330,7 +338,14 @@ impl World {
                 return Done::In { user: candidate.clone(), newly_created: true, disagrees_with: None };
             }
             Found::Nowhere => return Done::LoginOnly,
-            Found::Either(first, second) => (Stage::Select, false, vec![first, second]),
+            Found::Either(first, second) => match self.model.choices.get(&visit.proof.openid()) {
+                Some((chosen, other))
+                    if [&first, &second].iter().all(|user| [chosen, other].contains(user)) =>
+                {
+                    return Done::In { user: chosen.clone(), newly_created: false, disagrees_with: None };
+                }
+                _ => (Stage::Select, false, vec![first, second]),
+            },
             Found::Ask { may_create } => (Stage::Associate, may_create, Vec::new()),
         };
         self.model.flows.insert(flow.to_string(), handle.as_bytes().to_vec());
@@ -378,11 +393,14 @@ impl World {
                 self.bind_in_flow(user, visit.proof)
             }
             Act::Choose(user) => {
-                if self.are_still_candidates(waiting, &[user]) {
-                    is_in(self.model.survivor(user))
-                } else {
-                    Done::Failed("no candidate")
+                if !self.are_still_candidates(waiting, &[user]) {
+                    return Done::Failed("no candidate");
                 }
+                let chosen = self.model.survivor(user);
+                if let Some(other) = self.candidates(visit).into_iter().find(|user| *user != chosen) {
+                    self.model.choices.insert(visit.proof.openid(), (chosen.clone(), other));
+                }
+                is_in(chosen)
             }
             Act::Merge(survivor) => {
                 let other = waiting.candidates.iter().find(|user| *user != survivor).unwrap().clone();
@@ -409,13 +427,18 @@ impl World {
         Done::In { user, newly_created: false, disagrees_with: None }
     }
 
-    /// Whether the proof still leads to these accounts.
-    fn are_still_candidates(&self, waiting: &Waiting, chosen: &[&UserId]) -> bool {
-        let lead_to = match self.model.find(waiting.visit) {
+    /// The accounts that a proof leads to.
+    fn candidates(&self, visit: Visit) -> Vec<UserId> {
+        match self.model.find(visit) {
             Found::Either(a, b) => vec![a, b],
             Found::In { user, disagrees_with, .. } => std::iter::once(user).chain(disagrees_with).collect(),
             _ => Vec::new(),
-        };
+        }
+    }
+
+    /// Whether the proof still leads to these accounts.
+    fn are_still_candidates(&self, waiting: &Waiting, chosen: &[&UserId]) -> bool {
+        let lead_to = self.candidates(waiting.visit);
         chosen.iter().all(|user| lead_to.contains(&self.model.survivor(user)))
     }
 
@@ -439,6 +462,7 @@ impl World {
             }
         }
         model.into.insert(merged.clone(), survivor.clone());
+        model.forget(&[survivor, merged]);
         let (id, survivor, merged) = (id.clone(), survivor.clone(), merged.clone());
         self.merges.push(Undoing { id, survivor, merged, number, repointed, is_undone: false });
         "done"
@@ -461,6 +485,7 @@ impl World {
             model.owners.insert(Id::Number(number), merge.merged.clone());
         }
         model.into.remove(&merge.merged);
+        model.forget(&[&merge.survivor]);
         for row in &merge.repointed {
             if model.into.get(row) == Some(&merge.survivor) {
                 model.into.insert(row.clone(), merge.merged.clone());

@@ -111,6 +111,8 @@ async fn read_model(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Model,
     const IDENTITIES: &str = "SELECT realm, kind, value, user_id FROM identities WHERE pool_id = $1";
     const USERS: &str = "SELECT id, phone, phone_proof, merged_into FROM users WHERE pool_id = $1";
     const FLOWS: &str = "SELECT id, handle FROM login_flows WHERE pool_id = $1";
+    const CHOICES: &str =
+        "SELECT realm, value, chosen_user, other_user FROM login_choices WHERE pool_id = $1";
     let user = |text: String| UserId::parse(&text).unwrap();
     let mut held = Model::default();
     let rows = tx
@@ -157,6 +159,16 @@ async fn read_model(tx: &mut hufu_store::Tx<'_>, pool: &PoolId) -> Result<Model,
     }
     let flows = tx.all(FLOWS, &[pool.into()], |row| Ok((row.get(0)?, row.get(1)?))).await?;
     held.flows = flows.into_iter().collect();
+    let choices = tx
+        .all(CHOICES, &[pool.into()], |row| {
+            Ok((row.get::<String>(0)?, row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?))
+        })
+        .await?;
+    for (realm, value, chosen, other) in choices {
+        let (person, _) = value.split_once('-').unwrap();
+        let app = APPS.iter().find(|(app, _)| realm.ends_with(app)).unwrap().0;
+        held.choices.insert(Id::Openid(person.parse().unwrap(), app), (user(chosen), user(other)));
+    }
     Ok(held)
 }
 

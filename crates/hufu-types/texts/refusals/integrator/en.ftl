@@ -2,7 +2,7 @@
 
 ## The request and what it refers to
 
-nothing-named = The request names neither an application nor a user pool: configure the SDK with an appId or a userPoolId.
+nothing-named = The request names no application: configure the SDK with an appId. A userPoolId alone is not sent with every call.
 pool-unknown = There is no such user pool: check userPoolId and host.
 application-unknown = There is no such application, or it is disabled: check appId and host.
 no-default-application = The user pool has no default application: send an appId, or mark an application as the default.

@@ -2,7 +2,7 @@
 
 ## 请求及其指向的对象
 
-nothing-named = 请求未指明应用或用户池：请在初始化 SDK 时填写 appId 或 userPoolId。
+nothing-named = 请求未指明应用：请在初始化 SDK 时填写 appId；只填 userPoolId 时，部分调用不会发送它。
 pool-unknown = 用户池不存在：请核对 userPoolId 和 host。
 application-unknown = 应用不存在或已停用：请核对 appId 和 host。
 no-default-application = 该用户池没有默认应用：请改用 appId，或将一个应用设为默认。
