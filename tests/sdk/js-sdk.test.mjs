@@ -32,6 +32,13 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     assert.equal(await other.isUserExists({ externalId: "1" }), false);
   });
 
+  test("is told which calls are not served", async () => {
+    const authing = client();
+    await authing.registerByUsername(username(), PASSWORD);
+    for (const call of ["listOrgs", "listDepartments"]) await assert.rejects(authing[call](), refusal(404));
+    await assert.rejects(authing.loginByLdap("alice", PASSWORD), refusal(404));
+  });
+
   test("registers and logs in by a code sent to an e-mail address", async () => {
     const authing = client();
     const address = stack.address();

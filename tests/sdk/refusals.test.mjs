@@ -266,7 +266,7 @@ describe(`refusals on ${ENGINE}`, () => {
       for (const [name, request] of bodies) {
         test(`${name}, at ${path}`, async () => {
           const answer = await stack.call(path, { app: SHOP, pool: SHOP_POOL, ...request });
-          refused(answer, [2231, 413, ...CODES.badCode]);
+          refused(answer, [2231, 413, 415, ...CODES.badCode]);
         });
       }
     }

@@ -23,8 +23,9 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use hufu_types::refusal::Code;
 use hufu_web::Routes;
-use hufu_web::surface::{json, refusing};
+use hufu_web::surface::{json, refusing, unserved};
 
 /// The path of the OpenAPI document.
 const DESCRIPTION: &str = "/admin/v1/openapi.json";
@@ -93,5 +94,6 @@ pub fn routes() -> Routes {
         let description = Arc::clone(&description);
         async move { json(&*description) }
     };
-    refusing(router.route(DESCRIPTION, get(describe)), caller::refused)
+    let unknown = unserved("/admin", Code::PathUnknown);
+    refusing(router.route(DESCRIPTION, get(describe)).merge(unknown), caller::refused)
 }

@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{self, Write as _};
 
 use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::TryStreamExt as _;
 use hufu_app::Refusal;
 use hufu_app::transfer::{Counts, Format, Import, ImportOptions, ImportSlot, ImportStarted, OnExisting};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ImportId, PoolId};
-use hufu_web::request::{Path, Query};
+use hufu_web::request::{Arriving, Path, Query};
+use hufu_web::server::{self, Shared};
 use hufu_web::surface::Answer;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -186,22 +188,25 @@ fn options(query: ImportQuery, headers: &HeaderMap) -> Result<ImportOptions, Ref
 }
 
 /// Writes the body to an unnamed temporary file, which disappears when it is closed.
-async fn keep(caller: &Caller, slot: &mut ImportSlot, body: Body) -> Result<File, Refusal> {
-    let keeping = async {
-        let mut file = on_disk(tempfile::tempfile).await?;
-        let (mut chunks, mut waiting) = (body.into_data_stream(), Vec::new());
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
-            slot.reserve(chunk.len())?;
-            waiting.extend_from_slice(&chunk);
-            if waiting.len() >= WRITTEN_AT_ONCE {
-                file = write(file, std::mem::take(&mut waiting)).await?;
-            }
+async fn keep(request: Request, shared: &Shared, slot: &mut ImportSlot) -> Result<File, Refusal> {
+    let limits = shared.app.limits();
+    let most = limits.import_bytes;
+    let (parts, body) = request.into_parts();
+    let arriving = Arriving::begin(&parts, body, most, limits.import_time, shared);
+    let mut arriving = arriving.map_err(|refusal| {
+        if refusal.is(Code::BodyTooLarge) { Code::ImportTooLarge.with("limit", most) } else { refusal }
+    })?;
+    let mut file = on_disk(tempfile::tempfile).await?;
+    let mut waiting = Vec::new();
+    while let Some(chunk) = arriving.chunk().await? {
+        let chunk = chunk.as_ref();
+        slot.reserve(chunk.len())?;
+        waiting.extend_from_slice(chunk);
+        if waiting.len() >= WRITTEN_AT_ONCE {
+            file = write(file, std::mem::take(&mut waiting)).await?;
         }
-        write(file, waiting).await
-    };
-    let slow = |_| Refusal::invalid("body", Reason::BodySlow);
-    tokio::time::timeout(caller.app.limits().import_time, keeping).await.map_err(slow).and_then(|kept| kept)
+    }
+    write(file, waiting).await
 }
 
 async fn write(mut file: File, bytes: Vec<u8>) -> Result<File, Refusal> {
@@ -223,16 +228,16 @@ async fn on_disk<T: Send + 'static>(
         (status = 413, body = ProblemBody), (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub(crate) async fn import(
     caller: Caller,
+    State(shared): server::State,
     Path(pool): Path<String>,
     Query(query): Query<ImportQuery>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
-    let options = options(query, &headers)?;
+    let options = options(query, request.headers())?;
     // Nothing is written to disk for callers that may not import, or whose pool has an import already.
     let mut slot = caller.app.begin_import(&caller.by, &pool).await?;
-    let file = keep(&caller, &mut slot, body).await?;
+    let file = keep(request, &shared, &mut slot).await?;
     let started = caller.app.start_import(&caller.by, slot, file, options).await;
     Ok(match started? {
         ImportStarted::Running(import) => answer(StatusCode::ACCEPTED, &view(import)),

@@ -8,15 +8,20 @@ const NETWORK: u32 = 64;
 /// The prefix length assigned to one site, which divides it into networks (RFC 6177 section 2).
 const SITE: u32 = 48;
 
-/// The name of the network that an address is counted under: an IPv4 address itself, or the `/64` of an IPv6
-/// address. Text that is not an address is returned unchanged.
+/// The network that an address is counted under: an IPv4 address itself, or the first address of the `/64` of
+/// an IPv6 address.
+pub fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - NETWORK))).into(),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// The name of the [`network`] of an address. Text that is not an address is returned unchanged.
 pub(crate) fn network_of(ip: &str) -> String {
-    match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+    match ip.parse().map(network) {
         Ok(IpAddr::V4(address)) => address.to_string(),
-        Ok(IpAddr::V6(address)) => {
-            let network = address.to_bits() & (u128::MAX << (128 - NETWORK));
-            format!("{}/{NETWORK}", Ipv6Addr::from_bits(network))
-        }
+        Ok(IpAddr::V6(network)) => format!("{network}/{NETWORK}"),
         Err(_) => ip.to_owned(),
     }
 }

@@ -26,6 +26,7 @@ pub mod tokens;
 pub mod transfer;
 pub mod webhooks;
 
+pub use address::network;
 pub use administration::AdminCaller;
 pub use app::{App, Parts, StartError};
 pub use configuration::{ApplicationHint, Config, apply, named};
@@ -38,8 +39,8 @@ pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{
     BoundIdentity, DeletionProof, LoginName, MergePreview, MergeUndone, OwnData, OwnEvent, OwnExport,
-    OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, UploadSlot, Uploaded,
-    UserAgent, WhichIdentities, identity_id, read_user_agent,
+    OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, Uploaded, UserAgent,
+    WhichIdentities, identity_id, read_user_agent,
 };
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};

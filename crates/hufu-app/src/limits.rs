@@ -173,7 +173,7 @@ limits! {
     upload_side: u32 = 512,
     /// Upload: pictures decoded concurrently.
     upload_decodes: usize = 2,
-    /// Upload: files being read or decoded concurrently. More are refused.
+    /// Upload: files being decoded or waiting for that. More are refused.
     uploads_at_once: usize = 8,
     /// Upload: files from one address per [`Limits::upload_window`].
     uploads_per_ip: i64 = 60,
@@ -214,6 +214,9 @@ limits! {
     import_time: Duration = HOUR,
     /// Concurrent connections. More wait in the kernel's queue.
     connections: usize = 10_000,
+    /// The part of [`Limits::connections`] that one network (an IPv4 address, or an IPv6 `/64`) may hold: one
+    /// in so many. More are closed at once. Trusted proxies may hold all of them.
+    connection_share: usize = 10,
     /// How long a connection is kept open, however busy.
     connection_time: Duration = HOUR,
     /// How long a client may take to send the head of a request, or leave a kept-alive connection idle.
@@ -222,6 +225,15 @@ limits! {
     header_bytes: usize = 64 * 1024,
     /// How long a client may take to send the body of a request.
     body_time: Duration = MINUTE,
+    /// Bytes a second at which a body must arrive, on average over [`Limits::body_grace`].
+    body_rate: usize = 1024,
+    /// The longest that a body may arrive more slowly than that, or not at all.
+    body_grace: Duration = SECOND * 10,
+    /// Bodies that one network sends concurrently. More are refused.
+    bodies_per_network: usize = 200,
+    /// Bytes of bodies that are held in memory while they arrive. One network may take half of it. More are
+    /// refused.
+    body_memory: usize = 128 * 1024 * 1024,
     /// Bytes of the body of a JSON or form request.
     body_bytes: usize = 256 * 1024,
     /// How many bytes beyond a body's limit are read and discarded, so that the client can read the response.

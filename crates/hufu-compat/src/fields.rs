@@ -40,12 +40,16 @@ pub(crate) fn username(text: Option<&String>) -> Result<Option<Username>, Refusa
     given(text).map(Username::parse).transpose().map_err(|error| Refusal::invalid("username", error.into()))
 }
 
-/// The password encryption that a v3 client declares. A missing value means none.
-pub(crate) fn encryption(text: Option<&String>) -> Result<Option<PasswordEncryption>, Refusal> {
-    let named = given(text).unwrap_or("none");
-    let read = PasswordEncryption::parse(named);
+/// The password encryption that a client declares by name.
+pub(crate) fn encryption(name: &str) -> Result<PasswordEncryption, Refusal> {
     let choices = "none, rsa, sm2".into();
-    read.map(Some).ok_or_else(|| Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices }))
+    PasswordEncryption::parse(name)
+        .ok_or_else(|| Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices }))
+}
+
+/// The password encryption that a v3 client declares. A missing value means none.
+pub(crate) fn encryption_or_none(text: Option<&String>) -> Result<PasswordEncryption, Refusal> {
+    given(text).map_or(Ok(PasswordEncryption::None), encryption)
 }
 
 /// A password as the v2 clients send it. An empty one counts as missing.
@@ -137,8 +141,8 @@ mod tests {
 
     #[test]
     fn an_encryption_is_named() {
-        assert_eq!(encryption(None).unwrap(), Some(PasswordEncryption::None));
-        assert_eq!(encryption(Some(&"rsa".to_owned())).unwrap(), Some(PasswordEncryption::Rsa));
-        assert!(encryption(Some(&"rot13".to_owned())).is_err());
+        assert_eq!(encryption_or_none(None).unwrap(), PasswordEncryption::None);
+        assert_eq!(encryption_or_none(Some(&"rsa".to_owned())).unwrap(), PasswordEncryption::Rsa);
+        assert!(encryption_or_none(Some(&"rot13".to_owned())).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP API of the published Authing/GenAuth clients.
 //!
-//! Its rules: the HTTP status is 200 and the result is in the body. A bearer token that is stale, malformed
+//! Its rules: the HTTP status is 200 and the result is in the body, also for calls that are not served. A bearer token that is stale, malformed
 //! or from another pool never makes a login fail. No handler reads a cookie, so reflecting the origin in CORS
 //! exposes nothing.
 
@@ -21,9 +21,9 @@ mod waiting;
 
 use std::sync::Arc;
 
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use hufu_web::cors::open;
-use hufu_web::surface::{refusing, sdk};
+use hufu_web::surface::{not_served, refusing, sdk, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// Settings of this surface.
@@ -37,7 +37,8 @@ pub struct Settings {
 pub fn routes(settings: &Settings) -> Routes {
     let graphql = Arc::new(graphql::Endpoint::new(settings.introspection));
     let graphql = open(post(move |shared, head, request| graphql::handle(graphql, shared, head, request)));
-    let graphql = refusing(Routes::new().route("/graphql/v2", graphql), graphql::answer::refused);
+    let graphql = Routes::new().route("/graphql/v2", graphql).route("/graphql", open(any(not_served)));
+    let graphql = refusing(graphql.merge(unserved_calls("/graphql")), graphql::answer::refused);
     let routes = Routes::new()
         .route("/connections/social/wechat-miniprogram/auth", open(post(mini_program::auth)))
         .route(
@@ -62,7 +63,9 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
         .merge(v3::routes())
-        .merge(crate::personal::routes());
+        .merge(unserved_calls("/api"))
+        .merge(unserved_calls("/connections"))
+        .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
-    refusing(routes, sdk).merge(graphql).merge(pictures)
+    refusing(routes, sdk).merge(personal::routes()).merge(graphql).merge(pictures)
 }

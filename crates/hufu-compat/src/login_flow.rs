@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::user::UserV2;
 use super::v3::profile::read_gender;
 use crate::envelope::Success;
+use crate::fields;
 use crate::oidc::TokenAnswer;
 use crate::request::{Body, Head, Path, given};
 use crate::server;
@@ -136,14 +137,8 @@ impl StepRequest {
     }
 
     async fn password(&self, app: &hufu_app::App) -> Result<secrecy::SecretString, Refusal> {
-        use hufu_app::credentials::password::PasswordEncryption;
         let text = given(self.password.as_ref()).ok_or_else(|| missing("password"))?;
-        let declared = match given(self.password_encrypt_type.as_ref()) {
-            None => None,
-            Some(name) => Some(PasswordEncryption::parse(name).ok_or_else(|| {
-                Refusal::invalid("passwordEncryptType", Reason::NotOneOf { choices: "none, rsa, sm2".into() })
-            })?),
-        };
+        let declared = given(self.password_encrypt_type.as_ref()).map(fields::encryption).transpose()?;
         app.open_password(text, declared).await
     }
 

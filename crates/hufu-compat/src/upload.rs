@@ -32,9 +32,9 @@ pub(crate) async fn upload(
     head: Head,
     request: Request,
 ) -> Answer<Success<UploadAnswer>> {
-    let slot = shared.app.admit_upload(head.ip.as_deref()).await?;
+    shared.app.admit_upload(head.ip.as_deref()).await?;
     let bytes = file(request, &shared).await?;
-    let uploaded = shared.app.upload(slot, bytes).await?;
+    let uploaded = shared.app.upload(bytes).await?;
     Ok(Success::new(UploadAnswer { key: uploaded.key, url: uploaded.url }))
 }
 
@@ -42,7 +42,7 @@ async fn file(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let wrong = || Refusal::invalid(FIELD, Reason::NotMultipart);
     let (parts, body) = request.into_parts();
     let limit = shared.app.limits().upload_bytes.saturating_add(FRAMING);
-    let body = collect(body, limit, shared).await.map_err(|refusal| {
+    let body = collect(&parts, body, limit, shared).await.map_err(|refusal| {
         if refusal.is(Code::BodyTooLarge) { Code::PictureTooLarge.into() } else { refusal }
     })?;
     let whole = Request::from_parts(parts, body.into());
@@ -62,7 +62,6 @@ pub(crate) async fn serve(State(shared): server::State, Path(name): Path<String>
         Some(picture) => {
             let headers = [
                 (header::CONTENT_TYPE, picture.content_type),
-                (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
                 (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
                 (header::CACHE_CONTROL, "public, max-age=3600".to_owned()),
             ];

@@ -32,6 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use control::seal::SealRequest;
 use tokio::net::TcpListener;
@@ -86,6 +89,12 @@ impl Default for Options {
     }
 }
 
+/// Tells browsers to believe the content type of every answer.
+async fn no_sniffing(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}
+
 /// A simulated WeChat. Clones share all state.
 #[derive(Clone)]
 pub struct Sandbox {
@@ -103,6 +112,7 @@ impl Sandbox {
         api::router()
             .merge(control::http::router(&self.state))
             .merge(page::router(&self.state))
+            .layer(map_response(no_sniffing))
             .with_state(Arc::clone(&self.state))
     }
 

@@ -1,7 +1,6 @@
 //! A client that sends the requests of the published clients.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
@@ -111,15 +110,15 @@ impl<'w> Client<'w> {
         self
     }
 
-    /// Sends a request.
+    /// Sends a request. An empty content type is not sent.
     pub async fn send(&self, method: Method, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
         let mut request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(header::HOST, HeaderValue::from_static("id.example.com"));
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
-        let id = new_request_id();
-        headers.entry("x-request-id").or_insert(HeaderValue::from_str(&id).unwrap());
+        if !content_type.is_empty() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        }
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.ip, 40_000)));
         let response = self.node.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -199,11 +198,6 @@ impl<'w> Client<'w> {
         let (path, body) = mode.request(self.world, app_id, name);
         self.clone().referer(app_id).post(path, body).await
     }
-}
-
-fn new_request_id() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("it-{:08}-x", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The ways to log in, by the proof and by the client that sends it.
@@ -321,6 +315,7 @@ impl Answer {
     pub fn data(&self) -> Value {
         let json = self.json();
         assert_eq!(self.status, 200, "{self}");
+        assert_eq!(self.headers["cache-control"], "no-store", "{self}");
         if json.get("code").is_some() {
             assert!(
                 json["code"] == 200 && json["statusCode"] == 200 && json.get("apiCode").is_none(),
@@ -372,6 +367,7 @@ impl Answer {
         let json = self.json();
         assert_eq!(self.status, 200, "{self}");
         assert_eq!(self.code(), code, "{self}");
+        assert_eq!(self.headers["cache-control"], "no-store", "{self}");
         let message = if json.get("errors").is_some() {
             &json["errors"][0]["message"]["message"]
         } else {

@@ -20,8 +20,10 @@ mod middleware;
 pub mod oidc;
 mod operations;
 pub mod page;
+mod peer;
 pub mod request;
 pub mod server;
+mod shares;
 pub mod surface;
 
 pub use axum::Router;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
@@ -14,23 +14,30 @@ use hufu_types::refusal::Code;
 use tracing::Instrument as _;
 
 use crate::page;
+use crate::peer::{ClientIp, client_of, is_trusted, peer_of};
 use crate::server::State;
 use crate::surface::{self, ApiCode, Reader, Refused};
 
 /// The header with the id of a request, in requests and responses.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// The longest id that is accepted from a client or proxy.
+/// The longest id that is accepted from a trusted proxy.
 const MAX_REQUEST_ID: usize = 64;
 
 /// The id of a request, for logs and responses.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
-/// Gives the request an id, and records route, status and duration. The log line contains the template of the
-/// route, never the query or a parameter.
-pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
+/// Notes the client's address, gives the request an id, and records route, status and duration. The log line
+/// contains the template of the route, never the query or a parameter.
+pub(crate) async fn observe(shared: State, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = request_id(&request);
+    let proxies = shared.settings.trusted_proxies.as_slice();
+    let peer = peer_of(request.extensions());
+    let given = peer.filter(|peer| is_trusted(*peer, proxies)).and_then(|_| given_id(&request));
+    let id = given.unwrap_or_else(new_request_id);
+    if let Some(client) = peer.map(|peer| client_of(peer, request.headers(), proxies)) {
+        request.extensions_mut().insert(ClientIp(client));
+    }
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
@@ -59,13 +66,13 @@ pub(crate) async fn observe(mut request: Request, next: Next) -> Response {
     response
 }
 
-fn request_id(request: &Request) -> String {
+/// The id that a proxy gave the request.
+fn given_id(request: &Request) -> Option<String> {
     let plain = |text: &&str| {
         (1..=MAX_REQUEST_ID).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let given = request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(plain);
-    given.map_or_else(new_request_id, str::to_owned)
+    request.headers().get(REQUEST_ID).and_then(|v| v.to_str().ok()).filter(plain).map(str::to_owned)
 }
 
 /// A new request id. It is unique enough to find a line in a log, and need not be hard to guess.
@@ -99,12 +106,33 @@ pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> R
 }
 
 fn names_this_machine(request: &Request) -> bool {
-    let mut hosts = request.headers().get_all(header::HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
-    let authority = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
-    authority.is_some_and(|authority| {
+    host_of(request.headers()).is_some_and(|authority| {
         ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| authority.host().eq_ignore_ascii_case(name))
     })
+}
+
+/// The `Host`, if there is exactly one and it is a host with or without a port (RFC 9110 section 7.2).
+pub(crate) fn host_of(headers: &HeaderMap) -> Option<Authority> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
+    let authority: Authority = host.to_str().ok()?.parse().ok()?;
+    let port = authority.as_str().strip_prefix(authority.host())?;
+    let is_port = |text: &str| text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    let is_valid = matches!(port, "" | ":") || port.strip_prefix(':').is_some_and(is_port);
+    (is_valid && !authority.host().is_empty()).then_some(authority)
+}
+
+/// Whether the `Host` of a request must make a server refuse it (RFC 9112 section 3.2).
+pub(crate) fn has_wrong_host<B>(request: &http::Request<B>) -> bool {
+    let headers = request.headers();
+    let may_lack = request.version() < Version::HTTP_11 && !headers.contains_key(header::HOST);
+    !may_lack && host_of(headers).is_none()
+}
+
+/// Tells browsers to believe the content type of every answer.
+pub(crate) async fn no_sniffing(mut answer: Response) -> Response {
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
 }
 
 /// Turns a panic into a refusal. It is a bug of ours, but the process goes on.

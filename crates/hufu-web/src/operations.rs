@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use crate::middleware::no_sniffing;
 use crate::server::{Shared, State};
 use crate::surface::json;
 
@@ -21,7 +23,7 @@ pub fn metrics_router(handle: PrometheusHandle) -> Router {
         let handle = handle.clone();
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()) }
     };
-    Router::new().route("/metrics", get(render))
+    Router::new().route("/metrics", get(render)).layer(map_response(no_sniffing))
 }
 
 /// Liveness: the process is running.

@@ -1,19 +1,23 @@
 //! What requests have in common: how the client identifies itself, and bodies of limited size.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
+use axum::body::{Body as RawBody, BodyDataStream, HttpBody as _};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
 use hufu_app::{ApplicationHint, Authenticated, Origin, Refusal, named};
 use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use crate::middleware::RequestId;
+use crate::peer::ClientIp;
 use crate::server::Shared;
+use crate::shares::Share;
 use crate::surface::{self, Answer, Refused};
 
 /// The head of a request: how the client identifies itself.
@@ -83,8 +87,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 impl FromRequestParts<Arc<Shared>> for Head {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Shared>) -> Result<Self, Self::Rejection> {
         let headers = &parts.headers;
         Ok(Self {
             application: text(headers, "x-authing-app-id"),
@@ -92,50 +95,21 @@ impl FromRequestParts<Arc<Shared>> for Head {
             bearer: bearer(headers),
             referer: text(headers, "referer"),
             language: surface::language(headers),
-            ip: peer.map(|peer| client_address(peer, headers, shared).to_string()),
+            ip: ClientIp::of(&parts.extensions).map(|ip| ip.to_string()),
             user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
             request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         })
     }
 }
 
-/// The client's address. If the peer is a trusted proxy, it is the last address in `X-Forwarded-For` that is
-/// not one.
-fn client_address(peer: IpAddr, headers: &HeaderMap, shared: &Shared) -> IpAddr {
-    let trusted = |ip: &IpAddr| shared.settings.trusted_proxies.iter().any(|net| net.contains(ip));
-    // A dual-stack socket reports IPv4 peers as `::ffff:203.0.113.9`.
-    let peer = peer.to_canonical();
-    if !trusted(&peer) {
-        return peer;
-    }
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
-    let addresses: Vec<&str> = forwarded.flat_map(|list| list.split(',')).map(str::trim).collect();
-    let mut client = peer;
-    for address in addresses.iter().rev() {
-        let Some(address) = address_in(address) else { break };
-        client = address;
-        if !trusted(&address) {
-            break;
-        }
-    }
-    client
-}
-
-/// An address as proxies write it: bare, in brackets, or with a port.
-fn address_in(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse().or_else(|_| text.parse().map(|socket: SocketAddr| socket.ip()));
-    address.ok().map(|ip: IpAddr| ip.to_canonical())
-}
-
-/// A JSON object as the body. The content type is ignored, because mini program clients send various ones.
+/// A JSON object as the body; see [`read_json`].
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Answer<Self> {
-        Ok(Self(parse(&read(request, shared).await?)?))
+        Ok(Self(parse(&read_json(request, shared).await?)?))
     }
 }
 
@@ -179,40 +153,125 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
     }
 }
 
+/// Content types that a page of another site can make a browser send without asking this server first (Fetch
+/// standard, "CORS-safelisted request-header").
+const SENT_UNASKED: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
+
+/// The whole body of a JSON request. The published clients send `application/json`, some with parameters.
+/// Other types are taken as well, but none that a page of another site could send without asking, and not a
+/// missing one, which is such.
+pub async fn read_json(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+    let declared = text(request.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence.is_empty() || SENT_UNASKED.contains(&essence.as_str()) {
+        return Err(Code::ContentTypeWrong.into());
+    }
+    read(request, shared).await
+}
+
 /// The whole body, if it is no longer than a body of JSON or of parameters may be.
 pub async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
-    collect(request.into_body(), shared.app.limits().body_bytes, shared).await
+    let (parts, body) = request.into_parts();
+    collect(&parts, body, shared.app.limits().body_bytes, shared).await
 }
 
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
-pub async fn collect(body: axum::body::Body, limit: usize, shared: &Shared) -> Result<Vec<u8>, Refusal> {
-    let slow = |_| Refusal::invalid("body", Reason::BodySlow);
-    let limits = shared.app.limits();
-    tokio::time::timeout(limits.body_time, collect_without_timeout(body, limit, limits))
-        .await
-        .map_err(slow)?
-}
-
-async fn collect_without_timeout(
-    body: axum::body::Body,
+pub async fn collect(
+    parts: &Parts,
+    body: RawBody,
     limit: usize,
-    limits: &hufu_app::Limits,
+    shared: &Shared,
 ) -> Result<Vec<u8>, Refusal> {
+    let limits = shared.app.limits();
     let most_read = limit.saturating_add(limits.discarded_bytes);
-    let mut stream = body.into_data_stream();
+    let no_memory = || Code::TooOften.because("bodies in memory");
+    let memory = shared.body_memory.take(ClientIp::of(&parts.extensions), 0);
+    let mut memory = memory.ok_or_else(no_memory)?;
+    let mut arriving = Arriving::begin(parts, body, limit, limits.body_time, shared)?;
     let (mut kept, mut length) = (Vec::new(), 0_usize);
-    while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
+    while let Some(chunk) = arriving.chunk().await? {
+        let chunk = chunk.as_ref();
         length = length.saturating_add(chunk.len());
         if length > most_read {
             break;
         }
         if length <= limit {
-            kept.extend_from_slice(&chunk);
+            if !memory.grow(chunk.len()) {
+                return Err(no_memory());
+            }
+            kept.extend_from_slice(chunk);
         }
     }
     if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept) }
+}
+
+/// A body while it arrives: only so many from one network at a time, none too slowly, and none for too long.
+pub struct Arriving {
+    chunks: BodyDataStream,
+    /// When the whole body must be here.
+    end: Instant,
+    /// The longest time without [`Self::least`] more bytes.
+    grace: Duration,
+    /// The bytes that must arrive within each grace.
+    least: usize,
+    /// When the missing ones of them must be here.
+    due: Instant,
+    missing: usize,
+    /// The place among the bodies of its network.
+    _place: Share,
+}
+
+impl Arriving {
+    /// Begins to read a body, which may take so much time. A client that asks before it sends a body longer
+    /// than `limit` is refused at once, and is not told to go on.
+    ///
+    /// # Errors
+    /// [`Code::BodyTooLarge`]; [`Code::TooOften`] for too many bodies of one network at the same time.
+    pub fn begin(
+        parts: &Parts,
+        body: RawBody,
+        limit: usize,
+        time: Duration,
+        shared: &Shared,
+    ) -> Result<Self, Refusal> {
+        let asks = text(&parts.headers, header::EXPECT.as_str());
+        let asks = asks.is_some_and(|what| what.trim().eq_ignore_ascii_case("100-continue"));
+        if asks && usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
+            return Err(Code::BodyTooLarge.with("limit", limit));
+        }
+        let place = shared.bodies.take(ClientIp::of(&parts.extensions), 1);
+        let place = place.ok_or_else(|| Code::TooOften.because("bodies from this network"))?;
+        let limits = shared.app.limits();
+        let (now, grace) = (Instant::now(), limits.body_grace);
+        let millis = usize::try_from(grace.as_millis()).unwrap_or(usize::MAX);
+        let least = (limits.body_rate.saturating_mul(millis) / 1000).max(1);
+        Ok(Self {
+            chunks: body.into_data_stream(),
+            end: now + time,
+            grace,
+            least,
+            due: now + grace,
+            missing: least,
+            _place: place,
+        })
+    }
+
+    /// The next piece of the body. `None` at its end.
+    ///
+    /// # Errors
+    /// [`Code::BodySlow`]; [`Code::Invalid`] for a body that breaks off.
+    pub async fn chunk(&mut self) -> Result<Option<impl AsRef<[u8]> + use<>>, Refusal> {
+        let next = timeout_at(self.due.min(self.end), self.chunks.next()).await;
+        let Some(chunk) = next.map_err(|_| Code::BodySlow)? else { return Ok(None) };
+        let chunk = chunk.map_err(|_| Refusal::invalid("body", Reason::BodyBroken))?;
+        if chunk.len() < self.missing {
+            self.missing = self.missing.saturating_sub(chunk.len());
+        } else {
+            (self.missing, self.due) = (self.least, Instant::now() + self.grace);
+        }
+        Ok(Some(chunk))
+    }
 }
 
 /// Parses a JSON object.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request};
-use axum::response::Response;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use hufu_app::{App, Limits};
 use hufu_types::refusal::Code;
 use hyper::body::Incoming;
@@ -19,7 +20,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower::Service as _;
 
-use crate::surface::{self, Reader};
+use crate::middleware::has_wrong_host;
+use crate::peer::is_trusted;
+use crate::shares::Shares;
+use crate::surface::{self, Refused};
 use crate::{middleware, oidc, operations, page};
 
 /// Settings of the web surfaces.
@@ -40,6 +44,10 @@ pub struct Shared {
     pub app: Arc<App>,
     /// The settings of the surfaces.
     pub settings: WebSettings,
+    /// The bodies that are arriving.
+    pub(crate) bodies: Arc<Shares>,
+    /// Their bytes in memory.
+    pub(crate) body_memory: Arc<Shares>,
 }
 
 /// The state of the router.
@@ -50,32 +58,33 @@ pub type Routes = Router<Arc<Shared>>;
 
 /// All public surfaces of an instance, for [`Listener::serve`]: the given ones, plus those of this crate.
 pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<Item = Routes>) -> Router {
-    let shared = Arc::new(Shared { app, settings });
-    surfaces
+    let limits = app.limits();
+    let bodies = Shares::new(usize::MAX, limits.bodies_per_network);
+    let body_memory = Shares::new(limits.body_memory, limits.body_memory / 2);
+    let shared = Arc::new(Shared { app, settings, bodies, body_memory });
+    let routes = surfaces
         .into_iter()
         .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(page::routes())
-        .fallback(not_found)
+        .fallback(async || Refused::from(Code::PathUnknown));
+    surface::refusing(routes, surface::sdk_with_status)
         // Handlers limit the body themselves, with a response that the client can see.
         .layer(DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn(middleware::catch_panics))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
         .layer(axum::middleware::from_fn(middleware::catch_panics))
-        .layer(axum::middleware::from_fn(middleware::observe))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::observe))
+        .layer(axum::middleware::map_response(middleware::no_sniffing))
         .with_state(shared)
-}
-
-async fn not_found(request: Request) -> Response {
-    surface::written(Code::PathUnknown.into(), &Reader::of(&request), surface::sdk_with_status)
 }
 
 /// A bound address on which a router is served.
 pub struct Listener {
     listener: TcpListener,
     limits: Limits,
+    proxies: Vec<IpNet>,
 }
 
 /// The smallest buffer with which the HTTP library can read the head of a request.
@@ -87,23 +96,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 impl Listener {
     /// Creates a listener from a bound socket.
     pub fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self { listener, limits }
+        Self { listener, limits, proxies: Vec::new() }
+    }
+
+    /// Lets these proxies hold any number of connections: all clients come from there.
+    #[must_use]
+    pub fn behind(self, proxies: Vec<IpNet>) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Serves until `stop` completes, then finishes running requests. Clients that are slow to send the head
     /// of a request, or send nothing, lose their connection. Connections beyond the limit wait in the
-    /// kernel's queue.
+    /// kernel's queue; those beyond the share of their network are closed at once.
     pub async fn serve(
         self,
         router: Router,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let Self { listener, limits } = self;
+        let Self { listener, limits, proxies } = self;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(limits.header_time)
+            .max_header_size(limits.header_bytes)
             .max_buf_size(limits.header_bytes.max(LEAST_HEADER_BYTES));
         let places = Arc::new(Semaphore::new(limits.connections));
+        let shares = Shares::new(usize::MAX, (limits.connections / limits.connection_share).max(1));
         let graceful = GracefulShutdown::new();
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -123,12 +140,27 @@ impl Listener {
                     }
                 },
             };
+            let share = if is_trusted(peer.ip(), &proxies) {
+                None
+            } else if let Some(share) = shares.take(Some(peer.ip()), 1) {
+                Some(share)
+            } else {
+                metrics::counter!("hufu_connections_refused_total").increment(1);
+                continue;
+            };
             // Responses are one small packet. Waiting for more data would cost 40 ms per call.
             let _ = stream.set_nodelay(true);
             let router = router.clone();
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
                 request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().call(request.map(axum::body::Body::new))
+                let answer = (!has_wrong_host(&request))
+                    .then(|| router.clone().call(request.map(axum::body::Body::new)));
+                async move {
+                    match answer {
+                        Some(answer) => answer.await,
+                        None => Ok(middleware::no_sniffing(wrong_host()).await),
+                    }
+                }
             });
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             let longest = limits.connection_time;
@@ -137,11 +169,18 @@ impl Listener {
                 // ends after the maximum time, because a client that never reads its responses would
                 // otherwise occupy its slot forever.
                 let _ = tokio::time::timeout(longest, connection).await;
-                drop(place);
+                drop((place, share));
             });
         }
         drop(listener);
         graceful.shutdown().await;
         Ok(())
     }
+}
+
+/// The answer to a request whose `Host` is missing, doubled or invalid. It may not be ours to answer, so no
+/// surface sees it.
+fn wrong_host() -> Response {
+    let close = [(header::CONNECTION, "close")];
+    (StatusCode::BAD_REQUEST, close, "The request needs exactly one valid Host header.\n").into_response()
 }

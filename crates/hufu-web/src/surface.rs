@@ -9,11 +9,13 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use hufu_types::refusal::Code;
 use hufu_types::{Language, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cors::open;
 use crate::middleware::{self, RequestId};
 use crate::server::Routes;
 
@@ -79,19 +81,40 @@ pub(crate) fn language(headers: &HeaderMap) -> Language {
 /// How a surface writes a refusal.
 pub type Render = fn(&Refusal, &Reader) -> Response;
 
-/// Routes whose refusals are written by `render`.
+/// Routes whose refusals are written by `render`, unless a surface within them has done so. So is the answer
+/// to a method that a route does not have.
 pub fn refusing(routes: Routes, render: Render) -> Routes {
     routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
         let reader = Reader::of(&request);
         let response =
             middleware::caught(next.run(request)).await.unwrap_or_else(IntoResponse::into_response);
+        if response.extensions().get::<ApiCode>().is_some() {
+            return response;
+        }
+        let has_no_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
         let refused = response.extensions().get::<Refused>().cloned();
+        let refused = refused.or_else(|| has_no_method.then(|| Code::WrongMethod.into()));
         let Some(refused) = refused else { return response };
         let mut written = written(refused, &reader, render);
         // Headers from the layers of the route: CORS.
         written.headers_mut().extend(response.into_parts().0.headers);
         written
     }))
+}
+
+/// Refuses all paths below this one that have no route, with this code.
+pub fn unserved(below: &str, code: Code) -> Routes {
+    Routes::new().route(&format!("{below}/{{*rest}}"), any(async move || Refused::from(code)))
+}
+
+/// [`unserved`] for calls of the published clients. Scripts of every origin may read the answer.
+pub fn unserved_calls(below: &str) -> Routes {
+    Routes::new().route(&format!("{below}/{{*rest}}"), open(any(not_served)))
+}
+
+/// Refuses a call of the published clients that this version does not serve.
+pub async fn not_served() -> Refused {
+    Code::NotServed.into()
 }
 
 /// Writes a refusal as a response, where there is no handler.
@@ -159,9 +182,8 @@ pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
     private_json(StatusCode::OK, &body)
 }
 
-/// The envelope of [`sdk`] with the refusal's own HTTP status, for requests that are refused before they
-/// reach a surface.
-pub(crate) fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
+/// The envelope of [`sdk`] with the refusal's own HTTP status, for requests that no surface answers.
+pub fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
     (status_of(refusal.code()), sdk(refusal, reader)).into_response()
 }
 
@@ -185,7 +207,10 @@ fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::GrantInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-        Code::Invalid | Code::BodyTooLarge => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
+            (status_of(code), "invalid_request")
+        }
+        Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::NothingNamed
         | Code::PoolUnknown
         | Code::ApplicationUnknown

@@ -75,10 +75,9 @@ pub(crate) fn stop_signal(stopping: &watch::Receiver<bool>) -> impl Future<Outpu
 
 /// Serves the router on a listener.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Listener,
     router: hufu_web::Router,
-    limits: hufu_app::Limits,
     stopping: &watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    serve_until(Listener::new(listener, limits).serve(router, stop_signal(stopping)), stopping.clone()).await
+    serve_until(listener.serve(router, stop_signal(stopping)), stopping.clone()).await
 }

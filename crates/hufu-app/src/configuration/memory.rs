@@ -262,9 +262,9 @@ impl Config {
         identifier: &str,
     ) -> Result<Arc<Connection>, Refusal> {
         // Text that is not a valid identifier is not echoed in the response.
-        let unknown = || {
-            let shown = Identifier::parse(identifier).map_or_else(|_| String::new(), String::from);
-            Code::ConnectionUnknown.with("connection", shown)
+        let unknown = || match Identifier::parse(identifier) {
+            Ok(shown) => Code::ConnectionUnknown.with("connection", String::from(shown)),
+            Err(_) => Code::NamelessConnectionUnknown.into(),
         };
         let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
         serving(application, kind, connection)
@@ -278,8 +278,7 @@ impl Config {
         id: &str,
     ) -> Result<Arc<Connection>, Refusal> {
         let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
-        let unknown = || Code::ConnectionUnknown.with("connection", "");
-        serving(application, kind, found.ok_or_else(unknown)?)
+        serving(application, kind, found.ok_or(Code::NamelessConnectionUnknown)?)
     }
 
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {

@@ -28,8 +28,9 @@ pub(crate) struct SenderSettings {
 pub(crate) enum SenderError {
     #[error("it cannot be opened with this key")]
     Open(#[from] OpenError),
-    #[error("it is not what this version writes")]
-    Content(#[source] serde_json::Error),
+    /// The parser's own message is dropped, because it may quote a value.
+    #[error("its content is not what this version writes: set it again")]
+    Content,
 }
 
 impl SenderSettings {
@@ -195,8 +196,7 @@ fn seal(
 /// Unseals a setting.
 pub(crate) fn open<T: DeserializeOwned>(stored: &StoredSender, key: &SealingKey) -> Result<T, SenderError> {
     let json = key.open(&context(&stored.pool, stored.kind), &stored.sealed)?;
-    // serde's own message may quote a value, so it is only kept as the source.
-    serde_json::from_slice(json.expose()).map_err(SenderError::Content)
+    serde_json::from_slice(json.expose()).map_err(|_| SenderError::Content)
 }
 
 /// The sealing context of a setting.

@@ -29,5 +29,5 @@ pub use merging::{MergePreview, MergeUndone, StoredMerge};
 pub use names::LoginName;
 pub use profile::ProfileChange;
 pub use sessions::SessionView;
-pub use uploads::{Picture, UploadSlot, Uploaded};
+pub use uploads::{Picture, Uploaded};
 pub use user_agent::{UserAgent, read_user_agent};

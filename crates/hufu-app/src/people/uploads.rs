@@ -25,16 +25,12 @@ const LARGE: u64 = 12_000_000;
 /// Memory for a decoder in addition to the pixels, in bytes.
 const WORKING_MEMORY: u64 = 8 * 1024 * 1024;
 
-/// Limits how many uploads are in progress, and how many of them are decoded in parallel.
+/// Limits how many uploads are decoded or wait for that, and how many are decoded in parallel.
 pub(crate) struct Decoders {
     uploads: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     at_once: u32,
 }
-
-/// A slot for one upload, held from before its body is read until its picture is encoded.
-#[derive(Debug)]
-pub struct UploadSlot(OwnedSemaphorePermit);
 
 impl Decoders {
     pub(crate) fn new(limits: &Limits) -> Self {
@@ -73,11 +69,9 @@ pub struct Picture {
 }
 
 impl App {
-    /// Reserves a slot for an upload from an IP address and counts it, before its body is read.
+    /// Counts an upload from an IP address, before its body is read.
     #[boxed]
-    pub async fn admit_upload(&self, ip: Option<&str>) -> Result<UploadSlot, Refusal> {
-        let slot = self.decoders.uploads.clone().try_acquire_owned();
-        let slot = slot.map_err(|_| Code::TooOften.because("uploads at the same time"))?;
+    pub async fn admit_upload(&self, ip: Option<&str>) -> Result<(), Refusal> {
         let limits = &self.limits;
         let unit = Admit {
             all: Bucket { name: "upload".to_owned(), limit: limits.uploads_in_all },
@@ -89,7 +83,7 @@ impl App {
             now: self.now(),
         };
         match self.write(unit).await? {
-            Admitted::Yes => Ok(UploadSlot(slot)),
+            Admitted::Yes => Ok(()),
             Admitted::OverGlobalLimit => Err(Code::TooOften.because("uploads in all")),
             Admitted::OverSenderLimit => Err(Code::TooOften.because("uploads from this address")),
         }
@@ -97,10 +91,13 @@ impl App {
 
     /// Stores a picture.
     #[boxed]
-    pub async fn upload(&self, slot: UploadSlot, bytes: Vec<u8>) -> Result<Uploaded, Refusal> {
+    pub async fn upload(&self, bytes: Vec<u8>) -> Result<Uploaded, Refusal> {
         if bytes.len() > self.limits.upload_bytes {
             return Err(Code::PictureTooLarge.into());
         }
+        // Only now that the whole file is here: a client that sends nothing holds no slot.
+        let slot = self.decoders.uploads.clone().try_acquire_owned();
+        let slot = slot.map_err(|_| Code::TooOften.because("uploads at the same time"))?;
         let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
         // The slot moves into the task: decoding takes memory even after the client has disconnected.
         let (slot, bytes, pixels) = blocking(move || {
@@ -113,7 +110,7 @@ impl App {
             let encoded = reencode(&bytes, pixels, side);
             // The memory first, then the room for it.
             drop(bytes);
-            drop((turn, slot.0));
+            drop((turn, slot));
             encoded
         })
         .await?;

@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use self::mutation::Mutation;
 use self::query::Query;
 use super::user::{UserV2, token_to_keep};
-use crate::request::{Head, given, parse, read};
+use crate::request::{Head, given, parse, read_json};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, Reader};
 
@@ -75,7 +75,7 @@ pub(crate) async fn handle(
     head: Head,
     request: Request,
 ) -> Answer<Response> {
-    let request = prepare(&read(request, &shared).await?, endpoint.introspection)?;
+    let request = prepare(&read_json(request, &shared).await?, endpoint.introspection)?;
     let reader = Reader { language: head.language, request_id: head.request_id.clone() };
     let response = endpoint.schema.execute(request.data(Call { shared, head })).await;
     Ok(answer::executed(response, &reader))

@@ -72,7 +72,7 @@ impl DeletionRequest {
 
     async fn confirmation(&self, shared: &Shared) -> Result<Confirmation, Refusal> {
         if let Some(password) = given(self.password.as_ref()) {
-            let declared = fields::encryption(self.password_encrypt_type.as_ref())?;
+            let declared = Some(fields::encryption_or_none(self.password_encrypt_type.as_ref())?);
             return Ok(Confirmation::Password(shared.app.open_password(password, declared).await?));
         }
         let target = match (given(self.phone.as_ref()), given(self.email.as_ref())) {

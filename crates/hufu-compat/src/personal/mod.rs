@@ -9,13 +9,17 @@ mod identities;
 mod merges;
 mod sessions;
 
+use axum::response::Response;
 use axum::routing::{delete, get, post};
 
+use hufu_types::Refusal;
+use hufu_types::refusal::Code;
 use hufu_web::Routes;
 use hufu_web::cors::open;
+use hufu_web::surface::{Reader, refusing, sdk, sdk_with_status, unserved};
 
 pub(crate) fn routes() -> Routes {
-    Routes::new()
+    let routes = Routes::new()
         .route("/api/v3/me", open(get(account::me)))
         .route("/api/v3/me/profile", open(post(account::update)))
         .route("/api/v3/me/username", open(post(account::choose_username)))
@@ -30,4 +34,14 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/me/merges", open(get(merges::list).post(merges::merge)))
         .route("/api/v3/me/merges/preview", open(post(merges::preview)))
         .route("/api/v3/me/merges/{id}", open(delete(merges::undo)))
+        .merge(unserved("/api/v3/me", Code::PathUnknown));
+    refusing(routes, refused)
+}
+
+/// The envelope of the clients. None of them calls these paths, so what is not there has its own status.
+fn refused(refusal: &Refusal, reader: &Reader) -> Response {
+    match refusal.code() {
+        Code::PathUnknown | Code::WrongMethod => sdk_with_status(refusal, reader),
+        _ => sdk(refusal, reader),
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn update_password(
     Body(request): Body<PasswordRequest>,
 ) -> Answer<Success<()>> {
     let who = head.authenticate(&shared).await?;
-    let declared = fields::encryption(request.password_encrypt_type.as_ref())?;
+    let declared = Some(fields::encryption_or_none(request.password_encrypt_type.as_ref())?);
     let new = required(request.new_password.as_ref(), "newPassword")?;
     let new = shared.app.open_password(new, declared).await?;
     let old = match given(request.old_password.as_ref()) {
@@ -261,7 +261,7 @@ pub(crate) async fn request_deletion(
         }
         Some(named @ "PASSWORD") => {
             let sent = payload(method, named, "passwordPayload", request.password_payload.as_ref())?;
-            let declared = fields::encryption(sent.password_encrypt_type.as_ref())?;
+            let declared = Some(fields::encryption_or_none(sent.password_encrypt_type.as_ref())?);
             let text = required(sent.password.as_ref(), "password")?;
             Confirmation::Password(shared.app.open_password_leniently(text, declared).await?)
         }

@@ -143,7 +143,7 @@ pub(crate) async fn signin(
             Payload::Password(payload) => {
                 let account = payload.account()?;
                 let text = required(payload.password.as_ref(), "password")?;
-                let declared = fields::encryption(options.password_encrypt_type.as_ref())?;
+                let declared = Some(fields::encryption_or_none(options.password_encrypt_type.as_ref())?);
                 let password = app.open_password(text, declared).await?;
                 app.log_in_by_password(&application, account, password, wish, &origin).await?
             }
@@ -192,7 +192,7 @@ async fn registration(shared: &Shared, request: SignupRequest) -> Result<Registr
     };
     match payload(request.connection.as_ref(), request.password_payload, request.pass_code_payload)? {
         Payload::Password(payload) => {
-            let declared = fields::encryption(options.password_encrypt_type.as_ref())?;
+            let declared = Some(fields::encryption_or_none(options.password_encrypt_type.as_ref())?);
             let password = required(payload.password.as_ref(), "password")?;
             registration.password = Some(shared.app.open_password(password, declared).await?);
             registration.email = given(payload.email.as_ref()).map(fields::email).transpose()?;

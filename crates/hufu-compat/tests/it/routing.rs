@@ -165,6 +165,8 @@ on_both_engines! {
         let message = world.stores_nothing(named(&shop, "no-such")).await.refused(2402);
         assert!(message.contains("no-such"), "{message}");
         world.stores_nothing(named(&shop, "cafe-mini")).await.refused(2402);
+        let message = world.stores_nothing(named(&shop, "../../etc/passwd")).await.refused(2402);
+        assert_eq!(message, "There is no such connection: check extIdpConnidentifier.");
         world.stores_nothing(named(&shop, "shop-spare")).await.refused(2404);
         world.stores_nothing(named(&world.nobody().app(SHOP_WEB), "shop-members")).await.refused(2404);
         world.stores_nothing(world.nobody().app(SHOP_BARE).send_code("x")).await.refused(2405);

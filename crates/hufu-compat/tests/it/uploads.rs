@@ -2,18 +2,22 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
+use axum::response::Response;
 use futures::channel::mpsc;
 use futures::{SinkExt as _, stream};
+use hufu_store::{StoreError, Tx, Write};
 use hufu_testkit::on_both_engines;
 use image::{DynamicImage, ImageFormat};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::client::{Answer, Client, UPDATE_PROFILE, UPLOAD, User};
@@ -78,6 +82,43 @@ fn path(answer: &Answer) -> String {
     assert_eq!(path, format!("/uploads/{key}"));
     assert!(key.split('.').next().is_some_and(|name| name.len() == 32), "128 bits: {key}");
     path.to_owned()
+}
+
+/// An upload from this address.
+fn upload_from(address: &str, body: Body) -> Request<Body> {
+    let content_type = "multipart/form-data; boundary=frontier";
+    let mut request = Request::post(UPLOAD).header("content-type", content_type).body(body).unwrap();
+    let peer = SocketAddr::new(address.parse().unwrap(), 40_000);
+    request.extensions_mut().insert(ConnectInfo(peer));
+    request
+}
+
+type Feed = mpsc::Sender<Result<Vec<u8>, Infallible>>;
+
+/// Begins an upload from this address. It goes on when it is fed, and ends with the feed.
+async fn begin(world: &World, address: &str, start: &[u8]) -> (Feed, JoinHandle<Response>) {
+    let (mut feed, chunks) = mpsc::channel(0);
+    let router = world.node.router.clone();
+    let request = upload_from(address, Body::from_stream(chunks));
+    let slow = tokio::spawn(async move { router.oneshot(request).await.unwrap() });
+    // A channel without capacity passes data on only when the receiver asks for it, so that the second piece
+    // is taken when the first has been looked at.
+    for piece in [start, b""] {
+        feed.send(Ok(piece.to_vec())).await.unwrap();
+    }
+    feed.flush().await.unwrap();
+    (feed, slow)
+}
+
+/// Makes every statement about pictures fail.
+struct HideUploads;
+
+impl Write for HideUploads {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.execute("ALTER TABLE uploads RENAME TO hidden", &[]).await.map(drop)
+    }
 }
 
 async fn served(world: &World, path: &str) -> u16 {
@@ -241,19 +282,30 @@ on_both_engines! {
         send(150_000).await.refused(2231);
     }
 
-    async fn few_uploads_are_under_way_at_once(database) {
+    async fn hanging_uploads_lock_nobody_out(database) {
         let world = Plan::new().limits(|limits| limits.uploads_at_once = 1).build(database).await;
-        let (mut feed, chunks) = mpsc::channel::<Result<Vec<u8>, Infallible>>(0);
-        let request = Request::post(UPLOAD)
-            .header("content-type", "multipart/form-data; boundary=frontier")
-            .body(Body::from_stream(chunks))
-            .unwrap();
-        let slow = tokio::spawn(world.node.router.clone().oneshot(request));
-        let body = behind_parts(0);
-        // A channel without capacity passes data on only when the receiver asks for it, so the first upload
-        // is being read.
-        feed.send(Ok(body[..10].to_vec())).await.unwrap();
-        feed.flush().await.unwrap();
+        let mut hanging = Vec::new();
+        for _ in 0..8 {
+            hanging.push(begin(&world, "198.51.100.1", &behind_parts(0)[..10]).await);
+        }
+        for address in ["198.51.100.1", "203.0.113.7"] {
+            let client = world.nobody().from(address.parse::<IpAddr>().unwrap());
+            client.upload(&png()).await.data();
+            client.upload(b"").await.refused(2410);
+            client.upload(&png()).await.data();
+        }
+        let (mut feed, slow) = hanging.pop().unwrap();
+        feed.send(Ok(behind_parts(0)[10..].to_vec())).await.unwrap();
+        drop(feed);
+        let answer = to_bytes(slow.await.unwrap().into_body(), usize::MAX).await.unwrap();
+        assert!(String::from_utf8_lossy(&answer).contains("/uploads/"), "it goes on");
+    }
+
+    async fn so_many_bodies_of_one_network_arrive_at_once(database) {
+        let world = Plan::new().limits(|limits| limits.bodies_per_network = 2).build(database).await;
+        let begin = async |address: &str| begin(&world, address, b"--frontier\r\n").await;
+        let hanging = [begin("2001:db8:1:2::1").await, begin("2001:db8:1:2::2").await];
+        let from = |address: &str| world.nobody().from(address.parse::<IpAddr>().unwrap());
 
         let asked = Arc::new(AtomicBool::new(false));
         let unread = stream::once({
@@ -263,21 +315,39 @@ on_both_engines! {
                 Ok::<_, Infallible>(Vec::new())
             }
         });
-        let request = Request::post(UPLOAD).body(Body::from_stream(unread)).unwrap();
+        let request = upload_from("2001:db8:1:2::3", Body::from_stream(unread));
         world.node.router.clone().oneshot(request).await.unwrap();
         assert!(!asked.load(Ordering::Relaxed), "refused before its body is read");
-        let buckets = world.rows("rate_buckets").await;
-        anonymous(&world).upload(&png()).await.refused(1002);
-        assert_eq!(world.rows("rate_buckets").await, buckets, "it is not counted");
+        from("2001:db8:1:2::4").upload(&png()).await.refused(1002);
+        from("2001:db8:1:2::4").send_code("x").await.refused(1002);
+        from("2001:db8:1:3::1").upload(&png()).await.data();
+        drop(hanging);
+    }
 
-        feed.send(Ok(body[10..].to_vec())).await.unwrap();
-        drop(feed);
-        let answer = slow.await.unwrap().unwrap();
-        let answer = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        assert!(String::from_utf8_lossy(&answer).contains("/uploads/"), "the first one goes on");
-        anonymous(&world).upload(&png()).await.data();
-        anonymous(&world).upload(b"").await.refused(2410);
-        anonymous(&world).upload(&png()).await.data();
+    async fn bodies_in_memory_have_limited_room(database) {
+        let world = Plan::new().limits(|limits| limits.body_memory = 40_000).build(database).await;
+        let first = begin(&world, "198.51.100.1", &[0; 15_000]).await;
+        let from = |last: u8| world.nobody().from([198, 51, 100, last]);
+        from(1).upload(&[0; 6_000]).await.refused(1002);
+        from(1).upload(&png()).await.data();
+        let second = begin(&world, "198.51.100.2", &[0; 15_000]).await;
+        from(3).upload(&[0; 11_000]).await.refused(1002);
+        drop(second.0);
+        second.1.await.unwrap();
+        from(3).upload(&[0; 11_000]).await.refused(2410);
+        drop(first);
+    }
+
+    async fn a_database_error_on_a_picture_is_not_kept_in_its_place(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let user = world.client().log_in(MINI, "bob").await;
+        let path = path(&anonymous(&world).upload(&png()).await);
+        choose(&world, &user, &format!("{PUBLIC_URL}{path}")).await;
+        world.node.app.store().write(HideUploads).await.unwrap();
+        let answer = world.nobody().get(&path).await;
+        assert_eq!((answer.status.as_u16(), answer.bytes.len()), (500, 0));
+        assert_eq!(answer.headers["cache-control"], "no-store");
     }
 
     async fn bodies_without_a_file(database) {

@@ -50,6 +50,15 @@ on_both_engines! {
             // Sent by a page of another site.
             (vec![with_cookie[0], ("origin", "https://evil.example")], token.as_str()),
             (vec![with_cookie[0], ("origin", "null")], token.as_str()),
+            // More than one origin: no browser sends that.
+            (
+                vec![with_cookie[0], ("origin", "http://127.0.0.1:3000"), ("origin", "https://evil.example")],
+                token.as_str(),
+            ),
+            (
+                vec![with_cookie[0], ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
+                token.as_str(),
+            ),
             (vec![with_cookie[0], ("origin", "http://127.0.0.1:3100")], token.as_str()),
             (vec![with_cookie[0], ("sec-fetch-site", "cross-site")], token.as_str()),
             (vec![with_cookie[0], ("sec-fetch-site", "same-site")], token.as_str()),

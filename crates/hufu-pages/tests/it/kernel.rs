@@ -12,6 +12,7 @@ use hufu_web::WebSettings;
 use hufu_web::cors;
 use hufu_web::page::Policy;
 use hufu_web::server::Routes;
+use hufu_web::surface::{self, refusing};
 
 use crate::server::{Plan, assets_of};
 
@@ -161,6 +162,54 @@ on_both_engines! {
         for path in ["/api/v3/nothing", "/admin/v1/nothing", "/graphql/nothing"] {
             let answer = server.open(path, "en").await;
             assert_ne!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
+        }
+    }
+
+    /// A page that fails, and two surfaces: each writes it as its clients expect.
+    async fn a_panic_is_answered_in_the_form_of_the_surface(database) {
+        let broken = || get(async || -> &'static str { panic!("as the test wants it") });
+        let sdk = refusing(Routes::new().route("/test/sdk", broken()), surface::sdk);
+        let oauth = refusing(Routes::new().route("/test/oauth", broken()), surface::oauth);
+        let more = sdk.merge(oauth).route("/test/page", broken());
+        let server = Plan { more, ..Plan::default() }.start(database).await;
+        let ask = async |path: &str| {
+            let answer = server.get(path, &[("accept", "application/json")]).await;
+            assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+            let body: serde_json::Value = serde_json::from_slice(&answer.bytes).unwrap();
+            (answer.status.as_u16(), body)
+        };
+        let (status, body) = ask("/test/sdk").await;
+        assert_eq!((status, &body["code"], &body["statusCode"]), (200, &500.into(), &500.into()));
+        let (status, body) = ask("/test/oauth").await;
+        assert_eq!((status, &body["error"]), (500, &"server_error".into()));
+        let (status, body) = ask("/test/page").await;
+        assert_eq!((status, &body["code"]), (500, &500.into()));
+    }
+
+    async fn no_answer_is_sniffed(database) {
+        let more = Routes::new()
+            .route("/broken", get(async || -> &'static str { panic!("as the test wants it") }))
+            .route("/only-post", post(async || "ok"));
+        let server = Plan { more, ..Plan::default() }.start(database).await;
+        let assets = assets_of(&server.open("/dev/outbox", "en").await.text());
+        let paths = ["/dev/outbox", "/nothing", "/broken", "/only-post", "/healthz", "/readyz",
+            "/oidc/.well-known/jwks.json", "/oidc/token"];
+        for path in paths.into_iter().chain(assets.iter().map(String::as_str)) {
+            for accepted in ["application/json", "text/html"] {
+                let answer = server.get(path, &[("accept", accepted)]).await;
+                assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+            }
+        }
+    }
+
+    async fn the_page_of_a_refusal_repeats_no_long_address(database) {
+        let server = Plan::default().start(database).await;
+        let usual = server.open("/nothing?a=1", "en").await.text();
+        assert!(usual.contains("/nothing?a=1&amp;ui_locales=ja"), "{usual}");
+        for address in [format!("/nothing?{}", "&".repeat(60_000)), format!("/{}", "'".repeat(60_000))] {
+            let page = server.open(&address, "en").await;
+            assert_eq!(page.status, 404);
+            assert!(page.bytes.len() < usual.len() + 100, "{}", page.bytes.len());
         }
     }
 

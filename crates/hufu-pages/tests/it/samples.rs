@@ -13,7 +13,7 @@ use crate::server::{Plan, with_messages};
 fn samples() -> Vec<Refusal> {
     let of_kernel = [
         Code::PathUnknown,
-        Code::NotForBrowsers,
+        Code::WrongMethod,
         Code::Internal,
         Code::ForeignHost,
         Code::FormExpired,

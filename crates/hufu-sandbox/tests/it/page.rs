@@ -93,6 +93,16 @@ async fn the_theme_is_the_one_that_the_server_beside_it_keeps() {
 }
 
 #[tokio::test]
+async fn no_answer_is_sniffed() {
+    let world = World::new();
+    let files = ["/", "/sandbox.css", "/sandbox.js", "/icon.svg", "/icons.svg"];
+    for path in files.into_iter().chain(["/api/sns/jscode2session", "/__sandbox/users", "/elsewhere"]) {
+        let answer = world.get(path).await;
+        assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
     let world = World::new();
     for path in ["/", "/sandbox.css", "/sandbox.js", "/icon.svg", "/icons.svg"] {
@@ -100,7 +110,6 @@ async fn nothing_is_inline_and_nothing_comes_from_elsewhere() {
         assert_eq!(answer.status, 200, "{path}");
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-        assert_eq!(answer.headers["x-content-type-options"], "nosniff");
         let elsewhere = answer.text.replace("http://www.w3.org/2000/svg", "");
         assert!(!elsewhere.contains("http://") && !elsewhere.contains("https://"), "{path}");
         if path == "/" {

@@ -56,6 +56,8 @@ codes! {
     Disagreement => 2020, 401, "disagreement", "login-again";
     /// The pool has no connection with this identifier.
     ConnectionUnknown(connection) => 2402, 404, "connection-unknown", "not-set-up";
+    /// The pool has no such connection, and what the client named it by cannot be repeated in a sentence.
+    NamelessConnectionUnknown => 2402, 404, "nameless-connection-unknown", "not-set-up";
     /// The connection is disabled.
     ConnectionOff(connection) => 2403, 403, "connection-off", "way-not-available";
     /// The connection is not enabled for this application.
@@ -70,6 +72,11 @@ codes! {
     Invalid(field, reason) => 2231, 400, "invalid", "invalid";
     /// The request body is too large.
     BodyTooLarge(limit) => 413, 413, "body-too-large", "too-large";
+    /// The request body arrives too slowly.
+    BodySlow => 408, 408, "body-slow", "body-slow";
+    /// A JSON body whose content type is one that a browser sends to other sites without asking them, or is
+    /// missing.
+    ContentTypeWrong => 415, 415, "content-type-wrong", "not-set-up";
 
     // WeChat codes and data encrypted by WeChat.
     /// The code is malformed.
@@ -303,8 +310,10 @@ codes! {
     // URLs and forms.
     /// There is nothing at this URL.
     PathUnknown => 404, 404, "path-unknown", "path-unknown";
+    /// A call of the published clients that this version does not serve.
+    NotServed => 404, 404, "not-served", "path-unknown";
     /// The URL expects a different HTTP method, so there is nothing to show in a browser.
-    NotForBrowsers => 405, 405, "not-for-browsers", "not-for-browsers";
+    WrongMethod => 405, 405, "wrong-method", "wrong-method";
     /// A development server was addressed by a host name other than that of the local machine.
     ForeignHost => 403, 403, "foreign-host", "foreign-host";
     /// The form lacks this browser's token, or was submitted from another site.

@@ -153,8 +153,6 @@ reasons! {
     /// An address in a non-public network.
     NotPublic => "not-public", "field-not-public";
 
-    /// The body arrived too slowly.
-    BodySlow => "body-slow", "field-try-again";
     /// The body ended prematurely.
     BodyBroken => "body-broken", "field-try-again";
     /// The body is not JSON.

@@ -5,17 +5,18 @@ mod revocation;
 mod token;
 
 use axum::routing::{get, post};
+use hufu_types::refusal::Code;
 
 pub use token::TokenAnswer;
 
 use crate::Routes;
 use crate::cors::open;
-use crate::surface::{oauth, refusing};
+use crate::surface::{oauth, refusing, unserved};
 
 pub(crate) fn routes() -> Routes {
     let routes = Routes::new()
         .route("/oidc/token", open(post(token::token)))
         .route("/oidc/token/revocation", open(post(revocation::revoke)))
         .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
-    refusing(routes, oauth)
+    refusing(routes.merge(unserved("/oidc", Code::PathUnknown)), oauth)
 }

@@ -67,16 +67,19 @@ fn is_secret(text: &str) -> bool {
 }
 
 /// Whether a form was submitted from a page of this host. Browsers report this in `Origin` and
-/// `Sec-Fetch-Site`, and the form is rejected if either of them names another origin. Old browsers send
-/// neither header; for them the token alone decides.
+/// `Sec-Fetch-Site`, and the form is rejected if either of them names another origin, or is there more than
+/// once, which no browser does. Old browsers send neither header; for them the token alone decides.
 pub(super) fn is_own(headers: &HeaderMap, own_origin: &str) -> bool {
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let site_is_own = site.is_none_or(|site| site == b"same-origin" || site == b"none");
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-    let origin_is_own = origin.is_none_or(|origin| {
+    let site_is_own = |site: &HeaderValue| matches!(site.as_bytes(), b"same-origin" | b"none");
+    let origin_is_own = |origin: &HeaderValue| {
+        let origin = origin.to_str().unwrap_or_default();
         let bare = origin.split_once("://").map(|(_, host)| host);
         origin.eq_ignore_ascii_case(own_origin) || bare.is_some_and(|bare| bare.eq_ignore_ascii_case(host))
-    });
-    site_is_own && origin_is_own
+    };
+    let only = |name: &str, is_own: &dyn Fn(&HeaderValue) -> bool| {
+        let mut values = headers.get_all(name).iter();
+        values.next().is_none_or(is_own) && values.next().is_none()
+    };
+    only("sec-fetch-site", &site_is_own) && only("origin", &origin_is_own)
 }

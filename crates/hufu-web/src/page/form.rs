@@ -44,7 +44,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Submitted<T> {
         if !viewer.sent_from_own_page(&parts.headers) {
             return Err(refuse(Code::FormExpired));
         }
-        let bytes = match collect(body, shared.app.limits().body_bytes, shared).await {
+        let bytes = match collect(&parts, body, shared.app.limits().body_bytes, shared).await {
             Ok(bytes) => bytes,
             Err(refusal) if refusal.is(Code::BodyTooLarge) => {
                 return Err(refuse(Code::FormTooLarge));

@@ -17,7 +17,7 @@ pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
     let code = refusal.code();
     let advice = refusal.for_person(viewer.language());
     let page = RefusedPage {
-        view: viewer.bare_view(),
+        view: viewer.at_short_address().bare_view(),
         icon: icon(code),
         title: advice.title,
         sentence: advice.sentence,
@@ -30,8 +30,8 @@ pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
 
 fn icon(code: Code) -> &'static str {
     match code {
-        Code::PathUnknown => "search",
-        Code::NotForBrowsers | Code::ForeignHost => "lock",
+        Code::PathUnknown | Code::NotServed => "search",
+        Code::WrongMethod | Code::ForeignHost => "lock",
         Code::FormExpired => "clock",
         Code::FormTooLarge | Code::FormIncomplete => "document",
         _ if code.is_internal() => "alert",
@@ -66,15 +66,11 @@ pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Res
     let (parts, body) = request.into_parts();
     let viewer = Viewer::of(&parts, &shared.0);
     let response = next.run(Request::from_parts(parts, body)).await;
-    let refused = match response.status() {
-        StatusCode::METHOD_NOT_ALLOWED => Some(Code::NotForBrowsers.into()),
-        // A handler returned a bare 404, such as for an image that is gone.
-        StatusCode::NOT_FOUND if !response.headers().contains_key(header::CONTENT_TYPE) => {
-            Some(Code::PathUnknown.into())
-        }
-        _ => None,
-    };
-    match response.extensions().get::<Refused>().cloned().or(refused) {
+    // A handler returned a bare 404, such as for an image that is gone.
+    let is_bare_404 =
+        response.status() == StatusCode::NOT_FOUND && !response.headers().contains_key(header::CONTENT_TYPE);
+    let refused = response.extensions().get::<Refused>().cloned();
+    match refused.or_else(|| is_bare_404.then(|| Code::PathUnknown.into())) {
         Some(refused) => page(refused.refusal(), &viewer),
         None => response,
     }

@@ -55,6 +55,9 @@ impl FromRequestParts<Arc<Shared>> for Viewer {
     }
 }
 
+/// The longest address that the page of a refusal repeats, in bytes.
+const SHORT: usize = 1024;
+
 /// The path as links on the page may contain it: browsers read `//host` and `/\\host` as another server.
 fn own_path(path: &str) -> String {
     format!("/{}", path.trim_start_matches(['/', '\\']))
@@ -81,6 +84,16 @@ impl Viewer {
     /// The view for a template, with the texts of its page.
     pub fn view(&self, texts: &'static Texts) -> View {
         View { texts: Some(texts), ..self.bare_view() }
+    }
+
+    /// The same reader, whose page does not repeat an address that is long: it is in several links, so the
+    /// page would be many times as long as the request.
+    pub(super) fn at_short_address(&self) -> Self {
+        let length = self.path.len() + self.query.as_ref().map_or(0, String::len);
+        if length <= SHORT {
+            return self.clone();
+        }
+        Self { path: "/".to_owned(), query: None, ..self.clone() }
     }
 
     /// The view with only the kernel's own texts.

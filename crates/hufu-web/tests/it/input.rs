@@ -1,8 +1,18 @@
 //! Invalid input: the error names the problem, in the envelope of the client, and nothing is stored.
 
-use axum::http::Method;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request};
+use futures::SinkExt as _;
+use futures::channel::mpsc;
+use hufu_testkit::administration::{call, key};
 use hufu_testkit::on_both_engines;
+use hufu_types::AdminRole;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::client::{
     AUTH, AUTH_BY_PHONE, BIND, Client, DECRYPT, GET_PHONE, GET_PROFILE, GRAPHQL, JWKS, LOGOUT, PHONE,
@@ -209,31 +219,124 @@ on_both_engines! {
         client.get(&format!("{GET_PROFILE}?withCustomData=perhaps&withCustomData=true")).await.data();
     }
 
-    async fn wrong_methods_and_unknown_paths(database) {
+    async fn calls_that_are_not_served_are_answered_as_the_clients_read_it(database) {
         let world = World::new(database).await;
-        let posts = ENVELOPED.into_iter().chain([GRAPHQL, UPLOAD, TOKEN, REVOCATION]);
-        let gets = [WELL_KNOWN, LOGOUT, SYSTEM, GET_PROFILE, JWKS, "/healthz", "/readyz", "/uploads/x"];
-        let wrong =
-            posts.map(|path| (Method::GET, path)).chain(gets.into_iter().map(|path| (Method::POST, path)));
-        for (method, path) in wrong {
-            let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
-            assert_eq!(answer.status, 405, "{path}");
+        let client = world.client().header("origin", "https://h5.shop.example");
+        let send = async |client: &Client<'_>, method: Method, path: &str| {
+            client.send(method, path, "application/json", b"{}".to_vec()).await
+        };
+        for path in ["/api/nothing", "/api/v2/nothing", "/api/v3/list-users", "/connections/social/x", "/graphql",
+            "/graphql/v3", &format!("{AUTH}/x"), &format!("{GRAPHQL}/x")]
+        {
+            for method in [Method::GET, Method::POST, Method::DELETE] {
+                let answer = send(&client, method, path).await;
+                let message = answer.refused(404);
+                assert!(message.contains("docs/clients.md"), "{path}: {message}");
+                assert_eq!(answer.headers["access-control-allow-origin"], "https://h5.shop.example", "{path}");
+            }
+            let chinese = send(&world.nobody().without("x-authing-lang"), Method::GET, path).await;
+            assert!(chinese.to_string().contains("暂不支持"), "{path}: {chinese}");
         }
-        for path in [
-            "/",
-            "/api",
-            "/api/v2/nothing",
-            "/api/v3/nothing",
-            "/oidc/auth/nothing",
-            "/graphql",
-            &format!("{AUTH}/x"),
+        for path in ENVELOPED.into_iter().chain([GRAPHQL, UPLOAD]) {
+            let answer = send(&client, Method::GET, path).await;
+            answer.refused(405);
+            assert_eq!(answer.headers["allow"], "POST", "{path}");
+        }
+        for path in [WELL_KNOWN, LOGOUT, SYSTEM, GET_PROFILE] {
+            send(&client, Method::POST, path).await.refused(405);
+        }
+    }
+
+    async fn elsewhere_what_is_not_there_has_its_own_status(database) {
+        let world = World::new(database).await;
+        let client = world.client();
+        let send = async |method: Method, path: &str| {
+            client.send(method, path, "application/json", b"{}".to_vec()).await
+        };
+        for (method, path, status) in [
+            (Method::GET, "/api/v3/me/nothing", 404),
+            (Method::POST, "/api/v3/me/export", 405),
+            (Method::GET, "/", 404),
+            (Method::POST, "/nothing", 404),
+            (Method::POST, "/healthz", 405),
         ] {
-            for method in [Method::GET, Method::POST] {
-                let answer = world.client().send(method, path, "application/json", b"{}".to_vec()).await;
-                assert_eq!((answer.status.as_u16(), answer.code()), (404, 404), "{path}");
-                assert_eq!(answer.json()["statusCode"], 404);
+            let answer = send(method, path).await;
+            let (json, id) = (answer.json(), answer.request_id());
+            assert_eq!((u64::from(answer.status.as_u16()), answer.code()), (status, status), "{path}");
+            assert_eq!((&json["statusCode"], &json["requestId"]), (&json!(status), &json!(id)), "{path}");
+        }
+        for (method, path, status) in
+            [(Method::GET, "/admin/v1/nothing", 404), (Method::PATCH, "/admin/v1/keys", 405)]
+        {
+            let answer = send(method, path).await;
+            assert_eq!((u64::from(answer.status.as_u16()), answer.code()), (status, status), "{path}");
+            assert!(answer.json().get("statusCode").is_none(), "{answer}");
+        }
+        for (method, path, status) in [
+            (Method::POST, "/oidc/nothing", 404),
+            (Method::GET, "/oidc/auth/nothing", 404),
+            (Method::GET, TOKEN, 405),
+            (Method::GET, REVOCATION, 405),
+            (Method::POST, JWKS, 405),
+        ] {
+            let answer = send(method, path).await;
+            assert_eq!(answer.status, status, "{path}");
+            answer.oauth_error("invalid_request");
+        }
+        let picture = send(Method::POST, "/uploads/x").await;
+        assert_eq!((picture.status.as_u16(), picture.bytes.len()), (405, 0));
+    }
+
+    async fn a_path_parameter_that_cannot_be_read_is_not_there(database) {
+        let world = World::new(database).await;
+        let post = async |path: &str| world.client().post(path, json!({})).await;
+        post("/api/v3/login-flows/%ff").await.refused(404);
+        let own = world.client().send(Method::DELETE, "/api/v3/me/sessions/%ff", "", Vec::new()).await;
+        assert_eq!((own.status.as_u16(), own.code(), &own.json()["statusCode"]), (404, 404, &json!(404)));
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let reply = call(&world, Some(&owner), "GET", "/admin/v1/pools/%ff/users", None).await.is(404);
+        assert_eq!(reply["code"], 404);
+        let picture = world.nobody().get("/uploads/%ff").await;
+        assert_eq!((picture.status.as_u16(), picture.bytes.len()), (404, 0));
+        assert_eq!(picture.headers["cache-control"], "no-store");
+    }
+
+    async fn json_that_a_page_could_send_without_asking_is_refused(database) {
+        let world = World::new(database).await;
+        let body = br#"{"code":"a b","query":"{ user { id } }"}"#;
+        let client = world.client();
+        for path in ENVELOPED.into_iter().chain([GRAPHQL]) {
+            for content_type in ["", "text/plain", "Text/Plain;charset=UTF-8", "text/plain; application/json",
+                "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+            {
+                let send = client.send(Method::POST, path, content_type, body.to_vec());
+                let message = world.stores_nothing(send).await.refused(415);
+                assert!(message.contains("application/json"), "{message}");
             }
         }
+        for content_type in ["application/json", "application/json;charset=utf-8", "application/octet-stream"] {
+            client.send(Method::POST, AUTH, content_type, body.to_vec()).await.refused(2207);
+        }
+    }
+
+    async fn too_many_requests_at_the_token_endpoint_are_429(database) {
+        let world = Plan::new().limits(|limits| limits.bodies_per_network = 1).build(database).await;
+        let peer: SocketAddr = "203.0.113.7:40000".parse().unwrap();
+        let (mut feed, chunks) = mpsc::channel::<Result<Vec<u8>, Infallible>>(0);
+        let mut request = Request::post(TOKEN).body(Body::from_stream(chunks)).unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let slow = tokio::spawn(world.node.router.clone().oneshot(request));
+        // A channel without capacity passes data on only when somebody reads.
+        feed.send(Ok(b"grant_type=".to_vec())).await.unwrap();
+        feed.flush().await.unwrap();
+        let client = world.client().from(peer.ip());
+        let answer = client.refresh("unknown").await;
+        assert_eq!(answer.status, 429);
+        answer.oauth_error("temporarily_unavailable");
+        world.client().from([203, 0, 113, 8]).refresh("unknown").await.oauth_error("invalid_grant");
+        drop(feed);
+        slow.await.unwrap().unwrap();
+        client.refresh("unknown").await.oauth_error("invalid_grant");
     }
 
     async fn messages_come_in_the_language_that_is_asked_for(database) {
@@ -248,13 +351,17 @@ on_both_engines! {
         assert!(message(client.clone().without("x-authing-lang")).await.contains("用户池不存在"));
     }
 
-    async fn request_ids_are_given_taken_over_and_answered(database) {
-        let world = World::new(database).await;
-        let answer = world.nobody().header("x-request-id", "my-own-1").send_code("x").await;
+    async fn a_request_id_is_taken_from_a_trusted_proxy_alone(database) {
+        let plan = Plan::new().web(|web| web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()]);
+        let world = plan.build(database).await;
+        let proxied = world.nobody().from([10, 0, 0, 1]).header("x-forwarded-for", "203.0.113.7");
+        let answer = proxied.clone().header("x-request-id", "my-own-1").send_code("x").await;
         assert_eq!((answer.request_id(), &answer.json()["requestId"]), ("my-own-1", &json!("my-own-1")));
-        for bad in ["", "a b", "<script>", &"x".repeat(65)] {
-            let answer = world.nobody().header("x-request-id", bad).send_code("x").await;
-            assert!(answer.request_id().len() == 16 && answer.request_id() != bad);
+        let long = "x".repeat(65);
+        let bad = ["", "a b", "<script>", long.as_str()].map(|bad| (proxied.clone(), bad));
+        for (client, id) in bad.into_iter().chain([(world.nobody(), "my-own-1")]) {
+            let answer = client.header("x-request-id", id).send_code("x").await;
+            assert!(answer.request_id().len() == 16 && answer.request_id() != id, "{id}");
         }
     }
 

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Parts};
-use hufu_web::{WebSettings, metrics_router, router};
+use hufu_web::{Listener, WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -115,18 +115,19 @@ impl Server {
         background.spawn(upkeep(metrics.clone()));
         let jobs = tokio::spawn(Arc::clone(&app).run_jobs_until(listen::stop_signal(&stopping)));
         if let Some(listener) = metrics_listener {
-            let (stopping, limits) = (stopping.clone(), config.limits.clone());
+            let stopping = stopping.clone();
+            let listener = Listener::new(listener, config.limits.clone());
             background.spawn(async move {
-                if let Err(error) = listen::serve(listener, metrics_router(metrics), limits, &stopping).await
-                {
+                if let Err(error) = listen::serve(listener, metrics_router(metrics), &stopping).await {
                     tracing::error!(error = format!("{error:#}"), "metrics are not served");
                 }
             });
         }
         tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
         let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
+        let listener = Listener::new(listener, config.limits).behind(web.trusted_proxies.clone());
         let router = router(Arc::clone(&app), web, surfaces);
-        listen::serve(listener, router, config.limits, &stopping).await?;
+        listen::serve(listener, router, &stopping).await?;
 
         tracing::info!("stopping: requests are finished");
         // A job that is interrupted here is resumed later.

@@ -8,7 +8,9 @@ use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{APP_ID, Answer, Client, Instance, PERSON_PHONE, SECRET, Server, fill, sandbox_options};
+use crate::support::{
+    APP_ID, Answer, Client, Instance, PERSON_PHONE, SECRET, Server, fill, free_address, sandbox_options,
+};
 
 /// The WeChat of these tests generates the same codes and session keys each time.
 fn options() -> Options {
@@ -54,7 +56,10 @@ on_both_engines! {
         let instance = Instance::with_sandbox(database, options()).await;
         let codes: Vec<String> = (0..9).map(|_| instance.code(Some("alice"))).collect();
         instance.prepare().await;
-        let server = Server::start(instance.command(&["serve"]).env("HUFU_LOG", "debug")).await;
+        let metrics = free_address();
+        let mut command = instance.command(&["serve"]);
+        command.env("HUFU_LOG", "trace").env("HUFU_METRICS_LISTEN", metrics.to_string());
+        let server = Server::start(&mut command).await;
         let client = &server.client;
 
         let mut answers = vec![
@@ -105,6 +110,17 @@ on_both_engines! {
         refused.push(client.get(&leaky).await);
         refused.push(client.get(&format!("/nothing/{}", codes[0])).await);
         refused.push(client.refresh("none").await);
+        // Tokens in the URL, as the published clients send them here.
+        let (user, access) = (answers[0].token(), answers[1].token());
+        for query in [format!("id_token={user}"), format!("access_token={access}")] {
+            let answer = client.get(&format!("/api/v2/oidc/validate_token?{query}")).await;
+            assert!(answer.json()["sub"].is_string(), "{answer:?}");
+            answers.push(answer);
+        }
+        let wrong = format!("/api/v2/oidc/validate_token?access_token={refresh_token}");
+        refused.push(client.get(&wrong).await);
+        let counted = Client::of(&format!("http://{metrics}")).get("/metrics").await.text;
+        assert!(counted.contains("route=\"/api/v2/oidc/validate_token\""), "{counted}");
         let ran = server.stop().await;
         assert_eq!(ran.code, Some(0));
 
@@ -130,6 +146,7 @@ on_both_engines! {
         for secret in secrets {
             let line = ran.err.lines().find(|line| line.contains(&secret));
             assert!(line.is_none(), "{secret} was logged: {line:?}");
+            assert!(!counted.contains(&secret), "{secret} is in the metrics");
         }
     }
 }

@@ -8,6 +8,7 @@ application-unknown = There is no such application, or it is disabled: check app
 no-default-application = The user pool has no default application: send an appId, or mark an application as the default.
 disagreement = appId, userPoolId and token belong to different user pools: check the settings and log in again.
 connection-unknown = There is no connection { $connection }: check extIdpConnidentifier.
+nameless-connection-unknown = There is no such connection: check extIdpConnidentifier.
 connection-off = The connection { $connection } is disabled: ask the administrator to enable it, or log in another way.
 connection-not-for-application = The connection { $connection } is not enabled for this application: enable it there.
 no-connection = No connection of type { $kind } is enabled for this application: create one and enable it.
@@ -15,6 +16,8 @@ connection-of-other-kind = The connection { $connection } is of type { $kind }, 
 other-mini-program = The request comes from mini program { $app }, for which this application has no connection: check the AppID.
 invalid = The request is not valid: { $reason }.
 body-too-large = The body is too large: send at most { $limit } bytes.
+body-slow = The body arrived too slowly: check the network and send the request again.
+content-type-wrong = The content type of the body is not JSON: send content-type: application/json.
 
 ## WeChat codes and data encrypted by WeChat
 
@@ -150,7 +153,8 @@ internal = Internal server error: try again; if it keeps happening, give the req
 ## Addresses and forms
 
 path-unknown = There is nothing at this address: check the path and the version of your SDK.
-not-for-browsers = This address does not accept this HTTP method: check the method and the version of your SDK.
+not-served = This call is not served: see docs/clients.md for those that are.
+wrong-method = This address does not accept this HTTP method: check the method and the version of your SDK.
 foreign-host = A development server only answers to localhost and 127.0.0.1: use one of these as host.
 form-expired = The form lacks this browser's token, or was submitted from another site: open the page again and submit it there.
 form-too-large = The form is too large: send less.
@@ -210,7 +214,6 @@ wrong-scheme = { $field } must begin with { $choices }
 address-with-user = { $field } must not contain a username or a password
 no-host = { $field } has no host
 not-public = { $field } is not a public address, and outgoing_private does not name its network
-body-slow = the body arrived too slowly; send the request again
 body-broken = the body was cut off; send the request again
 not-json = the body is not valid JSON (line { $line }, column { $column }); check it
 wrong-shape = a field of the body is missing or has the wrong type (line { $line }, column { $column }); see the API description

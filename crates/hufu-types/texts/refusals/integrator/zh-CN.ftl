@@ -8,6 +8,7 @@ application-unknown = 应用不存在或已停用：请核对 appId 和 host。
 no-default-application = 该用户池没有默认应用：请改用 appId，或将一个应用设为默认。
 disagreement = appId、userPoolId 与登录凭证不属于同一用户池：请核对配置后重新登录。
 connection-unknown = 身份源连接 { $connection } 不存在：请核对 extIdpConnidentifier。
+nameless-connection-unknown = 没有该连接：请核对 extIdpConnidentifier。
 connection-off = 身份源连接 { $connection } 已停用：请联系管理员启用，或换一种登录方式。
 connection-not-for-application = 身份源连接 { $connection } 未对该应用启用：请在应用的登录方式中启用它。
 no-connection = 该应用没有启用 { $kind } 类型的身份源连接：请先创建并启用一个。
@@ -15,6 +16,8 @@ connection-of-other-kind = 身份源连接 { $connection } 的类型是 { $kind 
 other-mini-program = 请求来自小程序 { $app }，但该应用没有此小程序的连接：请核对 AppID。
 invalid = 请求参数有误：{ $reason }。
 body-too-large = 请求内容过大：最多 { $limit } 字节。
+body-slow = 请求内容发送过慢：请检查网络后重新发送。
+content-type-wrong = 请求内容的类型不是 JSON：请设置 content-type: application/json。
 
 ## 微信的 code 与加密数据
 
@@ -150,7 +153,8 @@ internal = 服务器内部错误：请稍后重试，若持续出现请把 reque
 ## 地址与表单
 
 path-unknown = 该地址不存在：请核对路径和 SDK 的版本。
-not-for-browsers = 该地址不支持此 HTTP 方法：请核对方法和 SDK 的版本。
+not-served = 暂不支持该调用：支持的调用见 docs/clients.md。
+wrong-method = 该地址不支持此 HTTP 方法：请核对方法和 SDK 的版本。
 foreign-host = 开发服务器只响应 localhost 和 127.0.0.1：请改用其中之一作为主机名。
 form-expired = 表单缺少该浏览器的令牌，或不是从本站页面提交的：请重新打开页面后提交。
 form-too-large = 表单过大：请缩短内容。
@@ -210,7 +214,6 @@ wrong-scheme = { $field } 必须以 { $choices } 开头
 address-with-user = { $field } 不能包含用户名或密码
 no-host = { $field } 没有主机名
 not-public = { $field } 不是公网地址，且 outgoing_private 未包含其网络
-body-slow = 请求内容发送过慢，请重新发送
 body-broken = 请求内容中断，请重新发送
 not-json = 请求内容不是有效的 JSON（第 { $line } 行第 { $column } 列），请核对
 wrong-shape = 请求内容中有字段类型不对或缺失（第 { $line } 行第 { $column } 列），请对照接口文档
