@@ -20,7 +20,7 @@ impl Batch {
     pub(crate) const fn for_engine(self, tx: &Tx<'_>) -> &'static str {
         match tx {
             Tx::Sqlite(_) => self.sqlite,
-            Tx::Postgres(_) => self.postgres,
+            Tx::Postgres(_) | Tx::Group(_) => self.postgres,
         }
     }
 }
