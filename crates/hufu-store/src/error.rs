@@ -43,6 +43,20 @@ pub enum StoreError {
         /// The migration.
         name: String,
     },
+    /// The folder of the database file does not exist.
+    #[error("there is no folder {folder}; create it, or correct the path of the database")]
+    NoFolder {
+        /// The folder.
+        folder: String,
+    },
+    /// The PostgreSQL server cannot be reached.
+    #[error("no PostgreSQL server answers at {address}")]
+    Unreachable {
+        /// Its host and port, or its socket.
+        address: String,
+        /// The cause.
+        source: std::io::Error,
+    },
     /// A database file cannot be created or opened.
     #[error("{path}: {source}")]
     File {

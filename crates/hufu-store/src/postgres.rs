@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres as PostgresEngine};
+use sqlx::{ConnectOptions as _, Connection as _, PgPool, Postgres as PostgresEngine};
 use tokio::sync::Semaphore;
 
 use crate::unit::Unit;
@@ -35,8 +35,13 @@ impl Postgres {
             // A dead connection is noticed at its first statement; a ping before each unit would cost a round
             // trip.
             .test_before_acquire(false)
-            .connect_with(options)
-            .await?;
+            .connect_with(options.clone())
+            .await;
+        let pool = match pool {
+            // The pool has tried again and again, and does not tell why it failed.
+            Err(sqlx::Error::PoolTimedOut) => return Err(why_unreachable(&options).await),
+            pool => pool?,
+        };
         Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)) })
     }
 
@@ -90,4 +95,19 @@ impl Postgres {
     pub(crate) async fn close(self) {
         self.pool.close().await;
     }
+}
+
+/// Why no connection could be made in time.
+async fn why_unreachable(options: &PgConnectOptions) -> StoreError {
+    let source = match tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect()).await {
+        Ok(Ok(_)) => return StoreError::Postgres(sqlx::Error::PoolTimedOut),
+        Ok(Err(sqlx::Error::Io(source))) => source,
+        Ok(Err(error)) => return StoreError::Postgres(error),
+        Err(_) => std::io::ErrorKind::TimedOut.into(),
+    };
+    let address = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    StoreError::Unreachable { address, source }
 }

@@ -196,8 +196,9 @@ fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
 /// Makes a new database file readable only by its owner.
 fn make_private(path: &Path) -> Result<(), StoreError> {
     let failed = |path: PathBuf| move |source| StoreError::File { path: path.display().to_string(), source };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(failed(parent.to_owned()))?;
+    // Not created: a mistyped path would become a second, empty database.
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
+        return Err(StoreError::NoFolder { folder: folder.display().to_string() });
     }
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);

@@ -1,6 +1,7 @@
 //! The configuration: a TOML file, each key overridable in the environment.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -64,27 +65,35 @@ impl Config {
         path: Option<&Path>,
         environment: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Self> {
+        let mut mistakes = Mistakes::default();
         let file = match path {
             Some(path) => {
                 let text = std::fs::read_to_string(path)
                     .with_context(|| format!("the configuration file {} cannot be read", path.display()))?;
-                parse(&text, path)?
+                parse(&text, path, &mut mistakes)
             }
             None => File::default(),
         };
-        Self::merge(file, environment)
+        Self::merge(file, environment, mistakes)
     }
 
-    fn merge(file: File, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
+    fn merge(
+        file: File,
+        environment: impl Fn(&str) -> Option<String>,
+        mut mistakes: Mistakes,
+    ) -> anyhow::Result<Self> {
         let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         let either = |name: &str, value: Option<String>| set(name).or(value);
 
         let listen = either("HUFU_LISTEN", file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-        let listen = address("listen", &listen)?;
         let public_url =
             either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("http://{listen}"));
+        let listen = mistakes.unless(address("listen", &listen));
+        // Without a valid address there is no valid default either, and one mistake is enough.
+        let public_url = listen.and_then(|_| mistakes.unless(http_url("public_url", &public_url)));
         let database =
             either("HUFU_DATABASE_URL", file.database_url).unwrap_or_else(|| "sqlite://hufu.db".to_owned());
+        let database = mistakes.unless(database.parse::<DatabaseUrl>().context("database_url"));
         let key = match (either("HUFU_ENCRYPTION_KEY", file.encryption_key), set("HUFU_ENCRYPTION_KEY_FILE"))
         {
             (Some(key), None) => KeySource::Given(SecretString::from(key)),
@@ -94,61 +103,131 @@ impl Config {
             )),
         };
         let metrics = either("HUFU_METRICS_LISTEN", file.metrics_listen).filter(|value| value != "off");
-        let networks = |name: &str, key: &str, written: Option<Vec<String>>| {
+        let metrics_listen = metrics.and_then(|text| mistakes.unless(address("metrics_listen", &text)));
+        let mut networks = |name: &str, key: &str, written: Option<Vec<String>>| {
             let written = match set(name) {
                 Some(list) => list.split(',').map(|item| item.trim().to_owned()).collect(),
                 None => written.unwrap_or_default(),
             };
-            written.iter().map(|text| network(key, text)).collect::<anyhow::Result<Vec<_>>>()
+            written.iter().filter_map(|text| mistakes.unless(network(key, text))).collect::<Vec<IpNet>>()
         };
+        let trusted_proxies = networks("HUFU_TRUSTED_PROXIES", "trusted_proxies", file.trusted_proxies);
+        let outgoing_private = networks("HUFU_OUTGOING_PRIVATE", "outgoing_private", file.outgoing_private);
         let real = hufu_wechat::Endpoints::default();
-        let base = |name: &str, key: &str, value: Option<String>, default: Url| match either(name, value) {
-            Some(text) => http_url(key, &text),
-            None => Ok(default),
+        let mut base = |name: &str, key: &str, value: Option<String>, default: Url| match either(name, value)
+        {
+            Some(text) => mistakes.unless(http_url(key, &text)).unwrap_or(default),
+            None => default,
         };
-        let limits = limits(file.limits, &set)?;
+        let wechat = hufu_wechat::Endpoints {
+            api: base("HUFU_WECHAT_API_BASE", "wechat.api_base", file.wechat.api_base, real.api),
+            open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open),
+            mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp),
+        };
+        let limits = limits(file.limits, &set, &mut mistakes);
+        mistakes.none()?;
         Ok(Self {
-            limits,
-            public_url: http_url("public_url", &public_url)?.as_str().trim_end_matches('/').to_owned(),
-            listen,
-            outgoing_private: networks("HUFU_OUTGOING_PRIVATE", "outgoing_private", file.outgoing_private)?,
-            database: database.parse().context("database_url")?,
+            listen: listen.context("listen")?,
+            public_url: public_url.context("public_url")?.as_str().trim_end_matches('/').to_owned(),
+            database: database.context("database_url")?,
             key,
-            metrics_listen: metrics.map(|text| address("metrics_listen", &text)).transpose()?,
+            metrics_listen,
             log: Log(either("HUFU_LOG", file.log).unwrap_or_else(|| "info".to_owned())),
-            trusted_proxies: networks("HUFU_TRUSTED_PROXIES", "trusted_proxies", file.trusted_proxies)?,
-            wechat: hufu_wechat::Endpoints {
-                api: base("HUFU_WECHAT_API_BASE", "wechat.api_base", file.wechat.api_base, real.api)?,
-                open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open)?,
-                mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp)?,
-            },
+            trusted_proxies,
+            outgoing_private,
+            wechat,
+            limits,
         })
+    }
+}
+
+/// What is wrong with the configuration. All of it is reported at once.
+#[derive(Default)]
+struct Mistakes(Vec<String>);
+
+impl Mistakes {
+    /// The value, unless it is a mistake.
+    fn unless<T>(&mut self, value: anyhow::Result<T>) -> Option<T> {
+        value.map_err(|error| self.0.push(format!("{error:#}"))).ok()
+    }
+
+    fn none(self) -> anyhow::Result<()> {
+        match self.0.as_slice() {
+            [] => Ok(()),
+            [one] => bail!("{one}"),
+            several => bail!("{} mistakes in the configuration:\n  {}", several.len(), several.join("\n  ")),
+        }
     }
 }
 
 /// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
 /// precedence.
-fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>) -> anyhow::Result<Limits> {
+fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>, mistakes: &mut Mistakes) -> Limits {
     for name in Limits::NAMES {
         let variable = format!("HUFU_LIMITS_{}", name.to_uppercase());
         if let Some(value) = set(&variable) {
-            limits.set(name, &value).map_err(|reason| anyhow::anyhow!("{variable}: {reason}"))?;
+            let read = limits.set(name, &value).map_err(|reason| anyhow::anyhow!("{variable}: {reason}"));
+            mistakes.unless(read);
         }
     }
-    Ok(limits)
+    limits
 }
 
 /// Parses the file. TOML's own message quotes the line, which may contain a key, so only the position and the
 /// reason are reported.
-fn parse(text: &str, path: &Path) -> anyhow::Result<File> {
-    toml::from_str(text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+///
+/// The parser stops at the first key that it does not know or cannot read. That key's lines are blanked out
+/// for another attempt, until the rest can be read.
+fn parse(text: &str, path: &Path, mistakes: &mut Mistakes) -> File {
+    let mut text = text.to_owned();
+    let mut found: Vec<(usize, usize, String)> = Vec::new();
+    let file = loop {
+        let error = match toml::from_str(&text) {
+            Ok(file) => break file,
+            Err(error) => error,
+        };
+        let span = error.span();
+        let before = span.as_ref().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let (line, column) = (
             before.matches('\n').count() + 1,
             before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1,
         );
-        anyhow::anyhow!("{}:{line}:{column}: {}", path.display(), error.message())
-    })
+        found.push((line, column, error.message().to_owned()));
+        match span.and_then(|span| without_lines_of(&text, &span)) {
+            Some(rest) => text = rest,
+            None => break File::default(),
+        }
+    };
+    // The parser does not keep the order of the file.
+    found.sort_unstable();
+    let told = found.iter().map(|(line, column, why)| format!("{}:{line}:{column}: {why}", path.display()));
+    mistakes.0.extend(told);
+    file
+}
+
+/// The text with the lines of a span blanked out, and those after them that belong to the same value. None if
+/// it is the line of a table, without which the rest would mean something else.
+fn without_lines_of(text: &str, span: &Range<usize>) -> Option<String> {
+    let start = text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+    let is_table = |line: &str| line.trim_start().starts_with('[');
+    let mut end = span.end.max(start);
+    loop {
+        let rest = text.get(end..)?;
+        let line_end = rest.find('\n').map_or(text.len(), |at| end + at);
+        let lines = text.get(start..line_end)?;
+        if lines.trim().is_empty() || lines.lines().any(is_table) {
+            return None;
+        }
+        let blank = "\n".repeat(lines.matches('\n').count());
+        let left = format!("{}{blank}{}", text.get(..start)?, text.get(line_end..)?);
+        if toml::from_str::<toml::Table>(&left).is_ok() {
+            return Some(left);
+        }
+        if line_end == text.len() {
+            return None;
+        }
+        end = line_end + 1;
+    }
 }
 
 fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
@@ -175,8 +254,10 @@ mod tests {
     use super::*;
 
     fn read(text: &str, environment: &[(&str, &str)]) -> anyhow::Result<Config> {
-        let file = parse(text, Path::new("hufu.toml"))?;
-        Config::merge(file, |name| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        let mut mistakes = Mistakes::default();
+        let file = parse(text, Path::new("hufu.toml"), &mut mistakes);
+        let set = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Config::merge(file, set, mistakes)
     }
 
     #[test]
@@ -242,5 +323,33 @@ mod tests {
             assert!(error.starts_with(told), "{text}: {error}");
             assert!(!error.contains("geheim"), "{error}");
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_at_once() {
+        let text = "listen = \"here\"\nlisen = [\n  1,\n]\npublic_url = 7\ndatabase_url = \"mysql://u:geheim@h/d\"\n\
+                    trusted_proxies = [\"x\", \"10.0.0.0/8\", \"y\"]\n[wechat]\napi = \"http://x\"\nmp_base = \"ftp://x\"\n\
+                    [limits]\nupload_bytes = 0\nno_such_limit = 1\n";
+        let error = read(text, &[("HUFU_LIMITS_REQUEST_BUDGET", "3")]).err().unwrap().to_string();
+        let told: Vec<&str> = error.lines().map(str::trim).collect();
+        let begins = [
+            "11 mistakes in the configuration:",
+            "hufu.toml:2:1: unknown field `lisen`",
+            "hufu.toml:5:14: invalid type",
+            "hufu.toml:9:1: unknown field `api`",
+            "hufu.toml:12:16: it must be a whole number above 0",
+            "hufu.toml:13:1: unknown",
+            "listen is not an address",
+            "database_url: a database URL is",
+            "trusted_proxies: x is not an address",
+            "trusted_proxies: y is not an address",
+            "wechat.mp_base must be an http",
+            "HUFU_LIMITS_REQUEST_BUDGET: ",
+        ];
+        assert_eq!(told.len(), begins.len(), "{error}");
+        for (told, begin) in told.iter().zip(begins) {
+            assert!(told.starts_with(begin), "{told}: {begin}");
+        }
+        assert!(!error.contains("geheim"), "{error}");
     }
 }

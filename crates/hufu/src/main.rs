@@ -6,6 +6,7 @@ mod demo;
 mod instance;
 mod listen;
 mod messages;
+mod output;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -28,9 +29,6 @@ fn main() -> ExitCode {
 
 /// Prints an error with its causes to the terminal.
 fn fail(error: &anyhow::Error) -> ExitCode {
-    #[expect(clippy::print_stderr, reason = "this is the program's output on the terminal")]
-    {
-        eprintln!("hufu: {error:#}");
-    }
+    output::print_error(&format_args!("hufu: {error:#}\n"));
     ExitCode::FAILURE
 }

@@ -4,7 +4,7 @@ use hufu_app::connect::Outbox;
 use hufu_app::connect::outbox::{Channel, Message};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::commands::say;
+use crate::output::say;
 
 /// Prints every message from now on, until the process ends. `page` is the address that shows all of them.
 pub(crate) async fn print_all(outbox: Outbox, page: String) {

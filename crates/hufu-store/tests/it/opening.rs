@@ -31,7 +31,10 @@ async fn a_file_that_cannot_be_made_is_named() {
     std::fs::write(&file, "").unwrap();
     let url = format!("sqlite://{}/below/hufu.db", file.display());
     let error = Store::open(&url.parse().unwrap()).await.err().unwrap();
-    assert!(matches!(&error, StoreError::File { path, .. } if path.contains("below")), "{error}");
+    assert!(matches!(&error, StoreError::NoFolder { folder } if folder.contains("below")), "{error}");
+    let url = format!("sqlite://{}", file.parent().unwrap().display());
+    let error = Store::open(&url.parse().unwrap()).await.err().unwrap();
+    assert!(matches!(error, StoreError::File { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -15,9 +15,10 @@ use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
-use super::{ConfigFlag, say};
+use super::ConfigFlag;
 use crate::config::Config;
 use crate::instance::Instance;
+use crate::output::say;
 
 /// Administer an instance on its own machine. A running server picks up the changes within a second.
 #[derive(Args)]

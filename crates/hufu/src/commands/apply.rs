@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use clap::Args;
 use hufu_app::apply::{self, Options, file};
 
-use super::{ConfigFlag, say};
+use super::ConfigFlag;
 use crate::instance::Instance;
+use crate::output::say;
 
 /// Make pools, connections, applications and users match a TOML file. Creates and updates; anything the file
 /// does not name is left alone and listed. Works while the server runs, which picks up the changes within a

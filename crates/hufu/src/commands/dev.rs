@@ -14,10 +14,10 @@ use hufu_store::instance::{Fact, PutFactIfAbsent};
 use hufu_store::{DatabaseUrl, Store};
 use hufu_web::WebSettings;
 
-use super::say;
 use super::serve::Server;
 use crate::config::{Config, Log};
 use crate::instance::{self, Instance};
+use crate::output::say;
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen, messages};
 

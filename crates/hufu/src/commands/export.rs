@@ -10,8 +10,9 @@ use anyhow::Context as _;
 use clap::Args;
 use hufu_app::transfer::{ExportOptions, Format};
 
+use super::ConfigFlag;
 use super::import::{FileFormat, open, progress_line};
-use super::{ConfigFlag, say};
+use crate::output::{Output, say};
 
 /// Export all users of a pool as JSON Lines, JSON or CSV, so that `hufu import` can restore them exactly.
 #[derive(Args)]
@@ -49,7 +50,7 @@ impl Export {
             }
         };
         let count = match &self.file {
-            None => transfer.export(&mut std::io::stdout(), options, &mut watch).await?,
+            None => transfer.export(&mut Output, options, &mut watch).await?,
             Some(path) => {
                 let named = || format!("{} cannot be written", path.display());
                 let mut to: BufWriter<File> = BufWriter::new(new_private(path).with_context(named)?);

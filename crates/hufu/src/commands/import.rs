@@ -12,8 +12,9 @@ use hufu_app::transfer::{
     self, Format, ImportError, ImportOptions, OnExisting, Progress, RefusedRow, Summary, Transfer,
 };
 
-use super::{ConfigFlag, say};
+use super::ConfigFlag;
 use crate::instance::Instance;
+use crate::output::{print_error, say};
 
 /// The exit code if some rows were refused and all others were imported.
 const SOME_REFUSED: u8 = 2;
@@ -240,16 +241,12 @@ impl Meter {
     }
 }
 
-/// Prints progress to standard error.
-#[expect(
-    clippy::print_stderr,
-    reason = "progress for the person at the terminal, separate from the command's output"
-)]
+/// Prints progress to standard error, separate from the command's output.
 pub(super) fn progress_line(line: &str) {
     if std::io::stderr().is_terminal() {
-        eprint!("\r\x1b[K{line}");
+        print_error(&format_args!("\r\x1b[K{line}"));
     } else {
-        eprintln!("{line}");
+        print_error(&format_args!("{line}\n"));
     }
 }
 

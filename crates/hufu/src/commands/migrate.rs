@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use clap::Args;
 use hufu_store::Store;
 
-use super::{ConfigFlag, say};
+use super::ConfigFlag;
 use crate::instance;
+use crate::output::say;
 
 /// Upgrade the database's schema to this version. Creates the SQLite file if there is none.
 #[derive(Args)]

@@ -81,14 +81,3 @@ impl Cli {
         }
     }
 }
-
-/// Prints a line to standard output.
-macro_rules! say {
-    ($($argument:tt)*) => { $crate::commands::print_line(&format_args!($($argument)*)) };
-}
-pub(crate) use say;
-
-#[expect(clippy::print_stdout, reason = "this is the command's output")]
-pub(crate) fn print_line(line: &std::fmt::Arguments<'_>) {
-    println!("{line}");
-}

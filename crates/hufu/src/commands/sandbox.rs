@@ -7,8 +7,8 @@ use anyhow::bail;
 use clap::Args;
 use hufu_sandbox::{Options, Sandbox};
 
-use super::say;
 use crate::config::Log;
+use crate::output::say;
 use crate::telemetry::{Format, start_logging};
 use crate::{demo, listen};
 

@@ -16,8 +16,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
-use super::say;
 use crate::demo;
+use crate::output::say;
 
 /// Log in as a mini program would, against `hufu dev`, and show each step.
 #[derive(Args)]

@@ -11,6 +11,7 @@ mod durability;
 mod importing;
 mod logs;
 mod operations;
+mod output;
 mod passwords;
 mod shutdown;
 mod slow_clients;

@@ -40,7 +40,7 @@ on_both_engines! {
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
         let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
-                       0006_browser_sessions\n";
+                       0006_browser_sessions, 0011_login_choices\n";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
@@ -188,6 +188,54 @@ async fn mistakes_in_the_configuration_are_reported_with_their_place() {
         }
     }
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing was made");
+}
+
+#[tokio::test]
+async fn all_mistakes_in_the_configuration_are_reported_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "listen = \"3000\"\ndatabase_url = \"mysql://u:geheim@h/d\"\nlisen = 1\n[limits]\nupload_bytes = 0\n";
+    std::fs::write(folder.path().join(CONFIG), text).unwrap();
+    let ran = Process::start(hufu().current_dir(&folder).args(["serve", "--config", CONFIG])).finish().await;
+    let error = ran.failed();
+    let told = [
+        "4 mistakes in the configuration:",
+        "hufu.toml:3:1: unknown field `lisen`",
+        "hufu.toml:5:16: it must be a whole number above 0",
+        "listen is not an address and port",
+        "database_url: a database URL is",
+    ];
+    let lines: Vec<&str> = error.lines().map(str::trim).collect();
+    assert_eq!(lines.len(), told.len(), "{error}");
+    assert!(lines.iter().zip(told).all(|(line, told)| line.starts_with(told)), "{error}");
+    assert!(!error.contains("geheim"), "{error}");
+}
+
+/// What a command says that finds no database at this address.
+async fn without_database(database_url: &str) -> (String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(CONFIG), format!("database_url = \"{database_url}\"\n")).unwrap();
+    let mut command = hufu();
+    command.current_dir(&folder).args(["migrate", "--config", CONFIG]);
+    let error = Process::start(&mut command).finish().await.failed().to_owned();
+    (error, folder)
+}
+
+#[tokio::test]
+async fn a_missing_postgres_server_is_told_with_its_address_and_without_the_password() {
+    // Nobody listens on a port that was free a moment ago.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (error, _) = without_database(&format!("postgres://hufu:geheim@{address}/hufu")).await;
+    let sentence = format!("the database cannot be opened: no PostgreSQL server answers at {address}: ");
+    assert!(error.starts_with(&sentence), "{error}");
+    assert!(!error.contains("geheim") && !error.contains("pool"), "{error}");
+}
+
+#[tokio::test]
+async fn no_folder_is_made_for_a_database_on_a_mistyped_path() {
+    let (error, folder) = without_database("sqlite://mistyped/deeper/hufu.db").await;
+    assert!(error.contains("there is no folder mistyped/deeper; create it"), "{error}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "only the configuration");
 }
 
 struct MigrateByNewerProgram;
