@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,6 +17,12 @@ const TICK: Duration = Duration::from_millis(10);
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 /// How long a process may take to start or stop.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The `hufu` in the folder of this program, where `cargo build` puts both.
+pub(crate) fn hufu_beside_this_program() -> PathBuf {
+    let folder = std::env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
+    folder.unwrap_or_default().join(format!("hufu{}", std::env::consts::EXE_SUFFIX))
+}
 
 /// A process that this measurement started. It is stopped when dropped.
 pub(crate) struct Process {
@@ -213,5 +219,18 @@ impl ResidentPeak {
         self.done.store(true, Ordering::Relaxed);
         let _ = self.thread.join();
         self.peak.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hufu_is_found_beside_this_program_from_any_folder() {
+        let found = hufu_beside_this_program();
+        assert!(found.is_absolute(), "{}", found.display());
+        assert_eq!(found.parent(), std::env::current_exe().unwrap().parent());
+        assert_eq!(found.file_stem().unwrap(), "hufu");
     }
 }

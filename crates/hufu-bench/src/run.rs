@@ -16,7 +16,7 @@ use crate::codes::{Person, Wechat};
 use crate::database::{Database, Engine};
 use crate::generator::this_program;
 use crate::postgres::Postgres;
-use crate::process::Process;
+use crate::process::{Process, hufu_beside_this_program};
 use crate::server::Server;
 use crate::world::World;
 use crate::{machine, report};
@@ -50,8 +50,8 @@ pub(crate) struct Options {
     /// How often the server is started. The median time is reported.
     #[arg(long, default_value_t = 7)]
     starts: usize,
-    /// The release build of the server's program.
-    #[arg(long, default_value = "target/release/hufu")]
+    /// The release build of the server's program. Default: the one beside this program.
+    #[arg(long, default_value_os_t = hufu_beside_this_program(), hide_default_value = true)]
     hufu: PathBuf,
     /// Measure only the floor, without the server.
     #[arg(long)]

@@ -18,7 +18,7 @@ use crate::database::{Database, Engine};
 use crate::generate::Outcome;
 use crate::generator::{Arrival, Generator, this_program};
 use crate::machine::median;
-use crate::process::{self, Process};
+use crate::process::{self, Process, hufu_beside_this_program};
 use crate::run::whole;
 use crate::server::Server;
 use crate::world::World;
@@ -48,8 +48,8 @@ pub(crate) struct Options {
     /// The number of connections of the generator.
     #[arg(long, default_value_t = 64)]
     connections: usize,
-    /// The release build of the server's program.
-    #[arg(long, default_value = "target/release/hufu")]
+    /// The release build of the server's program. Default: the one beside this program.
+    #[arg(long, default_value_os_t = hufu_beside_this_program(), hide_default_value = true)]
     hufu: PathBuf,
     /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
     /// user must be allowed to create databases.

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::database::{Database, Engine, people};
 use crate::postgres::Postgres;
-use crate::process::{self, ResidentPeak};
+use crate::process::{self, ResidentPeak, hufu_beside_this_program};
 use crate::server::Server;
 use crate::world::World;
 use crate::{machine, report};
@@ -35,8 +35,8 @@ pub(crate) struct Options {
     /// File formats.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "jsonl,csv")]
     formats: Vec<Format>,
-    /// The release build of the program that imports.
-    #[arg(long, default_value = "target/release/hufu")]
+    /// The release build of the program that imports. Default: the one beside this program.
+    #[arg(long, default_value_os_t = hufu_beside_this_program(), hide_default_value = true)]
     hufu: PathBuf,
     /// Use this PostgreSQL server, such as postgres://USER:PASSWORD@HOST:PORT, instead of a private one. Its
     /// user must be allowed to create databases.

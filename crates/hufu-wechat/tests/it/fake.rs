@@ -48,7 +48,7 @@ pub(crate) enum Reply {
     /// Responds with a gzip-compressed body.
     Gzip(Vec<u8>),
     /// Responds once released.
-    CachedToken(Arc<Notify>, Value),
+    Held(Arc<Notify>, Value),
     /// Never responds.
     Silence,
 }
@@ -132,7 +132,7 @@ async fn play(reply: Reply) -> Response<Body> {
         Reply::Json(json) => (200, "text/plain", None, json.to_string().into_bytes()),
         Reply::Raw(status, content_type, body) => (status, content_type, None, body),
         Reply::Gzip(body) => (200, "text/plain", Some("gzip"), body),
-        Reply::CachedToken(release, json) => {
+        Reply::Held(release, json) => {
             release.notified().await;
             (200, "text/plain", None, json.to_string().into_bytes())
         }

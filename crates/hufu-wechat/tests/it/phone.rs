@@ -184,9 +184,7 @@ async fn a_caller_who_gives_up_does_not_end_the_fetch_of_the_others() {
     let release = Arc::new(Notify::new());
     let held = Arc::clone(&release);
     let wechat = WeChat::start(move |seen| match seen.path.as_str() {
-        TOKEN_PATH => {
-            Reply::CachedToken(Arc::clone(&held), json!({ "access_token": "T1", "expires_in": 7200 }))
-        }
+        TOKEN_PATH => Reply::Held(Arc::clone(&held), json!({ "access_token": "T1", "expires_in": 7200 })),
         _ => phone(),
     })
     .await;

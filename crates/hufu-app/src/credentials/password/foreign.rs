@@ -21,7 +21,7 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use super::hash::HashingError;
+use super::error::HashingError;
 use super::phc::{self, Phc};
 
 /// Maximum length of a hash as text.

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use async_recursion::async_recursion as boxed;
-use hufu_store::StoreError;
 use hufu_types::Random;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Semaphore;
 
+use super::error::HashingError;
 use super::foreign::StoredPassword;
-use crate::Refusal;
 
 const LANES: u32 = 1;
 /// The weakest permitted costs: memory in KiB and passes. OWASP lists them as roughly equivalent.
@@ -37,17 +36,6 @@ const MAX_AT_ONCE: usize = 4;
 const WAITING: usize = 256;
 /// Number of hashes that [`measure`] makes.
 const SAMPLES: usize = 5;
-
-/// Why a password could not be hashed or verified.
-#[derive(Debug, thiserror::Error)]
-pub enum HashingError {
-    /// Too many passwords are waiting.
-    #[error("too many passwords wait to be hashed or verified")]
-    Overloaded,
-    /// Out of memory, or the process is shutting down.
-    #[error("a password cannot be hashed or verified: {0}")]
-    Failed(String),
-}
 
 /// The cost of one hash: memory, and passes over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,21 +80,6 @@ impl Cost {
 
     fn parameters(self) -> Result<Params, HashingError> {
         Params::new(self.memory_kib, self.passes, LANES, None).map_err(HashingError::failed)
-    }
-}
-
-impl HashingError {
-    pub(super) fn failed(error: impl std::fmt::Display) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<HashingError> for Refusal {
-    fn from(error: HashingError) -> Self {
-        match error {
-            HashingError::Overloaded => StoreError::Overloaded.into(),
-            error @ HashingError::Failed(_) => Self::internal(error),
-        }
     }
 }
 

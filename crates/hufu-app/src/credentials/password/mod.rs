@@ -6,6 +6,7 @@
 //! work.
 
 pub(crate) mod change;
+mod error;
 pub mod foreign;
 pub mod hash;
 mod key_pairs;
@@ -17,8 +18,9 @@ pub mod transport;
 pub mod unit;
 pub(crate) mod verify;
 
+pub use error::HashingError;
 pub use foreign::{ForeignHashError, StoredPassword};
-pub use hash::{Calibration, Cost, Hasher, HashingError, Verdict, calibrate};
+pub use hash::{Calibration, Cost, Hasher, Verdict, calibrate};
 pub use policy::Weakness;
 pub use transport::PasswordEncryption;
 
