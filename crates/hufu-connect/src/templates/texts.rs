@@ -86,8 +86,8 @@ fn frame(language: Language) -> Frame {
     }
 }
 
-/// The purpose of a code, in the form that the language's frame requires: a noun in Chinese and Japanese, a
-/// verb in English.
+/// The purpose of a code, in the form that the language's frame requires: in Chinese without 验证, since
+/// 验证码 follows it; a noun in Japanese; a verb in English.
 fn purpose(kind: TemplateKind, language: Language) -> &'static str {
     use TemplateKind as Kind;
 
@@ -109,11 +109,11 @@ fn purpose(kind: TemplateKind, language: Language) -> &'static str {
             ["更换邮箱", "變更電子郵件", "change your e-mail address", "メールアドレスの変更"]
         }
         Kind::VerifyEmail => {
-            ["验证邮箱", "驗證電子郵件", "verify your e-mail address", "メールアドレスの確認"]
+            ["确认邮箱", "確認電子郵件", "verify your e-mail address", "メールアドレスの確認"]
         }
         Kind::CompleteProfile => ["完善资料", "完成個人資料", "complete your profile", "プロフィールの入力"],
-        Kind::VerifyIdentity => ["身份验证", "身分驗證", "confirm that it is you", "本人確認"],
-        Kind::SecondFactor => ["两步验证", "兩步驟驗證", "finish logging in", "2 段階認証"],
+        Kind::VerifyIdentity => ["确认身份", "確認身分", "confirm that it is you", "本人確認"],
+        Kind::SecondFactor => ["完成登录", "完成登入", "finish logging in", "2 段階認証"],
         Kind::UnlockAccount => ["解锁账号", "解鎖帳號", "unlock your account", "アカウントのロック解除"],
         Kind::DeleteAccount => ["注销账号", "刪除帳號", "delete your account", "アカウントの削除"],
     };

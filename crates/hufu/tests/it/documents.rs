@@ -174,3 +174,47 @@ fn the_schema_of_connections_is_that_of_the_program() {
         "put this into docs/connection.schema.json:\n{schema}"
     );
 }
+
+/// What Chinese texts say differently. Simplified texts say 你 and 账号, traditional ones 你 and 帳號.
+const NOT_OURS: [&str; 3] = ["您", "帐", "賬"];
+
+#[test]
+fn chinese_texts_say_you_and_account_in_one_way() {
+    let mut texts = vec![root().join("README.md")];
+    texts.extend(files(&root().join("docs"), ".md"));
+    for crate_folder in std::fs::read_dir(root().join("crates")).unwrap() {
+        for folder in ["src", "texts", "templates", "assets"] {
+            let folder = crate_folder.as_ref().unwrap().path().join(folder);
+            if folder.is_dir() {
+                texts.extend(
+                    [".ftl", ".rs", ".html", ".js", ".toml"].iter().flat_map(|end| files(&folder, end)),
+                );
+            }
+        }
+    }
+    assert!(texts.iter().filter(|path| path.ends_with("zh-TW.ftl")).count() >= 3, "{texts:?}");
+    for path in texts {
+        let text = read(&path);
+        for word in NOT_OURS {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+        if path.ends_with("zh-TW.ftl") {
+            assert!(!text.contains('账'), "{}: simplified", path.display());
+        }
+        if path.ends_with("zh-CN.ftl") {
+            assert!(!text.contains('帳'), "{}: traditional", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_page_of_security_names_files_that_exist() {
+    let page = read("SECURITY.md");
+    let code = page.split('`').skip(1).step_by(2);
+    let named: Vec<&str> = code.filter(|word| word.ends_with(".rs") || word.ends_with(".mjs")).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named {
+        let is_there = root().join(name).exists() || root().join("crates").join(name).exists();
+        assert!(is_there, "SECURITY.md names {name}");
+    }
+}
