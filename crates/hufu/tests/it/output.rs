@@ -25,6 +25,7 @@ on_both_engines! {
         // The work was done before its result was printed.
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.prepare().await;
+        instance.run(&["admin", "create-key", "--name", "first", "--role", "owner"]).await.succeeded();
         assert_eq!(unread(&mut instance.command(&["admin", "list-keys"])), quiet);
         assert_eq!(unread(&mut instance.command(&["apply", "world.toml", "--dry-run"])), quiet);
         instance.write("people.json", "[{\"username\":\"anna\"}]");

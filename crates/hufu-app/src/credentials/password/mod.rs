@@ -6,6 +6,7 @@
 //! work.
 
 pub(crate) mod change;
+mod error;
 pub mod foreign;
 pub mod hash;
 mod key_pairs;
