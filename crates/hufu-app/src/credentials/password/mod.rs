@@ -18,7 +18,7 @@ pub mod unit;
 pub(crate) mod verify;
 
 pub use foreign::{ForeignHashError, StoredPassword};
-pub use hash::{Calibration, Cost, Hasher, HashingError, Verdict, calibrate};
+pub use hash::{Calibration, Cost, Hasher, HashingError, Place, Turn, Verdict, calibrate};
 pub use policy::Weakness;
 pub use transport::PasswordEncryption;
 
