@@ -47,6 +47,8 @@ export function worldToml({ without = [], senders = "" } = {}) {
 id = "${SHOP_POOL}"
 name = "Shop"
 ${senders}
+  [user_pool.settings]
+  sms_countries = ["86", "1"]
 ${ofShop.map(connection).join("")}
 ${application(SHOP, "Shop mini program", listed("shop-mini", "club-mini"), true)}
 ${application(MEMBERS, "Members only", listed("member-mini"))}

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use hufu_store::rates::{Hit, Limit};
+use hufu_store::rates::{self, Hit, Limit};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, UserId};
 use moka::sync::Cache;
@@ -124,7 +124,10 @@ impl App {
 
     /// The bucket that counts failures of this address that could be the result of guessing.
     fn guesses(&self, pool: &PoolId, ip: Option<&str>, refusal: &Refusal) -> Option<Limit> {
-        let guessed = matches!(refusal.code(), Code::CodeInvalid | Code::CodeUsed | Code::PhoneCodeInvalid);
+        let guessed = matches!(
+            refusal.code(),
+            Code::CodeInvalid | Code::CodeUsed | Code::PhoneCodeInvalid | Code::DataUndecryptable
+        );
         ip.filter(|_| guessed).map(|ip| Limit {
             name: Failures::key(pool, ip),
             most: self.limits.login_failures_per_ip,
@@ -134,6 +137,7 @@ impl App {
 
     fn slow_down(&self, lane: String) -> Refusal {
         self.failures.lanes.get_with(lane, || Arc::new(Semaphore::new(self.failures.width)));
-        Code::TooOften.because("failed logins from this address")
+        let wait = rates::wait(self.limits.failure_window, self.now());
+        Code::TooOften.retry_after(wait).because("failed logins from this address")
     }
 }

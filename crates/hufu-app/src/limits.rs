@@ -84,7 +84,8 @@ limits! {
     /// Messages that a node sends concurrently.
     message_jobs: usize = 16,
     /// Wrong passwords for one login name per [`Limits::password_window`] before it is locked. Three times as
-    /// many, across all its names, lock the account.
+    /// many, across all its names, lock the account. A network from which somebody logged in with the account's
+    /// password within 30 days has as many tries of its own.
     password_failures: i64 = 10,
     /// The window of the limit above. When it ends, the account is unlocked.
     password_window: Duration = MINUTE * 15,
@@ -195,7 +196,8 @@ limits! {
     admin_session: Duration = HOUR * 12,
     /// Failed administrator logins from one address per [`Limits::admin_failure_window`].
     admin_failures: i64 = 10,
-    /// Failed logins of one administrator from all addresses in that window.
+    /// Failed logins of one administrator from all addresses in that window. Further ones only succeed from an
+    /// address from which the administrator logged in within 30 days.
     admin_account_failures: i64 = 100,
     /// The window of the two limits above.
     admin_failure_window: Duration = MINUTE * 15,

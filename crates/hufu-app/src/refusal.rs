@@ -13,6 +13,11 @@ pub(crate) fn wrong_password(remaining: i64) -> Refusal {
     Refusal::new(Code::WrongPassword).carrying(json!({ "remainCount": remaining }))
 }
 
+/// The account kept changing while its password was verified.
+pub(crate) fn too_many_changes() -> Refusal {
+    Code::TooOften.retry_after(Duration::from_secs(1)).because("changes of this account")
+}
+
 /// The login is older than `most`.
 pub(crate) fn login_too_old(most: Duration) -> Refusal {
     Code::LoginTooOld.with("minutes", most.as_secs().div_ceil(60))

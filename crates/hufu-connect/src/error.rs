@@ -116,28 +116,44 @@ const MAX_KEPT_CHARS: usize = 200;
 /// Replaces what must not be shown.
 const REDACTED: &str = "***";
 
+/// A value of fewer bytes is hidden only where it stands by itself. A code of one or two digits is part of half
+/// the numbers in a text: replacing those would leave nothing to read, and show what the code is.
+const SHORT: usize = 4;
+
 /// Makes a provider's message suitable for logs: a single short line without any of `sent`.
 fn redact(text: &str, sent: &[&str]) -> String {
     if text.len() > MAX_EXAMINED {
         return "(a very long text)".to_owned();
     }
-    let mut text = text.to_owned();
-    for value in sent.iter().filter(|value| !value.is_empty()) {
-        let mut from = 0;
-        // Mail servers repeat addresses in any letter case.
-        while let Some(at) = find_ignoring_case(text.get(from..).unwrap_or_default(), value) {
-            let start = from + at;
-            text.replace_range(start..start + value.len(), REDACTED);
-            from = start + REDACTED.len();
+    // All values are looked for in the original text, since one may be part of another.
+    let mut hidden: Vec<_> = sent.iter().flat_map(|value| places(text, value)).collect();
+    hidden.sort_unstable();
+    let (mut shown, mut at) = (String::new(), 0);
+    for (start, end) in hidden {
+        if start >= at {
+            shown.push_str(text.get(at..start).unwrap_or_default());
+            shown.push_str(REDACTED);
         }
+        at = at.max(end);
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
+    shown.push_str(text.get(at..).unwrap_or_default());
+    shown.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
 }
 
-/// Where `value` occurs in `text`, ignoring the case of ASCII letters.
-fn find_ignoring_case(text: &str, value: &str) -> Option<usize> {
-    let windows = text.as_bytes().windows(value.len());
-    windows.into_iter().position(|window| window.eq_ignore_ascii_case(value.as_bytes()))
+/// Where a value begins and ends in a text, ignoring the case of ASCII letters: mail servers repeat addresses
+/// in any.
+fn places<'t>(text: &'t str, value: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+    let starts = if value.is_empty() { 0 } else { text.len() };
+    (0..starts).filter_map(move |start| {
+        let end = start + value.len();
+        let found = text.get(start..end)?.eq_ignore_ascii_case(value);
+        let alone = || {
+            let before = text.get(..start).and_then(|before| before.chars().next_back());
+            let after = text.get(end..).and_then(|after| after.chars().next());
+            !before.into_iter().chain(after).any(|c| c.is_ascii_alphanumeric())
+        };
+        (found && (value.len() >= SHORT || alone())).then_some((start, end))
+    })
 }
 
 #[cfg(test)]
@@ -157,6 +173,24 @@ mod tests {
         assert!(error.is_permanent());
         let long = SendError::from_provider("smtp", Fault::Temporary, "451", &"é".repeat(5000), &[]);
         assert!(long.to_string().len() < 300);
-        assert_eq!(redact("a*b", &["*"]), "a***b");
+    }
+
+    #[test]
+    fn short_and_overlapping_values_are_redacted_too() {
+        for (text, sent, shown) in [
+            // A short value is hidden where it stands by itself, and does not eat the rest of the text.
+            ("code 4 of 4004 (4)", vec!["4"], "code *** of 4004 (***)"),
+            ("42 4242 x42 42x 码42错", vec!["42"], "*** 4242 x42 42x 码***错"),
+            ("key a*b", vec!["*"], "key a*b"),
+            // One value is part of another, or they overlap.
+            ("1234567 is 1234", vec!["1234", "1234567"], "*** is ***"),
+            ("abcdefgh", vec!["abcde", "defgh"], "***"),
+            ("aaaaaa", vec!["aaaa"], "***"),
+            ("abcdabcd", vec!["abcd"], "******"),
+            ("码Ö码", vec!["Ö"], "码***码"),
+            ("Bob@Example.com", vec!["bob@example.com", ""], "***"),
+        ] {
+            assert_eq!(redact(text, &sent), shown, "{text} {sent:?}");
+        }
     }
 }

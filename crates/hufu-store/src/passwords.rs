@@ -5,7 +5,23 @@ use hufu_types::{PoolId, Timestamp, UserId};
 
 use crate::{StoreError, Tx, statements};
 
+/// The scheme and the parameters of a password hash: its text without salt and hash. bcrypt does not separate the
+/// two. The index `users_password_scheme` is over the same expression.
+macro_rules! scheme {
+    () => {
+        "CASE WHEN substr(password_hash, 2, 1) = '2'
+              THEN rtrim(password_hash, replace(password_hash, '$', ''))
+              ELSE rtrim(rtrim(rtrim(password_hash, replace(password_hash, '$', '')), '$'),
+                         replace(password_hash, '$', '')) END"
+    };
+}
+
 statements! {
+    NEXT_SCHEME = concat!(
+        "SELECT ", scheme!(), " FROM users
+         WHERE pool_id = $1 AND password_hash IS NOT NULL AND ", scheme!(), " > $2
+         ORDER BY ", scheme!(), " LIMIT 1"
+    );
     GET = "SELECT password_hash FROM users WHERE pool_id = $1 AND id = $2";
     SET = "
         UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = FALSE, updated_at = $4
@@ -31,6 +47,23 @@ statements! {
         UPDATE users
         SET password_hash = NULL, password_set_at = NULL, must_reset = FALSE
         WHERE pool_id = $1 AND id = $2";
+}
+
+/// The most schemes that are told of a pool. Each makes every failed login dearer.
+const MAX_SCHEMES: usize = 8;
+
+/// The schemes of the pool's password hashes, with their parameters, such as `$2b$10$`. An index is asked for the
+/// next one again and again, so this is quick however many users there are, and a scheme is gone with its last
+/// hash.
+pub async fn schemes(tx: &mut Tx<'_>, pool: &PoolId) -> Result<Vec<String>, StoreError> {
+    let mut found: Vec<String> = Vec::new();
+    while found.len() < MAX_SCHEMES {
+        let last = found.last().map(String::as_str).unwrap_or_default();
+        let next = tx.optional(NEXT_SCHEME, &[pool.into(), last.into()], |row| row.get::<String>(0)).await?;
+        let Some(next) = next else { break };
+        found.push(next);
+    }
+    Ok(found)
 }
 
 /// The hash of an account's password.

@@ -11,7 +11,14 @@ statements! {
         INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (name, window_start) DO UPDATE SET hits = rate_buckets.hits + excluded.hits
         RETURNING hits";
-    HITS = "SELECT hits FROM rate_buckets WHERE name = $1 AND window_start = $2";
+    // Counts only where there is room, so that of those who come at once no more than the limit pass.
+    TAKE = "
+        INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, $2, 1, $3)
+        ON CONFLICT (name, window_start) DO UPDATE SET hits = rate_buckets.hits + 1
+        WHERE rate_buckets.hits < $4
+        RETURNING hits";
+    TAKE_BACK = "
+        UPDATE rate_buckets SET hits = hits - 1 WHERE name = $1 AND window_start = $2 AND hits > 0";
     CLEAR = "DELETE FROM rate_buckets WHERE name = $1";
     // A pause is a bucket without windows. It ends when the bucket expires.
     PAUSE = "
@@ -19,6 +26,11 @@ statements! {
         ON CONFLICT (name, window_start) DO UPDATE SET expires_at = excluded.expires_at
         WHERE rate_buckets.expires_at <= $2
         RETURNING hits";
+    ENDS_AT = "SELECT expires_at FROM rate_buckets WHERE name = $1 AND window_start = 0 AND expires_at > $2";
+    // A mark is such a bucket too, renewed whenever it is set.
+    MARK = "
+        INSERT INTO rate_buckets (name, window_start, hits, expires_at) VALUES ($1, 0, 1, $2)
+        ON CONFLICT (name, window_start) DO UPDATE SET expires_at = excluded.expires_at";
     SWEEP = "DELETE FROM rate_buckets WHERE expires_at < $1";
 }
 
@@ -102,18 +114,39 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Whether the limit is reached in the current window. Counts nothing.
-    pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        let values = [(&self.name).into(), window_start(self.window, now).into()];
-        let hits: Option<i64> = tx.optional(HITS, &values, |row| row.get(0)).await?;
-        Ok(hits.unwrap_or(0) >= self.most)
+    /// Counts a hit if the current window has room. Returns how many more it has room for; `None` if it is
+    /// full, and then nothing is counted.
+    pub async fn take(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<i64>, StoreError> {
+        if self.most <= 0 {
+            return Ok(None);
+        }
+        let start = window_start(self.window, now);
+        let values = [(&self.name).into(), start.into(), start.plus(self.window).into(), self.most.into()];
+        let hits: Option<i64> = tx.optional(TAKE, &values, |row| row.get(0)).await?;
+        Ok(hits.map(|hits| self.most.saturating_sub(hits)))
     }
 
-    /// Counts a hit. Returns how many more are allowed in the current window; negative if the limit was
-    /// already reached.
+    /// Takes back a hit counted at `now`.
+    pub async fn take_back(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+        let values = [(&self.name).into(), window_start(self.window, now).into()];
+        tx.execute(TAKE_BACK, &values).await.map(drop)
+    }
+
+    /// Counts a hit, whether or not there is room. Returns how many more are allowed in the current window;
+    /// negative if the limit was already reached.
     pub async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
         Ok(self.most.saturating_sub(count(tx, &self.name, 1, self.window, now).await?))
     }
+
+    /// How long until the current window ends.
+    pub fn wait(&self, now: Timestamp) -> Duration {
+        wait(self.window, now)
+    }
+}
+
+/// How long until the current window of this length ends.
+pub fn wait(window: Duration, now: Timestamp) -> Duration {
+    window.saturating_sub(now.since(window_start(window, now)))
 }
 
 /// Counts a hit in every bucket if none of them is full. Otherwise counts nothing and returns a full bucket.
@@ -123,8 +156,8 @@ pub async fn admit<'l>(
     now: Timestamp,
 ) -> Result<Option<&'l Limit>, StoreError> {
     for (index, limit) in limits.iter().enumerate() {
-        if limit.hit(tx, now).await? < 0 {
-            refund(tx, limits.get(..=index).unwrap_or_default(), now).await?;
+        if limit.take(tx, now).await?.is_none() {
+            refund(tx, limits.get(..index).unwrap_or_default(), now).await?;
             return Ok(Some(limit));
         }
     }
@@ -134,7 +167,7 @@ pub async fn admit<'l>(
 /// Takes back one hit in every bucket.
 pub async fn refund(tx: &mut Tx<'_>, limits: &[Limit], now: Timestamp) -> Result<(), StoreError> {
     for limit in limits {
-        count(tx, &limit.name, -1, limit.window, now).await?;
+        limit.take_back(tx, now).await?;
     }
     Ok(())
 }
@@ -148,6 +181,23 @@ pub async fn pause(
 ) -> Result<bool, StoreError> {
     let values = [name.into(), now.into(), now.plus(length).into()];
     Ok(tx.optional(PAUSE, &values, |_| Ok(())).await?.is_some())
+}
+
+/// How long until the pause with this name ends.
+pub async fn pause_left(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<Duration, StoreError> {
+    let ends_at = tx.optional(ENDS_AT, &[name.into(), now.into()], |row| row.get(0)).await?;
+    Ok(ends_at.map_or(now, Timestamp).since(now))
+}
+
+/// Sets a mark with this name until a time.
+pub async fn mark(tx: &mut Tx<'_>, name: &str, until: Timestamp) -> Result<(), StoreError> {
+    tx.execute(MARK, &[name.into(), until.into()]).await.map(drop)
+}
+
+/// Whether a mark with this name is set.
+pub async fn is_marked(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<bool, StoreError> {
+    let ends_at: Option<i64> = tx.optional(ENDS_AT, &[name.into(), now.into()], |row| row.get(0)).await?;
+    Ok(ends_at.is_some())
 }
 
 /// Empties a bucket.

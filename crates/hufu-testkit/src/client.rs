@@ -373,12 +373,21 @@ impl Answer {
         } else {
             assert_eq!(json["apiCode"], json["code"], "{self}");
             assert!(json["statusCode"].as_u64().is_some_and(|status| status >= 400), "{self}");
-            // Only a waiting login has data to continue with.
-            assert!(json.get("data").is_none_or(|data| data["flowId"].is_string()), "{self}");
+            // Only a waiting login has data to continue with, and only too many requests a time to wait.
+            let may_be = |data: &Value| data["flowId"].is_string() || code == 1002;
+            assert!(json.get("data").is_none_or(may_be), "{self}");
             assert_eq!(json["requestId"].as_str(), Some(self.request_id()), "{self}");
             &json["message"]
         };
-        message.as_str().filter(|message| message.ends_with('.')).expect("a sentence").to_owned()
+        let message =
+            message.as_str().filter(|message| message.ends_with('.')).expect("a sentence").to_owned();
+        if code == 1002 {
+            // Too many requests: how long to wait is told in both ways.
+            let data = json.get("errors").map_or(&json["data"], |errors| &errors[0]["message"]["data"]);
+            let seconds = data["retryAfter"].as_u64().unwrap_or_else(|| panic!("for how long? {self}"));
+            assert!(seconds >= 1 && message.contains(&format!(" {seconds} ")), "{self}");
+        }
+        message
     }
 
     /// Fails unless this is an OAuth error (RFC 6749 section 5.2).

@@ -89,7 +89,7 @@ pub struct PoolSettings {
     /// recent login.
     pub verify_old_email: bool,
     /// The country calling codes, such as `86`, of the numbers to which codes are sent by SMS. Empty means
-    /// all.
+    /// all: then anyone can make the pool pay for messages to the dearest countries.
     pub sms_countries: Vec<String>,
     /// The custom fields of users.
     pub custom_fields: Vec<CustomField>,
@@ -115,7 +115,7 @@ impl Default for PoolSettings {
             password: PasswordPolicy::default(),
             verify_old_phone: true,
             verify_old_email: true,
-            sms_countries: Vec::new(),
+            sms_countries: vec!["86".to_owned()],
             custom_fields: Vec::new(),
             custom_fields_only: false,
             required_fields: Vec::new(),

@@ -120,9 +120,19 @@ pub async fn not_served() -> Refused {
 /// Writes a refusal as a response, where there is no handler.
 pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Response {
     note(&refused.0);
-    let mut response = render(&refused.0, reader);
+    let mut response = waiting(render(&refused.0, reader), &refused.0);
     response.extensions_mut().insert(ApiCode(refused.0.number()));
     response.extensions_mut().insert(refused);
+    response
+}
+
+/// Adds `Retry-After` (RFC 9110 section 10.2.3) to a response with the status 429 (RFC 6585 section 4).
+pub(crate) fn waiting(mut response: Response, refusal: &Refusal) -> Response {
+    if let Some(seconds) = refusal.seconds_to_wait()
+        && response.status() == StatusCode::TOO_MANY_REQUESTS
+    {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
     response
 }
 

@@ -197,18 +197,45 @@ impl ErrorKind {
 const MAX_EXAMINED_ERRMSG: usize = 1024;
 const MAX_KEPT_CHARS: usize = 200;
 
+/// What stands in place of a value that was sent.
+const REDACTED: &str = "***";
+/// A value of fewer bytes is hidden only where it stands by itself. A code of one or two characters is part of
+/// half the words in a message: replacing those would leave nothing to read, and show what the code is.
+const SHORT: usize = 4;
+
 /// Makes an `errmsg` suitable for logs: a single short line without any of `sent`.
 fn redact(errmsg: &str, sent: &[&str]) -> String {
     if errmsg.len() > MAX_EXAMINED_ERRMSG {
         return "(a very long errmsg)".to_owned();
     }
-    let mut text = errmsg.to_owned();
-    for value in sent.iter().filter(|value| !value.is_empty()) {
-        if text.contains(value) {
-            text = text.replace(value, "***");
+    // All values are looked for in the original text, since one may be part of another.
+    let mut hidden: Vec<_> = sent.iter().flat_map(|value| places(errmsg, value)).collect();
+    hidden.sort_unstable();
+    let (mut shown, mut at) = (String::new(), 0);
+    for (start, end) in hidden {
+        if start >= at {
+            shown.push_str(errmsg.get(at..start).unwrap_or_default());
+            shown.push_str(REDACTED);
         }
+        at = at.max(end);
     }
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
+    shown.push_str(errmsg.get(at..).unwrap_or_default());
+    shown.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
+}
+
+/// Where a value begins and ends in a text.
+fn places<'t>(text: &'t str, value: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+    let starts = if value.is_empty() { 0 } else { text.len() };
+    (0..starts).filter_map(move |start| {
+        let end = start + value.len();
+        let found = text.get(start..end)? == value;
+        let alone = || {
+            let before = text.get(..start).and_then(|before| before.chars().next_back());
+            let after = text.get(end..).and_then(|after| after.chars().next());
+            !before.into_iter().chain(after).any(|c| c.is_ascii_alphanumeric())
+        };
+        (found && (value.len() >= SHORT || alone())).then_some((start, end))
+    })
 }
 
 /// The request id in `…, rid: 6129ee10-272863a4-64d75414`: three groups of eight hexadecimal digits.
@@ -271,6 +298,16 @@ mod tests {
         )
         .to_string();
         assert_eq!(text, "WeChat code2Session: errcode 40029: invalid code *** for ***");
+        for (errmsg, sent, shown) in [
+            // A short value is hidden where it stands by itself, and does not eat the rest of the message.
+            ("invalid code 4, rid: 4004", vec!["4"], "invalid code ***, rid: 4004"),
+            ("invalid code [i]", vec!["i"], "invalid code [***]"),
+            // One value is part of another, or they overlap.
+            ("code 1234567 not 1234", vec!["1234", "1234567"], "code *** not ***"),
+            ("abcdefgh", vec!["abcde", "defgh"], "***"),
+        ] {
+            assert_eq!(redact(errmsg, &sent), shown);
+        }
         let long = Error::api(Endpoint::CodeToSession, 40029, &"x".repeat(5000), &[]).to_string();
         assert!(long.len() < 300);
     }

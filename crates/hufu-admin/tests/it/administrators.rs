@@ -122,6 +122,42 @@ on_both_engines! {
         assert_eq!(log_in(far, password).await, 201);
     }
 
+    /// Failures from many addresses refuse an administrator's name everywhere but where they logged in before. Who is
+    /// refused is told how long to wait.
+    async fn strangers_lock_no_administrator_out(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let new = json!({ "username": "mei", "role": "auditor" });
+        let made = call(&world, Some(&owner), "POST", "/admin/v1/administrators", Some(new)).await.is(201);
+        let password = made["password"].as_str().unwrap();
+        world.secret(password);
+        let log_in = async |ip: [u8; 4], password: &str| {
+            let body = json!({ "username": "mei", "password": password }).to_string();
+            let client = world.nobody().from(ip);
+            client.send(Method::POST, "/admin/v1/sessions", "application/json", body.into()).await
+        };
+        let (home, elsewhere) = ([203, 0, 113, 7], [192, 0, 2, 1]);
+        assert_eq!(log_in(home, password).await.status, 201);
+        for stranger in 0..10 {
+            for _ in 0..10 {
+                assert_eq!(log_in([198, 51, 100, stranger], "wrong").await.status, 401);
+            }
+        }
+        let refused = log_in(elsewhere, password).await;
+        assert_eq!((refused.status.as_u16(), refused.code()), (429, 1002));
+        let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=900).contains(&seconds), "{seconds}");
+        assert!(refused.json()["message"].as_str().unwrap().contains(&format!(" {seconds} ")), "{refused}");
+        assert_eq!(log_in(home, password).await.status, 201);
+        // From there, too, only so many tries are looked at.
+        for _ in 0..10 {
+            assert_eq!(log_in(home, "wrong").await.status, 401);
+        }
+        assert_eq!(log_in(home, password).await.status, 429);
+        world.advance(std::time::Duration::from_secs(seconds));
+        assert_eq!(log_in(elsewhere, password).await.status, 201);
+    }
+
     /// A name is only given up to a change that succeeds.
     async fn a_refused_change_takes_nothing(database) {
         let world = World::new(database).await;

@@ -11,8 +11,8 @@ use hufu_store::administration::{
     self as store, AccessKey, Administrator, GetAccessKey, GetAdministratorCredentials, ListAccessKeys,
     ListAdministrators, NewAccessKey,
 };
-use hufu_store::rates::Hit;
-use hufu_store::{StoreError, Tx, Write, users};
+use hufu_store::rates::{self, Hit, Limit};
+use hufu_store::{StoreError, Tx, Write, passwords, users};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     AccessKeyId, Action, ActorKind, AdminRole, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose,
@@ -23,6 +23,7 @@ use serde_json::{Value as Json, json};
 
 use super::{AdminCaller, unit};
 use crate::address::network_of;
+use crate::credentials::locks::{Admission, CountTry, Counted, Locks};
 use crate::credentials::password::StoredPassword;
 use crate::digest::hash_token;
 use crate::events::{Actor, Event, Recorder, Trace};
@@ -118,7 +119,10 @@ impl App {
             now: self.now(),
         };
         if self.write(hit).await? > self.limits.admin_key_failures {
-            return Ok(Code::TooOften.because("access keys that do not hold, from this address"));
+            let wait = rates::wait(self.limits.failure_window, self.now());
+            return Ok(Code::TooOften
+                .retry_after(wait)
+                .because("access keys that do not hold, from this address"));
         }
         let pool = PoolId::system();
         let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
@@ -159,6 +163,7 @@ impl App {
         self.write(IssueKey {
             key,
             new_hash: None,
+            counted: None,
             action: Action::AccessKeyCreated,
             details,
             trace: self.trace_in(by, None),
@@ -208,15 +213,17 @@ impl App {
         new_password: Option<SecretString>,
         origin: &Origin,
     ) -> Result<AdminLogin, Refusal> {
-        self.count_admin_login(username, origin, 1).await?;
+        let turn = self.hashing_turn(origin.ip.as_deref()).await?;
+        let counted = self.count_admin_login(username, origin).await?;
         let found = match Username::parse(username) {
             Ok(username) => self.read(GetAdministratorCredentials(username)).await?,
             Err(_) => None,
         };
         let stored = found.as_ref().and_then(|found| found.hash.as_deref());
         let stored = stored.and_then(|hash| StoredPassword::parse(hash).ok());
+        let schemes = self.read(ListPasswordSchemes(PoolId::system())).await?;
         // An unknown username must take as long as a known one.
-        let matches = self.hasher.verify(password.clone(), stored).await?.matches;
+        let matches = self.hasher.verify(&turn, password.clone(), stored, schemes).await?.matches;
         let pool = PoolId::system();
         let Some(found) = found.as_ref().filter(|found| matches && found.is_active) else {
             let trace = self.trace(&pool, None, None, None, origin);
@@ -234,17 +241,17 @@ impl App {
             }
             Some(new) => {
                 self.check_new_password(&pool, new.expose_secret(), &[username])?;
-                Some(self.hasher.hash(new, &*self.random).await?)
+                Some(self.hasher.hash(&turn, new, &*self.random).await?)
             }
         };
-        self.count_admin_login(username, origin, -1).await?;
         let expires_at = self.now().plus(self.limits.admin_session);
         let (key, text) =
             self.new_key("login".to_owned(), AdminRole::Auditor, None, Some(user.clone()), expires_at);
         let actor = Actor { kind: ActorKind::Administrator, id: Some(user.as_str().to_owned()) };
         let trace = self.trace(&pool, Some(actor), None, None, origin);
         let details = json!({ "key": key.id.as_str() });
-        self.write(IssueKey { key, new_hash, action: Action::Login, details, trace }).await?;
+        let counted = Some(counted);
+        self.write(IssueKey { key, new_hash, counted, action: Action::Login, details, trace }).await?;
         let administrator =
             self.read(GetAdministrator(user.clone())).await?.ok_or(Code::AdministratorUnknown)?;
         Ok(AdminLogin { key: text, expires_at, administrator })
@@ -288,7 +295,7 @@ impl App {
         let username =
             Username::parse(username).map_err(|error| Refusal::invalid("username", error.into()))?;
         let password = self.generate_password();
-        let hash = self.hasher.hash(password.clone(), &*self.random).await?;
+        let hash = self.hash_password(password.clone(), by.origin.ip.as_deref()).await?;
         let now = self.now();
         let user = User {
             username: Some(username),
@@ -397,22 +404,28 @@ impl App {
         (key, SecretString::from(text))
     }
 
-    /// Counts a login attempt before the password is checked. A successful login is subtracted again.
-    async fn count_admin_login(&self, username: &str, origin: &Origin, amount: i64) -> Result<(), Refusal> {
+    /// Counts a login attempt before the password is checked. A successful login takes it back.
+    ///
+    /// An administrator whose failures fill the bucket of all networks still gets in from a network from which
+    /// they logged in lately: strangers must not be able to lock them out.
+    async fn count_admin_login(&self, username: &str, origin: &Origin) -> Result<Counted, Refusal> {
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let account = hex::encode(hash_token(username.trim()).as_bytes());
-        // Check the address first, so that an address that guesses a lot is stopped before it locks other
-        // people's accounts.
         let (of_one, of_all) = (self.limits.admin_failures, self.limits.admin_account_failures);
-        for (name, most) in
-            [(format!("admin_login_from:{network}"), of_one), (format!("admin_login:{account}"), of_all)]
-        {
-            let hit = Hit { name, amount, window: self.limits.admin_failure_window, now: self.now() };
-            if self.write(hit).await? > most && amount > 0 {
-                return Err(Code::TooOften.because("failed logins of administrators"));
+        let limit = |name: String, most: i64| Limit { name, most, window: self.limits.admin_failure_window };
+        let place = hex::encode(self.sealing.mac("admin_login:network", network.as_bytes()));
+        let own = format!("admin_login:{account}@{place}");
+        let locks = Locks::of_administrator(
+            limit(format!("admin_login_from:{network}"), of_one),
+            limit(format!("admin_login:{account}"), of_all),
+            origin.ip.is_some().then(|| (format!("known {own}"), limit(own, of_one))),
+        );
+        match self.write(CountTry { locks, now: self.now() }).await? {
+            Admission::Counted { counted, .. } => Ok(counted),
+            Admission::Locked(wait) | Admission::TooOften(wait) => {
+                Err(Code::TooOften.retry_after(wait).because("failed logins of administrators"))
             }
         }
-        Ok(())
     }
 }
 
@@ -440,10 +453,22 @@ impl hufu_store::Read for GetAdministrator {
     }
 }
 
+struct ListPasswordSchemes(PoolId);
+
+impl hufu_store::Read for ListPasswordSchemes {
+    type Out = Vec<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        passwords::schemes(tx, &self.0).await
+    }
+}
+
 struct IssueKey {
     key: NewAccessKey,
     /// The new password's hash, if the login sets one.
     new_hash: Option<String>,
+    /// The counted attempt to log in, if this is a login.
+    counted: Option<Counted>,
     action: Action,
     details: Json,
     trace: Trace,
@@ -454,6 +479,9 @@ impl Write for IssueKey {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let mut events = self.trace.recorder();
+        if let Some(counted) = &self.counted {
+            counted.was_right(tx).await?;
+        }
         if let (Some(user), Some(hash)) = (&self.key.user, &self.new_hash) {
             let pool = PoolId::system();
             unit::write_password(tx, &pool, user, Some(hash), false, self.trace.at).await?;

@@ -127,7 +127,7 @@ impl App {
             None => None,
             Some(password) => {
                 self.check_password_of(&user, &password)?;
-                Some(self.hasher.hash(password, &*self.random).await?)
+                Some(self.hash_password(password, by.origin.ip.as_deref()).await?)
             }
         };
         user.password_set_at = hash.as_ref().map(|_| now);
@@ -216,7 +216,7 @@ impl App {
             self.check_password_of(&user, password)?;
         }
         let Some(password) = password.or_else(|| made.clone()) else { return Ok(None) };
-        let hash = self.hasher.hash(password, &*self.random).await?;
+        let hash = self.hash_password(password, by.origin.ip.as_deref()).await?;
         let trace = self.trace_by(pool, by);
         let unit =
             SetPassword { pool: pool.clone(), user: user.clone(), hash, must_reset, keep_sessions, trace };

@@ -8,7 +8,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
 
-use super::{StepToken, Target, accepted, too_many_codes};
+use super::{StepToken, Target, accepted};
 use crate::digest::hash_token;
 use crate::refusal::login_too_old;
 use crate::{App, Authenticated, Refusal};
@@ -255,7 +255,7 @@ impl App {
         };
         Err(match outcome {
             ContactOutcome::WrongCode => Code::WrongCode.into(),
-            ContactOutcome::TooOften => too_many_codes(),
+            ContactOutcome::TooOften => self.too_many_codes(),
             ContactOutcome::Taken => either(Code::PhoneTaken, Code::EmailTaken),
             ContactOutcome::HasOne => either(Code::HasPhone, Code::HasEmail),
             ContactOutcome::OldMismatch => either(Code::OldPhoneMismatch, Code::OldEmailMismatch),

@@ -40,6 +40,8 @@ pub(crate) enum CodeCheck {
 }
 
 impl Guess {
+    /// Counts the guess for its address before the code is looked at, and takes it back if the code is right. So
+    /// of many guesses at once, no more are looked at than of as many in a row.
     pub(crate) async fn check(
         &self,
         tx: &mut Tx<'_>,
@@ -47,17 +49,15 @@ impl Guess {
         now: Timestamp,
     ) -> Result<CodeCheck, StoreError> {
         if let Some(guard) = &self.guard
-            && guard.is_full(tx, now).await?
+            && guard.take(tx, now).await?.is_none()
         {
             return Ok(CodeCheck::TooOften);
         }
-        if let Some(purpose) = verify(tx, pool, &self.code, now).await? {
-            return Ok(CodeCheck::Right(purpose));
-        }
+        let Some(purpose) = verify(tx, pool, &self.code, now).await? else { return Ok(CodeCheck::Wrong) };
         if let Some(guard) = &self.guard {
-            guard.hit(tx, now).await?;
+            guard.take_back(tx, now).await?;
         }
-        Ok(CodeCheck::Wrong)
+        Ok(CodeCheck::Right(purpose))
     }
 
     /// Checks the code without using up an attempt if it is right, so that it can be checked again.

@@ -1,12 +1,16 @@
 //! Looking up accounts to check a password, locking them after wrong ones, and unlocking them.
 //!
-//! Wrong passwords are counted per name that was looked up, whether or not it belongs to anyone, so that
-//! neither the responses nor their order reveal whether the name exists. They are also counted per account,
-//! across all its names.
+//! A try is counted before its password is looked at, and taken back if the password was right. So of many
+//! tries at once, no more are looked at than of as many in a row.
+//!
+//! Tries are counted per name that was looked up, whether or not it belongs to anyone, so that neither the
+//! responses nor their order reveal whether the name exists. They are also counted per account, across all its
+//! names. An account that is locked in this way stays open to its owner: a network from which somebody logged
+//! in with the password lately has tries of its own, which strangers elsewhere cannot use up. That tells
+//! people behind one address with the owner that the account exists, and nobody else.
 
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use hufu_store::passcodes::Target;
 use hufu_store::rates::{self, Limit};
 use hufu_store::{Read, StoreError, Tx, Write, passwords, users};
@@ -15,6 +19,7 @@ use hufu_types::{Action, Email, Phone, PoolId, Timestamp, User, UserId, Username
 use serde_json::json;
 
 use super::guess::{CodeCheck, Guess};
+use super::password::Place;
 use crate::events::{Event, Trace};
 use crate::people::holders::owner;
 
@@ -70,37 +75,142 @@ impl LockRule {
     }
 }
 
-/// The buckets in which a wrong password is counted.
+/// How long a network is remembered from which somebody logged in with the password of an account.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The network that a try comes from.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Its name in buckets: a keyed hash, because it stands beside the account for weeks.
+    pub name: String,
+    /// The bucket for tries from there, for all accounts together.
+    pub guard: Limit,
+}
+
+/// The buckets in which a try is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locks {
+    /// The bucket of the network, for all accounts together.
+    guard: Option<Limit>,
     /// The bucket of the name that was looked up.
     name: Limit,
     /// The bucket of the account across all its names, if there is an account.
     account: Option<Limit>,
+    /// The bucket of the account for this network alone.
+    own: Option<OwnTries>,
+}
+
+/// What a network may try at an account that is locked for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct OwnTries {
+    /// The mark that somebody logged in from there lately.
+    mark: String,
+    /// The bucket.
+    limit: Limit,
+}
+
+/// A try that was counted.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    limits: Vec<Limit>,
+    at: Timestamp,
+    mark: Option<String>,
+    /// Held until the try was taken back.
+    _place: Place,
+}
+
+/// Whether a password may be looked at.
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// It may.
+    Counted {
+        /// The try.
+        counted: Counted,
+        /// How many more the name allows. The remaining count of the account is not revealed, because it
+        /// depends on its other names.
+        left: i64,
+        /// Whether this was the last try before the name is locked.
+        locks: bool,
+    },
+    /// The account is locked for this long.
+    Locked(Duration),
+    /// The network has tried too often, and has to wait for this long.
+    TooOften(Duration),
 }
 
 impl Locks {
-    /// Whether a bucket is full. If so, no password is checked.
-    #[boxed]
-    pub async fn is_full(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, StoreError> {
-        for limit in std::iter::once(&self.name).chain(&self.account) {
-            if limit.is_full(tx, now).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    /// The buckets of an administrator who logs in: of the network, of the name across all networks, and of
+    /// both.
+    pub(crate) fn of_administrator(guard: Limit, name: Limit, own: Option<(String, Limit)>) -> Self {
+        let own = own.map(|(mark, limit)| OwnTries { mark, limit });
+        Self { guard: Some(guard), name, account: None, own }
     }
 
-    /// Counts a wrong password. Returns how many more the name allows; negative if it is locked. The
-    /// remaining count of the account is not revealed, because it depends on its other names.
-    async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
-        let mut left = self.name.hit(tx, now).await?;
-        if let Some(account) = &self.account
-            && account.hit(tx, now).await? < 0
-        {
-            left = left.min(-1);
+    /// Counts a try, unless a bucket is full. The network is counted first, and even if the account is locked:
+    /// whoever guesses a lot is stopped before they lock other people's accounts.
+    pub(crate) async fn count(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Admission, StoreError> {
+        let mut limits = Vec::new();
+        if let Some(guard) = &self.guard {
+            if guard.take(tx, now).await?.is_none() {
+                return Ok(Admission::TooOften(guard.wait(now)));
+            }
+            limits.push(guard.clone());
         }
-        Ok(left)
+        let mark = self.own.as_ref().map(|own| own.mark.clone());
+        let counted = |limits| Counted { limits, at: now, mark, _place: Place::default() };
+        if let Some(left) = self.name.take(tx, now).await? {
+            let has_room = match &self.account {
+                Some(account) => account.take(tx, now).await?.is_some(),
+                None => true,
+            };
+            if has_room {
+                limits.push(self.name.clone());
+                limits.extend(self.account.clone());
+                return Ok(Admission::Counted { counted: counted(limits), left, locks: left == 0 });
+            }
+            self.name.take_back(tx, now).await?;
+        }
+        if let Some(own) = &self.own
+            && rates::is_marked(tx, &own.mark, now).await?
+            && let Some(left) = own.limit.take(tx, now).await?
+        {
+            limits.push(own.limit.clone());
+            return Ok(Admission::Counted { counted: counted(limits), left, locks: false });
+        }
+        Ok(Admission::Locked(self.name.wait(now)))
+    }
+}
+
+impl Counted {
+    /// Keeps a place in the network's share until this is dropped. So tries that are right, and are to be taken
+    /// back, never add up.
+    pub(crate) fn keeping(self, place: Place) -> Self {
+        Self { _place: place, ..self }
+    }
+
+    /// Takes the try back, because the password was right, and remembers where it came from.
+    pub(crate) async fn was_right(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        rates::refund(tx, &self.limits, self.at).await?;
+        match &self.mark {
+            Some(mark) => rates::mark(tx, mark, self.at.plus(REMEMBERED)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Counts a try, before its password is looked at.
+pub struct CountTry {
+    /// The buckets.
+    pub locks: Locks,
+    /// The current time.
+    pub now: Timestamp,
+}
+
+impl Write for CountTry {
+    type Out = Admission;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Admission, StoreError> {
+        self.locks.count(tx, self.now).await
     }
 }
 
@@ -123,7 +233,7 @@ pub(crate) async fn unlock(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Res
     Ok(())
 }
 
-/// Looks up an account by the names that a text may stand for, and whether a password may be tried.
+/// Looks up an account by the names that a text may stand for.
 #[derive(Clone, Debug)]
 pub struct FindAccount {
     /// The pool.
@@ -135,10 +245,8 @@ pub struct FindAccount {
     pub unknown: String,
     /// When a name is locked.
     pub lock: LockRule,
-    /// The bucket for wrong passwords from this address.
-    pub guard: Option<Limit>,
-    /// The current time.
-    pub now: Timestamp,
+    /// The network that asks.
+    pub network: Option<Network>,
 }
 
 /// The result of a lookup.
@@ -147,12 +255,10 @@ pub struct Found {
     pub user: Option<User>,
     /// The hash of its password.
     pub hash: Option<String>,
-    /// The buckets for wrong passwords.
+    /// The schemes of all password hashes of the pool.
+    pub schemes: Vec<String>,
+    /// The buckets in which a try is counted.
     pub lock: Locks,
-    /// Whether one of them is full.
-    pub is_locked: bool,
-    /// Whether too many wrong passwords came from this address.
-    pub is_slowed: bool,
 }
 
 impl Read for FindAccount {
@@ -177,14 +283,18 @@ impl Read for FindAccount {
             Some(user) => passwords::get(tx, &self.pool, &user.id).await?,
             None => None,
         };
-        let account = user.as_ref().map(|user| self.lock.account(&self.pool, &user.id));
-        let lock = Locks { name: self.lock.name(bucket), account };
-        let is_locked = lock.is_full(tx, self.now).await?;
-        let is_slowed = match &self.guard {
-            Some(guard) => guard.is_full(tx, self.now).await?,
-            None => false,
+        let own = user.as_ref().zip(self.network.as_ref()).map(|(user, network)| {
+            let place = format!("{}@{}", account_bucket(&self.pool, &user.id), network.name);
+            OwnTries { mark: format!("known {place}"), limit: self.lock.name(place) }
+        });
+        let lock = Locks {
+            guard: self.network.as_ref().map(|network| network.guard.clone()),
+            name: self.lock.name(bucket),
+            account: user.as_ref().map(|user| self.lock.account(&self.pool, &user.id)),
+            own,
         };
-        Ok(Found { user, hash, lock, is_locked, is_slowed })
+        let schemes = passwords::schemes(tx, &self.pool).await?;
+        Ok(Found { user, hash, schemes, lock })
     }
 }
 
@@ -207,8 +317,6 @@ pub struct GetPassword {
     pub user: UserId,
     /// When a name is locked.
     pub lock: LockRule,
-    /// The current time.
-    pub now: Timestamp,
 }
 
 impl Read for GetPassword {
@@ -218,23 +326,24 @@ impl Read for GetPassword {
         let Some(user) = users::get(tx, &self.pool, &self.user).await? else { return Ok(None) };
         let hash = passwords::get(tx, &self.pool, &user.id).await?;
         let own = self.lock.name(name_bucket(&self.pool, &user.id, OWN));
-        let lock = Locks { name: own, account: Some(self.lock.account(&self.pool, &user.id)) };
-        let is_locked = lock.is_full(tx, self.now).await?;
-        Ok(Some(Found { user: Some(user), hash, lock, is_locked, is_slowed: false }))
+        let account = Some(self.lock.account(&self.pool, &user.id));
+        let lock = Locks { guard: None, name: own, account, own: None };
+        // Whoever is logged in knows that the account exists, so its verification need not look like others.
+        Ok(Some(Found { user: Some(user), hash, schemes: Vec::new(), lock }))
     }
 }
 
-/// Counts a password that was wrong, or was not checked because the account is locked.
+/// Records a password that was wrong, or was not looked at because the account is locked.
 #[derive(Clone, Debug)]
 pub struct RecordWrongPassword {
     /// The pool.
     pub pool: PoolId,
     /// The account that was meant, if known.
     pub user: Option<UserId>,
-    /// The buckets of the account. `None` if it is locked, because another attempt changes nothing then.
-    pub lock: Option<Locks>,
-    /// The bucket of the address.
-    pub guard: Option<Limit>,
+    /// The refusal: [`Code::WrongPassword`] or [`Code::Locked`].
+    pub code: Code,
+    /// Whether this try locked the account.
+    pub locks: bool,
     /// The refused operation.
     pub action: Action,
     /// The login method.
@@ -244,27 +353,17 @@ pub struct RecordWrongPassword {
 }
 
 impl Write for RecordWrongPassword {
-    /// How many attempts are left; negative if the account is locked.
-    type Out = i64;
+    type Out = ();
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-        let (pool, now) = (&self.pool, self.trace.at);
-        let left = match &self.lock {
-            Some(lock) => lock.hit(tx, now).await?,
-            None => -1,
-        };
-        if let Some(guard) = &self.guard {
-            guard.hit(tx, now).await?;
-        }
-        let code = if left < 0 { Code::Locked.number() } else { Code::WrongPassword.number() };
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let mut events = self.trace.recorder();
-        let details = json!({ "by": self.by });
-        let refused = Event { action: self.action, code, user: self.user.as_ref(), details };
-        events.record(tx, pool, refused).await?;
-        if let Some(user) = self.user.as_ref().filter(|_| left == 0) {
-            events.record(tx, pool, Event::of(Action::AccountLocked, user)).await?;
+        let (user, details) = (self.user.as_ref(), json!({ "by": self.by }));
+        let refused = Event { action: self.action, code: self.code.number(), user, details };
+        events.record(tx, &self.pool, refused).await?;
+        if let Some(user) = user.filter(|_| self.locks) {
+            events.record(tx, &self.pool, Event::of(Action::AccountLocked, user)).await?;
         }
-        Ok(left)
+        Ok(())
     }
 }
 

@@ -128,7 +128,7 @@ impl App {
                 self.jobs_waiting.notify_one();
                 Ok(())
             }
-            Sent::TooOften => Err(Code::TooOften.because("codes")),
+            Sent::TooOften(wait) => Err(Code::TooOften.retry_after(wait).because("codes")),
         }
     }
 

@@ -17,7 +17,7 @@ pub mod password;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::passcodes::Addressed;
-use hufu_store::rates::{Hit, Limit};
+use hufu_store::rates::{self, Hit, Limit};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, Email, OpaqueToken, PasscodePurpose, Phone, PoolId, Profile, TokenHash, Username,
@@ -28,7 +28,7 @@ use serde_json::{Map, Value};
 use crate::address::network_of;
 use crate::{App, Origin, Refusal};
 use guess::{Guess, Presented};
-use locks::{FindAccount, LockRule, Name};
+use locks::{FindAccount, LockRule, Name, Network};
 
 pub use hufu_store::passcodes::Target;
 pub(crate) use messages::MESSAGE_JOB;
@@ -206,6 +206,13 @@ impl App {
         Guess { code, guard: self.guard("wrong_code", pool, origin) }
     }
 
+    /// The network that tries passwords, with its bucket for wrong ones.
+    pub(crate) fn network(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Network> {
+        let guard = self.guard(what, pool, origin)?;
+        let text = format!("{pool}\0{}", network_of(origin.ip.as_deref()?));
+        Some(Network { name: hex::encode(self.sealing.mac("password:network", text.as_bytes())), guard })
+    }
+
     /// The bucket that counts wrong guesses from this address.
     pub(crate) fn guard(&self, what: &str, pool: &PoolId, origin: &Origin) -> Option<Limit> {
         let network = network_of(origin.ip.as_deref()?);
@@ -255,7 +262,10 @@ impl App {
         if let Some(Limit { name, most, window }) = self.guard("existence", pool, origin) {
             let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
             if hits > most {
-                return Err(Code::TooOften.because("questions whether accounts exist, from this address"));
+                let wait = rates::wait(window, self.now());
+                return Err(Code::TooOften
+                    .retry_after(wait)
+                    .because("questions whether accounts exist, from this address"));
             }
         }
         let unit = FindAccount {
@@ -263,16 +273,16 @@ impl App {
             names: name.names(),
             unknown: String::new(),
             lock: self.lock_rule(),
-            guard: None,
-            now: self.now(),
+            network: None,
         };
         Ok(self.read(unit).await?.user.is_some())
     }
-}
 
-/// The refusal after too many wrong codes from one address.
-pub(crate) fn too_many_codes() -> Refusal {
-    Code::TooOften.because("wrong codes from this address")
+    /// The refusal after too many wrong codes from one address.
+    pub(crate) fn too_many_codes(&self) -> Refusal {
+        let wait = rates::wait(self.limits.guess_window, self.now());
+        Code::TooOften.retry_after(wait).because("wrong codes from this address")
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use secrecy::SecretString;
 
 use super::by_code::{CodeLogin, LogInByCode};
 use super::by_password::{LogInByPassword, PasswordLogin};
-use crate::credentials::{AccountName, Target, accepted, too_many_codes};
+use crate::credentials::{AccountName, Target, accepted};
 use crate::login::entry::{LoginAnswer, LoginOptions};
+use crate::refusal::too_many_changes;
 use crate::{App, Origin, Refusal};
 
 /// How often a login starts again because the account changed in the meantime.
@@ -40,18 +41,17 @@ impl App {
                 pool: pool.clone(),
                 verified: proved.verified,
                 rehash: proved.rehash,
-                lock: proved.lock,
+                counted: proved.counted,
                 plan: prepared.plan.clone(),
             };
             match self.write(unit).await? {
                 PasswordLogin::Login(outcome) => {
                     return self.conclude(application, &prepared.plan, prepared.secrets, *outcome);
                 }
-                PasswordLogin::Locked => return Err(Code::Locked.into()),
                 PasswordLogin::Changed => {}
             }
         }
-        Err(Code::TooOften.because("changes of this account"))
+        Err(too_many_changes())
     }
 
     /// Logs in the owner of the phone number or e-mail address that a code proves, or creates an account.
@@ -87,7 +87,7 @@ impl App {
                 self.conclude(application, &prepared.plan, prepared.secrets, *outcome)
             }
             CodeLogin::WrongCode => Err(Code::WrongCode.into()),
-            CodeLogin::TooOften => Err(too_many_codes()),
+            CodeLogin::TooOften => Err(self.too_many_codes()),
         }
     }
 }

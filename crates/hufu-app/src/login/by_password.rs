@@ -4,7 +4,7 @@ use hufu_store::{StoreError, Tx, Write, passwords, users};
 use hufu_types::{PoolId, UserId};
 
 use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, refuse_unusable};
-use crate::credentials::locks::Locks;
+use crate::credentials::locks::Counted;
 
 /// Logs in an account whose password has been verified.
 #[derive(Clone)]
@@ -17,8 +17,8 @@ pub struct LogInByPassword {
     pub verified: String,
     /// A new hash of the same password with stronger parameters, if the stored one is outdated.
     pub rehash: Option<String>,
-    /// The counters of wrong passwords.
-    pub lock: Locks,
+    /// The try, which is taken back.
+    pub counted: Counted,
     /// What the login writes.
     pub plan: LoginPlan,
 }
@@ -28,8 +28,6 @@ pub struct LogInByPassword {
 pub enum PasswordLogin {
     /// The rest is as for every login.
     Login(Box<LoginOutcome>),
-    /// The account was locked while the password was being verified.
-    Locked,
     /// The account or its password changed while the password was being verified: start again.
     Changed,
 }
@@ -40,13 +38,10 @@ impl Write for LogInByPassword {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<PasswordLogin, StoreError> {
         let (pool, plan) = (&self.pool, &self.plan);
         let found = users::get_locked(tx, pool, &self.user).await?.filter(|user| user.merged_into.is_none());
+        self.counted.was_right(tx).await?;
         let Some(user) = found else { return Ok(PasswordLogin::Changed) };
         if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(&self.verified) {
             return Ok(PasswordLogin::Changed);
-        }
-        // Checks again under the lock, so that parallel guesses cannot slip past the limit.
-        if self.lock.is_full(tx, plan.trace.at).await? {
-            return Ok(PasswordLogin::Locked);
         }
         let mut events = plan.trace.recorder();
         if let Some(refused) = refuse_unusable(tx, &mut events, &user, plan.method).await? {

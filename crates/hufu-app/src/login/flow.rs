@@ -21,12 +21,13 @@ use super::finish::CustomDataPatch;
 use super::resolver::AccountResolver;
 use super::steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};
 use crate::credentials::guess::Guess;
-use crate::credentials::{AccountName, Target, is_phone_number, too_many_codes};
+use crate::credentials::{AccountName, Target, is_phone_number};
 use crate::digest::hash_token;
 use crate::login::entry::{FlowView, LoginAnswer, LoginDone, LoginParameters, PreparedLogin};
+use crate::people::holders::Unusable;
 use crate::people::merging::MergePreview;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
-use crate::refusal::wrong_password;
+use crate::refusal::{deletion_pending, too_many_changes, wrong_password};
 use crate::{App, Origin, Refusal};
 
 /// What a user does in a login that waits.
@@ -156,8 +157,7 @@ impl App {
                         return Ok(answer);
                     }
                 }
-                let refusal = Code::TooOften.because("changes of this account");
-                Err(self.not_tried(&found, step.handle, refusal))
+                Err(self.not_tried(&found, step.handle, too_many_changes()))
             }
         }
     }
@@ -333,7 +333,7 @@ impl App {
                     Ok(proved) => PreparedAction::BindByPassword {
                         user: proved.user.id,
                         hash: proved.verified,
-                        lock: proved.lock,
+                        counted: proved.counted,
                     },
                     Err(refusal) if refusal.is(Code::WrongPassword) => {
                         let remaining =
@@ -358,7 +358,7 @@ impl App {
                     found.accounts.iter().find(|user| Some(&user.id) == found.flow.state.user.as_ref());
                 let names = user.map(crate::credentials::names_of).unwrap_or_default();
                 self.check_new_password(pool, password.expose_secret(), &names)?;
-                let hash = self.hasher.hash(password.clone(), &*self.random).await?;
+                let hash = self.hash_password(password.clone(), origin.ip.as_deref()).await?;
                 PreparedAction::SetPassword { hash, ends_login }
             }
             FlowAction::FillIn(fill_in) => {
@@ -425,7 +425,7 @@ impl App {
     fn refusal_of(&self, failure: &StepFailure) -> Refusal {
         match failure {
             StepFailure::WrongCode => Code::WrongCode.into(),
-            StepFailure::TooManyCodes => too_many_codes(),
+            StepFailure::TooManyCodes => self.too_many_codes(),
             StepFailure::WrongPassword { remaining } => wrong_password(*remaining),
             StepFailure::Locked => Code::Locked.into(),
             StepFailure::NoAccount => Code::NoAccount.into(),
@@ -433,7 +433,9 @@ impl App {
             StepFailure::IdentityTaken => Code::IdentityTaken.into(),
             StepFailure::NotACandidate => Code::NotACandidate.into(),
             StepFailure::MayNotCreate => Code::RegistrationOff.into(),
-            StepFailure::Unusable => Code::Disabled.into(),
+            StepFailure::Unusable(Unusable::Disabled) => Code::Disabled.into(),
+            StepFailure::Unusable(Unusable::DeletionPending(at)) => deletion_pending(*at),
+            StepFailure::MergeImpossible => Code::MergeImpossible.into(),
             StepFailure::UsernameTaken => Code::UsernameTaken.into(),
             StepFailure::NameTaken(PasscodeChannel::Sms) => Code::PhoneTaken.into(),
             StepFailure::NameTaken(PasscodeChannel::Email) => Code::EmailTaken.into(),

@@ -5,14 +5,14 @@ pub(super) mod unit;
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::rates::Limit;
+use hufu_store::rates::{self, Limit};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
 use secrecy::ExposeSecret as _;
 
 use crate::address::network_of;
-use crate::credentials::{Registration, Target, accepted, is_phone_number, too_many_codes};
+use crate::credentials::{Registration, Target, accepted, is_phone_number};
 use crate::login::entry::LoginAnswer;
 use crate::login::finish::CustomDataPatch;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
@@ -93,7 +93,7 @@ impl App {
             // nobody can make this node hash passwords for free.
             Some(password) => match self.write(Register { dry_run: true, ..unit.clone() }).await? {
                 Registered::Possible => {
-                    unit.password = Some(self.hasher.hash(password, &*self.random).await?);
+                    unit.password = Some(self.hash_password(password, origin.ip.as_deref()).await?);
                     unit.limit = None;
                     self.write(unit).await?
                 }
@@ -109,8 +109,11 @@ impl App {
                 _ => Ok((*user, None)),
             },
             Registered::WrongCode => Err(Code::WrongCode.into()),
-            Registered::TooOften if is_proved => Err(too_many_codes()),
-            Registered::TooOften => Err(Code::TooOften.because("registrations from this address")),
+            Registered::TooOften if is_proved => Err(self.too_many_codes()),
+            Registered::TooOften => {
+                let wait = rates::wait(self.limits.registration_window, self.now());
+                Err(Code::TooOften.retry_after(wait).because("registrations from this address"))
+            }
             Registered::Taken(NamesTaken::Username) => Err(Code::UsernameTaken.into()),
             Registered::Taken(NamesTaken::Phone) => Err(Code::PhoneTaken.into()),
             Registered::Taken(NamesTaken::Email) => Err(Code::EmailTaken.into()),

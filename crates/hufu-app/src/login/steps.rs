@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, Waiting, accounts_of};
 use super::resolver::{AccountResolver, Resolved};
 use crate::credentials::guess::{CodeCheck, Guess};
-use crate::credentials::locks::Locks;
+use crate::credentials::locks::Counted;
 use crate::events::{Event, Recorder};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{owner, unusable};
@@ -45,8 +45,8 @@ pub enum PreparedAction {
         user: UserId,
         /// The hash that was verified. If it differs now, the password has changed in the meantime.
         hash: String,
-        /// The counters of wrong passwords, checked again in case one reached its limit in the meantime.
-        lock: Locks,
+        /// The try, which is taken back.
+        counted: Counted,
     },
     /// A failed attempt to bind an account by password: it was wrong, or not checked because the account is
     /// locked. The account's counter already includes it; the flow counts it as a failed step.
@@ -254,18 +254,14 @@ impl Continue {
                     None => Ok(Outcome::Failed(StepFailure::NoAccount)),
                 }
             }
-            PreparedAction::BindByPassword { user, hash, lock } => {
+            PreparedAction::BindByPassword { user, hash, counted } => {
                 let found = users::get_locked(tx, &self.pool, user).await?;
+                counted.was_right(tx).await?;
                 let Some(user) = found.filter(|user| user.merged_into.is_none()) else {
                     return Ok(Outcome::Changed);
                 };
                 if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != Some(hash) {
                     return Ok(Outcome::Changed);
-                }
-                // Checks again under the lock, so that parallel guesses in many flows cannot slip past the
-                // limit.
-                if lock.is_full(tx, self.plan.trace.at).await? {
-                    return Ok(Outcome::Failed(StepFailure::Locked));
                 }
                 self.bind(tx, events, user, Method::Password).await
             }
@@ -346,8 +342,8 @@ impl Continue {
         let user = users::get_locked(tx, &self.pool, &user.id).await?;
         // If the account was merged while this waited for the row, the names lead to another one by now.
         let user = user.filter(|user| user.merged_into.is_none()).ok_or(StoreError::LostRace)?;
-        if unusable(&user).is_some() {
-            return Ok(Outcome::Failed(StepFailure::Unusable));
+        if let Some(why) = unusable(&user) {
+            return Ok(Outcome::Failed(StepFailure::Unusable(why)));
         }
         let mut missing = [false, false];
         for (key, missing) in resolver.proof.ids().zip(&mut missing) {
@@ -425,7 +421,16 @@ impl Continue {
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
         match merge(tx, events, &self.pool, &new, self.plan.trace.at).await? {
             Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
-            _ => Ok(Outcome::Failed(StepFailure::Unusable)),
+            _ => {
+                // If one of them may not log in, the person is told why.
+                for user in [survivor, *other] {
+                    let found = users::get(tx, &self.pool, user).await?;
+                    if let Some(why) = found.as_ref().and_then(unusable) {
+                        return Ok(Outcome::Failed(StepFailure::Unusable(why)));
+                    }
+                }
+                Ok(Outcome::Failed(StepFailure::MergeImpossible))
+            }
         }
     }
 
@@ -479,8 +484,8 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NoAccount));
         };
         let found = users::survivor(tx, found).await?;
-        if unusable(&found).is_some() {
-            return Ok(Outcome::Failed(StepFailure::Unusable));
+        if let Some(why) = unusable(&found) {
+            return Ok(Outcome::Failed(StepFailure::Unusable(why)));
         }
         let user = finish::count_login(tx, &self.plan, &self.pool, &found.id).await?;
         let details = details.as_object().cloned().unwrap_or_default();

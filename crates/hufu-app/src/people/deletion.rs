@@ -11,7 +11,7 @@ use hufu_store::step_tokens::StepPurpose;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, PasscodeChannel};
 
-use crate::credentials::{Confirmation, StepToken, accepted, too_many_codes};
+use crate::credentials::{Confirmation, StepToken, accepted};
 use crate::events::Actor;
 use crate::{App, Authenticated, Origin, Refusal};
 use unit::{Confirm, ConfirmationProof, Confirmed, DeleteExpired, ListExpired, ScheduleDeletion};
@@ -37,7 +37,7 @@ impl App {
             Confirmation::Password(password) => {
                 let found = self.own_password(who).await?;
                 let proved = self.verify_own(who, found, &password, Action::UserDeletionRequested).await?;
-                ConfirmationProof::Password(proved.verified, proved.lock)
+                ConfirmationProof::Password(proved.verified, proved.counted)
             }
         };
         let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
@@ -46,10 +46,9 @@ impl App {
         match self.write(unit).await? {
             Confirmed::Issued => Ok(token),
             Confirmed::WrongCode => Err(Code::WrongCode.into()),
-            Confirmed::TooOften => Err(too_many_codes()),
+            Confirmed::TooOften => Err(self.too_many_codes()),
             Confirmed::NotOwn(PasscodeChannel::Sms) => Err(Code::OldPhoneMismatch.into()),
             Confirmed::NotOwn(PasscodeChannel::Email) => Err(Code::OldEmailMismatch.into()),
-            Confirmed::Locked => Err(Code::Locked.into()),
             Confirmed::Changed | Confirmed::Gone => Err(Code::NotLoggedIn.into()),
         }
     }

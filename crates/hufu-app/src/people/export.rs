@@ -4,7 +4,7 @@ pub mod unit;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::audit::OwnEvent;
-use hufu_store::rates::Hit;
+use hufu_store::rates::{self, Hit};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, EventId, Timestamp};
 use serde_json::json;
@@ -55,7 +55,8 @@ impl App {
         let (window, now) = (self.limits.export_window, self.now());
         let hits = self.write(Hit { name, amount: 1, window, now }).await?;
         if hits > self.limits.exports_per_user {
-            return Err(Code::TooOften.because("exports of one's own data"));
+            let wait = rates::wait(window, now);
+            return Err(Code::TooOften.retry_after(wait).because("exports of one's own data"));
         }
         Ok(())
     }

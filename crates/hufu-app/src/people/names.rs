@@ -5,7 +5,7 @@
 pub mod unit;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::rates::Limit;
+use hufu_store::rates::{self, Limit};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, Email, Phone, User, Username};
 use serde_json::json;
@@ -62,7 +62,8 @@ impl App {
             UsernameSet::HasOne => Err(Code::HasUsername.into()),
             UsernameSet::Taken => Err(Code::UsernameTaken.into()),
             UsernameSet::TooOften => {
-                Err(Code::TooOften.because("usernames that are taken, from this address"))
+                let wait = rates::wait(self.limits.registration_window, self.now());
+                Err(Code::TooOften.retry_after(wait).because("usernames that are taken, from this address"))
             }
             UsernameSet::Gone => Err(Code::NotLoggedIn.into()),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::rates::{Admit, Admitted, Bucket};
+use hufu_store::rates::{self, Admit, Admitted, Bucket};
 use hufu_store::uploads::{GetUpload, PutUpload};
 use hufu_types::refusal::Code;
 use hufu_types::{OpaqueToken, TokenPurpose};
@@ -19,6 +19,8 @@ use crate::{App, Limits, Refusal};
 const UPLOADS_PATH: &str = "/uploads/";
 /// How long an upload waits for a turn to decode.
 const TURN: Duration = Duration::from_secs(10);
+/// How long a client should wait when all slots or turns are taken.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// Pictures with more pixels than this are decoded one at a time, and not with 16 bits per channel.
 const LARGE: u64 = 12_000_000;
@@ -46,7 +48,8 @@ impl Decoders {
     async fn turn(&self, pixels: u64) -> Result<OwnedSemaphorePermit, Refusal> {
         let turns = if pixels > LARGE { self.at_once } else { 1 };
         let turn = tokio::time::timeout(TURN, self.turns.clone().acquire_many_owned(turns)).await;
-        turn.map_err(|_| Code::TooOften.because("pictures being decoded"))?.map_err(Refusal::internal)
+        turn.map_err(|_| Code::TooOften.retry_after(BUSY).because("pictures being decoded"))?
+            .map_err(Refusal::internal)
     }
 }
 
@@ -82,10 +85,11 @@ impl App {
             window: limits.upload_window,
             now: self.now(),
         };
+        let too_often = Code::TooOften.retry_after(rates::wait(unit.window, unit.now));
         match self.write(unit).await? {
             Admitted::Yes => Ok(()),
-            Admitted::OverGlobalLimit => Err(Code::TooOften.because("uploads in all")),
-            Admitted::OverSenderLimit => Err(Code::TooOften.because("uploads from this address")),
+            Admitted::OverGlobalLimit => Err(too_often.because("uploads in all")),
+            Admitted::OverSenderLimit => Err(too_often.because("uploads from this address")),
         }
     }
 
@@ -125,7 +129,8 @@ impl App {
             now: self.now(),
         };
         if !self.write(unit).await? {
-            return Err(Code::TooOften.because("uploads that nobody's photo names"));
+            let wait = self.limits.upload_orphan_age;
+            return Err(Code::TooOften.retry_after(wait).because("uploads that nobody's photo names"));
         }
         let url = format!("{}{UPLOADS_PATH}{key}", self.public_url);
         Ok(Uploaded { key, url })

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use hufu_app::credentials::guess::{Guess, Presented};
-use hufu_app::credentials::locks::{FindAccount, LockRule, Locks, Name, RecordWrongPassword};
+use hufu_app::credentials::locks::{Admission, CountTry, Counted, FindAccount, LockRule, Name};
 use hufu_app::login::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure};
 use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::Unbind;
@@ -17,8 +17,8 @@ use hufu_store::users::{self, GetUser};
 use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::{
-    Action, Association, AssociationMode, MergeId, PasscodeChannel, PasscodePurpose, PhoneProof,
-    PoolSettings, SystemRandom, TokenHash, User, UserId, Username,
+    Association, AssociationMode, MergeId, PasscodeChannel, PasscodePurpose, PhoneProof, PoolSettings,
+    SystemRandom, TokenHash, User, UserId, Username,
 };
 use serde_json::Map;
 
@@ -175,7 +175,8 @@ on_both_engines! {
         assert!(matches!(store.write(step(&again, fill_in())).await.unwrap(), Continued::Unknown), "came by it");
     }
 
-    async fn a_password_that_was_right_does_not_bind_once_the_account_is_locked(database) {
+    /// A try is counted before the password is looked at, and taken back with the step that it was right for.
+    async fn a_password_that_was_right_is_no_try(database) {
         let store = migrated(&database).await;
         let (name, id) = (Username::parse("anna").unwrap(), UserId::parse("6560c0ffee00000000000a01").unwrap());
         let user = User { username: Some(name.clone()), ..User::new(pool(), id.clone(), "admin", NOW) };
@@ -185,22 +186,28 @@ on_both_engines! {
             names: vec![Name::Username(name)],
             unknown: "nobody".to_owned(),
             lock: LockRule { most: 2, window: seconds(900) },
-            guard: None,
-            now: NOW,
+            network: None,
         };
-        let lock: Locks = store.read(find).await.unwrap().lock;
-        let bind = |hash: &str| PreparedAction::BindByPassword { user: id.clone(), hash: hash.to_owned(), lock: lock.clone() };
+        let locks = store.read(find).await.unwrap().lock;
+        let count = async |left| {
+            let admission = store.write(CountTry { locks: locks.clone(), now: NOW }).await.unwrap();
+            let Admission::Counted { counted, left: told, locks } = admission else { panic!("{admission:?}") };
+            assert_eq!((told, locks), (left, left == 0));
+            counted
+        };
+        let bind = |hash: &str, counted: &Counted| PreparedAction::BindByPassword {
+            user: id.clone(), hash: hash.to_owned(), counted: counted.clone(),
+        };
         let login = login(openid(APP, "o-1"), None).associating(asking());
         wait(&store, &login).await;
-        assert!(matches!(store.write(step(&login, bind("$before$"))).await.unwrap(), Continued::Changed));
-        for _ in 0..2 {
-            let (lock, action) = (Some(lock.clone()), Action::Login);
-            let wrong = RecordWrongPassword { pool: pool(), user: Some(id.clone()), lock, guard: None, action, by: "bind", trace: trace(NOW) };
-            store.write(wrong).await.unwrap();
-        }
-        let refused = store.write(step(&login, bind("$hash$"))).await.unwrap();
-        assert!(matches!(refused, Continued::Failed(StepFailure::Locked, _)), "{refused:?}");
-        assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM identities").await, 0);
+        let changed = store.write(step(&login, bind("$before$", &count(1).await))).await.unwrap();
+        assert!(matches!(changed, Continued::Changed));
+        let (_, last) = (count(1).await, count(0).await);
+        let locked = store.write(CountTry { locks: locks.clone(), now: NOW }).await.unwrap();
+        assert!(matches!(locked, Admission::Locked(wait) if wait > seconds(0) && wait <= seconds(900)), "{locked:?}");
+        let bound = store.write(step(&login, bind("$hash$", &last))).await.unwrap();
+        assert!(matches!(bound, Continued::Login(_)), "{bound:?}");
+        count(0).await;
     }
 
     async fn a_number_of_a_merged_account_moves_to_the_one_that_asks_for_it(database) {

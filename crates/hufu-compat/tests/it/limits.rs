@@ -3,10 +3,14 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::stream::{self, StreamExt as _};
+use hufu_sandbox::DataKind;
 use hufu_testkit::on_both_engines;
+use serde_json::json;
 
-use crate::client::Mode;
+use crate::client::{AUTH_BY_PHONE, DECRYPT, GET_PHONE, Mode};
 use crate::world::{CAFE_MINI, MINI, Plan, World};
 
 on_both_engines! {
@@ -41,6 +45,44 @@ on_both_engines! {
         world.advance(Duration::from_secs(120));
         world.node.app.sweep().await.unwrap();
         assert_eq!(world.rows("rate_buckets").await, 0);
+    }
+
+    /// Data that does not decrypt is a guess like a code that is none.
+    async fn data_that_does_not_decrypt_counts_as_a_failure(database) {
+        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 3).build(database).await;
+        world.person("bob");
+        world.person("carol");
+        let guess = async |path| {
+            let (code, hers) = (world.code(MINI, "bob"), world.code(MINI, "carol"));
+            let sealed = world.sealed(MINI, &hers, DataKind::Phone);
+            let body = json!({ "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data });
+            world.client().referer(MINI).post(path, body).await
+        };
+        for (path, refusal) in [
+            (AUTH_BY_PHONE, 2016), (DECRYPT, 2016), (GET_PHONE, 2016), (AUTH_BY_PHONE, 1002), (DECRYPT, 1002),
+        ] {
+            guess(path).await.refused(refusal);
+        }
+        world.client().log_in(MINI, "bob").await;
+    }
+
+    /// Passwords that are encrypted but do not decrypt count as wrong ones.
+    async fn passwords_that_do_not_decrypt_count_as_wrong_ones(database) {
+        let world = Plan::new().limits(|limits| limits.guesses_per_ip = 3).build(database).await;
+        let sign_in = async |password: &str, by: &str| {
+            let body = json!({
+                "connection": "PASSWORD",
+                "passwordPayload": { "account": "nobody", "password": password },
+                "options": { "passwordEncryptType": by },
+            });
+            world.client().post("/api/v3/signin", body).await
+        };
+        let (rsa, sm2) = (STANDARD.encode([7; 256]), "07".repeat(100));
+        for (password, by, refusal) in
+            [(&rsa, "rsa", 2333), (&sm2, "sm2", 2333), (&sm2, "sm2", 2333), (&rsa, "rsa", 1002), (&sm2, "sm2", 1002)]
+        {
+            assert_eq!(sign_in(password, by).await.code(), refusal, "{by}");
+        }
     }
 
     async fn only_guesses_count_as_failures(database) {

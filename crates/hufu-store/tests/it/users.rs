@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hufu_store::passwords;
 use hufu_store::users::{self, GetUser};
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
@@ -25,6 +26,19 @@ unit! {
             users::by_phone(tx, &this.pool, &this.phone).await?,
             users::by_external_id(tx, &this.pool, this.external_id).await?,
         ])
+}
+unit! {
+    Read Schemes { pool: PoolId } -> Vec<String>, |this, tx| {
+        let mut schemes = passwords::schemes(tx, &this.pool).await?;
+        // PostgreSQL sorts by the language of the database.
+        schemes.sort_unstable();
+        Ok(schemes)
+    }
+}
+unit! {
+    Write SetHash { user: UserId, hash: &'static str } -> (), |this, tx| {
+        passwords::set(tx, &pool(), &this.user, this.hash, NOW).await
+    }
 }
 unit! {
     Read IsTaken { pools: Vec<PoolId>, user: UserId } -> bool, |this, tx| {
@@ -70,6 +84,33 @@ fn find(pool: PoolId, name: &str, number: u32, external_id: &'static str) -> Fin
 }
 
 on_both_engines! {
+    /// Each scheme among the hashes of a pool is told once, with its parameters, for as long as it is there.
+    async fn the_schemes_of_a_pools_passwords(database) {
+        let store = migrated(&database).await;
+        let hashes = [
+            Some("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAA"),
+            Some("$argon2id$v=19$m=19456,t=2,p=1$b3RoZXJzYWx0c29tZXNhbA$BBBB"),
+            Some("$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+            Some("$2b$10$DDDDDDDDDDDDDDDDDDDDD.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+            Some("$2b$12$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+            Some("$pbkdf2-sha256$i=29000,l=32$c29tZXNhbHQ$AAAA"),
+            Some("$scrypt$ln=14,r=8,p=1$c29tZXNhbHQ$AAAA"),
+            None,
+        ];
+        let id = |n: usize| UserId::parse(&format!("6560c0ffee0000000000000{n}")).unwrap();
+        for (n, password_hash) in hashes.into_iter().enumerate() {
+            store.write(Make { user: User::new(pool(), id(n), "admin", NOW), password_hash }).await.unwrap();
+        }
+        let ours = "$argon2id$v=19$m=19456,t=2,p=1$";
+        let all = ["$2b$10$", "$2b$12$", ours, "$pbkdf2-sha256$i=29000,l=32$", "$scrypt$ln=14,r=8,p=1$"];
+        assert_eq!(store.read(Schemes { pool: pool() }).await.unwrap(), all);
+        assert_eq!(store.read(Schemes { pool: other_pool() }).await.unwrap(), [""; 0]);
+        for n in [3, 4, 5, 6] {
+            store.write(SetHash { user: id(n), hash: hashes[0].unwrap() }).await.unwrap();
+        }
+        assert_eq!(store.read(Schemes { pool: pool() }).await.unwrap(), ["$2b$10$", ours]);
+    }
+
     async fn a_user_is_read_as_written_and_found_by_every_login_name(database) {
         let store = migrated(&database).await;
         store.write(Make { user: alice(), password_hash: Some("$argon2id$") }).await.unwrap();

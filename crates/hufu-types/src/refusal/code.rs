@@ -104,7 +104,7 @@ codes! {
     /// The mini program is frozen, banned or deleted.
     AppDown => 2408, 503, "app-down", "wechat-app-down";
     /// WeChat's rate limits are exceeded.
-    WechatLimit => 1002, 429, "wechat-limit", "too-often";
+    WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.
     WechatSlow => 408, 504, "wechat-slow", "wechat-unreachable";
     /// WeChat is busy or unreachable.
@@ -132,7 +132,7 @@ codes! {
     /// The user already has a different identity of the same app.
     AnotherIdentityBound => 2215, 409, "another-identity-bound", "another-identity-bound";
     /// A rate limit was exceeded.
-    TooOften => 1002, 429, "too-often", "too-often";
+    TooOften(seconds, minutes) => 1002, 429, "too-often", "too-often";
 
     // Logins waiting for a step.
     /// The identity is unknown; the person may bind an account or create one.

@@ -11,8 +11,9 @@ mod sentences;
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use crate::texts::Argument;
 pub use code::Code;
@@ -32,6 +33,8 @@ struct Details {
     arguments: Vec<(&'static str, Argument)>,
     fault: Option<(Cow<'static, str>, Reason)>,
     data: Option<Value>,
+    /// How long to wait before trying again, in seconds.
+    retry_after: Option<u64>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -84,6 +87,17 @@ impl Refusal {
         self
     }
 
+    /// Says how long to wait before trying again. Clients get it in whole seconds, rounded up and never 0: in
+    /// the sentence, and as `retryAfter` in the data.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)).max(1);
+        let details = self.details();
+        details.retry_after = Some(seconds);
+        details.data = Some(json!({ "retryAfter": seconds }));
+        self
+    }
+
     /// Adds data for the client.
     #[must_use]
     pub fn carrying(mut self, data: Value) -> Self {
@@ -120,6 +134,12 @@ impl Refusal {
         self.details.as_ref()?.data.as_ref()
     }
 
+    /// How many seconds to wait before trying again, if waiting helps. Never 0.
+    pub fn seconds_to_wait(&self) -> Option<u64> {
+        let said = self.details.as_ref().and_then(|details| details.retry_after);
+        said.or_else(|| self.code.arguments().contains(&"seconds").then_some(1))
+    }
+
     /// The reason, if it is an error of this type.
     pub fn source_as<E: Error + 'static>(&self) -> Option<&E> {
         self.source()?.downcast_ref()
@@ -136,6 +156,11 @@ impl Code {
     /// A refusal with the value of a placeholder: see [`Refusal::with`].
     pub fn with(self, name: &'static str, value: impl Into<Argument>) -> Refusal {
         Refusal::new(self).with(name, value)
+    }
+
+    /// A refusal that says how long to wait: see [`Refusal::retry_after`].
+    pub fn retry_after(self, wait: Duration) -> Refusal {
+        Refusal::new(self).retry_after(wait)
     }
 
     /// A refusal with a reason for operators: see [`Refusal::because`].

@@ -127,8 +127,6 @@ reasons! {
     NotRsa => "not-rsa", "field-try-again";
     /// The password should be SM2-encrypted, but is not hexadecimal.
     NotSm2 => "not-sm2", "field-try-again";
-    /// The password cannot be decrypted with this instance's SM2 key.
-    NotForThisKey => "not-for-this-key", "field-try-again";
 
     /// Not a valid cursor of this list.
     NotACursor => "not-a-cursor", "field-try-again";

@@ -78,6 +78,9 @@ impl Refusal {
         if let Some((field, _)) = self.fault() {
             arguments.push(("field", field.to_owned().into()));
         }
+        if let Some(seconds) = self.seconds_to_wait() {
+            arguments.extend([("seconds", seconds.into()), ("minutes", seconds.div_ceil(60).into())]);
+        }
         arguments
     }
 }

@@ -2,6 +2,7 @@
 //! placeholders.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fluent_bundle::FluentResource;
 use hufu_types::refusal::{Code, FOR_INTEGRATORS, FOR_PEOPLE, Reason, Refusal};
@@ -168,11 +169,36 @@ fn values_take_the_places_of_placeholders() {
 }
 
 #[test]
+fn whoever_is_too_often_is_told_how_long_to_wait() {
+    for (millis, seconds, minutes) in
+        [(0, 1, 1), (1, 1, 1), (1000, 1, 1), (1001, 2, 1), (60_001, 61, 2), (3_600_000, 3600, 60)]
+    {
+        for code in [Code::TooOften, Code::WechatLimit] {
+            let refusal = code.retry_after(Duration::from_millis(millis));
+            assert_eq!(refusal.seconds_to_wait(), Some(seconds));
+            assert_eq!(refusal.data().unwrap()["retryAfter"], seconds);
+            for language in Language::FOR_INTEGRATORS {
+                let sentence = refusal.for_integrator(language);
+                assert!(sentence.contains(&format!(" {seconds} ")), "{sentence}");
+            }
+            for language in Language::ALL {
+                let [action] = refusal.for_person(language).actions.try_into().unwrap();
+                assert!(action.contains(&format!("{minutes} ")), "{action}");
+            }
+        }
+    }
+    // A refusal that forgets to say it is rendered all the same, and no other one speaks of waiting.
+    assert_eq!(Refusal::new(Code::TooOften).seconds_to_wait(), Some(1));
+    assert_eq!(Refusal::new(Code::Locked).seconds_to_wait(), None);
+}
+
+#[test]
 fn operators_read_the_reason_too() {
-    let refusal = Code::TooOften.because("wrong codes from this address");
+    let refusal =
+        Code::TooOften.retry_after(Duration::from_secs(60)).because("wrong codes from this address");
     assert_eq!(
         hufu_types::chain(&refusal),
-        "Too many requests: wait a while and try again: wrong codes from this address"
+        "Too many requests: wait 60 seconds and try again: wrong codes from this address"
     );
     let refusal = Refusal::internal(NameError::Email);
     assert!(refusal.is(Code::Internal) && refusal.code().is_internal());

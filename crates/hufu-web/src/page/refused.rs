@@ -25,7 +25,7 @@ pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
         may_retry: code.is_internal(),
         code: code.number(),
     };
-    (surface::status_of(code), respond(&page)).into_response()
+    surface::waiting((surface::status_of(code), respond(&page)).into_response(), refusal)
 }
 
 fn icon(code: Code) -> &'static str {

@@ -47,8 +47,8 @@ pub(super) struct SendCode {
 pub(super) enum Sent {
     /// The message is queued.
     Queued,
-    /// Too many messages were sent.
-    TooOften,
+    /// Too many messages were sent. The next one may be sent after this time.
+    TooOften(Duration),
 }
 
 impl Write for SendCode {
@@ -56,13 +56,13 @@ impl Write for SendCode {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Sent, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
-        if rates::admit(tx, &self.limits, now).await?.is_some() {
-            return Ok(Sent::TooOften);
+        if let Some(full) = rates::admit(tx, &self.limits, now).await? {
+            return Ok(Sent::TooOften(full.wait(now)));
         }
         // This check comes last, so that a client refused by its own limits does not make the recipient wait.
         if !rates::pause(tx, &self.pause, self.pause_length, now).await? {
             rates::refund(tx, &self.limits, now).await?;
-            return Ok(Sent::TooOften);
+            return Ok(Sent::TooOften(rates::pause_left(tx, &self.pause, now).await?));
         }
         let owner = owner(tx, pool, &self.target).await?;
         passcodes::put(tx, pool, &self.to, self.purpose, &self.code, now, self.expires_at).await?;

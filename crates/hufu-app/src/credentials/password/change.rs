@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::unit::{ChangePassword, CheckReset, PasswordChange, Reset, ResetPassword};
 use super::verify::{ProvedByPassword, WrongPassword};
-use super::{Weakness, policy};
+use super::{Place, Weakness, policy};
 use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
-use crate::credentials::{Target, accepted, too_many_codes};
+use crate::credentials::{Target, accepted};
 use crate::people::holders::Unusable;
 use crate::refusal::deletion_pending;
 use crate::{App, Authenticated, Origin, Refusal};
@@ -68,7 +68,7 @@ impl App {
             pool: pool.clone(),
             guess,
             target,
-            hash: self.hasher.hash(new.clone(), &*self.random).await?,
+            hash: self.hash_password(new.clone(), origin.ip.as_deref()).await?,
             is_allowed: Arc::new(move |user| {
                 policy::check(&rules.password, new.expose_secret(), &names_of(user)).is_ok()
             }),
@@ -85,7 +85,7 @@ impl App {
                 Ok(())
             }
             Reset::WrongCode => Err(Code::WrongCode.into()),
-            Reset::TooOften => Err(too_many_codes()),
+            Reset::TooOften => Err(self.too_many_codes()),
             Reset::NoAccount => Err(Code::NoAccount.into()),
             Reset::Unsuitable => Err(Weakness::ContainsOwnName.into()),
             Reset::Unusable(Unusable::DeletionPending(at)) => Err(deletion_pending(at)),
@@ -112,7 +112,7 @@ impl App {
         match self.write(unit).await? {
             Unlocked::Done => Ok(()),
             Unlocked::WrongCode => Err(Code::WrongCode.into()),
-            Unlocked::TooOften => Err(too_many_codes()),
+            Unlocked::TooOften => Err(self.too_many_codes()),
         }
     }
 
@@ -138,7 +138,7 @@ impl App {
             }
             (Some(_), None) => return Err(Code::OldPasswordNeeded.into()),
             (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
-                Ok(proved) => Some((proved.verified, proved.lock)),
+                Ok(proved) => Some((proved.verified, proved.counted)),
                 Err(refusal) if refusal.is(Code::WrongPassword) => return Err(Code::OldPasswordWrong.into()),
                 Err(refusal) => return Err(refusal),
             },
@@ -147,7 +147,7 @@ impl App {
             pool: pool.clone(),
             user: who.user.clone(),
             verified,
-            hash: self.hasher.hash(new, &*self.random).await?,
+            hash: self.hash_password(new, who.origin.ip.as_deref()).await?,
             session: who.session.clone(),
             trace: self.trace_of(who),
         };
@@ -158,19 +158,13 @@ impl App {
             }
             // The password was changed concurrently, so the old one is no longer right.
             PasswordChange::Changed => Err(Code::OldPasswordWrong.into()),
-            PasswordChange::Locked => Err(Code::Locked.into()),
         }
     }
 
     /// The account of a logged-in user, with its password hash.
     pub(crate) async fn own_password(&self, who: &Authenticated) -> Result<Found, Refusal> {
         let pool = who.pool();
-        let unit = GetPassword {
-            pool: pool.clone(),
-            user: who.user.clone(),
-            lock: self.lock_rule(),
-            now: self.now(),
-        };
+        let unit = GetPassword { pool: pool.clone(), user: who.user.clone(), lock: self.lock_rule() };
         self.read(unit).await?.ok_or_else(|| Code::NotLoggedIn.into())
     }
 
@@ -182,14 +176,10 @@ impl App {
         password: &SecretString,
         action: Action,
     ) -> Result<ProvedByPassword, Refusal> {
-        let wrong = WrongPassword {
-            pool: who.pool(),
-            guard: None,
-            action,
-            by: "password",
-            trace: self.trace_of(who),
-        };
-        self.verify_password(found, password, wrong).await
+        let wrong = WrongPassword { pool: who.pool(), action, by: "password", trace: self.trace_of(who) };
+        let proved = self.verify_password(found, password, wrong).await?;
+        // These tries are not counted for the network, and a new password has to be hashed in the same share.
+        Ok(ProvedByPassword { counted: proved.counted.keeping(Place::default()), ..proved })
     }
 
     pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {

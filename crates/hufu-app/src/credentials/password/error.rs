@@ -10,6 +10,9 @@ pub enum HashingError {
     /// Too many passwords are waiting.
     #[error("too many passwords wait to be hashed or verified")]
     Overloaded,
+    /// Too many passwords of one network are waiting.
+    #[error("too many passwords from this address wait to be hashed or verified")]
+    ShareExhausted,
     /// Out of memory, or the process is shutting down.
     #[error("a password cannot be hashed or verified: {0}")]
     Failed(String),
@@ -24,7 +27,7 @@ impl HashingError {
 impl From<HashingError> for Refusal {
     fn from(error: HashingError) -> Self {
         match error {
-            HashingError::Overloaded => StoreError::Overloaded.into(),
+            HashingError::Overloaded | HashingError::ShareExhausted => StoreError::Overloaded.into(),
             error @ HashingError::Failed(_) => Self::internal(error),
         }
     }

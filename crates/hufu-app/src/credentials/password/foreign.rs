@@ -156,15 +156,30 @@ impl StoredPassword {
         }
     }
 
-    /// Whether verifying it takes less time than Argon2id with these parameters. Based on measurements on one
-    /// machine, with some margin for others.
-    pub(super) fn is_quicker_than(&self, ours: &Params) -> bool {
-        match &self.0 {
-            Scheme::Argon2 { parameters, .. } => memory_passes(parameters) < memory_passes(ours),
-            Scheme::Bcrypt { cost, .. } => *cost < 10,
-            Scheme::Scrypt { parameters, .. } => 3 * scrypt_memory(parameters) < memory_passes(ours),
-            Scheme::Pbkdf2 { digest, iterations, hash, .. } => digest.work(*iterations, hash.len()) < 200_000,
+    /// Its scheme and parameters, on which depends how long it takes to verify: the text without salt and hash.
+    /// `hufu_store::passwords` cuts stored hashes in the same way.
+    pub(super) fn scheme(&self) -> String {
+        let text = self.to_string();
+        let cut = |text: &str| text.rfind('$').map_or(0, |at| at + 1);
+        let mut end = cut(&text);
+        if !matches!(self.0, Scheme::Bcrypt { .. }) {
+            // bcrypt does not separate the two.
+            end = cut(text.get(..end.saturating_sub(1)).unwrap_or_default());
         }
+        text.get(..end).unwrap_or_default().to_owned()
+    }
+
+    /// A hash of this scheme that stands for nobody's password. `None` if the scheme is unknown.
+    pub(super) fn decoy(scheme: &str) -> Option<Self> {
+        if scheme.starts_with("$2") {
+            // Salt and hash have 53 characters.
+            return Self::parse(&format!("{scheme}{:.<53}", "")).ok();
+        }
+        // PBKDF2 says how many bytes it makes. For the others, the number changes nothing.
+        let said = scheme.split(['$', ',']).find_map(|part| part.strip_prefix("l=")?.parse().ok());
+        let bytes: usize = said.unwrap_or(32).clamp(SHORTEST_HASH, LONGEST_HASH);
+        let (salt, hash) = (phc::BASE64.encode([0; 16]), phc::BASE64.encode(vec![0; bytes]));
+        Self::parse(&format!("{scheme}{salt}${hash}")).ok()
     }
 
     /// Whether the password matches. This is slow: do not call it on an asynchronous thread.
@@ -414,12 +429,6 @@ fn bounded(
 /// The bytes that Argon2 fills, over all passes.
 fn memory_passes(parameters: &Params) -> u64 {
     u64::from(parameters.m_cost()) * 1024 * u64::from(parameters.t_cost())
-}
-
-/// The bytes that scrypt fills and reads again, over all its parallel parts.
-fn scrypt_memory(parameters: &scrypt::Params) -> u64 {
-    let part = 128 * parameters.n() * u64::from(parameters.r());
-    part.saturating_mul(parameters.p().into())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(crate) mod verify;
 
 pub use error::HashingError;
 pub use foreign::{ForeignHashError, StoredPassword};
-pub use hash::{Calibration, Cost, Hasher, Verdict, calibrate};
+pub use hash::{Calibration, Cost, Hasher, Place, Turn, Verdict, calibrate};
 pub use policy::Weakness;
 pub use transport::PasswordEncryption;
 

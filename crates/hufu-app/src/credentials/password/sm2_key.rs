@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 const FIELD: usize = 32;
 /// Length of an SM3 digest, in bytes.
 const DIGEST: usize = 32;
+/// Length of the shortest ciphertext, in bytes.
+pub(super) const SHORTEST: usize = 2 * FIELD + DIGEST;
 /// The prefix of an uncompressed point (SEC 1 section 2.3.3).
 const UNCOMPRESSED: u8 = 4;
 

@@ -7,11 +7,13 @@
 //!
 //! With PKCS#1 v1.5 padding, anyone who can ask often enough whether a text decrypts can recover an encrypted
 //! message. So this is never revealed: a text of the right form that does not decrypt is taken literally,
-//! declared or not. It then matches no account, and as a new password it is longer than any policy allows.
+//! declared or not. It then matches no account, is counted as a wrong password, and as a new one it is longer than
+//! any policy allows. SM2 would not need the secrecy, but whoever makes us decrypt is to be counted.
 
 use async_recursion::async_recursion as boxed;
 use secrecy::SecretString;
 
+use super::sm2_key;
 use crate::{App, Refusal};
 use hufu_types::refusal::{Code, Reason};
 
@@ -71,8 +73,11 @@ impl App {
                 }
             }
             Some(PasswordEncryption::Sm2) => {
-                let ciphertext = sm2_ciphertext(text)?.ok_or_else(|| invalid(Reason::NotSm2))?;
-                self.decrypt_sm2(ciphertext).await?.ok_or_else(|| invalid(Reason::NotForThisKey))
+                let ciphertext = sm2_ciphertext(text)?.filter(|bytes| bytes.len() >= sm2_key::SHORTEST);
+                let ciphertext = ciphertext.ok_or_else(|| invalid(Reason::NotSm2))?;
+                // What stands for a ciphertext that does not decrypt need not be all of it.
+                let literal = text.get(..text.len().min(LONGEST_PLAIN)).unwrap_or_default();
+                or_literal(self.decrypt_sm2(ciphertext).await?, literal)
             }
         }
     }
@@ -148,7 +153,7 @@ mod tests {
     use hufu_protocol::sealing::SealingKey;
     use hufu_store::Store;
     use hufu_testkit::TestDatabase;
-    use hufu_types::{SystemClock, SystemRandom};
+    use hufu_types::{PasswordPolicy, SystemClock, SystemRandom};
     use secrecy::ExposeSecret as _;
 
     use super::*;
@@ -224,8 +229,13 @@ mod tests {
         let app = node(&TestDatabase::sqlite()).await;
         let other_key = STANDARD.encode([7; 256]);
         let declared_none = rsa(&app, "password").await;
+        let mut damaged = sm2(&app, "password").await;
+        damaged.replace_range(0..2, if damaged.starts_with("00") { "01" } else { "00" });
+        let prefixed = format!("sm2:{damaged}");
         for (text, declared) in [
             (other_key.as_str(), None),
+            (&damaged, SM2),
+            (&prefixed, None),
             // The response must not reveal that it does not decrypt.
             (&other_key, RSA),
             (&declared_none, NONE),
@@ -242,8 +252,6 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_declaration_is_refused_with_the_reason() {
         let app = node(&TestDatabase::sqlite()).await;
-        let mut damaged = sm2(&app, "password").await;
-        damaged.replace_range(0..2, if damaged.starts_with("00") { "01" } else { "00" });
         for (text, declared) in [
             ("password", RSA),
             ("", RSA),
@@ -251,7 +259,7 @@ mod tests {
             ("password", SM2),
             ("", SM2),
             ("00", SM2),
-            (damaged.as_str(), SM2),
+            ("0".repeat(2 * sm2_key::SHORTEST - 2).as_str(), SM2),
         ] {
             let why = open(&app, text, declared).await.unwrap_err();
             assert!(why.contains("password is declared as encrypted"), "{why}");
@@ -277,6 +285,11 @@ mod tests {
             let why = open(&app, &text, declared).await.unwrap_err();
             assert!(why.contains("longer than"), "{why}");
             assert!(app.open_password_leniently(&text, declared).await.is_err());
+        }
+        // As a new password it is longer than any policy allows, and as an old one it is short enough.
+        for bytes in [sm2_key::SHORTEST, 2048] {
+            let literal = open(&app, &"00".repeat(bytes), SM2).await.unwrap();
+            assert!(literal.len() > usize::try_from(PasswordPolicy::LONGEST).unwrap());
         }
     }
 

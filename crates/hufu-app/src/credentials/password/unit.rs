@@ -9,7 +9,7 @@ use hufu_types::{Action, PoolId, SessionId, Timestamp, User, UserId};
 use serde_json::json;
 
 use crate::credentials::guess::{CodeCheck, Guess};
-use crate::credentials::locks::{Locks, unlock};
+use crate::credentials::locks::{Counted, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
 
@@ -20,9 +20,9 @@ pub struct ChangePassword {
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// The old password's hash, which was verified, and the buckets for wrong passwords. `None` if the
-    /// account had no password.
-    pub verified: Option<(String, Locks)>,
+    /// The old password's hash, which was verified, and the try, which is taken back. `None` if the account had no
+    /// password.
+    pub verified: Option<(String, Counted)>,
     /// The hash of the new password.
     pub hash: String,
     /// The session that is kept.
@@ -38,8 +38,6 @@ pub enum PasswordChange {
     Done(Box<User>, Vec<SessionId>),
     /// The account or its password has changed in the meantime.
     Changed,
-    /// The account was locked while the password was verified.
-    Locked,
 }
 
 impl Write for ChangePassword {
@@ -53,11 +51,8 @@ impl Write for ChangePassword {
         if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != verified {
             return Ok(PasswordChange::Changed);
         }
-        // Check again, so that parallel guesses gain nothing.
-        if let Some((_, lock)) = &self.verified
-            && lock.is_full(tx, self.trace.at).await?
-        {
-            return Ok(PasswordChange::Locked);
+        if let Some((_, counted)) = &self.verified {
+            counted.was_right(tx).await?;
         }
         let mut events = self.trace.recorder();
         let kept = Some(&self.session);

@@ -3,6 +3,8 @@
 use hufu_types::PasscodeChannel;
 use hufu_types::refusal::Code;
 
+use crate::people::holders::Unusable;
+
 /// Why a step failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepFailure {
@@ -27,8 +29,10 @@ pub enum StepFailure {
     NotACandidate,
     /// Creating an account is not permitted.
     MayNotCreate,
-    /// The account is disabled or deleted.
-    Unusable,
+    /// The account may not log in, for this reason.
+    Unusable(Unusable),
+    /// The accounts cannot be merged: they are one by now, or one of them was merged into a third.
+    MergeImpossible,
     /// The username is taken.
     UsernameTaken,
     /// The phone number or e-mail address belongs to another account.
@@ -53,7 +57,9 @@ impl StepFailure {
             Self::IdentityTaken => Code::IdentityTaken.number(),
             Self::NotACandidate => Code::NotACandidate.number(),
             Self::MayNotCreate => Code::RegistrationOff.number(),
-            Self::Unusable => Code::Disabled.number(),
+            Self::Unusable(Unusable::Disabled) => Code::Disabled.number(),
+            Self::Unusable(Unusable::DeletionPending(_)) => Code::DeletionPending.number(),
+            Self::MergeImpossible => Code::MergeImpossible.number(),
             Self::UsernameTaken => Code::UsernameTaken.number(),
             Self::NameTaken(PasscodeChannel::Sms) => Code::PhoneTaken.number(),
             Self::NameTaken(PasscodeChannel::Email) => Code::EmailTaken.number(),

@@ -14,7 +14,7 @@ use hufu_types::{
 use serde_json::json;
 
 use crate::credentials::guess::{CodeCheck, Guess};
-use crate::credentials::locks::{Locks, unlock};
+use crate::credentials::locks::{Counted, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{locked_and_active, vouched};
 
@@ -38,8 +38,8 @@ pub struct Confirm {
 pub enum ConfirmationProof {
     /// A code sent to the account's own phone number or e-mail address.
     Code(Target, Guess),
-    /// The account's password: the hash that was verified, and the counters of wrong passwords.
-    Password(String, Locks),
+    /// The account's password: the hash that was verified, and the try, which is taken back.
+    Password(String, Counted),
 }
 
 /// The outcome of a confirmation.
@@ -53,8 +53,6 @@ pub enum Confirmed {
     TooOften,
     /// The phone number or e-mail address is not the account's own.
     NotOwn(PasscodeChannel),
-    /// The account was locked while the password was being verified.
-    Locked,
     /// The password changed in the meantime.
     Changed,
     /// The account is gone or disabled.
@@ -83,12 +81,10 @@ impl Write for Confirm {
                     }
                 }
             }
-            ConfirmationProof::Password(verified, lock) => {
+            ConfirmationProof::Password(verified, counted) => {
+                counted.was_right(tx).await?;
                 if passwords::get(tx, pool, &user.id).await?.as_ref() != Some(verified) {
                     return Ok(Confirmed::Changed);
-                }
-                if lock.is_full(tx, now).await? {
-                    return Ok(Confirmed::Locked);
                 }
             }
         }

@@ -82,15 +82,15 @@ impl SetUsername {
             return Ok(UsernameSet::HasOne);
         }
         if let Some(guard) = &self.guard
-            && guard.is_full(tx, now).await?
+            && guard.take(tx, now).await?.is_none()
         {
             return Ok(UsernameSet::TooOften);
         }
         if users::by_username(tx, pool, &self.username).await?.is_some() {
-            if let Some(guard) = &self.guard {
-                guard.hit(tx, now).await?;
-            }
             return Ok(UsernameSet::Taken);
+        }
+        if let Some(guard) = &self.guard {
+            guard.take_back(tx, now).await?;
         }
         login_names::set_username(tx, pool, &user.id, &self.username, now).await?;
         let username = Some(self.username.clone());

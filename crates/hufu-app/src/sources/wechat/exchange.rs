@@ -17,6 +17,8 @@ use crate::{App, Limits, Refusal};
 
 /// The maximum length of a code to send on. WeChat's have 32 characters.
 const MAX_CODE: usize = 512;
+/// The shortest window of WeChat's limits. It does not say how much of it is left.
+const WECHAT_WINDOW: Duration = Duration::from_secs(60);
 /// How often a node polls for another node's record.
 const RECORD_POLL: Duration = Duration::from_millis(50);
 
@@ -265,7 +267,7 @@ pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
         (Class::Retry, _) => Code::WechatDown.because(error),
         (Class::Deny, _) => Code::Denied.because(error),
         (Class::Admin | Class::Token, _) => Code::Misconfigured.because(error),
-        (Class::Limit, _) => Code::WechatLimit.because(error),
+        (Class::Limit, _) => Code::WechatLimit.retry_after(WECHAT_WINDOW).because(error),
         (Class::AppDown, _) => Code::AppDown.because(error),
         (Class::Bug, _) => Code::WechatNonsense.because(error),
     }

@@ -1,12 +1,13 @@
 //! Guessing names, passwords and codes, by every route, from one IP address and from many.
 
-use hufu_app::credentials::locks::{FindAccount, Found, GetPassword, LockRule, Name, RecordWrongPassword};
-use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
-use hufu_app::events::Trace;
-use hufu_app::{AccountName, Registration, Target};
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use hufu_app::credentials::locks::{FindAccount, LockRule, Name};
+use hufu_app::{AccountName, Origin, Refusal, Registration, Target};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Username};
+use hufu_types::{Email, Phone, Username};
 
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
@@ -206,41 +207,117 @@ on_both_engines! {
         world.try_register(three()).await.unwrap();
     }
 
-    /// Guessing the old password in parallel from a stolen login gains nothing over guessing one by one: the
-    /// right password is refused once the wrong ones in parallel have been counted.
+    /// Of three hundred wrong passwords at once from one address, at most fifty are looked at, and somebody else gets in
+    /// meanwhile.
+    async fn three_hundred_passwords_at_once(database) {
+        let world = World::new(database).await;
+        world.register("alice").await;
+        let work = world.app.password_work();
+        let guesses = join_all((0..300).map(|number| world.log_in(username(&format!("name{number}")), OTHER)));
+        let elsewhere = Origin { ip: Some("198.51.100.9".to_owned()), ..Origin::default() };
+        let (guesses, alice) = join(guesses, world.log_in_from(&elsewhere, username("alice"), PASSWORD)).await;
+        alice.unwrap();
+        let count = |code| guesses.iter().filter(|guess| matches!(guess, Err(refusal) if refusal.is(code))).count();
+        // The database of a busy machine may turn some away before they are counted.
+        assert!((1..=50).contains(&count(Code::WrongPassword)), "{}", count(Code::WrongPassword));
+        assert!(world.app.password_work() - work <= 51);
+        for refusal in guesses.iter().filter_map(|guess| guess.as_ref().err()).filter(|r| r.is(Code::TooOften)) {
+            assert!(refusal.seconds_to_wait().unwrap() >= 1);
+        }
+    }
+
+    /// As many right passwords as come at once from one address log in.
+    async fn right_passwords_at_once_are_no_guesses(database) {
+        let world = World::with_limits(database, |limits| limits.guesses_per_ip = 3).await;
+        world.register("alice").await;
+        for done in join_all((0..20).map(|_| world.log_in(username("alice"), PASSWORD))).await {
+            done.unwrap();
+        }
+    }
+
+    /// Of many wrong codes at once from one address, as many are looked at as the limit says, whichever numbers
+    /// they are for.
+    async fn codes_at_once(database) {
+        let world = World::with_limits(database, |limits| limits.guesses_per_ip = 6).await;
+        let guesses = join_all((0..40).map(|number| world.log_in_by_code(sms(number), "000000", true))).await;
+        let count = |code| guesses.iter().filter(|guess| matches!(guess, Err(refusal) if refusal.is(code))).count();
+        assert_eq!((count(Code::WrongCode), count(Code::TooOften)), (6, 34));
+    }
+
+    /// Of many wrong codes at once for one number, five are looked at.
+    async fn codes_of_one_number_at_once(database) {
+        let world = World::new(database).await;
+        let code = world.code(sms(1), Purpose::Login).await;
+        let wrong = other_than(&code);
+        join_all((0..20).map(|_| world.log_in_by_code(sms(1), wrong, true))).await;
+        assert!(matches!(world.log_in_by_code(sms(1), &code, true).await, Err(ref refusal) if refusal.is(Code::WrongCode)));
+    }
+
+    /// Strangers who lock an account do not lock its owner out of the place where they logged in before, and this
+    /// place has as many tries as others.
+    async fn strangers_lock_nobody_out_of_where_they_were(database) {
+        let world = World::new(database).await;
+        world.register("alice").await;
+        let from = |ip: &str| Origin { ip: Some(ip.to_owned()), ..Origin::default() };
+        let (home, office) = (from("203.0.113.9"), from("2001:db8:1:2::1"));
+        for place in [&home, &office] {
+            world.log_in_from(place, username("alice"), PASSWORD).await.unwrap();
+        }
+        let attack = async || {
+            for number in 0..10 {
+                let refused = world.log_in_from(&from(&format!("198.51.100.{number}")), username("alice"), OTHER).await;
+                assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::WrongPassword)), "{refused:?}");
+            }
+        };
+        attack().await;
+        let new = world.log_in_from(&from("192.0.2.1"), username("alice"), PASSWORD).await;
+        assert!(matches!(new, Err(ref refusal) if refusal.is(Code::Locked)), "{new:?}");
+        world.log_in_from(&home, username("alice"), PASSWORD).await.unwrap();
+        world.log_in_from(&from("2001:db8:1:2::99"), username("alice"), PASSWORD).await.unwrap();
+        for _ in 0..10 {
+            let refused = world.log_in_from(&home, username("alice"), OTHER).await;
+            assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::WrongPassword)), "{refused:?}");
+        }
+        let refused = world.log_in_from(&home, username("alice"), PASSWORD).await;
+        assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Locked)), "{refused:?}");
+        world.log_in_from(&office, username("alice"), PASSWORD).await.unwrap();
+        // A place is forgotten after thirty days.
+        world.clock.advance(Duration::from_secs(30 * 24 * 60 * 60));
+        world.app.sweep().await.unwrap();
+        attack().await;
+        let late = world.log_in_from(&office, username("alice"), PASSWORD).await;
+        assert!(matches!(late, Err(ref refusal) if refusal.is(Code::Locked)), "{late:?}");
+    }
+
+    /// Whoever is refused because of too many requests is told how long to wait.
+    async fn how_long_to_wait(database) {
+        let world = World::with_limits(database, |limits| limits.guesses_per_ip = 1).await;
+        let waits = |refused: Refusal| {
+            assert!(refused.is(Code::TooOften), "{refused:?}");
+            assert_eq!(refused.data().unwrap()["retryAfter"], refused.seconds_to_wait().unwrap());
+            refused.seconds_to_wait().unwrap()
+        };
+        world.send(sms(1), Purpose::Login).await.unwrap();
+        assert_eq!(waits(world.send(sms(1), Purpose::Login).await.unwrap_err()), 60);
+        world.clock.advance(Duration::from_millis(20_500));
+        assert_eq!(waits(world.send(sms(1), Purpose::Login).await.unwrap_err()), 40);
+        // Windows of five minutes begin with the hour. It is 22:15:20 and a half.
+        world.log_in_by_code(sms(1), "000000", true).await.unwrap_err();
+        assert_eq!(waits(world.log_in_by_code(sms(1), "000000", true).await.unwrap_err()), 280);
+        world.log_in(username("nobody"), OTHER).await.unwrap_err();
+        assert_eq!(waits(world.log_in(username("nobody"), OTHER).await.unwrap_err()), 280);
+    }
+
+    /// Of tries of the old password that are made at once with a stolen login, no more are looked at than one by
+    /// one.
     async fn the_old_password_guessed_at_once(database) {
         let world = World::new(database).await;
         let who = world.who(&world.register("alice").await).await.unwrap();
-        let (store, pool, now) = (world.app.store(), who.pool().clone(), world.clock.now());
-        let lock = LockRule { most: 10, window: world.app.limits().password_window };
-        let get = GetPassword { pool: pool.clone(), user: who.user.clone(), lock, now };
-        let Found { hash, lock, is_locked, .. } = store.read(get).await.unwrap().unwrap();
-        assert!(!is_locked);
-        let random = TestRandom::new(5);
-        let trace = || Trace::of_command(now, &random);
-        let wrong = || RecordWrongPassword {
-            pool: pool.clone(),
-            user: Some(who.user.clone()),
-            lock: Some(lock.clone()),
-            guard: None,
-            action: Action::PasswordChanged,
-            by: "password",
-            trace: trace(),
-        };
-        for left in (0..10).rev() {
-            assert_eq!(store.write(wrong()).await.unwrap(), left);
-        }
-        let change = ChangePassword {
-            pool: pool.clone(),
-            user: who.user.clone(),
-            verified: Some((hash.unwrap(), lock.clone())),
-            hash: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-            session: who.session.clone(),
-            trace: trace(),
-        };
-        assert!(matches!(store.write(change).await.unwrap(), PasswordChange::Locked));
-        let refused = world.app.change_password(&who, OTHER.into(), Some(PASSWORD.into())).await;
-        assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Locked)), "{refused:?}");
+        let change = |old: &'static str| world.app.change_password(&who, OTHER.into(), Some(old.into()));
+        let refused = join_all((0..15).map(|_| change("wrong"))).await;
+        let count = |code| refused.iter().filter(|change| matches!(change, Err(refusal) if refusal.is(code))).count();
+        assert_eq!((count(Code::OldPasswordWrong), count(Code::Locked)), (10, 5));
+        assert!(matches!(change(PASSWORD).await, Err(ref refusal) if refusal.is(Code::Locked)));
         world.log_in(username("alice"), PASSWORD).await.unwrap();
     }
 
@@ -253,8 +330,7 @@ on_both_engines! {
             names: vec![Name::Username(Username::parse("alice").unwrap())],
             unknown: String::new(),
             lock: LockRule { most: 1, window: world.app.limits().password_window },
-            guard: None,
-            now: Timestamp(0),
+            network: None,
         };
         let hash = world.app.store().read(find).await.unwrap().hash.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=20480,t=2,p=1$"), "{hash}");
@@ -288,6 +364,24 @@ on_both_engines! {
         }
         world.user_of_phone(1).await;
         world.log_in(AccountName::Any("13800000001".to_owned()), PASSWORD).await.unwrap();
+    }
+
+    /// Unless the pool says otherwise, codes are sent to numbers in China only.
+    async fn codes_go_to_china_by_default(database) {
+        let world = World::new(database).await;
+        let number = |text: &str| Target::Phone(Phone::parse(text).unwrap());
+        world.send(number("+8613800000001"), Purpose::Login).await.unwrap();
+        for abroad in ["+85291234567", "+12025550123"] {
+            let refused = world.send(number(abroad), Purpose::Login).await;
+            assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Invalid)), "{abroad}");
+        }
+    }
+
+    /// A pool may send everywhere.
+    async fn codes_go_everywhere_if_the_pool_says_so(database) {
+        let world = World::with_settings(database, "sms_countries = []").await;
+        let number = Target::Phone(Phone::parse("+12025550123").unwrap());
+        world.send(number, Purpose::Login).await.unwrap();
     }
 
     /// A number has one spelling, and codes are sent only to the countries that the pool permits.

@@ -113,18 +113,18 @@ impl World {
     }
 
     pub(super) async fn log_in(&self, account: AccountName, password: &str) -> Result<LoginDone, Refusal> {
-        let application = self.application();
-        let answer = self
-            .app
-            .log_in_by_password(
-                &application,
-                account,
-                password.into(),
-                RequestedTokens::UserToken.into(),
-                &self.origin,
-            )
-            .await?;
-        Ok(answer.done().unwrap())
+        self.log_in_from(&self.origin, account, password).await
+    }
+
+    pub(super) async fn log_in_from(
+        &self,
+        origin: &Origin,
+        account: AccountName,
+        password: &str,
+    ) -> Result<LoginDone, Refusal> {
+        let (application, requested) = (self.application(), RequestedTokens::UserToken.into());
+        let login = self.app.log_in_by_password(&application, account, password.into(), requested, origin);
+        Ok(login.await?.done().unwrap())
     }
 
     pub(super) async fn try_register(
@@ -161,9 +161,9 @@ impl World {
         token(self.try_register(registration).await)
     }
 
-    /// Tries wrong passwords until the account is locked.
+    /// Tries wrong passwords until the account is locked, also for a network from which its owner logged in.
     pub(super) async fn lock(&self, account: &AccountName) {
-        for _ in 0..10 {
+        for _ in 0..20 {
             self.log_in(account.clone(), "wrong").await.unwrap_err();
         }
         assert!(

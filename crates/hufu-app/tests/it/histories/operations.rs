@@ -1,7 +1,7 @@
 //! Running operations on the store, and reading the state after them.
 
 use hufu_app::credentials::guess::{Guess, Presented};
-use hufu_app::credentials::locks::{FindAccount, LockRule};
+use hufu_app::credentials::locks::{Admission, CountTry, FindAccount, LockRule};
 use hufu_app::login::{Continue, Continued, PreparedAction, StepFailure};
 use hufu_app::login::{Login, LoginOutcome};
 use hufu_app::people::identities::{Bind, Unbind, Unbound};
@@ -285,11 +285,13 @@ async fn by_password(store: &Store, pool: &PoolId, user: &UserId) -> Result<Prep
         names: Vec::new(),
         unknown: "nobody".to_owned(),
         lock,
-        guard: None,
-        now: NOW,
+        network: None,
     };
-    let lock = store.read(find).await?.lock;
-    Ok(PreparedAction::BindByPassword { user, hash: "$pw$".to_owned(), lock })
+    let locks = store.read(find).await?.lock;
+    let Admission::Counted { counted, .. } = store.write(CountTry { locks, now: NOW }).await? else {
+        panic!("locked")
+    };
+    Ok(PreparedAction::BindByPassword { user, hash: "$pw$".to_owned(), counted })
 }
 
 fn observed(outcome: LoginOutcome) -> Done {
@@ -316,7 +318,7 @@ fn went_on(continued: Continued) -> Done {
         StepFailure::IdentityTaken => "taken",
         StepFailure::AnotherIdentityBound => "has another",
         StepFailure::NotACandidate => "no candidate",
-        StepFailure::Unusable => "unusable",
+        StepFailure::Unusable(_) | StepFailure::MergeImpossible => "unusable",
         other => panic!("{other:?}"),
     };
     match continued {

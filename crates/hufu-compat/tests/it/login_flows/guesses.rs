@@ -101,6 +101,25 @@ on_both_engines! {
         waiting.step(&elsewhere, bind(ALICE_PHONE, &code)).await.tokens();
     }
 
+    /// Whoever proves an account that its owner deleted is told that, and not that it is disabled.
+    async fn an_account_about_to_be_deleted_says_so(database) {
+        let world = world_with(database, &shop_with(&asking(""), "")).await;
+        let client = world.client();
+        let payload = json!({ "account": "anna", "password": PASSWORD });
+        let by_password = json!({ "connection": "PASSWORD", "passwordPayload": payload });
+        let anna = client.post("/api/v3/signin", by_password).await.data();
+        let own = client.clone().bearer(anna["access_token"].as_str().unwrap());
+        let proof = json!({ "verifyMethod": "PASSWORD", "passwordPayload": { "password": PASSWORD } });
+        let step = own.post("/api/v3/verify-delete-account-request", proof).await.data();
+        own.post("/api/v3/delete-account", json!({ "deleteAccountToken": step["deleteAccountToken"] })).await.refused_or_data();
+        let waiting = stranger(&client, Mode::V2Code, "eve").await;
+        let bind = json!({ "action": "bind", "method": "username-password", "account": "anna", "password": PASSWORD });
+        let refused = waiting.step(&client, bind).await;
+        Waiting::of(&refused, 2413);
+        assert!(world.audit().await.iter().any(|event| event.action == "login" && event.code == 2413));
+        assert_eq!(world.rows("identities").await, 0);
+    }
+
     async fn a_handle_is_one_guess_however_many_are_sent_at_once(database) {
         let world = guessing(database, 50).await;
         let client = world.client();

@@ -35,7 +35,7 @@ grant-unsupported = This grant_type is not supported: use refresh_token.
 wechat-denied = WeChat does not let this user log in: use another way to log in.
 misconfigured = The mini program connection is misconfigured: ask the administrator to check AppID and AppSecret.
 app-down = WeChat has frozen this mini program or taken it down: log in another way; the administrator can find the reason on WeChat's platform.
-wechat-limit = WeChat's rate limit has been reached: try again in a minute.
+wechat-limit = WeChat's rate limit has been reached: try again in { $seconds } seconds.
 wechat-slow = WeChat did not answer in time: call wx.login again and retry.
 wechat-down = WeChat is busy or unreachable: call wx.login again in a moment and retry.
 wechat-nonsense = WeChat's response could not be understood: try again; if it keeps happening, tell the administrator.
@@ -51,7 +51,7 @@ not-logged-in = Not logged in, or the login has ended: log in again.
 not-yourself = You can only act on your own account: send your own user id.
 identity-taken = This WeChat identity is bound to another account: unbind it there first.
 another-identity-bound = Your account is bound to another WeChat identity of this app: unbind that first.
-too-often = Too many requests: wait a while and try again.
+too-often = Too many requests: wait { $seconds } seconds and try again.
 
 ## Waiting logins
 
@@ -202,7 +202,6 @@ too-far-ahead = { $field } is later than { $latest }
 same-as-old = { $field } is the same as the old one; choose another
 not-rsa = { $field } is declared as encrypted with RSA, but is not base64 of the key's length
 not-sm2 = { $field } is declared as encrypted with SM2, but is not hexadecimal
-not-for-this-key = { $field } is declared as encrypted with SM2, but cannot be decrypted with this instance's key
 not-a-cursor = { $field } does not belong to this list; start without one
 not-a-custom-key = { $field } is not a key of custom data: 1 to { $max } characters of A-Z, a-z, 0-9, _, - and .
 too-many-keys = { $field } may have at most { $max } keys; remove some first

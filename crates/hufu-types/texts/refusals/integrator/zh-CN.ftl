@@ -35,7 +35,7 @@ grant-unsupported = 不支持这种 grant_type：请使用 refresh_token。
 wechat-denied = 微信拒绝了该用户的登录：请换一种登录方式。
 misconfigured = 小程序连接配置有误：请管理员核对 AppID 和 AppSecret。
 app-down = 该小程序已被微信冻结或下线：请换一种登录方式，管理员请到微信公众平台处理。
-wechat-limit = 微信接口调用过于频繁：请一分钟后重试。
+wechat-limit = 微信接口调用过于频繁：请 { $seconds } 秒后重试。
 wechat-slow = 微信没有及时响应：请重新调用 wx.login 后重试。
 wechat-down = 微信服务繁忙或无法连接：请稍后重新调用 wx.login 再试。
 wechat-nonsense = 微信返回了无法识别的内容：请稍后重试，若持续出现请联系管理员。
@@ -51,7 +51,7 @@ not-logged-in = 尚未登录或登录已失效：请重新登录。
 not-yourself = 只能操作自己的账号：请使用本人的用户 ID。
 identity-taken = 该微信已绑定其他账号：请先在那个账号中解绑。
 another-identity-bound = 当前账号已绑定另一个微信：请先解绑。
-too-often = 操作过于频繁：请稍后再试。
+too-often = 操作过于频繁：请 { $seconds } 秒后再试。
 
 ## 等待下一步的登录
 
@@ -202,7 +202,6 @@ too-far-ahead = { $field } 不能晚于 { $latest }
 same-as-old = { $field } 与旧的相同，请换一个
 not-rsa = { $field } 声明为 RSA 加密，但不是长度与密钥一致的 base64
 not-sm2 = { $field } 声明为 SM2 加密，但不是十六进制
-not-for-this-key = { $field } 声明为 SM2 加密，但无法用当前实例的密钥解密
 not-a-cursor = { $field } 不属于该列表，请从头开始
 not-a-custom-key = { $field } 不能作为自定义数据的键：须为 1 到 { $max } 个字符，只能使用 A-Z、a-z、0-9、_、- 和 .
 too-many-keys = { $field } 最多 { $max } 个键，请先删除一些

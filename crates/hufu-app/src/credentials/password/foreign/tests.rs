@@ -199,3 +199,25 @@ fn neither_debug_nor_errors_show_the_hash() {
     assert_eq!(format!("{:?}", StoredPassword::parse(text).unwrap()), "StoredPassword(bcrypt, redacted)");
     assert!(!refused("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRG").to_string().contains("E5YPO9"));
 }
+
+/// What decides how long a hash takes is told from its text, and a decoy of it takes as long.
+#[test]
+fn schemes_and_their_decoys() {
+    let hash = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for (scheme, rest) in [
+        ("$argon2id$v=19$m=19456,t=2,p=1$", format!("c29tZXNhbHQ${hash}")),
+        ("$argon2i$m=4096,t=3,p=1$", format!("c29tZXNhbHQ${hash}")),
+        ("$2a$05$", "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW".to_owned()),
+        ("$scrypt$ln=13,r=8,p=1$", format!("c29tZXNhbHQ${hash}")),
+        ("$pbkdf2-sha256$i=29000,l=32$", format!("c29tZXNhbHQ${hash}")),
+        ("$pbkdf2-sha1$i=29000,l=64$", format!("c29tZXNhbHQ${}", phc::BASE64.encode([7; 64]))),
+    ] {
+        let stored = StoredPassword::parse(&format!("{scheme}{rest}")).unwrap();
+        assert_eq!(stored.scheme(), scheme);
+        let decoy = StoredPassword::decoy(scheme).unwrap();
+        assert_eq!(decoy.scheme(), scheme);
+    }
+    for unknown in ["", "$", "$md5$", "$argon2id$v=19$m=19456,t=2$"] {
+        assert!(StoredPassword::decoy(unknown).is_none(), "{unknown}");
+    }
+}
