@@ -19,7 +19,7 @@ use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, r
 pub(crate) struct NewWebhookBody {
     name: String,
     url: String,
-    /// Names of actions. Empty means all.
+    /// Names of events. Those of refused actions end in `.refused`. Empty means all.
     #[serde(default)]
     events: Vec<String>,
     enabled: Option<bool>,

@@ -149,25 +149,22 @@ struct NewRow<'a> {
 
 /// Links many identities to their users, in one statement. They must be free: one that is taken fails the unit, which
 /// then runs again.
-pub async fn insert_all<'a>(
+pub async fn insert_all(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    identities: impl IntoIterator<Item = (&'a UserId, &'a NewIdentity)> + Send,
+    identities: &[(&UserId, &NewIdentity)],
 ) -> Result<(), StoreError> {
-    let new: Vec<_> = identities
-        .into_iter()
-        .map(|(user, NewIdentity { connection, key, created_at })| NewRow {
-            realm: &key.realm,
-            kind: key.kind.as_str(),
-            value: &key.value,
-            user_id: user.as_str(),
-            connection_id: connection.as_str(),
-            created_at: created_at.0,
-        })
-        .collect();
-    if new.is_empty() {
+    if identities.is_empty() {
         return Ok(());
     }
+    let new = identities.iter().map(|(user, NewIdentity { connection, key, created_at })| NewRow {
+        realm: &key.realm,
+        kind: key.kind.as_str(),
+        value: &key.value,
+        user_id: user.as_str(),
+        connection_id: connection.as_str(),
+        created_at: created_at.0,
+    });
     let new = rows(new)?;
     tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }

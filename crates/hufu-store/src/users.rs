@@ -326,12 +326,12 @@ impl<'a> NewRow<'a> {
 
 /// Inserts many users of a pool with their password hashes, in one statement. Their unique values must be free: one that
 /// is taken fails the unit, which then runs again.
-pub async fn insert_all<'a>(
+pub async fn insert_all(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    users: impl IntoIterator<Item = (&'a User, Option<&'a str>)> + Send,
+    users: &[(&User, Option<&str>)],
 ) -> Result<(), StoreError> {
-    let new: Result<Vec<_>, _> = users.into_iter().map(|(user, hash)| NewRow::of(user, hash)).collect();
+    let new: Result<Vec<_>, _> = users.iter().map(|(user, hash)| NewRow::of(user, *hash)).collect();
     let new = rows(new?)?;
     tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }

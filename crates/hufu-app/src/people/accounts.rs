@@ -71,8 +71,11 @@ pub(crate) async fn insert_all(
     if new.is_empty() {
         return Ok(());
     }
-    users::insert_all(tx, pool, new.iter().map(|new| (new.user, new.password_hash))).await?;
-    let identities =
-        new.iter().flat_map(|new| new.identities.iter().map(|identity| (&new.user.id, identity)));
-    identities::insert_all(tx, pool, identities).await
+    let users: Vec<_> = new.iter().map(|new| (new.user, new.password_hash)).collect();
+    users::insert_all(tx, pool, &users).await?;
+    let mut identities = Vec::new();
+    for new in new {
+        identities.extend(new.identities.iter().map(|identity| (&new.user.id, identity)));
+    }
+    identities::insert_all(tx, pool, &identities).await
 }

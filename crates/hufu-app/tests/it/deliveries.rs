@@ -31,7 +31,7 @@ unit! { Write Happens { trace: Trace, actions: Vec<Action>, fail: bool } -> (), 
     }
     if this.fail { Err(StoreError::Stopped) } else { Ok(()) }
 } }
-/// Records an undo that was done, and one that was refused.
+// Records an undo that was done, and one that was refused.
 unit! { Write Undoes { trace: Trace } -> (), |this, tx| {
     let alice = UserId::parse("alice").unwrap();
     let mut events = this.trace.recorder();

@@ -268,13 +268,14 @@ on_both_engines! {
             let rehearsed = world.import_with(&file, &ImportOptions { dry_run: true, ..wish.clone() }).await.unwrap();
             let done = world.import_with(&file, &wish).await.unwrap();
             assert_eq!((done.counts, &done.refused), (rehearsed.counts, &rehearsed.refused));
-            let again = i64::from(on_existing == OnExisting::Skip);
-            assert_eq!((done.counts.created, done.counts.skipped), (704, again));
+            // When the file comes again in the same run, the survivor that was missing is there.
+            let expected = if on_existing == OnExisting::Skip { (704, 2) } else { (705, 0) };
+            assert_eq!((done.counts.created, done.counts.skipped), expected);
             for (at, (_, outcome)) in rows.iter().enumerate() {
                 let number = i64::try_from(at).unwrap() + 1;
                 let reason = done.refused.iter().find(|(row, _)| *row == number).map(|(_, reason)| reason.as_str());
                 match (*outcome, on_existing) {
-                    ("created", _) | ("again", OnExisting::Skip) => assert_eq!(reason, None, "row {number}"),
+                    ("created", _) | ("again" | "id", OnExisting::Skip) => assert_eq!(reason, None, "row {number}"),
                     ("again", OnExisting::Refuse) => assert!(reason.unwrap().starts_with("id: taken")),
                     (field, _) => assert!(reason.unwrap().starts_with(field), "row {number}: {reason:?}"),
                 }
