@@ -63,7 +63,8 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
         .merge(v3::routes())
-        .merge(unserved_calls("/api"))
+        .merge(unserved_calls("/api/v2"))
+        .merge(unserved_calls("/api/v3"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
