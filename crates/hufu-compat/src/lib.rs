@@ -21,9 +21,9 @@ mod waiting;
 
 use std::sync::Arc;
 
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use hufu_web::cors::open;
-use hufu_web::surface::{not_served, refusing, sdk, unserved_calls};
+use hufu_web::surface::{refusing, sdk, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// Settings of this surface.
@@ -37,8 +37,8 @@ pub struct Settings {
 pub fn routes(settings: &Settings) -> Routes {
     let graphql = Arc::new(graphql::Endpoint::new(settings.introspection));
     let graphql = open(post(move |shared, head, request| graphql::handle(graphql, shared, head, request)));
-    let graphql = Routes::new().route("/graphql/v2", graphql).route("/graphql", open(any(not_served)));
-    let graphql = refusing(graphql.merge(unserved_calls("/graphql")), graphql::answer::refused);
+    let graphql = Routes::new().route("/graphql/v2", graphql).merge(unserved_calls("/graphql"));
+    let graphql = refusing(graphql, graphql::answer::refused);
     let routes = Routes::new()
         .route("/connections/social/wechat-miniprogram/auth", open(post(mini_program::auth)))
         .route(
