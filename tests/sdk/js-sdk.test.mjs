@@ -35,7 +35,7 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
   test("is told which calls are not served", async () => {
     const authing = client();
     await authing.registerByUsername(username(), PASSWORD);
-    for (const call of ["listOrgs", "listDepartments"]) await assert.rejects(authing[call](), refusal(404));
+    await assert.rejects(authing.listOrgs(), refusal(404));
     await assert.rejects(authing.loginByLdap("alice", PASSWORD), refusal(404));
   });
 

@@ -21,9 +21,9 @@ mod waiting;
 
 use std::sync::Arc;
 
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use hufu_web::cors::open;
-use hufu_web::surface::{not_served, refusing, sdk, unserved_calls};
+use hufu_web::surface::{refusing, sdk, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// Settings of this surface.
@@ -37,8 +37,8 @@ pub struct Settings {
 pub fn routes(settings: &Settings) -> Routes {
     let graphql = Arc::new(graphql::Endpoint::new(settings.introspection));
     let graphql = open(post(move |shared, head, request| graphql::handle(graphql, shared, head, request)));
-    let graphql = Routes::new().route("/graphql/v2", graphql).route("/graphql", open(any(not_served)));
-    let graphql = refusing(graphql.merge(unserved_calls("/graphql")), graphql::answer::refused);
+    let graphql = Routes::new().route("/graphql/v2", graphql).merge(unserved_calls("/graphql"));
+    let graphql = refusing(graphql, graphql::answer::refused);
     let routes = Routes::new()
         .route("/connections/social/wechat-miniprogram/auth", open(post(mini_program::auth)))
         .route(
@@ -63,7 +63,8 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
         .merge(v3::routes())
-        .merge(unserved_calls("/api"))
+        .merge(unserved_calls("/api/v2"))
+        .merge(unserved_calls("/api/v3"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);

@@ -237,7 +237,8 @@ impl Arriving {
     ) -> Result<Self, Refusal> {
         let asks = text(&parts.headers, header::EXPECT.as_str());
         let asks = asks.is_some_and(|what| what.trim().eq_ignore_ascii_case("100-continue"));
-        if asks && usize::try_from(body.size_hint().lower()).map_or(true, |declared| declared > limit) {
+        let fits = usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared <= limit);
+        if asks && !fits {
             return Err(Code::BodyTooLarge.with("limit", limit));
         }
         let place = shared.bodies.take(ClientIp::of(&parts.extensions), 1);

@@ -107,14 +107,11 @@ pub fn unserved(below: &str, code: Code) -> Routes {
     Routes::new().route(&format!("{below}/{{*rest}}"), any(async move || Refused::from(code)))
 }
 
-/// [`unserved`] for calls of the published clients. Scripts of every origin may read the answer.
-pub fn unserved_calls(below: &str) -> Routes {
-    Routes::new().route(&format!("{below}/{{*rest}}"), open(any(not_served)))
-}
-
-/// Refuses a call of the published clients that this version does not serve.
-pub async fn not_served() -> Refused {
-    Code::NotServed.into()
+/// Refuses this path and those below it that have no route, as calls of the published clients that are not
+/// served. Scripts of every origin may read the answer.
+pub fn unserved_calls(path: &str) -> Routes {
+    let not_served = || open(any(async || Refused::from(Code::NotServed)));
+    Routes::new().route(path, not_served()).route(&format!("{path}/{{*rest}}"), not_served())
 }
 
 /// Writes a refusal as a response, where there is no handler.

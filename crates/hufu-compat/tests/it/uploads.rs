@@ -84,6 +84,12 @@ fn path(answer: &Answer) -> String {
     path.to_owned()
 }
 
+/// A plan in which a body may hang as long as the test takes.
+fn patient() -> Plan {
+    let hour = Duration::from_secs(3600);
+    Plan::new().limits(|limits| (limits.body_grace, limits.body_time) = (hour, hour))
+}
+
 /// An upload from this address.
 fn upload_from(address: &str, body: Body) -> Request<Body> {
     let content_type = "multipart/form-data; boundary=frontier";
@@ -283,7 +289,8 @@ on_both_engines! {
     }
 
     async fn hanging_uploads_lock_nobody_out(database) {
-        let world = Plan::new().limits(|limits| limits.uploads_at_once = 1).build(database).await;
+        let plan = patient().limits(|limits| limits.uploads_at_once = 1);
+        let world = plan.build(database).await;
         let mut hanging = Vec::new();
         for _ in 0..8 {
             hanging.push(begin(&world, "198.51.100.1", &behind_parts(0)[..10]).await);
@@ -302,7 +309,8 @@ on_both_engines! {
     }
 
     async fn so_many_bodies_of_one_network_arrive_at_once(database) {
-        let world = Plan::new().limits(|limits| limits.bodies_per_network = 2).build(database).await;
+        let plan = patient().limits(|limits| limits.bodies_per_network = 2);
+        let world = plan.build(database).await;
         let begin = async |address: &str| begin(&world, address, b"--frontier\r\n").await;
         let hanging = [begin("2001:db8:1:2::1").await, begin("2001:db8:1:2::2").await];
         let from = |address: &str| world.nobody().from(address.parse::<IpAddr>().unwrap());
@@ -325,7 +333,8 @@ on_both_engines! {
     }
 
     async fn bodies_in_memory_have_limited_room(database) {
-        let world = Plan::new().limits(|limits| limits.body_memory = 40_000).build(database).await;
+        let plan = patient().limits(|limits| limits.body_memory = 40_000);
+        let world = plan.build(database).await;
         let first = begin(&world, "198.51.100.1", &[0; 15_000]).await;
         let from = |last: u8| world.nobody().from([198, 51, 100, last]);
         from(1).upload(&[0; 6_000]).await.refused(1002);

@@ -58,7 +58,7 @@ on_both_engines! {
         instance.prepare().await;
         let metrics = free_address();
         let mut command = instance.command(&["serve"]);
-        command.env("HUFU_LOG", "trace").env("HUFU_METRICS_LISTEN", metrics.to_string());
+        command.env("HUFU_LOG", "debug").env("HUFU_METRICS_LISTEN", metrics.to_string());
         let server = Server::start(&mut command).await;
         let client = &server.client;
 

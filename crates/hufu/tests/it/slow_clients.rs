@@ -27,9 +27,11 @@ fn head_of(path: &str) -> String {
 /// What the server answers to this text until it closes the connection.
 async fn asked(address: SocketAddr, text: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // A server that has seen enough closes before all is written.
+    // A server that has seen enough closes before all is written. What it answered is there nevertheless.
     let _ = stream.write_all(text.as_bytes()).await;
-    received(&mut stream).await
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
 }
 
 /// Everything that the server sends until it closes the connection.
@@ -76,7 +78,7 @@ async fn nobody_is_told_to_go_on_with_a_body_that_is_too_long() {
         format!("{}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n{body}", head_of(AUTH))
     };
     let answer = asked(server.address, &expecting(2, "{}")).await;
-    assert!(answer.starts_with("HTTP/1.1 100 ") && answer.contains(r#""code":2231"#), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 100 ") && answer.contains(r#""code":2101"#), "{answer}");
     let answer = asked(server.address, &expecting(50_000_000_000, "")).await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""code":413"#), "{answer}");
     server.stop().await.succeeded();
