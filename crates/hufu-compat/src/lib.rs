@@ -21,6 +21,7 @@ mod waiting;
 
 use std::sync::Arc;
 
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use hufu_web::cors::open;
 use hufu_web::surface::{refusing, sdk, unserved_calls};
@@ -52,7 +53,8 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/logout", open(get(session::logout)))
         .route("/logout", open(get(session::logout)))
         .route("/api/v2/oidc/validate_token", open(get(session::validate_token)))
-        .route("/api/v2/upload", open(post(upload::upload)))
+        // The handler limits the body itself, with a response that the client can see.
+        .route("/api/v2/upload", open(post(upload::upload)).layer(DefaultBodyLimit::disable()))
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
         .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
         .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use crate::page;
 use crate::peer::{ClientIp, client_of, is_trusted, peer_of};
-use crate::server::State;
+use crate::server::{Shared, State};
 use crate::surface::{self, ApiCode, Reader, Refused};
 
 /// The header with the id of a request, in requests and responses.
@@ -27,9 +27,22 @@ const MAX_REQUEST_ID: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct RequestId(pub(crate) String);
 
+/// What is around all routes. It is one layer, because each layer costs every request a copy of the route and a box.
+pub(crate) async fn around(shared: State, request: Request, next: Next) -> Response {
+    let shared = &*shared;
+    let checked = |request| check_host(shared, request, next);
+    let shown = |request| page::as_pages(shared, request, checked);
+    let caught = |request| catch_panics(request, shown);
+    no_sniffing(observe(shared, request, caught).await)
+}
+
 /// Notes the client's address, gives the request an id, and records route, status and duration. The log line
 /// contains the template of the route, never the query or a parameter.
-pub(crate) async fn observe(shared: State, mut request: Request, next: Next) -> Response {
+async fn observe<F: Future<Output = Response>>(
+    shared: &Shared,
+    mut request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let started = Instant::now();
     let proxies = shared.settings.trusted_proxies.as_slice();
     let peer = peer_of(request.extensions());
@@ -43,7 +56,7 @@ pub(crate) async fn observe(shared: State, mut request: Request, next: Next) -> 
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
 
     let span = tracing::info_span!("request", id = %id, route = %route);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = next(request).instrument(span.clone()).await;
 
     let elapsed = started.elapsed();
     let code = response
@@ -97,7 +110,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 
 /// Refuses requests with a foreign `Host` if only this machine's own names are served. Assets are always
 /// served, because the page that explains the refusal needs them.
-pub(crate) async fn check_host(shared: State, request: Request, next: Next) -> Response {
+async fn check_host(shared: &Shared, request: Request, next: Next) -> Response {
     let is_asset = request.uri().path().starts_with(page::ASSETS);
     if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
         return surface::written(Code::ForeignHost.into(), &Reader::of(&request), surface::sdk_with_status);
@@ -130,7 +143,7 @@ pub(crate) fn has_wrong_host<B>(request: &http::Request<B>) -> bool {
 }
 
 /// Tells browsers to believe the content type of every answer.
-pub(crate) async fn no_sniffing(mut answer: Response) -> Response {
+pub(crate) fn no_sniffing(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
@@ -145,9 +158,12 @@ pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Result<Res
 }
 
 /// Catches what panics outside the surfaces, which catch their own handlers.
-pub(crate) async fn catch_panics(request: Request, next: Next) -> Response {
+async fn catch_panics<F: Future<Output = Response>>(
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let reader = Reader::of(&request);
-    match caught(next.run(request)).await {
+    match caught(next(request)).await {
         Ok(response) => response,
         Err(refused) => surface::written(refused, &reader, surface::sdk_with_status),
     }

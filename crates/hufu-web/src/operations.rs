@@ -23,7 +23,7 @@ pub fn metrics_router(handle: PrometheusHandle) -> Router {
         let handle = handle.clone();
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()) }
     };
-    Router::new().route("/metrics", get(render)).layer(map_response(no_sniffing))
+    Router::new().route("/metrics", get(render)).layer(map_response(async |answer| no_sniffing(answer)))
 }
 
 /// Liveness: the process is running.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::extract::ConnectInfo;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::{App, Limits};
@@ -62,21 +62,14 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
     let bodies = Shares::new(usize::MAX, limits.bodies_per_network);
     let body_memory = Shares::new(limits.body_memory, limits.body_memory / 2);
     let shared = Arc::new(Shared { app, settings, bodies, body_memory });
-    let routes = surfaces
+    let others = operations::routes().merge(page::routes());
+    let others = others.fallback(async || Refused::from(Code::PathUnknown));
+    surfaces
         .into_iter()
         .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
-        .merge(operations::routes())
-        .merge(page::routes())
-        .fallback(async || Refused::from(Code::PathUnknown));
-    surface::refusing(routes, surface::sdk_with_status)
-        // Handlers limit the body themselves, with a response that the client can see.
-        .layer(DefaultBodyLimit::disable())
-        .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::check_host))
-        .layer(axum::middleware::from_fn_with_state(shared.clone(), page::as_pages))
-        .layer(axum::middleware::from_fn(middleware::catch_panics))
-        .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::observe))
-        .layer(axum::middleware::map_response(middleware::no_sniffing))
+        .merge(surface::refusing(others, surface::sdk_with_status))
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::around))
         .with_state(shared)
 }
 

@@ -1,15 +1,16 @@
 //! Refusals as a page: what happened, what to do, and the id of the request.
 
+use std::future::Future;
+
 use askama::Template;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use hufu_types::Refusal;
 use hufu_types::refusal::Code;
 
 use super::{Page, View, Viewer, respond};
-use crate::server::State;
+use crate::server::Shared;
 use crate::surface::{self, Refused};
 
 /// Renders the page of a refusal.
@@ -59,13 +60,17 @@ impl Page for RefusedPage {
 }
 
 /// Gives browsers an HTML page where other clients get JSON.
-pub(crate) async fn as_pages(shared: State, request: Request, next: Next) -> Response {
+pub(crate) async fn as_pages<F: Future<Output = Response>>(
+    shared: &Shared,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     if !asks_for_page(&request) {
-        return next.run(request).await;
+        return next(request).await;
     }
     let (parts, body) = request.into_parts();
-    let viewer = Viewer::of(&parts, &shared.0);
-    let response = next.run(Request::from_parts(parts, body)).await;
+    let viewer = Viewer::of(&parts, shared);
+    let response = next(Request::from_parts(parts, body)).await;
     // A handler returned a bare 404, such as for an image that is gone.
     let is_bare_404 =
         response.status() == StatusCode::NOT_FOUND && !response.headers().contains_key(header::CONTENT_TYPE);
