@@ -91,17 +91,25 @@ impl Locks {
         Ok(false)
     }
 
-    /// Counts a wrong password. Returns how many more the name allows; negative if it is locked. The
-    /// remaining count of the account is not revealed, because it depends on its other names.
-    async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<i64, StoreError> {
-        let mut left = self.name.hit(tx, now).await?;
-        if let Some(account) = &self.account
-            && account.hit(tx, now).await? < 0
-        {
-            left = left.min(-1);
-        }
-        Ok(left)
+    /// Counts a wrong password.
+    async fn hit(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<WrongTry, StoreError> {
+        let of_name = self.name.hit(tx, now).await?;
+        let of_account = match &self.account {
+            Some(account) => Some(account.hit(tx, now).await?),
+            None => None,
+        };
+        let left = if of_account.is_some_and(|left| left < 0) { of_name.min(-1) } else { of_name };
+        Ok(WrongTry { left, locks: left >= 0 && (of_name == 0 || of_account == Some(0)) })
     }
+}
+
+/// What a wrong password leads to.
+struct WrongTry {
+    /// How many more the name allows; negative if it is locked. The remaining count of the account is not
+    /// revealed, because it depends on its other names.
+    left: i64,
+    /// Whether this one locks the name or the account.
+    locks: bool,
 }
 
 fn account_bucket(pool: &PoolId, user: &UserId) -> String {
@@ -249,9 +257,9 @@ impl Write for RecordWrongPassword {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
-        let left = match &self.lock {
+        let WrongTry { left, locks } = match &self.lock {
             Some(lock) => lock.hit(tx, now).await?,
-            None => -1,
+            None => WrongTry { left: -1, locks: false },
         };
         if let Some(guard) = &self.guard {
             guard.hit(tx, now).await?;
@@ -261,7 +269,7 @@ impl Write for RecordWrongPassword {
         let details = json!({ "by": self.by });
         let refused = Event { action: self.action, code, user: self.user.as_ref(), details };
         events.record(tx, pool, refused).await?;
-        if let Some(user) = self.user.as_ref().filter(|_| left == 0) {
+        if let Some(user) = self.user.as_ref().filter(|_| locks) {
             events.record(tx, pool, Event::of(Action::AccountLocked, user)).await?;
         }
         Ok(left)

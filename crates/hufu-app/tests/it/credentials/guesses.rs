@@ -1,9 +1,10 @@
 //! Guessing names, passwords and codes, by every route, from one IP address and from many.
 
 use hufu_app::credentials::locks::{FindAccount, Found, GetPassword, LockRule, Name, RecordWrongPassword};
-use hufu_app::credentials::password::unit::{ChangePassword, PasswordChange};
+use hufu_app::credentials::password::unit::{ChangePassword, MaySetPassword, PasswordChange};
 use hufu_app::events::Trace;
 use hufu_app::{AccountName, Registration, Target};
+use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Clock as _, Email, Phone, TestRandom, Timestamp, Username};
@@ -233,7 +234,7 @@ on_both_engines! {
         let change = ChangePassword {
             pool: pool.clone(),
             user: who.user.clone(),
-            verified: Some((hash.unwrap(), lock.clone())),
+            permission: MaySetPassword::Verified(hash.unwrap(), lock.clone()),
             hash: "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
             session: who.session.clone(),
             trace: trace(),
@@ -242,6 +243,37 @@ on_both_engines! {
         let refused = world.app.change_password(&who, OTHER.into(), Some(PASSWORD.into())).await;
         assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Locked)), "{refused:?}");
         world.log_in(username("alice"), PASSWORD).await.unwrap();
+    }
+
+    /// Wrong passwords by several names lock the account though none of the names is locked, and the audit log
+    /// says so.
+    async fn an_account_that_is_locked_by_many_names_is_recorded(database) {
+        let world = World::with_limits(database, |limits| limits.guesses_per_ip = 1000).await;
+        let token = world.user_of_phone(1).await;
+        let who = world.who(&token).await.unwrap();
+        world.app.choose_username(&who, Username::parse("alice").unwrap()).await.unwrap();
+        let code = world.code(Target::Email(email("bob")), Purpose::Bind).await;
+        world.app.bind_email(&who, email("bob"), &code).await.unwrap();
+        let locked = async || {
+            let filter = AuditFilter { actions: vec![Action::AccountLocked], ..AuditFilter::default() };
+            let list = ListEvents { pool: who.pool().clone(), filter, before: None, limit: 10 };
+            world.app.store().read(list).await.unwrap().len()
+        };
+        for name in [username("alice"), AccountName::Phone(phone(1)), AccountName::Email("bob@example.com".to_owned())] {
+            for _ in 0..9 {
+                world.log_in(name.clone(), "wrong").await.unwrap_err();
+            }
+        }
+        let wrong = async || world.app.change_password(&who, OTHER.into(), Some("wrong".into())).await.unwrap_err();
+        for _ in 0..2 {
+            wrong().await;
+        }
+        assert_eq!(locked().await, 0);
+        wrong().await;
+        assert_eq!(locked().await, 1);
+        let refused = world.log_in(username("alice"), PASSWORD).await;
+        assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Locked)), "{refused:?}");
+        assert_eq!(locked().await, 1, "once");
     }
 
     /// Hashes use the configured cost.
