@@ -130,7 +130,7 @@ describe(`credentials with @authing/miniapp-taro on ${ENGINE}`, () => {
         return authing.loginByPassCode({ passCodePayload: { phone, passCode }, options });
       };
       refusal(await login({}), 2004);
-      value(await login({ autoRegister: true, scope: "openid phone offline_access", customData: { from: "shop" } }));
+      value(await login({ autoRegister: true, scope: "openid profile phone offline_access", customData: { from: "shop" } }));
       const all = { withCustomData: true, withIdentities: false, withDepartmentIds: false };
       const user = value(await authing.getUserInfo(all));
       assert.deepEqual([user.phone, user.phoneVerified, user.customData], [phone, true, { from: "shop" }]);

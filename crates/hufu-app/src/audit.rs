@@ -113,17 +113,13 @@ impl App {
         Ok(futures::stream::try_unfold(export, Export::next))
     }
 
-    /// Deletes entries older than the retention period of their pool; 0 days means that entries are kept
-    /// forever. If there are more pools than one sweep may check, the sweeps go through them in turn.
+    /// Deletes entries older than the retention period of their pool. If there are more pools than one sweep may check, the sweeps go through them in turn.
     pub(crate) async fn forget_audit(&self) -> Result<(), StoreError> {
         let (config, now) = (self.config(), self.now());
         let pools: Vec<&PoolId> = config.pools().collect();
         let first = self.audit_turn.fetch_add(POOLS_PER_SWEEP, Ordering::Relaxed) % pools.len().max(1);
         for pool in pools.iter().copied().cycle().skip(first).take(pools.len().min(POOLS_PER_SWEEP)) {
             let days = i64::from(config.settings(pool).audit_days);
-            if days == 0 {
-                continue;
-            }
             let before = hufu_types::Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)));
             let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
             for _ in 0..FORGETTING_UNITS {

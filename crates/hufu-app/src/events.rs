@@ -7,7 +7,7 @@ use hufu_store::audit::{self, NewEvent};
 use hufu_store::deliveries::{self, NewDelivery};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
-    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, EventName, PoolId, Random,
+    Action, ActorKind, ApplicationId, ConnectionId, DeliveryId, EventId, EventName, JobId, PoolId, Random,
     Timestamp, UserId,
 };
 use serde_json::{Value as Json, json};
@@ -119,6 +119,16 @@ impl Recorder<'_> {
     /// The time of the operation.
     pub fn now(&self) -> Timestamp {
         self.trace.at
+    }
+
+    /// The id of a job that the operation puts into the queue.
+    pub(crate) fn job_id(&mut self) -> Result<JobId, StoreError> {
+        Ok(JobId::parse(self.id().as_str())?)
+    }
+
+    /// The application used.
+    pub(crate) fn application(&self) -> Option<&ApplicationId> {
+        self.trace.application.as_ref()
     }
 
     fn id(&mut self) -> EventId {

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::credentials::MESSAGE_JOB;
+use crate::people::notices::NOTICE_JOB;
 use crate::{App, Refusal};
 
 /// The outcome of a job.
@@ -62,13 +63,18 @@ struct Lane {
 impl App {
     fn lanes(&self) -> Vec<Lane> {
         let lane = |kind, at_once| Lane { kind, free: Arc::new(Semaphore::new(at_once)) };
-        vec![lane(WEBHOOK_JOB, self.limits.webhook_jobs), lane(MESSAGE_JOB, self.limits.message_jobs)]
+        vec![
+            lane(WEBHOOK_JOB, self.limits.webhook_jobs),
+            lane(MESSAGE_JOB, self.limits.message_jobs),
+            lane(NOTICE_JOB, self.limits.message_jobs),
+        ]
     }
 
     async fn work(&self, job: &Job) -> JobOutcome {
         match job.kind.as_str() {
             WEBHOOK_JOB => self.deliver_webhook(job).await,
             MESSAGE_JOB => self.send_message(job).await,
+            NOTICE_JOB => self.send_notice(job).await,
             // Only known kinds are claimed.
             _ => JobOutcome::Failed,
         }

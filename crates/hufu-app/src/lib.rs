@@ -45,7 +45,7 @@ pub use people::{
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
-pub use tokens::authentication::Authenticated;
+pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{TokenSet, UserToken, claims_of};
 

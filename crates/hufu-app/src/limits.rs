@@ -52,7 +52,7 @@ limits! {
     request_budget: Duration = SECOND * 8,
     /// How long a browser session lives after its last use.
     browser_session: Duration = HOUR * 24 * 14,
-    /// How long the same code from the same application counts as the same login.
+    /// How long the same code from the same application and network counts as the same login.
     code_replay: Duration = MINUTE,
     /// How long WeChat accepts a code. A code whose exchange had no clear outcome is not sent again.
     code_life: Duration = MINUTE * 5,
@@ -107,8 +107,8 @@ limits! {
     step_token_life: Duration = MINUTE,
     /// Accounts past their grace period that one sweep deletes.
     deletions_at_once: i64 = 500,
-    /// Maximum age of the login for operations that a lost phone should not allow: merging, deleting,
-    /// exporting data, and changing login names when nothing else proves the change.
+    /// Maximum age of the login for operations that a lost phone should not allow: adding a way to log in,
+    /// merging, deleting, exporting data, and removing login names when nothing else proves the change.
     recent_login: Duration = MINUTE * 15,
     /// How long a merge of accounts can be undone.
     merge_undo_window: Duration = HOUR * 24 * 30,

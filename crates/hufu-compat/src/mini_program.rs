@@ -6,7 +6,7 @@ use axum::extract::State;
 use hufu_app::{Evidence, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Reason;
-use hufu_types::{Application, Connection};
+use hufu_types::{Application, Connection, Scope};
 use serde::{Deserialize, Serialize};
 
 use super::user::UserV2;
@@ -135,7 +135,7 @@ pub(crate) async fn bind(
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let config = shared.app.config();
     let named = given(request.connection.as_ref());
     let connection = config.mini_program(&who.application, named, head.referer.as_deref())?;

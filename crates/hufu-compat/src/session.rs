@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::{Refusal, TokenType};
+use hufu_app::{Needs, Refusal, TokenType};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Success;
@@ -28,7 +28,7 @@ pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<W
 /// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid token there
 /// is nothing to end, which is not an error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
-    match shared.app.authenticate(head.bearer(), head.named(), head.origin()).await {
+    match head.authenticate(&shared, Needs::Login).await {
         Ok(who) => shared.app.log_out(&who).await?,
         Err(refusal) if refusal.code().is_internal() => return Err(refusal.into()),
         Err(_) => {}

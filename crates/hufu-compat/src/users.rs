@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use hufu_app::WhichIdentities;
-use hufu_types::{Application, User};
+use hufu_types::{Application, Scope, User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::surface::{Answer, Refused};
 
 /// `GET /api/v2/users/me`: the user that the token belongs to.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<UserV2>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let found = shared.app.user_with_identities(&who).await;
     let (user, identities) = found?;
     let token = token_to_keep(&head, &who);
@@ -54,7 +54,7 @@ pub(crate) async fn security_level(
     State(shared): server::State,
     head: Head,
 ) -> Answer<Success<SecurityLevel>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let user = shared.app.user(&who).await?;
     Ok(Success::new(SecurityLevel::of(&user)))
 }
@@ -88,7 +88,7 @@ pub(crate) async fn applications(
     head: Head,
     paging: Result<Query<Paging>, Refused>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let paging = paging.map_or(Paging { page: None, limit: None }, |Query(paging)| paging);
     let config = shared.app.config();
     let of_pool = |application: &&Arc<Application>| application.pool == *who.pool() && application.enabled;
@@ -128,7 +128,8 @@ pub(crate) async fn link(
 ) -> Answer<Success<()>> {
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
     let secondary = required(request.secondary_user_token.as_ref(), "secondaryUserToken")?;
-    let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
+    let who =
+        shared.app.authenticate(Some(primary), head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.merge_by_tokens(&who, secondary).await?;
     Ok(Success::empty())
 }
@@ -151,7 +152,8 @@ pub(crate) async fn unlink(
 ) -> Answer<Success<()>> {
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
     let provider = required(request.provider.as_ref(), "provider")?.to_owned();
-    let who = shared.app.authenticate(Some(primary), head.named(), head.origin()).await?;
+    let who =
+        shared.app.authenticate(Some(primary), head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.unbind_identities(&who, &WhichIdentities::Provider(provider)).await?;
     Ok(Success::empty())
 }

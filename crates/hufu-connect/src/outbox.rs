@@ -129,7 +129,12 @@ impl Mailer for Outbox {
 
 impl SmsSender for Outbox {
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
-        self.put(Channel::Sms, sms.to.as_str(), None, &sms.text, Some(sms.code.expose_secret()));
+        let code = sms.code.as_ref().map(ExposeSecret::expose_secret);
+        self.put(Channel::Sms, sms.to.as_str(), None, &sms.text, code);
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn has_template(&self, _: &Sms) -> bool {
+        true
     }
 }

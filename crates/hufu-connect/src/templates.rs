@@ -1,7 +1,7 @@
 //! The texts of messages by purpose and language, and how pools replace them.
 //!
-//! A text contains the placeholders `{app}`, `{code}` and `{minutes}`. Braces around anything other than a
-//! word, such as those of a style sheet, are left unchanged.
+//! A text contains the placeholders `{app}`, `{code}` and `{minutes}`; that of a notice `{app}` and `{way}`.
+//! Braces around anything other than a word, such as those of a style sheet, are left unchanged.
 
 mod texts;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Mail;
 
-/// What a code is for.
+/// What a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateKind {
@@ -49,11 +49,13 @@ pub enum TemplateKind {
     UnlockAccount,
     /// Deleting the account.
     DeleteAccount,
+    /// Tells the owner of an account that a way to log in was added. Has no code.
+    NewWayIn,
 }
 
 impl TemplateKind {
     /// Every purpose.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Login,
         Self::Register,
         Self::ResetPassword,
@@ -70,10 +72,53 @@ impl TemplateKind {
         Self::SecondFactor,
         Self::UnlockAccount,
         Self::DeleteAccount,
+        Self::NewWayIn,
     ];
+
+    /// Whether the message delivers a code.
+    pub const fn has_code(self) -> bool {
+        !matches!(self, Self::NewWayIn)
+    }
+
+    /// The placeholders of the texts.
+    const fn placeholders(self) -> &'static [&'static str] {
+        if self.has_code() { &["app", "code", "minutes"] } else { &["app", "way"] }
+    }
 }
 
-/// The values for the placeholders.
+/// A way to log in that was added to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddedWay {
+    /// An identity of a source, such as WeChat.
+    Identity,
+    /// A phone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// A username.
+    Username,
+    /// A first password.
+    Password,
+    /// Everything that led to another account, which was merged into this one.
+    Account,
+}
+
+impl AddedWay {
+    /// The name in events.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Phone => "phone",
+            Self::Email => "email",
+            Self::Username => "username",
+            Self::Password => "password",
+            Self::Account => "account",
+        }
+    }
+}
+
+/// The values for the placeholders of a message with a code.
 #[derive(Clone, Copy)]
 pub struct Values<'a> {
     /// The name of the application or the pool.
@@ -82,6 +127,37 @@ pub struct Values<'a> {
     pub code: &'a str,
     /// For how many minutes it is valid.
     pub minutes: u32,
+}
+
+/// The values for the placeholders of [`TemplateKind::NewWayIn`].
+#[derive(Clone, Copy)]
+pub struct Notice<'a> {
+    /// The name of the application or the pool.
+    pub app: &'a str,
+    /// What was added.
+    pub way: AddedWay,
+}
+
+/// Says what a placeholder stands for.
+type Lookup<'a> = dyn Fn(&str) -> Cow<'a, str> + 'a;
+
+impl<'a> Values<'a> {
+    fn lookup(self) -> impl Fn(&str) -> Cow<'a, str> + 'a {
+        move |name| match name {
+            "app" => self.app.into(),
+            "code" => self.code.into(),
+            _ => self.minutes.to_string().into(),
+        }
+    }
+}
+
+impl<'a> Notice<'a> {
+    fn lookup(self, language: Language) -> impl Fn(&str) -> Cow<'a, str> + 'a {
+        move |name| match name {
+            "app" => self.app.into(),
+            _ => texts::way(self.way, language).into(),
+        }
+    }
 }
 
 /// The texts of a mail.
@@ -96,9 +172,9 @@ pub struct MailText {
 }
 
 impl MailText {
-    /// Addresses the message to a mailbox; `code` is the one in the texts.
-    pub fn to(self, to: Email, code: SecretString) -> Mail {
-        Mail { to, subject: self.subject, text: self.text, html: Some(self.html), code: Some(code) }
+    /// Addresses the message to a mailbox; `code` is the one in the texts, if there is one.
+    pub fn to(self, to: Email, code: Option<SecretString>) -> Mail {
+        Mail { to, subject: self.subject, text: self.text, html: Some(self.html), code }
     }
 }
 
@@ -134,7 +210,8 @@ pub struct Templates(Overrides);
 pub enum TemplateError {
     /// An unknown placeholder.
     #[error(
-        "the {part} of the template {kind:?} in {language} has {{{name}}}, which is not one of {{app}}, {{code}}, {{minutes}}"
+        "the {part} of the template {kind:?} in {language} has {{{name}}}, which is not one of {{{}}}",
+        .kind.placeholders().join("}, {")
     )]
     Unknown {
         /// The purpose.
@@ -178,8 +255,27 @@ impl From<Templates> for Overrides {
 }
 
 impl Templates {
-    /// The mail for a purpose in a language.
+    /// The mail for a code in a language.
     pub fn mail(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> MailText {
+        self.fill_mail(kind, language, &values.lookup())
+    }
+
+    /// The SMS text for a code in a language.
+    pub fn sms(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> String {
+        self.fill_sms(kind, language, &values.lookup())
+    }
+
+    /// The mail that tells of a new way to log in.
+    pub fn notice_mail(&self, language: Language, notice: Notice<'_>) -> MailText {
+        self.fill_mail(TemplateKind::NewWayIn, language, &notice.lookup(language))
+    }
+
+    /// The SMS text that tells of a new way to log in.
+    pub fn notice_sms(&self, language: Language, notice: Notice<'_>) -> String {
+        self.fill_sms(TemplateKind::NewWayIn, language, &notice.lookup(language))
+    }
+
+    fn fill_mail(&self, kind: TemplateKind, language: Language, values: &Lookup<'_>) -> MailText {
         let own = self.own(kind, language);
         let built_in = texts::built_in(kind, language);
         let text = match own.and_then(|own| own.text.as_deref()) {
@@ -198,8 +294,7 @@ impl Templates {
         MailText { subject, text, html }
     }
 
-    /// The SMS text for a purpose in a language.
-    pub fn sms(&self, kind: TemplateKind, language: Language, values: &Values<'_>) -> String {
+    fn fill_sms(&self, kind: TemplateKind, language: Language, values: &Lookup<'_>) -> String {
         match self.own(kind, language).and_then(|own| own.sms.as_deref()) {
             Some(text) => fill(text, values, Escape::No),
             None => fill(&texts::built_in(kind, language).sms, values, Escape::No),
@@ -218,10 +313,10 @@ fn check(kind: TemplateKind, language: Language, texts: &Override) -> Result<(),
     for (part, text) in parts {
         let Some(text) = text else { continue };
         let names: Vec<_> = pieces(text).filter_map(|(_, name)| name).collect();
-        if let Some(name) = names.iter().find(|name| !["app", "code", "minutes"].contains(name)) {
+        if let Some(name) = names.iter().find(|name| !kind.placeholders().contains(name)) {
             return Err(TemplateError::Unknown { kind, language, part, name: (*name).to_owned() });
         }
-        if part != "subject" && !names.contains(&"code") {
+        if part != "subject" && kind.has_code() && !names.contains(&"code") {
             return Err(TemplateError::NoCode { kind, language, part });
         }
     }
@@ -235,20 +330,15 @@ enum Escape {
 }
 
 /// A single pass: inserted values are not scanned again.
-fn fill(template: &str, values: &Values<'_>, how: Escape) -> String {
-    let minutes = values.minutes.to_string();
+fn fill(template: &str, values: &Lookup<'_>, how: Escape) -> String {
     let mut filled = String::with_capacity(template.len() + 32);
     for (before, name) in pieces(template) {
         filled.push_str(before);
-        let value = match name {
-            None => "",
-            Some("app") => values.app,
-            Some("code") => values.code,
-            Some(_) => &minutes,
-        };
+        let Some(name) = name else { continue };
+        let value = values(name);
         filled.push_str(&match how {
-            Escape::No => Cow::Borrowed(value),
-            Escape::Html => escape(value),
+            Escape::No => value,
+            Escape::Html => escape(&value).into_owned().into(),
         });
     }
     filled

@@ -18,10 +18,11 @@ statements! {
         WHERE b.pool_id = $1 AND b.cookie = $2";
     GET_LOCKED = "
         UPDATE browser_sessions SET last_used_at = last_used_at WHERE pool_id = $1 AND id = $2
-        RETURNING user_id, expires_at";
+        RETURNING user_id, created_at, expires_at";
     EXTEND = "
-        UPDATE browser_sessions SET last_used_at = $3, expires_at = $4
-        WHERE pool_id = $1 AND id = $2 AND expires_at > $3";
+        UPDATE browser_sessions
+        SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
+        WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2 RETURNING user_id";
     DELETE_TOKENS_BENEATH = "
         DELETE FROM refresh_tokens
@@ -109,28 +110,42 @@ pub async fn by_cookie(
     tx.optional(BY_COOKIE, &[pool.into(), cookie.into()], decode).await
 }
 
-/// Reads the user and the expiry of a browser session, and locks it until the unit ends.
+/// A browser session that is locked until the unit ends.
+#[derive(Clone, Debug)]
+pub struct LockedBrowserSession {
+    /// The user.
+    pub user: UserId,
+    /// When the user logged in.
+    pub created_at: Timestamp,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Reads a browser session, and locks it until the unit ends.
 pub async fn get_locked(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &BrowserSessionId,
-) -> Result<Option<(UserId, Timestamp)>, StoreError> {
+) -> Result<Option<LockedBrowserSession>, StoreError> {
     tx.optional(GET_LOCKED, &[pool.into(), id.as_str().into()], |row| {
-        Ok((UserId::parse(&row.get::<String>(0)?)?, Timestamp(row.get(1)?)))
+        Ok(LockedBrowserSession {
+            user: UserId::parse(&row.get::<String>(0)?)?,
+            created_at: Timestamp(row.get(1)?),
+            expires_at: Timestamp(row.get(2)?),
+        })
     })
     .await
 }
 
-/// Records that a browser session was used and extends it until `expires_at`. Returns whether it was still
-/// alive.
+/// Records that a browser session was used, and extends it until `expires_at`, unless it already ends later.
 pub async fn extend(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &BrowserSessionId,
     now: Timestamp,
     expires_at: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await? == 1)
+) -> Result<(), StoreError> {
+    tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await.map(drop)
 }
 
 /// Ends a browser session, the application sessions below it, and their refresh tokens. Returns the user and

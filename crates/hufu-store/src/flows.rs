@@ -10,7 +10,9 @@ statements! {
         INSERT INTO login_flows
             (pool_id, id, application_id, connection_id, handle, cookie, proof, state, tries, created_at, expires_at,
              user_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)
+        ON CONFLICT (pool_id, id) DO UPDATE
+        SET handle = excluded.handle, proof = excluded.proof, state = excluded.state, user_id = excluded.user_id";
     GET = "
         SELECT application_id, connection_id, handle, cookie, proof, state, tries, expires_at
         FROM login_flows WHERE pool_id = $1 AND id = $2";
@@ -70,7 +72,8 @@ pub async fn get(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<Option
     tx.optional(GET, &[pool.into(), flow.as_str().into()], decode).await
 }
 
-/// Inserts a flow.
+/// Inserts a flow. If it exists, starts it again with a new handle. Failed steps still count, and it expires when
+/// it would have.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,

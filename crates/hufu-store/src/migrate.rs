@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = migrations![
     4 "0004_connection_settings",
     5 "0005_revisions",
     6 "0006_browser_sessions",
+    7 "0007_code_replays",
     8 "0008_password_schemes",
     10 "0010_administration",
     11 "0011_login_choices",

@@ -15,8 +15,14 @@ text_enum! {
         Logout = "logout",
         /// A user ended sessions, or an administrator ended them for the user.
         SessionsEnded = "sessions.ended",
+        /// A refresh token was exchanged for new tokens.
+        TokenRefreshed = "token.refreshed",
         /// A refresh token was used after it had been replaced, so its session was ended.
         TokenReused = "token.reused",
+        /// An application revoked a token, so its session was ended.
+        TokenRevoked = "token.revoked",
+        /// A way to log in was added to an account that existed.
+        WayInAdded = "way_in.added",
         /// An account was created.
         UserCreated = "user.created",
         /// An account's profile, login names or custom data were changed.

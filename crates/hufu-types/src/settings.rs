@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{PasswordPolicy, Phone};
+use crate::{PasswordPolicy, Phone, SessionRules};
 
 text_enum! {
     /// The type of a custom field.
@@ -100,6 +100,8 @@ pub struct PoolSettings {
     pub required_fields: Vec<String>,
     /// The agreements that users are asked to accept at login.
     pub agreements: Vec<Agreement>,
+    /// How long sessions live, whatever renews them.
+    pub session: SessionRules,
     /// For how many days an account deleted by its owner can be restored.
     pub deletion_grace_days: u32,
     /// For how many days audit log entries are kept.
@@ -120,6 +122,7 @@ impl Default for PoolSettings {
             custom_fields_only: false,
             required_fields: Vec::new(),
             agreements: Vec::new(),
+            session: SessionRules::default(),
             deletion_grace_days: 7,
             audit_days: 180,
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::{
     Association, AssociationMode, BindMethod, ConnectionKind, CustomFieldType, MatchField, PasswordPolicy,
-    PoolSettings, Profile,
+    PoolSettings, Profile, lifetime,
 };
 
 /// A setting that makes no sense.
@@ -89,6 +89,10 @@ impl PoolSettings {
                 let reason = "no country calling code — write one to three digits, such as 86";
                 problems.add(&format!("sms_countries.{index}"), reason);
             }
+        }
+        if self.session.idle > self.session.life {
+            let life = lifetime::print(self.session.life);
+            problems.add("session.idle", format!("longer than `life` — write at most \"{life}\""));
         }
         if self.deletion_grace_days > MAX_DAYS {
             problems.add("deletion_grace_days", format!("too long — write 0 to {MAX_DAYS}"));

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use futures::StreamExt as _;
-use hufu_app::{ApplicationHint, Authenticated, Origin, Refusal, named};
+use hufu_app::{ApplicationHint, Authenticated, Needs, Origin, Refusal, named};
 use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
 use serde::de::DeserializeOwned;
@@ -64,9 +64,13 @@ impl Head {
         self.bearer.as_deref()
     }
 
-    /// Authenticates the sender of the request.
-    pub async fn authenticate(&self, shared: &Shared) -> Result<Authenticated, Refusal> {
-        shared.app.authenticate(self.bearer(), self.named(), self.origin()).await
+    /// Authenticates the sender of the request, whose token must grant what the endpoint needs.
+    pub async fn authenticate(
+        &self,
+        shared: &Shared,
+        needs: impl Into<Needs>,
+    ) -> Result<Authenticated, Refusal> {
+        shared.app.authenticate(self.bearer(), self.named(), self.origin(), needs.into()).await
     }
 }
 

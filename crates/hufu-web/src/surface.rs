@@ -195,7 +195,7 @@ pub fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
 }
 
 /// Writes a refusal as an OAuth error (RFC 6749 section 5.2): `error`, and `error_description` in English,
-/// because only ASCII is allowed there.
+/// because only ASCII is allowed there. A token with too little scope gets the challenge of RFC 6750 section 3.
 pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     #[derive(Serialize)]
     struct Body {
@@ -206,13 +206,20 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     let error_description = refusal.for_integrator(Language::English);
     tracing::debug!(error, error_description, "refused");
     let mut response = private_json(status, &Body { error, error_description });
-    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    let headers = response.headers_mut();
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    if error == "insufficient_scope" {
+        let scope = refusal.text("scope").unwrap_or_default();
+        let challenge = format!("Bearer error=\"{error}\", scope=\"{scope}\"");
+        headers.extend(HeaderValue::try_from(challenge).ok().map(|value| (header::WWW_AUTHENTICATE, value)));
+    }
     response
 }
 
 fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::GrantInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
+        Code::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
             (status_of(code), "invalid_request")

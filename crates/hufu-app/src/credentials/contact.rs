@@ -1,15 +1,17 @@
-//! Binding, changing and unbinding phone numbers and e-mail addresses.
+//! Binding, changing and unbinding phone numbers and e-mail addresses. To bind or change one, the login must be
+//! recent.
 
 pub mod unit;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::step_tokens::{self, GetStepToken, NewStepToken, StepPurpose};
 use hufu_types::refusal::Code;
-use hufu_types::{Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
+use hufu_types::{Action, Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, Target, accepted};
 use crate::digest::hash_token;
+use crate::people::ways_in::RecentLogin;
 use crate::refusal::login_too_old;
 use crate::{App, Authenticated, Refusal};
 use unit::{ChangeContact, ContactOutcome, NextStep, OldContact, Proof, UnbindContact, Unbound};
@@ -115,8 +117,7 @@ impl App {
 
     async fn bind(&self, who: &Authenticated, new: Target, code: &str) -> Result<User, Refusal> {
         let guess = self.guess(who.pool(), &new, code, accepted::BIND, &who.origin);
-        let old = OldContact::Absent { recent_login: self.require_recent_login(who).is_ok() };
-        self.set_contact(who, new, Proof::Code(guess), old).await
+        self.set_contact(who, new, Proof::Code(guess), OldContact::Absent).await
     }
 
     async fn change(
@@ -139,6 +140,7 @@ impl App {
         old: Option<(Target, String)>,
         purpose: StepPurpose,
     ) -> Result<StepToken, Refusal> {
+        let recent = self.recent_login_for_contact(who, new.channel()).await?;
         let present = self.user(who).await?;
         let present = match new {
             Target::Phone(_) => present.vouched_phone().map(|phone| phone.as_str().to_owned()),
@@ -154,6 +156,7 @@ impl App {
             old: self.old(who, new.channel(), old),
             new,
             next: NextStep::Issue(new_token),
+            recent,
             trace: self.trace_of(who),
         };
         let channel = unit.new.channel();
@@ -190,6 +193,7 @@ impl App {
         old: OldContact,
     ) -> Result<User, Refusal> {
         let channel = new.channel();
+        let recent = self.recent_login_for_contact(who, channel).await?;
         let unit = ChangeContact {
             pool: who.pool().clone(),
             user: who.user.clone(),
@@ -197,12 +201,27 @@ impl App {
             proof,
             old,
             next: NextStep::Set,
+            recent,
             trace: self.trace_of(who),
         };
         match self.write(unit).await? {
             ContactOutcome::Done(user) => Ok(*user),
             outcome => self.contact_refusal(&outcome, channel),
         }
+    }
+
+    /// A new number or address can be used to reset the password, or to have the other one removed. So a
+    /// stolen login alone must not be enough to set one, even with a code that was sent to the old one.
+    async fn recent_login_for_contact(
+        &self,
+        who: &Authenticated,
+        channel: PasscodeChannel,
+    ) -> Result<RecentLogin, Refusal> {
+        let action = match channel {
+            PasscodeChannel::Sms => Action::PhoneBound,
+            PasscodeChannel::Email => Action::EmailBound,
+        };
+        self.require_recent_login_for(who, action).await
     }
 
     /// What the pool requires about the present number or address.
@@ -260,7 +279,6 @@ impl App {
             ContactOutcome::HasOne => either(Code::HasPhone, Code::HasEmail),
             ContactOutcome::OldMismatch => either(Code::OldPhoneMismatch, Code::OldEmailMismatch),
             ContactOutcome::TokenInvalid => Code::StepTokenInvalid.into(),
-            ContactOutcome::LoginTooOld => login_too_old(self.limits.recent_login),
             // `Done` and `Issued` are not refusals; callers handle them.
             ContactOutcome::Gone | ContactOutcome::Done(_) | ContactOutcome::Issued => {
                 Code::NotLoggedIn.into()

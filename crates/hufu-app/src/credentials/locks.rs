@@ -214,6 +214,15 @@ impl Write for CountTry {
     }
 }
 
+/// What a wrong password leads to.
+struct WrongTry {
+    /// How many more the name allows; negative if it is locked. The remaining count of the account is not
+    /// revealed, because it depends on its other names.
+    left: i64,
+    /// Whether this one locks the name or the account.
+    locks: bool,
+}
+
 fn account_bucket(pool: &PoolId, user: &UserId) -> String {
     format!("password:{pool}:{user}")
 }

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use hufu_connect::sms::Sms;
-use hufu_connect::templates::Values;
+use hufu_connect::templates::{Notice, Values};
 use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};
 use hufu_store::jobs::{Job, NewJob};
 use hufu_store::rates::Limit;
 use hufu_store::senders::{ReadSenders, SenderKind};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Application, JobId, Language, PasscodeChannel, PasscodePurpose, Phone, PoolId, Random, Timestamp,
+    Application, Email, JobId, Language, PasscodeChannel, PasscodePurpose, Phone, PoolId, Random, Timestamp,
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -203,6 +203,8 @@ impl App {
         match self.deliver_message(&job.pool, &message).await {
             Ok(()) => JobOutcome::Done,
             Err(NotSent::NotTried) => JobOutcome::Postponed(self.now().plus(FIRST_WAIT)),
+            Err(NotSent::NoSender) => not_sent(job, "the pool has no sender any more"),
+            Err(NotSent::NoTemplate) => not_sent(job, "the pool's sender has no template for it"),
             Err(NotSent::Reason(reason)) => not_sent(job, reason),
             Err(NotSent::Failed(error)) => {
                 let (provider, code, fault) = (error.provider(), error.code(), error.fault());
@@ -228,37 +230,62 @@ impl App {
     }
 
     async fn deliver_message(&self, pool: &PoolId, message: &Message) -> Result<(), NotSent> {
+        let to = match message.channel {
+            PasscodeChannel::Sms => Phone::parse(&message.target).map(Target::Phone),
+            PasscodeChannel::Email => Email::parse(&message.target).map(Target::Email),
+        };
+        let values = Values { app: &message.app, code: &message.code, minutes: message.minutes };
+        let content = Content::Code(values);
+        self.send_to(pool, to.map_err(|_| UNREADABLE)?, message.template, message.language, content).await
+    }
+
+    /// Sends a message through the pool's sender.
+    pub(crate) async fn send_to(
+        &self,
+        pool: &PoolId,
+        to: Target,
+        template: TemplateKind,
+        language: Language,
+        content: Content<'_>,
+    ) -> Result<(), NotSent> {
         let stored = self.read(ReadSenders(pool.clone())).await;
         let stored = stored.map_err(|_| NotSent::NotTried)?;
         let settings = SenderSettings::open(&stored, &self.sealing);
         let settings =
             settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
-        let (code, values) = (
-            SecretString::from(message.code.as_str()),
-            Values { app: &message.app, code: &message.code, minutes: message.minutes },
-        );
-        let (template, language) = (message.template, message.language);
-        match message.channel {
-            PasscodeChannel::Sms => {
+        let templates = &settings.templates;
+        let (code, minutes) = match content {
+            Content::Code(values) => (Some(SecretString::from(values.code)), values.minutes),
+            Content::Notice(_) => (None, 0),
+        };
+        match to {
+            Target::Phone(to) => {
                 let sender: Arc<dyn SmsSender> = match (&settings.sms, &self.outbox) {
                     (Some(sms), _) => sms.build(&self.sender_context).map_err(|_| UNUSABLE)?,
                     (None, Some(outbox)) => Arc::new(outbox.clone()),
-                    (None, None) => return Err(NONE),
+                    (None, None) => return Err(NotSent::NoSender),
                 };
-                let to = hufu_types::Phone::parse(&message.target).map_err(|_| UNREADABLE)?;
-                let text = settings.templates.sms(template, language, &values);
-                let sms = Sms { to, code, minutes: message.minutes, template, language, text };
+                let text = match content {
+                    Content::Code(values) => templates.sms(template, language, &values),
+                    Content::Notice(notice) => templates.notice_sms(language, notice),
+                };
+                let sms = Sms { to, code, minutes, template, language, text };
+                if !sender.has_template(&sms) {
+                    return Err(NotSent::NoTemplate);
+                }
                 sender.send(&sms).await.map_err(NotSent::Failed)
             }
-            PasscodeChannel::Email => {
+            Target::Email(to) => {
                 let sender: Arc<dyn Mailer> = match (&settings.email, &self.outbox) {
                     (Some(mail), _) => mail.build(&self.sender_context).map_err(|_| UNUSABLE)?,
                     (None, Some(outbox)) => Arc::new(outbox.clone()),
-                    (None, None) => return Err(NONE),
+                    (None, None) => return Err(NotSent::NoSender),
                 };
-                let to = hufu_types::Email::parse(&message.target).map_err(|_| UNREADABLE)?;
-                let mail = settings.templates.mail(template, language, &values).to(to, code);
-                sender.send(&mail).await.map_err(NotSent::Failed)
+                let mail = match content {
+                    Content::Code(values) => templates.mail(template, language, &values),
+                    Content::Notice(notice) => templates.notice_mail(language, notice),
+                };
+                sender.send(&mail.to(to, code)).await.map_err(NotSent::Failed)
             }
         }
     }
@@ -270,14 +297,28 @@ fn not_sent(job: &Job, reason: &str) -> JobOutcome {
 }
 
 const UNUSABLE: NotSent = NotSent::Reason("the pool's sender is misconfigured");
-const NONE: NotSent = NotSent::Reason("the pool has no sender any more");
 const UNREADABLE: NotSent = NotSent::Reason("its recipient cannot be read");
 
+/// What a message says.
+#[derive(Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// A code.
+    Code(Values<'a>),
+    /// That a way to log in was added.
+    Notice(Notice<'a>),
+}
+
 /// Why a message was not sent.
-enum NotSent {
+pub(crate) enum NotSent {
     /// The database did not respond, so sending was not attempted.
     NotTried,
+    /// The pool has no sender for this channel.
+    NoSender,
+    /// The pool's sender has no template for this message.
+    NoTemplate,
+    /// This version or this key cannot send it.
     Reason(&'static str),
+    /// The sender failed.
     Failed(SendError),
 }
 

@@ -12,7 +12,7 @@
 pub mod contact;
 pub mod guess;
 pub mod locks;
-mod messages;
+pub(crate) mod messages;
 pub mod password;
 
 use async_recursion::async_recursion as boxed;

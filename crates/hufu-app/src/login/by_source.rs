@@ -67,9 +67,10 @@ impl App {
             let resolver = AccountResolver { pool, proof, rules };
             Box::pin(self.check_login_permitted(resolver))
         };
-        let attempt = self.attempt(application, connection, login.evidence, &permit);
+        let attempt = self.attempt(application, connection, login.evidence, &login.origin, &permit);
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
-        let flow = self.new_flow_id();
+        // The same code again while its login waits goes on with that one.
+        let flow = code.before.flow.clone().unwrap_or_else(|| self.new_flow_id());
         let kept = self.seal_proof(&proof, &flow)?;
         let prepared = self.prepare_login(LoginParameters {
             application: &login.application,
@@ -88,7 +89,7 @@ impl App {
             candidate: UserId::generate(self.now(), &*self.random),
             register_source: connection.kind.as_str().to_owned(),
             plan: prepared.plan.clone(),
-            resume: code.login.clone(),
+            before: code.before.clone(),
             exchange: Some((code.hash.clone(), code.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
@@ -102,10 +103,11 @@ impl App {
         application: &'a Application,
         connection: &'a Connection,
         evidence: Evidence<'a>,
+        origin: &'a Origin,
         permit: &'a Permit<'a>,
     ) -> Attempt<'a> {
         let budget = Budget::of(self.limits.request_budget);
-        Attempt { application, connection, evidence, permit, budget }
+        Attempt { application, connection, evidence, ip: origin.ip.as_deref(), permit, budget }
     }
 
     /// What a code of a connection proves about a user who is already logged in. This uses up the code.
@@ -117,7 +119,7 @@ impl App {
     ) -> Result<Proved<'a>, Refusal> {
         // There is no login to permit.
         let permit: &Permit<'a> = &|_| Box::pin(std::future::ready(Ok(())));
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), permit);
+        let attempt = self.attempt(&who.application, connection, Evidence::code(code), &who.origin, permit);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|failure| failure.refusal)
     }
@@ -172,7 +174,7 @@ impl App {
         serde_json::from_slice(opened.expose()).map(Some).map_err(|_| Code::FlowUnknown.into())
     }
 
-    /// Binds an identity to the user who is logged in.
+    /// Binds an identity to the user who is logged in. The login must be recent.
     #[boxed]
     pub async fn bind_identity(
         &self,
@@ -182,6 +184,8 @@ impl App {
     ) -> Result<(), Refusal> {
         let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
         let result = async {
+            // Before the code is spent.
+            let recent = self.require_recent_login_for(who, Action::IdentityBound).await?;
             let Proved { proof, code } = match self.prove_for(who, connection, code).await {
                 Ok(proved) => proved,
                 Err(refusal) => {
@@ -197,6 +201,7 @@ impl App {
                 connection: connection.id.clone(),
                 exchange: Some((code.hash.clone(), self.exchange_record(&who.application, &code))),
                 proof,
+                recent,
                 trace: trace.clone(),
             };
             match self.write(unit).await? {

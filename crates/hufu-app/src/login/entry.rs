@@ -188,6 +188,7 @@ impl App {
         let LoginParameters { application, connection, method, facts, requested, patch, origin, proof, flow } =
             parameters;
         let now = self.now();
+        let settings = self.config().settings(&application.pool);
         let refresh = match requested {
             RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
@@ -200,12 +201,12 @@ impl App {
                 application: application.id.clone(),
                 connection: connection.clone(),
                 created_at: now,
-                expires_at: now.plus(application.lifetimes.session),
+                expires_at: now.plus(application.lifetimes.session).min(settings.session.latest_end(now)),
                 ip: origin.ip.clone(),
                 user_agent: origin.user_agent.clone(),
             },
             refresh_token,
-            settings: self.config().settings(&application.pool),
+            settings,
             flow: NewFlow {
                 id: flow,
                 handle: hash_token(handle.expose()),

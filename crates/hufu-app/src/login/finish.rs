@@ -262,9 +262,8 @@ async fn belongs_to(
     id: &BrowserSessionId,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let Some((owner, expires_at)) = browser_sessions::get_locked(tx, &user.pool, id).await? else {
-        return Ok(false);
-    };
+    let Some(found) = browser_sessions::get_locked(tx, &user.pool, id).await? else { return Ok(false) };
+    let (owner, expires_at) = (found.user, found.expires_at);
     if owner == user.id {
         return Ok(expires_at > now);
     }

@@ -21,5 +21,5 @@ pub use by_code::{CodeLogin, LogInByCode};
 pub use by_password::{LogInByPassword, PasswordLogin};
 pub use finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
 pub use registration::unit::{NamesTaken, Register, Registered};
-pub use resolver::{AccountResolver, CheckLogin, Login};
+pub use resolver::{AccountResolver, CheckLogin, CodeResults, Login};
 pub use steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};

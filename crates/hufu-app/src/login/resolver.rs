@@ -2,22 +2,27 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
-use hufu_store::{Read, StoreError, Tx, Write, choices, exchanges, sessions, users};
+use hufu_store::{
+    Read, StoreError, Tx, Write, choices, exchanges, flows, refresh_tokens, sessions, users,
+};
 use hufu_types::flow::FlowState;
 use hufu_types::resolution::{Denial, KnownOwners, Owner, Resolution, Rules, resolve};
 use hufu_types::{
-    Action, ConnectionId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash, User,
-    UserId,
+    Action, ConnectionId, FlowId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash,
+    User, UserId,
 };
 use serde_json::json;
 
 use super::finish::{LoginOutcome, LoginPlan, LoginProgress, finish, record_login, refuse, wait};
+use crate::address::network_of;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
 use crate::people::holders::{release, unusable};
 use crate::people::identities::shown;
+use crate::people::notices::way_in_added;
 
 /// Finds the account that a source's proof leads to.
 #[derive(Clone, Debug)]
@@ -41,10 +46,22 @@ pub struct Login {
     pub register_source: String,
     /// What the login writes once the account is known.
     pub plan: LoginPlan,
-    /// The session that the same code started before. It is resumed if it belongs to the same user.
-    pub resume: Option<(UserId, SessionId)>,
+    /// What the same code led to before: a session, which is resumed if it belongs to the same user, or a waiting
+    /// login, which is started again.
+    pub before: CodeResults,
     /// The record of the code: its hash and the sealed exchange.
     pub exchange: Option<(TokenHash, Vec<u8>)>,
+}
+
+/// What a code led to before.
+#[derive(Clone, Debug, Default)]
+pub struct CodeResults {
+    /// The session.
+    pub login: Option<(UserId, SessionId)>,
+    /// The waiting login.
+    pub flow: Option<FlowId>,
+    /// The hash of the last refresh token.
+    pub refresh: Option<Vec<u8>>,
 }
 
 impl Write for Login {
@@ -52,7 +69,8 @@ impl Write for Login {
 
     /// Two logins of one identity never share a transaction: the second has to see the account that the first made.
     fn group(&self) -> Option<u64> {
-        let is_common = self.resume.is_none()
+        let is_common = self.before.login.is_none()
+            && self.before.flow.is_none()
             && self.resolver.proof.phone.is_none()
             && self.resolver.proof.email.is_none()
             && self.plan.patch.data.is_empty()
@@ -67,6 +85,12 @@ impl Write for Login {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<LoginOutcome, StoreError> {
         let (pool, plan) = (&self.resolver.pool, &self.plan);
+        // A code does not log in again once the login that it started, and that waited, has ended.
+        if let (None, Some(flow)) = (&self.before.login, &self.before.flow)
+            && flows::get(tx, pool, flow).await?.is_none()
+        {
+            return refuse(tx, plan, &mut plan.trace.recorder(), pool, None, LoginOutcome::Ended).await;
+        }
         let Resolved { resolution, known } = self.resolver.resolve(tx).await?;
         let asks = matches!(resolution, Resolution::Choose { .. });
         let decided = self.resolver.remember(tx, resolution).await?;
@@ -94,8 +118,10 @@ impl Write for Login {
                 // The same code again is the same login, and counts once.
                 let resumed_session = match self.resumed(tx, &user.id).await? {
                     Resumed::Nothing => None,
-                    Resumed::Active(session, since) => Some((session, since)),
-                    Resumed::Ended => {
+                    Resumed::Active(session, since) if self.replaces_refresh_token(tx).await? => {
+                        Some((session, since))
+                    }
+                    Resumed::Active(..) | Resumed::Ended => {
                         let ended = LoginOutcome::Ended;
                         return refuse(tx, plan, &mut events, pool, Some(&user.id), ended).await;
                     }
@@ -107,12 +133,13 @@ impl Write for Login {
                     if self.resolver.resolve(tx).await?.resolution != decided {
                         return Err(StoreError::LostRace);
                     }
-                    self.resolver.attach(tx, &plan.trace, &user.id, attach_own, attach_shared).await?;
+                    let attach = (attach_own, attach_shared);
+                    self.resolver.attach(tx, &mut events, &plan.trace, &user.id, attach).await?;
                     let after = shown(self.resolver.attached(attach_own, attach_shared));
                     let details = json!({ "by": plan.method, "after": after });
                     events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
                 }
-                let counts = i64::from(resumed_session.is_none());
+                let counts = i64::from(resumed_session.is_none() && self.before.flow.is_none());
                 let fill = Fill { phone: fill_phone, email: fill_email };
                 let user = self.record_login(tx, &mut events, &user.id, fill, counts).await?;
                 let mut progress = LoginProgress { resumed_session, conflict, ..LoginProgress::default() };
@@ -134,16 +161,25 @@ impl Write for Login {
             }
         };
         if let Some((code, sealed)) = &self.exchange {
-            let login = match &outcome {
-                LoginOutcome::LoggedIn(done) => Some((done.user.id.clone(), done.session.clone())),
-                LoginOutcome::Waiting(_) => None,
+            let (login, flow, refresh) = match &outcome {
+                LoginOutcome::LoggedIn(done) => {
+                    let refresh = plan.refresh_token.as_ref().map(|token| token.hash.as_bytes().to_vec());
+                    (Some((done.user.id.clone(), done.session.clone())), None, refresh)
+                }
+                LoginOutcome::Waiting(_) => (None, Some(plan.flow.id.clone()), None),
                 _ => return Ok(outcome),
             };
+            if let (Some(_), Some(flow)) = (&login, &self.before.flow) {
+                flows::end(tx, pool, flow).await?;
+            }
             let exchange = exchanges::Exchange {
                 application: plan.session.application.clone(),
                 sealed: sealed.clone(),
                 login,
                 created_at: plan.trace.at,
+                network: plan.trace.ip.as_deref().map(network_of),
+                flow,
+                refresh,
             };
             exchanges::put(tx, pool, code, &exchange).await?;
         }
@@ -171,6 +207,7 @@ impl Login {
             && user.vouched_phone().is_none()
             && let Some(phone) = proof.proved_phone()
         {
+            way_in_added(tx, events, pool, &user.id, AddedWay::Phone).await?;
             release(tx, events, pool, &Target::Phone(phone.clone()), &user.id, now).await?;
             user.phone = proof.phone.clone();
         }
@@ -178,6 +215,7 @@ impl Login {
             && user.vouched_email().is_none()
             && let Some(email) = proof.proved_email()
         {
+            way_in_added(tx, events, pool, &user.id, AddedWay::Email).await?;
             release(tx, events, pool, &Target::Email(email.clone()), &user.id, now).await?;
             (user.email, user.email_verified) = (Some(email.clone()), true);
         }
@@ -190,13 +228,27 @@ impl Login {
         Ok(user)
     }
 
+    /// Takes back the refresh token that the same code gave before, if this login gives one, so that there is one
+    /// at a time. Returns false if it was used by now: whoever has it needs no other.
+    async fn replaces_refresh_token(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        match (&self.before.refresh, &self.plan.refresh_token) {
+            (Some(given), Some(_)) => {
+                let (pool, now) = (&self.resolver.pool, self.plan.trace.at);
+                refresh_tokens::supersede_unused(tx, pool, given, now).await
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// The state of the session that the same code started before, if it is this user's.
     async fn resumed(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<Resumed, StoreError> {
-        let Some((_, session)) = self.resume.as_ref().filter(|(owner, _)| owner == user) else {
+        let Some((_, session)) = self.before.login.as_ref().filter(|(owner, _)| owner == user) else {
             return Ok(Resumed::Nothing);
         };
         let found = sessions::get(tx, &self.resolver.pool, session).await?;
-        Ok(match found.filter(|found| found.expires_at > self.plan.trace.at) {
+        let rules = self.plan.settings.session;
+        let ends = |s: &sessions::Session| rules.end(s.created_at, s.last_used_at, s.expires_at);
+        Ok(match found.filter(|found| ends(found) > self.plan.trace.at) {
             Some(found) => Resumed::Active(session.clone(), found.created_at),
             None => Resumed::Ended,
         })
@@ -332,14 +384,20 @@ impl AccountResolver {
         own.into_iter().chain(self.proof.shared.as_ref().filter(move |_| shared))
     }
 
+    /// Attaches the ids of the proof to an account, which is locked: its own one, the shared one, or both.
     pub(crate) async fn attach(
         &self,
         tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
         trace: &Trace,
         user: &UserId,
-        own: bool,
-        shared: bool,
+        (own, shared): (bool, bool),
     ) -> Result<(), StoreError> {
+        // If the account has one of the ids, the source says that its owner has the other one as well.
+        let is_new = own && (shared || self.proof.shared.is_none());
+        if is_new {
+            way_in_added(tx, events, &self.pool, user, AddedWay::Identity).await?;
+        }
         let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
         for key in self.attached(own, shared) {
             identities::insert(tx, &self.pool, user, &connection, key, trace.at).await?;

@@ -293,7 +293,8 @@ impl Continue {
                     return Err(StoreError::LostRace);
                 }
                 if *attach_own || *attach_shared {
-                    resolver.attach(tx, &self.plan.trace, user, *attach_own, *attach_shared).await?;
+                    let attach = (*attach_own, *attach_shared);
+                    resolver.attach(tx, events, &self.plan.trace, user, attach).await?;
                     self.record_bound(tx, events, user, &self.plan.facts).await?;
                 }
                 return self.enter(tx, events, user, state, json!({})).await;
@@ -357,7 +358,7 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::AnotherIdentityBound));
         }
         let [own, shared] = missing;
-        resolver.attach(tx, &self.plan.trace, &user.id, own, shared).await?;
+        resolver.attach(tx, events, &self.plan.trace, &user.id, (own, shared)).await?;
         let progress = LoginProgress { proved: Some(proved), ..LoginProgress::default() };
         self.record_bound(tx, events, &user.id, &progress.facts(&self.plan)).await?;
         let user = finish::count_login(tx, &self.plan, &self.pool, &user.id).await?;

@@ -12,12 +12,11 @@ use hufu_store::merges::{ListMerges, NewMerge};
 use hufu_store::users::GetUserWithIdentities;
 use hufu_types::merge::Changes;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Identity, MergeId, PoolId, User, UserId};
+use hufu_types::{Action, Identity, MergeId, PoolId, Scope, User, UserId};
 use serde_json::json;
 
 use crate::configuration::ApplicationHint;
 use crate::events::Trace;
-use crate::refusal::login_too_old;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 use unit::{Merge, Merged, UndoMerge, Undone};
@@ -186,8 +185,8 @@ impl App {
     /// Authenticates the other token: it must be a recent login to a different account of the same pool.
     async fn secondary(&self, who: &Authenticated, token: &str) -> Result<Authenticated, Refusal> {
         self.require_recent_login(who)?;
-        let secondary =
-            self.authenticate(Some(token), ApplicationHint::default(), who.origin.clone()).await?;
+        let (named, origin) = (ApplicationHint::default(), who.origin.clone());
+        let secondary = self.authenticate(Some(token), named, origin, Scope::Profile.into()).await?;
         if secondary.pool() != who.pool() {
             return Err(Code::Disagreement.into());
         }
@@ -196,12 +195,5 @@ impl App {
             return Err(Code::SameAccount.into());
         }
         Ok(secondary)
-    }
-
-    /// Requires a recent login, for operations that somebody who has found the user's phone should not be
-    /// able to do.
-    pub(crate) fn require_recent_login(&self, who: &Authenticated) -> Result<(), Refusal> {
-        let most = self.limits.recent_login;
-        if who.auth_time < self.now().minus(most) { Err(login_too_old(most)) } else { Ok(()) }
     }
 }

@@ -1,9 +1,10 @@
 //! Self-service: what users can see and change of their own account.
 //!
 //! All operations are about the token's account, including the accounts merged into it. A recent login is
-//! required to merge accounts, undo a merge, unbind a name that came with a merge, delete the account, or
-//! export its data. It is not required to read data, change the profile, end sessions or unbind identities: a
-//! user who has lost a phone must be able to end its session or unbind its identity immediately.
+//! required to add a way to log in, merge accounts, undo a merge, unbind a name that came with a merge, delete
+//! the account, or export its data. It is not required to read data, change the profile, end sessions or
+//! unbind identities: a user who has lost a phone must be able to end its session or unbind its identity
+//! immediately.
 
 pub(crate) mod accounts;
 pub mod deletion;
@@ -12,6 +13,7 @@ pub mod holders;
 pub mod identities;
 pub mod merging;
 pub mod names;
+pub(crate) mod notices;
 pub(crate) mod profile;
 pub mod sessions;
 pub mod status;

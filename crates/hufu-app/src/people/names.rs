@@ -39,12 +39,12 @@ impl From<LoginName> for Name {
 }
 
 impl App {
-    /// Gives one's own account a username if it has none. The number of taken usernames that may be tried is
-    /// limited, as for registration.
+    /// Gives one's own account a username if it has none. The login must be recent. The number of taken
+    /// usernames that may be tried is limited, as for registration.
     ///
     /// # Errors
-    /// [`Code::HasUsername`], [`Code::UsernameTaken`], [`Code::TooOften`]; [`Code::Invalid`] for a phone
-    /// number.
+    /// [`Code::LoginTooOld`], [`Code::HasUsername`], [`Code::UsernameTaken`], [`Code::TooOften`];
+    /// [`Code::Invalid`] for a phone number.
     #[boxed]
     pub async fn choose_username(&self, who: &Authenticated, username: Username) -> Result<User, Refusal> {
         if is_phone_number(username.as_str()) {
@@ -56,8 +56,9 @@ impl App {
             most: self.limits.registrations_per_ip,
             window: self.limits.registration_window,
         });
+        let recent = self.require_recent_login_for(who, Action::UserUpdated).await?;
         let (user, trace) = (who.user.clone(), self.trace_of(who));
-        match self.write(SetUsername { pool, user, username, guard, trace }).await? {
+        match self.write(SetUsername { pool, user, username, guard, recent, trace }).await? {
             UsernameSet::Done(user) => Ok(*user),
             UsernameSet::HasOne => Err(Code::HasUsername.into()),
             UsernameSet::Taken => Err(Code::UsernameTaken.into()),

@@ -32,13 +32,18 @@ impl App {
         let unit = ListSessions { pool: who.pool().clone(), user: who.user.clone(), now: self.now() };
         let sessions = self.read(unit).await?;
         let config = self.config();
+        let rules = config.settings(who.pool()).session;
+        let is_alive = |s: &OwnSession| {
+            let last_used = s.last_used_at.unwrap_or(s.created_at);
+            rules.end(s.created_at, last_used, s.expires_at) > self.now()
+        };
         let view = |session: OwnSession| SessionView {
             application: config.application(session.application.as_str()).map(|a| a.name.clone()),
             client: session.user_agent.as_deref().map(read_user_agent).unwrap_or_default(),
             current: session.id == who.session,
             session,
         };
-        Ok(sessions.into_iter().map(view).collect())
+        Ok(sessions.into_iter().filter(is_alive).map(view).collect())
     }
 
     /// Ends one session of one's own account.

@@ -1,11 +1,19 @@
-//! The ways to log in to an account, so that nobody can remove the last one.
+//! The ways to log in to an account, so that nobody can remove the last one, and nobody can add one with a
+//! login that is not recent ([`RecentLogin`]). The owner is told of a new one: see [`super::notices`].
 //!
 //! Accounts that were merged into it count, because their names and identities lead to it. A unit of work
 //! that removes a way first locks the account (`users::get_locked`). So if two run in parallel, the second
 //! sees what the first has left.
 
+use std::time::Duration;
+
 use hufu_store::{Read, StoreError, Tx, identities, users};
-use hufu_types::{Identity, IdentityKey, PoolId, User, UserId};
+use hufu_types::{Action, Identity, IdentityKey, PoolId, Timestamp, User, UserId};
+use serde_json::json;
+
+use crate::refusal::login_too_old;
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
 
 /// The kind of a login name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +50,45 @@ pub struct WaysIn {
     pub identities: Vec<Identity>,
     /// The accounts merged into this one, oldest first. Their names lead here as well.
     pub merged: Vec<User>,
+}
+
+/// Proof that a person has logged in recently. Every unit that adds a way to log in to the account of somebody
+/// who is logged in contains one, because whoever holds a stolen token would otherwise keep the account.
+///
+/// A login itself needs none: it proves who the person is.
+#[derive(Clone, Copy, Debug)]
+pub struct RecentLogin(());
+
+impl RecentLogin {
+    /// The proof, if the login at `auth_time` was at most `most` ago.
+    pub fn of(auth_time: Timestamp, now: Timestamp, most: Duration) -> Option<Self> {
+        (auth_time >= now.minus(most)).then_some(Self(()))
+    }
+}
+
+impl App {
+    /// Requires a recent login, for operations that somebody who has found the user's phone should not be
+    /// able to do.
+    ///
+    /// # Errors
+    /// [`hufu_types::refusal::Code::LoginTooOld`].
+    pub(crate) fn require_recent_login(&self, who: &Authenticated) -> Result<RecentLogin, Refusal> {
+        let most = self.limits.recent_login;
+        RecentLogin::of(who.auth_time, self.now(), most).ok_or_else(|| login_too_old(most))
+    }
+
+    /// As [`Self::require_recent_login`], for adding a way to log in. A refusal is in the audit log, under the
+    /// action that was refused.
+    pub(crate) async fn require_recent_login_for(
+        &self,
+        who: &Authenticated,
+        action: Action,
+    ) -> Result<RecentLogin, Refusal> {
+        match self.require_recent_login(who) {
+            Ok(recent) => Ok(recent),
+            Err(refusal) => Err(self.refused(who, self.trace_of(who), action, json!({}), refusal).await),
+        }
+    }
 }
 
 /// What would be removed.

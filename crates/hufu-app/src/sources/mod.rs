@@ -103,6 +103,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) application: &'a Application,
     pub(crate) connection: &'a Connection,
     pub(crate) evidence: Evidence<'a>,
+    /// The client's address.
+    pub(crate) ip: Option<&'a str>,
     /// Refuses a login that would not be permitted, before a single-use code is spent on it.
     pub(crate) permit: &'a Permit<'a>,
     pub(crate) budget: Budget,

@@ -8,7 +8,7 @@ use async_recursion::async_recursion as boxed;
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Application, ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, UserId};
+use hufu_types::{Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -84,6 +84,21 @@ impl Authenticated {
     }
 }
 
+/// What an endpoint needs of the token. A user token, whose client acts for the user, grants everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Only that its user is logged in: the endpoint tells and changes nothing about the account.
+    Login,
+    /// An access token must have this scope.
+    Scope(Scope),
+}
+
+impl From<Scope> for Needs {
+    fn from(scope: Scope) -> Self {
+        Self::Scope(scope)
+    }
+}
+
 /// The claims that both kinds of bearer tokens share.
 #[derive(Deserialize)]
 struct BearerClaims {
@@ -154,13 +169,18 @@ impl App {
         })
     }
 
-    /// Authenticates a bearer token, and checks that what else the request names agrees with it.
+    /// Authenticates a bearer token, and checks that what else the request names agrees with it, and that it
+    /// grants what the endpoint needs.
+    ///
+    /// # Errors
+    /// [`Code::NotLoggedIn`], [`Code::Disagreement`], [`Code::InsufficientScope`].
     #[boxed]
     pub async fn authenticate<'a>(
         &'a self,
         token: Option<&str>,
         named: ApplicationHint<'a>,
         origin: Origin,
+        needs: Needs,
     ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
         let config = self.config();
@@ -171,6 +191,11 @@ impl App {
         let session = self.living_session(&application.pool, &bearer.session).await?;
         if session.user != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
+        }
+        if let (Needs::Scope(needed), Some(granted)) = (needs, bearer.scope)
+            && !granted.has(needed)
+        {
+            return Err(Code::InsufficientScope.with("scope", needed.as_str()));
         }
         Ok(Authenticated {
             application: application.clone(),
@@ -215,8 +240,10 @@ impl App {
     }
 
     async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
+        let rules = self.config().settings(pool).session;
+        let ends = |s: &Session| rules.end(s.created_at, s.last_used_at, s.expires_at);
         // A cached session that seems expired may have been extended since it was read.
-        let believed = self.sessions.entries.get(id).filter(|session| session.expires_at > self.now());
+        let believed = self.sessions.entries.get(id).filter(|session| ends(session) > self.now());
         let session = if let Some(session) = believed {
             session
         } else {
@@ -226,7 +253,7 @@ impl App {
             self.sessions.insert(id, session.clone(), forgotten);
             session
         };
-        if session.expires_at <= self.now() || !session.user_is_active {
+        if ends(&session) <= self.now() || !session.user_is_active {
             return Err(Code::NotLoggedIn.into());
         }
         self.record_use(pool, id, &session).await;

@@ -5,7 +5,8 @@
 use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::{Read, StoreError, Tx, Write};
 use hufu_types::{
-    Action, BrowserSessionId, OpaqueToken, PoolId, SessionId, Timestamp, TokenHash, TokenPurpose, UserId,
+    Action, BrowserSessionId, OpaqueToken, PoolId, SessionId, SessionRules, Timestamp, TokenHash,
+    TokenPurpose, UserId,
 };
 use serde_json::json;
 
@@ -39,12 +40,13 @@ impl App {
         pool: &PoolId,
         cookie: &str,
     ) -> Result<Option<BrowserSession>, Refusal> {
+        let rules = self.config().settings(pool).session;
         let (pool, cookie, now) = (pool.clone(), hash_token(cookie), self.now());
-        self.read(FindBrowserSession { pool, cookie, now }).await
+        self.read(FindBrowserSession { pool, cookie, rules, now }).await
     }
 
-    /// Records that a browser session is in use, and extends it from now. Returns whether it was still
-    /// active.
+    /// Records that a browser session is in use, and extends it from now, at most to the end of the login's
+    /// life. Returns whether it was still active.
     ///
     /// # Errors
     /// Database errors.
@@ -53,9 +55,9 @@ impl App {
         pool: &PoolId,
         id: &BrowserSessionId,
     ) -> Result<bool, Refusal> {
-        let now = self.now();
+        let (now, rules) = (self.now(), self.config().settings(pool).session);
         let expires_at = now.plus(self.limits.browser_session);
-        self.write(ExtendBrowserSession { pool: pool.clone(), id: id.clone(), now, expires_at }).await
+        self.write(ExtendBrowserSession { pool: pool.clone(), id: id.clone(), now, expires_at, rules }).await
     }
 
     /// Ends a browser session and the application sessions that belong to it.
@@ -82,6 +84,8 @@ pub struct FindBrowserSession {
     pub pool: PoolId,
     /// The hash of the cookie's secret.
     pub cookie: TokenHash,
+    /// How long sessions live.
+    pub rules: SessionRules,
     /// The current time.
     pub now: Timestamp,
 }
@@ -91,7 +95,8 @@ impl Read for FindBrowserSession {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<BrowserSession>, StoreError> {
         let found = browser_sessions::by_cookie(tx, &self.pool, &self.cookie).await?;
-        Ok(found.filter(|session| session.user_is_active && session.expires_at > self.now))
+        let ends = |s: &BrowserSession| self.rules.end(s.created_at, s.last_used_at, s.expires_at);
+        Ok(found.filter(|session| session.user_is_active && ends(session) > self.now))
     }
 }
 
@@ -105,6 +110,8 @@ pub struct ExtendBrowserSession {
     pub now: Timestamp,
     /// The new expiry time.
     pub expires_at: Timestamp,
+    /// How long sessions live.
+    pub rules: SessionRules,
 }
 
 impl Write for ExtendBrowserSession {
@@ -112,7 +119,15 @@ impl Write for ExtendBrowserSession {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        browser_sessions::extend(tx, &self.pool, &self.id, self.now, self.expires_at).await
+        let found = browser_sessions::get_locked(tx, &self.pool, &self.id).await?;
+        let Some(found) = found.filter(|found| found.expires_at > self.now) else { return Ok(false) };
+        let latest = self.rules.latest_end(found.created_at);
+        if latest <= self.now {
+            return Ok(false);
+        }
+        let expires_at = self.expires_at.min(latest);
+        browser_sessions::extend(tx, &self.pool, &self.id, self.now, expires_at).await?;
+        Ok(true)
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{App, Origin, Refusal};
 use authentication::Bearer;
 
 pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
-pub use refresh::{RevokeByToken, Rotate, Rotation};
+pub use refresh::{RevokeToken, RevokedToken, Rotate, Rotation};
 pub use sessions::EndSession;
 
 /// A user token for the v2 clients. `Debug` does not show it.
@@ -93,8 +93,10 @@ impl App {
     ) -> Result<UserToken, Refusal> {
         let now = self.now();
         let lifetimes = application.lifetimes;
+        let rules = self.config().settings(&application.pool).session;
         // Whole seconds, like the token's `exp`.
         let ends = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
+        let ends = ends.min(rules.latest_end(auth_time));
         let expires_at = Timestamp(ends.seconds().saturating_mul(1000));
         let claims = UserTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
@@ -122,11 +124,12 @@ impl App {
         if !scope.has(Scope::OfflineAccess) {
             return None;
         }
+        let (now, rules) = (self.now(), self.config().settings(&application.pool).session);
         let token = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let stored = NewRefreshToken {
             hash: hash_token(token.expose()),
             scope,
-            expires_at: self.now().plus(application.lifetimes.refresh_token),
+            expires_at: now.plus(application.lifetimes.refresh_token).min(rules.latest_end(now)),
         };
         Some((token, stored))
     }
@@ -141,8 +144,10 @@ impl App {
         let now = self.now();
         let application = issue.application;
         let key = self.signing_key(application, now)?;
-        let lifetime = application.lifetimes.access_token;
-        let expires_at = now.plus(lifetime);
+        let settings = self.config().settings(&application.pool);
+        // No token outlives its session.
+        let latest = settings.session.latest_end(issue.auth_time);
+        let expires_at = now.plus(application.lifetimes.access_token).min(latest);
         let mut jti = [0_u8; 16];
         self.random.fill(&mut jti);
         let access = AccessTokenClaims {
@@ -168,13 +173,14 @@ impl App {
                 auth_time: issue.auth_time.seconds(),
                 nonce: None,
                 at_hash: Some(at_hash(key.algorithm(), &access_token).into()),
-                profile: claims_of(issue.user, scope, &self.config().settings(&application.pool)),
+                profile: claims_of(issue.user, scope, &settings),
             };
             Some(key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)?)
         } else {
             None
         };
-        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in: lifetime.as_secs() })
+        let expires_in = u64::try_from(expires_at.seconds() - now.seconds()).unwrap_or_default();
+        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in })
     }
 
     /// The refresh token grant (RFC 6749 section 6): issues a new token set and a new refresh token.
@@ -183,6 +189,7 @@ impl App {
         &self,
         application: &Application,
         presented: &OpaqueToken,
+        origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let now = self.now();
@@ -193,7 +200,8 @@ impl App {
             successor: hash_token(successor.expose()),
             expires_at: now.plus(application.lifetimes.refresh_token),
             grace: self.limits.refresh_grace,
-            now,
+            rules: self.config().settings(&application.pool).session,
+            trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(rotation).await? {
             Rotation::Rotated { session, details, scope } => {
@@ -225,15 +233,15 @@ impl App {
         token: &OpaqueToken,
         origin: &Origin,
     ) -> Result<(), Refusal> {
-        if let Some(bearer) = self.token_of(token.expose(), &application.id) {
-            let actor = Some(Actor::user(&bearer.user));
-            let trace = self.trace(&application.pool, actor, Some(&application.id), None, origin);
-            return self.end_session(&application.pool, &bearer.session, trace).await;
-        }
-        let unit = RevokeByToken {
+        let (token, actor) = match self.token_of(token.expose(), &application.id) {
+            Some(bearer) => (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user))),
+            None => (RevokedToken::Refresh(hash_token(token.expose())), None),
+        };
+        let unit = RevokeToken {
             pool: application.pool.clone(),
             application: application.id.clone(),
-            presented: hash_token(token.expose()),
+            token,
+            trace: self.trace(&application.pool, actor, Some(&application.id), None, origin),
         };
         if let Some(session) = self.write(unit).await? {
             self.sessions.forget(&session);

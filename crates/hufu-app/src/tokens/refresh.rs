@@ -1,11 +1,15 @@
-//! Units of work for refresh tokens. They are rotated at each use. Reusing one revokes its whole family
-//! (RFC 9700 section 4.14.2).
+//! Units of work for refresh tokens and for revoking tokens. Refresh tokens are rotated at each use. Reusing one
+//! revokes its whole family (RFC 9700 section 4.14.2).
 
 use std::time::Duration;
 
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions};
-use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenHash};
+use hufu_types::{Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenHash};
+use serde_json::json;
+
+use super::sessions::end;
+use crate::events::{Event, Trace};
 
 /// Exchanges a refresh token for a new one.
 pub struct Rotate {
@@ -21,8 +25,10 @@ pub struct Rotate {
     pub expires_at: Timestamp,
     /// How long a used token may be presented again while the new token is unused.
     pub grace: Duration,
-    /// The current time.
-    pub now: Timestamp,
+    /// How long sessions live.
+    pub rules: SessionRules,
+    /// Where the request comes from, and when.
+    pub trace: Trace,
 }
 
 /// The outcome of a rotation.
@@ -47,63 +53,94 @@ impl Write for Rotate {
     type Out = Rotation;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
+        let now = self.trace.at;
         // If two nodes get the same token, the second waits here, and then sees what the first has done.
         let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > self.now)
+        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > now)
         else {
             return Ok(Rotation::Unknown);
         };
         let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
             return Ok(Rotation::Unknown);
         };
-        if !details.user_is_active || details.expires_at <= self.now {
+        let ends = self.rules.end(details.created_at, details.last_used_at, details.expires_at);
+        if !details.user_is_active || ends <= now {
             return Ok(Rotation::Unknown);
         }
+        let mut events = self.trace.recorder();
+        let shown = json!({ "session": token.session.as_str() });
         if let Some(used_at) = token.used_at {
             // Phones lose answers. The client may retry as long as the new token is unused.
-            let fresh = self.now <= used_at.plus(self.grace);
+            let fresh = now <= used_at.plus(self.grace);
             let replaced = match (&token.successor, fresh) {
                 (Some(successor), true) => {
                     // The replaced token has no successor. If it is presented later, it is not by the client
                     // that retried.
-                    refresh_tokens::supersede_unused(tx, &self.pool, successor, self.now).await?
+                    refresh_tokens::supersede_unused(tx, &self.pool, successor, now).await?
                 }
                 _ => false,
             };
             if !replaced {
                 sessions::end(tx, &self.pool, &token.session).await?;
+                let event = Event::of(Action::TokenReused, &details.account).with(shown);
+                events.record(tx, &self.pool, event).await?;
                 return Ok(Rotation::Reused(token.session));
             }
         }
-        let successor =
-            NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at: self.expires_at };
-        let (pool, now) = (&self.pool, self.now);
+        // No token outlives the session.
+        let expires_at = self.expires_at.min(self.rules.latest_end(details.created_at));
+        let successor = NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at };
+        let pool = &self.pool;
         refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;
-        sessions::extend(tx, &self.pool, &token.session, self.expires_at).await?;
-        sessions::touch(tx, &self.pool, &token.session, self.now).await?;
+        sessions::extend(tx, pool, &token.session, expires_at).await?;
+        sessions::touch(tx, pool, &token.session, now).await?;
+        events.record(tx, pool, Event::of(Action::TokenRefreshed, &details.account).with(shown)).await?;
         Ok(Rotation::Rotated { session: token.session, details, scope: token.scope })
     }
 }
 
-/// Ends the session that a refresh token belongs to (RFC 7009).
-pub struct RevokeByToken {
+/// A token that an application revokes.
+#[derive(Clone, Debug)]
+pub enum RevokedToken {
+    /// An access token or a user token of this session.
+    OfSession(SessionId),
+    /// A refresh token.
+    Refresh(TokenHash),
+}
+
+/// Ends the session that a token belongs to (RFC 7009).
+pub struct RevokeToken {
     /// The pool.
     pub pool: PoolId,
     /// The application that requests it.
     pub application: ApplicationId,
     /// The token.
-    pub presented: TokenHash,
+    pub token: RevokedToken,
+    /// Where the request comes from, and when.
+    pub trace: Trace,
 }
 
-impl Write for RevokeByToken {
+impl Write for RevokeToken {
     /// The session that ended, if the token was known.
     type Out = Option<SessionId>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<SessionId>, StoreError> {
-        let presented = refresh_tokens::get(tx, &self.pool, &self.presented).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application) else { return Ok(None) };
-        sessions::end(tx, &self.pool, &token.session).await?;
-        Ok(Some(token.session))
+        let (session, kind) = match &self.token {
+            RevokedToken::OfSession(session) => (session.clone(), "access"),
+            RevokedToken::Refresh(presented) => {
+                let presented = refresh_tokens::get(tx, &self.pool, presented).await?;
+                let Some(token) = presented.filter(|t| t.application == self.application) else {
+                    return Ok(None);
+                };
+                (token.session, "refresh")
+            }
+        };
+        let mut events = self.trace.recorder();
+        let Some(account) = end(tx, &mut events, &self.pool, &session).await? else { return Ok(None) };
+        let details = json!({ "session": session.as_str(), "token": kind });
+        let event = Event::of(Action::TokenRevoked, &account).with(details);
+        events.record(tx, &self.pool, event).await?;
+        Ok(Some(session))
     }
 }

@@ -87,3 +87,25 @@ on_both_engines! {
         assert_eq!(count().await, 0);
     }
 }
+
+/// Webhooks and readers of the log wait for each action that is documented, so each is recorded somewhere.
+#[test]
+fn every_action_is_recorded_somewhere() {
+    let mut source = String::new();
+    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                source.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    for action in Action::ALL {
+        let name = format!("Action::{action:?}");
+        let mut uses = source.match_indices(&name).map(|(at, _)| source[at + name.len()..].chars().next());
+        assert!(uses.any(|next| !next.is_some_and(char::is_alphanumeric)), "{name} is never recorded");
+    }
+}

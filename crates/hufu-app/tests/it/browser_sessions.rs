@@ -1,5 +1,7 @@
 //! Browser sessions: one login, several applications, one sign-out.
 
+use std::time::Duration;
+
 use hufu_app::login::{BrowserBinding, Login, LoginOutcome, LoginPlan};
 use hufu_app::people::merging::unit::{Merge, Merged};
 use hufu_app::people::sessions::unit::{EndSessions, SessionSelection};
@@ -11,8 +13,8 @@ use hufu_store::merges::NewMerge;
 use hufu_store::sessions::GetSession;
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::{
-    BrowserSessionId, ConnectionKind, Facts, MergeId, Method, PoolId, SessionId, SystemRandom, Timestamp,
-    UserStatus,
+    BrowserSessionId, ConnectionKind, Facts, MergeId, Method, PoolId, SessionId, SessionRules, SystemRandom,
+    Timestamp, UserStatus,
 };
 
 use crate::support::{
@@ -52,7 +54,8 @@ fn in_browser(login: Login, browser: BrowserBinding) -> Login {
 }
 
 async fn find(store: &Store, name: &str, now: Timestamp) -> Option<BrowserSession> {
-    store.read(FindBrowserSession { pool: pool(), cookie: hash(name), now }).await.unwrap()
+    let rules = SessionRules::default();
+    store.read(FindBrowserSession { pool: pool(), cookie: hash(name), rules, now }).await.unwrap()
 }
 
 async fn is_alive(store: &Store, session: &SessionId) -> bool {
@@ -72,7 +75,8 @@ on_both_engines! {
         let beneath = "SELECT COUNT(*) FROM sessions WHERE browser_session_id = 'b1'";
         assert_eq!(raw::number(&database, beneath).await, 2, "and one of no browser");
         for (pool, cookie) in [(pool(), "b2"), (other_pool(), "b1")] {
-            let elsewhere = FindBrowserSession { pool, cookie: hash(cookie), now: NOW };
+            let rules = SessionRules::default();
+            let elsewhere = FindBrowserSession { pool, cookie: hash(cookie), rules, now: NOW };
             assert_eq!(store.read(elsewhere).await.unwrap(), None);
         }
         let cookies = "SELECT COUNT(*) FROM browser_sessions WHERE length(cookie) = 32";
@@ -142,7 +146,7 @@ on_both_engines! {
         log_in(&store, begins("b1", "o1")).await;
         let extend = |now: Timestamp| {
             let expires_at = now.plus(seconds(DAY));
-            ExtendBrowserSession { pool: pool(), id: id("b1"), now, expires_at }
+            ExtendBrowserSession { pool: pool(), id: id("b1"), now, expires_at, rules: SessionRules::default() }
         };
         let noon = NOW.plus(seconds(DAY / 2));
         assert!(store.write(extend(noon)).await.unwrap());
@@ -153,6 +157,25 @@ on_both_engines! {
         assert!(!store.write(extend(end)).await.unwrap(), "what is over is not begun again");
         assert_eq!(store.write(Sweep { now: end }).await.unwrap(), 0);
         assert_eq!(store.write(Sweep { now: end.plus(seconds(1)) }).await.unwrap(), 1);
+    }
+
+    /// Extending a session never brings its end nearer, and never past the life of its login.
+    async fn an_extension_shortens_nothing_and_has_an_end(database) {
+        let store = migrated(&database).await;
+        log_in(&store, begins("b1", "o1")).await;
+        let rules = SessionRules { idle: Duration::from_secs(DAY), life: Duration::from_secs(DAY * 2) };
+        let extend = |now: Timestamp, until: u64| {
+            let expires_at = NOW.plus(seconds(until));
+            ExtendBrowserSession { pool: pool(), id: id("b1"), now, expires_at, rules }
+        };
+        assert!(store.write(extend(NOW.plus(seconds(1)), DAY / 2)).await.unwrap());
+        let found = find(&store, "b1", NOW.plus(seconds(2))).await.unwrap();
+        assert_eq!((found.last_used_at, found.expires_at), (NOW.plus(seconds(1)), NOW.plus(seconds(DAY))));
+        assert!(store.write(extend(NOW.plus(seconds(2)), DAY * 5)).await.unwrap());
+        assert_eq!(find(&store, "b1", NOW.plus(seconds(2))).await.unwrap().expires_at, NOW.plus(seconds(DAY * 2)));
+        let late = FindBrowserSession { pool: pool(), cookie: hash("b1"), rules, now: NOW.plus(seconds(DAY + 2)) };
+        assert_eq!(store.read(late).await.unwrap(), None, "not used for a day");
+        assert!(!store.write(extend(NOW.plus(seconds(DAY * 2)), DAY * 5)).await.unwrap(), "its life is over");
     }
 
     async fn a_merged_account_s_is_the_survivor_s(database) {

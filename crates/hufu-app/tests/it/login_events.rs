@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, log_in, login, migrated, openid,
-    phone, pool, seconds, trace, unionid, unit,
+    phone, pool, recent, seconds, trace, unionid, unit,
 };
 
 unit! {
@@ -97,10 +97,11 @@ on_both_engines! {
             connection: connection(),
             proof: arrival(openid(OTHER_APP, "x2"), None),
             exchange: None,
+            recent: recent(),
             trace: trace(NOW.plus(seconds(5))),
         };
         assert_eq!(store.write(bind).await.unwrap(), BindOutcome::Bound);
-        assert_eq!(actions_after(&store, 9).await, ["identity.bound"]);
+        assert_eq!(actions_after(&store, 9).await, ["way_in.added", "identity.bound"]);
         let bound: Vec<_> = events(&store).await.into_iter().filter(|event| event.action == "identity.bound").collect();
         for event in bound {
             let after = serde_json::json!([{ "realm": format!("wechat:{OTHER_APP}"), "kind": "openid", "value": "x***" }]);

@@ -1,6 +1,6 @@
 //! Which account a login leads to, and what it writes.
 
-use hufu_app::login::{CheckLogin, Login, LoginOutcome};
+use hufu_app::login::{CheckLogin, CodeResults, Login, LoginOutcome};
 use hufu_app::people::identities::{Bind, BindOutcome};
 use hufu_app::people::merging::unit::{Merge, Merged};
 use hufu_app::people::status::SetStatus;
@@ -19,7 +19,7 @@ use hufu_types::{
 
 use crate::support::{
     APP, NOW, OTHER_APP, Variant as _, application, arrival, connection, hash, log_in, login, migrated,
-    openid, other_pool, phone, pool, seconds, trace, unionid, unit,
+    openid, other_pool, phone, pool, recent, seconds, trace, unionid, unit,
 };
 
 unit! {
@@ -238,7 +238,8 @@ on_both_engines! {
         let ended = log_in(&store, known("ended")).await;
         let unit = EndSession { pool: pool(), session: ended.session.clone(), trace: trace(NOW) };
         store.write(unit).await.unwrap();
-        let resume = Some((ended.user.id.clone(), ended.session));
+        let login_before = Some((ended.user.id.clone(), ended.session));
+        let before = CodeResults { login: login_before, ..CodeResults::default() };
 
         let mut closed = known("new");
         closed.resolver.rules.registration = false;
@@ -250,7 +251,7 @@ on_both_engines! {
             (snapshot, 2412, None),
             (known("off"), 2005, Some(&off)),
             (known("leaving"), 2413, Some(&leaving)),
-            (Login { resume, ..known("ended") }, 2206, Some(&ended.user.id)),
+            (Login { before, ..known("ended") }, 2206, Some(&ended.user.id)),
         ];
         for (index, (refused, code, user)) in cases.into_iter().enumerate() {
             let at = NOW.plus(seconds(60 + u64::try_from(index).unwrap()));
@@ -367,13 +368,16 @@ on_both_engines! {
         assert_eq!((record.application, record.sealed, record.created_at), (application(), b"sealed".to_vec(), NOW));
 
         let again = Login {
-            resume: Some((first.user.id.clone(), first.session.clone())),
+            before: CodeResults {
+                login: Some((first.user.id.clone(), first.session.clone())),
+                ..CodeResults::default()
+            },
             ..login(openid(APP, "o1"), None).at(NOW.plus(seconds(30)))
         };
         let resumed = log_in(&store, again.clone()).await;
         assert_eq!((&resumed.session, resumed.session_created_at), (&first.session, NOW));
 
-        let foreign = Login { resume: again.resume.clone(), ..login(openid(APP, "o2"), None) };
+        let foreign = Login { before: again.before.clone(), ..login(openid(APP, "o2"), None) };
         assert_ne!(log_in(&store, foreign).await.session, first.session, "only of the same user");
         store.write(EndSession { pool: pool(), session: first.session.clone(), trace: trace(NOW) }).await.unwrap();
         assert!(matches!(store.write(again).await.unwrap(), LoginOutcome::Ended), "logged out is logged out");
@@ -387,7 +391,7 @@ on_both_engines! {
         let bind = async |user: &UserId, openid: IdentityKey, unionid: Option<IdentityKey>| {
             let proof = arrival(openid, unionid);
             let (user, connection) = (user.clone(), connection());
-            store.write(Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) }).await.unwrap()
+            store.write(Bind { pool: pool(), user, connection, proof, exchange: None, recent: recent(), trace: trace(NOW) }).await.unwrap()
         };
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);
         assert_eq!(bind(&user, openid(OTHER_APP, "x1"), Some(unionid("u1"))).await, BindOutcome::Bound);

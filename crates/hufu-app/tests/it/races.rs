@@ -13,7 +13,7 @@ use hufu_types::{UserId, UserStatus};
 
 use crate::support::{
     APP, Held, NOW, OTHER_APP, Variant as _, arrival, connection, log_in, login, migrated, openid, phone,
-    pool, trace, unionid, unit,
+    pool, recent, trace, unionid, unit,
 };
 
 unit! {
@@ -107,7 +107,7 @@ on_both_engines! {
             let binds = (0..4).map(|n| {
                 let proof = arrival(openid(APP, &format!("x{round}-{n}")), None);
                 let (user, connection) = (user.clone(), connection());
-                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) };
+                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, recent: recent(), trace: trace(NOW) };
                 tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
             });
             let done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();
@@ -120,7 +120,7 @@ on_both_engines! {
             let binds = [other, third].map(|user| {
                 let proof = arrival(openid(APP, &format!("y{round}")), None);
                 let connection = connection();
-                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, trace: trace(NOW) };
+                let bind = Bind { pool: pool(), user, connection, proof, exchange: None, recent: recent(), trace: trace(NOW) };
                 tokio::spawn({ let store = store.clone(); async move { store.write(bind).await.unwrap() } })
             });
             let mut done: Vec<_> = futures::future::join_all(binds).await.into_iter().map(Result::unwrap).collect();

@@ -2,13 +2,13 @@
 
 use hufu_app::login::LoggedIn;
 use hufu_app::people::status::SetStatus;
-use hufu_app::tokens::{RevokeByToken, Rotate, Rotation};
+use hufu_app::tokens::{RevokeToken, RevokedToken, Rotate, Rotation};
 use hufu_store::Store;
 use hufu_store::refresh_tokens;
 use hufu_store::sessions::GetSession;
 use hufu_testkit::raw;
 use hufu_testkit::{TestDatabase, on_both_engines};
-use hufu_types::{ApplicationId, ScopeSet, Timestamp, UserStatus};
+use hufu_types::{ApplicationId, ScopeSet, SessionRules, Timestamp, UserStatus};
 
 use crate::support::{
     APP, Held, NOW, Variant as _, application, hash, log_in, login, migrated, openid, other_pool, pool,
@@ -30,8 +30,15 @@ fn rotation(presented: &str, successor: &str, now: Timestamp) -> Rotate {
         successor: hash(successor),
         expires_at: now.plus(seconds(30 * DAY)),
         grace: seconds(30),
-        now,
+        rules: SessionRules { idle: seconds(30 * DAY), life: seconds(365 * DAY) },
+        trace: trace(now),
     }
+}
+
+/// Revokes the token `first`.
+fn revocation() -> RevokeToken {
+    let token = RevokedToken::Refresh(hash("first"));
+    RevokeToken { pool: pool(), application: application(), token, trace: trace(NOW) }
 }
 
 async fn rotate(store: &Store, presented: &str, successor: &str, now: Timestamp) -> Rotation {
@@ -127,7 +134,7 @@ on_both_engines! {
         assert!(unknown(Rotate { pool: other_pool(), ..rotation("first", "x", NOW) }).await);
         assert!(unknown(rotation("never issued", "x", NOW)).await);
         assert!(unknown(rotation("first", "x", NOW.plus(seconds(30 * DAY)))).await, "expired");
-        let revoke = RevokeByToken { pool: pool(), application: foreign, presented: hash("first") };
+        let revoke = RevokeToken { application: foreign, ..revocation() };
         assert_eq!(store.write(revoke).await.unwrap(), None);
         assert!(is_rotated(&rotate(&store, "first", "second", NOW).await), "none of this did harm");
 
@@ -150,7 +157,7 @@ on_both_engines! {
     async fn a_token_can_be_revoked(database) {
         let store = migrated(&database).await;
         let begun = begin(&store).await;
-        let revoke = || RevokeByToken { pool: pool(), application: application(), presented: hash("first") };
+        let revoke = revocation;
         assert_eq!(store.write(revoke()).await.unwrap(), Some(begun.session.clone()));
         assert!(store.read(GetSession { pool: pool(), session: begun.session }).await.unwrap().is_none());
         assert!(matches!(rotate(&store, "first", "x", NOW).await, Rotation::Unknown));
@@ -203,6 +210,43 @@ on_both_engines! {
             assert!(is_rotated(&rotation), "{rotation:?}");
         }
         assert_eq!(unused(&database).await, 1);
+    }
+
+    /// However often its token is refreshed, a session ends: at the latest so long after the login, and so long
+    /// after its last use.
+    async fn a_session_with_a_refresh_token_ends(database) {
+        let store = migrated(&database).await;
+        begin(&store).await;
+        let rules = SessionRules { idle: seconds(10 * DAY), life: seconds(25 * DAY) };
+        let rotate = async |presented: &str, successor: &str, day: u64| {
+            let rotate = Rotate { rules, ..rotation(presented, successor, NOW.plus(seconds(day * DAY))) };
+            store.write(rotate).await.unwrap()
+        };
+        assert!(matches!(rotate("first", "x", 10).await, Rotation::Unknown), "not used for ten days");
+        let Rotation::Rotated { session, .. } = rotate("first", "second", 9).await else { panic!("not rotated") };
+        assert!(is_rotated(&rotate("second", "third", 18).await));
+        let stored = store.read(GetSession { pool: pool(), session }).await.unwrap().unwrap();
+        assert_eq!(stored.expires_at, NOW.plus(seconds(30 * DAY)), "nothing extends it past its life, nor shortens it");
+        assert!(is_rotated(&rotate("third", "fourth", 24).await));
+        let expiry = "SELECT MAX(expires_at) FROM refresh_tokens WHERE used_at IS NULL";
+        assert_eq!(raw::number(&database, expiry).await, NOW.plus(seconds(25 * DAY)).0, "nor does a token outlive it");
+        assert!(matches!(rotate("fourth", "fifth", 25).await, Rotation::Unknown), "its life is over");
+    }
+
+    /// A refresh, a reuse and a revocation are in the audit log, for the account.
+    async fn what_happens_to_tokens_is_recorded(database) {
+        let store = migrated(&database).await;
+        let user = begin(&store).await.user.id;
+        assert!(is_rotated(&rotate(&store, "first", "second", NOW).await));
+        assert!(matches!(rotate(&store, "first", "x", NOW.plus(seconds(31))).await, Rotation::Reused(_)));
+        begin(&store).await;
+        store.write(revocation()).await.unwrap();
+        let recorded = "SELECT action, user_id, actor_kind FROM audit_events
+            WHERE action LIKE 'token.%' OR action = 'logout' ORDER BY at, id";
+        let by = |action: &str| vec![action.to_owned(), user.to_string(), "user".to_owned()];
+        let mut found = raw::texts(&database, recorded).await;
+        found.sort();
+        assert_eq!(found, [by("logout"), by("token.refreshed"), by("token.reused"), by("token.revoked")]);
     }
 
     async fn ended_tokens_are_swept(database) {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use hufu_app::events::Trace;
-use hufu_app::login::{AccountResolver, CustomDataPatch, LoggedIn, Login, LoginOutcome, LoginPlan};
+use hufu_app::login::{
+    AccountResolver, CodeResults, CustomDataPatch, LoggedIn, Login, LoginOutcome, LoginPlan,
+};
+use hufu_app::people::ways_in::RecentLogin;
 use hufu_store::Store;
 use hufu_store::flows::NewFlow;
 use hufu_store::refresh_tokens::NewRefreshToken;
@@ -82,9 +85,14 @@ pub(crate) fn login(openid: IdentityKey, unionid: Option<IdentityKey>) -> Login 
         candidate: UserId::generate(NOW, &SystemRandom),
         register_source: "wechat:miniprogram:default".to_owned(),
         plan: plan(NOW),
-        resume: None,
+        before: CodeResults::default(),
         exchange: None,
     }
+}
+
+/// Proof of a login at this moment.
+pub(crate) fn recent() -> RecentLogin {
+    RecentLogin::of(NOW, NOW, std::time::Duration::ZERO).unwrap()
 }
 
 /// Small changes to a login, to chain in a test.

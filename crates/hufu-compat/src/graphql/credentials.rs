@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use hufu_app::{FlowAction, FlowStep, Refusal, Target};
 use hufu_types::refusal::Reason;
-use hufu_types::{Language, PasscodePurpose};
+use hufu_types::{Language, PasscodePurpose, Scope};
 
 use super::Call;
 use crate::codes::{send, serving};
@@ -174,7 +174,7 @@ impl CredentialMutation {
         old_password: Option<String>,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         let new = fields::password(&call.shared, &new_password).await?;
         let old = match given(old_password.as_ref()) {
             Some(old) => Some(fields::password(&call.shared, old).await?),
@@ -197,7 +197,7 @@ impl CredentialMutation {
         old_phone_country_code: Option<String>,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         let new = fields::phone(&phone, phone_country_code.as_ref())?;
         let old = match (given(old_phone.as_ref()), given(old_phone_code.as_ref())) {
             (Some(phone), code) => Some((
@@ -220,7 +220,7 @@ impl CredentialMutation {
         old_email_code: Option<String>,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         let new = fields::email(&email)?;
         let old = match (given(old_email.as_ref()), given(old_email_code.as_ref())) {
             (Some(email), code) => Some((fields::email(email)?, code.unwrap_or_default().to_owned())),
@@ -239,7 +239,7 @@ impl CredentialMutation {
         phone_country_code: Option<String>,
     ) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         let phone = fields::phone(&phone, phone_country_code.as_ref())?;
         call.shared.app.bind_phone(&who, phone, &phone_code).await?;
         Ok(call.user(&who).await?)
@@ -248,7 +248,7 @@ impl CredentialMutation {
     /// Binds an e-mail address that a code proves.
     async fn bind_email(&self, context: &Context<'_>, email: String, email_code: String) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         let email = fields::email(&email)?;
         call.shared.app.bind_email(&who, email, &email_code).await?;
         Ok(call.user(&who).await?)
@@ -257,7 +257,7 @@ impl CredentialMutation {
     /// Removes the phone number, unless it is the last way to log in to the account.
     async fn unbind_phone(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         call.shared.app.unbind_phone(&who).await?;
         Ok(call.user(&who).await?)
     }
@@ -265,7 +265,7 @@ impl CredentialMutation {
     /// Removes the e-mail address, unless it is the last way to log in to the account.
     async fn unbind_email(&self, context: &Context<'_>) -> Result<UserV2> {
         let call = Call::of(context)?;
-        let who = call.authenticate(None).await?;
+        let who = call.authenticate(None, Scope::Profile).await?;
         call.shared.app.unbind_email(&who).await?;
         Ok(call.user(&who).await?)
     }

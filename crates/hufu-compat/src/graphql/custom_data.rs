@@ -6,7 +6,7 @@
 use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
 use hufu_app::{Authenticated, ProfileChange, Refusal};
 use hufu_types::refusal::Reason;
-use hufu_types::{CustomFieldType, PoolId, PoolSettings};
+use hufu_types::{CustomFieldType, PoolId, PoolSettings, Scope};
 use serde_json::{Map, Value};
 
 use super::Call;
@@ -86,7 +86,7 @@ impl UserV2 {
 
 /// The user whose data is meant, which must be the logged-in user.
 pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Authenticated, Refusal> {
-    let who = call.authenticate(Some(id)).await?;
+    let who = call.authenticate(Some(id), Scope::Profile).await?;
     if kind != TargetType::User {
         let reason = Reason::NotOneOf { choices: "USER".into() };
         return Err(Refusal::invalid("targetType", reason));

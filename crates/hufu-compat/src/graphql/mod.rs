@@ -20,7 +20,7 @@ use std::sync::Arc;
 use async_graphql::{Context, EmptySubscription, Variables};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use hufu_app::{Authenticated, Refusal, named};
+use hufu_app::{Authenticated, Needs, Refusal, named};
 use hufu_types::refusal::Code;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -106,8 +106,12 @@ impl Call {
     }
 
     /// Authenticates the user. If the client names a user, it must be the logged-in one.
-    async fn authenticate(&self, id: Option<&str>) -> Result<Authenticated, Refusal> {
-        let who = self.head.authenticate(&self.shared).await?;
+    async fn authenticate(
+        &self,
+        id: Option<&str>,
+        needs: impl Into<Needs>,
+    ) -> Result<Authenticated, Refusal> {
+        let who = self.head.authenticate(&self.shared, needs).await?;
         match id.and_then(named) {
             Some(id) if id != who.user.as_str() && id != who.subject.as_str() => {
                 Err(Code::NotYourself.into())

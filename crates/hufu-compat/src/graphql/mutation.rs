@@ -9,6 +9,7 @@ use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput
 use super::login::LoginMutation;
 use super::profile::UpdateUserInput;
 use crate::user::UserV2;
+use hufu_types::Scope;
 use hufu_types::refusal::Reason;
 
 /// The mutations.
@@ -42,7 +43,7 @@ impl ProfileMutation {
     ) -> Result<UserV2> {
         let _ = (email_token, phone_token);
         let call = Call::of(context)?;
-        let who = call.authenticate(id.as_deref()).await?;
+        let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         if let Some(change) = input.into_change() {
             call.shared.app.update_profile(&who, change).await?;
         }
@@ -52,7 +53,7 @@ impl ProfileMutation {
     /// Issues a new user token of the same session in exchange for a user token.
     async fn refresh_token(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<RefreshToken>> {
         let call = Call::of(context)?;
-        let who = call.authenticate(id.as_deref()).await?;
+        let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         if who.scope.is_some() {
             return Err(Refusal::invalid("token", Reason::RenewedElsewhere).into());
         }

@@ -1,7 +1,7 @@
 //! The queries.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
-use hufu_app::{AccountName, Authenticated, Refusal};
+use hufu_app::{AccountName, Authenticated, Needs, Refusal};
 
 use super::Call;
 use super::custom_data::{self, TargetType, UserDefinedData};
@@ -9,8 +9,8 @@ use crate::codes::serving;
 use crate::fields;
 use crate::request::given;
 use crate::user::{UserV2, arn};
-use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
+use hufu_types::{Language, Scope};
 
 /// The queries.
 pub(crate) struct Query;
@@ -48,7 +48,7 @@ impl Query {
     /// The logged-in user.
     async fn user(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<UserV2>> {
         let call = Call::of(context)?;
-        let who = call.authenticate(id.as_deref()).await?;
+        let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         Ok(Some(call.user(&who).await?))
     }
 
@@ -129,7 +129,8 @@ impl Query {
 
 async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refusal> {
     let app = &call.shared.app;
-    let who: Authenticated = app.authenticate(token, call.head.named(), call.head.origin()).await?;
+    let who: Authenticated =
+        app.authenticate(token, call.head.named(), call.head.origin(), Needs::Login).await?;
     let user = app.user(&who).await?;
     let message = match call.head.language.for_integrators() {
         Language::SimplifiedChinese => "已登录",

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Authenticated, Confirmation, DeletionProof, LoginName, Refusal, Target};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{CustomField, PoolSettings, Profile, User, camel_case};
+use hufu_types::{CustomField, PoolSettings, Profile, Scope, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ use crate::v3::profile::{read_change, user_dto};
 
 /// The account: profile, custom fields, login names, ways to log in.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let user = shared.app.user(&who).await?;
     Ok(Success::new(describe(&shared, &who, &user).await?))
 }
@@ -28,7 +28,7 @@ pub(crate) async fn update(
     head: Head,
     Body(request): Body<Map<String, Value>>,
 ) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let mut unknown = |key: &str| {
         let fields: Vec<String> = Profile::FIELDS.iter().map(|field| camel_case(field)).collect();
         let fields: Vec<&str> = fields.iter().map(String::as_str).chain(["gender", "customData"]).collect();
@@ -93,7 +93,7 @@ pub(crate) async fn delete(
     head: Head,
     Body(request): Body<DeletionRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     request.delete(&shared, &head, &who).await?;
     Ok(Success::empty())
 }
@@ -111,7 +111,7 @@ pub(crate) async fn choose_username(
     head: Head,
     Body(request): Body<UsernameRequest>,
 ) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     fields::required(request.username.as_ref(), "username")?;
     let name = fields::username(request.username.as_ref())?.ok_or(Code::NotBound)?;
     let user = shared.app.choose_username(&who, name).await?;
@@ -150,7 +150,7 @@ pub(crate) async fn unbind_name(
     head: Head,
     Body(request): Body<NameRequest>,
 ) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     shared.app.unbind_merged_name(&who, request.name()?).await?;
     let user = shared.app.user(&who).await?;
     Ok(Success::new(describe(&shared, &who, &user).await?))

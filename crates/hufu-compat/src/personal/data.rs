@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{OwnEvent, OwnExport, OwnSession, Refusal, StoredMerge};
 use hufu_types::refusal::Reason;
-use hufu_types::{Action, EventId, Identity, Profile, Timestamp, User, camel_case};
+use hufu_types::{Action, EventId, Identity, Profile, Scope, Timestamp, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(crate) async fn activity(
     head: Head,
     page: Result<Query<Page>, Refused>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let page = page.map(|Query(page)| page).unwrap_or_default();
     let before = given(page.before.as_ref()).map(EventId::parse).transpose();
     let before = before.map_err(|_| Refusal::invalid("before", Reason::NotACursor))?;
@@ -45,7 +45,7 @@ pub(crate) async fn activity(
 
 /// Everything that is stored about the user.
 pub(crate) async fn export(State(shared): server::State, head: Head) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let OwnExport { data, at } = shared.app.export_own_data(&who).await?;
     Ok(Success::new(json!({
         "exportedAt": at.to_iso(),

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use hufu_app::{BoundIdentity, WhichIdentities};
+use hufu_types::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use crate::surface::Answer;
 
 /// All identities, oldest first. Values are masked, because an OpenID is for servers and never for pages.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let identities = shared.app.own_identities(&who).await?;
     Ok(Success::new(identities.iter().map(dto).collect()))
 }
@@ -32,7 +33,7 @@ pub(crate) async fn bind(
     head: Head,
     Body(request): Body<BindRequest>,
 ) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let config = shared.app.config();
     let identifier = given(request.connection.as_ref());
     let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
@@ -47,7 +48,7 @@ pub(crate) async fn unbind(
     head: Head,
     Path(id): Path<String>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let unbound = shared.app.unbind_identities(&who, &WhichIdentities::One(id)).await;
     let unbound = unbound?;
     Ok(Success::new(json!({ "stillLeading": unbound.still_linked })))

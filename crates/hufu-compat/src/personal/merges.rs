@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{MergePreview, StoredMerge};
 use hufu_types::refusal::Code;
-use hufu_types::{Identity, MergeId, Timestamp, User};
+use hufu_types::{Identity, MergeId, Scope, Timestamp, User};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ pub(crate) async fn preview(
     head: Head,
     Body(request): Body<MergeRequest>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let token = fields::required(request.token.as_ref(), "token")?;
     let MergePreview { survivor, merged, moves, collides } =
         shared.app.preview_merge_by_token(&who, token).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn merge(
     head: Head,
     Body(request): Body<MergeRequest>,
 ) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let token = fields::required(request.token.as_ref(), "token")?;
     shared.app.merge_by_tokens(&who, token).await?;
     let merges = shared.app.merges_of(who.pool(), &who.user).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn merge(
 
 /// The merges into the account, latest first.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let merges = shared.app.merges_of(who.pool(), &who.user).await?;
     Ok(Success::new(merges.iter().map(|merge| dto(&shared, merge)).collect()))
 }
@@ -64,7 +64,7 @@ pub(crate) async fn undo(
     head: Head,
     Path(id): Path<String>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let merge = MergeId::parse(&id).map_err(|_| Code::MergeUnknown)?;
     let undone = shared.app.undo_merge(&who, &merge).await?;
     Ok(Success::new(json!({

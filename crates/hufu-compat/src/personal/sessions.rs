@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::SessionView;
 use hufu_types::refusal::Code;
-use hufu_types::{SessionId, Timestamp};
+use hufu_types::{Scope, SessionId, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::surface::{Answer, Refused};
 
 /// The active sessions, the most recently used first.
 pub(crate) async fn list(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let sessions = shared.app.own_sessions(&who).await?;
     Ok(Success::new(sessions.iter().map(dto).collect()))
 }
@@ -25,7 +25,7 @@ pub(crate) async fn end_one(
     head: Head,
     Path(id): Path<String>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let session = SessionId::parse(&id).map_err(|_| Code::SessionUnknown)?;
     shared.app.end_own_session(&who, &session).await?;
     Ok(Success::empty())
@@ -43,7 +43,7 @@ pub(crate) async fn end_all(
     head: Head,
     wanted: Result<Query<Wanted>, Refused>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let with_current = wanted.current.as_deref() == Some("true");
     let ended = shared.app.end_own_sessions(&who, with_current).await?;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{Confirmation, Refusal, StepToken, Target};
 use hufu_types::refusal::Reason;
-use hufu_types::{Email, Phone};
+use hufu_types::{Email, Phone, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ pub(crate) async fn update_password(
     head: Head,
     Body(request): Body<PasswordRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let declared = Some(fields::encryption_or_none(request.password_encrypt_type.as_ref())?);
     let new = required(request.new_password.as_ref(), "newPassword")?;
     let new = shared.app.open_password(new, declared).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn bind_phone(
     head: Head,
     Body(request): Body<PhoneRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let (phone, code) = request.read()?;
     shared.app.bind_phone(&who, phone, code).await?;
     Ok(Success::empty())
@@ -91,7 +91,7 @@ pub(crate) async fn bind_email(
     head: Head,
     Body(request): Body<EmailRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let (email, code) = request.read()?;
     shared.app.bind_email(&who, email, code).await?;
     Ok(Success::empty())
@@ -150,7 +150,7 @@ pub(crate) async fn request_phone_change(
     head: Head,
     Body(request): Body<ChangeRequest>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let method = request.verify_method.as_ref();
     let sent = request.phone_pass_code_payload.as_ref();
     let sent = payload(method, "PHONE_PASSCODE", "phonePassCodePayload", sent)?;
@@ -173,7 +173,7 @@ pub(crate) async fn request_email_change(
     head: Head,
     Body(request): Body<ChangeRequest>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let method = request.verify_method.as_ref();
     let sent = request.email_pass_code_payload.as_ref();
     let sent = payload(method, "EMAIL_PASSCODE", "emailPassCodePayload", sent)?;
@@ -204,7 +204,7 @@ pub(crate) async fn update_phone(
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let token = required(request.update_phone_token.as_ref(), "updatePhoneToken")?;
     shared.app.change_phone_by_token(&who, token).await?;
     Ok(Success::empty())
@@ -216,7 +216,7 @@ pub(crate) async fn update_email(
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let token = required(request.update_email_token.as_ref(), "updateEmailToken")?;
     shared.app.change_email_by_token(&who, token).await?;
     Ok(Success::empty())
@@ -246,7 +246,7 @@ pub(crate) async fn request_deletion(
     head: Head,
     Body(request): Body<DeletionRequest>,
 ) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let method = request.verify_method.as_ref();
     let proof = match given(method) {
         Some(named @ "PHONE_PASSCODE") => {
@@ -279,7 +279,7 @@ pub(crate) async fn delete_account(
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let token = required(request.delete_account_token.as_ref(), "deleteAccountToken")?;
     shared.app.delete_account(&who, token).await?;
     Ok(Success::empty())

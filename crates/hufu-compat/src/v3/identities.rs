@@ -1,9 +1,9 @@
 //! Identities of the user, the identity sources of an application, and the security level of an account.
 
 use axum::extract::State;
-use hufu_app::WhichIdentities;
-use hufu_types::ConnectionId;
+use hufu_app::{Needs, WhichIdentities};
 use hufu_types::refusal::Code;
+use hufu_types::{ConnectionId, Scope};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::users::SecurityLevel;
 
 /// `GET /api/v3/get-identities`
 pub(crate) async fn get_identities(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let found = shared.app.user_with_identities(&who).await;
     let (_, identities) = found?;
     Ok(Success::new(identities.iter().map(|identity| identity_dto(who.pool(), identity)).collect()))
@@ -27,7 +27,7 @@ pub(crate) async fn get_identities(State(shared): server::State, head: Head) -> 
 /// names, or otherwise of the token's application.
 pub(crate) async fn enabled_sources(State(shared): server::State, head: Head) -> Answer<Success<Vec<Value>>> {
     let application = if head.named().is_empty() {
-        head.authenticate(&shared).await?.application
+        head.authenticate(&shared, Needs::Login).await?.application
     } else {
         let config = shared.app.config();
         config.serving(head.named())?.clone()
@@ -66,7 +66,7 @@ pub(crate) async fn unlink(
     head: Head,
     Body(request): Body<UnlinkRequest>,
 ) -> Answer<Success<()>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let id = required(request.ext_idp_id.as_ref(), "extIdpId")?;
     let connection = ConnectionId::parse(id).map_err(|_| Code::NotBound)?;
     shared.app.unbind_identities(&who, &WhichIdentities::Connection(connection)).await?;
@@ -75,7 +75,7 @@ pub(crate) async fn unlink(
 
 /// `GET /api/v3/get-security-info`
 pub(crate) async fn security_info(State(shared): server::State, head: Head) -> Answer<Success<Value>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let user = shared.app.user(&who).await?;
     let level = SecurityLevel::of(&user);
     Ok(Success::new(json!({

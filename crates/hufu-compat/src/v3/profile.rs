@@ -3,7 +3,7 @@
 use axum::extract::State;
 use hufu_app::{ProfileChange, Refusal, identity_id};
 use hufu_types::refusal::Reason;
-use hufu_types::{Gender, Identity, PoolId, Profile, User, camel_case};
+use hufu_types::{Gender, Identity, PoolId, Profile, Scope, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -33,7 +33,7 @@ pub(crate) async fn get_profile(
     head: Head,
     wanted: Result<Query<Wanted>, Refused>,
 ) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let (user, identities) = if yes(wanted.with_identities.as_ref()) {
         let (user, identities) = shared.app.user_with_identities(&who).await?;
@@ -64,7 +64,7 @@ pub(crate) async fn update_profile(
     head: Head,
     Body(request): Body<Map<String, Value>>,
 ) -> Answer<Success<Map<String, Value>>> {
-    let who = head.authenticate(&shared).await?;
+    let who = head.authenticate(&shared, Scope::Profile).await?;
     let change = read_change(request, &mut |_| Ok(()))?;
     let user = shared.app.update_profile(&who, change).await?;
     let mut dto = user_dto(&user);

@@ -15,7 +15,7 @@ use crate::personal::delete;
 use crate::world::{ALICE_PHONE, CAFE, CAFE_APP, FILE, MINI, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
 
 /// The shop, whose first mini program asks new users.
-fn asking(more: &str) -> String {
+pub(crate) fn asking(more: &str) -> String {
     connection_with(&format!("association = {{ mode = \"ask\"{more} }}"))
 }
 
@@ -25,7 +25,7 @@ fn connection_with(keys: &str) -> String {
 }
 
 /// The shop with these settings, and anna, who has a password.
-fn shop_with(file: &str, settings: &str) -> String {
+pub(crate) fn shop_with(file: &str, settings: &str) -> String {
     const ALICE: &str = "phone = \"+8613912340000\"";
     const ANNA: &str = "[[user_pool.user]]\n  username = \"anna\"\n  email = \"anna@example.com\"\n  password = \"a good long password\"";
     file.replacen("name = \"Shop\"", &format!("name = \"Shop\"\n  [user_pool.settings]\n  {settings}"), 1)
@@ -63,7 +63,7 @@ async fn world_with(database: hufu_testkit::TestDatabase, file: &str) -> World {
     world
 }
 
-fn bind_anna() -> Value {
+pub(crate) fn bind_anna() -> Value {
     json!({ "action": "bind", "method": "username-password", "account": "anna", "password": "a good long password" })
 }
 

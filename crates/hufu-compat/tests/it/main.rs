@@ -20,8 +20,11 @@ mod personal;
 mod phones;
 mod profiles;
 mod refusals;
+mod replays;
 mod routing;
+mod scopes;
 mod uploads;
+mod ways_in;
 mod wechat_failures;
 
 use hufu_testkit::{client, logs, world};

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -117,14 +116,16 @@ impl AliyunSms {
             return Ok(());
         }
         let (_, national) = sms.to.parts();
-        let sent = [
-            national,
-            sms.code.expose_secret(),
-            &self.settings.access_key_id,
-            self.settings.access_key_secret.expose(),
-        ];
+        let sent =
+            [national, sms.code(), &self.settings.access_key_id, self.settings.access_key_secret.expose()];
         let fault = fault_of(&answer.code, response.status);
         Err(SendError::from_provider(PROVIDER, fault, &answer.code, &answer.message, &sent))
+    }
+
+    fn template(&self, sms: &Sms) -> Option<&str> {
+        let settings = &self.settings;
+        let abroad = settings.international_template_code.as_ref();
+        approved_template(sms, &settings.template_code, &settings.template_codes, abroad)
     }
 
     /// The parameters, which this operation takes in the query. They are sorted and encoded as the signature
@@ -136,16 +137,14 @@ impl AliyunSms {
             MAINLAND => national,
             _ => sms.to.as_str().trim_start_matches('+'),
         };
-        let template = approved_template(
-            sms,
-            &settings.template_code,
-            &settings.template_codes,
-            settings.international_template_code.as_ref(),
-        );
+        let template = self.template(sms).unwrap_or_default();
         let minutes = sms.minutes.to_string();
-        let mut values = BTreeMap::from([(settings.code_parameter.as_str(), sms.code.expose_secret())]);
-        if let Some(name) = &settings.minutes_parameter {
-            values.insert(name, &minutes);
+        let mut values = BTreeMap::new();
+        if sms.code.is_some() {
+            values.insert(settings.code_parameter.as_str(), sms.code());
+            if let Some(name) = &settings.minutes_parameter {
+                values.insert(name, &minutes);
+            }
         }
         let values = serde_json::json!(values).to_string();
         let pairs = [
@@ -161,6 +160,10 @@ impl AliyunSms {
 impl SmsSender for AliyunSms {
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(self.call(sms))
+    }
+
+    fn has_template(&self, sms: &Sms) -> bool {
+        self.template(sms).is_some()
     }
 }
 

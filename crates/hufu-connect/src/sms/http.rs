@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -86,7 +85,7 @@ impl HttpSms {
     async fn call(&self, sms: &Sms) -> Result<(), SendError> {
         let (country, national) = sms.to.parts();
         let minutes = sms.minutes.to_string();
-        let code = sms.code.expose_secret();
+        let code = sms.code();
         let values = |name: &str| match name {
             "phone" => sms.to.as_str(),
             "country_code" => country.trim_start_matches('+'),
@@ -153,6 +152,18 @@ impl HttpSms {
 impl SmsSender for HttpSms {
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(self.call(sms))
+    }
+
+    /// A body with only the text takes any message.
+    fn has_template(&self, sms: &Sms) -> bool {
+        let (mut text, mut code) = (false, false);
+        visit(&self.settings.body, &mut |string| {
+            for name in placeholders(string) {
+                text |= name == "text";
+                code |= name == "code";
+            }
+        });
+        sms.code.is_some() || (text && !code)
     }
 }
 

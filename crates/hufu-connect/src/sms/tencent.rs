@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use futures::future::BoxFuture;
 use hufu_types::Timestamp;
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -155,28 +154,28 @@ impl TencentSms {
         if status.code == "Ok" {
             return Ok(());
         }
-        let sent =
-            [sms.to.parts().1, sms.code.expose_secret(), &settings.secret_id, settings.secret_key.expose()];
+        let sent = [sms.to.parts().1, sms.code(), &settings.secret_id, settings.secret_key.expose()];
         Err(SendError::from_provider(PROVIDER, fault_of(&status.code), &status.code, &status.message, &sent))
+    }
+
+    fn template(&self, sms: &Sms) -> Option<&str> {
+        let settings = &self.settings;
+        let abroad = settings.international_template_id.as_ref();
+        approved_template(sms, &settings.template_id, &settings.template_ids, abroad)
     }
 
     fn request<'a>(&'a self, sms: &'a Sms, minutes: &'a str) -> Request<'a> {
         let settings = &self.settings;
         let value = |parameter: &Parameter| match parameter {
-            Parameter::Code => sms.code.expose_secret(),
+            Parameter::Code => sms.code(),
             Parameter::Minutes => minutes,
         };
         Request {
             phone_number_set: [sms.to.as_str()],
             sms_sdk_app_id: &settings.sdk_app_id,
             sign_name: &settings.sign_name,
-            template_id: approved_template(
-                sms,
-                &settings.template_id,
-                &settings.template_ids,
-                settings.international_template_id.as_ref(),
-            ),
-            template_param_set: settings.parameters.iter().map(value).collect(),
+            template_id: self.template(sms).unwrap_or_default(),
+            template_param_set: sms.code.iter().flat_map(|_| &settings.parameters).map(value).collect(),
         }
     }
 }
@@ -184,6 +183,10 @@ impl TencentSms {
 impl SmsSender for TencentSms {
     fn send<'a>(&'a self, sms: &'a Sms) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(self.call(sms))
+    }
+
+    fn has_template(&self, sms: &Sms) -> bool {
+        self.template(sms).is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hufu_types::Language;
 
-use super::{TemplateKind, escape};
+use super::{AddedWay, TemplateKind, escape};
 
 /// The texts for one purpose in one language, with their placeholders.
 pub(super) struct Texts {
@@ -14,7 +14,7 @@ pub(super) struct Texts {
 
 /// The built-in texts.
 pub(super) fn built_in(kind: TemplateKind, language: Language) -> Texts {
-    let purpose = purpose(kind, language);
+    let Some(purpose) = purpose(kind, language) else { return notice(language) };
     let frame = frame(language);
     let put = |text: &str| text.replace("{purpose}", purpose);
     let (intro, good_for, warning) = (put(frame.intro), frame.good_for, frame.warning);
@@ -31,6 +31,55 @@ pub(super) fn built_in(kind: TemplateKind, language: Language) -> Texts {
         html: page(language, &html),
         sms: put(frame.sms),
     }
+}
+
+/// Tells of a new way to log in.
+fn notice(language: Language) -> Texts {
+    let (subject, news, advice, sms) = match language {
+        Language::SimplifiedChinese => (
+            "{app}：你的账号新增了登录方式",
+            "你在 {app} 的账号新增了登录方式：{way}。",
+            "如果是你本人操作，无需处理。如果不是，请立即登录账号，移除这个登录方式，退出其他设备，并联系 {app}。",
+            "【{app}】你的账号新增了登录方式：{way}。如非本人操作，请立即登录账号检查。",
+        ),
+        Language::TraditionalChinese => (
+            "{app}：你的帳號新增了登入方式",
+            "你在 {app} 的帳號新增了登入方式：{way}。",
+            "如果是你本人操作，無需處理。如果不是，請立即登入帳號，移除這個登入方式，登出其他裝置，並聯絡 {app}。",
+            "【{app}】你的帳號新增了登入方式：{way}。如非本人操作，請立即登入帳號檢查。",
+        ),
+        Language::English => (
+            "{app}: a way to log in was added to your account",
+            "A way to log in was added to your account at {app}: {way}.",
+            "If this was you, there is nothing to do. If not, log in now, remove it, end your other sessions, and contact {app}.",
+            "{app}: a way to log in was added to your account: {way}. Not you? Log in now and check.",
+        ),
+        Language::Japanese => (
+            "{app}：アカウントにログイン方法が追加されました",
+            "{app} のアカウントにログイン方法が追加されました：{way}。",
+            "ご本人の操作であれば、対応は不要です。お心当たりがない場合は、すぐにログインしてこのログイン方法を削除し、ほかの端末をログアウトして、{app} にご連絡ください。",
+            "【{app}】ログイン方法が追加されました：{way}。お心当たりがない場合は、すぐにログインしてご確認ください。",
+        ),
+    };
+    Texts {
+        subject: subject.to_owned(),
+        text: format!("{news}\n\n{advice}\n"),
+        html: page(language, &format!("<p>{news}</p><p>{advice}</p>")),
+        sms: sms.to_owned(),
+    }
+}
+
+/// What was added, in a language.
+pub(super) fn way(way: AddedWay, language: Language) -> &'static str {
+    let words = match way {
+        AddedWay::Identity => ["微信", "微信", "WeChat", "WeChat"],
+        AddedWay::Phone => ["手机号", "手機號碼", "a phone number", "電話番号"],
+        AddedWay::Email => ["邮箱", "電子郵件", "an e-mail address", "メールアドレス"],
+        AddedWay::Username => ["用户名", "使用者名稱", "a username", "ユーザー名"],
+        AddedWay::Password => ["密码", "密碼", "a password", "パスワード"],
+        AddedWay::Account => ["合并的另一个账号", "合併的另一個帳號", "another account", "別のアカウント"],
+    };
+    in_language(language, words)
 }
 
 /// A complete HTML page for a mail. It uses inline styles, which mail programs support best, and no images.
@@ -87,11 +136,11 @@ fn frame(language: Language) -> Frame {
 }
 
 /// The purpose of a code, in the form that the language's frame requires: in Chinese without 验证, since
-/// 验证码 follows it; a noun in Japanese; a verb in English.
-fn purpose(kind: TemplateKind, language: Language) -> &'static str {
+/// 验证码 follows it; a noun in Japanese; a verb in English. None for a message without a code.
+fn purpose(kind: TemplateKind, language: Language) -> Option<&'static str> {
     use TemplateKind as Kind;
 
-    let [simplified, traditional, english, japanese] = match kind {
+    let words = match kind {
         Kind::Login => ["登录", "登入", "log in", "ログイン"],
         Kind::Register => ["注册账号", "註冊帳號", "create your account", "新規登録"],
         Kind::ResetPassword => ["重置密码", "重設密碼", "reset your password", "パスワードの再設定"],
@@ -116,7 +165,15 @@ fn purpose(kind: TemplateKind, language: Language) -> &'static str {
         Kind::SecondFactor => ["完成登录", "完成登入", "finish logging in", "2 段階認証"],
         Kind::UnlockAccount => ["解锁账号", "解鎖帳號", "unlock your account", "アカウントのロック解除"],
         Kind::DeleteAccount => ["注销账号", "刪除帳號", "delete your account", "アカウントの削除"],
+        Kind::NewWayIn => return None,
     };
+    Some(in_language(language, words))
+}
+
+const fn in_language(
+    language: Language,
+    [simplified, traditional, english, japanese]: [&'static str; 4],
+) -> &'static str {
     match language {
         Language::SimplifiedChinese => simplified,
         Language::TraditionalChinese => traditional,

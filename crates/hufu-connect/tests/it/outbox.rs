@@ -11,7 +11,7 @@ use crate::{NOW, sender_context};
 fn sms(code: &str) -> Sms {
     Sms {
         to: Phone::parse("+8613800000000").unwrap(),
-        code: code.into(),
+        code: Some(code.into()),
         minutes: 5,
         template: TemplateKind::Login,
         language: Language::English,

@@ -21,7 +21,7 @@ const KEY: &str = "s3cret-key";
 fn sms_to(number: &str) -> Sms {
     Sms {
         to: Phone::parse(number).unwrap(),
-        code: "012345".into(),
+        code: Some("012345".into()),
         minutes: 5,
         template: TemplateKind::Login,
         language: Language::SimplifiedChinese,
@@ -158,6 +158,31 @@ async fn alibaba_cloud_gets_the_template_that_fits() {
     assert_eq!(query(at_home)["TemplateParam"], r#"{"code":"012345","time":"5"}"#);
     assert_eq!(query(abroad)["PhoneNumbers"], "85291234567");
     assert_eq!(query(abroad)["TemplateCode"], "SMS_9");
+}
+
+/// A message without a code is sent only with a template of its own, and that one gets no values.
+#[tokio::test]
+async fn a_notice_needs_a_template_of_its_own() {
+    let notice = |number| Sms { code: None, template: TemplateKind::NewWayIn, ..sms_to(number) };
+    let (mainland, abroad) = (notice("+8613800000000"), notice("+85291234567"));
+    let server = Server::answering(200, r#"{"Code":"OK"}"#).await;
+    let none = SmsSettings::Aliyun(aliyun(&server.base)).build(&sender_context()).unwrap();
+    assert!(!none.has_template(&mainland) && none.has_template(&sms()));
+    let template_codes = BTreeMap::from([(TemplateKind::NewWayIn, "SMS_3".to_owned())]);
+    let settings = SmsSettings::Aliyun(AliyunSettings { template_codes, ..aliyun(&server.base) });
+    let own = settings.build(&sender_context()).unwrap();
+    assert!(own.has_template(&mainland) && !own.has_template(&abroad));
+    own.send(&mainland).await.unwrap();
+    let query = query(&server.seen()[0]);
+    assert_eq!((query["TemplateCode"].as_str(), query["TemplateParam"].as_str()), ("SMS_3", "{}"));
+
+    let none = SmsSettings::Tencent(tencent(&server.base)).build(&sender_context()).unwrap();
+    assert!(!none.has_template(&mainland) && none.has_template(&sms()));
+    let none = SmsSettings::Http(http(&server.base)).build(&sender_context()).unwrap();
+    assert!(!none.has_template(&mainland), "its body wants a code");
+    let text =
+        HttpSettings { body: json!({ "to": "{{phone}}", "text": "{{ text }}" }), ..http(&server.base) };
+    assert!(SmsSettings::Http(text).build(&sender_context()).unwrap().has_template(&mainland));
 }
 
 #[tokio::test]

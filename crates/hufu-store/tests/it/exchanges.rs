@@ -11,7 +11,15 @@ unit! { Write Sweep { before: Timestamp } -> u64, |this, tx| exchanges::sweep(tx
 fn put(login: Option<(&str, &str)>, sealed: &[u8], created_at: Timestamp) -> PutExchange {
     let login =
         login.map(|(user, session)| (UserId::parse(user).unwrap(), SessionId::parse(session).unwrap()));
-    let exchange = Exchange { application: application(), sealed: sealed.to_owned(), login, created_at };
+    let exchange = Exchange {
+        application: application(),
+        sealed: sealed.to_owned(),
+        login,
+        created_at,
+        network: Some("203.0.113.9".to_owned()),
+        flow: None,
+        refresh: None,
+    };
     PutExchange { pool: pool(), code: hash("code"), exchange }
 }
 

@@ -294,6 +294,8 @@ codes! {
     MergeImpossible => 2468, 409, "merge-impossible", "merge-impossible";
     /// The account has a username, and users cannot change it.
     HasUsername => 2469, 409, "has-username", "has-username";
+    /// The access token lacks the scope that the endpoint needs (RFC 6750 section 3.1).
+    InsufficientScope(scope) => 2470, 403, "insufficient-scope", "not-permitted";
 
     // Pictures.
     /// The upload is not an image of a supported type.

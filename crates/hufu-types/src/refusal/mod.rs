@@ -129,6 +129,15 @@ impl Refusal {
         self.details.as_ref()?.fault.as_ref().map(|(field, reason)| (field.as_ref(), reason))
     }
 
+    /// The text of a placeholder: see [`Refusal::with`].
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let arguments = &self.details.as_ref()?.arguments;
+        arguments.iter().find_map(|(argument, value)| match value {
+            Argument::Text(text) if *argument == name => Some(text.as_ref()),
+            _ => None,
+        })
+    }
+
     /// The data with which the client can continue.
     pub fn data(&self) -> Option<&Value> {
         self.details.as_ref()?.data.as_ref()

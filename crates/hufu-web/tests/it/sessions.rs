@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use hufu_testkit::on_both_engines;
+use hufu_types::Language;
+use hufu_types::refusal::Code;
+use hufu_web::surface::{Reader, oauth};
 use serde_json::{Value, json};
 
 use crate::client::{GET_PROFILE, LOGOUT, Mode, REVOCATION, TOKEN, claims, session_of, signin};
@@ -90,14 +93,44 @@ on_both_engines! {
             assert_eq!(claims(&last.access)["scope"], claims(&first.access)["scope"]);
             world.nobody().bearer(&last.access).get(GET_PROFILE).await.data();
         }
-        // Each refresh token is valid for thirty days from its issue, and extends the session.
-        for _ in 0..4 {
-            world.advance(29 * DAY);
+        world.nobody().bearer(&last.access).get(GET_PROFILE).await.data();
+    }
+
+    /// A session ends fourteen days after its last use and ninety days after the login, however often its tokens
+    /// are refreshed, unless the pool says otherwise.
+    async fn sessions_with_refresh_tokens_end(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let idle = world.client().log_in_v3(MINI, "bob").await;
+        let mut last = world.client().log_in_v3(MINI, "bob").await;
+        for _ in 0..6 {
+            world.advance(13 * DAY);
             last = world.client().refresh(&last.refresh).await.tokens();
         }
+        world.client().refresh(&idle.refresh).await.oauth_error("invalid_grant");
+        world.advance(12 * DAY - Duration::from_secs(1));
+        let answer = world.client().refresh(&last.refresh).await;
+        assert_eq!(answer.json()["expires_in"], 1, "no token outlives the session: {answer}");
+        last = answer.tokens();
         world.nobody().bearer(&last.access).get(GET_PROFILE).await.data();
-        world.advance(30 * DAY + Duration::from_millis(1));
+        world.advance(Duration::from_secs(1));
         world.client().refresh(&last.refresh).await.oauth_error("invalid_grant");
+        world.nobody().bearer(&last.access).get(GET_PROFILE).await.refused(2020);
+
+        let settings = "name = \"Shop\"\n  [user_pool.settings]\n  session = { idle = \"2h\", life = \"3h\" }";
+        world.reconfigure_with("name = \"Shop\"", settings).await;
+        let user = world.client().log_in(MINI, "bob").await;
+        assert_eq!(lifetime(&user.token), 10_800);
+        let client = world.nobody().bearer(&user.token);
+        world.advance(Duration::from_secs(7_000));
+        client.get(GET_PROFILE).await.data();
+        world.advance(Duration::from_secs(3_799));
+        client.get(GET_PROFILE).await.data();
+        let other = world.client().log_in(MINI, "bob").await;
+        world.advance(Duration::from_secs(1));
+        client.get(GET_PROFILE).await.refused(2020);
+        world.advance(Duration::from_secs(7_199));
+        world.nobody().bearer(&other.token).get(GET_PROFILE).await.refused(2020);
     }
 
     async fn a_lost_answer_is_forgiven_for_thirty_seconds(database) {
@@ -265,4 +298,15 @@ on_both_engines! {
         world.node.app.sweep().await.unwrap();
         assert_eq!((world.rows("sessions").await, world.rows("refresh_tokens").await), (0, 0));
     }
+}
+
+/// A token with too little scope gets the challenge of RFC 6750 section 3.
+#[test]
+fn too_little_scope_is_said_as_the_standard_wants() {
+    let refusal = Code::InsufficientScope.with("scope", "profile");
+    let reader = Reader { language: Language::English, request_id: String::new() };
+    let answer = oauth(&refusal, &reader);
+    assert_eq!(answer.status(), 403);
+    let challenge = &answer.headers()["www-authenticate"];
+    assert_eq!(challenge, "Bearer error=\"insufficient_scope\", scope=\"profile\"");
 }

@@ -1,5 +1,6 @@
 //! The units of work that bind, change and unbind the phone number and the e-mail address of an account.
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{StoreError, Tx, Write, login_names, users};
@@ -10,7 +11,8 @@ use serde_json::{Value as Json, json};
 use crate::credentials::guess::{CodeCheck, Guess};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{holder, is_vouched, locked_and_active, release, vouched};
-use crate::people::ways_in::{Removal, ways_in};
+use crate::people::notices::way_in_added;
+use crate::people::ways_in::{RecentLogin, Removal, ways_in};
 
 /// Binds a phone number or e-mail address, or replaces the present one. Can also perform only the first of
 /// two steps.
@@ -28,6 +30,8 @@ pub struct ChangeContact {
     pub old: OldContact,
     /// What to do after the checks.
     pub next: NextStep,
+    /// The user logged in recently.
+    pub recent: RecentLogin,
     /// Who acts, from where and when.
     pub trace: Trace,
 }
@@ -44,13 +48,8 @@ pub enum Proof {
 /// What is required about the present number or address. Only a verified one counts as present.
 #[derive(Clone, Debug)]
 pub enum OldContact {
-    /// There must be none, because this binds a first one. The new one could be used to reset the password or
-    /// to have the other one removed. So if the account has a password or a verified contact, the login must
-    /// be recent.
-    Absent {
-        /// Whether the login is recent.
-        recent_login: bool,
-    },
+    /// There must be none, because this binds a first one.
+    Absent,
     /// Nothing.
     Any,
     /// It must be the same as at the first step, or still be absent. The first step checked everything else.
@@ -87,8 +86,6 @@ pub enum ContactOutcome {
     OldMismatch,
     /// The token is invalid.
     TokenInvalid,
-    /// The login is too old.
-    LoginTooOld,
     /// The account is deleted or disabled.
     Gone,
 }
@@ -104,11 +101,8 @@ impl Write for ChangeContact {
         };
         let present = vouched(&user, self.new.channel());
         let old = match (&self.old, &present) {
-            (OldContact::Absent { .. }, Some(present)) if *present != self.new => {
+            (OldContact::Absent, Some(present)) if *present != self.new => {
                 return Ok(ContactOutcome::HasOne);
-            }
-            (OldContact::Absent { recent_login: false }, None) if is_guarded(&user) => {
-                return Ok(ContactOutcome::LoginTooOld);
             }
             (OldContact::Unchanged(then), present) if then != present => {
                 return Ok(ContactOutcome::OldMismatch);
@@ -159,6 +153,13 @@ impl Write for ChangeContact {
         if let NextStep::Issue(token) = &self.next {
             step_tokens::insert(tx, pool, &user.id, token).await?;
             return Ok(ContactOutcome::Issued);
+        }
+        if present.as_ref() != Some(&self.new) {
+            let way = match self.new {
+                Target::Phone(_) => AddedWay::Phone,
+                Target::Email(_) => AddedWay::Email,
+            };
+            way_in_added(tx, &mut events, pool, &user.id, way).await?;
         }
         if let Some(merged) = of_merged {
             // It belongs to an account that was merged into this one: move it over.
@@ -267,12 +268,6 @@ impl Write for UnbindContact {
         let user = users::get(tx, pool, &user.id).await?.ok_or(StoreError::LostRace)?;
         Ok(Unbound::Done(Box::new(user)))
     }
-}
-
-/// Whether the account has a password or a verified contact, which a stolen login could take over by adding
-/// another contact.
-fn is_guarded(user: &User) -> bool {
-    user.password_set_at.is_some() || user.vouched_phone().is_some() || user.vouched_email().is_some()
 }
 
 /// Sets the proved number or address, or removes the present one.

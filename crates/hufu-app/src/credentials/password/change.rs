@@ -7,7 +7,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::unit::{ChangePassword, CheckReset, PasswordChange, Reset, ResetPassword};
+use super::unit::{ChangePassword, CheckReset, MaySetPassword, PasswordChange, Reset, ResetPassword};
 use super::verify::{ProvedByPassword, WrongPassword};
 use super::{Place, Weakness, policy};
 use crate::credentials::locks::{Found, GetPassword, Unlock, Unlocked};
@@ -116,8 +116,8 @@ impl App {
         }
     }
 
-    /// Changes the password of a logged-in user, who must know the old one if there is one. Their other
-    /// sessions end.
+    /// Changes the password of a logged-in user, who must know the old one if there is one, and otherwise must
+    /// have logged in recently. Their other sessions end.
     #[boxed]
     pub async fn change_password(
         &self,
@@ -129,16 +129,16 @@ impl App {
         let found = self.own_password(who).await?;
         let user = found.user.as_ref().ok_or(Code::NotLoggedIn)?;
         self.check_new_password(pool, new.expose_secret(), &names_of(user))?;
-        let verified = match (&found.hash, old) {
+        let permission = match (&found.hash, old) {
             // A first password adds another way to log in. A stolen login alone must not be enough to set
             // one.
             (None, _) => {
-                self.require_recent_login(who)?;
-                None
+                let action = Action::PasswordChanged;
+                MaySetPassword::First(self.require_recent_login_for(who, action).await?)
             }
             (Some(_), None) => return Err(Code::OldPasswordNeeded.into()),
             (Some(_), Some(old)) => match self.verify_own(who, found, &old, Action::PasswordChanged).await {
-                Ok(proved) => Some((proved.verified, proved.counted)),
+                Ok(proved) => MaySetPassword::Verified(proved.verified, proved.counted),
                 Err(refusal) if refusal.is(Code::WrongPassword) => return Err(Code::OldPasswordWrong.into()),
                 Err(refusal) => return Err(refusal),
             },
@@ -146,7 +146,7 @@ impl App {
         let unit = ChangePassword {
             pool: pool.clone(),
             user: who.user.clone(),
-            verified,
+            permission,
             hash: self.hash_password(new, who.origin.ip.as_deref()).await?,
             session: who.session.clone(),
             trace: self.trace_of(who),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, Write, passwords, sessions, users};
 use hufu_types::refusal::Code;
@@ -12,6 +13,8 @@ use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::{Counted, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
+use crate::people::notices::way_in_added;
+use crate::people::ways_in::RecentLogin;
 
 /// Changes the password of a logged-in user. Their other sessions end.
 #[derive(Clone)]
@@ -20,15 +23,23 @@ pub struct ChangePassword {
     pub pool: PoolId,
     /// The account.
     pub user: UserId,
-    /// The old password's hash, which was verified, and the try, which is taken back. `None` if the account had no
-    /// password.
-    pub verified: Option<(String, Counted)>,
+    /// Why the user may set it.
+    pub permission: MaySetPassword,
     /// The hash of the new password.
     pub hash: String,
     /// The session that is kept.
     pub session: SessionId,
     /// Who acts, from where and when.
     pub trace: Trace,
+}
+
+/// Why a logged-in user may set a password.
+#[derive(Clone, Debug)]
+pub enum MaySetPassword {
+    /// The old password was verified: its hash, and the try, which is taken back.
+    Verified(String, Counted),
+    /// The account has no password, and the user logged in recently.
+    First(RecentLogin),
 }
 
 /// The outcome of a password change.
@@ -47,11 +58,14 @@ impl Write for ChangePassword {
         let found = users::get_locked(tx, &self.pool, &self.user).await?;
         let usable = found.filter(|user| user.merged_into.is_none() && unusable(user).is_none());
         let Some(user) = usable else { return Ok(PasswordChange::Changed) };
-        let verified = self.verified.as_ref().map(|(hash, _)| hash);
+        let verified = match &self.permission {
+            MaySetPassword::Verified(hash, _) => Some(hash),
+            MaySetPassword::First(_) => None,
+        };
         if passwords::get(tx, &self.pool, &user.id).await?.as_ref() != verified {
             return Ok(PasswordChange::Changed);
         }
-        if let Some((_, counted)) = &self.verified {
+        if let MaySetPassword::Verified(_, counted) = &self.permission {
             counted.was_right(tx).await?;
         }
         let mut events = self.trace.recorder();
@@ -182,6 +196,9 @@ pub(crate) async fn set(
     now: Timestamp,
 ) -> Result<(User, Vec<SessionId>), StoreError> {
     let pool = user.pool.clone();
+    if user.password_set_at.is_none() {
+        way_in_added(tx, events, &pool, &user.id, AddedWay::Password).await?;
+    }
     passwords::set(tx, &pool, &user.id, hash, now).await?;
     unlock(tx, &pool, &user.id).await?;
     let ended = sessions::end_all_but(tx, &pool, &user.id, kept).await?;

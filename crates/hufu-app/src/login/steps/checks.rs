@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::passcodes::Target;
 use hufu_store::{StoreError, Tx, flows, login_names, uploads, users};
 use hufu_types::flow::{self, FlowState};
@@ -15,6 +16,7 @@ use crate::credentials::password::unit::set;
 use crate::events::{Event, Recorder};
 use crate::login::finish::{LoginOutcome, LoginProgress, refuse_unusable};
 use crate::people::holders::{holder, is_vouched, release};
+use crate::people::notices::way_in_added;
 
 /// What a user fills in.
 #[derive(Clone, Debug)]
@@ -64,7 +66,7 @@ impl Continue {
                 set(tx, events, user, hash, "login", None, self.plan.trace.at).await?.0
             }
             PreparedAction::Accept(accepted) => self.accept(tx, events, user, accepted).await?,
-            PreparedAction::FillIn(fill_in) => match self.fill_in(tx, events, user, fill_in).await? {
+            PreparedAction::FillIn(fill_in) => match self.fill_in(tx, events, user, state, fill_in).await? {
                 Ok(user) => user,
                 Err(failure) => return Ok(Outcome::Failed(failure)),
             },
@@ -114,6 +116,7 @@ impl Continue {
         tx: &mut Tx<'_>,
         events: &mut Recorder<'_>,
         mut user: User,
+        state: &FlowState,
         fill_in: &CheckedFillIn,
     ) -> Result<Result<User, StepFailure>, StoreError> {
         let (pool, now) = (&self.pool, self.plan.trace.at);
@@ -163,6 +166,15 @@ impl Continue {
             return Ok(Ok(user));
         }
 
+        let username = changed.iter().any(|name| name == "username") && user.password_set_at.is_some();
+        let added = spent.iter().map(|(target, ..)| match target {
+            Target::Phone(_) => AddedWay::Phone,
+            Target::Email(_) => AddedWay::Email,
+        });
+        // What an account gets while it is created is not new to it.
+        for way in added.chain(username.then_some(AddedWay::Username)).filter(|_| !state.newly_created) {
+            way_in_added(tx, events, pool, &user.id, way).await?;
+        }
         for (target, guess, purpose) in spent {
             guess.spend(tx, pool, purpose).await?;
             release(tx, events, pool, target, &user.id, now).await?;

@@ -1,12 +1,15 @@
 //! Binding ids that a source has proved to the logged-in user.
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
 use serde_json::json;
 
 use super::shown;
-use crate::events::{Event, Trace};
+use crate::events::{Event, Recorder, Trace};
+use crate::people::notices::way_in_added;
+use crate::people::ways_in::RecentLogin;
 
 /// Binds ids that a source has proved to the logged-in user.
 pub struct Bind {
@@ -20,6 +23,8 @@ pub struct Bind {
     pub proof: Proof,
     /// The record of the code: its hash and the exchange.
     pub exchange: Option<(TokenHash, exchanges::Exchange)>,
+    /// The user logged in recently.
+    pub recent: RecentLogin,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
@@ -53,17 +58,23 @@ impl Write for Bind {
         // The account is locked from here on, so of two parallel binds the second sees what the first has
         // bound.
         let user = locked_account(tx, &self.pool, &self.user).await?.id;
-        let outcome = self.bind(tx, &user).await?;
+        let mut events = self.trace.recorder();
+        let outcome = self.bind(tx, &mut events, &user).await?;
         if let Some(code) = outcome.code() {
             let event = Event { code, ..Event::of(Action::IdentityBound, &user) };
-            self.trace.recorder().record(tx, &self.pool, event).await?;
+            events.record(tx, &self.pool, event).await?;
         }
         Ok(outcome)
     }
 }
 
 impl Bind {
-    async fn bind(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<BindOutcome, StoreError> {
+    async fn bind(
+        &self,
+        tx: &mut Tx<'_>,
+        events: &mut Recorder<'_>,
+        user: &UserId,
+    ) -> Result<BindOutcome, StoreError> {
         let pool = &self.pool;
         let mut missing = Vec::new();
         for key in self.proof.ids() {
@@ -76,13 +87,15 @@ impl Bind {
                 None => missing.push(key),
             }
         }
+        if !missing.is_empty() {
+            way_in_added(tx, events, pool, user, AddedWay::Identity).await?;
+        }
         for key in &missing {
             identities::insert(tx, pool, user, &self.connection, key, self.trace.at).await?;
         }
         if !missing.is_empty() {
             let details = json!({ "after": shown(missing.into_iter()) });
-            let event = Event::of(Action::IdentityBound, user).with(details);
-            self.trace.recorder().record(tx, pool, event).await?;
+            events.record(tx, pool, Event::of(Action::IdentityBound, user).with(details)).await?;
         }
         if let Some((code, exchange)) = &self.exchange {
             exchanges::put(tx, pool, code, exchange).await?;

@@ -6,6 +6,7 @@
 //! is listed in `merges.changes`. An undo reverts what has not changed since the merge. A password set since
 //! the merge remains with the survivor only: the restored account has none.
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::merges::{self, NewMerge};
 use hufu_store::{StoreError, Tx, Write, choices, passwords, users, versions};
 use hufu_types::merge::Changes;
@@ -14,6 +15,7 @@ use hufu_types::{Action, MergeId, PoolId, Timestamp, User, UserId};
 use serde_json::json;
 
 use crate::events::{Event, Recorder, Trace};
+use crate::people::notices::way_in_added;
 
 /// The outcome of a merge.
 #[derive(Debug)]
@@ -61,6 +63,10 @@ pub async fn merge(
     let usable = |user: &User| user.is_active() && user.merged_into.is_none();
     if !usable(&survivor) || !usable(&merged) {
         return Ok(Merged::Unusable);
+    }
+    // The owners of both are told: what led to one of the accounts leads to both from now on.
+    for account in [&survivor, &merged] {
+        way_in_added(tx, events, pool, &account.id, AddedWay::Account).await?;
     }
     let mut changes = Changes::between(&survivor, &merged);
     let before = survivor.masked_names();

@@ -2,6 +2,7 @@
 //! with merged accounts. Phone numbers and e-mail addresses are changed with codes: see
 //! [`crate::credentials`].
 
+use hufu_connect::templates::AddedWay;
 use hufu_store::login_names::{self, LoginName};
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write, users};
@@ -10,9 +11,10 @@ use hufu_types::{Action, PoolId, User, UserId, Username};
 use serde_json::json;
 
 use crate::credentials::locks::Name;
-use crate::events::{Event, Trace};
+use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::locked_and_active;
-use crate::people::ways_in::{NameKind, Removal, ways_in};
+use crate::people::notices::way_in_added;
+use crate::people::ways_in::{NameKind, RecentLogin, Removal, ways_in};
 
 /// Gives an account a username if it has none.
 pub struct SetUsername {
@@ -24,6 +26,8 @@ pub struct SetUsername {
     pub username: Username,
     /// Counts attempts at taken usernames, so that nobody can probe a list of them.
     pub guard: Option<Limit>,
+    /// The user logged in recently.
+    pub recent: RecentLogin,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
@@ -58,7 +62,8 @@ impl Write for SetUsername {
     type Out = UsernameSet;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
-        let set = self.set(tx).await?;
+        let mut events = self.trace.recorder();
+        let set = self.set(tx, &mut events).await?;
         let event = match (&set, set.code()) {
             (_, Some(code)) => Event { code, ..Event::of(Action::UserUpdated, &self.user) },
             (UsernameSet::Done(user), _) => {
@@ -69,13 +74,13 @@ impl Write for SetUsername {
             }
             _ => return Ok(set),
         };
-        self.trace.recorder().record(tx, &self.pool, event).await?;
+        events.record(tx, &self.pool, event).await?;
         Ok(set)
     }
 }
 
 impl SetUsername {
-    async fn set(&self, tx: &mut Tx<'_>) -> Result<UsernameSet, StoreError> {
+    async fn set(&self, tx: &mut Tx<'_>, events: &mut Recorder<'_>) -> Result<UsernameSet, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some(user) = locked_and_active(tx, pool, &self.user).await? else { return Ok(UsernameSet::Gone) };
         if user.username.is_some() {
@@ -91,6 +96,10 @@ impl SetUsername {
         }
         if let Some(guard) = &self.guard {
             guard.take_back(tx, now).await?;
+        }
+        // Without a password, nobody can log in with it.
+        if user.password_set_at.is_some() {
+            way_in_added(tx, events, pool, &user.id, AddedWay::Username).await?;
         }
         login_names::set_username(tx, pool, &user.id, &self.username, now).await?;
         let username = Some(self.username.clone());

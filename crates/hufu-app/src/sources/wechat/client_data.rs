@@ -82,7 +82,8 @@ impl App {
         let result = async {
             let _place = self.enter_lane(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
-            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            let (session, spent) =
+                self.mini_program_session(application, connection, code, ip, budget).await?;
             self.record_exchange(application, &spent).await?;
             let (phone, data) = self.open_phone(connection, &session, sealed)?;
             Ok(WechatPhoneOwner {
@@ -116,7 +117,8 @@ impl App {
         let result = async {
             let _place = self.enter_lane(&application.pool, ip).await;
             let budget = Budget::of(self.limits.request_budget);
-            let (session, spent) = self.mini_program_session(application, connection, code, budget).await?;
+            let (session, spent) =
+                self.mini_program_session(application, connection, code, ip, budget).await?;
             self.record_exchange(application, &spent).await?;
             self.open_sealed(connection, &session, sealed)
         };

@@ -1,5 +1,6 @@
 //! Exchanging WeChat codes. A code is never sent to WeChat again after an ambiguous outcome. Parallel
-//! requests with the same code share one exchange. For a while, the same code leads to the same login.
+//! requests with the same code share one exchange. For a while, the same code from the same network leads to the
+//! same login.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +9,13 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, SHA256};
 use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, SessionId, Timestamp, TokenHash, UserId};
+use hufu_types::{Application, Connection, Timestamp, TokenHash};
 use hufu_wechat::Class;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::address::network_of;
 use crate::digest::hash_of;
+use crate::login::CodeResults;
 use crate::{App, Limits, Refusal};
 
 /// The maximum length of a code to send on. WeChat's have 32 characters.
@@ -114,10 +117,12 @@ fn first_bytes(hash: &TokenHash) -> u64 {
 
 /// A code that was exchanged.
 pub(crate) struct SpentCode<'a> {
-    /// The login that the code led to before, if any.
-    pub(crate) login: Option<(UserId, SessionId)>,
+    /// What the same code led to before.
+    pub(crate) before: CodeResults,
     /// The hash of connection and code.
     pub(crate) hash: TokenHash,
+    /// The network that brought the code.
+    network: Option<String>,
     /// The result of the exchange, sealed, for the record.
     pub(crate) sealed: Vec<u8>,
     /// Makes other requests with the same code wait.
@@ -135,27 +140,31 @@ pub(crate) trait Record: Sized {
 
 impl App {
     /// Exchanges a code with `call`, or returns the result if the same application has exchanged it within
-    /// the last minute.
+    /// the last minute for a client of the same network. From another network, somebody may replay a code that
+    /// they have seen.
     pub(crate) async fn exchange<'a, T: Record>(
         &'a self,
         application: &Application,
         connection: &Connection,
         code: &str,
+        ip: Option<&str>,
         call: impl AsyncFnOnce() -> Result<T, hufu_wechat::Error>,
     ) -> Result<(T, SpentCode<'a>), Refusal> {
         check_code(code)?;
         let hash = hash_code(connection, code);
+        let network = ip.map(network_of);
         let held = self.codes.lock_code(&hash).await;
         if self.codes.was_spent(&hash) {
-            let record = self.recorded(application, &hash).await?.ok_or(Refusal::new(Code::CodeUsed))?;
-            return self.reopen(record, hash, held);
+            let record = self.recorded(application, &hash, network.as_deref()).await?;
+            return self.reopen(record.ok_or(Refusal::new(Code::CodeUsed))?, hash, held);
         }
         match call().await {
             Ok(exchanged) => {
                 self.codes.mark_spent(&hash, self.now());
                 let plain = zeroize::Zeroizing::new(exchanged.to_json().map_err(Refusal::internal)?);
                 let sealed = self.sealing.seal(&*self.random, &context(&hash), &plain);
-                Ok((exchanged, SpentCode { login: None, hash, sealed, _held: held }))
+                let before = CodeResults::default();
+                Ok((exchanged, SpentCode { before, hash, network, sealed, _held: held }))
             }
             Err(error) => {
                 if error.is_ambiguous() {
@@ -169,7 +178,7 @@ impl App {
                 };
                 let deadline = tokio::time::Instant::now() + wait;
                 loop {
-                    if let Some(record) = self.recorded(application, &hash).await? {
+                    if let Some(record) = self.recorded(application, &hash, network.as_deref()).await? {
                         return self.reopen(record, hash, held);
                     }
                     if tokio::time::Instant::now() >= deadline {
@@ -195,21 +204,32 @@ impl App {
         Exchange {
             application: application.id.clone(),
             sealed: code.sealed.clone(),
-            login: code.login.clone(),
+            login: code.before.login.clone(),
             created_at: self.now(),
+            network: code.network.clone(),
+            flow: None,
+            refresh: None,
         }
     }
 
-    /// The record of a code, if it is recent and belongs to this application.
+    /// The record of a code.
+    ///
+    /// # Errors
+    /// [`Code::CodeUsed`] if it is not recent, or of another application or network.
     async fn recorded(
         &self,
         application: &Application,
         hash: &TokenHash,
+        network: Option<&str>,
     ) -> Result<Option<Exchange>, Refusal> {
         let found = self.read(GetExchange { pool: application.pool.clone(), code: hash.clone() }).await?;
         let oldest = self.now().minus(self.limits.code_replay);
+        let is_foreign = |record: &Exchange| {
+            record.application != application.id
+                || record.network.as_deref().is_some_and(|first| Some(first) != network)
+        };
         match found {
-            Some(record) if record.created_at < oldest || record.application != application.id => {
+            Some(record) if record.created_at < oldest || is_foreign(&record) => {
                 Err(Refusal::new(Code::CodeUsed))
             }
             found => Ok(found),
@@ -224,7 +244,9 @@ impl App {
     ) -> Result<(T, SpentCode<'a>), Refusal> {
         let opened = self.sealing.open(&context(&hash), &record.sealed).map_err(Refusal::internal)?;
         let exchanged = T::of_json(opened.expose())?;
-        Ok((exchanged, SpentCode { login: record.login, hash, sealed: record.sealed, _held: held }))
+        let Exchange { login, flow, refresh, network, sealed, .. } = record;
+        let before = CodeResults { login, flow, refresh };
+        Ok((exchanged, SpentCode { before, hash, network, sealed, _held: held }))
     }
 }
 

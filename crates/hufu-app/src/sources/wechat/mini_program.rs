@@ -65,11 +65,12 @@ impl Record for CodeSession {
 }
 
 async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
-    let Attempt { application, connection, evidence, budget, .. } = attempt;
+    let Attempt { application, connection, evidence, ip, budget, .. } = attempt;
     if let Some(PhoneEvidence::Code(code)) = evidence.phone {
         check_code(code)?;
     }
-    let (session, code) = app.mini_program_session(application, connection, evidence.code, budget).await?;
+    let (session, code) =
+        app.mini_program_session(application, connection, evidence.code, ip, budget).await?;
     let mut proof = identity(connection, &session.openid, session.unionid.as_deref());
     if let Some(evidence) = evidence.phone {
         let phone = app.proved_phone(&attempt, &evidence, &proof, &session, &code).await?;
@@ -92,10 +93,11 @@ impl App {
         application: &Application,
         connection: &Connection,
         code: &str,
+        ip: Option<&str>,
         budget: Budget,
     ) -> Result<(CodeSession, SpentCode<'_>), Refusal> {
         let credentials = credentials(connection);
-        self.exchange(application, connection, code, async || {
+        self.exchange(application, connection, code, ip, async || {
             self.wechat.code_to_session(&credentials, code, budget).await
         })
         .await
@@ -122,7 +124,7 @@ impl App {
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
                     // A retry of a login whose first answer was lost. The number was stored then.
-                    Err(error) if error.errcode() == Some(40029) && spent.login.is_some() => Ok(None),
+                    Err(error) if error.errcode() == Some(40029) && spent.before.login.is_some() => Ok(None),
                     Err(error) if error.class() == hufu_wechat::Class::User => {
                         Err(Code::PhoneCodeInvalid.because(error).into())
                     }

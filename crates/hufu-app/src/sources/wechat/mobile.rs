@@ -52,9 +52,9 @@ impl Record for Person {
 }
 
 async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
-    let Attempt { application, connection, evidence, budget, .. } = attempt;
+    let Attempt { application, connection, evidence, ip, budget, .. } = attempt;
     let credentials = credentials(connection);
-    let exchanged = app.exchange(application, connection, evidence.code, || async {
+    let exchanged = app.exchange(application, connection, evidence.code, ip, || async {
         let user = app.wechat.user_authorization(&credentials, evidence.code, budget).await?;
         let info = if user.has_scope(USER_INFO_SCOPE) {
             // The code is spent and the user is known, so a missing nickname does not fail the login.

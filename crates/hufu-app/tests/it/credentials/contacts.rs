@@ -31,7 +31,7 @@ on_both_engines! {
         assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
     }
 
-    /// Binding another name to an account that already has a way to log in requires a recent login.
+    /// Binding a phone number or an e-mail address requires a recent login.
     async fn binding_asks_for_a_recent_login(database) {
         let world = World::new(database).await;
         let token = world.register("alice").await;
@@ -60,6 +60,23 @@ on_both_engines! {
         world.log_in(AccountName::Phone(phone(1)), OTHER).await.unwrap();
     }
 
+    /// A new number or address requires a recent login, whatever is proved besides.
+    async fn changing_asks_for_a_recent_login(database) {
+        let world = World::new(database).await;
+        let token = world.user_of_phone(1).await;
+        world.clock.advance(LATER);
+        let who = world.who(&token).await.unwrap();
+        let (old, new) = (world.code(sms(1), Purpose::Change).await, world.code(sms(2), Purpose::Change).await);
+        let old = Some((phone(1), old));
+        let change = world.app.change_phone(&who, phone(2), &new, old.clone()).await;
+        assert!(matches!(change, Err(ref refusal) if refusal.is(Code::LoginTooOld)), "{change:?}");
+        let step = world.app.request_phone_change(&who, phone(2), &new, old.clone()).await;
+        assert!(matches!(step, Err(ref refusal) if refusal.is(Code::LoginTooOld)), "{step:?}");
+        let done = world.log_in(AccountName::Phone(phone(1)), PASSWORD).await.unwrap();
+        let who = world.who(&done.user_token().unwrap().token).await.unwrap();
+        world.app.change_phone(&who, phone(2), &new, old).await.unwrap();
+    }
+
     /// A pool need not require proof of the old number or address.
     async fn without_proof_of_the_old_one(database) {
         let settings = "verify_old_phone = false\nverify_old_email = false";
@@ -68,8 +85,6 @@ on_both_engines! {
         let who = world.who(&token).await.unwrap();
         let code = world.code(Target::Email(email("bob")), Purpose::Bind).await;
         world.app.bind_email(&who, email("bob"), &code).await.unwrap();
-        world.clock.advance(LATER);
-        let who = world.who(&token).await.unwrap();
         let code = world.code(sms(2), Purpose::Change).await;
         let user = world.app.change_phone(&who, phone(2), &code, None).await.unwrap();
         assert_eq!(user.vouched_phone(), Some(&phone(2)));
@@ -79,6 +94,7 @@ on_both_engines! {
         let new = world.code(sms(3), Purpose::Change).await;
         let step = world.app.request_phone_change(&who, phone(3), &new, None).await.unwrap();
         world.app.change_phone_by_token(&who, step.token.expose()).await.unwrap();
+        world.clock.advance(LATER);
         assert!(world.app.unbind_phone(&who).await.unwrap().phone.is_none());
     }
 

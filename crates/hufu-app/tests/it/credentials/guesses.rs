@@ -321,6 +321,37 @@ on_both_engines! {
         world.log_in(username("alice"), PASSWORD).await.unwrap();
     }
 
+    /// Wrong passwords by several names lock the account though none of the names is locked, and the audit log
+    /// says so.
+    async fn an_account_that_is_locked_by_many_names_is_recorded(database) {
+        let world = World::with_limits(database, |limits| limits.guesses_per_ip = 1000).await;
+        let token = world.user_of_phone(1).await;
+        let who = world.who(&token).await.unwrap();
+        world.app.choose_username(&who, Username::parse("alice").unwrap()).await.unwrap();
+        let code = world.code(Target::Email(email("bob")), Purpose::Bind).await;
+        world.app.bind_email(&who, email("bob"), &code).await.unwrap();
+        let locked = async || {
+            let filter = AuditFilter { actions: vec![Action::AccountLocked], ..AuditFilter::default() };
+            let list = ListEvents { pool: who.pool().clone(), filter, before: None, limit: 10 };
+            world.app.store().read(list).await.unwrap().len()
+        };
+        for name in [username("alice"), AccountName::Phone(phone(1)), AccountName::Email("bob@example.com".to_owned())] {
+            for _ in 0..9 {
+                world.log_in(name.clone(), "wrong").await.unwrap_err();
+            }
+        }
+        let wrong = async || world.app.change_password(&who, OTHER.into(), Some("wrong".into())).await.unwrap_err();
+        for _ in 0..2 {
+            wrong().await;
+        }
+        assert_eq!(locked().await, 0);
+        wrong().await;
+        assert_eq!(locked().await, 1);
+        let refused = world.log_in(username("alice"), PASSWORD).await;
+        assert!(matches!(refused, Err(ref refusal) if refusal.is(Code::Locked)), "{refused:?}");
+        assert_eq!(locked().await, 1, "once");
+    }
+
     /// Hashes use the configured cost.
     async fn hashes_cost_what_is_configured(database) {
         let world = World::with_limits(database, |limits| limits.password_memory = 20 * 1024).await;

@@ -11,7 +11,9 @@ use hufu_app::{
 };
 use hufu_testkit::{Base, TestDatabase};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Language, PasscodePurpose, TestClock, TestRandom, Timestamp, User, Username};
+use hufu_types::{
+    Application, Language, PasscodePurpose, Scope, TestClock, TestRandom, Timestamp, User, Username,
+};
 
 use super::{PASSWORD, Purpose, RequestedTokens, phone, sms};
 
@@ -174,7 +176,8 @@ impl World {
     }
 
     pub(super) async fn who(&self, token: &str) -> Result<Authenticated, Refusal> {
-        self.app.authenticate(Some(token), ApplicationHint::default(), self.origin.clone()).await
+        let named = ApplicationHint::default();
+        self.app.authenticate(Some(token), named, self.origin.clone(), Scope::Profile.into()).await
     }
 }
 

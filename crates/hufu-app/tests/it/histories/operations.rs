@@ -17,7 +17,7 @@ use hufu_types::{
 use super::model::{Id, Model};
 use super::{APPS, Act, Done, MAX_TRIES, NUMBERS, Operation, Proof, Visit};
 use crate::support::{
-    NOW, Variant as _, arrival, connection, login, phone, plan, random_hash, seconds, trace, unit,
+    NOW, Variant as _, arrival, connection, login, phone, plan, random_hash, recent, seconds, trace, unit,
 };
 
 impl Proof {
@@ -185,7 +185,8 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, operation: Operation) 
         Operation::Bind { user, proof } => {
             let (openid, unionid) = proof.keys();
             let (proof, connection) = (arrival(openid, unionid), connection());
-            let bind = Bind { pool, user, connection, proof, exchange: None, trace: trace(NOW) };
+            let bind =
+                Bind { pool, user, connection, proof, exchange: None, recent: recent(), trace: trace(NOW) };
             Done::Bound(store.write(bind).await?)
         }
         Operation::Number { number, vouched, user } => {

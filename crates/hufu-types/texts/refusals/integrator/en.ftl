@@ -138,6 +138,7 @@ merge-too-old = The merge is too old to be undone: the accounts stay one.
 survivor-merged = The account has since been merged into another one: undo that later merge first.
 same-account = Both are already the same account: there is nothing to merge.
 merge-impossible = One of the accounts is disabled, about to be deleted, or merged into another: only active accounts can be merged.
+insufficient-scope = The access token lacks the scope { $scope }: request it at login.
 has-username = The account already has a username: ask the administrator to change it.
 
 ## Pictures

@@ -138,6 +138,7 @@ merge-too-old = 合并已超过可撤销的期限：两个账号将保持合并�
 survivor-merged = 合并后的账号又被合并到其他账号：请先撤销之后的那次合并。
 same-account = 两者已是同一个账号：无需合并。
 merge-impossible = 其中一个账号已停用、已申请注销或已合并到其他账号：请用正常使用中的账号合并。
+insufficient-scope = access token 缺少 scope { $scope }：请在登录时申请。
 has-username = 账号已有用户名，不能再修改：如需更换请联系管理员。
 
 ## 图片

@@ -2,11 +2,9 @@
 //!
 //! Each function reads its whole table before it gives up, so that all errors are reported together.
 
-use std::time::Duration;
-
 use hufu_types::{
     ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
-    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username,
+    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username, lifetime,
 };
 use secrecy::ExposeSecret as _;
 
@@ -293,7 +291,7 @@ fn read_references(
 fn read_lifetimes(item: Item<'_>) -> Option<DesiredLifetimes> {
     let known = ["user_token", "session", "access_token", "refresh_token"];
     let table = item.table("write [user_pool.application.tokens]", "the tokens of an application", &known)?;
-    let duration = |key| table.optional(key).and_then(|item| item.parse(parse_duration));
+    let duration = |key| table.optional(key).and_then(|item| item.parse(lifetime::parse));
     Some(DesiredLifetimes {
         user_token: duration("user_token"),
         session: duration("session"),
@@ -389,23 +387,6 @@ fn read_label(item: Item<'_>) -> Option<String> {
             Err("write 1 to 255 characters, not only spaces and no control characters")
         }
     })
-}
-
-/// A number with a unit, from one minute to ten years of 365 days.
-fn parse_duration(text: &str) -> Result<Duration, &'static str> {
-    const DAY: u64 = 24 * 60 * 60;
-    const RULE: &str = "a duration is a number with d, h, m or s, such as \"14d\", from 1 minute to 10 years";
-    let unit_seconds = match text.chars().last() {
-        Some('d') => DAY,
-        Some('h') => 60 * 60,
-        Some('m') => 60,
-        Some('s') => 1,
-        _ => return Err(RULE),
-    };
-    let digits = text.get(..text.len() - 1).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-    let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
-    let seconds = number.and_then(|number| number.checked_mul(unit_seconds)).ok_or(RULE)?;
-    if (60..=3650 * DAY).contains(&seconds) { Ok(Duration::from_secs(seconds)) } else { Err(RULE) }
 }
 
 fn check_password(text: &str) -> Result<(), &'static str> {

@@ -1,8 +1,6 @@
 //! The applications of a pool and their order.
 
-use std::time::Duration;
-
-use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes};
+use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes, lifetime};
 
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::PlanAction;
@@ -134,8 +132,8 @@ impl PoolPlanner<'_> {
             let reason = format!(
                 "`session` ({}) is shorter than `user_token` ({}), counting what the file leaves out as it \
                  stands — a session lasts at least as long as its token",
-                duration(wanted.session),
-                duration(wanted.user_token)
+                lifetime::print(wanted.session),
+                lifetime::print(wanted.user_token)
             );
             self.refuse(desired.at, reason);
         }
@@ -174,14 +172,4 @@ impl PoolPlanner<'_> {
 
 fn application_label(application: &Application) -> String {
     format!("application {} {}", application.id, application.name)
-}
-
-/// A duration in the largest unit of the file that divides it evenly.
-fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [(24 * 60 * 60, 'd'), (60 * 60, 'h'), (60, 'm')];
-    match units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit)) {
-        Some((unit, letter)) => format!("{}{letter}", seconds / unit),
-        None => format!("{seconds}s"),
-    }
 }
