@@ -35,8 +35,8 @@ const MIGRATIONS: &[Migration] = migrations![
     6 "0006_browser_sessions",
     7 "0007_code_replays",
     8 "0008_password_schemes",
-    10 "0010_administration",
-    11 "0011_login_choices",
+    9 "0009_administration",
+    10 "0010_login_choices",
 ];
 
 const CREATE_LEDGER: &str = "

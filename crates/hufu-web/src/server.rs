@@ -151,7 +151,7 @@ impl Listener {
                 async move {
                     match answer {
                         Some(answer) => answer.await,
-                        None => Ok(middleware::no_sniffing(wrong_host()).await),
+                        None => Ok(middleware::no_sniffing(wrong_host())),
                     }
                 }
             });

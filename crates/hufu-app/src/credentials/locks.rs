@@ -159,14 +159,15 @@ impl Locks {
         let mark = self.own.as_ref().map(|own| own.mark.clone());
         let counted = |limits| Counted { limits, at: now, mark, _place: Place::default() };
         if let Some(left) = self.name.take(tx, now).await? {
-            let has_room = match &self.account {
-                Some(account) => account.take(tx, now).await?.is_some(),
-                None => true,
+            let of_account = match &self.account {
+                Some(account) => account.take(tx, now).await?,
+                None => Some(left),
             };
-            if has_room {
+            if let Some(of_account) = of_account {
                 limits.push(self.name.clone());
                 limits.extend(self.account.clone());
-                return Ok(Admission::Counted { counted: counted(limits), left, locks: left == 0 });
+                let locks = left == 0 || of_account == 0;
+                return Ok(Admission::Counted { counted: counted(limits), left, locks });
             }
             self.name.take_back(tx, now).await?;
         }
@@ -212,15 +213,6 @@ impl Write for CountTry {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Admission, StoreError> {
         self.locks.count(tx, self.now).await
     }
-}
-
-/// What a wrong password leads to.
-struct WrongTry {
-    /// How many more the name allows; negative if it is locked. The remaining count of the account is not
-    /// revealed, because it depends on its other names.
-    left: i64,
-    /// Whether this one locks the name or the account.
-    locks: bool,
 }
 
 fn account_bucket(pool: &PoolId, user: &UserId) -> String {

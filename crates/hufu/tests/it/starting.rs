@@ -40,7 +40,8 @@ on_both_engines! {
             assert!(!instance.path("hufu.key").exists(), "no key is made for what is no instance");
         }
         let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
-                       0006_browser_sessions, 0011_login_choices\n";
+                       0006_browser_sessions, 0007_code_replays, \
+                       0008_password_schemes, 0009_administration, 0010_login_choices\n";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();

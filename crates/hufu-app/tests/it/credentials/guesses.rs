@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures::future::{join, join_all};
 use hufu_app::credentials::locks::{FindAccount, LockRule, Name};
 use hufu_app::{AccountName, Origin, Refusal, Registration, Target};
+use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
-use hufu_types::{Email, Phone, Username};
+use hufu_types::{Action, Email, Phone, Username};
 
 use super::world::World;
 use super::{OTHER, PASSWORD, Purpose, email, other_than, phone, sms, username};
