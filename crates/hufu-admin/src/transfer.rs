@@ -234,9 +234,9 @@ pub(crate) async fn import(
     request: Request,
 ) -> Answer<Response> {
     let pool = pool_id(&pool)?;
-    let options = options(query, request.headers())?;
     // Nothing is written to disk for callers that may not import, or whose pool has an import already.
     let mut slot = caller.app.begin_import(&caller.by, &pool).await?;
+    let options = options(query, request.headers())?;
     let file = keep(request, &shared, &mut slot).await?;
     let started = caller.app.start_import(&caller.by, slot, file, options).await;
     Ok(match started? {

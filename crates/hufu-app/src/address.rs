@@ -26,15 +26,19 @@ pub(crate) fn network_of(ip: &str) -> String {
     }
 }
 
-/// The name of the site that an IPv6 address is also counted under: its `/48`. Other addresses have none.
-pub(crate) fn site_of(ip: &str) -> Option<String> {
-    match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
-        Ok(IpAddr::V6(address)) => {
-            let site = address.to_bits() & (u128::MAX << (128 - SITE));
-            Some(format!("{}/{SITE}", Ipv6Addr::from_bits(site)))
+/// The site that an IPv6 address is also counted under: its `/48`. Other addresses have none.
+pub fn site(ip: IpAddr) -> Option<IpAddr> {
+    match ip.to_canonical() {
+        IpAddr::V6(address) => {
+            Some(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - SITE))).into())
         }
-        _ => None,
+        IpAddr::V4(_) => None,
     }
+}
+
+/// The name of the [`site`] of an address.
+pub(crate) fn site_of(ip: &str) -> Option<String> {
+    Some(format!("{}/{SITE}", site(ip.parse().ok()?)?))
 }
 
 #[cfg(test)]

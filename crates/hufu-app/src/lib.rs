@@ -26,7 +26,7 @@ pub mod tokens;
 pub mod transfer;
 pub mod webhooks;
 
-pub use address::network;
+pub use address::{network, site};
 pub use administration::AdminCaller;
 pub use app::{App, Parts, StartError};
 pub use configuration::{ApplicationHint, Config, apply, named};

@@ -12,6 +12,12 @@ const LARGEST: u64 = 1 << 40;
 /// Upper bound for durations: ten years.
 const LONGEST: Duration = Duration::from_secs(3653 * 24 * 60 * 60);
 
+/// How many ways in added to one account are told to its owner within [`NOTICE_WINDOW`]. Each is at most one message by
+/// SMS and one by mail, which cost money; all of them are in the audit log.
+pub(crate) const NOTICES_PER_ACCOUNT: i64 = 5;
+/// The time in which notices are counted.
+pub(crate) const NOTICE_WINDOW: Duration = HOUR;
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
         /// The limits in force. [`Limits::default`] is meant for production.

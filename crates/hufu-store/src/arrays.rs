@@ -32,14 +32,14 @@ impl Kind {
 }
 
 /// What a statement does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shape {
     /// Its rows end with the ordinality.
     Select,
-    /// It returns no rows: PostgreSQL cannot say which set a row was inserted from.
-    Insert,
     /// It returns a row for each updated row, which ends with the ordinality.
     Update,
+    /// It returns no rows: PostgreSQL cannot say which set a row was inserted from.
+    Insert,
 }
 
 /// A statement over arrays.

@@ -453,7 +453,7 @@ pub(crate) fn pool_id(row: &Row<'_>, index: usize) -> Result<PoolId, StoreError>
 }
 
 fn decode_pool(row: &Row<'_>) -> Result<Pool, StoreError> {
-    let settings = serde_json::from_str(&row.get::<String>(2)?)?;
+    let settings = hufu_types::PoolSettings::from_stored(&row.get::<String>(2)?)?;
     Ok(Pool { id: pool_id(row, 0)?, name: row.get(1)?, settings })
 }
 

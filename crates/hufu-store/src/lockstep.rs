@@ -173,14 +173,40 @@ pub(crate) async fn run(
                 None => questions.push((sql, vec![(place, values)])),
             }
         }
-        if next.is_empty() {
-            return Ok(left);
-        }
+        // Reads before writes, and locks of existing rows before new ones: so each statement has as many members as it
+        // can have, and groups lock the same rows in the same order.
+        let Some(turn) = questions.iter().map(|(sql, _)| turn(sql)).min() else { return Ok(left) };
         for (sql, asked) in questions {
-            answer(connection, texts, sql, asked, &mut next).await?;
+            if self::turn(sql) == turn {
+                answer(connection, texts, sql, asked, &mut next).await?;
+            } else {
+                ask_again(sql, asked, &next)?;
+            }
         }
         running = next;
     }
+}
+
+/// Which statements of a round come first.
+fn turn(sql: &str) -> Shape {
+    match sql.trim_start() {
+        sql if sql.starts_with("SELECT ") => Shape::Select,
+        sql if sql.starts_with("UPDATE ") => Shape::Update,
+        _ => Shape::Insert,
+    }
+}
+
+/// Puts questions back that have to wait for a later round.
+fn ask_again(
+    sql: &'static str,
+    asked: Vec<(usize, Vec<Owned>)>,
+    members: &[Running<'_>],
+) -> Result<(), Dissolved> {
+    for (place, values) in asked {
+        let member = members.get(place).ok_or(Dissolved)?;
+        *lock(&member.place) = Place::Question(Question { sql, values });
+    }
+    Ok(())
 }
 
 impl<'u> Running<'u> {

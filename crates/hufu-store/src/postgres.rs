@@ -61,8 +61,8 @@ struct Groups {
 enum Lost {
     /// It was rolled back.
     Dissolved,
-    /// The `COMMIT` failed.
-    Commit(StoreError),
+    /// The `COMMIT` failed. These had left the group before.
+    Commit { left: Vec<usize>, error: StoreError },
 }
 
 struct Queued {
@@ -162,23 +162,23 @@ impl Postgres {
 
     /// Writes a group and answers its callers.
     async fn run_group(&self, group: Vec<Queued>) {
-        let size = f64::from(u32::try_from(group.len()).unwrap_or(u32::MAX));
-        metrics::histogram!("hufu_store_batch_size").record(size);
         let (done, alone) =
             if group.len() == 1 { (Vec::new(), group) } else { self.write_group(group).await };
+        if !done.is_empty() {
+            record_size(done.len());
+        }
         for queued in done {
             // The caller may be gone; the unit is done all the same.
             let _ = queued.caller.send(Ok(()));
         }
-        let mut alone = alone.into_iter();
-        let last = alone.next_back();
-        for Queued { unit, caller, .. } in alone {
-            let store = self.clone();
-            tokio::spawn(async move { caller.send(store.write_alone(unit).await) });
-        }
-        if let Some(Queued { unit, caller, .. }) = last {
-            let _ = caller.send(self.write_alone(unit).await);
-        }
+        let alone = alone.into_iter().map(async |Queued { unit, caller, .. }| {
+            let result = self.write_alone(unit).await;
+            if result.is_ok() {
+                record_size(1);
+            }
+            let _ = caller.send(result);
+        });
+        futures::future::join_all(alone).await;
     }
 
     /// Writes a group. Returns the units that were written, and those that have to run alone.
@@ -190,19 +190,19 @@ impl Postgres {
                 metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
                 return (Vec::new(), group);
             }
-            Err(Lost::Commit(error)) => {
-                // Nobody knows whether it was committed, so nothing runs again.
-                tracing::error!(%error, units = group.len(), "a group of writes was lost");
-                for queued in group {
+            Err(Lost::Commit { left, error }) => {
+                // Nobody knows whether it was committed, so none of its members runs again.
+                let left: HashSet<usize> = left.into_iter().collect();
+                let (alone, lost) = split(group, &left);
+                tracing::error!(%error, units = lost.len(), "a group of writes was lost");
+                for queued in lost {
                     let _ = queued.caller.send(Err(StoreError::Batch(error.to_string())));
                 }
-                return (Vec::new(), Vec::new());
+                return (Vec::new(), alone);
             }
         };
-        let (alone, done): (Vec<_>, Vec<_>) =
-            group.into_iter().enumerate().partition(|(index, _)| left.contains(index));
-        let units = |group: Vec<(usize, Queued)>| group.into_iter().map(|(_, queued)| queued).collect();
-        (units(done), units(alone))
+        let (alone, done) = split(group, &left);
+        (done, alone)
     }
 
     async fn write_until_won(&self, unit: &dyn Unit) -> Result<(), StoreError> {
@@ -247,6 +247,20 @@ impl Postgres {
     }
 }
 
+/// Splits a group into the units at these indexes and the others.
+fn split(group: Vec<Queued>, indexes: &HashSet<usize>) -> (Vec<Queued>, Vec<Queued>) {
+    let (these, others): (Vec<_>, Vec<_>) =
+        group.into_iter().enumerate().partition(|(index, _)| indexes.contains(index));
+    let units = |group: Vec<(usize, Queued)>| group.into_iter().map(|(_, queued)| queued).collect();
+    (units(these), units(others))
+}
+
+/// Records how many units were committed together.
+fn record_size(units: usize) {
+    let units = f64::from(u32::try_from(units).unwrap_or(u32::MAX));
+    metrics::histogram!("hufu_store_batch_size").record(units);
+}
+
 impl Groups {
     fn queue(&self) -> MutexGuard<'_, VecDeque<Queued>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -284,7 +298,7 @@ impl Groups {
             Ok(left) => match transaction.commit().await.map_err(StoreError::Postgres) {
                 Ok(()) => Ok(left),
                 Err(error) if error.is_lost_race() => Err(Lost::Dissolved),
-                Err(error) => Err(Lost::Commit(error)),
+                Err(error) => Err(Lost::Commit { left, error }),
             },
             Err(Dissolved) => {
                 let _ = transaction.rollback().await;

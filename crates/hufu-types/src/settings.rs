@@ -108,6 +108,22 @@ pub struct PoolSettings {
     pub audit_days: u32,
 }
 
+impl PoolSettings {
+    /// Reads stored settings. Those that a later version added are ignored, so that nodes of this version go on
+    /// while others are upgraded.
+    pub fn from_stored(json: &str) -> Result<Self, serde_json::Error> {
+        let mut stored: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json)?;
+        let known = serde_json::to_value(Self::default())?;
+        stored.retain(|name, _| known.get(name).is_some());
+        serde_json::from_value(stored.into())
+    }
+
+    /// Whether an account may have something to be through with before it is logged in: fields or agreements.
+    pub fn may_make_wait(&self) -> bool {
+        !self.required_fields.is_empty() || self.agreements.iter().any(|agreement| agreement.required)
+    }
+}
+
 impl Default for PoolSettings {
     fn default() -> Self {
         Self {
@@ -140,4 +156,19 @@ impl PoolSettings {
 
 fn yes() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_of_a_later_version_is_ignored_where_it_is_stored() {
+        let mut later = serde_json::to_value(PoolSettings::default()).unwrap();
+        later["audit_days"] = 7.into();
+        later["of_a_later_version"] = "something".into();
+        let read = PoolSettings::from_stored(&later.to_string()).unwrap();
+        assert_eq!(read, PoolSettings { audit_days: 7, ..PoolSettings::default() });
+        serde_json::from_value::<PoolSettings>(later).unwrap_err();
+    }
 }

@@ -1,5 +1,6 @@
 //! Who sends a request: the address of the peer, and that of the client behind a trusted proxy.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
@@ -35,8 +36,10 @@ pub(crate) fn client_of(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) ->
     if !is_trusted(peer, proxies) {
         return peer;
     }
-    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok());
-    let addresses: Vec<&str> = forwarded.flat_map(|list| list.split(',')).map(str::trim).collect();
+    // What a client wrote before the proxies' own addresses may be anything.
+    let forwarded = headers.get_all("x-forwarded-for").iter().map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let forwarded: Vec<Cow<'_, str>> = forwarded.collect();
+    let addresses: Vec<&str> = forwarded.iter().flat_map(|list| list.split(',')).map(str::trim).collect();
     let mut client = peer;
     for address in addresses.iter().rev() {
         let Some(address) = address_in(address) else { break };

@@ -179,6 +179,10 @@ pub async fn read(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal>
     collect(&parts, body, shared.app.limits().body_bytes, shared).await
 }
 
+/// So much of each body does not count as memory of its network, so that logins always have room. The connections bound
+/// it all the same.
+const UNCOUNTED_BYTES: usize = 16 * 1024;
+
 /// The whole body, if it is no longer than `limit`. What is longer is read on for
 /// a while and thrown away: a client that is still writing would not see the answer.
 pub async fn collect(
@@ -200,12 +204,17 @@ pub async fn collect(
         if length > most_read {
             break;
         }
-        if length <= limit {
-            if !memory.grow(chunk.len()) {
-                return Err(no_memory());
-            }
-            kept.extend_from_slice(chunk);
+        if length > limit {
+            // Nothing of it is needed any more.
+            kept = Vec::new();
+            memory.release();
+            continue;
         }
+        let more = length.saturating_sub(UNCOUNTED_BYTES).saturating_sub(memory.amount());
+        if !memory.grow(more) {
+            return Err(no_memory());
+        }
+        kept.extend_from_slice(chunk);
     }
     if length > limit { Err(Code::BodyTooLarge.with("limit", limit)) } else { Ok(kept) }
 }

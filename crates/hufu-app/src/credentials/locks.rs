@@ -286,7 +286,9 @@ impl Read for FindAccount {
         };
         let own = user.as_ref().zip(self.network.as_ref()).map(|(user, network)| {
             let place = format!("{}@{}", account_bucket(&self.pool, &user.id), network.name);
-            OwnTries { mark: format!("known {place}"), limit: self.lock.name(place) }
+            // A new password forgets the networks that had the old one.
+            let since = user.password_set_at.map_or(0, |at| at.0);
+            OwnTries { mark: format!("known {place} {since}"), limit: self.lock.name(place) }
         });
         let lock = Locks {
             guard: self.network.as_ref().map(|network| network.guard.clone()),
@@ -327,8 +329,8 @@ impl Read for GetPassword {
         let Some(user) = users::get(tx, &self.pool, &self.user).await? else { return Ok(None) };
         let hash = passwords::get(tx, &self.pool, &user.id).await?;
         let own = self.lock.name(name_bucket(&self.pool, &user.id, OWN));
-        let account = Some(self.lock.account(&self.pool, &user.id));
-        let lock = Locks { guard: None, name: own, account, own: None };
+        // Not the account's: strangers, who can fill that one, do not keep its owner from changing the password.
+        let lock = Locks { guard: None, name: own, account: None, own: None };
         // Whoever is logged in knows that the account exists, so its verification need not look like others.
         Ok(Some(Found { user: Some(user), hash, schemes: Vec::new(), lock }))
     }

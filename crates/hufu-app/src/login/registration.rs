@@ -82,6 +82,7 @@ impl App {
                 (target, guess)
             }),
             unproved,
+            guard: self.username_guard(pool, origin),
             photo,
             plan: prepared.as_ref().map(|prepared| prepared.plan.clone()),
             trace,

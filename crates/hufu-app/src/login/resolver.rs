@@ -5,9 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use hufu_connect::templates::AddedWay;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
-use hufu_store::{
-    Read, StoreError, Tx, Write, choices, exchanges, flows, refresh_tokens, sessions, users,
-};
+use hufu_store::{Read, StoreError, Tx, Write, choices, exchanges, flows, refresh_tokens, sessions, users};
 use hufu_types::flow::FlowState;
 use hufu_types::resolution::{Denial, KnownOwners, Owner, Resolution, Rules, resolve};
 use hufu_types::{
@@ -74,7 +72,8 @@ impl Write for Login {
             && self.resolver.proof.phone.is_none()
             && self.resolver.proof.email.is_none()
             && self.plan.patch.data.is_empty()
-            && self.plan.trace.subscribers.is_empty();
+            && self.plan.trace.subscribers.is_empty()
+            && !self.plan.settings.may_make_wait();
         let IdentityKey { realm, kind, value } = &self.resolver.proof.own;
         is_common.then(|| {
             let mut key = DefaultHasher::new();
@@ -87,7 +86,7 @@ impl Write for Login {
         let (pool, plan) = (&self.resolver.pool, &self.plan);
         // A code does not log in again once the login that it started, and that waited, has ended.
         if let (None, Some(flow)) = (&self.before.login, &self.before.flow)
-            && flows::get(tx, pool, flow).await?.is_none()
+            && flows::get_locked(tx, pool, flow).await?.is_none()
         {
             return refuse(tx, plan, &mut plan.trace.recorder(), pool, None, LoginOutcome::Ended).await;
         }

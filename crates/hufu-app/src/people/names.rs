@@ -7,14 +7,14 @@ pub mod unit;
 use async_recursion::async_recursion as boxed;
 use hufu_store::rates::{self, Limit};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Action, Email, Phone, User, Username};
+use hufu_types::{Action, Email, Phone, PoolId, User, Username};
 use serde_json::json;
 
 use crate::address::network_of;
 use crate::credentials::is_phone_number;
 use crate::credentials::locks::Name;
 use crate::tokens::authentication::Authenticated;
-use crate::{App, Refusal};
+use crate::{App, Origin, Refusal};
 use unit::{NameUnbound, SetUsername, UnbindMergedName, UsernameSet};
 
 /// A login name.
@@ -51,11 +51,7 @@ impl App {
             return Err(Refusal::invalid("username", Reason::UsernameIsPhone));
         }
         let pool = who.pool().clone();
-        let guard = who.origin.ip.as_deref().map(|ip| Limit {
-            name: format!("username:{pool}:{}", network_of(ip)),
-            most: self.limits.registrations_per_ip,
-            window: self.limits.registration_window,
-        });
+        let guard = self.username_guard(&pool, &who.origin);
         let recent = self.require_recent_login_for(who, Action::UserUpdated).await?;
         let (user, trace) = (who.user.clone(), self.trace_of(who));
         match self.write(SetUsername { pool, user, username, guard, recent, trace }).await? {
@@ -68,6 +64,15 @@ impl App {
             }
             UsernameSet::Gone => Err(Code::NotLoggedIn.into()),
         }
+    }
+
+    /// How many taken usernames one network may try.
+    pub(crate) fn username_guard(&self, pool: &PoolId, origin: &Origin) -> Option<Limit> {
+        origin.ip.as_deref().map(|ip| Limit {
+            name: format!("username:{pool}:{}", network_of(ip)),
+            most: self.limits.registrations_per_ip,
+            window: self.limits.registration_window,
+        })
     }
 
     /// Takes a login name from an account that was merged into one's own, for example when its phone number

@@ -7,6 +7,7 @@ use hufu_connect::TemplateKind;
 use hufu_connect::templates::{AddedWay, Notice};
 use hufu_store::jobs::{self, Job, NewJob};
 use hufu_store::passcodes::Target;
+use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, users};
 use hufu_types::{Action, ApplicationId, Email, Language, PasscodeChannel, Phone, PoolId, User, UserId};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ use crate::App;
 use crate::credentials::messages::{Content, NotSent};
 use crate::events::{Event, Recorder};
 use crate::jobs::JobOutcome;
+use crate::limits::{NOTICE_WINDOW, NOTICES_PER_ACCOUNT};
 
 /// The kind of jobs that send notices. The payload is a [`StoredNotice`] as JSON.
 pub(crate) const NOTICE_JOB: &str = "notice";
@@ -51,6 +53,11 @@ pub(crate) async fn way_in_added(
     let told: Vec<&str> = email.iter().chain(&phone).map(|to| to.channel().as_str()).collect();
     let details = json!({ "way": way.as_str(), "told": told });
     events.record(tx, pool, Event::of(Action::WayInAdded, user).with(details)).await?;
+    let limit =
+        Limit { name: format!("notices:{pool}:{user}"), most: NOTICES_PER_ACCOUNT, window: NOTICE_WINDOW };
+    if limit.take(tx, events.now()).await?.is_none() {
+        return Ok(());
+    }
     // The language of the request is that of whoever adds it, who may be somebody else.
     let locale = rows.iter().find_map(|row| row.profile.locale.as_deref());
     let language = locale.and_then(Language::of_tag).unwrap_or_default();

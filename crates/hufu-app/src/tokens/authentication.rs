@@ -256,15 +256,17 @@ impl App {
         if ends(&session) <= self.now() || !session.user_is_active {
             return Err(Code::NotLoggedIn.into());
         }
-        self.record_use(pool, id, &session).await;
+        // Often enough that a session in use does not look idle.
+        let every = self.limits.session_touch.min(rules.idle / 4);
+        self.record_use(pool, id, &session, every).await;
         Ok(session)
     }
 
     /// Records from time to time that a session is in use, for the list shown to its owner. A failure does
     /// not fail the request.
-    async fn record_use(&self, pool: &PoolId, id: &SessionId, session: &Session) {
+    async fn record_use(&self, pool: &PoolId, id: &SessionId, session: &Session, every: Duration) {
         let now = self.now();
-        if now < session.last_used_at.plus(self.limits.session_touch) {
+        if now < session.last_used_at.plus(every) {
             return;
         }
         let noted = Session { last_used_at: now, ..session.clone() };

@@ -78,7 +78,7 @@ async fn nobody_is_told_to_go_on_with_a_body_that_is_too_long() {
         format!("{}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n{body}", head_of(AUTH))
     };
     let answer = asked(server.address, &expecting(2, "{}")).await;
-    assert!(answer.starts_with("HTTP/1.1 100 ") && answer.contains(r#""code":2101"#), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 100 ") && answer.contains(r#""code":2231"#), "{answer}");
     let answer = asked(server.address, &expecting(50_000_000_000, "")).await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(r#""code":413"#), "{answer}");
     server.stop().await.succeeded();

@@ -28,6 +28,8 @@ pub struct Register {
     pub unproved: Option<Email>,
     /// Limits how many accounts one IP address may create without a code.
     pub limit: Option<Limit>,
+    /// Counts taken usernames that one network tries, so that nobody can probe a list of them.
+    pub guard: Option<Limit>,
     /// The upload that the photo refers to.
     pub photo: Option<String>,
     /// What the login writes, if one is requested.
@@ -79,10 +81,18 @@ impl Write for Register {
         }
         // Checked before the code, so that a taken username does not cost the user a code. Usernames are
         // public.
-        if let Some(name) = &self.user.username
-            && users::by_username(tx, pool, name).await?.is_some()
-        {
-            return Ok(Registered::Taken(NamesTaken::Username));
+        if let Some(name) = &self.user.username {
+            if let Some(guard) = &self.guard
+                && guard.take(tx, now).await?.is_none()
+            {
+                return Ok(Registered::TooOften);
+            }
+            if users::by_username(tx, pool, name).await?.is_some() {
+                return Ok(Registered::Taken(NamesTaken::Username));
+            }
+            if let Some(guard) = &self.guard {
+                guard.take_back(tx, now).await?;
+            }
         }
         let mut user = self.user.clone();
         if let Some((target, guess)) = &self.proved {
