@@ -396,7 +396,7 @@ on_both_engines! {
     }
 
     /// A user who only has WeChat can bind a first number at any time. Removing it needs a recent login.
-    async fn a_first_number_is_bound_late(database) {
+    async fn a_first_number_needs_a_recent_login_as_its_removal_does(database) {
         let world = World::new(database).await;
         world.person("bob");
         let bob = world.client().log_in(MINI, "bob").await;
@@ -405,7 +405,11 @@ on_both_engines! {
         client.post("/api/v2/sms/send", json!({ "phone": "13812345678" })).await.data();
         let bind = "mutation ($phone: String!, $code: String!) { bindPhone(phone: $phone, phoneCode: $code) { id phone } }";
         let code = sent_code(&world).await;
-        client.graphql(bind, json!({ "phone": "13812345678", "code": code })).await.data();
+        let with_code = json!({ "phone": "13812345678", "code": code });
+        world.stores_nothing(client.graphql(bind, with_code.clone())).await.refused(2460);
+        let again = world.client().log_in(MINI, "bob").await;
+        world.client().bearer(&again.token).graphql(bind, with_code).await.data();
+        world.advance(Duration::from_secs(3600));
         world.stores_nothing(client.graphql("mutation { unbindPhone { id } }", json!({}))).await.refused(2460);
         let again = world.client().log_in(MINI, "bob").await;
         let client = world.client().bearer(&again.token);
