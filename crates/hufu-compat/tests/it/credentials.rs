@@ -87,7 +87,7 @@ async fn registered(client: &Client<'_>, username: &str) -> String {
 /// The code that was sent last.
 async fn sent_code(world: &World) -> String {
     world.node.app.run_due_jobs().await;
-    world.outbox().list()[0].code.clone().unwrap()
+    world.outbox().list().into_iter().find_map(|message| message.code).unwrap()
 }
 
 on_both_engines! {
