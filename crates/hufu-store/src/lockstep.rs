@@ -80,6 +80,9 @@ enum Owned {
     Bytes(Option<Vec<u8>>),
 }
 
+/// Which member asks, and its parameters.
+type Asked = (usize, Vec<Owned>);
+
 impl Member {
     /// Asks the group to run a statement, and waits for this member's part of the result.
     pub(crate) async fn ask(&mut self, sql: &'static str, values: &[Value<'_>]) -> Answer {
@@ -141,7 +144,7 @@ pub(crate) async fn run(
     let mut left = Vec::new();
     let mut running: Vec<Running<'_>> = units.iter().enumerate().map(Running::start).collect();
     loop {
-        let mut questions: Vec<(&'static str, Vec<(usize, Vec<Owned>)>)> = Vec::new();
+        let mut questions: Vec<(&'static str, Vec<Asked>)> = Vec::new();
         let mut next = Vec::with_capacity(running.len());
         for mut member in running {
             match member.poll() {
@@ -197,11 +200,7 @@ fn turn(sql: &str) -> Shape {
 }
 
 /// Puts questions back that have to wait for a later round.
-fn ask_again(
-    sql: &'static str,
-    asked: Vec<(usize, Vec<Owned>)>,
-    members: &[Running<'_>],
-) -> Result<(), Dissolved> {
+fn ask_again(sql: &'static str, asked: Vec<Asked>, members: &[Running<'_>]) -> Result<(), Dissolved> {
     for (place, values) in asked {
         let member = members.get(place).ok_or(Dissolved)?;
         *lock(&member.place) = Place::Question(Question { sql, values });
@@ -230,7 +229,7 @@ async fn answer(
     connection: &mut PgConnection,
     texts: &Texts,
     sql: &'static str,
-    mut asked: Vec<(usize, Vec<Owned>)>,
+    mut asked: Vec<Asked>,
     members: &mut [Running<'_>],
 ) -> Result<(), Dissolved> {
     // Groups that lock the same rows lock them in the same order.
@@ -247,7 +246,9 @@ async fn answer(
         if usize::try_from(affected) != Ok(places.len()) {
             return Err(Dissolved);
         }
-        answers.iter_mut().for_each(|answer| answer.affected = 1);
+        for answer in &mut answers {
+            answer.affected = 1;
+        }
     } else {
         for row in query.fetch_all(connection).await.map_err(|_| Dissolved)? {
             let ordinality: i64 = row.try_get(row.len().saturating_sub(1)).map_err(|_| Dissolved)?;

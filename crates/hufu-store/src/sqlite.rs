@@ -235,14 +235,13 @@ fn write_loop(mut connection: Connection, mut queue: mpsc::Receiver<Waiting>) {
 /// start would cost every unit a copy of each page that it changes. Returns how many of them wrote something.
 fn run_batch(connection: &mut Connection, batch: &mut [Waiting]) -> rusqlite::Result<u32> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let written = match run_without_savepoints(connection, batch)? {
-        Some(written) => written,
-        None => {
-            metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
-            connection.prepare_cached("ROLLBACK")?.execute([])?;
-            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            run_in_savepoints(connection, batch)?
-        }
+    let written = if let Some(written) = run_without_savepoints(connection, batch)? {
+        written
+    } else {
+        metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        run_in_savepoints(connection, batch)?
     };
     connection.prepare_cached("COMMIT")?.execute([])?;
     Ok(written)

@@ -420,19 +420,17 @@ impl Continue {
             return Ok(Outcome::Failed(StepFailure::NotACandidate));
         }
         let new = NewMerge { id: id.clone(), survivor: survivor.clone(), merged: (*other).clone() };
-        match merge(tx, events, &self.pool, &new, self.plan.trace.at).await? {
-            Merged::Done(_) => self.enter(tx, events, survivor, state, json!({ "merged": true })).await,
-            _ => {
-                // If one of them may not log in, the person is told why.
-                for user in [survivor, *other] {
-                    let found = users::get(tx, &self.pool, user).await?;
-                    if let Some(why) = found.as_ref().and_then(unusable) {
-                        return Ok(Outcome::Failed(StepFailure::Unusable(why)));
-                    }
-                }
-                Ok(Outcome::Failed(StepFailure::MergeImpossible))
+        if let Merged::Done(_) = merge(tx, events, &self.pool, &new, self.plan.trace.at).await? {
+            return self.enter(tx, events, survivor, state, json!({ "merged": true })).await;
+        }
+        // If one of them may not log in, the person is told why.
+        for user in [survivor, *other] {
+            let found = users::get(tx, &self.pool, user).await?;
+            if let Some(why) = found.as_ref().and_then(unusable) {
+                return Ok(Outcome::Failed(StepFailure::Unusable(why)));
             }
         }
+        Ok(Outcome::Failed(StepFailure::MergeImpossible))
     }
 
     /// The accounts that the proof leads to now. None unless `chosen` are among the accounts to choose from,

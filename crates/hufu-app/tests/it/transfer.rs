@@ -240,7 +240,7 @@ on_both_engines! {
     /// Batches see what their own earlier rows take, and those of earlier batches, just as if rows were written one by one.
     async fn rows_of_a_batch_see_one_another(database) {
         let world = World::new(database).await;
-        let filler: String = (0..700).map(|n| format!("{{\"username\":\"filler-{n}\"}}\n")).collect();
+        let filler: String = (0..700).map(|n| format!("{{\"username\":\"filler-{n}\"}}")).collect::<Vec<_>>().join("\n") + "\n";
         let rows = [
             (r#"{"id":"a","username":"a","email":"a@example.com"}"#, "created"),
             (r#"{"id":"a","username":"a2"}"#, "id"),
@@ -287,7 +287,7 @@ on_both_engines! {
     /// first row.
     async fn an_import_that_was_cancelled_stops_between_batches(database) {
         let world = World::new(database).await;
-        let file: String = (0..1200).map(|n| format!("{{\"username\":\"user-{n}\"}}\n")).collect();
+        let file: String = (0..1200).map(|n| format!("{{\"username\":\"user-{n}\"}}")).collect::<Vec<_>>().join("\n") + "\n";
         let stopped = world.import_until(&file, 500).await;
         let error = world.import_cancelled_meanwhile(&file).await;
         assert!(matches!(error, ImportError::Cancelled), "{error:?}");

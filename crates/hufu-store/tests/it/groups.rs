@@ -91,7 +91,7 @@ fn log_in(openid: &str, session: &str) -> LogIn {
 }
 
 /// Holds every lane with a login, so that what is queued meanwhile is one group.
-async fn occupy(store: &Store) -> Vec<(tokio::task::JoinHandle<Result<UserId, StoreError>>, Hold)> {
+fn occupy(store: &Store) -> Vec<(tokio::task::JoinHandle<Result<UserId, StoreError>>, Hold)> {
     let mut held = Vec::new();
     let lanes = if store.engine() == "postgres" { 2 } else { 1 };
     for lane in 0..lanes {
@@ -108,7 +108,7 @@ async fn occupy(store: &Store) -> Vec<(tokio::task::JoinHandle<Result<UserId, St
 
 /// Writes the units as one group, where the engine has groups.
 async fn write_together(store: &Store, units: Vec<LogIn>) -> Vec<Result<UserId, StoreError>> {
-    let held = occupy(store).await;
+    let held = occupy(store);
     let mut waiting: Vec<_> = units.into_iter().map(|unit| Box::pin(store.write(unit))).collect();
     for unit in &mut waiting {
         assert!(futures::poll!(unit.as_mut()).is_pending());
@@ -216,7 +216,7 @@ on_both_engines! {
 
     async fn a_store_that_closes_finishes_what_waits_and_takes_no_more_logins(database) {
         let store = migrated(&database).await;
-        let held = occupy(&store).await;
+        let held = occupy(&store);
         let mut waiting = Box::pin(store.write(log_in("p", "p")));
         assert!(futures::poll!(waiting.as_mut()).is_pending());
         let closing = tokio::spawn(store.clone().close());

@@ -211,7 +211,9 @@ fn chinese_texts_say_you_and_account_in_one_way() {
 fn the_page_of_security_names_files_that_exist() {
     let page = read("SECURITY.md");
     let code = page.split('`').skip(1).step_by(2);
-    let named: Vec<&str> = code.filter(|word| word.ends_with(".rs") || word.ends_with(".mjs")).collect();
+    let named: Vec<&str> = code
+        .filter(|word| word.rsplit_once('.').is_some_and(|(_, end)| matches!(end, "rs" | "mjs")))
+        .collect();
     assert!(named.len() > 10, "{named:?}");
     for name in named {
         let is_there = root().join(name).exists() || root().join("crates").join(name).exists();
