@@ -31,9 +31,11 @@ pub(crate) struct RequestId(pub(crate) String);
 pub(crate) async fn around(shared: State, request: Request, next: Next) -> Response {
     let shared = &*shared;
     let checked = |request| check_host(shared, request, next);
-    let shown = |request| page::as_pages(shared, request, checked);
-    let caught = |request| catch_panics(request, shown);
-    no_sniffing(observe(shared, request, caught).await)
+    let caught = |request| catch_panics(request, checked);
+    let shown = |request| page::as_pages(shared, request, caught);
+    // Pages can panic too.
+    let answered = |request| catch_panics(request, shown);
+    no_sniffing(observe(shared, request, answered).await)
 }
 
 /// Notes the client's address, gives the request an id, and records route, status and duration. The log line

@@ -193,7 +193,7 @@ pub async fn collect(
 ) -> Result<Vec<u8>, Refusal> {
     let limits = shared.app.limits();
     let most_read = limit.saturating_add(limits.discarded_bytes);
-    let no_memory = || Code::TooOften.because("bodies in memory");
+    let no_memory = || Code::TooOften.retry_after(limits.body_grace).because("bodies in memory");
     let memory = shared.body_memory.take(ClientIp::of(&parts.extensions), 0);
     let mut memory = memory.ok_or_else(no_memory)?;
     let mut arriving = Arriving::begin(parts, body, limit, limits.body_time, shared)?;
@@ -255,8 +255,9 @@ impl Arriving {
             return Err(Code::BodyTooLarge.with("limit", limit));
         }
         let place = shared.bodies.take(ClientIp::of(&parts.extensions), 1);
-        let place = place.ok_or_else(|| Code::TooOften.because("bodies from this network"))?;
         let limits = shared.app.limits();
+        let too_many = || Code::TooOften.retry_after(limits.body_grace).because("bodies from this network");
+        let place = place.ok_or_else(too_many)?;
         let (now, grace) = (Instant::now(), limits.body_grace);
         let millis = usize::try_from(grace.as_millis()).unwrap_or(usize::MAX);
         let least = (limits.body_rate.saturating_mul(millis) / 1000).max(1);

@@ -51,8 +51,11 @@ pub(crate) async fn way_in_added(
     let phone = rows.iter().find_map(User::vouched_phone).cloned().map(Target::Phone);
     let email = rows.iter().find_map(User::vouched_email).cloned().map(Target::Email);
     let told: Vec<&str> = email.iter().chain(&phone).map(|to| to.channel().as_str()).collect();
-    let details = json!({ "way": way.as_str(), "told": told });
+    let (details, is_told) = (json!({ "way": way.as_str(), "told": told }), !told.is_empty());
     events.record(tx, pool, Event::of(Action::WayInAdded, user).with(details)).await?;
+    if !is_told {
+        return Ok(());
+    }
     let limit =
         Limit { name: format!("notices:{pool}:{user}"), most: NOTICES_PER_ACCOUNT, window: NOTICE_WINDOW };
     if limit.take(tx, events.now()).await?.is_none() {

@@ -101,7 +101,7 @@ impl App {
         }
         // Only now that the whole file is here: a client that sends nothing holds no slot.
         let slot = self.decoders.uploads.clone().try_acquire_owned();
-        let slot = slot.map_err(|_| Code::TooOften.because("uploads at the same time"))?;
+        let slot = slot.map_err(|_| Code::TooOften.retry_after(BUSY).because("uploads at the same time"))?;
         let (most, side) = (self.limits.upload_pixels, self.limits.upload_side);
         // The slot moves into the task: decoding takes memory even after the client has disconnected.
         let (slot, bytes, pixels) = blocking(move || {
