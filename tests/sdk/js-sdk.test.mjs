@@ -7,7 +7,7 @@ import { loadJsSdk, loadMiniappSdk } from "./sdks.mjs";
 import { OTHER, OTHER_POOL, SHOP, SHOP_POOL } from "./world.mjs";
 import { AuthenticationClient as WxappClient, refusal } from "./wxapp.mjs";
 
-const { AuthenticationClient, EmailScene } = loadJsSdk();
+const { AuthenticationClient, EmailScene, ManagementClient } = loadJsSdk();
 const PASSWORD = "correct horse battery staple";
 
 describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
@@ -37,6 +37,9 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     await authing.registerByUsername(username(), PASSWORD);
     await assert.rejects(authing.listOrgs(), refusal(404));
     await assert.rejects(authing.loginByLdap("alice", PASSWORD), refusal(404));
+    const management = new ManagementClient({ userPoolId: SHOP_POOL, secret: "0".repeat(32), host: stack.host, onError: () => {} });
+    await assert.rejects(management.users.list(), refusal(404));
+    await assert.rejects(management.roles.list(), refusal(404));
   });
 
   test("registers and logs in by a code sent to an e-mail address", async () => {

@@ -12,6 +12,7 @@ mod login;
 mod mutation;
 mod profile;
 mod query;
+mod served;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 
 use self::mutation::Mutation;
 use self::query::Query;
+use self::served::Served;
 use super::user::{UserV2, token_to_keep};
 use crate::request::{Head, given, parse, read_json};
 use crate::server::{self, Shared};
@@ -46,15 +48,17 @@ fn schema(introspection: bool) -> Schema {
     }
 }
 
-/// The endpoint: the schema, and whether introspection is enabled.
+/// The endpoint: the schema, the operations in it, and whether introspection is enabled.
 pub(crate) struct Endpoint {
     schema: Schema,
+    served: Served,
     introspection: bool,
 }
 
 impl Endpoint {
     pub(crate) fn new(introspection: bool) -> Self {
-        Self { schema: schema(introspection), introspection }
+        let schema = schema(introspection);
+        Self { served: Served::of(&schema.sdl()), schema, introspection }
     }
 }
 
@@ -75,16 +79,17 @@ pub(crate) async fn handle(
     head: Head,
     request: Request,
 ) -> Answer<Response> {
-    let request = prepare(&read_json(request, &shared).await?, endpoint.introspection)?;
+    let request = prepare(&read_json(request, &shared).await?, &endpoint)?;
     let reader = Reader { language: head.language, request_id: head.request_id.clone() };
     let response = endpoint.schema.execute(request.data(Call { shared, head })).await;
     Ok(answer::executed(response, &reader))
 }
 
 /// Parses the body and checks the document in it.
-fn prepare(bytes: &[u8], introspection: bool) -> Result<async_graphql::Request, Refusal> {
+fn prepare(bytes: &[u8], endpoint: &Endpoint) -> Result<async_graphql::Request, Refusal> {
     let body: Body = parse(bytes)?;
-    let document = document::read(&body.query, introspection)?;
+    let document = document::read(&body.query, endpoint.introspection)?;
+    endpoint.served.check(&document)?;
     let variables = Variables::from_json(body.variables.unwrap_or_default().into());
     let mut request = async_graphql::Request::new(String::new()).variables(variables);
     request.set_parsed_query(document);

@@ -30,7 +30,7 @@ async fn executed(request: async_graphql::Request) -> Vec<async_graphql::ServerE
 }
 
 fn request(body: &Value) -> Result<async_graphql::Request, Refusal> {
-    prepare(body.to_string().as_bytes(), false)
+    prepare(body.to_string().as_bytes(), &Endpoint::new(false))
 }
 
 fn reader(language: Language) -> Reader {
@@ -292,7 +292,6 @@ fn signature(arguments: &str) -> (String, String) {
 #[tokio::test]
 async fn errors_are_objects() {
     let bodies = [
-        json!({ "query": "{ nonsense }" }),
         json!({ "query": "{ user { id nonsense } }" }),
         json!({ "query": "query($id: Int) { user(id: $id) { id } }", "variables": { "id": 7 } }),
         json!({ "query": "query($token: String!) { checkLoginStatus(token: $token) { code } }" }),
@@ -328,6 +327,21 @@ async fn errors_are_objects() {
             assert!(!text.contains(NO_REQUEST), "a resolver was asked for {body}");
             assert!(!text.contains("Did you mean"), "the schema is nobody's business: {text}");
         }
+    }
+}
+
+#[tokio::test]
+async fn operations_that_are_not_served_are_told_so() {
+    for query in [
+        "{ nonsense }",
+        "query roles($page: Int) { roles(page: $page) { totalCount } }",
+        "mutation { createRole(code: \"admin\") { code } }",
+        "mutation { user { id } }",
+    ] {
+        let answer = answered(&json!({ "query": query }), Language::English).await;
+        assert_eq!(answer["errors"][0]["message"]["code"], 404, "{answer}");
+        let text = answer["errors"][0]["message"]["message"].as_str().unwrap();
+        assert!(text.contains("docs/clients.md"), "{text}");
     }
 }
 
@@ -387,7 +401,7 @@ async fn the_schema_answers_tools_where_introspection_is_on() {
         fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind \
         name } } } } }";
     let bytes = json!({ "query": query }).to_string();
-    let response = schema(true).execute(prepare(bytes.as_bytes(), true).unwrap()).await;
+    let response = schema(true).execute(prepare(bytes.as_bytes(), &Endpoint::new(true)).unwrap()).await;
     assert!(response.errors.is_empty(), "{:?}", response.errors);
-    assert!(prepare(bytes.as_bytes(), false).is_err());
+    assert!(prepare(bytes.as_bytes(), &Endpoint::new(false)).is_err());
 }
