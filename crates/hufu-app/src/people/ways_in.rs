@@ -1,5 +1,5 @@
 //! The ways to log in to an account, so that nobody can remove the last one, and nobody can add one with a
-//! login that is not recent ([`RecentLogin`]). The owner is told of a new one: see [`super::notices`].
+//! login that is not recent ([`RecentLogin`]). The owner is told of a new one: see `notices`.
 //!
 //! Accounts that were merged into it count, because their names and identities lead to it. A unit of work
 //! that removes a way first locks the account (`users::get_locked`). So if two run in parallel, the second
