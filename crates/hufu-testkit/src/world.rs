@@ -334,6 +334,11 @@ impl World {
         Client::of(self, node).app(SHOP_APP)
     }
 
+    /// Advances Hufu's clock alone, so that what WeChat says is old.
+    pub fn advance_hufu(&self, time: Duration) {
+        self.base.clock.advance(time);
+    }
+
     /// Advances the clocks of Hufu and WeChat.
     pub fn advance(&self, time: Duration) {
         self.base.clock.advance(time);

@@ -31,11 +31,12 @@ pub(crate) struct RequestId(pub(crate) String);
 pub(crate) async fn around(shared: State, request: Request, next: Next) -> Response {
     let shared = &*shared;
     let checked = |request| check_host(shared, request, next);
-    let caught = |request| catch_panics(request, checked);
-    let shown = |request| page::as_pages(shared, request, caught);
+    // What no surface has written.
+    let written = |request| surface::answered(surface::sdk_with_status, request, checked);
+    let shown = |request| page::as_pages(shared, request, written);
     // Pages can panic too.
-    let answered = |request| catch_panics(request, shown);
-    no_sniffing(observe(shared, request, answered).await)
+    let caught = |request| catch_panics(request, shown);
+    no_sniffing(observe(shared, request, caught).await)
 }
 
 /// Notes the client's address, gives the request an id, and records route, status and duration. The log line

@@ -23,7 +23,7 @@ use tower::Service as _;
 use crate::middleware::has_wrong_host;
 use crate::peer::is_trusted;
 use crate::shares::Shares;
-use crate::surface::{self, Refused};
+use crate::surface::Refused;
 use crate::{middleware, oidc, operations, page};
 
 /// Settings of the web surfaces.
@@ -62,13 +62,13 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
     let bodies = Shares::new(usize::MAX, limits.bodies_per_network);
     let body_memory = Shares::new(limits.body_memory, limits.body_memory / 2);
     let shared = Arc::new(Shared { app, settings, bodies, body_memory });
-    let others = operations::routes().merge(page::routes());
-    let others = others.fallback(async || Refused::from(Code::PathUnknown));
     surfaces
         .into_iter()
         .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
-        .merge(surface::refusing(others, surface::sdk_with_status))
+        .merge(operations::routes())
+        .merge(page::routes())
+        .fallback(async || Refused::from(Code::PathUnknown))
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::around))
         .with_state(shared)
 }

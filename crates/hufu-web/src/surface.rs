@@ -3,6 +3,7 @@
 //! defined here; a surface with another form defines it beside its routes. If a browser asks, a page
 //! ([`crate::page`]) replaces any of them.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -84,22 +85,30 @@ pub type Render = fn(&Refusal, &Reader) -> Response;
 /// Routes whose refusals are written by `render`, unless a surface within them has done so. So is the answer
 /// to a method that a route does not have.
 pub fn refusing(routes: Routes, render: Render) -> Routes {
-    routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
-        let reader = Reader::of(&request);
-        let response =
-            middleware::caught(next.run(request)).await.unwrap_or_else(IntoResponse::into_response);
-        if response.extensions().get::<ApiCode>().is_some() {
-            return response;
-        }
-        let has_no_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
-        let refused = response.extensions().get::<Refused>().cloned();
-        let refused = refused.or_else(|| has_no_method.then(|| Code::WrongMethod.into()));
-        let Some(refused) = refused else { return response };
-        let mut written = written(refused, &reader, render);
-        // Headers from the layers of the route: CORS.
-        written.headers_mut().extend(response.into_parts().0.headers);
-        written
+    routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+        answered(render, request, |request| next.run(request))
     }))
+}
+
+/// An answer whose refusal, if it is one that nobody has written, is written by `render`.
+pub(crate) async fn answered<F: Future<Output = Response>>(
+    render: Render,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
+    let reader = Reader::of(&request);
+    let response = middleware::caught(next(request)).await.unwrap_or_else(IntoResponse::into_response);
+    if response.extensions().get::<ApiCode>().is_some() {
+        return response;
+    }
+    let has_no_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let refused = response.extensions().get::<Refused>().cloned();
+    let refused = refused.or_else(|| has_no_method.then(|| Code::WrongMethod.into()));
+    let Some(refused) = refused else { return response };
+    let mut written = written(refused, &reader, render);
+    // Headers from the layers of the route: CORS.
+    written.headers_mut().extend(response.into_parts().0.headers);
+    written
 }
 
 /// Refuses all paths below this one that have no route, with this code.

@@ -1,11 +1,13 @@
 //! Phone numbers: what proves them, which account they become part of, and when a code for one is consumed.
 
+use std::time::Duration;
+
 use hufu_sandbox::{AppPatch, DataKind, Fault, NewUser};
 use hufu_testkit::on_both_engines;
 use serde_json::json;
 
 use crate::client::{GET_PHONE, GET_PROFILE, Mode, PHONE, SIGNIN, claims, signin};
-use crate::world::{ALICE_PHONE, MINI, PHONE_NUMBER, TWO, World};
+use crate::world::{ALICE_PHONE, MINI, PHONE_NUMBER, Plan, TWO, World};
 
 fn person_with_phone(world: &World, name: &str, phone: &str) {
     let (name, phone) = (Some(name.to_owned()), Some(phone.to_owned()));
@@ -157,6 +159,16 @@ on_both_engines! {
             let answer =
                 world.stores_nothing(world.client().try_log_in(Mode::CodeAndPhone, MINI, "bob")).await;
             answer.refused(refusal);
+        }
+    }
+
+    async fn a_number_that_wechat_confirmed_long_ago_is_refused_and_counts(database) {
+        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 1).build(database).await;
+        person_with_phone(&world, "alice", ALICE_PHONE);
+        world.advance_hufu(Duration::from_secs(49 * 3600));
+        for refusal in [2016, 1002] {
+            let code = json!({ "code": world.phone_code(MINI, "alice") });
+            world.client().post(PHONE, code).await.refused(refusal);
         }
     }
 
