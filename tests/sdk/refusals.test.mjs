@@ -57,7 +57,8 @@ describe(`refusals on ${ENGINE}`, () => {
     assert.ok(Number.isInteger(body.statusCode) && body.statusCode !== 200, shown);
     assert.ok(typeof body.message === "string" && body.message.length > 5, shown);
     if (sentence) assert.match(body.message, sentence, shown);
-    assert.ok(body.data === undefined || body.data === null, shown);
+    if (body.code === 1002) assert.ok(body.data.retryAfter > 0, shown);
+    else assert.ok(body.data === undefined || body.data === null, shown);
   }
 
   /** Logs in with a code in each way, and asserts that it is refused and leaves no account behind. */
