@@ -1,9 +1,12 @@
 //! Pools, connections and applications: small tables that every node caches in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, ConnectionId, ConnectionKind, Identifier,
-    OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenLifetimes, WebhookId,
+    Application, ApplicationId, ApplicationKind, Association, ClientSecret, ConnectionId, ConnectionKind,
+    Identifier, OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenHash, TokenLifetimes,
+    WebhookId,
 };
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -48,26 +51,28 @@ statements! {
         SELECT pool_id, id, events FROM webhooks WHERE pool_id = $1 AND enabled ORDER BY id";
     LIST_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
-               user_token, session, access_token, refresh_token
+               user_token, session, access_token, refresh_token, client, secrets, login, branding
         FROM applications ORDER BY position, id";
     OF_POOL_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
-               user_token, session, access_token, refresh_token
+               user_token, session, access_token, refresh_token, client, secrets, login, branding
         FROM applications WHERE pool_id = $1 ORDER BY position, id";
     GET_APPLICATION = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
-               user_token, session, access_token, refresh_token, revision
+               user_token, session, access_token, refresh_token, client, secrets, login, branding, revision
         FROM applications WHERE pool_id = $1 AND id = $2";
     APPLICATION_HOLDER = "SELECT pool_id FROM applications WHERE id = $1";
     INSERT_APPLICATION = "
         INSERT INTO applications
             (pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
-             user_token, session, access_token, refresh_token, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)";
+             user_token, session, access_token, refresh_token, client, secrets, login, branding, created_at,
+             updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)";
     UPDATE_APPLICATION = "
         UPDATE applications
         SET name = $3, kind = $4, is_default = $5, enabled = $6, position = $7, signing_algorithm = $8,
-            user_token = $9, session = $10, access_token = $11, refresh_token = $12, updated_at = $13, revision = revision + 1
+            user_token = $9, session = $10, access_token = $11, refresh_token = $12, client = $13, secrets = $14,
+            login = $15, branding = $16, updated_at = $17, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     LIST_SWITCHED_ON = "
         SELECT application_id, connection_id FROM application_connections
@@ -279,7 +284,7 @@ pub async fn application(
 ) -> Result<Option<Revised<Application>>, StoreError> {
     let values = [pool.into(), id.into()];
     let found = tx.optional(GET_APPLICATION, &values, |row| {
-        Ok(Revised { revision: row.get(12)?, value: decode_application(row)? })
+        Ok(Revised { revision: row.get(16)?, value: decode_application(row)? })
     });
     let Some(mut found) = found.await? else { return Ok(None) };
     let switched_on = tx.all(OF_APPLICATION_SWITCHED_ON, &values, decode_switched_on).await?;
@@ -421,6 +426,11 @@ async fn write_application(
     new: &Application,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    let client = serde_json::to_string(&new.client)?;
+    let secrets: Vec<StoredSecret> = new.secrets.iter().map(StoredSecret::of).collect();
+    let secrets = serde_json::to_string(&secrets)?;
+    let login = serde_json::to_string(&new.login)?;
+    let branding = serde_json::to_string(&new.branding)?;
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -434,6 +444,10 @@ async fn write_application(
         seconds(new.lifetimes.session).into(),
         seconds(new.lifetimes.access_token).into(),
         seconds(new.lifetimes.refresh_token).into(),
+        (&client).into(),
+        (&secrets).into(),
+        (&login).into(),
+        (&branding).into(),
         now.into(),
     ];
     tx.execute(sql, &values).await
@@ -510,5 +524,37 @@ fn decode_application(row: &Row<'_>) -> Result<Application, StoreError> {
             access_token: lifetime(10)?,
             refresh_token: lifetime(11)?,
         },
+        client: of_any_version(row, 12)?,
+        secrets: of_any_version::<Vec<StoredSecret>>(row, 13)?
+            .into_iter()
+            .map(StoredSecret::read)
+            .collect::<Result<_, _>>()?,
+        login: of_any_version(row, 14)?,
+        branding: of_any_version(row, 15)?,
     })
+}
+
+/// A client secret as stored: its hash in hexadecimal, and when it was set.
+#[derive(Serialize, Deserialize)]
+struct StoredSecret {
+    hash: String,
+    created_at: Timestamp,
+}
+
+impl StoredSecret {
+    fn of(secret: &ClientSecret) -> Self {
+        Self { hash: hex::encode(secret.hash.as_bytes()), created_at: secret.created_at }
+    }
+
+    fn read(self) -> Result<ClientSecret, StoreError> {
+        let mut hash = [0; 32];
+        hex::decode_to_slice(&self.hash, &mut hash).map_err(|_| StoreError::Corrupt { column: "secrets" })?;
+        Ok(ClientSecret { hash: TokenHash(hash), created_at: self.created_at })
+    }
+}
+
+/// JSON that is absent in rows of a version before migration 0011.
+fn of_any_version<T: Default + DeserializeOwned>(row: &Row<'_>, index: usize) -> Result<T, StoreError> {
+    let json = row.get::<Option<String>>(index)?;
+    Ok(json.map(|json| serde_json::from_str(&json)).transpose()?.unwrap_or_default())
 }

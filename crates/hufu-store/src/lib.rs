@@ -32,10 +32,12 @@ mod value;
 
 pub mod administration;
 pub mod audit;
+pub mod authorization_codes;
 pub mod browser_sessions;
 pub mod choices;
 pub mod config;
 pub mod conflicts;
+pub mod consents;
 pub mod deliveries;
 pub mod exchanges;
 pub mod exports;
@@ -73,10 +75,12 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
         audit::STATEMENTS,
+        authorization_codes::STATEMENTS,
         browser_sessions::STATEMENTS,
         config::STATEMENTS,
         choices::STATEMENTS,
         conflicts::STATEMENTS,
+        consents::STATEMENTS,
         deliveries::STATEMENTS,
         exchanges::STATEMENTS,
         exports::STATEMENTS,

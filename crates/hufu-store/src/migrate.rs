@@ -37,6 +37,7 @@ const MIGRATIONS: &[Migration] = migrations![
     8 "0008_password_schemes",
     9 "0009_administration",
     10 "0010_login_choices",
+    11 "0011_openid",
 ];
 
 const CREATE_LEDGER: &str = "

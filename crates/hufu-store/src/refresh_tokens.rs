@@ -1,19 +1,23 @@
 //! Refresh tokens, stored as hashes.
 
-use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenHash};
+use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenAuth, TokenHash};
 
 use crate::{Row, StoreError, Tx, statements};
 
 statements! {
     GET = "
-        SELECT session_id, application_id, scope, expires_at, used_at, successor
+        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth
         FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
     GET_LOCKED = "
         UPDATE refresh_tokens SET used_at = used_at WHERE pool_id = $1 AND hash = $2
-        RETURNING session_id, application_id, scope, expires_at, used_at, successor";
+        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth";
     INSERT = "
         INSERT INTO refresh_tokens (pool_id, hash, session_id, application_id, scope, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT_FOR_CLIENT = "
+        INSERT INTO refresh_tokens
+            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     SUCCEED = "
         UPDATE refresh_tokens SET used_at = COALESCE(used_at, $3), successor = $4
         WHERE pool_id = $1 AND hash = $2";
@@ -32,6 +36,8 @@ pub struct NewRefreshToken {
     pub scope: ScopeSet,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// How the client authenticated; `None` for clients of the published SDKs, which do not.
+    pub client_auth: Option<TokenAuth>,
 }
 
 /// A refresh token as stored.
@@ -49,6 +55,8 @@ pub struct RefreshToken {
     pub used_at: Option<Timestamp>,
     /// The hash of the token that replaced it at its last use.
     pub successor: Option<Vec<u8>>,
+    /// How the client authenticated to get it.
+    pub client_auth: Option<TokenAuth>,
 }
 
 /// Reads a refresh token.
@@ -109,8 +117,13 @@ pub async fn insert(
         (&scope).into(),
         now.into(),
         new.expires_at.into(),
+        new.client_auth.map(TokenAuth::as_str).into(),
     ];
-    tx.execute(INSERT, &values).await.map(drop)
+    // Logins of the published clients are written in groups, by a statement that knows nothing of clients.
+    match (new.client_auth, values.split_last()) {
+        (None, Some((_, values))) => tx.execute(INSERT, values).await.map(drop),
+        _ => tx.execute(INSERT_FOR_CLIENT, &values).await.map(drop),
+    }
 }
 
 /// Deletes all refresh tokens of a session.
@@ -135,5 +148,9 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
         expires_at: Timestamp(row.get(3)?),
         used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
         successor: row.get(5)?,
+        client_auth: row
+            .get::<Option<String>>(6)?
+            .map(|text| TokenAuth::parse(&text).ok_or(StoreError::Corrupt { column: "client_auth" }))
+            .transpose()?,
     })
 }

@@ -1,13 +1,16 @@
 //! Sessions: one login of one user on one device. Tokens are valid no longer than their session.
 
-use hufu_types::{ApplicationId, BrowserSessionId, ConnectionId, PoolId, SessionId, Timestamp, UserId};
+use hufu_types::{
+    ApplicationId, BrowserSessionId, ConnectionId, Facts, PoolId, SessionId, Timestamp, UserId,
+};
+use serde_json::{Map, Value};
 
 use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, choices, flows, refresh_tokens, statements};
 
 statements! {
     GET = "
         SELECT s.user_id, s.application_id, s.created_at, s.expires_at, COALESCE(t.id, u.id), COALESCE(t.status, u.status),
-               COALESCE(s.last_used_at, s.created_at)
+               COALESCE(s.last_used_at, s.created_at), s.facts, s.claims
         FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
         LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
@@ -16,6 +19,11 @@ statements! {
             (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
              browser_session_id)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    INSERT_IN_BROWSER = "
+        INSERT INTO sessions
+            (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
+             browser_session_id, facts, claims)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
         FROM sessions
@@ -65,6 +73,17 @@ pub struct Session {
     pub user_is_active: bool,
     /// When it was last used. Not every use is recorded.
     pub last_used_at: Timestamp,
+    /// How and when the user authenticated, if that was not at the session's own login: it began in a browser session.
+    pub facts: Option<Facts>,
+    /// The claims that the application requested one by one: the `claims` parameter.
+    pub claims: Map<String, Value>,
+}
+
+impl Session {
+    /// When the user authenticated.
+    pub fn auth_time(&self) -> Timestamp {
+        self.facts.as_ref().and_then(Facts::auth_time).unwrap_or(self.created_at)
+    }
 }
 
 /// A session to insert at login.
@@ -179,6 +198,36 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
+/// Inserts a session that begins in a browser session, with the facts of the login there and the claims that the
+/// application requested.
+pub async fn insert_in_browser(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    new: &NewSession,
+    browser: &BrowserSessionId,
+    facts: &Facts,
+    claims: &Map<String, Value>,
+) -> Result<(), StoreError> {
+    let facts = serde_json::to_string(facts)?;
+    let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
+    let values = [
+        pool.into(),
+        (&new.id).into(),
+        user.into(),
+        (&new.application).into(),
+        (&new.connection).into(),
+        new.created_at.into(),
+        new.expires_at.into(),
+        (&new.ip).into(),
+        (&new.user_agent).into(),
+        browser.as_str().into(),
+        (&facts).into(),
+        (&claims).into(),
+    ];
+    tx.execute(INSERT_IN_BROWSER, &values).await.map(drop)
+}
+
 /// Extends a session until `expires_at`, unless it already ends later.
 pub async fn extend(
     tx: &mut Tx<'_>,
@@ -266,6 +315,12 @@ fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
         account: UserId::parse(&row.get::<String>(4)?)?,
         user_is_active: row.get::<String>(5)? == hufu_types::UserStatus::Activated.as_str(),
         last_used_at: Timestamp(row.get(6)?),
+        facts: row.get::<Option<String>>(7)?.map(|json| serde_json::from_str(&json)).transpose()?,
+        claims: row
+            .get::<Option<String>>(8)?
+            .map(|json| serde_json::from_str(&json))
+            .transpose()?
+            .unwrap_or_default(),
     })
 }
 

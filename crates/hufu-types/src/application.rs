@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::{
+    Branding, ClientSecret, ClientSettings, Grant, LoginControl, TokenAuth, is_registered, origin_of,
+};
 use crate::{ApplicationId, ConnectionId, ConnectionKind, PoolId};
 
 macro_rules! text_enum {
@@ -113,6 +116,61 @@ pub struct Application {
     pub signing_algorithm: SigningAlgorithm,
     /// How long its tokens are valid.
     pub lifetimes: TokenLifetimes,
+    /// The application as an OAuth client.
+    pub client: ClientSettings,
+    /// Its client secrets, the newest first. At most [`Self::MAX_SECRETS`], so that a secret can be replaced without
+    /// downtime.
+    pub secrets: Vec<ClientSecret>,
+    /// What its login page offers.
+    pub login: LoginControl,
+    /// How its login page looks.
+    pub branding: Branding,
+}
+
+impl Application {
+    /// How many secrets are valid at the same time.
+    pub const MAX_SECRETS: usize = 2;
+
+    /// How it authenticates at the token endpoint. Websites and back ends have a secret; programs that people
+    /// install cannot keep one.
+    pub fn token_auth(&self) -> TokenAuth {
+        self.client.token_auth.unwrap_or(match self.kind {
+            ApplicationKind::Web | ApplicationKind::Api => TokenAuth::Basic,
+            ApplicationKind::Spa | ApplicationKind::Native | ApplicationKind::MiniProgram => TokenAuth::None,
+        })
+    }
+
+    /// Whether it has no secret (RFC 6749 section 2.1).
+    pub fn is_public(&self) -> bool {
+        self.token_auth() == TokenAuth::None
+    }
+
+    /// What it may do at the authorization and token endpoints.
+    pub fn grants(&self) -> &[Grant] {
+        match (&self.client.grants, self.kind) {
+            (Some(grants), _) => grants,
+            (None, ApplicationKind::Api) => &[Grant::ClientCredentials],
+            (None, _) => &[Grant::AuthorizationCode, Grant::RefreshToken],
+        }
+    }
+
+    /// Whether it may do this.
+    pub fn has_grant(&self, grant: Grant) -> bool {
+        self.grants().contains(&grant)
+    }
+
+    /// Whether authorization responses may be sent to this address.
+    pub fn has_redirect_uri(&self, requested: &str) -> bool {
+        let is_native = self.kind == ApplicationKind::Native;
+        self.client.redirect_uris.iter().any(|registered| is_registered(registered, requested, is_native))
+    }
+
+    /// Whether scripts of this origin may call the endpoints that serve the application's scripts.
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        let client = &self.client;
+        client.allowed_origins.iter().any(|allowed| allowed == origin)
+            || client.redirect_uris.iter().any(|uri| origin_of(uri).is_some_and(|own| own == origin))
+    }
 }
 
 #[cfg(test)]
@@ -141,5 +199,51 @@ mod tests {
             assert_eq!(ApplicationKind::parse(kind.as_str()), Some(*kind));
         }
         assert_eq!(SigningAlgorithm::parse("none"), None);
+    }
+
+    fn application(kind: ApplicationKind) -> Application {
+        Application {
+            id: ApplicationId::parse("app-1").unwrap(),
+            pool: PoolId::parse("pool-1").unwrap(),
+            name: String::new(),
+            kind,
+            is_default: false,
+            position: 0,
+            enabled: true,
+            connections: Vec::new(),
+            signing_algorithm: SigningAlgorithm::Es256,
+            lifetimes: TokenLifetimes::default(),
+            client: ClientSettings::default(),
+            secrets: Vec::new(),
+            login: LoginControl::default(),
+            branding: Branding::default(),
+        }
+    }
+
+    #[test]
+    fn a_kind_decides_what_the_configuration_leaves_out() {
+        for kind in ApplicationKind::ALL {
+            let application = application(*kind);
+            let keeps_a_secret = matches!(kind, ApplicationKind::Web | ApplicationKind::Api);
+            assert_eq!(application.is_public(), !keeps_a_secret, "{kind:?}");
+            let acts_for_itself = application.has_grant(Grant::ClientCredentials);
+            assert_eq!(acts_for_itself, *kind == ApplicationKind::Api, "{kind:?}");
+            assert_eq!(application.has_grant(Grant::AuthorizationCode), !acts_for_itself, "{kind:?}");
+            assert!(!application.has_grant(Grant::Implicit), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn scripts_of_the_redirect_uris_and_of_listed_origins_may_call() {
+        let mut spa = application(ApplicationKind::Spa);
+        spa.client.redirect_uris =
+            vec!["https://shop.example.com/cb".to_owned(), "com.example.shop:/cb".to_owned()];
+        spa.client.allowed_origins = vec!["https://www.example.com".to_owned()];
+        assert!(
+            spa.allows_origin("https://shop.example.com") && spa.allows_origin("https://www.example.com")
+        );
+        for other in ["https://shop.example.com:8443", "http://shop.example.com", "null", ""] {
+            assert!(!spa.allows_origin(other), "{other}");
+        }
     }
 }

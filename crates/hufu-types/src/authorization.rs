@@ -1,18 +1,162 @@
-//! A request to the authorization endpoint (OpenID Connect Core 3.1.2.1, RFC 7636), as it is stored with a
-//! waiting login.
+//! A request to the authorization endpoint (OpenID Connect Core 3.1.2.1, RFC 7636), parsed and checked.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ScopeSet;
+use crate::application::text_enum;
+use crate::{ScopeSet, Timestamp};
+
+text_enum! {
+    /// How the parameters of an authorization response reach the client.
+    ResponseMode {
+        /// In the query of the redirect URI.
+        Query = "query",
+        /// In its fragment.
+        Fragment = "fragment",
+        /// In a form that the browser submits (OAuth 2.0 Form Post Response Mode).
+        FormPost = "form_post",
+        /// In a message from a frame or a window to the page that opened it.
+        WebMessage = "web_message",
+    }
+}
+
+text_enum! {
+    /// What an authorization request wants of its user (OpenID Connect Core 3.1.2.1).
+    Prompt {
+        /// Nothing: no page may be shown.
+        None = "none",
+        /// To log in again.
+        Login = "login",
+        /// To consent again.
+        Consent = "consent",
+        /// To choose an account.
+        SelectAccount = "select_account",
+    }
+}
+
+/// The values of `prompt`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prompts(u8);
+
+impl Prompts {
+    /// Reads a list separated by spaces. `none` stands alone.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut prompts = Self::default();
+        for word in text.split_ascii_whitespace() {
+            prompts = prompts.with(Prompt::parse(word)?);
+        }
+        let alone = !prompts.has(Prompt::None) || prompts == Self::default().with(Prompt::None);
+        alone.then_some(prompts)
+    }
+
+    /// Adds a value.
+    #[must_use]
+    pub const fn with(self, prompt: Prompt) -> Self {
+        Self(self.0 | 1 << prompt as u8)
+    }
+
+    /// Whether the value is among them.
+    pub const fn has(self, prompt: Prompt) -> bool {
+        self.0 & (1 << prompt as u8) != 0
+    }
+}
+
+/// What an authorization response contains: any of a code, an ID token and an access token (OAuth 2.0 Multiple
+/// Response Type Encoding Practices).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ResponseType {
+    /// A code.
+    pub code: bool,
+    /// An ID token.
+    pub id_token: bool,
+    /// An access token.
+    pub token: bool,
+}
+
+impl ResponseType {
+    /// A code alone.
+    pub const CODE: Self = Self { code: true, id_token: false, token: false };
+
+    /// Every type that is supported. An access token alone is not: nothing would say whom it was made for.
+    pub const ALL: [Self; 6] = [
+        Self::CODE,
+        Self { code: false, id_token: true, token: false },
+        Self { code: false, id_token: true, token: true },
+        Self { code: true, id_token: true, token: false },
+        Self { code: true, id_token: false, token: true },
+        Self { code: true, id_token: true, token: true },
+    ];
+
+    /// Reads a list separated by spaces, in any order.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut wanted = Self { code: false, id_token: false, token: false };
+        for word in text.split_ascii_whitespace() {
+            let part = match word {
+                "code" => &mut wanted.code,
+                "id_token" => &mut wanted.id_token,
+                "token" => &mut wanted.token,
+                _ => return None,
+            };
+            if std::mem::replace(part, true) {
+                return None;
+            }
+        }
+        Self::ALL.into_iter().find(|supported| *supported == wanted)
+    }
+
+    /// Whether tokens are in the response itself.
+    pub const fn has_tokens(self) -> bool {
+        self.id_token || self.token
+    }
+}
+
+impl fmt::Display for ResponseType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = [(self.code, "code"), (self.id_token, "id_token"), (self.token, "token")];
+        let words: Vec<_> = words.into_iter().filter_map(|(is_in, word)| is_in.then_some(word)).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// The text is not a supported response type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a supported response type")]
+pub struct UnknownResponseType;
+
+impl TryFrom<String> for ResponseType {
+    type Error = UnknownResponseType;
+
+    fn try_from(text: String) -> Result<Self, UnknownResponseType> {
+        Self::parse(&text).ok_or(UnknownResponseType)
+    }
+}
+
+impl From<ResponseType> for String {
+    fn from(wanted: ResponseType) -> Self {
+        wanted.to_string()
+    }
+}
 
 /// An authorization request. The response is sent to the redirect URI.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
+    /// What the response contains.
+    pub response_type: ResponseType,
+    /// How the response is sent.
+    pub response_mode: ResponseMode,
     /// Where to send the response. Already validated against the application's redirect URIs.
     pub redirect_uri: String,
+    /// Whether the request named the redirect URI, so that the token request has to (RFC 6749 4.1.3).
+    #[serde(default)]
+    pub named_redirect_uri: bool,
     /// The requested scopes.
     pub scopes: ScopeSet,
+    /// When the request was made. A login since then is a fresh one.
+    pub at: Timestamp,
     /// The `state` to return unchanged with the response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -25,9 +169,31 @@ pub struct AuthorizationRequest {
     /// Individually requested claims: the `claims` parameter.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,
+    /// What the request wants of the user.
+    #[serde(default)]
+    pub prompts: Prompts,
+    /// The greatest age of the login, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<u64>,
+    /// The login name that the client expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// The user whom the client expects: the `sub` of the ID token that it sent as a hint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_user: Option<String>,
+    /// The requested authentication contexts, the preferred one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values: Vec<String>,
+    /// The languages of the pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui_locales: Option<String>,
+    /// Whether the client gets no response: the login was started on the login page itself, and the browser is then
+    /// sent to the application.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_own: bool,
 }
 
-/// A PKCE challenge (RFC 7636 4.2).
+/// A PKCE challenge (RFC 7636 4.2). Only the method `S256` is supported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeChallenge {
     /// How it is derived from the verifier.
@@ -41,7 +207,30 @@ pub struct CodeChallenge {
 pub enum CodeChallengeMethod {
     /// SHA-256, in base64url.
     S256,
-    /// The verifier itself.
-    #[serde(rename = "plain")]
-    Plain,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_types_are_read_in_any_order() {
+        for supported in ResponseType::ALL {
+            assert_eq!(ResponseType::parse(&supported.to_string()), Some(supported));
+        }
+        assert_eq!(ResponseType::parse("token id_token code").unwrap().to_string(), "code id_token token");
+        for wrong in ["", "token", "none", "code code", "code token extra"] {
+            assert_eq!(ResponseType::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn none_is_the_only_prompt() {
+        assert!(Prompts::parse("login consent").unwrap().has(Prompt::Consent));
+        assert!(Prompts::parse("none").unwrap().has(Prompt::None));
+        assert_eq!(Prompts::parse(""), Some(Prompts::default()));
+        for wrong in ["none login", "create", "Login"] {
+            assert_eq!(Prompts::parse(wrong), None, "{wrong}");
+        }
+    }
 }

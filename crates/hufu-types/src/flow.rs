@@ -195,6 +195,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::{CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType, Timestamp};
 
     #[test]
     fn every_stage_can_be_reached_and_left() {
@@ -228,18 +229,29 @@ mod tests {
     #[test]
     fn a_request_for_authorization_is_kept_whole() {
         let request = AuthorizationRequest {
+            response_type: ResponseType::CODE,
+            response_mode: ResponseMode::Query,
             redirect_uri: "https://shop.example/back".to_owned(),
+            named_redirect_uri: true,
             scopes: ScopeSet::parse("openid"),
+            at: Timestamp(1),
             state: Some("s".to_owned()),
             nonce: Some("n".to_owned()),
-            code_challenge: Some(crate::CodeChallenge {
-                method: crate::CodeChallengeMethod::S256,
+            code_challenge: Some(CodeChallenge {
+                method: CodeChallengeMethod::S256,
                 challenge: "c".to_owned(),
             }),
             claims: serde_json::Map::from_iter([(
                 "id_token".to_owned(),
                 serde_json::json!({ "email": null }),
             )]),
+            prompts: Prompts::default().with(Prompt::Login),
+            max_age: Some(60),
+            login_hint: None,
+            expected_user: None,
+            acr_values: vec!["a".to_owned()],
+            ui_locales: None,
+            is_own: false,
         };
         let requested = RequestedTokens::Authorization(Box::new(request));
         let json = serde_json::to_string(&requested).unwrap();

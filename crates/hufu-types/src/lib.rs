@@ -8,6 +8,7 @@ mod administration;
 mod application;
 mod association;
 mod authorization;
+mod client;
 mod connection;
 mod custom_field;
 mod environment;
@@ -37,7 +38,13 @@ mod user;
 pub use administration::{AdminRole, Permission};
 pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
-pub use authorization::{AuthorizationRequest, CodeChallenge, CodeChallengeMethod};
+pub use authorization::{
+    AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
+};
+pub use client::{
+    Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
+    RegistrationMethod, TokenAuth, check_redirect_uri, origin_of,
+};
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
 pub use event::{Action, ActorKind, EventName};

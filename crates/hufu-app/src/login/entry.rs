@@ -190,7 +190,7 @@ impl App {
         let now = self.now();
         let settings = self.config().settings(&application.pool);
         let refresh = match requested {
-            RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope),
+            RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
         };
         let (refresh, refresh_token): (_, Option<NewRefreshToken>) = refresh.unzip();

@@ -168,6 +168,19 @@ impl Write for Continue {
     type Out = Continued;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
+        let continued = self.advance(tx).await?;
+        if let (Continued::Unknown | Continued::Impossible, PreparedAction::BindByPassword { counted, .. }) =
+            (&continued, &self.prepared)
+        {
+            // The password was right all the same.
+            counted.was_right(tx).await?;
+        }
+        Ok(continued)
+    }
+}
+
+impl Continue {
+    async fn advance(&self, tx: &mut Tx<'_>) -> Result<Continued, StoreError> {
         let now = self.plan.trace.at;
         // Lock order: the account before the flow, as everything that ends the waiting logins of an account
         // does.
@@ -222,9 +235,7 @@ impl Write for Continue {
             }
         }
     }
-}
 
-impl Continue {
     /// Whether the flow ends after this step without a login.
     fn ends_login(&self) -> bool {
         matches!(self.prepared, PreparedAction::GiveUp | PreparedAction::SetPassword { ends_login: true, .. })

@@ -15,7 +15,7 @@ use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp,
+    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenAuth,
     TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
@@ -120,6 +120,7 @@ impl App {
         &self,
         application: &Application,
         scope: ScopeSet,
+        client_auth: Option<TokenAuth>,
     ) -> Option<(OpaqueToken, NewRefreshToken)> {
         if !scope.has(Scope::OfflineAccess) {
             return None;
@@ -130,6 +131,7 @@ impl App {
             hash: hash_token(token.expose()),
             scope,
             expires_at: now.plus(application.lifetimes.refresh_token).min(rules.latest_end(now)),
+            client_auth,
         };
         Some((token, stored))
     }
@@ -189,6 +191,7 @@ impl App {
         &self,
         application: &Application,
         presented: &OpaqueToken,
+        client_auth: Option<TokenAuth>,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -196,6 +199,7 @@ impl App {
         let rotation = Rotate {
             pool: application.pool.clone(),
             application: application.id.clone(),
+            client_auth,
             presented: hash_token(presented.expose()),
             successor: hash_token(successor.expose()),
             expires_at: now.plus(application.lifetimes.refresh_token),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions};
-use hufu_types::{Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenHash};
+use hufu_types::{
+    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash,
+};
 use serde_json::json;
 
 use super::sessions::end;
@@ -17,6 +19,8 @@ pub struct Rotate {
     pub pool: PoolId,
     /// The application that presents the token.
     pub application: ApplicationId,
+    /// How the application authenticated, if it did.
+    pub client_auth: Option<TokenAuth>,
     /// The presented token.
     pub presented: TokenHash,
     /// The hash of the new token.
@@ -56,8 +60,12 @@ impl Write for Rotate {
         let now = self.trace.at;
         // If two nodes get the same token, the second waits here, and then sees what the first has done.
         let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
-        let Some(token) = presented.filter(|t| t.application == self.application && t.expires_at > now)
-        else {
+        // Whoever authenticated to get a token authenticates to use it. Clients of the published SDKs do not.
+        let is_its_client = |t: &refresh_tokens::RefreshToken| {
+            t.application == self.application
+                && (t.client_auth.is_none() || t.client_auth == self.client_auth)
+        };
+        let Some(token) = presented.filter(|t| is_its_client(t) && t.expires_at > now) else {
             return Ok(Rotation::Unknown);
         };
         let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
@@ -89,7 +97,12 @@ impl Write for Rotate {
         }
         // No token outlives the session.
         let expires_at = self.expires_at.min(self.rules.latest_end(details.created_at));
-        let successor = NewRefreshToken { hash: self.successor.clone(), scope: token.scope, expires_at };
+        let successor = NewRefreshToken {
+            hash: self.successor.clone(),
+            scope: token.scope,
+            expires_at,
+            client_auth: token.client_auth,
+        };
         let pool = &self.pool;
         refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;

@@ -224,6 +224,7 @@ on_both_engines! {
         let list = sessions::ListSessions { pool: pool(), user: new.clone(), now: NOW };
         assert_eq!(store.read(list).await.unwrap().len(), 3);
         let rotate = Rotate {
+            client_auth: None,
             pool: pool(),
             application: application(),
             presented: hash("old"),

@@ -24,6 +24,7 @@ async fn begin(store: &Store) -> LoggedIn {
 
 fn rotation(presented: &str, successor: &str, now: Timestamp) -> Rotate {
     Rotate {
+        client_auth: None,
         pool: pool(),
         application: application(),
         presented: hash(presented),

@@ -5,8 +5,9 @@ use hufu_store::versions;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, AssociationMode, ConnectionId, ConnectionKind,
-    Identifier, OpenPlatform, Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenLifetimes,
+    Application, ApplicationId, ApplicationKind, Association, AssociationMode, Branding, ClientSecret,
+    ClientSettings, ConnectionId, ConnectionKind, Identifier, LoginControl, OpenPlatform, Pool, PoolSettings,
+    SigningAlgorithm, Timestamp, TokenAuth, TokenHash, TokenLifetimes,
 };
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
@@ -74,6 +75,14 @@ fn application(connections: &[&str]) -> Application {
         connections: connections.iter().map(|id| ConnectionId::parse(id).unwrap()).collect(),
         signing_algorithm: SigningAlgorithm::Es256,
         lifetimes: TokenLifetimes::default(),
+        client: ClientSettings {
+            token_auth: Some(TokenAuth::Post),
+            redirect_uris: vec!["https://shop.example/cb".to_owned()],
+            ..ClientSettings::default()
+        },
+        secrets: vec![ClientSecret { hash: TokenHash([7; 32]), created_at: Timestamp(1) }],
+        login: LoginControl { consent: true, ..LoginControl::default() },
+        branding: Branding { primary_color: Some("#112233".to_owned()), ..Branding::default() },
     }
 }
 

@@ -86,6 +86,6 @@ pub(crate) async fn token(
     let refresh_token = OpaqueToken::presented(required(request.refresh_token, "refresh_token")?);
     let config = shared.app.config();
     let application = client(&config, &head, request.client_id.as_deref())?;
-    let tokens = shared.app.refresh(application, &refresh_token, &head.origin()).await?;
+    let tokens = shared.app.refresh(application, &refresh_token, None, &head.origin()).await?;
     Ok((no_store(), json(&TokenAnswer::from(tokens))).into_response())
 }

@@ -280,11 +280,12 @@ async fn by_number(store: &Store, pool: &PoolId, number: u8) -> Result<PreparedA
 
 async fn by_password(store: &Store, pool: &PoolId, user: &UserId) -> Result<PreparedAction, StoreError> {
     let user = store.write(GivePassword { pool: pool.clone(), user: user.clone() }).await?;
-    let lock = LockRule { most: 100, window: seconds(900) };
+    // As many as run in parallel: right passwords must not add up, however the login goes on.
+    let lock = LockRule { most: 3, window: seconds(900) };
     let find = FindAccount {
         pool: pool.clone(),
         names: Vec::new(),
-        unknown: "nobody".to_owned(),
+        unknown: format!("nobody of {pool}"),
         lock,
         network: None,
     };

@@ -74,6 +74,10 @@ impl PoolPlanner<'_> {
                     .or(holder.map(|present| present.signing_algorithm))
                     .unwrap_or(SigningAlgorithm::Es256),
                 lifetimes: self.lifetimes(desired, holder),
+                client: holder.map(|present| present.client.clone()).unwrap_or_default(),
+                secrets: holder.map(|present| present.secrets.clone()).unwrap_or_default(),
+                login: holder.map(|present| present.login.clone()).unwrap_or_default(),
+                branding: holder.map(|present| present.branding.clone()).unwrap_or_default(),
             };
             match holder {
                 Some(present) => self.application_present(wanted, present),

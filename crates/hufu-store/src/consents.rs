@@ -1,0 +1,59 @@
+//! What people let applications have.
+
+use hufu_types::{ApplicationId, PoolId, ScopeSet, Timestamp, UserId};
+
+use crate::{Row, StoreError, Tx, statements};
+
+statements! {
+    GET = "SELECT scopes, claims FROM consents WHERE pool_id = $1 AND user_id = $2 AND application_id = $3";
+    PUT = "
+        INSERT INTO consents (pool_id, user_id, application_id, scopes, claims, granted_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (pool_id, user_id, application_id) DO UPDATE
+        SET scopes = excluded.scopes, claims = excluded.claims, granted_at = excluded.granted_at";
+    DELETE_OF_USER = "DELETE FROM consents WHERE pool_id = $1 AND user_id = $2";
+}
+
+/// What a person lets an application have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// The scopes.
+    pub scopes: ScopeSet,
+    /// The names of claims that were requested one by one, in alphabetical order.
+    pub claims: Vec<String>,
+}
+
+/// What a person lets an application have, if they were ever asked.
+pub async fn get(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    application: &ApplicationId,
+) -> Result<Option<Consent>, StoreError> {
+    tx.optional(GET, &[pool.into(), user.into(), application.into()], decode).await
+}
+
+/// Stores what a person lets an application have.
+pub async fn put(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    application: &ApplicationId,
+    consent: &Consent,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (scopes, claims) = (consent.scopes.to_string(), serde_json::to_string(&consent.claims)?);
+    let values =
+        [pool.into(), user.into(), application.into(), (&scopes).into(), (&claims).into(), now.into()];
+    tx.execute(PUT, &values).await.map(drop)
+}
+
+/// Deletes the consents of a user.
+pub async fn forget(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
+}
+
+fn decode(row: &Row<'_>) -> Result<Consent, StoreError> {
+    let claims = serde_json::from_str(&row.get::<String>(1)?)?;
+    Ok(Consent { scopes: ScopeSet::parse(&row.get::<String>(0)?), claims })
+}

@@ -1,0 +1,339 @@
+//! Applications as OAuth clients (RFC 6749 section 2, RFC 7591 section 2), and what their login pages offer.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use url::{Host, Url};
+
+use crate::application::text_enum;
+use crate::{Language, Timestamp, TokenHash};
+
+text_enum! {
+    /// How a client authenticates at the token endpoint (RFC 7591 section 2).
+    TokenAuth {
+        /// Its id and secret in the `Authorization` header.
+        Basic = "client_secret_basic",
+        /// Its id and secret in the body.
+        Post = "client_secret_post",
+        /// It has no secret: a public client.
+        None = "none",
+    }
+}
+
+text_enum! {
+    /// What a client may do at the authorization and token endpoints.
+    Grant {
+        /// Authorization codes.
+        AuthorizationCode = "authorization_code",
+        /// Refresh tokens.
+        RefreshToken = "refresh_token",
+        /// Tokens for the client itself.
+        ClientCredentials = "client_credentials",
+        /// Tokens in the authorization response.
+        Implicit = "implicit",
+        /// A code and tokens in the authorization response.
+        Hybrid = "hybrid",
+    }
+}
+
+text_enum! {
+    /// A way to log in on the login page.
+    LoginMethod {
+        /// A login name and a password.
+        Password = "password",
+        /// A code sent by SMS.
+        PhoneCode = "phone-code",
+        /// A code sent by e-mail.
+        EmailCode = "email-code",
+    }
+}
+
+text_enum! {
+    /// A way to register on the registration page.
+    RegistrationMethod {
+        /// A phone number, proved by a code.
+        PhoneCode = "phone-code",
+        /// An e-mail address, proved by a code.
+        EmailCode = "email-code",
+        /// An e-mail address and a password.
+        EmailPassword = "email-password",
+    }
+}
+
+text_enum! {
+    /// The color theme of the login page.
+    PageTheme {
+        /// Follow the system.
+        Auto = "auto",
+        /// Light.
+        Light = "light",
+        /// Dark.
+        Dark = "dark",
+    }
+}
+
+/// A client secret as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// The hash of the secret.
+    pub hash: TokenHash,
+    /// When it was set.
+    pub created_at: Timestamp,
+}
+
+/// An application as an OAuth client. An absent value takes the default of the application's kind: see the methods
+/// of [`crate::Application`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientSettings {
+    /// How it authenticates at the token endpoint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_auth: Option<TokenAuth>,
+    /// What it may do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grants: Option<Vec<Grant>>,
+    /// Where authorization responses may be sent.
+    pub redirect_uris: Vec<String>,
+    /// Where the browser may be sent after a logout.
+    pub logout_redirect_uris: Vec<String>,
+    /// Where logout tokens are sent (OpenID Connect Back-Channel Logout 1.0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Which page is loaded in a frame at a logout (OpenID Connect Front-Channel Logout 1.0).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// The origins whose scripts may call the token and userinfo endpoints, beside those of the redirect URIs.
+    pub allowed_origins: Vec<String>,
+    /// Where a login that the application did not start is sent (OpenID Connect Core section 4).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_login_uri: Option<String>,
+    /// The address of its logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
+    /// What it is, for people.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+}
+
+/// What the login page of an application offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting in the configuration file")]
+pub struct LoginControl {
+    /// The ways to log in, in the order of the page.
+    pub methods: Vec<LoginMethod>,
+    /// The method that is shown first. The first of `methods` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_method: Option<LoginMethod>,
+    /// The ways to register. Empty: nobody registers through this application.
+    pub registration: Vec<RegistrationMethod>,
+    /// Whether a code for a number or an address that has no account creates one on the login page.
+    pub merged: bool,
+    /// Whether people are asked before the application receives what it requests.
+    pub consent: bool,
+    /// Whether people may stay logged in when the browser closes.
+    pub keep_signed_in: bool,
+    /// The agreements of the pool shown on the login and registration pages.
+    pub agreements: Vec<String>,
+}
+
+impl Default for LoginControl {
+    fn default() -> Self {
+        Self {
+            methods: LoginMethod::ALL.to_vec(),
+            default_method: None,
+            registration: RegistrationMethod::ALL.to_vec(),
+            merged: false,
+            consent: false,
+            keep_signed_in: true,
+            agreements: Vec::new(),
+        }
+    }
+}
+
+/// How the login page of an application looks. A value that is absent is taken from the pool, then from Hufu.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Branding {
+    /// The title of the login page, by language tag.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub title: BTreeMap<String, String>,
+    /// The address of the logo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
+    /// The color of the primary button and of links: `#rrggbb`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_color: Option<String>,
+    /// The color theme.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theme: Option<PageTheme>,
+    /// The language tag, unless the reader chooses another language.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+impl Branding {
+    /// The title in this language, otherwise in English or in any language.
+    pub fn title_in(&self, language: Language) -> Option<&str> {
+        let of = |tag: &str| self.title.get(tag).map(String::as_str);
+        of(language.tag()).or_else(|| of("en")).or_else(|| self.title.values().next().map(String::as_str))
+    }
+}
+
+/// Why a redirect URI is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RedirectUriError {
+    /// It is not an absolute URI.
+    #[error("write an absolute address, such as https://shop.example.com/callback")]
+    NotAbsolute,
+    /// It has a fragment (RFC 6749 section 3.1.2).
+    #[error("an address without `#` and what follows it")]
+    Fragment,
+    /// A wildcard: addresses are compared exactly.
+    #[error("addresses are compared exactly — list each of them, without `*`")]
+    Wildcard,
+    /// Plain HTTP to another machine.
+    #[error("use https; http is for this machine alone (127.0.0.1, [::1], localhost)")]
+    Insecure,
+    /// A scheme that runs script or reads files.
+    #[error("a page or an app, by https or by the app's own scheme")]
+    Scheme,
+    /// A user or a password in the address.
+    #[error("an address without user or password")]
+    Credentials,
+}
+
+/// Checks an address to which browsers are sent with an authorization response.
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
+    if text.contains('*') {
+        return Err(RedirectUriError::Wildcard);
+    }
+    if text.bytes().any(|byte| byte.is_ascii_control() || byte == b' ' || byte == b'\\') {
+        return Err(RedirectUriError::NotAbsolute);
+    }
+    let url = Url::parse(text).map_err(|_| RedirectUriError::NotAbsolute)?;
+    if text.contains('#') {
+        return Err(RedirectUriError::Fragment);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(RedirectUriError::Credentials);
+    }
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(&url) => Ok(()),
+        "http" => Err(RedirectUriError::Insecure),
+        "javascript" | "data" | "file" | "blob" | "about" | "vbscript" | "view-source" | "ws" | "wss"
+        | "ftp" => Err(RedirectUriError::Scheme),
+        _ => Ok(()),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// Whether a redirect URI of a request is a registered one. They are compared as strings; only the port of a
+/// loopback address is free for native applications (RFC 8252 section 7.3).
+pub(crate) fn is_registered(registered: &str, requested: &str, is_native: bool) -> bool {
+    if registered == requested {
+        return true;
+    }
+    let (true, Ok(mut registered), Ok(mut sent)) = (is_native, Url::parse(registered), Url::parse(requested))
+    else {
+        return false;
+    };
+    let is_address = |url: &Url| matches!(url.host(), Some(Host::Ipv4(_) | Host::Ipv6(_)));
+    if registered.scheme() != "http" || !is_loopback(&registered) || !is_address(&registered) {
+        return false;
+    }
+    // The text must be what a browser would send, or two readings of it could differ.
+    let is_plain = sent.as_str() == requested;
+    is_plain && registered.set_port(None).is_ok() && sent.set_port(None).is_ok() && registered == sent
+}
+
+/// The origin of an address: `https://shop.example.com`. `None` for schemes of apps.
+pub fn origin_of(address: &str) -> Option<String> {
+    let origin = Url::parse(address).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_uris_are_checked() {
+        for good in [
+            "https://shop.example.com/callback",
+            "https://shop.example.com/callback?tenant=1",
+            "http://127.0.0.1/callback",
+            "http://[::1]:8080/",
+            "http://localhost:3000/cb",
+            "com.example.shop:/callback",
+        ] {
+            assert_eq!(check_redirect_uri(good), Ok(()), "{good}");
+        }
+        for (wrong, why) in [
+            ("/callback", RedirectUriError::NotAbsolute),
+            ("https://shop.example.com/a b", RedirectUriError::NotAbsolute),
+            ("https://shop.example.com\\@evil.example/", RedirectUriError::NotAbsolute),
+            ("https://shop.example.com/#x", RedirectUriError::Fragment),
+            ("https://shop.example.com/#", RedirectUriError::Fragment),
+            ("https://*.example.com/", RedirectUriError::Wildcard),
+            ("http://shop.example.com/", RedirectUriError::Insecure),
+            ("http://127.0.0.1.example.com/", RedirectUriError::Insecure),
+            ("javascript:alert(1)", RedirectUriError::Scheme),
+            ("data:text/html,x", RedirectUriError::Scheme),
+            ("https://shop@example.com/", RedirectUriError::Credentials),
+        ] {
+            assert_eq!(check_redirect_uri(wrong), Err(why), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn redirect_uris_are_compared_exactly() {
+        let registered = "https://shop.example.com/callback";
+        assert!(is_registered(registered, registered, false));
+        for other in [
+            "https://shop.example.com/callback/",
+            "https://shop.example.com/callback?x=1",
+            "https://shop.example.com/CALLBACK",
+            "https://SHOP.example.com/callback",
+            "https://shop.example.com/callback#",
+            "https://shop.example.com/callback/../callback",
+            "https://shop.example.com:443/callback",
+            "https://shop.example.com.evil.example/callback",
+            "http://shop.example.com/callback",
+        ] {
+            assert!(!is_registered(registered, other, true), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_loopback_is_free_for_native_applications() {
+        let registered = "http://127.0.0.1/cb";
+        assert!(is_registered(registered, "http://127.0.0.1:51004/cb", true));
+        assert!(!is_registered(registered, "http://127.0.0.1:51004/cb", false));
+        for other in [
+            "http://127.0.0.1:51004/other",
+            "http://127.0.0.2:51004/cb",
+            "http://[::1]:51004/cb",
+            "https://127.0.0.1:51004/cb",
+            "http://127.0.0.1:51004/cb?x",
+            "http://user@127.0.0.1:51004/cb",
+            "http://127.1:51004/cb",
+        ] {
+            assert!(!is_registered(registered, other, true), "{other}");
+        }
+        assert!(!is_registered("http://localhost/cb", "http://localhost:51004/cb", true));
+        assert!(!is_registered("https://shop.example.com/cb", "https://shop.example.com:8443/cb", true));
+    }
+}
