@@ -48,7 +48,7 @@ pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
-pub use tokens::{TokenSet, UserToken, claims_of};
+pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
 pub use hufu_protocol::TokenType;

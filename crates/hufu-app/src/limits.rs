@@ -58,6 +58,9 @@ limits! {
     request_budget: Duration = SECOND * 8,
     /// How long a browser session lives after its last use.
     browser_session: Duration = HOUR * 24 * 14,
+    /// How long a browser keeps the cookie of its sessions, if its owner stays logged in. The sessions end by
+    /// themselves before.
+    browser_cookie: Duration = HOUR * 24 * 90,
     /// How long an authorization code is valid (RFC 6749 4.1.2).
     authorization_code: Duration = MINUTE,
     /// How long an authorization code is kept, so that a second use is noticed.

@@ -225,7 +225,7 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     response
 }
 
-fn oauth_error(code: Code) -> (StatusCode, &'static str) {
+pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::GrantInvalid | Code::AuthorizationCodeInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
         Code::ClientUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_client"),

@@ -13,7 +13,7 @@ use hufu_protocol::{Expectation, TokenType, pkce, verify};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Application, ApplicationId, AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Grant, Prompt,
-    Prompts, ResponseMode, ResponseType, Scope, ScopeSet, SessionId, UserId,
+    Prompts, ResponseMode, ResponseType, Scope, ScopeSet, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -114,7 +114,6 @@ const HINT_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 pub(super) struct Hint {
     pub(super) sub: UserId,
     pub(super) aud: ApplicationId,
-
 }
 
 impl App {

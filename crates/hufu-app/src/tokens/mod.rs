@@ -22,10 +22,12 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
 use crate::events::Actor;
 use crate::{App, Origin, Refusal};
-use authentication::Bearer;
+use authentication::{Bearer, Needs};
+use refresh::AddRefreshToken;
 
 pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
 pub use hufu_store::browser_sessions::EndedSession;
@@ -268,6 +270,7 @@ impl App {
         application: &Application,
         presented: &OpaqueToken,
         client_auth: Option<TokenAuth>,
+        narrowed: Option<ScopeSet>,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -297,6 +300,9 @@ impl App {
                 };
                 let auth_time = details.auth_time();
                 let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                // A client may ask for less (RFC 6749 section 6). The refresh token keeps what it has.
+                let scope =
+                    narrowed.filter(|wish| !wish.is_empty()).map_or(scope, |wish| scope.intersect(wish));
                 self.token_set(&issue, scope, Some(successor))
             }
             Rotation::Unknown => Err(Code::GrantInvalid.into()),
@@ -307,6 +313,42 @@ impl App {
                 Err(Code::GrantInvalid.into())
             }
         }
+    }
+
+    /// Issues a token set for the session of a user token, which mobile clients log in with.
+    ///
+    /// # Errors
+    /// [`Code::GrantInvalid`] for a token that is none of this application's user tokens.
+    #[boxed]
+    pub async fn exchange_user_token(
+        &self,
+        application: &Application,
+        token: &str,
+        scope: ScopeSet,
+        origin: Origin,
+    ) -> Result<TokenSet, Refusal> {
+        let hint = ApplicationHint::default();
+        let who = self.authenticate(Some(token), hint, origin, Needs::Login).await;
+        let who =
+            who.map_err(
+                |refusal| if refusal.is(Code::NotLoggedIn) { Code::GrantInvalid.into() } else { refusal },
+            )?;
+        if who.scope.is_some() || who.application.id != application.id {
+            return Err(Code::GrantInvalid.into());
+        }
+        let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
+        let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
+        let user = User { id: who.subject.clone(), ..account };
+        let refresh = self.new_refresh_token(application, scope, None);
+        if let Some((_, stored)) = &refresh {
+            let (pool, session) = (who.pool().clone(), who.session.clone());
+            let (application, new) = (application.id.clone(), stored.clone());
+            self.write(AddRefreshToken { pool, session, application, new, now: self.now() }).await?;
+        }
+        let id_token = IdTokenParts::default();
+        let issue =
+            Issue { application, user: &user, session: &who.session, auth_time: who.auth_time, id_token };
+        self.token_set(&issue, scope, refresh.map(|(token, _)| token))
     }
 
     /// Revokes an application's access or refresh token and ends its session (RFC 7009). An unknown token is

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use hufu_types::refusal::Argument;
-use hufu_types::{Language, Texts, Timestamp};
+use hufu_types::{Language, Texts, Timestamp, TokenHash};
 
 use super::csrf::{self, BrowserSecret};
 use super::{Asset, ICONS, LOGO, Theme, cookies, language};
@@ -99,6 +99,22 @@ impl Viewer {
     /// The view with only the kernel's own texts.
     pub(super) fn bare_view(&self) -> View {
         View { viewer: self.clone(), texts: None, has_form: AtomicBool::new(false) }
+    }
+
+    /// Whether the page is below this path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.path.starts_with(path)
+    }
+
+    /// The view of a page whose links do not repeat its address, because that holds what is for others.
+    pub(crate) fn at_own_address(&self) -> View {
+        let viewer = Self { path: "/".to_owned(), query: None, ..self.clone() };
+        viewer.bare_view()
+    }
+
+    /// The hash of the secret that marks the browser, for logins that go on in it.
+    pub fn browser_mark(&self) -> TokenHash {
+        self.secret.mark()
     }
 
     /// The reader's language.

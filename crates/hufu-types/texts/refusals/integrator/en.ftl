@@ -28,7 +28,7 @@ phone-code-invalid = WeChat rejected the phone code (unknown, expired or used): 
 data-undecryptable = The encrypted data cannot be decrypted: call wx.login first, then get the data, and send the same code with it.
 phone-malformed = The phone number from WeChat is malformed: let the user tap the phone button again.
 grant-invalid = The refresh token is not valid: log in again.
-grant-unsupported = This grant_type is not supported: use refresh_token.
+grant-unsupported = This grant_type is not supported: use authorization_code, refresh_token or client_credentials.
 
 ## WeChat itself
 

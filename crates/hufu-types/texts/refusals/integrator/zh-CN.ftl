@@ -28,7 +28,7 @@ phone-code-invalid = 微信不接受该手机号 code（无效、已过期或已
 data-undecryptable = 加密数据无法解密：请先调用 wx.login，再获取加密数据，并使用同一个 code。
 phone-malformed = 微信返回的手机号格式不正确：请让用户再次点击手机号按钮。
 grant-invalid = refresh_token 无效：请重新登录。
-grant-unsupported = 不支持这种 grant_type：请使用 refresh_token。
+grant-unsupported = 不支持这种 grant_type：请使用 authorization_code、refresh_token 或 client_credentials。
 
 ## 微信
 
