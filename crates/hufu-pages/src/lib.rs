@@ -1,8 +1,10 @@
 //! The pages of Hufu, built on the page kernel of hufu-web. No decisions are made here.
 //!
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
+//! - [`session`]: consent, the choice of an account, and the logout.
 
 pub mod outbox;
+pub mod session;
 
 use std::sync::LazyLock;
 
@@ -26,5 +28,5 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
 
 /// The routes of all pages. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
-    outbox.map_or_else(Routes::new, outbox::routes)
+    outbox.map_or_else(Routes::new, outbox::routes).merge(session::routes())
 }

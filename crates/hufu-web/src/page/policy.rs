@@ -8,13 +8,16 @@ use axum::http::HeaderValue;
 pub struct Policy {
     /// Other origins to which a form may be submitted or redirected.
     pub form_origins: Vec<String>,
+    /// Other origins whose pages this page loads in frames.
+    pub frame_sources: Vec<String>,
     /// Origins that may embed the page in a frame. Empty means none.
     pub frame_ancestors: Vec<String>,
 }
 
 impl Policy {
     /// The default: forms are submitted to this origin only, and no one may frame the page.
-    pub const OWN: Self = Self { form_origins: Vec::new(), frame_ancestors: Vec::new() };
+    pub const OWN: Self =
+        Self { form_origins: Vec::new(), frame_sources: Vec::new(), frame_ancestors: Vec::new() };
 
     /// The value of the header.
     pub fn value(&self) -> HeaderValue {
@@ -32,8 +35,12 @@ impl Policy {
         } else {
             self.frame_ancestors.join(" ")
         };
+        let loaded = match self.frame_sources.as_slice() {
+            [] => String::new(),
+            sources => format!("frame-src {}; ", sources.join(" ")),
+        };
         format!(
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; {loaded}\
              form-action {}; frame-ancestors {frames}; base-uri 'none'",
             forms.join(" ")
         )
