@@ -190,7 +190,7 @@ pub enum RedirectUriError {
     #[error("an address without `#` and what follows it")]
     Fragment,
     /// A wildcard: addresses are compared exactly.
-    #[error("addresses are compared exactly — list each of them, without `*`")]
+    #[error("addresses are compared exactly: list each of them, without `*`")]
     Wildcard,
     /// Plain HTTP to another machine.
     #[error("use https; http is for this machine alone (127.0.0.1, [::1], localhost)")]
@@ -231,7 +231,7 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

@@ -23,6 +23,8 @@ pub enum TokenPurpose {
     Webhook,
     /// The cookie of a browser session.
     BrowserSession,
+    /// The secret of an OAuth client.
+    ClientSecret,
 }
 
 impl TokenPurpose {
@@ -35,6 +37,7 @@ impl TokenPurpose {
             Self::AccessKey => "hfk_",
             Self::Webhook => "hfw_",
             Self::BrowserSession => "hfb_",
+            Self::ClientSecret => "hfc_",
         }
     }
 
@@ -46,7 +49,8 @@ impl TokenPurpose {
             | Self::Step
             | Self::AccessKey
             | Self::Webhook
-            | Self::BrowserSession => 32,
+            | Self::BrowserSession
+            | Self::ClientSecret => 32,
         }
     }
 }
