@@ -118,7 +118,6 @@ pub struct ClientSettings {
 /// What the login page of an application offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting in the configuration file")]
 pub struct LoginControl {
     /// The ways to log in, in the order of the page.
     pub methods: Vec<LoginMethod>,
@@ -222,9 +221,7 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
         return Err(RedirectUriError::Credentials);
     }
     match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        "http" => Err(RedirectUriError::Insecure),
+        "http" if !is_loopback(&url) => Err(RedirectUriError::Insecure),
         "javascript" | "data" | "file" | "blob" | "about" | "vbscript" | "view-source" | "ws" | "wss"
         | "ftp" => Err(RedirectUriError::Scheme),
         _ => Ok(()),

@@ -34,7 +34,7 @@ pub(super) struct Planned {
 pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
-    Application(PutApplication),
+    Application(Box<PutApplication>),
     Sender(PutSender),
     NoSender(RemoveSender),
     /// With the user's position in the file, to find the password.

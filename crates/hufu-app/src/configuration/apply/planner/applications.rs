@@ -175,7 +175,7 @@ impl PoolPlanner<'_> {
     }
 
     fn application(&mut self, application: Application) {
-        self.steps.push(Step::Application(PutApplication { application, expected: None }));
+        self.steps.push(Step::Application(Box::new(PutApplication { application, expected: None })));
     }
 
     /// Resolves the connections of an application, which may be in the file or in the database.

@@ -134,15 +134,7 @@ fn an_empty_address_means_none() {
 
 #[test]
 fn clients_that_cannot_be() {
-    let loopback = "http is for this machine alone (127.0.0.1, [::1], localhost)";
-    let address =
-        format!("not valid — write an https address, without user, password, `*` or `#`; {loopback}");
-    let origin = format!(
-        "not an origin — write scheme://host or scheme://host:port and nothing else, as browsers send it, such as \
-         https://shop.example.com; {loopback}"
-    );
     let secret = "a client secret is 32 to 256 printable ASCII characters without spaces";
-    let many: Vec<String> = (0..65).map(|n| format!("\"https://shop.example.com/{n}\"")).collect();
     let grants = "authorization_code, refresh_token, client_credentials, implicit, hybrid";
     for (line, message) in [
         ("secret = \"short\"", format!("5:10: `secret` is not valid — {secret}")),
@@ -168,6 +160,43 @@ fn clients_that_cannot_be() {
             "grants = [\"hybrid\", \"hybrid\"]",
             "5:21: `grants`: `hybrid` is there already — name each once".to_owned(),
         ),
+        (
+            "host = \"login.example.com\"",
+            "5:1: `host` in an application is not available yet — take it out".to_owned(),
+        ),
+        (
+            "jwks_uri = \"https://a.example/\"",
+            "5:1: `jwks_uri` in an application is not available yet — take it out".to_owned(),
+        ),
+        (
+            "jwks = { keys = [] }",
+            "5:1: `jwks` in an application is not available yet — take it out".to_owned(),
+        ),
+        (
+            "redirect_uri = []",
+            "5:1: unknown key `redirect_uri` in an application — did you mean `redirect_uris`?".to_owned(),
+        ),
+        ("login = true", "5:9: `login` is a boolean — write [user_pool.application.login]".to_owned()),
+    ] {
+        assert_eq!(refused(&with_application(line)), format!("hufu.toml:{message}"), "{line}");
+    }
+    let text = in_pool("[user_pool.settings]\nfactors = [\"totp\"]");
+    let message =
+        "hufu.toml:5:1: `factors` in the settings of a user pool is not available yet — take it out";
+    assert_eq!(refused(&text), message);
+}
+
+#[test]
+fn addresses_that_cannot_be() {
+    let loopback = "http is for this machine alone (127.0.0.1, [::1], localhost)";
+    let address =
+        format!("not valid — write an https address, without user, password, `*` or `#`; {loopback}");
+    let origin = format!(
+        "not an origin — write scheme://host or scheme://host:port and nothing else, as browsers send it, such as \
+         https://shop.example.com; {loopback}"
+    );
+    let many: Vec<String> = (0..65).map(|n| format!("\"https://shop.example.com/{n}\"")).collect();
+    for (line, message) in [
         (
             "redirect_uris = [\"https://a.example/\", \"/callback\"]",
             "5:40: `redirect_uris`: not valid — write an absolute address, such as https://shop.example.com/callback"
@@ -226,30 +255,9 @@ fn clients_that_cannot_be() {
             "description = \"\\u001b\"",
             "5:15: `description`: not valid — write at most 1000 characters, no control characters".to_owned(),
         ),
-        (
-            "host = \"login.example.com\"",
-            "5:1: `host` in an application is not available yet — take it out".to_owned(),
-        ),
-        (
-            "jwks_uri = \"https://a.example/\"",
-            "5:1: `jwks_uri` in an application is not available yet — take it out".to_owned(),
-        ),
-        (
-            "jwks = { keys = [] }",
-            "5:1: `jwks` in an application is not available yet — take it out".to_owned(),
-        ),
-        (
-            "redirect_uri = []",
-            "5:1: unknown key `redirect_uri` in an application — did you mean `redirect_uris`?".to_owned(),
-        ),
-        ("login = true", "5:9: `login` is a boolean — write [user_pool.application.login]".to_owned()),
     ] {
         assert_eq!(refused(&with_application(line)), format!("hufu.toml:{message}"), "{line}");
     }
-    let text = in_pool("[user_pool.settings]\nfactors = [\"totp\"]");
-    let message =
-        "hufu.toml:5:1: `factors` in the settings of a user pool is not available yet — take it out";
-    assert_eq!(refused(&text), message);
 }
 
 #[test]
