@@ -59,7 +59,8 @@ fn a_policy_names_what_a_page_may_do() {
     );
     let wider = Policy {
         form_origins: vec!["https://shop.example.com".to_owned()],
-        frame_sources: Vec::new(), frame_ancestors: vec!["https://shop.example.com".to_owned(), "https://m.example.com".to_owned()],
+        frame_sources: Vec::new(),
+        frame_ancestors: vec!["https://shop.example.com".to_owned(), "https://m.example.com".to_owned()],
     };
     let value = wider.value();
     let value = value.to_str().unwrap();
