@@ -176,15 +176,19 @@ impl App {
 }
 
 /// Refuses a way of registering that the application does not offer. Whoever has neither phone number nor address needs
-/// a password, so that counts as one with a password.
+/// a password, so that counts as one with a password. An address with both code and password is either way: the pool may
+/// ask for the code.
 fn check_offered(application: &Application, registration: &Registration) -> Result<(), Refusal> {
-    let Registration { phone, email, code, .. } = registration;
+    let Registration { phone, email, code, password, .. } = registration;
+    let offers = |way| application.login.registration.contains(&way);
     let way = match (phone, email, code) {
         (Some(_), _, _) => RegistrationMethod::PhoneCode,
-        (None, Some(_), Some(_)) => RegistrationMethod::EmailCode,
+        (None, Some(_), Some(_)) if password.is_none() || !offers(RegistrationMethod::EmailPassword) => {
+            RegistrationMethod::EmailCode
+        }
         (None, _, _) => RegistrationMethod::EmailPassword,
     };
-    if application.login.registration.contains(&way) {
+    if offers(way) {
         return Ok(());
     }
     Err(Code::LoginMethodOff.with("method", way.as_str()))
