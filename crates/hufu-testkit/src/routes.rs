@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 76] = [
+pub const ROUTES: [(&str, &str); 77] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -48,6 +48,7 @@ pub const ROUTES: [(&str, &str); 76] = [
     ("POST", "/api/v3/send-email"),
     ("POST", "/api/v3/unlock-account"),
     ("GET", "/logout"),
+    ("GET", "/cas/session"),
     ("GET", "/api/v2/oidc/validate_token"),
     ("GET", "/api/v2/users/me/applications/allowed"),
     ("POST", "/api/v3/update-password"),

@@ -30,12 +30,17 @@ pub(crate) struct Admin {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Create a new signing key for tokens. It is published immediately and signs after an hour. Its
-    /// predecessor stays published until its last token has expired.
-    RotateSigningKey {
-        /// ES256, RS256 or EdDSA.
-        #[arg(long, default_value = "ES256")]
-        algorithm: String,
+    /// Create a new signing key for tokens, for each algorithm in use. They are published immediately and sign
+    /// after an hour. Their predecessors stay published until their last token has expired.
+    #[command(alias = "rotate-signing-key")]
+    RotateKeys {
+        /// ES256, RS256 or EdDSA. Without it, every algorithm that has a key.
+        #[arg(long)]
+        algorithm: Option<String>,
+        /// Sign with the new keys at once, because the old ones are in wrong hands. Programs that cached the
+        /// published keys have to fetch them again.
+        #[arg(long)]
+        now: bool,
         #[command(flatten)]
         config: ConfigFlag,
     },
@@ -129,7 +134,9 @@ struct UserArguments {
 impl Admin {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::RotateSigningKey { algorithm, config } => rotate(&algorithm, &config.read()?).await?,
+            Command::RotateKeys { algorithm, now, config } => {
+                rotate(algorithm.as_deref(), now, &config.read()?).await?;
+            }
             Command::RotateSecret { application, config } => {
                 rotate_secret(&application, &config.read()?).await?;
             }
@@ -145,13 +152,25 @@ impl Admin {
     }
 }
 
-async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
-    let Some(algorithm) = SigningAlgorithm::parse(algorithm) else {
-        bail!("{algorithm} is not a signing algorithm; use ES256, RS256 or EdDSA");
+async fn rotate(algorithm: Option<&str>, at_once: bool, config: &Config) -> anyhow::Result<()> {
+    let named = algorithm.map(|name| SigningAlgorithm::parse(name).ok_or(name)).transpose();
+    let named = match named {
+        Ok(named) => named,
+        Err(name) => bail!("{name} is not a signing algorithm; use ES256, RS256 or EdDSA"),
     };
     let (app, store) = start(config).await?;
-    let id = app.rotate_signing_key(algorithm).await?;
-    say!("Key {id} is published now and will sign in {} minutes.", app.limits().key_lead.as_secs() / 60);
+    let algorithms = named.map_or_else(|| app.signing_algorithms(), |named| vec![named]);
+    for algorithm in algorithms {
+        let id = app.rotate_signing_key(algorithm, at_once).await?;
+        if at_once {
+            say!("Key {id} is published and signs now.");
+        } else {
+            say!(
+                "Key {id} is published now and will sign in {} minutes.",
+                app.limits().key_lead.as_secs() / 60
+            );
+        }
+    }
     drop(app);
     store.close().await;
     Ok(())

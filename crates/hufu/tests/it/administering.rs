@@ -21,7 +21,7 @@ on_both_engines! {
         let before = keys(client).await;
         assert_eq!((before.len(), &before[0]["kid"]), (1, &header_of(&old)["kid"]));
 
-        let ran = instance.run(&["admin", "rotate-signing-key"]).await;
+        let ran = instance.run(&["admin", "rotate-keys"]).await;
         let rotated = Instant::now();
         let printed = ran.succeeded();
         assert!(printed.starts_with("Key ") && printed.ends_with(" is published now and will sign in 60 minutes.\n"), "{printed}");
@@ -43,7 +43,19 @@ on_both_engines! {
         assert!(server.client.is_logged_in(&old).await && server.client.is_logged_in(&token).await);
         assert_eq!(keys(&server.client).await.len(), 2);
 
-        let ran = instance.run(&["admin", "rotate-signing-key", "--algorithm", "HS256"]).await;
+        // A key that is in wrong hands is replaced at once.
+        let ran = instance.run(&["admin", "rotate-keys", "--now"]).await;
+        let printed = ran.succeeded();
+        let (id, rest) = printed.strip_prefix("Key ").unwrap().split_once(' ').unwrap();
+        assert_eq!(rest, "is published and signs now.\n");
+        eventually("the new key signs", async || {
+            let token = server.client.log_in(&instance.code(None)).await.token();
+            header_of(&token)["kid"] == id
+        })
+        .await;
+        assert!(server.client.is_logged_in(&old).await);
+
+        let ran = instance.run(&["admin", "rotate-keys", "--algorithm", "HS256"]).await;
         assert_eq!(ran.failed(), "HS256 is not a signing algorithm; use ES256, RS256 or EdDSA");
     }
 
