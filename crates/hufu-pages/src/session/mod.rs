@@ -40,7 +40,8 @@ pub(crate) fn routes() -> Routes {
 /// An account as these pages show it. Names are masked as little as helps: they are the reader's own.
 pub(crate) struct Shown {
     pub(crate) id: String,
-    pub(crate) initial: String,
+    /// The first letter of the name, if it has one.
+    pub(crate) initial: Option<String>,
     pub(crate) name: String,
     /// A login name beneath, where the name is not one.
     pub(crate) login_name: Option<String>,
@@ -60,7 +61,7 @@ impl Shown {
             Some(name) => (name, login_names.next()),
             None => (login_names.next().unwrap_or_else(|| user.id.to_string()), None),
         };
-        let initial = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·').to_uppercase().collect();
+        let initial = name.chars().find(|c| c.is_alphabetic()).map(|letter| letter.to_uppercase().collect());
         Self { id: account.id().as_str().to_owned(), initial, name, login_name }
     }
 }

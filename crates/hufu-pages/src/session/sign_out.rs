@@ -46,8 +46,10 @@ struct SignedOutPage {
     view: View,
     application: Option<String>,
     frames: Vec<String>,
-    /// Where the browser goes after the frames had time to load.
+    /// Where the browser goes next.
     redirect: Option<String>,
+    /// Whether it goes there by itself, after the frames had time to load.
+    goes_on: bool,
 }
 
 impl Page for SignedOutPage {
@@ -102,6 +104,14 @@ async fn ask(shared: &Shared, asker: &Asker, list: Vec<(String, String)>) -> Res
     let logout = shared.app.logout_request(&parameters)?;
     match shared.app.logout_asked(&logout, &asker.browser).await? {
         LogoutAsked::Ends(accounts) => end(shared, asker, logout, &accounts).await,
+        // Nobody is logged in. Nothing shows that an application asks, so the person follows the link or does not.
+        LogoutAsked::Question(accounts) if accounts.is_empty() => Ok(respond(&SignedOutPage {
+            view: asker.viewer.view(&TEXTS),
+            application: logout.application.as_ref().map(|application| application.name.clone()),
+            frames: Vec::new(),
+            redirect: logout.redirect,
+            goes_on: false,
+        })),
         LogoutAsked::Question(accounts) => Ok(respond(&QuestionPage {
             view: asker.viewer.view(&TEXTS),
             application: logout.application.as_ref().map(|application| application.name.clone()),
@@ -154,6 +164,7 @@ async fn end(
             application: logout.application.as_ref().map(|application| application.name.clone()),
             frames: done.frames.clone(),
             redirect: redirect.clone(),
+            goes_on: true,
         }),
     };
     browser::write(&mut response, shared, &done.browser, true);
@@ -200,5 +211,5 @@ async fn confirmed(shared: &Shared, asker: &Asker, form: Answer) -> Result<Respo
 /// The page on its own, as a bookmark or after a reload.
 pub(super) async fn done(viewer: Viewer) -> Response {
     let view = viewer.view(&TEXTS);
-    respond(&SignedOutPage { view, application: None, frames: Vec::new(), redirect: None })
+    respond(&SignedOutPage { view, application: None, frames: Vec::new(), redirect: None, goes_on: false })
 }
