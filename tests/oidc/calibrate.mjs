@@ -1,5 +1,5 @@
 // Shows whether the tests are right: runs them against npm `oidc-provider`, a certified implementation, and prints what
-// passed. Further arguments are test files (default: modules.test.mjs).
+// passed. Arguments are test files, if not all of them.
 //
 // What the reference does not have, or decides otherwise, is expected to fail and is said so with its reason.
 import { run } from "node:test";
@@ -8,10 +8,13 @@ import { fileURLToPath } from "node:url";
 const EXPECTED = {
   "oidcc-frontchannel-logout-discovery-endpoint-verification": "the reference has no front-channel logout",
   "oidcc-frontchannel-rp-initiated-logout": "the reference has no front-channel logout",
+  // RFC 6749 has codes of its own for both; the reference says invalid_request.
+  "a grant that it does not have": "the reference says invalid_request, not unauthorized_client",
+  "the implicit grant without leave": "the reference says invalid_request, not unauthorized_client",
 };
 
 const names = process.argv.slice(2);
-const files = (names.length > 0 ? names : ["modules.test.mjs"]).map((name) => fileURLToPath(new URL(name, import.meta.url)));
+const files = (names.length > 0 ? names : ["modules.test.mjs", "attacks.test.mjs", "clients.test.mjs"]).map((name) => fileURLToPath(new URL(name, import.meta.url)));
 process.env.OIDC_TARGET = "reference";
 
 const rows = [];

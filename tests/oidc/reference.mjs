@@ -40,6 +40,7 @@ function configuration(clients) {
     },
     cookies: { keys: [randomBytes(32).toString("hex")], long: { sameSite: "none" }, short: { sameSite: "lax" } },
     enableHttpPostMethods: true,
+    allowOmittingSingleRegisteredRedirectUri: false,
     claims: {
       profile: ["name", "nickname", "preferred_username", "updated_at"],
       email: ["email", "email_verified"],
