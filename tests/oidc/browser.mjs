@@ -59,15 +59,15 @@ export class Browser {
     return this.submit(page, {}, { button: answer });
   }
 
-  /** Presses the first button, or follows the first link, whose name starts with `choose`. */
-  choose(page, text = "") {
-    const offered = page.root
-      .querySelectorAll("button, input[type=submit], a[href]")
-      .filter((element) => (element.getAttribute("name") ?? element.id ?? "").startsWith("choose"));
-    const chosen = offered.find((element) => element.text.includes(text));
-    assert.ok(chosen, `there is nobody ${text} to choose on ${page}`);
-    if (chosen.tagName === "A") return this.open(new URL(chosen.getAttribute("href"), page.url));
-    return this.submit(page, {}, { button: chosen });
+  /** Chooses an account by a text that is shown with it. */
+  choose(page, text) {
+    const offered = page.root.querySelectorAll("button, input[type=submit]").filter((element) => {
+      const name = element.getAttribute("name") ?? "";
+      const shown = `${element.text} ${element.getAttribute("aria-label") ?? ""} ${element.closest("form")?.text ?? ""}`;
+      return (name === "account" || name.startsWith("choose-")) && shown.includes(text);
+    });
+    assert.equal(offered.length, 1, `${text} is not to choose once on ${page}`);
+    return this.submit(page, {}, { button: offered[0] });
   }
 
   async #travel(url, { method, body, headers, origin, from }) {
@@ -156,7 +156,7 @@ export class Page {
   /** The form that has elements of all these names. */
   form(names) {
     const found = this.forms.find((form) => names.every((name) => typeof name !== "string" ? form.contains(name) : form.has(name)));
-    assert.ok(found, `no form has ${names.map((name) => name.toString().slice(0, 60)).join(", ")} on ${this}`);
+    assert.ok(found, `no form has ${names.filter((name) => typeof name === "string").join(", ")} on ${this}`);
     return found;
   }
 
@@ -180,7 +180,10 @@ export class Page {
     const forms = this.forms;
     const form = forms.length === 1 && forms[0].method === "POST" ? forms[0] : undefined;
     if (!form || form.action.origin === home) return undefined;
-    return { mode: "form_post", uri: form.action.href, params: form.filledIn({}).data };
+    const { data } = form.filledIn({});
+    // A page whose script would send a message has no address in its form.
+    const mode = form.action.protocol === "about:" ? "web_message" : "form_post";
+    return { mode, uri: form.action.href, params: data };
   }
 }
 

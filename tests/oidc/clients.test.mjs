@@ -320,24 +320,42 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
 
       test("web_message answers into the window that asked", async () => {
         const { spa } = target.clients;
+        const { origin } = new URL(spa.redirectUri);
         const browser = target.browser();
-        const ask = async () => (await authorize(target, browser, spa, { response_mode: "web_message", prompt: "none" }));
-        const refused = await ask();
-        assert.match(refused.page.html, /authorization_response/);
-        assert.match(refused.page.html, /login_required/);
-        assert.ok(refused.page.html.includes(refused.params.state), "the state is missing");
+        const ask = async () => {
+          const flow = await authorize(target, browser, spa, { response_mode: "web_message", prompt: "none" });
+          const { page, params } = flow;
+          assert.equal(flow.callback?.mode, "web_message", `${page}`);
+          assert.equal(flow.callback.params.get("state"), params.state);
+          assert.equal(flow.callback.params.get("iss"), target.issuer);
+          // The message goes to the client's origin alone, and only its pages may frame this one.
+          assert.equal(page.root.querySelector("form[data-message]")?.getAttribute("data-message"), origin);
+          assert.match(page.headers.get("content-security-policy"), new RegExp(`frame-ancestors ${origin}(;|$)`));
+          assert.equal(page.headers.get("x-frame-options"), null);
+          const script = page.root.querySelectorAll("script[src]").map((one) => one.getAttribute("src"));
+          const texts = await Promise.all(script.map(async (src) => (await fetch(new URL(src, target.origin))).text()));
+          assert.ok(texts.some((text) => text.includes("authorization_response")), "no script sends the message");
+          return flow;
+        };
+        assert.equal((await ask()).callback.params.get("error"), "login_required");
         await logIn(target, browser, spa);
-        const { page, params } = await ask();
-        assert.match(page.html, /authorization_response/);
-        const code = page.html.match(/\\?"code\\?"\s*:\s*\\?"([^"\\]+)/)?.[1];
-        target.secret("authorization code", code);
-        assert.ok(code, "there is no code");
-        assert.ok(page.html.includes(params.state));
-        // The message goes to the client's origin alone, and only its pages may frame this one.
-        assert.ok(page.html.includes(new URL(spa.redirectUri).origin));
-        assert.doesNotMatch(page.html, /postMessage\([^)]*['"]\*['"]/);
-        const ancestors = (page.headers.get("content-security-policy") ?? "").match(/frame-ancestors ([^;]*)/)?.[1];
-        assert.equal(ancestors, new URL(spa.redirectUri).origin);
+        assert.ok((await ask()).code, "there is no code");
+      });
+
+      test("people choose among the accounts of the browser", async () => {
+        const { basic } = target.clients;
+        const { olivia, peter } = target.people;
+        const browser = target.browser();
+        const first = await logIn(target, browser, basic);
+        const second = await logIn(target, browser, basic, { prompt: "login" }, { person: peter });
+        assert.notEqual(second.idToken.sub, first.idToken.sub);
+        for (const [person, sub] of [[olivia, first.idToken.sub], [peter, second.idToken.sub]]) {
+          const chosen = await logIn(target, browser, basic, { prompt: "select_account" }, { person });
+          assert.deepEqual(chosen.steps, ["choose"]);
+          assert.equal(chosen.idToken.sub, sub);
+        }
+        const hinted = await logIn(target, browser, basic, { prompt: "none", id_token_hint: first.tokens.id_token });
+        assert.equal(hinted.idToken.sub, first.idToken.sub);
       });
     });
   }

@@ -59,7 +59,7 @@ export async function answerQuestions(target, browser, page, { person, answer = 
     if (question === "login" && steps.at(-1) === "login") assert.fail(`the login was refused: ${page}`);
     steps.push(question);
     if (question === "login") page = await browser.login(page, person, { names: target.names });
-    else if (question === "choose") page = await browser.choose(page, person.name);
+    else if (question === "choose") page = await browser.choose(page, person.account);
     else if (page.has("allow")) page = await browser.consent(page, answer);
     else page = await browser.submit(page, {});
   }

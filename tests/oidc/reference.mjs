@@ -1,4 +1,4 @@
-// npm `oidc-provider` with the same clients and people, for calibration.
+// npm `oidc-provider` with the same clients and people, for calibration. OIDC_FAULT breaks it in one point.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -13,6 +13,7 @@ export async function startReference(receiver) {
   const provider = await quietly(() => new Provider(issuer, configuration(clients)));
   provider.on("server_error", (ctx, error) => console.error(error));
   provider.on("backchannel.error", (ctx, error) => console.error(error));
+  if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
   server.on("request", provider.callback());
   return {
     name: "the reference",
