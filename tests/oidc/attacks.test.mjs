@@ -808,6 +808,30 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
         assert.ok(flow.page.root.querySelector("button, input[type=submit]"), "there is no button for those without script");
       });
 
+      test("no redirect sends the password on", async () => {
+        for (const response_mode of ["query", "form_post"]) {
+          const browser = target.browser();
+          await logIn(target, browser, target.clients.consent, { response_mode });
+          // RFC 9700, section 4.12: 307 and 308 repeat the form, with the password in it, at the next address.
+          const statuses = browser.history.filter(({ method }) => method === "POST").map(({ status }) => status);
+          assert.ok(statuses.length > 0);
+          for (const status of statuses) assert.ok(status === 303 || status === 200, `status ${status}`);
+        }
+      });
+
+      test("what the request says is shown as text", async () => {
+        const nasty = `"><script>alert(1)</script><img src=x onerror=alert(1)>\r\nSet-Cookie: planted=1`;
+        for (const name of ["login_hint", "ui_locales", "state", "nonce", "acr_values", "display", "claims_locales"]) {
+          const browser = target.browser();
+          const page = await loginPage(browser, target.clients.basic, { [name]: nasty });
+          assert.equal(questionOf(target, page), "login", `${name}: ${page}`);
+          assert.doesNotMatch(page.html, /<script>alert|<img src=x/);
+          assert.equal(browser.jar.get("planted"), undefined);
+          if (name === "login_hint") continue;
+          assert.ok(loggedIn(await browser.login(page, target.people.olivia)), name);
+        }
+      });
+
       test("no open redirect from the login page", async () => {
         const { basic } = target.clients;
         const places = [`https://${EVIL}/`, `//${EVIL}/`, `/\\${EVIL}`, `https:${EVIL}`, `javascript:alert(1)`, `\t//${EVIL}`];
@@ -869,6 +893,7 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
           const answer = await browser.submit(page, {}, { button: "allow", ...options });
           assert.ok(!loggedIn(answer), JSON.stringify(options));
         }
+        assert.match(page.headers.get("content-security-policy") ?? "", /frame-ancestors 'none'/);
         assert.match(page.text, new RegExp(`Example ${consent.name}`), "the page does not name who asks");
       });
 

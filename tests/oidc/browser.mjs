@@ -160,11 +160,21 @@ export class Page {
     return found;
   }
 
+  /** Whether the page's Content-Security-Policy lets its forms lead to this URL. */
   mayPostTo(url) {
-    const policy = this.headers.get("content-security-policy");
-    const sources = policy?.match(/(?:^|[;,])\s*form-action\s+([^;,]*)/i)?.[1].trim().split(/\s+/);
-    if (!sources) return true;
-    return sources.some((source) => {
+    return this.#allows(url, "form-action");
+  }
+
+  mayFrame(url) {
+    return this.#allows(url, "frame-src", "child-src", "default-src");
+  }
+
+  /** The first of the directives that is there decides. */
+  #allows(url, ...directives) {
+    const policy = (this.headers.get("content-security-policy") ?? "").split(/[;,]/).map((part) => part.trim().split(/\s+/));
+    const found = directives.map((name) => policy.find(([own]) => own.toLowerCase() === name)).find(Boolean);
+    if (!found) return true;
+    return found.slice(1).some((source) => {
       if (source === "*") return /^https?:$/.test(url.protocol);
       if (source === "'self'") return url.origin === this.url.origin;
       if (source.endsWith(":")) return url.protocol === source;

@@ -115,6 +115,8 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
       const seen = await client.tokenIntrospection(config, tokens.access_token);
       assert.equal(seen.active, true);
       assert.equal(seen.client_id, api.id);
+      // RFC 9700, section 4.15: a client must not be taken for a person.
+      assert.ok(seen.sub === undefined || seen.sub === api.id, seen.sub);
       await client.tokenRevocation(config, tokens.access_token);
       assert.equal((await client.tokenIntrospection(config, tokens.access_token)).active, false);
     });

@@ -169,6 +169,17 @@ export const FAULTS = {
   "the logout token has no sid": fault(["oidcc-backchannel-rp-initiated-logout"], idToken((claims, token) => {
     if (token.extra.events) delete claims.sid;
   })),
+  "no front-channel logout": fault(
+    ["oidcc-frontchannel-logout-discovery-endpoint-verification"],
+    metadata((document) => delete document.frontchannel_logout_session_supported),
+  ),
+  "the frame has another sid": fault(["oidcc-frontchannel-rp-initiated-logout"], (provider) => {
+    const { destroy } = provider.Session.prototype;
+    provider.Session.prototype.destroy = async function () {
+      await destroy.call(this);
+      Provider.ctx.state.sid = "x";
+    };
+  }),
 };
 
 function fault(fails, breakIt) {

@@ -13,6 +13,7 @@ export async function startReference(receiver) {
   const provider = await quietly(() => new Provider(issuer, configuration(clients)));
   provider.on("server_error", (ctx, error) => console.error(error));
   provider.on("backchannel.error", (ctx, error) => console.error(error));
+  addFrontChannelLogout(provider, clients.logout);
   if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
   server.on("request", provider.callback());
   return {
@@ -98,6 +99,30 @@ function metadata(client) {
       : [],
     id_token_signed_response_alg: client.signing ?? "ES256",
     ...(client.backchannelUri && { backchannel_logout_uri: client.backchannelUri, backchannel_logout_session_required: true }),
+  };
+}
+
+/** The reference has no front-channel logout: this stands in, so that at least the tests of it are exercised. */
+function addFrontChannelLogout(provider, { id, logoutUri, frontchannelUri }) {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === "/.well-known/openid-configuration") {
+      Object.assign(ctx.body, { frontchannel_logout_supported: true, frontchannel_logout_session_supported: true });
+    }
+    const onward = ctx.response.get("location");
+    if (ctx.path !== "/session/end/confirm" || !onward?.startsWith(logoutUri)) return;
+    const frame = `${frontchannelUri}?${new URLSearchParams({ iss: provider.issuer, sid: ctx.state.sid })}`;
+    ctx.status = 200;
+    ctx.remove("location");
+    ctx.set("content-security-policy", `default-src 'none'; frame-src ${new URL(frontchannelUri).origin}`);
+    ctx.type = "html";
+    ctx.body = `<meta http-equiv="refresh" content="2; url=${onward}"><iframe src="${frame.replaceAll("&", "&amp;")}"></iframe>`;
+  });
+  const { destroy } = provider.Session.prototype;
+  provider.Session.prototype.destroy = function () {
+    const { ctx } = provider.constructor;
+    if (ctx) ctx.state.sid = this.authorizations?.[id] && this.sidFor(id);
+    return destroy.call(this);
   };
 }
 
