@@ -15,33 +15,37 @@ export const TARGET = REFERENCE ? "the reference" : (process.env.ENGINE ?? "sqli
 /** Starts what is to be tested. */
 export async function startTarget() {
   const receiver = await new Receiver().start();
-  const target = REFERENCE
-    ? await (await import("./reference.mjs")).startReference(receiver)
-    : await startHufu(receiver);
-  target.receiver = receiver;
-  target.people = PEOPLE;
-  target.origin = new URL(target.issuer).origin;
-  target.browser = () => new Browser(target.origin);
-  const stop = target.close;
-  target.close = async () => {
-    receiver.close();
-    await stop();
-  };
-  target.discoveryUrl = `${target.issuer}/.well-known/openid-configuration`;
+  let target;
   try {
+    target = REFERENCE
+      ? await (await import("./reference.mjs")).startReference(receiver)
+      : await startHufu(receiver);
+    target.discoveryUrl = `${target.issuer}/.well-known/openid-configuration`;
     const discovery = await fetch(target.discoveryUrl);
     const text = await discovery.text();
     assert.equal(discovery.status, 200, `discovery: ${text.slice(0, 300)}`);
     target.metadata = JSON.parse(text);
   } catch (error) {
-    await target.abandon?.();
+    receiver.close();
+    await target?.abandon();
     throw error;
   }
-  return target;
+  const { origin } = new URL(target.issuer);
+  const { close } = target;
+  return Object.assign(target, {
+    receiver,
+    people: PEOPLE,
+    origin,
+    browser: () => new Browser(origin),
+    close: async () => {
+      receiver.close();
+      await close();
+    },
+  });
 }
 
 async function startHufu(receiver) {
-  const { ENGINE, startStack } = await import("../sdk/harness.mjs");
+  const { startStack } = await import("../sdk/harness.mjs");
   const stack = await startStack({ environment: ENVIRONMENT });
   for (const { password } of Object.values(PEOPLE)) stack.secrets.add("password", password);
   try {
@@ -51,7 +55,6 @@ async function startHufu(receiver) {
     throw error;
   }
   return {
-    name: `Hufu on ${ENGINE}`,
     stack,
     issuer: `${stack.host}/oidc`,
     clients: CLIENTS(receiver.address),

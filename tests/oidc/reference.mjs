@@ -16,17 +16,18 @@ export async function startReference(receiver) {
   addFrontChannelLogout(provider, clients.logout);
   if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
   server.on("request", provider.callback());
+  const close = async () => {
+    server.close();
+    server.closeAllConnections();
+  };
   return {
-    name: "the reference",
     issuer,
     clients,
     names: { account: "login", password: "password" },
     secret() {},
     harvest() {},
-    close: async () => {
-      server.close();
-      server.closeAllConnections();
-    },
+    close,
+    abandon: close,
   };
 }
 
