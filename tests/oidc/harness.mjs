@@ -50,6 +50,7 @@ async function startHufu(receiver) {
   for (const { password } of Object.values(PEOPLE)) stack.secrets.add("password", password);
   try {
     await stack.apply(worldToml(receiver.address));
+    await known(stack, CLIENTS(receiver.address).api);
   } catch (error) {
     await stack.abandon();
     throw error;
@@ -66,6 +67,21 @@ async function startHufu(receiver) {
     close: () => stack.close(),
     abandon: () => stack.abandon(),
   };
+}
+
+/** Waits until the running server has picked up the applications. */
+async function known(stack, { id, secret }) {
+  const deadline = Date.now() + 10_000;
+  let answer;
+  do {
+    answer = await stack.call("/oidc/token", {
+      headers: { authorization: `Basic ${btoa(`${id}:${secret}`)}` },
+      body: new URLSearchParams({ grant_type: "client_credentials" }),
+    });
+    if (answer.body?.error !== "invalid_client") return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  } while (Date.now() < deadline);
+  assert.fail(`the applications are not there: ${JSON.stringify(answer.body)}`);
 }
 
 /** A relying party's server: keeps what the provider sends to it. */
