@@ -6,8 +6,8 @@ import { after, before, describe, test } from "node:test";
 import { decodeJwt, SignJWT } from "jose";
 import {
   assertCode, assertError, assertErrorPage, assertLoggedOut, assertRefusedAtUserinfo, assertResponse, assertTokenError,
-  assertTokens, authorizationRequest, authorize, challengeOf, claimsOf, compactJwt, headerOf, logIn, post, questionOf,
-  random, readAnswer, redeem, tokenRequest,
+  assertTokens, authorizationRequest, authorize, challengeOf, claimsOf, compactJwt, headerOf, logIn, logOut, post, questionOf,
+  random, readAnswer, redeem, tokenRequest, userinfo,
 } from "./flows.mjs";
 import { REFERENCE, startTarget, TARGET } from "./harness.mjs";
 
@@ -494,6 +494,16 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
       await assertInactive(target.clients.basic, tokens.id_token);
     });
 
+    test("userinfo says why it refuses a token (RFC 6750, section 3)", async () => {
+      const bad = await userinfo(target, random(32));
+      assert.equal(bad.status, 401);
+      assert.match(bad.headers.get("www-authenticate") ?? "", /^Bearer\b.*error="invalid_token"/);
+      // Whoever sends no token at all did nothing wrong yet.
+      const none = await readAnswer(target, await fetch(target.metadata.userinfo_endpoint));
+      assert.ok(none.status === 401 || none.status === 400, `status ${none.status}`);
+      if (none.status === 401) assert.match(none.headers.get("www-authenticate") ?? "", /^Bearer\b/);
+    });
+
     test("a token in the URL", async () => {
       const { tokens } = await logIn(target, target.browser(), target.clients.basic);
       const url = new URL(target.metadata.userinfo_endpoint);
@@ -531,7 +541,7 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
             assert.ok(answer.status >= 400 || (answer.body?.statusCode ?? answer.body?.code) !== 200, `${path} with ${app}`);
           }
         }
-        const me = await target.stack.call("/admin/v1/users", { method: "GET", token: `Bearer ${byClient[second.id]}` });
+        const me = await target.stack.call("/admin/v1/pools", { method: "GET", token: `Bearer ${byClient[second.id]}` });
         assert.ok(me.status === 401 || me.status === 403, `the administration answered ${me.status}`);
       });
 
@@ -622,7 +632,7 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
       const fields = { grant_type: "authorization_code", code: flow.code, redirect_uri: flow.params.redirect_uri };
       const authorization = `Basic ${btoa(`${basic.id}:${basic.secret}`)}`;
       for (const [type, body] of [
-        ["application/json", JSON.stringify(fields)], ["text/plain", new URLSearchParams(fields).toString()],
+        ["application/json", JSON.stringify(fields)],
         ["application/x-www-form-urlencoded", "\xff\xfe%zz%"], ["multipart/form-data; boundary=x", "--x--"],
       ]) {
         const { status, body: answer } = await readAnswer(target, await fetch(target.metadata.token_endpoint, {
@@ -735,15 +745,21 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
         await assertLoggedOut(target, attacker, target.clients.basic);
       });
 
-      test("a second login changes the cookie, and the old one is worth nothing", async () => {
+      test("a second login changes the cookie, and logout ends what both were worth", async () => {
         const browser = target.browser();
-        await logIn(target, browser, target.clients.basic);
-        const old = browser.jar.get("hufu").value;
-        await logIn(target, browser, target.clients.basic, { prompt: "login" });
-        assert.notEqual(browser.jar.get("hufu").value, old);
-        const attacker = target.browser();
-        attacker.jar.plant(target.origin, "hufu", old);
-        await assertLoggedOut(target, attacker, target.clients.basic);
+        const { basic } = target.clients;
+        await logIn(target, browser, basic);
+        const values = [browser.jar.get("hufu").value];
+        const { tokens } = await logIn(target, browser, basic, { prompt: "login" });
+        values.push(browser.jar.get("hufu").value);
+        assert.notEqual(values[0], values[1]);
+        await logOut(target, browser, { id_token_hint: tokens.id_token });
+        await assertLoggedOut(target, browser, basic);
+        for (const value of values) {
+          const attacker = target.browser();
+          attacker.jar.plant(target.origin, "hufu", value);
+          await assertLoggedOut(target, attacker, basic);
+        }
       });
 
       test("the cookie is kept from scripts and other sites", async () => {
@@ -767,8 +783,14 @@ describe(`attacks on ${TARGET}`, { concurrency: 4 }, () => {
         assert.equal(me.status, 401);
         const { body } = await target.stack.call("/api/v2/users/me", { method: "GET", headers: { cookie }, app: target.clients.basic.id });
         assert.notEqual(body.code, 200);
-        const cas = await target.stack.call("/cas/session", { method: "GET", headers: { cookie } });
-        assert.deepEqual(cas.body, { session: null });
+      });
+
+      test("other origins do not learn whether somebody is logged in", async () => {
+        const browser = target.browser();
+        await logIn(target, browser, target.clients.basic);
+        const headers = { cookie: browser.jar.header(target.origin), origin: `https://${EVIL}` };
+        const { body } = await target.stack.call("/cas/session", { method: "GET", headers });
+        assert.deepEqual(body, { session: null });
       });
 
       test("clickjacking", async () => {
