@@ -64,7 +64,9 @@ export const FAULTS = {
     provider.AuthorizationCode.prototype.consume = async () => {};
   }),
   "a replayed code leaves the tokens alone": fault(["oidcc-codereuse-30seconds"], (provider) => {
-    provider.AccessToken.revokeByGrantId = async () => {};
+    // Its store forgets everything of the grant, whichever kind is asked for.
+    for (const kind of ["AccessToken", "RefreshToken", "AuthorizationCode"]) provider[kind].revokeByGrantId = async () => {};
+    provider.Grant.adapter.destroy = async () => {};
   }),
   "every redirect URI is good": fault(
     ["oidcc-ensure-registered-redirect-uri", "oidcc-ensure-request-object-with-redirect-uri"],

@@ -50,7 +50,7 @@ async function startHufu(receiver) {
   for (const { password } of Object.values(PEOPLE)) stack.secrets.add("password", password);
   try {
     await stack.apply(worldToml(receiver.address));
-    await known(stack, CLIENTS(receiver.address).api);
+    await takenUp(stack, CLIENTS(receiver.address).api);
   } catch (error) {
     await stack.abandon();
     throw error;
@@ -69,19 +69,19 @@ async function startHufu(receiver) {
   };
 }
 
-/** Waits until the running server has picked up the applications. */
-async function known(stack, { id, secret }) {
-  const deadline = Date.now() + 10_000;
-  let answer;
+/** Waits until the running server has taken up the applications, and has made the keys that they need. */
+async function takenUp(stack, { id, secret }) {
+  const deadline = Date.now() + 20_000;
   do {
-    answer = await stack.call("/oidc/token", {
+    const { body } = await stack.call("/oidc/token", {
       headers: { authorization: `Basic ${btoa(`${id}:${secret}`)}` },
       body: new URLSearchParams({ grant_type: "client_credentials" }),
     });
-    if (answer.body?.error !== "invalid_client") return;
+    const { keys } = (await stack.call("/oidc/.well-known/jwks.json", { method: "GET" })).body;
+    if (body?.error !== "invalid_client" && keys?.some(({ kty }) => kty === "RSA")) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   } while (Date.now() < deadline);
-  assert.fail(`the applications are not there: ${JSON.stringify(answer.body)}`);
+  assert.fail("the server has not taken up the applications");
 }
 
 /** A relying party's server: keeps what the provider sends to it. */

@@ -13,8 +13,8 @@ export async function startReference(receiver) {
   const provider = await quietly(() => new Provider(issuer, configuration(clients)));
   provider.on("server_error", (ctx, error) => console.error(error));
   provider.on("backchannel.error", (ctx, error) => console.error(error));
-  addFrontChannelLogout(provider, clients.logout);
   if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
+  addFrontChannelLogout(provider, clients.logout);
   server.on("request", provider.callback());
   const close = async () => {
     server.close();
