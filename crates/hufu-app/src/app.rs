@@ -288,6 +288,9 @@ impl Write for Sweep {
         let now = self.now;
         // A record is used only within `code_replay`. Twice that leaves a margin.
         hufu_store::exchanges::sweep(tx, now.minus(self.limits.code_replay * 2)).await?;
+        // Kept for a while, so that a second use is noticed.
+        let kept = self.limits.authorization_code_kept;
+        hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;

@@ -18,6 +18,7 @@ use hufu_types::{Random, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::authorization::backchannel::LOGOUT_JOB;
 use crate::credentials::MESSAGE_JOB;
 use crate::people::notices::NOTICE_JOB;
 use crate::{App, Refusal};
@@ -67,6 +68,7 @@ impl App {
             lane(WEBHOOK_JOB, self.limits.webhook_jobs),
             lane(MESSAGE_JOB, self.limits.message_jobs),
             lane(NOTICE_JOB, self.limits.message_jobs),
+            lane(LOGOUT_JOB, self.limits.webhook_jobs),
         ]
     }
 
@@ -75,6 +77,7 @@ impl App {
             WEBHOOK_JOB => self.deliver_webhook(job).await,
             MESSAGE_JOB => self.send_message(job).await,
             NOTICE_JOB => self.send_notice(job).await,
+            LOGOUT_JOB => self.tell_of_logout(job).await,
             // Only known kinds are claimed.
             _ => JobOutcome::Failed,
         }

@@ -9,6 +9,7 @@ mod address;
 pub mod administration;
 mod app;
 pub mod audit;
+pub mod authorization;
 pub mod configuration;
 pub mod credentials;
 mod digest;
@@ -34,7 +35,7 @@ pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target
 pub use hufu_types::Refusal;
 pub use limits::Limits;
 pub use login::by_source::SourceLogin;
-pub use login::entry::{FlowView, LoginAnswer, LoginDone, LoginOptions, Tokens};
+pub use login::entry::{BrowserLogin, FlowView, LoginAnswer, LoginDone, LoginOptions, Tokens};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{
@@ -47,7 +48,7 @@ pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
-pub use tokens::{TokenSet, UserToken, claims_of};
+pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
 pub use hufu_protocol::TokenType;

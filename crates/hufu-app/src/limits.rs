@@ -58,6 +58,17 @@ limits! {
     request_budget: Duration = SECOND * 8,
     /// How long a browser session lives after its last use.
     browser_session: Duration = HOUR * 24 * 14,
+    /// How long a browser keeps the cookie of its sessions, if its owner stays logged in. The sessions end by
+    /// themselves before.
+    browser_cookie: Duration = HOUR * 24 * 90,
+    /// How long an authorization code is valid (RFC 6749 4.1.2).
+    authorization_code: Duration = MINUTE,
+    /// How long an authorization code is kept, so that a second use is noticed.
+    authorization_code_kept: Duration = MINUTE * 30,
+    /// How long a login page can be used that an authorization request led to.
+    authorization_request_life: Duration = MINUTE * 30,
+    /// Bytes of an authorization request: names and values of its parameters.
+    authorization_request_bytes: usize = 6 * 1024,
     /// How long the same code from the same application and network counts as the same login.
     code_replay: Duration = MINUTE,
     /// How long WeChat accepts a code. A code whose exchange had no clear outcome is not sent again.

@@ -7,7 +7,7 @@
 use hufu_store::rates::Limit;
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, UserId};
+use hufu_types::{Action, ApplicationId, ConnectionId, EventId, PoolId, TokenHash, UserId};
 use serde_json::{Value as Json, json};
 
 use crate::events::{Actor, Event, Trace};
@@ -22,6 +22,9 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// The id of the request.
     pub request_id: Option<String>,
+    /// The hash of the secret that marks the browser, if one submitted a form. A login that waits goes on in the same
+    /// browser only.
+    pub browser: Option<TokenHash>,
 }
 
 impl App {

@@ -52,6 +52,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/.well-known", open(get(session::well_known)))
         .route("/api/v2/logout", open(get(session::logout)))
         .route("/logout", open(get(session::logout)))
+        .route("/cas/session", open(get(session::cas_session)))
         .route("/api/v2/oidc/validate_token", open(get(session::validate_token)))
         // The handler limits the body itself, with a response that the client can see.
         .route("/api/v2/upload", open(post(upload::upload)).layer(DefaultBodyLimit::disable()))

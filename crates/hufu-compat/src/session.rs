@@ -36,6 +36,12 @@ pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<S
     Ok(Success::empty())
 }
 
+/// `GET /cas/session`: published clients ask across origins who is logged in to the browser. No cookie comes with it, so
+/// the answer is nobody, for everybody.
+pub(crate) async fn cas_session() -> Response {
+    private_json(StatusCode::OK, &serde_json::json!({ "session": null }))
+}
+
 /// The token to validate, in the parameter for its type.
 #[derive(Deserialize)]
 pub(crate) struct TokenQuery {

@@ -1,4 +1,4 @@
-// What every page adds where scripts run: copying, times in the reader's zone, menus that close.
+// What every page adds where scripts run: copying, times in the reader's zone, menus that close, passwords in sight.
 "use strict";
 
 document.addEventListener("click", async (event) => {
@@ -37,3 +37,14 @@ document.addEventListener("keydown", (event) => {
   closeMenus();
   open?.querySelector("summary").focus();
 });
+
+// A password may be looked at where scripts run.
+for (const button of document.querySelectorAll("[data-reveal]")) {
+  const input = document.getElementById(button.dataset.reveal);
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const shows = input.type === "password";
+    input.type = shows ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shows));
+  });
+}

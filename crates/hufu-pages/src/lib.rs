@@ -1,8 +1,12 @@
 //! The pages of Hufu, built on the page kernel of hufu-web. No decisions are made here.
 //!
+//! - [`hosted`]: the login pages.
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
+//! - [`session`]: consent, the choice of an account, and the logout.
 
+pub mod hosted;
 pub mod outbox;
+pub mod session;
 
 use std::sync::LazyLock;
 
@@ -14,7 +18,7 @@ use hufu_web::server::Routes;
 /// The layout of development pages.
 pub(crate) static DEV: Asset = Asset::css("dev", &[hufu_html::styles::DEV]);
 
-/// The texts of all pages in this crate.
+/// The texts of the pages of development.
 pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(&[
         (Language::SimplifiedChinese, include_str!("../texts/zh-CN.ftl")),
@@ -26,5 +30,5 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
 
 /// The routes of all pages. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
-    outbox.map_or_else(Routes::new, outbox::routes)
+    hosted::routes().merge(session::routes()).merge(outbox.map_or_else(Routes::new, outbox::routes))
 }

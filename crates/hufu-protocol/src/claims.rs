@@ -37,6 +37,47 @@ pub struct AccessTokenClaims<'a> {
     pub jti: Cow<'a, str>,
 }
 
+/// The claims of an access token that a client got for itself (RFC 9068 2.2): it has no session, and its subject is
+/// the client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The client.
+    pub sub: ApplicationId,
+    /// The resource server that the token is for.
+    pub aud: Cow<'a, str>,
+    /// The client once more.
+    pub client_id: ApplicationId,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it expires.
+    pub exp: i64,
+    /// The token's own id.
+    pub jti: Cow<'a, str>,
+}
+
+/// The claims of a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogoutTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The user.
+    pub sub: UserId,
+    /// The application that is told.
+    pub aud: ApplicationId,
+    /// The session that ended.
+    pub sid: SessionId,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it expires.
+    pub exp: i64,
+    /// The token's own id.
+    pub jti: Cow<'a, str>,
+    /// What makes it a logout token.
+    pub events: Value,
+}
+
 /// The claims of a v2 client's user token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserTokenClaims<'a> {
@@ -78,24 +119,33 @@ pub struct IdTokenClaims<'a> {
     /// The value by which the client recognizes its own request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<Cow<'a, str>>,
-    /// Binds the access token to this token: see [`at_hash`].
+    /// Binds the access token to this token: see [`half_hash`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at_hash: Option<Cow<'a, str>>,
+    /// Binds the authorization code to this token: see [`half_hash`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub c_hash: Option<Cow<'a, str>>,
+    /// How the user authenticated (RFC 8176). Empty if that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<Cow<'a, str>>,
+    /// The authentication context, if the client asked for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<Cow<'a, str>>,
     /// Claims about the user. Names that have a meaning in the protocol are not serialized, so that a profile
     /// can never overwrite them.
     #[serde(flatten, serialize_with = "without_protocol_claims")]
     pub profile: Map<String, Value>,
 }
 
-/// Binds an access token to the ID token issued with it: the left half of the access token's hash, computed
-/// with the hash function of the ID token's algorithm (OpenID Connect Core 3.1.3.6). For Ed25519 that is
-/// SHA-512 (RFC 8032 5.1).
-pub fn at_hash(algorithm: SigningAlgorithm, access_token: &str) -> String {
+/// Binds an access token or an authorization code to the ID token issued with it: the left half of its hash, computed
+/// with the hash function of the ID token's algorithm (OpenID Connect Core 3.1.3.6 and 3.3.2.11). For Ed25519 that
+/// is SHA-512 (RFC 8032 5.1).
+pub fn half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
     let hash = match algorithm {
         SigningAlgorithm::Es256 | SigningAlgorithm::Rs256 => &SHA256,
         SigningAlgorithm::EdDsa => &SHA512,
     };
-    let hash = digest(hash, access_token.as_bytes());
+    let hash = digest(hash, token.as_bytes());
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     URL_SAFE_NO_PAD.encode(left)
 }

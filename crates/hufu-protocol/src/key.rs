@@ -129,11 +129,12 @@ impl SigningKey {
     }
 
     fn header(&self, typ: TokenType) -> &str {
-        let [access_token, id_token, user_token] = &self.0.headers;
+        let [access_token, id_token, user_token, logout_token] = &self.0.headers;
         match typ {
             TokenType::AccessToken => access_token,
             TokenType::IdToken => id_token,
             TokenType::UserToken => user_token,
+            TokenType::LogoutToken => logout_token,
         }
     }
 }

@@ -9,11 +9,14 @@
 mod claims;
 mod jwk;
 mod key;
+pub mod pkce;
 pub mod sealing;
 mod secret;
 mod token;
 
-pub use claims::{AccessTokenClaims, IdTokenClaims, UserTokenClaims, at_hash};
+pub use claims::{
+    AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
+};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
 pub use secret::SecretBytes;

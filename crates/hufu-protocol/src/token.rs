@@ -26,11 +26,13 @@ pub enum TokenType {
     IdToken,
     /// The user token of v2 clients.
     UserToken,
+    /// A logout token (OpenID Connect Back-Channel Logout 1.0).
+    LogoutToken,
 }
 
 impl TokenType {
     /// Every type, in declaration order.
-    pub const ALL: [Self; 3] = [Self::AccessToken, Self::IdToken, Self::UserToken];
+    pub const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::UserToken, Self::LogoutToken];
 
     /// The value of `typ`.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl TokenType {
             Self::AccessToken => "at+jwt",
             Self::IdToken => "JWT",
             Self::UserToken => "hufu-user+jwt",
+            Self::LogoutToken => "logout+jwt",
         }
     }
 

@@ -1,7 +1,9 @@
 //! Browser sessions: one login of one user in one browser, the parent of the sessions of individual
 //! applications.
 
-use hufu_types::{BrowserSessionId, Facts, PoolId, SessionId, Timestamp, TokenHash, UserId, UserStatus};
+use hufu_types::{
+    ApplicationId, BrowserSessionId, Facts, PoolId, SessionId, Timestamp, TokenHash, UserId, UserStatus,
+};
 
 use crate::{Row, StoreError, Tx, statements};
 
@@ -18,7 +20,7 @@ statements! {
         WHERE b.pool_id = $1 AND b.cookie = $2";
     GET_LOCKED = "
         UPDATE browser_sessions SET last_used_at = last_used_at WHERE pool_id = $1 AND id = $2
-        RETURNING user_id, created_at, expires_at";
+        RETURNING user_id, created_at, expires_at, last_used_at, facts";
     EXTEND = "
         UPDATE browser_sessions
         SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
@@ -28,7 +30,7 @@ statements! {
         DELETE FROM refresh_tokens
         WHERE pool_id = $1 AND session_id IN (
             SELECT id FROM sessions WHERE pool_id = $1 AND browser_session_id = $2)";
-    DELETE_BENEATH = "DELETE FROM sessions WHERE pool_id = $1 AND browser_session_id = $2 RETURNING id";
+    DELETE_BENEATH = "DELETE FROM sessions WHERE pool_id = $1 AND browser_session_id = $2 RETURNING id, application_id, user_id";
     // No session has an empty id, so an empty $3 keeps none.
     DELETE_OF_ACCOUNT = "
         DELETE FROM browser_sessions
@@ -119,6 +121,10 @@ pub struct LockedBrowserSession {
     pub created_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Timestamp,
+    /// How and when the user authenticated.
+    pub facts: Facts,
 }
 
 /// Reads a browser session, and locks it until the unit ends.
@@ -132,6 +138,8 @@ pub async fn get_locked(
             user: UserId::parse(&row.get::<String>(0)?)?,
             created_at: Timestamp(row.get(1)?),
             expires_at: Timestamp(row.get(2)?),
+            last_used_at: Timestamp(row.get(3)?),
+            facts: serde_json::from_str(&row.get::<String>(4)?)?,
         })
     })
     .await
@@ -148,19 +156,37 @@ pub async fn extend(
     tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await.map(drop)
 }
 
+/// A session of an application that ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedSession {
+    /// The session.
+    pub session: SessionId,
+    /// The application.
+    pub application: ApplicationId,
+    /// The user; the `sub` of its tokens.
+    pub user: UserId,
+}
+
 /// Ends a browser session, the application sessions below it, and their refresh tokens. Returns the user and
 /// the ended sessions; `None` if there is no such browser session.
 pub async fn end(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &BrowserSessionId,
-) -> Result<Option<(UserId, Vec<SessionId>)>, StoreError> {
+) -> Result<Option<(UserId, Vec<EndedSession>)>, StoreError> {
     let values = [pool.into(), id.as_str().into()];
     // A unit that inserts a session below it locks this row first, or finds it gone.
     let user = tx.optional(DELETE, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await?;
     let Some(user) = user else { return Ok(None) };
     tx.execute(DELETE_TOKENS_BENEATH, &values).await?;
-    let ended = tx.all(DELETE_BENEATH, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await?;
+    let ended = tx.all(DELETE_BENEATH, &values, |row| {
+        Ok(EndedSession {
+            session: SessionId::parse(&row.get::<String>(0)?)?,
+            application: ApplicationId::parse(&row.get::<String>(1)?)?,
+            user: UserId::parse(&row.get::<String>(2)?)?,
+        })
+    });
+    let ended = ended.await?;
     Ok(Some((user, ended)))
 }
 

@@ -24,6 +24,11 @@ statements! {
             (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
              browser_session_id, facts, claims)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    OF_BROWSER = "
+        SELECT id FROM sessions
+        WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3
+        ORDER BY created_at DESC LIMIT 1";
+    SET_CLAIMS = "UPDATE sessions SET claims = $3 WHERE pool_id = $1 AND id = $2";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
         FROM sessions
@@ -226,6 +231,28 @@ pub async fn insert_in_browser(
         (&claims).into(),
     ];
     tx.execute(INSERT_IN_BROWSER, &values).await.map(drop)
+}
+
+/// The session of an application in a browser session.
+pub async fn of_browser(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    browser: &BrowserSessionId,
+    application: &ApplicationId,
+) -> Result<Option<SessionId>, StoreError> {
+    let values = [pool.into(), browser.as_str().into(), application.into()];
+    tx.optional(OF_BROWSER, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
+}
+
+/// Replaces the claims that the application requested.
+pub async fn set_claims(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    session: &SessionId,
+    claims: &Map<String, Value>,
+) -> Result<(), StoreError> {
+    let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
+    tx.execute(SET_CLAIMS, &[pool.into(), session.into(), (&claims).into()]).await.map(drop)
 }
 
 /// Extends a session until `expires_at`, unless it already ends later.

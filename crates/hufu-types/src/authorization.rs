@@ -150,9 +150,6 @@ pub struct AuthorizationRequest {
     pub response_mode: ResponseMode,
     /// Where to send the response. Already validated against the application's redirect URIs.
     pub redirect_uri: String,
-    /// Whether the request named the redirect URI, so that the token request has to (RFC 6749 4.1.3).
-    #[serde(default)]
-    pub named_redirect_uri: bool,
     /// The requested scopes.
     pub scopes: ScopeSet,
     /// When the request was made. A login since then is a fresh one.

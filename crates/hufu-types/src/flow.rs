@@ -232,7 +232,6 @@ mod tests {
             response_type: ResponseType::CODE,
             response_mode: ResponseMode::Query,
             redirect_uri: "https://shop.example/back".to_owned(),
-            named_redirect_uri: true,
             scopes: ScopeSet::parse("openid"),
             at: Timestamp(1),
             state: Some("s".to_owned()),

@@ -57,6 +57,33 @@ impl ScopeSet {
         Self(1 << Scope::Openid as u8 | 1 << Scope::Profile as u8)
     }
 
+    /// Every scope.
+    pub const fn all() -> Self {
+        Self((1 << Scope::ALL.len()) - 1)
+    }
+
+    /// The set without this scope.
+    #[must_use]
+    pub const fn without(self, scope: Scope) -> Self {
+        Self(self.0 & !(1 << scope as u8))
+    }
+
+    /// Whether every scope of the other set is in this one.
+    pub const fn covers(self, other: Self) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The scopes, in the order in which they are printed.
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.iter().copied().filter(move |scope| self.has(*scope))
+    }
+
     /// Parses a space-separated list.
     pub fn parse(text: &str) -> Self {
         let mut set = Self::default();

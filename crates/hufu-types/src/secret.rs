@@ -23,6 +23,10 @@ pub enum TokenPurpose {
     Webhook,
     /// The cookie of a browser session.
     BrowserSession,
+    /// An authorization code.
+    AuthorizationCode,
+    /// The secret of an OAuth client.
+    ClientSecret,
 }
 
 impl TokenPurpose {
@@ -35,6 +39,8 @@ impl TokenPurpose {
             Self::AccessKey => "hfk_",
             Self::Webhook => "hfw_",
             Self::BrowserSession => "hfb_",
+            Self::AuthorizationCode => "hfa_",
+            Self::ClientSecret => "hfc_",
         }
     }
 
@@ -46,7 +52,9 @@ impl TokenPurpose {
             | Self::Step
             | Self::AccessKey
             | Self::Webhook
-            | Self::BrowserSession => 32,
+            | Self::BrowserSession
+            | Self::AuthorizationCode
+            | Self::ClientSecret => 32,
         }
     }
 }

@@ -225,10 +225,13 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     response
 }
 
-fn oauth_error(code: Code) -> (StatusCode, &'static str) {
+pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
-        Code::GrantInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
-        Code::InsufficientScope => (StatusCode::FORBIDDEN, "insufficient_scope"),
+        Code::GrantInvalid | Code::AuthorizationCodeInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
+        Code::ClientUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_client"),
+        Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+        Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
             (status_of(code), "invalid_request")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Method, PasscodeChannel, UserId};
+use hufu_types::{Application, LoginMethod, Method, PasscodeChannel, RegistrationMethod, UserId};
 use secrecy::SecretString;
 
 use super::by_code::{CodeLogin, LogInByCode};
@@ -30,6 +30,7 @@ impl App {
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options);
+        check_method(application, LoginMethod::Password)?;
         let patch = self.custom_data_patch(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
             let options = (requested.clone(), patch.clone());
@@ -66,11 +67,17 @@ impl App {
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options);
-        let patch = self.custom_data_patch(pool, custom_data)?;
-        let method = match target.channel() {
-            PasscodeChannel::Sms => Method::PhoneCode,
-            PasscodeChannel::Email => Method::EmailCode,
+        let (method, offered, registers) = match target.channel() {
+            PasscodeChannel::Sms => {
+                (Method::PhoneCode, LoginMethod::PhoneCode, RegistrationMethod::PhoneCode)
+            }
+            PasscodeChannel::Email => {
+                (Method::EmailCode, LoginMethod::EmailCode, RegistrationMethod::EmailCode)
+            }
         };
+        check_method(application, offered)?;
+        let create = create && application.login.registration.contains(&registers);
+        let patch = self.custom_data_patch(pool, custom_data)?;
         let purposes = accepted::login(&requested);
         let prepared =
             self.prepare_own_login(application, method.as_str(), method, (requested, patch), origin);
@@ -90,4 +97,12 @@ impl App {
             CodeLogin::TooOften => Err(self.too_many_codes()),
         }
     }
+}
+
+/// Refuses a method of logging in that the application does not offer.
+fn check_method(application: &Application, method: LoginMethod) -> Result<(), Refusal> {
+    if application.login.methods.contains(&method) {
+        return Ok(());
+    }
+    Err(Code::LoginMethodOff.with("method", method.as_str()))
 }

@@ -8,17 +8,17 @@ use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, FlowState, RequestedTokens, Stage};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken, PoolId,
-    PoolSettings, SessionId, Timestamp, TokenPurpose, User,
+    Application, AuthorizationRequest, BindMethod, BrowserSessionId, ConnectionId, Facts, FlowId, Method,
+    OpaqueToken, PoolId, PoolSettings, SessionId, Timestamp, TokenPurpose, User,
 };
 use serde_json::{Map, Value};
 
-use super::finish::{CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
+use super::finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
 use crate::digest::hash_token;
 use crate::origin::Origin;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
 use crate::refusal::deletion_pending;
-use crate::tokens::Issue;
+use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Refusal, TokenSet, UserToken};
 
 /// What a login issues.
@@ -54,6 +54,17 @@ pub struct LoginDone {
     pub unionid: Option<String>,
     /// What the client receives.
     pub tokens: Tokens,
+    /// The browser session that the login began, if it was for an authorization request.
+    pub browser: Option<BrowserLogin>,
+}
+
+/// A browser session that a login began.
+#[derive(Clone, Debug)]
+pub struct BrowserLogin {
+    /// Its id.
+    pub id: BrowserSessionId,
+    /// The secret for the browser's cookie.
+    pub secret: OpaqueToken,
 }
 
 /// A login that waits for the user's next step. `Debug` does not show the handle.
@@ -132,6 +143,7 @@ pub(crate) struct PreparedLogin {
 pub(crate) struct LoginSecrets {
     refresh: Option<OpaqueToken>,
     handle: OpaqueToken,
+    browser: Option<BrowserLogin>,
 }
 
 impl LoginSecrets {
@@ -188,7 +200,20 @@ impl App {
         let LoginParameters { application, connection, method, facts, requested, patch, origin, proof, flow } =
             parameters;
         let now = self.now();
-        let settings = self.config().settings(&application.pool);
+        let mut settings = self.config().settings(&application.pool);
+        if application.login.registration.is_empty() && settings.registration {
+            // Nobody gets an account through this application, whatever proves who they are.
+            settings = Arc::new(PoolSettings { registration: false, ..(*settings).clone() });
+        }
+        // A login for an authorization request begins a session of the browser. That of the application begins with
+        // the answer to the request.
+        let is_in_browser = matches!(requested, RequestedTokens::Authorization(_));
+        let (browser, binding) = if is_in_browser {
+            let (secret, new) = self.new_browser_session(origin);
+            (Some(BrowserLogin { id: new.id.clone(), secret }), Some(BrowserBinding::New(new)))
+        } else {
+            (None, None)
+        };
         let refresh = match requested {
             RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
@@ -210,7 +235,7 @@ impl App {
             flow: NewFlow {
                 id: flow,
                 handle: hash_token(handle.expose()),
-                cookie: None,
+                cookie: origin.browser.clone().filter(|_| is_in_browser),
                 proof,
                 expires_at: now.plus(self.limits.flow_life),
             },
@@ -218,10 +243,10 @@ impl App {
             method,
             facts,
             patch,
-            browser: None,
+            browser: binding,
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
-        PreparedLogin { plan, secrets: LoginSecrets { refresh, handle } }
+        PreparedLogin { plan, secrets: LoginSecrets { refresh, handle, browser } }
     }
 
     /// Answers a login: with tokens, with the step that it waits for, or with the reason for its refusal.
@@ -234,7 +259,7 @@ impl App {
     ) -> Result<LoginAnswer, Refusal> {
         match outcome {
             LoginOutcome::LoggedIn(done) => {
-                let done = self.answer(application, &plan.requested, secrets.refresh, *done)?;
+                let done = self.answer(application, &plan.requested, secrets, *done)?;
                 Ok(LoginAnswer::Done(Box::new(done)))
             }
             LoginOutcome::Waiting(waiting) => {
@@ -254,7 +279,7 @@ impl App {
         &self,
         application: &Application,
         requested: &RequestedTokens,
-        refresh: Option<OpaqueToken>,
+        secrets: LoginSecrets,
         done: LoggedIn,
     ) -> Result<LoginDone, Refusal> {
         let LoggedIn { user, newly_created, session, session_created_at, conflict } = done;
@@ -276,13 +301,13 @@ impl App {
                 Tokens::User(self.user_token(application, &user.id, &session, session_created_at)?)
             }
             RequestedTokens::TokenSet(scope) => {
-                let issue =
-                    Issue { application, user: &user, session: &session, auth_time: session_created_at };
-                Tokens::Set(Box::new(self.token_set(&issue, *scope, refresh)?))
+                let (auth_time, id_token) = (session_created_at, IdTokenParts::default());
+                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                Tokens::Set(Box::new(self.token_set(&issue, *scope, secrets.refresh)?))
             }
             RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),
         };
-        Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens })
+        Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens, browser: secrets.browser })
     }
 
     /// The view of a login that waits, with the handle for its next step.

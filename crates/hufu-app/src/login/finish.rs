@@ -226,10 +226,18 @@ async fn log_in(
                 return refuse(tx, plan, events, &pool, Some(&user.id), LoginOutcome::Ended).await;
             }
         };
-        sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
         let mut details = progress.details;
         details.extend(login_details(plan.method, facts));
-        details.insert("session".to_owned(), plan.session.id.as_str().into());
+        match (&plan.requested, browser) {
+            // The answer to the request begins the session of the application.
+            (RequestedTokens::Authorization(_), Some(browser)) => {
+                details.insert("browser_session".to_owned(), browser.as_str().into());
+            }
+            _ => {
+                sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
+                details.insert("session".to_owned(), plan.session.id.as_str().into());
+            }
+        }
         let event = Event::of(Action::Login, &user.id).with(details.into());
         events.record(tx, &pool, event).await?;
         (plan.session.id.clone(), now)

@@ -109,8 +109,8 @@ pub struct FlowStep<'a> {
     pub application: &'a Arc<Application>,
     /// The handle from the previous answer.
     pub handle: &'a str,
-    /// The secret in the browser's cookie, if any.
-    pub cookie: Option<&'a str>,
+    /// What stands for the browser, if it submitted a form: a login that began in a browser goes on there alone.
+    pub cookie: Option<TokenHash>,
     /// What the user does.
     pub action: FlowAction,
     /// Where the request comes from.
@@ -191,7 +191,7 @@ impl App {
             pool: application.pool.clone(),
             flow: found.id.clone(),
             handle: found.handle.clone(),
-            cookie: cookie.map(hash_token),
+            cookie: cookie.clone(),
             prepared,
             resolver: self.resolver(found, proof.as_ref()),
             candidate: UserId::generate(self.now(), &*self.random),
@@ -233,7 +233,7 @@ impl App {
         let (flow, accounts) = self.read(unit).await?.ok_or(Code::FlowUnknown)?;
         let same_browser = match &flow.cookie {
             None => true,
-            Some(kept) => step.cookie.map(hash_token).is_some_and(|sent| kept.matches(sent.as_bytes())),
+            Some(kept) => step.cookie.as_ref().is_some_and(|sent| kept.matches(sent.as_bytes())),
         };
         let holds = flow.handle.matches(handle.as_bytes())
             && flow.expires_at > self.now()

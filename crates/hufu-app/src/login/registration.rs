@@ -8,7 +8,9 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::rates::{self, Limit};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Application, Email, Method, Phone, PoolId, Profile, User, UserId, Username};
+use hufu_types::{
+    Application, Email, Method, Phone, PoolId, Profile, RegistrationMethod, User, UserId, Username,
+};
 use secrecy::ExposeSecret as _;
 
 use crate::address::network_of;
@@ -35,6 +37,7 @@ impl App {
         if !settings.registration {
             return Err(Code::RegistrationOff.into());
         }
+        check_offered(application, &registration)?;
         self.check_registration(pool, &registration)?;
         let Registration { username, email, phone, code, password, profile, custom_data } = registration;
         let proved = match (phone, code) {
@@ -170,4 +173,23 @@ impl App {
             custom_data: custom_data.clone(),
         })
     }
+}
+
+/// Refuses a way of registering that the application does not offer. Whoever has neither phone number nor address needs
+/// a password, so that counts as one with a password. An address with both code and password is either way: the pool may
+/// ask for the code.
+fn check_offered(application: &Application, registration: &Registration) -> Result<(), Refusal> {
+    let Registration { phone, email, code, password, .. } = registration;
+    let offers = |way| application.login.registration.contains(&way);
+    let way = match (phone, email, code) {
+        (Some(_), _, _) => RegistrationMethod::PhoneCode,
+        (None, Some(_), Some(_)) if password.is_none() || !offers(RegistrationMethod::EmailPassword) => {
+            RegistrationMethod::EmailCode
+        }
+        (None, _, _) => RegistrationMethod::EmailPassword,
+    };
+    if offers(way) {
+        return Ok(());
+    }
+    Err(Code::LoginMethodOff.with("method", way.as_str()))
 }

@@ -91,6 +91,9 @@ pub enum Needs {
     Login,
     /// An access token must have this scope.
     Scope(Scope),
+    /// An access token must have the scope `openid`. The one endpoint for applications that ask their users for consent:
+    /// what those were granted reads the userinfo, and nothing else.
+    Userinfo,
 }
 
 impl From<Scope> for Needs {
@@ -115,9 +118,9 @@ pub(crate) struct Bearer {
     pub(crate) application: ApplicationId,
     pub(crate) session: SessionId,
     pub(crate) user: UserId,
-    scope: Option<ScopeSet>,
-    issued_at: i64,
-    expires_at: i64,
+    pub(crate) scope: Option<ScopeSet>,
+    pub(crate) issued_at: i64,
+    pub(crate) expires_at: i64,
 }
 
 impl App {
@@ -192,17 +195,25 @@ impl App {
         if session.user != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
         }
-        if let (Needs::Scope(needed), Some(granted)) = (needs, bearer.scope)
-            && !granted.has(needed)
-        {
-            return Err(Code::InsufficientScope.with("scope", needed.as_str()));
+        if let Some(granted) = bearer.scope {
+            let needed = match needs {
+                Needs::Login => None,
+                Needs::Scope(scope) => Some(scope),
+                Needs::Userinfo => Some(Scope::Openid),
+            };
+            if let Some(missing) = needed.filter(|needed| !granted.has(*needed)) {
+                return Err(Code::InsufficientScope.with("scope", missing.as_str()));
+            }
+            if application.login.consent && needs != Needs::Userinfo {
+                return Err(Code::ThirdPartyToken.into());
+            }
         }
         Ok(Authenticated {
             application: application.clone(),
             user: session.account.clone(),
             subject: bearer.user,
             session: bearer.session,
-            auth_time: session.created_at,
+            auth_time: session.auth_time(),
             origin,
             scope: bearer.scope,
             issued_at: bearer.issued_at,
@@ -239,7 +250,11 @@ impl App {
         Ok(claims)
     }
 
-    async fn living_session(&self, pool: &PoolId, id: &SessionId) -> Result<Arc<Session>, Refusal> {
+    pub(crate) async fn living_session(
+        &self,
+        pool: &PoolId,
+        id: &SessionId,
+    ) -> Result<Arc<Session>, Refusal> {
         let rules = self.config().settings(pool).session;
         let ends = |s: &Session| rules.end(s.created_at, s.last_used_at, s.expires_at);
         // A cached session that seems expired may have been extended since it was read.

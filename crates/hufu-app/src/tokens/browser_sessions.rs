@@ -2,22 +2,24 @@
 //! browser session or belongs to one ([`BrowserBinding`]). Ending it also ends the application sessions that
 //! belong to it.
 
-use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
-use hufu_store::{Read, StoreError, Tx, Write};
+use hufu_store::browser_sessions::{self, BrowserSession, EndedSession, NewBrowserSession};
+use hufu_store::{Read, StoreError, Tx, Write, jobs};
 use hufu_types::{
-    Action, BrowserSessionId, OpaqueToken, PoolId, SessionId, SessionRules, Timestamp, TokenHash,
-    TokenPurpose, UserId,
+    Action, Application, ApplicationId, BrowserSessionId, JobId, OpaqueToken, PoolId, SessionId,
+    SessionRules, Timestamp, TokenHash, TokenPurpose, UserId,
 };
 use serde_json::json;
 
+use std::sync::Arc;
+
+use crate::authorization::backchannel;
 use crate::digest::hash_token;
 use crate::events::{Actor, Event, Trace};
-use crate::login::BrowserBinding;
 use crate::{App, Origin, Refusal};
 
 impl App {
     /// A new browser session for a login to start, and the secret for the browser's cookie.
-    pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, BrowserBinding) {
+    pub fn new_browser_session(&self, origin: &Origin) -> (OpaqueToken, NewBrowserSession) {
         let now = self.now();
         let secret = OpaqueToken::generate(TokenPurpose::BrowserSession, &*self.random);
         let new = NewBrowserSession {
@@ -28,7 +30,7 @@ impl App {
             ip: origin.ip.clone(),
             user_agent: origin.user_agent.clone(),
         };
-        (secret, BrowserBinding::New(new))
+        (secret, new)
     }
 
     /// The active browser session of a cookie.
@@ -69,12 +71,20 @@ impl App {
         pool: &PoolId,
         session: &BrowserSession,
         origin: &Origin,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vec<EndedSession>, Refusal> {
         let trace = self.trace(pool, Some(Actor::user(&session.account)), None, None, origin);
         let (id, account) = (session.id.clone(), session.account.clone());
-        let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, trace }).await?;
-        self.forget_sessions(&ended);
-        Ok(())
+        let config = self.config();
+        let is_told = |application: &&Arc<Application>| {
+            application.pool == *pool && application.client.backchannel_logout_uri.is_some()
+        };
+        let told = config.applications().filter(is_told);
+        let told = told.map(|told| (told.id.clone(), JobId::generate(self.now(), &*self.random))).collect();
+        let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, told, trace }).await?;
+        let sessions: Vec<SessionId> = ended.iter().map(|ended| ended.session.clone()).collect();
+        self.forget_sessions(&sessions);
+        self.jobs_waiting.notify_one();
+        Ok(ended)
     }
 }
 
@@ -139,19 +149,29 @@ pub struct EndBrowserSession {
     pub id: BrowserSessionId,
     /// The account behind it.
     pub account: UserId,
+    /// The applications that want to be told, with the ids of the jobs that tell them. A browser session has at most
+    /// one session of each that is told: the others ended when the next began.
+    pub told: Vec<(ApplicationId, JobId)>,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for EndBrowserSession {
     /// The application sessions that ended.
-    type Out = Vec<SessionId>;
+    type Out = Vec<EndedSession>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<EndedSession>, StoreError> {
         let Some((_, ended)) = browser_sessions::end(tx, &self.pool, &self.id).await? else {
             return Ok(Vec::new());
         };
-        let sessions: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+        let sessions: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
+        for (application, id) in &self.told {
+            // One that nobody brought the code of yet is told as well: it may be on its way.
+            let own = ended.iter().find(|ended| ended.application == *application);
+            if let Some(ended) = own {
+                jobs::enqueue(tx, &backchannel::job(&self.pool, ended, id.clone(), self.trace.at)?).await?;
+            }
+        }
         let details = json!({ "browser_session": self.id.as_str(), "sessions": sessions });
         let event = Event::of(Action::Logout, &self.account).with(details);
         self.trace.recorder().record(tx, &self.pool, event).await?;

@@ -153,17 +153,31 @@ impl App {
         Ok(())
     }
 
+    /// The algorithms that have a key.
+    pub fn signing_algorithms(&self) -> Vec<SigningAlgorithm> {
+        let keys = self.keys.load();
+        let has_key = |algorithm: &&SigningAlgorithm| {
+            keys.signing.iter().any(|(_, key)| key.algorithm() == **algorithm)
+        };
+        SigningAlgorithm::ALL.iter().filter(has_key).copied().collect()
+    }
+
     /// Creates a new key to replace the current one of an algorithm, and returns its id. It is published
-    /// immediately, and signs once the lead time has passed. The old keys remain published until their last
+    /// immediately, and signs once the lead time has passed, or at once. The old keys remain published until their last
     /// token has expired.
     #[boxed]
-    pub async fn rotate_signing_key(&self, algorithm: SigningAlgorithm) -> Result<String, KeyError> {
+    pub async fn rotate_signing_key(
+        &self,
+        algorithm: SigningAlgorithm,
+        at_once: bool,
+    ) -> Result<String, KeyError> {
         let lifetimes = |a: &std::sync::Arc<hufu_types::Application>| {
             a.lifetimes.user_token.max(a.lifetimes.access_token)
         };
         let longest_token =
             self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
-        let start = Start::Successor { now: self.now(), lead: self.limits.key_lead, longest_token };
+        let lead = if at_once { Duration::ZERO } else { self.limits.key_lead };
+        let start = Start::Successor { now: self.now(), lead, longest_token };
         add(&self.store, &self.sealing, &*self.random, algorithm, start).await
     }
 }

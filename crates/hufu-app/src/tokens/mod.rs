@@ -10,22 +10,27 @@ use std::borrow::Cow;
 use std::fmt;
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::{AccessTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, at_hash};
+use hufu_protocol::{
+    AccessTokenClaims, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, half_hash,
+};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId, Timestamp, TokenAuth,
-    TokenPurpose, User, UserId,
+    Application, ApplicationId, Facts, Gender, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId,
+    Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
+use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
 use crate::events::Actor;
 use crate::{App, Origin, Refusal};
-use authentication::Bearer;
+use authentication::{Bearer, Needs};
+use refresh::AddRefreshToken;
 
 pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
+pub use hufu_store::browser_sessions::EndedSession;
 pub use refresh::{RevokeToken, RevokedToken, Rotate, Rotation};
 pub use sessions::EndSession;
 
@@ -74,10 +79,33 @@ pub(crate) struct Issue<'a> {
     pub(crate) user: &'a User,
     pub(crate) session: &'a SessionId,
     pub(crate) auth_time: Timestamp,
+    pub(crate) id_token: IdTokenParts<'a>,
 }
 
+/// What an ID token says beside who the user is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IdTokenParts<'a> {
+    /// How the user authenticated, if that is known.
+    pub(crate) facts: Option<&'a Facts>,
+    /// The value by which the client recognizes its request.
+    pub(crate) nonce: Option<&'a str>,
+    /// The authorization code in the same response.
+    pub(crate) code: Option<&'a str>,
+    /// The `claims` parameter of the request.
+    pub(crate) claims: Option<&'a Map<String, Value>>,
+    /// Whether the client asked for an authentication context.
+    pub(crate) acr: bool,
+}
+
+/// The authentication context of a login with one factor.
+pub const ACR_ONE_FACTOR: &str = "1";
+
 impl App {
-    fn signing_key(&self, application: &Application, now: Timestamp) -> Result<SigningKey, Refusal> {
+    pub(crate) fn signing_key(
+        &self,
+        application: &Application,
+        now: Timestamp,
+    ) -> Result<SigningKey, Refusal> {
         let keys = self.keys.load();
         let found = keys.signing(application.signing_algorithm, now).cloned();
         found.ok_or_else(|| Refusal::internal(MissingKey))
@@ -136,23 +164,17 @@ impl App {
         Some((token, stored))
     }
 
-    /// Signs an access token, and an id token if the scope has `openid`.
-    pub(crate) fn token_set(
-        &self,
-        issue: &Issue<'_>,
-        scope: ScopeSet,
-        refresh_token: Option<OpaqueToken>,
-    ) -> Result<TokenSet, Refusal> {
+    /// Signs an access token. Also returns the seconds until it expires.
+    pub(crate) fn access_token(&self, issue: &Issue<'_>, scope: ScopeSet) -> Result<(String, u64), Refusal> {
         let now = self.now();
         let application = issue.application;
-        let key = self.signing_key(application, now)?;
         let settings = self.config().settings(&application.pool);
         // No token outlives its session.
         let latest = settings.session.latest_end(issue.auth_time);
         let expires_at = now.plus(application.lifetimes.access_token).min(latest);
         let mut jti = [0_u8; 16];
         self.random.fill(&mut jti);
-        let access = AccessTokenClaims {
+        let claims = AccessTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
             sub: issue.user.id.clone(),
             aud: Cow::Borrowed(application.id.as_str()),
@@ -163,25 +185,81 @@ impl App {
             exp: expires_at.seconds(),
             jti: hex::encode(jti).into(),
         };
-        let access_token = key.sign(TokenType::AccessToken, &access).map_err(Refusal::internal)?;
+        let key = self.signing_key(application, now)?;
+        let token = key.sign(TokenType::AccessToken, &claims).map_err(Refusal::internal)?;
+        Ok((token, u64::try_from(expires_at.seconds() - now.seconds()).unwrap_or_default()))
+    }
+
+    /// Signs an access token, and an id token if the scope has `openid`.
+    pub(crate) fn token_set(
+        &self,
+        issue: &Issue<'_>,
+        scope: ScopeSet,
+        refresh_token: Option<OpaqueToken>,
+    ) -> Result<TokenSet, Refusal> {
+        let (access_token, expires_in) = self.access_token(issue, scope)?;
         let id_token = if scope.has(Scope::Openid) {
-            let claims = IdTokenClaims {
-                iss: Cow::Borrowed(&self.issuer),
-                sub: issue.user.id.clone(),
-                aud: application.id.clone(),
-                sid: issue.session.clone(),
-                iat: now.seconds(),
-                exp: expires_at.seconds(),
-                auth_time: issue.auth_time.seconds(),
-                nonce: None,
-                at_hash: Some(at_hash(key.algorithm(), &access_token).into()),
-                profile: claims_of(issue.user, scope, &settings),
-            };
-            Some(key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)?)
+            Some(self.id_token(issue, scope, Some(&access_token))?)
         } else {
             None
         };
-        let expires_in = u64::try_from(expires_at.seconds() - now.seconds()).unwrap_or_default();
+        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in })
+    }
+
+    /// Signs an ID token, bound to the access token in the same response if there is one.
+    pub(crate) fn id_token(
+        &self,
+        issue: &Issue<'_>,
+        scope: ScopeSet,
+        access_token: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let (now, application, parts) = (self.now(), issue.application, issue.id_token);
+        let key = self.signing_key(application, now)?;
+        let settings = self.config().settings(&application.pool);
+        let latest = settings.session.latest_end(issue.auth_time);
+        let expires_at = now.plus(application.lifetimes.access_token).min(latest);
+        let hash = |token: &str| half_hash(key.algorithm(), token).into();
+        let mut profile = claims_of(issue.user, scope, &settings);
+        let asked = parts.claims.and_then(|claims| claims.get("id_token")).and_then(Value::as_object);
+        profile.extend(asked.map(|asked| claims_asked(issue.user, asked, &settings)).unwrap_or_default());
+        let asks_for_acr = parts.acr || asked.is_some_and(|asked| asked.contains_key("acr"));
+        let claims = IdTokenClaims {
+            iss: Cow::Borrowed(&self.issuer),
+            sub: issue.user.id.clone(),
+            aud: application.id.clone(),
+            sid: issue.session.clone(),
+            iat: now.seconds(),
+            exp: expires_at.seconds(),
+            auth_time: issue.auth_time.seconds(),
+            nonce: parts.nonce.map(Cow::Borrowed),
+            at_hash: access_token.map(hash),
+            c_hash: parts.code.map(hash),
+            amr: parts.facts.map(Facts::amr).unwrap_or_default().into_iter().map(Cow::Borrowed).collect(),
+            acr: asks_for_acr.then_some(Cow::Borrowed(ACR_ONE_FACTOR)),
+            profile,
+        };
+        key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)
+    }
+
+    /// Signs an access token for the client itself (RFC 6749 section 4.4). It opens no endpoint of a user.
+    pub fn client_token(&self, application: &Application) -> Result<TokenSet, Refusal> {
+        let now = self.now();
+        let expires_at = now.plus(application.lifetimes.access_token);
+        let mut jti = [0_u8; 16];
+        self.random.fill(&mut jti);
+        let claims = ClientTokenClaims {
+            iss: Cow::Borrowed(&self.issuer),
+            sub: application.id.clone(),
+            aud: Cow::Borrowed(application.id.as_str()),
+            client_id: application.id.clone(),
+            iat: now.seconds(),
+            exp: expires_at.seconds(),
+            jti: hex::encode(jti).into(),
+        };
+        let key = self.signing_key(application, now)?;
+        let access_token = key.sign(TokenType::AccessToken, &claims).map_err(Refusal::internal)?;
+        let expires_in = application.lifetimes.access_token.as_secs();
+        let (id_token, refresh_token, scope) = (None, None, ScopeSet::default());
         Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in })
     }
 
@@ -192,6 +270,7 @@ impl App {
         application: &Application,
         presented: &OpaqueToken,
         client_auth: Option<TokenAuth>,
+        narrowed: Option<ScopeSet>,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -214,8 +293,16 @@ impl App {
                 // Clients know the user by the `sub` that the session started with, even if the account has
                 // since been merged.
                 let user = User { id: details.user.clone(), ..account };
-                let issue =
-                    Issue { application, user: &user, session: &session, auth_time: details.created_at };
+                let id_token = IdTokenParts {
+                    facts: details.facts.as_ref(),
+                    claims: Some(&details.claims),
+                    ..IdTokenParts::default()
+                };
+                let auth_time = details.auth_time();
+                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                // A client may ask for less (RFC 6749 section 6). The refresh token keeps what it has.
+                let scope =
+                    narrowed.filter(|wish| !wish.is_empty()).map_or(scope, |wish| scope.intersect(wish));
                 self.token_set(&issue, scope, Some(successor))
             }
             Rotation::Unknown => Err(Code::GrantInvalid.into()),
@@ -226,6 +313,42 @@ impl App {
                 Err(Code::GrantInvalid.into())
             }
         }
+    }
+
+    /// Issues a token set for the session of a user token, which mobile clients log in with.
+    ///
+    /// # Errors
+    /// [`Code::GrantInvalid`] for a token that is none of this application's user tokens.
+    #[boxed]
+    pub async fn exchange_user_token(
+        &self,
+        application: &Application,
+        token: &str,
+        scope: ScopeSet,
+        origin: Origin,
+    ) -> Result<TokenSet, Refusal> {
+        let hint = ApplicationHint::default();
+        let who = self.authenticate(Some(token), hint, origin, Needs::Login).await;
+        let who =
+            who.map_err(
+                |refusal| if refusal.is(Code::NotLoggedIn) { Code::GrantInvalid.into() } else { refusal },
+            )?;
+        if who.scope.is_some() || who.application.id != application.id {
+            return Err(Code::GrantInvalid.into());
+        }
+        let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
+        let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
+        let user = User { id: who.subject.clone(), ..account };
+        let refresh = self.new_refresh_token(application, scope, None);
+        if let Some((_, stored)) = &refresh {
+            let (pool, session) = (who.pool().clone(), who.session.clone());
+            let (application, new) = (application.id.clone(), stored.clone());
+            self.write(AddRefreshToken { pool, session, application, new, now: self.now() }).await?;
+        }
+        let id_token = IdTokenParts::default();
+        let issue =
+            Issue { application, user: &user, session: &who.session, auth_time: who.auth_time, id_token };
+        self.token_set(&issue, scope, refresh.map(|(token, _)| token))
     }
 
     /// Revokes an application's access or refresh token and ends its session (RFC 7009). An unknown token is
@@ -287,6 +410,17 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
         put("zoneinfo", profile.zoneinfo.as_deref());
         put("locale", profile.locale.as_deref());
     }
+    if scope.has(Scope::Profile) {
+        // OpenID Connect Core 5.1 names two values and permits others.
+        put(
+            "gender",
+            profile.gender.and_then(|gender| match gender {
+                Gender::Male => Some("male"),
+                Gender::Female => Some("female"),
+                Gender::Unknown => None,
+            }),
+        );
+    }
     if scope.has(Scope::Username) {
         put("username", user.username.as_ref().map(hufu_types::Username::as_str));
     }
@@ -308,6 +442,22 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
     if scope.has(Scope::Phone) && user.phone.is_some() {
         claims.insert("phone_number_verified".to_owned(), user.vouched_phone().is_some().into());
     }
+    if scope.has(Scope::Address) {
+        let parts = [
+            ("formatted", profile.formatted.as_ref().or(profile.address.as_ref())),
+            ("street_address", profile.street_address.as_ref()),
+            ("locality", profile.locality.as_ref().or(profile.city.as_ref())),
+            ("region", profile.region.as_ref().or(profile.province.as_ref())),
+            ("postal_code", profile.postal_code.as_ref()),
+            ("country", profile.country.as_ref()),
+        ];
+        let parts =
+            parts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.as_str().into())));
+        let address: Map<String, Value> = parts.collect();
+        if !address.is_empty() {
+            claims.insert("address".to_owned(), address.into());
+        }
+    }
     if scope.has(Scope::ExtendedFields) {
         let seen = settings.visible(&user.custom_data);
         if !seen.is_empty() {
@@ -315,4 +465,11 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
         }
     }
     claims
+}
+
+/// The claims that a client requested one by one (OpenID Connect Core 5.5), as far as the user has them.
+pub fn claims_asked(user: &User, asked: &Map<String, Value>, settings: &PoolSettings) -> Map<String, Value> {
+    let mut all = claims_of(user, ScopeSet::all(), settings);
+    all.retain(|name, _| asked.contains_key(name));
+    all
 }

@@ -113,6 +113,24 @@ impl Write for Rotate {
     }
 }
 
+/// Adds a refresh token to a session that has begun.
+pub(crate) struct AddRefreshToken {
+    pub(crate) pool: PoolId,
+    pub(crate) session: SessionId,
+    pub(crate) application: ApplicationId,
+    pub(crate) new: NewRefreshToken,
+    pub(crate) now: Timestamp,
+}
+
+impl Write for AddRefreshToken {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let Self { pool, session, application, new, now } = self;
+        refresh_tokens::insert(tx, pool, session, application, new, *now).await
+    }
+}
+
 /// A token that an application revokes.
 #[derive(Clone, Debug)]
 pub enum RevokedToken {

@@ -4,6 +4,7 @@
 mod apply;
 mod audit;
 mod audit_log;
+mod authorization;
 mod browser_sessions;
 mod credentials;
 mod crowd;

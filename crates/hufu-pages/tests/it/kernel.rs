@@ -59,11 +59,14 @@ fn a_policy_names_what_a_page_may_do() {
     );
     let wider = Policy {
         form_origins: vec!["https://shop.example.com".to_owned()],
+        frame_sources: Vec::new(),
+        img_origins: vec!["https://img.example.com".to_owned()],
         frame_ancestors: vec!["https://shop.example.com".to_owned(), "https://m.example.com".to_owned()],
     };
     let value = wider.value();
     let value = value.to_str().unwrap();
     assert!(value.contains("form-action 'self' https://shop.example.com;"), "{value}");
+    assert!(value.contains("img-src 'self' data: https://img.example.com;"), "{value}");
     assert!(value.contains("frame-ancestors https://shop.example.com https://m.example.com;"), "{value}");
 }
 

@@ -1,4 +1,4 @@
-use hufu_protocol::{AccessTokenClaims, IdTokenClaims, TokenType, at_hash, verify};
+use hufu_protocol::{AccessTokenClaims, IdTokenClaims, TokenType, half_hash, verify};
 use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, UserId};
 use serde_json::{Value, json};
 
@@ -16,6 +16,9 @@ fn id_claims(profile: Value) -> IdTokenClaims<'static> {
         auth_time: NOW.seconds() - 5,
         nonce: Some("n-0S6_WzA2Mj".into()),
         at_hash: None,
+        c_hash: None,
+        amr: Vec::new(),
+        acr: None,
         profile,
     }
 }
@@ -101,7 +104,7 @@ fn a_profile_cannot_overwrite_a_claim_of_the_protocol() {
 #[test]
 fn the_access_token_hash_of_openid_connect_core_a3() {
     let token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y";
-    assert_eq!(at_hash(SigningAlgorithm::Rs256, token), "77QmUPtjPfzWtF2AnpK9RQ");
-    assert_eq!(at_hash(SigningAlgorithm::Es256, token), "77QmUPtjPfzWtF2AnpK9RQ");
-    assert_eq!(decode(&at_hash(SigningAlgorithm::EdDsa, token)).len(), 32);
+    assert_eq!(half_hash(SigningAlgorithm::Rs256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+    assert_eq!(half_hash(SigningAlgorithm::Es256, token), "77QmUPtjPfzWtF2AnpK9RQ");
+    assert_eq!(decode(&half_hash(SigningAlgorithm::EdDsa, token)).len(), 32);
 }

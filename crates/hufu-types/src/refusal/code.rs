@@ -297,6 +297,27 @@ codes! {
     /// The access token lacks the scope that the endpoint needs (RFC 6750 section 3.1).
     InsufficientScope(scope) => 2470, 403, "insufficient-scope", "not-permitted";
 
+    // OpenID Connect.
+    /// The client is unknown, or did not prove who it is in the way that it is registered with.
+    ClientUnauthorized => 2480, 401, "client-unauthorized", "not-set-up";
+    /// The redirect URI is missing, or is not one of the application's.
+    RedirectUriUnknown => 2481, 400, "redirect-uri-unknown", "not-set-up";
+    /// The application is not set up for this grant.
+    GrantNotAllowed(grant) => 2482, 400, "grant-not-allowed", "not-set-up";
+    /// The authorization code is unknown, expired or used, or was issued for another client, redirect URI or PKCE
+    /// challenge.
+    AuthorizationCodeInvalid => 2483, 400, "authorization-code-invalid", "login-again";
+    /// The page belongs to an authorization request that is too old, or was not made here.
+    LoginRequestExpired => 2484, 400, "login-request-expired", "login-request-expired";
+    /// The application does not offer this method of logging in or of registering.
+    LoginMethodOff(method) => 2485, 403, "login-method-off", "way-not-available";
+    /// The address to go to after the logout is not one of the application's.
+    LogoutUriUnknown => 2486, 400, "logout-uri-unknown", "not-set-up";
+    /// The token was granted to an application that asks for consent. It reads the userinfo, and nothing else.
+    ThirdPartyToken => 2488, 403, "third-party-token", "not-permitted";
+    /// The ID token that was sent as a hint is not one of this instance's.
+    HintInvalid => 2487, 400, "hint-invalid", "not-set-up";
+
     // Pictures.
     /// The upload is not an image of a supported type.
     NotAPicture => 2410, 400, "not-a-picture", "not-a-picture";

@@ -46,6 +46,8 @@ macro_rules! reasons {
 reasons! {
     /// The field is missing or empty.
     Missing => "missing", "field-missing";
+    /// The parameter is there more than once.
+    Twice => "twice", "field-check";
     /// The field is missing. It carries what WeChat returned to the client.
     MissingFromWechat => "missing-from-wechat", "field-try-again";
     /// Exactly one of several fields is required; `field` lists them.

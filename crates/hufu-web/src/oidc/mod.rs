@@ -1,8 +1,20 @@
 //! OAuth 2 and OpenID Connect. Bodies and status codes follow the RFCs; there is no envelope.
+//!
+//! - `discovery`, `jwks`: what the provider is, for programs.
+//! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
+//! - `client`: how clients name and prove themselves. `token`, `userinfo`, `introspection`, `revocation`.
+//! - [`browser`]: the cookie of the browser sessions.
 
+mod authorize;
+pub mod browser;
+mod client;
+mod discovery;
+mod introspection;
 mod jwks;
+pub mod outcome;
 mod revocation;
 mod token;
+mod userinfo;
 
 use axum::routing::{get, post};
 use hufu_types::refusal::Code;
@@ -11,12 +23,20 @@ pub use token::TokenAnswer;
 
 use crate::Routes;
 use crate::cors::open;
+use crate::page::routes_of;
 use crate::surface::{oauth, refusing, unserved};
 
 pub(crate) fn routes() -> Routes {
     let routes = Routes::new()
+        // Reads cookies: no CORS.
+        .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
         .route("/oidc/token", open(post(token::token)))
+        .route("/oidc/me", open(get(userinfo::by_header).post(userinfo::by_form)))
+        .route("/oidc/token/introspection", open(post(introspection::introspect)))
         .route("/oidc/token/revocation", open(post(revocation::revoke)))
+        .route("/oidc/.well-known/openid-configuration", open(get(discovery::discovery)))
         .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
     refusing(routes.merge(unserved("/oidc", Code::PathUnknown)), oauth)
+        .route("/.well-known/openid-configuration", open(get(discovery::elsewhere)))
+        .merge(routes_of(&[&outcome::SENDS_ITSELF]))
 }

@@ -1,32 +1,38 @@
-//! `POST /oidc/token/revocation` (RFC 7009) for public clients, with `client_id` and `token`.
+//! `POST /oidc/token/revocation` (RFC 7009), with `token`. A client with a secret sends it; one of the published SDKs may
+//! be named by `client_id` or the header alone.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use hufu_app::authorization::{ClientCredentials, Parameters};
 use hufu_types::OpaqueToken;
-use serde::Deserialize;
 
-use super::token::{client, no_store, required};
-use crate::request::{Head, Parameters};
+use super::client::credentials;
+use super::token::{client, no_store};
+use crate::request::{self, Head};
 use crate::server;
 use crate::surface::Answer;
-
-#[derive(Deserialize)]
-pub(crate) struct RevocationRequest {
-    token: Option<String>,
-    client_id: Option<String>,
-}
 
 /// Ends the session of an access or refresh token. A token that is unknown, expired or issued to another
 /// application is not an error and changes nothing (RFC 7009 section 2.2).
 pub(crate) async fn revoke(
     State(shared): server::State,
     head: Head,
-    Parameters(request): Parameters<RevocationRequest>,
+    headers: HeaderMap,
+    request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
-    let token = OpaqueToken::presented(required(request.token, "token")?);
+    let parameters = Parameters::new(list);
+    parameters.check_repeated()?;
+    let token = OpaqueToken::presented(parameters.required("token")?.to_owned());
     let config = shared.app.config();
-    let application = client(&config, &head, request.client_id.as_deref())?;
-    shared.app.revoke(application, &token, &head.origin()).await?;
+    // Whoever has the token may end it: a client that does not authenticate is not refused.
+    let application = match credentials(&headers, &parameters)? {
+        Some(sent @ (ClientCredentials::Basic { .. } | ClientCredentials::Post { .. })) => {
+            shared.app.authenticate_client(&sent, &head.origin()).await?
+        }
+        Some(ClientCredentials::Public { id }) => client(&config, &head, Some(&id))?.clone(),
+        None => client(&config, &head, None)?.clone(),
+    };
+    shared.app.revoke(&application, &token, &head.origin()).await?;
     Ok((no_store(), StatusCode::OK).into_response())
 }

@@ -1,18 +1,20 @@
-//! `POST /oidc/token` (RFC 6749 section 3.2). Only the refresh token grant is supported.
+//! `POST /oidc/token` (RFC 6749 section 3.2).
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use hufu_app::authorization::{ClientCredentials, Parameters};
 use hufu_app::{Config, Refusal, TokenSet, named};
-use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Application, OpaqueToken, ScopeSet};
-use serde::{Deserialize, Serialize};
+use hufu_types::refusal::Code;
+use hufu_types::{Application, Grant, OpaqueToken, ScopeSet, TokenAuth};
+use serde::Serialize;
 
-use crate::request::{Head, Parameters};
-use crate::server;
-use crate::surface::{Answer, json};
+use super::client::credentials;
+use crate::request::{self, Head};
+use crate::server::{self, Shared};
+use crate::surface::{Answer, Refused, json};
 
 /// A token response (RFC 6749 section 5.1). Some documentation of the clients spells the lifetime
 /// `expire_in`, so both spellings are sent.
@@ -24,6 +26,7 @@ pub struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     token_type: &'static str,
+    #[serde(skip_serializing_if = "scope_is_empty")]
     scope: ScopeSet,
     expires_in: u64,
     expire_in: u64,
@@ -43,13 +46,13 @@ impl From<TokenSet> for TokenAnswer {
     }
 }
 
-pub(crate) fn no_store() -> [(header::HeaderName, &'static str); 2] {
-    [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn scope_is_empty(scope: &ScopeSet) -> bool {
+    scope.is_empty()
 }
 
-/// A required parameter. An empty one counts as missing.
-pub(crate) fn required(parameter: Option<String>, name: &'static str) -> Result<String, Refusal> {
-    parameter.filter(|value| !value.is_empty()).ok_or_else(|| Refusal::invalid(name, Reason::Missing))
+pub(crate) fn no_store() -> [(header::HeaderName, &'static str); 2] {
+    [(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")]
 }
 
 /// The client of a request. It is named by a header, by the parameter, or by both if they agree.
@@ -65,27 +68,116 @@ pub(crate) fn client<'a>(
     Ok(application)
 }
 
-#[derive(Deserialize)]
-pub(crate) struct TokenRequest {
-    grant_type: Option<String>,
-    refresh_token: Option<String>,
-    client_id: Option<String>,
-}
+/// The grant of the mobile clients: a user token becomes a token set of the same session.
+const USER_TOKEN_GRANT: &str = "http://authing.cn/oidc/grant_type/authing_token";
 
-/// Exchanges a grant for tokens. The client may be named by the header alone, as the mini program SDKs do.
+/// Exchanges a grant for tokens. With a refresh token alone the client may be named by the header alone, as the mini
+/// program SDKs do.
 pub(crate) async fn token(
     State(shared): server::State,
     head: Head,
-    Parameters(request): Parameters<TokenRequest>,
+    headers: HeaderMap,
+    request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
-    match request.grant_type.as_deref().and_then(named) {
-        Some("refresh_token") => {}
-        Some(_) => return Err(Code::GrantUnsupported.into()),
-        None => return Err(Refusal::invalid("grant_type", Reason::Missing).into()),
+    let parameters = Parameters::new(list);
+    let tokens = grant(&shared, &head, &headers, &parameters).await.map_err(|refusal| {
+        let is_basic =
+            headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Basic"));
+        (refusal, is_basic)
+    });
+    match tokens {
+        Ok(tokens) => Ok((no_store(), json(&TokenAnswer::from(tokens))).into_response()),
+        Err((refusal, true)) if refusal.is(Code::ClientUnauthorized) => {
+            // RFC 6749 section 5.2: whoever tried the header learns of the header.
+            let challenge = HeaderValue::from_static("Basic realm=\"oidc\"");
+            Ok(([(header::WWW_AUTHENTICATE, challenge)], Refused::from(refusal)).into_response())
+        }
+        Err((refusal, _)) => Err(refusal.into()),
     }
-    let refresh_token = OpaqueToken::presented(required(request.refresh_token, "refresh_token")?);
+}
+
+async fn grant(
+    shared: &Shared,
+    head: &Head,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<TokenSet, Refusal> {
+    parameters.check_repeated()?;
+    let credentials = credentials(headers, parameters)?;
+    match parameters.required("grant_type")? {
+        "refresh_token" => refresh(shared, head, credentials, parameters).await,
+        "authorization_code" => {
+            let (application, credentials) =
+                authenticated(shared, head, credentials, Grant::AuthorizationCode).await?;
+            let (code, redirect_uri) = (parameters.required("code")?, parameters.required("redirect_uri")?);
+            let (method, verifier) = (credentials.method(), parameters.get("code_verifier"));
+            let origin = head.origin();
+            shared.app.exchange_code(&application, method, code, redirect_uri, verifier, &origin).await
+        }
+        "client_credentials" => {
+            let (application, _) = authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
+            shared.app.client_token(&application)
+        }
+        USER_TOKEN_GRANT => {
+            let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
+            // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
+            let config = shared.app.config();
+            let application = match &credentials {
+                ClientCredentials::Public { id } => {
+                    config.application(id).ok_or(Code::ClientUnauthorized)?.clone()
+                }
+                _ => shared.app.authenticate_client(&credentials, &head.origin()).await?,
+            };
+            let scope = ScopeSet::asked(parameters.get("scope"));
+            let token = parameters.required("token")?;
+            shared.app.exchange_user_token(&application, token, scope, head.origin()).await
+        }
+        _ => Err(Code::GrantUnsupported.into()),
+    }
+}
+
+/// The client of a request, which must have the grant.
+async fn authenticated(
+    shared: &Shared,
+    head: &Head,
+    credentials: Option<ClientCredentials>,
+    grant: Grant,
+) -> Result<(Arc<Application>, ClientCredentials), Refusal> {
+    let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
+    let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
+    let is_code = grant == Grant::AuthorizationCode;
+    if !application.has_grant(grant) && !(is_code && application.has_grant(Grant::Hybrid)) {
+        return Err(Code::GrantNotAllowed.with("grant", grant.as_str()));
+    }
+    if grant == Grant::ClientCredentials && application.is_public() {
+        return Err(Code::ClientUnauthorized.because("a client without a secret gets no tokens for itself"));
+    }
+    Ok((application, credentials))
+}
+
+/// The refresh token grant (RFC 6749 section 6). Clients of the published SDKs are named and do not authenticate; their
+/// refresh tokens were issued so.
+async fn refresh(
+    shared: &Shared,
+    head: &Head,
+    credentials: Option<ClientCredentials>,
+    parameters: &Parameters,
+) -> Result<TokenSet, Refusal> {
+    let refresh_token = OpaqueToken::presented(parameters.required("refresh_token")?.to_owned());
     let config = shared.app.config();
-    let application = client(&config, &head, request.client_id.as_deref())?;
-    let tokens = shared.app.refresh(application, &refresh_token, None, &head.origin()).await?;
-    Ok((no_store(), json(&TokenAnswer::from(tokens))).into_response())
+    let (application, method) = match &credentials {
+        Some(ClientCredentials::Basic { .. } | ClientCredentials::Post { .. }) => {
+            let (application, credentials) =
+                authenticated(shared, head, credentials, Grant::RefreshToken).await?;
+            (application, Some(credentials.method()))
+        }
+        Some(ClientCredentials::Public { id }) => {
+            let application = client(&config, head, Some(id))?.clone();
+            let method = application.is_public().then_some(TokenAuth::None);
+            (application, method)
+        }
+        None => (client(&config, head, None)?.clone(), None),
+    };
+    let scope = parameters.get("scope").map(ScopeSet::parse);
+    shared.app.refresh(&application, &refresh_token, method, scope, &head.origin()).await
 }

@@ -5,11 +5,12 @@
 //! Over https the cookie has the prefix `__Host-`, so that a sibling domain cannot set it. The origin of a
 //! request is checked as well: see [`is_own`].
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::Random;
+use hufu_types::{Random, TokenHash};
 
 use super::cookies;
 
@@ -51,6 +52,16 @@ impl BrowserSecret {
     /// The cookie that stores the secret in the browser.
     pub(super) fn cookie(&self, is_https: bool) -> Option<HeaderValue> {
         cookies::session(cookie_name(is_https), &self.text, is_https)
+    }
+
+    /// What stands for the browser in the database.
+    pub(super) fn mark(&self) -> TokenHash {
+        let mut hash = [0; 32];
+        let digest = digest(&SHA256, self.text.as_bytes());
+        for (to, from) in hash.iter_mut().zip(digest.as_ref()) {
+            *to = *from;
+        }
+        TokenHash(hash)
     }
 
     fn key(&self) -> hmac::Key {

@@ -30,12 +30,16 @@ pub(super) fn asked(query: Option<&str>) -> Option<Language> {
     of("ui_locales").or_else(|| of("lang"))
 }
 
-/// The language for the reader: from the query, otherwise from their stored choice, otherwise from
-/// `Accept-Language`. English is the fallback, since readers of unsupported languages most likely read it.
-pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
+/// What the reader chose: in the query, otherwise earlier.
+pub(super) fn chosen(query: Option<&str>, headers: &HeaderMap) -> Option<Language> {
     let kept = || cookies::read(headers, COOKIE).and_then(Language::of_tag);
-    let accepted = || headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(Language::of_header);
-    asked(query).or_else(kept).or_else(accepted).unwrap_or(Language::English)
+    asked(query).or_else(kept)
+}
+
+/// What the browser prefers. English is the fallback, since readers of unsupported languages most likely read it.
+pub(super) fn preferred(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    accepted.and_then(Language::of_header).unwrap_or(Language::English)
 }
 
 /// The same address in another language.

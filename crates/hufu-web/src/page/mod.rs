@@ -24,7 +24,7 @@
 //! Pages use two kinds of cookies, preferences and the secret of forms. No page has CORS.
 
 mod assets;
-mod cookies;
+pub(crate) mod cookies;
 mod csrf;
 mod field;
 mod form;
@@ -47,6 +47,7 @@ pub use html::Html;
 pub use policy::Policy;
 pub use preferences::Theme;
 pub(crate) use refused::as_pages;
+pub use refused::refused_page;
 pub use view::{LanguageLink, ThemeChoice, View, Viewer};
 
 use crate::server::Routes;

@@ -8,13 +8,22 @@ use axum::http::HeaderValue;
 pub struct Policy {
     /// Other origins to which a form may be submitted or redirected.
     pub form_origins: Vec<String>,
+    /// Other origins whose pages this page loads in frames.
+    pub frame_sources: Vec<String>,
+    /// Other origins from which images are loaded.
+    pub img_origins: Vec<String>,
     /// Origins that may embed the page in a frame. Empty means none.
     pub frame_ancestors: Vec<String>,
 }
 
 impl Policy {
     /// The default: forms are submitted to this origin only, and no one may frame the page.
-    pub const OWN: Self = Self { form_origins: Vec::new(), frame_ancestors: Vec::new() };
+    pub const OWN: Self = Self {
+        form_origins: Vec::new(),
+        frame_sources: Vec::new(),
+        img_origins: Vec::new(),
+        frame_ancestors: Vec::new(),
+    };
 
     /// The value of the header.
     pub fn value(&self) -> HeaderValue {
@@ -25,17 +34,24 @@ impl Policy {
     }
 
     fn text(&self) -> String {
-        let own = ["'self'"].into_iter();
-        let forms: Vec<_> = own.chain(self.form_origins.iter().map(String::as_str)).collect();
+        let joined = |own: &str, others: &[String]| {
+            let all: Vec<_> = std::iter::once(own).chain(others.iter().map(String::as_str)).collect();
+            all.join(" ")
+        };
         let frames = if self.frame_ancestors.is_empty() {
             "'none'".to_owned()
         } else {
             self.frame_ancestors.join(" ")
         };
+        let loaded = match self.frame_sources.as_slice() {
+            [] => String::new(),
+            sources => format!("frame-src {}; ", sources.join(" ")),
+        };
         format!(
-            "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; \
+            "default-src 'none'; style-src 'self'; img-src {}; script-src 'self'; connect-src 'self'; {loaded}\
              form-action {}; frame-ancestors {frames}; base-uri 'none'",
-            forms.join(" ")
+            joined("'self' data:", &self.img_origins),
+            joined("'self'", &self.form_origins)
         )
     }
 }

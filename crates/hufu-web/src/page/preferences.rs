@@ -37,9 +37,10 @@ impl Theme {
         }
     }
 
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// What the reader chose.
+    pub(super) fn chosen(headers: &HeaderMap) -> Option<Self> {
         let kept = cookies::read(headers, COOKIE);
-        Self::ALL.into_iter().find(|theme| kept == Some(theme.as_str())).unwrap_or_default()
+        Self::ALL.into_iter().find(|theme| kept == Some(theme.as_str()))
     }
 }
 

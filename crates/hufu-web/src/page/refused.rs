@@ -15,7 +15,18 @@ use crate::surface::{self, Refused};
 
 /// Renders the page of a refusal.
 pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
+    of(refusal, viewer, viewer.is_at("/oidc/"))
+}
+
+/// The page of a refusal, with the OAuth error for whoever integrates the application.
+pub fn refused_page(refusal: &Refusal, viewer: &Viewer) -> Response {
+    surface::note(refusal);
+    of(refusal, viewer, true)
+}
+
+fn of(refusal: &Refusal, viewer: &Viewer, names_error: bool) -> Response {
     let code = refusal.code();
+    let (_, error) = surface::oauth_error(code);
     let advice = refusal.for_person(viewer.language());
     let page = RefusedPage {
         view: viewer.at_short_address().bare_view(),
@@ -25,6 +36,8 @@ pub(super) fn page(refusal: &Refusal, viewer: &Viewer) -> Response {
         steps: advice.actions,
         may_retry: code.is_internal(),
         code: code.number(),
+        error: names_error.then_some(error),
+        detail: names_error.then(|| refusal.for_integrator(hufu_types::Language::English)),
     };
     surface::waiting((surface::status_of(code), respond(&page)).into_response(), refusal)
 }
@@ -51,6 +64,9 @@ struct RefusedPage {
     /// Whether trying again may help.
     may_retry: bool,
     code: u32,
+    /// The OAuth error, and what it means here, for whoever integrates the application.
+    error: Option<&'static str>,
+    detail: Option<String>,
 }
 
 impl Page for RefusedPage {

@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use hufu_types::refusal::Argument;
-use hufu_types::{Language, Texts, Timestamp};
+use hufu_types::{Language, Texts, Timestamp, TokenHash};
 
 use super::csrf::{self, BrowserSecret};
 use super::{Asset, ICONS, LOGO, Theme, cookies, language};
@@ -29,9 +29,12 @@ static KERNEL: LazyLock<Texts> = LazyLock::new(|| {
 #[derive(Clone)]
 pub struct Viewer {
     language: Language,
+    /// The reader chose the language, in the query or earlier.
+    has_language: bool,
     /// The query asked for the language, so the choice is stored in a cookie.
     chose_language: bool,
-    theme: Theme,
+    /// What the reader chose, or the page for them.
+    theme: Option<Theme>,
     path: String,
     query: Option<String>,
     request_id: String,
@@ -68,10 +71,12 @@ impl Viewer {
         let Parts { headers, uri, extensions, .. } = parts;
         let public_url = shared.app.public_url();
         let is_https = public_url.starts_with("https://");
+        let chosen = language::chosen(uri.query(), headers);
         Self {
-            language: language::choose(uri.query(), headers),
+            language: chosen.unwrap_or_else(|| language::preferred(headers)),
+            has_language: chosen.is_some(),
             chose_language: language::asked(uri.query()).is_some(),
-            theme: Theme::of(headers),
+            theme: Theme::chosen(headers),
             path: own_path(uri.path()),
             query: uri.query().map(str::to_owned),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
@@ -84,6 +89,21 @@ impl Viewer {
     /// The view for a template, with the texts of its page.
     pub fn view(&self, texts: &'static Texts) -> View {
         View { texts: Some(texts), ..self.bare_view() }
+    }
+
+    /// The same reader on a page that has a language and a theme of its own, as far as the reader did not choose.
+    #[must_use]
+    pub fn on_page_of(self, language: Option<Language>, theme: Option<Theme>) -> Self {
+        let language = language.filter(|_| !self.has_language).unwrap_or(self.language);
+        Self { language, theme: self.theme.or(theme), ..self }
+    }
+
+    /// The same reader at another address, to which the links of the page lead back. A page that answers a form has the
+    /// one without.
+    #[must_use]
+    pub fn at(self, address: &str) -> Self {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        Self { path: own_path(path), query: Some(query.to_owned()).filter(|query| !query.is_empty()), ..self }
     }
 
     /// The same reader, whose page does not repeat an address that is long: it is in several links, so the
@@ -99,6 +119,22 @@ impl Viewer {
     /// The view with only the kernel's own texts.
     pub(super) fn bare_view(&self) -> View {
         View { viewer: self.clone(), texts: None, has_form: AtomicBool::new(false) }
+    }
+
+    /// Whether the page is below this path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.path.starts_with(path)
+    }
+
+    /// The view of a page whose links do not repeat its address, because that holds what is for others.
+    pub(crate) fn at_own_address(&self) -> View {
+        let viewer = Self { path: "/".to_owned(), query: None, ..self.clone() };
+        viewer.bare_view()
+    }
+
+    /// The hash of the secret that marks the browser, for logins that go on in it.
+    pub fn browser_mark(&self) -> TokenHash {
+        self.secret.mark()
     }
 
     /// The reader's language.
@@ -203,16 +239,16 @@ impl View {
                 Theme::Light => "page-theme-light",
                 Theme::Dark => "page-theme-dark",
             }),
-            is_current: theme == self.viewer.theme,
+            is_current: theme == self.viewer.theme.unwrap_or_default(),
         })
     }
 
     /// The attribute of `<html>` that selects the theme. Empty for the system's theme.
     pub const fn theme_attribute(&self) -> Safe<&'static str> {
         Safe(match self.viewer.theme {
-            Theme::Auto => "",
-            Theme::Light => " data-theme=\"light\"",
-            Theme::Dark => " data-theme=\"dark\"",
+            None | Some(Theme::Auto) => "",
+            Some(Theme::Light) => " data-theme=\"light\"",
+            Some(Theme::Dark) => " data-theme=\"dark\"",
         })
     }
 

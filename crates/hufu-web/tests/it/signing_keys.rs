@@ -65,7 +65,7 @@ on_both_engines! {
         let other_node = world.another_node().await;
         world.person("bob");
         let old = world.client().log_in(MINI, "bob").await.token;
-        let successor = world.node.app.rotate_signing_key(SigningAlgorithm::Es256).await.unwrap();
+        let successor = world.node.app.rotate_signing_key(SigningAlgorithm::Es256, false).await.unwrap();
         for node in [&world.node, &other_node] {
             node.app.refresh_config().await.unwrap();
             let keys: Vec<String> =

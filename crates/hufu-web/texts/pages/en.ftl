@@ -14,3 +14,7 @@ refused-time = Time
 refused-code = Code
 refused-retry = Try again
 refused-do-support = Still stuck? Send the request id below to the administrator, who can look up why.
+refused-error = Error
+
+response-title = Going back to the app
+response-continue = Continue

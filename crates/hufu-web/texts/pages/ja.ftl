@@ -14,3 +14,7 @@ refused-time = 時刻
 refused-code = コード
 refused-retry = もう一度試す
 refused-do-support = 解決しない場合は、下のリクエスト ID を管理者に送ってください。原因を調べられます。
+refused-error = エラー
+
+response-title = アプリに戻ります
+response-continue = 続ける

@@ -14,3 +14,7 @@ refused-time = 时间
 refused-code = 代码
 refused-retry = 再试一次
 refused-do-support = 仍不行？把下面的请求编号发给管理员，他们能查到原因。
+refused-error = 错误
+
+response-title = 正在返回应用
+response-continue = 继续

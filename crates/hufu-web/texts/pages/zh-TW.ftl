@@ -14,3 +14,7 @@ refused-time = 時間
 refused-code = 代碼
 refused-retry = 再試一次
 refused-do-support = 仍然不行？把下面的請求編號傳給管理員，他們能查到原因。
+refused-error = 錯誤
+
+response-title = 正在返回應用程式
+response-continue = 繼續

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{AccessKeyRequest, AdminCaller, StatusChange};
+use hufu_app::configuration::{self, Rejection, RotateError};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;
-use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
+use hufu_types::{AccessKeyId, AdminRole, ApplicationId, PoolId, SigningAlgorithm, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
 use super::ConfigFlag;
@@ -29,12 +30,25 @@ pub(crate) struct Admin {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Create a new signing key for tokens. It is published immediately and signs after an hour. Its
-    /// predecessor stays published until its last token has expired.
-    RotateSigningKey {
-        /// ES256, RS256 or EdDSA.
-        #[arg(long, default_value = "ES256")]
-        algorithm: String,
+    /// Create a new signing key for tokens, for each algorithm in use. They are published immediately and sign
+    /// after an hour. Their predecessors stay published until their last token has expired.
+    #[command(alias = "rotate-signing-key")]
+    RotateKeys {
+        /// ES256, RS256 or EdDSA. Without it, every algorithm that has a key.
+        #[arg(long)]
+        algorithm: Option<String>,
+        /// Sign with the new keys at once, because the old ones are in wrong hands. Programs that cached the
+        /// published keys have to fetch them again.
+        #[arg(long)]
+        now: bool,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Create a new client secret for an application, and print it once. Its predecessor stays valid, the one
+    /// before that does not.
+    RotateSecret {
+        /// The application's id.
+        application: String,
         #[command(flatten)]
         config: ConfigFlag,
     },
@@ -120,7 +134,12 @@ struct UserArguments {
 impl Admin {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::RotateSigningKey { algorithm, config } => rotate(&algorithm, &config.read()?).await?,
+            Command::RotateKeys { algorithm, now, config } => {
+                rotate(algorithm.as_deref(), now, &config.read()?).await?;
+            }
+            Command::RotateSecret { application, config } => {
+                rotate_secret(&application, &config.read()?).await?;
+            }
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
@@ -133,15 +152,44 @@ impl Admin {
     }
 }
 
-async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
-    let Some(algorithm) = SigningAlgorithm::parse(algorithm) else {
-        bail!("{algorithm} is not a signing algorithm; use ES256, RS256 or EdDSA");
+async fn rotate(algorithm: Option<&str>, at_once: bool, config: &Config) -> anyhow::Result<()> {
+    let named = algorithm.map(|name| SigningAlgorithm::parse(name).ok_or(name)).transpose();
+    let named = match named {
+        Ok(named) => named,
+        Err(name) => bail!("{name} is not a signing algorithm; use ES256, RS256 or EdDSA"),
     };
     let (app, store) = start(config).await?;
-    let id = app.rotate_signing_key(algorithm).await?;
-    say!("Key {id} is published now and will sign in {} minutes.", app.limits().key_lead.as_secs() / 60);
+    let algorithms = named.map_or_else(|| app.signing_algorithms(), |named| vec![named]);
+    for algorithm in algorithms {
+        let id = app.rotate_signing_key(algorithm, at_once).await?;
+        if at_once {
+            say!("Key {id} is published and signs now.");
+        } else {
+            say!(
+                "Key {id} is published now and will sign in {} minutes.",
+                app.limits().key_lead.as_secs() / 60
+            );
+        }
+    }
     drop(app);
     store.close().await;
+    Ok(())
+}
+
+async fn rotate_secret(application: &str, config: &Config) -> anyhow::Result<()> {
+    let id = ApplicationId::parse(application).context("APPLICATION")?;
+    let Instance { store, clock, random, .. } = Instance::open(&config.database, &config.key).await?;
+    let made = configuration::rotate_secret(&store, &*clock, &*random, &id).await;
+    store.close().await;
+    match made {
+        Ok(secret) => say!("{}", secret.expose()),
+        Err(RotateError::Rejected(Rejection::NoApplication)) => bail!("there is no application {id}"),
+        Err(RotateError::Rejected(Rejection::PublicClient)) => bail!(
+            "the application {id} is a public client, which has no secret; if it can keep one, give it \
+             token_auth = \"client_secret_basic\" with `hufu apply`"
+        ),
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use hufu_testkit::on_both_engines;
 use crate::support::{APPLICATION, CONFIG, Instance, Process, Ran, Server, WORLD, claims, hufu};
 
 /// The commands that work on a database.
-const COMMANDS: [&[&str]; 3] = [&["serve"], &["apply", "world.toml"], &["admin", "rotate-signing-key"]];
+const COMMANDS: [&[&str]; 3] = [&["serve"], &["apply", "world.toml"], &["admin", "rotate-keys"]];
 
 async fn store(instance: &Instance) -> Store {
     Store::open(&instance.database_url().parse().unwrap()).await.unwrap()
@@ -41,7 +41,7 @@ on_both_engines! {
         }
         let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
                        0006_browser_sessions, 0007_code_replays, \
-                       0008_password_schemes, 0009_administration, 0010_login_choices\n";
+                       0008_password_schemes, 0009_administration, 0010_login_choices, 0011_openid\n";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
@@ -181,7 +181,7 @@ async fn mistakes_in_the_configuration_are_reported_with_their_place() {
     assert!(ran.failed().starts_with("the configuration file hufu.toml cannot be read: "), "{ran:?}");
     for (text, told) in MISTAKES {
         std::fs::write(folder.path().join(CONFIG), text).unwrap();
-        for command in [&["serve"] as &[&str], &["migrate"], &["admin", "rotate-signing-key"]] {
+        for command in [&["serve"] as &[&str], &["migrate"], &["admin", "rotate-keys"]] {
             let ran = run(command).await;
             let error = ran.failed();
             assert!(error.starts_with(told), "{text}: {error}");

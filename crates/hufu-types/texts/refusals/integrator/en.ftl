@@ -28,7 +28,7 @@ phone-code-invalid = WeChat rejected the phone code (unknown, expired or used): 
 data-undecryptable = The encrypted data cannot be decrypted: call wx.login first, then get the data, and send the same code with it.
 phone-malformed = The phone number from WeChat is malformed: let the user tap the phone button again.
 grant-invalid = The refresh token is not valid: log in again.
-grant-unsupported = This grant_type is not supported: use refresh_token.
+grant-unsupported = This grant_type is not supported: use authorization_code, refresh_token or client_credentials.
 
 ## WeChat itself
 
@@ -141,6 +141,18 @@ merge-impossible = One of the accounts is disabled, about to be deleted, or merg
 insufficient-scope = The access token lacks the scope { $scope }: request it at login.
 has-username = The account already has a username: ask the administrator to change it.
 
+## OpenID Connect
+
+client-unauthorized = The client is unknown or did not authenticate as registered: check client_id, client_secret and the application's token_auth.
+redirect-uri-unknown = The redirect_uri is missing or is not registered: send one of the application's redirect_uris, character by character.
+grant-not-allowed = The application does not have the grant { $grant }: add it to the application's grants.
+authorization-code-invalid = The authorization code is not valid (unknown, expired, used, or issued for another client, redirect_uri or PKCE verifier): start the login again.
+login-request-expired = The login page belongs to an authorization request that is too old or was not made here: start the login again.
+login-method-off = The application does not offer { $method }: add it to login.methods or login.registration of the application.
+logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
+third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
+hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
+
 ## Pictures
 
 not-a-picture = The upload is not an image: choose a PNG, JPEG, GIF or WebP.
@@ -164,6 +176,7 @@ form-incomplete = The form lacks a field, or is not application/x-www-form-urlen
 ## What can be wrong with a field: inserted into the sentences `invalid` and `import-invalid`
 
 missing = { $field } is missing; send it
+twice = { $field } is there more than once; send it once
 missing-from-wechat = { $field } is missing; send what WeChat returned
 one-needed = send one of { $field }
 empty = { $field } is empty; fill it in or leave it out

@@ -28,7 +28,7 @@ phone-code-invalid = 微信不接受该手机号 code（无效、已过期或已
 data-undecryptable = 加密数据无法解密：请先调用 wx.login，再获取加密数据，并使用同一个 code。
 phone-malformed = 微信返回的手机号格式不正确：请让用户再次点击手机号按钮。
 grant-invalid = refresh_token 无效：请重新登录。
-grant-unsupported = 不支持这种 grant_type：请使用 refresh_token。
+grant-unsupported = 不支持这种 grant_type：请使用 authorization_code、refresh_token 或 client_credentials。
 
 ## 微信
 
@@ -141,6 +141,18 @@ merge-impossible = 其中一个账号已停用、已申请注销或已合并到�
 insufficient-scope = access token 缺少 scope { $scope }：请在登录时申请。
 has-username = 账号已有用户名，不能再修改：如需更换请联系管理员。
 
+## OpenID Connect
+
+client-unauthorized = 客户端不存在，或没有按登记的方式验证身份：请检查 client_id、client_secret 和应用的 token_auth。
+redirect-uri-unknown = redirect_uri 缺失或未登记：请发送应用的 redirect_uris 之一，须逐字符相同。
+grant-not-allowed = 该应用没有启用授权类型 { $grant }：请将其加入应用的 grants。
+authorization-code-invalid = 授权码无效（不存在、已过期、已使用，或属于其他客户端、redirect_uri 或 PKCE 校验码）：请重新发起登录。
+login-request-expired = 该登录页面所属的授权请求已过期，或不是由本服务发起的：请重新发起登录。
+login-method-off = 该应用未提供 { $method }：请将其加入应用的 login.methods 或 login.registration。
+logout-uri-unknown = post_logout_redirect_uri 未登记：请发送应用的 logout_redirect_uris 之一。
+third-party-token = 该令牌授予了需要用户同意的应用，只能访问 /oidc/me：请让用户在无需同意的应用中操作。
+hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
+
 ## 图片
 
 not-a-picture = 上传的文件不是图片：请选择 PNG、JPEG、GIF 或 WebP 图片。
@@ -164,6 +176,7 @@ form-incomplete = 表单缺少字段，或不是 application/x-www-form-urlencod
 ## 字段可能的问题：作为 invalid 与 import-invalid 的一部分
 
 missing = 缺少 { $field }，请提供
+twice = { $field } 重复出现，请只发送一次
 missing-from-wechat = 缺少 { $field }，请传入微信返回的内容
 one-needed = 请提供以下之一：{ $field }
 empty = { $field } 为空，请填写或去掉

@@ -1,0 +1,204 @@
+//! Who is logged in to a browser. Its cookie holds the secret of each of its browser sessions, beside the pool.
+
+use hufu_store::browser_sessions::{self, BrowserSession};
+use hufu_store::{Read, StoreError, Tx, users};
+use hufu_types::{BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User};
+
+use crate::digest::hash_token;
+use crate::{App, Refusal};
+
+/// The browser sessions of a cookie: pool and secret of each, the latest login first. `Debug` shows no secret.
+#[derive(Clone, Default)]
+pub struct Browser(Vec<(PoolId, String)>);
+
+impl std::fmt::Debug for Browser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Browser").field(&self.0.len()).finish()
+    }
+}
+
+/// The most accounts that one browser holds at the same time. The oldest login gives way.
+const MOST: usize = 8;
+/// Separates the sessions in a cookie, and the parts of one. Neither is in an id or a secret.
+const BETWEEN: char = '.';
+const WITHIN: char = '~';
+
+impl Browser {
+    /// Reads the value of the cookie. What is not understood is left out.
+    pub fn of_cookie(text: &str) -> Self {
+        let read = |part: &str| {
+            let (pool, secret) = part.split_once(WITHIN)?;
+            Some((PoolId::parse(pool).ok()?, secret.to_owned()))
+        };
+        Self(text.split(BETWEEN).filter_map(read).take(MOST).collect())
+    }
+
+    /// The value of the cookie.
+    pub fn cookie(&self) -> String {
+        let parts: Vec<String> =
+            self.0.iter().map(|(pool, secret)| format!("{pool}{WITHIN}{secret}")).collect();
+        parts.join(&BETWEEN.to_string())
+    }
+
+    /// Whether nobody is logged in.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The browser with one more session, the latest.
+    #[must_use]
+    pub fn with(&self, pool: &PoolId, secret: &OpaqueToken) -> Self {
+        let new = (pool.clone(), secret.expose().to_owned());
+        let others = self.0.iter().filter(|(_, other)| other != secret.expose()).cloned();
+        Self(std::iter::once(new).chain(others).take(MOST).collect())
+    }
+
+    /// The browser without these sessions.
+    #[must_use]
+    pub fn without(&self, secrets: &[String]) -> Self {
+        Self(self.0.iter().filter(|(_, secret)| !secrets.contains(secret)).cloned().collect())
+    }
+
+    /// The browser with the session of this secret as the latest.
+    #[must_use]
+    pub fn preferring(&self, secret: &str) -> Self {
+        let (mut first, rest): (Vec<_>, Vec<_>) = self.0.iter().cloned().partition(|(_, own)| own == secret);
+        first.extend(rest);
+        Self(first)
+    }
+
+    fn of_pool(&self, pool: &PoolId) -> Vec<String> {
+        self.0.iter().filter(|(own, _)| own == pool).map(|(_, secret)| secret.clone()).collect()
+    }
+
+    /// The pools in which somebody is logged in.
+    pub fn pools(&self) -> Vec<PoolId> {
+        let mut pools: Vec<PoolId> = Vec::new();
+        for (pool, _) in &self.0 {
+            if !pools.contains(pool) {
+                pools.push(pool.clone());
+            }
+        }
+        pools
+    }
+}
+
+/// An account that is logged in to a browser. `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct BrowserAccount {
+    /// The browser session.
+    pub session: BrowserSession,
+    /// The account.
+    pub user: User,
+    /// The secret of the session in the cookie.
+    pub secret: String,
+    /// Sessions of earlier logins to the same account, with their secrets.
+    pub earlier: Vec<(BrowserSession, String)>,
+}
+
+impl std::fmt::Debug for BrowserAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrowserAccount").field("session", &self.session.id).finish_non_exhaustive()
+    }
+}
+
+impl BrowserAccount {
+    /// The id of the session.
+    pub fn id(&self) -> &BrowserSessionId {
+        &self.session.id
+    }
+}
+
+impl App {
+    /// The accounts of a pool that are logged in to a browser, the latest login first. An account that is logged in
+    /// twice is there once.
+    ///
+    /// # Errors
+    /// Database errors.
+    pub async fn browser_accounts(
+        &self,
+        pool: &PoolId,
+        browser: &Browser,
+    ) -> Result<Vec<BrowserAccount>, Refusal> {
+        let secrets = browser.of_pool(pool);
+        if secrets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rules = self.config().settings(pool).session;
+        let cookies = secrets.iter().map(|secret| hash_token(secret)).collect();
+        let unit = FindBrowserAccounts { pool: pool.clone(), cookies, rules, now: self.now() };
+        let found = self.read(unit).await?;
+        let mut accounts: Vec<BrowserAccount> = Vec::new();
+        for (place, session, user) in found {
+            let Some(secret) = secrets.get(place) else { continue };
+            match accounts.iter_mut().find(|other| other.user.id == user.id) {
+                Some(later) => later.earlier.push((session, secret.clone())),
+                None => accounts.push(BrowserAccount {
+                    session,
+                    user,
+                    secret: secret.clone(),
+                    earlier: Vec::new(),
+                }),
+            }
+        }
+        Ok(accounts)
+    }
+}
+
+/// Reads the active browser sessions of some cookies, with their accounts.
+pub struct FindBrowserAccounts {
+    /// The pool.
+    pub pool: PoolId,
+    /// The hashes of the secrets.
+    pub cookies: Vec<TokenHash>,
+    /// How long sessions live.
+    pub rules: SessionRules,
+    /// The current time.
+    pub now: Timestamp,
+}
+
+impl Read for FindBrowserAccounts {
+    /// The place in `cookies`, the session, and the account.
+    type Out = Vec<(usize, BrowserSession, User)>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let mut found = Vec::new();
+        for (place, cookie) in self.cookies.iter().enumerate() {
+            let Some(session) = browser_sessions::by_cookie(tx, &self.pool, cookie).await? else { continue };
+            let ends = self.rules.end(session.created_at, session.last_used_at, session.expires_at);
+            if !session.user_is_active || ends <= self.now {
+                continue;
+            }
+            let Some(user) = users::get(tx, &self.pool, &session.account).await? else { continue };
+            found.push((place, session, user));
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hufu_types::{SystemRandom, TokenPurpose};
+
+    use super::*;
+
+    #[test]
+    fn a_cookie_holds_the_latest_logins() {
+        let pool = |name: &str| PoolId::parse(name).unwrap();
+        let secrets: Vec<_> =
+            (0..10).map(|_| OpaqueToken::generate(TokenPurpose::BrowserSession, &SystemRandom)).collect();
+        let mut browser = Browser::of_cookie("");
+        assert!(browser.is_empty());
+        for secret in &secrets {
+            browser = Browser::of_cookie(&browser.cookie()).with(&pool("a"), secret);
+        }
+        browser = browser.with(&pool("b"), &secrets[0]);
+        let kept = browser.of_pool(&pool("a"));
+        assert_eq!(kept.first().map(String::as_str), Some(secrets[9].expose()));
+        assert_eq!((kept.len(), browser.pools()), (MOST - 1, vec![pool("b"), pool("a")]));
+        let fewer = browser.preferring(&kept[3]).without(std::slice::from_ref(&kept[0]));
+        assert_eq!(fewer.of_pool(&pool("a"))[0], kept[3]);
+        assert!(!fewer.of_pool(&pool("a")).contains(&kept[0]));
+        assert!(Browser::of_cookie("no.~x.a").is_empty());
+    }
+}

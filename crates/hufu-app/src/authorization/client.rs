@@ -1,0 +1,102 @@
+//! How clients prove who they are at the token endpoint (RFC 6749 section 2.3, OpenID Connect Core 9).
+
+use std::sync::Arc;
+
+use hufu_store::rates::{self, Hit};
+use hufu_types::refusal::Code;
+use hufu_types::{Application, TokenAuth};
+
+use crate::address::network_of;
+use crate::digest::hash_token;
+use crate::{App, Origin, Refusal};
+
+/// What a client sends to say and prove who it is. `Debug` does not show the secret.
+#[derive(Clone)]
+pub enum ClientCredentials {
+    /// Id and secret in the `Authorization` header.
+    Basic {
+        /// The id.
+        id: String,
+        /// The secret.
+        secret: String,
+    },
+    /// Id and secret in the body.
+    Post {
+        /// The id.
+        id: String,
+        /// The secret.
+        secret: String,
+    },
+    /// The id alone.
+    Public {
+        /// The id.
+        id: String,
+    },
+}
+
+impl std::fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct(self.method().as_str()).field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl ClientCredentials {
+    /// The id of the client.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Basic { id, .. } | Self::Post { id, .. } | Self::Public { id } => id,
+        }
+    }
+
+    /// How the client authenticates.
+    pub const fn method(&self) -> TokenAuth {
+        match self {
+            Self::Basic { .. } => TokenAuth::Basic,
+            Self::Post { .. } => TokenAuth::Post,
+            Self::Public { .. } => TokenAuth::None,
+        }
+    }
+
+    fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Basic { secret, .. } | Self::Post { secret, .. } => Some(secret),
+            Self::Public { .. } => None,
+        }
+    }
+}
+
+impl App {
+    /// The application of a client that authenticates as it is registered.
+    ///
+    /// # Errors
+    /// [`Code::ClientUnauthorized`], whatever is wrong; [`Code::TooOften`] after many wrong secrets.
+    pub async fn authenticate_client(
+        &self,
+        credentials: &ClientCredentials,
+        origin: &Origin,
+    ) -> Result<Arc<Application>, Refusal> {
+        let refuse = |why: &'static str| Code::ClientUnauthorized.because(why);
+        let config = self.config();
+        let application =
+            config.application(credentials.id()).ok_or_else(|| refuse("there is no such client"))?;
+        if application.token_auth() != credentials.method() {
+            return Err(refuse("the client authenticates in another way"));
+        }
+        let Some(secret) = credentials.secret() else { return Ok(application.clone()) };
+        let sent = hash_token(secret);
+        // Each is compared, so that the time tells nothing.
+        let matching = application.secrets.iter().filter(|known| sent.matches(known.hash.as_bytes())).count();
+        if matching > 0 {
+            return Ok(application.clone());
+        }
+        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
+        let name = format!("client_secret:{}:{network}", application.id);
+        let window = self.limits.failure_window;
+        let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
+        if hits > self.limits.login_failures_per_ip {
+            let wait = rates::wait(window, self.now());
+            return Err(Code::TooOften.retry_after(wait).because("wrong client secrets from this network"));
+        }
+        Err(refuse("the secret is wrong"))
+    }
+}

@@ -1,0 +1,60 @@
+//! What an authorization request needs before it can be answered.
+
+use hufu_types::flow::{self, Stage};
+use hufu_types::{Application, AuthorizationRequest, BrowserSessionId, PoolSettings, Prompt, Timestamp};
+
+use super::browser::BrowserAccount;
+
+/// What the person has done for this request so far.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The account that they chose, or just logged in to.
+    pub account: Option<BrowserSessionId>,
+    /// Whether they just agreed to what the application wants.
+    pub consented: bool,
+}
+
+/// What a request needs.
+#[derive(Debug)]
+pub enum Need<'a> {
+    /// A login.
+    Login,
+    /// The choice of an account.
+    Choice,
+    /// Nothing but, possibly, the consent of this account.
+    Account(&'a BrowserAccount),
+}
+
+/// Decides what a request needs, given who is logged in to the browser. Consent is looked at later: it is stored.
+pub(super) fn decide<'a>(
+    request: &AuthorizationRequest,
+    application: &Application,
+    settings: &PoolSettings,
+    accounts: &'a [BrowserAccount],
+    given: &Given,
+    now: Timestamp,
+) -> Need<'a> {
+    let chosen = match &given.account {
+        Some(id) => accounts.iter().find(|account| account.id() == id),
+        None => None,
+    };
+    let wants_choice = request.prompts.has(Prompt::SelectAccount);
+    if wants_choice && chosen.is_none() && !accounts.is_empty() {
+        return Need::Choice;
+    }
+    let is_expected = |account: &&BrowserAccount| match &request.expected_user {
+        Some(user) => account.session.user.as_str() == user || account.user.id.as_str() == user,
+        None => true,
+    };
+    // An account that was chosen is taken, though the client expected another: it looks at `sub`.
+    let found = chosen.or_else(|| accounts.iter().find(is_expected));
+    let Some(account) = found else { return Need::Login };
+    let login = account.session.facts.auth_time().unwrap_or(account.session.created_at);
+    let is_new = login >= request.at;
+    let is_old_enough = |seconds: u64| login.plus(std::time::Duration::from_secs(seconds)) < now;
+    let must_log_in = (request.prompts.has(Prompt::Login) && !is_new)
+        || request.max_age.is_some_and(|seconds| !is_new && is_old_enough(seconds))
+        || flow::stage_of(&account.user, settings, &account.session.facts) != Stage::Done;
+    debug_assert_eq!(account.user.pool, application.pool, "accounts are of the application's pool");
+    if must_log_in { Need::Login } else { Need::Account(account) }
+}

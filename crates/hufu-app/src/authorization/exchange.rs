@@ -1,0 +1,213 @@
+//! The authorization code grant (RFC 6749 section 4.1.3): a code becomes tokens, once.
+
+use async_recursion::async_recursion as boxed;
+use hufu_protocol::pkce;
+use hufu_store::authorization_codes::{self, AuthorizationCode};
+use hufu_store::refresh_tokens::{self, NewRefreshToken};
+use hufu_store::sessions::{self, Session};
+use hufu_store::{StoreError, Tx, Write, users};
+use hufu_types::refusal::Code;
+use hufu_types::{
+    Action, Application, ApplicationId, Facts, OpaqueToken, PoolId, ScopeSet, SessionId, SessionRules,
+    Timestamp, TokenAuth, TokenHash, TokenPurpose, User,
+};
+use serde_json::{Map, Value, json};
+
+use crate::digest::hash_token;
+use crate::events::{Event, Trace};
+use crate::people::holders::unusable;
+use crate::tokens::{IdTokenParts, Issue};
+use crate::{App, Origin, Refusal, TokenSet};
+
+impl App {
+    /// Exchanges an authorization code for tokens.
+    ///
+    /// # Errors
+    /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it.
+    #[boxed]
+    pub async fn exchange_code(
+        &self,
+        application: &Application,
+        client_auth: TokenAuth,
+        code: &str,
+        redirect_uri: &str,
+        verifier: Option<&str>,
+        origin: &Origin,
+    ) -> Result<TokenSet, Refusal> {
+        let now = self.now();
+        let rules = self.config().settings(&application.pool).session;
+        let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
+        let unit = ExchangeCode {
+            pool: application.pool.clone(),
+            application: application.id.clone(),
+            code: hash_token(code),
+            redirect_uri: redirect_uri.to_owned(),
+            verifier: verifier.map(str::to_owned),
+            refresh: NewRefreshToken {
+                hash: hash_token(refresh.expose()),
+                scope: ScopeSet::default(),
+                expires_at: now.plus(application.lifetimes.refresh_token),
+                client_auth: Some(client_auth),
+            },
+            session_ends: now.plus(application.lifetimes.session),
+            rules,
+            trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
+        };
+        match self.write(unit).await? {
+            Exchanged::Done(opened) => {
+                let Opened { session, user, facts, scopes, nonce, claims, asks_for_acr, auth_time, renews } =
+                    *opened;
+                let id_token = IdTokenParts {
+                    facts: Some(&facts),
+                    nonce: nonce.as_deref(),
+                    code: None,
+                    claims: Some(&claims),
+                    acr: asks_for_acr,
+                };
+                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                self.token_set(&issue, scopes, renews.then_some(refresh))
+            }
+            Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
+            Exchanged::Ended(session) => {
+                self.sessions.forget(&session);
+                tracing::warn!(%session, application = %application.id, "an authorization code was used twice, or not by its client: its session is ended");
+                metrics::counter!("hufu_code_reuse_total").increment(1);
+                Err(Code::AuthorizationCodeInvalid.into())
+            }
+        }
+    }
+}
+
+/// Exchanges an authorization code.
+pub struct ExchangeCode {
+    /// The pool.
+    pub pool: PoolId,
+    /// The application that presents it.
+    pub application: ApplicationId,
+    /// The hash of the code.
+    pub code: TokenHash,
+    /// The redirect URI of the token request.
+    pub redirect_uri: String,
+    /// The PKCE verifier of the token request.
+    pub verifier: Option<String>,
+    /// The refresh token, if one is issued. The unit fills in the scope.
+    pub refresh: NewRefreshToken,
+    /// When the session ends.
+    pub session_ends: Timestamp,
+    /// How long sessions live.
+    pub rules: SessionRules,
+    /// Where the request comes from, and when.
+    pub trace: Trace,
+}
+
+/// The outcome of an exchange.
+#[derive(Debug)]
+pub enum Exchanged {
+    /// The session is open.
+    Done(Box<Opened>),
+    /// There is no such code for this application, it has expired, or its session or account is gone.
+    Unknown,
+    /// The code was used before, or by somebody who did not make the request. What it opened has ended.
+    Ended(SessionId),
+}
+
+/// What a code opened.
+#[derive(Debug)]
+pub struct Opened {
+    session: SessionId,
+    /// The account, with the id that the tokens name.
+    user: User,
+    facts: Facts,
+    scopes: ScopeSet,
+    nonce: Option<String>,
+    claims: Map<String, Value>,
+    asks_for_acr: bool,
+    auth_time: Timestamp,
+    /// Whether a refresh token was issued.
+    renews: bool,
+}
+
+impl Write for ExchangeCode {
+    type Out = Exchanged;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Exchanged, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        // Of two that bring the same code, the second waits here, and sees that it was used.
+        let found = authorization_codes::get_locked(tx, pool, &self.code).await?;
+        // A code of another application is not spent: whoever stole it must not spoil the login of its owner.
+        let Some(code) = found.filter(|code| code.application == self.application) else {
+            return Ok(Exchanged::Unknown);
+        };
+        if code.used_at.is_some() || !self.is_its_client(&code) {
+            return self.end(tx, &code).await;
+        }
+        let Some(session) = sessions::get(tx, pool, &code.session).await? else {
+            return Ok(Exchanged::Unknown);
+        };
+        if code.expires_at <= now || !session.user_is_active {
+            return Ok(Exchanged::Unknown);
+        }
+        self.open(tx, code, session).await
+    }
+}
+
+impl ExchangeCode {
+    /// Whether the token request is by whoever made the authorization request.
+    fn is_its_client(&self, code: &AuthorizationCode) -> bool {
+        let answers = match (&code.request.code_challenge, &self.verifier) {
+            (Some(challenge), Some(verifier)) => pkce::answers(verifier, &challenge.challenge),
+            (None, None) => true,
+            // A verifier without a challenge: the challenge was taken out of the request on its way (RFC 9700 4.8.2).
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        answers && code.request.redirect_uri == self.redirect_uri
+    }
+
+    /// Ends what the code opened.
+    async fn end(&self, tx: &mut Tx<'_>, code: &AuthorizationCode) -> Result<Exchanged, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let session = sessions::get(tx, pool, &code.session).await?;
+        sessions::end(tx, pool, &code.session).await?;
+        authorization_codes::mark_used(tx, pool, &self.code, now).await?;
+        if let Some(session) = session {
+            let details = json!({ "session": code.session.as_str(), "token": "code" });
+            let event = Event::of(Action::TokenReused, &session.account).with(details);
+            self.trace.recorder().record(tx, pool, event).await?;
+        }
+        Ok(Exchanged::Ended(code.session.clone()))
+    }
+
+    async fn open(
+        &self,
+        tx: &mut Tx<'_>,
+        code: AuthorizationCode,
+        session: Session,
+    ) -> Result<Exchanged, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let account = users::get(tx, pool, &session.account).await?;
+        let Some(account) = account.filter(|account| unusable(account).is_none()) else {
+            return Ok(Exchanged::Unknown);
+        };
+        authorization_codes::mark_used(tx, pool, &self.code, now).await?;
+        let latest = self.rules.latest_end(session.auth_time());
+        sessions::extend(tx, pool, &code.session, self.session_ends.min(latest)).await?;
+        let scopes = code.request.scopes;
+        let renews = scopes.has(hufu_types::Scope::OfflineAccess);
+        if renews {
+            let expires_at = self.refresh.expires_at.min(latest);
+            let refresh = NewRefreshToken { scope: scopes, expires_at, ..self.refresh.clone() };
+            refresh_tokens::insert(tx, pool, &code.session, &self.application, &refresh, now).await?;
+        }
+        Ok(Exchanged::Done(Box::new(Opened {
+            session: code.session,
+            auth_time: code.facts.auth_time().unwrap_or(session.created_at),
+            user: User { id: session.user, ..account },
+            facts: code.facts,
+            scopes,
+            nonce: code.request.nonce,
+            claims: code.request.claims,
+            asks_for_acr: !code.request.acr_values.is_empty(),
+            renews,
+        })))
+    }
+}

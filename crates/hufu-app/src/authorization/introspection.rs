@@ -1,0 +1,107 @@
+//! What a client may learn of a token: introspection (RFC 7662) and userinfo (OpenID Connect Core 5.3).
+
+use async_recursion::async_recursion as boxed;
+use hufu_protocol::{ClientTokenClaims, Expectation, TokenType, verify};
+use hufu_store::refresh_tokens::{self, RefreshToken};
+use hufu_store::users::GetUser;
+use hufu_store::{Read, StoreError, Tx};
+use hufu_types::refusal::Code;
+use hufu_types::{Application, PoolId, TokenHash};
+use serde_json::{Map, Value, json};
+
+use crate::digest::hash_token;
+use crate::tokens::{claims_asked, claims_of};
+use crate::{App, Authenticated, Refusal};
+
+impl App {
+    /// Tells a client about a token of its own. All others are inactive to it, whatever is the matter with them.
+    ///
+    /// # Errors
+    /// Database errors.
+    #[boxed]
+    pub async fn introspect(&self, application: &Application, token: &str) -> Result<Value, Refusal> {
+        let inactive = || Ok(json!({ "active": false }));
+        if let Ok(bearer) = self.bearer_claims(token) {
+            if bearer.application != application.id {
+                return inactive();
+            }
+            let Ok(session) = self.living_session(&application.pool, &bearer.session).await else {
+                return inactive();
+            };
+            let scope = bearer.scope.map(|scope| scope.to_string());
+            return Ok(json!({
+                "active": true, "iss": self.issuer, "sub": bearer.user, "aud": application.id,
+                "client_id": application.id, "sid": bearer.session, "token_type": "Bearer", "scope": scope,
+                "iat": bearer.issued_at, "exp": bearer.expires_at, "auth_time": session.auth_time().seconds(),
+            }));
+        }
+        if let Some(claims) = self.client_claims(token) {
+            if claims.client_id != application.id {
+                return inactive();
+            }
+            return Ok(json!({
+                "active": true, "iss": self.issuer, "sub": claims.sub, "aud": claims.aud,
+                "client_id": claims.client_id, "token_type": "Bearer", "iat": claims.iat, "exp": claims.exp,
+                "jti": claims.jti,
+            }));
+        }
+        let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
+        let found = self.read(find).await?.filter(|token| token.application == application.id);
+        let Some(refresh) = found.filter(|token| token.used_at.is_none() && token.expires_at > self.now())
+        else {
+            return inactive();
+        };
+        let Ok(session) = self.living_session(&application.pool, &refresh.session).await else {
+            return inactive();
+        };
+        Ok(json!({
+            "active": true, "iss": self.issuer, "sub": session.user, "client_id": application.id,
+            "sid": refresh.session, "scope": refresh.scope.to_string(), "exp": refresh.expires_at.seconds(),
+            "auth_time": session.auth_time().seconds(),
+        }))
+    }
+
+    fn client_claims(&self, token: &str) -> Option<ClientTokenClaims<'static>> {
+        let expectation = Expectation {
+            types: &[TokenType::AccessToken],
+            issuer: &self.issuer,
+            now: self.now(),
+            leeway: self.limits.clock_leeway,
+        };
+        let keys = self.keys.load();
+        verify::<ClientTokenClaims<'static>>(token, keys.published(), &expectation)
+            .ok()
+            .map(|token| token.claims)
+    }
+
+    /// The claims about the user of an access token: those of its scope, and those that were requested one by one.
+    ///
+    /// # Errors
+    /// [`Code::NotLoggedIn`] if the account is gone.
+    pub async fn userinfo(&self, who: &Authenticated) -> Result<Map<String, Value>, Refusal> {
+        let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
+        let user = self.read(unit).await?.ok_or(Code::NotLoggedIn)?;
+        let session = self.living_session(who.pool(), &who.session).await?;
+        let settings = self.config().settings(who.pool());
+        let mut claims = claims_of(&user, who.scope.unwrap_or_default(), &settings);
+        if let Some(asked) = session.claims.get("userinfo").and_then(Value::as_object) {
+            claims.extend(claims_asked(&user, asked, &settings));
+        }
+        claims.insert("sub".to_owned(), who.subject.as_str().into());
+        Ok(claims)
+    }
+}
+
+/// Reads a refresh token.
+struct FindRefreshToken {
+    pool: PoolId,
+    hash: TokenHash,
+}
+
+impl Read for FindRefreshToken {
+    type Out = Option<RefreshToken>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<RefreshToken>, StoreError> {
+        refresh_tokens::get(tx, &self.pool, &self.hash).await
+    }
+}

@@ -1,0 +1,345 @@
+//! Answering an authorization request: the session of the application, and the code that opens it.
+
+use std::sync::Arc;
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::authorization_codes::{self, NewAuthorizationCode};
+use hufu_store::browser_sessions::LockedBrowserSession;
+use hufu_store::consents::{self, Consent};
+use hufu_store::sessions::{self, NewSession};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
+use hufu_types::flow::{self, Stage};
+use hufu_types::{
+    Action, Application, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts, OpaqueToken, PoolId,
+    PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User, UserId,
+};
+use serde_json::json;
+
+use super::browser::{Browser, BrowserAccount};
+use super::decision::{Given, Need, decide};
+use super::request::OpenRequest;
+use super::response::{AuthorizationResponse, OAuthError};
+use crate::digest::hash_token;
+use crate::events::{Event, Trace};
+use crate::people::holders::unusable;
+use crate::tokens::{IdTokenParts, Issue};
+use crate::{App, Origin, Refusal};
+
+/// What has to happen next in an authorization request.
+#[derive(Debug)]
+pub enum Next {
+    /// The client receives this.
+    Respond(Box<AuthorizationResponse>),
+    /// The person logs in.
+    LogIn,
+    /// The person chooses one of these accounts, or logs in to another.
+    Choose(Vec<BrowserAccount>),
+    /// The person says whether the application may have these. Nothing is left out, though they agreed to some of it
+    /// before.
+    Consent {
+        /// The account.
+        account: Box<BrowserAccount>,
+        /// The scopes.
+        scopes: ScopeSet,
+        /// The names of claims that are requested one by one.
+        claims: Vec<String>,
+    },
+    /// Nobody asked for the login: the browser goes to the application.
+    Application(Box<BrowserAccount>),
+}
+
+impl App {
+    /// Decides what has to happen next in an authorization request, and answers it if nothing has.
+    ///
+    /// # Errors
+    /// Database errors, and a missing signing key.
+    #[boxed]
+    pub async fn authorize(
+        &self,
+        open: &OpenRequest,
+        browser: &Browser,
+        given: &Given,
+        origin: &Origin,
+    ) -> Result<Next, Refusal> {
+        let OpenRequest { application, request } = open;
+        let may_ask = !request.prompts.has(Prompt::None);
+        let refuse = |error, description: &str| {
+            let refused = AuthorizationResponse::refused(request, &self.issuer, error, description);
+            Ok(Next::Respond(Box::new(refused)))
+        };
+        let settings = self.config().settings(&application.pool);
+        let accounts = self.browser_accounts(&application.pool, browser).await?;
+        let account = match decide(request, application, &settings, &accounts, given, self.now()) {
+            Need::Login if may_ask => return Ok(Next::LogIn),
+            Need::Login => {
+                return refuse(
+                    OAuthError::LoginRequired,
+                    "nobody is logged in, or not as this request needs it",
+                );
+            }
+            Need::Choice if may_ask => return Ok(Next::Choose(accounts)),
+            Need::Choice => return refuse(OAuthError::AccountSelectionRequired, "an account must be chosen"),
+            Need::Account(account) => account.clone(),
+        };
+        if request.is_own {
+            return Ok(Next::Application(Box::new(account)));
+        }
+        let code = OpaqueToken::generate(TokenPurpose::AuthorizationCode, &*self.random);
+        let unit = self.issue_unit(open, &account, given, &code, settings, origin);
+        match self.write(unit).await? {
+            Issued::Done { user, session, facts } => {
+                let response = self.granted(open, &user, &session, &facts, &code)?;
+                Ok(Next::Respond(Box::new(response)))
+            }
+            Issued::NeedsConsent if may_ask => Ok(Next::Consent {
+                account: Box::new(account),
+                scopes: request.scopes,
+                claims: claims_of_request(request),
+            }),
+            Issued::NeedsConsent => {
+                refuse(OAuthError::ConsentRequired, "the person has not agreed to this request")
+            }
+            Issued::NeedsLogin if may_ask => Ok(Next::LogIn),
+            Issued::NeedsLogin => refuse(OAuthError::LoginRequired, "nobody is logged in"),
+        }
+    }
+
+    /// The answer of a person who does not want the application to have what it asks for, or gave up the login.
+    pub fn deny(&self, open: &OpenRequest) -> AuthorizationResponse {
+        let description = "the person did not agree";
+        AuthorizationResponse::refused(&open.request, &self.issuer, OAuthError::AccessDenied, description)
+    }
+
+    fn issue_unit(
+        &self,
+        open: &OpenRequest,
+        account: &BrowserAccount,
+        given: &Given,
+        code: &OpaqueToken,
+        settings: Arc<PoolSettings>,
+        origin: &Origin,
+    ) -> IssueCode {
+        let OpenRequest { application, request } = open;
+        let now = self.now();
+        let code_ends = now.plus(self.limits.authorization_code);
+        let full = now.plus(application.lifetimes.session);
+        // A session that only a code opens ends with the code, unless somebody brings it.
+        let expires_at = if request.response_type.has_tokens() { full } else { code_ends };
+        let session = NewSession {
+            id: SessionId::generate(now, &*self.random),
+            application: application.id.clone(),
+            connection: ConnectionId::own(),
+            created_at: now,
+            expires_at,
+            ip: origin.ip.clone(),
+            user_agent: origin.user_agent.clone(),
+        };
+        let consent = Consent { scopes: request.scopes, claims: claims_of_request(request) };
+        IssueCode {
+            pool: application.pool.clone(),
+            browser: account.session.id.clone(),
+            code: request.response_type.code.then(|| NewAuthorizationCode {
+                hash: hash_token(code.expose()),
+                application: application.id.clone(),
+                session: session.id.clone(),
+                request: request.clone(),
+                // The unit fills it in.
+                facts: Facts::default(),
+                expires_at: code_ends,
+            }),
+            asks: asks_consent(application, request) && !given.consented,
+            consent: (asks_consent(application, request)).then_some(consent),
+            asks_again: request.prompts.has(Prompt::Consent),
+            is_silent: account.session.facts.auth_time().is_none_or(|at| at < request.at),
+            request: request.clone(),
+            session,
+            settings,
+            extends_to: now.plus(self.limits.browser_session),
+            trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
+        }
+    }
+
+    /// The response of a request that is granted.
+    fn granted(
+        &self,
+        open: &OpenRequest,
+        user: &User,
+        session: &SessionId,
+        facts: &Facts,
+        code: &OpaqueToken,
+    ) -> Result<AuthorizationResponse, Refusal> {
+        let OpenRequest { application, request } = open;
+        let wanted = request.response_type;
+        let mut parameters = Vec::new();
+        if wanted.code {
+            parameters.push(("code", code.expose().to_owned()));
+        }
+        if wanted.has_tokens() {
+            let auth_time = facts.auth_time().unwrap_or_else(|| self.now());
+            let id_token = IdTokenParts {
+                facts: Some(facts),
+                nonce: request.nonce.as_deref(),
+                code: wanted.code.then_some(code.expose()),
+                claims: Some(&request.claims),
+                acr: !request.acr_values.is_empty(),
+            };
+            let issue = Issue { application, user, session, auth_time, id_token };
+            // Tokens in a response are never renewed: only the code brings a refresh token.
+            let scope = request.scopes.without(Scope::OfflineAccess);
+            let access_token = if wanted.token { Some(self.access_token(&issue, scope)?) } else { None };
+            if wanted.id_token {
+                let bearer = access_token.as_ref().map(|(token, _)| token.as_str());
+                parameters.push(("id_token", self.id_token(&issue, scope, bearer)?));
+            }
+            if let Some((token, expires_in)) = access_token {
+                parameters.push(("access_token", token));
+                parameters.push(("token_type", "Bearer".to_owned()));
+                parameters.push(("expires_in", expires_in.to_string()));
+                parameters.push(("scope", scope.to_string()));
+            }
+        }
+        Ok(AuthorizationResponse::granted(request, &self.issuer, parameters))
+    }
+}
+
+/// Whether the person is asked before the request is granted.
+fn asks_consent(application: &Application, request: &AuthorizationRequest) -> bool {
+    application.login.consent || request.prompts.has(Prompt::Consent)
+}
+
+/// The names of the claims that are requested one by one, without those that tell nothing about the person.
+fn claims_of_request(request: &AuthorizationRequest) -> Vec<String> {
+    let parts = request.claims.values().filter_map(serde_json::Value::as_object);
+    let names = parts.flat_map(serde_json::Map::keys);
+    let protocol = ["sub", "acr", "amr", "auth_time"];
+    let mut names: Vec<String> = names.filter(|name| !protocol.contains(&name.as_str())).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Begins the session of an application in a browser session, and stores the code that opens it.
+#[derive(Clone)]
+pub struct IssueCode {
+    /// The pool.
+    pub pool: PoolId,
+    /// The browser session.
+    pub browser: BrowserSessionId,
+    /// The request.
+    pub request: AuthorizationRequest,
+    /// The session.
+    pub session: NewSession,
+    /// The code, if the response has one.
+    pub code: Option<NewAuthorizationCode>,
+    /// Whether the person is asked, unless they agreed before.
+    pub asks: bool,
+    /// Whether they are asked though they agreed before.
+    pub asks_again: bool,
+    /// What they agree to, if they are asked at all.
+    pub consent: Option<Consent>,
+    /// Whether the login is an earlier one, so that this is what the audit log shows of the application.
+    pub is_silent: bool,
+    /// The pool's settings.
+    pub settings: Arc<PoolSettings>,
+    /// Until when the browser session lives if it is not used again.
+    pub extends_to: Timestamp,
+    /// Where the request comes from, and when.
+    pub trace: Trace,
+}
+
+/// The outcome of [`IssueCode`].
+#[derive(Debug)]
+pub enum Issued {
+    /// The session has begun.
+    Done {
+        /// The user, with the id that the tokens name.
+        user: Box<User>,
+        /// The session of the application.
+        session: SessionId,
+        /// How and when they authenticated.
+        facts: Facts,
+    },
+    /// The person has not agreed to this.
+    NeedsConsent,
+    /// The browser session has ended, or its account has something to be through with.
+    NeedsLogin,
+}
+
+impl Write for IssueCode {
+    type Out = Issued;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let Some(browser) = browser_sessions::get_locked(tx, pool, &self.browser).await? else {
+            return Ok(Issued::NeedsLogin);
+        };
+        let rules = self.settings.session;
+        if rules.end(browser.created_at, browser.last_used_at, browser.expires_at) <= now {
+            return Ok(Issued::NeedsLogin);
+        }
+        let Some(own) = users::get(tx, pool, &browser.user).await? else { return Ok(Issued::NeedsLogin) };
+        let account = users::survivor(tx, own).await?;
+        let is_through = flow::stage_of(&account, &self.settings, &browser.facts) == Stage::Done;
+        if unusable(&account).is_some() || !is_through {
+            return Ok(Issued::NeedsLogin);
+        }
+        if !self.may_have(tx, &account.id).await? {
+            return Ok(Issued::NeedsConsent);
+        }
+        let session = self.begin(tx, &browser).await?;
+        if let Some(code) = &self.code {
+            let (session, facts) = (session.clone(), browser.facts.clone());
+            let code = NewAuthorizationCode { session, facts, ..code.clone() };
+            authorization_codes::insert(tx, pool, &code).await?;
+        }
+        let extends_to = self.extends_to.min(rules.latest_end(browser.created_at));
+        browser_sessions::extend(tx, pool, &self.browser, now, extends_to).await?;
+        if self.is_silent {
+            let details = json!({ "by": "browser-session", "session": session.as_str() });
+            let event = Event::of(Action::Login, &account.id).with(details);
+            self.trace.recorder().record(tx, pool, event).await?;
+        }
+        // Clients know the user by the id that the login started with, even if the account was merged since.
+        let user = User { id: browser.user, ..account };
+        Ok(Issued::Done { user: Box::new(user), session, facts: browser.facts })
+    }
+}
+
+impl IssueCode {
+    /// Begins the session of the application, or goes on with the one that it has in this browser session: one that
+    /// asks again every hour does not pile them up.
+    async fn begin(&self, tx: &mut Tx<'_>, browser: &LockedBrowserSession) -> Result<SessionId, StoreError> {
+        let (pool, new, claims) = (&self.pool, &self.session, &self.request.claims);
+        if let Some(present) = sessions::of_browser(tx, pool, &self.browser, &new.application).await? {
+            sessions::set_claims(tx, pool, &present, claims).await?;
+            sessions::extend(tx, pool, &present, new.expires_at).await?;
+            sessions::touch(tx, pool, &present, self.trace.at).await?;
+            return Ok(present);
+        }
+        let (user, facts) = (&browser.user, &browser.facts);
+        sessions::insert_in_browser(tx, pool, user, new, &self.browser, facts, claims).await?;
+        Ok(new.id.clone())
+    }
+
+    /// Whether the application may have what it asks for. If the person just agreed, that is stored.
+    async fn may_have(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<bool, StoreError> {
+        let Some(wanted) = &self.consent else { return Ok(true) };
+        let (pool, application) = (&self.pool, &self.session.application);
+        let before = consents::get(tx, pool, user, application).await?;
+        if self.asks {
+            let covers = |before: &Consent| {
+                before.scopes.covers(wanted.scopes)
+                    && wanted.claims.iter().all(|claim| before.claims.contains(claim))
+            };
+            return Ok(!self.asks_again && before.as_ref().is_some_and(covers));
+        }
+        let before = before.unwrap_or_default();
+        let mut claims = before.claims;
+        claims.extend(wanted.claims.iter().cloned());
+        claims.sort_unstable();
+        claims.dedup();
+        let consent = Consent { scopes: before.scopes.union(wanted.scopes), claims };
+        consents::put(tx, pool, user, application, &consent, self.trace.at).await?;
+        Ok(true)
+    }
+}

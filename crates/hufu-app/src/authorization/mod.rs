@@ -1,0 +1,28 @@
+//! The authorization endpoint and what follows it (OpenID Connect Core 3, RFC 6749 section 4.1).
+//!
+//! Reading order: `request` (what a client asks for), `browser` (who is logged in to this browser), `decision` (what has
+//! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
+//! `client` (how clients authenticate), `logout`.
+//!
+//! A page that asks for a login, a consent or a choice leads back to [`App::authorize`], which decides anew from what is
+//! known by then. So there is no state of a login page to keep or to get out of step.
+
+pub(crate) mod backchannel;
+mod browser;
+mod client;
+mod decision;
+mod exchange;
+mod introspection;
+mod issue;
+mod logout;
+mod request;
+mod response;
+
+pub use browser::{Browser, BrowserAccount, FindBrowserAccounts};
+pub use client::ClientCredentials;
+pub use decision::{Given, Need};
+pub use exchange::{ExchangeCode, Exchanged};
+pub use issue::{IssueCode, Issued, Next};
+pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
+pub use request::{AuthorizationRefused, OpenRequest, Parameters};
+pub use response::{AuthorizationResponse, OAuthError};

@@ -1,0 +1,413 @@
+//! A visit of a hosted page, and what all of them do: opening the request, showing what went wrong, ending a login.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use hufu_app::authorization::{Browser, Given, OpenRequest};
+use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
+use hufu_types::flow::RequestedTokens;
+use hufu_types::refusal::{Code, Reason};
+use hufu_types::{Agreement, Application, Language, PageTheme, PoolSettings, User, origin_of};
+use hufu_web::oidc::{browser, outcome};
+use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, respond};
+use hufu_web::request::Head;
+use hufu_web::server::Shared;
+use hufu_web::surface;
+use serde::Deserialize;
+
+use super::{TEXTS, brand};
+
+/// What a form or a query says, in its order.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Words(Vec<(String, String)>);
+
+impl Words {
+    /// The value of this name as it was sent. An empty one counts as missing.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// The value of this name without the space around it.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.raw(name).map(str::trim).filter(|value| !value.is_empty())
+    }
+
+    /// A value that has to be filled in.
+    pub(super) fn required(&self, name: &'static str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| Refusal::invalid(name, Reason::Missing))
+    }
+
+    /// The value as a field shows it again.
+    pub(super) fn shown(&self, name: &str) -> String {
+        self.raw(name).unwrap_or_default().to_owned()
+    }
+
+    /// Whether there is such a name: a button that was pressed, a box that was ticked.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    /// Whether a code is wanted: by its button, or by the enter key before there is one.
+    pub(super) fn sends_code(&self) -> bool {
+        self.has("send-code") || (self.has("code") && self.get("code").is_none() && !self.has("submit"))
+    }
+
+    /// All values of a name.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// What follows this prefix in the first name that has it: `choose-{user id}`.
+    pub(super) fn after(&self, prefix: &str) -> Option<&str> {
+        self.0.iter().find_map(|(key, _)| key.strip_prefix(prefix))
+    }
+}
+
+/// The browser of a request, and where that comes from.
+pub(super) struct Caller {
+    shared: Arc<Shared>,
+    browser: Browser,
+    origin: Origin,
+}
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Infallible> {
+        let Ok(head) = Head::from_request_parts(parts, shared).await;
+        let browser = browser::read(&parts.headers, shared);
+        Ok(Self { shared: shared.clone(), browser, origin: head.origin() })
+    }
+}
+
+/// A visit of a hosted page: who reads it, and the request that it belongs to.
+pub(super) struct Visit {
+    pub(super) shared: Arc<Shared>,
+    pub(super) viewer: Viewer,
+    pub(super) open: OpenRequest,
+    pub(super) browser: Browser,
+    pub(super) origin: Origin,
+    /// The request, sealed for the next page.
+    sealed: String,
+}
+
+impl Visit {
+    /// Opens the request that a query or a form carries (`request`), or one of our own (`app_id`).
+    pub(super) fn begin(caller: Caller, viewer: &Viewer, words: &Words) -> Result<Self, Refusal> {
+        let Caller { shared, browser, origin } = caller;
+        let (open, sealed) = match words.get("request") {
+            Some(sealed) => (shared.app.open_request(sealed)?, sealed.to_owned()),
+            None => {
+                let open = shared.app.own_request(words.get("app_id"))?;
+                let sealed = shared.app.seal_request(&open)?;
+                (open, sealed)
+            }
+        };
+        let branding = &open.application.branding;
+        let asked = open.request.ui_locales.as_deref().unwrap_or_default();
+        let language = asked.split_whitespace().find_map(Language::of_tag);
+        let language = language.or_else(|| branding.language.as_deref().and_then(Language::of_tag));
+        let theme = branding.theme.map(|theme| match theme {
+            PageTheme::Auto => Theme::Auto,
+            PageTheme::Light => Theme::Light,
+            PageTheme::Dark => Theme::Dark,
+        });
+        let viewer = viewer.clone().on_page_of(language, theme);
+        let origin = Origin { browser: Some(viewer.browser_mark()), ..origin };
+        Ok(Self { shared, viewer, open, browser, origin, sealed })
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.shared.app
+    }
+
+    pub(super) fn application(&self) -> &Arc<Application> {
+        &self.open.application
+    }
+
+    pub(super) fn settings(&self) -> Arc<PoolSettings> {
+        self.app().config().settings(&self.application().pool)
+    }
+
+    pub(super) const fn language(&self) -> Language {
+        self.viewer.language()
+    }
+
+    /// Whether no application asked for the login.
+    pub(super) fn is_own(&self) -> bool {
+        self.open.request.is_own
+    }
+
+    /// What the login is for.
+    pub(super) fn requested(&self) -> RequestedTokens {
+        RequestedTokens::Authorization(Box::new(self.open.request.clone()))
+    }
+
+    /// The address of a page that goes on with this request. One of our own begins anew at each page.
+    pub(super) fn address(&self, path: &str, more: &[(&str, &str)]) -> String {
+        let id = self.application().id.as_str();
+        let of = if self.is_own() { ("app_id", id) } else { ("request", self.sealed.as_str()) };
+        let pairs: Vec<_> = std::iter::once(&of).chain(more).collect();
+        format!("{path}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
+    }
+
+    /// The view of a page whose links lead back to this address.
+    pub(super) fn view(&self, address: &str) -> View {
+        self.viewer.clone().at(address).view(&TEXTS)
+    }
+
+    /// What surrounds the page: the application's name and looks.
+    pub(super) fn frame(&self) -> Frame {
+        let application = self.application();
+        let branding = &application.branding;
+        let logo = branding.logo.as_ref().or(application.client.logo.as_ref());
+        let logo = logo.and_then(|logo| Some((logo.clone(), origin_of(logo)?)));
+        let (logo, img_origin) = logo.unzip();
+        Frame {
+            name: application.name.clone(),
+            title: branding.title_in(self.language()).map(str::to_owned),
+            initial: initial_of(&application.name),
+            logo,
+            style: brand::address(application),
+            request: self.sealed.clone(),
+            policy: Policy {
+                form_origins: self.form_origins(),
+                img_origins: img_origin.into_iter().collect(),
+                ..Policy::OWN
+            },
+        }
+    }
+
+    /// Where a form of the page may lead in the end.
+    fn form_origins(&self) -> Vec<String> {
+        let of_application =
+            if self.is_own() { self.application().client.init_login_uri.as_deref() } else { None };
+        let uris = of_application.into_iter().chain([self.open.request.redirect_uri.as_str()]);
+        let mut origins: Vec<String> = Vec::new();
+        for origin in uris.flat_map(outcome::form_targets) {
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        origins
+    }
+
+    /// The agreements that the application shows on its login pages.
+    pub(super) fn agreements(&self) -> Vec<Agreement> {
+        let settings = self.settings();
+        let shown = &self.application().login.agreements;
+        settings.agreements.iter().filter(|agreement| shown.contains(&agreement.id)).cloned().collect()
+    }
+
+    /// Whether people may register through this application.
+    pub(super) fn may_register(&self) -> bool {
+        self.settings().registration && !self.application().login.registration.is_empty()
+    }
+
+    /// Whether the browser is to stay logged in when it closes, as far as the application leaves that to people.
+    pub(super) fn keeps(&self, words: &Words) -> bool {
+        self.application().login.keep_signed_in && words.has("keep")
+    }
+
+    /// Answers what a login answered: the login is over, or waits.
+    pub(super) async fn answer(&self, answer: LoginAnswer, keeps: bool) -> Result<Response, Refusal> {
+        match answer {
+            LoginAnswer::Done(done) => self.finish_login(*done, keeps).await,
+            LoginAnswer::Waiting(view) => Ok(outcome::redirect(&self.flow_address(&view.handle, keeps, &[]))),
+        }
+    }
+
+    /// The address of a login that waits. The handle may stand there: without this browser's cookie it opens nothing.
+    pub(super) fn flow_address(&self, handle: &str, keeps: bool, more: &[(&str, &str)]) -> String {
+        let mut pairs = vec![("flow", handle)];
+        pairs.extend(keeps.then_some(("keep", "1")));
+        pairs.extend(more);
+        self.address("/login/continue", &pairs)
+    }
+
+    /// Ends a login: the browser is logged in, and the request goes on.
+    pub(super) async fn finish_login(&self, done: LoginDone, keeps: bool) -> Result<Response, Refusal> {
+        let Some(login) = done.browser else {
+            return Err(Code::Internal.because("a login on a page began no session of the browser"));
+        };
+        let browser = self.browser.with(&self.application().pool, &login.secret);
+        let given = Given { account: Some(login.id), consented: false };
+        let next = self.app().authorize(&self.open, &browser, &given, &self.origin).await?;
+        let mut response = outcome::next(&self.shared, &self.viewer, &self.open, next)?;
+        browser::write(&mut response, &self.shared, &browser, keeps);
+        Ok(response)
+    }
+
+    /// A text of these pages.
+    pub(super) fn text(&self, key: &'static str) -> String {
+        TEXTS.say(self.language(), key, None, &[]).into_owned()
+    }
+
+    /// A text with one value.
+    pub(super) fn text_with(
+        &self,
+        key: &'static str,
+        name: &'static str,
+        value: impl Into<String>,
+    ) -> String {
+        TEXTS.say(self.language(), key, None, &[(name, value.into().into())]).into_owned()
+    }
+
+    /// What a page says about a refusal: at the field that it is about, if the page has that, otherwise above the form.
+    pub(super) fn refused(&self, refusal: &Refusal, fields: &[&str]) -> Said {
+        surface::note(refusal);
+        let language = self.language();
+        let advice = refusal.for_person(language);
+        let between = if language == Language::English { " " } else { "" };
+        let mut sentence =
+            std::iter::once(advice.sentence).chain(advice.actions).collect::<Vec<_>>().join(between);
+        let remaining =
+            refusal.data().and_then(|data| data.get("remainCount")).and_then(serde_json::Value::as_i64);
+        if let Some(count) = remaining {
+            let tries = TEXTS.say(language, "tries-left", None, &[("count", count.into())]);
+            sentence = format!("{sentence}{between}{tries}");
+        }
+        let about = match (refusal.field_for_person(language), refusal.code()) {
+            (Some((field, sentence)), _) => Some((field.to_owned(), sentence)),
+            (None, Code::WrongCode | Code::CodeNeeded) => Some(("code".to_owned(), sentence.clone())),
+            (None, Code::PhoneTaken) => Some(("phone".to_owned(), sentence.clone())),
+            (None, Code::EmailTaken | Code::AccountExists) => Some(("email".to_owned(), sentence.clone())),
+            (None, Code::UsernameTaken) => Some(("username".to_owned(), sentence.clone())),
+            (None, code) if code.is_weak_password() => Some(("new-password".to_owned(), sentence.clone())),
+            _ => None,
+        };
+        let mut said = Said { status: surface::status_of(refusal.code()), ..Said::default() };
+        let field = about.and_then(|(field, sentence)| {
+            let called = [field.clone(), format!("custom.{field}"), format!("new-{field}")];
+            called.into_iter().find(|name| fields.contains(&name.as_str())).map(|name| (name, sentence))
+        });
+        match field {
+            Some((name, sentence)) => said.errors.note(name, sentence),
+            None => said.banner = Some(Banner { kind: "bad", icon: "alert", text: sentence }),
+        }
+        said
+    }
+
+    /// What a page says when a code was sent.
+    pub(super) fn sent(&self, key: &'static str, to: &str) -> Said {
+        let text = self.text_with(key, "to", to);
+        Said { banner: Some(Banner { kind: "ok", icon: "ok", text }), has_sent: true, ..Said::default() }
+    }
+
+    /// A person as a page shows them.
+    pub(super) fn person(&self, id: &str, user: &User) -> Person {
+        let phone = user.phone.as_ref().map(|(phone, _)| masked_phone(phone.as_str()));
+        let email = user.email.as_ref().map(|email| masked_email(email.as_str()));
+        let username = user.username.as_ref().map(|name| name.as_str().to_owned());
+        let named = [user.profile.nickname.clone(), user.profile.name.clone()].into_iter().flatten();
+        let mut names = named.filter(|name| !name.trim().is_empty()).chain(username.clone());
+        let names: Vec<_> = names.next().into_iter().chain(phone.clone()).chain(email.clone()).collect();
+        let name = names.first().cloned().unwrap_or_else(|| self.text("nameless"));
+        let facts = [username, phone, email].into_iter().flatten().filter(|fact| *fact != name).collect();
+        Person { id: id.to_owned(), initial: initial_of(&name), name, facts }
+    }
+}
+
+/// What surrounds a page.
+pub(super) struct Frame {
+    /// The application's name.
+    pub(super) name: String,
+    /// The title that the application has chosen.
+    pub(super) title: Option<String>,
+    /// What stands in place of a logo.
+    pub(super) initial: String,
+    /// The address of the logo.
+    pub(super) logo: Option<String>,
+    /// The address of the style sheet with the application's color.
+    pub(super) style: Option<String>,
+    /// The sealed request, for the forms.
+    pub(super) request: String,
+    pub(super) policy: Policy,
+}
+
+/// What a page says about what was just tried.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) status: StatusCode,
+    pub(super) banner: Option<Banner>,
+    pub(super) errors: FieldErrors,
+    /// Whether a code is on its way.
+    pub(super) has_sent: bool,
+}
+
+/// A sentence above the form.
+pub(super) struct Banner {
+    pub(super) kind: &'static str,
+    pub(super) icon: &'static str,
+    pub(super) text: String,
+}
+
+/// A person as a page shows them.
+pub(super) struct Person {
+    /// What a button about them says: the id of an account, or of a session.
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) initial: String,
+    /// Names that they recognize themselves by. Numbers and addresses are not shown whole.
+    pub(super) facts: Vec<String>,
+}
+
+/// Renders a page with a status.
+pub(super) fn show(page: &impl Page, status: StatusCode) -> Response {
+    (status, respond(page)).into_response()
+}
+
+/// The first letter of a name, as it stands in a picture.
+fn initial_of(name: &str) -> String {
+    name.trim().chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default()
+}
+
+/// `+86 138****0001`
+pub(super) fn masked_phone(phone: &str) -> String {
+    let length = phone.len();
+    let (Some(start), Some(end)) =
+        (phone.get(..length.saturating_sub(8)), phone.get(length.saturating_sub(4)..))
+    else {
+        return "****".to_owned();
+    };
+    let start = start.strip_prefix("+86").unwrap_or(start);
+    format!("{start}****{end}")
+}
+
+/// `b***@example.com`
+pub(super) fn masked_email(email: &str) -> String {
+    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
+    let first: String = local.chars().take(1).collect();
+    format!("{first}***@{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_number_and_an_address() {
+        assert_eq!(masked_phone("+8613800000001"), "138****0001");
+        assert_eq!(masked_phone("+12025550123"), "+120****0123");
+        assert_eq!(masked_email("bob@example.com"), "b***@example.com");
+    }
+
+    #[test]
+    fn words_are_found_by_name() {
+        let words = Words(
+            [("a", " 1 "), ("b", ""), ("choose-x", ""), ("a", "2")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        );
+        assert_eq!((words.get("a"), words.raw("a"), words.get("b")), (Some("1"), Some(" 1 "), None));
+        assert_eq!((words.has("b"), words.after("choose-")), (true, Some("x")));
+        assert_eq!(words.all("a"), [" 1 ", "2"]);
+        assert!(words.required("b").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! The hosted login pages: what a person meets when an application sends them here. Everything works without script.
+//!
+//! - `common`: a visit of such a page, and how a login ends. `fields`: what forms are made of. `brand`: an
+//!   application's own color.
+//! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step.
+
+mod brand;
+mod common;
+mod fields;
+mod forgot;
+mod go_on;
+mod login;
+mod register;
+
+use std::sync::LazyLock;
+
+use hufu_types::{Language, Texts};
+use hufu_web::server::Routes;
+
+/// The texts of the hosted pages.
+pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(&[
+        (Language::SimplifiedChinese, include_str!("../../texts/hosted/zh-CN.ftl")),
+        (Language::TraditionalChinese, include_str!("../../texts/hosted/zh-TW.ftl")),
+        (Language::English, include_str!("../../texts/hosted/en.ftl")),
+        (Language::Japanese, include_str!("../../texts/hosted/ja.ftl")),
+    ])
+});
+
+/// The routes of the hosted pages.
+pub fn routes() -> Routes {
+    Routes::new()
+        .merge(brand::routes())
+        .merge(login::routes())
+        .merge(register::routes())
+        .merge(forgot::routes())
+        .merge(go_on::routes())
+}

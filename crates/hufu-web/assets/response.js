@@ -1,0 +1,16 @@
+// A page that carries an authorization response: its form is submitted, or its message is sent.
+"use strict";
+(() => {
+  const form = document.getElementById("response");
+  if (!form) return;
+  const target = form.dataset.message;
+  if (target === undefined) {
+    form.submit();
+    return;
+  }
+  const response = {};
+  for (const field of form.querySelectorAll("input[name]")) response[field.name] = field.value;
+  const receiver = window.opener || (window.parent !== window ? window.parent : null);
+  // Only the page of this origin receives it, whoever opened this one.
+  if (receiver && target) receiver.postMessage({ type: "authorization_response", response }, target);
+})();

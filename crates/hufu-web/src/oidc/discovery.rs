@@ -1,0 +1,105 @@
+//! `GET /oidc/.well-known/openid-configuration` (OpenID Connect Discovery 1.0, RFC 8414).
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hufu_types::{Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth};
+use serde_json::{Value, json};
+
+use crate::server;
+use crate::surface::json as answer;
+
+/// The claims that users can have, beside those of the protocol (OpenID Connect Core 5.1, docs/openid.md).
+const CLAIMS: &[&str] = &[
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "sid",
+    "amr",
+    "acr",
+    "at_hash",
+    "c_hash",
+    "name",
+    "given_name",
+    "family_name",
+    "middle_name",
+    "nickname",
+    "preferred_username",
+    "profile",
+    "picture",
+    "website",
+    "gender",
+    "birthdate",
+    "zoneinfo",
+    "locale",
+    "updated_at",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "address",
+    "username",
+    "extended_fields",
+];
+
+/// What the provider offers. The same for every application of the instance.
+pub(crate) async fn discovery(State(shared): server::State) -> Response {
+    let cached = [(header::CACHE_CONTROL, "public, max-age=300")];
+    (cached, answer(&document(shared.app.public_url(), shared.app.issuer()))).into_response()
+}
+
+/// Where the document is for clients that look for it at the root.
+pub(crate) async fn elsewhere(State(shared): server::State) -> Response {
+    let location = format!("{}/.well-known/openid-configuration", shared.app.issuer());
+    (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
+}
+
+fn document(public_url: &str, issuer: &str) -> Value {
+    fn names<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> Vec<&'static str> {
+        all.iter().map(|one| name(*one)).collect()
+    }
+    let at = |path: &str| format!("{public_url}{path}");
+    let algorithms = names(SigningAlgorithm::ALL, SigningAlgorithm::as_str);
+    let grants = names(Grant::ALL, Grant::as_str);
+    let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.as_str());
+    let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
+    json!({
+        "issuer": issuer,
+        "authorization_endpoint": at("/oidc/auth"),
+        "token_endpoint": at("/oidc/token"),
+        "userinfo_endpoint": at("/oidc/me"),
+        "jwks_uri": at("/oidc/.well-known/jwks.json"),
+        "introspection_endpoint": at("/oidc/token/introspection"),
+        "revocation_endpoint": at("/oidc/token/revocation"),
+        "end_session_endpoint": at("/oidc/session/end"),
+        "scopes_supported": names(Scope::ALL, Scope::as_str),
+        "response_types_supported": types,
+        "response_modes_supported": names(ResponseMode::ALL, ResponseMode::as_str),
+        "grant_types_supported": grants.collect::<Vec<_>>(),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
+        "introspection_endpoint_auth_methods_supported":
+            [TokenAuth::Basic.as_str(), TokenAuth::Post.as_str()],
+        "revocation_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
+        "code_challenge_methods_supported": ["S256"],
+        "claims_supported": CLAIMS,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": true,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "prompt_values_supported": names(Prompt::ALL, Prompt::as_str),
+        "acr_values_supported": [hufu_app::ACR_ONE_FACTOR],
+        "display_values_supported": ["page", "popup"],
+        "ui_locales_supported": Language::ALL.map(Language::tag),
+        "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
+    })
+}
