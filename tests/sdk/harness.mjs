@@ -321,7 +321,7 @@ async function freePort() {
 
 async function createPostgresDatabase() {
   const server = process.env.HUFU_TEST_POSTGRES;
-  assert.ok(server, "ENGINE=postgres needs HUFU_TEST_POSTGRES: run ./test sdk, or set it");
+  assert.ok(server, "ENGINE=postgres needs HUFU_TEST_POSTGRES: run ./test, or set it");
   const name = `hufu_sdk_${randomBytes(6).toString("hex")}`;
   await psql(`CREATE DATABASE ${name}`);
   const url = new URL(server);
