@@ -226,11 +226,13 @@ impl App {
         };
         let (pools, algorithms) = (stored.pools.len(), algorithms(&stored));
         let config = base.with(stored, &self.sealing);
+        // First the keys: an application is never served before there is a key to sign its tokens with.
+        self.make_missing_keys(algorithms).await?;
         metrics::counter!("hufu_config_pools_read_total").increment(u64::try_from(pools).unwrap_or_default());
         tracing::info!(version = config.version, pools, "configuration taken up");
         self.config.store(Arc::new(config));
         (seen.configuration, seen.unmarked) = (now.configuration, now.unmarked);
-        self.make_missing_keys(algorithms).await
+        Ok(())
     }
 
     /// Polls for configuration changes until the process ends.

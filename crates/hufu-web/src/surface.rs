@@ -204,7 +204,7 @@ pub fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
 }
 
 /// Writes a refusal as an OAuth error (RFC 6749 section 5.2): `error`, and `error_description` in English,
-/// because only ASCII is allowed there. A token with too little scope gets the challenge of RFC 6750 section 3.
+/// because only ASCII is allowed there. A bearer token that does not do gets the challenge of RFC 6750 section 3.
 pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     #[derive(Serialize)]
     struct Body {
@@ -217,9 +217,9 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     let mut response = private_json(status, &Body { error, error_description });
     let headers = response.headers_mut();
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    if error == "insufficient_scope" {
-        let scope = refusal.text("scope").unwrap_or_default();
-        let challenge = format!("Bearer error=\"{error}\", scope=\"{scope}\"");
+    if matches!(error, "insufficient_scope" | "invalid_token") {
+        let scope = refusal.text("scope").map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
+        let challenge = format!("Bearer error=\"{error}\"{scope}");
         headers.extend(HeaderValue::try_from(challenge).ok().map(|value| (header::WWW_AUTHENTICATE, value)));
     }
     response
@@ -230,6 +230,7 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::GrantInvalid | Code::AuthorizationCodeInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
         Code::ClientUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_client"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
+        Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
         Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),

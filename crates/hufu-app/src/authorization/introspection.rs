@@ -61,7 +61,8 @@ impl App {
         }))
     }
 
-    fn client_claims(&self, token: &str) -> Option<ClientTokenClaims<'static>> {
+    /// The claims of a token that a client got for itself.
+    pub(crate) fn client_claims(&self, token: &str) -> Option<ClientTokenClaims<'static>> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken],
             issuer: &self.issuer,

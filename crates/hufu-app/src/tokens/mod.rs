@@ -360,6 +360,9 @@ impl App {
         token: &OpaqueToken,
         origin: &Origin,
     ) -> Result<(), Refusal> {
+        if self.client_claims(token.expose()).is_some_and(|claims| claims.client_id == application.id) {
+            return Err(Code::TokenNotRevocable.into());
+        }
         let (token, actor) = match self.token_of(token.expose(), &application.id) {
             Some(bearer) => (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user))),
             None => (RevokedToken::Refresh(hash_token(token.expose())), None),

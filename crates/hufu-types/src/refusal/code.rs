@@ -315,6 +315,8 @@ codes! {
     LogoutUriUnknown => 2486, 400, "logout-uri-unknown", "not-set-up";
     /// The token was granted to an application that asks for consent. It reads the userinfo, and nothing else.
     ThirdPartyToken => 2488, 403, "third-party-token", "not-permitted";
+    /// A token that a client got for itself. It has no session that could end, and expires by itself.
+    TokenNotRevocable => 2489, 400, "token-not-revocable", "not-permitted";
     /// The ID token that was sent as a hint is not one of this instance's.
     HintInvalid => 2487, 400, "hint-invalid", "not-set-up";
 

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oidc/auth`: the authorization endpoint (OpenID Connect Core 3.1.2).
 
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use hufu_app::Refusal;
 use hufu_app::authorization::{AuthorizationRefused, Given, Parameters};
@@ -53,7 +53,10 @@ async fn authorize(
         Err(AuthorizationRefused::Response(response)) => return outcome::respond(viewer, &response),
         Err(AuthorizationRefused::Page(refusal)) => {
             tracing::info!(code = refusal.number(), error = %refusal, "an authorization request is refused on a page");
-            return refused_page(&as_oauth(refusal), viewer);
+            let mut page = refused_page(&as_oauth(refusal), viewer);
+            // Whoever reads it did nothing that other credentials would mend.
+            *page.status_mut() = StatusCode::BAD_REQUEST;
+            return page;
         }
     };
     let browser = browser::read(headers, shared);

@@ -83,8 +83,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
-        "introspection_endpoint_auth_methods_supported":
-            [TokenAuth::Basic.as_str(), TokenAuth::Post.as_str()],
+        "introspection_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "revocation_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": CLAIMS,

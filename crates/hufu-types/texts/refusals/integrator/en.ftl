@@ -151,6 +151,7 @@ login-request-expired = The login page belongs to an authorization request that 
 login-method-off = The application does not offer { $method }: add it to login.methods or login.registration of the application.
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
+token-not-revocable = A token of client_credentials cannot be revoked: it expires by itself; rotate the client secret if it leaked.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
 
 ## Pictures
