@@ -2,9 +2,11 @@
 //!
 //! - [`hosted`]: the login pages.
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
+//! - [`session`]: consent, the choice of an account, and the logout.
 
 pub mod hosted;
 pub mod outbox;
+pub mod session;
 
 use std::sync::LazyLock;
 
@@ -28,5 +30,5 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
 
 /// The routes of all pages. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
-    hosted::routes().merge(outbox.map_or_else(Routes::new, outbox::routes))
+    hosted::routes().merge(session::routes()).merge(outbox.map_or_else(Routes::new, outbox::routes))
 }

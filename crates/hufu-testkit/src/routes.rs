@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 71] = [
+pub const ROUTES: [(&str, &str); 76] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -24,6 +24,12 @@ pub const ROUTES: [(&str, &str); 71] = [
     ("POST", TOKEN),
     ("POST", REVOCATION),
     ("GET", JWKS),
+    // Tested in hufu-pages, where a browser logs in.
+    ("GET", "/oidc/auth"),
+    ("GET", "/oidc/me"),
+    ("POST", "/oidc/token/introspection"),
+    ("GET", "/oidc/.well-known/openid-configuration"),
+    ("GET", "/.well-known/openid-configuration"),
     // Tested in `mobile`.
     ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
     // Tested in `login_flows`.

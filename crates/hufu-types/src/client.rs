@@ -118,7 +118,6 @@ pub struct ClientSettings {
 /// What the login page of an application offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting in the configuration file")]
 pub struct LoginControl {
     /// The ways to log in, in the order of the page.
     pub methods: Vec<LoginMethod>,
@@ -190,7 +189,7 @@ pub enum RedirectUriError {
     #[error("an address without `#` and what follows it")]
     Fragment,
     /// A wildcard: addresses are compared exactly.
-    #[error("addresses are compared exactly — list each of them, without `*`")]
+    #[error("addresses are compared exactly: list each of them, without `*`")]
     Wildcard,
     /// Plain HTTP to another machine.
     #[error("use https; http is for this machine alone (127.0.0.1, [::1], localhost)")]
@@ -222,16 +221,14 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
         return Err(RedirectUriError::Credentials);
     }
     match url.scheme() {
-        "https" => Ok(()),
-        "http" if is_loopback(&url) => Ok(()),
-        "http" => Err(RedirectUriError::Insecure),
+        "http" if !is_loopback(&url) => Err(RedirectUriError::Insecure),
         "javascript" | "data" | "file" | "blob" | "about" | "vbscript" | "view-source" | "ws" | "wss"
         | "ftp" => Err(RedirectUriError::Scheme),
         _ => Ok(()),
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),

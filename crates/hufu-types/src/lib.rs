@@ -9,6 +9,7 @@ mod application;
 mod association;
 mod authorization;
 mod client;
+mod client_check;
 mod connection;
 mod custom_field;
 mod environment;

@@ -25,6 +25,8 @@ pub enum TokenPurpose {
     BrowserSession,
     /// An authorization code.
     AuthorizationCode,
+    /// The secret of an OAuth client.
+    ClientSecret,
 }
 
 impl TokenPurpose {
@@ -38,6 +40,7 @@ impl TokenPurpose {
             Self::Webhook => "hfw_",
             Self::BrowserSession => "hfb_",
             Self::AuthorizationCode => "hfa_",
+            Self::ClientSecret => "hfc_",
         }
     }
 
@@ -50,7 +53,8 @@ impl TokenPurpose {
             | Self::AccessKey
             | Self::Webhook
             | Self::BrowserSession
-            | Self::AuthorizationCode => 32,
+            | Self::AuthorizationCode
+            | Self::ClientSecret => 32,
         }
     }
 }

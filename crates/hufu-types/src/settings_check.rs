@@ -196,14 +196,14 @@ impl PoolSettings {
 }
 
 #[derive(Default)]
-struct Problems(Vec<SettingProblem>);
+pub(crate) struct Problems(pub(crate) Vec<SettingProblem>);
 
 impl Problems {
-    fn add(&mut self, path: &str, reason: impl Into<String>) {
+    pub(crate) fn add(&mut self, path: &str, reason: impl Into<String>) {
         self.0.push(SettingProblem { path: path.to_owned(), reason: reason.into() });
     }
 
-    fn repeated(&mut self, path: &str, name: &str) {
+    pub(crate) fn repeated(&mut self, path: &str, name: &str) {
         self.add(path, format!("`{}` is there already — name each once", name.escape_debug()));
     }
 
@@ -218,7 +218,7 @@ fn is_key(text: &str) -> bool {
     (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(plain)
 }
 
-fn names(names: impl Iterator<Item = &'static str>) -> String {
+pub(crate) fn names(names: impl Iterator<Item = &'static str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 

@@ -20,6 +20,8 @@ use crate::surface::{self, ApiCode, Reader, Refused};
 
 /// The header with the id of a request, in requests and responses.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A year, for this host alone: its siblings are not ours.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The longest id that is accepted from a trusted proxy.
 const MAX_REQUEST_ID: usize = 64;
 
@@ -36,7 +38,12 @@ pub(crate) async fn around(shared: State, request: Request, next: Next) -> Respo
     let shown = |request| page::as_pages(shared, request, written);
     // Pages can panic too.
     let caught = |request| catch_panics(request, shown);
-    no_sniffing(observe(shared, request, caught).await)
+    let mut answer = no_sniffing(observe(shared, request, caught).await);
+    if shared.app.public_url().starts_with("https://") {
+        // Browsers that have been here once never speak plain HTTP with this host again (RFC 6797).
+        answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    answer
 }
 
 /// Notes the client's address, gives the request an id, and records route, status and duration. The log line

@@ -2,7 +2,7 @@
 
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx};
-use hufu_types::{Application, PoolId, Timestamp, TokenLifetimes};
+use hufu_types::{Application, ApplicationId, ClientSecret, PoolId, Timestamp, TokenLifetimes};
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 
@@ -34,7 +34,7 @@ impl Operation for PutApplication {
         if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
             return Ok(Outcome::Conflict { expected, now: present });
         }
-        if let Some(rejection) = self.check(tx).await? {
+        if let Some(rejection) = self.check(tx, present.as_ref().map(|present| &present.value)).await? {
             return Ok(Outcome::Rejected(rejection));
         }
         let (revision, changed) = match &present {
@@ -71,7 +71,11 @@ impl Operation for PutApplication {
 }
 
 impl PutApplication {
-    async fn check(&self, tx: &mut Tx<'_>) -> Result<Option<Rejection>, StoreError> {
+    async fn check(
+        &self,
+        tx: &mut Tx<'_>,
+        present: Option<&Application>,
+    ) -> Result<Option<Rejection>, StoreError> {
         let wanted = &self.application;
         if is_session_too_short(wanted.lifetimes) {
             return Ok(Some(Rejection::SessionTooShort));
@@ -85,8 +89,59 @@ impl PutApplication {
                 return Ok(Some(Rejection::ConnectionUnusable(connection.identifier, connection.kind)));
             }
         }
-        Ok(None)
+        // The pool may have lost an agreement since. That must not stand in the way of other changes.
+        let before = present.map(|present| present.login.agreements.as_slice()).unwrap_or_default();
+        let agreements = if wanted.login.agreements == before {
+            None
+        } else {
+            let pool = config::pool(tx, &wanted.pool).await?;
+            Some(pool.map(|pool| pool.value.settings.agreements).unwrap_or_default())
+        };
+        let problems = wanted.problems(agreements.as_deref());
+        Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
     }
+}
+
+/// Gives an application a new client secret. The one before stays valid, so that the application can be changed over
+/// without downtime.
+#[derive(Clone, Debug)]
+pub struct AddClientSecret {
+    /// The pool of the application.
+    pub pool: PoolId,
+    /// The application.
+    pub application: ApplicationId,
+    /// The new secret.
+    pub secret: ClientSecret,
+}
+
+impl Operation for AddClientSecret {
+    type Object = Application;
+
+    fn pool(&self) -> &PoolId {
+        &self.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("application", self.application.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        let Some(present) = config::application(tx, &self.pool, &self.application).await? else {
+            return Ok(Outcome::Rejected(Rejection::NoApplication));
+        };
+        let mut application = present.value;
+        if application.is_public() {
+            return Ok(Outcome::Rejected(Rejection::PublicClient));
+        }
+        add_secret(&mut application, self.secret.clone());
+        PutApplication { application, expected: Some(present.revision) }.run(tx, now).await
+    }
+}
+
+/// Puts a secret before the others, and removes those beyond the number that is valid at the same time.
+pub(super) fn add_secret(application: &mut Application, secret: ClientSecret) {
+    application.secrets.insert(0, secret);
+    application.secrets.truncate(Application::MAX_SECRETS);
 }
 
 /// Whether sessions would end before their tokens expire.
@@ -97,6 +152,7 @@ pub(super) fn is_session_too_short(lifetimes: TokenLifetimes) -> bool {
 /// The names of the differing keys, as in the file, except for `enabled`. The caller decides whether the
 /// position changes.
 pub(super) fn differences(present: &Application, wanted: &Application, moves: bool) -> Vec<&'static str> {
+    let (new, old) = (&wanted.client, &present.client);
     names_of(&[
         ("name", wanted.name != present.name),
         ("type", wanted.kind != present.kind),
@@ -105,5 +161,18 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("connections", wanted.connections != present.connections),
         ("signing_algorithm", wanted.signing_algorithm != present.signing_algorithm),
         ("tokens", wanted.lifetimes != present.lifetimes),
+        ("secret", wanted.secrets != present.secrets),
+        ("token_auth", new.token_auth != old.token_auth),
+        ("redirect_uris", new.redirect_uris != old.redirect_uris),
+        ("logout_redirect_uris", new.logout_redirect_uris != old.logout_redirect_uris),
+        ("backchannel_logout_uri", new.backchannel_logout_uri != old.backchannel_logout_uri),
+        ("frontchannel_logout_uri", new.frontchannel_logout_uri != old.frontchannel_logout_uri),
+        ("allowed_origins", new.allowed_origins != old.allowed_origins),
+        ("init_login_uri", new.init_login_uri != old.init_login_uri),
+        ("grants", new.grants != old.grants),
+        ("logo", new.logo != old.logo),
+        ("description", new.description != old.description),
+        ("login", wanted.login != present.login),
+        ("branding", wanted.branding != present.branding),
     ])
 }

@@ -90,6 +90,12 @@ pub enum Rejection {
     /// An application of this kind cannot use the connection.
     #[error("an application of this kind cannot use {0}, which is {1:?}")]
     ConnectionUnusable(Identifier, ConnectionKind),
+    /// The application does not exist.
+    #[error("there is no such application")]
+    NoApplication,
+    /// The application is a public client, which has no secret.
+    #[error("the application is a public client, which has no secret")]
+    PublicClient,
     /// Sessions would end before their tokens expire.
     #[error("a session lasts at least as long as its token")]
     SessionTooShort,

@@ -2,7 +2,8 @@
 //! senders.
 //!
 //! Every change, whether by `hufu apply`, an endpoint or the console, is made through the same operations
-//! ([`PutPool`], [`PutConnection`], [`PutApplication`], [`PutSender`], [`RemoveSender`]). Each runs in its
+//! ([`PutPool`], [`PutConnection`], [`PutApplication`], [`AddClientSecret`], [`PutSender`],
+//! [`RemoveSender`]). Each runs in its
 //! own unit as a [`Change`], or many run in one unit, as in [`apply`]. Each object has a revision, so that
 //! nobody overwrites changes they have not seen.
 //!
@@ -15,13 +16,15 @@ mod change;
 mod connections;
 mod memory;
 mod pools;
+mod secrets;
 pub(crate) mod senders;
 mod shards;
 
-pub use self::applications::PutApplication;
+pub use self::applications::{AddClientSecret, PutApplication};
 pub use self::change::{Change, Operation, Outcome, Rejection};
 pub use self::connections::{PutConnection, WantedConnection};
 pub use self::memory::{ApplicationHint, Config, PoolConfig, named};
 pub use self::pools::PutPool;
+pub use self::secrets::{RotateError, rotate_secret};
 pub use self::senders::{PutSender, RemoveSender, Sender};
 pub use hufu_store::config::Revised;

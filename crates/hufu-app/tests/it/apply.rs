@@ -1,5 +1,6 @@
 //! Applying a declarative file to a database.
 
+mod clients;
 mod operations;
 mod people;
 mod world;
@@ -138,7 +139,7 @@ on_both_engines! {
         insta::allow_duplicates! { insta::assert_snapshot!(plan, @"
         = user_pool 6560c0ffee00000000000001 Shop
           ~ connection shop-mini: display_name, app_secret changed
-          + application 6560c0ffee00000000000003 App 6560c0ffee00000000000003 (web)
+          + application 6560c0ffee00000000000003 App 6560c0ffee00000000000003 (web); a client secret is made
           = user alice exists
           + user +120****0123
           + user b***@example.com

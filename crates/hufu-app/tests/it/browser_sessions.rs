@@ -90,7 +90,7 @@ on_both_engines! {
         let elsewhere = log_in(&store, begins("b2", "o1").with_refresh_token(hash("r3"))).await;
         let (pool, account) = (pool(), first.user.id.clone());
         let end = || EndBrowserSession { pool: pool.clone(), id: id("b1"), account: account.clone(), told: Vec::new(), trace: trace(NOW) };
-        let mut ended = store.write(end()).await.unwrap();
+        let ended = store.write(end()).await.unwrap();
         let mut ended: Vec<_> = ended.into_iter().map(|ended| ended.session).collect();
         ended.sort();
         let mut both = vec![first.session.clone(), second.session.clone()];

@@ -59,6 +59,7 @@ fn a_policy_names_what_a_page_may_do() {
     );
     let wider = Policy {
         form_origins: vec!["https://shop.example.com".to_owned()],
+        frame_sources: Vec::new(),
         img_origins: vec!["https://img.example.com".to_owned()],
         frame_ancestors: vec!["https://shop.example.com".to_owned(), "https://m.example.com".to_owned()],
     };

@@ -55,6 +55,7 @@ fn no_statement_stands_twice() {
 
 /// Statements on tenant tables that do not name the pool, and why they cannot mix tenants.
 const WITHOUT_POOL: &[(&str, &str)] = &[
+    ("authorization_codes::SWEEP", "deletes what has ended in all pools"),
     ("config::LIST_CONNECTIONS", "nodes hold the configuration of all pools"),
     ("config::LIST_APPLICATIONS", "nodes hold the configuration of all pools"),
     ("config::LIST_SWITCHED_ON", "nodes hold the configuration of all pools"),

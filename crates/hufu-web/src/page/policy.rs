@@ -8,6 +8,8 @@ use axum::http::HeaderValue;
 pub struct Policy {
     /// Other origins to which a form may be submitted or redirected.
     pub form_origins: Vec<String>,
+    /// Other origins whose pages this page loads in frames.
+    pub frame_sources: Vec<String>,
     /// Other origins from which images are loaded.
     pub img_origins: Vec<String>,
     /// Origins that may embed the page in a frame. Empty means none.
@@ -16,8 +18,12 @@ pub struct Policy {
 
 impl Policy {
     /// The default: forms are submitted to this origin only, and no one may frame the page.
-    pub const OWN: Self =
-        Self { form_origins: Vec::new(), img_origins: Vec::new(), frame_ancestors: Vec::new() };
+    pub const OWN: Self = Self {
+        form_origins: Vec::new(),
+        frame_sources: Vec::new(),
+        img_origins: Vec::new(),
+        frame_ancestors: Vec::new(),
+    };
 
     /// The value of the header.
     pub fn value(&self) -> HeaderValue {
@@ -37,8 +43,12 @@ impl Policy {
         } else {
             self.frame_ancestors.join(" ")
         };
+        let loaded = match self.frame_sources.as_slice() {
+            [] => String::new(),
+            sources => format!("frame-src {}; ", sources.join(" ")),
+        };
         format!(
-            "default-src 'none'; style-src 'self'; img-src {}; script-src 'self'; connect-src 'self'; \
+            "default-src 'none'; style-src 'self'; img-src {}; script-src 'self'; connect-src 'self'; {loaded}\
              form-action {}; frame-ancestors {frames}; base-uri 'none'",
             joined("'self' data:", &self.img_origins),
             joined("'self'", &self.form_origins)

@@ -22,7 +22,7 @@ fn open(path: &str) -> bool {
     !path.starts_with("/uploads/")
         && !path.starts_with("/dev/")
         && !path.starts_with("/preferences/")
-        && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+        && !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/oidc/auth")
 }
 
 on_both_engines! {

@@ -7,12 +7,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{AccessKeyRequest, AdminCaller, StatusChange};
+use hufu_app::configuration::{self, Rejection, RotateError};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;
-use hufu_types::{AccessKeyId, AdminRole, PoolId, SigningAlgorithm, Timestamp, UserId};
+use hufu_types::{AccessKeyId, AdminRole, ApplicationId, PoolId, SigningAlgorithm, Timestamp, UserId};
 use secrecy::ExposeSecret as _;
 
 use super::ConfigFlag;
@@ -35,6 +36,14 @@ enum Command {
         /// ES256, RS256 or EdDSA.
         #[arg(long, default_value = "ES256")]
         algorithm: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Create a new client secret for an application, and print it once. Its predecessor stays valid, the one
+    /// before that does not.
+    RotateSecret {
+        /// The application's id.
+        application: String,
         #[command(flatten)]
         config: ConfigFlag,
     },
@@ -121,6 +130,9 @@ impl Admin {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::RotateSigningKey { algorithm, config } => rotate(&algorithm, &config.read()?).await?,
+            Command::RotateSecret { application, config } => {
+                rotate_secret(&application, &config.read()?).await?;
+            }
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
@@ -142,6 +154,23 @@ async fn rotate(algorithm: &str, config: &Config) -> anyhow::Result<()> {
     say!("Key {id} is published now and will sign in {} minutes.", app.limits().key_lead.as_secs() / 60);
     drop(app);
     store.close().await;
+    Ok(())
+}
+
+async fn rotate_secret(application: &str, config: &Config) -> anyhow::Result<()> {
+    let id = ApplicationId::parse(application).context("APPLICATION")?;
+    let Instance { store, clock, random, .. } = Instance::open(&config.database, &config.key).await?;
+    let made = configuration::rotate_secret(&store, &*clock, &*random, &id).await;
+    store.close().await;
+    match made {
+        Ok(secret) => say!("{}", secret.expose()),
+        Err(RotateError::Rejected(Rejection::NoApplication)) => bail!("there is no application {id}"),
+        Err(RotateError::Rejected(Rejection::PublicClient)) => bail!(
+            "the application {id} is a public client, which has no secret; if it can keep one, give it \
+             token_auth = \"client_secret_basic\" with `hufu apply`"
+        ),
+        Err(error) => return Err(error.into()),
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use hufu_app::apply::{self, Options, file};
+use hufu_app::apply::{self, Applied, NewClientSecret, Options, file};
 
 use super::ConfigFlag;
 use crate::instance::Instance;
@@ -38,12 +38,16 @@ impl Apply {
         let Instance { store, sealing, clock, random } =
             Instance::open(&config.database, &config.key).await?;
         let options = Options { prune: self.prune, dry_run: self.dry_run };
-        let plan = apply::apply(&store, &sealing, &clock, &random, &desired, &name, options)
-            .await
-            .map_err(|error| anyhow::anyhow!("nothing was changed:\n{error}"))?;
+        let Applied { plan, secrets } =
+            apply::apply(&store, &sealing, &clock, &random, &desired, &name, options)
+                .await
+                .map_err(|error| anyhow::anyhow!("nothing was changed:\n{error}"))?;
         say!("{plan}");
         if self.dry_run {
             say!("Dry run: nothing was changed.");
+        }
+        for NewClientSecret { application, secret } in secrets {
+            say!("client secret of application {application}, shown only now: {}", secret.expose());
         }
         store.close().await;
         Ok(ExitCode::SUCCESS)

@@ -5,7 +5,7 @@ use std::time::Instant;
 use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Instance, POOL, SOON, claims, eventually, header_of};
+use crate::support::{APPLICATION, Client, Instance, POOL, SOON, WORLD, claims, eventually, header_of};
 
 async fn keys(client: &Client) -> Vec<Value> {
     let keys = client.get("/oidc/.well-known/jwks.json").await.json();
@@ -122,5 +122,49 @@ on_both_engines! {
         let login = json!({ "username": "mei", "password": made.succeeded().trim() });
         let session = server.client.post("/admin/v1/sessions", &login).await.json();
         assert_eq!(status(session["key"].as_str().unwrap(), "/admin/v1/keys").await, 200);
+    }
+
+    async fn a_client_secret_is_rotated_and_printed_once(database) {
+        let instance = Instance::ready(database).await;
+        let website = r#"
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000008"
+  name = "Website"
+  type = "web"
+  secret = "a-secret-that-the-operator-chose-0001"
+"#;
+        let text = format!("{WORLD}{website}");
+        instance.write("website.toml", &text);
+        let ran = instance.run(&["apply", "website.toml"]).await;
+        assert!(!ran.succeeded().contains("secret"), "{ran:?}");
+        let rotate = async |id: &str| instance.run(&["admin", "rotate-secret", id]).await;
+        let first = rotate("6560c0ffee00000000000008").await;
+        let second = rotate("6560c0ffee00000000000008").await;
+        let (first, second) = (first.succeeded(), second.succeeded());
+        assert_ne!(first, second);
+        for printed in [first, second] {
+            assert!(printed.starts_with("hfc_") && printed.len() == 69 && printed.ends_with('\n'), "{printed}");
+        }
+
+        // The last two are valid: a file that has one of them changes nothing.
+        for (secret, expected) in [(first.trim(), "unchanged"), (second.trim(), "unchanged"), ("a-secret-that-the-operator-chose-0001", "secret changed")] {
+            instance.write("website.toml", &text.replace("a-secret-that-the-operator-chose-0001", secret));
+            let ran = instance.run(&["apply", "website.toml", "--dry-run"]).await;
+            let plan = ran.succeeded();
+            assert!(plan.contains(expected) && !plan.contains(secret), "{plan}");
+            assert_eq!(plan.contains("0 to add, 0 to change"), expected == "unchanged", "{plan}");
+        }
+
+        let public = rotate(APPLICATION).await;
+        assert_eq!(
+            public.failed(),
+            format!(
+                "the application {APPLICATION} is a public client, which has no secret; if it can keep one, give it \
+                 token_auth = \"client_secret_basic\" with `hufu apply`"
+            )
+        );
+        assert_eq!(rotate("nobody").await.failed(), "there is no application nobody");
+        let malformed = rotate("a b").await;
+        assert!(malformed.failed().starts_with("APPLICATION: "), "{malformed:?}");
     }
 }

@@ -7,6 +7,7 @@ use hufu_store::Store;
 use hufu_store::config::ReadConfig;
 use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
+use hufu_types::TokenHash;
 
 use crate::support::{APP_ID, Instance, SECRET, SOON, Server, WORLD, eventually};
 
@@ -161,4 +162,40 @@ on_both_engines! {
         let ran = instance.run(&["apply", "absent.toml"]).await;
         assert!(ran.failed().starts_with("absent.toml cannot be read: "), "{ran:?}");
     }
+
+    async fn a_client_secret_that_was_made_is_printed_once(database) {
+        let instance = Instance::ready(database).await;
+        let website = r#"
+  [[user_pool.application]]
+  id = "6560c0ffee00000000000008"
+  name = "Website"
+  type = "web"
+  redirect_uris = ["https://shop.example.com/callback"]
+"#;
+        instance.write("website.toml", &format!("{WORLD}{website}"));
+        let made = "+ application 6560c0ffee00000000000008 Website (web); a client secret is made\n";
+        let dry = instance.run(&["apply", "website.toml", "--dry-run"]).await;
+        assert!(dry.succeeded().contains(made) && !dry.succeeded().contains("hfc_"), "{dry:?}");
+        let ran = instance.run(&["apply", "website.toml"]).await;
+        let printed = ran.succeeded();
+        assert!(printed.contains(made) && ran.err.is_empty(), "{ran:?}");
+        let line = printed.lines().last().unwrap();
+        let secret = line.strip_prefix("client secret of application 6560c0ffee00000000000008, shown only now: ");
+        let secret = secret.unwrap_or_else(|| panic!("{printed}"));
+        assert!(secret.starts_with("hfc_") && secret.len() == 68, "{printed}");
+        let again = instance.run(&["apply", "website.toml"]).await;
+        assert!(again.succeeded().ends_with("4 unchanged, 0 left alone\n"), "{again:?}");
+        assert!(!again.succeeded().contains("secret"), "{again:?}");
+        assert_eq!(secrets_of(&instance, "6560c0ffee00000000000008").await.len(), 1);
+    }
+}
+
+/// The hashes of an application's client secrets, the newest first.
+async fn secrets_of(instance: &Instance, id: &str) -> Vec<TokenHash> {
+    let store = Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
+    let config = store.read(ReadConfig).await.unwrap();
+    store.close().await;
+    let application =
+        config.applications.into_iter().find(|application| application.id.as_str() == id).unwrap();
+    application.secrets.into_iter().map(|secret| secret.hash).collect()
 }

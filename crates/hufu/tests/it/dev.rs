@@ -93,6 +93,32 @@ async fn the_printed_command_logs_in_and_the_data_stays() {
     dev.stop().await;
 }
 
+/// Each start applies the demonstration's file.
+#[tokio::test]
+async fn the_clients_of_the_demonstration_keep_their_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let applications = async || {
+        let dev = Dev::start(&folder).await;
+        dev.stop().await;
+        let url = format!("sqlite://{}", folder.path().join("hufu-data/hufu.db").display());
+        let store = hufu_store::Store::open(&url.parse().unwrap()).await.unwrap();
+        let config = store.read(hufu_store::config::ReadConfig).await.unwrap();
+        store.close().await;
+        (config.version, config.applications)
+    };
+    let first = applications().await;
+    let (_, demo) = &first;
+    assert_eq!(demo.len(), 6);
+    for application in demo {
+        let is_confidential = ["6560c0ffee00000000000003", "6560c0ffee00000000000006"];
+        let is_confidential = is_confidential.contains(&application.id.as_str());
+        assert_eq!(application.is_public(), !is_confidential, "{application:?}");
+        assert_eq!(application.secrets.len(), usize::from(is_confidential), "{application:?}");
+    }
+    assert!(demo.iter().any(|application| application.has_redirect_uri("http://localhost:3000/callback")));
+    assert_eq!(applications().await, first, "another start changes nothing");
+}
+
 #[tokio::test]
 async fn what_is_for_development_answers_to_this_machine_alone() {
     let folder = tempfile::tempdir().unwrap();

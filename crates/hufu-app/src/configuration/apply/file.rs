@@ -4,6 +4,7 @@
 //! everything that is wrong with it, each with its position. Secrets come from the file or from the
 //! environment; they never reach an error message or debug output.
 
+mod client;
 mod error;
 mod messages;
 mod reader;
@@ -23,6 +24,7 @@ use hufu_types::{
 use secrecy::SecretString;
 use toml::de::DeTable;
 
+pub use self::client::DesiredClient;
 pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
 use self::table::{Source, Table};
@@ -99,6 +101,8 @@ pub struct DesiredApplication {
     pub signing_algorithm: Option<SigningAlgorithm>,
     /// The lifetimes of its tokens, where specified.
     pub lifetimes: DesiredLifetimes,
+    /// The application as an OAuth client, where specified.
+    pub client: DesiredClient,
 }
 
 /// A connection named by an application. The planner checks whether it exists, because it may be in the

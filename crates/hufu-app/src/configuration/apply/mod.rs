@@ -23,7 +23,7 @@ use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::StoredConfig;
 use hufu_store::senders::StoredSender;
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
-use hufu_types::{Action, ApplicationId, Clock, PoolId, Random, Timestamp};
+use hufu_types::{Action, ApplicationId, Clock, OpaqueToken, PoolId, Random, Timestamp};
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -45,6 +45,24 @@ pub struct Options {
     pub prune: bool,
     /// Only plan; write nothing.
     pub dry_run: bool,
+}
+
+/// What applying a file did.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// What was done, or would be done in a dry run.
+    pub plan: Plan,
+    /// The client secrets that were made, which are not kept anywhere else. None in a dry run.
+    pub secrets: Vec<NewClientSecret>,
+}
+
+/// A client secret that was made for an application that had none. Redacted by `Debug`.
+#[derive(Clone, Debug)]
+pub struct NewClientSecret {
+    /// The application.
+    pub application: ApplicationId,
+    /// Its secret.
+    pub secret: OpaqueToken,
 }
 
 /// Why a file was not applied. Nothing was written.
@@ -82,7 +100,7 @@ pub async fn apply(
     file: &Desired,
     file_name: &str,
     options: Options,
-) -> Result<Plan, ApplyError> {
+) -> Result<Applied, ApplyError> {
     let now = clock.now();
     let task = Arc::new(Task {
         desired: file.clone(),
@@ -94,7 +112,8 @@ pub async fn apply(
         trace: Trace::of_command(now, &**random),
     });
     if options.dry_run {
-        return Ok(store.read(DryRun(task)).await??.plan);
+        let plan = store.read(DryRun(task)).await??.plan;
+        return Ok(Applied { plan, secrets: Vec::new() });
     }
     // Passwords must not be hashed inside a unit. If any are needed, the first round only reports whose, and
     // writes nothing.
@@ -102,7 +121,7 @@ pub async fn apply(
     for _ in 0..MAX_ROUNDS {
         let unit = Execute { task: task.clone(), hashes: hashes.clone() };
         match store.write(unit).await?? {
-            Executed::Done(plan) => return Ok(plan),
+            Executed::Done(applied) => return Ok(applied),
             Executed::PasswordsNeeded(places) => hashes.extend(hash_passwords(&task, places).await?),
         }
     }
@@ -187,7 +206,7 @@ struct Execute {
 }
 
 enum Executed {
-    Done(Plan),
+    Done(Applied),
     /// Nothing was written: the passwords of these new users have to be hashed first.
     PasswordsNeeded(Vec<UserIndex>),
 }
@@ -197,7 +216,7 @@ impl Write for Execute {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         versions::lock_configuration(tx).await?;
-        let Planned { plan, steps } = match self.task.plan(tx).await? {
+        let Planned { plan, steps, secrets } = match self.task.plan(tx).await? {
             Ok(planned) => planned,
             Err(errors) => return Ok(Err(errors)),
         };
@@ -214,7 +233,7 @@ impl Write for Execute {
         if !changed.is_empty() {
             versions::pools_changed(tx, changed).await?;
         }
-        Ok(Ok(Executed::Done(plan)))
+        Ok(Ok(Executed::Done(Applied { plan, secrets })))
     }
 }
 

@@ -12,24 +12,29 @@ use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
 use super::plan::{Line, Plan, PlanAction, PoolPlan};
 use super::users::{Found, Match};
-use super::{PresentPool, Task, UserIndex, users};
+use super::{NewClientSecret, PresentPool, Task, UserIndex, users};
 use crate::configuration::applications::PutApplication;
 use crate::configuration::change::Operation as _;
 use crate::configuration::connections::{PutConnection, WantedConnection};
 use crate::configuration::pools::{self, PutPool};
 use crate::configuration::senders::{PutSender, RemoveSender};
 
+/// What a line says of a disabled object that the file names.
+const ENABLED_AGAIN: &str = "enabled again";
+
 /// A plan, and the steps that carry it out, in order.
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) steps: Vec<Step>,
+    /// The client secrets that the steps store hashes of.
+    pub(super) secrets: Vec<NewClientSecret>,
 }
 
 /// One write.
 pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
-    Application(PutApplication),
+    Application(Box<PutApplication>),
     Sender(PutSender),
     NoSender(RemoveSender),
     /// With the user's position in the file, to find the password.
@@ -58,7 +63,7 @@ pub(super) fn plan(
     found: &[Vec<Found>],
 ) -> Result<Planned, FileErrors> {
     let mut plan = Plan::default();
-    let (mut steps, mut errors) = (Vec::new(), Vec::new());
+    let (mut steps, mut secrets, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
         let Some(present) = present.get(index) else { continue };
         let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
@@ -69,7 +74,8 @@ pub(super) fn plan(
         planner.users(index, found);
         planner.connections_not_in_file();
         planner.applications_not_in_file();
-        let PoolPlanner { lines, mut changes, .. } = planner;
+        let PoolPlanner { lines, mut changes, secrets: made, .. } = planner;
+        secrets.extend(made);
         if header.action.is_change() {
             changes.insert(0, header.to_string());
         }
@@ -81,7 +87,7 @@ pub(super) fn plan(
         plan.pools.push(PoolPlan { header, lines: Vec::new(), changes: Vec::new() });
     }
     if errors.is_empty() {
-        Ok(Planned { plan, steps })
+        Ok(Planned { plan, steps, secrets })
     } else {
         Err(FileErrors::new(&task.file_name, errors))
     }
@@ -97,6 +103,8 @@ struct PoolPlanner<'a> {
     lines: Vec<Line>,
     /// Configuration changes, for the audit log. Does not include users.
     changes: Vec<String>,
+    /// The client secrets that were made.
+    secrets: Vec<NewClientSecret>,
     steps: &'a mut Vec<Step>,
     errors: &'a mut Vec<FileError>,
 }
@@ -112,7 +120,8 @@ impl<'a> PoolPlanner<'a> {
         let known =
             present.stored.connections.iter().map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
         let order = Order::new(&present.stored.applications, desired);
-        Self { task, present, desired, known, order, lines: Vec::new(), changes: Vec::new(), steps, errors }
+        let (lines, changes, secrets) = (Vec::new(), Vec::new(), Vec::new());
+        Self { task, present, desired, known, order, lines, changes, secrets, steps, errors }
     }
 
     fn stored_connections(&self) -> std::slice::Iter<'a, StoredConnection> {
@@ -127,15 +136,13 @@ impl<'a> PoolPlanner<'a> {
         self.lines.push(line);
     }
 
-    /// Adds a line for an existing object, listing what changes.
-    fn compared(&mut self, label: &str, changed: &[&str], enabled_again: bool) {
+    /// Adds a line for an existing object, listing what changes and `more` that happens to it.
+    fn compared(&mut self, label: &str, changed: &[&str], more: &[&str]) {
         let mut what = Vec::new();
         if !changed.is_empty() {
             what.push(format!("{} changed", changed.join(", ")));
         }
-        if enabled_again {
-            what.push("enabled again".to_owned());
-        }
+        what.extend(more.iter().map(|more| (*more).to_owned()));
         if what.is_empty() {
             self.line(PlanAction::Unchanged, label.to_owned());
         } else {
@@ -204,7 +211,8 @@ impl<'a> PoolPlanner<'a> {
         }
         let wanted = wanted_connection(desired);
         let changed = wanted.differences(present, &self.task.sealing);
-        self.compared(&connection_label(present), &changed, !present.enabled);
+        let more: &[&str] = if present.enabled { &[] } else { &[ENABLED_AGAIN] };
+        self.compared(&connection_label(present), &changed, more);
         if !changed.is_empty() || !present.enabled {
             self.connection(present.id.clone(), wanted);
         }

@@ -24,7 +24,7 @@ fn shop() -> PoolId {
 
 impl World {
     /// Runs an operation as a unit of work.
-    async fn change<O: Operation>(&self, operation: O) -> Outcome<O::Object> {
+    pub(super) async fn change<O: Operation>(&self, operation: O) -> Outcome<O::Object> {
         let trace = Trace::of_command(self.clock.now(), &*self.random);
         self.store.write(Change { operation, trace }).await.unwrap()
     }

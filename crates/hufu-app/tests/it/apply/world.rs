@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hufu_app::apply::{ApplyError, Options, Plan, apply, file};
+use hufu_app::apply::{Applied, ApplyError, Options, Plan, apply, file};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadConfig, StoredConfig};
 use hufu_store::{Read, Store, StoreError, Tx};
@@ -64,11 +64,20 @@ impl World {
     }
 
     pub(super) async fn try_apply(&self, file: &file::Desired, options: Options) -> Result<Plan, ApplyError> {
+        self.try_whole(file, options).await.map(|applied| applied.plan)
+    }
+
+    async fn try_whole(&self, file: &file::Desired, options: Options) -> Result<Applied, ApplyError> {
         apply(&self.store, &self.sealing, &self.clock, &self.random, file, "hufu.toml", options).await
     }
 
     pub(super) async fn apply_with(&self, text: &str, options: Options) -> Plan {
         self.try_apply(&read(text), options).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Applies a file, and returns the client secrets that were made as well.
+    pub(super) async fn apply_whole(&self, text: &str) -> Applied {
+        self.try_whole(&read(text), PLAIN).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(super) async fn apply(&self, text: &str) -> Plan {

@@ -8,6 +8,7 @@ use hufu_types::{
 };
 use secrecy::ExposeSecret as _;
 
+use super::client::{CLIENT_KEYS, read_client};
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
 use super::settings::{read_association, read_settings};
@@ -80,7 +81,8 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         .filter_map(|connection| read_connection(connection, &mut identifiers, platforms.as_deref()))
         .collect();
 
-    let known = ["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
+    let mut known = vec!["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
+    known.extend(CLIENT_KEYS);
     let mut first_default = None;
     let applications = table
         .tables("application", "user_pool.application", "an application", &known)
@@ -231,7 +233,7 @@ fn read_application(
     let name = table.required("name").and_then(read_label);
     let kind = table.required("type").and_then(|item| {
         let names = ApplicationKind::ALL.iter().map(|kind| kind.as_str());
-        read_choice(item, "application type", ApplicationKind::parse, names)
+        item.choice("application type", &[], ApplicationKind::parse, names)
     });
     let is_default = table.optional("default").is_some_and(|item| {
         let is_default = item.boolean() == Some(true);
@@ -246,9 +248,10 @@ fn read_application(
     let connections = table.optional("connections").map(|item| read_references(item, kind, in_file));
     let signing_algorithm = table.optional("signing_algorithm").and_then(|item| {
         let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
-        read_choice(item, "signing algorithm", SigningAlgorithm::parse, names)
+        item.choice("signing algorithm", &[], SigningAlgorithm::parse, names)
     });
     let lifetimes = table.optional("tokens").and_then(read_lifetimes);
+    let client = read_client(table);
     Some(DesiredApplication {
         at: table.at,
         id: id?,
@@ -258,6 +261,7 @@ fn read_application(
         connections: connections.unwrap_or_default(),
         signing_algorithm,
         lifetimes: lifetimes.unwrap_or_default(),
+        client,
     })
 }
 
@@ -359,22 +363,6 @@ fn read_connection_kind(item: Item<'_>) -> Option<ConnectionKind> {
         });
     }
     kind
-}
-
-/// One of a fixed set of names.
-fn read_choice<T>(
-    item: Item<'_>,
-    what: &str,
-    parse: fn(&str) -> Option<T>,
-    names: impl Iterator<Item = &'static str>,
-) -> Option<T> {
-    let text = item.text()?;
-    let choice = parse(text);
-    if choice.is_none() {
-        let names = names.collect::<Vec<_>>().join(", ");
-        item.refuse(format!("unknown {what} {} — write one of {names}", quoted(text)));
-    }
-    choice
 }
 
 /// Text for display.

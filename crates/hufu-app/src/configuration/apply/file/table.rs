@@ -17,6 +17,16 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::error::{FileError, Position};
 
+/// Keys that a later version will have: the kind of table, and the key.
+const NOT_YET: &[(&str, &str)] = &[
+    ("the settings of a user pool", "factors"),
+    ("an application", "host"),
+    ("an application", "jwks"),
+    ("an application", "jwks_uri"),
+    ("the branding of an application", "background"),
+    ("the branding of an application", "css"),
+];
+
 /// The file being read, its environment, and the errors so far.
 pub(super) struct Source<'a> {
     text: &'a str,
@@ -93,7 +103,16 @@ impl<'a> Table<'a> {
     pub(super) fn refuse_unknown(&self, known: &[&str]) -> bool {
         let Self { source, entries, what, .. } = self;
         let mut is_known = true;
-        for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+        for (key, value) in entries.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+            if NOT_YET.contains(&(*what, key.get_ref().as_ref())) {
+                // Empty text means none, so it asks for nothing.
+                if !matches!(value.get_ref(), DeValue::String(text) if text.is_empty()) {
+                    is_known = false;
+                    let reason = format!("`{}` in {what} is not available yet — take it out", key.get_ref());
+                    source.refuse(source.position(key.span().start), reason);
+                }
+                continue;
+            }
             is_known = false;
             let advice = match nearest(key.get_ref(), known) {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -107,6 +126,16 @@ impl<'a> Table<'a> {
 
     pub(super) fn refuse(&self, reason: impl Into<String>) {
         self.source.refuse(self.at, reason);
+    }
+
+    /// Reports an error at a value nested in this table. The path is that of [`Item::refuse_within`].
+    pub(super) fn refuse_within(&self, path: &str, reason: &str) {
+        let (key, rest) = path.split_once('.').unwrap_or((path, ""));
+        match self.items().find(|item| item.key == key) {
+            Some(item) if rest.is_empty() => item.refuse(format!("`{key}`: {reason}")),
+            Some(item) => item.refuse_within(rest, reason),
+            None => self.refuse(format!("`{key}`: {reason}")),
+        }
     }
 
     /// The value of an optional key.
@@ -210,6 +239,29 @@ impl<'a> Item<'a> {
     /// Parses a string. The parser's error is shown as advice.
     pub(super) fn parse<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         parse(self.text()?).map_err(|rule| self.refuse(format!("`{}` is not valid — {rule}", self.key))).ok()
+    }
+
+    /// One of a fixed set of names. Those in `later` are not available yet.
+    pub(super) fn choice<T>(
+        &self,
+        what: &str,
+        later: &[&str],
+        parse: fn(&str) -> Option<T>,
+        names: impl Iterator<Item = &'static str>,
+    ) -> Option<T> {
+        let text = self.text()?;
+        let choice = parse(text);
+        if choice.is_none() {
+            let names: Vec<_> = names.collect();
+            let one_of = if names.len() > 1 { "one of " } else { "" };
+            let advice = format!("write {one_of}{}", names.join(", "));
+            self.refuse(if later.contains(&text) {
+                format!("`{text}` is not available yet — {advice}")
+            } else {
+                format!("unknown {what} {} — {advice}", quoted(text))
+            });
+        }
+        choice
     }
 
     /// The elements of an array.

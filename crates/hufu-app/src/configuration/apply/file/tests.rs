@@ -1,3 +1,4 @@
+mod client;
 mod messages;
 mod settings;
 
@@ -35,6 +36,7 @@ fn environment(name: &str) -> Option<String> {
         "ALICE_PASSWORD" => "correct horse",
         "EMPTY" => "",
         "SHORT" => "sh0rt",
+        "CLIENT_SECRET" => "c11e27c11e27c11e27c11e27c11e27c11e27",
         "TWO_LINES" => "5ec2e7\n",
         _ => return None,
     };

@@ -1,11 +1,20 @@
 //! The applications of a pool and their order.
 
-use hufu_types::{Application, ApplicationId, ConnectionId, SigningAlgorithm, TokenLifetimes, lifetime};
+use hufu_types::{
+    Application, ApplicationId, ClientSecret, ConnectionId, OpaqueToken, SettingProblem, SigningAlgorithm,
+    TokenLifetimes, TokenPurpose, lifetime,
+};
+use secrecy::ExposeSecret as _;
 
+use super::super::NewClientSecret;
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::PlanAction;
-use super::{PoolPlanner, Step};
+use super::{ENABLED_AGAIN, PoolPlanner, Step};
 use crate::configuration::applications::{self, PutApplication};
+use crate::digest::hash_token;
+
+/// What a line says of an application that gets a secret.
+const SECRET_MADE: &str = "a client secret is made";
 
 /// The wanted order of a pool's applications: first those in the file, in its order, then the others in their
 /// present order.
@@ -60,7 +69,7 @@ impl PoolPlanner<'_> {
                 self.refuse(desired.at, reason);
                 continue;
             }
-            let wanted = Application {
+            let mut wanted = Application {
                 id: desired.id.clone(),
                 pool: self.desired.id.clone(),
                 name: desired.name.clone(),
@@ -74,34 +83,99 @@ impl PoolPlanner<'_> {
                     .or(holder.map(|present| present.signing_algorithm))
                     .unwrap_or(SigningAlgorithm::Es256),
                 lifetimes: self.lifetimes(desired, holder),
-                client: holder.map(|present| present.client.clone()).unwrap_or_default(),
+                client: desired.client.over(holder.map(|present| present.client.clone()).unwrap_or_default()),
                 secrets: holder.map(|present| present.secrets.clone()).unwrap_or_default(),
-                login: holder.map(|present| present.login.clone()).unwrap_or_default(),
-                branding: holder.map(|present| present.branding.clone()).unwrap_or_default(),
+                login: (desired.client.login.as_ref())
+                    .or(holder.map(|present| &present.login))
+                    .cloned()
+                    .unwrap_or_default(),
+                branding: (desired.client.branding.as_ref())
+                    .or(holder.map(|present| &present.branding))
+                    .cloned()
+                    .unwrap_or_default(),
             };
+            let makes_secret = self.secrets(desired, &mut wanted);
+            self.check_client(desired, &wanted);
             match holder {
-                Some(present) => self.application_present(wanted, present),
-                None => self.application_new(wanted),
+                Some(present) => self.application_present(wanted, present, makes_secret),
+                None => self.application_new(wanted, makes_secret),
             }
         }
     }
 
-    fn application_new(&mut self, wanted: Application) {
-        let label = application_label(&wanted);
-        self.line(PlanAction::Add, format!("{label} ({})", wanted.kind.as_str()));
+    fn application_new(&mut self, wanted: Application, makes_secret: bool) {
+        let mut text = format!("{} ({})", application_label(&wanted), wanted.kind.as_str());
+        if makes_secret {
+            text = format!("{text}; {SECRET_MADE}");
+        }
+        self.line(PlanAction::Add, text);
         self.application(wanted);
     }
 
-    fn application_present(&mut self, wanted: Application, present: &Application) {
-        let changed = applications::differences(present, &wanted, self.order.moves(&wanted.id));
-        self.compared(&application_label(&wanted), &changed, !present.enabled);
+    fn application_present(&mut self, wanted: Application, present: &Application, makes_secret: bool) {
+        let mut changed = applications::differences(present, &wanted, self.order.moves(&wanted.id));
+        let mut more = Vec::new();
+        if makes_secret {
+            changed.retain(|name| *name != "secret");
+            more.push(SECRET_MADE);
+        }
+        if !present.enabled {
+            more.push(ENABLED_AGAIN);
+        }
+        self.compared(&application_label(&wanted), &changed, &more);
         if wanted != *present {
             self.application(wanted);
         }
     }
 
+    /// Gives an application its secrets: the one of the file comes first, and the one before it stays valid. A
+    /// confidential client without any gets one that is made here. Returns whether it did.
+    fn secrets(&mut self, desired: &DesiredApplication, wanted: &mut Application) -> bool {
+        let created_at = self.task.now;
+        if let Some(secret) = &desired.client.secret {
+            let hash = hash_token(secret.expose_secret());
+            if !wanted.secrets.iter().any(|present| present.hash.matches(hash.as_bytes())) {
+                applications::add_secret(wanted, ClientSecret { hash, created_at });
+            }
+        } else if wanted.is_public() {
+            wanted.secrets.clear();
+        } else if wanted.secrets.is_empty() {
+            let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.task.random);
+            let hash = hash_token(secret.expose());
+            applications::add_secret(wanted, ClientSecret { hash, created_at });
+            self.secrets.push(NewClientSecret { application: wanted.id.clone(), secret });
+            return true;
+        }
+        false
+    }
+
+    /// Checks what depends on the application as a whole, or on the agreements of the pool.
+    fn check_client(&mut self, desired: &DesiredApplication, wanted: &Application) {
+        let mut problems = wanted.client_problems();
+        if let Some(login) = &desired.client.login {
+            let settings = (self.desired.settings.as_ref()).or(self
+                .present
+                .stored
+                .pools
+                .first()
+                .map(|present| &present.settings));
+            let agreements = settings.map(|settings| settings.agreements.as_slice()).unwrap_or_default();
+            let unknown = login.unknown_agreements(agreements).into_iter();
+            problems.extend(unknown.map(|SettingProblem { path, reason }| SettingProblem {
+                path: format!("login.{path}"),
+                reason,
+            }));
+        }
+        for SettingProblem { path, reason } in problems {
+            let client = &desired.client;
+            let at = client.place_of(&path).or_else(|| client.place_of("token_auth")).unwrap_or(desired.at);
+            let key = path.split('.').rfind(|part| part.parse::<usize>().is_err()).unwrap_or(&path);
+            self.refuse(at, format!("`{key}`: {reason}"));
+        }
+    }
+
     fn application(&mut self, application: Application) {
-        self.steps.push(Step::Application(PutApplication { application, expected: None }));
+        self.steps.push(Step::Application(Box::new(PutApplication { application, expected: None })));
     }
 
     /// Resolves the connections of an application, which may be in the file or in the database.

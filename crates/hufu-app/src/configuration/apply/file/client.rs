@@ -1,0 +1,262 @@
+//! Reads an application as an OAuth client: its addresses, its secret, its login page and its branding.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use hufu_types::{
+    Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, PageTheme,
+    RegistrationMethod, SettingProblem, TokenAuth,
+};
+use secrecy::SecretString;
+
+use super::error::Position;
+use super::table::{Item, Table};
+
+/// The keys of an application that describe it as a client.
+pub(super) const CLIENT_KEYS: [&str; 13] = [
+    "secret",
+    "token_auth",
+    "redirect_uris",
+    "logout_redirect_uris",
+    "backchannel_logout_uri",
+    "frontchannel_logout_uri",
+    "allowed_origins",
+    "init_login_uri",
+    "grants",
+    "logo",
+    "description",
+    "login",
+    "branding",
+];
+
+/// The keys of `[user_pool.application.login]`.
+pub(super) const LOGIN_KEYS: [&str; 9] = [
+    "methods",
+    "default_method",
+    "registration",
+    "merged",
+    "mfa",
+    "consent",
+    "keep_signed_in",
+    "agreements",
+    "access",
+];
+/// The keys of `[user_pool.application.branding]`.
+pub(super) const BRANDING_KEYS: [&str; 5] = ["title", "logo", "primary_color", "theme", "language"];
+
+/// An application as an OAuth client, as far as the file specifies it. What it leaves out stays as it is.
+#[derive(Clone, Default)]
+pub struct DesiredClient {
+    /// Its secret.
+    pub secret: Option<SecretString>,
+    /// See [`ClientSettings::token_auth`].
+    pub token_auth: Option<TokenAuth>,
+    /// See [`ClientSettings::grants`].
+    pub grants: Option<Vec<Grant>>,
+    /// See [`ClientSettings::redirect_uris`].
+    pub redirect_uris: Option<Vec<String>>,
+    /// See [`ClientSettings::logout_redirect_uris`].
+    pub logout_redirect_uris: Option<Vec<String>>,
+    /// See [`ClientSettings::backchannel_logout_uri`]. Empty for none, as all addresses here.
+    pub backchannel_logout_uri: Option<String>,
+    /// See [`ClientSettings::frontchannel_logout_uri`].
+    pub frontchannel_logout_uri: Option<String>,
+    /// See [`ClientSettings::allowed_origins`].
+    pub allowed_origins: Option<Vec<String>>,
+    /// See [`ClientSettings::init_login_uri`].
+    pub init_login_uri: Option<String>,
+    /// See [`ClientSettings::logo`].
+    pub logo: Option<String>,
+    /// See [`ClientSettings::description`].
+    pub description: Option<String>,
+    /// What its login page offers, `[user_pool.application.login]`.
+    pub login: Option<LoginControl>,
+    /// How its login page looks, `[user_pool.application.branding]`.
+    pub branding: Option<Branding>,
+    /// Where the keys are in the file, also `login.agreements.N`.
+    places: BTreeMap<String, Position>,
+}
+
+impl DesiredClient {
+    /// Replaces the present settings where the file specifies them.
+    #[must_use]
+    pub fn over(&self, present: ClientSettings) -> ClientSettings {
+        let address = |wanted: &Option<String>, present| match wanted {
+            Some(address) => some_text(address.clone()),
+            None => present,
+        };
+        let list = |wanted: &Option<Vec<String>>, present| wanted.clone().unwrap_or(present);
+        ClientSettings {
+            token_auth: self.token_auth.or(present.token_auth),
+            grants: self.grants.clone().or(present.grants),
+            redirect_uris: list(&self.redirect_uris, present.redirect_uris),
+            logout_redirect_uris: list(&self.logout_redirect_uris, present.logout_redirect_uris),
+            backchannel_logout_uri: address(&self.backchannel_logout_uri, present.backchannel_logout_uri),
+            frontchannel_logout_uri: address(&self.frontchannel_logout_uri, present.frontchannel_logout_uri),
+            allowed_origins: list(&self.allowed_origins, present.allowed_origins),
+            init_login_uri: address(&self.init_login_uri, present.init_login_uri),
+            logo: address(&self.logo, present.logo),
+            description: self.description.clone().unwrap_or(present.description),
+        }
+    }
+
+    /// Where a key is in the file, if it is there.
+    pub(in crate::configuration::apply) fn place_of(&self, path: &str) -> Option<Position> {
+        self.places.get(path).copied()
+    }
+}
+
+impl fmt::Debug for DesiredClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.over(ClientSettings::default());
+        let Self { login, branding, .. } = self;
+        f.debug_struct("DesiredClient")
+            .field("settings", &settings)
+            .field("login", login)
+            .field("branding", branding)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads what an application's table says of it as a client. Whether its parts fit together, and fit what the database
+/// has, is the planner's to judge.
+pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
+    let strings =
+        |key| table.optional(key).and_then(|item| read_list(item, |item| item.text().map(str::to_owned)));
+    let text = |key| table.optional(key).and_then(|item| item.text()).map(str::to_owned);
+    let mut client = DesiredClient {
+        secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
+        token_auth: table.optional("token_auth").and_then(|item| {
+            let names = TokenAuth::ALL.iter().map(|auth| auth.as_str());
+            item.choice("token_auth", &["private_key_jwt"], TokenAuth::parse, names)
+        }),
+        grants: table.optional("grants").and_then(|item| {
+            let names = || Grant::ALL.iter().map(|grant| grant.as_str());
+            read_list(item, |item| item.choice("grant", &["device_code"], Grant::parse, names()))
+        }),
+        redirect_uris: strings("redirect_uris"),
+        logout_redirect_uris: strings("logout_redirect_uris"),
+        backchannel_logout_uri: text("backchannel_logout_uri"),
+        frontchannel_logout_uri: text("frontchannel_logout_uri"),
+        allowed_origins: strings("allowed_origins"),
+        init_login_uri: text("init_login_uri"),
+        logo: text("logo"),
+        description: text("description"),
+        login: table.optional("login").and_then(read_login),
+        branding: table.optional("branding").and_then(read_branding),
+        places: BTreeMap::new(),
+    };
+    refuse_all(table, &client.over(ClientSettings::default()).problems());
+    for key in CLIENT_KEYS {
+        if let Some(item) = table.optional(key) {
+            client.places.insert(key.to_owned(), item.at);
+        }
+    }
+    if let (Some(item), Some(login)) = (table.optional("login"), &client.login) {
+        for index in 0..login.agreements.len() {
+            let path = format!("agreements.{index}");
+            client.places.insert(format!("login.{path}"), item.place_of(&path));
+        }
+    }
+    client
+}
+
+/// Reads `[user_pool.application.login]`. Absent keys get their defaults.
+fn read_login(item: Item<'_>) -> Option<LoginControl> {
+    let table =
+        item.table("write [user_pool.application.login]", "the login of an application", &LOGIN_KEYS)?;
+    let defaults = LoginControl::default();
+    let flag = |key, default| table.optional(key).and_then(|item| item.boolean()).unwrap_or(default);
+    only(table, "mfa", "off", &["optional", "required"]);
+    only(table, "access", "everybody", &["listed"]);
+    let methods = table.optional("methods").map(|item| read_list(item, read_method));
+    let login = LoginControl {
+        default_method: table.optional("default_method").and_then(read_method),
+        registration: match table.optional("registration") {
+            Some(item) => read_list(item, read_registration).unwrap_or_default(),
+            None => defaults.registration,
+        },
+        merged: flag("merged", defaults.merged),
+        consent: flag("consent", defaults.consent),
+        keep_signed_in: flag("keep_signed_in", defaults.keep_signed_in),
+        agreements: table
+            .optional("agreements")
+            .and_then(|item| read_list(item, |item| item.text().map(str::to_owned)))
+            .unwrap_or_default(),
+        methods: match &methods {
+            Some(methods) => methods.clone().unwrap_or_default(),
+            None => defaults.methods,
+        },
+    };
+    // If a method could not be read, nothing can be said of the default.
+    let is_read = methods.is_none_or(|methods| methods.is_some());
+    let mut problems = login.problems();
+    problems.retain(|problem| is_read || problem.path != "default_method");
+    refuse_all(table, &problems);
+    Some(login)
+}
+
+fn read_method(item: Item<'_>) -> Option<LoginMethod> {
+    let names = LoginMethod::ALL.iter().map(|method| method.as_str());
+    item.choice("login method", &[], LoginMethod::parse, names)
+}
+
+fn read_registration(item: Item<'_>) -> Option<RegistrationMethod> {
+    let names = RegistrationMethod::ALL.iter().map(|method| method.as_str());
+    item.choice("way to register", &[], RegistrationMethod::parse, names)
+}
+
+/// Reads `[user_pool.application.branding]`. Absent keys get their defaults.
+fn read_branding(item: Item<'_>) -> Option<Branding> {
+    let advice = "write [user_pool.application.branding]";
+    let table = item.table(advice, "the branding of an application", &BRANDING_KEYS)?;
+    let text =
+        |key| table.optional(key).and_then(|item| item.text()).and_then(|text| some_text(text.to_owned()));
+    let branding = Branding {
+        title: table.optional("title").and_then(read_title).unwrap_or_default(),
+        logo: text("logo"),
+        primary_color: text("primary_color"),
+        theme: table.optional("theme").and_then(|item| {
+            let names = PageTheme::ALL.iter().map(|theme| theme.as_str());
+            item.choice("theme", &[], PageTheme::parse, names)
+        }),
+        language: text("language").filter(|language| language != "auto"),
+    };
+    refuse_all(table, &branding.problems());
+    Some(branding)
+}
+
+fn read_title(item: Item<'_>) -> Option<BTreeMap<String, String>> {
+    let tags = Language::ALL.map(Language::tag);
+    let table = item.table("write { en = \"…\" }", "the title of a login page", &tags)?;
+    let titles = tags.into_iter().filter_map(|tag| {
+        let title = table.optional(tag)?.text()?;
+        Some((tag.to_owned(), title.to_owned()))
+    });
+    Some(titles.collect())
+}
+
+/// The elements of a list; `None` if one of them is not valid, so that the others keep their places.
+fn read_list<'a, T>(item: Item<'a>, read: impl Fn(Item<'a>) -> Option<T>) -> Option<Vec<T>> {
+    let elements = item.elements();
+    let values: Vec<_> = elements.into_iter().map(read).collect();
+    values.into_iter().collect()
+}
+
+/// A key that has a single value for now.
+fn only(table: Table<'_>, key: &'static str, value: &'static str, later: &[&str]) {
+    let parse: fn(&str) -> Option<()> = |_| None;
+    if let Some(item) = table.optional(key).filter(|item| item.text() != Some(value)) {
+        item.choice(key, later, parse, std::iter::once(value));
+    }
+}
+
+fn some_text(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn refuse_all(table: Table<'_>, problems: &[SettingProblem]) {
+    for SettingProblem { path, reason } in problems {
+        table.refuse_within(path, reason);
+    }
+}

@@ -1,0 +1,428 @@
+//! Finds settings of OAuth clients and of their login pages that make no sense. Their limits are here as well.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use url::Url;
+
+use crate::client::{check_redirect_uri, is_loopback, origin_of};
+use crate::settings_check::{Problems, names};
+use crate::{
+    Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
+    SettingProblem, TokenAuth,
+};
+
+/// The rule for the addresses of pages, servers and pictures.
+const ADDRESS_RULE: &str = "write an https address, without user, password, `*` or `#`; http is for this machine \
+                            alone (127.0.0.1, [::1], localhost)";
+/// The rule for origins.
+const ORIGIN_RULE: &str = "write scheme://host or scheme://host:port and nothing else, as browsers send it, such as \
+                           https://shop.example.com; http is for this machine alone (127.0.0.1, [::1], localhost)";
+
+impl ClientSecret {
+    /// The least characters of a secret that an operator chooses.
+    pub const SHORTEST: usize = 32;
+    /// The most characters of a secret.
+    pub const LONGEST: usize = 256;
+
+    /// Checks the text of a secret (RFC 6749 appendix A.2, without spaces).
+    ///
+    /// # Errors
+    /// The rule, which does not quote the secret.
+    pub fn check(text: &str) -> Result<(), &'static str> {
+        let fits = (Self::SHORTEST..=Self::LONGEST).contains(&text.len());
+        if fits && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(())
+        } else {
+            Err("a client secret is 32 to 256 printable ASCII characters without spaces")
+        }
+    }
+}
+
+impl ClientSettings {
+    /// The most entries of each list of addresses.
+    pub const MOST_ADDRESSES: usize = 64;
+    /// The most bytes of an address.
+    pub const LONGEST_ADDRESS: usize = 2048;
+    /// The most characters of a description.
+    pub const LONGEST_DESCRIPTION: usize = 1000;
+
+    /// The problems of these settings. What depends on the application as a whole is in
+    /// [`Application::client_problems`].
+    pub fn problems(&self) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        check_list(&mut problems, "redirect_uris", &self.redirect_uris, redirect_problem);
+        check_list(&mut problems, "logout_redirect_uris", &self.logout_redirect_uris, redirect_problem);
+        check_list(&mut problems, "allowed_origins", &self.allowed_origins, origin_problem);
+        for (path, address) in [
+            ("backchannel_logout_uri", &self.backchannel_logout_uri),
+            ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
+            ("init_login_uri", &self.init_login_uri),
+            ("logo", &self.logo),
+        ] {
+            check_address(&mut problems, path, address.as_deref());
+        }
+        if let Some(grants) = &self.grants {
+            check_repeated(&mut problems, "grants", grants, |grant| grant.as_str());
+        }
+        let is_too_long = self.description.chars().count() > Self::LONGEST_DESCRIPTION;
+        if is_too_long || self.description.chars().any(|c| c.is_control() && c != '\n') {
+            let most = Self::LONGEST_DESCRIPTION;
+            let reason = format!("not valid — write at most {most} characters, no control characters");
+            problems.add("description", reason);
+        }
+        problems.0
+    }
+}
+
+impl LoginControl {
+    /// The problems of these settings. Whether the pool has the agreements is checked by
+    /// [`Self::unknown_agreements`].
+    pub fn problems(&self) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        check_repeated(&mut problems, "methods", &self.methods, |method| method.as_str());
+        check_repeated(&mut problems, "registration", &self.registration, |method| method.as_str());
+        check_repeated(&mut problems, "agreements", &self.agreements, String::as_str);
+        if let Some(default) = self.default_method
+            && !self.methods.contains(&default)
+        {
+            let methods = match names(self.methods.iter().map(|method| method.as_str())) {
+                none if none.is_empty() => "take it out, or add it to `methods`".to_owned(),
+                methods => format!("write one of {methods}, or add it to `methods`"),
+            };
+            let reason = format!("`{}` is not among the methods — {methods}", default.as_str());
+            problems.add("default_method", reason);
+        }
+        problems.0
+    }
+
+    /// The agreements that the pool does not have.
+    pub fn unknown_agreements(&self, of_pool: &[Agreement]) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        for (index, id) in self.agreements.iter().enumerate() {
+            if !of_pool.iter().any(|agreement| agreement.id == *id) {
+                let reason = format!(
+                    "the user pool has no agreement `{}` — declare it in the settings of the pool, or take it out",
+                    id.escape_debug()
+                );
+                problems.add(&format!("agreements.{index}"), reason);
+            }
+        }
+        problems.0
+    }
+}
+
+impl Branding {
+    /// The most characters of a title.
+    pub const LONGEST_TITLE: usize = 255;
+
+    /// The problems of these settings.
+    pub fn problems(&self) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        let tags = || names(Language::ALL.iter().map(|language| language.tag()));
+        let is_tag = |text: &str| Language::ALL.iter().any(|language| language.tag() == text);
+        for (tag, title) in &self.title {
+            let path = format!("title.{tag}");
+            let fits = title.chars().count() <= Self::LONGEST_TITLE && !title.trim().is_empty();
+            if !is_tag(tag) {
+                let reason = format!("there are no texts in `{}` — write {}", tag.escape_debug(), tags());
+                problems.add(&path, reason);
+            } else if !fits || title.chars().any(char::is_control) {
+                let most = Self::LONGEST_TITLE;
+                let rule = "characters, not only spaces and no control characters";
+                problems.add(&path, format!("not valid — write 1 to {most} {rule}"));
+            }
+        }
+        check_address(&mut problems, "logo", self.logo.as_deref());
+        if self.primary_color.as_deref().is_some_and(|color| !is_color(color)) {
+            problems.add(
+                "primary_color",
+                "not a color — write `#` and six digits of 0-9 and a-f, such as #1a7f5a",
+            );
+        }
+        if let Some(language) = self.language.as_deref().filter(|language| !is_tag(language)) {
+            let language = language.escape_debug();
+            let reason = format!("there are no texts in `{language}` — write auto, or one of {}", tags());
+            problems.add("language", reason);
+        }
+        problems.0
+    }
+}
+
+impl Application {
+    /// What is wrong with the application as an OAuth client, given its kind, its secrets and its settings together.
+    pub fn client_problems(&self) -> Vec<SettingProblem> {
+        let mut problems = Problems::default();
+        if self.secrets.len() > Self::MAX_SECRETS {
+            problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
+        }
+        if self.is_public() {
+            let methods = [TokenAuth::Basic, TokenAuth::Post].map(TokenAuth::as_str).join(" or ");
+            if !self.secrets.is_empty() {
+                let reason =
+                    format!("a public client has no secret — take it out, or write token_auth = {methods}");
+                problems.add("secret", reason);
+            }
+            if self.has_grant(Grant::ClientCredentials) {
+                let reason = format!(
+                    "a public client cannot have client_credentials — take it out of `grants`, or write \
+                     token_auth = {methods}"
+                );
+                problems.add("grants", reason);
+            }
+        }
+        problems.0
+    }
+
+    /// All problems of the client, its login page and its branding, each under the name of its table. `agreements` are
+    /// those of the pool, if they are to be checked.
+    pub fn problems(&self, agreements: Option<&[Agreement]>) -> Vec<SettingProblem> {
+        let login = self.login.problems();
+        let unknown = agreements.map(|of_pool| self.login.unknown_agreements(of_pool)).unwrap_or_default();
+        let mut all = self.client_problems();
+        all.extend(self.client.problems());
+        all.extend(login.into_iter().chain(unknown).map(|problem| problem.within("login")));
+        all.extend(self.branding.problems().into_iter().map(|problem| problem.within("branding")));
+        all
+    }
+}
+
+impl SettingProblem {
+    fn within(self, table: &str) -> Self {
+        Self { path: format!("{table}.{}", self.path), ..self }
+    }
+}
+
+fn check_list(
+    problems: &mut Problems,
+    path: &str,
+    addresses: &[String],
+    problem_of: impl Fn(&str) -> Option<String>,
+) {
+    let most = ClientSettings::MOST_ADDRESSES;
+    if addresses.len() > most {
+        problems.add(path, format!("too many — list at most {most}"));
+    }
+    let mut seen = HashSet::new();
+    for (index, address) in addresses.iter().enumerate() {
+        let path = format!("{path}.{index}");
+        if let Some(problem) = problem_of(address) {
+            problems.add(&path, problem);
+        } else if !seen.insert(address) {
+            problems.repeated(&path, address);
+        }
+    }
+}
+
+fn redirect_problem(address: &str) -> Option<String> {
+    if is_too_long(address) {
+        return Some(too_long());
+    }
+    check_redirect_uri(address).err().map(|rule| format!("not valid — {rule}"))
+}
+
+fn origin_problem(origin: &str) -> Option<String> {
+    let url = Url::parse(origin).ok().filter(is_https_or_loopback);
+    let is_origin = url.is_some() && origin_of(origin).as_deref() == Some(origin) && !origin.contains('*');
+    (!is_origin || is_too_long(origin)).then(|| format!("not an origin — {ORIGIN_RULE}"))
+}
+
+fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
+    let Some(address) = address else { return };
+    let is_sound = check_redirect_uri(address).is_ok()
+        && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url));
+    if is_too_long(address) {
+        problems.add(path, too_long());
+    } else if !is_sound {
+        problems.add(path, format!("not valid — {ADDRESS_RULE}"));
+    }
+}
+
+fn is_https_or_loopback(url: &Url) -> bool {
+    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+}
+
+fn is_too_long(address: &str) -> bool {
+    address.len() > ClientSettings::LONGEST_ADDRESS
+}
+
+fn too_long() -> String {
+    format!("too long — write at most {} bytes", ClientSettings::LONGEST_ADDRESS)
+}
+
+fn check_repeated<T: Hash + Eq>(problems: &mut Problems, path: &str, list: &[T], name: impl Fn(&T) -> &str) {
+    let mut seen = HashSet::new();
+    for (index, value) in list.iter().enumerate() {
+        if !seen.insert(value) {
+            problems.repeated(&format!("{path}.{index}"), name(value));
+        }
+    }
+}
+
+/// Whether a text is `#rrggbb`.
+fn is_color(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash,
+    };
+
+    fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
+        for problem in &problems {
+            assert!(problem.reason.contains(" — "), "{problem:?}");
+        }
+        problems.into_iter().map(|problem| problem.path).collect()
+    }
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn clients_that_cannot_be_meant() {
+        assert_eq!(ClientSettings::default().problems(), []);
+        let many: Vec<String> = (0..65).map(|n| format!("https://shop.example.com/{n}")).collect();
+        let client = ClientSettings {
+            token_auth: None,
+            grants: Some(vec![Grant::Implicit, Grant::Hybrid, Grant::Implicit]),
+            redirect_uris: texts(&[
+                "https://a.example/cb",
+                "http://a.example/",
+                "https://a.example/cb",
+                "app:/cb",
+            ]),
+            logout_redirect_uris: many,
+            backchannel_logout_uri: Some("http://a.example/".to_owned()),
+            frontchannel_logout_uri: Some("app:/out".to_owned()),
+            allowed_origins: texts(&["https://a.example", "https://a.example/", "null", "https://A.example"]),
+            init_login_uri: Some("https://a.example/#x".to_owned()),
+            logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
+            description: "x".repeat(1001),
+        };
+        assert_eq!(
+            paths(client.problems()),
+            [
+                "redirect_uris.1",
+                "redirect_uris.2",
+                "logout_redirect_uris",
+                "allowed_origins.1",
+                "allowed_origins.2",
+                "allowed_origins.3",
+                "backchannel_logout_uri",
+                "frontchannel_logout_uri",
+                "init_login_uri",
+                "logo",
+                "grants.2",
+                "description",
+            ]
+        );
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        for good in [
+            "https://shop.example.com",
+            "https://shop.example.com:8443",
+            "http://localhost:3000",
+            "http://[::1]:1",
+        ] {
+            assert_eq!(origin_problem(good), None, "{good}");
+        }
+        for wrong in [
+            "",
+            "*",
+            "https://shop.example.com/",
+            "https://shop.example.com:443",
+            "https://shop@shop.example.com",
+            "https://*.example.com",
+            "http://shop.example.com",
+            "ftp://127.0.0.1",
+            "com.example.shop:/",
+        ] {
+            assert!(origin_problem(wrong).is_some(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn login_pages_that_cannot_be_meant() {
+        assert_eq!(LoginControl::default().problems(), []);
+        let login = LoginControl {
+            methods: vec![LoginMethod::Password, LoginMethod::Password],
+            default_method: Some(LoginMethod::PhoneCode),
+            agreements: texts(&["terms", "terms"]),
+            ..LoginControl::default()
+        };
+        assert_eq!(paths(login.problems()), ["methods.1", "agreements.1", "default_method"]);
+        assert_eq!(paths(login.unknown_agreements(&[])), ["agreements.0", "agreements.1"]);
+        let none = LoginControl { methods: Vec::new(), ..login };
+        assert_eq!(paths(none.problems()), ["agreements.1", "default_method"]);
+    }
+
+    #[test]
+    fn branding_that_cannot_be_meant() {
+        assert_eq!(Branding::default().problems(), []);
+        let title = [("fr", "Boutique"), ("en", " "), ("ja", "店")];
+        let branding = Branding {
+            title: title.map(|(tag, text)| (tag.to_owned(), text.to_owned())).into(),
+            logo: Some("http://a.example/logo.png".to_owned()),
+            primary_color: Some("#12345".to_owned()),
+            theme: None,
+            language: Some("auto".to_owned()),
+        };
+        assert_eq!(paths(branding.problems()), ["title.en", "title.fr", "logo", "primary_color", "language"]);
+        for (color, fits) in
+            [("#1a7f5A", true), ("1a7f5a", false), ("#1a7f5g", false), ("red;}", false), ("#红红", false)]
+        {
+            assert_eq!(is_color(color), fits, "{color}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_long_and_can_be_sent() {
+        assert_eq!(ClientSecret::check(&"x".repeat(32)), Ok(()));
+        for wrong in [
+            "x".repeat(31),
+            "x".repeat(257),
+            format!("{} {}", "x".repeat(16), "x".repeat(16)),
+            "密".repeat(32),
+        ] {
+            assert!(ClientSecret::check(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_public_client_has_no_secret_and_does_not_act_for_itself() {
+        let secret = ClientSecret { hash: TokenHash([0; 32]), created_at: Timestamp(0) };
+        let api = Application {
+            id: ApplicationId::parse("app").unwrap(),
+            pool: PoolId::parse("pool").unwrap(),
+            name: "App".to_owned(),
+            kind: ApplicationKind::Api,
+            is_default: false,
+            position: 0,
+            enabled: true,
+            connections: Vec::new(),
+            signing_algorithm: SigningAlgorithm::Es256,
+            lifetimes: crate::TokenLifetimes::default(),
+            client: ClientSettings::default(),
+            secrets: vec![secret.clone()],
+            login: LoginControl::default(),
+            branding: Branding::default(),
+        };
+        assert_eq!(api.problems(Some(&[])), []);
+        let mut public = api.clone();
+        public.client.token_auth = Some(TokenAuth::None);
+        public.login.agreements = texts(&["terms"]);
+        public.branding.language = Some("fr".to_owned());
+        let all = ["secret", "grants", "login.agreements.0", "branding.language"];
+        assert_eq!(paths(public.problems(Some(&[]))), all);
+        assert_eq!(paths(public.problems(None)), ["secret", "grants", "branding.language"]);
+        let too_many = Application { secrets: vec![secret; 3], ..api };
+        assert_eq!(paths(too_many.problems(None)), ["secret"]);
+    }
+}
