@@ -29,8 +29,8 @@ struct RegisterPage {
     method: Option<RegistrationMethod>,
     tabs: Vec<Tab>,
     inputs: Vec<Input>,
-    /// Whether the form has a field for a code.
-    asks_code: bool,
+    /// What the enter key presses, where that is not the first button.
+    enter: Option<&'static str>,
     keeps: Option<bool>,
     agreements: Vec<Agreement>,
     login: String,
@@ -184,7 +184,7 @@ fn page(visit: &Visit, words: &Words, said: Said, needs_code: bool) -> Response 
             frame: visit.frame(),
             method,
             tabs: offered.iter().copied().map(tab).collect(),
-            asks_code: fields::asks_code(&inputs),
+            enter: fields::enter(&inputs),
             inputs: fields::told(inputs, &said),
             keeps: visit.application().login.keep_signed_in.then(|| !form_was_sent || words.has("keep")),
             agreements: visit.agreements(),
