@@ -101,13 +101,12 @@ impl Visit {
     /// Opens the request that a query or a form carries (`request`), or one of our own (`app_id`).
     pub(super) fn begin(caller: Caller, viewer: &Viewer, words: &Words) -> Result<Self, Refusal> {
         let Caller { shared, browser, origin } = caller;
-        let (open, sealed) = match words.get("request") {
-            Some(sealed) => (shared.app.open_request(sealed)?, sealed.to_owned()),
-            None => {
-                let open = shared.app.own_request(words.get("app_id"))?;
-                let sealed = shared.app.seal_request(&open)?;
-                (open, sealed)
-            }
+        let (open, sealed) = if let Some(sealed) = words.get("request") {
+            (shared.app.open_request(sealed)?, sealed.to_owned())
+        } else {
+            let open = shared.app.own_request(words.get("app_id"))?;
+            let sealed = shared.app.seal_request(&open)?;
+            (open, sealed)
         };
         let branding = &open.application.branding;
         let asked = open.request.ui_locales.as_deref().unwrap_or_default();

@@ -264,6 +264,11 @@ pub(super) fn label(visit: &Visit, name: &str) -> String {
         let declared = settings.custom_field(key).map(|field| field.label.clone());
         return declared.filter(|label| !label.is_empty()).unwrap_or_else(|| key.to_owned());
     }
+    if let Some(id) = name.strip_prefix("agreement.") {
+        let settings = visit.settings();
+        let agreement = settings.agreements.iter().find(|agreement| agreement.id == id);
+        return agreement.map_or_else(|| id.to_owned(), |agreement| agreement.title.clone());
+    }
     LABELS
         .iter()
         .find(|(field, camel, _)| *field == name || *camel == name)

@@ -54,18 +54,22 @@ enum Step {
     /// Chooses an account.
     Select { people: Vec<Person>, merge: Option<String> },
     /// Confirms a merge.
-    Merge {
-        survivor: Person,
-        merged: Person,
-        moves: Vec<String>,
-        collides: Vec<String>,
-        swap: String,
-        back: String,
-    },
+    Merge(Box<Merge>),
     /// Fills in fields.
     Fill { inputs: Vec<Input>, submit: String },
     /// Accepts agreements.
     Agree(Vec<Agreement>),
+}
+
+/// What a merge would do.
+struct Merge {
+    survivor: Person,
+    merged: Person,
+    moves: Vec<String>,
+    collides: Vec<String>,
+    /// The same with the other account kept.
+    swap: String,
+    back: String,
 }
 
 impl Page for GoOnPage {
@@ -399,7 +403,7 @@ impl At<'_> {
         let Self { visit, .. } = self;
         let (survivor, merged) = (&preview.survivor.0, &preview.merged.0);
         let labels = |names: &[String]| names.iter().map(|name| fields::label(visit, name)).collect();
-        let step = Step::Merge {
+        let step = Merge {
             survivor: visit.person(survivor.id.as_str(), survivor),
             merged: visit.person(merged.id.as_str(), merged),
             moves: labels(&preview.moves),
@@ -407,7 +411,13 @@ impl At<'_> {
             swap: visit.flow_address(&view.handle, self.keeps(), &[("merge", merged.id.as_str())]),
             back: visit.flow_address(&view.handle, self.keeps(), &[]),
         };
-        self.show(view, (visit.text("merge-title"), visit.text("merge-text")), None, step, StatusCode::OK)
+        self.show(
+            view,
+            (visit.text("merge-title"), visit.text("merge-text")),
+            None,
+            Step::Merge(Box::new(step)),
+            StatusCode::OK,
+        )
     }
 
     fn show(
@@ -421,7 +431,7 @@ impl At<'_> {
         let (visit, keeps) = (self.visit, self.keeps());
         let enter = match &step {
             Step::Associate { inputs, .. } | Step::Fill { inputs, .. } => fields::enter(inputs).or(Some("")),
-            Step::Select { .. } | Step::Merge { .. } | Step::Agree(_) => None,
+            Step::Select { .. } | Step::Merge(_) | Step::Agree(_) => None,
         };
         let page = GoOnPage {
             view: visit.view(&visit.flow_address(&view.handle, keeps, &[])),

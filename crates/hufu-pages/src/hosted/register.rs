@@ -167,11 +167,10 @@ fn page(visit: &Visit, words: &Words, said: Said, needs_code: bool) -> Response 
         address: address(one),
         text: visit.text(match one {
             RegistrationMethod::PhoneCode => "phone",
-            RegistrationMethod::EmailCode => "email",
             RegistrationMethod::EmailPassword if offered.contains(&RegistrationMethod::EmailCode) => {
                 "method-email-password"
             }
-            RegistrationMethod::EmailPassword => "email",
+            RegistrationMethod::EmailCode | RegistrationMethod::EmailPassword => "email",
         }),
         is_current: Some(one) == method,
     };

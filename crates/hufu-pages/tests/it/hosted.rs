@@ -5,6 +5,7 @@ mod looks;
 mod waiting;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -172,7 +173,10 @@ impl Browser<'_> {
 }
 
 fn hex(hash: &TokenHash) -> String {
-    hash.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.0.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn encoded(values: &[(&str, &str)]) -> String {
@@ -181,7 +185,7 @@ fn encoded(values: &[(&str, &str)]) -> String {
             if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'.' {
                 all.push(char::from(byte));
             } else {
-                all.push_str(&format!("%{byte:02X}"));
+                let _ = write!(all, "%{byte:02X}");
             }
             all
         })
