@@ -6,7 +6,7 @@ use hufu_testkit::{on_both_engines, raw};
 use hufu_types::ConnectionId;
 use hufu_types::flow::RequestedTokens;
 
-use super::{BACK, Browser, PASSWORD, Site, has, has_code};
+use super::{BACK, Browser, PASSWORD, Site, has, has_code, has_not};
 use crate::samples::well_formed;
 use crate::server::Answer;
 
@@ -63,6 +63,50 @@ on_both_engines! {
         assert_eq!(browser.open(&address).await.status, 400, "the old one is void");
         let denied = browser.submit(&wrong, &[("cancel", "1")]).await;
         assert!(denied.header("location").starts_with(&format!("{BACK}?error=access_denied")), "{}", denied.header("location"));
+    }
+}
+
+on_both_engines! {
+    async fn a_number_and_an_address_are_asked_for_one_after_the_other(database) {
+        let site = Site::new(database).await;
+        site.person("bob").await;
+        let settings = "name = \"Shop\"\n  [user_pool.settings]\n  required_fields = [\"email\", \"phone\", \"gender\"]\n";
+        site.world.reconfigure_with("name = \"Shop\"\n", settings).await;
+        let mut browser = site.browser();
+        let page = browser.begin().await;
+        let answer = browser.submit(&page, &[("account", "bob"), ("password", PASSWORD), ("keep", "1"), ("submit", "1")]).await;
+        let page = browser.go(answer).await;
+        has(&page, "phone");
+        has(&page, "gender");
+        has_not(&page, "email");
+        // The enter key presses no button.
+        let sent = browser.submit(&page, &[("phone", "13800000005"), ("code", ""), ("gender", "F")]).await;
+        assert!(sent.text().contains("We sent a code to +8613800000005."), "{}", sent.text());
+        let code = site.sent_code().await;
+        let page = browser.submit(&sent, &[("phone", "13800000005"), ("code", &code), ("gender", "F"), ("submit", "1")]).await;
+        assert_eq!(page.status, 200, "{}", page.text());
+        has(&page, "email");
+        has_not(&page, "phone");
+        let sent = browser.submit(&page, &[("email", "bob@example.com"), ("code", ""), ("send-code", "1")]).await;
+        let code = site.sent_code().await;
+        let done = browser.submit(&sent, &[("email", "bob@example.com"), ("code", &code), ("submit", "1")]).await;
+        has_code(&done);
+        assert!(done.header("set-cookie").contains("Max-Age="), "what was ticked at the beginning counts");
+    }
+
+    async fn a_first_password_is_replaced(database) {
+        let site = Site::new(database).await;
+        site.person("bob").await;
+        let sql = "UPDATE users SET must_reset = (1 = 1) WHERE username = 'bob'";
+        raw::execute(site.world.database(), sql).await;
+        let mut browser = site.browser();
+        let answer = browser.log_in("bob").await;
+        let page = browser.go(answer).await;
+        has(&page, "new-password");
+        has(&page, "submit");
+        let weak = browser.submit(&page, &[("new-password", "short"), ("submit", "1")]).await;
+        assert!(weak.status == 400 && weak.text().contains("id=\"new-password-error\""), "{}", weak.text());
+        has_code(&browser.submit(&weak, &[("new-password", "another horse battery"), ("submit", "1")]).await);
     }
 }
 
