@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hufu_app::apply::Options;
+use hufu_app::configuration::{Change, Outcome, PutApplication};
 use hufu_app::connect::Outbox;
 use hufu_app::events::Trace;
 use hufu_app::people::status::SetStatus;
@@ -12,7 +13,7 @@ use hufu_app::{App, Limits, Parts};
 use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
 use hufu_store::{Read, Store, StoreError, Tx};
-use hufu_types::{Clock as _, PoolId, SystemRandom, Timestamp, UserId, UserStatus};
+use hufu_types::{Application, Clock as _, PoolId, SystemRandom, Timestamp, UserId, UserStatus};
 use hufu_web::{Router, WebSettings};
 use hufu_wechat::Endpoints;
 use tokio::net::TcpListener;
@@ -424,6 +425,19 @@ impl World {
     pub async fn reconfigure_with(&self, old: &str, new: &str) {
         assert!(FILE.contains(old), "{old}");
         self.reconfigure(&FILE.replacen(old, new, 1)).await;
+    }
+
+    /// Changes an application of the shop, as an administrator does, and makes the node load it.
+    pub async fn change_application(&self, id: &str, change: impl FnOnce(&mut Application)) {
+        let mut application = Application::clone(self.node.app.config().application(id).unwrap());
+        change(&mut application);
+        let change = Change {
+            operation: PutApplication { application, expected: None },
+            trace: Trace::of_command(self.base.clock.now(), &SystemRandom),
+        };
+        let outcome = self.node.app.store().write(change).await.unwrap();
+        assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
+        self.node.app.refresh_config().await.unwrap();
     }
 
     /// Changes the status of a user, as an administrator does.

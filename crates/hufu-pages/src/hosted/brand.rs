@@ -66,12 +66,12 @@ impl Color {
 
     /// This color with so many percent of another one in it.
     fn mixed(self, other: Self, percent: u16) -> Self {
-        let mix = |(own, other): (u8, u8)| {
-            let sum = u16::from(own) * (100 - percent) + u16::from(other) * percent;
-            u8::try_from(sum / 100).unwrap_or(u8::MAX)
-        };
-        let ([a, b, c], [d, e, f]) = (self.0, other.0);
-        Self([mix((a, d)), mix((b, e)), mix((c, f))])
+        let mut mixed = self.0;
+        for (own, other) in mixed.iter_mut().zip(other.0) {
+            let sum = u16::from(*own) * (100 - percent) + u16::from(other) * percent;
+            *own = u8::try_from(sum / 100).unwrap_or(u8::MAX);
+        }
+        Self(mixed)
     }
 
     /// The relative luminance (WCAG 2.2).

@@ -11,7 +11,7 @@ use hufu_app::authorization::{Browser, Given, OpenRequest};
 use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Agreement, Application, Language, PageTheme, PoolSettings, User, origin_of};
+use hufu_types::{Agreement, Application, Email, Language, PageTheme, PoolSettings, User, origin_of};
 use hufu_web::oidc::{browser, outcome};
 use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, respond};
 use hufu_web::request::Head;
@@ -101,13 +101,12 @@ impl Visit {
     /// Opens the request that a query or a form carries (`request`), or one of our own (`app_id`).
     pub(super) fn begin(caller: Caller, viewer: &Viewer, words: &Words) -> Result<Self, Refusal> {
         let Caller { shared, browser, origin } = caller;
-        let (open, sealed) = match words.get("request") {
-            Some(sealed) => (shared.app.open_request(sealed)?, sealed.to_owned()),
-            None => {
-                let open = shared.app.own_request(words.get("app_id"))?;
-                let sealed = shared.app.seal_request(&open)?;
-                (open, sealed)
-            }
+        let (open, sealed) = if let Some(sealed) = words.get("request") {
+            (shared.app.open_request(sealed)?, sealed.to_owned())
+        } else {
+            let open = shared.app.own_request(words.get("app_id"))?;
+            let sealed = shared.app.seal_request(&open)?;
+            (open, sealed)
         };
         let branding = &open.application.branding;
         let asked = open.request.ui_locales.as_deref().unwrap_or_default();
@@ -302,8 +301,8 @@ impl Visit {
 
     /// A person as a page shows them.
     pub(super) fn person(&self, id: &str, user: &User) -> Person {
-        let phone = user.phone.as_ref().map(|(phone, _)| masked_phone(phone.as_str()));
-        let email = user.email.as_ref().map(|email| masked_email(email.as_str()));
+        let phone = user.phone.as_ref().map(|(phone, _)| phone.masked());
+        let email = user.email.as_ref().map(Email::masked);
         let username = user.username.as_ref().map(|name| name.as_str().to_owned());
         let named = [user.profile.nickname.clone(), user.profile.name.clone()].into_iter().flatten();
         let mut names = named.filter(|name| !name.trim().is_empty()).chain(username.clone());
@@ -368,35 +367,9 @@ fn initial_of(name: &str) -> String {
     name.trim().chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default()
 }
 
-/// `+86 138****0001`
-pub(super) fn masked_phone(phone: &str) -> String {
-    let length = phone.len();
-    let (Some(start), Some(end)) =
-        (phone.get(..length.saturating_sub(8)), phone.get(length.saturating_sub(4)..))
-    else {
-        return "****".to_owned();
-    };
-    let start = start.strip_prefix("+86").unwrap_or(start);
-    format!("{start}****{end}")
-}
-
-/// `b***@example.com`
-pub(super) fn masked_email(email: &str) -> String {
-    let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
-    let first: String = local.chars().take(1).collect();
-    format!("{first}***@{domain}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_shown_of_a_number_and_an_address() {
-        assert_eq!(masked_phone("+8613800000001"), "138****0001");
-        assert_eq!(masked_phone("+12025550123"), "+120****0123");
-        assert_eq!(masked_email("bob@example.com"), "b***@example.com");
-    }
 
     #[test]
     fn words_are_found_by_name() {

@@ -10,8 +10,8 @@ use super::common::{Said, Visit, Words};
 pub(super) enum Input {
     /// One line.
     Line(Field),
-    /// A password.
-    Password(Field),
+    /// A password, with the page for whoever forgot it.
+    Password(Field, Option<String>),
     /// A phone number, with the countries that messages are sent to.
     Phone(Field, Vec<Choice>),
     /// A code, with the button that sends it.
@@ -33,7 +33,7 @@ impl Input {
     fn field_mut(&mut self) -> &mut Field {
         match self {
             Self::Line(field)
-            | Self::Password(field)
+            | Self::Password(field, _)
             | Self::Phone(field, _)
             | Self::Code(field, _)
             | Self::Select(field, _)
@@ -44,7 +44,7 @@ impl Input {
     fn field(&self) -> &Field {
         match self {
             Self::Line(field)
-            | Self::Password(field)
+            | Self::Password(field, _)
             | Self::Phone(field, _)
             | Self::Code(field, _)
             | Self::Select(field, _)
@@ -63,9 +63,13 @@ pub(super) fn names(inputs: &[Input]) -> Vec<&str> {
     inputs.iter().map(|input| input.field().name.as_ref()).collect()
 }
 
-/// Whether a code is asked for.
-pub(super) fn asks_code(inputs: &[Input]) -> bool {
-    inputs.iter().any(|input| matches!(input, Input::Code(..)))
+/// What the enter key presses, if there is a field for a code: the button beside that would come first. Without a code
+/// on its way the form is sent as it is, for a code.
+pub(super) fn enter(inputs: &[Input]) -> Option<&'static str> {
+    inputs.iter().find_map(|input| match input {
+        Input::Code(field, _) => Some(if field.required { "" } else { "formnovalidate" }),
+        _ => None,
+    })
 }
 
 /// Writes errors to their fields, and puts the cursor into the first one that needs it.
@@ -101,8 +105,12 @@ pub(super) fn line(name: &'static str, label: String, autocomplete: &'static str
 
 /// The password of an account. What was typed is never shown again.
 pub(super) fn password(visit: &Visit) -> Input {
+    let forgot = visit.address("/forgot", &[]);
     let field = Field::new("password", visit.text("password"));
-    Input::Password(Field { kind: "password", autocomplete: "current-password", required: true, ..field })
+    Input::Password(
+        Field { kind: "password", autocomplete: "current-password", required: true, ..field },
+        Some(forgot),
+    )
 }
 
 /// A password that is made here.
@@ -111,7 +119,7 @@ pub(super) fn new_password(visit: &Visit, required: bool) -> Input {
     let label = visit.text(if required { "new-password" } else { "new-password-optional" });
     let hint = Some(visit.text_with("new-password-hint", "min", settings.password.min_length.to_string()));
     let field = Field { hint, required, ..Field::new("new-password", label) };
-    Input::Password(Field { kind: "password", autocomplete: "new-password", ..field })
+    Input::Password(Field { kind: "password", autocomplete: "new-password", ..field }, None)
 }
 
 /// Where messages can go if the pool sends them everywhere: the countries that come first in the list. Others are
@@ -255,6 +263,11 @@ pub(super) fn label(visit: &Visit, name: &str) -> String {
         let settings = visit.settings();
         let declared = settings.custom_field(key).map(|field| field.label.clone());
         return declared.filter(|label| !label.is_empty()).unwrap_or_else(|| key.to_owned());
+    }
+    if let Some(id) = name.strip_prefix("agreement.") {
+        let settings = visit.settings();
+        let agreement = settings.agreements.iter().find(|agreement| agreement.id == id);
+        return agreement.map_or_else(|| id.to_owned(), |agreement| agreement.title.clone());
     }
     LABELS
         .iter()

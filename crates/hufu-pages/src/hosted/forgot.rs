@@ -29,6 +29,8 @@ struct ForgotPage {
     method: &'static str,
     tabs: Vec<Tab>,
     inputs: Vec<Input>,
+    /// What the enter key presses.
+    enter: Option<&'static str>,
     login: String,
 }
 
@@ -127,6 +129,7 @@ fn page(visit: &Visit, words: &Words, said: Said) -> Response {
             frame: visit.frame(),
             method: method(channel),
             tabs: vec![tab(PasscodeChannel::Sms, "phone"), tab(PasscodeChannel::Email, "email")],
+            enter: fields::enter(&inputs),
             inputs: fields::told(inputs, &said),
             login: visit.address("/login", &[("another", "1")]),
             banner: said.banner,

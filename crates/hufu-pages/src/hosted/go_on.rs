@@ -42,34 +42,34 @@ struct GoOnPage {
     /// The handle for the next step.
     handle: String,
     keeps: bool,
+    /// What the enter key presses.
+    enter: Option<&'static str>,
     step: Step,
 }
 
 /// What the person does at a stage.
 enum Step {
     /// Binds an account, or creates one.
-    Associate {
-        tabs: Vec<Tab>,
-        method: Option<BindMethod>,
-        inputs: Vec<Input>,
-        asks_code: bool,
-        may_create: bool,
-    },
+    Associate { tabs: Vec<Tab>, method: Option<BindMethod>, inputs: Vec<Input>, may_create: bool },
     /// Chooses an account.
     Select { people: Vec<Person>, merge: Option<String> },
     /// Confirms a merge.
-    Merge {
-        survivor: Person,
-        merged: Person,
-        moves: Vec<String>,
-        collides: Vec<String>,
-        swap: String,
-        back: String,
-    },
+    Merge(Box<Merge>),
     /// Fills in fields.
-    Fill { inputs: Vec<Input>, asks_code: bool, submit: String },
+    Fill { inputs: Vec<Input>, submit: String },
     /// Accepts agreements.
     Agree(Vec<Agreement>),
+}
+
+/// What a merge would do.
+struct Merge {
+    survivor: Person,
+    merged: Person,
+    moves: Vec<String>,
+    collides: Vec<String>,
+    /// The same with the other account kept.
+    swap: String,
+    back: String,
 }
 
 impl Page for GoOnPage {
@@ -359,7 +359,6 @@ impl At<'_> {
     fn page(self, view: &FlowView, said: Said) -> Response {
         let Self { visit, .. } = self;
         let inputs = self.inputs(view, said.has_sent);
-        let asks_code = fields::asks_code(&inputs);
         let inputs = fields::told(inputs, &said);
         let method = self.method(view);
         let [title, lead] = texts(view);
@@ -368,7 +367,6 @@ impl At<'_> {
                 tabs: view.methods.iter().map(|one| self.tab(view, *one, method)).collect(),
                 method,
                 inputs,
-                asks_code,
                 may_create: view.may_create,
             },
             Stage::Select => {
@@ -379,8 +377,8 @@ impl At<'_> {
                 Step::Select { people, merge }
             }
             Stage::Agree => Step::Agree(view.agreements.clone()),
-            Stage::NewPassword => Step::Fill { inputs, asks_code, submit: visit.text("new-password-submit") },
-            _ => Step::Fill { inputs, asks_code, submit: visit.text("complete-submit") },
+            Stage::NewPassword => Step::Fill { inputs, submit: visit.text("new-password-submit") },
+            _ => Step::Fill { inputs, submit: visit.text("complete-submit") },
         };
         let Said { banner, status, .. } = said;
         self.show(view, (visit.text(title), visit.text(lead)), banner, step, status)
@@ -405,7 +403,7 @@ impl At<'_> {
         let Self { visit, .. } = self;
         let (survivor, merged) = (&preview.survivor.0, &preview.merged.0);
         let labels = |names: &[String]| names.iter().map(|name| fields::label(visit, name)).collect();
-        let step = Step::Merge {
+        let step = Merge {
             survivor: visit.person(survivor.id.as_str(), survivor),
             merged: visit.person(merged.id.as_str(), merged),
             moves: labels(&preview.moves),
@@ -413,7 +411,13 @@ impl At<'_> {
             swap: visit.flow_address(&view.handle, self.keeps(), &[("merge", merged.id.as_str())]),
             back: visit.flow_address(&view.handle, self.keeps(), &[]),
         };
-        self.show(view, (visit.text("merge-title"), visit.text("merge-text")), None, step, StatusCode::OK)
+        self.show(
+            view,
+            (visit.text("merge-title"), visit.text("merge-text")),
+            None,
+            Step::Merge(Box::new(step)),
+            StatusCode::OK,
+        )
     }
 
     fn show(
@@ -425,6 +429,10 @@ impl At<'_> {
         status: StatusCode,
     ) -> Response {
         let (visit, keeps) = (self.visit, self.keeps());
+        let enter = match &step {
+            Step::Associate { inputs, .. } | Step::Fill { inputs, .. } => fields::enter(inputs).or(Some("")),
+            Step::Select { .. } | Step::Merge(_) | Step::Agree(_) => None,
+        };
         let page = GoOnPage {
             view: visit.view(&visit.flow_address(&view.handle, keeps, &[])),
             frame: visit.frame(),
@@ -433,6 +441,7 @@ impl At<'_> {
             banner,
             handle: view.handle.clone(),
             keeps,
+            enter,
             step,
         };
         show(&page, status)

@@ -34,14 +34,13 @@ struct LoginPage {
     method: Option<LoginMethod>,
     tabs: Vec<Tab>,
     inputs: Vec<Input>,
-    /// Whether the form has a field for a code.
-    asks_code: bool,
+    /// What the enter key presses, where that is not the first button.
+    enter: Option<&'static str>,
     /// Whether the browser stays logged in, if people may choose that.
     keeps: Option<bool>,
     /// Whether a code for a new number or address creates an account.
     merged: bool,
     agreements: Vec<Agreement>,
-    forgot: Option<String>,
     register: Option<String>,
     /// Logs in to an account that is not logged in yet.
     another: String,
@@ -224,12 +223,11 @@ fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Respon
             people,
             method,
             tabs: login.methods.iter().copied().map(tab).collect(),
-            asks_code: fields::asks_code(&inputs),
+            enter: fields::enter(&inputs),
             inputs: fields::told(inputs, &said),
             keeps: login.keep_signed_in.then(|| !form_was_sent || words.has("keep")),
             merged: login.merged && method.is_some_and(|method| channel(method).is_some()),
             agreements: visit.agreements(),
-            forgot: (method == Some(LoginMethod::Password)).then(|| visit.address("/forgot", &[])),
             register: visit.may_register().then(|| visit.address("/register", &[])),
             another: visit.address("/login", &[("another", "1")]),
             banner: said.banner,

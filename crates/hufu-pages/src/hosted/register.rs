@@ -29,8 +29,8 @@ struct RegisterPage {
     method: Option<RegistrationMethod>,
     tabs: Vec<Tab>,
     inputs: Vec<Input>,
-    /// Whether the form has a field for a code.
-    asks_code: bool,
+    /// What the enter key presses, where that is not the first button.
+    enter: Option<&'static str>,
     keeps: Option<bool>,
     agreements: Vec<Agreement>,
     login: String,
@@ -167,11 +167,10 @@ fn page(visit: &Visit, words: &Words, said: Said, needs_code: bool) -> Response 
         address: address(one),
         text: visit.text(match one {
             RegistrationMethod::PhoneCode => "phone",
-            RegistrationMethod::EmailCode => "email",
             RegistrationMethod::EmailPassword if offered.contains(&RegistrationMethod::EmailCode) => {
                 "method-email-password"
             }
-            RegistrationMethod::EmailPassword => "email",
+            RegistrationMethod::EmailCode | RegistrationMethod::EmailPassword => "email",
         }),
         is_current: Some(one) == method,
     };
@@ -184,7 +183,7 @@ fn page(visit: &Visit, words: &Words, said: Said, needs_code: bool) -> Response 
             frame: visit.frame(),
             method,
             tabs: offered.iter().copied().map(tab).collect(),
-            asks_code: fields::asks_code(&inputs),
+            enter: fields::enter(&inputs),
             inputs: fields::told(inputs, &said),
             keeps: visit.application().login.keep_signed_in.then(|| !form_was_sent || words.has("keep")),
             agreements: visit.agreements(),

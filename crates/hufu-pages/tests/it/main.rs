@@ -3,6 +3,7 @@
 
 mod components;
 mod forms;
+mod hosted;
 mod kernel;
 mod outbox;
 mod samples;
