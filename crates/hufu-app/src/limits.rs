@@ -63,6 +63,10 @@ limits! {
     browser_cookie: Duration = HOUR * 24 * 90,
     /// How long an authorization code is valid (RFC 6749 4.1.2).
     authorization_code: Duration = MINUTE,
+    /// Authorization requests that one browser session is granted within `code_window`.
+    codes_per_browser: i64 = 120,
+    /// The time in which those are counted.
+    code_window: Duration = MINUTE,
     /// How long an authorization code is kept, so that a second use is noticed.
     authorization_code_kept: Duration = MINUTE * 30,
     /// How long a login page can be used that an authorization request led to.

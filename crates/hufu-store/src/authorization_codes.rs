@@ -12,6 +12,7 @@ statements! {
         UPDATE authorization_codes SET used_at = used_at WHERE pool_id = $1 AND hash = $2
         RETURNING application_id, session_id, request, facts, expires_at, used_at";
     USE = "UPDATE authorization_codes SET used_at = $3 WHERE pool_id = $1 AND hash = $2";
+    DELETE = "DELETE FROM authorization_codes WHERE pool_id = $1 AND hash = $2";
     SWEEP = "DELETE FROM authorization_codes WHERE expires_at < $1";
 }
 
@@ -82,6 +83,11 @@ pub async fn mark_used(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(USE, &[pool.into(), hash.into(), now.into()]).await.map(drop)
+}
+
+/// Deletes a code.
+pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, hash: &TokenHash) -> Result<(), StoreError> {
+    tx.execute(DELETE, &[pool.into(), hash.into()]).await.map(drop)
 }
 
 /// Deletes the codes that expired before `now`.

@@ -25,6 +25,11 @@ statements! {
         UPDATE browser_sessions
         SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
         WHERE pool_id = $1 AND id = $2";
+    MOVE_BENEATH = "
+        UPDATE sessions SET browser_session_id = $3 WHERE pool_id = $1 AND browser_session_id = $2";
+    LOCK_BENEATH = "
+        UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND browser_session_id = $2";
+    FORGET = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2 RETURNING user_id";
     DELETE_TOKENS_BENEATH = "
         DELETE FROM refresh_tokens
@@ -178,6 +183,8 @@ pub async fn end(
     // A unit that inserts a session below it locks this row first, or finds it gone.
     let user = tx.optional(DELETE, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await?;
     let Some(user) = user else { return Ok(None) };
+    // Sessions before their tokens, in the order of all who lock both.
+    tx.execute(LOCK_BENEATH, &values).await?;
     tx.execute(DELETE_TOKENS_BENEATH, &values).await?;
     let ended = tx.all(DELETE_BENEATH, &values, |row| {
         Ok(EndedSession {
@@ -188,6 +195,17 @@ pub async fn end(
     });
     let ended = ended.await?;
     Ok(Some((user, ended)))
+}
+
+/// Gives the application sessions below a browser session to another one, and ends it.
+pub async fn take_over(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    from: &BrowserSessionId,
+    to: &BrowserSessionId,
+) -> Result<(), StoreError> {
+    tx.execute(MOVE_BENEATH, &[pool.into(), from.as_str().into(), to.as_str().into()]).await?;
+    tx.execute(FORGET, &[pool.into(), from.as_str().into()]).await.map(drop)
 }
 
 /// Ends the browser sessions of a user and of accounts merged into it, except for the parent of the session

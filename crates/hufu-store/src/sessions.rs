@@ -28,7 +28,8 @@ statements! {
         SELECT id FROM sessions
         WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3
         ORDER BY created_at DESC LIMIT 1";
-    SET_CLAIMS = "UPDATE sessions SET claims = $3 WHERE pool_id = $1 AND id = $2";
+    GO_ON = "UPDATE sessions SET facts = $3, claims = $4 WHERE pool_id = $1 AND id = $2";
+    LOCK = "UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND id = $2";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
         FROM sessions
@@ -244,15 +245,23 @@ pub async fn of_browser(
     tx.optional(OF_BROWSER, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
 }
 
-/// Replaces the claims that the application requested.
-pub async fn set_claims(
+/// Replaces what a session knows of its login, and the claims that the application requested.
+pub async fn go_on(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     session: &SessionId,
+    facts: &Facts,
     claims: &Map<String, Value>,
 ) -> Result<(), StoreError> {
+    let facts = serde_json::to_string(facts)?;
     let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
-    tx.execute(SET_CLAIMS, &[pool.into(), session.into(), (&claims).into()]).await.map(drop)
+    tx.execute(GO_ON, &[pool.into(), session.into(), (&facts).into(), (&claims).into()]).await.map(drop)
+}
+
+/// Locks a session until the unit ends. Returns whether it is there. Whoever locks a session and its refresh tokens
+/// locks the session first.
+pub async fn lock(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<bool, StoreError> {
+    Ok(tx.execute(LOCK, &[pool.into(), session.into()]).await? == 1)
 }
 
 /// Extends a session until `expires_at`, unless it already ends later.
@@ -295,6 +304,7 @@ impl Write for Touch {
 
 /// Ends a session and deletes its refresh tokens.
 pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
+    lock(tx, pool, session).await?;
     refresh_tokens::revoke_family(tx, pool, session).await?;
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
 }

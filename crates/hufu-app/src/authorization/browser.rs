@@ -1,19 +1,24 @@
 //! Who is logged in to a browser. Its cookie holds the secret of each of its browser sessions, beside the pool.
 
+use async_recursion::async_recursion as boxed;
 use hufu_store::browser_sessions::{self, BrowserSession};
-use hufu_store::{Read, StoreError, Tx, users};
+use hufu_store::{Read, StoreError, Tx, Write, users};
 use hufu_types::{BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User};
 
 use crate::digest::hash_token;
-use crate::{App, Refusal};
+use crate::{App, BrowserLogin, Origin, Refusal};
 
 /// The browser sessions of a cookie: pool and secret of each, the latest login first. `Debug` shows no secret.
 #[derive(Clone, Default)]
-pub struct Browser(Vec<(PoolId, String)>);
+pub struct Browser {
+    sessions: Vec<(PoolId, String)>,
+    /// Whether the cookie outlasts the browser's own session.
+    keeps: bool,
+}
 
 impl std::fmt::Debug for Browser {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Browser").field(&self.0.len()).finish()
+        f.debug_tuple("Browser").field(&self.sessions.len()).finish()
     }
 }
 
@@ -22,6 +27,8 @@ const MOST: usize = 8;
 /// Separates the sessions in a cookie, and the parts of one. Neither is in an id or a secret.
 const BETWEEN: char = '.';
 const WITHIN: char = '~';
+/// Begins a cookie that outlasts the browser's own session.
+const KEEPS: &str = "k";
 
 impl Browser {
     /// Reads the value of the cookie. What is not understood is left out.
@@ -30,51 +37,66 @@ impl Browser {
             let (pool, secret) = part.split_once(WITHIN)?;
             Some((PoolId::parse(pool).ok()?, secret.to_owned()))
         };
-        Self(text.split(BETWEEN).filter_map(read).take(MOST).collect())
+        let sessions = text.split(BETWEEN).filter_map(read).take(MOST).collect();
+        Self { sessions, keeps: text.split(BETWEEN).next() == Some(KEEPS) }
     }
 
     /// The value of the cookie.
     pub fn cookie(&self) -> String {
-        let parts: Vec<String> =
-            self.0.iter().map(|(pool, secret)| format!("{pool}{WITHIN}{secret}")).collect();
-        parts.join(&BETWEEN.to_string())
+        let parts = self.sessions.iter().map(|(pool, secret)| format!("{pool}{WITHIN}{secret}"));
+        let begin = self.keeps.then(|| KEEPS.to_owned());
+        begin.into_iter().chain(parts).collect::<Vec<_>>().join(&BETWEEN.to_string())
     }
 
     /// Whether nobody is logged in.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.sessions.is_empty()
     }
 
-    /// The browser with one more session, the latest.
+    /// Whether the cookie outlasts the browser's own session.
+    pub fn keeps(&self) -> bool {
+        self.keeps
+    }
+
+    /// The browser with one more session, the latest, and without those that have to give way. It outlasts the browser's
+    /// own session if everybody who is logged in wants that.
     #[must_use]
-    pub fn with(&self, pool: &PoolId, secret: &OpaqueToken) -> Self {
+    pub fn with(&self, pool: &PoolId, secret: &OpaqueToken, keeps: bool) -> Self {
         let new = (pool.clone(), secret.expose().to_owned());
-        let others = self.0.iter().filter(|(_, other)| other != secret.expose()).cloned();
-        Self(std::iter::once(new).chain(others).take(MOST).collect())
+        let others = self.sessions.iter().filter(|(_, other)| other != secret.expose()).cloned();
+        let sessions = std::iter::once(new).chain(others).take(MOST).collect();
+        Self { sessions, keeps: keeps && (self.keeps || self.is_empty()) }
+    }
+
+    /// The sessions that are in this browser and not in the other: pool and secret.
+    pub fn lost_in(&self, other: &Self) -> Vec<(PoolId, String)> {
+        self.sessions.iter().filter(|session| !other.sessions.contains(session)).cloned().collect()
     }
 
     /// The browser without these sessions.
     #[must_use]
     pub fn without(&self, secrets: &[String]) -> Self {
-        Self(self.0.iter().filter(|(_, secret)| !secrets.contains(secret)).cloned().collect())
+        let kept = self.sessions.iter().filter(|(_, secret)| !secrets.contains(secret)).cloned();
+        Self { sessions: kept.collect(), keeps: self.keeps }
     }
 
     /// The browser with the session of this secret as the latest.
     #[must_use]
     pub fn preferring(&self, secret: &str) -> Self {
-        let (mut first, rest): (Vec<_>, Vec<_>) = self.0.iter().cloned().partition(|(_, own)| own == secret);
+        let (mut first, rest): (Vec<_>, Vec<_>) =
+            self.sessions.iter().cloned().partition(|(_, own)| own == secret);
         first.extend(rest);
-        Self(first)
+        Self { sessions: first, keeps: self.keeps }
     }
 
     fn of_pool(&self, pool: &PoolId) -> Vec<String> {
-        self.0.iter().filter(|(own, _)| own == pool).map(|(_, secret)| secret.clone()).collect()
+        self.sessions.iter().filter(|(own, _)| own == pool).map(|(_, secret)| secret.clone()).collect()
     }
 
     /// The pools in which somebody is logged in.
     pub fn pools(&self) -> Vec<PoolId> {
         let mut pools: Vec<PoolId> = Vec::new();
-        for (pool, _) in &self.0 {
+        for (pool, _) in &self.sessions {
             if !pools.contains(pool) {
                 pools.push(pool.clone());
             }
@@ -92,7 +114,8 @@ pub struct BrowserAccount {
     pub user: User,
     /// The secret of the session in the cookie.
     pub secret: String,
-    /// Sessions of earlier logins to the same account, with their secrets.
+    /// Sessions of earlier logins to the same account, with their secrets. A login takes them over, so there are some only
+    /// if two logins raced.
     pub earlier: Vec<(BrowserSession, String)>,
 }
 
@@ -145,6 +168,71 @@ impl App {
     }
 }
 
+impl App {
+    /// The browser after a login. Earlier sessions of the same account give what is beneath them to the new one, and end;
+    /// so do those that the cookie has no more room for, with all that is beneath them.
+    ///
+    /// # Errors
+    /// Database errors.
+    #[boxed]
+    pub async fn enter_browser(
+        &self,
+        browser: &Browser,
+        pool: &PoolId,
+        login: &BrowserLogin,
+        keeps: bool,
+        origin: &Origin,
+    ) -> Result<Browser, Refusal> {
+        let mut entered = browser.with(pool, &login.secret, keeps);
+        let accounts = self.browser_accounts(pool, &entered).await?;
+        let own = accounts.iter().find(|account| account.session.id == login.id);
+        for (session, secret) in own.into_iter().flat_map(|own| &own.earlier) {
+            let unit =
+                TakeOverBrowserSession { pool: pool.clone(), from: session.id.clone(), to: login.id.clone() };
+            self.write(unit).await?;
+            entered = entered.without(std::slice::from_ref(secret));
+        }
+        for (pool, secret) in browser.lost_in(&entered) {
+            let rules = self.config().settings(&pool).session;
+            let cookies = vec![hash_token(&secret)];
+            let unit = FindBrowserAccounts { pool: pool.clone(), cookies, rules, now: self.now() };
+            for (_, session, _) in self.read(unit).await? {
+                self.end_browser_session(&pool, &session, origin).await?;
+            }
+        }
+        Ok(entered)
+    }
+}
+
+/// Moves what is beneath a browser session to another one of the same account, and ends it.
+pub struct TakeOverBrowserSession {
+    /// The pool.
+    pub pool: PoolId,
+    /// The session that ends.
+    pub from: BrowserSessionId,
+    /// The session that goes on.
+    pub to: BrowserSessionId,
+}
+
+impl Write for TakeOverBrowserSession {
+    /// Whether both were there, and of one user.
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let Some(to) = browser_sessions::get_locked(tx, &self.pool, &self.to).await? else {
+            return Ok(false);
+        };
+        let Some(from) = browser_sessions::get_locked(tx, &self.pool, &self.from).await? else {
+            return Ok(false);
+        };
+        if from.user != to.user {
+            return Ok(false);
+        }
+        browser_sessions::take_over(tx, &self.pool, &self.from, &self.to).await?;
+        Ok(true)
+    }
+}
+
 /// Reads the active browser sessions of some cookies, with their accounts.
 pub struct FindBrowserAccounts {
     /// The pool.
@@ -190,9 +278,14 @@ mod tests {
         let mut browser = Browser::of_cookie("");
         assert!(browser.is_empty());
         for secret in &secrets {
-            browser = Browser::of_cookie(&browser.cookie()).with(&pool("a"), secret);
+            browser = Browser::of_cookie(&browser.cookie()).with(&pool("a"), secret, true);
         }
-        browser = browser.with(&pool("b"), &secrets[0]);
+        let before = browser.clone();
+        browser = browser.with(&pool("b"), &secrets[0], true);
+        assert_eq!(before.lost_in(&browser).len(), 1, "the oldest gives way");
+        assert!(browser.keeps() && Browser::of_cookie(&browser.cookie()).keeps());
+        assert!(!browser.with(&pool("b"), &secrets[1], false).keeps(), "somebody does not want it");
+        assert!(!browser.with(&pool("b"), &secrets[1], false).with(&pool("b"), &secrets[2], true).keeps());
         let kept = browser.of_pool(&pool("a"));
         assert_eq!(kept.first().map(String::as_str), Some(secrets[9].expose()));
         assert_eq!((kept.len(), browser.pools()), (MOST - 1, vec![pool("b"), pool("a")]));

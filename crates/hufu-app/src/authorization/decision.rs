@@ -21,6 +21,8 @@ pub enum Need<'a> {
     Login,
     /// The choice of an account.
     Choice,
+    /// The user whom the client named, and not the one who just logged in.
+    AnotherUser,
     /// Nothing but, possibly, the consent of this account.
     Account(&'a BrowserAccount),
 }
@@ -35,7 +37,12 @@ pub(super) fn decide<'a>(
     now: Timestamp,
 ) -> Need<'a> {
     let chosen = match &given.account {
-        Some(id) => accounts.iter().find(|account| account.id() == id),
+        Some(id) => match accounts.iter().find(|account| account.id() == id) {
+            Some(chosen) => Some(chosen),
+            // It is gone. What the person did, they did for that account, and for no other.
+            None if accounts.is_empty() => return Need::Login,
+            None => return Need::Choice,
+        },
         None => None,
     };
     let wants_choice = request.prompts.has(Prompt::SelectAccount);
@@ -46,7 +53,10 @@ pub(super) fn decide<'a>(
         Some(user) => account.session.user.as_str() == user || account.user.id.as_str() == user,
         None => true,
     };
-    // An account that was chosen is taken, though the client expected another: it looks at `sub`.
+    // The client is never answered with another user than the one it named (OpenID Connect Core 3.1.2.2).
+    if chosen.is_some_and(|chosen| !is_expected(&chosen)) {
+        return Need::AnotherUser;
+    }
     let found = chosen.or_else(|| accounts.iter().find(is_expected));
     let Some(account) = found else { return Need::Login };
     let login = account.session.facts.auth_time().unwrap_or(account.session.created_at);

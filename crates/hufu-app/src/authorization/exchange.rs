@@ -70,7 +70,7 @@ impl App {
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
             Exchanged::Ended(session) => {
                 self.sessions.forget(&session);
-                tracing::warn!(%session, application = %application.id, "an authorization code was used twice, or not by its client: its session is ended");
+                tracing::warn!(%session, application = %application.id, "an authorization code was used twice: its session is ended");
                 metrics::counter!("hufu_code_reuse_total").increment(1);
                 Err(Code::AuthorizationCodeInvalid.into())
             }
@@ -105,9 +105,10 @@ pub struct ExchangeCode {
 pub enum Exchanged {
     /// The session is open.
     Done(Box<Opened>),
-    /// There is no such code for this application, it has expired, or its session or account is gone.
+    /// There is no such code for this application, it has expired, its session or account is gone, or the request is not
+    /// by whoever asked for it: then it is worth nothing any more.
     Unknown,
-    /// The code was used before, or by somebody who did not make the request. What it opened has ended.
+    /// The code was used before. What it opened has ended.
     Ended(SessionId),
 }
 
@@ -138,8 +139,13 @@ impl Write for ExchangeCode {
         let Some(code) = found.filter(|code| code.application == self.application) else {
             return Ok(Exchanged::Unknown);
         };
-        if code.used_at.is_some() || !self.is_its_client(&code) {
+        if code.used_at.is_some() {
             return self.end(tx, &code).await;
+        }
+        if !self.is_its_client(&code) {
+            // Worth nothing any more. What else the session holds is not its fault.
+            authorization_codes::delete(tx, pool, &self.code).await?;
+            return Ok(Exchanged::Unknown);
         }
         let Some(session) = sessions::get(tx, pool, &code.session).await? else {
             return Ok(Exchanged::Unknown);
@@ -188,6 +194,9 @@ impl ExchangeCode {
         let Some(account) = account.filter(|account| unusable(account).is_none()) else {
             return Ok(Exchanged::Unknown);
         };
+        if !sessions::lock(tx, pool, &code.session).await? {
+            return Ok(Exchanged::Unknown);
+        }
         authorization_codes::mark_used(tx, pool, &self.code, now).await?;
         let latest = self.rules.latest_end(session.auth_time());
         sessions::extend(tx, pool, &code.session, self.session_ends.min(latest)).await?;

@@ -6,6 +6,7 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::authorization_codes::{self, NewAuthorizationCode};
 use hufu_store::browser_sessions::LockedBrowserSession;
 use hufu_store::consents::{self, Consent};
+use hufu_store::rates::Limit;
 use hufu_store::sessions::{self, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
@@ -79,6 +80,9 @@ impl App {
             }
             Need::Choice if may_ask => return Ok(Next::Choose(accounts)),
             Need::Choice => return refuse(OAuthError::AccountSelectionRequired, "an account must be chosen"),
+            Need::AnotherUser => {
+                return refuse(OAuthError::LoginRequired, "somebody else is logged in than the client named");
+            }
             Need::Account(account) => account.clone(),
         };
         if request.is_own {
@@ -99,6 +103,10 @@ impl App {
             Issued::NeedsConsent => {
                 refuse(OAuthError::ConsentRequired, "the person has not agreed to this request")
             }
+            Issued::TooOften => refuse(
+                OAuthError::TemporarilyUnavailable,
+                "this browser asks too often: try again in a minute",
+            ),
             Issued::NeedsLogin if may_ask => Ok(Next::LogIn),
             Issued::NeedsLogin => refuse(OAuthError::LoginRequired, "nobody is logged in"),
         }
@@ -155,6 +163,11 @@ impl App {
             session,
             settings,
             extends_to: now.plus(self.limits.browser_session),
+            codes: Limit {
+                name: format!("codes:{}:{}", application.pool, account.session.id),
+                most: self.limits.codes_per_browser,
+                window: self.limits.code_window,
+            },
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         }
     }
@@ -241,6 +254,8 @@ pub struct IssueCode {
     pub is_silent: bool,
     /// The pool's settings.
     pub settings: Arc<PoolSettings>,
+    /// How many requests one browser session is granted in a while: pages of other sites can make a browser ask.
+    pub codes: Limit,
     /// Until when the browser session lives if it is not used again.
     pub extends_to: Timestamp,
     /// Where the request comes from, and when.
@@ -261,6 +276,8 @@ pub enum Issued {
     },
     /// The person has not agreed to this.
     NeedsConsent,
+    /// The browser session was granted too many requests lately.
+    TooOften,
     /// The browser session has ended, or its account has something to be through with.
     NeedsLogin,
 }
@@ -286,7 +303,10 @@ impl Write for IssueCode {
         if !self.may_have(tx, &account.id).await? {
             return Ok(Issued::NeedsConsent);
         }
-        let session = self.begin(tx, &browser).await?;
+        if self.codes.take(tx, now).await?.is_none() {
+            return Ok(Issued::TooOften);
+        }
+        let (session, began) = self.begin(tx, &browser).await?;
         if let Some(code) = &self.code {
             let (session, facts) = (session.clone(), browser.facts.clone());
             let code = NewAuthorizationCode { session, facts, ..code.clone() };
@@ -294,7 +314,8 @@ impl Write for IssueCode {
         }
         let extends_to = self.extends_to.min(rules.latest_end(browser.created_at));
         browser_sessions::extend(tx, pool, &self.browser, now, extends_to).await?;
-        if self.is_silent {
+        // One that asks again every hour is not a login each time.
+        if self.is_silent && began {
             let details = json!({ "by": "browser-session", "session": session.as_str() });
             let event = Event::of(Action::Login, &account.id).with(details);
             self.trace.recorder().record(tx, pool, event).await?;
@@ -308,17 +329,22 @@ impl Write for IssueCode {
 impl IssueCode {
     /// Begins the session of the application, or goes on with the one that it has in this browser session: one that
     /// asks again every hour does not pile them up.
-    async fn begin(&self, tx: &mut Tx<'_>, browser: &LockedBrowserSession) -> Result<SessionId, StoreError> {
+    /// Also says whether it began.
+    async fn begin(
+        &self,
+        tx: &mut Tx<'_>,
+        browser: &LockedBrowserSession,
+    ) -> Result<(SessionId, bool), StoreError> {
         let (pool, new, claims) = (&self.pool, &self.session, &self.request.claims);
         if let Some(present) = sessions::of_browser(tx, pool, &self.browser, &new.application).await? {
-            sessions::set_claims(tx, pool, &present, claims).await?;
+            sessions::go_on(tx, pool, &present, &browser.facts, claims).await?;
             sessions::extend(tx, pool, &present, new.expires_at).await?;
             sessions::touch(tx, pool, &present, self.trace.at).await?;
-            return Ok(present);
+            return Ok((present, false));
         }
         let (user, facts) = (&browser.user, &browser.facts);
         sessions::insert_in_browser(tx, pool, user, new, &self.browser, facts, claims).await?;
-        Ok(new.id.clone())
+        Ok((new.id.clone(), true))
     }
 
     /// Whether the application may have what it asks for. If the person just agreed, that is stored.

@@ -46,7 +46,11 @@ impl App {
     ///
     /// # Errors
     /// [`Code::HintInvalid`], [`Code::LogoutUriUnknown`], [`Code::ApplicationUnknown`], [`Code::Invalid`].
-    pub fn logout_request(&self, parameters: &Parameters) -> Result<LogoutRequest, Refusal> {
+    pub fn logout_request(
+        &self,
+        parameters: &Parameters,
+        browser: &Browser,
+    ) -> Result<LogoutRequest, Refusal> {
         parameters.check_repeated()?;
         let hint = match parameters.get("id_token_hint") {
             Some(token) => Some(self.id_token_hint(token).ok_or(Code::HintInvalid)?),
@@ -71,9 +75,32 @@ impl App {
                 }
                 Some(with_state(uri, parameters.get("state")))
             }
-            None => None,
+            None => match parameters.get("redirect_uri") {
+                Some(uri) if self.is_logout_uri(uri, application.as_deref(), browser) => {
+                    Some(with_state(uri, parameters.get("state")))
+                }
+                Some(_) => return Err(Code::LogoutUriUnknown.into()),
+                None => None,
+            },
         };
         Ok(LogoutRequest { application, redirect, user: hint.map(|hint| hint.sub.to_string()) })
+    }
+
+    /// Whether an address may follow a logout by the published clients, which name it `redirect_uri` and name no client: one
+    /// of an application of a pool that somebody is logged in to here has to have it. What another tenant registered
+    /// counts for nothing.
+    fn is_logout_uri(&self, uri: &str, application: Option<&Application>, browser: &Browser) -> bool {
+        let has = |application: &Application| {
+            application.client.logout_redirect_uris.iter().any(|known| known == uri)
+        };
+        if let Some(application) = application {
+            return has(application);
+        }
+        let pools = browser.pools();
+        let config = self.config();
+        let mut candidates =
+            config.applications().filter(|one| pools.is_empty() || pools.contains(&one.pool));
+        candidates.any(|application| has(application))
     }
 
     /// Says what a request to log out needs.

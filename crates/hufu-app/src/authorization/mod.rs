@@ -18,7 +18,7 @@ mod logout;
 mod request;
 mod response;
 
-pub use browser::{Browser, BrowserAccount, FindBrowserAccounts};
+pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
 pub use client::ClientCredentials;
 pub use decision::{Given, Need};
 pub use exchange::{ExchangeCode, Exchanged};

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::response::{AuthorizationResponse, OAuthError};
-use crate::{App, Refusal};
+use crate::{ACR_ONE_FACTOR, App, Refusal};
 
 /// The parameters of a request to an OAuth endpoint, in the order of the request. An empty one counts as missing
 /// (RFC 6749 section 3.1).
@@ -216,6 +216,17 @@ impl App {
             }
             None => None,
         };
+        let claims = claims(parameters, reply)?;
+        let expected_user = match (expected_user, named_user(&claims)) {
+            (Some(hinted), Some(named)) if hinted != named => {
+                return Err(reply.error(InvalidRequest, "id_token_hint and claims name different users"));
+            }
+            (hinted, named) => hinted.or(named),
+        };
+        if !reaches_acr(&claims) {
+            let description = "an authentication context that this server does not have is essential";
+            return Err(reply.error(OAuthError::UnmetAuthenticationRequirements, description));
+        }
         let words = |name: &str| -> Vec<String> {
             parameters.get(name).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
         };
@@ -228,7 +239,7 @@ impl App {
             state: reply.state.map(str::to_owned),
             nonce: nonce.map(str::to_owned),
             code_challenge: code_challenge(application, response_type, parameters, reply)?,
-            claims: claims(parameters, reply)?,
+            claims,
             prompts,
             max_age,
             login_hint: parameters.get("login_hint").map(str::to_owned),
@@ -391,6 +402,23 @@ fn claims(parameters: &Parameters, reply: &Reply<'_>) -> Result<Map<String, Valu
         }
     }
     Ok(known)
+}
+
+/// The user whom the `claims` parameter demands (OpenID Connect Core 5.5.1).
+fn named_user(claims: &Map<String, Value>) -> Option<String> {
+    let parts = claims.values().filter_map(|part| part.get("sub"));
+    parts.filter_map(|sub| sub.get("value")).find_map(Value::as_str).map(str::to_owned)
+}
+
+/// Whether the authentication context that the `claims` parameter calls essential can be had (section 5.5.1.1).
+fn reaches_acr(claims: &Map<String, Value>) -> bool {
+    let Some(acr) = claims.get("id_token").and_then(|part| part.get("acr")) else { return true };
+    if acr.get("essential").and_then(Value::as_bool) != Some(true) {
+        return true;
+    }
+    let is_ours = |value: &Value| value.as_str() == Some(ACR_ONE_FACTOR);
+    let value = acr.get("value").is_none_or(is_ours);
+    value && acr.get("values").and_then(Value::as_array).is_none_or(|values| values.iter().any(is_ours))
 }
 
 /// What a client wrote, as far as a description may repeat it (RFC 6749 section 4.1.2.1).

@@ -17,6 +17,8 @@ pub enum OAuthError {
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
+    UnmetAuthenticationRequirements,
+    TemporarilyUnavailable,
 }
 
 impl OAuthError {
@@ -34,6 +36,8 @@ impl OAuthError {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
 }

@@ -170,6 +170,15 @@ impl App {
         FlowId::generate(self.now(), &*self.random)
     }
 
+    /// Refuses a login by an API to an application whose users are asked for consent: that is done on pages alone.
+    pub(crate) fn check_consent(
+        application: &Application,
+        requested: &RequestedTokens,
+    ) -> Result<(), Refusal> {
+        let is_on_page = matches!(requested, RequestedTokens::Authorization(_));
+        if application.login.consent && !is_on_page { Err(Code::ConsentNeeded.into()) } else { Ok(()) }
+    }
+
     /// Prepares a login that does not go through a source.
     pub(crate) fn prepare_own_login(
         &self,

@@ -19,7 +19,9 @@ use serde_json::{Map, Value};
 use super::by_source::Ids;
 use super::finish::CustomDataPatch;
 use super::resolver::AccountResolver;
-use super::steps::{CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow};
+use super::steps::{
+    CheckedFillIn, Continue, Continued, PreparedAction, StepFailure, ViewFlow, is_same_browser,
+};
 use crate::credentials::guess::Guess;
 use crate::credentials::{AccountName, Target, is_phone_number};
 use crate::digest::hash_token;
@@ -231,10 +233,7 @@ impl App {
         let pool = &step.application.pool;
         let unit = ViewFlow { pool: pool.clone(), flow: id.clone() };
         let (flow, accounts) = self.read(unit).await?.ok_or(Code::FlowUnknown)?;
-        let same_browser = match &flow.cookie {
-            None => true,
-            Some(kept) => step.cookie.as_ref().is_some_and(|sent| kept.matches(sent.as_bytes())),
-        };
+        let same_browser = is_same_browser(flow.cookie.as_ref(), step.cookie.as_ref());
         let holds = flow.handle.matches(handle.as_bytes())
             && flow.expires_at > self.now()
             && flow.application == step.application.id

@@ -37,6 +37,9 @@ impl App {
         if !settings.registration {
             return Err(Code::RegistrationOff.into());
         }
+        if let Some(requested) = &requested {
+            Self::check_consent(application, requested)?;
+        }
         check_offered(application, &registration)?;
         self.check_registration(pool, &registration)?;
         let Registration { username, email, phone, code, password, profile, custom_data } = registration;

@@ -91,6 +91,17 @@ impl PreparedAction {
     }
 }
 
+/// Whether a step comes from where the login began. A login that began in a browser goes on in that browser only. One
+/// that began through the API never goes on on a page: whoever began it could send its address to somebody else, who
+/// would prove themselves for it.
+pub(super) fn is_same_browser(kept: Option<&TokenHash>, sent: Option<&TokenHash>) -> bool {
+    match (kept, sent) {
+        (None, None) => true,
+        (Some(kept), Some(sent)) => kept.matches(sent.as_bytes()),
+        _ => false,
+    }
+}
+
 /// Reads a waiting login and the accounts that it involves.
 pub struct ViewFlow {
     /// The pool.
@@ -192,12 +203,7 @@ impl Continue {
             return Ok(Continued::Unknown);
         };
         let present = found.handle.matches(self.handle.as_bytes()) && found.expires_at > now;
-        // A flow that started in a browser can continue only in that browser.
-        let same_browser = match (&found.cookie, &self.cookie) {
-            (None, _) => true,
-            (Some(kept), Some(sent)) => kept.matches(sent.as_bytes()),
-            (Some(_), None) => false,
-        };
+        let same_browser = is_same_browser(found.cookie.as_ref(), self.cookie.as_ref());
         if !present || !same_browser || found.application != self.plan.session.application {
             return Ok(Continued::Unknown);
         }

@@ -204,9 +204,9 @@ impl App {
             if let Some(missing) = needed.filter(|needed| !granted.has(*needed)) {
                 return Err(Code::InsufficientScope.with("scope", missing.as_str()));
             }
-            if application.login.consent && needs != Needs::Userinfo {
-                return Err(Code::ThirdPartyToken.into());
-            }
+        }
+        if application.login.consent && needs != Needs::Userinfo {
+            return Err(Code::ThirdPartyToken.into());
         }
         Ok(Authenticated {
             application: application.clone(),
@@ -256,7 +256,7 @@ impl App {
         id: &SessionId,
     ) -> Result<Arc<Session>, Refusal> {
         let rules = self.config().settings(pool).session;
-        let ends = |s: &Session| rules.end(s.created_at, s.last_used_at, s.expires_at);
+        let ends = |s: &Session| rules.end(s.auth_time(), s.last_used_at, s.expires_at);
         // A cached session that seems expired may have been extended since it was read.
         let believed = self.sessions.entries.get(id).filter(|session| ends(session) > self.now());
         let session = if let Some(session) = believed {

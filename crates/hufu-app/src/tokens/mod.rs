@@ -324,6 +324,7 @@ impl App {
         &self,
         application: &Application,
         token: &str,
+        client_auth: Option<TokenAuth>,
         scope: ScopeSet,
         origin: Origin,
     ) -> Result<TokenSet, Refusal> {
@@ -339,7 +340,7 @@ impl App {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
         let user = User { id: who.subject.clone(), ..account };
-        let refresh = self.new_refresh_token(application, scope, None);
+        let refresh = self.new_refresh_token(application, scope, client_auth);
         if let Some((_, stored)) = &refresh {
             let (pool, session) = (who.pool().clone(), who.session.clone());
             let (application, new) = (application.id.clone(), stored.clone());

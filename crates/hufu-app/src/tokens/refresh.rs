@@ -58,6 +58,13 @@ impl Write for Rotate {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
         let now = self.trace.at;
+        // The session before its tokens, in the order of all who lock both.
+        let Some(seen) = refresh_tokens::get(tx, &self.pool, &self.presented).await? else {
+            return Ok(Rotation::Unknown);
+        };
+        if !sessions::lock(tx, &self.pool, &seen.session).await? {
+            return Ok(Rotation::Unknown);
+        }
         // If two nodes get the same token, the second waits here, and then sees what the first has done.
         let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
         // Whoever authenticated to get a token authenticates to use it. Clients of the published SDKs do not.
@@ -71,7 +78,7 @@ impl Write for Rotate {
         let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
             return Ok(Rotation::Unknown);
         };
-        let ends = self.rules.end(details.created_at, details.last_used_at, details.expires_at);
+        let ends = self.rules.end(details.auth_time(), details.last_used_at, details.expires_at);
         if !details.user_is_active || ends <= now {
             return Ok(Rotation::Unknown);
         }
@@ -96,7 +103,7 @@ impl Write for Rotate {
             }
         }
         // No token outlives the session.
-        let expires_at = self.expires_at.min(self.rules.latest_end(details.created_at));
+        let expires_at = self.expires_at.min(self.rules.latest_end(details.auth_time()));
         let successor = NewRefreshToken {
             hash: self.successor.clone(),
             scope: token.scope,

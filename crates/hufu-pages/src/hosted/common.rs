@@ -235,11 +235,12 @@ impl Visit {
         let Some(login) = done.browser else {
             return Err(Code::Internal.because("a login on a page began no session of the browser"));
         };
-        let browser = self.browser.with(&self.application().pool, &login.secret);
+        let pool = &self.application().pool;
+        let browser = self.app().enter_browser(&self.browser, pool, &login, keeps, &self.origin).await?;
         let given = Given { account: Some(login.id), consented: false };
         let next = self.app().authorize(&self.open, &browser, &given, &self.origin).await?;
         let mut response = outcome::next(&self.shared, &self.viewer, &self.open, next)?;
-        browser::write(&mut response, &self.shared, &browser, keeps);
+        browser::write(&mut response, &self.shared, &browser);
         Ok(response)
     }
 

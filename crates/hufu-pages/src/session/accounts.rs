@@ -103,7 +103,7 @@ async fn chosen(shared: &Shared, asker: &Asker, form: AccountsForm) -> Result<Re
         let back =
             request.map_or_else(|| "/accounts".to_owned(), |request| format!("/accounts?request={request}"));
         let mut response = outcome::redirect(&back);
-        browser::write(&mut response, shared, &done.browser, true);
+        browser::write(&mut response, shared, &done.browser);
         return Ok(response);
     }
     let open = shared.app.open_request(&request.clone().unwrap_or_default())?;
@@ -120,7 +120,7 @@ async fn chosen(shared: &Shared, asker: &Asker, form: AccountsForm) -> Result<Re
     let given = Given { account: Some(id), consented: false };
     let mut response = go_on(shared, asker, &open, &preferred, &given).await?;
     if account.is_some() {
-        browser::write(&mut response, shared, &preferred, true);
+        browser::write(&mut response, shared, &preferred);
     }
     Ok(response)
 }

@@ -97,11 +97,11 @@ pub(super) async fn ask_by_form(Extract(shared): State, request: Request) -> Res
 }
 
 /// The parameters of a request to log out.
-const NAMES: [&str; 4] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"];
+const NAMES: [&str; 5] = ["id_token_hint", "client_id", "post_logout_redirect_uri", "redirect_uri", "state"];
 
 async fn ask(shared: &Shared, asker: &Asker, list: Vec<(String, String)>) -> Result<Response, Refusal> {
-    let parameters = Parameters::new(renamed(shared, list));
-    let logout = shared.app.logout_request(&parameters)?;
+    let parameters = Parameters::new(renamed(list));
+    let logout = shared.app.logout_request(&parameters, &asker.browser)?;
     match shared.app.logout_asked(&logout, &asker.browser).await? {
         LogoutAsked::Ends(accounts) => end(shared, asker, logout, &accounts).await,
         // Nobody is logged in. Nothing shows that an application asks, so the person follows the link or does not.
@@ -125,27 +125,12 @@ async fn ask(shared: &Shared, asker: &Asker, list: Vec<(String, String)>) -> Res
     }
 }
 
-/// The published clients' logout names its address `redirect_uri` and no client: it is an address of one of them.
-fn renamed(shared: &Shared, mut list: Vec<(String, String)>) -> Vec<(String, String)> {
-    let has = |list: &[(String, String)], name: &str| list.iter().any(|(key, _)| key == name);
-    if has(&list, "post_logout_redirect_uri") {
-        return list;
-    }
+/// The published clients' logout names its application `app_id`.
+fn renamed(mut list: Vec<(String, String)>) -> Vec<(String, String)> {
     for (name, _) in &mut list {
-        match name.as_str() {
-            "redirect_uri" => "post_logout_redirect_uri".clone_into(name),
-            "app_id" => "client_id".clone_into(name),
-            _ => {}
+        if name == "app_id" {
+            "client_id".clone_into(name);
         }
-    }
-    let uri = list.iter().find(|(name, _)| name == "post_logout_redirect_uri").map(|(_, uri)| uri.clone());
-    if let Some(uri) = uri
-        && !has(&list, "client_id")
-        && !has(&list, "id_token_hint")
-    {
-        let config = shared.app.config();
-        let owner = config.applications().find(|one| one.client.logout_redirect_uris.contains(&uri));
-        list.extend(owner.map(|owner| ("client_id".to_owned(), owner.id.to_string())));
     }
     list
 }
@@ -167,7 +152,7 @@ async fn end(
             goes_on: true,
         }),
     };
-    browser::write(&mut response, shared, &done.browser, true);
+    browser::write(&mut response, shared, &done.browser);
     Ok(response)
 }
 
@@ -176,6 +161,7 @@ pub(super) struct Answer {
     id_token_hint: Option<String>,
     client_id: Option<String>,
     post_logout_redirect_uri: Option<String>,
+    redirect_uri: Option<String>,
     state: Option<String>,
     confirm: Option<String>,
     cancel: Option<String>,
@@ -192,10 +178,12 @@ pub(super) async fn confirm(
 }
 
 async fn confirmed(shared: &Shared, asker: &Asker, form: Answer) -> Result<Response, Refusal> {
-    let Answer { id_token_hint, client_id, post_logout_redirect_uri, state, confirm, cancel } = form;
-    let values = NAMES.into_iter().zip([id_token_hint, client_id, post_logout_redirect_uri, state]);
+    let Answer { id_token_hint, client_id, post_logout_redirect_uri, redirect_uri, state, confirm, cancel } =
+        form;
+    let values =
+        NAMES.into_iter().zip([id_token_hint, client_id, post_logout_redirect_uri, redirect_uri, state]);
     let list = values.filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    let logout = shared.app.logout_request(&Parameters::new(list.collect()))?;
+    let logout = shared.app.logout_request(&Parameters::new(list.collect()), &asker.browser)?;
     match (confirm, cancel) {
         (Some(_), None) => {
             let (LogoutAsked::Question(accounts) | LogoutAsked::Ends(accounts)) =

@@ -1,8 +1,8 @@
 //! `GET` and `POST /oidc/auth`: the authorization endpoint (OpenID Connect Core 3.1.2).
 
 use axum::extract::{FromRequest as _, FromRequestParts as _, Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::response::{IntoResponse as _, Response};
 use hufu_app::Refusal;
 use hufu_app::authorization::{AuthorizationRefused, Given, Parameters};
 use hufu_types::refusal::{Code, Reason};
@@ -19,6 +19,10 @@ pub(crate) async fn by_query(
     head: Head,
     request: Request,
 ) -> Response {
+    if request.method() == Method::HEAD {
+        // Nothing is granted to somebody who does not read the answer.
+        return StatusCode::OK.into_response();
+    }
     let query = request.uri().query().unwrap_or_default();
     match serde_urlencoded::from_str(query) {
         Ok(list) => authorize(&shared, &viewer, &head, request.headers(), Parameters::new(list)).await,

@@ -23,16 +23,17 @@ pub fn read(headers: &HeaderMap, shared: &Shared) -> Browser {
     text.map(Browser::of_cookie).unwrap_or_default()
 }
 
-/// Sets who is logged in to the browser. `keeps` says whether that outlasts the browser's own session.
-pub fn write(response: &mut Response, shared: &Shared, browser: &Browser, keeps: bool) {
+/// Sets who is logged in to the browser.
+pub fn write(response: &mut Response, shared: &Shared, browser: &Browser) {
     let is_https = is_https(shared);
     let site = if is_https { "None; Secure" } else { "Lax" };
-    let age = match (browser.is_empty(), keeps) {
+    let age = match (browser.is_empty(), browser.keeps()) {
         (true, _) => "; Max-Age=0".to_owned(),
         (false, true) => format!("; Max-Age={}", shared.app.limits().browser_cookie.as_secs()),
         (false, false) => String::new(),
     };
-    let (name, value) = (cookie_name(is_https), browser.cookie());
+    let name = cookie_name(is_https);
+    let value = if browser.is_empty() { String::new() } else { browser.cookie() };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite={site}{age}");
     // Ids and secrets are of characters that a cookie may have.
     if let Ok(value) = HeaderValue::from_str(&text) {

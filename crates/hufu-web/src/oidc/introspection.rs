@@ -3,12 +3,14 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use hufu_app::Refusal;
 use hufu_app::authorization::Parameters;
 use hufu_types::refusal::Code;
 
 use super::client::credentials;
+use super::token::challenging;
 use crate::request::{self, Head};
-use crate::server;
+use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
 
 /// Tells a client about a token of its own. A client without a secret may ask as well: whoever has the token may know
@@ -19,9 +21,18 @@ pub(crate) async fn introspect(
     headers: HeaderMap,
     request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
-    let parameters = Parameters::new(list);
+    let answer = tell(&shared, &head, &headers, &Parameters::new(list)).await;
+    challenging(&headers, answer)
+}
+
+async fn tell(
+    shared: &Shared,
+    head: &Head,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Refusal> {
     parameters.check_repeated()?;
-    let credentials = credentials(&headers, &parameters)?.ok_or(Code::ClientUnauthorized)?;
+    let credentials = credentials(headers, parameters)?.ok_or(Code::ClientUnauthorized)?;
     let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
     let token = parameters.required("token")?;
     Ok(private_json(StatusCode::OK, &shared.app.introspect(&application, token).await?))

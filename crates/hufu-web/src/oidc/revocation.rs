@@ -4,13 +4,14 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use hufu_app::Refusal;
 use hufu_app::authorization::{ClientCredentials, Parameters};
 use hufu_types::OpaqueToken;
 
 use super::client::credentials;
-use super::token::{client, no_store};
+use super::token::{challenging, client, no_store};
 use crate::request::{self, Head};
-use crate::server;
+use crate::server::{self, Shared};
 use crate::surface::Answer;
 
 /// Ends the session of an access or refresh token. A token that is unknown, expired or issued to another
@@ -21,18 +22,26 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
-    let parameters = Parameters::new(list);
+    let answer = end(&shared, &head, &headers, &Parameters::new(list)).await;
+    challenging(&headers, answer.map(|()| (no_store(), StatusCode::OK).into_response()))
+}
+
+async fn end(
+    shared: &Shared,
+    head: &Head,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<(), Refusal> {
     parameters.check_repeated()?;
     let token = OpaqueToken::presented(parameters.required("token")?.to_owned());
     let config = shared.app.config();
     // Whoever has the token may end it: a client that does not authenticate is not refused.
-    let application = match credentials(&headers, &parameters)? {
+    let application = match credentials(headers, parameters)? {
         Some(sent @ (ClientCredentials::Basic { .. } | ClientCredentials::Post { .. })) => {
             shared.app.authenticate_client(&sent, &head.origin()).await?
         }
-        Some(ClientCredentials::Public { id }) => client(&config, &head, Some(&id))?.clone(),
-        None => client(&config, &head, None)?.clone(),
+        Some(ClientCredentials::Public { id }) => client(&config, head, Some(&id))?.clone(),
+        None => client(&config, head, None)?.clone(),
     };
-    shared.app.revoke(&application, &token, &head.origin()).await?;
-    Ok((no_store(), StatusCode::OK).into_response())
+    shared.app.revoke(&application, &token, &head.origin()).await
 }

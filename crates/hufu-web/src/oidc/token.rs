@@ -80,19 +80,20 @@ pub(crate) async fn token(
     request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
     let parameters = Parameters::new(list);
-    let tokens = grant(&shared, &head, &headers, &parameters).await.map_err(|refusal| {
-        let is_basic =
-            headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Basic"));
-        (refusal, is_basic)
-    });
-    match tokens {
-        Ok(tokens) => Ok((no_store(), json(&TokenAnswer::from(tokens))).into_response()),
-        Err((refusal, true)) if refusal.is(Code::ClientUnauthorized) => {
-            // RFC 6749 section 5.2: whoever tried the header learns of the header.
+    let tokens = grant(&shared, &head, &headers, &parameters).await;
+    challenging(&headers, tokens.map(|tokens| (no_store(), json(&TokenAnswer::from(tokens))).into_response()))
+}
+
+/// An answer to a client. One that tried to authenticate by the header learns of the header (RFC 6749 section 5.2).
+pub(crate) fn challenging(headers: &HeaderMap, answer: Result<Response, Refusal>) -> Answer<Response> {
+    match answer {
+        Err(refusal)
+            if refusal.is(Code::ClientUnauthorized) && headers.contains_key(header::AUTHORIZATION) =>
+        {
             let challenge = HeaderValue::from_static("Basic realm=\"oidc\"");
             Ok(([(header::WWW_AUTHENTICATE, challenge)], Refused::from(refusal)).into_response())
         }
-        Err((refusal, _)) => Err(refusal.into()),
+        answer => Ok(answer?),
     }
 }
 
@@ -122,15 +123,18 @@ async fn grant(
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
             let config = shared.app.config();
-            let application = match &credentials {
+            let (application, method) = match &credentials {
                 ClientCredentials::Public { id } => {
-                    config.application(id).ok_or(Code::ClientUnauthorized)?.clone()
+                    (config.application(id).ok_or(Code::ClientUnauthorized)?.clone(), None)
                 }
-                _ => shared.app.authenticate_client(&credentials, &head.origin()).await?,
+                _ => {
+                    let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
+                    (application, Some(credentials.method()))
+                }
             };
             let scope = ScopeSet::asked(parameters.get("scope"));
             let token = parameters.required("token")?;
-            shared.app.exchange_user_token(&application, token, scope, head.origin()).await
+            shared.app.exchange_user_token(&application, token, method, scope, head.origin()).await
         }
         _ => Err(Code::GrantUnsupported.into()),
     }

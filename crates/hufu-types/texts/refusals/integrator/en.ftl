@@ -152,6 +152,7 @@ login-method-off = The application does not offer { $method }: add it to login.m
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
 token-not-revocable = A token of client_credentials cannot be revoked: it expires by itself; rotate the client secret if it leaked.
+consent-needed = The application asks its users for consent, so they log in to it on the login page (/oidc/auth): start an authorization request.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
 
 ## Pictures

@@ -152,6 +152,7 @@ login-method-off = 该应用未提供 { $method }：请将其加入应用的 log
 logout-uri-unknown = post_logout_redirect_uri 未登记：请发送应用的 logout_redirect_uris 之一。
 third-party-token = 该令牌授予了需要用户同意的应用，只能访问 /oidc/me：请让用户在无需同意的应用中操作。
 token-not-revocable = client_credentials 的令牌不能撤销，会自行过期：如有泄露，请更换 client_secret。
+consent-needed = 该应用需要用户同意，只能通过登录页面（/oidc/auth）登录：请发起授权请求。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
 
 ## 图片
