@@ -70,9 +70,9 @@ impl App {
             leeway: self.limits.clock_leeway,
         };
         let keys = self.keys.load();
-        verify::<ClientTokenClaims<'static>>(token, keys.published(), &expectation)
-            .ok()
-            .map(|token| token.claims)
+        let verified = verify::<ClientTokenClaims<'static>>(token, keys.published(), &expectation).ok()?;
+        // Of every other access token the subject is a person.
+        Some(verified.claims).filter(|claims| claims.sub == claims.client_id)
     }
 
     /// The claims about the user of an access token: those of its scope, and those that were requested one by one.
