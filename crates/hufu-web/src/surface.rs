@@ -228,7 +228,6 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
 pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::GrantInvalid | Code::AuthorizationCodeInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
-        Code::ClientUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_client"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
         Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
@@ -238,7 +237,8 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
             (status_of(code), "invalid_request")
         }
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
-        Code::NothingNamed
+        Code::ClientUnauthorized
+        | Code::NothingNamed
         | Code::PoolUnknown
         | Code::ApplicationUnknown
         | Code::NoDefaultApplication

@@ -228,15 +228,12 @@ async fn log_in(
         };
         let mut details = progress.details;
         details.extend(login_details(plan.method, facts));
-        match (&plan.requested, browser) {
+        if let (RequestedTokens::Authorization(_), Some(browser)) = (&plan.requested, browser) {
             // The answer to the request begins the session of the application.
-            (RequestedTokens::Authorization(_), Some(browser)) => {
-                details.insert("browser_session".to_owned(), browser.as_str().into());
-            }
-            _ => {
-                sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
-                details.insert("session".to_owned(), plan.session.id.as_str().into());
-            }
+            details.insert("browser_session".to_owned(), browser.as_str().into());
+        } else {
+            sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
+            details.insert("session".to_owned(), plan.session.id.as_str().into());
         }
         let event = Event::of(Action::Login, &user.id).with(details.into());
         events.record(tx, &pool, event).await?;

@@ -33,6 +33,8 @@ const REDIRECT: &str = "https://shop.example/cb";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+type Change = fn(&mut ExchangeCode);
+
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| authorization_codes::sweep(tx, this.now).await }
 
 fn browser(name: &str) -> BrowserSessionId {
@@ -186,7 +188,6 @@ on_both_engines! {
     async fn only_who_asked_gets_the_tokens(database) {
         let store = migrated(&database).await;
         enters(&store, "b1", "o1").await;
-        type Change = fn(&mut ExchangeCode);
         let wrong: [(&str, Change, bool); 6] = [
             ("another application", |e| e.application = ApplicationId::parse("other").unwrap(), false),
             ("another pool", |e| e.pool = other_pool(), false),

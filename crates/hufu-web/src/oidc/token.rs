@@ -123,14 +123,11 @@ async fn grant(
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
             let config = shared.app.config();
-            let (application, method) = match &credentials {
-                ClientCredentials::Public { id } => {
-                    (config.application(id).ok_or(Code::ClientUnauthorized)?.clone(), None)
-                }
-                _ => {
-                    let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
-                    (application, Some(credentials.method()))
-                }
+            let (application, method) = if let ClientCredentials::Public { id } = &credentials {
+                (config.application(id).ok_or(Code::ClientUnauthorized)?.clone(), None)
+            } else {
+                let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
+                (application, Some(credentials.method()))
             };
             let scope = ScopeSet::asked(parameters.get("scope"));
             let token = parameters.required("token")?;
@@ -149,8 +146,8 @@ async fn authenticated(
 ) -> Result<(Arc<Application>, ClientCredentials), Refusal> {
     let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
     let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
-    let is_code = grant == Grant::AuthorizationCode;
-    if !application.has_grant(grant) && !(is_code && application.has_grant(Grant::Hybrid)) {
+    let by_hybrid = grant == Grant::AuthorizationCode && application.has_grant(Grant::Hybrid);
+    if !by_hybrid && !application.has_grant(grant) {
         return Err(Code::GrantNotAllowed.with("grant", grant.as_str()));
     }
     if grant == Grant::ClientCredentials && application.is_public() {
