@@ -4,7 +4,7 @@
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
 //! `client` (how clients authenticate), `logout`.
 //!
-//! A page that asks for a login, a consent or a choice leads back to [`App::authorize`], which decides anew from what is
+//! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
 
 pub(crate) mod backchannel;
