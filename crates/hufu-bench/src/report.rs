@@ -148,7 +148,7 @@ pub(crate) fn import_grows(few: &Imported, many: &Imported) {
 
 /// Prints a figure of the OpenID Connect endpoints: of the server, or of what it is compared with.
 pub(crate) fn figure(engine: &str, program: &str, name: &str, value: &str) {
-    println!("{engine:<8} {program:<13}  {name:<48} {value:>12}");
+    println!("{engine:<8} {program:<13}  {name:<58} {value:>12}");
 }
 
 /// Prints an aim of the OpenID Connect endpoints.

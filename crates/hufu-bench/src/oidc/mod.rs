@@ -191,7 +191,7 @@ impl Case<'_> {
         let (exchange, refresh) = self.codes(&watched, &cookies)?;
         self.login_page(&watched, &browser)?;
         self.passwords(&watched, &forms)?;
-        self.guessing(&watched, &browser, &forms, own_token.rate() / 10.0)?;
+        self.guessing(&watched, &browser, &forms, (own_token.rate() / 10.0).max(1.0))?;
 
         self.sheet.figure(
             SERVER,

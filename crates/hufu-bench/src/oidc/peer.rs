@@ -71,7 +71,7 @@ pub(super) fn measure(
     let discovery = load.measure(&watched, &discovery, &nothing, Order::Repeat)?;
     let own_token = load.measure(&watched, &client.own_token(), &nothing, Order::Repeat)?;
     // An exchange costs more than a token of the client alone, so these do not run out.
-    let wanted = whole(own_token.rate() * load.seconds * 1.2).clamp(load.connections * 3, MOST_CODES);
+    let wanted = whole(own_token.rate() * load.seconds * 1.2).min(MOST_CODES).max(load.connections * 3);
     let codes = runtime.block_on(codes(&target, wanted))?;
     ensure!(codes.len() == wanted, "oidc-provider made {} codes in place of {wanted}", codes.len());
     let exchange = load.measure(&watched, &client.exchange(), &codes, Order::Once)?;

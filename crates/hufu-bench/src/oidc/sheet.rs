@@ -39,6 +39,12 @@ impl Sheet {
         }
         let name = format!("{what}, CPU per {unit} of the generator, µs");
         self.figure(program, &name, &exact_micros(figures.cpu.generator));
+        if figures.outcome.used_up {
+            report::note(&format!(
+                "{what}: what was prepared ran out after {:.1} s",
+                figures.outcome.seconds
+            ));
+        }
     }
 
     /// Notes an aim, which is printed at the end.
