@@ -29,6 +29,8 @@ impl Browser {
         let http = Client::builder()
             .no_proxy()
             .no_gzip()
+            // Between two parts the server may close a connection that nobody uses.
+            .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .tls_certs_only([])
             .build()?;
