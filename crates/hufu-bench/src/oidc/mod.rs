@@ -100,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let folder = tempfile::Builder::new().prefix("hufu-bench-").tempdir_in(&parent)?;
     report::note(&machine::describe(folder.path())?);
     report::note(&format!(
-        "{} connections, {} s for each part, of which a quarter goes before as a warm-up",
+        "{} connections, {} s for each part, after a warm-up of a quarter of that",
         options.connections, options.seconds
     ));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
