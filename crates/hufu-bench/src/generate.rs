@@ -84,8 +84,11 @@ pub(crate) fn generate(options: &Options) -> Result<()> {
 }
 
 /// What the connections share. They all run in one task, so cells suffice.
-struct Shared<'a> {
-    codes: &'a [&'a str],
+pub(crate) struct Shared {
+    /// How many things there are to send.
+    count: usize,
+    /// Whether it begins anew when all were sent.
+    repeats: bool,
     taken: Cell<usize>,
     /// The time between two due logins, in an open loop.
     interval: Option<Duration>,
@@ -99,69 +102,91 @@ struct Shared<'a> {
 }
 
 async fn drive(options: &Options, codes: &[&str]) -> Result<Outcome> {
-    let connect = || async {
-        let stream = TcpStream::connect(&options.target).await?;
-        stream.set_nodelay(true)?;
-        Ok::<_, anyhow::Error>(stream)
-    };
-    let streams = try_join_all((0..options.connections).map(|_| connect())).await.context("connecting")?;
-
+    let streams = connect(&options.target, options.connections).await?;
     say("begin")?;
-    let begin = Instant::now();
-    let shared = Shared {
-        codes,
-        taken: Cell::new(0),
-        interval: options.rate.map(|rate| Duration::from_secs_f64(1.0 / rate)),
-        begin,
-        end: begin + Duration::from_secs_f64(options.seconds),
-        in_time: Cell::new(0),
-        answered: Cell::new(0),
-        last_answer: Cell::new(begin),
-        used_up: Cell::new(false),
-        latencies: RefCell::new(Histogram::default()),
-    };
+    let shared = Shared::begin(codes.len(), false, options.seconds, options.rate);
     let request = LoginRequest::new(&options.target, &options.world);
-    try_join_all(streams.into_iter().map(|stream| phone(stream, request.clone(), &shared))).await?;
+    try_join_all(streams.into_iter().map(|stream| phone(stream, request.clone(), codes, &shared))).await?;
     Ok(shared.outcome())
 }
 
+/// Opens this many connections.
+pub(crate) async fn connect(target: &str, connections: usize) -> Result<Vec<TcpStream>> {
+    let connect = || async {
+        let stream = TcpStream::connect(target).await?;
+        stream.set_nodelay(true)?;
+        Ok::<_, anyhow::Error>(stream)
+    };
+    try_join_all((0..connections).map(|_| connect())).await.context("connecting")
+}
+
 /// One connection that sends login after login.
-async fn phone(mut stream: TcpStream, mut request: LoginRequest, shared: &Shared<'_>) -> Result<()> {
+async fn phone(
+    mut stream: TcpStream,
+    mut request: LoginRequest,
+    codes: &[&str],
+    shared: &Shared,
+) -> Result<()> {
     let mut buffer = Vec::with_capacity(16 * 1024);
-    while let Some((code, due)) = shared.next() {
+    while let Some((index, due)) = shared.next() {
         if let Some(due) = due {
             sleep_until(due).await;
         }
         let since = due.unwrap_or_else(Instant::now);
-        let login = async {
-            stream.write_all(request.with_code(code)).await?;
-            read_answer(&mut stream, &mut buffer).await
-        };
-        timeout(TIMEOUT, login).await.context("the server did not respond")??;
+        let code = codes.get(index).copied().unwrap_or_default();
+        let answer = exchange(&mut stream, request.with_code(code), &mut buffer).await?;
+        answer.check_login(&buffer)?;
         shared.answered(since);
     }
     Ok(())
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<()> {
+/// Sends a request and waits for the response.
+pub(crate) async fn exchange(stream: &mut TcpStream, request: &[u8], buffer: &mut Vec<u8>) -> Result<Answer> {
+    let exchange = async {
+        stream.write_all(request).await?;
+        read_answer(stream, buffer).await
+    };
+    timeout(TIMEOUT, exchange).await.context("the server did not respond")?
+}
+
+async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Answer> {
     buffer.clear();
     loop {
         if stream.read_buf(buffer).await? == 0 {
-            bail!("the server closed the connection in the middle of a login");
+            bail!("the server closed the connection in the middle of an exchange");
         }
         if let Some(answer) = Answer::read(buffer)?
             && buffer.len() >= answer.length
         {
             ensure!(buffer.len() == answer.length, "received more than one response");
-            return answer.check_login(buffer);
+            return Ok(answer);
         }
     }
 }
 
-impl Shared<'_> {
-    /// The next login and, in an open loop, the time when it is due. `None` once the time or the codes have
-    /// run out.
-    fn next(&self) -> Option<(&str, Option<Instant>)> {
+impl Shared {
+    /// The timed part begins now.
+    pub(crate) fn begin(count: usize, repeats: bool, seconds: f64, rate: Option<f64>) -> Shared {
+        let begin = Instant::now();
+        Shared {
+            count,
+            repeats,
+            taken: Cell::new(0),
+            interval: rate.map(|rate| Duration::from_secs_f64(1.0 / rate)),
+            begin,
+            end: begin + Duration::from_secs_f64(seconds),
+            in_time: Cell::new(0),
+            answered: Cell::new(0),
+            last_answer: Cell::new(begin),
+            used_up: Cell::new(false),
+            latencies: RefCell::new(Histogram::default()),
+        }
+    }
+
+    /// The number of what is sent next and, in an open loop, the time when it is due. `None` once the time or
+    /// the things to send have run out.
+    pub(crate) fn next(&self) -> Option<(usize, Option<Instant>)> {
         let index = self.taken.get();
         let due = self.interval.map(|interval| {
             let nanos = interval.as_nanos().saturating_mul(u128::try_from(index).unwrap_or(u128::MAX));
@@ -170,15 +195,15 @@ impl Shared<'_> {
         if due.unwrap_or_else(Instant::now) >= self.end {
             return None;
         }
-        let Some(code) = self.codes.get(index) else {
+        if index >= self.count && !self.repeats {
             self.used_up.set(true);
             return None;
-        };
+        }
         self.taken.set(index + 1);
-        Some((code, due))
+        Some((index % self.count.max(1), due))
     }
 
-    fn answered(&self, since: Instant) {
+    pub(crate) fn answered(&self, since: Instant) {
         let now = Instant::now();
         self.latencies.borrow_mut().record(now - since);
         self.answered.set(self.answered.get() + 1);
@@ -188,7 +213,7 @@ impl Shared<'_> {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         let latencies = self.latencies.borrow();
         let micros = |parts| u64::try_from(latencies.per_mille(parts).as_micros()).unwrap_or(u64::MAX);
         let end = if self.used_up.get() { self.last_answer.get() } else { self.end };
@@ -205,7 +230,8 @@ impl Shared<'_> {
     }
 }
 
-fn say(line: &str) -> Result<()> {
+/// Prints a line for the parent process.
+pub(crate) fn say(line: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)

@@ -52,7 +52,12 @@ impl Generator {
         if let Arrival::Open(rate, _) = arrival {
             command.args(["--rate", &rate.to_string()]);
         }
-        let mut generator = Process::start("generator", command.args(world.arguments()))?;
+        Generator::start(command.args(world.arguments()))
+    }
+
+    /// Starts a process that prints `begin` and `end` as the generator does, and waits until it has begun.
+    pub(crate) fn start(command: &mut Command) -> Result<Generator> {
+        let mut generator = Process::start("generator", command)?;
         ensure!(generator.line()? == "begin", "the generator does not begin");
         Ok(Generator(generator))
     }
@@ -67,7 +72,7 @@ impl Generator {
         let line = self.0.line()?;
         let outcome = line.strip_prefix("end ").context("the generator does not end")?;
         let outcome: Outcome = serde_json::from_str(outcome)?;
-        ensure!(outcome.answered > 0, "not one login was answered");
+        ensure!(outcome.answered > 0, "not one request was answered");
         Ok(outcome)
     }
 

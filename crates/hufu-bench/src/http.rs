@@ -95,6 +95,23 @@ impl Answer {
         }
         Ok(())
     }
+
+    /// Checks the status, and that the response contains this text.
+    pub(crate) fn check(&self, bytes: &[u8], status: u16, proof: &str) -> Result<()> {
+        if self.status != status || (!proof.is_empty() && find(bytes, proof.as_bytes()).is_none()) {
+            let shown: String = String::from_utf8_lossy(bytes).chars().take(1500).collect();
+            bail!("expected status {status} and {proof:?}, and received {shown}");
+        }
+        Ok(())
+    }
+}
+
+/// What stands in a response after this text, up to a character that ends a value in JSON, an address or a header.
+pub(crate) fn value_after<'b>(bytes: &'b [u8], before: &str) -> Option<&'b str> {
+    let start = find(bytes, before.as_bytes())? + before.len();
+    let rest = bytes.get(start..)?;
+    let length = rest.iter().position(|byte| b"\"&;\r\n".contains(byte)).unwrap_or(rest.len());
+    std::str::from_utf8(rest.get(..length)?).ok()
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -134,6 +151,17 @@ mod tests {
         let answer = Answer::read(text.as_bytes()).unwrap().unwrap();
         assert_eq!(answer.length, text.len());
         answer.check_login(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn values_are_found_in_heads_and_bodies() {
+        let text = b"location: https://a/?state=x&code=hfa_1&iss=y\r\nset-cookie: a=b; Path=/\r\n\r\n{\"token\":\"ey\"}";
+        for (before, value) in
+            [("code=", "hfa_1"), ("iss=", "y"), ("set-cookie: a=", "b"), ("\"token\":\"", "ey")]
+        {
+            assert_eq!(value_after(text, before), Some(value));
+        }
+        assert_eq!(value_after(text, "refresh"), None);
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `hufu-bench`: the cost of a complete mini program login, a search and an import, compared with a baseline.
 //!
-//! `run` measures logins and searches, `import` measures importing users, and `config` measures changes of
-//! the configuration. The other commands are processes that `run` starts: the sandbox (WeChat), the generator
-//! (phones) and the floor. They are separate so that the CPU time of each is known. docs/performance.md
+//! `run` measures logins and searches, `import` measures importing users, `config` measures changes of the
+//! configuration, and `oidc` the endpoints of OpenID Connect. The other commands are processes that these
+//! start: the sandbox (WeChat), the generators (phones, browsers and clients), the floor, and what else the
+//! server is compared with. They are separate so that the CPU time of each is known. docs/performance.md
 //! explains the method.
 //!
 //! Start reading with [`run`], the whole measurement. [`generate`] is the load, [`floor`] the baseline for
-//! the server, [`import`] and [`config`] the other measurements, and [`report`] the output.
+//! the server, [`import`], [`config`] and [`oidc`] the other measurements, and [`report`] the output.
 
 mod codes;
 mod config;
@@ -18,9 +19,11 @@ mod histogram;
 mod http;
 mod import;
 mod machine;
+mod oidc;
 mod postgres;
 mod process;
 mod report;
+mod requests;
 mod run;
 mod sandbox;
 mod server;
@@ -29,7 +32,9 @@ mod world;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(about = "Measures mini program logins, searches, imports and changes of the configuration.")]
+#[command(
+    about = "Measures mini program logins, searches, imports, changes of the configuration, and OpenID Connect."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -43,6 +48,8 @@ enum Command {
     Import(import::Options),
     /// Measure changes of the configuration on two nodes with many pools, and print one line per figure.
     Config(config::Options),
+    /// Measure the endpoints of OpenID Connect and the login page, and print one line per figure.
+    Oidc(oidc::Options),
     /// The load generator, started by `run`.
     #[command(hide = true)]
     Generate(generate::Options),
@@ -52,6 +59,15 @@ enum Command {
     /// The WeChat sandbox without its limits, started by `run`.
     #[command(hide = true)]
     Sandbox(sandbox::Options),
+    /// The load generator for requests of any kind, started by `oidc`.
+    #[command(hide = true)]
+    Requests(requests::Options),
+    /// A bare server that sends fixed bytes, started by `oidc`.
+    #[command(hide = true)]
+    Plain(oidc::plain::Options),
+    /// Argon2 alone, started by `oidc`.
+    #[command(hide = true)]
+    Argon2(oidc::hashing::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -59,8 +75,12 @@ fn main() -> anyhow::Result<()> {
         Command::Run(options) => run::run(&options),
         Command::Import(options) => import::run(&options),
         Command::Config(options) => config::run(&options),
+        Command::Oidc(options) => oidc::run(&options),
         Command::Generate(options) => generate::generate(&options),
         Command::Floor(options) => floor::serve(options),
         Command::Sandbox(options) => sandbox::serve(&options),
+        Command::Requests(options) => requests::generate(&options),
+        Command::Plain(options) => oidc::plain::serve(&options),
+        Command::Argon2(options) => oidc::hashing::hash(&options),
     }
 }

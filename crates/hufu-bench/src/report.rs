@@ -146,6 +146,16 @@ pub(crate) fn import_grows(few: &Imported, many: &Imported) {
     line("memory", memory, if met { "  aim at most 120 %: met" } else { "  aim at most 120 %: NOT MET" });
 }
 
+/// Prints a figure of the OpenID Connect endpoints: of the server, or of what it is compared with.
+pub(crate) fn figure(engine: &str, program: &str, name: &str, value: &str) {
+    println!("{engine:<8} {program:<13}  {name:<58} {value:>12}");
+}
+
+/// Prints an aim of the OpenID Connect endpoints.
+pub(crate) fn aim(engine: &str, text: &str, measured: &str, met: bool) {
+    println!("{engine:<8} aim {text}: measured {measured}: {}", if met { "met" } else { "NOT MET" });
+}
+
 /// The aims for which there are figures, with the measured values.
 pub(crate) fn aims(cases: &[Case]) {
     for case in cases.iter().filter(|case| case.engine == "sqlite") {
@@ -245,7 +255,7 @@ fn exact_millis(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64() * 1000.0)
 }
 
-fn millis(micros: u64) -> String {
+pub(crate) fn millis(micros: u64) -> String {
     millis_of(Duration::from_micros(micros))
 }
 
@@ -253,11 +263,11 @@ fn millis_of(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1000.0)
 }
 
-fn micros(time: Duration) -> String {
+pub(crate) fn micros(time: Duration) -> String {
     format!("{:.0}", time.as_secs_f64() * 1e6)
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1}", megabytes_of(bytes))
 }
 
@@ -266,6 +276,6 @@ fn megabytes_of(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }

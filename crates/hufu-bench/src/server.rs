@@ -20,6 +20,8 @@ pub(crate) struct Server {
     log: PathBuf,
     address: SocketAddr,
     app_secret: String,
+    /// More settings, as environment variables.
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Server {
@@ -64,6 +66,7 @@ mp_base = "{wechat_base}/mp"
             log: folder.join("hufu.log"),
             address,
             app_secret: world.app_secret.clone(),
+            environment: Vec::new(),
         };
         server.finish(server.command(&["migrate"]))?;
         server.apply(&apply)?;
@@ -75,6 +78,13 @@ mp_base = "{wechat_base}/mp"
         let mut command = self.command(&["apply"]);
         command.arg(file);
         self.finish(command).map(drop)
+    }
+
+    /// Believes what requests from this machine say about the addresses that they come from.
+    #[must_use]
+    pub(crate) fn behind_a_proxy(mut self) -> Server {
+        self.environment.push(("HUFU_TRUSTED_PROXIES", "127.0.0.1/32"));
+        self
     }
 
     /// Another node on the same database, with its own address.
@@ -94,6 +104,7 @@ mp_base = "{wechat_base}/mp"
             log: self.log.with_extension("another.log"),
             address,
             app_secret: self.app_secret.clone(),
+            environment: self.environment.clone(),
         })
     }
 
@@ -152,6 +163,7 @@ mp_base = "{wechat_base}/mp"
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.hufu);
         command.args(words).arg("--config").arg(&self.config).env("HUFU_BENCH_APP_SECRET", &self.app_secret);
+        command.envs(self.environment.iter().copied());
         command
     }
 
