@@ -318,7 +318,7 @@ codes! {
     /// A token that a client got for itself. It has no session that could end, and expires by itself.
     TokenNotRevocable => 2489, 400, "token-not-revocable", "not-permitted";
     /// The application asks its users for consent, which they give on the login page alone.
-    ConsentNeeded => 2490, 403, "consent-needed", "not-set-up";
+    ConsentNeeded => 2497, 403, "consent-needed", "not-set-up";
     /// The ID token that was sent as a hint is not one of this instance's.
     HintInvalid => 2487, 400, "hint-invalid", "not-set-up";
 
