@@ -65,6 +65,13 @@ limits! {
     authorization_code: Duration = MINUTE,
     /// How long an authorization code is kept, so that a second use is noticed.
     authorization_code_kept: Duration = MINUTE * 30,
+    /// How long the codes of a device are valid (RFC 8628 section 3.2). They are kept as long again, so that the device
+    /// learns that they have expired.
+    device_code: Duration = MINUTE * 10,
+    /// Device codes requested from one address per [`Limits::device_code_window`].
+    device_codes_per_ip: i64 = 60,
+    /// The window of the limit above.
+    device_code_window: Duration = MINUTE * 5,
     /// How long a login page can be used that an authorization request led to.
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.

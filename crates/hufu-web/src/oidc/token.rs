@@ -80,20 +80,22 @@ pub(crate) async fn token(
     request::Parameters(list): request::Parameters<Vec<(String, String)>>,
 ) -> Answer<Response> {
     let parameters = Parameters::new(list);
-    let tokens = grant(&shared, &head, &headers, &parameters).await.map_err(|refusal| {
-        let is_basic =
-            headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Basic"));
-        (refusal, is_basic)
-    });
-    match tokens {
+    match grant(&shared, &head, &headers, &parameters).await {
         Ok(tokens) => Ok((no_store(), json(&TokenAnswer::from(tokens))).into_response()),
-        Err((refusal, true)) if refusal.is(Code::ClientUnauthorized) => {
-            // RFC 6749 section 5.2: whoever tried the header learns of the header.
-            let challenge = HeaderValue::from_static("Basic realm=\"oidc\"");
-            Ok(([(header::WWW_AUTHENTICATE, challenge)], Refused::from(refusal)).into_response())
-        }
-        Err((refusal, _)) => Err(refusal.into()),
+        Err(refusal) => refused(refusal, &headers),
     }
+}
+
+/// Refuses a request with these headers.
+pub(crate) fn refused(refusal: Refusal, headers: &HeaderMap) -> Answer<Response> {
+    let is_basic =
+        headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Basic"));
+    if !is_basic || !refusal.is(Code::ClientUnauthorized) {
+        return Err(refusal.into());
+    }
+    // RFC 6749 section 5.2: whoever tried the header learns of the header.
+    let challenge = HeaderValue::from_static("Basic realm=\"oidc\"");
+    Ok(([(header::WWW_AUTHENTICATE, challenge)], Refused::from(refusal)).into_response())
 }
 
 async fn grant(
@@ -118,6 +120,12 @@ async fn grant(
             let (application, _) = authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
             shared.app.client_token(&application)
         }
+        grant if grant == Grant::DeviceCode.on_the_wire() => {
+            let (application, credentials) =
+                authenticated(shared, head, credentials, Grant::DeviceCode).await?;
+            let (method, code) = (credentials.method(), parameters.required("device_code")?);
+            shared.app.exchange_device_code(&application, method, code, &head.origin()).await
+        }
         USER_TOKEN_GRANT => {
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
@@ -137,7 +145,7 @@ async fn grant(
 }
 
 /// The client of a request, which must have the grant.
-async fn authenticated(
+pub(crate) async fn authenticated(
     shared: &Shared,
     head: &Head,
     credentials: Option<ClientCredentials>,

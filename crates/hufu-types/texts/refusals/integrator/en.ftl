@@ -152,6 +152,12 @@ login-method-off = The application does not offer { $method }: add it to login.m
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
+user-code-unknown = The user code is not valid (unknown, expired, or answered before): use the one that the device shows now.
+device-pending = The person has not answered yet: ask again after the interval.
+device-too-fast = The device asks too often: wait five seconds longer between two questions from now on.
+device-denied = The person denied the login of the device: stop asking.
+device-code-expired = The device code has expired, or the login that approved it has ended: request new codes.
+device-code-invalid = The device code is not valid (unknown, used, or issued for another client): request new codes.
 
 ## Pictures
 

@@ -152,6 +152,12 @@ login-method-off = 该应用未提供 { $method }：请将其加入应用的 log
 logout-uri-unknown = post_logout_redirect_uri 未登记：请发送应用的 logout_redirect_uris 之一。
 third-party-token = 该令牌授予了需要用户同意的应用，只能访问 /oidc/me：请让用户在无需同意的应用中操作。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
+user-code-unknown = 用户码无效（不存在、已过期或已处理）：请使用设备当前显示的用户码。
+device-pending = 用户尚未作答：请按 interval 间隔后再次轮询。
+device-too-fast = 设备轮询过于频繁：此后每次轮询的间隔请再延长 5 秒。
+device-denied = 用户拒绝了该设备的登录：请停止轮询。
+device-code-expired = 设备码已过期，或用于批准的登录已结束：请重新申请设备码。
+device-code-invalid = 设备码无效（不存在、已使用，或属于其他客户端）：请重新申请设备码。
 
 ## 图片
 
