@@ -557,8 +557,7 @@ impl Write for ExchangeDeviceCode {
             (DeviceStatus::Pending, _) => {
                 let wait = Duration::from_secs(u64::try_from(code.interval).unwrap_or_default());
                 let is_early = code.polled_at.is_some_and(|last| last.plus(wait) > now);
-                let interval =
-                    if is_early { code.interval.saturating_add(SLOWER_BY) } else { code.interval };
+                let interval = if is_early { code.interval.saturating_add(SLOWER_BY) } else { code.interval };
                 device_codes::record_poll(tx, pool, &self.code, now, interval).await?;
                 Ok(if is_early { DeviceExchanged::TooFast } else { DeviceExchanged::Pending })
             }
@@ -615,8 +614,14 @@ mod tests {
             let code = UserCode::generate(&SystemRandom);
             assert_eq!(UserCode::read(&code.shown()).map(|read| read.0), Some(code.0));
         }
-        for typed in ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk ", "b-c-d-f-g-h-j-k", "ｂｃｄｆ－ＧＨＪＫ", "BCDF–GHJK"] {
-            assert_eq!(UserCode::read(typed).map(|code| code.shown()).as_deref(), Some("BCDF-GHJK"), "{typed}");
+        for typed in
+            ["BCDF-GHJK", "bcdfghjk", " bcdf ghjk ", "b-c-d-f-g-h-j-k", "ｂｃｄｆ－ＧＨＪＫ", "BCDF–GHJK"]
+        {
+            assert_eq!(
+                UserCode::read(typed).map(|code| code.shown()).as_deref(),
+                Some("BCDF-GHJK"),
+                "{typed}"
+            );
         }
         for wrong in ["", "BCDF-GHJ", "BCDF-GHJK-L", "ACDF-GHJK", "BCDF-GHJ1", "BCDF-GHJ虎"] {
             assert!(UserCode::read(wrong).is_none(), "{wrong}");

@@ -10,8 +10,9 @@ use hufu_store::sessions::{self, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
 use hufu_types::{
-    Action, Application, ApplicationId, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts, OpaqueToken, PoolId,
-    PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User, UserId,
+    Action, Application, ApplicationId, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts,
+    OpaqueToken, PoolId, PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
+    UserId,
 };
 use serde_json::json;
 
