@@ -118,8 +118,8 @@ limits! {
     password_memory: u32 = 19 * 1024,
     /// Passwords: passes over that memory. `hufu admin calibrate-password` measures what the machine can do.
     password_passes: u32 = 2,
-    /// Wrong passwords, wrong codes and account existence queries, each counted separately, from one address
-    /// per [`Limits::guess_window`]. Further ones are not checked.
+    /// Wrong passwords, wrong codes, wrong user codes of devices and account existence queries, each counted
+    /// separately, from one address per [`Limits::guess_window`]. Further ones are not checked.
     guesses_per_ip: i64 = 50,
     /// The window of the limit above.
     guess_window: Duration = MINUTE * 5,

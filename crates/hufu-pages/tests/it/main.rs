@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod components;
+mod device;
 mod forms;
 mod kernel;
 mod outbox;
