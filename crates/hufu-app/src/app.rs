@@ -293,6 +293,8 @@ impl Write for Sweep {
         // Kept for a while, so that a second use is noticed.
         let kept = self.limits.authorization_code_kept;
         hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
+        // Kept for a while, so that a device learns that its code has expired.
+        hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;

@@ -69,6 +69,13 @@ limits! {
     code_window: Duration = MINUTE,
     /// How long an authorization code is kept, so that a second use is noticed.
     authorization_code_kept: Duration = MINUTE * 30,
+    /// How long the codes of a device are valid (RFC 8628 section 3.2). They are kept as long again, so that the device
+    /// learns that they have expired.
+    device_code: Duration = MINUTE * 10,
+    /// Device codes requested from one address per [`Limits::device_code_window`].
+    device_codes_per_ip: i64 = 60,
+    /// The window of the limit above.
+    device_code_window: Duration = MINUTE * 5,
     /// How long a login page can be used that an authorization request led to.
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.
@@ -115,8 +122,8 @@ limits! {
     password_memory: u32 = 19 * 1024,
     /// Passwords: passes over that memory. `hufu admin calibrate-password` measures what the machine can do.
     password_passes: u32 = 2,
-    /// Wrong passwords, wrong codes and account existence queries, each counted separately, from one address
-    /// per [`Limits::guess_window`]. Further ones are not checked.
+    /// Wrong passwords, wrong codes, wrong user codes of devices and account existence queries, each counted
+    /// separately, from one address per [`Limits::guess_window`]. Further ones are not checked.
     guesses_per_ip: i64 = 50,
     /// The window of the limit above.
     guess_window: Duration = MINUTE * 5,

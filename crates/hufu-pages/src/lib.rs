@@ -2,7 +2,7 @@
 //!
 //! - [`hosted`]: the login pages.
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
-//! - [`session`]: consent, the choice of an account, and the logout.
+//! - [`session`]: consent, the choice of an account, the login of a device, and the logout.
 
 pub mod hosted;
 pub mod outbox;

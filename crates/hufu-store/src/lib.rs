@@ -39,6 +39,7 @@ pub mod config;
 pub mod conflicts;
 pub mod consents;
 pub mod deliveries;
+pub mod device_codes;
 pub mod exchanges;
 pub mod exports;
 pub mod flows;
@@ -82,6 +83,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         conflicts::STATEMENTS,
         consents::STATEMENTS,
         deliveries::STATEMENTS,
+        device_codes::STATEMENTS,
         exchanges::STATEMENTS,
         exports::STATEMENTS,
         flows::STATEMENTS,

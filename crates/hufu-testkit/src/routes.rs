@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 77] = [
+pub const ROUTES: [(&str, &str); 78] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -30,6 +30,7 @@ pub const ROUTES: [(&str, &str); 77] = [
     ("POST", "/oidc/token/introspection"),
     ("GET", "/oidc/.well-known/openid-configuration"),
     ("GET", "/.well-known/openid-configuration"),
+    ("POST", "/oidc/device/auth"),
     // Tested in `mobile`.
     ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
     // Tested in `login_flows`.

@@ -188,6 +188,10 @@ pub struct AuthorizationRequest {
     /// sent to the application.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_own: bool,
+    /// The keyed hash of the user code, in hexadecimal, if the login is for a device (RFC 8628). The browser is then sent
+    /// to the page where the person answers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// A PKCE challenge (RFC 7636 4.2). Only the method `S256` is supported.

@@ -33,6 +33,18 @@ text_enum! {
         Implicit = "implicit",
         /// A code and tokens in the authorization response.
         Hybrid = "hybrid",
+        /// The login of a device without a browser, which its owner approves on another one (RFC 8628).
+        DeviceCode = "device_code",
+    }
+}
+
+impl Grant {
+    /// The `grant_type` of token requests. Its own name, as in the configuration, unless the standard has a longer one.
+    pub const fn on_the_wire(self) -> &'static str {
+        match self {
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            other => other.as_str(),
+        }
     }
 }
 

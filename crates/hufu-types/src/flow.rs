@@ -251,6 +251,7 @@ mod tests {
             acr_values: vec!["a".to_owned()],
             ui_locales: None,
             is_own: false,
+            device: None,
         };
         let requested = RequestedTokens::Authorization(Box::new(request));
         let json = serde_json::to_string(&requested).unwrap();

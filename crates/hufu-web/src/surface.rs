@@ -227,7 +227,13 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
 
 pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
     match code {
-        Code::GrantInvalid | Code::AuthorizationCodeInvalid => (StatusCode::BAD_REQUEST, "invalid_grant"),
+        Code::GrantInvalid | Code::AuthorizationCodeInvalid | Code::DeviceCodeInvalid => {
+            (StatusCode::BAD_REQUEST, "invalid_grant")
+        }
+        Code::DevicePending => (StatusCode::BAD_REQUEST, "authorization_pending"),
+        Code::DeviceTooFast => (StatusCode::BAD_REQUEST, "slow_down"),
+        Code::DeviceDenied => (StatusCode::BAD_REQUEST, "access_denied"),
+        Code::DeviceCodeExpired => (StatusCode::BAD_REQUEST, "expired_token"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
         Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),

@@ -11,8 +11,9 @@ use hufu_store::sessions::{self, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
 use hufu_types::{
-    Action, Application, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts, OpaqueToken, PoolId,
-    PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User, UserId,
+    Action, Application, ApplicationId, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts,
+    OpaqueToken, PoolId, PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
+    UserId,
 };
 use serde_json::json;
 
@@ -45,6 +46,8 @@ pub enum Next {
         /// The names of claims that are requested one by one.
         claims: Vec<String>,
     },
+    /// The login is for a device: the person says whether it may log in as this account.
+    Device(Box<BrowserAccount>),
     /// Nobody asked for the login: the browser goes to the application.
     Application(Box<BrowserAccount>),
 }
@@ -85,6 +88,9 @@ impl App {
             }
             Need::Account(account) => account.clone(),
         };
+        if request.device.is_some() {
+            return Ok(Next::Device(Box::new(account)));
+        }
         if request.is_own {
             return Ok(Next::Application(Box::new(account)));
         }
@@ -287,19 +293,9 @@ impl Write for IssueCode {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
-        let Some(browser) = browser_sessions::get_locked(tx, pool, &self.browser).await? else {
-            return Ok(Issued::NeedsLogin);
-        };
+        let found = logged_in(tx, pool, &self.browser, &self.settings, now).await?;
+        let Some((browser, account)) = found else { return Ok(Issued::NeedsLogin) };
         let rules = self.settings.session;
-        if rules.end(browser.created_at, browser.last_used_at, browser.expires_at) <= now {
-            return Ok(Issued::NeedsLogin);
-        }
-        let Some(own) = users::get(tx, pool, &browser.user).await? else { return Ok(Issued::NeedsLogin) };
-        let account = users::survivor(tx, own).await?;
-        let is_through = flow::stage_of(&account, &self.settings, &browser.facts) == Stage::Done;
-        if unusable(&account).is_some() || !is_through {
-            return Ok(Issued::NeedsLogin);
-        }
         if !self.may_have(tx, &account.id).await? {
             return Ok(Issued::NeedsConsent);
         }
@@ -324,6 +320,43 @@ impl Write for IssueCode {
         let user = User { id: browser.user, ..account };
         Ok(Issued::Done { user: Box::new(user), session, facts: browser.facts })
     }
+}
+
+/// Who is logged in to a browser session, if it is alive and its account has nothing to be through with. It is locked
+/// until the unit ends.
+pub(super) async fn logged_in(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &BrowserSessionId,
+    settings: &PoolSettings,
+    now: Timestamp,
+) -> Result<Option<(LockedBrowserSession, User)>, StoreError> {
+    let Some(browser) = browser_sessions::get_locked(tx, pool, id).await? else { return Ok(None) };
+    if settings.session.end(browser.created_at, browser.last_used_at, browser.expires_at) <= now {
+        return Ok(None);
+    }
+    let Some(own) = users::get(tx, pool, &browser.user).await? else { return Ok(None) };
+    let account = users::survivor(tx, own).await?;
+    let is_through = flow::stage_of(&account, settings, &browser.facts) == Stage::Done;
+    Ok((unusable(&account).is_none() && is_through).then_some((browser, account)))
+}
+
+/// Stores what a person lets an application have, beside what they let it have before.
+pub(super) async fn agree(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    application: &ApplicationId,
+    wanted: &Consent,
+    before: Consent,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut claims = before.claims;
+    claims.extend(wanted.claims.iter().cloned());
+    claims.sort_unstable();
+    claims.dedup();
+    let consent = Consent { scopes: before.scopes.union(wanted.scopes), claims };
+    consents::put(tx, pool, user, application, &consent, now).await
 }
 
 impl IssueCode {
@@ -359,13 +392,7 @@ impl IssueCode {
             };
             return Ok(!self.asks_again && before.as_ref().is_some_and(covers));
         }
-        let before = before.unwrap_or_default();
-        let mut claims = before.claims;
-        claims.extend(wanted.claims.iter().cloned());
-        claims.sort_unstable();
-        claims.dedup();
-        let consent = Consent { scopes: before.scopes.union(wanted.scopes), claims };
-        consents::put(tx, pool, user, application, &consent, self.trace.at).await?;
+        agree(tx, pool, user, application, wanted, before.unwrap_or_default(), self.trace.at).await?;
         Ok(true)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `request` (what a client asks for), `browser` (who is logged in to this browser), `decision` (what has
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
-//! `client` (how clients authenticate), `logout`.
+//! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -11,6 +11,7 @@ pub(crate) mod backchannel;
 mod browser;
 mod client;
 mod decision;
+mod device;
 mod exchange;
 mod introspection;
 mod issue;
@@ -21,6 +22,10 @@ mod response;
 pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
 pub use client::ClientCredentials;
 pub use decision::{Given, Need};
+pub use device::{
+    AnswerDevice, Approval, DeviceAnswered, DeviceAsked, DeviceExchanged, DeviceStarted, ExchangeDeviceCode,
+    FindDevice, Found, OpenedByDevice, StartDevice, Started,
+};
 pub use exchange::{ExchangeCode, Exchanged};
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};

@@ -247,6 +247,7 @@ impl App {
             acr_values: words("acr_values"),
             ui_locales: parameters.get("ui_locales").map(str::to_owned),
             is_own: false,
+            device: None,
         })
     }
 
@@ -259,10 +260,16 @@ impl App {
         let id = application.ok_or_else(|| Refusal::invalid("app_id", Reason::Missing))?;
         let application = config.application(id).ok_or(Code::ApplicationUnknown)?;
         let redirect_uri = application.client.redirect_uris.first().cloned().unwrap_or_default();
-        let request = AuthorizationRequest {
+        let request = AuthorizationRequest { redirect_uri, ..self.request_without_response() };
+        Ok(OpenRequest { application: application.clone(), request })
+    }
+
+    /// The request of a login that ends on a page of ours.
+    pub(super) fn request_without_response(&self) -> AuthorizationRequest {
+        AuthorizationRequest {
             response_type: ResponseType::CODE,
             response_mode: ResponseMode::Query,
-            redirect_uri,
+            redirect_uri: String::new(),
             scopes: ScopeSet::default_login(),
             at: self.now(),
             state: None,
@@ -276,8 +283,8 @@ impl App {
             acr_values: Vec::new(),
             ui_locales: None,
             is_own: true,
-        };
-        Ok(OpenRequest { application: application.clone(), request })
+            device: None,
+        }
     }
 
     /// Seals a request, for the next page.

@@ -78,6 +78,7 @@ fn request() -> AuthorizationRequest {
         acr_values: Vec::new(),
         ui_locales: None,
         is_own: false,
+        device: None,
     }
 }
 

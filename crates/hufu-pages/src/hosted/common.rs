@@ -138,9 +138,14 @@ impl Visit {
         self.viewer.language()
     }
 
-    /// Whether no application asked for the login.
+    /// Whether no application asked for the login. A device asks for its application.
     pub(super) fn is_own(&self) -> bool {
-        self.open.request.is_own
+        self.open.request.is_own && !self.is_for_device()
+    }
+
+    /// Whether the login is for a device (RFC 8628).
+    pub(super) const fn is_for_device(&self) -> bool {
+        self.open.request.device.is_some()
     }
 
     /// What the login is for.

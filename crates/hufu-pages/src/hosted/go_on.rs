@@ -185,6 +185,8 @@ impl At<'_> {
             Ok(FlowAnswer::GivenUp) if self.visit.is_own() => {
                 Ok(outcome::redirect(&self.visit.address("/login", &[])))
             }
+            // The code is still good, if the person wants to begin anew.
+            Ok(FlowAnswer::GivenUp) if self.visit.is_for_device() => Ok(outcome::redirect("/device")),
             Ok(FlowAnswer::GivenUp) => {
                 let denied = self.visit.app().deny(&self.visit.open);
                 Ok(outcome::respond(&self.visit.viewer, &denied))

@@ -33,10 +33,10 @@ struct ConsentPage {
 }
 
 /// One thing that the application asks for.
-struct Asked {
-    icon: &'static str,
-    sentence: &'static str,
-    name: &'static str,
+pub(super) struct Asked {
+    pub(super) icon: &'static str,
+    pub(super) sentence: &'static str,
+    pub(super) name: &'static str,
 }
 
 impl Page for ConsentPage {
@@ -116,7 +116,7 @@ fn consent_page(
 }
 
 /// What a scope lets the application have. Every application learns who the person is.
-fn asked_for(scope: Scope) -> Option<Asked> {
+pub(super) fn asked_for(scope: Scope) -> Option<Asked> {
     let (icon, sentence) = match scope {
         Scope::Openid => ("user", "consent-openid"),
         Scope::Profile => ("user", "consent-profile"),

@@ -1,7 +1,9 @@
-//! The pages about who is logged in to a browser: consent, the choice of an account, and the logout.
+//! The pages about who is logged in to a browser: consent, the choice of an account, the login of a device, and the
+//! logout.
 
 mod accounts;
 mod consent;
+mod device;
 mod sign_out;
 
 use std::sync::{Arc, LazyLock};
@@ -32,6 +34,9 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .route("/consent", get(consent::show).post(consent::decide))
         .route("/accounts", get(accounts::show).post(accounts::choose))
+        .route("/device", get(device::enter).post(device::entered))
+        .route("/device/confirm", get(device::ask).post(device::answer))
+        .route("/device/done", get(device::done))
         .route("/oidc/session/end", get(sign_out::ask_by_query).post(sign_out::ask_by_form))
         .route("/login/profile/logout", get(sign_out::ask_by_query))
         .route("/signed-out", post(sign_out::confirm).get(sign_out::done))

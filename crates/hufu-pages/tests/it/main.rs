@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod components;
+mod device;
 mod forms;
 mod hosted;
 mod kernel;

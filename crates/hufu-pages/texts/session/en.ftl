@@ -38,3 +38,17 @@ signed-out-text = You can close this page now.
 signed-out-to = Back to { $application }
 signed-out-continue = Continue
 signed-out-frame = An app ends its own login
+
+device-title = Log in on another device
+device-text = Type the code that your television, terminal or other device shows.
+device-code = Code
+device-hint = Eight letters. It does not matter whether you type capitals or the dash.
+device-submit = Continue
+device-confirm-title = Let a device log in to { $application }?
+device-shows = Code on your device
+device-warning = Allow this only if you started it yourself and your own device shows this code. If somebody sent you the code or the link, deny: they would be logged in to your account.
+device-done-title = Your device is being logged in
+device-done-text = Go back to your device; it goes on in a few seconds. You can close this page now.
+device-denied-title = You denied the login
+device-denied-text = The device is not logged in. You can close this page now.
+device-another = Enter another code

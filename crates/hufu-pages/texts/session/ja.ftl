@@ -38,3 +38,17 @@ signed-out-text = このページを閉じてかまいません。
 signed-out-to = 「{ $application }」に戻る
 signed-out-continue = 続ける
 signed-out-frame = アプリがログアウトしています
+
+device-title = 別のデバイスでログイン
+device-text = テレビやターミナルなどのデバイスに表示されているコードを入力してください。
+device-code = コード
+device-hint = 8 文字の英字です。大文字と小文字の区別はなく、ハイフンは省略できます。
+device-submit = 続ける
+device-confirm-title = デバイスに「{ $application }」へのログインを許可しますか？
+device-shows = デバイスに表示されているコード
+device-warning = ご自身で始めたログインで、お手元のデバイスに同じコードが表示されている場合にだけ許可してください。コードやリンクが他の人から送られてきた場合は拒否してください。許可すると、その人があなたのアカウントにログインします。
+device-done-title = デバイスのログインを許可しました
+device-done-text = デバイスに戻ってください。数秒後に自動で続きます。このページは閉じてかまいません。
+device-denied-title = ログインを拒否しました
+device-denied-text = デバイスはログインしていません。このページは閉じてかまいません。
+device-another = 別のコードを入力

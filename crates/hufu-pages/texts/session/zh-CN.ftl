@@ -38,3 +38,17 @@ signed-out-text = 现在可以关闭此页面。
 signed-out-to = 回到「{ $application }」
 signed-out-continue = 继续
 signed-out-frame = 应用正在退出登录
+
+device-title = 在其他设备上登录
+device-text = 请输入电视、终端等设备上显示的代码。
+device-code = 设备代码
+device-hint = 共 8 个字母，不区分大小写，横线可以省略。
+device-submit = 继续
+device-confirm-title = 允许设备登录「{ $application }」吗？
+device-shows = 设备上显示的代码
+device-warning = 请确认这是你自己发起的登录，并且代码与你自己设备上显示的一致。如果代码或链接是别人发给你的，请拒绝，否则对方会登录你的账号。
+device-done-title = 已允许设备登录
+device-done-text = 请回到你的设备，几秒后会自动继续。现在可以关闭此页面。
+device-denied-title = 已拒绝登录
+device-denied-text = 设备没有登录。现在可以关闭此页面。
+device-another = 输入其他代码

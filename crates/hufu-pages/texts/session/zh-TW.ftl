@@ -38,3 +38,17 @@ signed-out-text = 現在可以關閉此頁面。
 signed-out-to = 回到「{ $application }」
 signed-out-continue = 繼續
 signed-out-frame = 應用程式正在登出
+
+device-title = 在其他裝置上登入
+device-text = 請輸入電視、終端機等裝置上顯示的代碼。
+device-code = 裝置代碼
+device-hint = 共 8 個字母，不分大小寫，連字號可以省略。
+device-submit = 繼續
+device-confirm-title = 允許裝置登入「{ $application }」嗎？
+device-shows = 裝置上顯示的代碼
+device-warning = 請確認這是你自己發起的登入，並且代碼與你自己裝置上顯示的一致。如果代碼或連結是別人傳給你的，請拒絕，否則對方會登入你的帳號。
+device-done-title = 已允許裝置登入
+device-done-text = 請回到你的裝置，幾秒後會自動繼續。現在可以關閉此頁面。
+device-denied-title = 已拒絕登入
+device-denied-text = 裝置沒有登入。現在可以關閉此頁面。
+device-another = 輸入其他代碼

@@ -65,6 +65,8 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),
     ("browser_sessions::SWEEP", "sweeps all pools"),
     ("deliveries::SWEEP", "sweeps all pools"),
+    ("device_codes::FIND", "a person types a code that names no pool; it asks for the pool"),
+    ("device_codes::SWEEP", "sweeps all pools"),
     ("exchanges::SWEEP", "sweeps all pools"),
     ("flows::SWEEP", "sweeps all pools"),
     ("passcodes::SWEEP", "sweeps all pools"),

@@ -321,6 +321,18 @@ codes! {
     ConsentNeeded => 2497, 403, "consent-needed", "not-set-up";
     /// The ID token that was sent as a hint is not one of this instance's.
     HintInvalid => 2487, 400, "hint-invalid", "not-set-up";
+    /// The code that a person typed for a device is wrong, expired, or was answered before.
+    UserCodeUnknown => 2490, 400, "user-code-unknown", "user-code-unknown";
+    /// Nobody has answered yet whether the device may log in.
+    DevicePending => 2491, 400, "device-pending", "device-pending";
+    /// The same, and the device asks too often.
+    DeviceTooFast => 2492, 400, "device-too-fast", "device-pending";
+    /// Somebody denied the login of the device.
+    DeviceDenied => 2493, 400, "device-denied", "device-denied";
+    /// The device code has expired, or the login that approved it has ended.
+    DeviceCodeExpired => 2494, 400, "device-code-expired", "login-again";
+    /// The device code is unknown, used, or of another client.
+    DeviceCodeInvalid => 2495, 400, "device-code-invalid", "login-again";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -64,8 +64,8 @@ fn document(public_url: &str, issuer: &str) -> Value {
     }
     let at = |path: &str| format!("{public_url}{path}");
     let algorithms = names(SigningAlgorithm::ALL, SigningAlgorithm::as_str);
-    let grants = names(Grant::ALL, Grant::as_str);
-    let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.as_str());
+    let grants = names(Grant::ALL, Grant::on_the_wire);
+    let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.on_the_wire());
     let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
     json!({
         "issuer": issuer,
@@ -75,6 +75,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "jwks_uri": at("/oidc/.well-known/jwks.json"),
         "introspection_endpoint": at("/oidc/token/introspection"),
         "revocation_endpoint": at("/oidc/token/revocation"),
+        "device_authorization_endpoint": at("/oidc/device/auth"),
         "end_session_endpoint": at("/oidc/session/end"),
         "scopes_supported": names(Scope::ALL, Scope::as_str),
         "response_types_supported": types,

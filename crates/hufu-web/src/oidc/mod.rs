@@ -2,12 +2,14 @@
 //!
 //! - `discovery`, `jwks`: what the provider is, for programs.
 //! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
-//! - `client`: how clients name and prove themselves. `token`, `userinfo`, `introspection`, `revocation`.
+//! - `client`: how clients name and prove themselves. `token`, `device`, `userinfo`,
+//!   `introspection`, `revocation`.
 //! - [`browser`]: the cookie of the browser sessions.
 
 mod authorize;
 pub mod browser;
 mod client;
+mod device;
 mod discovery;
 mod introspection;
 mod jwks;
@@ -31,6 +33,7 @@ pub(crate) fn routes() -> Routes {
         // Reads cookies: no CORS.
         .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
         .route("/oidc/token", open(post(token::token)))
+        .route("/oidc/device/auth", open(post(device::start)))
         .route("/oidc/me", open(get(userinfo::by_header).post(userinfo::by_form)))
         .route("/oidc/token/introspection", open(post(introspection::introspect)))
         .route("/oidc/token/revocation", open(post(revocation::revoke)))

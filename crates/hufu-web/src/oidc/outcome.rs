@@ -26,6 +26,10 @@ pub fn next(shared: &Shared, viewer: &Viewer, open: &OpenRequest, next: Next) ->
             let page = page_of(shared, "/consent", open)?;
             redirect(&format!("{page}&account={}", account.id().as_str()))
         }
+        Next::Device(account) => {
+            let page = page_of(shared, "/device/confirm", open)?;
+            redirect(&format!("{page}&account={}", account.id().as_str()))
+        }
         Next::Application(_) => to_application(shared, open),
     })
 }

@@ -119,6 +119,12 @@ async fn grant(
             let (application, _) = authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
             shared.app.client_token(&application)
         }
+        grant if grant == Grant::DeviceCode.on_the_wire() => {
+            let (application, credentials) =
+                authenticated(shared, head, credentials, Grant::DeviceCode).await?;
+            let (method, code) = (credentials.method(), parameters.required("device_code")?);
+            shared.app.exchange_device_code(&application, method, code, &head.origin()).await
+        }
         USER_TOKEN_GRANT => {
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
@@ -138,7 +144,7 @@ async fn grant(
 }
 
 /// The client of a request, which must have the grant.
-async fn authenticated(
+pub(crate) async fn authenticated(
     shared: &Shared,
     head: &Head,
     credentials: Option<ClientCredentials>,

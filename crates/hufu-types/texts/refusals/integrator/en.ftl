@@ -154,6 +154,12 @@ third-party-token = The token was granted to an application that asks for consen
 token-not-revocable = A token of client_credentials cannot be revoked: it expires by itself; rotate the client secret if it leaked.
 consent-needed = The application asks its users for consent, so they log in to it on the login page (/oidc/auth): start an authorization request.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
+user-code-unknown = The user code is not valid (unknown, expired, or answered before): use the one that the device shows now.
+device-pending = The person has not answered yet: ask again after the interval.
+device-too-fast = The device asks too often: wait five seconds longer between two questions from now on.
+device-denied = The person denied the login of the device: stop asking.
+device-code-expired = The device code has expired, or the login that approved it has ended: request new codes.
+device-code-invalid = The device code is not valid (unknown, used, or issued for another client): request new codes.
 
 ## Pictures
 

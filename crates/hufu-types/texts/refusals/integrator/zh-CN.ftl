@@ -154,6 +154,12 @@ third-party-token = 该令牌授予了需要用户同意的应用，只能访问
 token-not-revocable = client_credentials 的令牌不能撤销，会自行过期：如有泄露，请更换 client_secret。
 consent-needed = 该应用需要用户同意，只能通过登录页面（/oidc/auth）登录：请发起授权请求。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
+user-code-unknown = 用户码无效（不存在、已过期或已处理）：请使用设备当前显示的用户码。
+device-pending = 用户尚未作答：请按 interval 间隔后再次轮询。
+device-too-fast = 设备轮询过于频繁：此后每次轮询的间隔请再延长 5 秒。
+device-denied = 用户拒绝了该设备的登录：请停止轮询。
+device-code-expired = 设备码已过期，或用于批准的登录已结束：请重新申请设备码。
+device-code-invalid = 设备码无效（不存在、已使用，或属于其他客户端）：请重新申请设备码。
 
 ## 图片
 

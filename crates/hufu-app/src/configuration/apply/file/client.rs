@@ -132,7 +132,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         }),
         grants: table.optional("grants").and_then(|item| {
             let names = || Grant::ALL.iter().map(|grant| grant.as_str());
-            read_list(item, |item| item.choice("grant", &["device_code"], Grant::parse, names()))
+            read_list(item, |item| item.choice("grant", &[], Grant::parse, names()))
         }),
         redirect_uris: strings("redirect_uris"),
         logout_redirect_uris: strings("logout_redirect_uris"),
