@@ -1,7 +1,7 @@
 //! The accept loop, and the router with its middleware.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -44,6 +44,8 @@ pub struct Shared {
     pub app: Arc<App>,
     /// The settings of the surfaces.
     pub settings: WebSettings,
+    /// The discovery document, once somebody asked for it.
+    pub(crate) discovery: OnceLock<Vec<u8>>,
     /// The bodies that are arriving.
     pub(crate) bodies: Arc<Shares>,
     /// Their bytes in memory.
@@ -61,7 +63,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
     let limits = app.limits();
     let bodies = Shares::new(usize::MAX, limits.bodies_per_network);
     let body_memory = Shares::new(limits.body_memory, limits.body_memory / 2);
-    let shared = Arc::new(Shared { app, settings, bodies, body_memory });
+    let shared = Arc::new(Shared { app, settings, discovery: OnceLock::new(), bodies, body_memory });
     surfaces
         .into_iter()
         .fold(oidc::routes(), Router::merge)

@@ -17,6 +17,8 @@ pub struct Keys {
     /// Each key with the time from which it signs, ordered by that time.
     signing: Vec<(Timestamp, SigningKey)>,
     published: KeySet,
+    /// The published keys as a JWK set.
+    json: Vec<u8>,
 }
 
 /// Why keys cannot be used.
@@ -58,8 +60,9 @@ impl Keys {
                 .map_err(|source| KeyError::Sealed { id: key.id.clone(), source })?;
             signing.push((key.signs_from, SigningKey::from_pkcs8(key.algorithm, opened.expose())?));
         }
-        let published = signing.iter().map(|(_, key)| key.public()).collect();
-        Ok(Self { signing, published })
+        let published: KeySet = signing.iter().map(|(_, key)| key.public()).collect();
+        let json = serde_json::to_vec(&published).map_err(StoreError::from)?;
+        Ok(Self { signing, published, json })
     }
 
     /// The current signing key: the latest one whose start time has passed.
@@ -75,6 +78,11 @@ impl Keys {
     /// The public keys of all signing keys.
     pub fn published(&self) -> &KeySet {
         &self.published
+    }
+
+    /// The same as a JWK set (RFC 7517 section 5), written once.
+    pub fn json(&self) -> &[u8] {
+        &self.json
     }
 }
 

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse as _, Response};
 use hufu_types::{Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth};
 use serde_json::{Value, json};
 
+use super::jwks::written;
 use crate::server;
-use crate::surface::json as answer;
 
 /// The claims that users can have, beside those of the protocol (OpenID Connect Core 5.1, docs/openid.md).
 const CLAIMS: &[&str] = &[
@@ -48,8 +48,8 @@ const CLAIMS: &[&str] = &[
 
 /// What the provider offers. The same for every application of the instance.
 pub(crate) async fn discovery(State(shared): server::State) -> Response {
-    let cached = [(header::CACHE_CONTROL, "public, max-age=300")];
-    (cached, answer(&document(shared.app.public_url(), shared.app.issuer()))).into_response()
+    let document = || document(shared.app.public_url(), shared.app.issuer()).to_string().into_bytes();
+    written(shared.discovery.get_or_init(document))
 }
 
 /// Where the document is for clients that look for it at the root.
