@@ -40,7 +40,7 @@ use activity::{Activity, Measured};
 const LEAST_HEADER_BYTES: usize = 8192;
 /// HTTP/2: how much of the bodies of one connection may arrive before it is read, and of one response wait to be sent.
 const WINDOW: u32 = 64 * 1024;
-/// HTTP/2: how long a client may take to confirm that its connection ends.
+/// HTTP/2: the longest that a client may take to confirm that its connection ends.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Whether the listener stops.
@@ -220,7 +220,7 @@ async fn drive<I: Future<Output = ()>>(
     connection.as_mut().graceful_shutdown();
     tokio::select! {
         _ = connection => {}
-        () = idle(FAREWELL) => {}
+        () = idle(longest_idle.min(FAREWELL)) => {}
     }
 }
 
