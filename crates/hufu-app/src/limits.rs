@@ -249,6 +249,12 @@ limits! {
     connection_share: usize = 10,
     /// How long a connection is kept open, however busy.
     connection_time: Duration = HOUR,
+    /// How long a client may take for the handshake of TLS.
+    handshake_time: Duration = SECOND * 10,
+    /// HTTP/2: requests that one connection may have open.
+    connection_requests: u32 = 100,
+    /// How often the files of the certificate are looked at for changes.
+    certificate_poll: Duration = SECOND * 2,
     /// How long a client may take to send the head of a request, or leave a kept-alive connection idle.
     header_time: Duration = SECOND * 30,
     /// Bytes of the head of a request.

@@ -1,7 +1,8 @@
 //! The HTTP kernel of Hufu, and the surfaces that every instance has. No decisions are made here: a handler
 //! reads the request, calls the application, and writes the result in the form that its clients expect.
 //!
-//! - [`server`]: the accept loop, and the router with its middleware.
+//! - [`server`]: the accept loop, and the router with its middleware. `connection`: one connection, by HTTP/1.1 or HTTP/2.
+//! - [`tls`]: the certificate, for whoever has no proxy.
 //! - [`request`]: how the client identifies itself, and reading bodies of limited size.
 //! - [`surface`]: how refusals are written. [`envelope`]: responses for the published clients.
 //! - [`cors`]: which routes scripts of other origins may call.
@@ -14,6 +15,7 @@
 // Templates refer to the kernel by its crate name, both here and in other crates.
 extern crate self as hufu_web;
 
+mod connection;
 pub mod cors;
 pub mod envelope;
 mod middleware;
@@ -25,7 +27,9 @@ pub mod request;
 pub mod server;
 mod shares;
 pub mod surface;
+pub mod tls;
 
 pub use axum::Router;
 pub use operations::metrics_router;
 pub use server::{Listener, Routes, WebSettings, router};
+pub use tls::Certificates;

@@ -5,25 +5,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
 use hufu_app::{App, Limits};
 use hufu_types::refusal::Code;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tower::Service as _;
+use tokio::sync::{Semaphore, watch};
 
-use crate::middleware::has_wrong_host;
+use crate::connection::{Connections, Peer};
 use crate::peer::is_trusted;
 use crate::shares::Shares;
 use crate::surface::Refused;
+use crate::tls::Certificates;
 use crate::{middleware, oidc, operations, page};
 
 /// Settings of the web surfaces.
@@ -80,10 +72,9 @@ pub struct Listener {
     listener: TcpListener,
     limits: Limits,
     proxies: Vec<IpNet>,
+    certificates: Option<Certificates>,
 }
 
-/// The smallest buffer with which the HTTP library can read the head of a request.
-const LEAST_HEADER_BYTES: usize = 8192;
 /// How long to wait after a connection could not be accepted, for example because no file descriptors are
 /// left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -91,13 +82,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 impl Listener {
     /// Creates a listener from a bound socket.
     pub fn new(listener: TcpListener, limits: Limits) -> Self {
-        Self { listener, limits, proxies: Vec::new() }
+        Self { listener, limits, proxies: Vec::new(), certificates: None }
     }
 
     /// Lets these proxies hold any number of connections: all clients come from there.
     #[must_use]
     pub fn behind(self, proxies: Vec<IpNet>) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// Speaks TLS, and nothing else, if there is a certificate.
+    #[must_use]
+    pub fn encrypted(self, certificates: Option<Certificates>) -> Self {
+        Self { certificates, ..self }
     }
 
     /// Serves until `stop` completes, then finishes running requests. Clients that are slow to send the head
@@ -108,15 +105,15 @@ impl Listener {
         router: Router,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
-        let Self { listener, limits, proxies } = self;
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(limits.header_time)
-            .max_header_size(limits.header_bytes)
-            .max_buf_size(limits.header_bytes.max(LEAST_HEADER_BYTES));
+        let Self { listener, limits, proxies, certificates } = self;
         let places = Arc::new(Semaphore::new(limits.connections));
-        let shares = Shares::new(usize::MAX, (limits.connections / limits.connection_share).max(1));
-        let graceful = GracefulShutdown::new();
+        let shares = Shares::new(usize::MAX, share_of(&limits));
+        let tls = match certificates {
+            Some(certificates) => Some(certificates.acceptor().map_err(std::io::Error::other)?),
+            None => None,
+        };
+        let connections = Arc::new(Connections::new(router, limits, tls));
+        let (closing, _) = watch::channel(false);
         let mut stop = std::pin::pin!(stop);
         loop {
             let next = async {
@@ -124,7 +121,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok::<_, std::io::Error>((place, stream, peer))
             };
-            let (place, stream, peer) = tokio::select! {
+            let (place, stream, address) = tokio::select! {
                 () = &mut stop => break,
                 accepted = next => match accepted {
                     Ok(accepted) => accepted,
@@ -135,9 +132,10 @@ impl Listener {
                     }
                 },
             };
-            let share = if is_trusted(peer.ip(), &proxies) {
+            let is_proxy = is_trusted(address.ip(), &proxies);
+            let share = if is_proxy {
                 None
-            } else if let Some(share) = shares.take(Some(peer.ip()), 1) {
+            } else if let Some(share) = shares.take(Some(address.ip()), 1) {
                 Some(share)
             } else {
                 metrics::counter!("hufu_connections_refused_total").increment(1);
@@ -145,37 +143,21 @@ impl Listener {
             };
             // Responses are one small packet. Waiting for more data would cost 40 ms per call.
             let _ = stream.set_nodelay(true);
-            let router = router.clone();
-            let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer));
-                let answer = (!has_wrong_host(&request))
-                    .then(|| router.clone().call(request.map(axum::body::Body::new)));
-                async move {
-                    match answer {
-                        Some(answer) => answer.await,
-                        None => Ok(middleware::no_sniffing(wrong_host())),
-                    }
-                }
-            });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-            let longest = limits.connection_time;
+            let connections = Arc::clone(&connections);
+            let closing = closing.subscribe();
             tokio::spawn(async move {
-                // A connection ends when either side closes it; an error concerns only the client. It also
-                // ends after the maximum time, because a client that never reads its responses would
-                // otherwise occupy its slot forever.
-                let _ = tokio::time::timeout(longest, connection).await;
+                connections.serve(stream, Peer { address, is_proxy }, closing).await;
                 drop((place, share));
             });
         }
         drop(listener);
-        graceful.shutdown().await;
+        closing.send_replace(true);
+        closing.closed().await;
         Ok(())
     }
 }
 
-/// The answer to a request whose `Host` is missing, doubled or invalid. It may not be ours to answer, so no
-/// surface sees it.
-fn wrong_host() -> Response {
-    let close = [(header::CONNECTION, "close")];
-    (StatusCode::BAD_REQUEST, close, "The request needs exactly one valid Host header.\n").into_response()
+/// How many connections one network may hold.
+pub(crate) fn share_of(limits: &Limits) -> usize {
+    (limits.connections / limits.connection_share).max(1)
 }

@@ -3,10 +3,13 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use hufu_app::{KeySource, Limits};
 use hufu_store::DatabaseUrl;
+use hufu_types::Clock;
+use hufu_web::Certificates;
 use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -25,10 +28,19 @@ struct File {
     log: Option<String>,
     trusted_proxies: Option<Vec<String>>,
     outgoing_private: Option<Vec<String>>,
+    tls: Option<TlsTable>,
     #[serde(default)]
     wechat: Wechat,
     #[serde(default)]
     limits: Limits,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    cert_file: Option<String>,
+    key_file: Option<String>,
+    acme: Option<toml::Table>,
 }
 
 #[derive(Deserialize, Default)]
@@ -51,8 +63,17 @@ pub(crate) struct Config {
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// The private networks that webhooks and SMS providers may use.
     pub(crate) outgoing_private: Vec<IpNet>,
+    /// The certificate. Without one the server speaks HTTP.
+    pub(crate) tls: Option<Tls>,
     pub(crate) wechat: hufu_wechat::Endpoints,
     pub(crate) limits: Limits,
+}
+
+/// Where the certificate is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Tls {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// The log filter.
@@ -86,11 +107,16 @@ impl Config {
         let either = |name: &str, value: Option<String>| set(name).or(value);
 
         let listen = either("HUFU_LISTEN", file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
+        let tls = tls(file.tls, &set, &mut mistakes);
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let public_url =
-            either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("http://{listen}"));
+            either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("{scheme}://{listen}"));
         let listen = mistakes.unless(address("listen", &listen));
         // Without a valid address there is no valid default either, and one mistake is enough.
         let public_url = listen.and_then(|_| mistakes.unless(http_url("public_url", &public_url)));
+        if tls.is_some() && public_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+            mistakes.add("public_url must begin with https://, because [tls] is set".to_owned());
+        }
         let database =
             either("HUFU_DATABASE_URL", file.database_url).unwrap_or_else(|| "sqlite://hufu.db".to_owned());
         let database = mistakes.unless(database.parse::<DatabaseUrl>().context("database_url"));
@@ -135,8 +161,25 @@ impl Config {
             log: Log(either("HUFU_LOG", file.log).unwrap_or_else(|| "info".to_owned())),
             trusted_proxies,
             outgoing_private,
+            tls,
             wechat,
             limits,
+        })
+    }
+}
+
+impl Tls {
+    /// Reads the certificate and its key for the host of a URL.
+    pub(crate) fn read(self, public_url: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Certificates> {
+        let url: Url = public_url.parse().context("public_url")?;
+        let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        Certificates::read(self.certificate, self.key, host, clock).or_else(|errors| {
+            let mut mistakes = Mistakes::default();
+            for error in errors {
+                mistakes.add(format!("{:#}", anyhow::Error::new(error)));
+            }
+            mistakes.none()?;
+            bail!("the certificate cannot be read")
         })
     }
 }
@@ -151,6 +194,10 @@ impl Mistakes {
         value.map_err(|error| self.0.push(format!("{error:#}"))).ok()
     }
 
+    fn add(&mut self, mistake: String) {
+        self.0.push(mistake);
+    }
+
     fn none(self) -> anyhow::Result<()> {
         match self.0.as_slice() {
             [] => Ok(()),
@@ -158,6 +205,31 @@ impl Mistakes {
             several => bail!("{} mistakes in the configuration:\n  {}", several.len(), several.join("\n  ")),
         }
     }
+}
+
+/// The certificate's files, from the file and from the environment. None without `[tls]`, or if it is a mistake.
+fn tls(
+    table: Option<TlsTable>,
+    set: &impl Fn(&str) -> Option<String>,
+    mistakes: &mut Mistakes,
+) -> Option<Tls> {
+    let in_environment = [set("HUFU_TLS_CERT_FILE"), set("HUFU_TLS_KEY_FILE")];
+    if table.is_none() && in_environment.iter().all(Option::is_none) {
+        return None;
+    }
+    let table = table.unwrap_or_default();
+    let [certificate, key] = in_environment;
+    let (certificate, key) = (certificate.or(table.cert_file), key.or(table.key_file));
+    if table.acme.is_some() {
+        mistakes.add("tls.acme is not available yet; set tls.cert_file and tls.key_file".to_owned());
+        return None;
+    }
+    for (name, value) in [("tls.cert_file", &certificate), ("tls.key_file", &key)] {
+        if value.is_none() {
+            mistakes.add(format!("{name} is missing; [tls] needs cert_file and key_file"));
+        }
+    }
+    Some(Tls { certificate: certificate?.into(), key: key?.into() })
 }
 
 /// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
@@ -322,6 +394,34 @@ mod tests {
             let error = format!("{:#}", read(text, &[]).err().unwrap());
             assert!(error.starts_with(told), "{text}: {error}");
             assert!(!error.contains("geheim"), "{error}");
+        }
+    }
+
+    #[test]
+    fn tls_needs_both_files_and_https() {
+        let both = "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n";
+        let config = read(both, &[("HUFU_TLS_KEY_FILE", "/run/key.pem")]).unwrap();
+        assert_eq!(config.tls, Some(Tls { certificate: "cert.pem".into(), key: "/run/key.pem".into() }));
+        assert_eq!(config.public_url, "https://127.0.0.1:3000");
+        let files = [("HUFU_TLS_CERT_FILE", "cert.pem"), ("HUFU_TLS_KEY_FILE", "key.pem")];
+        assert!(read("", &files).unwrap().tls.is_some());
+        assert_eq!(read("", &[("HUFU_TLS_CERT_FILE", "")]).unwrap().tls, None);
+        let http = format!("public_url = \"http://id.example.com\"\n{both}");
+        let acme = "[tls]\nacme = { directory = \"https://acme.example.com\", terms_agreed = true }";
+        for (text, environment, told) in [
+            (http.as_str(), &[][..], "public_url must begin with https://, because [tls] is set"),
+            ("[tls]\nkey_file = \"key.pem\"", &[], "tls.cert_file is missing;"),
+            ("", &files[..1], "tls.key_file is missing;"),
+            ("[tls]", &[], "2 mistakes in the configuration:\n  tls.cert_file is missing;"),
+            (
+                "[tls]\ncertfile = \"a\"\nkey_file = \"b\"",
+                &[],
+                "2 mistakes in the configuration:\n  hufu.toml:2:1: ",
+            ),
+            (acme, &[], "tls.acme is not available yet; set"),
+        ] {
+            let error = read(text, environment).err().unwrap().to_string();
+            assert!(error.starts_with(told), "{text}: {error}");
         }
     }
 

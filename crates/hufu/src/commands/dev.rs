@@ -86,7 +86,17 @@ impl Dev {
         let compat = hufu_compat::Settings { introspection: true };
         let metrics_listener = Some(metrics_listener);
         let outbox = Some(outbox);
-        let server = Server { config, instance, web, compat, outbox, listener, metrics, metrics_listener };
+        let server = Server {
+            config,
+            instance,
+            web,
+            compat,
+            outbox,
+            certificates: None,
+            listener,
+            metrics,
+            metrics_listener,
+        };
         server.run(stopping).await?;
         printing.abort();
         sandbox.await.context("the sandbox failed")??;
@@ -122,6 +132,7 @@ impl Dev {
             trusted_proxies: Vec::new(),
             // A developer's webhooks are on this machine.
             outgoing_private: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
+            tls: None,
             limits: hufu_app::Limits::default(),
             wechat: hufu_wechat::Endpoints {
                 api: sandbox("/api")?,

@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use clap::Args;
 use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Parts};
-use hufu_web::{Listener, WebSettings, metrics_router, router};
+use hufu_types::SystemClock;
+use hufu_web::{Certificates, Listener, WebSettings, metrics_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -30,15 +31,20 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.config.read()?;
+        let mut config = self.config.read()?;
         start_logging(&config.log, &Format::Json)?;
         let metrics = start_metrics()?;
+        let certificates = match config.tls.take() {
+            Some(tls) => Some(tls.read(&config.public_url, Arc::new(SystemClock))?),
+            None => None,
+        };
         let instance = Instance::open(&config.database, &config.key).await?;
         if !self.accept_dev_data {
             instance.refuse_dev_data().await?;
         }
         let warnings = warnings(&config);
-        for warning in &warnings {
+        // Those about the certificate are not in /readyz: they may be settled while the server runs.
+        for warning in warnings.iter().cloned().chain(certificates.iter().flat_map(Certificates::warnings)) {
             tracing::warn!("{warning}");
         }
         let web = WebSettings {
@@ -53,8 +59,17 @@ impl Serve {
         };
         let stopping = listen::watch_for_stop()?;
         let compat = hufu_compat::Settings::default();
-        let server =
-            Server { config, instance, web, compat, outbox: None, listener, metrics, metrics_listener };
+        let server = Server {
+            config,
+            instance,
+            web,
+            compat,
+            outbox: None,
+            certificates,
+            listener,
+            metrics,
+            metrics_listener,
+        };
         server.run(stopping).await?;
         Ok(ExitCode::SUCCESS)
     }
@@ -82,6 +97,8 @@ pub(crate) struct Server {
     pub(crate) compat: hufu_compat::Settings,
     /// The development outbox, for messages without a sender and for its page.
     pub(crate) outbox: Option<Outbox>,
+    /// Without a certificate the server speaks HTTP.
+    pub(crate) certificates: Option<Certificates>,
     pub(crate) listener: TcpListener,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) metrics_listener: Option<TcpListener>,
@@ -90,7 +107,8 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until asked to stop. Then it finishes running requests and makes every confirmed write durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, compat, outbox, listener, metrics, metrics_listener } = self;
+        let Self { config, instance, web, compat, outbox, certificates, listener, metrics, metrics_listener } =
+            self;
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -113,6 +131,9 @@ impl Server {
         background.spawn(Arc::clone(&app).watch_config());
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
+        if let Some(certificates) = certificates.clone() {
+            background.spawn(certificates.watch(config.limits.certificate_poll));
+        }
         let jobs = tokio::spawn(Arc::clone(&app).run_jobs_until(listen::stop_signal(&stopping)));
         if let Some(listener) = metrics_listener {
             let stopping = stopping.clone();
@@ -123,9 +144,13 @@ impl Server {
                 }
             });
         }
-        tracing::info!(address = %listener.local_addr()?, public_url = config.public_url, engine = store.engine(), "serving");
+        let speaks = if certificates.is_some() { "https" } else { "http" };
+        let (address, engine) = (listener.local_addr()?, store.engine());
+        tracing::info!(%address, speaks, public_url = config.public_url, engine, "serving");
         let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
-        let listener = Listener::new(listener, config.limits).behind(web.trusted_proxies.clone());
+        let listener = Listener::new(listener, config.limits)
+            .behind(web.trusted_proxies.clone())
+            .encrypted(certificates);
         let router = router(Arc::clone(&app), web, surfaces);
         listen::serve(listener, router, &stopping).await?;
 

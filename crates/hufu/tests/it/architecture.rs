@@ -49,6 +49,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sqlx", &["hufu-store"]),
     ("rusqlite", &["hufu-store"]),
     ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
+    ("tokio-rustls", &["hufu-web"]),
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
     ("askama", &["hufu-web", "hufu-pages"]),
