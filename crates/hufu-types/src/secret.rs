@@ -27,6 +27,8 @@ pub enum TokenPurpose {
     AuthorizationCode,
     /// The secret of an OAuth client.
     ClientSecret,
+    /// The reference of a pushed authorization request.
+    PushedRequest,
 }
 
 impl TokenPurpose {
@@ -41,6 +43,7 @@ impl TokenPurpose {
             Self::BrowserSession => "hfb_",
             Self::AuthorizationCode => "hfa_",
             Self::ClientSecret => "hfc_",
+            Self::PushedRequest => "hfp_",
         }
     }
 
@@ -54,7 +57,8 @@ impl TokenPurpose {
             | Self::Webhook
             | Self::BrowserSession
             | Self::AuthorizationCode
-            | Self::ClientSecret => 32,
+            | Self::ClientSecret
+            | Self::PushedRequest => 32,
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - `discovery`, `jwks`: what the provider is, for programs.
 //! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
+//! - `pushed`: authorization requests that clients send ahead.
 //! - `client`: how clients name and prove themselves. `token`, `userinfo`, `introspection`, `revocation`.
 //! - [`browser`]: the cookie of the browser sessions.
 
@@ -12,6 +13,7 @@ mod discovery;
 mod introspection;
 mod jwks;
 pub mod outcome;
+mod pushed;
 mod revocation;
 mod token;
 mod userinfo;
@@ -30,6 +32,7 @@ pub(crate) fn routes() -> Routes {
     let routes = Routes::new()
         // Reads cookies: no CORS.
         .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
+        .route("/oidc/request", open(post(pushed::push)))
         .route("/oidc/token", open(post(token::token)))
         .route("/oidc/me", open(get(userinfo::by_header).post(userinfo::by_form)))
         .route("/oidc/token/introspection", open(post(introspection::introspect)))

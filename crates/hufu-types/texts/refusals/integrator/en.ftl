@@ -151,6 +151,9 @@ login-request-expired = The login page belongs to an authorization request that 
 login-method-off = The application does not offer { $method }: add it to login.methods or login.registration of the application.
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
+request-object-invalid = The request object is not valid: sign it with a key of the application's jwks_uri or jwks, with iss the client_id, aud the issuer and a redirect_uri.
+request-object-unsupported = The application has no public keys to verify request objects with: set its jwks_uri or jwks.
+pushed-request-unknown = The request_uri is unknown, expired, used, or another client's: push the request again.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
 
 ## Pictures

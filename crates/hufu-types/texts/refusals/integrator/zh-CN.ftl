@@ -151,6 +151,9 @@ login-request-expired = 该登录页面所属的授权请求已过期，或不�
 login-method-off = 该应用未提供 { $method }：请将其加入应用的 login.methods 或 login.registration。
 logout-uri-unknown = post_logout_redirect_uri 未登记：请发送应用的 logout_redirect_uris 之一。
 third-party-token = 该令牌授予了需要用户同意的应用，只能访问 /oidc/me：请让用户在无需同意的应用中操作。
+request-object-invalid = 请求对象无效：请用应用 jwks_uri 或 jwks 中的密钥签名，iss 为 client_id，aud 为 issuer，并包含 redirect_uri。
+request-object-unsupported = 该应用没有可用于校验请求对象的公钥：请设置其 jwks_uri 或 jwks。
+pushed-request-unknown = request_uri 不存在、已过期、已使用，或属于其他客户端：请重新推送请求。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
 
 ## 图片
