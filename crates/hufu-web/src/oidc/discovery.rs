@@ -88,7 +88,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "token_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "introspection_endpoint_auth_methods_supported":
-            [TokenAuth::Basic, TokenAuth::Post, TokenAuth::PrivateKey].map(TokenAuth::as_str),
+            [TokenAuth::Basic.as_str(), TokenAuth::Post.as_str(), TokenAuth::PrivateKey.as_str()],
         "introspection_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "revocation_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "revocation_endpoint_auth_signing_alg_values_supported": client_algorithms,
