@@ -303,6 +303,8 @@ mod tests {
         let many: Vec<String> = (0..65).map(|n| format!("https://shop.example.com/{n}")).collect();
         let client = ClientSettings {
             token_auth: None,
+            jwks_uri: Some("https://a.example/*".to_owned()),
+            jwks: Some(serde_json::json!({ "keys": [] })),
             grants: Some(vec![Grant::Implicit, Grant::Hybrid, Grant::Implicit]),
             redirect_uris: texts(&[
                 "https://a.example/cb",
@@ -330,7 +332,9 @@ mod tests {
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
+                "jwks_uri",
                 "logo",
+                "jwks",
                 "grants.2",
                 "description",
             ]

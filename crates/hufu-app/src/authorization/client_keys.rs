@@ -40,24 +40,27 @@ struct Known {
     tried_at: Option<Timestamp>,
 }
 
+/// Which keys to use.
+enum Choice {
+    /// These. `None`: there are none, and it is too early to ask again.
+    Use(Option<Arc<ClientKeys>>),
+    /// Those that the address has now.
+    Ask,
+}
+
 impl Known {
-    /// The keys to use now. `None` if they should be asked for first. `unfit` are keys among which the right one was not.
-    fn now(
-        &self,
-        unfit: Option<&Arc<ClientKeys>>,
-        limits: &Limits,
-        now: Timestamp,
-    ) -> Option<Option<Arc<ClientKeys>>> {
+    /// The keys to use now. `unfit` are keys among which the right one was not.
+    fn now(&self, unfit: Option<&Arc<ClientKeys>>, limits: &Limits, now: Timestamp) -> Choice {
         let younger = |age| {
             let (keys, fetched_at) = self.keys.as_ref()?;
             let fits = unfit.is_none_or(|unfit| !Arc::ptr_eq(unfit, keys));
             (fits && fetched_at.plus(age) > now).then(|| keys.clone())
         };
         if let Some(keys) = younger(limits.client_keys_cached) {
-            return Some(Some(keys));
+            return Choice::Use(Some(keys));
         }
         let was_just_asked = self.tried_at.is_some_and(|tried| tried.plus(limits.client_keys_pause) > now);
-        was_just_asked.then(|| younger(limits.client_keys_kept))
+        if was_just_asked { Choice::Use(younger(limits.client_keys_kept)) } else { Choice::Ask }
     }
 }
 
@@ -120,11 +123,11 @@ impl App {
         uri: &str,
         unfit: Option<&Arc<ClientKeys>>,
     ) -> Option<Arc<ClientKeys>> {
-        if let Some(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
+        if let Choice::Use(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
             return keys;
         }
         let _turn = remote.fetching.lock().await;
-        if let Some(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
+        if let Choice::Use(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
             return keys;
         }
         let mut known = Known::clone(&remote.known.load());
@@ -137,9 +140,12 @@ impl App {
                 tracing::warn!(application = %application.id, error = hufu_types::chain(&error), "the keys at the jwks_uri of an application cannot be used");
             }
         }
-        let keys = known.now(unfit, &self.limits, now).flatten();
+        let choice = known.now(unfit, &self.limits, now);
         remote.known.store(Arc::new(known));
-        keys
+        match choice {
+            Choice::Use(keys) => keys,
+            Choice::Ask => None,
+        }
     }
 
     async fn fetch_keys(&self, uri: &str) -> Result<ClientKeys, FetchError> {

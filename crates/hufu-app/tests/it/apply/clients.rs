@@ -110,6 +110,8 @@ on_both_engines! {
         let some = |text: &str| Some(text.to_owned());
         let client = ClientSettings {
             token_auth: Some(TokenAuth::Post),
+            jwks_uri: None,
+            jwks: None,
             grants: Some(vec![Grant::AuthorizationCode, Grant::ClientCredentials]),
             redirect_uris: vec!["https://shop.example.com/callback".to_owned()],
             logout_redirect_uris: vec!["https://shop.example.com/".to_owned()],
