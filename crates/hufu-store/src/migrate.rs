@@ -38,7 +38,7 @@ const MIGRATIONS: &[Migration] = migrations![
     9 "0009_administration",
     10 "0010_login_choices",
     11 "0011_openid",
-    12 "0012_client_keys",
+    13 "0013_client_keys",
 ];
 
 const CREATE_LEDGER: &str = "

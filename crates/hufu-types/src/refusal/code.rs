@@ -318,11 +318,11 @@ codes! {
     /// The ID token that was sent as a hint is not one of this instance's.
     HintInvalid => 2487, 400, "hint-invalid", "not-set-up";
     /// The request object is not valid.
-    RequestObjectInvalid => 2495, 400, "request-object-invalid", "not-set-up";
+    RequestObjectInvalid => 2498, 400, "request-object-invalid", "not-set-up";
     /// The application has no public keys, so that it cannot sign request objects.
-    RequestObjectUnsupported => 2496, 400, "request-object-unsupported", "not-set-up";
+    RequestObjectUnsupported => 2499, 400, "request-object-unsupported", "not-set-up";
     /// The pushed authorization request is unknown, expired or used, or another client's.
-    PushedRequestUnknown => 2497, 400, "pushed-request-unknown", "login-request-expired";
+    PushedRequestUnknown => 2500, 400, "pushed-request-unknown", "login-request-expired";
 
     // Pictures.
     /// The upload is not an image of a supported type.
