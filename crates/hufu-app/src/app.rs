@@ -14,6 +14,7 @@ use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
 use tokio::sync::Mutex;
 
+use crate::authorization::client_keys::RemoteKeys;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
@@ -69,6 +70,8 @@ pub struct App {
     pub(crate) hasher: Hasher,
     /// The context that senders are created with.
     pub(crate) sender_context: SenderContext,
+    /// The public keys of clients.
+    pub(crate) remote_keys: RemoteKeys,
     /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Notified when a unit of work has queued jobs.
@@ -125,6 +128,7 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            remote_keys: RemoteKeys::default(),
             hasher,
             sender_context: SenderContext {
                 http: outgoing,
@@ -301,6 +305,8 @@ impl Write for Sweep {
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;
+        hufu_store::used_jtis::sweep(tx, now).await?;
+        hufu_store::pushed_requests::sweep(tx, now).await?;
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;

@@ -51,5 +51,5 @@ pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
-pub use hufu_protocol::TokenType;
+pub use hufu_protocol::{ClientAlgorithm, TokenType};
 pub use hufu_types::resolution::PhoneUse;

@@ -80,6 +80,18 @@ limits! {
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.
     authorization_request_bytes: usize = 6 * 1024,
+    /// How far ahead a client assertion may expire.
+    client_assertion_life: Duration = MINUTE * 5,
+    /// How long the public keys of a client are used before they are fetched from its `jwks_uri` again.
+    client_keys_cached: Duration = MINUTE * 10,
+    /// How long they are used if they cannot be fetched again.
+    client_keys_kept: Duration = HOUR,
+    /// Minimum interval between two fetches of the keys of a client.
+    client_keys_pause: Duration = SECOND * 30,
+    /// How long a pushed authorization request can be used.
+    pushed_request_life: Duration = SECOND * 90,
+    /// Authorization requests that public clients push from one address per [`Limits::failure_window`].
+    pushed_requests_per_ip: i64 = 300,
     /// How long the same code from the same application and network counts as the same login.
     code_replay: Duration = MINUTE,
     /// How long WeChat accepts a code. A code whose exchange had no clear outcome is not sent again.

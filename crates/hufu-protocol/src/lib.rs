@@ -1,12 +1,13 @@
 //! JOSE, OAuth 2 and OpenID Connect as values: signing keys, tokens, scopes.
 //!
 //! A [`SigningKey`] signs claims as one [`TokenType`]; [`verify`] reads a token back with a [`KeySet`].
-//! [`sealing`] encrypts private keys and other secrets that are stored in a database.
+//! [`ClientKeys`] verify what clients sign. [`sealing`] encrypts private keys and other secrets that are stored in a database.
 //!
 //! This crate performs no I/O, never blocks and knows nothing about HTTP. Keys are parsed once when loaded
 //! and then shared, because login is the hot path.
 
 mod claims;
+mod client_keys;
 mod jwk;
 mod key;
 pub mod pkce;
@@ -16,6 +17,9 @@ mod token;
 
 pub use claims::{
     AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
+};
+pub use client_keys::{
+    ClientAlgorithm, ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,
 };
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};

@@ -129,16 +129,16 @@ pub fn verify<C: DeserializeOwned>(
     Ok(Verified { typ, claims: parse(&payload)? })
 }
 
-struct Parts<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+pub(crate) struct Parts<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
     /// Header, dot and payload: the part covered by the signature (RFC 7515 5.1).
-    signed: &'a str,
+    pub(crate) signed: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn split(token: &'a str) -> Option<Self> {
+    pub(crate) fn split(token: &'a str) -> Option<Self> {
         if token.len() > MAX_TOKEN_LENGTH {
             return None;
         }
@@ -188,11 +188,11 @@ impl Registered<'_> {
 }
 
 /// Strict base64url: no padding, no whitespace, no stray bits at the end.
-fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
     // Otherwise, an array with the members in order would be accepted in place of an object.
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err(TokenError::Malformed);
@@ -201,7 +201,7 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, TokenError> {
 }
 
 /// `true` if the member is present, whatever its value.
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true)
 }
 

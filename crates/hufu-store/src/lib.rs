@@ -52,6 +52,7 @@ pub mod login_names;
 pub mod merges;
 pub mod passcodes;
 pub mod passwords;
+pub mod pushed_requests;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod search;
@@ -59,6 +60,7 @@ pub mod senders;
 pub mod sessions;
 pub mod step_tokens;
 pub mod uploads;
+pub mod used_jtis;
 pub mod users;
 pub mod versions;
 pub mod webhooks;
@@ -96,6 +98,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         merges::STATEMENTS,
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
+        pushed_requests::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         search::STATEMENTS,
@@ -103,6 +106,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         sessions::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
+        used_jtis::STATEMENTS,
         users::STATEMENTS,
         versions::STATEMENTS,
         webhooks::STATEMENTS,

@@ -39,6 +39,7 @@ const MIGRATIONS: &[Migration] = migrations![
     10 "0010_login_choices",
     11 "0011_openid",
     12 "0012_device_codes",
+    13 "0013_client_keys",
 ];
 
 const CREATE_LEDGER: &str = "

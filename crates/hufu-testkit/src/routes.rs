@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 78] = [
+pub const ROUTES: [(&str, &str); 79] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -28,6 +28,8 @@ pub const ROUTES: [(&str, &str); 78] = [
     ("GET", "/oidc/auth"),
     ("GET", "/oidc/me"),
     ("POST", "/oidc/token/introspection"),
+    // Tested in `client_keys`.
+    ("POST", "/oidc/request"),
     ("GET", "/oidc/.well-known/openid-configuration"),
     ("GET", "/.well-known/openid-configuration"),
     ("POST", "/oidc/device/auth"),

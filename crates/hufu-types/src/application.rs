@@ -140,7 +140,12 @@ impl Application {
         })
     }
 
-    /// Whether it has no secret (RFC 6749 section 2.1).
+    /// Whether it proves who it is by a secret.
+    pub fn has_secret(&self) -> bool {
+        matches!(self.token_auth(), TokenAuth::Basic | TokenAuth::Post)
+    }
+
+    /// Whether it cannot prove who it is (RFC 6749 section 2.1).
     pub fn is_public(&self) -> bool {
         self.token_auth() == TokenAuth::None
     }

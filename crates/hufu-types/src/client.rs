@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
@@ -15,6 +16,8 @@ text_enum! {
         Basic = "client_secret_basic",
         /// Its id and secret in the body.
         Post = "client_secret_post",
+        /// It signs an assertion with a key of its own (OpenID Connect Core section 9).
+        PrivateKey = "private_key_jwt",
         /// It has no secret: a public client.
         None = "none",
     }
@@ -101,6 +104,12 @@ pub struct ClientSettings {
     /// How it authenticates at the token endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_auth: Option<TokenAuth>,
+    /// Where its public keys are. They verify its assertions and request objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Its public keys themselves: a JWK set (RFC 7517 section 5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
     /// What it may do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<Vec<Grant>>,
@@ -125,6 +134,13 @@ pub struct ClientSettings {
     /// What it is, for people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
+}
+
+impl ClientSettings {
+    /// Whether it has public keys.
+    pub fn has_keys(&self) -> bool {
+        self.jwks_uri.is_some() || self.jwks.is_some()
+    }
 }
 
 /// What the login page of an application offers.

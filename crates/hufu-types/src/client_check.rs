@@ -58,9 +58,13 @@ impl ClientSettings {
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
             ("init_login_uri", &self.init_login_uri),
+            ("jwks_uri", &self.jwks_uri),
             ("logo", &self.logo),
         ] {
             check_address(&mut problems, path, address.as_deref());
+        }
+        if self.jwks_uri.is_some() && self.jwks.is_some() {
+            problems.add("jwks", "the keys are at `jwks_uri` already — write one of the two");
         }
         if let Some(grants) = &self.grants {
             check_repeated(&mut problems, "grants", grants, |grant| grant.as_str());
@@ -155,6 +159,16 @@ impl Application {
         let mut problems = Problems::default();
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
+        }
+        if self.token_auth() == TokenAuth::PrivateKey {
+            if !self.client.has_keys() {
+                let method = TokenAuth::PrivateKey.as_str();
+                let reason = format!("{method} needs the client's public keys — add `jwks_uri` or `jwks`");
+                problems.add("token_auth", reason);
+            }
+            if !self.secrets.is_empty() {
+                problems.add("secret", "a client that signs has no secret — take it out");
+            }
         }
         if self.is_public() {
             let methods = [TokenAuth::Basic, TokenAuth::Post].map(TokenAuth::as_str).join(" or ");
@@ -289,6 +303,8 @@ mod tests {
         let many: Vec<String> = (0..65).map(|n| format!("https://shop.example.com/{n}")).collect();
         let client = ClientSettings {
             token_auth: None,
+            jwks_uri: Some("https://a.example/*".to_owned()),
+            jwks: Some(serde_json::json!({ "keys": [] })),
             grants: Some(vec![Grant::Implicit, Grant::Hybrid, Grant::Implicit]),
             redirect_uris: texts(&[
                 "https://a.example/cb",
@@ -316,7 +332,9 @@ mod tests {
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
+                "jwks_uri",
                 "logo",
+                "jwks",
                 "grants.2",
                 "description",
             ]

@@ -29,6 +29,8 @@ pub enum TokenPurpose {
     ClientSecret,
     /// A device code.
     DeviceCode,
+    /// The reference of a pushed authorization request.
+    PushedRequest,
 }
 
 impl TokenPurpose {
@@ -44,6 +46,7 @@ impl TokenPurpose {
             Self::AuthorizationCode => "hfa_",
             Self::ClientSecret => "hfc_",
             Self::DeviceCode => "hfd_",
+            Self::PushedRequest => "hfp_",
         }
     }
 
@@ -58,7 +61,8 @@ impl TokenPurpose {
             | Self::BrowserSession
             | Self::AuthorizationCode
             | Self::ClientSecret
-            | Self::DeviceCode => 32,
+            | Self::DeviceCode
+            | Self::PushedRequest => 32,
         }
     }
 }

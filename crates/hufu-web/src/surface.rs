@@ -242,6 +242,9 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
             (status_of(code), "invalid_request")
         }
+        Code::RequestObjectInvalid => (StatusCode::BAD_REQUEST, "invalid_request_object"),
+        Code::RequestObjectUnsupported => (StatusCode::BAD_REQUEST, "request_not_supported"),
+        Code::PushedRequestUnknown => (StatusCode::BAD_REQUEST, "invalid_request_uri"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed

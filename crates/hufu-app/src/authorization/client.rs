@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hufu_protocol::unverified_subject;
 use hufu_store::rates::{self, Hit};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, TokenAuth};
@@ -10,7 +11,7 @@ use crate::address::network_of;
 use crate::digest::hash_token;
 use crate::{App, Origin, Refusal};
 
-/// What a client sends to say and prove who it is. `Debug` does not show the secret.
+/// What a client sends to say and prove who it is. `Debug` shows the id alone.
 #[derive(Clone)]
 pub enum ClientCredentials {
     /// Id and secret in the `Authorization` header.
@@ -26,6 +27,13 @@ pub enum ClientCredentials {
         id: String,
         /// The secret.
         secret: String,
+    },
+    /// An assertion that the client signed.
+    Assertion {
+        /// The id.
+        id: String,
+        /// The assertion.
+        assertion: String,
     },
     /// The id alone.
     Public {
@@ -44,8 +52,25 @@ impl ClientCredentials {
     /// The id of the client.
     pub fn id(&self) -> &str {
         match self {
-            Self::Basic { id, .. } | Self::Post { id, .. } | Self::Public { id } => id,
+            Self::Basic { id, .. }
+            | Self::Post { id, .. }
+            | Self::Assertion { id, .. }
+            | Self::Public { id } => id,
         }
+    }
+
+    /// The credentials of a client that sent an assertion, which may name it alone. `None` if nothing names it.
+    pub fn of_assertion(id: Option<&str>, assertion: &str) -> Option<Self> {
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => unverified_subject(assertion)?,
+        };
+        Some(Self::Assertion { id, assertion: assertion.to_owned() })
+    }
+
+    /// Whether they prove anything.
+    pub const fn prove(&self) -> bool {
+        !matches!(self, Self::Public { .. })
     }
 
     /// How the client authenticates.
@@ -53,6 +78,7 @@ impl ClientCredentials {
         match self {
             Self::Basic { .. } => TokenAuth::Basic,
             Self::Post { .. } => TokenAuth::Post,
+            Self::Assertion { .. } => TokenAuth::PrivateKey,
             Self::Public { .. } => TokenAuth::None,
         }
     }
@@ -60,7 +86,7 @@ impl ClientCredentials {
     fn secret(&self) -> Option<&str> {
         match self {
             Self::Basic { secret, .. } | Self::Post { secret, .. } => Some(secret),
-            Self::Public { .. } => None,
+            Self::Assertion { .. } | Self::Public { .. } => None,
         }
     }
 }
@@ -81,6 +107,10 @@ impl App {
             config.application(credentials.id()).ok_or_else(|| refuse("there is no such client"))?;
         if application.token_auth() != credentials.method() {
             return Err(refuse("the client authenticates in another way"));
+        }
+        if let ClientCredentials::Assertion { assertion, .. } = credentials {
+            self.check_assertion(application, assertion).await?;
+            return Ok(application.clone());
         }
         let Some(secret) = credentials.secret() else { return Ok(application.clone()) };
         let sent = hash_token(secret);

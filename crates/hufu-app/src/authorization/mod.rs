@@ -2,21 +2,27 @@
 //!
 //! Reading order: `request` (what a client asks for), `browser` (who is logged in to this browser), `decision` (what has
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
-//! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`.
+//! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
+//! public keys of clients, with which they sign their `assertion`s and `request_object`s; `pushed` are requests that came
+//! ahead of the browser.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
 
+mod assertion;
 pub(crate) mod backchannel;
 mod browser;
 mod client;
+pub(crate) mod client_keys;
 mod decision;
 mod device;
 mod exchange;
 mod introspection;
 mod issue;
 mod logout;
+mod pushed;
 mod request;
+mod request_object;
 mod response;
 
 pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
@@ -29,5 +35,6 @@ pub use device::{
 pub use exchange::{ExchangeCode, Exchanged};
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
+pub use pushed::PushedRequest;
 pub use request::{AuthorizationRefused, OpenRequest, Parameters};
 pub use response::{AuthorizationResponse, OAuthError};

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_recursion::async_recursion as boxed;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_protocol::{Expectation, TokenType, pkce, verify};
@@ -18,6 +19,7 @@ use hufu_types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::pushed::REFERENCE;
 use super::response::{AuthorizationResponse, OAuthError};
 use crate::{ACR_ONE_FACTOR, App, Refusal};
 
@@ -39,7 +41,7 @@ impl Parameters {
 
     /// The first parameter that is there more than once (RFC 6749 section 3.1 forbids it). `resource` may be
     /// (RFC 8707).
-    fn repeated(&self) -> Option<&str> {
+    pub(super) fn repeated(&self) -> Option<&str> {
         let mut seen = HashSet::new();
         self.0.iter().map(|(key, _)| key.as_str()).find(|key| !seen.insert(*key) && *key != "resource")
     }
@@ -64,6 +66,25 @@ impl Parameters {
             }
             None => Ok(()),
         }
+    }
+
+    /// The parameters but these.
+    #[must_use]
+    pub(super) fn without(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| !names.contains(&name.as_str())).cloned().collect())
+    }
+
+    /// The parameters with this one, unless it is there.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        if self.get(name).is_none() {
+            self.0.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    pub(super) fn into_list(self) -> Vec<(String, String)> {
+        self.0
     }
 
     fn bytes(&self) -> usize {
@@ -117,21 +138,40 @@ pub(super) struct Hint {
 }
 
 impl App {
-    /// Reads an authorization request.
+    /// Reads an authorization request: its parameters, its request object, or one that was pushed before.
     ///
     /// # Errors
     /// What is wrong, and who is told.
-    pub fn authorization_request(
+    #[boxed]
+    pub async fn authorization_request(
         &self,
+        parameters: Parameters,
+    ) -> Result<OpenRequest, AuthorizationRefused> {
+        let repeated = parameters.repeated();
+        if let Some(name @ ("client_id" | "request_uri")) = repeated {
+            return Err(Refusal::invalid(name.to_owned(), Reason::Twice).into());
+        }
+        let config = self.config();
+        let client = parameters.required("client_id")?;
+        let application = config.application(client).ok_or(Refusal::new(Code::ApplicationUnknown))?;
+        let reference = parameters.get("request_uri").and_then(|uri| uri.strip_prefix(REFERENCE));
+        let parameters = match reference {
+            Some(reference) => self.pushed_request(application, reference).await?,
+            None => self.unfolded(application, parameters).await?,
+        };
+        self.read_request(application, &parameters)
+    }
+
+    /// Checks the parameters of a request of this client.
+    pub(super) fn read_request(
+        &self,
+        application: &Arc<Application>,
         parameters: &Parameters,
     ) -> Result<OpenRequest, AuthorizationRefused> {
         let repeated = parameters.repeated();
         if let Some(name @ ("client_id" | "redirect_uri")) = repeated {
             return Err(Refusal::invalid(name.to_owned(), Reason::Twice).into());
         }
-        let config = self.config();
-        let client = parameters.required("client_id")?;
-        let application = config.application(client).ok_or(Refusal::new(Code::ApplicationUnknown))?;
         let redirect_uri = parameters.get("redirect_uri").ok_or(Refusal::new(Code::RedirectUriUnknown))?;
         if !application.has_redirect_uri(redirect_uri) {
             return Err(Refusal::new(Code::RedirectUriUnknown).into());
@@ -156,7 +196,6 @@ impl App {
     ) -> Result<AuthorizationRequest, AuthorizationRefused> {
         use OAuthError::{InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedResponseType};
         for (name, error) in [
-            ("request", OAuthError::RequestNotSupported),
             ("request_uri", OAuthError::RequestUriNotSupported),
             ("registration", OAuthError::RegistrationNotSupported),
         ] {
@@ -332,7 +371,7 @@ impl App {
 }
 
 /// Where errors of a request go.
-struct Reply<'a> {
+pub(super) struct Reply<'a> {
     redirect_uri: &'a str,
     mode: ResponseMode,
     state: Option<&'a str>,
@@ -341,7 +380,7 @@ struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// As far as the request can be understood: tokens are never in a query, so neither is an error in their place.
-    fn new(app: &'a App, parameters: &'a Parameters, redirect_uri: &'a str) -> Self {
+    pub(super) fn new(app: &'a App, parameters: &'a Parameters, redirect_uri: &'a str) -> Self {
         let response_type = parameters.get("response_type").and_then(ResponseType::parse);
         let has_tokens = response_type.is_some_and(ResponseType::has_tokens);
         let default = if has_tokens { ResponseMode::Fragment } else { ResponseMode::Query };
@@ -350,7 +389,7 @@ impl<'a> Reply<'a> {
         Self { redirect_uri, mode, state: parameters.get("state"), issuer: &app.issuer }
     }
 
-    fn error(&self, error: OAuthError, description: impl Into<String>) -> AuthorizationRefused {
+    pub(super) fn error(&self, error: OAuthError, description: impl Into<String>) -> AuthorizationRefused {
         AuthorizationRefused::Response(Box::new(AuthorizationResponse::error(
             self.redirect_uri,
             self.mode,

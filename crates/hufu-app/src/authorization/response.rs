@@ -14,6 +14,7 @@ pub enum OAuthError {
     LoginRequired,
     ConsentRequired,
     AccountSelectionRequired,
+    InvalidRequestObject,
     RequestNotSupported,
     RequestUriNotSupported,
     RegistrationNotSupported,
@@ -33,6 +34,7 @@ impl OAuthError {
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::InvalidRequestObject => "invalid_request_object",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
@@ -94,6 +96,11 @@ impl AuthorizationResponse {
         let mut parameters = vec![("error", error.as_str().to_owned()), ("error_description", description)];
         parameters.extend(common(state, issuer));
         Self { redirect_uri: redirect_uri.to_owned(), mode, parameters }
+    }
+
+    /// The value of a parameter.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
     /// The address to redirect to, for the modes `query` and `fragment`.

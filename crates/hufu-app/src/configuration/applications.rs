@@ -1,8 +1,12 @@
 //! Applications, and the connections enabled for them.
 
+use hufu_protocol::ClientKeys;
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx};
-use hufu_types::{Application, ApplicationId, ClientSecret, PoolId, Timestamp, TokenLifetimes};
+use hufu_types::{
+    Application, ApplicationId, ClientSecret, ClientSettings, PoolId, SettingProblem, Timestamp,
+    TokenLifetimes,
+};
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
 
@@ -97,7 +101,8 @@ impl PutApplication {
             let pool = config::pool(tx, &wanted.pool).await?;
             Some(pool.map(|pool| pool.value.settings.agreements).unwrap_or_default())
         };
-        let problems = wanted.problems(agreements.as_deref());
+        let mut problems = wanted.problems(agreements.as_deref());
+        problems.extend(key_problem(&wanted.client));
         Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
     }
 }
@@ -130,12 +135,19 @@ impl Operation for AddClientSecret {
             return Ok(Outcome::Rejected(Rejection::NoApplication));
         };
         let mut application = present.value;
-        if application.is_public() {
+        if !application.has_secret() {
             return Ok(Outcome::Rejected(Rejection::PublicClient));
         }
         add_secret(&mut application, self.secret.clone());
         PutApplication { application, expected: Some(present.revision) }.run(tx, now).await
     }
+}
+
+/// What is wrong with the public keys that are written in the settings.
+pub(super) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
+    let keys = client.jwks.as_ref()?.to_string();
+    let error = ClientKeys::parse(keys.as_bytes()).err()?;
+    Some(SettingProblem { path: "jwks".to_owned(), reason: error.to_string() })
 }
 
 /// Puts a secret before the others, and removes those beyond the number that is valid at the same time.
@@ -163,6 +175,8 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("tokens", wanted.lifetimes != present.lifetimes),
         ("secret", wanted.secrets != present.secrets),
         ("token_auth", new.token_auth != old.token_auth),
+        ("jwks_uri", new.jwks_uri != old.jwks_uri),
+        ("jwks", new.jwks != old.jwks),
         ("redirect_uris", new.redirect_uris != old.redirect_uris),
         ("logout_redirect_uris", new.logout_redirect_uris != old.logout_redirect_uris),
         ("backchannel_logout_uri", new.backchannel_logout_uri != old.backchannel_logout_uri),

@@ -8,6 +8,7 @@
 )]
 
 mod claims;
+mod client_keys;
 mod fixture;
 mod forgeries;
 mod keys;

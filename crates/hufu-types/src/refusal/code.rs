@@ -333,6 +333,12 @@ codes! {
     DeviceCodeExpired => 2494, 400, "device-code-expired", "login-again";
     /// The device code is unknown, used, or of another client.
     DeviceCodeInvalid => 2495, 400, "device-code-invalid", "login-again";
+    /// The request object is not valid.
+    RequestObjectInvalid => 2498, 400, "request-object-invalid", "not-set-up";
+    /// The application has no public keys, so that it cannot sign request objects.
+    RequestObjectUnsupported => 2499, 400, "request-object-unsupported", "not-set-up";
+    /// The pushed authorization request is unknown, expired or used, or another client's.
+    PushedRequestUnknown => 2500, 400, "pushed-request-unknown", "login-request-expired";
 
     // Pictures.
     /// The upload is not an image of a supported type.

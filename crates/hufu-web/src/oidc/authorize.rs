@@ -52,7 +52,7 @@ async fn authorize(
     headers: &HeaderMap,
     parameters: Parameters,
 ) -> Response {
-    let open = match shared.app.authorization_request(&parameters) {
+    let open = match shared.app.authorization_request(parameters).await {
         Ok(open) => open,
         Err(AuthorizationRefused::Response(response)) => return outcome::respond(viewer, &response),
         Err(AuthorizationRefused::Page(refusal)) => {

@@ -1,4 +1,4 @@
-//! How a client names and proves itself in a request (RFC 6749 section 2.3.1).
+//! How a client names and proves itself in a request (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -17,6 +17,12 @@ pub(crate) fn credentials(
 ) -> Result<Option<ClientCredentials>, Refusal> {
     let (id, secret) = (parameters.get("client_id"), parameters.get("client_secret"));
     let basic = basic(headers)?;
+    if let Some(credentials) = assertion(parameters, id)? {
+        if basic.is_some() || secret.is_some() {
+            return Err(refuse("the client authenticates in two ways"));
+        }
+        return Ok(Some(credentials));
+    }
     Ok(match (basic, id, secret) {
         (Some(_), _, Some(_)) => return Err(refuse("the client authenticates in two ways")),
         (Some((own, _)), Some(id), None) if own != id => {
@@ -30,6 +36,21 @@ pub(crate) fn credentials(
         (None, None, _) => None,
     })
 }
+
+/// What proves the client by a signature (RFC 7521 section 4.2).
+fn assertion(parameters: &Parameters, id: Option<&str>) -> Result<Option<ClientCredentials>, Refusal> {
+    match (parameters.get("client_assertion_type"), parameters.get("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(ASSERTION_TYPE), Some(assertion)) => {
+            let credentials = ClientCredentials::of_assertion(id, assertion);
+            credentials.map(Some).ok_or_else(|| refuse("the assertion names no client"))
+        }
+        _ => Err(refuse("client_assertion_type or client_assertion is missing, or the type is unknown")),
+    }
+}
+
+/// The only type of assertions that is understood (RFC 7523 section 2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 fn refuse(why: &'static str) -> Refusal {
     Code::ClientUnauthorized.because(why)

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use hufu_app::ClientAlgorithm;
 use hufu_types::{Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth};
 use serde_json::{Value, json};
 
@@ -64,6 +65,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
     }
     let at = |path: &str| format!("{public_url}{path}");
     let algorithms = names(SigningAlgorithm::ALL, SigningAlgorithm::as_str);
+    let client_algorithms = ClientAlgorithm::ALL.map(ClientAlgorithm::as_str);
     let grants = names(Grant::ALL, Grant::on_the_wire);
     let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.on_the_wire());
     let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
@@ -76,6 +78,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "introspection_endpoint": at("/oidc/token/introspection"),
         "revocation_endpoint": at("/oidc/token/revocation"),
         "device_authorization_endpoint": at("/oidc/device/auth"),
+        "pushed_authorization_request_endpoint": at("/oidc/request"),
         "end_session_endpoint": at("/oidc/session/end"),
         "scopes_supported": names(Scope::ALL, Scope::as_str),
         "response_types_supported": types,
@@ -84,14 +87,20 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
+        "token_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "introspection_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
+        "introspection_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "revocation_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
+        "revocation_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "code_challenge_methods_supported": ["S256"],
         "claims_supported": CLAIMS,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
-        "request_parameter_supported": false,
+        "request_parameter_supported": true,
+        "request_object_signing_alg_values_supported": client_algorithms,
+        // Those of pushed requests alone.
         "request_uri_parameter_supported": false,
+        "require_pushed_authorization_requests": false,
         "prompt_values_supported": names(Prompt::ALL, Prompt::as_str),
         "acr_values_supported": [hufu_app::ACR_ONE_FACTOR],
         "display_values_supported": ["page", "popup"],

@@ -2,6 +2,7 @@
 //!
 //! - `discovery`, `jwks`: what the provider is, for programs.
 //! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
+//! - `pushed`: authorization requests that clients send ahead.
 //! - `client`: how clients name and prove themselves. `token`, `device`, `userinfo`,
 //!   `introspection`, `revocation`.
 //! - [`browser`]: the cookie of the browser sessions.
@@ -14,6 +15,7 @@ mod discovery;
 mod introspection;
 mod jwks;
 pub mod outcome;
+mod pushed;
 mod revocation;
 mod token;
 mod userinfo;
@@ -32,6 +34,7 @@ pub(crate) fn routes() -> Routes {
     let routes = Routes::new()
         // Reads cookies: no CORS.
         .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
+        .route("/oidc/request", open(post(pushed::push)))
         .route("/oidc/token", open(post(token::token)))
         .route("/oidc/device/auth", open(post(device::start)))
         .route("/oidc/me", open(get(userinfo::by_header).post(userinfo::by_form)))

@@ -37,10 +37,8 @@ async fn end(
     let config = shared.app.config();
     // Whoever has the token may end it: a client that does not authenticate is not refused.
     let application = match credentials(headers, parameters)? {
-        Some(sent @ (ClientCredentials::Basic { .. } | ClientCredentials::Post { .. })) => {
-            shared.app.authenticate_client(&sent, &head.origin()).await?
-        }
         Some(ClientCredentials::Public { id }) => client(&config, head, Some(&id))?.clone(),
+        Some(sent) => shared.app.authenticate_client(&sent, &head.origin()).await?,
         None => client(&config, head, None)?.clone(),
     };
     shared.app.revoke(&application, &token, &head.origin()).await

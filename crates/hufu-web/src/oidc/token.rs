@@ -173,13 +173,13 @@ async fn refresh(
     let refresh_token = OpaqueToken::presented(parameters.required("refresh_token")?.to_owned());
     let config = shared.app.config();
     let (application, method) = match &credentials {
-        Some(ClientCredentials::Basic { .. } | ClientCredentials::Post { .. }) => {
+        Some(sent) if sent.prove() => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::RefreshToken).await?;
             (application, Some(credentials.method()))
         }
-        Some(ClientCredentials::Public { id }) => {
-            let application = client(&config, head, Some(id))?.clone();
+        Some(sent) => {
+            let application = client(&config, head, Some(sent.id()))?.clone();
             let method = application.is_public().then_some(TokenAuth::None);
             (application, method)
         }

@@ -1,6 +1,7 @@
 //! Tests of the middleware, OAuth 2 and OpenID Connect, on both database engines.
 #![cfg(test)]
 
+mod client_keys;
 mod cross_origin;
 mod input;
 mod sessions;

@@ -185,8 +185,8 @@ async fn rotate_secret(application: &str, config: &Config) -> anyhow::Result<()>
         Ok(secret) => say!("{}", secret.expose()),
         Err(RotateError::Rejected(Rejection::NoApplication)) => bail!("there is no application {id}"),
         Err(RotateError::Rejected(Rejection::PublicClient)) => bail!(
-            "the application {id} is a public client, which has no secret; if it can keep one, give it \
-             token_auth = \"client_secret_basic\" with `hufu apply`"
+            "the application {id} has no secret: it is a public client, or signs with a key of its own; if it \
+             can keep a secret, give it token_auth = \"client_secret_basic\" with `hufu apply`"
         ),
         Err(error) => return Err(error.into()),
     }

@@ -110,6 +110,8 @@ on_both_engines! {
         let some = |text: &str| Some(text.to_owned());
         let client = ClientSettings {
             token_auth: Some(TokenAuth::Post),
+            jwks_uri: None,
+            jwks: None,
             grants: Some(vec![Grant::AuthorizationCode, Grant::ClientCredentials]),
             redirect_uris: vec!["https://shop.example.com/callback".to_owned()],
             logout_redirect_uris: vec!["https://shop.example.com/".to_owned()],
@@ -159,6 +161,10 @@ on_both_engines! {
         world.apply(&whole()).await;
         for (key, line) in [
             ("token_auth", "token_auth = \"client_secret_basic\""),
+            ("jwks", "jwks = { keys = [{ kty = \"OKP\", crv = \"Ed25519\", x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }] }"),
+            ("jwks", "jwks = { keys = [] }"),
+            ("jwks_uri", "jwks_uri = \"https://shop.example.com/keys\""),
+            ("jwks_uri", "jwks_uri = \"\""),
             ("redirect_uris", "redirect_uris = []"),
             ("logout_redirect_uris", "logout_redirect_uris = []"),
             ("backchannel_logout_uri", "backchannel_logout_uri = \"\""),
@@ -271,6 +277,30 @@ on_both_engines! {
         assert_eq!(world.valid().await, ([true, false, false], 2));
     }
 
+    async fn a_client_that_signs_has_keys_in_place_of_a_secret(database) {
+        let world = World::new(database).await;
+        world.apply(&with_secret(FIRST)).await;
+        let keys = "token_auth = \"private_key_jwt\"\njwks_uri = \"https://shop.example.com/keys\"";
+        let Applied { plan, secrets } = world.apply_whole(&website(keys)).await;
+        let shown = "App web: secret, token_auth, jwks_uri changed\n";
+        assert!(plan.to_string().contains(shown) && secrets.is_empty(), "{plan}");
+        let web = world.web().await;
+        assert!(web.secrets.is_empty() && !web.is_public() && !web.has_secret());
+        let rejected = world.rotate("web").await.expect_err("it has no secret");
+        assert!(matches!(rejected, RotateError::Rejected(Rejection::PublicClient)), "{rejected:?}");
+        // It has to keep keys, and they have to be some.
+        let refused = world.refused(&website("jwks_uri = \"\"")).await;
+        assert!(refused.contains("private_key_jwt needs the client's public keys"), "{refused}");
+        let put = |change: fn(&mut Application)| {
+            let mut application = web.clone();
+            change(&mut application);
+            world.change(PutApplication { application, expected: None })
+        };
+        assert_eq!(paths(put(|a| a.client.jwks_uri = None).await), ["token_auth"]);
+        let both = put(|a| a.client.jwks = Some(json!({ "keys": [] })));
+        assert_eq!(paths(both.await), ["jwks", "jwks"]);
+    }
+
     async fn what_does_not_fit_together_is_refused(database) {
         let world = World::new(database).await;
         world.apply(&whole()).await;
@@ -288,6 +318,21 @@ on_both_engines! {
             ),
             (new("\"spa\"", "grants = [\"client_credentials\"]"), format!("8:10: `grants`: {acts}")),
             (new("\"api\"", "token_auth = \"none\""), format!("8:14: `grants`: {acts}")),
+            (
+                new("\"web\"", "token_auth = \"private_key_jwt\""),
+                "8:14: `token_auth`: private_key_jwt needs the client's public keys — add `jwks_uri` or `jwks`"
+                    .to_owned(),
+            ),
+            (
+                new(
+                    "\"web\"",
+                    &format!(
+                        "secret = \"{FIRST}\"\ntoken_auth = \"private_key_jwt\"\n\
+                         jwks_uri = \"https://shop.example.com/keys\""
+                    ),
+                ),
+                "8:10: `secret`: a client that signs has no secret — take it out".to_owned(),
+            ),
             // What the file leaves out counts as it stands in the database.
             (website("token_auth = \"none\""), format!("9:14: `grants`: {acts}")),
             (website("").replace("\"web\"\n\n", "\"web\"\ntoken_auth = \"none\"\n"), format!("9:14: `grants`: {acts}")),

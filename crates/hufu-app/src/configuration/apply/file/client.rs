@@ -8,14 +8,18 @@ use hufu_types::{
     RegistrationMethod, SettingProblem, TokenAuth,
 };
 use secrecy::SecretString;
+use serde_json::Value;
 
 use super::error::Position;
 use super::table::{Item, Table};
+use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 13] = [
+pub(super) const CLIENT_KEYS: [&str; 15] = [
     "secret",
     "token_auth",
+    "jwks_uri",
+    "jwks",
     "redirect_uris",
     "logout_redirect_uris",
     "backchannel_logout_uri",
@@ -51,6 +55,10 @@ pub struct DesiredClient {
     pub secret: Option<SecretString>,
     /// See [`ClientSettings::token_auth`].
     pub token_auth: Option<TokenAuth>,
+    /// See [`ClientSettings::jwks_uri`]. Empty for none.
+    pub jwks_uri: Option<String>,
+    /// See [`ClientSettings::jwks`]. Without keys for none.
+    pub jwks: Option<Value>,
     /// See [`ClientSettings::grants`].
     pub grants: Option<Vec<Grant>>,
     /// See [`ClientSettings::redirect_uris`].
@@ -86,8 +94,20 @@ impl DesiredClient {
             None => present,
         };
         let list = |wanted: &Option<Vec<String>>, present| wanted.clone().unwrap_or(present);
+        let jwks = match &self.jwks {
+            Some(keys) => Some(keys.clone()).filter(|keys| !has_no_keys(keys)),
+            // The keys are at an address now.
+            None if self.jwks_uri.as_ref().is_some_and(|uri| !uri.is_empty()) => None,
+            None => present.jwks,
+        };
+        let jwks_uri = match &self.jwks_uri {
+            None if self.jwks.is_some() && jwks.is_some() => None,
+            wanted => address(wanted, present.jwks_uri),
+        };
         ClientSettings {
             token_auth: self.token_auth.or(present.token_auth),
+            jwks_uri,
+            jwks,
             grants: self.grants.clone().or(present.grants),
             redirect_uris: list(&self.redirect_uris, present.redirect_uris),
             logout_redirect_uris: list(&self.logout_redirect_uris, present.logout_redirect_uris),
@@ -128,8 +148,10 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
         token_auth: table.optional("token_auth").and_then(|item| {
             let names = TokenAuth::ALL.iter().map(|auth| auth.as_str());
-            item.choice("token_auth", &["private_key_jwt"], TokenAuth::parse, names)
+            item.choice("token_auth", &[], TokenAuth::parse, names)
         }),
+        jwks_uri: text("jwks_uri"),
+        jwks: table.optional("jwks").and_then(read_keys),
         grants: table.optional("grants").and_then(|item| {
             let names = || Grant::ALL.iter().map(|grant| grant.as_str());
             read_list(item, |item| item.choice("grant", &[], Grant::parse, names()))
@@ -146,7 +168,10 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         branding: table.optional("branding").and_then(read_branding),
         places: BTreeMap::new(),
     };
-    refuse_all(table, &client.over(ClientSettings::default()).problems());
+    let settings = client.over(ClientSettings::default());
+    let mut problems = settings.problems();
+    problems.extend(key_problem(&settings));
+    refuse_all(table, &problems);
     for key in CLIENT_KEYS {
         if let Some(item) = table.optional(key) {
             client.places.insert(key.to_owned(), item.at);
@@ -159,6 +184,17 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         }
     }
     client
+}
+
+/// Reads a key set.
+fn read_keys(item: Item<'_>) -> Option<Value> {
+    item.table("write { keys = [ … ] }", "the keys of an application", &["keys"])?;
+    item.json()
+}
+
+/// Whether the file says that there are no keys.
+fn has_no_keys(set: &Value) -> bool {
+    set.get("keys").is_none_or(|keys| keys.as_array().is_some_and(Vec::is_empty))
 }
 
 /// Reads `[user_pool.application.login]`. Absent keys get their defaults.

@@ -21,8 +21,6 @@ use super::error::{FileError, Position};
 const NOT_YET: &[(&str, &str)] = &[
     ("the settings of a user pool", "factors"),
     ("an application", "host"),
-    ("an application", "jwks"),
-    ("an application", "jwks_uri"),
     ("the branding of an application", "background"),
     ("the branding of an application", "css"),
 ];

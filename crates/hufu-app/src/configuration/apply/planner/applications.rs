@@ -137,7 +137,7 @@ impl PoolPlanner<'_> {
             if !wanted.secrets.iter().any(|present| present.hash.matches(hash.as_bytes())) {
                 applications::add_secret(wanted, ClientSecret { hash, created_at });
             }
-        } else if wanted.is_public() {
+        } else if !wanted.has_secret() {
             wanted.secrets.clear();
         } else if wanted.secrets.is_empty() {
             let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.task.random);

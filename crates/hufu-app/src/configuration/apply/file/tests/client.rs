@@ -18,6 +18,7 @@ name = "Shop"
   type = "web"
   secret = { env = "CLIENT_SECRET" }
   token_auth = "client_secret_post"
+  jwks = { keys = [{ kty = "OKP", crv = "Ed25519", x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid = "a" }] }
   redirect_uris = ["https://shop.example.com/callback", "http://127.0.0.1:3000/callback"]
   logout_redirect_uris = ["https://shop.example.com/"]
   backchannel_logout_uri = "https://shop.example.com/backchannel"
@@ -63,6 +64,10 @@ fn every_key_is_read_and_documented() {
     let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let settings = ClientSettings {
         token_auth: Some(TokenAuth::Post),
+        jwks_uri: None,
+        jwks: Some(serde_json::json!({ "keys": [{
+            "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "a",
+        }] })),
         grants: Some(Grant::ALL.to_vec()),
         redirect_uris: list(&["https://shop.example.com/callback", "http://127.0.0.1:3000/callback"]),
         logout_redirect_uris: list(&["https://shop.example.com/"]),
@@ -93,6 +98,8 @@ fn every_key_is_read_and_documented() {
 
     let page = include_str!("../../../../../../../docs/apply.md");
     for key in CLIENT_KEYS.iter().chain(&LOGIN_KEYS).chain(&BRANDING_KEYS) {
+        // The one stands in place of the other.
+        let key = if *key == "jwks_uri" { "jwks" } else { key };
         assert!(ALL.contains(&format!("{key} = ")) || ALL.contains(&format!(".{key}]")), "{key}");
         assert!(page.contains(&format!("`{key}`")), "docs/apply.md does not tell of {key}");
     }
@@ -117,11 +124,12 @@ fn what_is_left_out_stays_and_tables_have_defaults() {
 #[test]
 fn an_empty_address_means_none() {
     let none = "backchannel_logout_uri = \"\"\nfrontchannel_logout_uri = \"\"\ninit_login_uri = \"\"\nlogo = \"\"\n\
-                jwks_uri = \"\"\nhost = \"\"\nredirect_uris = []\ndescription = \"\"";
+                jwks_uri = \"\"\njwks = { keys = [] }\nhost = \"\"\nredirect_uris = []\ndescription = \"\"";
     let present = client_of(ALL).over(ClientSettings::default());
     let client = client_of(&with_application(none)).over(present.clone());
     let expected = ClientSettings {
         redirect_uris: Vec::new(),
+        jwks: None,
         backchannel_logout_uri: None,
         frontchannel_logout_uri: None,
         init_login_uri: None,
@@ -130,6 +138,18 @@ fn an_empty_address_means_none() {
         ..present
     };
     assert_eq!(client, expected);
+}
+
+#[test]
+fn an_address_of_keys_replaces_the_keys_and_they_replace_it() {
+    let written = client_of(ALL).over(ClientSettings::default());
+    let address = client_of(&with_application("jwks_uri = \"https://a.example/keys\"")).over(written.clone());
+    assert_eq!((address.jwks_uri.as_deref(), &address.jwks), (Some("https://a.example/keys"), &None));
+    let again = client_of(ALL).over(address.clone());
+    assert_eq!((&again.jwks_uri, &again.jwks), (&None, &written.jwks));
+    assert_eq!(client_of(&with_application("jwks = { keys = [] }")).over(address.clone()), address);
+    let none = client_of(&with_application("jwks_uri = \"\"")).over(written.clone());
+    assert_eq!(none, written);
 }
 
 #[test]
@@ -143,13 +163,9 @@ fn clients_that_cannot_be() {
             format!("5:10: `secret`, from the environment variable SHORT, is not valid — {secret}"),
         ),
         (
-            "token_auth = \"private_key_jwt\"",
-            "5:14: `private_key_jwt` is not available yet — write one of client_secret_basic, client_secret_post, none"
-                .to_owned(),
-        ),
-        (
             "token_auth = \"basic\"",
-            "5:14: unknown token_auth `basic` — write one of client_secret_basic, client_secret_post, none".to_owned(),
+            "5:14: unknown token_auth `basic` — write one of client_secret_basic, client_secret_post, private_key_jwt, none"
+                .to_owned(),
         ),
         ("grants = [\"password\"]", format!("5:11: unknown grant `password` — write one of {grants}")),
         (
@@ -161,12 +177,29 @@ fn clients_that_cannot_be() {
             "5:1: `host` in an application is not available yet — take it out".to_owned(),
         ),
         (
-            "jwks_uri = \"https://a.example/\"",
-            "5:1: `jwks_uri` in an application is not available yet — take it out".to_owned(),
+            "jwks = { keys = [{ kty = \"oct\", k = \"AAAA\" }] }",
+            "5:8: `jwks`: a key has its private part: take it out, and make a new key, since this one is known now"
+                .to_owned(),
         ),
         (
-            "jwks = { keys = [] }",
-            "5:1: `jwks` in an application is not available yet — take it out".to_owned(),
+            "jwks = { keys = [{ kty = \"EC\", crv = \"P-521\" }] }",
+            "5:8: `jwks`: no key to verify signatures with: write an EC key on P-256, an RSA key of 2048 to 8192 bits, \
+             or an Ed25519 key"
+                .to_owned(),
+        ),
+        (
+            "jwks = { keys = 1 }",
+            "5:8: `jwks`: not a key set: write an object with the list `keys` of public keys".to_owned(),
+        ),
+        ("jwks = []", "5:8: `jwks` is an array — write { keys = [ … ] }".to_owned()),
+        (
+            "jwks = { key = [] }",
+            "5:10: unknown key `key` in the keys of an application — did you mean `keys`?".to_owned(),
+        ),
+        (
+            "jwks_uri = \"https://a.example/\"\njwks = { keys = [{ kty = \"OKP\", crv = \"Ed25519\", x = \
+             \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }] }",
+            "6:8: `jwks`: the keys are at `jwks_uri` already — write one of the two".to_owned(),
         ),
         (
             "redirect_uri = []",
@@ -244,6 +277,7 @@ fn addresses_that_cannot_be() {
             "backchannel_logout_uri = \"http://a.example/\"",
             format!("5:26: `backchannel_logout_uri`: {address}"),
         ),
+        ("jwks_uri = \"http://a.example/keys\"", format!("5:12: `jwks_uri`: {address}")),
         ("frontchannel_logout_uri = \"app:/out\"", format!("5:27: `frontchannel_logout_uri`: {address}")),
         ("init_login_uri = \"login.html\"", format!("5:18: `init_login_uri`: {address}")),
         ("logo = \"data:image/png;base64,AAAA\"", format!("5:8: `logo`: {address}")),

@@ -1,0 +1,41 @@
+//! `POST /oidc/request`: pushed authorization requests (RFC 9126).
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use hufu_app::authorization::{AuthorizationRefused, Parameters};
+use hufu_types::refusal::Code;
+use serde_json::json;
+
+use super::client::credentials;
+use crate::request::{self, Head};
+use crate::server;
+use crate::surface::{Answer, private_json};
+
+/// Stores a request of a client that authenticates as at the token endpoint.
+pub(crate) async fn push(
+    State(shared): server::State,
+    head: Head,
+    headers: HeaderMap,
+    request::Parameters(list): request::Parameters<Vec<(String, String)>>,
+) -> Answer<Response> {
+    let parameters = Parameters::new(list);
+    parameters.check_repeated()?;
+    let credentials = credentials(&headers, &parameters)?.ok_or(Code::ClientUnauthorized)?;
+    let origin = head.origin();
+    let application = shared.app.authenticate_client(&credentials, &origin).await?;
+    match shared.app.push_request(&application, &parameters, &origin).await {
+        Ok(pushed) => {
+            let body = json!({ "request_uri": pushed.request_uri, "expires_in": pushed.expires_in });
+            Ok(private_json(StatusCode::CREATED, &body))
+        }
+        Err(AuthorizationRefused::Page(refusal)) => Err(refusal.into()),
+        // What the browser would bring to the client, the client is told at once.
+        Err(AuthorizationRefused::Response(response)) => {
+            let body = json!({
+                "error": response.get("error"), "error_description": response.get("error_description"),
+            });
+            Ok(private_json(StatusCode::BAD_REQUEST, &body))
+        }
+    }
+}
