@@ -29,10 +29,10 @@ export const SPA = { id: "6560c0ffee00000000000a12" };
 export const folder = (name) => fileURLToPath(new URL(`${name}/`, import.meta.url));
 
 /**
- * Starts Hufu with a website, and with a single-page app if it has an address. `signing` is the algorithm of the website's
+ * Starts Hufu with a website, and with a single-page app if it has addresses. `signing` is the algorithm of the website's
  * tokens.
  */
-export async function startHufu({ site, spa, signing = "RS256", publicUrl }) {
+export async function startHufu({ site = "https://site.example.com", spa, signing = "RS256", publicUrl }) {
   const stack = await startStack({ environment: { NINA: NINA.password, SITE_SECRET: SITE.secret }, publicUrl });
   try {
     await stack.apply(`
@@ -65,8 +65,8 @@ ${spa ? `
   name = "Single-page app"
   type = "spa"
   grants = ["authorization_code", "refresh_token", "implicit"]
-  redirect_uris = ["${spa}/", "${spa}/callback"]
-  logout_redirect_uris = ["${spa}/signed-out"]
+  redirect_uris = ${JSON.stringify(spa.map((origin) => `${origin}/callback`))}
+  logout_redirect_uris = ${JSON.stringify(spa.map((origin) => `${origin}/signed-out`))}
   [user_pool.application.login]
   methods = ["password"]
   default_method = "password"
@@ -155,4 +155,13 @@ export async function startImpostor(issuer) {
     },
   };
   return impostor;
+}
+
+/** Waits until this holds. */
+export async function until(holds, what) {
+  const deadline = Date.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { answerQuestions } from "../oidc/flows.mjs";
-import { Browser, ENGINE, freePort, NINA, SITE, startHufu, startImpostor, startProgram } from "./harness.mjs";
+import { Browser, ENGINE, freePort, NINA, SITE, startHufu, startImpostor, startProgram, until } from "./harness.mjs";
 
 /**
  * Tests a website. `command` gives what starts it, `login(shop)` is how its login begins, `refusal` is how its library
@@ -26,6 +26,10 @@ export function testWebsite(name, { command, cwd, signing, prepare, login = (sho
       await hufu?.close();
       await afterwards?.();
     });
+
+    /** How often Hufu has given tokens, by its log. */
+    const tokenAnswers = () =>
+      hufu.stack.log.split("\n").filter((line) => line.includes('"answered"') && line.includes('"route":"/oidc/token"')).length;
 
     /** A person's browser, as it is at the site and at Hufu. */
     const visitor = () => ({ shop: new Browser(site), hufu: hufu.browser() });
@@ -89,9 +93,12 @@ export function testWebsite(name, { command, cwd, signing, prepare, login = (sho
       await person.shop.open(arrival);
       await assertIn(person);
 
+      // Twice, so that the second time shows that the program has kept the new refresh token.
       for (let times = 0; times < 2; times++) {
+        const given = tokenAnswers();
         const page = await person.shop.open("/refresh");
         assert.equal(page.status, 200, page.html);
+        await until(() => tokenAnswers() === given + 1, "the program asks Hufu for tokens");
         await assertIn(person);
       }
 
