@@ -1,6 +1,7 @@
 // What stands before Hufu in production: one https address for several hosts, and a browser that finds them there.
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import http from "node:http";
 import https from "node:https";
 import assert from "node:assert/strict";
@@ -32,13 +33,20 @@ export async function startFront(hosts) {
   };
 }
 
-/** The system's Chromium, which takes every host to be at the front. */
-export async function startChromium(front) {
+/** What windows of it need: the front's certificate is nobody's. */
+export const WINDOW = { ignoreHTTPSErrors: true, locale: "en" };
+
+/**
+ * The system's Chromium, which takes every host to be at the front. With the folder of a `profile` it is a single window,
+ * which lets third parties have cookies; by itself Chromium keeps them back.
+ */
+export async function startChromium(front, profile) {
   const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
   const executablePath = process.env.CHROMIUM_BIN ?? usual.find(existsSync);
   assert.ok(executablePath, "there is no Chromium; ./test says how to install it, or name one with CHROMIUM_BIN");
-  return chromium.launch({
-    executablePath,
-    args: ["--no-sandbox", "--disable-dev-shm-usage", `--host-resolver-rules=MAP *:443 127.0.0.1:${front.port}`],
-  });
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", `--host-resolver-rules=MAP *:443 127.0.0.1:${front.port}`];
+  if (profile === undefined) return chromium.launch({ executablePath, args });
+  mkdirSync(join(profile, "Default"));
+  writeFileSync(join(profile, "Default/Preferences"), JSON.stringify({ profile: { cookie_controls_mode: 0 } }));
+  return chromium.launchPersistentContext(profile, { executablePath, args, ...WINDOW });
 }
