@@ -7,5 +7,5 @@ testWebsite("Auth.js", {
   cwd: folder("authjs"),
   // Its page has a form with a button for the provider.
   login: async (shop) => shop.submit(await shop.open("/auth/signin")),
-  refusal: { state: /state/, code: /invalid_grant|response body/, iss: /iss/, issuer: /iss/ },
+  refusal: { state: /state/i, code: /invalid_grant|response body/, iss: /iss/, issuer: /iss/ },
 });

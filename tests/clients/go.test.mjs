@@ -14,5 +14,5 @@ testWebsite("go-oidc", {
   command: () => [program],
   cwd: built,
   signing: "ES256",
-  refusal: { state: /state/, code: /invalid_grant/, issuer: /issued by a different provider/ },
+  refusal: { state: /state/i, code: /invalid_grant/, issuer: /issued by a different provider/ },
 });

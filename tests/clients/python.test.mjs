@@ -12,5 +12,5 @@ testWebsite("Authlib", {
   command: (site) => [python, "-m", "flask", "--app", "app", "run", "--port", new URL(site).port],
   cwd: folder("python"),
   signing: "ES256",
-  refusal: { state: /state/, code: /invalid_grant/, issuer: /iss/ },
+  refusal: { state: /state/i, code: /invalid_grant/, issuer: /iss/ },
 });

@@ -48,7 +48,7 @@ describe(`@authing/web on ${ENGINE}`, () => {
   afterEach(() => context.close());
 
   function watch(context) {
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(30_000);
     context.on("response", (answer) => {
       const url = new URL(answer.url());
       if (url.origin === DOMAIN) sent.push(`${answer.request().method()} ${url.pathname} ${answer.status()}`);
@@ -116,23 +116,32 @@ describe(`@authing/web on ${ENGINE}`, () => {
     return state;
   }
 
-  test("loginWithRedirect, getUserInfo, refreshToken, logoutWithRedirect", async () => {
+  test("loginWithRedirect, getUserInfo, logoutWithRedirect", async () => {
     const tab = await open();
     assert.equal(await call(tab, "isRedirectCallback"), false);
-    const state = await logIn(tab, { customState: { cart: 7 } });
+    await logIn(tab, { customState: { cart: 7 } });
 
     const info = await call(tab, "getUserInfo");
     assert.equal(info.userId, NINA.id, JSON.stringify(info));
     assert.equal(info.name, NINA.name);
     assert.equal(info.email, NINA.email);
 
-    const later = assertState(await call(tab, "refreshToken"));
-    assert.notEqual(later.accessToken, state.accessToken);
-    assert.notEqual(later.refreshToken, state.refreshToken);
-    assert.equal((await call(tab, "getUserInfo")).userId, NINA.id);
-
     await leave(tab, "logoutWithRedirect", [{ state: "bye" }], `${SHOP}/signed-out?state=bye`);
     assert.equal(await call(tab, "getLoginState"), null);
+  });
+
+  test("refreshToken", async () => {
+    const tab = await open();
+    let state = await logIn(tab);
+    // Twice, so that the second time is with a refresh token that came of one.
+    for (let times = 0; times < 2; times++) {
+      // The call names the client in a header alone.
+      const later = assertState(await call(tab, "refreshToken"));
+      assert.notEqual(later.accessToken, state.accessToken);
+      assert.notEqual(later.refreshToken, state.refreshToken);
+      assert.equal((await call(tab, "getUserInfo")).userId, NINA.id);
+      state = later;
+    }
   });
 
   test("loginWithRedirect with the response in the query", async () => {
@@ -211,7 +220,7 @@ describe(`@authing/web on ${ENGINE}`, () => {
     const popup = await opened;
     await popup.waitForURL(`${DOMAIN}/login**`);
     await fillIn(popup);
-    return { popup, state: await Promise.race([result, never(10_000, "the popup has sent nothing")]) };
+    return { popup, state: await Promise.race([result, never(30_000, "the popup has sent nothing")]) };
   }
 
   for (const [name, at] of [["of the same site", SHOP], ["of another site", FAR]]) {
@@ -221,7 +230,7 @@ describe(`@authing/web on ${ENGINE}`, () => {
   test("loginWithPopup leaves no popup behind", async () => {
     // The library does not close it: that is up to the page in it.
     const { popup } = await logInByPopup(SHOP);
-    if (!popup.isClosed()) await popup.waitForEvent("close", { timeout: 3000 });
+    if (!popup.isClosed()) await popup.waitForEvent("close", { timeout: 10_000 });
   });
 
   test("loginWithPopup waits while the popup is open, and gives nothing when the person closes it", async () => {

@@ -136,6 +136,27 @@ export function testWebsite(name, { command, cwd, signing, prepare, login = (sho
       await assertRefused(victim, arrival, refusal.state);
     });
 
+    test("a response to a request that the site did not send is refused", async () => {
+      // Somebody's own code, asked for without anything that binds it to a browser.
+      const asked = (await login(new Browser(site))).callback.params;
+      const forged = async () => {
+        const query = new URLSearchParams({ client_id: SITE.id, response_type: "code", scope: "openid", redirect_uri: asked.get("redirect_uri") });
+        const browser = hufu.browser();
+        const { page } = await answerQuestions(hufu, browser, await browser.open(`/oidc/auth?${query}`), { person: NINA });
+        hufu.secret("authorization code", page.callback.params.get("code"));
+        return page.callback.url;
+      };
+      await assertRefused(visitor(), await forged(), refusal.state);
+      const begun = visitor();
+      await login(begun.shop);
+      await assertRefused(begun, await forged(), refusal.state);
+      const left = visitor();
+      await left.shop.open((await logIn(left)).arrival);
+      await assertIn(left);
+      await left.shop.open("/logout");
+      await assertRefused(left, await forged(), refusal.state);
+    });
+
     test("a response with a code that Hufu did not give is refused", async () => {
       const person = visitor();
       const { arrival } = await logIn(person);

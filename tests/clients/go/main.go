@@ -68,13 +68,13 @@ func newSite(ctx context.Context) (*site, error) {
 
 func (s *site) handleLogin(w http.ResponseWriter, r *http.Request) {
 	l := &login{state: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier()}
-	s.remember(w, l)
+	s.remember(w, r, l)
 	http.Redirect(w, r, s.oauth.AuthCodeURL(l.state, oidc.Nonce(l.nonce), oauth2.S256ChallengeOption(l.verifier)), http.StatusFound)
 }
 
 func (s *site) handleCallback(w http.ResponseWriter, r *http.Request) {
 	l := s.login(r)
-	if l == nil || r.FormValue("state") != l.state {
+	if l == nil || l.state == "" || r.FormValue("state") != l.state {
 		refuse(w, http.StatusForbidden, "the state is not the one that was sent")
 		return
 	}
@@ -98,7 +98,7 @@ func (s *site) handleCallback(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
-	s.remember(w, done)
+	s.remember(w, r, done)
 	http.Redirect(w, r, "/", http.StatusFound)
 }
 
@@ -123,6 +123,10 @@ func (s *site) handleHome(w http.ResponseWriter, r *http.Request) {
 
 func (s *site) handleRefresh(w http.ResponseWriter, r *http.Request) {
 	l := s.login(r)
+	if l == nil || l.tokens == nil {
+		refuse(w, http.StatusUnauthorized, "nobody is logged in")
+		return
+	}
 	// The source gets new tokens when the old ones are at their end.
 	old := *l.tokens
 	old.Expiry = time.Now()
@@ -131,19 +135,28 @@ func (s *site) handleRefresh(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
-	s.remember(w, &login{tokens: tokens, idToken: l.idToken, claims: l.claims})
+	s.remember(w, r, &login{tokens: tokens, idToken: l.idToken, claims: l.claims})
 	http.Redirect(w, r, "/", http.StatusFound)
 }
 
 func (s *site) handleLogout(w http.ResponseWriter, r *http.Request) {
-	query := url.Values{"id_token_hint": {s.login(r).idToken}, "post_logout_redirect_uri": {s.home}}
-	s.remember(w, &login{})
+	l := s.login(r)
+	if l == nil || l.tokens == nil {
+		refuse(w, http.StatusUnauthorized, "nobody is logged in")
+		return
+	}
+	query := url.Values{"id_token_hint": {l.idToken}, "post_logout_redirect_uri": {s.home}}
+	s.remember(w, r, &login{})
 	http.Redirect(w, r, s.logout+"?"+query.Encode(), http.StatusFound)
 }
 
-func (s *site) remember(w http.ResponseWriter, l *login) {
+// remember begins a new session in place of the browser's old one.
+func (s *site) remember(w http.ResponseWriter, r *http.Request, l *login) {
 	id := rand.Text()
 	s.mutex.Lock()
+	if old, err := r.Cookie("id"); err == nil {
+		delete(s.logins, old.Value)
+	}
 	s.logins[id] = l
 	s.mutex.Unlock()
 	http.SetCookie(w, &http.Cookie{Name: "id", Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})

@@ -33,6 +33,9 @@ async function login(session) {
 // The browser comes back to the redirect URI.
 async function callback(session, currentUrl) {
   const { pkceCodeVerifier, expectedState, expectedNonce } = session;
+  // The library takes no expected state to mean that a response has none either.
+  if (!expectedState) throw new Error("no login was begun here: there is no state");
+  delete session.expectedState;
   const tokens = await client.authorizationCodeGrant(config, currentUrl, { pkceCodeVerifier, expectedState, expectedNonce });
   session.tokens = tokens;
   session.claims = tokens.claims(); // verified; claims.sub is the user's id
@@ -54,8 +57,11 @@ const pages = { "/login": login, "/callback": callback, "/refresh": refresh, "/l
 
 createServer(async (request, response) => {
   const url = new URL(request.url, SITE);
-  const id = request.headers.cookie?.match(/(?:^|; )id=([^;]*)/)?.[1] ?? randomUUID();
-  const session = sessions.get(id) ?? {};
+  const known = request.headers.cookie?.match(/(?:^|; )id=([^;]*)/)?.[1];
+  const session = sessions.get(known) ?? {};
+  // A new name each time, so that nobody knows the name of a session before somebody logs in to it.
+  const id = randomUUID();
+  sessions.delete(known);
   sessions.set(id, session);
   response.setHeader("set-cookie", `id=${id}; Path=/; HttpOnly; SameSite=Lax`);
   const answer = (status, body) => response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -69,6 +75,7 @@ createServer(async (request, response) => {
       answer(401, { error: "nobody is logged in" });
     }
   } catch (error) {
-    answer(403, { error: `${error.message}: ${error.cause?.message ?? JSON.stringify(error.cause)}` });
+    const cause = error.cause?.message ?? JSON.stringify(error.cause);
+    answer(403, { error: [error.message, cause].filter(Boolean).join(": ") });
   }
 }).listen(Number(PORT), "127.0.0.1");
