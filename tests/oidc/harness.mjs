@@ -69,8 +69,11 @@ async function startHufu(receiver) {
   };
 }
 
-/** Waits until the running server has taken up the applications, and has made the keys that they need. */
-async function takenUp(stack, { id, secret }) {
+/**
+ * Waits until the running server has taken up the applications, and has made the keys that they need. One of them has to
+ * sign with RS256.
+ */
+export async function takenUp(stack, { id, secret }) {
   const deadline = Date.now() + 20_000;
   do {
     const { body } = await stack.call("/oidc/token", {

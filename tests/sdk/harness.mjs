@@ -21,11 +21,14 @@ export const ENGINE = process.env.ENGINE ?? "sqlite";
 export const HUFU = process.env.HUFU_BIN ?? fileURLToPath(new URL("../../target/debug/hufu", import.meta.url));
 const START_DEADLINE_MS = 20_000;
 
-/** A sandbox and a server that are ready to be used, with the usual world. */
-export async function startStack({ wechatBase, environment } = {}) {
+/**
+ * A sandbox and a server that are ready to be used, with the usual world. `publicUrl` is where people reach the server if
+ * that is not its own address.
+ */
+export async function startStack({ wechatBase, environment, publicUrl } = {}) {
   const stack = new Stack();
   try {
-    await stack.start({ wechatBase, environment });
+    await stack.start({ wechatBase, environment, publicUrl });
   } catch (error) {
     await stack.abandon();
     error.message += `\n--- what the server printed:\n${stack.log}`;
@@ -43,7 +46,7 @@ export class Stack {
   #dir = mkdtempSync(join(tmpdir(), "hufu-sdk-"));
   #names = 0;
 
-  async start({ wechatBase, environment }) {
+  async start({ wechatBase, environment, publicUrl }) {
     assert.ok(existsSync(HUFU), `there is no ${HUFU}; build it, or name another with HUFU_BIN`);
     assert.ok(["sqlite", "postgres"].includes(ENGINE), "ENGINE must be sqlite or postgres");
     this.environment = { ...worldEnvironment(), ...environment };
@@ -60,7 +63,7 @@ export class Stack {
     this.config = this.file(
       "hufu.toml",
       `listen = "127.0.0.1:${port}"
-public_url = "${this.host}"
+public_url = "${publicUrl ?? this.host}"
 database_url = "${this.database}"
 encryption_key_file = "${this.#dir}/hufu.key"
 metrics_listen = "127.0.0.1:${metricsPort}"
@@ -289,8 +292,8 @@ export function ended(child) {
   return once(child, "close").then(([code, signal]) => ({ code, signal }));
 }
 
-/** Waits until `url` answers 200, asking again and again, or until the process has ended. */
-async function ready(url, child) {
+/** Waits until `url` answers with this status, asking again and again, or until the process has ended. */
+export async function ready(url, child, status = 200) {
   const deadline = Date.now() + START_DEADLINE_MS;
   let last;
   while (Date.now() < deadline) {
@@ -300,7 +303,7 @@ async function ready(url, child) {
     try {
       const response = await fetch(url);
       await response.arrayBuffer();
-      if (response.status === 200) return;
+      if (response.status === status) return;
       last = `status ${response.status}`;
     } catch (error) {
       last = error.cause?.code ?? error.message;
@@ -310,7 +313,7 @@ async function ready(url, child) {
   throw new Error(`${url} is not ready after ${START_DEADLINE_MS} ms: ${last}`);
 }
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const { port } = probe.address();

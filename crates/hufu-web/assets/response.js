@@ -13,4 +13,6 @@
   const receiver = window.opener || (window.parent !== window ? window.parent : null);
   // Only the page of this origin receives it, whoever opened this one.
   if (receiver && target) receiver.postMessage({ type: "authorization_response", response }, target);
+  // A window that was opened for this has done its work.
+  if (window.opener) window.close();
 })();

@@ -178,12 +178,12 @@ async fn refresh(
                 authenticated(shared, head, credentials, Grant::RefreshToken).await?;
             (application, Some(credentials.method()))
         }
-        Some(sent) => {
-            let application = client(&config, head, Some(sent.id()))?.clone();
+        named => {
+            let id = named.as_ref().map(ClientCredentials::id);
+            let application = client(&config, head, id)?.clone();
             let method = application.is_public().then_some(TokenAuth::None);
             (application, method)
         }
-        None => (client(&config, head, None)?.clone(), None),
     };
     let scope = parameters.get("scope").map(ScopeSet::parse);
     shared.app.refresh(&application, &refresh_token, method, scope, &head.origin()).await
