@@ -116,7 +116,7 @@ fn parameters_of(application: &Application, claims: &Map<String, Value>) -> Resu
             Value::String(text) => list.push((name.clone(), text.clone())),
             // `claims` is JSON already, and `max_age` a number.
             Value::Object(_) | Value::Number(_) | Value::Bool(_) => {
-                list.push((name.clone(), value.to_string()))
+                list.push((name.clone(), value.to_string()));
             }
             Value::Array(values) => {
                 for value in values {
