@@ -24,8 +24,20 @@ statements! {
         UPDATE device_codes SET status = status WHERE pool_id = $1 AND hash = $2
         RETURNING application_id, scopes, status, browser_session_id, interval_seconds, polled_at, expires_at";
     POLLED = "UPDATE device_codes SET polled_at = $3, interval_seconds = $4 WHERE pool_id = $1 AND hash = $2";
+    TAKE_OVER = "
+        UPDATE device_codes SET browser_session_id = $3 WHERE pool_id = $1 AND browser_session_id = $2";
     USE = "UPDATE device_codes SET status = 'used' WHERE pool_id = $1 AND hash = $2";
     SWEEP = "DELETE FROM device_codes WHERE expires_at < $1";
+}
+
+/// Gives what was approved in a browser session to another one of the same account.
+pub async fn take_over(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    from: &BrowserSessionId,
+    to: &BrowserSessionId,
+) -> Result<(), StoreError> {
+    tx.execute(TAKE_OVER, &[pool.into(), from.as_str().into(), to.as_str().into()]).await.map(drop)
 }
 
 /// What became of a device code.

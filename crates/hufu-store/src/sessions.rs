@@ -10,7 +10,7 @@ use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, choices, flows, 
 statements! {
     GET = "
         SELECT s.user_id, s.application_id, s.created_at, s.expires_at, COALESCE(t.id, u.id), COALESCE(t.status, u.status),
-               COALESCE(s.last_used_at, s.created_at), s.facts, s.claims
+               COALESCE(s.last_used_at, s.created_at), s.facts, s.claims, s.is_device
         FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
         LEFT JOIN users t ON t.pool_id = u.pool_id AND t.id = u.merged_into
         WHERE s.pool_id = $1 AND s.id = $2";
@@ -22,11 +22,11 @@ statements! {
     INSERT_IN_BROWSER = "
         INSERT INTO sessions
             (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
-             browser_session_id, facts, claims)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+             browser_session_id, facts, claims, is_device)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     OF_BROWSER = "
         SELECT id FROM sessions
-        WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3
+        WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3 AND is_device = $4
         ORDER BY created_at DESC LIMIT 1";
     GO_ON = "UPDATE sessions SET facts = $3, claims = $4 WHERE pool_id = $1 AND id = $2";
     LOCK = "UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND id = $2";
@@ -83,6 +83,8 @@ pub struct Session {
     pub facts: Option<Facts>,
     /// The claims that the application requested one by one: the `claims` parameter.
     pub claims: Map<String, Value>,
+    /// Whether it is the session of a device that somebody approved elsewhere.
+    pub is_device: bool,
 }
 
 impl Session {
@@ -204,19 +206,29 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Inserts a session that begins in a browser session, with the facts of the login there and the claims that the
-/// application requested.
-pub async fn insert_in_browser(
+/// What a session that begins beneath a browser session knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Beneath<'a> {
+    /// The browser session.
+    pub browser: &'a BrowserSessionId,
+    /// How and when the user authenticated there.
+    pub facts: &'a Facts,
+    /// The claims that the application requested.
+    pub claims: &'a Map<String, Value>,
+    /// Whether it is a device's, which was approved in that browser.
+    pub is_device: bool,
+}
+
+/// Inserts a session that begins beneath a browser session.
+pub async fn insert_beneath(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
     new: &NewSession,
-    browser: &BrowserSessionId,
-    facts: &Facts,
-    claims: &Map<String, Value>,
+    beneath: Beneath<'_>,
 ) -> Result<(), StoreError> {
-    let facts = serde_json::to_string(facts)?;
-    let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
+    let facts = serde_json::to_string(beneath.facts)?;
+    let claims = if beneath.claims.is_empty() { None } else { Some(serde_json::to_string(beneath.claims)?) };
     let values = [
         pool.into(),
         (&new.id).into(),
@@ -227,9 +239,10 @@ pub async fn insert_in_browser(
         new.expires_at.into(),
         (&new.ip).into(),
         (&new.user_agent).into(),
-        browser.as_str().into(),
+        beneath.browser.as_str().into(),
         (&facts).into(),
         (&claims).into(),
+        beneath.is_device.into(),
     ];
     tx.execute(INSERT_IN_BROWSER, &values).await.map(drop)
 }
@@ -241,7 +254,8 @@ pub async fn of_browser(
     browser: &BrowserSessionId,
     application: &ApplicationId,
 ) -> Result<Option<SessionId>, StoreError> {
-    let values = [pool.into(), browser.as_str().into(), application.into()];
+    // Not that of a device, which is somewhere else.
+    let values = [pool.into(), browser.as_str().into(), application.into(), false.into()];
     tx.optional(OF_BROWSER, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
 }
 
@@ -358,6 +372,7 @@ fn decode(row: &Row<'_>) -> Result<Session, StoreError> {
             .map(|json| serde_json::from_str(&json))
             .transpose()?
             .unwrap_or_default(),
+        is_device: row.get::<Option<bool>>(9)?.unwrap_or_default(),
     })
 }
 

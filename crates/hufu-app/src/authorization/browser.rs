@@ -2,7 +2,7 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::browser_sessions::{self, BrowserSession};
-use hufu_store::{Read, StoreError, Tx, Write, users};
+use hufu_store::{Read, StoreError, Tx, Write, device_codes, users};
 use hufu_types::{BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User};
 
 use crate::digest::hash_token;
@@ -229,6 +229,7 @@ impl Write for TakeOverBrowserSession {
             return Ok(false);
         }
         browser_sessions::take_over(tx, &self.pool, &self.from, &self.to).await?;
+        device_codes::take_over(tx, &self.pool, &self.from, &self.to).await?;
         Ok(true)
     }
 }

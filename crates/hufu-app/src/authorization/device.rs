@@ -11,7 +11,7 @@ use hufu_store::consents::{self, Consent};
 use hufu_store::device_codes::{self, DeviceStatus, FoundDevice, NewDeviceCode};
 use hufu_store::rates::{self, Limit};
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
-use hufu_store::sessions::{self, NewSession};
+use hufu_store::sessions::{self, Beneath, NewSession};
 use hufu_store::{Read, StoreError, Tx, Write, browser_sessions};
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -580,8 +580,9 @@ impl ExchangeDeviceCode {
         let auth_time = browser.facts.auth_time().unwrap_or(browser.created_at);
         let latest = self.settings.session.latest_end(auth_time);
         let session = NewSession { expires_at: self.session.expires_at.min(latest), ..self.session.clone() };
-        sessions::insert_in_browser(tx, pool, &browser.user, &session, id, &browser.facts, &Map::new())
-            .await?;
+        let claims = Map::new();
+        let beneath = Beneath { browser: id, facts: &browser.facts, claims: &claims, is_device: true };
+        sessions::insert_beneath(tx, pool, &browser.user, &session, beneath).await?;
         let renews = scopes.has(Scope::OfflineAccess);
         if renews {
             let expires_at = self.refresh.expires_at.min(latest);

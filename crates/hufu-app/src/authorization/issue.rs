@@ -7,7 +7,7 @@ use hufu_store::authorization_codes::{self, NewAuthorizationCode};
 use hufu_store::browser_sessions::LockedBrowserSession;
 use hufu_store::consents::{self, Consent};
 use hufu_store::rates::Limit;
-use hufu_store::sessions::{self, NewSession};
+use hufu_store::sessions::{self, Beneath, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
 use hufu_types::{
@@ -375,8 +375,8 @@ impl IssueCode {
             sessions::touch(tx, pool, &present, self.trace.at).await?;
             return Ok((present, false));
         }
-        let (user, facts) = (&browser.user, &browser.facts);
-        sessions::insert_in_browser(tx, pool, user, new, &self.browser, facts, claims).await?;
+        let beneath = Beneath { browser: &self.browser, facts: &browser.facts, claims, is_device: false };
+        sessions::insert_beneath(tx, pool, &browser.user, new, beneath).await?;
         Ok((new.id.clone(), true))
     }
 

@@ -74,6 +74,9 @@ impl App {
     /// [`hufu_types::refusal::Code::LoginTooOld`].
     pub(crate) fn require_recent_login(&self, who: &Authenticated) -> Result<RecentLogin, Refusal> {
         let most = self.limits.recent_login;
+        if who.is_device {
+            return Err(login_too_old(most));
+        }
         RecentLogin::of(who.auth_time, self.now(), most).ok_or_else(|| login_too_old(most))
     }
 

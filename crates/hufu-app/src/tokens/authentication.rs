@@ -67,6 +67,8 @@ pub struct Authenticated {
     pub session: SessionId,
     /// When the user logged in.
     pub auth_time: Timestamp,
+    /// Whether the token is a device's: its user logged in elsewhere, and may have been talked into approving it.
+    pub is_device: bool,
     /// Where the request comes from.
     pub origin: Origin,
     /// The scope of an access token. None for a user token, which may do everything that the user may.
@@ -214,6 +216,7 @@ impl App {
             subject: bearer.user,
             session: bearer.session,
             auth_time: session.auth_time(),
+            is_device: session.is_device,
             origin,
             scope: bearer.scope,
             issued_at: bearer.issued_at,

@@ -10,6 +10,7 @@ use hufu_types::{
 };
 use serde_json::json;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::authorization::backchannel;
@@ -78,8 +79,7 @@ impl App {
         let is_told = |application: &&Arc<Application>| {
             application.pool == *pool && application.client.backchannel_logout_uri.is_some()
         };
-        let told = config.applications().filter(is_told);
-        let told = told.map(|told| (told.id.clone(), JobId::generate(self.now(), &*self.random))).collect();
+        let told = config.applications().filter(is_told).map(|told| told.id.clone()).collect();
         let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, told, trace }).await?;
         let sessions: Vec<SessionId> = ended.iter().map(|ended| ended.session.clone()).collect();
         self.forget_sessions(&sessions);
@@ -149,9 +149,8 @@ pub struct EndBrowserSession {
     pub id: BrowserSessionId,
     /// The account behind it.
     pub account: UserId,
-    /// The applications that want to be told, with the ids of the jobs that tell them. A browser session has at most
-    /// one session of each that is told: the others ended when the next began.
-    pub told: Vec<(ApplicationId, JobId)>,
+    /// The applications that want to be told.
+    pub told: HashSet<ApplicationId>,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
@@ -165,12 +164,10 @@ impl Write for EndBrowserSession {
             return Ok(Vec::new());
         };
         let sessions: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
-        for (application, id) in &self.told {
-            // One that nobody brought the code of yet is told as well: it may be on its way.
-            let own = ended.iter().find(|ended| ended.application == *application);
-            if let Some(ended) = own {
-                jobs::enqueue(tx, &backchannel::job(&self.pool, ended, id.clone(), self.trace.at)?).await?;
-            }
+        for ended in ended.iter().filter(|ended| self.told.contains(&ended.application)) {
+            // A session ends once, so its id is good for the job as well.
+            let id = JobId::parse(ended.session.as_str())?;
+            jobs::enqueue(tx, &backchannel::job(&self.pool, ended, id, self.trace.at)?).await?;
         }
         let details = json!({ "browser_session": self.id.as_str(), "sessions": sessions });
         let event = Event::of(Action::Logout, &self.account).with(details);

@@ -1,5 +1,6 @@
 //! Authorization codes, the sessions that they open, and consent.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use hufu_store::browser_sessions::NewBrowserSession;
 use hufu_store::consents::Consent;
 use hufu_store::rates::Limit;
 use hufu_store::refresh_tokens::NewRefreshToken;
-use hufu_store::sessions::{GetSession, NewSession, Session};
+use hufu_store::sessions::{self, Beneath, GetSession, NewSession, Session};
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::{
@@ -35,6 +36,13 @@ const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 type Change = fn(&mut ExchangeCode);
 
+unit! {
+    Write BeginDevice { user: UserId, new: NewSession, browser: BrowserSessionId, facts: Facts } -> (), |this, tx| {
+        let claims = Map::new();
+        let beneath = Beneath { browser: &this.browser, facts: &this.facts, claims: &claims, is_device: true };
+        sessions::insert_beneath(tx, &pool(), &this.user, &this.new, beneath).await
+    }
+}
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| authorization_codes::sweep(tx, this.now).await }
 
 fn browser(name: &str) -> BrowserSessionId {
@@ -230,7 +238,7 @@ on_both_engines! {
         let user = enters(&store, "b1", "o1").await;
         granted(&store, issue("b1", "c1")).await;
         let (pool, account) = (pool(), user.clone());
-        let end = EndBrowserSession { pool: pool.clone(), id: browser("b1"), account, told: Vec::new(), trace: trace(NOW) };
+        let end = EndBrowserSession { pool: pool.clone(), id: browser("b1"), account, told: HashSet::new(), trace: trace(NOW) };
         let ended = store.write(end).await.unwrap();
         assert_eq!(ended.len(), 1);
         assert!(matches!(store.write(exchange("c1", "r1")).await.unwrap(), Exchanged::Unknown));
@@ -273,6 +281,26 @@ on_both_engines! {
         assert_ne!(elsewhere, first);
         let silent = "SELECT COUNT(*) FROM audit_events WHERE details LIKE '%browser-session%'";
         assert_eq!(raw::number(&database, silent).await, 2, "each session that began");
+    }
+
+    /// It is somewhere else, and perhaps somebody else's.
+    async fn a_browser_does_not_go_on_with_the_session_of_a_device(database) {
+        let store = migrated(&database).await;
+        let user = enters(&store, "b1", "o1").await;
+        let device = issue("b1", "c0").session;
+        let (browser_session, facts) = (browser("b1"), Facts::default());
+        store.write(BeginDevice { user, new: device.clone(), browser: browser_session, facts }).await.unwrap();
+        let opened = granted(&store, issue("b1", "c1")).await;
+        assert_ne!(opened, device.id);
+        let kept = session(&store, &device.id).await.unwrap();
+        assert!(kept.is_device && kept.facts == Some(Facts::default()));
+        assert!(!session(&store, &opened).await.unwrap().is_device);
+        // Both are told of the logout.
+        let (pool, account) = (pool(), kept.account);
+        let told = HashSet::from([application()]);
+        store.write(EndBrowserSession { pool, id: browser("b1"), account, told, trace: trace(NOW) }).await.unwrap();
+        let jobs = "SELECT COUNT(*) FROM jobs WHERE kind = 'backchannel_logout'";
+        assert_eq!(raw::number(&database, jobs).await, 2);
     }
 
     async fn a_browser_is_granted_so_many_requests_in_a_while(database) {

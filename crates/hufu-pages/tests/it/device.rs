@@ -9,8 +9,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hufu_app::apply::Options;
-use hufu_app::{App, Limits};
+use hufu_app::{App, ApplicationHint, Limits, Needs, Origin};
 use hufu_testkit::{Base, TestDatabase, on_both_engines, raw};
+use hufu_types::refusal::Code;
 use hufu_types::{Language, SystemRandom};
 use hufu_web::WebSettings;
 use serde_json::Value;
@@ -308,6 +309,21 @@ on_both_engines! {
         assert_ne!(one["sid"], other["sid"]);
         // Without offline_access there is nothing to renew.
         assert!(tokens.iter().all(|tokens| tokens.get("refresh_token").is_none()));
+    }
+
+    /// Whoever follows the link of a stranger has just logged in, and the stranger has the device.
+    async fn a_device_is_no_recent_login(database) {
+        let site = Site::new(database).await;
+        let (device_code, user_code) = site.start("openid profile").await;
+        let mut browser = site.browser("en");
+        browser.answer(&user_code, "allow").await;
+        let (status, tokens) = site.poll(&device_code).await;
+        assert_eq!(status, 200, "{tokens}");
+        let token = text(&tokens, "access_token");
+        let who = site.app.authenticate(Some(&token), ApplicationHint::default(), Origin::default(), Needs::Login);
+        let who = who.await.unwrap();
+        assert!(who.is_device && who.auth_time == site.app.now());
+        assert!(site.app.export_own_data(&who).await.unwrap_err().is(Code::LoginTooOld));
     }
 
     async fn a_person_denies(database) {

@@ -22,3 +22,7 @@ CREATE TABLE device_codes (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX device_codes_user_code ON device_codes (user_code);
 CREATE INDEX device_codes_expires ON device_codes (expires_at);
+
+-- Whether a session beneath a browser session is a device's, which was approved there and is never that browser's own. NULL
+-- in sessions of no browser.
+ALTER TABLE sessions ADD COLUMN is_device BOOLEAN;

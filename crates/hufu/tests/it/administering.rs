@@ -171,8 +171,8 @@ on_both_engines! {
         assert_eq!(
             public.failed(),
             format!(
-                "the application {APPLICATION} is a public client, which has no secret; if it can keep one, give it \
-                 token_auth = \"client_secret_basic\" with `hufu apply`"
+                "the application {APPLICATION} has no secret: it is a public client, or signs with a key of its own; if it can \
+                 keep a secret, give it token_auth = \"client_secret_basic\" with `hufu apply`"
             )
         );
         assert_eq!(rotate("nobody").await.failed(), "there is no application nobody");
