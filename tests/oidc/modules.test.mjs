@@ -186,7 +186,8 @@ const basic = {
     const inner = authorizationRequest(client).params;
     const object = compactJwt({ alg: "none" }, { ...inner, iss: client.id, aud: target.issuer });
     const flow = await go({ request: object, nonce: undefined, state: inner.state });
-    if (target.metadata.request_parameter_supported !== true) {
+    const unsigned = target.metadata.request_object_signing_alg_values_supported?.includes("none") ?? true;
+    if (target.metadata.request_parameter_supported !== true || !unsigned) {
       assertError(target, flow, "request_not_supported");
     } else {
       assertCode(target, flow);
