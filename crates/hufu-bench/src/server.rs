@@ -87,6 +87,13 @@ mp_base = "{wechat_base}/mp"
         self
     }
 
+    /// Grants one browser any number of requests: a few browsers stand for all here.
+    #[must_use]
+    pub(crate) fn with_busy_browsers(mut self) -> Server {
+        self.environment.push(("HUFU_LIMITS_CODES_PER_BROWSER", "1000000000"));
+        self
+    }
+
     /// Another node on the same database, with its own address.
     pub(crate) fn another(&self) -> Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);

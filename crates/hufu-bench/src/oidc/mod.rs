@@ -116,7 +116,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         let database = Database::of(postgres.as_ref(), folder.path());
         runtime.block_on(database.create())?;
         let server = Server::prepare(&options.hufu, folder.path(), &database, &World::default(), NO_WECHAT)?
-            .behind_a_proxy();
+            .behind_a_proxy()
+            .with_busy_browsers();
         let file = folder.path().join("oidc.toml");
         std::fs::write(&file, world::apply_file(options.connections))?;
         server.apply(&file)?;
