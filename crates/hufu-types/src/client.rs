@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Language, Timestamp, TokenHash};
+use crate::{Language, SigningAlgorithm, Timestamp, TokenHash};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -87,6 +87,30 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// Which subject the tokens of a client name (OpenID Connect Core 8).
+    SubjectType {
+        /// The id of the user, the same for every client.
+        Public = "public",
+        /// An id that only clients of the same sector share, so that others cannot compare notes.
+        Pairwise = "pairwise",
+    }
+}
+
+impl Default for SubjectType {
+    fn default() -> Self {
+        Self::Public
+    }
+}
+
+impl SubjectType {
+    /// Whether it is the id of the user.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    pub const fn is_public(&self) -> bool {
+        matches!(self, Self::Public)
+    }
+}
+
 /// A client secret as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientSecret {
@@ -134,6 +158,31 @@ pub struct ClientSettings {
     /// What it is, for people.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
+    /// Its home page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// How it uses what it learns of people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// How to reach whoever is responsible for it, mostly e-mail addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<String>,
+    /// Where its request objects may be fetched from (OpenID Connect Core 6.2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub request_uris: Vec<String>,
+    /// Which subject its tokens name (OpenID Connect Core 8).
+    #[serde(skip_serializing_if = "SubjectType::is_public")]
+    pub subject_type: SubjectType,
+    /// A file that lists the redirect URIs of all clients that know a person by the same pairwise subject (OpenID
+    /// Connect Core 8.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sector_identifier_uri: Option<String>,
+    /// If set, the userinfo endpoint answers with a JWT signed with this algorithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
 }
 
 impl ClientSettings {

@@ -44,7 +44,7 @@ pub use authorization::{
 };
 pub use client::{
     Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
-    RegistrationMethod, TokenAuth, check_redirect_uri, origin_of,
+    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
