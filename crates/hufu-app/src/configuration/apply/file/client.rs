@@ -117,6 +117,8 @@ impl DesiredClient {
             init_login_uri: address(&self.init_login_uri, present.init_login_uri),
             logo: address(&self.logo, present.logo),
             description: self.description.clone().unwrap_or(present.description),
+            // What only a registered client says of itself.
+            ..present
         }
     }
 
