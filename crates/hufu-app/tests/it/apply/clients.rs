@@ -121,6 +121,7 @@ on_both_engines! {
             init_login_uri: some("https://shop.example.com/login"),
             logo: some("https://shop.example.com/logo.png"),
             description: "Where people shop.".to_owned(),
+            ..ClientSettings::default()
         };
         assert_eq!(web.client, client);
         assert_eq!(web.secrets, [ClientSecret { hash: hash(FIRST), created_at: world.clock.now() }]);
