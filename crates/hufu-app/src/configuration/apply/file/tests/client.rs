@@ -77,6 +77,7 @@ fn every_key_is_read_and_documented() {
         init_login_uri: some("https://shop.example.com/login"),
         logo: some("https://shop.example.com/logo.png"),
         description: "Where people shop.".to_owned(),
+        ..ClientSettings::default()
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
     let login = LoginControl {
