@@ -319,6 +319,7 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
+            ..ClientSettings::default()
         };
         assert_eq!(
             paths(client.problems()),
