@@ -10,6 +10,7 @@
 mod access;
 mod audit;
 mod caller;
+mod listed;
 mod people;
 mod transfer;
 mod users;
@@ -74,6 +75,8 @@ pub fn routes() -> Routes {
         .routes(routes!(people::list_merges, people::merge))
         .routes(routes!(people::undo_merge))
         .routes(routes!(people::list_conflicts))
+        .routes(routes!(listed::list))
+        .routes(routes!(listed::put, listed::remove))
         .routes(routes!(transfer::list, transfer::import))
         .routes(routes!(transfer::get, transfer::cancel))
         .routes(routes!(transfer::report))

@@ -8,10 +8,13 @@ statements! {
     INSERT = "
         INSERT INTO authorization_codes (pool_id, hash, application_id, session_id, request, facts, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    CLAIM = "
+        UPDATE authorization_codes SET used_at = $4
+        WHERE pool_id = $1 AND hash = $2 AND application_id = $3 AND used_at IS NULL AND expires_at > $4
+        RETURNING application_id, session_id, request, facts, expires_at, used_at";
     LOCK = "
         UPDATE authorization_codes SET used_at = used_at WHERE pool_id = $1 AND hash = $2
         RETURNING application_id, session_id, request, facts, expires_at, used_at";
-    USE = "UPDATE authorization_codes SET used_at = $3 WHERE pool_id = $1 AND hash = $2";
     DELETE = "DELETE FROM authorization_codes WHERE pool_id = $1 AND hash = $2";
     SWEEP = "DELETE FROM authorization_codes WHERE expires_at < $1";
 }
@@ -66,6 +69,19 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewAuthorizationCode) 
     tx.execute(INSERT, &values).await.map(drop)
 }
 
+/// Marks a code of this application as used and reads it, if it is there, unused and has not expired. Of two that bring
+/// the same code, one gets it.
+pub async fn claim(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+    application: &ApplicationId,
+    now: Timestamp,
+) -> Result<Option<AuthorizationCode>, StoreError> {
+    let values = [pool.into(), hash.into(), application.into(), now.into()];
+    tx.optional(CLAIM, &values, decode).await
+}
+
 /// Reads a code and locks it until the unit ends.
 pub async fn get_locked(
     tx: &mut Tx<'_>,
@@ -73,16 +89,6 @@ pub async fn get_locked(
     hash: &TokenHash,
 ) -> Result<Option<AuthorizationCode>, StoreError> {
     tx.optional(LOCK, &[pool.into(), hash.into()], decode).await
-}
-
-/// Marks a code as used.
-pub async fn mark_used(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    hash: &TokenHash,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(USE, &[pool.into(), hash.into(), now.into()]).await.map(drop)
 }
 
 /// Deletes a code.

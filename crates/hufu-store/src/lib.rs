@@ -31,6 +31,7 @@ mod unit;
 mod value;
 
 pub mod administration;
+pub mod application_users;
 pub mod audit;
 pub mod authorization_codes;
 pub mod browser_sessions;
@@ -77,6 +78,7 @@ pub use value::{Column, Row, Value};
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
+        application_users::STATEMENTS,
         audit::STATEMENTS,
         authorization_codes::STATEMENTS,
         browser_sessions::STATEMENTS,
@@ -124,7 +126,7 @@ pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 /// The statements that run over arrays when units share a transaction on PostgreSQL.
-pub fn statements_in_groups() -> [&'static str; 9] {
+pub fn statements_in_groups() -> [&'static str; 16] {
     lockstep::in_groups()
 }
 

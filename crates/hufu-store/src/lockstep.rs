@@ -26,18 +26,28 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, Row as _};
 
 use crate::arrays::{ArrayText, Kind, Shape};
 use crate::unit::Unit;
-use crate::{StoreError, Tx, Value, audit, exchanges, identities, refresh_tokens, sessions, users};
+use crate::{
+    StoreError, Tx, Value, audit, authorization_codes, exchanges, identities, refresh_tokens, sessions, users,
+};
 
-/// The statements that the members of a group may run: those of a login of a known user, and of a first login.
-pub(crate) const fn in_groups() -> [&'static str; 9] {
+/// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a known user, of a first login, of the
+/// exchange of an authorization code, and of a refresh.
+pub(crate) const fn in_groups() -> [&'static str; 16] {
     [
         users::BY_IDENTITY,
         identities::OWNER,
+        refresh_tokens::GET,
+        sessions::GET,
+        users::GET_USER,
+        authorization_codes::CLAIM,
         users::NOTE_LOGIN,
+        sessions::PROLONG,
+        refresh_tokens::SUCCEED_UNUSED,
         users::INSERT,
         identities::INSERT_IF_FREE,
         sessions::INSERT,
         refresh_tokens::INSERT,
+        refresh_tokens::INSERT_FOR_CLIENT,
         exchanges::PUT,
         audit::INSERT,
     ]
@@ -179,6 +189,7 @@ pub(crate) async fn run(
         // Reads before writes, and locks of existing rows before new ones: so each statement has as many members as it
         // can have, and groups lock the same rows in the same order.
         let Some(turn) = questions.iter().map(|(sql, _)| turn(sql)).min() else { return Ok(left) };
+        questions.sort_by_key(|(sql, _)| in_groups().iter().position(|known| known == sql));
         for (sql, asked) in questions {
             if self::turn(sql) == turn {
                 answer(connection, texts, sql, asked, &mut next).await?;
@@ -260,7 +271,7 @@ async fn answer(
     }
     for (place, answer) in places.into_iter().zip(answers) {
         let member = members.get_mut(place).ok_or(Dissolved)?;
-        member.has_written |= text.shape != Shape::Select;
+        member.has_written |= text.shape != Shape::Select && answer.affected > 0;
         *lock(&member.place) = Place::Answer(answer);
     }
     Ok(())

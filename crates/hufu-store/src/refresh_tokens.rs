@@ -18,6 +18,9 @@ statements! {
         INSERT INTO refresh_tokens
             (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    SUCCEED_UNUSED = "
+        UPDATE refresh_tokens SET used_at = $3, successor = $4
+        WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
     SUCCEED = "
         UPDATE refresh_tokens SET used_at = COALESCE(used_at, $3), successor = $4
         WHERE pool_id = $1 AND hash = $2";
@@ -77,7 +80,19 @@ pub async fn get_locked(
     tx.optional(GET_LOCKED, &[pool.into(), hash.into()], decode).await
 }
 
-/// Marks a token as used and records its successor.
+/// Marks an unused token as used and records its successor. Returns whether it was there and unused.
+pub async fn succeed_unused(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+    successor: &TokenHash,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let values = [pool.into(), hash.into(), now.into(), successor.into()];
+    Ok(tx.execute(SUCCEED_UNUSED, &values).await? == 1)
+}
+
+/// Marks a token as used, if it was not before, and records its successor.
 pub async fn set_successor(
     tx: &mut Tx<'_>,
     pool: &PoolId,

@@ -28,7 +28,15 @@ statements! {
         SELECT id FROM sessions
         WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3 AND is_device = $4
         ORDER BY created_at DESC LIMIT 1";
-    GO_ON = "UPDATE sessions SET facts = $3, claims = $4 WHERE pool_id = $1 AND id = $2";
+    GO_ON = "
+        UPDATE sessions
+        SET facts = $3, claims = $4, last_used_at = $5,
+            expires_at = CASE WHEN expires_at < $6 THEN $6 ELSE expires_at END
+        WHERE pool_id = $1 AND id = $2";
+    PROLONG = "
+        UPDATE sessions
+        SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
+        WHERE pool_id = $1 AND id = $2";
     LOCK = "UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND id = $2";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
@@ -37,7 +45,6 @@ statements! {
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
           AND expires_at > $3
         ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
-    EXTEND = "UPDATE sessions SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at < $3";
     TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
     DELETE_TOKENS_OF_USER = "
@@ -259,37 +266,45 @@ pub async fn of_browser(
     tx.optional(OF_BROWSER, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
 }
 
-/// Replaces what a session knows of its login, and the claims that the application requested.
+/// Uses a session again for another login: replaces what it knows of its login and the claims that the application
+/// requested, records the use, and extends it until `expires_at`, unless it already ends later.
 pub async fn go_on(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     session: &SessionId,
-    facts: &Facts,
-    claims: &Map<String, Value>,
+    (facts, claims): (&Facts, &Map<String, Value>),
+    now: Timestamp,
+    expires_at: Timestamp,
 ) -> Result<(), StoreError> {
     let facts = serde_json::to_string(facts)?;
     let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
-    tx.execute(GO_ON, &[pool.into(), session.into(), (&facts).into(), (&claims).into()]).await.map(drop)
+    let values =
+        [pool.into(), session.into(), (&facts).into(), (&claims).into(), now.into(), expires_at.into()];
+    tx.execute(GO_ON, &values).await.map(drop)
 }
 
 /// Locks a session until the unit ends. Returns whether it is there. Whoever locks a session and its refresh tokens
 /// locks the session first.
-pub async fn lock(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<bool, StoreError> {
+async fn lock(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<bool, StoreError> {
     Ok(tx.execute(LOCK, &[pool.into(), session.into()]).await? == 1)
 }
 
-/// Extends a session until `expires_at`, unless it already ends later.
-pub async fn extend(
+/// Records that a session was used, and extends it until `expires_at`, unless it already ends later. The session is
+/// locked until the unit ends: whoever locks a session and its refresh tokens locks the session first. Returns whether
+/// it is there.
+pub async fn prolong(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     session: &SessionId,
+    now: Timestamp,
     expires_at: Timestamp,
-) -> Result<(), StoreError> {
-    tx.execute(EXTEND, &[pool.into(), session.into(), expires_at.into()]).await.map(drop)
+) -> Result<bool, StoreError> {
+    let values = [pool.into(), session.into(), now.into(), expires_at.into()];
+    Ok(tx.execute(PROLONG, &values).await? == 1)
 }
 
 /// Records that a session was used.
-pub async fn touch(
+async fn touch(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     session: &SessionId,

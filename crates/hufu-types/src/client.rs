@@ -76,6 +76,18 @@ text_enum! {
 }
 
 text_enum! {
+    /// Who may log in to an application.
+    #[derive(Default)]
+    Access {
+        /// Everybody who has an account in the pool.
+        #[default]
+        Everybody = "everybody",
+        /// Only the users whom the application lists. Nobody gets an account by logging in to it.
+        Listed = "listed",
+    }
+}
+
+text_enum! {
     /// The color theme of the login page.
     PageTheme {
         /// Follow the system.
@@ -89,23 +101,18 @@ text_enum! {
 
 text_enum! {
     /// Which subject the tokens of a client name (OpenID Connect Core 8).
+    #[derive(Default)]
     SubjectType {
         /// The id of the user, the same for every client.
+        #[default]
         Public = "public",
         /// An id that only clients of the same sector share, so that others cannot compare notes.
         Pairwise = "pairwise",
     }
 }
 
-impl Default for SubjectType {
-    fn default() -> Self {
-        Self::Public
-    }
-}
-
 impl SubjectType {
     /// Whether it is the id of the user.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub const fn is_public(&self) -> bool {
         matches!(self, Self::Public)
     }
@@ -211,6 +218,18 @@ pub struct LoginControl {
     pub keep_signed_in: bool,
     /// The agreements of the pool shown on the login and registration pages.
     pub agreements: Vec<String>,
+    /// Who may log in.
+    pub access: Access,
+}
+
+impl LoginControl {
+    /// The ways to register. None where only listed users log in.
+    pub fn ways_to_register(&self) -> &[RegistrationMethod] {
+        match self.access {
+            Access::Everybody => &self.registration,
+            Access::Listed => &[],
+        }
+    }
 }
 
 impl Default for LoginControl {
@@ -223,6 +242,7 @@ impl Default for LoginControl {
             consent: false,
             keep_signed_in: true,
             agreements: Vec::new(),
+            access: Access::default(),
         }
     }
 }

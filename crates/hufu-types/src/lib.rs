@@ -43,8 +43,8 @@ pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
 };
 pub use client::{
-    Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
-    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    Access, Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme,
+    RedirectUriError, RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};

@@ -13,6 +13,7 @@ use futures::FutureExt as _;
 use hufu_types::refusal::Code;
 use tracing::Instrument as _;
 
+use crate::cors;
 use crate::page;
 use crate::peer::{ClientIp, client_of, is_trusted, peer_of};
 use crate::server::{Shared, State};
@@ -61,6 +62,7 @@ async fn observe<F: Future<Output = Response>>(
     if let Some(client) = peer.map(|peer| client_of(peer, request.headers(), proxies)) {
         request.extensions_mut().insert(ClientIp(client));
     }
+    cors::note_origin(&mut request, shared);
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();

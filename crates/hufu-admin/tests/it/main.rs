@@ -3,6 +3,7 @@
 
 mod administration;
 mod administrators;
+mod listed;
 mod openapi;
 
 use hufu_testkit::{client, world};

@@ -5,6 +5,7 @@
 //! every refused permission is recorded in the audit log, with who attempted it.
 
 mod access;
+mod listed;
 mod people;
 mod search;
 mod unit;
@@ -15,6 +16,7 @@ pub use access::{AccessKeyRequest, AdminLogin};
 use async_recursion::async_recursion as boxed;
 pub use hufu_store::administration::{AccessKey, Administrator};
 pub use hufu_store::conflicts::Conflict;
+pub use listed::ListedPage;
 pub use people::ConflictPage;
 pub use search::{Matching, UserPage, UserQuery};
 pub use unit::write_password;

@@ -28,6 +28,7 @@ use super::decision::{Given, Need, decide};
 use super::request::OpenRequest;
 use crate::address::network_of;
 use crate::digest::hash_token;
+use crate::login::Admission;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal, TokenSet};
 
@@ -176,6 +177,7 @@ impl App {
             return Ok(None);
         };
         let approval = Approval {
+            admission: Admission::of(&open.application),
             browser: account.id().clone(),
             stores_consent: application.login.consent,
             settings,
@@ -209,6 +211,7 @@ impl App {
         match self.write(unit).await? {
             DeviceAnswered::Done => Ok(Some(())),
             DeviceAnswered::NeedsLogin => Ok(None),
+            DeviceAnswered::NotListed => Err(Code::NotListed.into()),
             DeviceAnswered::Gone => Err(Code::UserCodeUnknown.into()),
         }
     }
@@ -247,6 +250,7 @@ impl App {
                 client_auth: Some(client_auth),
             },
             settings: self.config().settings(&application.pool),
+            admission: Admission::of(application),
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         let opened = match self.write(unit).await? {

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::people::holders::unusable;
+use crate::tokens::refresh::group_key;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal, TokenSet};
 
@@ -131,29 +132,33 @@ pub struct Opened {
 impl Write for ExchangeCode {
     type Out = Exchanged;
 
+    /// Two that bring one code never share a transaction: the second has to see that it was used.
+    fn group(&self) -> Option<u64> {
+        Some(group_key(&self.pool, &self.code))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Exchanged, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
-        // Of two that bring the same code, the second waits here, and sees that it was used.
-        let found = authorization_codes::get_locked(tx, pool, &self.code).await?;
-        // A code of another application is not spent: whoever stole it must not spoil the login of its owner.
-        let Some(code) = found.filter(|code| code.application == self.application) else {
-            return Ok(Exchanged::Unknown);
+        // Of two that bring the same code, the second waits here, and sees that it was used. A code of another
+        // application is not spent: whoever stole it must not spoil the login of its owner.
+        let Some(code) = authorization_codes::claim(tx, pool, &self.code, &self.application, now).await?
+        else {
+            let found = authorization_codes::get_locked(tx, pool, &self.code).await?;
+            let used = found.filter(|code| code.application == self.application && code.used_at.is_some());
+            return match used {
+                Some(code) => self.end(tx, &code).await,
+                None => Ok(Exchanged::Unknown),
+            };
         };
-        if code.used_at.is_some() {
-            return self.end(tx, &code).await;
-        }
         if !self.is_its_client(&code) {
             // Worth nothing any more. What else the session holds is not its fault.
             authorization_codes::delete(tx, pool, &self.code).await?;
             return Ok(Exchanged::Unknown);
         }
-        let Some(session) = sessions::get(tx, pool, &code.session).await? else {
-            return Ok(Exchanged::Unknown);
-        };
-        if code.expires_at <= now || !session.user_is_active {
-            return Ok(Exchanged::Unknown);
+        match sessions::get(tx, pool, &code.session).await? {
+            Some(session) if session.user_is_active => self.open(tx, code, session).await,
+            _ => Ok(Exchanged::Unknown),
         }
-        self.open(tx, code, session).await
     }
 }
 
@@ -171,10 +176,9 @@ impl ExchangeCode {
 
     /// Ends what the code opened.
     async fn end(&self, tx: &mut Tx<'_>, code: &AuthorizationCode) -> Result<Exchanged, StoreError> {
-        let (pool, now) = (&self.pool, self.trace.at);
+        let pool = &self.pool;
         let session = sessions::get(tx, pool, &code.session).await?;
         sessions::end(tx, pool, &code.session).await?;
-        authorization_codes::mark_used(tx, pool, &self.code, now).await?;
         if let Some(session) = session {
             let details = json!({ "session": code.session.as_str(), "token": "code" });
             let event = Event::of(Action::TokenReused, &session.account).with(details);
@@ -194,12 +198,12 @@ impl ExchangeCode {
         let Some(account) = account.filter(|account| unusable(account).is_none()) else {
             return Ok(Exchanged::Unknown);
         };
-        if !sessions::lock(tx, pool, &code.session).await? {
-            return Ok(Exchanged::Unknown);
-        }
-        authorization_codes::mark_used(tx, pool, &self.code, now).await?;
         let latest = self.rules.latest_end(session.auth_time());
-        sessions::extend(tx, pool, &code.session, self.session_ends.min(latest)).await?;
+        let expires_at = self.session_ends.min(latest);
+        if !sessions::prolong(tx, pool, &code.session, now, expires_at).await? {
+            // Somebody ended it since.
+            return Err(StoreError::LostRace);
+        }
         let scopes = code.request.scopes;
         let renews = scopes.has(hufu_types::Scope::OfflineAccess);
         if renews {

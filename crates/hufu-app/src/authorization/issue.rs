@@ -10,6 +10,7 @@ use hufu_store::rates::Limit;
 use hufu_store::sessions::{self, Beneath, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Application, ApplicationId, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts,
     OpaqueToken, PoolId, PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
@@ -23,6 +24,7 @@ use super::request::OpenRequest;
 use super::response::{AuthorizationResponse, OAuthError};
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
+use crate::login::Admission;
 use crate::people::holders::unusable;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal};
@@ -34,6 +36,8 @@ pub enum Next {
     Respond(Box<AuthorizationResponse>),
     /// The person logs in.
     LogIn,
+    /// The application does not list the account: the person logs in with another one ([`Code::NotListed`]).
+    LogInAsAnother,
     /// The person chooses one of these accounts, or logs in to another.
     Choose(Vec<BrowserAccount>),
     /// The person says whether the application may have these. Nothing is left out, though they agreed to some of it
@@ -113,6 +117,8 @@ impl App {
                 OAuthError::TemporarilyUnavailable,
                 "this browser asks too often: try again in a minute",
             ),
+            Issued::NotListed if may_ask => Ok(Next::LogInAsAnother),
+            Issued::NotListed => refuse(OAuthError::AccessDenied, "the application does not list this user"),
             Issued::NeedsLogin if may_ask => Ok(Next::LogIn),
             Issued::NeedsLogin => refuse(OAuthError::LoginRequired, "nobody is logged in"),
         }
@@ -164,6 +170,7 @@ impl App {
             asks: asks_consent(application, request) && !given.consented,
             consent: (asks_consent(application, request)).then_some(consent),
             asks_again: request.prompts.has(Prompt::Consent),
+            admission: Admission::of(application),
             is_silent: account.session.facts.auth_time().is_none_or(|at| at < request.at),
             request: request.clone(),
             session,
@@ -256,6 +263,8 @@ pub struct IssueCode {
     pub asks_again: bool,
     /// What they agree to, if they are asked at all.
     pub consent: Option<Consent>,
+    /// Whom the application lets log in.
+    pub admission: Admission,
     /// Whether the login is an earlier one, so that this is what the audit log shows of the application.
     pub is_silent: bool,
     /// The pool's settings.
@@ -282,6 +291,8 @@ pub enum Issued {
     },
     /// The person has not agreed to this.
     NeedsConsent,
+    /// The application lets only those log in whom it lists, and does not list this account.
+    NotListed,
     /// The browser session was granted too many requests lately.
     TooOften,
     /// The browser session has ended, or its account has something to be through with.
@@ -296,6 +307,12 @@ impl Write for IssueCode {
         let found = logged_in(tx, pool, &self.browser, &self.settings, now).await?;
         let Some((browser, account)) = found else { return Ok(Issued::NeedsLogin) };
         let rules = self.settings.session;
+        if !self.admission.admits(tx, pool, &account.id).await? {
+            let event = Event { code: Code::NotListed.number(), ..Event::of(Action::Login, &account.id) };
+            let event = event.with(json!({ "by": "browser-session" }));
+            self.trace.recorder().record(tx, pool, event).await?;
+            return Ok(Issued::NotListed);
+        }
         if !self.may_have(tx, &account.id).await? {
             return Ok(Issued::NeedsConsent);
         }
@@ -370,9 +387,8 @@ impl IssueCode {
     ) -> Result<(SessionId, bool), StoreError> {
         let (pool, new, claims) = (&self.pool, &self.session, &self.request.claims);
         if let Some(present) = sessions::of_browser(tx, pool, &self.browser, &new.application).await? {
-            sessions::go_on(tx, pool, &present, &browser.facts, claims).await?;
-            sessions::extend(tx, pool, &present, new.expires_at).await?;
-            sessions::touch(tx, pool, &present, self.trace.at).await?;
+            let (login, now) = ((&browser.facts, claims), self.trace.at);
+            sessions::go_on(tx, pool, &present, login, now, new.expires_at).await?;
             return Ok((present, false));
         }
         let beneath = Beneath { browser: &self.browser, facts: &browser.facts, claims, is_device: false };

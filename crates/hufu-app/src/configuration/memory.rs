@@ -56,6 +56,8 @@ pub struct Config {
     pools: Shards<PoolId, Arc<PoolConfig>>,
     applications: Shards<ApplicationId, Arc<Application>>,
     connections: Shards<ConnectionId, Arc<Connection>>,
+    /// How many enabled applications have each origin.
+    origins: Shards<String, usize>,
 }
 
 /// A pool with everything in it, as last read from the database.
@@ -74,6 +76,11 @@ impl PoolConfig {
     /// The pool's applications in order, including disabled ones.
     pub fn applications(&self) -> &[Arc<Application>] {
         &self.applications
+    }
+
+    /// The origins of its enabled applications, each as often as applications have it.
+    fn origins(&self) -> impl Iterator<Item = String> {
+        self.applications.iter().filter(|application| application.enabled).flat_map(|a| a.origins())
     }
 
     /// The application that serves clients which name only the pool: the one that is marked, or otherwise the
@@ -131,7 +138,17 @@ impl Config {
         for connection in &pool.connections {
             self.connections.insert(connection.id.clone(), connection.clone());
         }
+        for origin in pool.origins() {
+            let count = self.origins.get(&origin).copied().unwrap_or_default();
+            self.origins.insert(origin, count + 1);
+        }
         let Some(before) = self.pools.insert(id, pool.clone()) else { return };
+        for origin in before.origins() {
+            match self.origins.get(&origin).copied() {
+                Some(count @ 2..) => drop(self.origins.insert(origin, count - 1)),
+                _ => self.origins.remove(&origin),
+            }
+        }
         // A connection may also be gone because its secret can no longer be unsealed.
         for gone in before.applications.iter().filter(|old| !pool.applications.iter().any(|a| a.id == old.id))
         {
@@ -140,6 +157,12 @@ impl Config {
         for gone in before.connections.iter().filter(|old| !pool.connections.iter().any(|c| c.id == old.id)) {
             self.connections.remove(&gone.id);
         }
+    }
+
+    /// Whether scripts of this origin may call the endpoints of OpenID Connect, because an application has it. The
+    /// browser asks before it says for which application it calls (Fetch, "CORS-preflight request").
+    pub fn knows_origin(&self, origin: &str) -> bool {
+        self.origins.get(origin).is_some()
     }
 
     /// An application, if it is enabled.

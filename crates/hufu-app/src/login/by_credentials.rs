@@ -78,7 +78,7 @@ impl App {
         };
         Self::check_consent(application, &requested)?;
         check_method(application, offered)?;
-        let create = create && application.login.registration.contains(&registers);
+        let create = create && application.login.ways_to_register().contains(&registers);
         let patch = self.custom_data_patch(pool, custom_data)?;
         let purposes = accepted::login(&requested);
         let prepared =

@@ -13,6 +13,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use super::admission::Admission;
 use super::finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
 use crate::digest::hash_token;
 use crate::origin::Origin;
@@ -210,7 +211,7 @@ impl App {
             parameters;
         let now = self.now();
         let mut settings = self.config().settings(&application.pool);
-        if application.login.registration.is_empty() && settings.registration {
+        if application.login.ways_to_register().is_empty() && settings.registration {
             // Nobody gets an account through this application, whatever proves who they are.
             settings = Arc::new(PoolSettings { registration: false, ..(*settings).clone() });
         }
@@ -253,6 +254,7 @@ impl App {
             facts,
             patch,
             browser: binding,
+            admission: Admission::of(application),
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
         PreparedLogin { plan, secrets: LoginSecrets { refresh, handle, browser } }
@@ -277,6 +279,7 @@ impl App {
             LoginOutcome::LoginOnly => Err(Code::NoAccount.into()),
             LoginOutcome::RegistrationOff => Err(Code::RegistrationOff.into()),
             LoginOutcome::Snapshot => Err(Code::SnapshotUser.into()),
+            LoginOutcome::NotListed => Err(Code::NotListed.into()),
             LoginOutcome::Disabled => Err(Code::Disabled.into()),
             LoginOutcome::DeletionPending(at) => Err(deletion_pending(at)),
             LoginOutcome::Ended => Err(Refusal::new(Code::CodeUsed)),

@@ -16,6 +16,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value, json};
 
+use super::admission::Admission;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
 use crate::people::profile::{CustomDataLimits, Excess, changed_names};
@@ -41,6 +42,8 @@ pub struct LoginPlan {
     pub patch: CustomDataPatch,
     /// The browser session that the login starts or belongs to, if any.
     pub browser: Option<BrowserBinding>,
+    /// Whom the application lets log in.
+    pub admission: Admission,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
@@ -78,6 +81,8 @@ pub enum LoginOutcome {
     RegistrationOff,
     /// A virtual user of WeChat's "snapshot page".
     Snapshot,
+    /// The application does not list the account, and lets only those log in whom it lists.
+    NotListed,
     /// The account is disabled.
     Disabled,
     /// The owner deleted the account. It will be erased at this time.
@@ -98,6 +103,7 @@ impl LoginOutcome {
             Self::LoginOnly => Some(Code::NoAccount.number()),
             Self::RegistrationOff => Some(Code::RegistrationOff.number()),
             Self::Snapshot => Some(Code::SnapshotUser.number()),
+            Self::NotListed => Some(Code::NotListed.number()),
             Self::Disabled => Some(Code::Disabled.number()),
             Self::DeletionPending(_) => Some(Code::DeletionPending.number()),
             Self::Ended => Some(Code::CodeUsed.number()),
@@ -178,6 +184,11 @@ pub(super) async fn finish(
     let pool = user.pool.clone();
     if let Some(refused) = unusable(&user) {
         return refuse(tx, plan, events, &pool, Some(&user.id), refused.into()).await;
+    }
+    // In a browser the answer to the request decides, since other applications of the pool may be used.
+    let is_decided_later = matches!(plan.requested, RequestedTokens::Authorization(_));
+    if !is_decided_later && !plan.admission.admits(tx, &pool, &user.id).await? {
+        return refuse(tx, plan, events, &pool, Some(&user.id), LoginOutcome::NotListed).await;
     }
     if let Some(conflict) = &progress.conflict {
         conflicts::record(tx, &pool, &plan.session.connection, conflict, plan.trace.at).await?;

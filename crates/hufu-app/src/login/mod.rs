@@ -5,6 +5,7 @@
 //! use cases around them: `entry` (what every login writes and answers), `by_source`, `by_credentials`,
 //! `registration`, `first_login`, `flow`.
 
+mod admission;
 mod by_code;
 pub(crate) mod by_credentials;
 mod by_password;
@@ -17,6 +18,7 @@ mod registration;
 mod resolver;
 mod steps;
 
+pub use admission::Admission;
 pub use by_code::{CodeLogin, LogInByCode};
 pub use by_password::{LogInByPassword, PasswordLogin};
 pub use finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};

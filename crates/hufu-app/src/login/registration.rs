@@ -183,7 +183,7 @@ impl App {
 /// ask for the code.
 fn check_offered(application: &Application, registration: &Registration) -> Result<(), Refusal> {
     let Registration { phone, email, code, password, .. } = registration;
-    let offers = |way| application.login.registration.contains(&way);
+    let offers = |way| application.login.ways_to_register().contains(&way);
     let way = match (phone, email, code) {
         (Some(_), _, _) => RegistrationMethod::PhoneCode,
         (None, Some(_), Some(_)) if password.is_none() || !offers(RegistrationMethod::EmailPassword) => {

@@ -3,7 +3,7 @@
 pub(crate) mod authentication;
 mod browser_sessions;
 pub(crate) mod keys;
-mod refresh;
+pub(crate) mod refresh;
 mod sessions;
 
 use std::borrow::Cow;
@@ -287,12 +287,10 @@ impl App {
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(rotation).await? {
-            Rotation::Rotated { session, details, scope } => {
-                let unit = GetUser { pool: application.pool.clone(), user: details.account.clone() };
-                let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
+            Rotation::Rotated { session, details, account, scope } => {
                 // Clients know the user by the `sub` that the session started with, even if the account has
                 // since been merged.
-                let user = User { id: details.user.clone(), ..account };
+                let user = User { id: details.user.clone(), ..*account };
                 let id_token = IdTokenParts {
                     facts: details.facts.as_ref(),
                     claims: Some(&details.claims),

@@ -1,12 +1,13 @@
 //! Units of work for refresh tokens and for revoking tokens. Refresh tokens are rotated at each use. Reusing one
 //! revokes its whole family (RFC 9700 section 4.14.2).
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use hufu_store::refresh_tokens::{self, NewRefreshToken};
-use hufu_store::{StoreError, Tx, Write, sessions};
+use hufu_store::refresh_tokens::{self, NewRefreshToken, RefreshToken};
+use hufu_store::{StoreError, Tx, Write, sessions, users};
 use hufu_types::{
-    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash,
+    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash, User,
 };
 use serde_json::json;
 
@@ -44,6 +45,8 @@ pub enum Rotation {
         session: SessionId,
         /// The session itself.
         details: sessions::Session,
+        /// Its account.
+        account: Box<User>,
         /// The scope of the tokens.
         scope: ScopeSet,
     },
@@ -56,68 +59,89 @@ pub enum Rotation {
 impl Write for Rotate {
     type Out = Rotation;
 
+    /// Two that present one token never share a transaction: the second has to see that it was used.
+    fn group(&self) -> Option<u64> {
+        self.trace.subscribers.is_empty().then(|| group_key(&self.pool, &self.presented))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
-        let now = self.trace.at;
-        // The session before its tokens, in the order of all who lock both.
-        let Some(seen) = refresh_tokens::get(tx, &self.pool, &self.presented).await? else {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let token = refresh_tokens::get(tx, pool, &self.presented).await?;
+        let Some(token) = token.filter(|token| self.may_present(token)) else {
             return Ok(Rotation::Unknown);
         };
-        if !sessions::lock(tx, &self.pool, &seen.session).await? {
-            return Ok(Rotation::Unknown);
-        }
-        // If two nodes get the same token, the second waits here, and then sees what the first has done.
-        let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
-        // Whoever authenticated to get a token authenticates to use it. Clients of the published SDKs do not.
-        let is_its_client = |t: &refresh_tokens::RefreshToken| {
-            t.application == self.application
-                && (t.client_auth.is_none() || t.client_auth == self.client_auth)
-        };
-        let Some(token) = presented.filter(|t| is_its_client(t) && t.expires_at > now) else {
-            return Ok(Rotation::Unknown);
-        };
-        let Some(details) = sessions::get(tx, &self.pool, &token.session).await? else {
+        let Some(details) = sessions::get(tx, pool, &token.session).await? else {
             return Ok(Rotation::Unknown);
         };
         let ends = self.rules.end(details.auth_time(), details.last_used_at, details.expires_at);
         if !details.user_is_active || ends <= now {
             return Ok(Rotation::Unknown);
         }
-        let mut events = self.trace.recorder();
-        let shown = json!({ "session": token.session.as_str() });
-        if let Some(used_at) = token.used_at {
-            // Phones lose answers. The client may retry as long as the new token is unused.
-            let fresh = now <= used_at.plus(self.grace);
-            let replaced = match (&token.successor, fresh) {
-                (Some(successor), true) => {
-                    // The replaced token has no successor. If it is presented later, it is not by the client
-                    // that retried.
-                    refresh_tokens::supersede_unused(tx, &self.pool, successor, now).await?
-                }
-                _ => false,
-            };
-            if !replaced {
-                sessions::end(tx, &self.pool, &token.session).await?;
-                let event = Event::of(Action::TokenReused, &details.account).with(shown);
-                events.record(tx, &self.pool, event).await?;
-                return Ok(Rotation::Reused(token.session));
-            }
-        }
+        let Some(account) = users::get(tx, pool, &details.account).await? else {
+            return Ok(Rotation::Unknown);
+        };
         // No token outlives the session.
         let expires_at = self.expires_at.min(self.rules.latest_end(details.auth_time()));
+        // Who ended the session since has taken the token along.
+        if !sessions::prolong(tx, pool, &token.session, now, expires_at).await? {
+            return Err(StoreError::LostRace);
+        }
+        let mut events = self.trace.recorder();
+        let shown = json!({ "session": token.session.as_str() });
+        // If two nodes get the same token, the second waits here, and then sees what the first has done.
+        let is_first =
+            refresh_tokens::succeed_unused(tx, pool, &self.presented, &self.successor, now).await?;
+        if !is_first && !self.present_again(tx).await? {
+            sessions::end(tx, pool, &token.session).await?;
+            let event = Event::of(Action::TokenReused, &details.account).with(shown);
+            events.record(tx, pool, event).await?;
+            return Ok(Rotation::Reused(token.session));
+        }
         let successor = NewRefreshToken {
             hash: self.successor.clone(),
             scope: token.scope,
             expires_at,
             client_auth: token.client_auth,
         };
-        let pool = &self.pool;
-        refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;
-        sessions::extend(tx, pool, &token.session, expires_at).await?;
-        sessions::touch(tx, pool, &token.session, now).await?;
         events.record(tx, pool, Event::of(Action::TokenRefreshed, &details.account).with(shown)).await?;
-        Ok(Rotation::Rotated { session: token.session, details, scope: token.scope })
+        let account = Box::new(account);
+        Ok(Rotation::Rotated { session: token.session, details, account, scope: token.scope })
     }
+}
+
+impl Rotate {
+    /// Whether the token is valid in the hands of whoever presents it. Who authenticated to get a token authenticates to
+    /// use it. Clients of the published SDKs do not.
+    fn may_present(&self, token: &RefreshToken) -> bool {
+        token.application == self.application
+            && (token.client_auth.is_none() || token.client_auth == self.client_auth)
+            && token.expires_at > self.trace.at
+    }
+
+    /// Presents a token that was used before. Phones lose answers: the client may retry as long as the new token is unused.
+    /// Returns whether it may.
+    async fn present_again(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let (pool, now) = (&self.pool, self.trace.at);
+        let Some(token) = refresh_tokens::get(tx, pool, &self.presented).await? else {
+            return Err(StoreError::LostRace);
+        };
+        let is_fresh = token.used_at.is_some_and(|used_at| now <= used_at.plus(self.grace));
+        let Some(successor) = token.successor.filter(|_| is_fresh) else { return Ok(false) };
+        // The replaced token has no successor. If it is presented later, it is not by the client that retried.
+        if !refresh_tokens::supersede_unused(tx, pool, &successor, now).await? {
+            return Ok(false);
+        }
+        refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
+        Ok(true)
+    }
+}
+
+/// What a unit that uses a token or a code up is about, see [`Write::group`].
+pub(crate) fn group_key(pool: &PoolId, hash: &TokenHash) -> u64 {
+    let mut key = DefaultHasher::new();
+    (pool.as_str(), hash.as_bytes()).hash(&mut key);
+    key.finish()
 }
 
 /// Adds a refresh token to a session that has begun.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hufu_app::authorization::{ExchangeCode, Exchanged, IssueCode, Issued, TakeOverBrowserSession};
-use hufu_app::login::{BrowserBinding, Login, LoginPlan};
+use hufu_app::login::{Admission, BrowserBinding, Login, LoginPlan};
 use hufu_app::people::status::SetStatus;
 use hufu_app::tokens::{EndBrowserSession, Rotate, Rotation};
 use hufu_store::Store;
@@ -116,6 +116,7 @@ fn issue(name: &str, code: &str) -> IssueCode {
         session,
         asks: false,
         asks_again: false,
+        admission: Admission::default(),
         consent: None,
         is_silent: true,
         settings: Arc::new(PoolSettings::default()),

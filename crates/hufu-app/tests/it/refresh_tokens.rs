@@ -61,7 +61,7 @@ on_both_engines! {
         let begun = begin(&store).await;
         let later = NOW.plus(seconds(70 * DAY));
         let now = NOW.plus(seconds(3600));
-        let Rotation::Rotated { session, details, scope } = rotate(&store, "first", "second", now).await else {
+        let Rotation::Rotated { session, details, scope, .. } = rotate(&store, "first", "second", now).await else {
             panic!("not rotated")
         };
         assert_eq!((&session, &details.user), (&begun.session, &begun.user.id));

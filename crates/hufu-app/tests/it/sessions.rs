@@ -11,8 +11,8 @@ use crate::support::{
 };
 
 unit! {
-    Write Extend { session: SessionId, until: Timestamp } -> (), |this, tx| {
-        sessions::extend(tx, &pool(), &this.session, this.until).await
+    Write Prolong { session: SessionId, until: Timestamp } -> bool, |this, tx| {
+        sessions::prolong(tx, &pool(), &this.session, NOW, this.until).await
     }
 }
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| sessions::sweep(tx, this.now).await }
@@ -45,7 +45,7 @@ on_both_engines! {
         let session = log_in(&store, login(openid(APP, "o1"), None)).await.session;
         let ends = NOW.plus(seconds(90 * 86_400));
         for (until, expected) in [(NOW, ends), (ends.plus(seconds(5)), ends.plus(seconds(5))), (ends, ends.plus(seconds(5)))] {
-            store.write(Extend { session: session.clone(), until }).await.unwrap();
+            assert!(store.write(Prolong { session: session.clone(), until }).await.unwrap());
             let get = GetSession { pool: pool(), session: session.clone() };
             assert_eq!(store.read(get).await.unwrap().unwrap().expires_at, expected);
         }

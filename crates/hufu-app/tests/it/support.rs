@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hufu_app::events::Trace;
 use hufu_app::login::{
-    AccountResolver, CodeResults, CustomDataPatch, LoggedIn, Login, LoginOutcome, LoginPlan,
+    AccountResolver, Admission, CodeResults, CustomDataPatch, LoggedIn, Login, LoginOutcome, LoginPlan,
 };
 use hufu_app::people::ways_in::RecentLogin;
 use hufu_store::Store;
@@ -65,6 +65,7 @@ pub(crate) fn plan(now: Timestamp) -> LoginPlan {
         facts: Facts::of(Method::Source(ConnectionKind::WechatMiniProgram), now),
         patch: CustomDataPatch::default(),
         browser: None,
+        admission: Admission::default(),
         trace: trace(now),
     }
 }

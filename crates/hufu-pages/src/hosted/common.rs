@@ -211,7 +211,7 @@ impl Visit {
 
     /// Whether people may register through this application.
     pub(super) fn may_register(&self) -> bool {
-        self.settings().registration && !self.application().login.registration.is_empty()
+        self.settings().registration && !self.application().login.ways_to_register().is_empty()
     }
 
     /// Whether the browser is to stay logged in when it closes, as far as the application leaves that to people.

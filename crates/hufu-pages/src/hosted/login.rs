@@ -1,6 +1,7 @@
 //! `/login`: the login page of an application.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 use hufu_app::authorization::Given;
@@ -77,6 +78,8 @@ async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Res
     let said = if words.has("reset") {
         let text = visit.text("password-was-reset");
         Said { banner: Some(Banner { kind: "ok", icon: "ok", text }), ..Said::default() }
+    } else if words.get("another") == Some("not-listed") {
+        Said { status: StatusCode::OK, ..visit.refused(&Code::NotListed.into(), &[]) }
     } else {
         Said::default()
     };

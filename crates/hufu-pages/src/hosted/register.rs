@@ -79,7 +79,7 @@ async fn submit(caller: Caller, Submitted { viewer, form: words }: Submitted<Wor
 /// The ways that the page offers. An address with a password is a way of its own only where the pool takes it without a
 /// code; otherwise the password is a field beside the code.
 fn offered(visit: &Visit) -> Vec<RegistrationMethod> {
-    let all = &visit.application().login.registration;
+    let all = visit.application().login.ways_to_register();
     let takes_addresses = visit.settings().register_email_without_code;
     let is_beside = |method: &RegistrationMethod| {
         *method == RegistrationMethod::EmailPassword

@@ -1,5 +1,6 @@
 //! The login pages, as a browser uses them: forms are sent as the pages have them.
 
+mod access;
 mod attacks;
 mod forms;
 mod looks;

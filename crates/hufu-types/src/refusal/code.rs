@@ -115,6 +115,8 @@ codes! {
     // The user.
     /// The person is unknown, and the connection does not create users.
     NoAccount => 2004, 403, "no-account", "no-account";
+    /// The application lets only those log in whom it lists, and does not list this account.
+    NotListed => 2510, 403, "not-listed", "not-listed";
     /// The person is unknown, and the pool does not create users.
     RegistrationOff => 2031, 403, "registration-off", "registration-off";
     /// A virtual user of WeChat's "snapshot page", which does not stand for a real person.
@@ -193,6 +195,8 @@ codes! {
     NoSuchDelivery => 2446, 404, "no-such-delivery", "not-found";
     /// There is no such entry of the audit log.
     NoSuchEvent => 2446, 404, "no-such-event", "not-found";
+    /// The pool has no such application.
+    NoSuchApplication => 2446, 404, "no-such-application", "not-found";
     /// The account was merged into another account; use that one instead.
     MergedInto(user) => 2447, 409, "merged-into", "merged-into";
     /// There is no deletion request to cancel.

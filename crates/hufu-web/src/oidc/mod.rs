@@ -26,7 +26,7 @@ use hufu_types::refusal::Code;
 pub use token::TokenAnswer;
 
 use crate::Routes;
-use crate::cors::open;
+use crate::cors::{open, to_applications};
 use crate::page::routes_of;
 use crate::surface::{oauth, refusing, unserved};
 
@@ -34,12 +34,12 @@ pub(crate) fn routes() -> Routes {
     let routes = Routes::new()
         // Reads cookies: no CORS.
         .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
-        .route("/oidc/request", open(post(pushed::push)))
-        .route("/oidc/token", open(post(token::token)))
-        .route("/oidc/device/auth", open(post(device::start)))
-        .route("/oidc/me", open(get(userinfo::by_header).post(userinfo::by_form)))
-        .route("/oidc/token/introspection", open(post(introspection::introspect)))
-        .route("/oidc/token/revocation", open(post(revocation::revoke)))
+        .route("/oidc/request", to_applications(post(pushed::push)))
+        .route("/oidc/token", to_applications(post(token::token)))
+        .route("/oidc/device/auth", to_applications(post(device::start)))
+        .route("/oidc/me", to_applications(get(userinfo::by_header).post(userinfo::by_form)))
+        .route("/oidc/token/introspection", to_applications(post(introspection::introspect)))
+        .route("/oidc/token/revocation", to_applications(post(revocation::revoke)))
         .route("/oidc/.well-known/openid-configuration", open(get(discovery::discovery)))
         .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
     refusing(routes.merge(unserved("/oidc", Code::PathUnknown)), oauth)

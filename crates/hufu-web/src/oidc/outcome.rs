@@ -21,6 +21,7 @@ pub fn next(shared: &Shared, viewer: &Viewer, open: &OpenRequest, next: Next) ->
     Ok(match next {
         Next::Respond(response) => respond(viewer, &response),
         Next::LogIn => redirect(&page_of(shared, "/login", open)?),
+        Next::LogInAsAnother => redirect(&format!("{}&another=not-listed", page_of(shared, "/login", open)?)),
         Next::Choose(_) => redirect(&page_of(shared, "/accounts", open)?),
         Next::Consent { account, .. } => {
             let page = page_of(shared, "/consent", open)?;

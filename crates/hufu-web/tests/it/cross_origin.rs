@@ -7,7 +7,7 @@ use hufu_testkit::routes::ROUTES;
 use serde_json::json;
 
 use crate::client::{Answer, GET_PROFILE, JWKS};
-use crate::world::{MINI, World};
+use crate::world::{FILE, MINI, World};
 
 const ORIGIN: &str = "https://h5.shop.example";
 const WANTED: &str = "authorization,content-type,x-authing-app-id,x-authing-userpool-id,x-authing-request-from,\
@@ -25,9 +25,65 @@ fn open(path: &str) -> bool {
         && !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/oidc/auth")
 }
 
+/// Whether scripts of applications' origins alone may call it: OpenID Connect but for what everybody may read.
+fn is_of_applications(path: &str) -> bool {
+    path.starts_with("/oidc/") && path != "/oidc/auth" && !path.starts_with("/oidc/.well-known/")
+}
+
+/// The standard file with origins for the shop's website.
+fn with_origins(redirect_uris: &str, allowed: &str) -> String {
+    let website = "name = \"Shop website\"\n";
+    let client = format!("{website}  redirect_uris = [{redirect_uris}]\n  allowed_origins = [{allowed}]\n");
+    FILE.replace(website, &client)
+}
+
 on_both_engines! {
+    async fn openid_connect_is_open_to_the_origins_of_applications(database) {
+        let world = World::new(database).await;
+        let (listed, own) = ("https://h5.shop.example", "https://www.shop.example");
+        let may = async |origin: &str, path: &str| {
+            let client = world.client().header("origin", origin);
+            let preflight = client.clone().header("access-control-request-method", "POST");
+            let asked = preflight.send(Method::OPTIONS, path, "text/plain", Vec::new()).await;
+            let answer = client.send(Method::POST, path, "application/x-www-form-urlencoded", Vec::new()).await;
+            let of = |headers: &HeaderMap| headers.get("access-control-allow-origin").cloned();
+            assert_eq!(of(&asked.headers), of(&answer.headers), "{path}");
+            of(&asked.headers).is_some_and(|allowed| allowed == origin)
+        };
+        let paths: Vec<_> = ROUTES.iter().map(|(_, path)| *path).filter(|path| is_of_applications(path)).collect();
+        assert!(paths.contains(&"/oidc/token") && paths.contains(&"/oidc/me"), "{paths:?}");
+        for path in &paths {
+            assert!(!may(listed, path).await && !may(own, path).await, "{path}");
+        }
+        let listing = format!("\"{listed}\"");
+        world.reconfigure(&with_origins("\"https://www.shop.example/callback\"", &listing)).await;
+        for path in &paths {
+            assert!(may(listed, path).await && may(own, path).await, "{path}");
+            for other in [
+                "https://evil.example",
+                "http://h5.shop.example",
+                "https://h5.shop.example:8443",
+                "https://h5.shop.example.evil.example",
+                "null",
+            ] {
+                assert!(!may(other, path).await, "{path} {other}");
+            }
+        }
+        // A second application has it too; then that one alone, then none.
+        let cafe = "name = \"Cafe website\"\n";
+        let of_cafe = |uris: &str| format!("{cafe}  redirect_uris = [{uris}]\n");
+        let second = of_cafe("\"https://h5.shop.example/cafe\"");
+        world.reconfigure(&with_origins("\"https://h5.shop.example/callback\"", &listing).replace(cafe, &second)).await;
+        assert!(may(listed, "/oidc/token").await && !may(own, "/oidc/token").await);
+        world.reconfigure(&with_origins("", "").replace(cafe, &second)).await;
+        assert!(may(listed, "/oidc/token").await);
+        world.reconfigure(&with_origins("", "").replace(cafe, &of_cafe(""))).await;
+        assert!(!may(listed, "/oidc/token").await);
+    }
+
     async fn other_origins_are_let_in_only_where_published_clients_call(database) {
         let world = World::new(database).await;
+        world.reconfigure(&with_origins("\"https://h5.shop.example/callback\"", "")).await;
         let others = [(Method::GET, "/nothing"), (Method::GET, "/")];
         let routes =
             ROUTES.iter().map(|(method, path)| (method.parse().unwrap(), path.replace("{name}", "x")));

@@ -17,6 +17,7 @@ use serde_json::{Map, json};
 
 use crate::authorization::issue::{agree, logged_in};
 use crate::events::{Event, Trace};
+use crate::login::Admission;
 
 /// How many seconds longer it waits each time that it asked too often (RFC 8628 section 3.5).
 const SLOWER_BY: i64 = 5;
@@ -140,6 +141,8 @@ pub struct Approval {
     pub stores_consent: bool,
     /// The pool's settings.
     pub settings: Arc<PoolSettings>,
+    /// Whom the application lets log in.
+    pub admission: Admission,
     /// Until when the browser session lives if it is not used again.
     pub extends_to: Timestamp,
 }
@@ -151,6 +154,8 @@ pub enum DeviceAnswered {
     Done,
     /// The browser session has ended, or its account has something to be through with.
     NeedsLogin,
+    /// The application lets only those log in whom it lists, and does not list the account.
+    NotListed,
     /// The device does not wait any more.
     Gone,
 }
@@ -162,9 +167,12 @@ impl Write for AnswerDevice {
         let (pool, now) = (&self.pool, self.trace.at);
         let asked = device_codes::get_pending(tx, pool, &self.user_code, &self.application, now).await?;
         let Some((_, scopes)) = asked else { return Ok(DeviceAnswered::Gone) };
-        if let Some(Approval { browser, stores_consent, settings, extends_to }) = &self.approval {
+        if let Some(Approval { browser, stores_consent, settings, admission, extends_to }) = &self.approval {
             let found = logged_in(tx, pool, browser, settings, now).await?;
             let Some((session, account)) = found else { return Ok(DeviceAnswered::NeedsLogin) };
+            if !admission.admits(tx, pool, &account.id).await? {
+                return Ok(DeviceAnswered::NotListed);
+            }
             let extends_to = (*extends_to).min(settings.session.latest_end(session.created_at));
             browser_sessions::extend(tx, pool, browser, now, extends_to).await?;
             if *stores_consent {
@@ -193,6 +201,8 @@ pub struct ExchangeDeviceCode {
     pub refresh: NewRefreshToken,
     /// The pool's settings.
     pub settings: Arc<PoolSettings>,
+    /// Whom the application lets log in.
+    pub admission: Admission,
     /// Where the request comes from, and when.
     pub trace: Trace,
 }
@@ -206,7 +216,7 @@ pub enum DeviceExchanged {
     Pending,
     /// Nobody has answered yet, and the device asks too often.
     TooFast,
-    /// The person denied it.
+    /// The person denied it, or the application does not list them any more.
     Denied,
     /// The code has expired, or the login of whoever approved it has ended.
     Expired,
@@ -265,6 +275,9 @@ impl ExchangeDeviceCode {
         let Some((browser, account)) = logged_in(tx, pool, id, &self.settings, now).await? else {
             return Ok(DeviceExchanged::Expired);
         };
+        if !self.admission.admits(tx, pool, &account.id).await? {
+            return Ok(DeviceExchanged::Denied);
+        }
         device_codes::mark_used(tx, pool, &self.code).await?;
         let auth_time = browser.facts.auth_time().unwrap_or(browser.created_at);
         let latest = self.settings.session.latest_end(auth_time);

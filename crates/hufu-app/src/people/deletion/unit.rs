@@ -4,8 +4,8 @@
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
-    Read, StoreError, Tx, Write, choices, conflicts, consents, exchanges, identities, merges, passwords,
-    sessions, uploads, users, versions,
+    Read, StoreError, Tx, Write, application_users, choices, conflicts, consents, exchanges, identities,
+    merges, passwords, sessions, uploads, users, versions,
 };
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -250,6 +250,7 @@ pub async fn delete(
         conflicts::delete_of_user(tx, pool, &row.id).await?;
         choices::forget(tx, pool, &row.id).await?;
         consents::forget(tx, pool, &row.id).await?;
+        application_users::forget(tx, pool, &row.id).await?;
         merges::delete_of_user(tx, pool, &row.id).await?;
         exchanges::delete_of_user(tx, pool, &row.id).await?;
         step_tokens::delete_of_user(tx, pool, &row.id).await?;

@@ -43,6 +43,7 @@ wechat-nonsense = WeChat's response could not be understood: try again; if it ke
 ## The user
 
 no-account = The user does not exist: this login method only works for existing accounts; register or bind another way first.
+not-listed = The application has access = "listed" and does not list this user: list them through /admin/v1, or open the application to everybody.
 registration-off = This user pool does not allow registration: log in with an existing account, or ask the administrator for one.
 snapshot-user = This is WeChat's snapshot page, where nobody can log in: tap "Use full service" at its bottom right and try again.
 disabled = The account is disabled: contact the administrator.
@@ -85,6 +86,7 @@ no-such-import = There is no such import: check its id.
 no-such-webhook = There is no such webhook: check its id.
 no-such-delivery = There is no such delivery: check its id.
 no-such-event = There is no such entry of the audit log: check its id.
+no-such-application = There is no such application: check its id.
 merged-into = The account was merged into { $user }: use that one.
 deletion-not-requested = The deletion of this account was not requested: there is nothing to cancel.
 account-archived = The account is archived: restore it first.

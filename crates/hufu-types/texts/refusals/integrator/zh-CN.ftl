@@ -43,6 +43,7 @@ wechat-nonsense = 微信返回了无法识别的内容：请稍后重试，若�
 ## 用户
 
 no-account = 用户不存在：该登录方式仅限已有账号，请先用其他方式注册或绑定。
+not-listed = 该应用设置了 access = "listed"，且未列出此用户：请通过 /admin/v1 将其列入，或将应用开放给所有人。
 registration-off = 该用户池已关闭注册：请使用已有账号登录，或联系管理员开通账号。
 snapshot-user = 当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。
 disabled = 账号已被停用：请联系管理员。
@@ -85,6 +86,7 @@ no-such-import = 导入任务不存在：请核对 ID。
 no-such-webhook = Webhook 不存在：请核对 ID。
 no-such-delivery = 投递不存在：请核对 ID。
 no-such-event = 审计日志中没有该记录：请核对 ID。
+no-such-application = 应用不存在：请核对 ID。
 merged-into = 该账号已合并到 { $user }：请对该账号操作。
 deletion-not-requested = 该账号没有申请注销：无需撤销。
 account-archived = 该账号已归档：请先恢复。

@@ -38,6 +38,7 @@ too-often = There were too many attempts.
     .action = Wait { $minutes } min, then try again.
 no-account = We couldn't find an account for you.
     .action = Create an account or log in another way first.
+not-listed = This account can't be used here. Log in with another account, or ask whoever runs this app for access.
 registration-off = New accounts can't be created here.
     .action = Log in with an account you already have, or ask the administrator for one.
 snapshot-user = You're viewing a WeChat preview page, where you can't log in.

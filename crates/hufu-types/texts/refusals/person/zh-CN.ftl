@@ -38,6 +38,7 @@ too-often = 操作过于频繁。
     .action = 请过 { $minutes } 分钟再试。
 no-account = 没有找到你的账号。
     .action = 请先注册，或换一种登录方式。
+not-listed = 这个账号不能登录此应用。请换一个账号登录，或联系管理员开通。
 registration-off = 这里暂不开放注册。
     .action = 请使用已有账号登录，或联系管理员开通账号。
 snapshot-user = 你正在浏览微信的快照页，无法登录。

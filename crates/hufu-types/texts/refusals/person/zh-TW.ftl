@@ -38,6 +38,7 @@ too-often = 操作過於頻繁。
     .action = 請過 { $minutes } 分鐘再試。
 no-account = 找不到你的帳號。
     .action = 請先註冊，或改用其他登入方式。
+not-listed = 這個帳號不能登入此應用程式。請換一個帳號登入，或聯絡管理員開通。
 registration-off = 這裡暫不開放註冊。
     .action = 請使用現有帳號登入，或請管理員為你開通帳號。
 snapshot-user = 你正在瀏覽微信的快照頁，無法登入。

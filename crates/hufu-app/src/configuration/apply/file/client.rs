@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hufu_types::{
-    Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, PageTheme,
+    Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, PageTheme,
     RegistrationMethod, SettingProblem, TokenAuth,
 };
 use secrecy::SecretString;
@@ -206,7 +206,6 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
     let defaults = LoginControl::default();
     let flag = |key, default| table.optional(key).and_then(|item| item.boolean()).unwrap_or(default);
     only(table, "mfa", "off", &["optional", "required"]);
-    only(table, "access", "everybody", &["listed"]);
     let methods = table.optional("methods").map(|item| read_list(item, read_method));
     let login = LoginControl {
         default_method: table.optional("default_method").and_then(read_method),
@@ -221,6 +220,7 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
             .optional("agreements")
             .and_then(|item| read_list(item, |item| item.text().map(str::to_owned)))
             .unwrap_or_default(),
+        access: table.optional("access").and_then(read_access).unwrap_or_default(),
         methods: match &methods {
             Some(methods) => methods.clone().unwrap_or_default(),
             None => defaults.methods,
@@ -237,6 +237,10 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
 fn read_method(item: Item<'_>) -> Option<LoginMethod> {
     let names = LoginMethod::ALL.iter().map(|method| method.as_str());
     item.choice("login method", &[], LoginMethod::parse, names)
+}
+
+fn read_access(item: Item<'_>) -> Option<Access> {
+    item.choice("access", &[], Access::parse, Access::ALL.iter().map(|access| access.as_str()))
 }
 
 fn read_registration(item: Item<'_>) -> Option<RegistrationMethod> {
