@@ -133,6 +133,7 @@ on_both_engines! {
             consent: true,
             keep_signed_in: false,
             agreements: vec!["terms".to_owned()],
+            ..LoginControl::default()
         };
         assert_eq!(web.login, login);
         let branding = Branding {

@@ -88,6 +88,7 @@ fn every_key_is_read_and_documented() {
         consent: true,
         keep_signed_in: false,
         agreements: list(&["terms", "privacy"]),
+        ..LoginControl::default()
     };
     assert_eq!(client.login, Some(login));
     let branding = client.branding.as_ref().unwrap();
