@@ -10,5 +10,5 @@ testWebsite("openidconnect", {
   command: () => [program],
   cwd: folder("rust"),
   signing: "ES256",
-  refusal: { state: /state/, code: /invalid_grant/, issuer: /issuer/i },
+  refusal: { state: /state/, code: /invalid_grant/, issuer: /Invalid issuer/ },
 });
