@@ -10,6 +10,9 @@ const programs = {
   js: ["node/app.mjs", "authjs/app.mjs"],
   python: ["python/app.py"],
   go: ["go/main.go"],
+  java: ["spring/src/main/java/site/Site.java", "spring/src/main/java/site/Pages.java"],
+  yaml: ["spring/src/main/resources/application.yml"],
+  rust: ["rust/src/main.rs"],
 };
 
 const indentation = (line) => line.match(/^\s*/)[0].length;

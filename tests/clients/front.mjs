@@ -44,7 +44,7 @@ export async function startChromium(front, profile) {
   const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
   const executablePath = process.env.CHROMIUM_BIN ?? usual.find(existsSync);
   assert.ok(executablePath, "there is no Chromium; ./test says how to install it, or name one with CHROMIUM_BIN");
-  const args = ["--no-sandbox", "--disable-dev-shm-usage", `--host-resolver-rules=MAP *:443 127.0.0.1:${front.port}`];
+  const args = ["--no-sandbox", "--disable-dev-shm-usage", `--host-resolver-rules=MAP *:443 127.0.0.1:${front.port},MAP *:8443 127.0.0.1:${front.port}`];
   if (profile === undefined) return chromium.launch({ executablePath, args });
   mkdirSync(join(profile, "Default"));
   writeFileSync(join(profile, "Default/Preferences"), JSON.stringify({ profile: { cookie_controls_mode: 0 } }));

@@ -30,9 +30,9 @@ export const folder = (name) => fileURLToPath(new URL(`${name}/`, import.meta.ur
 
 /**
  * Starts Hufu with a website, and with a single-page app if it has addresses. `signing` is the algorithm of the website's
- * tokens.
+ * tokens, `backchannel` the path at which it hears of logouts.
  */
-export async function startHufu({ site = "https://site.example.com", spa, signing = "RS256", publicUrl }) {
+export async function startHufu({ site = "https://site.example.com", spa, signing = "RS256", backchannel, publicUrl }) {
   const stack = await startStack({ environment: { NINA: NINA.password, SITE_SECRET: SITE.secret }, publicUrl });
   try {
     await stack.apply(`
@@ -46,8 +46,9 @@ name = "Customers"
   type = "web"
   secret = { env = "SITE_SECRET" }
   signing_algorithm = "${signing}"
-  redirect_uris = ["${site}/callback", "${site}/auth/callback/hufu"]
+  redirect_uris = ["${site}/callback", "${site}/auth/callback/hufu", "${site}/login/oauth2/code/hufu"]
   logout_redirect_uris = ["${site}/"]
+  ${backchannel ? `backchannel_logout_uri = "${site}${backchannel}"` : ""}
   [user_pool.application.login]
   methods = ["password"]
   default_method = "password"
