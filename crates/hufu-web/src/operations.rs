@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use hufu_app::App;
 use axum::http::{StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use hufu_app::App;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::middleware::no_sniffing;

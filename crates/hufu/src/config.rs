@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use hufu_app::{KeySource, Limits};
-use hufu_store::DatabaseUrl;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_app::{KeySource, Limits};
+use hufu_store::DatabaseUrl;
 use hufu_types::Clock;
 use hufu_web::{AcmeSettings, Certificates, ExternalAccount};
 use ipnet::IpNet;
@@ -309,7 +309,8 @@ fn acme_table(
 /// What `tls.acme` says, if all of it can be used.
 fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Option<AcmeSettings> {
     let AcmeTable { directory, contact, terms_agreed, cache, eab_kid, eab_hmac_key } = table;
-    let directory = directory.context("tls.acme.directory is missing: the URL of a certificate authority's directory");
+    let directory =
+        directory.context("tls.acme.directory is missing: the URL of a certificate authority's directory");
     let directory = mistakes.unless(directory.and_then(|text| https_url("tls.acme.directory", &text)));
     let contact = contact.context("tls.acme.contact is missing: whom the certificate authority may write to");
     let contact = mistakes.unless(contact.and_then(|text| mailto("tls.acme.contact", text)));
@@ -322,7 +323,8 @@ fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Optio
     let external_account = match (eab_kid, eab_hmac_key) {
         (None, None) => Some(None),
         (Some(key_id), Some(key)) => {
-            let bytes = URL_SAFE_NO_PAD.decode(key.trim_end_matches('=')).ok().filter(|bytes| !bytes.is_empty());
+            let bytes =
+                URL_SAFE_NO_PAD.decode(key.trim_end_matches('=')).ok().filter(|bytes| !bytes.is_empty());
             let key = bytes.context("tls.acme.eab_hmac_key is not base64url, in which authorities give it");
             let key = mistakes.unless(key);
             key.map(|key| Some(ExternalAccount { key_id, mac_key: SecretSlice::from(key) }))
@@ -333,12 +335,19 @@ fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Optio
         }
     };
     let cache = PathBuf::from(cache.unwrap_or_else(|| "acme".to_owned()));
-    Some(AcmeSettings { directory: directory?, contact: contact?, cache, external_account: external_account?, http })
+    Some(AcmeSettings {
+        directory: directory?,
+        contact: contact?,
+        cache,
+        external_account: external_account?,
+        http,
+    })
 }
 
 /// An https URL, as it is written.
 fn https_url(key: &str, text: &str) -> anyhow::Result<String> {
-    let url: Option<Url> = text.parse().ok().filter(|url: &Url| url.scheme() == "https" && url.fragment().is_none());
+    let url: Option<Url> =
+        text.parse().ok().filter(|url: &Url| url.scheme() == "https" && url.fragment().is_none());
     let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
     url.with_context(|| format!("{key} must be an https URL"))?;
     Ok(text.to_owned())
@@ -349,7 +358,8 @@ fn mailto(key: &str, text: String) -> anyhow::Result<String> {
     let address = text.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
     let is_one = address.is_some_and(|(name, host)| {
         let is_plain = |part: &str| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, ',' | '?' | '@' | '<' | '>'))
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, ',' | '?' | '@' | '<' | '>'))
         };
         is_plain(name) && is_plain(host)
     });
@@ -579,9 +589,15 @@ mod tests {
             let config = read(text, &environment).unwrap();
             let Some(Tls::Acme(acme)) = config.tls else { panic!("no acme") };
             assert_eq!(acme.directory, "https://other.example.com/dir");
-            assert_eq!((acme.contact.as_str(), acme.cache.to_str()), ("mailto:other@example.com", Some("/var/lib/hufu/acme")));
+            assert_eq!(
+                (acme.contact.as_str(), acme.cache.to_str()),
+                ("mailto:other@example.com", Some("/var/lib/hufu/acme"))
+            );
             let account = acme.external_account.unwrap();
-            assert_eq!((account.key_id.as_str(), account.mac_key.expose_secret()), ("kid-1", &[0, 1, 2, 3][..]));
+            assert_eq!(
+                (account.key_id.as_str(), account.mac_key.expose_secret()),
+                ("kid-1", &[0, 1, 2, 3][..])
+            );
             assert!(acme.http);
             assert_eq!(config.http_listen.map(|address| address.port()), Some(80));
         }

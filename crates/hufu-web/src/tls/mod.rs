@@ -101,7 +101,10 @@ impl Certificates {
         let is_there = file.exists();
         let (inner, outcome) = Inner::read(file.clone(), file, host, clock, Some(acme));
         for error in outcome.err().into_iter().flatten().filter(|_| is_there) {
-            tracing::warn!(error = told(&error), "the certificate of the cache is not used; another is ordered");
+            tracing::warn!(
+                error = told(&error),
+                "the certificate of the cache is not used; another is ordered"
+            );
         }
         Ok(Self(Arc::new(inner)))
     }

@@ -111,8 +111,8 @@ fn time(input: &[u8]) -> Option<(Timestamp, &[u8])> {
 #[cfg(test)]
 mod tests {
     use instant_acme::CertificateIdentifier;
-    use tokio_rustls::rustls::pki_types::{CertificateDer, Der};
     use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, Der};
 
     use super::*;
 
@@ -178,7 +178,8 @@ mod tests {
             -----END CERTIFICATE-----\n";
         let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
         let issued = Issued::of(&der).unwrap();
-        let said = CertificateIdentifier::new(Der::from_slice(issued.authority_key), Der::from_slice(issued.serial));
+        let said =
+            CertificateIdentifier::new(Der::from_slice(issued.authority_key), Der::from_slice(issued.serial));
         assert_eq!(said.to_string(), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
         for length in 0..der.len() {
             let _ = Issued::of(&der[..length]);

@@ -114,8 +114,17 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until asked to stop. Then it finishes running requests and makes every confirmed write durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, compat, outbox, listener, http_listener, metrics, metrics_listener } =
-            self;
+        let Self {
+            config,
+            instance,
+            web,
+            compat,
+            outbox,
+            listener,
+            http_listener,
+            metrics,
+            metrics_listener,
+        } = self;
         let certificates = web.certificates.clone();
         let store = instance.store.clone();
         let outgoing =
@@ -130,7 +139,8 @@ impl Server {
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
-            outgoing: GuardedClient::new(outgoing.clone()).context("cannot create the client for outgoing calls")?,
+            outgoing: GuardedClient::new(outgoing.clone())
+                .context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
         })
         .await?;

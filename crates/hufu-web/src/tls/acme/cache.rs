@@ -152,11 +152,7 @@ impl Cache {
     }
 
     /// Replaces a file. Whoever reads it sees all of the old one or all of the new one, also after the power failed.
-    async fn write(
-        &self,
-        file: impl FnOnce(&Paths) -> &Path + Send + 'static,
-        bytes: Vec<u8>,
-    ) -> Result<()> {
+    async fn write(&self, file: impl FnOnce(&Paths) -> &Path + Send + 'static, bytes: Vec<u8>) -> Result<()> {
         let this = self.clone();
         blocking(move || {
             let path = file(&this.0);

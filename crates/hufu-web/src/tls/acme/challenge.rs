@@ -31,7 +31,10 @@ impl Acme {
     }
 
     /// What answers such a handshake.
-    pub(in crate::tls) async fn tls_answer(&self, provider: &Arc<CryptoProvider>) -> Option<Arc<ServerConfig>> {
+    pub(in crate::tls) async fn tls_answer(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Option<Arc<ServerConfig>> {
         let challenge = self.cache.challenge().await.ok()??;
         let answer = self.certificate_of(&challenge.key_authorization, provider);
         let answer = answer.inspect_err(|error| {

@@ -50,7 +50,13 @@ impl Client {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = heard;
     }
 
-    async fn call(&self, method: Method, url: &str, headers: HeaderMap, body: Vec<u8>) -> Result<BytesResponse, Error> {
+    async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<BytesResponse, Error> {
         self.forget();
         if !url.starts_with("https://") {
             return Err(other("the directory names an address that is not https"));

@@ -44,7 +44,7 @@ const OTHER_NODE: Duration = Duration::from_secs(5);
 const ASK: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 60 * 60));
 /// How soon it is asked again if it did not say.
 const ASK_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
-/// A certificate is not renewed sooner than this after its order, or a third of its life, whatever the authority says.
+/// A certificate is not renewed sooner than this after it came, or a third of its life, whatever the authority says.
 const LEAST_USE: Duration = Duration::from_secs(60 * 60);
 
 /// From whom certificates are ordered, and how.
@@ -128,8 +128,15 @@ impl Inner {
     async fn order_forever(&self, acme: &Acme, client: &Client, limits: &Limits) {
         let (mut failures, mut not_before) = (0_u32, self.clock.now());
         let mut advice: Option<Advice> = None;
+        let mut known = self.usable().map(|usable| usable.der);
         loop {
             let usable = self.usable();
+            let der = usable.as_ref().map(|usable| usable.der.clone());
+            if let Some(new) = usable.as_ref().filter(|_| der != known) {
+                let life = new.validity.until.since(new.validity.from);
+                (failures, not_before) = (0, self.clock.now().plus(LEAST_USE.min(life / 3)));
+            }
+            known = der;
             let due = match &usable {
                 None => self.clock.now(),
                 Some(usable) => {
@@ -145,7 +152,7 @@ impl Inner {
             let ordered = match acme.cache.lock().await {
                 Ok(Some(_lock)) => {
                     self.look().await;
-                    if self.usable().map(|now| now.der) != usable.as_ref().map(|usable| usable.der.clone()) {
+                    if self.usable().map(|now| now.der) != known {
                         // Another node was faster.
                         continue;
                     }
@@ -160,22 +167,14 @@ impl Inner {
             };
             let outcome = if ordered.is_ok() { "issued" } else { "failed" };
             metrics::counter!("hufu_acme_orders_total", "outcome" => outcome).increment(1);
-            let pause = match ordered {
-                Ok(()) => {
-                    failures = 0;
-                    let life = self.validity().map(|validity| validity.until.since(validity.from));
-                    LEAST_USE.min(life.unwrap_or_default() / 3)
-                }
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    let heard = client.heard();
-                    let place = Place::of(format!("{} {failures}", self.host).as_bytes());
-                    let pause = schedule::pause(limits, failures, heard.reached, heard.retry_after, place);
-                    self.tell(acme, &error, pause);
-                    pause
-                }
-            };
-            not_before = self.clock.now().plus(pause);
+            if let Err(error) = ordered {
+                failures = failures.saturating_add(1);
+                let heard = client.heard();
+                let place = Place::of(format!("{} {failures}", self.host).as_bytes());
+                let pause = schedule::pause(limits, failures, heard.reached, heard.retry_after, place);
+                self.tell(acme, &error, pause);
+                not_before = self.clock.now().plus(pause);
+            }
         }
     }
 
@@ -195,7 +194,9 @@ impl Inner {
         let replaced = old.filter(|_| advice.is_some_and(|advice| advice.window.is_some()));
         let replaced = replaced.and_then(|old| identifier(&old.der));
         let ordered = acme.order(client, replaced.as_ref(), limits.acme_order_time);
-        let pem = tokio::time::timeout(limits.acme_order_time, ordered).await.map_err(|_| OrderError::TooSlow)??;
+        let pem = tokio::time::timeout(limits.acme_order_time, ordered)
+            .await
+            .map_err(|_| OrderError::TooSlow)??;
         self.check(&pem)?;
         let mut known = self.known.lock().await;
         acme.cache.write_certificate(pem.clone()).await?;
@@ -245,19 +246,23 @@ impl Inner {
         advice: &mut Option<Advice>,
     ) -> Option<Window> {
         let now = self.clock.now();
-        if let Some(known) = advice.as_ref().filter(|known| known.about == usable.der && now < known.ask_again) {
+        if let Some(known) =
+            advice.as_ref().filter(|known| known.about == usable.der && now < known.ask_again)
+        {
             return known.window;
         }
         let asked = match identifier(&usable.der) {
             Some(certificate) => acme.renewal_info(client, &certificate).await,
             None => Ok(None),
         };
-        let (window, after) = asked.unwrap_or_else(|error| {
-            tracing::debug!(error = super::told(&error), "the authority does not say when to renew");
-            // What it said before still holds.
-            let known = advice.take().filter(|known| known.about == usable.der);
-            Some((known.and_then(|known| known.window)?, ASK_AGAIN))
-        }).map_or((None, ASK_AGAIN), |(window, after)| (Some(window), after.clamp(ASK.0, ASK.1)));
+        let (window, after) = asked
+            .unwrap_or_else(|error| {
+                tracing::debug!(error = super::told(&error), "the authority does not say when to renew");
+                // What it said before still holds.
+                let known = advice.take().filter(|known| known.about == usable.der);
+                Some((known.and_then(|known| known.window)?, ASK_AGAIN))
+            })
+            .map_or((None, ASK_AGAIN), |(window, after)| (Some(window), after.clamp(ASK.0, ASK.1)));
         *advice = Some(Advice { about: usable.der.clone(), window, ask_again: now.plus(after) });
         window
     }
@@ -269,12 +274,23 @@ impl Inner {
         let (told, advice) = (error.told(), error.advice());
         if self.usable().is_some() {
             tracing::warn!(
-                host, directory, challenge, error = told, advice, next, expires = self.expires(),
+                host,
+                directory,
+                challenge,
+                error = told,
+                advice,
+                next,
+                expires = self.expires(),
                 "the certificate could not be renewed; the present one stays"
             );
         } else {
             tracing::error!(
-                host, directory, challenge, error = told, advice, next,
+                host,
+                directory,
+                challenge,
+                error = told,
+                advice,
+                next,
                 "no certificate was issued; the server cannot be reached before there is one"
             );
         }
@@ -284,5 +300,8 @@ impl Inner {
 /// How a certificate is named to the authority that issued it.
 fn identifier(der: &CertificateDer<'_>) -> Option<CertificateIdentifier<'static>> {
     let issued = Issued::of(der)?;
-    Some(CertificateIdentifier::new(Der::from_slice(issued.authority_key), Der::from_slice(issued.serial)).into_owned())
+    Some(
+        CertificateIdentifier::new(Der::from_slice(issued.authority_key), Der::from_slice(issued.serial))
+            .into_owned(),
+    )
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hufu_types::Timestamp;
 use instant_acme::{
-    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, ExternalAccountKey, Identifier, NewAccount,
-    NewOrder, Order, OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeType, ExternalAccountKey, Identifier,
+    NewAccount, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use secrecy::ExposeSecret as _;
@@ -104,7 +104,8 @@ impl Acme {
         let external = external.map(|external| {
             ExternalAccountKey::new(external.key_id.clone(), external.mac_key.expose_secret())
         });
-        let new = NewAccount { contact: &[contact], terms_of_service_agreed: true, only_return_existing: false };
+        let new =
+            NewAccount { contact: &[contact], terms_of_service_agreed: true, only_return_existing: false };
         let (account, credentials) =
             builder.create(&new, self.settings.directory.clone(), external.as_ref()).await?;
         self.cache.write_account(&StoredAccount { contact: contact.to_owned(), credentials }).await?;

@@ -42,9 +42,7 @@ pub(super) fn renewal(validity: Validity, window: Option<Window>, place: Place) 
     let Validity { from, until } = validity;
     let life = until.since(from);
     match window {
-        Some(Window { start, end }) => {
-            start.plus(place.within(end.since(start))).min(until.minus(life / 6))
-        }
+        Some(Window { start, end }) => start.plus(place.within(end.since(start))).min(until.minus(life / 6)),
         None => from.plus(life / 3 * 2).plus(place.within(life / 30)),
     }
 }
