@@ -219,3 +219,21 @@ fn remove(file: &Path) -> Result<()> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_authority_has_a_folder() {
+        let real = name_of("https://acme.example.com/directory");
+        assert!(real.starts_with("acme.example.com-"), "{real}");
+        assert_ne!(real, name_of("https://acme.example.com/tests"));
+        assert_ne!(real, name_of("https://acme.example.com:8443/directory"));
+        for odd in ["https://../../etc", "https://a\\b/", "https://[::1]:1/x", "https:///", ""] {
+            let name = name_of(odd);
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')), "{name}");
+            assert!(!matches!(name.as_str(), "." | ".."), "{name}");
+        }
+    }
+}
