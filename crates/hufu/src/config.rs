@@ -292,7 +292,9 @@ fn acme_table(
         eab_kid: set("HUFU_TLS_ACME_EAB_KID"),
         eab_hmac_key: set("HUFU_TLS_ACME_EAB_HMAC_KEY"),
     };
-    if table.is_none() && in_environment.directory.is_none() {
+    let AcmeTable { directory, contact, terms_agreed, cache, eab_kid, eab_hmac_key } = &in_environment;
+    let texts = [directory, contact, cache, eab_kid, eab_hmac_key];
+    if table.is_none() && terms_agreed.is_none() && texts.into_iter().all(Option::is_none) {
         return None;
     }
     let table = table.unwrap_or_default();

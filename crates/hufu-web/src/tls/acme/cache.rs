@@ -232,7 +232,10 @@ mod tests {
         assert_ne!(real, name_of("https://acme.example.com:8443/directory"));
         for odd in ["https://../../etc", "https://a\\b/", "https://[::1]:1/x", "https:///", ""] {
             let name = name_of(odd);
-            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')), "{name}");
+            assert!(
+                name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')),
+                "{name}"
+            );
             assert!(!matches!(name.as_str(), "." | ".."), "{name}");
         }
     }

@@ -199,8 +199,16 @@ impl Inner {
             .map_err(|_| OrderError::TooSlow)??;
         self.check(&pem)?;
         let mut known = self.known.lock().await;
-        acme.cache.write_certificate(pem.clone()).await?;
-        *known = super::seen(&Ok(pem.clone()), &Ok(pem.clone()));
+        match acme.cache.write_certificate(pem.clone()).await {
+            Ok(()) => *known = super::seen(&Ok(pem.clone()), &Ok(pem.clone())),
+            Err(error) => {
+                let error = super::told(&error);
+                tracing::error!(
+                    error,
+                    "the new certificate cannot be written to tls.acme.cache: it is lost with a restart"
+                );
+            }
+        }
         self.replace(Ok(pem.clone()), Ok(pem));
         Ok(())
     }
