@@ -267,6 +267,13 @@ limits! {
     connection_requests: u32 = 100,
     /// How often the files of the certificate are looked at for changes.
     certificate_poll: Duration = SECOND * 2,
+    /// Time for one order of a certificate, from the first request to the certificate authority to the certificate.
+    acme_order_time: Duration = MINUTE * 5,
+    /// How long to wait after the first order that failed; each further wait is ten times as long. An authority that
+    /// cannot be reached is asked again after this time.
+    acme_retry_first: Duration = MINUTE,
+    /// The longest wait between two orders that failed, unless the authority asks for a longer one.
+    acme_retry_longest: Duration = HOUR * 24,
     /// How long a client may take to send the head of a request, or leave a kept-alive connection idle.
     header_time: Duration = SECOND * 30,
     /// Bytes of the head of a request.

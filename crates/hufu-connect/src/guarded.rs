@@ -218,6 +218,14 @@ impl GuardedClient {
         self.call(Method::GET, url, headers, None).await
     }
 
+    /// Sends a HEAD request.
+    ///
+    /// # Errors
+    /// [`OutgoingError`]
+    pub async fn head(&self, url: &str, headers: &[(&str, &str)]) -> Result<Response, OutgoingError> {
+        self.call(Method::HEAD, url, headers, None).await
+    }
+
     /// Sends a POST request.
     ///
     /// # Errors

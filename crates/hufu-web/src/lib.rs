@@ -32,4 +32,4 @@ pub mod tls;
 pub use axum::Router;
 pub use operations::metrics_router;
 pub use server::{Listener, Routes, WebSettings, router};
-pub use tls::Certificates;
+pub use tls::{AcmeSettings, Certificates, ExternalAccount, plain_router};

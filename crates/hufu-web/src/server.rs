@@ -28,6 +28,8 @@ pub struct WebSettings {
     pub loopback_hosts_only: bool,
     /// Warnings that `/readyz` includes.
     pub warnings: Vec<String>,
+    /// The certificate, if the server speaks TLS.
+    pub certificates: Option<Certificates>,
 }
 
 /// State that every handler has access to.

@@ -6,20 +6,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_app::{KeySource, Limits};
 use hufu_store::DatabaseUrl;
 use hufu_types::Clock;
-use hufu_web::Certificates;
+use hufu_web::{AcmeSettings, Certificates, ExternalAccount};
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use serde::Deserialize;
-use url::Url;
+use url::{Host, Url};
 
 /// The configuration file. Every key is optional.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 struct File {
     listen: Option<String>,
+    http_listen: Option<String>,
     public_url: Option<String>,
     database_url: Option<String>,
     encryption_key: Option<String>,
@@ -40,7 +43,18 @@ struct File {
 struct TlsTable {
     cert_file: Option<String>,
     key_file: Option<String>,
-    acme: Option<toml::Table>,
+    acme: Option<AcmeTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct AcmeTable {
+    directory: Option<String>,
+    contact: Option<String>,
+    terms_agreed: Option<bool>,
+    cache: Option<String>,
+    eab_kid: Option<String>,
+    eab_hmac_key: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -54,6 +68,8 @@ struct Wechat {
 /// The effective configuration.
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    /// Where plain HTTP is answered beside TLS. Absent if it is not.
+    pub(crate) http_listen: Option<SocketAddr>,
     pub(crate) public_url: String,
     pub(crate) database: DatabaseUrl,
     pub(crate) key: KeySource,
@@ -69,11 +85,12 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
 }
 
-/// Where the certificate is.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Tls {
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
+/// Where the certificate comes from.
+pub(crate) enum Tls {
+    /// From two files.
+    Files { certificate: PathBuf, key: PathBuf },
+    /// From a certificate authority.
+    Acme(AcmeSettings),
 }
 
 /// The log filter.
@@ -107,16 +124,25 @@ impl Config {
         let either = |name: &str, value: Option<String>| set(name).or(value);
 
         let listen = either("HUFU_LISTEN", file.listen).unwrap_or_else(|| "127.0.0.1:3000".to_owned());
-        let tls = tls(file.tls, &set, &mut mistakes);
-        let scheme = if tls.is_some() { "https" } else { "http" };
+        let http_listen = either("HUFU_HTTP_LISTEN", file.http_listen).filter(|value| value != "off");
+        let (tls, wants_tls) = tls(file.tls, http_listen.is_some(), &set, &mut mistakes);
+        let scheme = if wants_tls { "https" } else { "http" };
         let public_url =
             either("HUFU_PUBLIC_URL", file.public_url).unwrap_or_else(|| format!("{scheme}://{listen}"));
         let listen = mistakes.unless(address("listen", &listen));
         // Without a valid address there is no valid default either, and one mistake is enough.
         let public_url = listen.and_then(|_| mistakes.unless(http_url("public_url", &public_url)));
-        if tls.is_some() && public_url.as_ref().is_some_and(|url| url.scheme() != "https") {
+        if wants_tls && public_url.as_ref().is_some_and(|url| url.scheme() != "https") {
             mistakes.add("public_url must begin with https://, because [tls] is set".to_owned());
         }
+        let is_name = public_url.as_ref().is_some_and(|url| matches!(url.host(), Some(Host::Domain(_))));
+        if matches!(tls, Some(Tls::Acme(_))) && public_url.is_some() && !is_name {
+            mistakes.add("public_url must have a domain, for which tls.acme orders a certificate".to_owned());
+        }
+        if http_listen.is_some() && !wants_tls {
+            mistakes.add("http_listen leads to https and needs [tls]".to_owned());
+        }
+        let http_listen = http_listen.and_then(|text| mistakes.unless(address("http_listen", &text)));
         let database =
             either("HUFU_DATABASE_URL", file.database_url).unwrap_or_else(|| "sqlite://hufu.db".to_owned());
         let database = mistakes.unless(database.parse::<DatabaseUrl>().context("database_url"));
@@ -154,6 +180,7 @@ impl Config {
         mistakes.none()?;
         Ok(Self {
             listen: listen.context("listen")?,
+            http_listen,
             public_url: public_url.context("public_url")?.as_str().trim_end_matches('/').to_owned(),
             database: database.context("database_url")?,
             key,
@@ -169,11 +196,15 @@ impl Config {
 }
 
 impl Tls {
-    /// Reads the certificate and its key for the host of a URL.
-    pub(crate) fn read(self, public_url: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Certificates> {
+    /// Reads the certificate and its key for the host of a URL, if they are there to be read.
+    pub(crate) fn open(self, public_url: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Certificates> {
         let url: Url = public_url.parse().context("public_url")?;
         let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        Certificates::read(self.certificate, self.key, host, clock).or_else(|errors| {
+        let opened = match self {
+            Self::Files { certificate, key } => Certificates::read(certificate, key, host, clock),
+            Self::Acme(settings) => Certificates::ordered(settings, host, clock),
+        };
+        opened.or_else(|errors| {
             let mut mistakes = Mistakes::default();
             for error in errors {
                 mistakes.add(format!("{:#}", anyhow::Error::new(error)));
@@ -207,29 +238,134 @@ impl Mistakes {
     }
 }
 
-/// The certificate's files, from the file and from the environment. None without `[tls]`, or if it is a mistake.
+/// Where the certificate comes from, by the file and the environment, and whether there is to be one. The first is None
+/// without `[tls]`, and if that is a mistake.
 fn tls(
     table: Option<TlsTable>,
+    http: bool,
     set: &impl Fn(&str) -> Option<String>,
     mistakes: &mut Mistakes,
-) -> Option<Tls> {
-    let in_environment = [set("HUFU_TLS_CERT_FILE"), set("HUFU_TLS_KEY_FILE")];
-    if table.is_none() && in_environment.iter().all(Option::is_none) {
+) -> (Option<Tls>, bool) {
+    let is_table = table.is_some();
+    let TlsTable { cert_file, key_file, acme } = table.unwrap_or_default();
+    let (certificate, key) = (set("HUFU_TLS_CERT_FILE").or(cert_file), set("HUFU_TLS_KEY_FILE").or(key_file));
+    let acme = acme_table(acme, set, mistakes);
+    if !is_table && certificate.is_none() && key.is_none() && acme.is_none() {
+        return (None, false);
+    }
+    let tls = match (acme, certificate, key) {
+        (Some(acme), None, None) => acme_settings(acme, http, mistakes).map(Tls::Acme),
+        (Some(_), _, _) => {
+            mistakes.add("[tls] has either cert_file and key_file or acme, not both".to_owned());
+            None
+        }
+        (None, Some(certificate), Some(key)) => {
+            Some(Tls::Files { certificate: certificate.into(), key: key.into() })
+        }
+        (None, certificate, key) => {
+            for (name, value) in [("tls.cert_file", &certificate), ("tls.key_file", &key)] {
+                if value.is_none() {
+                    mistakes.add(format!("{name} is missing; [tls] needs cert_file and key_file, or acme"));
+                }
+            }
+            None
+        }
+    };
+    (tls, true)
+}
+
+/// `tls.acme`, from the file and the environment.
+fn acme_table(
+    table: Option<AcmeTable>,
+    set: &impl Fn(&str) -> Option<String>,
+    mistakes: &mut Mistakes,
+) -> Option<AcmeTable> {
+    let agreed = set("HUFU_TLS_ACME_TERMS_AGREED").and_then(|text| {
+        let read = text.parse().ok().context("HUFU_TLS_ACME_TERMS_AGREED must be true or false");
+        mistakes.unless::<bool>(read)
+    });
+    let in_environment = AcmeTable {
+        directory: set("HUFU_TLS_ACME_DIRECTORY"),
+        contact: set("HUFU_TLS_ACME_CONTACT"),
+        terms_agreed: agreed,
+        cache: set("HUFU_TLS_ACME_CACHE"),
+        eab_kid: set("HUFU_TLS_ACME_EAB_KID"),
+        eab_hmac_key: set("HUFU_TLS_ACME_EAB_HMAC_KEY"),
+    };
+    let AcmeTable { directory, contact, terms_agreed, cache, eab_kid, eab_hmac_key } = &in_environment;
+    let texts = [directory, contact, cache, eab_kid, eab_hmac_key];
+    if table.is_none() && terms_agreed.is_none() && texts.into_iter().all(Option::is_none) {
         return None;
     }
     let table = table.unwrap_or_default();
-    let [certificate, key] = in_environment;
-    let (certificate, key) = (certificate.or(table.cert_file), key.or(table.key_file));
-    if table.acme.is_some() {
-        mistakes.add("tls.acme is not available yet; set tls.cert_file and tls.key_file".to_owned());
-        return None;
+    Some(AcmeTable {
+        directory: in_environment.directory.or(table.directory),
+        contact: in_environment.contact.or(table.contact),
+        terms_agreed: in_environment.terms_agreed.or(table.terms_agreed),
+        cache: in_environment.cache.or(table.cache),
+        eab_kid: in_environment.eab_kid.or(table.eab_kid),
+        eab_hmac_key: in_environment.eab_hmac_key.or(table.eab_hmac_key),
+    })
+}
+
+/// What `tls.acme` says, if all of it can be used.
+fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Option<AcmeSettings> {
+    let AcmeTable { directory, contact, terms_agreed, cache, eab_kid, eab_hmac_key } = table;
+    let directory =
+        directory.context("tls.acme.directory is missing: the URL of a certificate authority's directory");
+    let directory = mistakes.unless(directory.and_then(|text| https_url("tls.acme.directory", &text)));
+    let contact = contact.context("tls.acme.contact is missing: whom the certificate authority may write to");
+    let contact = mistakes.unless(contact.and_then(|text| mailto("tls.acme.contact", text)));
+    if terms_agreed != Some(true) {
+        mistakes.add(
+            "tls.acme.terms_agreed must be true: an order needs your agreement to the terms of the certificate authority"
+                .to_owned(),
+        );
     }
-    for (name, value) in [("tls.cert_file", &certificate), ("tls.key_file", &key)] {
-        if value.is_none() {
-            mistakes.add(format!("{name} is missing; [tls] needs cert_file and key_file"));
+    let external_account = match (eab_kid, eab_hmac_key) {
+        (None, None) => Some(None),
+        (Some(key_id), Some(key)) => {
+            let bytes =
+                URL_SAFE_NO_PAD.decode(key.trim_end_matches('=')).ok().filter(|bytes| !bytes.is_empty());
+            let key = bytes.context("tls.acme.eab_hmac_key is not base64url, in which authorities give it");
+            let key = mistakes.unless(key);
+            key.map(|key| Some(ExternalAccount { key_id, mac_key: SecretSlice::from(key) }))
         }
-    }
-    Some(Tls { certificate: certificate?.into(), key: key?.into() })
+        _ => {
+            mistakes.add("tls.acme.eab_kid and tls.acme.eab_hmac_key belong together".to_owned());
+            None
+        }
+    };
+    let cache = PathBuf::from(cache.unwrap_or_else(|| "acme".to_owned()));
+    Some(AcmeSettings {
+        directory: directory?,
+        contact: contact?,
+        cache,
+        external_account: external_account?,
+        http,
+    })
+}
+
+/// An https URL, as it is written.
+fn https_url(key: &str, text: &str) -> anyhow::Result<String> {
+    let url: Option<Url> =
+        text.parse().ok().filter(|url: &Url| url.scheme() == "https" && url.fragment().is_none());
+    let url = url.filter(|url| url.username().is_empty() && url.password().is_none());
+    url.with_context(|| format!("{key} must be an https URL"))?;
+    Ok(text.to_owned())
+}
+
+/// A `mailto:` URL with one address and nothing else (RFC 8555 section 7.3).
+fn mailto(key: &str, text: String) -> anyhow::Result<String> {
+    let address = text.strip_prefix("mailto:").and_then(|address| address.split_once('@'));
+    let is_one = address.is_some_and(|(name, host)| {
+        let is_plain = |part: &str| {
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, ',' | '?' | '@' | '<' | '>'))
+        };
+        is_plain(name) && is_plain(host)
+    });
+    if is_one { Ok(text) } else { bail!("{key} must be an address such as mailto:ops@example.com") }
 }
 
 /// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
@@ -323,6 +459,8 @@ fn http_url(key: &str, text: &str) -> anyhow::Result<Url> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn read(text: &str, environment: &[(&str, &str)]) -> anyhow::Result<Config> {
@@ -401,13 +539,13 @@ mod tests {
     fn tls_needs_both_files_and_https() {
         let both = "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n";
         let config = read(both, &[("HUFU_TLS_KEY_FILE", "/run/key.pem")]).unwrap();
-        assert_eq!(config.tls, Some(Tls { certificate: "cert.pem".into(), key: "/run/key.pem".into() }));
+        let Some(Tls::Files { certificate, key }) = config.tls else { panic!("no files") };
+        assert_eq!((certificate, key), ("cert.pem".into(), "/run/key.pem".into()));
         assert_eq!(config.public_url, "https://127.0.0.1:3000");
         let files = [("HUFU_TLS_CERT_FILE", "cert.pem"), ("HUFU_TLS_KEY_FILE", "key.pem")];
         assert!(read("", &files).unwrap().tls.is_some());
-        assert_eq!(read("", &[("HUFU_TLS_CERT_FILE", "")]).unwrap().tls, None);
+        assert!(read("", &[("HUFU_TLS_CERT_FILE", "")]).unwrap().tls.is_none());
         let http = format!("public_url = \"http://id.example.com\"\n{both}");
-        let acme = "[tls]\nacme = { directory = \"https://acme.example.com\", terms_agreed = true }";
         for (text, environment, told) in [
             (http.as_str(), &[][..], "public_url must begin with https://, because [tls] is set"),
             ("[tls]\nkey_file = \"key.pem\"", &[], "tls.cert_file is missing;"),
@@ -418,11 +556,98 @@ mod tests {
                 &[],
                 "2 mistakes in the configuration:\n  hufu.toml:2:1: ",
             ),
-            (acme, &[], "tls.acme is not available yet; set"),
+            ("http_listen = \"0.0.0.0:80\"", &[], "http_listen leads to https and needs [tls]"),
         ] {
             let error = read(text, environment).err().unwrap().to_string();
             assert!(error.starts_with(told), "{text}: {error}");
         }
+    }
+
+    const ACME: &str = r#"
+        public_url = "https://id.example.com"
+        [tls]
+        acme = { directory = "https://acme.example.com/dir", contact = "mailto:ops@example.com", terms_agreed = true }
+    "#;
+
+    #[test]
+    fn certificates_can_be_ordered() {
+        let config = read(ACME, &[]).unwrap();
+        let Some(Tls::Acme(acme)) = config.tls else { panic!("no acme") };
+        assert_eq!(acme.directory, "https://acme.example.com/dir");
+        assert_eq!((acme.contact.as_str(), acme.cache.to_str()), ("mailto:ops@example.com", Some("acme")));
+        assert!(!acme.http && acme.external_account.is_none() && config.http_listen.is_none());
+
+        let environment = [
+            ("HUFU_PUBLIC_URL", "https://id.example.com"),
+            ("HUFU_TLS_ACME_DIRECTORY", "https://other.example.com/dir"),
+            ("HUFU_TLS_ACME_CONTACT", "mailto:other@example.com"),
+            ("HUFU_TLS_ACME_TERMS_AGREED", "true"),
+            ("HUFU_TLS_ACME_CACHE", "/var/lib/hufu/acme"),
+            ("HUFU_TLS_ACME_EAB_KID", "kid-1"),
+            ("HUFU_TLS_ACME_EAB_HMAC_KEY", "AAECAw=="),
+            ("HUFU_HTTP_LISTEN", "0.0.0.0:80"),
+        ];
+        for text in ["", ACME] {
+            let config = read(text, &environment).unwrap();
+            let Some(Tls::Acme(acme)) = config.tls else { panic!("no acme") };
+            assert_eq!(acme.directory, "https://other.example.com/dir");
+            assert_eq!(
+                (acme.contact.as_str(), acme.cache.to_str()),
+                ("mailto:other@example.com", Some("/var/lib/hufu/acme"))
+            );
+            let account = acme.external_account.unwrap();
+            assert_eq!(
+                (account.key_id.as_str(), account.mac_key.expose_secret()),
+                ("kid-1", &[0, 1, 2, 3][..])
+            );
+            assert!(acme.http);
+            assert_eq!(config.http_listen.map(|address| address.port()), Some(80));
+        }
+    }
+
+    #[test]
+    fn mistakes_about_orders_are_told_at_once() {
+        let text = "[tls]\nacme = { directory = \"http://acme.example.com\", contact = \"ops@example.com\", \
+                    eab_kid = \"geheim\" }\nkey = 1";
+        let error = read(text, &[]).err().unwrap().to_string();
+        let told: Vec<&str> = error.lines().map(str::trim).collect();
+        let begins = [
+            "6 mistakes in the configuration:",
+            "hufu.toml:3:1: unknown field `key`",
+            "tls.acme.directory must be an https URL",
+            "tls.acme.contact must be an address such as",
+            "tls.acme.terms_agreed must be true: an order needs your agreement",
+            "tls.acme.eab_kid and tls.acme.eab_hmac_key belong together",
+            "public_url must have a domain, for which",
+        ];
+        assert!(told.len() >= begins.len() - 1, "{error}");
+        for (told, begin) in told.iter().zip(begins) {
+            assert!(told.starts_with(begin), "{told}: {begin}");
+        }
+        assert!(!error.contains("geheim"), "{error}");
+
+        for (from, to, told) in [
+            ("true", "false", "tls.acme.terms_agreed must be true"),
+            ("terms_agreed", "agreed", "2 mistakes in the configuration:\n  hufu.toml:4:"),
+            ("id.example.com", "192.0.2.1", "public_url must have a domain"),
+            ("https://id.", "http://id.", "public_url must begin with https://"),
+            ("mailto:ops@example.com", "mailto:a@b,c@d", "tls.acme.contact must be"),
+            ("mailto:ops@example.com", "mailto:a@b?cc=c@d", "tls.acme.contact must be"),
+            ("contact = \"mailto:ops@example.com\", ", "", "tls.acme.contact is missing"),
+            ("directory = \"https://acme.example.com/dir\", ", "", "tls.acme.directory is missing"),
+            ("https://acme.", "https://u:geheim@acme.", "tls.acme.directory must be an https URL"),
+            ("[tls]", "[tls]\ncert_file = \"a\"", "[tls] has either cert_file and key_file or acme"),
+            ("[tls]", "http_listen = \"80\"\n[tls]", "http_listen is not an address and port"),
+        ] {
+            assert!(ACME.contains(from), "{from}");
+            let error = read(&ACME.replace(from, to), &[]).err().unwrap().to_string();
+            assert!(error.starts_with(told), "{to}: {error}");
+            assert!(!error.contains("geheim"), "{error}");
+        }
+        let key = [("HUFU_TLS_ACME_EAB_KID", "kid"), ("HUFU_TLS_ACME_EAB_HMAC_KEY", "geheim!")];
+        let error = read(ACME, &key).err().unwrap().to_string();
+        assert!(error.starts_with("tls.acme.eab_hmac_key is not base64url"), "{error}");
+        assert!(!error.contains("geheim"), "{error}");
     }
 
     #[test]

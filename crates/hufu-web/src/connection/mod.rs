@@ -26,13 +26,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
 use crate::middleware::{self, has_wrong_host};
 use crate::server::share_of;
 use crate::shares::Shares;
-use crate::tls::H2;
+use crate::tls::{Acceptor, H2};
 
 use activity::{Activity, Measured};
 
@@ -58,7 +57,7 @@ pub(crate) struct Peer {
 pub(crate) struct Connections {
     router: Router,
     limits: Limits,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     /// The requests of HTTP/2 under way. With HTTP/1.1 a connection has one at a time, so that a network has as many as
@@ -67,7 +66,7 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(router: Router, limits: Limits, tls: Option<TlsAcceptor>) -> Self {
+    pub(crate) fn new(router: Router, limits: Limits, tls: Option<Acceptor>) -> Self {
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
@@ -100,9 +99,13 @@ impl Connections {
                 () = closed(&mut closing) => return,
                 shaken = handshake => shaken,
             };
-            let Ok(Ok(stream)) = shaken else {
-                metrics::counter!("hufu_tls_handshakes_failed_total").increment(1);
-                return;
+            let stream = match shaken {
+                Ok(Ok(Some(stream))) => stream,
+                Ok(Ok(None)) => return,
+                Ok(Err(_)) | Err(_) => {
+                    metrics::counter!("hufu_tls_handshakes_failed_total").increment(1);
+                    return;
+                }
             };
             if stream.get_ref().1.alpn_protocol() == Some(H2) {
                 self.serve_http2(TokioIo::new(stream), peer, closing).await;

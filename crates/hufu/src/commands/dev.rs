@@ -92,8 +92,8 @@ impl Dev {
             web,
             compat,
             outbox,
-            certificates: None,
             listener,
+            http_listener: None,
             metrics,
             metrics_listener,
         };
@@ -124,6 +124,7 @@ impl Dev {
         let sandbox = |path: &str| format!("http://{}{path}", addresses.sandbox).parse();
         let config = Config {
             listen: addresses.server,
+            http_listen: None,
             public_url: format!("http://{}", addresses.server),
             database,
             key,

@@ -8,10 +8,11 @@ use clap::Args;
 use hufu_app::connect::{GuardedClient, Outbox, guarded};
 use hufu_app::{App, Parts};
 use hufu_types::SystemClock;
-use hufu_web::{Certificates, Listener, WebSettings, metrics_router, router};
+use hufu_web::{Certificates, Listener, Router, WebSettings, metrics_router, plain_router, router};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use url::Url;
 
 use super::ConfigFlag;
 use crate::config::Config;
@@ -35,7 +36,7 @@ impl Serve {
         start_logging(&config.log, &Format::Json)?;
         let metrics = start_metrics()?;
         let certificates = match config.tls.take() {
-            Some(tls) => Some(tls.read(&config.public_url, Arc::new(SystemClock))?),
+            Some(tls) => Some(tls.open(&config.public_url, Arc::new(SystemClock))?),
             None => None,
         };
         let instance = Instance::open(&config.database, &config.key).await?;
@@ -50,9 +51,14 @@ impl Serve {
         let web = WebSettings {
             trusted_proxies: config.trusted_proxies.clone(),
             warnings,
+            certificates,
             ..WebSettings::default()
         };
         let listener = listen::bind(config.listen, "listen").await?;
+        let http_listener = match config.http_listen {
+            Some(address) => Some(listen::bind(address, "http_listen").await?),
+            None => None,
+        };
         let metrics_listener = match config.metrics_listen {
             Some(address) => Some(listen::bind(address, "metrics_listen").await?),
             None => None,
@@ -65,8 +71,8 @@ impl Serve {
             web,
             compat,
             outbox: None,
-            certificates,
             listener,
+            http_listener,
             metrics,
             metrics_listener,
         };
@@ -97,9 +103,10 @@ pub(crate) struct Server {
     pub(crate) compat: hufu_compat::Settings,
     /// The development outbox, for messages without a sender and for its page.
     pub(crate) outbox: Option<Outbox>,
-    /// Without a certificate the server speaks HTTP.
-    pub(crate) certificates: Option<Certificates>,
+    /// Without certificates in the settings the server speaks HTTP.
     pub(crate) listener: TcpListener,
+    /// Where plain HTTP is answered beside TLS.
+    pub(crate) http_listener: Option<TcpListener>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) metrics_listener: Option<TcpListener>,
 }
@@ -107,8 +114,18 @@ pub(crate) struct Server {
 impl Server {
     /// Serves until asked to stop. Then it finishes running requests and makes every confirmed write durable.
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
-        let Self { config, instance, web, compat, outbox, certificates, listener, metrics, metrics_listener } =
-            self;
+        let Self {
+            config,
+            instance,
+            web,
+            compat,
+            outbox,
+            listener,
+            http_listener,
+            metrics,
+            metrics_listener,
+        } = self;
+        let certificates = web.certificates.clone();
         let store = instance.store.clone();
         let outgoing =
             guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
@@ -122,7 +139,8 @@ impl Server {
             public_url: config.public_url.clone(),
             clock: instance.clock,
             random: instance.random,
-            outgoing: GuardedClient::new(outgoing).context("cannot create the client for outgoing calls")?,
+            outgoing: GuardedClient::new(outgoing.clone())
+                .context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
         })
         .await?;
@@ -132,17 +150,32 @@ impl Server {
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
         if let Some(certificates) = certificates.clone() {
-            background.spawn(certificates.watch(config.limits.certificate_poll));
-        }
-        let jobs = tokio::spawn(Arc::clone(&app).run_jobs_until(listen::stop_signal(&stopping)));
-        if let Some(listener) = metrics_listener {
-            let stopping = stopping.clone();
-            let listener = Listener::new(listener, config.limits.clone());
+            background.spawn(certificates.clone().watch(config.limits.certificate_poll));
+            let limits = config.limits.clone();
             background.spawn(async move {
-                if let Err(error) = listen::serve(listener, metrics_router(metrics), &stopping).await {
-                    tracing::error!(error = format!("{error:#}"), "metrics are not served");
+                if let Err(error) = certificates.order(outgoing, limits).await {
+                    tracing::error!(error = error.to_string(), "no certificates can be ordered");
                 }
             });
+        }
+        let jobs = tokio::spawn(Arc::clone(&app).run_jobs_until(listen::stop_signal(&stopping)));
+        let beside = |listener, router: Router, what: &'static str| {
+            let (listener, stopping) = (Listener::new(listener, config.limits.clone()), stopping.clone());
+            let listener = listener.behind(web.trusted_proxies.clone());
+            async move {
+                if let Err(error) = listen::serve(listener, router, &stopping).await {
+                    tracing::error!(error = format!("{error:#}"), "{what} not served");
+                }
+            }
+        };
+        if let Some(listener) = metrics_listener {
+            let router = metrics_router(metrics, Arc::clone(&app), web.clone());
+            background.spawn(beside(listener, router, "metrics are"));
+        }
+        if let (Some(listener), Some(certificates)) = (http_listener, certificates.clone()) {
+            let url: Url = config.public_url.parse().context("public_url")?;
+            let router = plain_router(certificates, &url.origin().ascii_serialization());
+            background.spawn(beside(listener, router, "plain HTTP is"));
         }
         let speaks = if certificates.is_some() { "https" } else { "http" };
         let (address, engine) = (listener.local_addr()?, store.engine());

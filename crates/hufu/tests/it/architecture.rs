@@ -50,6 +50,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rusqlite", &["hufu-store"]),
     ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
     ("tokio-rustls", &["hufu-web"]),
+    ("instant-acme", &["hufu-web"]),
+    ("rcgen", &["hufu-web"]),
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
     ("askama", &["hufu-web", "hufu-pages"]),

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod acme;
 mod administering;
 mod applying;
 mod architecture;

@@ -2,12 +2,14 @@
 
 mod client;
 mod instance;
+mod pebble;
 mod process;
 
 pub(crate) use client::{Answer, Client, claims, header_of};
 pub(crate) use instance::{
     APP_ID, APPLICATION, CONFIG, Instance, PERSON_PHONE, POOL, SECRET, Server, WORLD, fill, sandbox_options,
 };
+pub(crate) use pebble::{Pebble, Ports};
 pub(crate) use process::{Process, Ran, SOON, TIMEOUT, hufu};
 
 /// Asks repeatedly until the answer is true. Fails after [`TIMEOUT`].
