@@ -28,6 +28,7 @@ pub use self::client::DesiredClient;
 pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
 use self::table::{Source, Table};
+pub(in crate::configuration) use self::table::{NOT_YET, ONLY, nearest};
 
 /// The state that the file describes.
 #[derive(Clone, Debug)]
