@@ -65,9 +65,10 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
         message: refusal.for_integrator(reader.language),
         request_id: reader.request_id.clone(),
         problems: problems(refusal),
-        present: refusal.data().and_then(|data| data.get("present")?.as_object().cloned()).map(|present| {
-            Value::Object(case::shown(present))
-        }),
+        present: refusal
+            .data()
+            .and_then(|data| data.get("present")?.as_object().cloned())
+            .map(|present| Value::Object(case::shown(present))),
     };
     let mut response = private_json(status, &body);
     if status == StatusCode::UNAUTHORIZED {

@@ -71,7 +71,8 @@ fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
     if tag == "*" {
         return Ok(None);
     }
-    let revision = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+    let revision =
+        tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
     revision.map(Some).ok_or_else(|| Refusal::invalid("If-Match", Reason::Malformed))
 }
 

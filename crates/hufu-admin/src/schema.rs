@@ -25,9 +25,10 @@ fn schema_of(shape: &'static Shape) -> RefOr<Schema> {
         Shape::List(inner) => {
             let items = match &**inner {
                 Shape::Text => ObjectBuilder::new().schema_type(Type::String).into(),
-                Shape::Choice(values) => {
-                    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(values.iter().copied())).into()
-                }
+                Shape::Choice(values) => ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .enum_values(Some(values.iter().copied()))
+                    .into(),
                 other => schema_of(other),
             };
             ArrayBuilder::new().schema_type(nullable(Type::Array)).items(items).into()
@@ -50,7 +51,8 @@ fn text(description: &str) -> ObjectBuilder {
 }
 
 fn revision() -> ObjectBuilder {
-    let description = "Rises with each change. In a request: the change is refused if it is another one by now.";
+    let description =
+        "Rises with each change. In a request: the change is refused if it is another one by now.";
     ObjectBuilder::new().schema_type(Type::Integer).description(Some(description))
 }
 

@@ -62,13 +62,9 @@ pub async fn connection(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(USERS_OF_CONNECTION, &[pool.into(), id.into(), now.into()]).await?;
-    for statement in [
-        TOKENS_OF_CONNECTION,
-        SESSIONS_OF_CONNECTION,
-        FLOWS_OF_CONNECTION,
-        LINKS_OF_CONNECTION,
-        CONNECTION,
-    ] {
+    for statement in
+        [TOKENS_OF_CONNECTION, SESSIONS_OF_CONNECTION, FLOWS_OF_CONNECTION, LINKS_OF_CONNECTION, CONNECTION]
+    {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 mod administration;
 mod administrators;
+mod configuration;
 mod openapi;
 
 use hufu_testkit::{client, world};

@@ -6,8 +6,8 @@ use hufu_store::config::{self, Revised, StoredConnection};
 use hufu_store::{Read, StoreError, Tx};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Application, ApplicationId, ClientSecret, ConnectionId, Identifier, OpaqueToken, Permission, Pool, PoolId,
-    SettingProblem, TokenPurpose,
+    Application, ApplicationId, ClientSecret, ConnectionId, Identifier, OpaqueToken, Permission, Pool,
+    PoolId, SettingProblem, TokenPurpose,
 };
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
@@ -422,9 +422,10 @@ impl App {
         connections: &[Revised<StoredConnection>],
     ) -> Document {
         let mut document = application::show(&found.value, connections);
-        let secrets = found.value.secrets.iter().map(|secret| {
-            json!({ "id": self.secret_id(secret), "created_at": secret.created_at.to_iso() })
-        });
+        let secrets =
+            found.value.secrets.iter().map(
+                |secret| json!({ "id": self.secret_id(secret), "created_at": secret.created_at.to_iso() }),
+            );
         document.insert("secrets".to_owned(), secrets.collect());
         identified(document, found.value.id.as_str(), found.revision)
     }

@@ -169,7 +169,8 @@ impl EditConnection {
     ) -> Option<WantedConnection> {
         let present = present.map(|present| &present.value);
         let shown = present.map(|present| show(present, &self.sealing));
-        let set: Vec<&str> = shown.iter().flat_map(|shown| &shown.secrets).filter(|s| s.1).map(|s| s.0).collect();
+        let set: Vec<&str> =
+            shown.iter().flat_map(|shown| &shown.secrets).filter(|s| s.1).map(|s| s.0).collect();
         let mut document =
             self.edit.over(shown.as_ref().map(|shown| shown.document.clone()).unwrap_or_default());
         reading.prune_members(&OWN, &mut document, "");
@@ -224,7 +225,8 @@ impl EditConnection {
         names_methods: bool,
     ) -> Association {
         let asked = self.edit.asked().get("association").and_then(Json::as_object);
-        let asks_for = |member: &str| asked.and_then(|of| of.get(member)).is_some_and(|value| !value.is_null());
+        let asks_for =
+            |member: &str| asked.and_then(|of| of.get(member)).is_some_and(|value| !value.is_null());
         let usual = Association::default();
         for (member, modes) in [("fields", "\"field\""), ("methods", "\"ask\" or \"field\"")] {
             if !uses(association.mode, member) && asks_for(member) {
@@ -241,7 +243,8 @@ impl EditConnection {
             association.methods = usual.methods;
         }
         let problems = association.problems(kind).into_iter();
-        let within = |SettingProblem { path, reason }| SettingProblem { path: joined("association", &path), reason };
+        let within =
+            |SettingProblem { path, reason }| SettingProblem { path: joined("association", &path), reason };
         reading.refuse_all(problems.map(within).collect());
         association
     }

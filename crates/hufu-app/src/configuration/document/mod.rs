@@ -260,14 +260,10 @@ pub(super) fn object_of<T: Serialize>(settings: &T) -> Document {
     }
 }
 
-/// Adds the members that have no value, so that it is seen that they are there.
+/// Adds the members that have no value, so that it is seen that they are there. `null` is what is read as absent.
 fn complete(shape: &Shape, document: &mut Document) {
     for (name, shape) in shape.members() {
-        let value = document.entry(*name).or_insert_with(|| match shape {
-            Shape::List(_) => Json::Array(Vec::new()),
-            Shape::Map(_) | Shape::Object(_) => Json::Object(Map::new()),
-            _ => Json::Null,
-        });
+        let value = document.entry(*name).or_insert(Json::Null);
         if let Json::Object(inner) = value {
             complete(shape, inner);
         }

@@ -73,7 +73,8 @@ impl Operation for EditPool {
         let own: Own = reading.read(&OWN, document, "");
         reading.label("name", &own.name);
         let problems = own.settings.problems().into_iter();
-        let within = |SettingProblem { path, reason }| SettingProblem { path: format!("settings.{path}"), reason };
+        let within =
+            |SettingProblem { path, reason }| SettingProblem { path: format!("settings.{path}"), reason };
         reading.refuse_all(problems.map(within).collect());
         if !reading.is_sound() {
             return Ok(Outcome::Rejected(Rejection::Settings(reading.into_problems())));
