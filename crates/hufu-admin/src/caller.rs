@@ -14,7 +14,10 @@ use hufu_web::server::Shared;
 use hufu_web::surface::{self, Answer, ApiCode, Reader, Refused, private_json};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
+
+use super::case;
 
 /// The body of a refusal.
 #[derive(Debug, Serialize, ToSchema)]
@@ -26,6 +29,30 @@ pub(crate) struct ProblemBody {
     message: String,
     /// The id of the request. The log has the reason under this id.
     request_id: String,
+    /// What is wrong with a configuration object, all at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Problem>,
+    /// The object as it is now, if the request was about an older revision of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    present: Option<Value>,
+}
+
+/// Something that is wrong with a configuration object.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// The member: names and indices joined by dots, such as `redirectUris.0`.
+    field: String,
+    /// What is wrong and what to do, as `hufu apply` says it, in English.
+    reason: String,
+}
+
+fn problems(refusal: &Refusal) -> Vec<Problem> {
+    let problems = refusal.data().and_then(|data| data.get("problems")?.as_array());
+    let read = |problem: &Value| {
+        let text = |name| problem.get(name).and_then(Value::as_str);
+        Some(Problem { field: case::camel(text("field")?), reason: case::sentence(text("reason")?) })
+    };
+    problems.into_iter().flatten().filter_map(read).collect()
 }
 
 /// Writes a refusal for this surface: its status code and a [`ProblemBody`]. An invalid field is 422.
@@ -37,6 +64,11 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
         code: refusal.number(),
         message: refusal.for_integrator(reader.language),
         request_id: reader.request_id.clone(),
+        problems: problems(refusal),
+        present: refusal
+            .data()
+            .and_then(|data| data.get("present")?.as_object().cloned())
+            .map(|present| Value::Object(case::shown(present))),
     };
     let mut response = private_json(status, &body);
     if status == StatusCode::UNAUTHORIZED {

@@ -10,8 +10,11 @@
 mod access;
 mod audit;
 mod caller;
+mod case;
+mod configuration;
 mod listed;
 mod people;
+mod schema;
 mod transfer;
 mod users;
 mod webhooks;
@@ -33,7 +36,7 @@ const DESCRIPTION: &str = "/admin/v1/openapi.json";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Hufu administration", version = "1", description = "Users, webhooks, the audit log, access keys."),
+    info(title = "Hufu administration", version = "1", description = "Users, webhooks, the audit log, the configuration, access keys."),
     modifiers(&Bearer),
     security(("accessKey" = []))
 )]
@@ -59,7 +62,22 @@ pub fn routes() -> Routes {
         .routes(routes!(access::revoke_key))
         .routes(routes!(access::list_administrators, access::create_administrator))
         .routes(routes!(access::appoint_administrator, access::dismiss_administrator))
-        .routes(routes!(access::list_pools))
+        .routes(routes!(access::list_pools, configuration::create_pool))
+        .routes(routes!(configuration::get_pool, configuration::change_pool))
+        .routes(routes!(configuration::list_applications, configuration::create_application))
+        .routes(routes!(
+            configuration::get_application,
+            configuration::change_application,
+            configuration::delete_application
+        ))
+        .routes(routes!(configuration::add_secret))
+        .routes(routes!(configuration::end_secret))
+        .routes(routes!(configuration::list_connections, configuration::create_connection))
+        .routes(routes!(
+            configuration::get_connection,
+            configuration::change_connection,
+            configuration::delete_connection
+        ))
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::set_password))

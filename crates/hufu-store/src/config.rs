@@ -26,7 +26,7 @@ statements! {
         FROM connections ORDER BY created_at, id";
     OF_POOL_CONNECTIONS = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret, own_realm, shared_realm
+               settings, app_id, app_secret, own_realm, shared_realm, revision
         FROM connections WHERE pool_id = $1 ORDER BY created_at, id";
     GET_CONNECTION = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
@@ -61,6 +61,12 @@ statements! {
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
                user_token, session, access_token, refresh_token, client, secrets, login, branding, revision
         FROM applications WHERE pool_id = $1 AND id = $2";
+    PAGE_OF_APPLICATIONS = "
+        SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
+               user_token, session, access_token, refresh_token, client, secrets, login, branding, revision
+        FROM applications
+        WHERE pool_id = $1 AND (position > $2 OR (position = $2 AND id > $3)) ORDER BY position, id LIMIT $4";
+    NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM applications WHERE pool_id = $1";
     APPLICATION_HOLDER = "SELECT pool_id FROM applications WHERE id = $1";
     INSERT_APPLICATION = "
         INSERT INTO applications
@@ -274,6 +280,42 @@ pub async fn connection_of(
     let values = [pool.into(), identifier.as_str().into()];
     let id: Option<String> = tx.optional(IDENTIFIER_HOLDER, &values, |row| row.get(0)).await?;
     Ok(id.map(|id| ConnectionId::parse(&id)).transpose()?)
+}
+
+/// The connections of a pool, in the order of creation.
+pub async fn connections_of(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+) -> Result<Vec<Revised<StoredConnection>>, StoreError> {
+    let decode = |row: &Row<'_>| Ok(Revised { revision: row.get(14)?, value: decode_connection(row)? });
+    tx.all(OF_POOL_CONNECTIONS, &[pool.into()], decode).await
+}
+
+/// The applications of a pool behind a place in their order, at most `limit`.
+pub async fn page_of_applications(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    after: Option<&(i64, ApplicationId)>,
+    limit: i64,
+) -> Result<Vec<Revised<Application>>, StoreError> {
+    // No id is empty, and no position is less.
+    let (position, id) = after.map_or((i64::MIN, ""), |(position, id)| (*position, id.as_str()));
+    let values = [pool.into(), position.into(), id.into(), limit.into()];
+    let decode = |row: &Row<'_>| Ok(Revised { revision: row.get(16)?, value: decode_application(row)? });
+    let mut found = tx.all(PAGE_OF_APPLICATIONS, &values, decode).await?;
+    let mut switched_on: HashMap<ApplicationId, Vec<ConnectionId>> = HashMap::new();
+    for (application, connection) in tx.all(OF_POOL_SWITCHED_ON, &[pool.into()], decode_switched_on).await? {
+        switched_on.entry(application).or_default().push(connection);
+    }
+    for Revised { value, .. } in &mut found {
+        value.connections = switched_on.remove(&value.id).unwrap_or_default();
+    }
+    Ok(found)
+}
+
+/// The position behind all applications of a pool.
+pub async fn next_position(tx: &mut Tx<'_>, pool: &PoolId) -> Result<i64, StoreError> {
+    Ok(tx.optional(NEXT_POSITION, &[pool.into()], |row| row.get(0)).await?.unwrap_or_default())
 }
 
 /// An application of a pool.

@@ -56,6 +56,7 @@ pub mod passwords;
 pub mod pushed_requests;
 pub mod rates;
 pub mod refresh_tokens;
+pub mod removal;
 pub mod search;
 pub mod senders;
 pub mod sessions;
@@ -103,6 +104,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         pushed_requests::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        removal::STATEMENTS,
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,

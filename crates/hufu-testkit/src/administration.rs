@@ -17,6 +17,8 @@ pub struct Reply {
     pub status: u16,
     /// The body as JSON. Null if there is none.
     pub body: Value,
+    /// The `ETag`.
+    pub tag: Option<String>,
 }
 
 impl Reply {
@@ -53,13 +55,14 @@ pub async fn call_if(
     let answer = world.node.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
     let status = answer.status();
     assert!(!answer.headers().keys().any(|name| name.as_str().starts_with("access-control-")));
+    let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
     let bytes = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
     let body =
         if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
     if status.is_client_error() {
         assert!(body["code"].is_u64() && body["message"].is_string(), "{path}: {body}");
     }
-    Reply { status: status.as_u16(), body }
+    Reply { status: status.as_u16(), body, tag }
 }
 
 /// Creates an access key.

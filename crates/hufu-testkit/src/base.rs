@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hufu_app::apply::{Options, apply, file};
+use hufu_app::apply::{Options, Plan, apply, file};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::{Limits, Parts};
 use hufu_protocol::sealing::SealingKey;
@@ -56,11 +56,16 @@ impl Base {
         store.close().await;
     }
 
-    async fn apply_through(&self, store: &Store, text: &str, options: Options) {
+    /// What applying a file would do.
+    pub async fn plan(&self, text: &str) -> Plan {
+        self.apply_through(&self.store, text, Options { prune: false, dry_run: true }).await
+    }
+
+    async fn apply_through(&self, store: &Store, text: &str, options: Options) -> Plan {
         let file = file::read(text, FILE, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let applied = apply(store, &self.sealing, &clock, &self.random, &file, FILE, options);
-        applied.await.unwrap_or_else(|error| panic!("{error:?}"));
+        applied.await.unwrap_or_else(|error| panic!("{error:?}")).plan
     }
 
     /// The parts of an application that cannot reach WeChat or a provider, and has no outbox.

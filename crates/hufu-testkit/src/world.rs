@@ -415,6 +415,11 @@ impl World {
         self.base.apply_elsewhere(file, PRUNE).await;
     }
 
+    /// What applying a file would do.
+    pub async fn plan(&self, file: &str) -> hufu_app::apply::Plan {
+        self.base.plan(file).await
+    }
+
     /// Applies another file, and makes the node load it.
     pub async fn reconfigure(&self, file: &str) {
         self.apply(file).await;

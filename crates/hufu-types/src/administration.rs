@@ -7,9 +7,9 @@ use crate::application::text_enum;
 text_enum! {
     /// The role of an administrator or of an access key.
     AdminRole {
-        /// Everything, including access keys and administrators.
+        /// Everything, including the configuration, access keys and administrators.
         Owner = "owner",
-        /// Users, webhooks and the audit log.
+        /// Users, webhooks and the audit log. Reads the configuration.
         Manager = "manager",
         /// Helps users: reads users, disables and enables them, ends sessions, unlinks identities.
         Support = "support",
@@ -43,6 +43,10 @@ text_enum! {
         ReadWebhooks = "webhooks.read",
         /// Create, change and delete webhooks, and resend deliveries.
         WriteWebhooks = "webhooks.write",
+        /// Read pools with their settings, applications and connections.
+        ReadConfiguration = "configuration.read",
+        /// Create, change and delete them, and make client secrets: whoever may decides who can log in to what.
+        WriteConfiguration = "configuration.write",
         /// Create, list and revoke access keys.
         ManageKeys = "keys.manage",
         /// Appoint, list and dismiss administrators.
@@ -68,6 +72,7 @@ impl AdminRole {
                 P::ReadAudit,
                 P::ReadWebhooks,
                 P::WriteWebhooks,
+                P::ReadConfiguration,
             ],
             Self::Support => &[P::ReadUsers, P::DisableUsers, P::EndSessions, P::UnlinkIdentities],
             Self::Auditor => &[P::ReadUsers, P::ReadAudit],
@@ -99,6 +104,8 @@ mod tests {
             (Permission::ReadAudit, &[R::Owner, R::Manager, R::Auditor]),
             (Permission::ReadWebhooks, &[R::Owner, R::Manager]),
             (Permission::WriteWebhooks, &[R::Owner, R::Manager]),
+            (Permission::ReadConfiguration, &[R::Owner, R::Manager]),
+            (Permission::WriteConfiguration, &[R::Owner]),
             (Permission::ManageKeys, &[R::Owner]),
             (Permission::ManageAdministrators, &[R::Owner]),
         ];

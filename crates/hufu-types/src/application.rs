@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{
     Branding, ClientSecret, ClientSettings, Grant, LoginControl, TokenAuth, is_registered, origin_of,
 };
-use crate::{ApplicationId, ConnectionId, ConnectionKind, PoolId};
+use crate::{ApplicationId, ConnectionId, ConnectionKind, PoolId, lifetime};
 
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -70,15 +70,20 @@ text_enum! {
 }
 
 /// How long an application's tokens are valid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TokenLifetimes {
     /// The user token of v2 clients.
+    #[serde(with = "lifetime")]
     pub user_token: Duration,
     /// For how long after the login the user token can be renewed.
+    #[serde(with = "lifetime")]
     pub session: Duration,
     /// Access tokens and ID tokens.
+    #[serde(with = "lifetime")]
     pub access_token: Duration,
     /// A refresh token, counted from when that token was issued.
+    #[serde(with = "lifetime")]
     pub refresh_token: Duration,
 }
 

@@ -54,12 +54,18 @@ impl ClientSettings {
         check_list(&mut problems, "redirect_uris", &self.redirect_uris, redirect_problem);
         check_list(&mut problems, "logout_redirect_uris", &self.logout_redirect_uris, redirect_problem);
         check_list(&mut problems, "allowed_origins", &self.allowed_origins, origin_problem);
+        check_list(&mut problems, "request_uris", &self.request_uris, redirect_problem);
+        check_list(&mut problems, "contacts", &self.contacts, contact_problem);
         for (path, address) in [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
             ("init_login_uri", &self.init_login_uri),
             ("jwks_uri", &self.jwks_uri),
             ("logo", &self.logo),
+            ("client_uri", &self.client_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
             check_address(&mut problems, path, address.as_deref());
         }
@@ -191,10 +197,16 @@ impl Application {
     /// All problems of the client, its login page and its branding, each under the name of its table. `agreements` are
     /// those of the pool, if they are to be checked.
     pub fn problems(&self, agreements: Option<&[Agreement]>) -> Vec<SettingProblem> {
+        let mut all = self.client_problems();
+        all.extend(self.problems_of_parts(agreements));
+        all
+    }
+
+    /// The problems of the client, its login page and its branding, each by itself.
+    pub fn problems_of_parts(&self, agreements: Option<&[Agreement]>) -> Vec<SettingProblem> {
         let login = self.login.problems();
         let unknown = agreements.map(|of_pool| self.login.unknown_agreements(of_pool)).unwrap_or_default();
-        let mut all = self.client_problems();
-        all.extend(self.client.problems());
+        let mut all = self.client.problems();
         all.extend(login.into_iter().chain(unknown).map(|problem| problem.within("login")));
         all.extend(self.branding.problems().into_iter().map(|problem| problem.within("branding")));
         all
@@ -233,6 +245,12 @@ fn redirect_problem(address: &str) -> Option<String> {
         return Some(too_long());
     }
     check_redirect_uri(address).err().map(|rule| format!("not valid — {rule}"))
+}
+
+fn contact_problem(contact: &str) -> Option<String> {
+    const MOST: usize = 255;
+    let fits = (1..=MOST).contains(&contact.chars().count()) && !contact.chars().any(char::is_control);
+    (!fits).then(|| format!("not valid — write 1 to {MOST} characters, no control characters"))
 }
 
 fn origin_problem(origin: &str) -> Option<String> {

@@ -21,6 +21,21 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("PUT", "/admin/v1/administrators/{user}", "owner"),
     ("DELETE", "/admin/v1/administrators/{user}", "owner"),
     ("GET", "/admin/v1/pools", "owner manager support auditor"),
+    ("POST", "/admin/v1/pools", "owner"),
+    ("GET", "/admin/v1/pools/{pool}", "owner manager"),
+    ("PATCH", "/admin/v1/pools/{pool}", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/applications", "owner manager"),
+    ("POST", "/admin/v1/pools/{pool}/applications", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/applications/{application}", "owner manager"),
+    ("PATCH", "/admin/v1/pools/{pool}/applications/{application}", "owner"),
+    ("DELETE", "/admin/v1/pools/{pool}/applications/{application}", "owner"),
+    ("POST", "/admin/v1/pools/{pool}/applications/{application}/secrets", "owner"),
+    ("DELETE", "/admin/v1/pools/{pool}/applications/{application}/secrets/{secret}", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/connections", "owner manager"),
+    ("POST", "/admin/v1/pools/{pool}/connections", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/connections/{connection}", "owner manager"),
+    ("PATCH", "/admin/v1/pools/{pool}/connections/{connection}", "owner"),
+    ("DELETE", "/admin/v1/pools/{pool}/connections/{connection}", "owner"),
     ("GET", "/admin/v1/pools/{pool}/users", "owner manager support auditor"),
     ("POST", "/admin/v1/pools/{pool}/users", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/users/{user}", "owner manager support auditor"),
@@ -84,9 +99,21 @@ fn body_for(method: &str, path: &str) -> Option<Value> {
 /// A path with ids that do not exist.
 fn nowhere(path: &str, pool: &str) -> String {
     let path = path.replace("{pool}", pool);
-    ["key", "user", "identity", "session", "merge", "event", "webhook", "delivery", "import"]
-        .iter()
-        .fold(path, |path, name| path.replace(&format!("{{{name}}}"), "nobody"))
+    let names = [
+        "key",
+        "user",
+        "identity",
+        "session",
+        "merge",
+        "event",
+        "webhook",
+        "delivery",
+        "import",
+        "application",
+        "secret",
+        "connection",
+    ];
+    names.iter().fold(path, |path, name| path.replace(&format!("{{{name}}}"), "nobody"))
 }
 
 on_both_engines! {

@@ -3,6 +3,7 @@
 
 mod administration;
 mod administrators;
+mod configuration;
 mod listed;
 mod openapi;
 

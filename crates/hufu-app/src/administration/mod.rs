@@ -1,10 +1,11 @@
 //! Administration with access keys, including who is permitted to do what.
 //!
 //! Reading order: [`AdminCaller`] (who calls, and what they may do), `access` (keys and administrators), then
-//! accounts: `users`, `people` (identities, sessions, merges, conflicts) and `search`. Every operation and
+//! accounts: `users`, `people` (identities, sessions, merges, conflicts) and `search`; `configuration`. Every operation and
 //! every refused permission is recorded in the audit log, with who attempted it.
 
 mod access;
+mod configuration;
 mod listed;
 mod people;
 mod search;
@@ -14,6 +15,7 @@ mod users;
 pub use crate::credentials::locks::Name;
 pub use access::{AccessKeyRequest, AdminLogin};
 use async_recursion::async_recursion as boxed;
+pub use configuration::{ApplicationPage, WrittenApplication};
 pub use hufu_store::administration::{AccessKey, Administrator};
 pub use hufu_store::conflicts::Conflict;
 pub use listed::ListedPage;

@@ -2,13 +2,15 @@
 
 use hufu_protocol::ClientKeys;
 use hufu_store::config::{self, Revised};
-use hufu_store::{StoreError, Tx};
+use hufu_store::{StoreError, Tx, removal, versions};
 use hufu_types::{
-    Application, ApplicationId, ClientSecret, ClientSettings, PoolId, SettingProblem, Timestamp,
+    Application, ApplicationId, ClientSecret, ClientSettings, PoolId, SettingProblem, Timestamp, TokenHash,
     TokenLifetimes,
 };
 
-use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
+use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
+use super::document::application::CLIENT;
+use super::document::object_of;
 
 /// Creates an application, or changes it. If it becomes the default of its pool, the previous default loses
 /// that status.
@@ -93,18 +95,31 @@ impl PutApplication {
                 return Ok(Some(Rejection::ConnectionUnusable(connection.identifier, connection.kind)));
             }
         }
-        // The pool may have lost an agreement since. That must not stand in the way of other changes.
-        let before = present.map(|present| present.login.agreements.as_slice()).unwrap_or_default();
-        let agreements = if wanted.login.agreements == before {
-            None
-        } else {
-            let pool = config::pool(tx, &wanted.pool).await?;
-            Some(pool.map(|pool| pool.value.settings.agreements).unwrap_or_default())
-        };
-        let mut problems = wanted.problems(agreements.as_deref());
-        problems.extend(key_problem(&wanted.client));
+        let problems = problems(tx, wanted, present, true).await?;
         Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
     }
+}
+
+/// What is wrong with an application. Without `is_whole`, some of it could not be read, and only its parts are judged
+/// by themselves.
+pub(super) async fn problems(
+    tx: &mut Tx<'_>,
+    wanted: &Application,
+    present: Option<&Application>,
+    is_whole: bool,
+) -> Result<Vec<SettingProblem>, StoreError> {
+    // The pool may have lost an agreement since. That must not stand in the way of other changes.
+    let before = present.map(|present| present.login.agreements.as_slice()).unwrap_or_default();
+    let agreements = if wanted.login.agreements == before {
+        None
+    } else {
+        let pool = config::pool(tx, &wanted.pool).await?;
+        Some(pool.map(|pool| pool.value.settings.agreements).unwrap_or_default())
+    };
+    let mut problems = if is_whole { wanted.client_problems() } else { Vec::new() };
+    problems.extend(wanted.problems_of_parts(agreements.as_deref()));
+    problems.extend(key_problem(&wanted.client));
+    Ok(problems)
 }
 
 /// Gives an application a new client secret. The one before stays valid, so that the application can be changed over
@@ -143,11 +158,109 @@ impl Operation for AddClientSecret {
     }
 }
 
+/// Ends a client secret at once. The application keeps its other one.
+#[derive(Clone, Debug)]
+pub struct RemoveClientSecret {
+    /// The pool of the application.
+    pub pool: PoolId,
+    /// The application.
+    pub application: ApplicationId,
+    /// The hash of the secret.
+    pub secret: TokenHash,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
+}
+
+impl Operation for RemoveClientSecret {
+    type Object = Application;
+
+    fn pool(&self) -> &PoolId {
+        &self.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("application", self.application.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        let Some(present) = config::application(tx, &self.pool, &self.application).await? else {
+            return Ok(Outcome::Rejected(Rejection::NoApplication));
+        };
+        if let (false, Some(expected)) = (is_expected(self.expected, Some(&present)), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: Some(present) });
+        }
+        let mut application = present.value;
+        let before = application.secrets.len();
+        application.secrets.retain(|secret| secret.hash != self.secret);
+        match (before, application.secrets.len()) {
+            (before, after) if before == after => Ok(Outcome::Rejected(Rejection::NoSecret)),
+            (_, 0) => Ok(Outcome::Rejected(Rejection::OnlySecret)),
+            _ => PutApplication { application, expected: Some(present.revision) }.run(tx, now).await,
+        }
+    }
+}
+
+/// Removes an application. Its sessions end, and nobody can log in to it any more.
+#[derive(Clone, Debug)]
+pub struct RemoveApplication {
+    /// The pool of the application.
+    pub pool: PoolId,
+    /// The application.
+    pub id: ApplicationId,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
+}
+
+impl Operation for RemoveApplication {
+    type Object = Application;
+
+    fn pool(&self) -> &PoolId {
+        &self.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("application", self.id.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, _now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        let present = config::application(tx, &self.pool, &self.id).await?;
+        if present.is_none() {
+            return Ok(Outcome::Rejected(Rejection::NoApplication));
+        }
+        if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: present });
+        }
+        removal::application(tx, &self.pool, &self.id).await?;
+        versions::sessions_changed(tx).await?;
+        Ok(Outcome::Done { now: None, changed: removed() })
+    }
+}
+
 /// What is wrong with the public keys that are written in the settings.
 pub(super) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
     let keys = client.jwks.as_ref()?.to_string();
     let error = ClientKeys::parse(keys.as_bytes()).err()?;
     Some(SettingProblem { path: "jwks".to_owned(), reason: error.to_string() })
+}
+
+/// Gives an application its secrets: one that is given comes first, and the one before it stays valid. A confidential
+/// client without any gets one that is made. Returns whether it did.
+pub(super) fn settle_secrets(
+    application: &mut Application,
+    given: Option<ClientSecret>,
+    make: impl FnOnce() -> ClientSecret,
+) -> bool {
+    if let Some(given) = given {
+        if !application.secrets.iter().any(|present| present.hash == given.hash) {
+            add_secret(application, given);
+        }
+    } else if !application.has_secret() {
+        application.secrets.clear();
+    } else if application.secrets.is_empty() {
+        add_secret(application, make());
+        return true;
+    }
+    false
 }
 
 /// Puts a secret before the others, and removes those beyond the number that is valid at the same time.
@@ -164,8 +277,7 @@ pub(super) fn is_session_too_short(lifetimes: TokenLifetimes) -> bool {
 /// The names of the differing keys, as in the file, except for `enabled`. The caller decides whether the
 /// position changes.
 pub(super) fn differences(present: &Application, wanted: &Application, moves: bool) -> Vec<&'static str> {
-    let (new, old) = (&wanted.client, &present.client);
-    names_of(&[
+    let mut names = names_of(&[
         ("name", wanted.name != present.name),
         ("type", wanted.kind != present.kind),
         ("default", wanted.is_default != present.is_default),
@@ -174,19 +286,13 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("signing_algorithm", wanted.signing_algorithm != present.signing_algorithm),
         ("tokens", wanted.lifetimes != present.lifetimes),
         ("secret", wanted.secrets != present.secrets),
-        ("token_auth", new.token_auth != old.token_auth),
-        ("jwks_uri", new.jwks_uri != old.jwks_uri),
-        ("jwks", new.jwks != old.jwks),
-        ("redirect_uris", new.redirect_uris != old.redirect_uris),
-        ("logout_redirect_uris", new.logout_redirect_uris != old.logout_redirect_uris),
-        ("backchannel_logout_uri", new.backchannel_logout_uri != old.backchannel_logout_uri),
-        ("frontchannel_logout_uri", new.frontchannel_logout_uri != old.frontchannel_logout_uri),
-        ("allowed_origins", new.allowed_origins != old.allowed_origins),
-        ("init_login_uri", new.init_login_uri != old.init_login_uri),
-        ("grants", new.grants != old.grants),
-        ("logo", new.logo != old.logo),
-        ("description", new.description != old.description),
+    ]);
+    let (new, old) = (object_of(&wanted.client), object_of(&present.client));
+    let of_client = CLIENT.members().iter().map(|(name, _)| *name);
+    names.extend(of_client.filter(|name| new.get(*name) != old.get(*name)));
+    names.extend(names_of(&[
         ("login", wanted.login != present.login),
         ("branding", wanted.branding != present.branding),
-    ])
+    ]));
+    names
 }

@@ -93,6 +93,18 @@ pub enum Rejection {
     /// The application does not exist.
     #[error("there is no such application")]
     NoApplication,
+    /// The connection does not exist.
+    #[error("there is no such connection")]
+    NoSuchConnection,
+    /// The id of a new pool is taken.
+    #[error("the id of the user pool is taken")]
+    PoolIdTaken,
+    /// The application has no such secret.
+    #[error("the application has no such secret")]
+    NoSecret,
+    /// The secret is the application's only one.
+    #[error("the application has no other secret")]
+    OnlySecret,
     /// The application is a public client, which has no secret.
     #[error("the application is a public client, which has no secret")]
     PublicClient,
@@ -130,6 +142,11 @@ pub(super) fn is_expected<T>(expected: Option<i64>, present: Option<&Revised<T>>
 /// The list of changes for a new object.
 pub(super) fn created() -> Vec<String> {
     vec!["created".to_owned()]
+}
+
+/// The list of changes for an object that is gone.
+pub(super) fn removed() -> Vec<String> {
+    vec!["removed".to_owned()]
 }
 
 /// The names of the entries marked as changed.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{self, Realms, Revised, StoredConnection, StoredSettings};
-use hufu_store::{StoreError, Tx};
+use hufu_store::{StoreError, Tx, removal, versions};
 use hufu_types::{
     Association, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform, PoolId, Random,
     Timestamp,
 };
 
-use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned};
+use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
 use crate::sources::{self, Field};
 
 /// Creates a connection, or changes it.
@@ -222,5 +222,43 @@ impl PutConnection {
 
     fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {
         sources::settings::seal(settings, &self.id, &self.sealing, &*self.random)
+    }
+}
+
+/// Removes a connection, also from the applications that it is enabled for. The sessions that began through it end.
+#[derive(Clone, Debug)]
+pub struct RemoveConnection {
+    /// The pool of the connection.
+    pub pool: PoolId,
+    /// The connection.
+    pub id: ConnectionId,
+    /// Its identifier, for the audit log.
+    pub identifier: Identifier,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
+}
+
+impl Operation for RemoveConnection {
+    type Object = StoredConnection;
+
+    fn pool(&self) -> &PoolId {
+        &self.pool
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("connection", self.identifier.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<StoredConnection>, StoreError> {
+        let present = config::connection(tx, &self.pool, &self.id).await?;
+        if present.is_none() {
+            return Ok(Outcome::Rejected(Rejection::NoSuchConnection));
+        }
+        if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: present });
+        }
+        removal::connection(tx, &self.pool, &self.id, now).await?;
+        versions::sessions_changed(tx).await?;
+        Ok(Outcome::Done { now: None, changed: removed() })
     }
 }

@@ -2,9 +2,9 @@
 //! senders.
 //!
 //! Every change, whether by `hufu apply`, an endpoint or the console, is made through the same operations
-//! ([`PutPool`], [`PutConnection`], [`PutApplication`], [`AddClientSecret`], [`PutSender`],
-//! [`RemoveSender`]). Each runs in its
-//! own unit as a [`Change`], or many run in one unit, as in [`apply`]. Each object has a revision, so that
+//! ([`PutPool`], [`PutConnection`], [`PutApplication`], [`AddClientSecret`], [`PutSender`] and those that
+//! remove). Each runs in its own unit as a [`Change`], or many run in one unit, as in [`apply`]. What arrives as JSON is
+//! read and written by the operations of [`document`], which end in the same ones. Each object has a revision, so that
 //! nobody overwrites changes they have not seen.
 //!
 //! Reading order: [`Config`] (the configuration in a node's memory), `change` (what all operations share),
@@ -14,15 +14,16 @@ mod applications;
 pub mod apply;
 mod change;
 mod connections;
+pub mod document;
 mod memory;
 mod pools;
 mod secrets;
 pub(crate) mod senders;
 mod shards;
 
-pub use self::applications::{AddClientSecret, PutApplication};
+pub use self::applications::{AddClientSecret, PutApplication, RemoveApplication, RemoveClientSecret};
 pub use self::change::{Change, Operation, Outcome, Rejection};
-pub use self::connections::{PutConnection, WantedConnection};
+pub use self::connections::{PutConnection, RemoveConnection, WantedConnection};
 pub use self::memory::{ApplicationHint, Config, PoolConfig, named};
 pub use self::pools::PutPool;
 pub use self::secrets::{RotateError, rotate_secret};

@@ -12,7 +12,7 @@ use hufu_types::{PoolId, Random, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use super::change::{Operation, Outcome, Rejection, created, is_expected};
+use super::change::{self, Operation, Outcome, Rejection, created, is_expected};
 use super::pools::key_differences;
 
 /// The settings of one pool. Without a sender, nothing is sent; in development, messages go to the outbox.
@@ -175,7 +175,7 @@ impl Operation for RemoveSender {
             return Ok(Outcome::Conflict { expected, now: present });
         }
         let removed = senders::delete(tx, &self.pool, self.kind).await?;
-        let changed = if removed { vec!["removed".to_owned()] } else { Vec::new() };
+        let changed = if removed { change::removed() } else { Vec::new() };
         Ok(Outcome::Done { now: None, changed })
     }
 }

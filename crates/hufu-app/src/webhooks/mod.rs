@@ -294,7 +294,7 @@ impl App {
     }
 
     /// Reloads the configuration on this node immediately. The other nodes notice the change soon.
-    async fn reload_config(&self) {
+    pub(crate) async fn reload_config(&self) {
         if let Err(error) = self.refresh_config().await {
             tracing::error!(
                 error = hufu_types::chain(&error),

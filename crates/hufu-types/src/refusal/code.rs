@@ -197,6 +197,16 @@ codes! {
     NoSuchEvent => 2446, 404, "no-such-event", "not-found";
     /// The pool has no such application.
     NoSuchApplication => 2446, 404, "no-such-application", "not-found";
+    /// The application has no such client secret.
+    NoSuchSecret => 2446, 404, "no-such-secret", "not-found";
+    /// The object of the configuration was changed since the caller read it. Its present state is in the data.
+    ObjectChanged => 2444, 409, "object-changed", "changed-meanwhile";
+    /// Another object of the configuration has the id or identifier.
+    ObjectTaken(field) => 2445, 409, "object-taken", "name-taken";
+    /// An object of the configuration cannot be as requested. The data says which members are wrong, and why.
+    ConfigurationInvalid => 2456, 422, "configuration-invalid", "invalid";
+    /// The application's only client secret cannot be ended.
+    OnlySecret => 2457, 409, "only-secret", "not-permitted";
     /// The account was merged into another account; use that one instead.
     MergedInto(user) => 2447, 409, "merged-into", "merged-into";
     /// There is no deletion request to cancel.

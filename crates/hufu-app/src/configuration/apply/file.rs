@@ -27,6 +27,7 @@ use toml::de::DeTable;
 pub use self::client::DesiredClient;
 pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
+pub(in crate::configuration) use self::table::{NOT_YET, ONLY, nearest};
 use self::table::{Source, Table};
 
 /// The state that the file describes.

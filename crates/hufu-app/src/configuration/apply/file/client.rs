@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::error::Position;
-use super::table::{Item, Table};
+use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
@@ -205,7 +205,9 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
         item.table("write [user_pool.application.login]", "the login of an application", &LOGIN_KEYS)?;
     let defaults = LoginControl::default();
     let flag = |key, default| table.optional(key).and_then(|item| item.boolean()).unwrap_or(default);
-    only(table, "mfa", "off", &["optional", "required"]);
+    for (_, key, value) in ONLY.iter().filter(|(of, ..)| *of == "login") {
+        only(table, key, value, &["optional", "required"]);
+    }
     let methods = table.optional("methods").map(|item| read_list(item, read_method));
     let login = LoginControl {
         default_method: table.optional("default_method").and_then(read_method),

@@ -17,6 +17,7 @@ use super::{
     ConnectionReference, Desired, DesiredApplication, DesiredConnection, DesiredLifetimes, DesiredPool,
     DesiredUser,
 };
+use crate::configuration::document::check_label;
 use crate::sources::{self, Field};
 
 /// Known login modes that are not supported yet.
@@ -367,14 +368,7 @@ fn read_connection_kind(item: Item<'_>) -> Option<ConnectionKind> {
 
 /// Text for display.
 fn read_label(item: Item<'_>) -> Option<String> {
-    item.parse(|text| {
-        let fits = (1..=255).contains(&text.chars().count()) && !text.trim().is_empty();
-        if fits && !text.chars().any(char::is_control) {
-            Ok(text.to_owned())
-        } else {
-            Err("write 1 to 255 characters, not only spaces and no control characters")
-        }
-    })
+    item.parse(|text| check_label(text).map(|()| text.to_owned()))
 }
 
 fn check_password(text: &str) -> Result<(), &'static str> {

@@ -18,12 +18,15 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::error::{FileError, Position};
 
 /// Keys that a later version will have: the kind of table, and the key.
-const NOT_YET: &[(&str, &str)] = &[
+pub(in crate::configuration) const NOT_YET: &[(&str, &str)] = &[
     ("the settings of a user pool", "factors"),
     ("an application", "host"),
     ("the branding of an application", "background"),
     ("the branding of an application", "css"),
 ];
+
+/// Keys that have a single value for now: the table, the key and the value.
+pub(in crate::configuration) const ONLY: &[(&str, &str, &str)] = &[("login", "mfa", "off")];
 
 /// The file being read, its environment, and the errors so far.
 pub(super) struct Source<'a> {
@@ -427,7 +430,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The known key that was probably meant.
-fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(in crate::configuration) fn nearest<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
     let key: String =
         key.chars().take(64).map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect();
     let part_of = |known: &str| key.len() >= 4 && known.contains(&key);

@@ -128,25 +128,18 @@ impl PoolPlanner<'_> {
         }
     }
 
-    /// Gives an application its secrets: the one of the file comes first, and the one before it stays valid. A
-    /// confidential client without any gets one that is made here. Returns whether it did.
+    /// Gives an application its secrets. Returns whether one was made.
     fn secrets(&mut self, desired: &DesiredApplication, wanted: &mut Application) -> bool {
         let created_at = self.task.now;
-        if let Some(secret) = &desired.client.secret {
-            let hash = hash_token(secret.expose_secret());
-            if !wanted.secrets.iter().any(|present| present.hash.matches(hash.as_bytes())) {
-                applications::add_secret(wanted, ClientSecret { hash, created_at });
-            }
-        } else if !wanted.has_secret() {
-            wanted.secrets.clear();
-        } else if wanted.secrets.is_empty() {
+        let stored = |secret: &str| ClientSecret { hash: hash_token(secret), created_at };
+        let given = desired.client.secret.as_ref().map(|secret| stored(secret.expose_secret()));
+        let (made, application) = (&mut self.secrets, wanted.id.clone());
+        applications::settle_secrets(wanted, given, || {
             let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.task.random);
-            let hash = hash_token(secret.expose());
-            applications::add_secret(wanted, ClientSecret { hash, created_at });
-            self.secrets.push(NewClientSecret { application: wanted.id.clone(), secret });
-            return true;
-        }
-        false
+            let hashed = stored(secret.expose());
+            made.push(NewClientSecret { application, secret });
+            hashed
+        })
     }
 
     /// Checks what depends on the application as a whole, or on the agreements of the pool.

@@ -1,11 +1,14 @@
 //! Applications as OAuth clients, their login pages and their branding.
 
 use hufu_types::{
-    Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod, TokenAuth,
+    Access, Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod,
+    TokenAuth,
 };
 
 use super::super::client::{BRANDING_KEYS, CLIENT_KEYS, LOGIN_KEYS};
+use super::super::table::ONLY;
 use super::*;
+use crate::configuration::document::application;
 
 /// Every key, each with a value other than its default, where it can have one.
 const ALL: &str = r##"
@@ -388,5 +391,42 @@ fn client_secrets_are_never_shown() {
     ] {
         let errors = read(&with_application(&line), "hufu.toml", &environment).expect_err(&line);
         assert!(!format!("{errors} {errors:?}").contains("c11e27"), "{errors}");
+    }
+}
+
+/// What only a registered client says of itself, and what a file says of every application.
+const NOT_IN_FILES: [&str; 9] = [
+    "enabled",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
+    "contacts",
+    "request_uris",
+    "subject_type",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
+];
+
+/// `/admin/v1` takes its members from the types themselves. A key of a file is one of them, and the other way round.
+#[test]
+fn the_administration_has_the_same_keys() {
+    let shape = application::shape();
+    let own = ["name", "type", "default", "connections", "signing_algorithm", "tokens"];
+    for key in CLIENT_KEYS.iter().chain(&own) {
+        assert!(shape.member(key).is_some(), "{key}");
+    }
+    for (member, _) in shape.members() {
+        let is_known = CLIENT_KEYS.contains(member) || own.contains(member) || NOT_IN_FILES.contains(member);
+        assert!(is_known, "{member} can be set in /admin/v1 alone: read it in files, or name it above");
+    }
+    for (table, keys) in [("login", &LOGIN_KEYS[..]), ("branding", &BRANDING_KEYS)] {
+        let shape = shape.member(table).unwrap();
+        let is_single = |key: &str| ONLY.iter().any(|(of, name, _)| *of == table && *name == key);
+        for key in keys {
+            assert!(shape.member(key).is_some() || is_single(key), "{table}.{key}");
+        }
+        for (member, _) in shape.members() {
+            assert!(keys.contains(member), "{table}.{member}");
+        }
     }
 }

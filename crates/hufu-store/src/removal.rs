@@ -1,0 +1,71 @@
+//! Removing applications and connections, with everything that hangs on them.
+//!
+//! These read through the sessions of the pool: no index leads from an application to its sessions, because every login
+//! would pay for it.
+
+use hufu_types::{ApplicationId, ConnectionId, PoolId, Timestamp};
+
+use crate::{StoreError, Tx, config, statements};
+
+statements! {
+    TOKENS_OF_APPLICATION = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND application_id = $2";
+    SESSIONS_OF_APPLICATION = "DELETE FROM sessions WHERE pool_id = $1 AND application_id = $2";
+    FLOWS_OF_APPLICATION = "DELETE FROM login_flows WHERE pool_id = $1 AND application_id = $2";
+    CODES_OF_APPLICATION = "DELETE FROM authorization_codes WHERE pool_id = $1 AND application_id = $2";
+    DEVICES_OF_APPLICATION = "DELETE FROM device_codes WHERE pool_id = $1 AND application_id = $2";
+    REQUESTS_OF_APPLICATION = "DELETE FROM pushed_requests WHERE pool_id = $1 AND application_id = $2";
+    JTIS_OF_APPLICATION = "DELETE FROM used_jtis WHERE pool_id = $1 AND application_id = $2";
+    EXCHANGES_OF_APPLICATION = "DELETE FROM exchanges WHERE pool_id = $1 AND application_id = $2";
+    CONSENTS_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
+    APPLICATION = "DELETE FROM applications WHERE pool_id = $1 AND id = $2";
+    TOKENS_OF_CONNECTION = "
+        DELETE FROM refresh_tokens
+        WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND connection_id = $2)";
+    SESSIONS_OF_CONNECTION = "DELETE FROM sessions WHERE pool_id = $1 AND connection_id = $2";
+    FLOWS_OF_CONNECTION = "DELETE FROM login_flows WHERE pool_id = $1 AND connection_id = $2";
+    // Its applications change with it.
+    USERS_OF_CONNECTION = "
+        UPDATE applications SET updated_at = $3, revision = revision + 1
+        WHERE pool_id = $1 AND id IN (
+            SELECT application_id FROM application_connections WHERE pool_id = $1 AND connection_id = $2)";
+    LINKS_OF_CONNECTION = "DELETE FROM application_connections WHERE pool_id = $1 AND connection_id = $2";
+    CONNECTION = "DELETE FROM connections WHERE pool_id = $1 AND id = $2";
+}
+
+/// Removes an application. Its sessions end with their refresh tokens; so do its codes and requests, the logins that
+/// wait for it, and what people let it have.
+pub async fn application(tx: &mut Tx<'_>, pool: &PoolId, id: &ApplicationId) -> Result<(), StoreError> {
+    for statement in [
+        TOKENS_OF_APPLICATION,
+        SESSIONS_OF_APPLICATION,
+        FLOWS_OF_APPLICATION,
+        CODES_OF_APPLICATION,
+        DEVICES_OF_APPLICATION,
+        REQUESTS_OF_APPLICATION,
+        JTIS_OF_APPLICATION,
+        EXCHANGES_OF_APPLICATION,
+        CONSENTS_OF_APPLICATION,
+    ] {
+        tx.execute(statement, &[pool.into(), id.into()]).await?;
+    }
+    tx.execute(config::SWITCH_ALL_OFF, &[pool.into(), id.into()]).await?;
+    tx.execute(APPLICATION, &[pool.into(), id.into()]).await.map(drop)
+}
+
+/// Removes a connection, also from the applications that it is enabled for. The sessions that began through it end with
+/// their refresh tokens, and so do the logins through it that wait. Identities stay: they belong to their users, and
+/// another connection of the same app finds them.
+pub async fn connection(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ConnectionId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(USERS_OF_CONNECTION, &[pool.into(), id.into(), now.into()]).await?;
+    for statement in
+        [TOKENS_OF_CONNECTION, SESSIONS_OF_CONNECTION, FLOWS_OF_CONNECTION, LINKS_OF_CONNECTION, CONNECTION]
+    {
+        tx.execute(statement, &[pool.into(), id.into()]).await?;
+    }
+    Ok(())
+}
