@@ -307,6 +307,7 @@ impl Write for Sweep {
         hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::used_jtis::sweep(tx, now).await?;
         hufu_store::pushed_requests::sweep(tx, now).await?;
+        hufu_store::registrations::sweep(tx, now).await?;
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;

@@ -10,6 +10,7 @@ pub mod administration;
 mod app;
 pub mod audit;
 pub mod authorization;
+pub mod client_registration;
 pub mod configuration;
 pub mod credentials;
 mod digest;
@@ -51,5 +52,5 @@ pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
-pub use hufu_protocol::{ClientAlgorithm, TokenType};
+pub use hufu_protocol::TokenType;
 pub use hufu_types::resolution::PhoneUse;

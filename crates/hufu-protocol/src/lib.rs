@@ -19,7 +19,7 @@ pub use claims::{
     AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
 };
 pub use client_keys::{
-    ClientAlgorithm, ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,
+    ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,
 };
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};

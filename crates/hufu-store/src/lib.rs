@@ -55,6 +55,7 @@ pub mod passwords;
 pub mod pushed_requests;
 pub mod rates;
 pub mod refresh_tokens;
+pub mod registrations;
 pub mod search;
 pub mod senders;
 pub mod sessions;
@@ -101,6 +102,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         pushed_requests::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        registrations::STATEMENTS,
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Language, SigningAlgorithm, Timestamp, TokenHash};
+use crate::{Language, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -84,6 +84,20 @@ text_enum! {
         Light = "light",
         /// Dark.
         Dark = "dark",
+    }
+}
+
+text_enum! {
+    /// An algorithm that a client may sign with (RFC 7518 3.1, RFC 8037 3.1).
+    ClientAlgorithm {
+        /// ECDSA with P-256 and SHA-256.
+        Es256 = "ES256",
+        /// RSASSA-PKCS1-v1_5 with SHA-256.
+        Rs256 = "RS256",
+        /// RSASSA-PSS with SHA-256.
+        Ps256 = "PS256",
+        /// Ed25519.
+        EdDsa = "EdDSA",
     }
 }
 
@@ -183,12 +197,42 @@ pub struct ClientSettings {
     /// If set, the userinfo endpoint answers with a JWT signed with this algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// The response types that it restricts itself to. `None`: all that its grants permit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_types: Option<Vec<ResponseType>>,
+    /// The scopes that it restricts itself to (RFC 7591 section 2). Empty: none of them is refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The greatest age of a login, in seconds, if a request does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u64>,
+    /// The authentication contexts that a request asks for if it does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// If set, its request objects are signed with this algorithm and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<ClientAlgorithm>,
+    /// If set, its assertions are signed with this algorithm and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_auth_signing_alg: Option<ClientAlgorithm>,
+    /// What program it is an installation of, as its developer calls it (RFC 7591 section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// The version of that program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
 }
 
 impl ClientSettings {
     /// Whether it has public keys.
     pub fn has_keys(&self) -> bool {
         self.jwks_uri.is_some() || self.jwks.is_some()
+    }
+
+    /// The scopes of a request that names these. Those that it did not register are left out, as unknown ones are.
+    pub fn scopes_asked(&self, asked: Option<&str>) -> ScopeSet {
+        let asked = ScopeSet::asked(asked);
+        if self.scopes.is_empty() { asked } else { asked.intersect(ScopeSet::parse(&self.scopes.join(" "))) }
     }
 }
 

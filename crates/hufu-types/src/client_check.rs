@@ -44,6 +44,8 @@ impl ClientSettings {
     pub const MOST_ADDRESSES: usize = 64;
     /// The most bytes of an address.
     pub const LONGEST_ADDRESS: usize = 2048;
+    /// The most characters of a contact, of an authentication context, and of what names a program.
+    pub const LONGEST_LINE: usize = 255;
     /// The most characters of a description.
     pub const LONGEST_DESCRIPTION: usize = 1000;
 
@@ -60,8 +62,26 @@ impl ClientSettings {
             ("init_login_uri", &self.init_login_uri),
             ("jwks_uri", &self.jwks_uri),
             ("logo", &self.logo),
+            ("client_uri", &self.client_uri),
+            ("policy_uri", &self.policy_uri),
+            ("tos_uri", &self.tos_uri),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
             check_address(&mut problems, path, address.as_deref());
+        }
+        check_list(&mut problems, "request_uris", &self.request_uris, request_uri_problem);
+        check_list(&mut problems, "contacts", &self.contacts, line_problem);
+        check_list(&mut problems, "default_acr_values", &self.default_acr_values, word_problem);
+        check_list(&mut problems, "scopes", &self.scopes, word_problem);
+        if let Some(types) = &self.response_types {
+            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+            check_repeated(&mut problems, "response_types", &types, String::as_str);
+        }
+        for (path, text) in [("software_id", &self.software_id), ("software_version", &self.software_version)]
+        {
+            if let Some(problem) = text.as_deref().and_then(line_problem) {
+                problems.add(path, problem);
+            }
         }
         if self.jwks_uri.is_some() && self.jwks.is_some() {
             problems.add("jwks", "the keys are at `jwks_uri` already — write one of the two");
@@ -235,6 +255,30 @@ fn redirect_problem(address: &str) -> Option<String> {
     check_redirect_uri(address).err().map(|rule| format!("not valid — {rule}"))
 }
 
+/// The hash of what is there may follow a `#` (OpenID Connect Core 6.2).
+fn request_uri_problem(address: &str) -> Option<String> {
+    if is_too_long(address) {
+        return Some(too_long());
+    }
+    let before = address.split_once('#').map_or(address, |(before, _)| before);
+    let is_sound = is_sound_address(before) && address.bytes().all(|byte| byte.is_ascii_graphic());
+    (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
+}
+
+fn line_problem(text: &str) -> Option<String> {
+    let most = ClientSettings::LONGEST_LINE;
+    let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    (!fits).then(|| format!("not valid — write 1 to {most} characters, no control characters"))
+}
+
+/// RFC 6749 section 3.3.
+fn word_problem(text: &str) -> Option<String> {
+    let most = ClientSettings::LONGEST_LINE;
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    let fits = (1..=most).contains(&text.len()) && text.bytes().all(is_part);
+    (!fits).then(|| format!("not valid — write 1 to {most} printable ASCII characters without spaces"))
+}
+
 fn origin_problem(origin: &str) -> Option<String> {
     let url = Url::parse(origin).ok().filter(is_https_or_loopback);
     let is_origin = url.is_some() && origin_of(origin).as_deref() == Some(origin) && !origin.contains('*');
@@ -243,13 +287,15 @@ fn origin_problem(origin: &str) -> Option<String> {
 
 fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
     let Some(address) = address else { return };
-    let is_sound = check_redirect_uri(address).is_ok()
-        && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url));
     if is_too_long(address) {
         problems.add(path, too_long());
-    } else if !is_sound {
+    } else if !is_sound_address(address) {
         problems.add(path, format!("not valid — {ADDRESS_RULE}"));
     }
+}
+
+fn is_sound_address(address: &str) -> bool {
+    check_redirect_uri(address).is_ok() && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url))
 }
 
 fn is_https_or_loopback(url: &Url) -> bool {
@@ -283,7 +329,8 @@ fn is_color(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash,
+        ApplicationId, ApplicationKind, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp,
+        TokenHash,
     };
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
@@ -319,6 +366,17 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
+            client_uri: Some("javascript:alert(1)".to_owned()),
+            policy_uri: Some("data:text/html,x".to_owned()),
+            tos_uri: Some("http://a.example/".to_owned()),
+            sector_identifier_uri: Some("https://a.example/#x".to_owned()),
+            request_uris: texts(&["https://a.example/r#hash", "https://a.example/r#a b", "http://a.example/r", "#x"]),
+            contacts: texts(&["ann@a.example", "", "a\nb"]),
+            default_acr_values: texts(&["1", "a b"]),
+            scopes: texts(&["openid", "openid", "\""]),
+            response_types: Some(vec![ResponseType::CODE, ResponseType::CODE]),
+            software_id: Some(String::new()),
+            software_version: Some("x".repeat(256)),
             ..ClientSettings::default()
         };
         assert_eq!(
@@ -335,6 +393,21 @@ mod tests {
                 "init_login_uri",
                 "jwks_uri",
                 "logo",
+                "client_uri",
+                "policy_uri",
+                "tos_uri",
+                "sector_identifier_uri",
+                "request_uris.1",
+                "request_uris.2",
+                "request_uris.3",
+                "contacts.1",
+                "contacts.2",
+                "default_acr_values.1",
+                "scopes.1",
+                "scopes.2",
+                "response_types.1",
+                "software_id",
+                "software_version",
                 "jwks",
                 "grants.2",
                 "description",

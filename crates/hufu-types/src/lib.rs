@@ -43,7 +43,7 @@ pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
 };
 pub use client::{
-    Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
+    Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
     RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
@@ -53,7 +53,7 @@ pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;

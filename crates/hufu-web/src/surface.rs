@@ -236,7 +236,10 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::DeviceCodeExpired => (StatusCode::BAD_REQUEST, "expired_token"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
-        Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::NotLoggedIn | Code::RegistrationUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::ClientMetadataInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+        Code::RedirectUriInvalid => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+        Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {

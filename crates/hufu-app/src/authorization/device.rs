@@ -70,7 +70,7 @@ impl App {
         scope: Option<&str>,
         origin: &Origin,
     ) -> Result<DeviceStarted, Refusal> {
-        let mut scopes = ScopeSet::asked(scope);
+        let mut scopes = application.client.scopes_asked(scope);
         if !application.has_grant(Grant::RefreshToken) {
             scopes = scopes.without(Scope::OfflineAccess);
         }

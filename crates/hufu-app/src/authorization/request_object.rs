@@ -60,6 +60,9 @@ impl App {
         if signed.typ.eq_ignore_ascii_case(ASSERTION_TYPE) {
             return Err(invalid("a client assertion is no request object"));
         }
+        if application.client.request_object_signing_alg.is_some_and(|only| only != signed.algorithm) {
+            return Err(invalid("the application registered another algorithm for its request objects"));
+        }
         let claims = &signed.claims;
         self.check_object(application, &parameters, claims).map_err(invalid)?;
         parameters_of(application, claims).map_err(invalid)

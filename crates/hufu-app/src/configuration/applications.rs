@@ -144,7 +144,7 @@ impl Operation for AddClientSecret {
 }
 
 /// What is wrong with the public keys that are written in the settings.
-pub(super) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
+pub(crate) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
     let keys = client.jwks.as_ref()?.to_string();
     let error = ClientKeys::parse(keys.as_bytes()).err()?;
     Some(SettingProblem { path: "jwks".to_owned(), reason: error.to_string() })
@@ -186,6 +186,21 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("grants", new.grants != old.grants),
         ("logo", new.logo != old.logo),
         ("description", new.description != old.description),
+        ("client_uri", new.client_uri != old.client_uri),
+        ("policy_uri", new.policy_uri != old.policy_uri),
+        ("tos_uri", new.tos_uri != old.tos_uri),
+        ("contacts", new.contacts != old.contacts),
+        ("request_uris", new.request_uris != old.request_uris),
+        ("subject_type", new.subject_type != old.subject_type),
+        ("sector_identifier_uri", new.sector_identifier_uri != old.sector_identifier_uri),
+        ("userinfo_signed_response_alg", new.userinfo_signed_response_alg != old.userinfo_signed_response_alg),
+        ("response_types", new.response_types != old.response_types),
+        ("scopes", new.scopes != old.scopes),
+        ("default_max_age", new.default_max_age != old.default_max_age),
+        ("default_acr_values", new.default_acr_values != old.default_acr_values),
+        ("request_object_signing_alg", new.request_object_signing_alg != old.request_object_signing_alg),
+        ("token_auth_signing_alg", new.token_auth_signing_alg != old.token_auth_signing_alg),
+        ("software", (&new.software_id, &new.software_version) != (&old.software_id, &old.software_version)),
         ("login", wanted.login != present.login),
         ("branding", wanted.branding != present.branding),
     ])

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::ClientAlgorithm;
-use hufu_types::{Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth};
+use hufu_types::{
+    ClientAlgorithm, Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth,
+};
 use serde_json::{Value, json};
 
 use super::jwks::written;
@@ -65,7 +66,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
     }
     let at = |path: &str| format!("{public_url}{path}");
     let algorithms = names(SigningAlgorithm::ALL, SigningAlgorithm::as_str);
-    let client_algorithms = ClientAlgorithm::ALL.map(ClientAlgorithm::as_str);
+    let client_algorithms = names(ClientAlgorithm::ALL, ClientAlgorithm::as_str);
     let grants = names(Grant::ALL, Grant::on_the_wire);
     let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.on_the_wire());
     let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
@@ -79,6 +80,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "revocation_endpoint": at("/oidc/token/revocation"),
         "device_authorization_endpoint": at("/oidc/device/auth"),
         "pushed_authorization_request_endpoint": at("/oidc/request"),
+        "registration_endpoint": at("/oidc/reg"),
         "end_session_endpoint": at("/oidc/session/end"),
         "scopes_supported": names(Scope::ALL, Scope::as_str),
         "response_types_supported": types,
