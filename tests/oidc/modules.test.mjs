@@ -1,25 +1,26 @@
 // The modules of the OpenID Foundation's conformance suite, by their names and with their expected results, run by our
 // own harness. This is no run of the official suite, and no certification.
 //
-// Modules of plans that are run here, but that need dynamic client registration:
+// Modules of the Dynamic plan (dynamic.mjs) that are not run here yet:
 //
-//   oidcc-idtoken-signature    the default algorithm of a client that registers itself
-//   oidcc-idtoken-unsigned     `none` only for a client that registered it
+//   oidcc-userinfo-rs256                  a signed userinfo answer
+//   oidcc-registration-sector-uri, -bad   pairwise subjects
+//   oidcc-request-uri-unsigned, -signed-rs256
 //
 // Plans that are not run here yet:
 //
-//   Dynamic                    all 23 modules (needs registration)
 //   Session management         oidcc-session-management-discovery-endpoint-verification,
 //                              oidcc-session-management-rp-initiated-logout (needs check_session_iframe)
-//   3rd-party initiated login  oidcc-3rd-party-init-login, oidcc-3rd-party-init-login-nonhttps (needs registration)
+//   3rd-party initiated login  oidcc-3rd-party-init-login, oidcc-3rd-party-init-login-nonhttps
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { generateKeyPair, SignJWT } from "jose";
 import {
-  assertCode, assertError, assertErrorPage, assertLoggedIn, assertLoggedOut, assertRefusedAtUserinfo,
-  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, logIn, logOut,
-  logOutThroughFrames, pause, random, redeem, tokenRequest, verifyIdToken,
+  assertCode, assertError, assertErrorPage, assertLoggedIn, assertLoggedOut, assertRefusedAtUserinfo, assertRegistered,
+  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, headerOf, logIn, logOut,
+  logOutThroughFrames, pause, random, redeem, register, tokenRequest, unregister, verifyIdToken,
 } from "./flows.mjs";
+import { dynamic, PLAIN } from "./dynamic.mjs";
 import { startTarget, TARGET } from "./harness.mjs";
 
 /** With the reference broken (see calibrate.mjs), waiting half a minute each time adds nothing. */
@@ -57,6 +58,16 @@ const basic = {
   async "oidcc-ensure-request-without-nonce-succeeds-for-code-flow"({ enter }) {
     const { idToken } = await enter({ nonce: undefined });
     assert.equal(idToken.nonce, undefined);
+  },
+
+  async "oidcc-idtoken-signature"({ registered, enterAs }) {
+    const client = await registered();
+    const { tokens } = await enterAs(client);
+    assert.equal(headerOf(tokens.id_token).alg, "RS256", "the algorithm of a client that asks for none");
+  },
+
+  async "oidcc-idtoken-unsigned"(run) {
+    await dynamicModules["oidcc-idtoken-unsigned"](run);
   },
 
   "oidcc-scope-profile": scopes("profile"),
@@ -422,6 +433,8 @@ const frontchannel = {
   },
 };
 
+const dynamicModules = dynamic({ basic, config });
+
 describe(`modules on ${TARGET}`, { concurrency: true }, () => {
   let target;
   before(async () => (target = await startTarget()));
@@ -430,6 +443,7 @@ describe(`modules on ${TARGET}`, { concurrency: true }, () => {
   const plans = [
     ["oidcc-basic-certification-test-plan", basic, "basic", {}],
     ["oidcc-config-certification-test-plan", config, "basic", {}],
+    ["oidcc-dynamic-certification-test-plan", dynamicModules, undefined, {}],
     ["oidcc-formpost-basic-certification-test-plan", basic, "basic", { response_mode: "form_post" }],
     ["oidcc-rp-initiated-logout-certification-test-plan", logout, "basic", {}],
     ["oidcc-backchannel-rp-initiated-logout-certification-test-plan", backchannel, "logout", {}],
@@ -441,11 +455,20 @@ describe(`modules on ${TARGET}`, { concurrency: true }, () => {
         test(name, async () => {
           const client = target.clients[clientName];
           const browser = target.browser();
+          const own = [];
           await module({
             target, client, browser, mode,
             go: (overrides, options) => authorize(target, browser, client, { ...mode, ...overrides }, options),
             enter: (overrides, options) => logIn(target, browser, client, { ...mode, ...overrides }, options),
+            registered: async (metadata, more) => {
+              const asked = { ...PLAIN, ...metadata };
+              const client = assertRegistered(target, asked, await register(target, asked));
+              own.push(client);
+              return { ...client, ...more };
+            },
+            enterAs: (client, overrides, options) => logIn(target, browser, client, { ...mode, ...overrides }, options),
           });
+          for (const client of own) await unregister(client);
         });
       }
     });

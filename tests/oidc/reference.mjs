@@ -4,6 +4,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { CLIENTS, PEOPLE } from "./world.mjs";
 
+const REGISTRATION_TOKEN = randomBytes(32).toString("hex");
+
 export async function startReference(receiver) {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -15,6 +17,9 @@ export async function startReference(receiver) {
   provider.on("backchannel.error", (ctx, error) => console.error(error));
   if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
   addFrontChannelLogout(provider, clients.logout);
+  const rotateKeys = addKeyRotation(provider);
+  lookAgainForKeys(provider);
+  showLogo(provider);
   server.on("request", provider.callback());
   const close = async () => {
     server.close();
@@ -24,6 +29,8 @@ export async function startReference(receiver) {
     issuer,
     clients,
     names: { account: "login", password: "password" },
+    registrationToken: REGISTRATION_TOKEN,
+    rotateKeys,
     secret() {},
     harvest() {},
     close,
@@ -50,7 +57,7 @@ function configuration(clients) {
       phone: ["phone_number", "phone_number_verified"],
       address: ["address"],
     },
-    clientAuthMethods: ["client_secret_basic", "client_secret_post", "none"],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
     features: {
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
@@ -58,6 +65,8 @@ function configuration(clients) {
       clientCredentials: { enabled: true },
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
+      registration: { enabled: true, initialAccessToken: REGISTRATION_TOKEN },
+      registrationManagement: { enabled: true },
     },
     // Without the guard against addresses of this machine, where the relying parties are.
     fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
@@ -125,6 +134,40 @@ function addFrontChannelLogout(provider, { id, logoutUri, frontchannelUri }) {
     if (ctx) ctx.state.sid = this.authorizations?.[id] && this.sidFor(id);
     return destroy.call(this);
   };
+}
+
+/** The reference takes its keys when it starts: this stands in for an operator who adds one. */
+function addKeyRotation(provider) {
+  const added = [];
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === "/jwks") ctx.body = { keys: [...added, ...ctx.body.keys] };
+  });
+  return async () => {
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    added.push({ ...publicKey.export({ format: "jwk" }), use: "sig", kid: randomBytes(8).toString("hex"), alg: "RS256" });
+  };
+}
+
+/** Without its pause of a minute between two looks at a `jwks_uri`. */
+function lookAgainForKeys(provider) {
+  const { find } = provider.Client;
+  provider.Client.find = async function (...args) {
+    const client = await find.apply(this, args);
+    if (client?.jwksUri) client.asymmetricKeyStore.freshUntil = 0;
+    return client;
+  };
+}
+
+/** The reference's own pages show the logo after the login: this stands in before it. */
+function showLogo(provider) {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (!ctx.path.startsWith("/interaction/") || typeof ctx.body !== "string" || !ctx.body.includes('name="login"')) return;
+    const { params } = await provider.interactionDetails(ctx.req, ctx.res);
+    const { logoUri } = await provider.Client.find(params.client_id);
+    if (logoUri) ctx.body = ctx.body.replace("<h1>", `<img src="${logoUri}"><h1>`);
+  });
 }
 
 /** Without the notices that it prints when it starts. */

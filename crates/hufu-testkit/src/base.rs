@@ -44,23 +44,24 @@ impl Base {
         Store::open(&self.database.url().parse().unwrap()).await.unwrap()
     }
 
-    /// Applies a file, which must be valid.
-    pub async fn apply(&self, text: &str, options: Options) {
-        self.apply_through(&self.store, text, options).await;
+    /// Applies a file, which must be valid. Returns what that did, in the words of the command.
+    pub async fn apply(&self, text: &str, options: Options) -> String {
+        self.apply_through(&self.store, text, options).await
     }
 
     /// The same, as another process does.
-    pub async fn apply_elsewhere(&self, text: &str, options: Options) {
+    pub async fn apply_elsewhere(&self, text: &str, options: Options) -> String {
         let store = self.open().await;
-        self.apply_through(&store, text, options).await;
+        let said = self.apply_through(&store, text, options).await;
         store.close().await;
+        said
     }
 
-    async fn apply_through(&self, store: &Store, text: &str, options: Options) {
+    async fn apply_through(&self, store: &Store, text: &str, options: Options) -> String {
         let file = file::read(text, FILE, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let applied = apply(store, &self.sealing, &clock, &self.random, &file, FILE, options);
-        applied.await.unwrap_or_else(|error| panic!("{error:?}"));
+        applied.await.unwrap_or_else(|error| panic!("{error:?}")).plan.to_string()
     }
 
     /// The parts of an application that cannot reach WeChat or a provider, and has no outbox.

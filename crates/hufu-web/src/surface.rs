@@ -242,7 +242,11 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-        Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
+        Code::PathUnknown
+        | Code::WrongMethod
+        | Code::BodySlow
+        | Code::BodyTooLarge
+        | Code::ContentTypeWrong => {
             (status_of(code), "invalid_request")
         }
         Code::RequestObjectInvalid => (StatusCode::BAD_REQUEST, "invalid_request_object"),

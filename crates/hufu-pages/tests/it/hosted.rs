@@ -3,6 +3,7 @@
 mod attacks;
 mod forms;
 mod looks;
+mod registered;
 mod waiting;
 
 use std::collections::BTreeMap;

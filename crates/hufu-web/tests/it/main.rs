@@ -4,6 +4,7 @@
 mod client_keys;
 mod cross_origin;
 mod input;
+mod registration;
 mod sessions;
 mod signing_keys;
 
