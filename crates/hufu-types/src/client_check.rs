@@ -5,11 +5,11 @@ use std::hash::Hash;
 
 use url::Url;
 
-use crate::client::{check_redirect_uri, is_loopback, origin_of};
+use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment};
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, TokenAuth,
+    SettingProblem, SubjectType, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -54,12 +54,16 @@ impl ClientSettings {
         check_list(&mut problems, "redirect_uris", &self.redirect_uris, redirect_problem);
         check_list(&mut problems, "logout_redirect_uris", &self.logout_redirect_uris, redirect_problem);
         check_list(&mut problems, "allowed_origins", &self.allowed_origins, origin_problem);
+        check_list(&mut problems, "request_uris", &self.request_uris, |uri| {
+            address_problem(uri, without_fragment(uri))
+        });
         for (path, address) in [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
             ("init_login_uri", &self.init_login_uri),
             ("jwks_uri", &self.jwks_uri),
             ("logo", &self.logo),
+            ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
             check_address(&mut problems, path, address.as_deref());
         }
@@ -160,6 +164,11 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
+        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+            let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
+                          add `sector_identifier_uri`";
+            problems.add("subject_type", reason);
+        }
         if self.token_auth() == TokenAuth::PrivateKey {
             if !self.client.has_keys() {
                 let method = TokenAuth::PrivateKey.as_str();
@@ -242,14 +251,19 @@ fn origin_problem(origin: &str) -> Option<String> {
 }
 
 fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
-    let Some(address) = address else { return };
-    let is_sound = check_redirect_uri(address).is_ok()
-        && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url));
-    if is_too_long(address) {
-        problems.add(path, too_long());
-    } else if !is_sound {
-        problems.add(path, format!("not valid — {ADDRESS_RULE}"));
+    if let Some(problem) = address.and_then(|address| address_problem(address, address)) {
+        problems.add(path, problem);
     }
+}
+
+/// What is wrong with an address. `checked` is the part of it to which the rules apply.
+fn address_problem(address: &str, checked: &str) -> Option<String> {
+    if is_too_long(address) {
+        return Some(too_long());
+    }
+    let is_sound = check_redirect_uri(checked).is_ok()
+        && Url::parse(checked).is_ok_and(|url| is_https_or_loopback(&url));
+    (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
 }
 
 fn is_https_or_loopback(url: &Url) -> bool {
@@ -319,6 +333,8 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
+            request_uris: texts(&["https://a.example/r#x", "https://a.example/r#x", "http://a.example/r", "/r"]),
+            sector_identifier_uri: Some("http://a.example/sector".to_owned()),
             ..ClientSettings::default()
         };
         assert_eq!(
@@ -330,11 +346,15 @@ mod tests {
                 "allowed_origins.1",
                 "allowed_origins.2",
                 "allowed_origins.3",
+                "request_uris.1",
+                "request_uris.2",
+                "request_uris.3",
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
                 "jwks_uri",
                 "logo",
+                "sector_identifier_uri",
                 "jwks",
                 "grants.2",
                 "description",
@@ -434,6 +454,12 @@ mod tests {
             branding: Branding::default(),
         };
         assert_eq!(api.problems(Some(&[])), []);
+        let mut scattered = api.clone();
+        scattered.client.subject_type = SubjectType::Pairwise;
+        scattered.client.redirect_uris = texts(&["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(paths(scattered.problems(None)), ["subject_type"]);
+        scattered.client.sector_identifier_uri = Some("https://a.example/sector".to_owned());
+        assert_eq!(scattered.problems(None), []);
         let mut public = api.clone();
         public.client.token_auth = Some(TokenAuth::None);
         public.login.agreements = texts(&["terms"]);

@@ -44,7 +44,7 @@ pub use authorization::{
 };
 pub use client::{
     Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
-    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri, origin_of, without_fragment,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};

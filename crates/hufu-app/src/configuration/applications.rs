@@ -186,6 +186,13 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("grants", new.grants != old.grants),
         ("logo", new.logo != old.logo),
         ("description", new.description != old.description),
+        ("request_uris", new.request_uris != old.request_uris),
+        ("subject_type", new.subject_type != old.subject_type),
+        ("sector_identifier_uri", new.sector_identifier_uri != old.sector_identifier_uri),
+        (
+            "userinfo_signed_response_alg",
+            new.userinfo_signed_response_alg != old.userinfo_signed_response_alg,
+        ),
         ("login", wanted.login != present.login),
         ("branding", wanted.branding != present.branding),
     ])
