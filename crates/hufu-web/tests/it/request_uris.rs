@@ -303,7 +303,6 @@ on_both_engines! {
             signer.sign(&with(good(), "exp", json!(now - 5))),
             signer.sign(&with(good(), "request_uri", json!(uri))),
             signer.sign(&with(good(), "request", json!(signer.sign(&good())))),
-            signer.sign(&with(good(), "response_type", json!("code id_token"))),
             "<html>not found</html>".to_owned(),
             String::new(),
         ] {
@@ -313,6 +312,9 @@ on_both_engines! {
             is_page(&authorize(&world, &[("client_id", SHOP_WEB), ("request_uri", &uri)]).await);
             world.advance(Duration::from_secs(1));
         }
+        server.has(&signer.sign(&with(good(), "response_type", json!("code id_token"))));
+        assert_eq!(error_of(&ask(&world, &uri).await), "invalid_request_object");
+        world.advance(Duration::from_secs(1));
         server.has(&signer.sign(&with(good(), "redirect_uri", json!("https://evil.example/"))));
         is_page(&ask(&world, &uri).await);
         world.advance(Duration::from_secs(1));

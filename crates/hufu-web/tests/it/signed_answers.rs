@@ -19,6 +19,7 @@ const INTROSPECTED: &str = "application/token-introspection+jwt";
 async fn website(world: &World, algorithm: Option<SigningAlgorithm>) {
     world
         .change_application(SHOP_WEB, |application| {
+            application.secrets.clear();
             application.client.token_auth = Some(TokenAuth::None);
             application.client.redirect_uris = vec![CALLBACK.to_owned()];
             application.client.userinfo_signed_response_alg = algorithm;

@@ -31,6 +31,7 @@ async fn site(database: TestDatabase) -> (Site, Received) {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(note)).await });
     let site = Site::new(database).await;
     site.change(|application| {
+        application.secrets.clear();
         application.client.token_auth = Some(TokenAuth::None);
         application.client.subject_type = SubjectType::Pairwise;
         application.client.logout_redirect_uris = vec![OUT.to_owned()];
