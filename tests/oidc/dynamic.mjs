@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import {
   assertCode, assertErrorPage, assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, headerOf, KeyPair,
-  logIn, pause, random, redeem, register, REGISTERED, tokenRequest, verifyIdToken,
+  logIn, pause, random, redeem, register, REGISTERED, tokenRequest, userinfo, verify, verifyIdToken,
 } from "./flows.mjs";
 
 /** Longer than the provider under test waits between two looks at a `jwks_uri`. */
@@ -32,6 +32,17 @@ export function dynamic({ basic, config }) {
       const { id_token_signing_alg_values_supported } = target.metadata;
       assert.ok(!id_token_signing_alg_values_supported.includes("none"), "write this test for a provider that does not sign");
       assertRefused(answer, "invalid_client_metadata");
+    },
+
+    async "oidcc-userinfo-rs256"({ target, registered, enterAs }) {
+      const client = await registered({ userinfo_signed_response_alg: "RS256" });
+      const { tokens, idToken } = await enterAs(client);
+      const { status, headers, body } = await userinfo(target, tokens.access_token);
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.match(headers.get("content-type") ?? "", /^application\/jwt/);
+      assert.equal(headerOf(body).alg, "RS256");
+      const { payload } = await verify(target, body, { issuer: target.issuer, audience: client.id });
+      assert.equal(payload.sub, idToken.sub);
     },
 
     async "oidcc-ensure-redirect-uri-in-authorization-request"({ target, browser, registered }) {
@@ -86,10 +97,48 @@ export function dynamic({ basic, config }) {
 
     async "oidcc-registration-jwks-uri"({ target, registered, enterAs }) {
       const keys = await KeyPair.generate("RS256");
-      await withKeySet(keys, async (uri) => {
+      await served("application/json", () => JSON.stringify(keys.publicSet), async (uri) => {
         const client = await registered({ token_endpoint_auth_method: "private_key_jwt", jwks_uri: uri }, { keys });
         const { tokens, idToken } = await enterAs(client);
         assert.equal((await claimsOf(target, tokens.access_token)).sub, idToken.sub);
+      });
+    },
+
+    async "oidcc-registration-sector-uri"({ target, registered, enterAs }) {
+      const { idToken: known } = await enterAs(await registered());
+      await served("application/json", () => JSON.stringify([REGISTERED.redirectUri]), async (uri) => {
+        const metadata = { subject_type: "pairwise", sector_identifier_uri: target.https(uri) };
+        const { idToken, tokens } = await enterAs(await registered(metadata));
+        assert.notEqual(idToken.sub, known.sub, "the subject is not pairwise");
+        assert.equal((await claimsOf(target, tokens.access_token)).sub, idToken.sub);
+      });
+    },
+
+    async "oidcc-registration-sector-bad"({ target }) {
+      await served("application/json", () => JSON.stringify(["https://other.example.com/"]), async (uri) => {
+        const metadata = { ...PLAIN, subject_type: "pairwise", sector_identifier_uri: target.https(uri) };
+        assertRefused(await register(target, metadata), "invalid_client_metadata");
+      });
+    },
+
+    async "oidcc-request-uri-unsigned"(run) {
+      await basic["oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"](run);
+    },
+
+    async "oidcc-request-uri-signed-rs256"({ target, browser, registered }) {
+      assert.equal(target.metadata.request_uri_parameter_supported, true);
+      assert.ok(target.metadata.request_object_signing_alg_values_supported.includes("RS256"));
+      const keys = await KeyPair.generate("RS256");
+      let object;
+      await served("application/oauth-authz-req+jwt", () => object, async (uri) => {
+        const client = await registered({ request_uris: [uri], jwks: keys.publicSet, request_object_signing_alg: "RS256" });
+        const { params } = authorizationRequest(client);
+        object = await keys.sign({ ...params, iss: client.id, aud: target.issuer });
+        const outside = { request_uri: uri, nonce: undefined, state: params.state, redirect_uri: params.redirect_uri };
+        const flow = await authorize(target, browser, client, outside);
+        assertCode(target, flow);
+        const tokens = assertTokens(await redeem(target, flow));
+        await verifyIdToken(target, client, tokens, { nonce: params.nonce });
       });
     },
 
@@ -109,15 +158,15 @@ export function dynamic({ basic, config }) {
 
     async "oidcc-refresh-token-rp-key-rotation"({ target, registered, enterAs }) {
       const [old, next] = [await KeyPair.generate("RS256"), await KeyPair.generate("RS256")];
-      const served = { publicSet: old.publicSet };
-      await withKeySet(served, async (uri) => {
+      let current = old;
+      await served("application/json", () => JSON.stringify(current.publicSet), async (uri) => {
         const client = await registered(
           { token_endpoint_auth_method: "private_key_jwt", jwks_uri: uri, grant_types: ["authorization_code", "refresh_token"] },
           { keys: old },
         );
         const { tokens, idToken } = await enterAs(client, { scope: "openid offline_access", prompt: "consent" });
         assert.equal(typeof tokens.refresh_token, "string", "no refresh token was issued");
-        served.publicSet = next.publicSet;
+        current = next;
         await pause(KEYS_PAUSE_MS);
         const refreshed = assertTokens(await tokenRequest(target, { ...client, keys: next }, {
           grant_type: "refresh_token", refresh_token: tokens.refresh_token,
@@ -182,14 +231,14 @@ async function keySet(target) {
   return (await (await fetch(target.metadata.jwks_uri)).json()).keys;
 }
 
-/** Serves the public keys of a client on this machine, whatever they are when somebody asks. */
-async function withKeySet(keys, work) {
+/** Serves what a client has on this machine, whatever it is when somebody asks. */
+export async function served(type, content, work) {
   const server = createServer((request, response) => {
-    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(keys.publicSet));
+    response.writeHead(200, { "content-type": type }).end(content());
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   try {
-    return await work(`http://127.0.0.1:${server.address().port}/jwks`);
+    return await work(`http://127.0.0.1:${server.address().port}/${random(6)}`);
   } finally {
     server.close();
     server.closeAllConnections();

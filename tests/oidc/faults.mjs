@@ -130,6 +130,25 @@ export const FAULTS = {
     };
   }),
   "unsigned id tokens are registered": fault(["oidcc-idtoken-unsigned"], registers((body) => /id_token_signed/.test(body.error_description))),
+  "userinfo is never signed": fault(["oidcc-userinfo-rs256"], (provider) => provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === "/me" && typeof ctx.body === "string") ctx.body = JSON.parse(Buffer.from(ctx.body.split(".")[1], "base64url"));
+  })),
+  "every subject is public": fault(["oidcc-registration-sector-uri"], (provider) => {
+    const { find } = provider.Client;
+    provider.Client.find = async function (...args) {
+      const client = await find.apply(this, args);
+      if (client) client.subjectType = "public";
+      return client;
+    };
+  }),
+  "the file of a sector is not read": fault(["oidcc-registration-sector-bad"], registers((body) => /sector/.test(body.error_description))),
+  "request objects are refused as invalid": fault(
+    ["oidcc-request-uri-unsigned", "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"],
+    redirect((url) => {
+      if (url.searchParams.get("error") === "request_uri_not_supported") url.searchParams.set("error", "server_error");
+    }),
+  ),
   "a missing redirect URI is the registered one": fault(
     ["oidcc-ensure-redirect-uri-in-authorization-request"],
     authorization((query) => query.has("redirect_uri") || query.set("redirect_uri", REGISTERED.redirectUri)),

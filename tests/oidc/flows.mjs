@@ -247,7 +247,11 @@ export class KeyPair {
 
   /** What proves the client (RFC 7523, section 3). */
   assertion(client, audience) {
-    return new SignJWT({ iss: client, sub: client, aud: audience, jti: random() })
+    return this.sign({ iss: client, sub: client, aud: audience, jti: random() });
+  }
+
+  sign(claims) {
+    return new SignJWT(claims)
       .setProtectedHeader({ alg: this.alg, kid: this.kid })
       .setIssuedAt()
       .setExpirationTime("60s")
@@ -257,12 +261,17 @@ export class KeyPair {
 
 const keySets = new Map();
 
-/** Verifies an id token as OpenID Connect Core 3.1.3.7 asks, and gives its claims. */
-export async function verifyIdToken(target, client, tokens, { nonce, code, now = Math.floor(Date.now() / 1000) } = {}) {
+/** Verifies what the provider signed. */
+export async function verify(target, jwt, options) {
   const { jwks_uri } = target.metadata;
   if (!keySets.has(jwks_uri)) keySets.set(jwks_uri, createRemoteJWKSet(new URL(jwks_uri)));
+  return jwtVerify(jwt, keySets.get(jwks_uri), options);
+}
+
+/** Verifies an id token as OpenID Connect Core 3.1.3.7 asks, and gives its claims. */
+export async function verifyIdToken(target, client, tokens, { nonce, code, now = Math.floor(Date.now() / 1000) } = {}) {
   assert.equal(typeof tokens.id_token, "string", "id_token");
-  const { payload, protectedHeader } = await jwtVerify(tokens.id_token, keySets.get(jwks_uri), {
+  const { payload, protectedHeader } = await verify(target, tokens.id_token, {
     issuer: target.issuer,
     audience: client.id,
     requiredClaims: ["sub", "iat", "exp"],

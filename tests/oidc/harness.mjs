@@ -64,6 +64,8 @@ async function startHufu(receiver) {
     clients: CLIENTS(receiver.address),
     pool: POOL,
     registrationToken,
+    /** An address of this machine, as a client may register it. */
+    https: (uri) => uri,
     /** What the operator does when a key is in wrong hands. */
     rotateKeys: () => stack.command("admin", "rotate-keys", "--now", "--config", stack.config),
     names: { account: "account", password: "password" },

@@ -1,12 +1,6 @@
 // The modules of the OpenID Foundation's conformance suite, by their names and with their expected results, run by our
 // own harness. This is no run of the official suite, and no certification.
 //
-// Modules of the Dynamic plan (dynamic.mjs) that are not run here yet:
-//
-//   oidcc-userinfo-rs256                  a signed userinfo answer
-//   oidcc-registration-sector-uri, -bad   pairwise subjects
-//   oidcc-request-uri-unsigned, -signed-rs256
-//
 // Plans that are not run here yet:
 //
 //   Session management         oidcc-session-management-discovery-endpoint-verification,
@@ -17,10 +11,10 @@ import { after, before, describe, test } from "node:test";
 import { generateKeyPair, SignJWT } from "jose";
 import {
   assertCode, assertError, assertErrorPage, assertLoggedIn, assertLoggedOut, assertRefusedAtUserinfo, assertRegistered,
-  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, headerOf, logIn, logOut,
+  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, headerOf, KeyPair, logIn, logOut,
   logOutThroughFrames, pause, random, redeem, register, tokenRequest, unregister, verifyIdToken,
 } from "./flows.mjs";
-import { dynamic, PLAIN } from "./dynamic.mjs";
+import { dynamic, PLAIN, served } from "./dynamic.mjs";
 import { startTarget, TARGET } from "./harness.mjs";
 
 /** With the reference broken (see calibrate.mjs), waiting half a minute each time adds nothing. */
@@ -187,10 +181,23 @@ const basic = {
     assert.equal((await claimsOf(target, tokens.access_token)).sub, idToken.sub);
   },
 
-  async "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"({ target, client, go }) {
-    const flow = await go({ request_uri: `https://basic.example.com/${random()}.jwt` });
-    assert.notEqual(target.metadata.request_uri_parameter_supported, true, "write this test for a provider that fetches");
-    assertError(target, flow, "request_uri_not_supported");
+  async "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"({ target, browser, mode, registered }) {
+    const { publicSet } = await KeyPair.generate("RS256");
+    let object;
+    await served("application/oauth-authz-req+jwt", () => object, async (uri) => {
+      const fetches = target.metadata.request_uri_parameter_supported === true;
+      const client = await registered(fetches ? { request_uris: [uri], jwks: publicSet } : { jwks: publicSet });
+      const inner = authorizationRequest(client, mode).params;
+      object = compactJwt({ alg: "none" }, { ...inner, iss: client.id, aud: target.issuer });
+      const flow = await authorize(target, browser, client, { ...mode, request_uri: uri, nonce: undefined, state: inner.state });
+      if (flow.callback?.params.has("error")) {
+        assertError(target, flow, "request_uri_not_supported");
+        return;
+      }
+      assertCode(target, flow);
+      const tokens = assertTokens(await redeem(target, flow));
+      await verifyIdToken(target, client, tokens, { nonce: inner.nonce });
+    });
   },
 
   async "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported"({ target, client, go }) {

@@ -1,5 +1,5 @@
 // npm `oidc-provider` with the same clients and people, for calibration. OIDC_FAULT breaks it in one point.
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { CLIENTS, PEOPLE } from "./world.mjs";
@@ -7,7 +7,7 @@ import { CLIENTS, PEOPLE } from "./world.mjs";
 const REGISTRATION_TOKEN = randomBytes(32).toString("hex");
 
 export async function startReference(receiver) {
-  const server = createServer().listen(0, "127.0.0.1");
+  const server = createServer({ keepAliveTimeout: 60_000 }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const clients = CLIENTS(receiver.address);
@@ -30,6 +30,8 @@ export async function startReference(receiver) {
     clients,
     names: { account: "login", password: "password" },
     registrationToken: REGISTRATION_TOKEN,
+    // It registers no http; see `fetch` below.
+    https: (uri) => uri.replace("http:", "https:"),
     rotateKeys,
     secret() {},
     harvest() {},
@@ -65,11 +67,15 @@ function configuration(clients) {
       clientCredentials: { enabled: true },
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
+      jwtUserinfo: { enabled: true },
       registration: { enabled: true, initialAccessToken: REGISTRATION_TOKEN },
       registrationManagement: { enabled: true },
     },
-    // Without the guard against addresses of this machine, where the relying parties are.
-    fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
+    // Without the guard against addresses of this machine, where the relying parties are, and without https to them.
+    fetch: (url, options) => fetch(String(url).replace(/^https:\/\/127\.0\.0\.1/, "http://127.0.0.1"), { ...options, dispatcher: undefined }),
+    subjectTypes: ["public", "pairwise"],
+    pairwiseIdentifier: (ctx, account, client) =>
+      createHash("sha256").update(`${client.sectorIdentifier} ${account}`).digest("hex"),
     findAccount(ctx, sub) {
       const person = Object.values(PEOPLE).find(({ account }) => account === sub);
       return person && {

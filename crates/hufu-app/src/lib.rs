@@ -24,6 +24,7 @@ pub mod people;
 mod refusal;
 mod sealing_key;
 pub mod sources;
+mod subjects;
 pub mod tokens;
 pub mod transfer;
 pub mod webhooks;
@@ -47,6 +48,7 @@ pub use people::{
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
+pub use subjects::SubjectsError;
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};

@@ -55,7 +55,10 @@ pub enum ClientSignatureError {
     /// Too long, not three base64url parts, not JSON objects, or with a critical header extension (none is supported).
     #[error("it is not a signed JWT")]
     Malformed,
-    /// It is signed in a way that is not supported, or not at all.
+    /// It is not signed: its algorithm is `none`.
+    #[error("it is not signed")]
+    Unsigned,
+    /// It is signed in a way that is not supported.
     #[error("its algorithm is not one of ES256, RS256, PS256 and EdDSA")]
     WrongAlgorithm,
     /// No key fits, or without a `kid` more than one.
@@ -131,6 +134,9 @@ impl ClientKeys {
         let header: Header<'_> = parse(&header).map_err(malformed)?;
         if header.crit {
             return Err(ClientSignatureError::Malformed);
+        }
+        if header.alg == "none" {
+            return Err(ClientSignatureError::Unsigned);
         }
         let algorithm = ClientAlgorithm::parse(&header.alg).ok_or(ClientSignatureError::WrongAlgorithm)?;
         let mut fitting = self.0.iter().filter_map(|key| key.fitting(algorithm, header.kid.as_deref()));

@@ -10,6 +10,7 @@ mod claims;
 mod client_keys;
 mod jwk;
 mod key;
+mod pairwise;
 pub mod pkce;
 pub mod sealing;
 mod secret;
@@ -23,5 +24,6 @@ pub use client_keys::{
 };
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
+pub use pairwise::PairwiseKey;
 pub use secret::SecretBytes;
 pub use token::{Expectation, MAX_TOKEN_LENGTH, TokenError, TokenType, Verified, verify};

@@ -5,11 +5,11 @@ use std::hash::Hash;
 
 use url::Url;
 
-use crate::client::{check_redirect_uri, is_loopback, origin_of};
+use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment};
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, TokenAuth,
+    SettingProblem, SubjectType, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -56,6 +56,9 @@ impl ClientSettings {
         check_list(&mut problems, "redirect_uris", &self.redirect_uris, redirect_problem);
         check_list(&mut problems, "logout_redirect_uris", &self.logout_redirect_uris, redirect_problem);
         check_list(&mut problems, "allowed_origins", &self.allowed_origins, origin_problem);
+        check_list(&mut problems, "request_uris", &self.request_uris, |uri| {
+            address_problem(uri, without_fragment(uri))
+        });
         for (path, address) in [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
@@ -69,7 +72,6 @@ impl ClientSettings {
         ] {
             check_address(&mut problems, path, address.as_deref());
         }
-        check_list(&mut problems, "request_uris", &self.request_uris, request_uri_problem);
         check_list(&mut problems, "contacts", &self.contacts, line_problem);
         check_list(&mut problems, "default_acr_values", &self.default_acr_values, word_problem);
         check_list(&mut problems, "scopes", &self.scopes, word_problem);
@@ -180,6 +182,11 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
+        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+            let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
+                          add `sector_identifier_uri`";
+            problems.add("subject_type", reason);
+        }
         if self.token_auth() == TokenAuth::PrivateKey {
             if !self.client.has_keys() {
                 let method = TokenAuth::PrivateKey.as_str();
@@ -255,16 +262,6 @@ fn redirect_problem(address: &str) -> Option<String> {
     check_redirect_uri(address).err().map(|rule| format!("not valid — {rule}"))
 }
 
-/// The hash of what is there may follow a `#` (OpenID Connect Core 6.2).
-fn request_uri_problem(address: &str) -> Option<String> {
-    if is_too_long(address) {
-        return Some(too_long());
-    }
-    let before = address.split_once('#').map_or(address, |(before, _)| before);
-    let is_sound = is_sound_address(before) && address.bytes().all(|byte| byte.is_ascii_graphic());
-    (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
-}
-
 fn line_problem(text: &str) -> Option<String> {
     let most = ClientSettings::LONGEST_LINE;
     let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
@@ -286,16 +283,19 @@ fn origin_problem(origin: &str) -> Option<String> {
 }
 
 fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
-    let Some(address) = address else { return };
-    if is_too_long(address) {
-        problems.add(path, too_long());
-    } else if !is_sound_address(address) {
-        problems.add(path, format!("not valid — {ADDRESS_RULE}"));
+    if let Some(problem) = address.and_then(|address| address_problem(address, address)) {
+        problems.add(path, problem);
     }
 }
 
-fn is_sound_address(address: &str) -> bool {
-    check_redirect_uri(address).is_ok() && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url))
+/// What is wrong with an address. `checked` is the part of it to which the rules apply.
+fn address_problem(address: &str, checked: &str) -> Option<String> {
+    if is_too_long(address) {
+        return Some(too_long());
+    }
+    let is_sound = check_redirect_uri(checked).is_ok()
+        && Url::parse(checked).is_ok_and(|url| is_https_or_loopback(&url));
+    (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
 }
 
 fn is_https_or_loopback(url: &Url) -> bool {
@@ -369,14 +369,14 @@ mod tests {
             client_uri: Some("javascript:alert(1)".to_owned()),
             policy_uri: Some("data:text/html,x".to_owned()),
             tos_uri: Some("http://a.example/".to_owned()),
-            sector_identifier_uri: Some("https://a.example/#x".to_owned()),
-            request_uris: texts(&["https://a.example/r#hash", "https://a.example/r#a b", "http://a.example/r", "#x"]),
             contacts: texts(&["ann@a.example", "", "a\nb"]),
             default_acr_values: texts(&["1", "a b"]),
             scopes: texts(&["openid", "openid", "\""]),
             response_types: Some(vec![ResponseType::CODE, ResponseType::CODE]),
             software_id: Some(String::new()),
             software_version: Some("x".repeat(256)),
+            request_uris: texts(&["https://a.example/r#x", "https://a.example/r#x", "http://a.example/r", "/r"]),
+            sector_identifier_uri: Some("http://a.example/sector".to_owned()),
             ..ClientSettings::default()
         };
         assert_eq!(
@@ -388,6 +388,9 @@ mod tests {
                 "allowed_origins.1",
                 "allowed_origins.2",
                 "allowed_origins.3",
+                "request_uris.1",
+                "request_uris.2",
+                "request_uris.3",
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
@@ -397,9 +400,6 @@ mod tests {
                 "policy_uri",
                 "tos_uri",
                 "sector_identifier_uri",
-                "request_uris.1",
-                "request_uris.2",
-                "request_uris.3",
                 "contacts.1",
                 "contacts.2",
                 "default_acr_values.1",
@@ -507,6 +507,12 @@ mod tests {
             branding: Branding::default(),
         };
         assert_eq!(api.problems(Some(&[])), []);
+        let mut scattered = api.clone();
+        scattered.client.subject_type = SubjectType::Pairwise;
+        scattered.client.redirect_uris = texts(&["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(paths(scattered.problems(None)), ["subject_type"]);
+        scattered.client.sector_identifier_uri = Some("https://a.example/sector".to_owned());
+        assert_eq!(scattered.problems(None), []);
         let mut public = api.clone();
         public.client.token_auth = Some(TokenAuth::None);
         public.login.agreements = texts(&["terms"]);

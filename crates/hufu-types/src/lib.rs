@@ -43,8 +43,9 @@ pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
 };
 pub use client::{
-    Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
-    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme,
+    RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    without_fragment,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};

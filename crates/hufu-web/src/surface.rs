@@ -172,6 +172,11 @@ pub fn private_json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], json(body)).into_response()
 }
 
+/// A signed response that no cache stores.
+pub(crate) fn private_jwt(content_type: &'static str, jwt: String) -> Response {
+    ([(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, content_type)], jwt).into_response()
+}
+
 /// Writes a refusal for the published clients: HTTP 200 with `code` = `apiCode`, `statusCode`, and the data
 /// that the client needs to continue.
 pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
@@ -251,7 +256,11 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         }
         Code::RequestObjectInvalid => (StatusCode::BAD_REQUEST, "invalid_request_object"),
         Code::RequestObjectUnsupported => (StatusCode::BAD_REQUEST, "request_not_supported"),
-        Code::PushedRequestUnknown => (StatusCode::BAD_REQUEST, "invalid_request_uri"),
+        Code::PushedRequestUnknown | Code::RequestUriInvalid => {
+            (StatusCode::BAD_REQUEST, "invalid_request_uri")
+        }
+        Code::RequestUriUnsupported => (StatusCode::BAD_REQUEST, "request_uri_not_supported"),
+        Code::SectorInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed

@@ -172,7 +172,8 @@ impl App {
         let OpenRequest { application, request } = open;
         let (settings, now) = (self.config().settings(&application.pool), self.now());
         let accounts = self.browser_accounts(&application.pool, browser).await?;
-        let Need::Account(account) = decide(request, application, &settings, &accounts, given, now) else {
+        let need = decide(request, application, &settings, &accounts, given, &self.subjects, now);
+        let Need::Account(account) = need else {
             return Ok(None);
         };
         let approval = Approval {

@@ -73,7 +73,8 @@ impl App {
         };
         let settings = self.config().settings(&application.pool);
         let accounts = self.browser_accounts(&application.pool, browser).await?;
-        let account = match decide(request, application, &settings, &accounts, given, self.now()) {
+        let account = match decide(request, application, &settings, &accounts, given, &self.subjects, self.now())
+        {
             Need::Login if may_ask => return Ok(Next::LogIn),
             Need::Login => {
                 return refuse(

@@ -138,7 +138,8 @@ pub(super) struct Hint {
 }
 
 impl App {
-    /// Reads an authorization request: its parameters, its request object, or one that was pushed before.
+    /// Reads an authorization request: its parameters, its request object, wherever that is, or one that was pushed
+    /// before.
     ///
     /// # Errors
     /// What is wrong, and who is told.
@@ -195,13 +196,9 @@ impl App {
         reply: &Reply<'_>,
     ) -> Result<AuthorizationRequest, AuthorizationRefused> {
         use OAuthError::{InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedResponseType};
-        for (name, error) in [
-            ("request_uri", OAuthError::RequestUriNotSupported),
-            ("registration", OAuthError::RegistrationNotSupported),
-        ] {
-            if parameters.get(name).is_some() {
-                return Err(reply.error(error, format!("the parameter {name} is not supported")));
-            }
+        if parameters.get("registration").is_some() {
+            let description = "the parameter registration is not supported";
+            return Err(reply.error(OAuthError::RegistrationNotSupported, description));
         }
         let Some(text) = parameters.get("response_type") else {
             return Err(reply.error(InvalidRequest, "response_type is missing"));

@@ -61,8 +61,8 @@ impl App {
     /// not kept anywhere else (RFC 7591 section 3.2.1). This node serves it at once, the others within their poll.
     ///
     /// # Errors
-    /// [`Code::RedirectUriInvalid`], [`Code::ClientMetadataInvalid`], [`Code::TooManyClients`], [`Code::TooOften`],
-    /// [`Code::RegistrationUnauthorized`] if the token is gone.
+    /// [`Code::RedirectUriInvalid`], [`Code::ClientMetadataInvalid`], [`Code::SectorInvalid`], [`Code::TooManyClients`],
+    /// [`Code::TooOften`], [`Code::RegistrationUnauthorized`] if the token is gone.
     #[boxed]
     pub async fn register_client(
         &self,
@@ -93,7 +93,8 @@ impl App {
         let secrets = if has_secret { vec![hashed] } else { Vec::new() };
         let application = Application { secrets, ..application };
         self.check_new_client(&application)?;
-        self.count_registration(by).await?;
+        self.count_registration(by.id().as_str()).await?;
+        self.check_sector(&application.client).await?;
         let token = OpaqueToken::generate(TokenPurpose::RegisteredClient, &*self.random);
         let (id, pool) = (application.id.clone(), application.pool.clone());
         let operation = RegisterClient {
@@ -171,6 +172,8 @@ impl App {
         let new_hash = hashed.hash.clone();
         let wanted = ChangeClient::wanted(&registration, own.application.clone(), &hashed);
         self.check_new_client(&wanted)?;
+        self.count_registration(id.as_str()).await?;
+        self.check_sector(&wanted.client).await?;
         let token = OpaqueToken::generate(TokenPurpose::RegisteredClient, &*self.random);
         let operation = ChangeClient {
             pool: own.pool().clone(),

@@ -77,13 +77,13 @@ impl App {
         }
     }
 
-    /// Counts a registration with a token.
-    pub(super) async fn count_registration(&self, by: &MayRegister) -> Result<(), Refusal> {
+    /// Counts a registration with this token, or a change by this client.
+    pub(super) async fn count_registration(&self, by: &str) -> Result<(), Refusal> {
         let (window, now) = (self.limits.registration_token_window, self.now());
-        let hit = Hit { name: format!("registered:{}", by.id), amount: 1, window, now };
+        let hit = Hit { name: format!("registered:{by}"), amount: 1, window, now };
         if self.write(hit).await? > self.limits.registrations_per_token {
             let wait = rates::wait(window, now);
-            return Err(Code::TooOften.retry_after(wait).because("registrations with this token"));
+            return Err(Code::TooOften.retry_after(wait).because("registrations with this token, or changes of this client"));
         }
         Ok(())
     }

@@ -193,7 +193,10 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("request_uris", new.request_uris != old.request_uris),
         ("subject_type", new.subject_type != old.subject_type),
         ("sector_identifier_uri", new.sector_identifier_uri != old.sector_identifier_uri),
-        ("userinfo_signed_response_alg", new.userinfo_signed_response_alg != old.userinfo_signed_response_alg),
+        (
+            "userinfo_signed_response_alg",
+            new.userinfo_signed_response_alg != old.userinfo_signed_response_alg,
+        ),
         ("response_types", new.response_types != old.response_types),
         ("scopes", new.scopes != old.scopes),
         ("default_max_age", new.default_max_age != old.default_max_age),

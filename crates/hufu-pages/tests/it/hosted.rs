@@ -3,6 +3,7 @@
 mod attacks;
 mod forms;
 mod looks;
+mod pairwise;
 mod registered;
 mod waiting;
 

@@ -347,6 +347,12 @@ codes! {
     TooManyClients(most) => 2523, 403, "too-many-clients", "not-set-up";
     /// The pushed authorization request is unknown, expired or used, or another client's.
     PushedRequestUnknown => 2500, 400, "pushed-request-unknown", "login-request-expired";
+    /// The request URI is not one of the application's, or what is there cannot be read.
+    RequestUriInvalid => 2530, 400, "request-uri-invalid", "not-set-up";
+    /// The application has no request URIs or no public keys, or the request object behind it is not signed.
+    RequestUriUnsupported => 2531, 400, "request-uri-unsupported", "not-set-up";
+    /// The sector of pairwise subjects is not clear, or its file does not list all redirect URIs.
+    SectorInvalid => 2532, 400, "sector-invalid", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -4,7 +4,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_types::{
-    ClientAlgorithm, Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth,
+    ClientAlgorithm, Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm,
+    SubjectType, TokenAuth,
 };
 use serde_json::{Value, json};
 
@@ -86,8 +87,10 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "response_types_supported": types,
         "response_modes_supported": names(ResponseMode::ALL, ResponseMode::as_str),
         "grant_types_supported": grants.collect::<Vec<_>>(),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": names(SubjectType::ALL, SubjectType::as_str),
         "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "token_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "introspection_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
@@ -100,8 +103,8 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_object_signing_alg_values_supported": client_algorithms,
-        // Those of pushed requests alone.
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
         "require_pushed_authorization_requests": false,
         "prompt_values_supported": names(Prompt::ALL, Prompt::as_str),
         "acr_values_supported": [hufu_app::ACR_ONE_FACTOR],

@@ -557,8 +557,9 @@ on_both_engines! {
         for table in ["registered_clients", "applications WHERE name = 'rp.example.com'", "application_connections WHERE application_id NOT IN (SELECT id FROM applications)"] {
             assert_eq!(raw::number(world.database(), &format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
         }
-        let event = world.audit().await.swap_remove(0);
-        assert_eq!((event.action.as_str(), &event.details["changed"]), ("configuration.changed", &json!(["removed"])));
+        let audit = world.audit().await;
+        let removed = audit.iter().find(|event| event.details["changed"] == json!(["removed"])).unwrap();
+        assert_eq!((removed.action.as_str(), removed.actor_id.as_deref()), ("configuration.changed", Some(first.id())));
     }
 
     async fn what_is_no_client_s_own_stays(database) {
@@ -672,6 +673,38 @@ on_both_engines! {
         assert_eq!(kept.read(&world).await.status, 200);
         let again = world.reconfigure(&names).await;
         assert!(!again.contains("manages itself"), "{again}");
+    }
+
+    async fn a_client_belongs_to_the_sector_that_it_names(database) {
+        let world = World::new(database).await;
+        let token = token(&world).await;
+        let listed = json!([CALLBACK, "https://other.example.com/callback"]).to_string();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sector = format!("http://{}/sector.json", listener.local_addr().unwrap());
+        let router = axum::Router::new().route("/sector.json", axum::routing::get(move || std::future::ready(listed)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let pairwise = with(least(), "subject_type", json!("pairwise"));
+        Registered::new(&world, &token, pairwise.clone()).await;
+        let of_sector = with(pairwise.clone(), "sector_identifier_uri", json!(sector));
+        let client = Registered::new(&world, &token, of_sector.clone()).await;
+        assert_eq!((client.text("subject_type"), client.text("sector_identifier_uri")), ("pairwise", sector.as_str()));
+        let both = json!([CALLBACK, "https://other.example.com/callback"]);
+        let two = Registered::new(&world, &token, with(of_sector.clone(), "redirect_uris", both.clone())).await;
+        // On several hosts without a sector, not in its file, or with a file that is not there.
+        let elsewhere = json!([CALLBACK, "https://evil.example.com/callback"]);
+        refused(&register(&world, &token, with(pairwise.clone(), "redirect_uris", both)).await, "invalid_client_metadata", "subject_type");
+        for wrong in [
+            with(of_sector.clone(), "redirect_uris", elsewhere),
+            with(pairwise.clone(), "sector_identifier_uri", json!(format!("{sector}x"))),
+            with(pairwise, "sector_identifier_uri", json!("https://10.0.0.1/sector.json")),
+        ] {
+            let answer = register(&world, &token, wrong.clone()).await;
+            assert_eq!(answer.status, 400, "{wrong}: {answer}");
+            answer.oauth_error("invalid_client_metadata");
+            let answer = two.change(&world, wrong).await;
+            assert_eq!(answer.status, 400, "{answer}");
+        }
+        assert_eq!(two.read(&world).await.status, 200);
     }
 
     async fn the_keys_of_a_client_are_fetched_from_public_networks_alone(database) {

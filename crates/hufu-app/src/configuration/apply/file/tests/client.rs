@@ -1,7 +1,8 @@
 //! Applications as OAuth clients, their login pages and their branding.
 
 use hufu_types::{
-    Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod, TokenAuth,
+    Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod, SigningAlgorithm,
+    SubjectType, TokenAuth,
 };
 
 use super::super::client::{BRANDING_KEYS, CLIENT_KEYS, LOGIN_KEYS};
@@ -28,6 +29,10 @@ name = "Shop"
   grants = ["authorization_code", "refresh_token", "client_credentials", "implicit", "hybrid", "device_code"]
   logo = "https://shop.example.com/logo.png"
   description = "Where people shop."
+  request_uris = ["https://shop.example.com/request", "https://shop.example.com/other#hash"]
+  subject_type = "pairwise"
+  sector_identifier_uri = "https://shop.example.com/sector"
+  userinfo_signed_response_alg = "EdDSA"
     [user_pool.application.login]
     methods = ["phone-code", "password"]
     default_method = "password"
@@ -77,6 +82,10 @@ fn every_key_is_read_and_documented() {
         init_login_uri: some("https://shop.example.com/login"),
         logo: some("https://shop.example.com/logo.png"),
         description: "Where people shop.".to_owned(),
+        request_uris: list(&["https://shop.example.com/request", "https://shop.example.com/other#hash"]),
+        subject_type: SubjectType::Pairwise,
+        sector_identifier_uri: some("https://shop.example.com/sector"),
+        userinfo_signed_response_alg: Some(SigningAlgorithm::EdDsa),
         ..ClientSettings::default()
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
@@ -125,7 +134,8 @@ fn what_is_left_out_stays_and_tables_have_defaults() {
 #[test]
 fn an_empty_address_means_none() {
     let none = "backchannel_logout_uri = \"\"\nfrontchannel_logout_uri = \"\"\ninit_login_uri = \"\"\nlogo = \"\"\n\
-                jwks_uri = \"\"\njwks = { keys = [] }\nhost = \"\"\nredirect_uris = []\ndescription = \"\"";
+                jwks_uri = \"\"\njwks = { keys = [] }\nhost = \"\"\nredirect_uris = []\ndescription = \"\"\n\
+                request_uris = []\nsector_identifier_uri = \"\"\nuserinfo_signed_response_alg = \"\"";
     let present = client_of(ALL).over(ClientSettings::default());
     let client = client_of(&with_application(none)).over(present.clone());
     let expected = ClientSettings {
@@ -136,6 +146,9 @@ fn an_empty_address_means_none() {
         init_login_uri: None,
         logo: None,
         description: String::new(),
+        request_uris: Vec::new(),
+        sector_identifier_uri: None,
+        userinfo_signed_response_alg: None,
         ..present
     };
     assert_eq!(client, expected);
