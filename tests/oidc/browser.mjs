@@ -165,6 +165,10 @@ export class Page {
     return this.#allows(url, "form-action");
   }
 
+  mayShow(url) {
+    return this.#allows(url, "img-src", "default-src");
+  }
+
   mayFrame(url) {
     return this.#allows(url, "frame-src", "child-src", "default-src");
   }

@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 const EXPECTED = {
   // RFC 6749 has a code of its own for both.
   "a grant that it does not have": "the reference says invalid_request, not unauthorized_client",
+  // It fetches no request objects.
+  "oidcc-request-uri-signed-rs256": "the reference has pushed requests alone",
   "the implicit grant without leave": "the reference says invalid_request, not unauthorized_client",
 };
 
@@ -60,7 +62,7 @@ async function faults(wanted) {
   }
   console.log(`\n${picked.length} faults, ${wrong} not noticed`);
   if (wanted !== "") return wrong === 0 ? 0 : 1;
-  const never = [...modules].filter((name) => !noticed.has(name));
+  const never = [...modules].filter((name) => !noticed.has(name) && !EXPECTED[name]);
   console.log(`modules that noticed none: ${never.join(", ") || "none"}`);
   return wrong === 0 && never.length === 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 // Ways to break the reference, each in one point, and the modules that must notice. A module that passes against the
 // reference and against all of these proves nothing.
 import Provider from "oidc-provider";
+import { REGISTERED } from "./flows.mjs";
 
 /** `{name: {fails: [module, …], break(provider)}}`. */
 export const FAULTS = {
@@ -69,7 +70,10 @@ export const FAULTS = {
     provider.Grant.adapter.destroy = async () => {};
   }),
   "every redirect URI is good": fault(
-    ["oidcc-ensure-registered-redirect-uri", "oidcc-ensure-request-object-with-redirect-uri"],
+    [
+      "oidcc-ensure-registered-redirect-uri", "oidcc-ensure-request-object-with-redirect-uri",
+      "oidcc-redirect-uri-query-mismatch", "oidcc-redirect-uri-query-added",
+    ],
     (provider) => {
       provider.Client.prototype.redirectUriAllowed = () => true;
     },
@@ -116,6 +120,62 @@ export const FAULTS = {
   "a private key in the key set": fault(["oidcc-discovery-endpoint-verification"], answer("/jwks", ({ keys }) => (keys[0].d = "AQAB"))),
   "the iss parameter is missing": fault(["oidcc-server"], redirect((url) => url.searchParams.delete("iss"))),
   "the id token is for another client": fault(["oidcc-server"], idToken((claims) => (claims.sub = ""))),
+  "the registered algorithm is ignored": fault(["oidcc-idtoken-rs256", "oidcc-idtoken-signature"], (provider) => {
+    const { issue } = provider.IdToken.prototype;
+    provider.IdToken.prototype.issue = function (...args) {
+      if (this.client.redirectUris?.includes(REGISTERED.redirectUri)) {
+        this.client = Object.create(this.client, { idTokenSignedResponseAlg: { value: "ES256" } });
+      }
+      return issue.apply(this, args);
+    };
+  }),
+  "unsigned id tokens are registered": fault(["oidcc-idtoken-unsigned"], registers((body) => /id_token_signed/.test(body.error_description))),
+  "userinfo is never signed": fault(["oidcc-userinfo-rs256"], (provider) => provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === "/me" && typeof ctx.body === "string") ctx.body = JSON.parse(Buffer.from(ctx.body.split(".")[1], "base64url"));
+  })),
+  "every subject is public": fault(["oidcc-registration-sector-uri"], (provider) => {
+    const { find } = provider.Client;
+    provider.Client.find = async function (...args) {
+      const client = await find.apply(this, args);
+      if (client) client.subjectType = "public";
+      return client;
+    };
+  }),
+  "the file of a sector is not read": fault(["oidcc-registration-sector-bad"], registers((body) => /sector/.test(body.error_description))),
+  "request objects are refused as invalid": fault(
+    ["oidcc-request-uri-unsigned", "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"],
+    redirect((url) => {
+      if (url.searchParams.get("error") === "request_uri_not_supported") url.searchParams.set("error", "server_error");
+    }),
+  ),
+  "a missing redirect URI is the registered one": fault(
+    ["oidcc-ensure-redirect-uri-in-authorization-request"],
+    authorization((query) => query.has("redirect_uri") || query.set("redirect_uri", REGISTERED.redirectUri)),
+  ),
+  "the query of a redirect URI is lost": fault(["oidcc-redirect-uri-query-OK"], redirect((url) => url.searchParams.delete("foo"))),
+  "fragments are registered": fault(["oidcc-redirect-uri-regfrag"], registers((body) => /fragment/.test(body.error_description))),
+  "no registration_endpoint": fault(
+    ["oidcc-discovery-endpoint-verification"],
+    metadata((document) => (document.registration_endpoint = document.registration_endpoint.replace("http:", "ftp:"))),
+  ),
+  "clients cannot be removed": fault(["oidcc-idtoken-rs256"], refuse((ctx) => ctx.path.startsWith("/reg/") && ctx.method === "DELETE")),
+  "the login page shows no logo": fault(["oidcc-registration-logo-uri"], page((html) => html.replaceAll("<img", "<i"))),
+  "the login page shows no policy": fault(["oidcc-registration-policy-uri"], page((html) => html.replace(/<a[^>]*>[^<]*Policy[^<]*<\/a>/, ""))),
+  "the login page shows no terms": fault(["oidcc-registration-tos-uri"], page((html) => html.replace(/<a[^>]*>[^<]*Terms[^<]*<\/a>/, ""))),
+  "a jwks_uri is not read": fault(["oidcc-registration-jwks-uri", "oidcc-refresh-token-rp-key-rotation"], keyStore((keys) => keys.clear())),
+  "the keys of a client never change": fault(["oidcc-refresh-token-rp-key-rotation"], keyStore((keys) => (keys.freshUntil = Infinity))),
+  "a new key replaces the old one": fault(["oidcc-server-rotate-keys"], answer("/jwks", (body) => {
+    if (body.keys.length > 2) body.keys = body.keys.slice(0, 1);
+  })),
+  "assertions of clients are refused": fault(["oidcc-server"], refuse(async (ctx) => (await assertionOf(ctx)) !== undefined)),
+  "assertions are for the token endpoint alone": fault(
+    ["oidcc-ensure-client-assertion-with-iss-aud-succeeds"],
+    refuse(async (ctx) => {
+      const { aud } = (await assertionOf(ctx)) ?? {};
+      return aud !== undefined && !aud.endsWith("/token");
+    }),
+  ),
   "every logout URI is good": fault(
     [
       "oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
@@ -212,7 +272,7 @@ function before(change) {
 
 function refuse(when) {
   return (provider) => provider.use(async (ctx, next) => {
-    if (!when(ctx)) return next();
+    if (!(await when(ctx))) return next();
     ctx.status = 400;
     ctx.body = { error: "invalid_request" };
   });
@@ -231,6 +291,53 @@ function answer(path, change) {
     change(body, ctx);
     ctx.body = body;
   });
+}
+
+/** Registers what `when` finds refused. */
+function registers(when) {
+  return (provider) => provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path !== "/reg" || ctx.status !== 400 || !when(ctx.body)) return;
+    ctx.status = 201;
+    ctx.body = { client_id: "x" };
+  });
+}
+
+/** Changes the pages. */
+function page(change) {
+  return (provider) => provider.use(async (ctx, next) => {
+    await next();
+    if (typeof ctx.body === "string" && ctx.path.startsWith("/interaction/")) ctx.body = change(ctx.body);
+  });
+}
+
+/** Does something with the keys of a client once they were fetched. */
+function keyStore(change) {
+  return (provider) => {
+    const { find } = provider.Client;
+    provider.Client.find = async function (...args) {
+      const client = await find.apply(this, args);
+      const keys = client?.jwksUri && client.asymmetricKeyStore;
+      if (keys && !Object.hasOwn(keys, "refresh")) {
+        const { refresh } = keys;
+        keys.refresh = async function () {
+          await refresh.call(this);
+          change(this);
+        };
+      }
+      return client;
+    };
+  };
+}
+
+/** The claims of the client assertion in the body of a token request. The body is there for the provider still. */
+async function assertionOf(ctx) {
+  if (ctx.path !== "/token") return undefined;
+  let body = "";
+  for await (const chunk of ctx.req) body += chunk;
+  ctx.req.body = Object.fromEntries(new URLSearchParams(body));
+  const assertion = ctx.req.body.client_assertion;
+  return assertion && JSON.parse(Buffer.from(assertion.split(".")[1], "base64url"));
 }
 
 function metadata(change) {

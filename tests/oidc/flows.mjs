@@ -2,7 +2,9 @@
 // provider it talks to.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
+import {
+  calculateJwkThumbprint, createRemoteJWKSet, decodeProtectedHeader, exportJWK, generateKeyPair, jwtVerify, SignJWT,
+} from "jose";
 
 const MAX_STEPS = 8;
 
@@ -130,6 +132,12 @@ export async function post(target, endpoint, client, fields, { auth = client?.au
   } else if (client) {
     if (!body.has("client_id")) body.set("client_id", client.id);
     if (auth === "client_secret_post") body.set("client_secret", secret);
+    if (auth === "private_key_jwt") {
+      const assertion = await client.keys.assertion(client.id, client.audience ?? target.metadata.token_endpoint);
+      target.secret("client assertion", assertion);
+      body.set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+      body.set("client_assertion", assertion);
+    }
   }
   const response = await fetch(endpoint, { method: "POST", headers: sent, body, redirect: "manual" });
   return readAnswer(target, response);
@@ -179,14 +187,91 @@ export function assertTokenError({ status, headers, body }, ...codes) {
   assert.equal(body.access_token, undefined);
 }
 
+/** Where clients that register themselves are. */
+export const REGISTERED = {
+  redirectUri: "https://dynamic.example.com/callback",
+  logoutUri: "https://dynamic.example.com/signed-out",
+};
+
+/** Registers a client, with the token that the operator gave: `{status, headers, body}`. */
+export async function register(target, metadata, { token = target.registrationToken } = {}) {
+  const response = await fetch(target.metadata.registration_endpoint, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json", authorization: `Bearer ${token}` },
+    body: JSON.stringify(metadata),
+  });
+  return readAnswer(target, response);
+}
+
+/** Asserts that a client was registered as it asked (RFC 7591, section 3.2.1), and gives it as the other clients are. */
+export function assertRegistered(target, metadata, { status, headers, body }) {
+  assert.equal(status, 201, `the registration endpoint answered ${JSON.stringify(body)}`);
+  assert.match(headers.get("content-type") ?? "", /^application\/json/);
+  assert.match(headers.get("cache-control") ?? "", /no-store/);
+  assert.equal(typeof body.client_id, "string");
+  for (const [name, value] of Object.entries(metadata)) assert.deepEqual(body[name], value, name);
+  const auth = metadata.token_endpoint_auth_method ?? "client_secret_basic";
+  assert.equal(body.token_endpoint_auth_method, auth);
+  if (auth.startsWith("client_secret_")) {
+    assert.ok(body.client_secret.length >= 32, "client_secret");
+    assert.ok(Number.isInteger(body.client_secret_expires_at), "client_secret_expires_at");
+  } else {
+    assert.equal(body.client_secret, undefined);
+  }
+  assert.ok(Number.isInteger(body.client_id_issued_at), "client_id_issued_at");
+  assert.equal(typeof body.registration_access_token, "string");
+  assert.equal(new URL(body.registration_client_uri).origin, target.origin);
+  return {
+    name: "dynamic", id: body.client_id, secret: body.client_secret, auth, type: "web", ...REGISTERED,
+    signing: metadata.id_token_signed_response_alg, registration: body,
+  };
+}
+
+/** Removes a client, as the suite does at the end of each module (RFC 7592, section 2.3). */
+export async function unregister({ registration }) {
+  const response = await fetch(registration.registration_client_uri, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${registration.registration_access_token}` },
+  });
+  assert.equal(response.status, 204, await response.text());
+}
+
+/** A key of a client. */
+export class KeyPair {
+  static async generate(alg) {
+    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+    const jwk = await exportJWK(publicKey);
+    const kid = await calculateJwkThumbprint(jwk);
+    return Object.assign(new KeyPair(), { alg, kid, privateKey, publicSet: { keys: [{ ...jwk, kid, alg, use: "sig" }] } });
+  }
+
+  /** What proves the client (RFC 7523, section 3). */
+  assertion(client, audience) {
+    return this.sign({ iss: client, sub: client, aud: audience, jti: random() });
+  }
+
+  sign(claims) {
+    return new SignJWT(claims)
+      .setProtectedHeader({ alg: this.alg, kid: this.kid })
+      .setIssuedAt()
+      .setExpirationTime("60s")
+      .sign(this.privateKey);
+  }
+}
+
 const keySets = new Map();
+
+/** Verifies what the provider signed. */
+export async function verify(target, jwt, options) {
+  const { jwks_uri } = target.metadata;
+  if (!keySets.has(jwks_uri)) keySets.set(jwks_uri, createRemoteJWKSet(new URL(jwks_uri)));
+  return jwtVerify(jwt, keySets.get(jwks_uri), options);
+}
 
 /** Verifies an id token as OpenID Connect Core 3.1.3.7 asks, and gives its claims. */
 export async function verifyIdToken(target, client, tokens, { nonce, code, now = Math.floor(Date.now() / 1000) } = {}) {
-  const { jwks_uri } = target.metadata;
-  if (!keySets.has(jwks_uri)) keySets.set(jwks_uri, createRemoteJWKSet(new URL(jwks_uri)));
   assert.equal(typeof tokens.id_token, "string", "id_token");
-  const { payload, protectedHeader } = await jwtVerify(tokens.id_token, keySets.get(jwks_uri), {
+  const { payload, protectedHeader } = await verify(target, tokens.id_token, {
     issuer: target.issuer,
     audience: client.id,
     requiredClaims: ["sub", "iat", "exp"],

@@ -47,10 +47,13 @@ export async function startTarget() {
 async function startHufu(receiver) {
   const { startStack } = await import("../sdk/harness.mjs");
   const stack = await startStack({ environment: ENVIRONMENT });
+  let registrationToken;
   for (const { password } of Object.values(PEOPLE)) stack.secrets.add("password", password);
   try {
     await stack.apply(worldToml(receiver.address));
     await takenUp(stack, CLIENTS(receiver.address).api);
+    const { stdout } = await stack.command("admin", "registration-token", "--pool", POOL, "--config", stack.config);
+    registrationToken = stdout.trim();
   } catch (error) {
     await stack.abandon();
     throw error;
@@ -60,6 +63,11 @@ async function startHufu(receiver) {
     issuer: `${stack.host}/oidc`,
     clients: CLIENTS(receiver.address),
     pool: POOL,
+    registrationToken,
+    /** An address of this machine, as a client may register it. */
+    https: (uri) => uri,
+    /** What the operator does when a key is in wrong hands. */
+    rotateKeys: () => stack.command("admin", "rotate-keys", "--now", "--config", stack.config),
     names: { account: "account", password: "password" },
     /** Remembers what must not appear in the log. */
     secret: (kind, value) => stack.secrets.add(kind, value),

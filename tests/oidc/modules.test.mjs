@@ -1,25 +1,20 @@
 // The modules of the OpenID Foundation's conformance suite, by their names and with their expected results, run by our
 // own harness. This is no run of the official suite, and no certification.
 //
-// Modules of plans that are run here, but that need dynamic client registration:
-//
-//   oidcc-idtoken-signature    the default algorithm of a client that registers itself
-//   oidcc-idtoken-unsigned     `none` only for a client that registered it
-//
 // Plans that are not run here yet:
 //
-//   Dynamic                    all 23 modules (needs registration)
 //   Session management         oidcc-session-management-discovery-endpoint-verification,
 //                              oidcc-session-management-rp-initiated-logout (needs check_session_iframe)
-//   3rd-party initiated login  oidcc-3rd-party-init-login, oidcc-3rd-party-init-login-nonhttps (needs registration)
+//   3rd-party initiated login  oidcc-3rd-party-init-login, oidcc-3rd-party-init-login-nonhttps
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { generateKeyPair, SignJWT } from "jose";
 import {
-  assertCode, assertError, assertErrorPage, assertLoggedIn, assertLoggedOut, assertRefusedAtUserinfo,
-  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, logIn, logOut,
-  logOutThroughFrames, pause, random, redeem, tokenRequest, verifyIdToken,
+  assertCode, assertError, assertErrorPage, assertLoggedIn, assertLoggedOut, assertRefusedAtUserinfo, assertRegistered,
+  assertTokenError, assertTokens, authorizationRequest, authorize, claimsOf, compactJwt, headerOf, KeyPair, logIn, logOut,
+  logOutThroughFrames, pause, random, redeem, register, tokenRequest, unregister, verifyIdToken,
 } from "./flows.mjs";
+import { dynamic, PLAIN, served } from "./dynamic.mjs";
 import { startTarget, TARGET } from "./harness.mjs";
 
 /** With the reference broken (see calibrate.mjs), waiting half a minute each time adds nothing. */
@@ -57,6 +52,16 @@ const basic = {
   async "oidcc-ensure-request-without-nonce-succeeds-for-code-flow"({ enter }) {
     const { idToken } = await enter({ nonce: undefined });
     assert.equal(idToken.nonce, undefined);
+  },
+
+  async "oidcc-idtoken-signature"({ registered, enterAs }) {
+    const client = await registered();
+    const { tokens } = await enterAs(client);
+    assert.equal(headerOf(tokens.id_token).alg, "RS256", "the algorithm of a client that asks for none");
+  },
+
+  async "oidcc-idtoken-unsigned"(run) {
+    await dynamicModules["oidcc-idtoken-unsigned"](run);
   },
 
   "oidcc-scope-profile": scopes("profile"),
@@ -176,10 +181,23 @@ const basic = {
     assert.equal((await claimsOf(target, tokens.access_token)).sub, idToken.sub);
   },
 
-  async "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"({ target, client, go }) {
-    const flow = await go({ request_uri: `https://basic.example.com/${random()}.jwt` });
-    assert.notEqual(target.metadata.request_uri_parameter_supported, true, "write this test for a provider that fetches");
-    assertError(target, flow, "request_uri_not_supported");
+  async "oidcc-request-uri-unsigned-supported-correctly-or-rejected-as-unsupported"({ target, browser, mode, registered }) {
+    const { publicSet } = await KeyPair.generate("RS256");
+    let object;
+    await served("application/oauth-authz-req+jwt", () => object, async (uri) => {
+      const fetches = target.metadata.request_uri_parameter_supported === true;
+      const client = await registered(fetches ? { request_uris: [uri], jwks: publicSet } : { jwks: publicSet });
+      const inner = authorizationRequest(client, mode).params;
+      object = compactJwt({ alg: "none" }, { ...inner, iss: client.id, aud: target.issuer });
+      const flow = await authorize(target, browser, client, { ...mode, request_uri: uri, nonce: undefined, state: inner.state });
+      if (flow.callback?.params.has("error")) {
+        assertError(target, flow, "request_uri_not_supported");
+        return;
+      }
+      assertCode(target, flow);
+      const tokens = assertTokens(await redeem(target, flow));
+      await verifyIdToken(target, client, tokens, { nonce: inner.nonce });
+    });
   },
 
   async "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported"({ target, client, go }) {
@@ -422,6 +440,8 @@ const frontchannel = {
   },
 };
 
+const dynamicModules = dynamic({ basic, config });
+
 describe(`modules on ${TARGET}`, { concurrency: true }, () => {
   let target;
   before(async () => (target = await startTarget()));
@@ -430,6 +450,7 @@ describe(`modules on ${TARGET}`, { concurrency: true }, () => {
   const plans = [
     ["oidcc-basic-certification-test-plan", basic, "basic", {}],
     ["oidcc-config-certification-test-plan", config, "basic", {}],
+    ["oidcc-dynamic-certification-test-plan", dynamicModules, undefined, {}],
     ["oidcc-formpost-basic-certification-test-plan", basic, "basic", { response_mode: "form_post" }],
     ["oidcc-rp-initiated-logout-certification-test-plan", logout, "basic", {}],
     ["oidcc-backchannel-rp-initiated-logout-certification-test-plan", backchannel, "logout", {}],
@@ -441,11 +462,20 @@ describe(`modules on ${TARGET}`, { concurrency: true }, () => {
         test(name, async () => {
           const client = target.clients[clientName];
           const browser = target.browser();
+          const own = [];
           await module({
             target, client, browser, mode,
             go: (overrides, options) => authorize(target, browser, client, { ...mode, ...overrides }, options),
             enter: (overrides, options) => logIn(target, browser, client, { ...mode, ...overrides }, options),
+            registered: async (metadata, more) => {
+              const asked = { ...PLAIN, ...metadata };
+              const client = assertRegistered(target, asked, await register(target, asked));
+              own.push(client);
+              return { ...client, ...more };
+            },
+            enterAs: (client, overrides, options) => logIn(target, browser, client, { ...mode, ...overrides }, options),
           });
+          for (const client of own) await unregister(client);
         });
       }
     });

@@ -1,11 +1,13 @@
 // npm `oidc-provider` with the same clients and people, for calibration. OIDC_FAULT breaks it in one point.
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { CLIENTS, PEOPLE } from "./world.mjs";
 
+const REGISTRATION_TOKEN = randomBytes(32).toString("hex");
+
 export async function startReference(receiver) {
-  const server = createServer().listen(0, "127.0.0.1");
+  const server = createServer({ keepAliveTimeout: 60_000 }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const clients = CLIENTS(receiver.address);
@@ -15,6 +17,9 @@ export async function startReference(receiver) {
   provider.on("backchannel.error", (ctx, error) => console.error(error));
   if (process.env.OIDC_FAULT) (await import("./faults.mjs")).FAULTS[process.env.OIDC_FAULT].break(provider);
   addFrontChannelLogout(provider, clients.logout);
+  const rotateKeys = addKeyRotation(provider);
+  lookAgainForKeys(provider);
+  showLogo(provider);
   server.on("request", provider.callback());
   const close = async () => {
     server.close();
@@ -24,6 +29,10 @@ export async function startReference(receiver) {
     issuer,
     clients,
     names: { account: "login", password: "password" },
+    registrationToken: REGISTRATION_TOKEN,
+    // It registers no http; see `fetch` below.
+    https: (uri) => uri.replace("http:", "https:"),
+    rotateKeys,
     secret() {},
     harvest() {},
     close,
@@ -50,7 +59,7 @@ function configuration(clients) {
       phone: ["phone_number", "phone_number_verified"],
       address: ["address"],
     },
-    clientAuthMethods: ["client_secret_basic", "client_secret_post", "none"],
+    clientAuthMethods: ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
     features: {
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: (ctx, client, token) => token.clientId === client.clientId },
@@ -58,9 +67,15 @@ function configuration(clients) {
       clientCredentials: { enabled: true },
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
+      jwtUserinfo: { enabled: true },
+      registration: { enabled: true, initialAccessToken: REGISTRATION_TOKEN },
+      registrationManagement: { enabled: true },
     },
-    // Without the guard against addresses of this machine, where the relying parties are.
-    fetch: (url, options) => fetch(url, { ...options, dispatcher: undefined }),
+    // Without the guard against addresses of this machine, where the relying parties are, and without https to them.
+    fetch: (url, options) => fetch(String(url).replace(/^https:\/\/127\.0\.0\.1/, "http://127.0.0.1"), { ...options, dispatcher: undefined }),
+    subjectTypes: ["public", "pairwise"],
+    pairwiseIdentifier: (ctx, account, client) =>
+      createHash("sha256").update(`${client.sectorIdentifier} ${account}`).digest("hex"),
     findAccount(ctx, sub) {
       const person = Object.values(PEOPLE).find(({ account }) => account === sub);
       return person && {
@@ -125,6 +140,40 @@ function addFrontChannelLogout(provider, { id, logoutUri, frontchannelUri }) {
     if (ctx) ctx.state.sid = this.authorizations?.[id] && this.sidFor(id);
     return destroy.call(this);
   };
+}
+
+/** The reference takes its keys when it starts: this stands in for an operator who adds one. */
+function addKeyRotation(provider) {
+  const added = [];
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path === "/jwks") ctx.body = { keys: [...added, ...ctx.body.keys] };
+  });
+  return async () => {
+    const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    added.push({ ...publicKey.export({ format: "jwk" }), use: "sig", kid: randomBytes(8).toString("hex"), alg: "RS256" });
+  };
+}
+
+/** Without its pause of a minute between two looks at a `jwks_uri`. */
+function lookAgainForKeys(provider) {
+  const { find } = provider.Client;
+  provider.Client.find = async function (...args) {
+    const client = await find.apply(this, args);
+    if (client?.jwksUri) client.asymmetricKeyStore.freshUntil = 0;
+    return client;
+  };
+}
+
+/** The reference's own pages show the logo after the login: this stands in before it. */
+function showLogo(provider) {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (!ctx.path.startsWith("/interaction/") || typeof ctx.body !== "string" || !ctx.body.includes('name="login"')) return;
+    const { params } = await provider.interactionDetails(ctx.req, ctx.res);
+    const { logoUri } = await provider.Client.find(params.client_id);
+    if (logoUri) ctx.body = ctx.body.replace("<h1>", `<img src="${logoUri}"><h1>`);
+  });
 }
 
 /** Without the notices that it prints when it starts. */

@@ -70,8 +70,9 @@ metrics_listen = "127.0.0.1:${metricsPort}"
 log = "debug"
 # The post office is on this machine.
 outgoing_private = ["127.0.0.0/8"]
-# Tests ask for more codes, and register more people, than anybody on one address.
+# Tests ask for more codes, and register more people, than anybody on one address, and do not wait for keys of clients.
 [limits]
+client_keys_pause = "1s"
 passcode_pause = "1ms"
 passcodes_per_ip = 10000
 registrations_per_ip = 10000

@@ -11,14 +11,16 @@ use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
 use hufu_store::versions::{ReadVersions, Versions};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
-use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+use hufu_types::{Application, Clock, Random, SigningAlgorithm, Timestamp};
 use tokio::sync::Mutex;
 
-use crate::authorization::client_keys::RemoteKeys;
+use crate::authorization::client_keys::KeySets;
+use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
 use crate::sources::wechat::exchange::Codes;
+use crate::subjects::{Subjects, SubjectsError};
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::transfer::Imports;
@@ -71,7 +73,11 @@ pub struct App {
     /// The context that senders are created with.
     pub(crate) sender_context: SenderContext,
     /// The public keys of clients.
-    pub(crate) remote_keys: RemoteKeys,
+    pub(crate) client_keys: KeySets,
+    /// The request objects that were fetched from clients.
+    pub(crate) request_objects: RequestObjects,
+    /// The subjects by which clients know people.
+    pub(crate) subjects: Subjects,
     /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Notified when a unit of work has queued jobs.
@@ -94,6 +100,9 @@ pub enum StartError {
     /// The signing keys cannot be used.
     #[error("the signing keys cannot be used")]
     Keys(#[from] KeyError),
+    /// The pairwise subjects cannot be derived.
+    #[error("the pairwise subjects cannot be derived")]
+    Subjects(#[from] SubjectsError),
     /// The password hashing parameters are too weak or invalid.
     #[error("the limits password_memory and password_passes do not go together: {0}")]
     PasswordCost(String),
@@ -117,6 +126,7 @@ impl App {
         let algorithms = algorithms(&stored);
         crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
         let config = Config::unseal(stored, &sealing);
+        let subjects = Subjects::load(&store, &sealing, &*random).await?;
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),
@@ -128,7 +138,9 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
-            remote_keys: RemoteKeys::default(),
+            client_keys: KeySets::default(),
+            request_objects: RequestObjects::default(),
+            subjects,
             hasher,
             sender_context: SenderContext {
                 http: outgoing,
@@ -279,7 +291,10 @@ impl App {
 
 /// The signing algorithms that these applications use.
 fn algorithms(stored: &StoredConfig) -> HashSet<SigningAlgorithm> {
-    stored.applications.iter().map(|application| application.signing_algorithm).collect()
+    let of = |application: &Application| {
+        [Some(application.signing_algorithm), application.client.userinfo_signed_response_alg]
+    };
+    stored.applications.iter().flat_map(of).flatten().collect()
 }
 
 struct Sweep {
@@ -307,6 +322,7 @@ impl Write for Sweep {
         hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::used_jtis::sweep(tx, now).await?;
         hufu_store::pushed_requests::sweep(tx, now).await?;
+        hufu_store::registrations::sweep(tx, now).await?;
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;

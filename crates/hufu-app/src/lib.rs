@@ -10,6 +10,7 @@ pub mod administration;
 mod app;
 pub mod audit;
 pub mod authorization;
+pub mod client_registration;
 pub mod configuration;
 pub mod credentials;
 mod digest;
@@ -23,6 +24,7 @@ pub mod people;
 mod refusal;
 mod sealing_key;
 pub mod sources;
+mod subjects;
 pub mod tokens;
 pub mod transfer;
 pub mod webhooks;
@@ -46,10 +48,11 @@ pub use people::{
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::{Evidence, PhoneEvidence, SealedData};
+pub use subjects::SubjectsError;
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
 pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
-pub use hufu_protocol::{ClientAlgorithm, TokenType};
+pub use hufu_protocol::TokenType;
 pub use hufu_types::resolution::PhoneUse;

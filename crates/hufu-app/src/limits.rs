@@ -88,10 +88,28 @@ limits! {
     client_keys_kept: Duration = HOUR,
     /// Minimum interval between two fetches of the keys of a client.
     client_keys_pause: Duration = SECOND * 30,
+    /// How long a request object that was fetched from a `request_uri` is used if its hash is in the address. Others are
+    /// used for [`Limits::request_object_pause`].
+    request_object_cached: Duration = MINUTE * 10,
+    /// Minimum interval between two fetches from the same `request_uri`.
+    request_object_pause: Duration = SECOND,
+    /// How long the server behind a `request_uri` may take to answer.
+    request_object_wait: Duration = SECOND * 5,
     /// How long a pushed authorization request can be used.
     pushed_request_life: Duration = SECOND * 90,
     /// Authorization requests that public clients push from one address per [`Limits::failure_window`].
     pushed_requests_per_ip: i64 = 300,
+    /// How long a token with which clients register is valid if whoever makes it says nothing else; at most
+    /// [`Limits::key_life_max`].
+    registration_token_life: Duration = HOUR * 24 * 30,
+    /// Clients of one pool that have registered themselves.
+    registered_clients: i64 = 1000,
+    /// Clients registered with one token, and changes of one of them, per [`Limits::registration_token_window`].
+    registrations_per_token: i64 = 600,
+    /// The window of the limit above.
+    registration_token_window: Duration = HOUR,
+    /// Bytes of what a client says of itself when it registers.
+    client_metadata_bytes: usize = 32 * 1024,
     /// How long the same code from the same application and network counts as the same login.
     code_replay: Duration = MINUTE,
     /// How long WeChat accepts a code. A code whose exchange had no clear outcome is not sent again.

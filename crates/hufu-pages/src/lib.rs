@@ -4,6 +4,7 @@
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
 //! - [`session`]: consent, the choice of an account, the login of a device, and the logout.
 
+mod about;
 pub mod hosted;
 pub mod outbox;
 pub mod session;

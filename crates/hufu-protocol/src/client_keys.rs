@@ -12,49 +12,18 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hufu_types::ClientAlgorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::token::{Parts, decode, parse, present};
 
-/// An algorithm that a client may sign with (RFC 7518 3.1, RFC 8037 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAlgorithm {
-    /// ECDSA with P-256 and SHA-256.
-    Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl ClientAlgorithm {
-    /// Every algorithm.
-    pub const ALL: [Self; 4] = [Self::Es256, Self::Rs256, Self::Ps256, Self::EdDsa];
-
-    /// The name in a header.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-            Self::Ps256 => "PS256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text)
-    }
-
-    fn verification(self) -> &'static dyn VerificationAlgorithm {
-        match self {
-            Self::Es256 => &ECDSA_P256_SHA256_FIXED,
-            Self::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-            Self::Ps256 => &RSA_PSS_2048_8192_SHA256,
-            Self::EdDsa => &ED25519,
-        }
+fn verification(algorithm: ClientAlgorithm) -> &'static dyn VerificationAlgorithm {
+    match algorithm {
+        ClientAlgorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
+        ClientAlgorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
+        ClientAlgorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+        ClientAlgorithm::EdDsa => &ED25519,
     }
 }
 
@@ -86,7 +55,10 @@ pub enum ClientSignatureError {
     /// Too long, not three base64url parts, not JSON objects, or with a critical header extension (none is supported).
     #[error("it is not a signed JWT")]
     Malformed,
-    /// It is signed in a way that is not supported, or not at all.
+    /// It is not signed: its algorithm is `none`.
+    #[error("it is not signed")]
+    Unsigned,
+    /// It is signed in a way that is not supported.
     #[error("its algorithm is not one of ES256, RS256, PS256 and EdDSA")]
     WrongAlgorithm,
     /// No key fits, or without a `kid` more than one.
@@ -100,6 +72,8 @@ pub enum ClientSignatureError {
 /// What a client signed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signed {
+    /// The algorithm of the signature.
+    pub algorithm: ClientAlgorithm,
     /// The `typ` of the header; empty if there is none.
     pub typ: String,
     /// The claims.
@@ -161,6 +135,9 @@ impl ClientKeys {
         if header.crit {
             return Err(ClientSignatureError::Malformed);
         }
+        if header.alg == "none" {
+            return Err(ClientSignatureError::Unsigned);
+        }
         let algorithm = ClientAlgorithm::parse(&header.alg).ok_or(ClientSignatureError::WrongAlgorithm)?;
         let mut fitting = self.0.iter().filter_map(|key| key.fitting(algorithm, header.kid.as_deref()));
         let (Some(key), None) = (fitting.next(), fitting.next()) else {
@@ -171,7 +148,7 @@ impl ClientKeys {
             .map_err(|_| ClientSignatureError::BadSignature)?;
         let payload = decode(parts.payload).map_err(malformed)?;
         let claims = parse(&payload).map_err(malformed)?;
-        Ok(Signed { typ: header.typ.into_owned(), claims })
+        Ok(Signed { algorithm, typ: header.typ.into_owned(), claims })
     }
 }
 
@@ -235,7 +212,7 @@ impl ClientKey {
             .iter()
             .filter(|algorithm| only.is_none_or(|only| only == **algorithm))
             .filter_map(|algorithm| {
-                let key = ParsedPublicKey::new(algorithm.verification(), &public).ok()?;
+                let key = ParsedPublicKey::new(verification(*algorithm), &public).ok()?;
                 Some((*algorithm, key))
             })
             .collect();

@@ -129,12 +129,14 @@ impl SigningKey {
     }
 
     fn header(&self, typ: TokenType) -> &str {
-        let [access_token, id_token, user_token, logout_token] = &self.0.headers;
+        let [access_token, id_token, user_token, logout_token, userinfo, introspection] = &self.0.headers;
         match typ {
             TokenType::AccessToken => access_token,
             TokenType::IdToken => id_token,
             TokenType::UserToken => user_token,
             TokenType::LogoutToken => logout_token,
+            TokenType::Userinfo => userinfo,
+            TokenType::Introspection => introspection,
         }
     }
 }

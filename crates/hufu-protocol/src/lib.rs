@@ -10,6 +10,7 @@ mod claims;
 mod client_keys;
 mod jwk;
 mod key;
+mod pairwise;
 pub mod pkce;
 pub mod sealing;
 mod secret;
@@ -18,10 +19,9 @@ mod token;
 pub use claims::{
     AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
 };
-pub use client_keys::{
-    ClientAlgorithm, ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,
-};
+pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
+pub use pairwise::PairwiseKey;
 pub use secret::SecretBytes;
 pub use token::{Expectation, MAX_TOKEN_LENGTH, TokenError, TokenType, Verified, verify};

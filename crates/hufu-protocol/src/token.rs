@@ -28,11 +28,23 @@ pub enum TokenType {
     UserToken,
     /// A logout token (OpenID Connect Back-Channel Logout 1.0).
     LogoutToken,
+    /// The answer of the userinfo endpoint (OpenID Connect Core 5.3.2). The standard names no type for it; with one of
+    /// its own it is never taken for an ID token (RFC 8725 3.11).
+    Userinfo,
+    /// The answer of the introspection endpoint (RFC 9701).
+    Introspection,
 }
 
 impl TokenType {
     /// Every type, in declaration order.
-    pub const ALL: [Self; 4] = [Self::AccessToken, Self::IdToken, Self::UserToken, Self::LogoutToken];
+    pub const ALL: [Self; 6] = [
+        Self::AccessToken,
+        Self::IdToken,
+        Self::UserToken,
+        Self::LogoutToken,
+        Self::Userinfo,
+        Self::Introspection,
+    ];
 
     /// The value of `typ`.
     pub const fn as_str(self) -> &'static str {
@@ -41,6 +53,8 @@ impl TokenType {
             Self::IdToken => "JWT",
             Self::UserToken => "hufu-user+jwt",
             Self::LogoutToken => "logout+jwt",
+            Self::Userinfo => "userinfo+jwt",
+            Self::Introspection => "token-introspection+jwt",
         }
     }
 

@@ -80,6 +80,7 @@ statements! {
             user_token = $9, session = $10, access_token = $11, refresh_token = $12, client = $13, secrets = $14,
             login = $15, branding = $16, updated_at = $17, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
+    DELETE_APPLICATION = "DELETE FROM applications WHERE pool_id = $1 AND id = $2";
     LIST_SWITCHED_ON = "
         SELECT application_id, connection_id FROM application_connections
         ORDER BY pool_id, application_id, position";
@@ -460,6 +461,16 @@ pub async fn update_application(
     tx.execute(SWITCH_ALL_OFF, &[(&new.pool).into(), (&new.id).into()]).await?;
     switch_on(tx, new).await?;
     Ok(affected)
+}
+
+/// Deletes an application. Returns whether it was there.
+pub async fn delete_application(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ApplicationId,
+) -> Result<bool, StoreError> {
+    tx.execute(SWITCH_ALL_OFF, &[pool.into(), id.into()]).await?;
+    Ok(tx.execute(DELETE_APPLICATION, &[pool.into(), id.into()]).await? == 1)
 }
 
 async fn write_application(

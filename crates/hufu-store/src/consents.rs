@@ -12,6 +12,7 @@ statements! {
         ON CONFLICT (pool_id, user_id, application_id) DO UPDATE
         SET scopes = excluded.scopes, claims = excluded.claims, granted_at = excluded.granted_at";
     DELETE_OF_USER = "DELETE FROM consents WHERE pool_id = $1 AND user_id = $2";
+    DELETE_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
 }
 
 /// What a person lets an application have.
@@ -51,6 +52,15 @@ pub async fn put(
 /// Deletes the consents of a user.
 pub async fn forget(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
     tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
+}
+
+/// Deletes what people let an application have.
+pub async fn forget_application(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_APPLICATION, &[pool.into(), application.into()]).await.map(drop)
 }
 
 fn decode(row: &Row<'_>) -> Result<Consent, StoreError> {

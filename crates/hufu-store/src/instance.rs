@@ -13,6 +13,8 @@ statements! {
 pub enum Fact {
     /// The id of the key used to seal secrets.
     SealingKeyId,
+    /// The key of the pairwise subjects, sealed, in hexadecimal.
+    SubjectKey,
     /// Set if `hufu dev` created the database.
     MadeByDev,
 }
@@ -21,6 +23,7 @@ impl Fact {
     const fn key(self) -> &'static str {
         match self {
             Self::SealingKeyId => "sealing_key_id",
+            Self::SubjectKey => "subject_key",
             Self::MadeByDev => "made_by_dev",
         }
     }

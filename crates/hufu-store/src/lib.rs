@@ -56,6 +56,7 @@ pub mod passwords;
 pub mod pushed_requests;
 pub mod rates;
 pub mod refresh_tokens;
+pub mod registrations;
 pub mod removal;
 pub mod search;
 pub mod senders;
@@ -104,6 +105,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         pushed_requests::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
+        registrations::STATEMENTS,
         removal::STATEMENTS,
         search::STATEMENTS,
         senders::STATEMENTS,

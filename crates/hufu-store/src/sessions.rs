@@ -66,6 +66,14 @@ statements! {
         WHERE pool_id = $1 AND id <> $3
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
         RETURNING id";
+    // Sessions without a browser session are those of other applications, and in no index.
+    DELETE_TOKENS_OF_APPLICATION = "
+        DELETE FROM refresh_tokens
+        WHERE pool_id = $1 AND session_id IN (
+            SELECT id FROM sessions
+            WHERE pool_id = $1 AND application_id = $2 AND browser_session_id IS NOT NULL)";
+    DELETE_OF_APPLICATION = "
+        DELETE FROM sessions WHERE pool_id = $1 AND application_id = $2 AND browser_session_id IS NOT NULL";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
@@ -365,6 +373,17 @@ pub async fn end_all_but(
     let values = [pool.into(), user.into(), kept.into()];
     tx.execute(DELETE_TOKENS_BUT, &values).await?;
     tx.all(DELETE_BUT, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
+}
+
+/// Ends all sessions that began in a browser for an application, with their refresh tokens. Their codes open nothing any
+/// more.
+pub async fn end_of_application(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    tx.execute(DELETE_TOKENS_OF_APPLICATION, &[pool.into(), application.into()]).await?;
+    tx.execute(DELETE_OF_APPLICATION, &[pool.into(), application.into()]).await.map(drop)
 }
 
 /// Deletes the sessions that ended before `now`.

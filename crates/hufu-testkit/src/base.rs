@@ -44,16 +44,17 @@ impl Base {
         Store::open(&self.database.url().parse().unwrap()).await.unwrap()
     }
 
-    /// Applies a file, which must be valid.
-    pub async fn apply(&self, text: &str, options: Options) {
-        self.apply_through(&self.store, text, options).await;
+    /// Applies a file, which must be valid. Returns what that did, in the words of the command.
+    pub async fn apply(&self, text: &str, options: Options) -> String {
+        self.apply_through(&self.store, text, options).await.to_string()
     }
 
     /// The same, as another process does.
-    pub async fn apply_elsewhere(&self, text: &str, options: Options) {
+    pub async fn apply_elsewhere(&self, text: &str, options: Options) -> String {
         let store = self.open().await;
-        self.apply_through(&store, text, options).await;
+        let plan = self.apply_through(&store, text, options).await;
         store.close().await;
+        plan.to_string()
     }
 
     /// What applying a file would do.

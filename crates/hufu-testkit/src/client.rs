@@ -421,13 +421,14 @@ impl Answer {
         assert_eq!(self.json()["statusCode"], 200, "{self}");
     }
 
-    /// Records all tokens as secrets that must never be logged.
+    /// Records all tokens and client secrets as secrets that must never be logged.
     fn note_secrets(&self, world: &World) {
         fn walk(value: &Value, world: &World) {
             match value {
                 Value::Object(fields) => {
                     for (name, value) in fields {
-                        if name.contains("token")
+                        let name = name.to_ascii_lowercase();
+                        if (name.ends_with("token") || name.ends_with("secret"))
                             && let Some(text) = value.as_str()
                         {
                             world.secret(text);

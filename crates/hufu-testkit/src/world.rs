@@ -410,9 +410,10 @@ impl World {
         self.calls(EXCHANGE)
     }
 
-    /// Applies another file from another process. No node has loaded it yet.
-    pub async fn apply(&self, file: &str) {
-        self.base.apply_elsewhere(file, PRUNE).await;
+    /// Applies another file from another process. No node has loaded it yet. Returns what that did, in the words of the
+    /// command.
+    pub async fn apply(&self, file: &str) -> String {
+        self.base.apply_elsewhere(file, PRUNE).await
     }
 
     /// What applying a file would do.
@@ -420,10 +421,11 @@ impl World {
         self.base.plan(file).await
     }
 
-    /// Applies another file, and makes the node load it.
-    pub async fn reconfigure(&self, file: &str) {
-        self.apply(file).await;
+    /// Applies another file, and makes the node load it. Returns what that did.
+    pub async fn reconfigure(&self, file: &str) -> String {
+        let said = self.apply(file).await;
         self.node.app.refresh_config().await.unwrap();
+        said
     }
 
     /// Applies the standard file with one text replaced.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Language, SigningAlgorithm, Timestamp, TokenHash};
+use crate::{Language, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -96,6 +96,20 @@ text_enum! {
         Light = "light",
         /// Dark.
         Dark = "dark",
+    }
+}
+
+text_enum! {
+    /// An algorithm that a client may sign with (RFC 7518 3.1, RFC 8037 3.1).
+    ClientAlgorithm {
+        /// ECDSA with P-256 and SHA-256.
+        Es256 = "ES256",
+        /// RSASSA-PKCS1-v1_5 with SHA-256.
+        Rs256 = "RS256",
+        /// RSASSA-PSS with SHA-256.
+        Ps256 = "PS256",
+        /// Ed25519.
+        EdDsa = "EdDSA",
     }
 }
 
@@ -190,12 +204,78 @@ pub struct ClientSettings {
     /// If set, the userinfo endpoint answers with a JWT signed with this algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// The response types that it restricts itself to. `None`: all that its grants permit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_types: Option<Vec<ResponseType>>,
+    /// The scopes that it restricts itself to (RFC 7591 section 2). Empty: none of them is refused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// The greatest age of a login, in seconds, if a request does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<u64>,
+    /// The authentication contexts that a request asks for if it does not say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub default_acr_values: Vec<String>,
+    /// If set, its request objects are signed with this algorithm and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_object_signing_alg: Option<ClientAlgorithm>,
+    /// If set, its assertions are signed with this algorithm and no other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_auth_signing_alg: Option<ClientAlgorithm>,
+    /// What program it is an installation of, as its developer calls it (RFC 7591 section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_id: Option<String>,
+    /// The version of that program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software_version: Option<String>,
+}
+
+/// The clients among whom a person has one pairwise subject (OpenID Connect Core 8.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Sector {
+    /// Those of one host.
+    Host(String),
+    /// The client alone.
+    Client,
+}
+
+impl Sector {
+    /// The sector of a redirect URI. Apps, and everything on the person's own machine, have no host that tells one
+    /// client from another.
+    fn of_redirect(uri: &str) -> Self {
+        let url = Url::parse(uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.filter(|url| !is_loopback(url));
+        url.and_then(|url| url.host_str().map(|host| Self::Host(host.to_owned()))).unwrap_or(Self::Client)
+    }
 }
 
 impl ClientSettings {
+    /// Its sector. `None` if its redirect URIs are of several and no `sector_identifier_uri` says which one counts.
+    pub fn sector(&self) -> Option<Sector> {
+        if let Some(uri) = &self.sector_identifier_uri {
+            let url = Url::parse(uri).ok()?;
+            return url.host_str().map(|host| Sector::Host(host.to_owned()));
+        }
+        let mut sectors = self.redirect_uris.iter().map(|uri| Sector::of_redirect(uri));
+        let first = sectors.next().unwrap_or(Sector::Client);
+        sectors.all(|sector| sector == first).then_some(first)
+    }
+
+    /// Whether this is one of its `request_uris`. A fragment is not compared: it only tells one content from another
+    /// (OpenID Connect Core 6.2).
+    pub fn has_request_uri(&self, uri: &str) -> bool {
+        self.request_uris.iter().any(|registered| without_fragment(registered) == without_fragment(uri))
+    }
+
     /// Whether it has public keys.
     pub fn has_keys(&self) -> bool {
         self.jwks_uri.is_some() || self.jwks.is_some()
+    }
+
+    /// The scopes of a request that names these. Those that it did not register are left out, as unknown ones are.
+    pub fn scopes_asked(&self, asked: Option<&str>) -> ScopeSet {
+        let asked = ScopeSet::asked(asked);
+        if self.scopes.is_empty() { asked } else { asked.intersect(ScopeSet::parse(&self.scopes.join(" "))) }
     }
 }
 
@@ -325,6 +405,11 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
     }
 }
 
+/// An address without `#` and what follows it.
+pub fn without_fragment(address: &str) -> &str {
+    address.split_once('#').map_or(address, |(before, _)| before)
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -362,6 +447,57 @@ pub fn origin_of(address: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sector_is_a_host_or_the_client_alone() {
+        let host = |name: &str| Some(Sector::Host(name.to_owned()));
+        for (uris, sector_uri, sector) in [
+            (&[][..], None, Some(Sector::Client)),
+            (
+                &["https://shop.example.com/a", "https://SHOP.example.com:8443/b"],
+                None,
+                host("shop.example.com"),
+            ),
+            (&["https://shop.example.com/a", "https://shop.example.org/a"], None, None),
+            (&["https://shop.example.com/a", "com.example.shop:/a"], None, None),
+            (&["com.example.shop://shop.example.com/a", "http://127.0.0.1/a"], None, Some(Sector::Client)),
+            (&["http://localhost/a", "http://[::1]/a"], None, Some(Sector::Client)),
+            (
+                &["https://a.example/", "https://b.example/", "app:/"],
+                Some("https://c.example/x"),
+                host("c.example"),
+            ),
+        ] {
+            let client = ClientSettings {
+                redirect_uris: uris.iter().map(|uri| (*uri).to_owned()).collect(),
+                sector_identifier_uri: sector_uri.map(str::to_owned),
+                ..ClientSettings::default()
+            };
+            assert_eq!(client.sector(), sector, "{uris:?}");
+        }
+    }
+
+    #[test]
+    fn request_uris_are_compared_without_their_fragment() {
+        let client = ClientSettings {
+            request_uris: vec!["https://shop.example.com/r#one".to_owned()],
+            ..ClientSettings::default()
+        };
+        for same in
+            ["https://shop.example.com/r", "https://shop.example.com/r#one", "https://shop.example.com/r#two"]
+        {
+            assert!(client.has_request_uri(same), "{same}");
+        }
+        for other in [
+            "https://shop.example.com/r?",
+            "https://shop.example.com/r/",
+            "https://SHOP.example.com/r",
+            "",
+            "#one",
+        ] {
+            assert!(!client.has_request_uri(other), "{other}");
+        }
+    }
 
     #[test]
     fn redirect_uris_are_checked() {

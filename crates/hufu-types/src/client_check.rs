@@ -5,11 +5,11 @@ use std::hash::Hash;
 
 use url::Url;
 
-use crate::client::{check_redirect_uri, is_loopback, origin_of};
+use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment};
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, TokenAuth,
+    SettingProblem, SubjectType, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -44,6 +44,8 @@ impl ClientSettings {
     pub const MOST_ADDRESSES: usize = 64;
     /// The most bytes of an address.
     pub const LONGEST_ADDRESS: usize = 2048;
+    /// The most characters of a contact, of an authentication context, and of what names a program.
+    pub const LONGEST_LINE: usize = 255;
     /// The most characters of a description.
     pub const LONGEST_DESCRIPTION: usize = 1000;
 
@@ -54,8 +56,9 @@ impl ClientSettings {
         check_list(&mut problems, "redirect_uris", &self.redirect_uris, redirect_problem);
         check_list(&mut problems, "logout_redirect_uris", &self.logout_redirect_uris, redirect_problem);
         check_list(&mut problems, "allowed_origins", &self.allowed_origins, origin_problem);
-        check_list(&mut problems, "request_uris", &self.request_uris, redirect_problem);
-        check_list(&mut problems, "contacts", &self.contacts, contact_problem);
+        check_list(&mut problems, "request_uris", &self.request_uris, |uri| {
+            address_problem(uri, without_fragment(uri))
+        });
         for (path, address) in [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
@@ -68,6 +71,19 @@ impl ClientSettings {
             ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
             check_address(&mut problems, path, address.as_deref());
+        }
+        check_list(&mut problems, "contacts", &self.contacts, line_problem);
+        check_list(&mut problems, "default_acr_values", &self.default_acr_values, word_problem);
+        check_list(&mut problems, "scopes", &self.scopes, word_problem);
+        if let Some(types) = &self.response_types {
+            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+            check_repeated(&mut problems, "response_types", &types, String::as_str);
+        }
+        for (path, text) in [("software_id", &self.software_id), ("software_version", &self.software_version)]
+        {
+            if let Some(problem) = text.as_deref().and_then(line_problem) {
+                problems.add(path, problem);
+            }
         }
         if self.jwks_uri.is_some() && self.jwks.is_some() {
             problems.add("jwks", "the keys are at `jwks_uri` already — write one of the two");
@@ -166,6 +182,11 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
+        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+            let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
+                          add `sector_identifier_uri`";
+            problems.add("subject_type", reason);
+        }
         if self.token_auth() == TokenAuth::PrivateKey {
             if !self.client.has_keys() {
                 let method = TokenAuth::PrivateKey.as_str();
@@ -247,10 +268,18 @@ fn redirect_problem(address: &str) -> Option<String> {
     check_redirect_uri(address).err().map(|rule| format!("not valid — {rule}"))
 }
 
-fn contact_problem(contact: &str) -> Option<String> {
-    const MOST: usize = 255;
-    let fits = (1..=MOST).contains(&contact.chars().count()) && !contact.chars().any(char::is_control);
-    (!fits).then(|| format!("not valid — write 1 to {MOST} characters, no control characters"))
+fn line_problem(text: &str) -> Option<String> {
+    let most = ClientSettings::LONGEST_LINE;
+    let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    (!fits).then(|| format!("not valid — write 1 to {most} characters, no control characters"))
+}
+
+/// RFC 6749 section 3.3.
+fn word_problem(text: &str) -> Option<String> {
+    let most = ClientSettings::LONGEST_LINE;
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+    let fits = (1..=most).contains(&text.len()) && text.bytes().all(is_part);
+    (!fits).then(|| format!("not valid — write 1 to {most} printable ASCII characters without spaces"))
 }
 
 fn origin_problem(origin: &str) -> Option<String> {
@@ -260,14 +289,19 @@ fn origin_problem(origin: &str) -> Option<String> {
 }
 
 fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
-    let Some(address) = address else { return };
-    let is_sound = check_redirect_uri(address).is_ok()
-        && Url::parse(address).is_ok_and(|url| is_https_or_loopback(&url));
-    if is_too_long(address) {
-        problems.add(path, too_long());
-    } else if !is_sound {
-        problems.add(path, format!("not valid — {ADDRESS_RULE}"));
+    if let Some(problem) = address.and_then(|address| address_problem(address, address)) {
+        problems.add(path, problem);
     }
+}
+
+/// What is wrong with an address. `checked` is the part of it to which the rules apply.
+fn address_problem(address: &str, checked: &str) -> Option<String> {
+    if is_too_long(address) {
+        return Some(too_long());
+    }
+    let is_sound = check_redirect_uri(checked).is_ok()
+        && Url::parse(checked).is_ok_and(|url| is_https_or_loopback(&url));
+    (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
 }
 
 fn is_https_or_loopback(url: &Url) -> bool {
@@ -301,7 +335,8 @@ fn is_color(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash,
+        ApplicationId, ApplicationKind, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp,
+        TokenHash,
     };
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
@@ -337,6 +372,22 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
+            client_uri: Some("javascript:alert(1)".to_owned()),
+            policy_uri: Some("data:text/html,x".to_owned()),
+            tos_uri: Some("http://a.example/".to_owned()),
+            contacts: texts(&["ann@a.example", "", "a\nb"]),
+            default_acr_values: texts(&["1", "a b"]),
+            scopes: texts(&["openid", "openid", "\""]),
+            response_types: Some(vec![ResponseType::CODE, ResponseType::CODE]),
+            software_id: Some(String::new()),
+            software_version: Some("x".repeat(256)),
+            request_uris: texts(&[
+                "https://a.example/r#x",
+                "https://a.example/r#x",
+                "http://a.example/r",
+                "/r",
+            ]),
+            sector_identifier_uri: Some("http://a.example/sector".to_owned()),
             ..ClientSettings::default()
         };
         assert_eq!(
@@ -348,11 +399,26 @@ mod tests {
                 "allowed_origins.1",
                 "allowed_origins.2",
                 "allowed_origins.3",
+                "request_uris.1",
+                "request_uris.2",
+                "request_uris.3",
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
                 "jwks_uri",
                 "logo",
+                "client_uri",
+                "policy_uri",
+                "tos_uri",
+                "sector_identifier_uri",
+                "contacts.1",
+                "contacts.2",
+                "default_acr_values.1",
+                "scopes.1",
+                "scopes.2",
+                "response_types.1",
+                "software_id",
+                "software_version",
                 "jwks",
                 "grants.2",
                 "description",
@@ -452,6 +518,12 @@ mod tests {
             branding: Branding::default(),
         };
         assert_eq!(api.problems(Some(&[])), []);
+        let mut scattered = api.clone();
+        scattered.client.subject_type = SubjectType::Pairwise;
+        scattered.client.redirect_uris = texts(&["https://a.example/cb", "https://b.example/cb"]);
+        assert_eq!(paths(scattered.problems(None)), ["subject_type"]);
+        scattered.client.sector_identifier_uri = Some("https://a.example/sector".to_owned());
+        assert_eq!(scattered.problems(None), []);
         let mut public = api.clone();
         public.client.token_auth = Some(TokenAuth::None);
         public.login.agreements = texts(&["terms"]);

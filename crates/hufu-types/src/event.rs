@@ -89,6 +89,10 @@ text_enum! {
         AccessKeyCreated = "access_key.created",
         /// An access key was revoked.
         AccessKeyRevoked = "access_key.revoked",
+        /// A token with which clients register was created.
+        RegistrationTokenCreated = "registration_token.created",
+        /// A token with which clients register was revoked.
+        RegistrationTokenRevoked = "registration_token.revoked",
         /// An administrator was appointed, changed or dismissed.
         AdministratorChanged = "administrator.changed",
         /// An administrator or an access key attempted something that it has no permission for.
@@ -107,6 +111,8 @@ text_enum! {
         Administrator = "administrator",
         /// An access key.
         AccessKey = "access_key",
+        /// An application that registered itself, on its own registration.
+        Client = "client",
         /// The command line, on the server itself.
         Command = "command",
         /// The instance itself.

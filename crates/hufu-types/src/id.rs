@@ -113,6 +113,8 @@ id!(/// The public part of an access key.
     AccessKeyId);
 id!(/// An import of users.
     ImportId);
+id!(/// The public part of a token with which clients register.
+    RegistrationTokenId);
 
 impl EventId {
     /// The id of the next event of the same operation. Derived from this one, so that a unit of work that is

@@ -43,8 +43,9 @@ pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
 };
 pub use client::{
-    Access, Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme,
-    RedirectUriError, RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
+    PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
+    origin_of, without_fragment,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
@@ -53,7 +54,7 @@ pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;

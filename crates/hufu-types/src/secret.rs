@@ -31,6 +31,10 @@ pub enum TokenPurpose {
     DeviceCode,
     /// The reference of a pushed authorization request.
     PushedRequest,
+    /// The secret part of a token with which clients register: an initial access token (RFC 7591 section 3).
+    Registration,
+    /// With which a registered client reads, changes and removes its registration (RFC 7592 section 1.3).
+    RegisteredClient,
 }
 
 impl TokenPurpose {
@@ -47,6 +51,8 @@ impl TokenPurpose {
             Self::ClientSecret => "hfc_",
             Self::DeviceCode => "hfd_",
             Self::PushedRequest => "hfp_",
+            Self::Registration => "hfi_",
+            Self::RegisteredClient => "hfg_",
         }
     }
 
@@ -62,7 +68,9 @@ impl TokenPurpose {
             | Self::AuthorizationCode
             | Self::ClientSecret
             | Self::DeviceCode
-            | Self::PushedRequest => 32,
+            | Self::PushedRequest
+            | Self::Registration
+            | Self::RegisteredClient => 32,
         }
     }
 }

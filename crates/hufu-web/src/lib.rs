@@ -12,6 +12,9 @@
 //!
 //! The other surfaces are separate crates, which pass their [`Routes`] to [`router`].
 
+// The discovery document is one long `json!`.
+#![recursion_limit = "256"]
+
 // Templates refer to the kernel by its crate name, both here and in other crates.
 extern crate self as hufu_web;
 

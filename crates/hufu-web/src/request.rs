@@ -166,12 +166,18 @@ const SENT_UNASKED: [&str; 3] = ["text/plain", "application/x-www-form-urlencode
 /// Other types are taken as well, but none that a page of another site could send without asking, and not a
 /// missing one, which is such.
 pub async fn read_json(request: Request, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+    read_json_within(request, shared.app.limits().body_bytes, shared).await
+}
+
+/// [`read_json`] of a body that is no longer than `limit`.
+pub async fn read_json_within(request: Request, limit: usize, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let declared = text(request.headers(), header::CONTENT_TYPE.as_str()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence.is_empty() || SENT_UNASKED.contains(&essence.as_str()) {
         return Err(Code::ContentTypeWrong.into());
     }
-    read(request, shared).await
+    let (parts, body) = request.into_parts();
+    collect(&parts, body, limit, shared).await
 }
 
 /// The whole body, if it is no longer than a body of JSON or of parameters may be.

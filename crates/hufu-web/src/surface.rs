@@ -172,6 +172,11 @@ pub fn private_json<T: Serialize>(status: StatusCode, body: &T) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], json(body)).into_response()
 }
 
+/// A signed response that no cache stores.
+pub(crate) fn private_jwt(content_type: &'static str, jwt: String) -> Response {
+    ([(header::CACHE_CONTROL, "no-store"), (header::CONTENT_TYPE, content_type)], jwt).into_response()
+}
+
 /// Writes a refusal for the published clients: HTTP 200 with `code` = `apiCode`, `statusCode`, and the data
 /// that the client needs to continue.
 pub fn sdk(refusal: &Refusal, reader: &Reader) -> Response {
@@ -236,15 +241,24 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::DeviceCodeExpired => (StatusCode::BAD_REQUEST, "expired_token"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
-        Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::NotLoggedIn | Code::RegistrationUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::ClientMetadataInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+        Code::RedirectUriInvalid => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+        Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
-        Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
-            (status_of(code), "invalid_request")
-        }
+        Code::PathUnknown
+        | Code::WrongMethod
+        | Code::BodySlow
+        | Code::BodyTooLarge
+        | Code::ContentTypeWrong => (status_of(code), "invalid_request"),
         Code::RequestObjectInvalid => (StatusCode::BAD_REQUEST, "invalid_request_object"),
         Code::RequestObjectUnsupported => (StatusCode::BAD_REQUEST, "request_not_supported"),
-        Code::PushedRequestUnknown => (StatusCode::BAD_REQUEST, "invalid_request_uri"),
+        Code::PushedRequestUnknown | Code::RequestUriInvalid => {
+            (StatusCode::BAD_REQUEST, "invalid_request_uri")
+        }
+        Code::RequestUriUnsupported => (StatusCode::BAD_REQUEST, "request_uri_not_supported"),
+        Code::SectorInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed

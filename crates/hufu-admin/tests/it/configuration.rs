@@ -404,7 +404,7 @@ on_both_engines! {
                 &["tokens.idToken", "tokens.accessToken", "tokens.session"]),
             (json!({ "login": { "methods": ["password"], "defaultMethod": "phone-code", "agreements": ["terms"], "merged": 1 } }),
                 &["login.merged", "login.defaultMethod", "login.agreements.0"]),
-            (json!({ "login": { "mfa": "required", "access": "listed" } }), &["login.access", "login.mfa"]),
+            (json!({ "login": { "mfa": "required" } }), &["login.mfa"]),
             (json!({ "login": [] }), &["login"]),
             (json!({ "branding": { "css": "x", "background": "", "primaryColor": "red", "title": { "fr": "x" } } }),
                 &["branding.css", "branding.title.fr", "branding.primaryColor"]),
@@ -420,7 +420,7 @@ on_both_engines! {
             expected.sort_unstable();
             assert_eq!(fields(reply), expected, "{patch}");
         }
-        for allowed in [json!({ "login": { "mfa": "off", "access": "everybody" }, "host": "" }), json!({ "branding": { "language": "auto", "logo": "" } })] {
+        for allowed in [json!({ "login": { "mfa": "off", "access": "listed" }, "host": "" }), json!({ "branding": { "language": "auto", "logo": "" } })] {
             assert_eq!(owner.patch(&app(SHOP_WEB), allowed).await.is(200)["revision"], before["revision"]);
         }
         assert_eq!(owner.get(&app(SHOP_WEB)).await, before);

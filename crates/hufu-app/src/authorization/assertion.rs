@@ -28,6 +28,9 @@ impl App {
         if signed.typ.eq_ignore_ascii_case(REQUEST_OBJECT_TYPE) {
             return Err(Code::ClientUnauthorized.because("a request object is no assertion"));
         }
+        if application.client.token_auth_signing_alg.is_some_and(|only| only != signed.algorithm) {
+            return Err(Code::ClientUnauthorized.because("the client registered another algorithm"));
+        }
         let claims = Registered(&signed.claims);
         let (jti, expires_at) = self
             .read_assertion(application, &claims)

@@ -54,7 +54,7 @@ impl App {
         self.random.fill(&mut jti);
         let claims = LogoutTokenClaims {
             iss: self.issuer.as_str().into(),
-            sub: told.user,
+            sub: self.subject(application, &told.user),
             aud: application.id.clone(),
             sid: told.session,
             iat: now.seconds(),

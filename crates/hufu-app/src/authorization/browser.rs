@@ -3,9 +3,12 @@
 use async_recursion::async_recursion as boxed;
 use hufu_store::browser_sessions::{self, BrowserSession};
 use hufu_store::{Read, StoreError, Tx, Write, device_codes, users};
-use hufu_types::{BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User};
+use hufu_types::{
+    Application, BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User,
+};
 
 use crate::digest::hash_token;
+use crate::subjects::Subjects;
 use crate::{App, BrowserLogin, Origin, Refusal};
 
 /// The browser sessions of a cookie: pool and secret of each, the latest login first. `Debug` shows no secret.
@@ -129,6 +132,13 @@ impl BrowserAccount {
     /// The id of the session.
     pub fn id(&self) -> &BrowserSessionId {
         &self.session.id
+    }
+
+    /// Whether an application calls it by this subject: that of the id that the login began with, or that it has since a
+    /// merge.
+    pub(super) fn is_called(&self, subject: &str, application: &Application, subjects: &Subjects) -> bool {
+        let mut ids = [&self.session.user, &self.user.id].into_iter();
+        ids.any(|id| subjects.of(application, id).as_str() == subject)
     }
 }
 

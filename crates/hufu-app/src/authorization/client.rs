@@ -82,20 +82,13 @@ impl ClientCredentials {
             Self::Public { .. } => TokenAuth::None,
         }
     }
-
-    fn secret(&self) -> Option<&str> {
-        match self {
-            Self::Basic { secret, .. } | Self::Post { secret, .. } => Some(secret),
-            Self::Assertion { .. } | Self::Public { .. } => None,
-        }
-    }
 }
 
 impl App {
     /// The application of a client that authenticates as it is registered.
     ///
     /// # Errors
-    /// [`Code::ClientUnauthorized`], whatever is wrong; [`Code::TooOften`] after many wrong secrets.
+    /// [`Code::ClientUnauthorized`], whatever is wrong; [`Code::TooOften`] after many wrong secrets or assertions.
     pub async fn authenticate_client(
         &self,
         credentials: &ClientCredentials,
@@ -108,16 +101,11 @@ impl App {
         if application.token_auth() != credentials.method() {
             return Err(refuse("the client authenticates in another way"));
         }
-        if let ClientCredentials::Assertion { assertion, .. } = credentials {
-            self.check_assertion(application, assertion).await?;
+        let Err(refusal) = self.check_proof(application, credentials).await else {
             return Ok(application.clone());
-        }
-        let Some(secret) = credentials.secret() else { return Ok(application.clone()) };
-        let sent = hash_token(secret);
-        // Each is compared, so that the time tells nothing.
-        let matching = application.secrets.iter().filter(|known| sent.matches(known.hash.as_bytes())).count();
-        if matching > 0 {
-            return Ok(application.clone());
+        };
+        if !refusal.is(Code::ClientUnauthorized) {
+            return Err(refusal);
         }
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let name = format!("client_secret:{}:{network}", application.id);
@@ -125,8 +113,31 @@ impl App {
         let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
         if hits > self.limits.login_failures_per_ip {
             let wait = rates::wait(window, self.now());
-            return Err(Code::TooOften.retry_after(wait).because("wrong client secrets from this network"));
+            let why = "wrong secrets or assertions of this client from this network";
+            return Err(Code::TooOften.retry_after(wait).because(why));
         }
-        Err(refuse("the secret is wrong"))
+        Err(refusal)
+    }
+
+    /// Checks what proves that the client is who it says. A public client proves nothing.
+    async fn check_proof(
+        &self,
+        application: &Application,
+        credentials: &ClientCredentials,
+    ) -> Result<(), Refusal> {
+        match credentials {
+            ClientCredentials::Assertion { assertion, .. } => {
+                self.check_assertion(application, assertion).await
+            }
+            ClientCredentials::Basic { secret, .. } | ClientCredentials::Post { secret, .. } => {
+                let sent = hash_token(secret);
+                // Each is compared, so that the time tells nothing.
+                let known = application.secrets.iter();
+                let matching = known.filter(|known| sent.matches(known.hash.as_bytes())).count();
+                let wrong = || Code::ClientUnauthorized.because("the secret is wrong");
+                if matching > 0 { Ok(()) } else { Err(wrong()) }
+            }
+            ClientCredentials::Public { .. } => Ok(()),
+        }
     }
 }

@@ -2,65 +2,30 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use hufu_connect::OutgoingError;
 use hufu_protocol::{ClientKeys, ClientKeysError, ClientSignatureError, Signed};
 use hufu_types::{Application, ApplicationId, Timestamp};
 use moka::sync::Cache;
 use serde_json::Value;
 
+use super::remote::{Documents, Life};
 use crate::{App, Limits};
 
-/// The most key sets that a node keeps.
-const MOST: u64 = 1000;
+/// The most key sets of settings that a node keeps parsed.
+const MOST_PARSED: u64 = 1000;
 
-/// The key sets that were fetched, by client and address.
-pub(crate) struct RemoteKeys(Cache<(ApplicationId, String), Arc<Remote>>);
+/// The key sets of clients.
+pub(crate) struct KeySets {
+    /// Those that were fetched, by client and address.
+    remote: Documents<(ApplicationId, String), ClientKeys>,
+    /// Those that are written in the settings, parsed, beside what was parsed.
+    inline: Cache<ApplicationId, Arc<(Value, ClientKeys)>>,
+}
 
-impl Default for RemoteKeys {
+impl Default for KeySets {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).build())
-    }
-}
-
-/// A key set behind an address.
-#[derive(Default)]
-struct Remote {
-    known: ArcSwap<Known>,
-    /// Held while it is fetched, so that those who need it meanwhile wait for one answer.
-    fetching: tokio::sync::Mutex<()>,
-}
-
-/// What is known of a key set.
-#[derive(Clone, Default)]
-struct Known {
-    /// The keys, and when they were fetched.
-    keys: Option<(Arc<ClientKeys>, Timestamp)>,
-    /// When they were last asked for.
-    tried_at: Option<Timestamp>,
-}
-
-/// Which keys to use.
-enum Choice {
-    /// These. `None`: there are none, and it is too early to ask again.
-    Use(Option<Arc<ClientKeys>>),
-    /// Those that the address has now.
-    Ask,
-}
-
-impl Known {
-    /// The keys to use now. `unfit` are keys among which the right one was not.
-    fn now(&self, unfit: Option<&Arc<ClientKeys>>, limits: &Limits, now: Timestamp) -> Choice {
-        let younger = |age| {
-            let (keys, fetched_at) = self.keys.as_ref()?;
-            let fits = unfit.is_none_or(|unfit| !Arc::ptr_eq(unfit, keys));
-            (fits && fetched_at.plus(age) > now).then(|| keys.clone())
-        };
-        if let Some(keys) = younger(limits.client_keys_cached) {
-            return Choice::Use(Some(keys));
-        }
-        let was_just_asked = self.tried_at.is_some_and(|tried| tried.plus(limits.client_keys_pause) > now);
-        if was_just_asked { Choice::Use(younger(limits.client_keys_kept)) } else { Choice::Ask }
+        let inline = Cache::builder().max_capacity(MOST_PARSED).build();
+        Self { remote: Documents::default(), inline }
     }
 }
 
@@ -98,17 +63,13 @@ impl App {
     ) -> Result<Signed, Unverified> {
         let client = &application.client;
         if let Some(set) = &client.jwks {
-            // They were parsed when they were written.
-            let keys = ClientKeys::parse(set.to_string().as_bytes()).map_err(|_| Unverified::Unreachable)?;
-            return Ok(keys.verify(jws)?);
+            return Ok(self.inline_keys(&application.id, set)?.1.verify(jws)?);
         }
         let uri = client.jwks_uri.as_ref().ok_or(Unverified::NoKeys)?;
-        let place = (application.id.clone(), uri.clone());
-        let remote = self.remote_keys.0.get_with(place, Arc::default);
-        let keys = self.keys_of(&remote, application, uri, None).await.ok_or(Unverified::Unreachable)?;
+        let keys = self.keys_of(application, uri, None).await.ok_or(Unverified::Unreachable)?;
         match keys.verify(jws) {
             Err(ClientSignatureError::UnknownKey) => {
-                let newer = self.keys_of(&remote, application, uri, Some(&keys)).await;
+                let newer = self.keys_of(application, uri, Some(&keys)).await;
                 let newer = newer.ok_or(Unverified::Signature(ClientSignatureError::UnknownKey))?;
                 Ok(newer.verify(jws)?)
             }
@@ -116,36 +77,45 @@ impl App {
         }
     }
 
+    /// The keys that are written in the settings of a client.
+    fn inline_keys(
+        &self,
+        client: &ApplicationId,
+        set: &Value,
+    ) -> Result<Arc<(Value, ClientKeys)>, Unverified> {
+        let inline = &self.client_keys.inline;
+        if let Some(parsed) = inline.get(client).filter(|parsed| parsed.0 == *set) {
+            return Ok(parsed);
+        }
+        // They were checked when they were written.
+        let keys = ClientKeys::parse(set.to_string().as_bytes()).map_err(|_| Unverified::Unreachable)?;
+        let parsed = Arc::new((set.clone(), keys));
+        inline.insert(client.clone(), parsed.clone());
+        Ok(parsed)
+    }
+
+    /// The keys behind an address. `unfit` are keys among which the right one was not.
     async fn keys_of(
         &self,
-        remote: &Remote,
         application: &Application,
         uri: &str,
         unfit: Option<&Arc<ClientKeys>>,
     ) -> Option<Arc<ClientKeys>> {
-        if let Choice::Use(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
-            return keys;
-        }
-        let _turn = remote.fetching.lock().await;
-        if let Choice::Use(keys) = remote.known.load().now(unfit, &self.limits, self.now()) {
-            return keys;
-        }
-        let mut known = Known::clone(&remote.known.load());
-        let fetched = self.fetch_keys(uri).await;
-        let now = self.now();
-        known.tried_at = Some(now);
-        match fetched {
-            Ok(keys) => known.keys = Some((Arc::new(keys), now)),
+        let Limits { client_keys_cached: cached, client_keys_kept: kept, client_keys_pause: pause, .. } =
+            self.limits;
+        let life = |keys: &Arc<ClientKeys>| {
+            let fits = unfit.is_none_or(|unfit| !Arc::ptr_eq(unfit, keys));
+            fits.then_some(Life { cached, kept })
+        };
+        let fetch = async || match self.fetch_keys(uri).await {
+            Ok(keys) => Some(keys),
             Err(error) => {
                 tracing::warn!(application = %application.id, error = hufu_types::chain(&error), "the keys at the jwks_uri of an application cannot be used");
+                None
             }
-        }
-        let choice = known.now(unfit, &self.limits, now);
-        remote.known.store(Arc::new(known));
-        match choice {
-            Choice::Use(keys) => keys,
-            Choice::Ask => None,
-        }
+        };
+        let document = self.client_keys.remote.at((application.id.clone(), uri.to_owned()));
+        document.get(life, pause, || self.now(), fetch).await
     }
 
     async fn fetch_keys(&self, uri: &str) -> Result<ClientKeys, FetchError> {

@@ -4,6 +4,7 @@ use hufu_types::flow::{self, Stage};
 use hufu_types::{Application, AuthorizationRequest, BrowserSessionId, PoolSettings, Prompt, Timestamp};
 
 use super::browser::BrowserAccount;
+use crate::subjects::Subjects;
 
 /// What the person has done for this request so far.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,7 @@ pub(super) fn decide<'a>(
     settings: &PoolSettings,
     accounts: &'a [BrowserAccount],
     given: &Given,
+    subjects: &Subjects,
     now: Timestamp,
 ) -> Need<'a> {
     let chosen = match &given.account {
@@ -50,7 +52,7 @@ pub(super) fn decide<'a>(
         return Need::Choice;
     }
     let is_expected = |account: &&BrowserAccount| match &request.expected_user {
-        Some(user) => account.session.user.as_str() == user || account.user.id.as_str() == user,
+        Some(expected) => account.is_called(expected, application, subjects),
         None => true,
     };
     // The client is never answered with another user than the one it named (OpenID Connect Core 3.1.2.2).

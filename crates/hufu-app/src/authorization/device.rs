@@ -71,7 +71,7 @@ impl App {
         scope: Option<&str>,
         origin: &Origin,
     ) -> Result<DeviceStarted, Refusal> {
-        let mut scopes = ScopeSet::asked(scope);
+        let mut scopes = application.client.scopes_asked(scope);
         if !application.has_grant(Grant::RefreshToken) {
             scopes = scopes.without(Scope::OfflineAccess);
         }
@@ -173,7 +173,8 @@ impl App {
         let OpenRequest { application, request } = open;
         let (settings, now) = (self.config().settings(&application.pool), self.now());
         let accounts = self.browser_accounts(&application.pool, browser).await?;
-        let Need::Account(account) = decide(request, application, &settings, &accounts, given, now) else {
+        let need = decide(request, application, &settings, &accounts, given, &self.subjects, now);
+        let Need::Account(account) = need else {
             return Ok(None);
         };
         let approval = Approval {

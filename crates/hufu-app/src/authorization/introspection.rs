@@ -55,7 +55,7 @@ impl App {
             return inactive();
         };
         Ok(json!({
-            "active": true, "iss": self.issuer, "sub": session.user, "client_id": application.id,
+            "active": true, "iss": self.issuer, "sub": self.subject(application, &session.user), "client_id": application.id,
             "sid": refresh.session, "scope": refresh.scope.to_string(), "exp": refresh.expires_at.seconds(),
             "auth_time": session.auth_time().seconds(),
         }))
@@ -76,10 +76,11 @@ impl App {
     }
 
     /// The claims about the user of an access token: those of its scope, and those that were requested one by one.
+    /// A JWT if the application wants one.
     ///
     /// # Errors
     /// [`Code::NotLoggedIn`] if the account is gone.
-    pub async fn userinfo(&self, who: &Authenticated) -> Result<Map<String, Value>, Refusal> {
+    pub async fn userinfo(&self, who: &Authenticated) -> Result<Userinfo, Refusal> {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         let user = self.read(unit).await?.ok_or(Code::NotLoggedIn)?;
         let session = self.living_session(who.pool(), &who.session).await?;
@@ -89,8 +90,38 @@ impl App {
             claims.extend(claims_asked(&user, asked, &settings));
         }
         claims.insert("sub".to_owned(), who.subject.as_str().into());
-        Ok(claims)
+        let Some(algorithm) = who.application.client.userinfo_signed_response_alg else {
+            return Ok(Userinfo::Claims(claims));
+        };
+        let now = self.now();
+        claims.insert("iss".to_owned(), self.issuer.as_str().into());
+        claims.insert("aud".to_owned(), who.application.id.as_str().into());
+        claims.insert("iat".to_owned(), now.seconds().into());
+        let signed = self.key_of(algorithm, now)?.sign(TokenType::Userinfo, &claims);
+        Ok(Userinfo::Signed(signed.map_err(Refusal::internal)?))
     }
+
+    /// Signs what a client is told about a token (RFC 9701 section 5), with the algorithm of its tokens.
+    ///
+    /// # Errors
+    /// [`Code::Internal`]
+    pub fn sign_introspection(&self, application: &Application, told: &Value) -> Result<String, Refusal> {
+        let now = self.now();
+        let claims = json!({
+            "iss": self.issuer, "aud": application.id, "iat": now.seconds(), "token_introspection": told,
+        });
+        let signed = self.signing_key(application, now)?.sign(TokenType::Introspection, &claims);
+        signed.map_err(Refusal::internal)
+    }
+}
+
+/// The claims about the user of an access token.
+#[derive(Clone, Debug)]
+pub enum Userinfo {
+    /// Themselves.
+    Claims(Map<String, Value>),
+    /// In a JWT (OpenID Connect Core 5.3.2).
+    Signed(String),
 }
 
 /// Reads a refresh token.

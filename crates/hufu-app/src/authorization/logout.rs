@@ -18,7 +18,7 @@ pub struct LogoutRequest {
     pub application: Option<Arc<Application>>,
     /// Where the browser goes afterwards, with the `state`. One of the application's addresses.
     pub redirect: Option<String>,
-    /// The user whose ID token came as a hint.
+    /// The subject of the ID token that came as a hint, which is one of the application's.
     user: Option<String>,
 }
 
@@ -120,12 +120,10 @@ impl App {
         for pool in pools {
             accounts.extend(self.browser_accounts(&pool, browser).await?);
         }
-        let Some(user) = &request.user else {
+        let (Some(user), Some(application)) = (&request.user, &request.application) else {
             return Ok(LogoutAsked::Question(accounts));
         };
-        let is_hinted = |account: &BrowserAccount| {
-            account.session.user.as_str() == user || account.user.id.as_str() == user
-        };
+        let is_hinted = |account: &BrowserAccount| account.is_called(user, application, &self.subjects);
         let (hinted, others): (Vec<_>, Vec<_>) = accounts.into_iter().partition(is_hinted);
         // Somebody else is logged in: an old link, or one that was sent to them.
         if hinted.is_empty() && !others.is_empty() {

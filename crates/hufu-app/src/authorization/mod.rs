@@ -3,8 +3,9 @@
 //! Reading order: `request` (what a client asks for), `browser` (who is logged in to this browser), `decision` (what has
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
 //! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
-//! public keys of clients, with which they sign their `assertion`s and `request_object`s; `pushed` are requests that came
-//! ahead of the browser.
+//! public keys of clients, with which they sign their `assertion`s and `request_object`s, which may be behind a
+//! `request_uri`; `pushed` are requests that came ahead of the browser; `sector` is which clients share pairwise subjects.
+//! What clients have on their own servers is kept as `remote` says.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -21,9 +22,12 @@ mod introspection;
 mod issue;
 mod logout;
 mod pushed;
+mod remote;
 mod request;
 mod request_object;
+pub(crate) mod request_uri;
 mod response;
+mod sector;
 
 pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
 pub use client::ClientCredentials;
@@ -33,6 +37,7 @@ pub use device::{
     FindDevice, Found, OpenedByDevice, StartDevice, Started,
 };
 pub use exchange::{ExchangeCode, Exchanged};
+pub use introspection::Userinfo;
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
 pub use pushed::PushedRequest;

@@ -138,7 +138,8 @@ pub(super) struct Hint {
 }
 
 impl App {
-    /// Reads an authorization request: its parameters, its request object, or one that was pushed before.
+    /// Reads an authorization request: its parameters, its request object, wherever that is, or one that was pushed
+    /// before.
     ///
     /// # Errors
     /// What is wrong, and who is told.
@@ -195,13 +196,9 @@ impl App {
         reply: &Reply<'_>,
     ) -> Result<AuthorizationRequest, AuthorizationRefused> {
         use OAuthError::{InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedResponseType};
-        for (name, error) in [
-            ("request_uri", OAuthError::RequestUriNotSupported),
-            ("registration", OAuthError::RegistrationNotSupported),
-        ] {
-            if parameters.get(name).is_some() {
-                return Err(reply.error(error, format!("the parameter {name} is not supported")));
-            }
+        if parameters.get("registration").is_some() {
+            let description = "the parameter registration is not supported";
+            return Err(reply.error(OAuthError::RegistrationNotSupported, description));
         }
         let Some(text) = parameters.get("response_type") else {
             return Err(reply.error(InvalidRequest, "response_type is missing"));
@@ -218,6 +215,10 @@ impl App {
             let description = format!("the application does not have the grant {}", grant.as_str());
             return Err(reply.error(UnauthorizedClient, description));
         }
+        if application.client.response_types.as_ref().is_some_and(|types| !types.contains(&response_type)) {
+            let description = "the application is not registered for this response_type";
+            return Err(reply.error(UnauthorizedClient, description));
+        }
         if parameters.get("response_mode").is_some_and(|text| ResponseMode::parse(text).is_none()) {
             return Err(reply.error(InvalidRequest, "response_mode is not supported"));
         }
@@ -226,7 +227,7 @@ impl App {
                 "tokens are never in a query: use the response_mode fragment, form_post or web_message";
             return Err(reply.error(InvalidRequest, description));
         }
-        let mut scopes = ScopeSet::asked(parameters.get("scope"));
+        let mut scopes = application.client.scopes_asked(parameters.get("scope"));
         if response_type.id_token && !scopes.has(Scope::Openid) {
             return Err(reply.error(InvalidScope, "an ID token needs the scope openid"));
         }
@@ -243,6 +244,7 @@ impl App {
         let max_age = parameters.get("max_age").map(str::parse::<u64>).transpose();
         let max_age =
             max_age.map_err(|_| reply.error(InvalidRequest, "max_age is not a number of seconds"))?;
+        let max_age = max_age.or(application.client.default_max_age);
         let expected_user = match parameters.get("id_token_hint") {
             Some(hint) => {
                 let hint = self.id_token_hint(hint).filter(|hint| hint.aud == application.id);
@@ -283,7 +285,10 @@ impl App {
             max_age,
             login_hint: parameters.get("login_hint").map(str::to_owned),
             expected_user,
-            acr_values: words("acr_values"),
+            acr_values: match words("acr_values") {
+                none if none.is_empty() => application.client.default_acr_values.clone(),
+                asked => asked,
+            },
             ui_locales: parameters.get("ui_locales").map(str::to_owned),
             is_own: false,
             device: None,

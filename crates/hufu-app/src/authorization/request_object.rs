@@ -1,5 +1,7 @@
-//! Requests that clients sign (OpenID Connect Core section 6.1, RFC 9101): what is signed stands in place of the
+//! Requests that clients sign (OpenID Connect Core section 6, RFC 9101): what is signed stands in place of the
 //! parameters beside it.
+
+use std::borrow::Cow;
 
 use hufu_protocol::ClientSignatureError;
 use hufu_types::refusal::Code;
@@ -20,13 +22,16 @@ const ASSERTION_TYPE: &str = "client-authentication+jwt";
 const OF_THE_JWT: [&str; 7] = ["iss", "aud", "exp", "nbf", "iat", "jti", "sub"];
 
 impl App {
-    /// The parameters of a request: those of its request object, if it has one.
+    /// The parameters of a request: those of its request object, if it has one, by value or by reference.
     pub(super) async fn unfolded(
         &self,
         application: &Application,
         parameters: Parameters,
     ) -> Result<Parameters, AuthorizationRefused> {
-        let Some(object) = parameters.get("request") else { return Ok(parameters) };
+        let (value, reference) = (parameters.get("request"), parameters.get("request_uri"));
+        if value.is_none() && reference.is_none() {
+            return Ok(parameters);
+        }
         let refuse = |error: OAuthError, code: Code, why: &str| {
             let registered = parameters.get("redirect_uri").filter(|uri| application.has_redirect_uri(uri));
             match registered {
@@ -34,31 +39,48 @@ impl App {
                 None => AuthorizationRefused::Page(code.because(why.to_owned())),
             }
         };
+        let wrong = |why: &str| refuse(OAuthError::InvalidRequest, Code::RequestObjectInvalid, why);
         let invalid = |why: &str| refuse(OAuthError::InvalidRequestObject, Code::RequestObjectInvalid, why);
+        let unsupported = |why: &str| match reference {
+            Some(_) => refuse(OAuthError::RequestUriNotSupported, Code::RequestUriUnsupported, why),
+            None => refuse(OAuthError::RequestNotSupported, Code::RequestObjectUnsupported, why),
+        };
         if parameters.repeated().is_some() {
-            return Err(refuse(
-                OAuthError::InvalidRequest,
-                Code::RequestObjectInvalid,
-                "a parameter is there twice",
-            ));
+            return Err(wrong("a parameter is there twice"));
         }
-        if parameters.get("request_uri").is_some() {
-            let why = "request and request_uri are there together";
-            return Err(refuse(OAuthError::InvalidRequest, Code::RequestObjectInvalid, why));
+        if value.is_some() && reference.is_some() {
+            return Err(wrong("request and request_uri are there together"));
         }
-        let signed = match self.verify_signed(application, object).await {
-            Ok(signed) => signed,
-            Err(Unverified::NoKeys) => {
-                let why = "the application has no keys to verify request objects with: set jwks_uri or jwks";
-                return Err(refuse(OAuthError::RequestNotSupported, Code::RequestObjectUnsupported, why));
+        if !application.client.has_keys() {
+            let why = "the application has no keys to verify request objects with: set jwks_uri or jwks";
+            return Err(unsupported(why));
+        }
+        let object = match reference {
+            None => value.map(Cow::Borrowed),
+            Some(_) if application.client.request_uris.is_empty() => {
+                return Err(unsupported("the application has no request_uris"));
             }
-            Err(Unverified::Unreachable) => {
+            Some(uri) => self.referenced(application, uri).await.map(Cow::Owned),
+        };
+        let Some(object) = object else {
+            let why = "request_uri is not one of the application's, or there is no request object there";
+            return Err(refuse(OAuthError::InvalidRequestUri, Code::RequestUriInvalid, why));
+        };
+        let signed = match self.verify_signed(application, &object).await {
+            Ok(signed) => signed,
+            Err(Unverified::NoKeys | Unverified::Unreachable) => {
                 return Err(invalid("the keys of the application cannot be read"));
+            }
+            Err(Unverified::Signature(ClientSignatureError::Unsigned)) => {
+                return Err(unsupported("a request object must be signed"));
             }
             Err(Unverified::Signature(why)) => return Err(invalid(described(why))),
         };
         if signed.typ.eq_ignore_ascii_case(ASSERTION_TYPE) {
             return Err(invalid("a client assertion is no request object"));
+        }
+        if application.client.request_object_signing_alg.is_some_and(|only| only != signed.algorithm) {
+            return Err(invalid("the application registered another algorithm for its request objects"));
         }
         let claims = &signed.claims;
         self.check_object(application, &parameters, claims).map_err(invalid)?;
@@ -132,7 +154,7 @@ fn parameters_of(application: &Application, claims: &Map<String, Value>) -> Resu
 const fn described(why: ClientSignatureError) -> &'static str {
     match why {
         ClientSignatureError::Malformed => "the request object is not a signed JWT",
-        ClientSignatureError::WrongAlgorithm => {
+        ClientSignatureError::Unsigned | ClientSignatureError::WrongAlgorithm => {
             "the request object must be signed with ES256, RS256, PS256 or EdDSA"
         }
         ClientSignatureError::UnknownKey => {

@@ -237,7 +237,7 @@ impl Operation for RemoveApplication {
 }
 
 /// What is wrong with the public keys that are written in the settings.
-pub(super) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
+pub(crate) fn key_problem(client: &ClientSettings) -> Option<SettingProblem> {
     let keys = client.jwks.as_ref()?.to_string();
     let error = ClientKeys::parse(keys.as_bytes()).err()?;
     Some(SettingProblem { path: "jwks".to_owned(), reason: error.to_string() })

@@ -108,6 +108,12 @@ pub enum Rejection {
     /// The application is a public client, which has no secret.
     #[error("the application is a public client, which has no secret")]
     PublicClient,
+    /// The token with which a client registers, or manages itself, does not hold any more.
+    #[error("the token of the registration does not hold any more")]
+    RegistrationEnded,
+    /// As many clients as may have registered themselves.
+    #[error("{0} clients have registered, and no more may")]
+    TooManyClients(i64),
     /// Sessions would end before their tokens expire.
     #[error("a session lasts at least as long as its token")]
     SessionTooShort,

@@ -21,6 +21,7 @@ mod secrets;
 pub(crate) mod senders;
 mod shards;
 
+pub(crate) use self::applications::key_problem;
 pub use self::applications::{AddClientSecret, PutApplication, RemoveApplication, RemoveClientSecret};
 pub use self::change::{Change, Operation, Outcome, Rejection};
 pub use self::connections::{PutConnection, RemoveConnection, WantedConnection};

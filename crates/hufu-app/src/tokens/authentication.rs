@@ -8,7 +8,9 @@ use async_recursion::async_recursion as boxed;
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Timestamp, UserId};
+use hufu_types::{
+    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, SubjectType, Timestamp, UserId,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -61,7 +63,8 @@ pub struct Authenticated {
     pub application: Arc<Application>,
     /// The account.
     pub user: UserId,
-    /// The `sub` of the token. Differs from `user` if the account it names has been merged into another.
+    /// The `sub` of the token. Differs from `user` if the account it names has been merged into another, or if it is
+    /// pairwise.
     pub subject: UserId,
     /// The session.
     pub session: SessionId,
@@ -119,6 +122,7 @@ struct BearerClaims {
 pub(crate) struct Bearer {
     pub(crate) application: ApplicationId,
     pub(crate) session: SessionId,
+    /// The `sub`: the user of the session, or their pairwise subject in an access token.
     pub(crate) user: UserId,
     pub(crate) scope: Option<ScopeSet>,
     pub(crate) issued_at: i64,
@@ -194,7 +198,11 @@ impl App {
             return Err(Code::Disagreement.into());
         }
         let session = self.living_session(&application.pool, &bearer.session).await?;
-        if session.user != bearer.user || session.application != application.id {
+        let named = match bearer.scope {
+            Some(_) => self.subject(application, &session.user),
+            None => session.user.clone(),
+        };
+        if named != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
         }
         if let Some(granted) = bearer.scope {
@@ -207,7 +215,9 @@ impl App {
                 return Err(Code::InsufficientScope.with("scope", missing.as_str()));
             }
         }
-        if application.login.consent && needs != Needs::Userinfo {
+        // All other endpoints name the user by the id of the account.
+        let knows_no_id = bearer.scope.is_some() && application.client.subject_type == SubjectType::Pairwise;
+        if (application.login.consent || knows_no_id) && needs != Needs::Userinfo {
             return Err(Code::ThirdPartyToken.into());
         }
         Ok(Authenticated {

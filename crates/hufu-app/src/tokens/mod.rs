@@ -18,7 +18,7 @@ use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, ApplicationId, Facts, Gender, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId,
-    Timestamp, TokenAuth, TokenPurpose, User, UserId,
+    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
@@ -106,8 +106,12 @@ impl App {
         application: &Application,
         now: Timestamp,
     ) -> Result<SigningKey, Refusal> {
-        let keys = self.keys.load();
-        let found = keys.signing(application.signing_algorithm, now).cloned();
+        self.key_of(application.signing_algorithm, now)
+    }
+
+    /// The key that signs with this algorithm now.
+    pub(crate) fn key_of(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Result<SigningKey, Refusal> {
+        let found = self.keys.load().signing(algorithm, now).cloned();
         found.ok_or_else(|| Refusal::internal(MissingKey))
     }
 
@@ -176,7 +180,7 @@ impl App {
         self.random.fill(&mut jti);
         let claims = AccessTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
-            sub: issue.user.id.clone(),
+            sub: self.subject(application, &issue.user.id),
             aud: Cow::Borrowed(application.id.as_str()),
             client_id: application.id.clone(),
             sid: issue.session.clone(),
@@ -225,7 +229,7 @@ impl App {
         let asks_for_acr = parts.acr || asked.is_some_and(|asked| asked.contains_key("acr"));
         let claims = IdTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
-            sub: issue.user.id.clone(),
+            sub: self.subject(application, &issue.user.id),
             aud: application.id.clone(),
             sid: issue.session.clone(),
             iat: now.seconds(),
@@ -363,7 +367,15 @@ impl App {
             return Err(Code::TokenNotRevocable.into());
         }
         let (token, actor) = match self.token_of(token.expose(), &application.id) {
-            Some(bearer) => (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user))),
+            Some(bearer) if application.client.subject_type == SubjectType::Public => {
+                (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user)))
+            }
+            // The token does not name the user.
+            Some(bearer) => {
+                let session = self.living_session(&application.pool, &bearer.session).await;
+                let actor = session.ok().map(|session| Actor::user(&session.user));
+                (RevokedToken::OfSession(bearer.session), actor)
+            }
             None => (RevokedToken::Refresh(hash_token(token.expose())), None),
         };
         let unit = RevokeToken {
@@ -385,7 +397,7 @@ impl App {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("there is no signing key of the application's algorithm")]
+#[error("there is no signing key of this algorithm")]
 struct MissingKey;
 
 /// The claims about a user for these scopes (OpenID Connect Core sections 5.1 and 5.4). Of custom data, only

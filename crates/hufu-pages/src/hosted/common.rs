@@ -11,7 +11,7 @@ use hufu_app::authorization::{Browser, Given, OpenRequest};
 use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Agreement, Application, Email, Language, PageTheme, PoolSettings, User, origin_of};
+use hufu_types::{Agreement, Application, Email, Language, PageTheme, PoolSettings, User};
 use hufu_web::oidc::{browser, outcome};
 use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, respond};
 use hufu_web::request::Head;
@@ -20,6 +20,7 @@ use hufu_web::surface;
 use serde::Deserialize;
 
 use super::{TEXTS, brand};
+use crate::about::About;
 
 /// What a form or a query says, in its order.
 #[derive(Default, Deserialize)]
@@ -170,21 +171,18 @@ impl Visit {
     pub(super) fn frame(&self) -> Frame {
         let application = self.application();
         let branding = &application.branding;
-        let logo = branding.logo.as_ref().or(application.client.logo.as_ref());
-        let logo = logo.and_then(|logo| Some((logo.clone(), origin_of(logo)?)));
-        let (logo, img_origin) = logo.unzip();
+        let about = About::of(application);
         Frame {
             name: application.name.clone(),
             title: branding.title_in(self.language()).map(str::to_owned),
-            initial: initial_of(&application.name),
-            logo,
             style: brand::address(application),
             request: self.sealed.clone(),
             policy: Policy {
                 form_origins: self.form_origins(),
-                img_origins: img_origin.into_iter().collect(),
+                img_origins: about.img_origins(),
                 ..Policy::OWN
             },
+            about,
         }
     }
 
@@ -325,10 +323,8 @@ pub(super) struct Frame {
     pub(super) name: String,
     /// The title that the application has chosen.
     pub(super) title: Option<String>,
-    /// What stands in place of a logo.
-    pub(super) initial: String,
-    /// The address of the logo.
-    pub(super) logo: Option<String>,
+    /// What the application shows of itself.
+    pub(super) about: About,
     /// The address of the style sheet with the application's color.
     pub(super) style: Option<String>,
     /// The sealed request, for the forms.

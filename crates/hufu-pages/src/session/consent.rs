@@ -15,6 +15,7 @@ use hufu_web::server::Shared;
 use serde::Deserialize;
 
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
+use crate::about::About;
 
 #[derive(Template)]
 #[template(path = "session/consent.html")]
@@ -23,7 +24,7 @@ struct ConsentPage {
     request: String,
     redirect_uri: String,
     application: String,
-    initial: String,
+    about: About,
     description: String,
     /// Where the answer goes: a host, or nothing for the scheme of an app.
     host: Option<String>,
@@ -45,7 +46,11 @@ impl Page for ConsentPage {
     }
 
     fn policy(&self) -> Policy {
-        Policy { form_origins: outcome::form_targets(&self.redirect_uri), ..Policy::OWN }
+        Policy {
+            form_origins: outcome::form_targets(&self.redirect_uri),
+            img_origins: self.about.img_origins(),
+            ..Policy::OWN
+        }
     }
 }
 
@@ -100,13 +105,12 @@ fn consent_page(
     let OpenRequest { application, request: asked } = open;
     let host = hufu_types::origin_of(&asked.redirect_uri);
     let host = host.and_then(|origin| origin.split_once("://").map(|(_, host)| host.to_owned()));
-    let initial = application.name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·');
     ConsentPage {
         view,
         request,
         redirect_uri: asked.redirect_uri.clone(),
         application: application.name.clone(),
-        initial: initial.to_uppercase().collect(),
+        about: About::of(application),
         description: application.client.description.clone(),
         host,
         account,

@@ -10,7 +10,7 @@ use hufu_app::authorization::{Given, Next, OpenRequest};
 use hufu_types::Language;
 use hufu_types::refusal::Code;
 use hufu_web::oidc::outcome;
-use hufu_web::page::{Field, FieldErrors, Page, Submitted, View, Viewer, respond};
+use hufu_web::page::{Field, FieldErrors, Page, Policy, Submitted, View, Viewer, respond};
 use hufu_web::request::{Head, Query};
 use hufu_web::server::Shared;
 use hufu_web::surface;
@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::consent::{Asked, asked_for};
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
+use crate::about::About;
 
 /// Where the code is typed.
 #[derive(Template)]
@@ -40,7 +41,7 @@ struct ConfirmPage {
     view: View,
     request: String,
     application: String,
-    initial: String,
+    about: About,
     description: String,
     user_code: String,
     account: Shown,
@@ -50,6 +51,10 @@ struct ConfirmPage {
 impl Page for ConfirmPage {
     fn view(&self) -> &View {
         &self.view
+    }
+
+    fn policy(&self) -> Policy {
+        Policy { img_origins: self.about.img_origins(), ..Policy::OWN }
     }
 }
 
@@ -130,12 +135,11 @@ async fn asked(shared: &Shared, asker: &Asker, query: ConfirmQuery) -> Result<Re
         Next::Device(account) => {
             let device = shared.app.device_asked(&open).await?;
             let OpenRequest { application, .. } = &open;
-            let initial = application.name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·');
             Ok(respond(&ConfirmPage {
                 view: asker.viewer.view(&TEXTS),
                 request,
                 application: application.name.clone(),
-                initial: initial.to_uppercase().collect(),
+                about: About::of(application),
                 description: application.client.description.clone(),
                 user_code: device.user_code,
                 account: Shown::of(&account),

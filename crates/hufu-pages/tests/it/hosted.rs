@@ -4,6 +4,8 @@ mod access;
 mod attacks;
 mod forms;
 mod looks;
+mod pairwise;
+mod registered;
 mod waiting;
 
 use std::collections::BTreeMap;

@@ -351,8 +351,22 @@ codes! {
     RequestObjectInvalid => 2498, 400, "request-object-invalid", "not-set-up";
     /// The application has no public keys, so that it cannot sign request objects.
     RequestObjectUnsupported => 2499, 400, "request-object-unsupported", "not-set-up";
+    /// The token with which a client registers or manages itself is missing or not valid.
+    RegistrationUnauthorized => 2520, 401, "registration-unauthorized", "not-set-up";
+    /// What a client says of itself is not accepted.
+    ClientMetadataInvalid(field, problem) => 2521, 400, "client-metadata-invalid", "not-set-up";
+    /// A redirect URI of a client that registers is missing or not accepted.
+    RedirectUriInvalid(field, problem) => 2522, 400, "redirect-uri-invalid", "not-set-up";
+    /// As many clients have registered themselves as may.
+    TooManyClients(most) => 2523, 403, "too-many-clients", "not-set-up";
     /// The pushed authorization request is unknown, expired or used, or another client's.
     PushedRequestUnknown => 2500, 400, "pushed-request-unknown", "login-request-expired";
+    /// The request URI is not one of the application's, or what is there cannot be read.
+    RequestUriInvalid => 2530, 400, "request-uri-invalid", "not-set-up";
+    /// The application has no request URIs or no public keys, or the request object behind it is not signed.
+    RequestUriUnsupported => 2531, 400, "request-uri-unsupported", "not-set-up";
+    /// The sector of pairwise subjects is not clear, or its file does not list all redirect URIs.
+    SectorInvalid => 2532, 400, "sector-invalid", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -1,11 +1,64 @@
 //! How a client names and proves itself in a request (RFC 6749 section 2.3.1, RFC 7523 section 2.2).
 
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::{HeaderMap, header};
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hufu_app::Refusal;
 use hufu_app::authorization::{ClientCredentials, Parameters};
+use hufu_types::Application;
 use hufu_types::refusal::Code;
+
+use super::token::challenging;
+use crate::request::{self, Head};
+use crate::server::Shared;
+use crate::surface::{Answer, Refused};
+
+/// A request of a client to an endpoint of its own: its parameters, and all that says who it is.
+pub(crate) struct ClientRequest {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) head: Head,
+    pub(crate) headers: HeaderMap,
+    pub(crate) parameters: Parameters,
+}
+
+impl FromRequest<Arc<Shared>> for ClientRequest {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, shared: &Arc<Shared>) -> Answer<Self> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(head) = Head::from_request_parts(&mut parts, shared).await;
+        let headers = parts.headers.clone();
+        let request = Request::from_parts(parts, body);
+        let request::Parameters(list) = request::Parameters::from_request(request, shared).await?;
+        Ok(Self { shared: shared.clone(), head, headers, parameters: Parameters::new(list) })
+    }
+}
+
+impl ClientRequest {
+    /// What it says about its client.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] for repeated parameters, and those of [`credentials`].
+    pub(crate) fn credentials(&self) -> Result<Option<ClientCredentials>, Refusal> {
+        self.parameters.check_repeated()?;
+        credentials(&self.headers, &self.parameters)
+    }
+
+    /// Its client, which has authenticated.
+    pub(crate) async fn client(&self) -> Result<Arc<Application>, Refusal> {
+        let credentials = self.credentials()?.ok_or(Code::ClientUnauthorized)?;
+        self.shared.app.authenticate_client(&credentials, &self.head.origin()).await
+    }
+
+    /// The answer to it.
+    pub(crate) fn answer(&self, answer: Result<Response, Refusal>) -> Answer<Response> {
+        challenging(&self.headers, answer)
+    }
+}
 
 /// What a request says about its client. `None` if it names none.
 ///

@@ -1,17 +1,14 @@
 //! `POST /oidc/device/auth`: a device without a browser begins its login (RFC 8628 section 3.1).
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::Refusal;
-use hufu_app::authorization::{DeviceStarted, Parameters};
+use hufu_app::authorization::DeviceStarted;
 use hufu_types::Grant;
 use serde::Serialize;
 
-use super::client::credentials;
-use super::token::{authenticated, challenging};
-use crate::request::{self, Head};
-use crate::server::{self, Shared};
+use super::client::ClientRequest;
+use super::token::authenticated;
 use crate::surface::{Answer, private_json};
 
 /// The response (RFC 8628 section 3.2).
@@ -26,15 +23,10 @@ struct Started<'a> {
 }
 
 /// Gives a device its codes.
-pub(crate) async fn start(
-    State(shared): server::State,
-    head: Head,
-    headers: HeaderMap,
-    request::Parameters(list): request::Parameters<Vec<(String, String)>>,
-) -> Answer<Response> {
-    let started = started(&shared, &head, &headers, &Parameters::new(list)).await;
+pub(crate) async fn start(request: ClientRequest) -> Answer<Response> {
+    let started = started(&request).await;
     let written = started.map(|DeviceStarted { device_code, user_code, expires_in, interval }| {
-        let page = format!("{}/device", shared.app.public_url());
+        let page = format!("{}/device", request.shared.app.public_url());
         let started = Started {
             device_code: device_code.expose(),
             user_code: &user_code,
@@ -45,17 +37,12 @@ pub(crate) async fn start(
         };
         private_json(StatusCode::OK, &started)
     });
-    challenging(&headers, written)
+    request.answer(written)
 }
 
-async fn started(
-    shared: &Shared,
-    head: &Head,
-    headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<DeviceStarted, Refusal> {
-    parameters.check_repeated()?;
-    let credentials = credentials(headers, parameters)?;
+async fn started(request: &ClientRequest) -> Result<DeviceStarted, Refusal> {
+    let credentials = request.credentials()?;
+    let ClientRequest { shared, head, parameters, .. } = request;
     let (application, _) = authenticated(shared, head, credentials, Grant::DeviceCode).await?;
     shared.app.start_device(&application, parameters.get("scope"), &head.origin()).await
 }

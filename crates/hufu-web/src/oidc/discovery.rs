@@ -3,8 +3,10 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::ClientAlgorithm;
-use hufu_types::{Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm, TokenAuth};
+use hufu_types::{
+    ClientAlgorithm, Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm,
+    SubjectType, TokenAuth,
+};
 use serde_json::{Value, json};
 
 use super::jwks::written;
@@ -65,7 +67,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
     }
     let at = |path: &str| format!("{public_url}{path}");
     let algorithms = names(SigningAlgorithm::ALL, SigningAlgorithm::as_str);
-    let client_algorithms = ClientAlgorithm::ALL.map(ClientAlgorithm::as_str);
+    let client_algorithms = names(ClientAlgorithm::ALL, ClientAlgorithm::as_str);
     let grants = names(Grant::ALL, Grant::on_the_wire);
     let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.on_the_wire());
     let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
@@ -79,13 +81,16 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "revocation_endpoint": at("/oidc/token/revocation"),
         "device_authorization_endpoint": at("/oidc/device/auth"),
         "pushed_authorization_request_endpoint": at("/oidc/request"),
+        "registration_endpoint": at("/oidc/reg"),
         "end_session_endpoint": at("/oidc/session/end"),
         "scopes_supported": names(Scope::ALL, Scope::as_str),
         "response_types_supported": types,
         "response_modes_supported": names(ResponseMode::ALL, ResponseMode::as_str),
         "grant_types_supported": grants.collect::<Vec<_>>(),
-        "subject_types_supported": ["public"],
+        "subject_types_supported": names(SubjectType::ALL, SubjectType::as_str),
         "id_token_signing_alg_values_supported": algorithms,
+        "userinfo_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "token_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "token_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "introspection_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
@@ -98,8 +103,8 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
         "request_object_signing_alg_values_supported": client_algorithms,
-        // Those of pushed requests alone.
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": true,
+        "require_request_uri_registration": true,
         "require_pushed_authorization_requests": false,
         "prompt_values_supported": names(Prompt::ALL, Prompt::as_str),
         "acr_values_supported": [hufu_app::ACR_ONE_FACTOR],

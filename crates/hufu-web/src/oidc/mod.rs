@@ -3,6 +3,7 @@
 //! - `discovery`, `jwks`: what the provider is, for programs.
 //! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
 //! - `pushed`: authorization requests that clients send ahead.
+//! - `registration`: clients that register themselves.
 //! - `client`: how clients name and prove themselves. `token`, `device`, `userinfo`,
 //!   `introspection`, `revocation`.
 //! - [`browser`]: the cookie of the browser sessions.
@@ -16,6 +17,7 @@ mod introspection;
 mod jwks;
 pub mod outcome;
 mod pushed;
+mod registration;
 mod revocation;
 mod token;
 mod userinfo;
@@ -35,6 +37,12 @@ pub(crate) fn routes() -> Routes {
         // Reads cookies: no CORS.
         .route("/oidc/auth", get(authorize::by_query).post(authorize::by_form))
         .route("/oidc/request", to_applications(post(pushed::push)))
+        // Programs register, not scripts of pages: no CORS.
+        .route("/oidc/reg", post(registration::register))
+        .route(
+            "/oidc/reg/{client}",
+            get(registration::show).put(registration::change).delete(registration::remove),
+        )
         .route("/oidc/token", to_applications(post(token::token)))
         .route("/oidc/device/auth", to_applications(post(device::start)))
         .route("/oidc/me", to_applications(get(userinfo::by_header).post(userinfo::by_form)))

@@ -1,41 +1,24 @@
 //! `POST /oidc/request`: pushed authorization requests (RFC 9126).
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::Refusal;
-use hufu_app::authorization::{AuthorizationRefused, Parameters};
-use hufu_types::refusal::Code;
+use hufu_app::authorization::AuthorizationRefused;
 use serde_json::json;
 
-use super::client::credentials;
-use super::token::challenging;
-use crate::request::{self, Head};
-use crate::server::{self, Shared};
+use super::client::ClientRequest;
 use crate::surface::{Answer, private_json};
 
 /// Stores a request of a client that authenticates as at the token endpoint.
-pub(crate) async fn push(
-    State(shared): server::State,
-    head: Head,
-    headers: HeaderMap,
-    request::Parameters(list): request::Parameters<Vec<(String, String)>>,
-) -> Answer<Response> {
-    let pushed = pushed(&shared, &head, &headers, &Parameters::new(list)).await;
-    challenging(&headers, pushed)
+pub(crate) async fn push(request: ClientRequest) -> Answer<Response> {
+    let pushed = pushed(&request).await;
+    request.answer(pushed)
 }
 
-async fn pushed(
-    shared: &Shared,
-    head: &Head,
-    headers: &HeaderMap,
-    parameters: &Parameters,
-) -> Result<Response, Refusal> {
-    parameters.check_repeated()?;
-    let credentials = credentials(headers, parameters)?.ok_or(Code::ClientUnauthorized)?;
-    let origin = head.origin();
-    let application = shared.app.authenticate_client(&credentials, &origin).await?;
-    match shared.app.push_request(&application, parameters, &origin).await {
+async fn pushed(request: &ClientRequest) -> Result<Response, Refusal> {
+    let application = request.client().await?;
+    let ClientRequest { shared, head, parameters, .. } = request;
+    match shared.app.push_request(&application, parameters, &head.origin()).await {
         Ok(pushed) => {
             let body = json!({ "request_uri": pushed.request_uri, "expires_in": pushed.expires_in });
             Ok(private_json(StatusCode::CREATED, &body))

@@ -1,14 +1,16 @@
-//! `GET` and `POST /oidc/me`: the claims about the user of an access token (OpenID Connect Core 5.3).
+//! `GET` and `POST /oidc/me`: the claims about the user of an access token (OpenID Connect Core 5.3), as
+//! JSON or, if the application wants that, as a JWT.
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use hufu_app::authorization::Userinfo;
 use hufu_app::{Needs, TokenType};
 use hufu_types::refusal::Code;
 
 use crate::request::{self, Head};
 use crate::server::{self, Shared};
-use crate::surface::{Answer, private_json};
+use crate::surface::{Answer, private_json, private_jwt};
 
 /// The token is in the header.
 pub(crate) async fn by_header(State(shared): server::State, head: Head) -> Answer<Response> {
@@ -34,5 +36,8 @@ async fn claims(shared: &Shared, head: &Head, token: Option<&str>) -> Answer<Res
         // A user token is for the calls of the published clients.
         return Err(Code::NotLoggedIn.because(TokenType::UserToken.as_str()).into());
     }
-    Ok(private_json(StatusCode::OK, &shared.app.userinfo(&who).await?))
+    Ok(match shared.app.userinfo(&who).await? {
+        Userinfo::Claims(claims) => private_json(StatusCode::OK, &claims),
+        Userinfo::Signed(jwt) => private_jwt("application/jwt", jwt),
+    })
 }

@@ -17,33 +17,33 @@ use tokio::net::TcpListener;
 use crate::client::{Answer, Client, REVOCATION, TOKEN};
 use crate::world::{FILE, NOW, PUBLIC_URL, Plan, SHOP_BARE, SHOP_WEB, World};
 
-const INTROSPECTION: &str = "/oidc/token/introspection";
-const PUSH: &str = "/oidc/request";
+pub(crate) const INTROSPECTION: &str = "/oidc/token/introspection";
+pub(crate) const PUSH: &str = "/oidc/request";
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-const CALLBACK: &str = "https://shop.example.com/callback";
+pub(crate) const CALLBACK: &str = "https://shop.example.com/callback";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A key of a client.
-struct Signer {
+pub(crate) struct Signer {
     pair: Ed25519KeyPair,
     kid: &'static str,
 }
 
 impl Signer {
-    fn new(kid: &'static str) -> Self {
+    pub(crate) fn new(kid: &'static str) -> Self {
         Self { pair: Ed25519KeyPair::generate().unwrap(), kid }
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
         json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA" })
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         self.sign_as(&json!({ "alg": "EdDSA", "kid": self.kid }), claims)
     }
 
-    fn sign_as(&self, header: &Value, claims: &Value) -> String {
+    pub(crate) fn sign_as(&self, header: &Value, claims: &Value) -> String {
         let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let message = format!("{}.{}", encode(header), encode(claims));
         let signature = self.pair.sign(message.as_bytes());
@@ -51,13 +51,13 @@ impl Signer {
     }
 }
 
-fn unsigned(claims: &Value) -> String {
+pub(crate) fn unsigned(claims: &Value) -> String {
     let encode = |text: String| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.", encode(json!({ "alg": "none" }).to_string()), encode(claims.to_string()))
 }
 
 /// The standard file with these lines for the shop's website.
-fn website(lines: &str) -> String {
+pub(crate) fn website(lines: &str) -> String {
     let name = "  name = \"Shop website\"\n";
     assert!(FILE.contains(name));
     let counter = "  name = \"Shop counter\"\n";
@@ -73,7 +73,7 @@ fn signing(keys: &str) -> String {
 }
 
 /// A key set as the file has it.
-fn inline(keys: &[Value]) -> String {
+pub(crate) fn inline(keys: &[Value]) -> String {
     let tables: Vec<String> = keys
         .iter()
         .map(|key| {
@@ -85,13 +85,13 @@ fn inline(keys: &[Value]) -> String {
     format!("jwks = {{ keys = [{}] }}", tables.join(", "))
 }
 
-async fn world_with(database: TestDatabase, file: &str) -> World {
+pub(crate) async fn world_with(database: TestDatabase, file: &str) -> World {
     let world = World::new(database).await;
     world.reconfigure(file).await;
     world
 }
 
-fn seconds(world: &World) -> i64 {
+pub(crate) fn seconds(world: &World) -> i64 {
     world.node.app.now().seconds()
 }
 
@@ -103,12 +103,12 @@ fn claims(world: &World, jti: &str) -> Value {
     })
 }
 
-fn with(mut claims: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut claims: Value, name: &str, value: Value) -> Value {
     claims[name] = value;
     claims
 }
 
-fn without(mut claims: Value, name: &str) -> Value {
+pub(crate) fn without(mut claims: Value, name: &str) -> Value {
     claims.as_object_mut().unwrap().remove(name);
     claims
 }
@@ -132,32 +132,32 @@ async fn is_accepted(world: &World, assertion: &str) -> bool {
 }
 
 /// Opens the authorization endpoint.
-async fn authorize(world: &World, parameters: &[(&str, &str)]) -> Answer {
+pub(crate) async fn authorize(world: &World, parameters: &[(&str, &str)]) -> Answer {
     let query: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
     world.nobody().get(&format!("/oidc/auth?{}", query.join("&"))).await
 }
 
-fn location(answer: &Answer) -> &str {
+pub(crate) fn location(answer: &Answer) -> &str {
     answer.headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap())
 }
 
 /// The request that the login page gets.
 #[track_caller]
-fn opened(world: &World, answer: &Answer) -> OpenRequest {
+pub(crate) fn opened(world: &World, answer: &Answer) -> OpenRequest {
     let (_, sealed) = location(answer).split_once("request=").unwrap_or_else(|| panic!("no login: {answer}"));
     world.node.app.open_request(sealed.split('&').next().unwrap()).unwrap()
 }
 
 /// The error that the client gets.
 #[track_caller]
-fn error_of(answer: &Answer) -> &str {
+pub(crate) fn error_of(answer: &Answer) -> &str {
     let parameters = location(answer).strip_prefix(CALLBACK).unwrap_or_else(|| panic!("not there: {answer}"));
     let mut parameters = parameters.split(['?', '#', '&']);
     parameters.find_map(|one| one.strip_prefix("error=")).unwrap_or_else(|| panic!("no error: {answer}"))
 }
 
 #[track_caller]
-fn is_page(answer: &Answer) {
+pub(crate) fn is_page(answer: &Answer) {
     assert!(answer.status == 400 && location(answer).is_empty(), "{answer}");
 }
 
@@ -290,6 +290,38 @@ on_both_engines! {
         assert!(!is_accepted(&world, &signer.sign(&other)).await);
     }
 
+    async fn failed_assertions_are_counted_like_wrong_secrets(database) {
+        let (signer, stranger) = (Signer::new("first"), Signer::new("first"));
+        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 3).build(database).await;
+        world.reconfigure(&signing(&inline(&[signer.jwk()]))).await;
+        let forged = stranger.sign(&claims(&world, "forged"));
+        for _ in 0..3 {
+            own_token(world.nobody(), &forged).await.oauth_error("invalid_client");
+        }
+        let often = own_token(world.nobody(), &forged).await;
+        assert_eq!(often.status, 429, "{often}");
+        // Those of others are not, and neither is the client itself.
+        own_token(world.nobody().from([198, 51, 100, 7]), &forged).await.oauth_error("invalid_client");
+        let good = signer.sign(&claims(&world, "good"));
+        assert!(is_accepted(&world, &good).await);
+        let replayed = own_token(world.nobody(), &good).await;
+        assert_eq!(replayed.status, 429, "{replayed}");
+        world.advance(Duration::from_secs(60));
+        own_token(world.nobody(), &good).await.oauth_error("invalid_client");
+    }
+
+    async fn keys_in_the_settings_are_those_of_now(database) {
+        let (first, second) = (Signer::new("first"), Signer::new("first"));
+        let world = world_with(database, &signing(&inline(&[first.jwk()]))).await;
+        let mut jtis = 0..;
+        let mut signed = |signer: &Signer| signer.sign(&claims(&world, &jtis.next().unwrap().to_string()));
+        assert!(is_accepted(&world, &signed(&first)).await);
+        assert!(!is_accepted(&world, &signed(&second)).await);
+        world.reconfigure(&signing(&inline(&[second.jwk()]))).await;
+        assert!(is_accepted(&world, &signed(&second)).await);
+        assert!(!is_accepted(&world, &signed(&first)).await);
+    }
+
     async fn keys_at_an_address_are_kept_for_a_while(database) {
         let (first, second) = (Signer::new("first"), Signer::new("second"));
         let keys = KeyServer::start(json!({ "keys": [first.jwk()] })).await;
@@ -369,7 +401,6 @@ on_both_engines! {
         let stranger = Signer::new("first");
         let assertion = json!({ "alg": "EdDSA", "kid": "first", "typ": "client-authentication+jwt" });
         for refused in [
-            unsigned(&object()),
             stranger.sign(&object()),
             "x".to_owned(),
             signer.sign_as(&assertion, &object()),
@@ -394,6 +425,7 @@ on_both_engines! {
             assert!(location(&answer).contains("state=outside"), "{answer}");
             is_page(&authorize(&world, &[outside[0], outside[1], ("request", &refused)]).await);
         }
+        assert_eq!(error_of(&ask(&unsigned(&object())).await), "request_not_supported");
         // What is inside is checked as outside.
         for (wrong, error) in [
             (with(object(), "scope", json!(["openid", "email"])), "invalid_request"),
@@ -474,7 +506,7 @@ on_both_engines! {
         assert_eq!(opened(&world, &use_at(&uri).await).request.state.as_deref(), Some("signed"));
 
         for (fields, error) in [
-            (vec![("request", unsigned(&object))], "invalid_request_object"),
+            (vec![("request", unsigned(&object))], "request_not_supported"),
             (vec![("request", signer.sign(&with(object.clone(), "aud", json!("x"))))], "invalid_request_object"),
             (vec![("response_type", "code".to_owned())], "invalid_request"),
             (vec![("response_type", "code".to_owned()), ("redirect_uri", "https://evil.example/".to_owned())], "invalid_request"),
@@ -527,7 +559,8 @@ on_both_engines! {
         }
         assert_eq!(document["request_object_signing_alg_values_supported"], algorithms);
         assert_eq!(document["request_parameter_supported"], true);
-        assert_eq!(document["request_uri_parameter_supported"], false);
+        assert_eq!(document["request_uri_parameter_supported"], true);
+        assert_eq!(document["require_request_uri_registration"], true);
         assert_eq!(document["pushed_authorization_request_endpoint"], format!("{PUBLIC_URL}{PUSH}"));
     }
 }

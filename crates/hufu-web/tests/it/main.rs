@@ -4,7 +4,11 @@
 mod client_keys;
 mod cross_origin;
 mod input;
+mod pairwise;
+mod registration;
+mod request_uris;
 mod sessions;
+mod signed_answers;
 mod signing_keys;
 
 use hufu_testkit::{client, world};

@@ -8,6 +8,9 @@ page-theme-light = Light
 page-theme-dark = Dark
 page-copy = Copy
 page-copied = Copied
+page-app-home = Website
+page-app-policy = Privacy policy
+page-app-terms = Terms of service
 
 refused-request = Request
 refused-time = Time

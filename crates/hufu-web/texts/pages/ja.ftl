@@ -8,6 +8,9 @@ page-theme-light = ライト
 page-theme-dark = ダーク
 page-copy = コピー
 page-copied = コピーしました
+page-app-home = ウェブサイト
+page-app-policy = プライバシーポリシー
+page-app-terms = 利用規約
 
 refused-request = リクエスト ID
 refused-time = 時刻

@@ -8,6 +8,9 @@ page-theme-light = 浅色
 page-theme-dark = 深色
 page-copy = 复制
 page-copied = 已复制
+page-app-home = 网站
+page-app-policy = 隐私政策
+page-app-terms = 服务条款
 
 refused-request = 请求编号
 refused-time = 时间

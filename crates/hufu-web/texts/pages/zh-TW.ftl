@@ -8,6 +8,9 @@ page-theme-light = 淺色
 page-theme-dark = 深色
 page-copy = 複製
 page-copied = 已複製
+page-app-home = 網站
+page-app-policy = 隱私權政策
+page-app-terms = 服務條款
 
 refused-request = 請求編號
 refused-time = 時間

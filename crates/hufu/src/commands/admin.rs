@@ -7,13 +7,16 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use hufu_app::administration::{AccessKeyRequest, AdminCaller, StatusChange};
+use hufu_app::client_registration::RegistrationTokenRequest;
 use hufu_app::configuration::{self, Rejection, RotateError};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::credentials::password::calibrate;
 use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;
-use hufu_types::{AccessKeyId, AdminRole, ApplicationId, PoolId, SigningAlgorithm, Timestamp, UserId};
+use hufu_types::{
+    AccessKeyId, AdminRole, ApplicationId, PoolId, RegistrationTokenId, SigningAlgorithm, Timestamp, UserId,
+};
 use secrecy::ExposeSecret as _;
 
 use super::ConfigFlag;
@@ -49,6 +52,44 @@ enum Command {
     RotateSecret {
         /// The application's id.
         application: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Create a token with which clients register themselves (RFC 7591), and print it once.
+    RegistrationToken {
+        /// The user pool that they register in.
+        #[arg(long)]
+        pool: String,
+        /// What it is for, as shown in lists.
+        #[arg(long, default_value = "")]
+        name: String,
+        /// When it expires, such as 2027-01-31T00:00:00Z. Without it, after 30 days (the limit
+        /// `registration_token_life`).
+        #[arg(long, value_name = "MOMENT")]
+        expires: Option<String>,
+        /// How many clients that it registered there may be at a time. Without it, as many as the pool may have
+        /// (the limit `registered_clients`).
+        #[arg(long, value_name = "NUMBER")]
+        clients: Option<i64>,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// List the tokens with which clients register themselves in a pool.
+    ListRegistrationTokens {
+        /// The user pool.
+        #[arg(long)]
+        pool: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Revoke such a token, effective from the next request. The clients that it registered stay.
+    RevokeRegistrationToken {
+        /// The user pool.
+        #[arg(long)]
+        pool: String,
+        /// The token's id, the part between the underscores.
+        #[arg(long)]
+        token: String,
         #[command(flatten)]
         config: ConfigFlag,
     },
@@ -140,6 +181,18 @@ impl Admin {
             Command::RotateSecret { application, config } => {
                 rotate_secret(&application, &config.read()?).await?;
             }
+            Command::RegistrationToken { pool, name, expires, clients, config } => {
+                let pool = PoolId::parse(&pool).context("--pool")?;
+                let expires_at = expires.as_deref().map(moment).transpose()?;
+                let wish = RegistrationTokenRequest { pool, name, expires_at, clients };
+                create_registration_token(wish, &config.read()?).await?;
+            }
+            Command::ListRegistrationTokens { pool, config } => {
+                list_registration_tokens(&pool, &config.read()?).await?;
+            }
+            Command::RevokeRegistrationToken { pool, token, config } => {
+                revoke_registration_token(&pool, &token, &config.read()?).await?;
+            }
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
@@ -218,13 +271,65 @@ fn for_terminal(refusal: &Refusal) -> anyhow::Error {
     anyhow::anyhow!("{}", hufu_types::chain(refusal))
 }
 
+/// The value of `--expires`.
+fn moment(text: &str) -> anyhow::Result<Timestamp> {
+    let moment = text.parse::<jiff::Timestamp>();
+    let moment =
+        moment.context("--expires is not a valid timestamp; use one such as 2027-01-31T00:00:00Z")?;
+    Ok(Timestamp(moment.as_millisecond()))
+}
+
+async fn create_registration_token(wish: RegistrationTokenRequest, config: &Config) -> anyhow::Result<()> {
+    let (app, store) = start(config).await?;
+    let pool = wish.pool.clone();
+    let made = app.create_registration_token(&AdminCaller::command_line(), wish).await;
+    drop(app);
+    store.close().await;
+    let (_, text) = made.map_err(|refusal| of_pool(&refusal, &pool))?;
+    say!("{}", text.expose_secret());
+    Ok(())
+}
+
+async fn list_registration_tokens(pool: &str, config: &Config) -> anyhow::Result<()> {
+    let pool = PoolId::parse(pool).context("--pool")?;
+    let (app, store) = start(config).await?;
+    let tokens = app.registration_tokens(&AdminCaller::command_line(), &pool).await;
+    drop(app);
+    store.close().await;
+    for (token, clients) in tokens.map_err(|refusal| of_pool(&refusal, &pool))? {
+        let most = token.clients.map(|most| format!(" of {most}")).unwrap_or_default();
+        let end = token.expires_at.to_iso();
+        say!("{}  {clients}{most} clients  expires {end}  {}", token.id, token.name);
+    }
+    Ok(())
+}
+
+async fn revoke_registration_token(pool: &str, token: &str, config: &Config) -> anyhow::Result<()> {
+    let pool = PoolId::parse(pool).context("--pool")?;
+    let id = RegistrationTokenId::parse(token).context("--token")?;
+    let (app, store) = start(config).await?;
+    let revoked = app.revoke_registration_token(&AdminCaller::command_line(), &pool, &id).await;
+    drop(app);
+    store.close().await;
+    if !revoked.map_err(|refusal| of_pool(&refusal, &pool))? {
+        bail!("the pool {pool} has no registration token {id}");
+    }
+    say!("{id} is revoked.");
+    Ok(())
+}
+
+/// A refusal of an operation on a pool, worded for the terminal.
+fn of_pool(refusal: &Refusal, pool: &PoolId) -> anyhow::Error {
+    if refusal.is(Code::PoolUnknown) {
+        anyhow::anyhow!("there is no user pool {pool}")
+    } else {
+        for_terminal(refusal)
+    }
+}
+
 async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
-    let moment = |text: &str| text.parse::<jiff::Timestamp>().map(|at| Timestamp(at.as_millisecond()));
-    let expires_at = expires
-        .map(moment)
-        .transpose()
-        .context("--expires is not a valid timestamp; use one such as 2027-01-31T00:00:00Z")?;
+    let expires_at = expires.map(moment).transpose()?;
     let (app, store) = start(&role.config.read()?).await?;
     let wish = AccessKeyRequest { name, role: wanted, pool, expires_at };
     let made = app.create_access_key(&AdminCaller::command_line(), wish).await;

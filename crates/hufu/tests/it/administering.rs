@@ -136,6 +136,36 @@ on_both_engines! {
         assert_eq!(status(session["key"].as_str().unwrap(), "/admin/v1/keys").await, 200);
     }
 
+    async fn clients_register_with_a_token_that_is_printed_once(database) {
+        let instance = Instance::ready(database).await;
+        let server = instance.serve().await;
+        let client = &server.client;
+        let make = ["admin", "registration-token", "--pool", POOL, "--name", "the portal", "--clients", "1"];
+        let made = instance.run(&make).await;
+        let token = made.succeeded().trim();
+        let id = token.strip_prefix("hfi_").and_then(|rest| rest.split('_').next()).unwrap();
+        // The key that signs for registered clients is published before the first of them is there.
+        eventually("the key is published", async || keys(client).await.iter().any(|key| key["kty"] == "RSA")).await;
+        let metadata = json!({ "redirect_uris": ["https://rp.example.com/callback"] });
+        let register = async |token: &str| client.post_with("/oidc/reg", token, &metadata).await;
+        let registered = register(token).await;
+        assert_eq!(registered.status, 201, "{registered:?}");
+        assert_eq!(register(token).await.status, 403, "one, and no more");
+        let listed = instance.run(&["admin", "list-registration-tokens", "--pool", POOL]).await;
+        let line = listed.succeeded();
+        assert!(line.contains(id) && line.contains("1 of 1 clients") && line.contains("the portal"), "{line}");
+        assert!(!line.contains(token.rsplit('_').next().unwrap()), "a token is told once");
+
+        let revoke = ["admin", "revoke-registration-token", "--pool", POOL, "--token", id];
+        assert_eq!(instance.run(&revoke).await.succeeded(), format!("{id} is revoked.\n"));
+        assert_eq!(register(token).await.status, 401);
+        assert_eq!(instance.run(&revoke).await.failed(), format!("the pool {POOL} has no registration token {id}"));
+        let elsewhere = instance.run(&["admin", "registration-token", "--pool", "nowhere"]).await;
+        assert_eq!(elsewhere.failed(), "there is no user pool nowhere");
+        let past = ["admin", "registration-token", "--pool", POOL, "--expires", "2020-01-01T00:00:00Z"];
+        assert!(instance.run(&past).await.failed().contains("expiresAt is in the past"));
+    }
+
     async fn a_client_secret_is_rotated_and_printed_once(database) {
         let instance = Instance::ready(database).await;
         let website = r#"

@@ -7,14 +7,15 @@
 //!
 //! What the file does not name is left alone and listed. With pruning, connections and applications that are
 //! not in the file are disabled, and senders are removed. Pools, connections, applications and users are
-//! never deleted.
+//! never deleted. Applications that registered themselves are nobody's business but their own, until the file names one:
+//! from then on it does not manage itself.
 
 pub mod file;
 mod plan;
 mod planner;
 mod users;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
@@ -22,7 +23,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::StoredConfig;
 use hufu_store::senders::StoredSender;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, registrations, senders, versions};
 use hufu_types::{Action, ApplicationId, Clock, OpaqueToken, PoolId, Random, Timestamp};
 use secrecy::SecretString;
 use serde_json::json;
@@ -158,7 +159,8 @@ impl Task {
                     elsewhere.insert(&application.id, holder);
                 }
             }
-            pools.push(PresentPool { stored, senders, elsewhere });
+            let registered = registrations::of_pool(tx, &desired.id).await?.into_iter().collect();
+            pools.push(PresentPool { stored, senders, elsewhere, registered });
         }
         let found = users::find(tx, &self.desired, &names).await?;
         Ok(planner::plan(self, &pools, &names, &found))
@@ -176,6 +178,8 @@ struct PresentPool<'a> {
     senders: Vec<StoredSender>,
     /// Applications of the file whose ids are taken in other pools, with those pools.
     elsewhere: HashMap<&'a ApplicationId, PoolId>,
+    /// Its applications that registered themselves.
+    registered: HashSet<ApplicationId>,
 }
 
 async fn hash_passwords(
@@ -270,6 +274,9 @@ impl Execute {
             Step::Pool(pool) => done(&pool.run(tx, now).await?),
             Step::Connection(connection) => done(&connection.run(tx, now).await?),
             Step::Application(application) => done(&application.run(tx, now).await?),
+            Step::TakeOver(pool, application) => {
+                registrations::delete_client(tx, pool, application).await.map(drop)
+            }
             Step::Sender(sender) => done(&sender.run(tx, now).await?),
             Step::NoSender(sender) => done(&sender.run(tx, now).await?),
             Step::InsertUser(user, place) => {

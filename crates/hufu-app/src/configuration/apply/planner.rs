@@ -6,7 +6,9 @@ mod senders;
 use std::collections::{HashMap, HashSet};
 
 use hufu_store::config::StoredConnection;
-use hufu_types::{ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId};
+use hufu_types::{
+    ApplicationId, ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId,
+};
 
 use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};
@@ -35,6 +37,8 @@ pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
     Application(Box<PutApplication>),
+    /// An application that registered itself is the file's from now on.
+    TakeOver(PoolId, ApplicationId),
     Sender(PutSender),
     NoSender(RemoveSender),
     /// With the user's position in the file, to find the password.
@@ -50,7 +54,7 @@ impl Step {
             Self::Application(application) => Some(application.pool()),
             Self::Sender(sender) => Some(sender.pool()),
             Self::NoSender(sender) => Some(sender.pool()),
-            Self::InsertUser(..) => None,
+            Self::InsertUser(..) | Self::TakeOver(..) => None,
         }
     }
 }
@@ -119,7 +123,7 @@ impl<'a> PoolPlanner<'a> {
     ) -> Self {
         let known =
             present.stored.connections.iter().map(|c| (&c.identifier, (c.id.clone(), c.kind))).collect();
-        let order = Order::new(&present.stored.applications, desired);
+        let order = Order::new(present, desired);
         let (lines, changes, secrets) = (Vec::new(), Vec::new(), Vec::new());
         Self { task, present, desired, known, order, lines, changes, secrets, steps, errors }
     }

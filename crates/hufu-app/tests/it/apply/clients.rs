@@ -8,7 +8,8 @@ use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
     Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
-    OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem, Timestamp, TokenAuth, TokenHash,
+    OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType,
+    Timestamp, TokenAuth, TokenHash,
 };
 use serde_json::{Value, json};
 
@@ -44,6 +45,10 @@ init_login_uri = "https://shop.example.com/login"
 grants = ["authorization_code", "client_credentials"]
 logo = "https://shop.example.com/logo.png"
 description = "Where people shop."
+request_uris = ["https://shop.example.com/request#hash"]
+subject_type = "pairwise"
+sector_identifier_uri = "https://shop.example.com/sector"
+userinfo_signed_response_alg = "RS256"
 [user_pool.application.login]
 methods = ["password"]
 registration = []
@@ -121,6 +126,10 @@ on_both_engines! {
             init_login_uri: some("https://shop.example.com/login"),
             logo: some("https://shop.example.com/logo.png"),
             description: "Where people shop.".to_owned(),
+            request_uris: vec!["https://shop.example.com/request#hash".to_owned()],
+            subject_type: SubjectType::Pairwise,
+            sector_identifier_uri: some("https://shop.example.com/sector"),
+            userinfo_signed_response_alg: Some(SigningAlgorithm::Rs256),
             ..ClientSettings::default()
         };
         assert_eq!(web.client, client);
@@ -176,6 +185,10 @@ on_both_engines! {
             ("grants", "grants = [\"client_credentials\"]"),
             ("logo", "logo = \"\""),
             ("description", "description = \"\""),
+            ("request_uris", "request_uris = []"),
+            ("sector_identifier_uri", "sector_identifier_uri = \"\""),
+            ("subject_type", "subject_type = \"public\""),
+            ("userinfo_signed_response_alg", "userinfo_signed_response_alg = \"\""),
             ("login", "login = {}"),
             ("branding", "branding = {}"),
             ("secret", "secret = \"second-secret-5ec2e75ec2e75ec2e75ec2e7\""),

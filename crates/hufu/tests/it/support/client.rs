@@ -81,6 +81,12 @@ impl Client {
         self.try_post(path, body).await.unwrap()
     }
 
+    /// Posts with a bearer token.
+    pub(crate) async fn post_with(&self, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(Method::POST, path).header("content-type", "application/json");
+        sent(request.bearer_auth(token).body(body.to_string())).await.unwrap()
+    }
+
     async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
         let request = self.request(Method::POST, path).header("content-type", "application/json");
         sent(request.body(body.to_string())).await

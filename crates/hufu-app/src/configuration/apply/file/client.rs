@@ -5,7 +5,7 @@ use std::fmt;
 
 use hufu_types::{
     Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, PageTheme,
-    RegistrationMethod, SettingProblem, TokenAuth,
+    RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 15] = [
+pub(super) const CLIENT_KEYS: [&str; 19] = [
     "secret",
     "token_auth",
     "jwks_uri",
@@ -29,6 +29,10 @@ pub(super) const CLIENT_KEYS: [&str; 15] = [
     "grants",
     "logo",
     "description",
+    "request_uris",
+    "subject_type",
+    "sector_identifier_uri",
+    "userinfo_signed_response_alg",
     "login",
     "branding",
 ];
@@ -77,6 +81,14 @@ pub struct DesiredClient {
     pub logo: Option<String>,
     /// See [`ClientSettings::description`].
     pub description: Option<String>,
+    /// See [`ClientSettings::request_uris`].
+    pub request_uris: Option<Vec<String>>,
+    /// See [`ClientSettings::subject_type`].
+    pub subject_type: Option<SubjectType>,
+    /// See [`ClientSettings::sector_identifier_uri`].
+    pub sector_identifier_uri: Option<String>,
+    /// See [`ClientSettings::userinfo_signed_response_alg`]. `Some(None)` for none.
+    pub userinfo_signed_response_alg: Option<Option<SigningAlgorithm>>,
     /// What its login page offers, `[user_pool.application.login]`.
     pub login: Option<LoginControl>,
     /// How its login page looks, `[user_pool.application.branding]`.
@@ -117,6 +129,12 @@ impl DesiredClient {
             init_login_uri: address(&self.init_login_uri, present.init_login_uri),
             logo: address(&self.logo, present.logo),
             description: self.description.clone().unwrap_or(present.description),
+            request_uris: list(&self.request_uris, present.request_uris),
+            subject_type: self.subject_type.unwrap_or(present.subject_type),
+            sector_identifier_uri: address(&self.sector_identifier_uri, present.sector_identifier_uri),
+            userinfo_signed_response_alg: self
+                .userinfo_signed_response_alg
+                .unwrap_or(present.userinfo_signed_response_alg),
             // What only a registered client says of itself.
             ..present
         }
@@ -166,6 +184,13 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         init_login_uri: text("init_login_uri"),
         logo: text("logo"),
         description: text("description"),
+        request_uris: strings("request_uris"),
+        subject_type: table.optional("subject_type").and_then(|item| {
+            let names = SubjectType::ALL.iter().map(|kind| kind.as_str());
+            item.choice("subject type", &[], SubjectType::parse, names)
+        }),
+        sector_identifier_uri: text("sector_identifier_uri"),
+        userinfo_signed_response_alg: table.optional("userinfo_signed_response_alg").and_then(read_algorithm),
         login: table.optional("login").and_then(read_login),
         branding: table.optional("branding").and_then(read_branding),
         places: BTreeMap::new(),
@@ -186,6 +211,15 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         }
     }
     client
+}
+
+/// Reads an algorithm, or nothing for none.
+fn read_algorithm(item: Item<'_>) -> Option<Option<SigningAlgorithm>> {
+    if item.text()?.is_empty() {
+        return Some(None);
+    }
+    let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+    item.choice("signing algorithm", &[], SigningAlgorithm::parse, names).map(Some)
 }
 
 /// Reads a key set.

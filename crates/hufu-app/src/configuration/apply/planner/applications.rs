@@ -6,18 +6,20 @@ use hufu_types::{
 };
 use secrecy::ExposeSecret as _;
 
-use super::super::NewClientSecret;
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::PlanAction;
+use super::super::{NewClientSecret, PresentPool};
 use super::{ENABLED_AGAIN, PoolPlanner, Step};
 use crate::configuration::applications::{self, PutApplication};
 use crate::digest::hash_token;
 
+/// What a line says of an application that registered itself and is in the file now.
+const TAKEN_OVER: &str = "manages itself no longer";
 /// What a line says of an application that gets a secret.
 const SECRET_MADE: &str = "a client secret is made";
 
 /// The wanted order of a pool's applications: first those in the file, in its order, then the others in their
-/// present order.
+/// present order. Those that registered themselves, unless the file names them, have no place in it.
 pub(super) struct Order<'a> {
     /// The existing applications, in their present order.
     before: Vec<&'a ApplicationId>,
@@ -30,10 +32,13 @@ pub(super) struct Order<'a> {
 }
 
 impl<'a> Order<'a> {
-    pub(super) fn new(present: &'a [Application], desired: &'a DesiredPool) -> Self {
-        let is_present = |id: &ApplicationId| present.iter().any(|present| present.id == *id);
+    pub(super) fn new(pool: &'a PresentPool<'_>, desired: &'a DesiredPool) -> Self {
         let in_file = |id: &ApplicationId| desired.applications.iter().any(|desired| desired.id == *id);
-        let others: Vec<_> = present.iter().filter(|present| !in_file(&present.id)).collect();
+        let has_place =
+            |present: &&Application| in_file(&present.id) || !pool.registered.contains(&present.id);
+        let present: Vec<_> = pool.stored.applications.iter().filter(has_place).collect();
+        let is_present = |id: &ApplicationId| present.iter().any(|present| present.id == *id);
+        let others: Vec<_> = present.iter().copied().filter(|present| !in_file(&present.id)).collect();
         let kept = desired.applications.iter().map(|desired| &desired.id).filter(|id| is_present(id));
         let after: Vec<_> = kept.chain(others.iter().map(|other| &other.id)).collect();
         let before: Vec<_> = present.iter().map(|present| &present.id).collect();
@@ -121,6 +126,11 @@ impl PoolPlanner<'_> {
         }
         if !present.enabled {
             more.push(ENABLED_AGAIN);
+        }
+        let is_taken_over = self.present.registered.contains(&wanted.id);
+        if is_taken_over {
+            more.push(TAKEN_OVER);
+            self.steps.push(Step::TakeOver(wanted.pool.clone(), wanted.id.clone()));
         }
         self.compared(&application_label(&wanted), &changed, &more);
         if wanted != *present {
@@ -236,6 +246,14 @@ impl PoolPlanner<'_> {
             }
             if wanted != *present {
                 self.application(wanted);
+            }
+        }
+        let is_in_file = |id: &ApplicationId| in_file.iter().any(|desired| desired.id == *id);
+        match self.present.registered.iter().filter(|id| !is_in_file(id)).count() {
+            0 => {}
+            1 => self.line(PlanAction::LeftAlone, "1 application that registered itself".to_owned()),
+            many => {
+                self.line(PlanAction::LeftAlone, format!("{many} applications that registered themselves"));
             }
         }
     }

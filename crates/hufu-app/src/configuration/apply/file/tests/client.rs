@@ -2,7 +2,7 @@
 
 use hufu_types::{
     Access, Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod,
-    TokenAuth,
+    SigningAlgorithm, SubjectType, TokenAuth,
 };
 
 use super::super::client::{BRANDING_KEYS, CLIENT_KEYS, LOGIN_KEYS};
@@ -31,6 +31,10 @@ name = "Shop"
   grants = ["authorization_code", "refresh_token", "client_credentials", "implicit", "hybrid", "device_code"]
   logo = "https://shop.example.com/logo.png"
   description = "Where people shop."
+  request_uris = ["https://shop.example.com/request", "https://shop.example.com/other#hash"]
+  subject_type = "pairwise"
+  sector_identifier_uri = "https://shop.example.com/sector"
+  userinfo_signed_response_alg = "EdDSA"
     [user_pool.application.login]
     methods = ["phone-code", "password"]
     default_method = "password"
@@ -40,7 +44,7 @@ name = "Shop"
     consent = true
     keep_signed_in = false
     agreements = ["terms", "privacy"]
-    access = "everybody"
+    access = "listed"
     [user_pool.application.branding]
     title = { zh-CN = "小店", zh-TW = "小店", en = "Shop", ja = "店" }
     logo = "https://shop.example.com/large.png"
@@ -80,6 +84,10 @@ fn every_key_is_read_and_documented() {
         init_login_uri: some("https://shop.example.com/login"),
         logo: some("https://shop.example.com/logo.png"),
         description: "Where people shop.".to_owned(),
+        request_uris: list(&["https://shop.example.com/request", "https://shop.example.com/other#hash"]),
+        subject_type: SubjectType::Pairwise,
+        sector_identifier_uri: some("https://shop.example.com/sector"),
+        userinfo_signed_response_alg: Some(SigningAlgorithm::EdDsa),
         ..ClientSettings::default()
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
@@ -91,7 +99,7 @@ fn every_key_is_read_and_documented() {
         consent: true,
         keep_signed_in: false,
         agreements: list(&["terms", "privacy"]),
-        ..LoginControl::default()
+        access: Access::Listed,
     };
     assert_eq!(client.login, Some(login));
     let branding = client.branding.as_ref().unwrap();
@@ -129,7 +137,8 @@ fn what_is_left_out_stays_and_tables_have_defaults() {
 #[test]
 fn an_empty_address_means_none() {
     let none = "backchannel_logout_uri = \"\"\nfrontchannel_logout_uri = \"\"\ninit_login_uri = \"\"\nlogo = \"\"\n\
-                jwks_uri = \"\"\njwks = { keys = [] }\nhost = \"\"\nredirect_uris = []\ndescription = \"\"";
+                jwks_uri = \"\"\njwks = { keys = [] }\nhost = \"\"\nredirect_uris = []\ndescription = \"\"\n\
+                request_uris = []\nsector_identifier_uri = \"\"\nuserinfo_signed_response_alg = \"\"";
     let present = client_of(ALL).over(ClientSettings::default());
     let client = client_of(&with_application(none)).over(present.clone());
     let expected = ClientSettings {
@@ -140,6 +149,9 @@ fn an_empty_address_means_none() {
         init_login_uri: None,
         logo: None,
         description: String::new(),
+        request_uris: Vec::new(),
+        sector_identifier_uri: None,
+        userinfo_signed_response_alg: None,
         ..present
     };
     assert_eq!(client, expected);
@@ -301,7 +313,7 @@ fn login_pages_that_cannot_be() {
         ("mfa = \"required\"", "9:7: `required` is not available yet — write off"),
         ("mfa = \"never\"", "9:7: unknown mfa `never` — write off"),
         ("mfa = false", "9:7: `mfa` is a boolean — write a string"),
-        ("access = \"listed\"", "9:10: `listed` is not available yet — write everybody"),
+        ("access = \"nobody\"", "9:10: unknown access `nobody` — write one of everybody, listed"),
         (
             "methods = [\"password\", \"qr\"]",
             "9:24: unknown login method `qr` — write one of password, phone-code, email-code",
