@@ -15,6 +15,7 @@ use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::authorization::client_keys::RemoteKeys;
+use crate::authorization::dpop::SeenProofs;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
@@ -72,6 +73,8 @@ pub struct App {
     pub(crate) sender_context: SenderContext,
     /// The public keys of clients.
     pub(crate) remote_keys: RemoteKeys,
+    /// The DPoP proofs of calls that this node saw.
+    pub(crate) seen_proofs: SeenProofs,
     /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Notified when a unit of work has queued jobs.
@@ -129,6 +132,7 @@ impl App {
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
             remote_keys: RemoteKeys::default(),
+            seen_proofs: SeenProofs::default(),
             hasher,
             sender_context: SenderContext {
                 http: outgoing,

@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 "0011_openid",
     12 "0012_device_codes",
     13 "0013_client_keys",
+    16 "0016_dpop",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -183,6 +183,12 @@ pub struct ClientSettings {
     /// If set, the userinfo endpoint answers with a JWT signed with this algorithm.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub userinfo_signed_response_alg: Option<SigningAlgorithm>,
+    /// Whether it gets no tokens but those that are bound to a key (RFC 9449 section 5.2).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its proofs must have a nonce of the server (RFC 9449 sections 8 and 9).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_nonce_required: bool,
 }
 
 impl ClientSettings {

@@ -4,7 +4,7 @@
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
 //! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
 //! public keys of clients, with which they sign their `assertion`s and `request_object`s; `pushed` are requests that came
-//! ahead of the browser.
+//! ahead of the browser. `dpop` binds tokens to keys.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -16,6 +16,7 @@ mod client;
 pub(crate) mod client_keys;
 mod decision;
 mod device;
+pub(crate) mod dpop;
 mod exchange;
 mod introspection;
 mod issue;
@@ -32,7 +33,8 @@ pub use device::{
     AnswerDevice, Approval, DeviceAnswered, DeviceAsked, DeviceExchanged, DeviceStarted, ExchangeDeviceCode,
     FindDevice, Found, OpenedByDevice, StartDevice, Started,
 };
-pub use exchange::{ExchangeCode, Exchanged};
+pub use dpop::{Binding, Presented, SentProof};
+pub use exchange::{CodeGrant, ExchangeCode, Exchanged};
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
 pub use pushed::PushedRequest;

@@ -186,6 +186,8 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("grants", new.grants != old.grants),
         ("logo", new.logo != old.logo),
         ("description", new.description != old.description),
+        ("dpop_bound_access_tokens", new.dpop_bound_access_tokens != old.dpop_bound_access_tokens),
+        ("dpop_nonce_required", new.dpop_nonce_required != old.dpop_nonce_required),
         ("login", wanted.login != present.login),
         ("branding", wanted.branding != present.branding),
     ])

@@ -6,11 +6,13 @@ use std::time::Duration;
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions};
 use hufu_types::{
-    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash,
+    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Thumbprint, Timestamp, TokenAuth,
+    TokenHash,
 };
 use serde_json::json;
 
 use super::sessions::end;
+use crate::authorization::dpop::renewing_key;
 use crate::events::{Event, Trace};
 
 /// Exchanges a refresh token for a new one.
@@ -21,6 +23,8 @@ pub struct Rotate {
     pub application: ApplicationId,
     /// How the application authenticated, if it did.
     pub client_auth: Option<TokenAuth>,
+    /// The key whose proof the request brought.
+    pub key: Option<Thumbprint>,
     /// The presented token.
     pub presented: TokenHash,
     /// The hash of the new token.
@@ -71,6 +75,7 @@ impl Write for Rotate {
         let is_its_client = |t: &refresh_tokens::RefreshToken| {
             t.application == self.application
                 && (t.client_auth.is_none() || t.client_auth == self.client_auth)
+                && (t.key.is_none() || t.key == self.key)
         };
         let Some(token) = presented.filter(|t| is_its_client(t) && t.expires_at > now) else {
             return Ok(Rotation::Unknown);
@@ -109,6 +114,8 @@ impl Write for Rotate {
             scope: token.scope,
             expires_at,
             client_auth: token.client_auth,
+            // The key that it has, or the one that it gets now.
+            key: renewing_key(token.client_auth, self.key.as_ref()),
         };
         let pool = &self.pool;
         refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;

@@ -35,7 +35,9 @@ async fn pushed(
     let credentials = credentials(headers, parameters)?.ok_or(Code::ClientUnauthorized)?;
     let origin = head.origin();
     let application = shared.app.authenticate_client(&credentials, &origin).await?;
-    match shared.app.push_request(&application, parameters, &origin).await {
+    let method = Some(credentials.method());
+    let binding = shared.app.bind_code(&application, method, head.proof(), &origin).await?;
+    match shared.app.push_request(&application, parameters, &binding, &origin).await {
         Ok(pushed) => {
             let body = json!({ "request_uri": pushed.request_uri, "expires_in": pushed.expires_in });
             Ok(private_json(StatusCode::CREATED, &body))

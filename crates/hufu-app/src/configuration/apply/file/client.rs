@@ -15,7 +15,7 @@ use super::table::{Item, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 15] = [
+pub(super) const CLIENT_KEYS: [&str; 17] = [
     "secret",
     "token_auth",
     "jwks_uri",
@@ -29,6 +29,8 @@ pub(super) const CLIENT_KEYS: [&str; 15] = [
     "grants",
     "logo",
     "description",
+    "dpop_bound_access_tokens",
+    "dpop_nonce_required",
     "login",
     "branding",
 ];
@@ -77,6 +79,10 @@ pub struct DesiredClient {
     pub logo: Option<String>,
     /// See [`ClientSettings::description`].
     pub description: Option<String>,
+    /// See [`ClientSettings::dpop_bound_access_tokens`].
+    pub dpop_bound_access_tokens: Option<bool>,
+    /// See [`ClientSettings::dpop_nonce_required`].
+    pub dpop_nonce_required: Option<bool>,
     /// What its login page offers, `[user_pool.application.login]`.
     pub login: Option<LoginControl>,
     /// How its login page looks, `[user_pool.application.branding]`.
@@ -117,6 +123,10 @@ impl DesiredClient {
             init_login_uri: address(&self.init_login_uri, present.init_login_uri),
             logo: address(&self.logo, present.logo),
             description: self.description.clone().unwrap_or(present.description),
+            dpop_bound_access_tokens: self
+                .dpop_bound_access_tokens
+                .unwrap_or(present.dpop_bound_access_tokens),
+            dpop_nonce_required: self.dpop_nonce_required.unwrap_or(present.dpop_nonce_required),
             // What only a registered client says of itself.
             ..present
         }
@@ -146,6 +156,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     let strings =
         |key| table.optional(key).and_then(|item| read_list(item, |item| item.text().map(str::to_owned)));
     let text = |key| table.optional(key).and_then(|item| item.text()).map(str::to_owned);
+    let flag = |key| table.optional(key).and_then(|item| item.boolean());
     let mut client = DesiredClient {
         secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
         token_auth: table.optional("token_auth").and_then(|item| {
@@ -166,6 +177,8 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         init_login_uri: text("init_login_uri"),
         logo: text("logo"),
         description: text("description"),
+        dpop_bound_access_tokens: flag("dpop_bound_access_tokens"),
+        dpop_nonce_required: flag("dpop_nonce_required"),
         login: table.optional("login").and_then(read_login),
         branding: table.optional("branding").and_then(read_branding),
         places: BTreeMap::new(),

@@ -28,6 +28,8 @@ name = "Shop"
   grants = ["authorization_code", "refresh_token", "client_credentials", "implicit", "hybrid", "device_code"]
   logo = "https://shop.example.com/logo.png"
   description = "Where people shop."
+  dpop_bound_access_tokens = true
+  dpop_nonce_required = true
     [user_pool.application.login]
     methods = ["phone-code", "password"]
     default_method = "password"
@@ -77,6 +79,8 @@ fn every_key_is_read_and_documented() {
         init_login_uri: some("https://shop.example.com/login"),
         logo: some("https://shop.example.com/logo.png"),
         description: "Where people shop.".to_owned(),
+        dpop_bound_access_tokens: true,
+        dpop_nonce_required: true,
         ..ClientSettings::default()
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
