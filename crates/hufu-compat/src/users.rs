@@ -130,8 +130,7 @@ pub(crate) async fn link(
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
     let primary = Some(Presented::Bearer(primary));
     let secondary = required(request.secondary_user_token.as_ref(), "secondaryUserToken")?;
-    let who =
-        shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
+    let who = shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.merge_by_tokens(&who, secondary).await?;
     Ok(Success::empty())
 }
@@ -155,8 +154,7 @@ pub(crate) async fn unlink(
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
     let primary = Some(Presented::Bearer(primary));
     let provider = required(request.provider.as_ref(), "provider")?.to_owned();
-    let who =
-        shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
+    let who = shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.unbind_identities(&who, &WhichIdentities::Provider(provider)).await?;
     Ok(Success::empty())
 }

@@ -98,9 +98,7 @@ pub fn read(proof: &str) -> Result<DpopProof, ProofError> {
     let verifying = key.fitting(algorithm, None).ok_or(ProofError::WrongKey)?;
     let thumbprint = public_parameters(&jwk).and_then(|public| public.jkt()).ok_or(ProofError::WrongKey)?;
     let signature = decode(parts.signature).map_err(malformed)?;
-    verifying
-        .verify_sig(parts.signed.as_bytes(), &signature)
-        .map_err(|_| ProofError::BadSignature)?;
+    verifying.verify_sig(parts.signed.as_bytes(), &signature).map_err(|_| ProofError::BadSignature)?;
     let payload = decode(parts.payload).map_err(malformed)?;
     let claims: Map<String, Value> = parse(&payload).map_err(malformed)?;
     let optional = |name: &'static str| match claims.get(name) {

@@ -1,8 +1,6 @@
 //! Refresh tokens, stored as hashes.
 
-use hufu_types::{
-    ApplicationId, PoolId, ScopeSet, SessionId, Thumbprint, Timestamp, TokenAuth, TokenHash,
-};
+use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Thumbprint, Timestamp, TokenAuth, TokenHash};
 
 use crate::{Row, StoreError, Tx, statements};
 

@@ -196,7 +196,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType, Thumbprint, Timestamp,
+        CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType, Thumbprint,
+        Timestamp,
     };
 
     #[test]

@@ -14,8 +14,8 @@ use hufu_types::refusal::Code;
 use tracing::Instrument as _;
 
 use crate::page;
-use crate::request::DPOP;
 use crate::peer::{ClientIp, client_of, is_trusted, peer_of};
+use crate::request::DPOP;
 use crate::server::{Shared, State};
 use crate::surface::{self, ApiCode, Reader, Refused};
 

@@ -94,7 +94,10 @@ impl SentProof {
 
 impl std::fmt::Debug for SentProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SentProof").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("SentProof")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 

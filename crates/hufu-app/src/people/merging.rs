@@ -187,7 +187,8 @@ impl App {
     async fn secondary(&self, who: &Authenticated, token: &str) -> Result<Authenticated, Refusal> {
         self.require_recent_login(who)?;
         let (named, origin) = (ApplicationHint::default(), who.origin.clone());
-        let secondary = self.authenticate(Some(Presented::Bearer(token)), named, origin, Scope::Profile.into()).await?;
+        let secondary =
+            self.authenticate(Some(Presented::Bearer(token)), named, origin, Scope::Profile.into()).await?;
         if secondary.pool() != who.pool() {
             return Err(Code::Disagreement.into());
         }

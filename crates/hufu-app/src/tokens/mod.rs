@@ -347,12 +347,11 @@ impl App {
         origin: Origin,
     ) -> Result<TokenSet, Refusal> {
         let hint = ApplicationHint::default();
-        let is_no_grant = |refusal: &Refusal| refusal.is(Code::NotLoggedIn) || refusal.is(Code::DpopTokenMisused);
+        let is_no_grant =
+            |refusal: &Refusal| refusal.is(Code::NotLoggedIn) || refusal.is(Code::DpopTokenMisused);
         let who = self.authenticate(Some(Presented::Bearer(token)), hint, origin, Needs::Login).await;
         let who =
-            who.map_err(
-                |refusal| if is_no_grant(&refusal) { Code::GrantInvalid.into() } else { refusal },
-            )?;
+            who.map_err(|refusal| if is_no_grant(&refusal) { Code::GrantInvalid.into() } else { refusal })?;
         if who.scope.is_some() || who.application.id != application.id {
             return Err(Code::GrantInvalid.into());
         }

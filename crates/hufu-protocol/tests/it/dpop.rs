@@ -49,7 +49,10 @@ fn the_proof_of_the_rfc_is_read() {
     let proof = read(EXAMPLE).unwrap();
     // RFC 9449 section 6.1.
     assert_eq!(proof.key.as_str(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
-    assert_eq!((proof.htm.as_str(), proof.htu.as_str()), ("GET", "https://resource.example.org/protectedresource"));
+    assert_eq!(
+        (proof.htm.as_str(), proof.htu.as_str()),
+        ("GET", "https://resource.example.org/protectedresource")
+    );
     assert_eq!((proof.iat, proof.jti.as_str(), proof.nonce), (1_562_262_618, "e1j3V_bKic8-LAEB", None));
     let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
     assert_eq!(proof.ath, Some(token_hash(token)));
@@ -87,7 +90,9 @@ fn proofs_of_every_algorithm_are_read() {
 #[test]
 fn another_kind_of_jwt_is_no_proof() {
     for owned in keys() {
-        for typ in [json!("JWT"), json!("at+jwt"), json!("client-authentication+jwt"), json!("DPOP+JWT"), json!("")] {
+        for typ in
+            [json!("JWT"), json!("at+jwt"), json!("client-authentication+jwt"), json!("DPOP+JWT"), json!("")]
+        {
             let proof = sign(owned, &with(header(owned), "typ", typ), &claims());
             assert_eq!(refused(&proof), ProofError::WrongType);
         }
@@ -161,7 +166,9 @@ fn the_key_is_a_public_one_that_fits() {
 #[test]
 fn a_small_rsa_key_is_no_key() {
     let rsa = owned(SigningAlgorithm::Rs256);
-    let PublicParameters::Rsa { e, .. } = rsa.key.public().jwk().public_parameters().clone() else { panic!("RSA") };
+    let PublicParameters::Rsa { e, .. } = rsa.key.public().jwk().public_parameters().clone() else {
+        panic!("RSA")
+    };
     let small = json!({ "kty": "RSA", "n": encode([0xff; 128]), "e": e });
     let huge = json!({ "kty": "RSA", "n": encode([0xff; 1025]), "e": e });
     for jwk in [small, huge] {
@@ -207,8 +214,6 @@ fn what_is_no_jwt() {
         "..",
         "a.b.c",
         &good.replace('.', ""),
-        &format!("{good}.{good}"),
-        &format!("{good}, {good}"),
         &format!("{good}="),
         &format!(" {good}"),
         &long,
@@ -217,6 +222,9 @@ fn what_is_no_jwt() {
         &owned.sign_raw(twice, &claims().to_string()),
     ] {
         assert_eq!(refused(wrong), ProofError::Malformed, "{wrong}");
+    }
+    for two in [format!("{good}.{good}"), format!("{good}, {good}"), format!("{good},{good}")] {
+        assert_eq!(refused(&two), ProofError::BadSignature);
     }
 }
 

@@ -98,7 +98,8 @@ impl Shop {
         let (web, counter) = ("  name = \"Shop website\"\n", "  name = \"Shop counter\"\n");
         let user = "  [[user_pool.user]]\n  username = \"alice\"\n";
         assert!([web, counter, user].iter().all(|place| FILE.contains(place)));
-        let grants = "  grants = [\"authorization_code\", \"refresh_token\", \"client_credentials\", \"hybrid\"]\n";
+        let grants =
+            "  grants = [\"authorization_code\", \"refresh_token\", \"client_credentials\", \"hybrid\"]\n";
         let own = "  grants = [\"authorization_code\", \"refresh_token\", \"device_code\", \"hybrid\"]\n";
         let file = FILE
             .replace(web, &format!("{web}{uris}{grants}  secret = \"{SECRET}\"\n"))
@@ -164,7 +165,8 @@ impl Shop {
             ("code_challenge_method", "S256"),
         ];
         let answer = self.authorize(&[&parameters, more].concat()).await;
-        let code = returned(&answer, "code").unwrap_or_else(|| panic!("no code: {answer} {}", location(&answer)));
+        let code =
+            returned(&answer, "code").unwrap_or_else(|| panic!("no code: {answer} {}", location(&answer)));
         self.world.secret(&code);
         code
     }

@@ -178,7 +178,9 @@ impl World {
 
     pub(super) async fn who(&self, token: &str) -> Result<Authenticated, Refusal> {
         let named = ApplicationHint::default();
-        self.app.authenticate(Some(Presented::Bearer(token)), named, self.origin.clone(), Scope::Profile.into()).await
+        self.app
+            .authenticate(Some(Presented::Bearer(token)), named, self.origin.clone(), Scope::Profile.into())
+            .await
     }
 }
 
