@@ -705,7 +705,7 @@ on_both_engines! {
         let code = pushed(&[]).await;
         shop.exchange(shop.nobody().header("dpop", &shop.proof(&thief)), &code).await.oauth_error("invalid_grant");
         for more in [vec![], vec![("dpop_jkt", &*jkt)]] {
-            let code = pushed(&more).await;
+            let code = pushed(&more[..]).await;
             tokens(&shop.exchange(shop.nobody().header("dpop", &shop.proof(&key)), &code).await);
         }
         let other = thief.thumbprint();
