@@ -28,7 +28,7 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
     };
 
     /** A login as the library's own example has it: `{tokens, claims, browser, steps}`. */
-    const enter = async (config, { redirectUri }, { browser = target.browser(), person = target.people.olivia, ...more } = {}) => {
+    const enter = async (config, { redirectUri }, { browser = target.browser(), person = target.people.olivia, DPoP, ...more } = {}) => {
       const pkceCodeVerifier = client.randomPKCECodeVerifier();
       const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()];
       const url = client.buildAuthorizationUrl(config, {
@@ -48,7 +48,7 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
       const arrived = page.callback.mode === "form_post"
         ? new Request(page.callback.uri, { method: "POST", body: page.callback.params })
         : page.callback.url;
-      const tokens = await client.authorizationCodeGrant(config, arrived, checks);
+      const tokens = await client.authorizationCodeGrant(config, arrived, checks, undefined, { DPoP });
       target.harvest(tokens);
       return { tokens, claims: tokens.claims(), browser, steps };
     };
@@ -100,6 +100,61 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
         await assertLoggedOut(target, browser, application);
       });
     }
+
+    // The provider that calibrates these tests does no DPoP as it is set up.
+    test("DPoP: a public client whose proofs need nonces", { skip: REFERENCE }, async () => {
+      const { bound } = target.clients;
+      const config = await configure(bound);
+      const seen = [];
+      config[client.customFetch] = async (url, init) => {
+        const response = await fetch(url, init);
+        seen.push(`${new URL(url).pathname} ${response.status}`);
+        return response;
+      };
+      const steps = () => seen.splice(0);
+      const keys = await client.randomDPoPKeyPair("ES256");
+      const DPoP = client.getDPoPHandle(config, keys);
+      const { tokens, claims } = await enter(config, bound, { DPoP, dpop_jkt: await DPoP.calculateThumbprint() });
+      assert.equal(tokens.token_type, "dpop");
+      assert.deepEqual(steps().filter((step) => step.startsWith("/oidc/token")), ["/oidc/token 400", "/oidc/token 200"]);
+      const me = await client.fetchUserInfo(config, tokens.access_token, claims.sub, { DPoP });
+      assert.equal(me.email, target.people.olivia.email);
+      assert.deepEqual(steps(), ["/oidc/me 200"]);
+      // The same key without the nonce that the answers offered: the server asks for it.
+      const fresh = client.getDPoPHandle(config, keys);
+      assert.equal((await client.fetchUserInfo(config, tokens.access_token, claims.sub, { DPoP: fresh })).sub, claims.sub);
+      assert.deepEqual(steps(), ["/oidc/me 401", "/oidc/me 200"]);
+
+      const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP });
+      target.harvest(refreshed);
+      assert.equal(refreshed.token_type, "dpop");
+      assert.equal((await client.fetchUserInfo(config, refreshed.access_token, claims.sub, { DPoP })).sub, claims.sub);
+      const thief = client.getDPoPHandle(config, await client.randomDPoPKeyPair("ES256"));
+      await assert.rejects(client.refreshTokenGrant(config, refreshed.refresh_token, undefined, { DPoP: thief }), { error: "invalid_grant" });
+      await assert.rejects(client.fetchUserInfo(config, refreshed.access_token, claims.sub, { DPoP: thief }));
+      const bearer = await fetch(target.metadata.userinfo_endpoint, { headers: { authorization: `Bearer ${refreshed.access_token}` } });
+      assert.equal(bearer.status, 401);
+      assert.match(bearer.headers.get("www-authenticate"), /^DPoP error="invalid_token"/);
+      await assert.rejects(enter(config, bound), { error: "invalid_dpop_proof" });
+    });
+
+    test("DPoP: clients that choose it, and a code bound to another key", { skip: REFERENCE }, async () => {
+      const { basic, api } = target.clients;
+      const config = await configure(basic);
+      const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair("PS256"));
+      const { tokens, claims } = await enter(config, basic, { DPoP });
+      assert.equal((await client.fetchUserInfo(config, tokens.access_token, claims.sub, { DPoP })).sub, claims.sub);
+      const told = await client.tokenIntrospection(config, tokens.access_token);
+      assert.equal(told.token_type, "DPoP");
+      assert.equal(told.cnf.jkt, await DPoP.calculateThumbprint());
+      const other = client.getDPoPHandle(config, await client.randomDPoPKeyPair("ES256"));
+      await assert.rejects(enter(config, basic, { DPoP: other, dpop_jkt: told.cnf.jkt }), { error: "invalid_grant" });
+      const machine = await configure(api);
+      const own = client.getDPoPHandle(machine, await client.randomDPoPKeyPair("ES256"));
+      const granted = await client.clientCredentialsGrant(machine, undefined, { DPoP: own });
+      target.harvest(granted);
+      assert.equal(granted.token_type, "dpop");
+    });
 
     test("the response as a form", async () => {
       const { basic } = target.clients;
@@ -252,6 +307,61 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
   });
 
   if (!REFERENCE) {
+    test("oauth4webapi with DPoP, and nonces by hand", async () => {
+      const { bound } = target.clients;
+      const [issuer, insecure, none] = [new URL(target.issuer), { [oauth.allowInsecureRequests]: true }, oauth.None()];
+      const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure));
+      assert.ok(as.dpop_signing_alg_values_supported.includes("ES256"));
+      const me = { client_id: bound.id };
+      const DPoP = oauth.DPoP(me, await oauth.generateKeyPair("ES256"));
+      const options = { ...insecure, DPoP };
+      let asked = 0;
+      const retried = async (request) => {
+        try {
+          return await request();
+        } catch (error) {
+          assert.ok(oauth.isDPoPNonceError(error), `${error}`);
+          asked += 1;
+          return request();
+        }
+      };
+      const [verifier, state, nonce] = [oauth.generateRandomCodeVerifier(), oauth.generateRandomState(), oauth.generateRandomNonce()];
+      // The request goes ahead of the browser, with a proof, so that the code is bound to its key.
+      const pushed = await retried(async () => oauth.processPushedAuthorizationResponse(as, me, await oauth.pushedAuthorizationRequest(as, me, none, {
+        redirect_uri: bound.redirectUri, response_type: "code", state, nonce, scope: "openid email profile offline_access",
+        code_challenge_method: "S256", code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+      }, options)));
+      const url = new URL(as.authorization_endpoint);
+      url.search = new URLSearchParams({ client_id: bound.id, request_uri: pushed.request_uri });
+      const browser = target.browser();
+      const { page } = await answerQuestions(target, browser, await browser.open(url), { person: target.people.olivia });
+      assert.ok(page.callback, `expected to be back at the client, but was at ${page}`);
+      target.secret("authorization code", page.callback.params.get("code"));
+      const arrived = oauth.validateAuthResponse(as, me, page.callback.url, state);
+      const exchange = async () => oauth.processAuthorizationCodeResponse(
+        as, me, await oauth.authorizationCodeGrantRequest(as, me, none, arrived, bound.redirectUri, verifier, options),
+        { expectedNonce: nonce, requireIdToken: true },
+      );
+      const tokens = await retried(exchange);
+      target.harvest(tokens);
+      assert.equal(tokens.token_type, "dpop");
+      assert.equal(asked, 1, "the nonce that an answer offered is good for the next request");
+      const { sub } = oauth.getValidatedIdTokenClaims(tokens);
+      const info = await retried(async () => oauth.processUserInfoResponse(as, me, sub, await oauth.userInfoRequest(as, me, tokens.access_token, options)));
+      assert.equal(info.email, target.people.olivia.email);
+      // An endpoint of the published clients answers a DPoP client as every resource does.
+      const profile = new URL("/api/v3/get-profile", target.origin);
+      const fresh = oauth.DPoP(me, await oauth.generateKeyPair("ES256"));
+      const call = (handle) => oauth.protectedResourceRequest(tokens.access_token, "GET", profile, undefined, undefined, { ...insecure, DPoP: handle });
+      assert.equal((await (await retried(() => call(DPoP))).json()).data.userId, sub);
+      await assert.rejects(retried(() => call(fresh)), (error) => error.status === 401 && error.cause.some(({ scheme, parameters }) => scheme === "dpop" && parameters.error === "invalid_token"));
+      const refresh = async (handle) => oauth.processRefreshTokenResponse(as, me, await oauth.refreshTokenGrantRequest(as, me, none, tokens.refresh_token, { ...insecure, DPoP: handle }));
+      await assert.rejects(retried(() => refresh(fresh)), { error: "invalid_grant" });
+      const refreshed = await retried(() => refresh(DPoP));
+      target.harvest(refreshed);
+      assert.equal(refreshed.token_type, "dpop");
+    });
+
     describe("what is Hufu's own", () => {
       test("the metadata are found without the path", async () => {
         const response = await fetch(`${target.origin}/.well-known/openid-configuration`, { redirect: "manual" });

@@ -56,6 +56,7 @@ export function CLIENTS(receiver) {
     api: { name: "api", id: id(16), type: "api", secret: SECRETS.api, auth: "client_secret_basic", grants: ["client_credentials"] },
     consent: web("consent", 17, { grants, consent: true }),
     hybrid: web("hybrid", 18, { grants: [...grants, "implicit", "hybrid"], signing: "RS256" }),
+    bound: { name: "bound", id: id(20), type: "spa", auth: "none", pkce: true, grants, dpop: true, ...site("bound") },
     logout: web("logout", 19, {
       grants,
       backchannelUri: `${receiver}/backchannel`,
@@ -86,6 +87,7 @@ function application(client) {
   if (client.logoutUri) lines.logout_redirect_uris = [client.logoutUri];
   if (client.backchannelUri) lines.backchannel_logout_uri = client.backchannelUri;
   if (client.frontchannelUri) lines.frontchannel_logout_uri = client.frontchannelUri;
+  if (client.dpop) lines.dpop_bound_access_tokens = lines.dpop_nonce_required = true;
   if (client.signing) lines.signing_algorithm = client.signing;
   return `
   [[user_pool.application]]

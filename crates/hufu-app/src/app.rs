@@ -15,6 +15,7 @@ use hufu_types::{Application, Clock, Random, SigningAlgorithm, Timestamp};
 use tokio::sync::Mutex;
 
 use crate::authorization::client_keys::KeySets;
+use crate::authorization::dpop::SeenProofs;
 use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
@@ -78,6 +79,8 @@ pub struct App {
     pub(crate) request_objects: RequestObjects,
     /// The subjects by which clients know people.
     pub(crate) subjects: Subjects,
+    /// The DPoP proofs of calls that this node saw.
+    pub(crate) seen_proofs: SeenProofs,
     /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Notified when a unit of work has queued jobs.
@@ -141,6 +144,7 @@ impl App {
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
+            seen_proofs: SeenProofs::default(),
             hasher,
             sender_context: SenderContext {
                 http: outgoing,

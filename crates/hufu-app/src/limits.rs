@@ -95,6 +95,12 @@ limits! {
     request_object_pause: Duration = SECOND,
     /// How long the server behind a `request_uri` may take to answer.
     request_object_wait: Duration = SECOND * 5,
+    /// How far the time of a DPoP proof may be from the server's, in either direction.
+    dpop_proof_age: Duration = MINUTE,
+    /// How long a nonce for DPoP proofs is given out. It is accepted for as long again.
+    dpop_nonce: Duration = MINUTE * 2,
+    /// DPoP proofs for tokens, of clients that do not authenticate, from one address per [`Limits::failure_window`].
+    dpop_proofs_per_ip: i64 = 3000,
     /// How long a pushed authorization request can be used.
     pushed_request_life: Duration = SECOND * 90,
     /// Authorization requests that public clients push from one address per [`Limits::failure_window`].

@@ -30,7 +30,9 @@ pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<W
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
     match head.authenticate(&shared, Needs::Login).await {
         Ok(who) => shared.app.log_out(&who).await?,
-        Err(refusal) if refusal.code().is_internal() => return Err(refusal.into()),
+        Err(refusal) if refusal.code().is_internal() || refusal.code().is_about_dpop() => {
+            return Err(refusal.into());
+        }
         Err(_) => {}
     }
     Ok(Success::empty())

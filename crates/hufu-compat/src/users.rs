@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use hufu_app::WhichIdentities;
+use hufu_app::authorization::Presented;
 use hufu_types::{Application, Scope, User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -127,9 +128,9 @@ pub(crate) async fn link(
     Body(request): Body<LinkRequest>,
 ) -> Answer<Success<()>> {
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
+    let primary = Some(Presented::Bearer(primary));
     let secondary = required(request.secondary_user_token.as_ref(), "secondaryUserToken")?;
-    let who =
-        shared.app.authenticate(Some(primary), head.named(), head.origin(), Scope::Profile.into()).await?;
+    let who = shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.merge_by_tokens(&who, secondary).await?;
     Ok(Success::empty())
 }
@@ -151,9 +152,9 @@ pub(crate) async fn unlink(
     Body(request): Body<UnlinkRequest>,
 ) -> Answer<Success<()>> {
     let primary = required(request.primary_user_token.as_ref(), "primaryUserToken")?;
+    let primary = Some(Presented::Bearer(primary));
     let provider = required(request.provider.as_ref(), "provider")?.to_owned();
-    let who =
-        shared.app.authenticate(Some(primary), head.named(), head.origin(), Scope::Profile.into()).await?;
+    let who = shared.app.authenticate(primary, head.named(), head.origin(), Scope::Profile.into()).await?;
     shared.app.unbind_identities(&who, &WhichIdentities::Provider(provider)).await?;
     Ok(Success::empty())
 }

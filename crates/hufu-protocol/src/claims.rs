@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, UserId};
+use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, Thumbprint, UserId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -35,6 +35,16 @@ pub struct AccessTokenClaims<'a> {
     pub exp: i64,
     /// The token's own id.
     pub jti: Cow<'a, str>,
+    /// The key that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
+}
+
+/// What whoever uses a token has to prove (RFC 7800 section 3.1): that they have this key (RFC 9449 section 6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The thumbprint of the key.
+    pub jkt: Thumbprint,
 }
 
 /// The claims of an access token that a client got for itself (RFC 9068 2.2): it has no session, and its subject is
@@ -55,6 +65,9 @@ pub struct ClientTokenClaims<'a> {
     pub exp: i64,
     /// The token's own id.
     pub jti: Cow<'a, str>,
+    /// The key that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 /// The claims of a logout token (OpenID Connect Back-Channel Logout 1.0 section 2.4).

@@ -16,6 +16,7 @@ use hufu_types::ClientAlgorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::PublicParameters;
 use crate::token::{Parts, decode, parse, present};
 
 fn verification(algorithm: ClientAlgorithm) -> &'static dyn VerificationAlgorithm {
@@ -85,14 +86,16 @@ pub struct Signed {
 pub struct ClientKeys(Vec<ClientKey>);
 
 #[derive(Debug)]
-struct ClientKey {
+pub(crate) struct ClientKey {
     key_id: Option<String>,
     /// The algorithms that fit its type, each with the parsed key.
     uses: Vec<(ClientAlgorithm, ParsedPublicKey)>,
 }
 
-/// The members that only private and secret keys have (RFC 7518 6).
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// Whether it has a member that only private and secret keys have (RFC 7518 6).
+pub(crate) fn has_private_part(jwk: &Map<String, Value>) -> bool {
+    ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| jwk.contains_key(*member))
+}
 
 impl ClientKeys {
     /// The most keys of a set.
@@ -116,7 +119,7 @@ impl ClientKeys {
         if keys.len() > Self::MAX_KEYS {
             return Err(ClientKeysError::TooMany);
         }
-        if keys.iter().any(|key| PRIVATE.iter().any(|member| key.contains_key(*member))) {
+        if keys.iter().any(has_private_part) {
             return Err(ClientKeysError::Private);
         }
         let keys: Vec<_> = keys.iter().filter_map(ClientKey::read).collect();
@@ -178,7 +181,7 @@ struct Header<'a> {
 impl ClientKey {
     /// `None` if the key cannot be used: its type is unknown, a member is missing or out of range, or it is for
     /// something else than verifying.
-    fn read(jwk: &Map<String, Value>) -> Option<Self> {
+    pub(crate) fn read(jwk: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| jwk.get(name).map(Value::as_str);
         if text("use").is_some_and(|usage| usage != Some("sig")) {
             return None;
@@ -219,12 +222,26 @@ impl ClientKey {
         (!uses.is_empty()).then_some(Self { key_id, uses })
     }
 
-    fn fitting(&self, algorithm: ClientAlgorithm, key_id: Option<&str>) -> Option<&ParsedPublicKey> {
+    pub(crate) fn fitting(
+        &self,
+        algorithm: ClientAlgorithm,
+        key_id: Option<&str>,
+    ) -> Option<&ParsedPublicKey> {
         if key_id.is_some() && self.key_id.as_deref() != key_id {
             return None;
         }
         self.uses.iter().find(|(own, _)| *own == algorithm).map(|(_, key)| key)
     }
+}
+
+/// The members that define a key which [`ClientKey::read`] could read, as they are written.
+pub(crate) fn public_parameters(jwk: &Map<String, Value>) -> Option<PublicParameters> {
+    let text = |name: &str| jwk.get(name)?.as_str().map(str::to_owned);
+    Some(match text("kty")?.as_str() {
+        "EC" => PublicParameters::Ec { crv: "P-256", x: text("x")?, y: text("y")? },
+        "OKP" => PublicParameters::Okp { crv: "Ed25519", x: text("x")? },
+        _ => PublicParameters::Rsa { n: text("n")?, e: text("e")? },
+    })
 }
 
 /// The DER of an RSA public key (RFC 8017 A.1.1). `None` unless it has 2048 to 8192 bits and a usual exponent.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Digest, SHA256, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::SigningAlgorithm;
+use hufu_types::{SigningAlgorithm, Thumbprint};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -121,13 +121,22 @@ pub enum PublicParameters {
 impl PublicParameters {
     /// SHA-256 of the required members in alphabetical order (RFC 7638 3), in lowercase hexadecimal.
     pub fn thumbprint(&self) -> String {
+        hex::encode(self.digest())
+    }
+
+    /// The same in base64url, as in tokens that are bound to the key.
+    pub fn jkt(&self) -> Option<Thumbprint> {
+        Thumbprint::parse(&URL_SAFE_NO_PAD.encode(self.digest()))
+    }
+
+    fn digest(&self) -> Digest {
         // Base64url needs no escaping in JSON.
         let json = match self {
             Self::Ec { crv, x, y } => format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#),
             Self::Okp { crv, x } => format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#),
             Self::Rsa { n, e } => format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#),
         };
-        hex::encode(digest(&SHA256, json.as_bytes()))
+        digest(&SHA256, json.as_bytes())
     }
 
     /// Parses `04 ‖ x ‖ y` (SEC 1 2.3.3).

@@ -1,13 +1,14 @@
 //! JOSE, OAuth 2 and OpenID Connect as values: signing keys, tokens, scopes.
 //!
 //! A [`SigningKey`] signs claims as one [`TokenType`]; [`verify`] reads a token back with a [`KeySet`].
-//! [`ClientKeys`] verify what clients sign. [`sealing`] encrypts private keys and other secrets that are stored in a database.
+//! [`ClientKeys`] verify what clients sign; [`dpop`] reads proofs that they have a key. [`sealing`] encrypts private keys and other secrets that are stored in a database.
 //!
 //! This crate performs no I/O, never blocks and knows nothing about HTTP. Keys are parsed once when loaded
 //! and then shared, because login is the hot path.
 
 mod claims;
 mod client_keys;
+pub mod dpop;
 mod jwk;
 mod key;
 mod pairwise;
@@ -17,7 +18,8 @@ mod secret;
 mod token;
 
 pub use claims::{
-    AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
+    AccessTokenClaims, ClientTokenClaims, Confirmation, IdTokenClaims, LogoutTokenClaims, UserTokenClaims,
+    half_hash,
 };
 pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};

@@ -41,6 +41,7 @@ const MIGRATIONS: &[Migration] = migrations![
     12 "0012_device_codes",
     13 "0013_client_keys",
     14 "0014_registration",
+    16 "0016_dpop",
     18 "0018_access",
 ];
 

@@ -1,23 +1,23 @@
 //! Refresh tokens, stored as hashes.
 
-use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenAuth, TokenHash};
+use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Thumbprint, Timestamp, TokenAuth, TokenHash};
 
 use crate::{Row, StoreError, Tx, statements};
 
 statements! {
     GET = "
-        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth
+        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt
         FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
     GET_LOCKED = "
         UPDATE refresh_tokens SET used_at = used_at WHERE pool_id = $1 AND hash = $2
-        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth";
+        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt";
     INSERT = "
         INSERT INTO refresh_tokens (pool_id, hash, session_id, application_id, scope, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     INSERT_FOR_CLIENT = "
         INSERT INTO refresh_tokens
-            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth, jkt)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     SUCCEED_UNUSED = "
         UPDATE refresh_tokens SET used_at = $3, successor = $4
         WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
@@ -41,6 +41,8 @@ pub struct NewRefreshToken {
     pub expires_at: Timestamp,
     /// How the client authenticated; `None` for clients of the published SDKs, which do not.
     pub client_auth: Option<TokenAuth>,
+    /// The key that it is bound to: of a client that does not authenticate (RFC 9449 section 5).
+    pub key: Option<Thumbprint>,
 }
 
 /// A refresh token as stored.
@@ -60,6 +62,8 @@ pub struct RefreshToken {
     pub successor: Option<Vec<u8>>,
     /// How the client authenticated to get it.
     pub client_auth: Option<TokenAuth>,
+    /// The key that it is bound to.
+    pub key: Option<Thumbprint>,
 }
 
 /// Reads a refresh token.
@@ -133,10 +137,11 @@ pub async fn insert(
         now.into(),
         new.expires_at.into(),
         new.client_auth.map(TokenAuth::as_str).into(),
+        new.key.as_ref().map(Thumbprint::as_str).into(),
     ];
     // Logins of the published clients are written in groups, by a statement that knows nothing of clients.
-    match (new.client_auth, values.split_last()) {
-        (None, Some((_, values))) => tx.execute(INSERT, values).await.map(drop),
+    match (new.client_auth, &new.key, values.first_chunk::<7>()) {
+        (None, None, Some(values)) => tx.execute(INSERT, values).await.map(drop),
         _ => tx.execute(INSERT_FOR_CLIENT, &values).await.map(drop),
     }
 }
@@ -166,6 +171,10 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
         client_auth: row
             .get::<Option<String>>(6)?
             .map(|text| TokenAuth::parse(&text).ok_or(StoreError::Corrupt { column: "client_auth" }))
+            .transpose()?,
+        key: row
+            .get::<Option<String>>(7)?
+            .map(|text| Thumbprint::parse(&text).ok_or(StoreError::Corrupt { column: "jkt" }))
             .transpose()?,
     })
 }

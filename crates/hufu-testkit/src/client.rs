@@ -78,6 +78,13 @@ impl<'w> Client<'w> {
         self
     }
 
+    /// Adds a header beside those of the same name.
+    pub fn header_again(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        self.headers.append(HeaderName::from_static(name), value);
+        self
+    }
+
     /// Removes a header.
     pub fn without(mut self, name: &str) -> Self {
         self.headers.remove(name);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::application::text_enum;
-use crate::{ScopeSet, Timestamp};
+use crate::{ScopeSet, Thumbprint, Timestamp};
 
 text_enum! {
     /// How the parameters of an authorization response reach the client.
@@ -163,6 +163,9 @@ pub struct AuthorizationRequest {
     /// The PKCE challenge that the code exchange must answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<CodeChallenge>,
+    /// The key whose proof the code exchange must bring: `dpop_jkt` (RFC 9449 section 10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<Thumbprint>,
     /// Individually requested claims: the `claims` parameter.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub claims: Map<String, Value>,

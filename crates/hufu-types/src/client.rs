@@ -228,6 +228,12 @@ pub struct ClientSettings {
     /// The version of that program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software_version: Option<String>,
+    /// Whether it gets no tokens but those that are bound to a key (RFC 9449 section 5.2).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_bound_access_tokens: bool,
+    /// Whether its proofs must have a nonce of the server (RFC 9449 sections 8 and 9).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dpop_nonce_required: bool,
 }
 
 /// The clients among whom a person has one pairwise subject (OpenID Connect Core 8.1).

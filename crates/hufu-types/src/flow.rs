@@ -195,7 +195,10 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::{CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType, Timestamp};
+    use crate::{
+        CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType, Thumbprint,
+        Timestamp,
+    };
 
     #[test]
     fn every_stage_can_be_reached_and_left() {
@@ -240,6 +243,7 @@ mod tests {
                 method: CodeChallengeMethod::S256,
                 challenge: "c".to_owned(),
             }),
+            dpop_jkt: Thumbprint::parse("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"),
             claims: serde_json::Map::from_iter([(
                 "id_token".to_owned(),
                 serde_json::json!({ "email": null }),

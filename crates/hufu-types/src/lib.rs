@@ -33,6 +33,7 @@ mod session;
 mod settings;
 mod settings_check;
 mod texts;
+mod thumbprint;
 mod time;
 mod user;
 
@@ -69,6 +70,7 @@ pub use session::{SessionRules, lifetime};
 pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
 pub use texts::Texts;
+pub use thumbprint::{NotAThumbprint, Thumbprint};
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,

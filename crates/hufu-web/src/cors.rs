@@ -16,7 +16,12 @@ use axum::routing::MethodRouter;
 use tower::util::MapRequestLayer;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
+use crate::middleware::DPOP_NONCE;
+use crate::request::DPOP;
 use crate::server::Shared;
+
+/// Response headers that scripts may read, beside those that they always may: what a refusal of DPoP asks for.
+const EXPOSED: [HeaderName; 2] = [header::WWW_AUTHENTICATE, DPOP_NONCE];
 
 /// Request headers that the clients send across origins.
 const CLIENT_HEADERS: [&str; 12] = [
@@ -67,11 +72,12 @@ fn without_cookies(mut request: Request) -> Request {
 
 fn cors(origins: AllowOrigin) -> CorsLayer {
     let headers = CLIENT_HEADERS.map(HeaderName::from_static);
-    let headers = headers.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    let headers = headers.into_iter().chain([header::AUTHORIZATION, header::CONTENT_TYPE, DPOP]);
     CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(true)
         .allow_methods(AllowMethods::list([Method::GET, Method::POST, Method::DELETE]))
         .allow_headers(AllowHeaders::list(headers))
+        .expose_headers(EXPOSED)
         .max_age(Duration::from_secs(600))
 }

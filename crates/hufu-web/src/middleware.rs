@@ -16,11 +16,14 @@ use tracing::Instrument as _;
 use crate::cors;
 use crate::page;
 use crate::peer::{ClientIp, client_of, is_trusted, peer_of};
+use crate::request::DPOP;
 use crate::server::{Shared, State};
 use crate::surface::{self, ApiCode, Reader, Refused};
 
 /// The header with the id of a request, in requests and responses.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The nonce that the client's next DPoP proof should have (RFC 9449 section 8).
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 /// A year, for this host alone: its siblings are not ours.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The longest id that is accepted from a trusted proxy.
@@ -39,7 +42,12 @@ pub(crate) async fn around(shared: State, request: Request, next: Next) -> Respo
     let shown = |request| page::as_pages(shared, request, written);
     // Pages can panic too.
     let caught = |request| catch_panics(request, shown);
+    // Every answer to a proof offers the current nonce, so that it is there before the one before it ends.
+    let has_proof = request.headers().contains_key(DPOP);
     let mut answer = no_sniffing(observe(shared, request, caught).await);
+    if has_proof && let Ok(nonce) = HeaderValue::from_str(&shared.app.dpop_nonce()) {
+        answer.headers_mut().insert(DPOP_NONCE, nonce);
+    }
     if shared.app.public_url().starts_with("https://") {
         // Browsers that have been here once never speak plain HTTP with this host again (RFC 6797).
         answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);

@@ -6,8 +6,9 @@ use std::time::Duration;
 use axum::body::{Body as RawBody, BodyDataStream, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use futures::StreamExt as _;
+use hufu_app::authorization::{Presented, SentProof};
 use hufu_app::{ApplicationHint, Authenticated, Needs, Origin, Refusal, named};
 use hufu_types::Language;
 use hufu_types::refusal::{Code, Reason};
@@ -25,7 +26,8 @@ use crate::surface::{self, Answer, Refused};
 pub struct Head {
     application: Option<String>,
     pool: Option<String>,
-    bearer: Option<String>,
+    token: Option<Token>,
+    proof: Option<Arc<SentProof>>,
     /// The `Referer`.
     pub referer: Option<String>,
     /// The language that the client requests.
@@ -36,6 +38,20 @@ pub struct Head {
     user_agent: Option<String>,
     /// The id of the request.
     pub request_id: String,
+}
+
+/// The token in the header `Authorization`. `Debug` does not show it.
+#[derive(Clone)]
+struct Token {
+    text: String,
+    /// Whether its scheme is `DPoP` (RFC 9449 section 7.1), and not `Bearer`, which may be missing.
+    is_dpop: bool,
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(redacted)")
+    }
 }
 
 impl Head {
@@ -62,7 +78,18 @@ impl Head {
 
     /// The bearer token. The scheme `Bearer` may be missing.
     pub fn bearer(&self) -> Option<&str> {
-        self.bearer.as_deref()
+        self.token.as_ref().filter(|token| !token.is_dpop).map(|token| token.text.as_str())
+    }
+
+    /// The token in the header, as it is presented there.
+    pub fn presented(&self) -> Option<Presented<'_>> {
+        let Token { text, is_dpop } = self.token.as_ref()?;
+        Some(if *is_dpop { Presented::Dpop(text, self.proof()) } else { Presented::Bearer(text) })
+    }
+
+    /// The proof in the header `DPoP`.
+    pub fn proof(&self) -> Option<&SentProof> {
+        self.proof.as_deref()
     }
 
     /// Authenticates the sender of the request, whose token must grant what the endpoint needs.
@@ -71,7 +98,7 @@ impl Head {
         shared: &Shared,
         needs: impl Into<Needs>,
     ) -> Result<Authenticated, Refusal> {
-        shared.app.authenticate(self.bearer(), self.named(), self.origin(), needs.into()).await
+        shared.app.authenticate(self.presented(), self.named(), self.origin(), needs.into()).await
     }
 }
 
@@ -79,14 +106,26 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
+fn token(headers: &HeaderMap) -> Option<Token> {
     let value = headers.get("authorization")?.to_str().ok()?.trim();
-    let token = match value.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+    let (is_dpop, text) = match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => (false, token),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") => (true, token.trim_start()),
         Some(_) => return None,
-        None => value,
+        None => (false, value),
     };
-    named(token).map(str::to_owned)
+    named(text).map(|text| Token { text: text.to_owned(), is_dpop })
+}
+
+/// The header `DPoP`.
+pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+fn proof(parts: &Parts) -> Option<Arc<SentProof>> {
+    let mut headers = parts.headers.get_all(DPOP).iter();
+    let first = headers.next()?;
+    let proof = if headers.next().is_none() { first.to_str().ok() } else { None };
+    let (method, path) = (parts.method.as_str().to_owned(), parts.uri.path().to_owned());
+    Some(Arc::new(SentProof::new(proof.map(str::to_owned), method, path)))
 }
 
 impl FromRequestParts<Arc<Shared>> for Head {
@@ -97,7 +136,8 @@ impl FromRequestParts<Arc<Shared>> for Head {
         Ok(Self {
             application: text(headers, "x-authing-app-id"),
             pool: text(headers, "x-authing-userpool-id"),
-            bearer: bearer(headers),
+            token: token(headers),
+            proof: proof(parts),
             referer: text(headers, "referer"),
             language: surface::language(headers),
             ip: ClientIp::of(&parts.extensions).map(|ip| ip.to_string()),

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use hufu_app::ClientAlgorithm;
 use hufu_types::refusal::Code;
 use hufu_types::{Language, Refusal};
 use serde::Serialize;
@@ -60,6 +61,8 @@ pub struct Reader {
     pub language: Language,
     /// The id of the request.
     pub request_id: String,
+    /// Whether the request presents its token as `DPoP` (RFC 9449 section 7.1).
+    pub uses_dpop: bool,
 }
 
 impl Reader {
@@ -69,8 +72,15 @@ impl Reader {
         Self {
             language: language(request.headers()),
             request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
+            uses_dpop: uses_dpop(request.headers()),
         }
     }
+}
+
+/// Whether the scheme of the header `Authorization` is `DPoP`.
+fn uses_dpop(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("dpop "))
 }
 
 /// The language that the client requests.
@@ -126,7 +136,7 @@ pub fn unserved_calls(path: &str) -> Routes {
 /// Writes a refusal as a response, where there is no handler.
 pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Response {
     note(&refused.0);
-    let mut response = waiting(render(&refused.0, reader), &refused.0);
+    let mut response = challenging(waiting(render(&refused.0, reader), &refused.0), &refused.0);
     response.extensions_mut().insert(ApiCode(refused.0.number()));
     response.extensions_mut().insert(refused);
     response
@@ -140,6 +150,29 @@ pub(crate) fn waiting(mut response: Response, refusal: &Refusal) -> Response {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// Tells a client what is wrong with its DPoP proof where its library looks for that, on every surface: by the status 401
+/// and a challenge (RFC 9449 section 7.1). The published clients send no proofs.
+pub fn challenging(mut response: Response, refusal: &Refusal) -> Response {
+    if !refusal.code().is_about_dpop() {
+        return response;
+    }
+    let (_, error) = oauth_error(refusal.code());
+    if let Ok(challenge) = HeaderValue::try_from(challenge("DPoP", error, "")) {
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// A challenge with an error (RFC 6750 section 3, RFC 9449 section 7.1).
+fn challenge(scheme: &str, error: &str, more: &str) -> String {
+    let algorithms = match scheme {
+        "DPoP" => format!(", algs=\"{}\"", ClientAlgorithm::ALL.map(ClientAlgorithm::as_str).join(" ")),
+        _ => String::new(),
+    };
+    format!("{scheme} error=\"{error}\"{more}{algorithms}")
 }
 
 /// Counts a refusal. Logs an internal error once, with its whole chain of causes.
@@ -209,8 +242,8 @@ pub fn sdk_with_status(refusal: &Refusal, reader: &Reader) -> Response {
 }
 
 /// Writes a refusal as an OAuth error (RFC 6749 section 5.2): `error`, and `error_description` in English,
-/// because only ASCII is allowed there. A bearer token that does not do gets the challenge of RFC 6750 section 3.
-pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
+/// because only ASCII is allowed there. A token that does not do gets the challenge of RFC 6750 section 3.
+pub fn oauth(refusal: &Refusal, reader: &Reader) -> Response {
     #[derive(Serialize)]
     struct Body {
         error: &'static str,
@@ -224,7 +257,7 @@ pub fn oauth(refusal: &Refusal, _: &Reader) -> Response {
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     if matches!(error, "insufficient_scope" | "invalid_token") {
         let scope = refusal.text("scope").map(|scope| format!(", scope=\"{scope}\"")).unwrap_or_default();
-        let challenge = format!("Bearer error=\"{error}\"{scope}");
+        let challenge = challenge(if reader.uses_dpop { "DPoP" } else { "Bearer" }, error, &scope);
         headers.extend(HeaderValue::try_from(challenge).ok().map(|value| (header::WWW_AUTHENTICATE, value)));
     }
     response
@@ -241,10 +274,14 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::DeviceCodeExpired => (StatusCode::BAD_REQUEST, "expired_token"),
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
-        Code::NotLoggedIn | Code::RegistrationUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        Code::NotLoggedIn | Code::RegistrationUnauthorized | Code::DpopTokenMisused => {
+            (StatusCode::UNAUTHORIZED, "invalid_token")
+        }
         Code::ClientMetadataInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
         Code::RedirectUriInvalid => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
         Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
+        Code::DpopProofInvalid | Code::DpopCallUnproven => (status_of(code), "invalid_dpop_proof"),
+        Code::DpopNonceNeeded | Code::DpopCallNonceNeeded => (status_of(code), "use_dpop_nonce"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown

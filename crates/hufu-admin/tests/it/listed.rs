@@ -36,7 +36,7 @@ on_both_engines! {
     async fn only_listed_users_log_in(database) {
         let (world, manager) = listing(database).await;
         let bob = id_of(&world, &manager, 0).await;
-        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2510);
+        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2540);
         let put = format!("{}/{bob}", list(SHOP_APP));
         call(&world, Some(&manager), "PUT", &put, None).await.is(204);
         call(&world, Some(&manager), "PUT", &put, None).await.is(204);
@@ -48,9 +48,9 @@ on_both_engines! {
         // Off the list, the session ends, and there is no other.
         call(&world, Some(&manager), "DELETE", &put, None).await.is(204);
         client.get(GET_PROFILE).await.refused(2020);
-        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2510);
+        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2540);
         let refused = call(&world, Some(&manager), "GET", &format!("/admin/v1/pools/{SHOP}/audit?userId={bob}&action=login&outcome=refused"), None).await.is(200);
-        assert_eq!(refused["events"].as_array().map(|events| events.iter().map(|event| event["code"].clone()).collect::<Vec<_>>()), Some(vec![json!(2510), json!(2510)]));
+        assert_eq!(refused["events"].as_array().map(|events| events.iter().map(|event| event["code"].clone()).collect::<Vec<_>>()), Some(vec![json!(2540), json!(2540)]));
     }
 
     async fn nobody_gets_an_account_by_logging_in_to_it(database) {
@@ -64,7 +64,7 @@ on_both_engines! {
         assert_eq!(count().await, before);
         // Another application of the pool is open.
         world.nobody().app(SHOP_WEB).log_in(MINI, "carol").await;
-        world.client().try_log_in(Mode::V2Code, MINI, "carol").await.refused(2510);
+        world.client().try_log_in(Mode::V2Code, MINI, "carol").await.refused(2540);
     }
 
     async fn lists_are_kept_apart(database) {
@@ -72,7 +72,7 @@ on_both_engines! {
         let bob = id_of(&world, &manager, 0).await;
         let other = format!("{}/{bob}", list(SHOP_WEB));
         call(&world, Some(&manager), "PUT", &other, None).await.is(204);
-        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2510);
+        world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2540);
         for (method, path, status) in [
             ("PUT", format!("{}/{bob}", list("nothing")), 404),
             ("PUT", format!("{}/nobody", list(SHOP_APP)), 404),

@@ -25,6 +25,7 @@ pub use self::unit::{
 use self::user_code::UserCode;
 use super::browser::Browser;
 use super::decision::{Given, Need, decide};
+use super::dpop::Binding;
 use super::request::OpenRequest;
 use crate::address::network_of;
 use crate::digest::hash_token;
@@ -228,6 +229,7 @@ impl App {
         application: &Application,
         client_auth: TokenAuth,
         device_code: &str,
+        binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let now = self.now();
@@ -249,6 +251,7 @@ impl App {
                 scope: ScopeSet::default(),
                 expires_at: now.plus(application.lifetimes.refresh_token),
                 client_auth: Some(client_auth),
+                key: binding.renewing_key(Some(client_auth)),
             },
             settings: self.config().settings(&application.pool),
             admission: Admission::of(application),
@@ -264,7 +267,7 @@ impl App {
         };
         let OpenedByDevice { session, user, facts, scopes, auth_time, renews } = opened;
         let id_token = IdTokenParts { facts: Some(&facts), ..IdTokenParts::default() };
-        let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+        let issue = Issue { application, user: &user, session: &session, auth_time, binding, id_token };
         self.token_set(&issue, scopes, renews.then_some(refresh))
     }
 

@@ -9,10 +9,11 @@ use hufu_store::{StoreError, Tx, Write, users};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Application, ApplicationId, Facts, OpaqueToken, PoolId, ScopeSet, SessionId, SessionRules,
-    Timestamp, TokenAuth, TokenHash, TokenPurpose, User,
+    Thumbprint, Timestamp, TokenAuth, TokenHash, TokenPurpose, User,
 };
 use serde_json::{Map, Value, json};
 
+use super::dpop::Binding;
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::people::holders::unusable;
@@ -20,21 +21,32 @@ use crate::tokens::refresh::group_key;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal, TokenSet};
 
+/// What a token request says of its code.
+#[derive(Clone, Copy)]
+pub struct CodeGrant<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// The redirect URI that it was sent to.
+    pub redirect_uri: &'a str,
+    /// The PKCE verifier.
+    pub verifier: Option<&'a str>,
+}
+
 impl App {
     /// Exchanges an authorization code for tokens.
     ///
     /// # Errors
     /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it.
     #[boxed]
-    pub async fn exchange_code(
-        &self,
+    pub async fn exchange_code<'a>(
+        &'a self,
         application: &Application,
         client_auth: TokenAuth,
-        code: &str,
-        redirect_uri: &str,
-        verifier: Option<&str>,
+        grant: CodeGrant<'a>,
+        binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
+        let CodeGrant { code, redirect_uri, verifier } = grant;
         let now = self.now();
         let rules = self.config().settings(&application.pool).session;
         let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -44,11 +56,13 @@ impl App {
             code: hash_token(code),
             redirect_uri: redirect_uri.to_owned(),
             verifier: verifier.map(str::to_owned),
+            key: binding.key().cloned(),
             refresh: NewRefreshToken {
                 hash: hash_token(refresh.expose()),
                 scope: ScopeSet::default(),
                 expires_at: now.plus(application.lifetimes.refresh_token),
                 client_auth: Some(client_auth),
+                key: binding.renewing_key(Some(client_auth)),
             },
             session_ends: now.plus(application.lifetimes.session),
             rules,
@@ -65,7 +79,8 @@ impl App {
                     claims: Some(&claims),
                     acr: asks_for_acr,
                 };
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                let session = &session;
+                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
                 self.token_set(&issue, scopes, renews.then_some(refresh))
             }
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
@@ -91,6 +106,8 @@ pub struct ExchangeCode {
     pub redirect_uri: String,
     /// The PKCE verifier of the token request.
     pub verifier: Option<String>,
+    /// The key whose proof the token request brought.
+    pub key: Option<Thumbprint>,
     /// The refresh token, if one is issued. The unit fills in the scope.
     pub refresh: NewRefreshToken,
     /// When the session ends.
@@ -171,7 +188,8 @@ impl ExchangeCode {
             // A verifier without a challenge: the challenge was taken out of the request on its way (RFC 9700 4.8.2).
             (Some(_), None) | (None, Some(_)) => false,
         };
-        answers && code.request.redirect_uri == self.redirect_uri
+        let has_key = code.request.dpop_jkt.is_none() || code.request.dpop_jkt == self.key;
+        answers && has_key && code.request.redirect_uri == self.redirect_uri
     }
 
     /// Ends what the code opened.

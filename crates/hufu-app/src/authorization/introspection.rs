@@ -6,9 +6,10 @@ use hufu_store::refresh_tokens::{self, RefreshToken};
 use hufu_store::users::GetUser;
 use hufu_store::{Read, StoreError, Tx};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, PoolId, TokenHash};
+use hufu_types::{Application, PoolId, Thumbprint, TokenHash};
 use serde_json::{Map, Value, json};
 
+use super::dpop::token_type;
 use crate::digest::hash_token;
 use crate::tokens::{claims_asked, claims_of};
 use crate::{App, Authenticated, Refusal};
@@ -29,21 +30,25 @@ impl App {
                 return inactive();
             };
             let scope = bearer.scope.map(|scope| scope.to_string());
-            return Ok(json!({
+            let key = bearer.key.as_ref();
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": bearer.user, "aud": application.id,
-                "client_id": application.id, "sid": bearer.session, "token_type": "Bearer", "scope": scope,
+                "client_id": application.id, "sid": bearer.session, "token_type": token_type(key), "scope": scope,
                 "iat": bearer.issued_at, "exp": bearer.expires_at, "auth_time": session.auth_time().seconds(),
-            }));
+            });
+            return Ok(with_key(told, key));
         }
         if let Some(claims) = self.client_claims(token) {
             if claims.client_id != application.id {
                 return inactive();
             }
-            return Ok(json!({
+            let key = claims.cnf.as_ref().map(|confirmation| &confirmation.jkt);
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": claims.sub, "aud": claims.aud,
-                "client_id": claims.client_id, "token_type": "Bearer", "iat": claims.iat, "exp": claims.exp,
-                "jti": claims.jti,
-            }));
+                "client_id": claims.client_id, "token_type": token_type(key), "iat": claims.iat,
+                "exp": claims.exp, "jti": claims.jti,
+            });
+            return Ok(with_key(told, key));
         }
         let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
         let found = self.read(find).await?.filter(|token| token.application == application.id);
@@ -122,6 +127,14 @@ pub enum Userinfo {
     Claims(Map<String, Value>),
     /// In a JWT (OpenID Connect Core 5.3.2).
     Signed(String),
+}
+
+/// What is told of a token, with the key that it is bound to (RFC 9449 section 6.2).
+fn with_key(mut told: Value, key: Option<&Thumbprint>) -> Value {
+    if let (Some(claims), Some(jkt)) = (told.as_object_mut(), key) {
+        claims.insert("cnf".to_owned(), json!({ "jkt": jkt }));
+    }
+    told
 }
 
 /// Reads a refresh token.

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::browser::{Browser, BrowserAccount};
 use super::decision::{Given, Need, decide};
+use super::dpop::BEARER;
 use super::request::OpenRequest;
 use super::response::{AuthorizationResponse, OAuthError};
 use crate::digest::hash_token;
@@ -215,7 +216,8 @@ impl App {
                 claims: Some(&request.claims),
                 acr: !request.acr_values.is_empty(),
             };
-            let issue = Issue { application, user, session, auth_time, id_token };
+            // Nothing in the request of a browser proves a key.
+            let issue = Issue { application, user, session, auth_time, binding: &BEARER, id_token };
             // Tokens in a response are never renewed: only the code brings a refresh token.
             let scope = request.scopes.without(Scope::OfflineAccess);
             let access_token = if wanted.token { Some(self.access_token(&issue, scope)?) } else { None };
@@ -225,7 +227,7 @@ impl App {
             }
             if let Some((token, expires_in)) = access_token {
                 parameters.push(("access_token", token));
-                parameters.push(("token_type", "Bearer".to_owned()));
+                parameters.push(("token_type", BEARER.token_type().to_owned()));
                 parameters.push(("expires_in", expires_in.to_string()));
                 parameters.push(("scope", scope.to_string()));
             }

@@ -5,7 +5,8 @@
 //! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
 //! public keys of clients, with which they sign their `assertion`s and `request_object`s, which may be behind a
 //! `request_uri`; `pushed` are requests that came ahead of the browser; `sector` is which clients share pairwise subjects.
-//! What clients have on their own servers is kept as `remote` says.
+//! What clients have on their own servers is kept as `remote` says. `dpop` binds tokens
+//! to keys.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -17,6 +18,7 @@ mod client;
 pub(crate) mod client_keys;
 mod decision;
 mod device;
+pub(crate) mod dpop;
 mod exchange;
 mod introspection;
 mod issue;
@@ -36,7 +38,8 @@ pub use device::{
     AnswerDevice, Approval, DeviceAnswered, DeviceAsked, DeviceExchanged, DeviceStarted, ExchangeDeviceCode,
     FindDevice, Found, OpenedByDevice, StartDevice, Started,
 };
-pub use exchange::{ExchangeCode, Exchanged};
+pub use dpop::{Binding, Presented, SentProof};
+pub use exchange::{CodeGrant, ExchangeCode, Exchanged};
 pub use introspection::Userinfo;
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};

@@ -8,6 +8,7 @@ use hufu_store::rates::{self, Hit};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Application, OpaqueToken, TokenPurpose};
 
+use super::dpop::Binding;
 use super::request::{AuthorizationRefused, Parameters};
 use crate::address::network_of;
 use crate::digest::hash_token;
@@ -38,6 +39,7 @@ impl App {
         &self,
         application: &Arc<Application>,
         parameters: &Parameters,
+        binding: &Binding,
         origin: &Origin,
     ) -> Result<PushedRequest, AuthorizationRefused> {
         let now = self.now();
@@ -57,7 +59,14 @@ impl App {
             return Err(Refusal::new(Code::ClientUnauthorized).into());
         }
         let list = parameters.without(&OF_THE_CLIENT).with("client_id", application.id.as_str());
-        let list = self.unfolded(application, list).await?;
+        let mut list = self.unfolded(application, list).await?;
+        if let Some(key) = binding.key() {
+            // RFC 9449 section 10.1.
+            if list.get("dpop_jkt").is_some_and(|other| other != key.as_str()) {
+                return Err(Code::DpopProofInvalid.with("part", "dpop_jkt is another key").into());
+            }
+            list = list.with("dpop_jkt", key.as_str());
+        }
         // The same checks follow when it is used; what is wrong is better told now.
         self.read_request(application, &list)?;
         let reference = OpaqueToken::generate(TokenPurpose::PushedRequest, &*self.random);

@@ -14,7 +14,7 @@ use hufu_protocol::{Expectation, TokenType, pkce, verify};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Application, ApplicationId, AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Grant, Prompt,
-    Prompts, ResponseMode, ResponseType, Scope, ScopeSet, UserId,
+    Prompts, ResponseMode, ResponseType, Scope, ScopeSet, Thumbprint, UserId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -219,6 +219,10 @@ impl App {
             let description = "the application is not registered for this response_type";
             return Err(reply.error(UnauthorizedClient, description));
         }
+        if response_type.token && application.client.dpop_bound_access_tokens {
+            let description = "the application gets no access token but from the token endpoint, by DPoP";
+            return Err(reply.error(UnauthorizedClient, description));
+        }
         if parameters.get("response_mode").is_some_and(|text| ResponseMode::parse(text).is_none()) {
             return Err(reply.error(InvalidRequest, "response_mode is not supported"));
         }
@@ -280,6 +284,7 @@ impl App {
             state: reply.state.map(str::to_owned),
             nonce: nonce.map(str::to_owned),
             code_challenge: code_challenge(application, response_type, parameters, reply)?,
+            dpop_jkt: dpop_jkt(parameters, reply)?,
             claims,
             prompts,
             max_age,
@@ -319,6 +324,7 @@ impl App {
             state: None,
             nonce: None,
             code_challenge: None,
+            dpop_jkt: None,
             claims: Map::new(),
             prompts: Prompts::default(),
             max_age: None,
@@ -436,6 +442,13 @@ fn code_challenge(
         }
         None => Ok(None),
     }
+}
+
+/// The key that the code is bound to (RFC 9449 section 10).
+fn dpop_jkt(parameters: &Parameters, reply: &Reply<'_>) -> Result<Option<Thumbprint>, AuthorizationRefused> {
+    let Some(text) = parameters.get("dpop_jkt") else { return Ok(None) };
+    let refuse = || reply.error(OAuthError::InvalidRequest, "dpop_jkt is not a SHA-256 in base64url");
+    Thumbprint::parse(text).map(Some).ok_or_else(refuse)
 }
 
 /// The `claims` parameter (OpenID Connect Core 5.5).

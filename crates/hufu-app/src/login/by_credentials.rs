@@ -30,7 +30,7 @@ impl App {
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (pool, LoginOptions { requested, custom_data }) = (&application.pool, options);
-        Self::check_consent(application, &requested)?;
+        Self::check_surface(application, &requested)?;
         check_method(application, LoginMethod::Password)?;
         let patch = self.custom_data_patch(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
@@ -76,7 +76,7 @@ impl App {
                 (Method::EmailCode, LoginMethod::EmailCode, RegistrationMethod::EmailCode)
             }
         };
-        Self::check_consent(application, &requested)?;
+        Self::check_surface(application, &requested)?;
         check_method(application, offered)?;
         let create = create && application.login.ways_to_register().contains(&registers);
         let patch = self.custom_data_patch(pool, custom_data)?;

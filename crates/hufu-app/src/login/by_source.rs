@@ -58,7 +58,7 @@ impl App {
 
     async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, LoginFailure> {
         let (application, connection) = (&*login.application, &*login.connection);
-        Self::check_consent(application, &login.options.requested)?;
+        Self::check_surface(application, &login.options.requested)?;
         let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
         let patch = self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
         let _place = self.enter_lane(&application.pool, login.origin.ip.as_deref()).await;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::admission::Admission;
 use super::finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
+use crate::authorization::dpop::{BEARER, unbound};
 use crate::digest::hash_token;
 use crate::origin::Origin;
 use crate::people::profile::{Editor, ProfileChange, check_custom_data};
@@ -171,13 +172,18 @@ impl App {
         FlowId::generate(self.now(), &*self.random)
     }
 
-    /// Refuses a login by an API to an application whose users are asked for consent: that is done on pages alone.
-    pub(crate) fn check_consent(
+    /// Refuses a login by an API to an application whose users are asked for consent, which is done on pages alone, and
+    /// one for tokens that the application gets bound to a key alone, which only the token endpoint does.
+    pub(crate) fn check_surface(
         application: &Application,
         requested: &RequestedTokens,
     ) -> Result<(), Refusal> {
         let is_on_page = matches!(requested, RequestedTokens::Authorization(_));
-        if application.login.consent && !is_on_page { Err(Code::ConsentNeeded.into()) } else { Ok(()) }
+        if application.login.consent && !is_on_page {
+            return Err(Code::ConsentNeeded.into());
+        }
+        let is_set = matches!(requested, RequestedTokens::TokenSet(_));
+        if application.client.dpop_bound_access_tokens && is_set { Err(unbound()) } else { Ok(()) }
     }
 
     /// Prepares a login that does not go through a source.
@@ -225,7 +231,7 @@ impl App {
             (None, None)
         };
         let refresh = match requested {
-            RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None),
+            RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None, &BEARER),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
         };
         let (refresh, refresh_token): (_, Option<NewRefreshToken>) = refresh.unzip();
@@ -313,8 +319,9 @@ impl App {
                 Tokens::User(self.user_token(application, &user.id, &session, session_created_at)?)
             }
             RequestedTokens::TokenSet(scope) => {
-                let (auth_time, id_token) = (session_created_at, IdTokenParts::default());
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                let (auth_time, session, binding) = (session_created_at, &session, &BEARER);
+                let id_token = IdTokenParts::default();
+                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
                 Tokens::Set(Box::new(self.token_set(&issue, *scope, secrets.refresh)?))
             }
             RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),

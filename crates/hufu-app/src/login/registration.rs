@@ -38,7 +38,7 @@ impl App {
             return Err(Code::RegistrationOff.into());
         }
         if let Some(requested) = &requested {
-            Self::check_consent(application, requested)?;
+            Self::check_surface(application, requested)?;
         }
         check_offered(application, &registration)?;
         self.check_registration(pool, &registration)?;

@@ -15,6 +15,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Identity, MergeId, PoolId, Scope, User, UserId};
 use serde_json::json;
 
+use crate::authorization::dpop::Presented;
 use crate::configuration::ApplicationHint;
 use crate::events::Trace;
 use crate::tokens::authentication::Authenticated;
@@ -186,7 +187,8 @@ impl App {
     async fn secondary(&self, who: &Authenticated, token: &str) -> Result<Authenticated, Refusal> {
         self.require_recent_login(who)?;
         let (named, origin) = (ApplicationHint::default(), who.origin.clone());
-        let secondary = self.authenticate(Some(token), named, origin, Scope::Profile.into()).await?;
+        let secondary =
+            self.authenticate(Some(Presented::Bearer(token)), named, origin, Scope::Profile.into()).await?;
         if secondary.pool() != who.pool() {
             return Err(Code::Disagreement.into());
         }

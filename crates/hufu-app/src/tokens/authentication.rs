@@ -5,16 +5,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::{Expectation, TokenType, verify};
+use hufu_protocol::{Confirmation, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, SubjectType, Timestamp, UserId,
+    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, SubjectType, Thumbprint,
+    Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::EndSession;
+use crate::authorization::dpop::Presented;
 use crate::configuration::ApplicationHint;
 use crate::events::{Actor, Trace};
 use crate::origin::{RecordRefusal, code_of};
@@ -116,6 +118,7 @@ struct BearerClaims {
     iat: i64,
     exp: i64,
     scope: Option<ScopeSet>,
+    cnf: Option<Confirmation>,
 }
 
 /// A token with a valid signature that has not expired. Its session is not checked.
@@ -125,6 +128,8 @@ pub(crate) struct Bearer {
     /// The `sub`: the user of the session, or their pairwise subject in an access token.
     pub(crate) user: UserId,
     pub(crate) scope: Option<ScopeSet>,
+    /// The key that it is bound to.
+    pub(crate) key: Option<Thumbprint>,
     pub(crate) issued_at: i64,
     pub(crate) expires_at: i64,
 }
@@ -156,7 +161,8 @@ impl App {
         self.write(unit).await.err().unwrap_or(refusal)
     }
 
-    /// Verifies a bearer token: an access token or a user token, never an id token.
+    /// Verifies an access token or a user token, never an id token. Whether it is presented as it has to be is another
+    /// question.
     pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken, TokenType::UserToken],
@@ -173,27 +179,31 @@ impl App {
             session: claims.sid,
             user: claims.sub,
             scope: claims.scope,
+            key: claims.cnf.map(|confirmation| confirmation.jkt),
             issued_at: claims.iat,
             expires_at: claims.exp,
         })
     }
 
-    /// Authenticates a bearer token, and checks that what else the request names agrees with it, and that it
-    /// grants what the endpoint needs.
+    /// Authenticates a token, and checks that it is presented as it was issued, that what else the request names agrees
+    /// with it, and that it grants what the endpoint needs.
     ///
     /// # Errors
-    /// [`Code::NotLoggedIn`], [`Code::Disagreement`], [`Code::InsufficientScope`].
+    /// [`Code::NotLoggedIn`], [`Code::Disagreement`], [`Code::InsufficientScope`]; [`Code::DpopTokenMisused`],
+    /// [`Code::DpopCallUnproven`], [`Code::DpopCallNonceNeeded`].
     #[boxed]
     pub async fn authenticate<'a>(
         &'a self,
-        token: Option<&str>,
+        presented: Option<Presented<'a>>,
         named: ApplicationHint<'a>,
         origin: Origin,
         needs: Needs,
     ) -> Result<Authenticated, Refusal> {
-        let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
+        let presented = presented.ok_or(Code::NotLoggedIn)?;
+        let bearer = self.bearer_claims(presented.token())?;
         let config = self.config();
         let application = config.application(bearer.application.as_str()).ok_or(Code::NotLoggedIn)?;
+        self.check_presented(application, presented, bearer.key.as_ref()).await?;
         if !named.agrees_with(application) {
             return Err(Code::Disagreement.into());
         }

@@ -22,6 +22,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use crate::authorization::dpop::{Binding, Presented, unbound};
 use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
 use crate::events::Actor;
@@ -58,6 +59,8 @@ pub struct TokenSet {
     pub scope: ScopeSet,
     /// Seconds until the access token expires.
     pub expires_in: u64,
+    /// How the access token is used: as `Bearer`, or as `DPoP` if it is bound to a key.
+    pub token_type: &'static str,
 }
 
 impl fmt::Debug for UserToken {
@@ -79,6 +82,8 @@ pub(crate) struct Issue<'a> {
     pub(crate) user: &'a User,
     pub(crate) session: &'a SessionId,
     pub(crate) auth_time: Timestamp,
+    /// What the access token is bound to.
+    pub(crate) binding: &'a Binding,
     pub(crate) id_token: IdTokenParts<'a>,
 }
 
@@ -153,6 +158,7 @@ impl App {
         application: &Application,
         scope: ScopeSet,
         client_auth: Option<TokenAuth>,
+        binding: &Binding,
     ) -> Option<(OpaqueToken, NewRefreshToken)> {
         if !scope.has(Scope::OfflineAccess) {
             return None;
@@ -164,6 +170,7 @@ impl App {
             scope,
             expires_at: now.plus(application.lifetimes.refresh_token).min(rules.latest_end(now)),
             client_auth,
+            key: binding.renewing_key(client_auth),
         };
         Some((token, stored))
     }
@@ -172,6 +179,10 @@ impl App {
     pub(crate) fn access_token(&self, issue: &Issue<'_>, scope: ScopeSet) -> Result<(String, u64), Refusal> {
         let now = self.now();
         let application = issue.application;
+        // Each surface refuses this before it changes anything.
+        if application.client.dpop_bound_access_tokens && issue.binding.key().is_none() {
+            return Err(unbound());
+        }
         let settings = self.config().settings(&application.pool);
         // No token outlives its session.
         let latest = settings.session.latest_end(issue.auth_time);
@@ -188,6 +199,7 @@ impl App {
             iat: now.seconds(),
             exp: expires_at.seconds(),
             jti: hex::encode(jti).into(),
+            cnf: issue.binding.confirmation(),
         };
         let key = self.signing_key(application, now)?;
         let token = key.sign(TokenType::AccessToken, &claims).map_err(Refusal::internal)?;
@@ -207,7 +219,8 @@ impl App {
         } else {
             None
         };
-        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in })
+        let token_type = issue.binding.token_type();
+        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in, token_type })
     }
 
     /// Signs an ID token, bound to the access token in the same response if there is one.
@@ -246,7 +259,7 @@ impl App {
     }
 
     /// Signs an access token for the client itself (RFC 6749 section 4.4). It opens no endpoint of a user.
-    pub fn client_token(&self, application: &Application) -> Result<TokenSet, Refusal> {
+    pub fn client_token(&self, application: &Application, binding: &Binding) -> Result<TokenSet, Refusal> {
         let now = self.now();
         let expires_at = now.plus(application.lifetimes.access_token);
         let mut jti = [0_u8; 16];
@@ -259,12 +272,14 @@ impl App {
             iat: now.seconds(),
             exp: expires_at.seconds(),
             jti: hex::encode(jti).into(),
+            cnf: binding.confirmation(),
         };
         let key = self.signing_key(application, now)?;
         let access_token = key.sign(TokenType::AccessToken, &claims).map_err(Refusal::internal)?;
         let expires_in = application.lifetimes.access_token.as_secs();
         let (id_token, refresh_token, scope) = (None, None, ScopeSet::default());
-        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in })
+        let token_type = binding.token_type();
+        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in, token_type })
     }
 
     /// The refresh token grant (RFC 6749 section 6): issues a new token set and a new refresh token.
@@ -275,6 +290,7 @@ impl App {
         presented: &OpaqueToken,
         client_auth: Option<TokenAuth>,
         narrowed: Option<ScopeSet>,
+        binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -283,6 +299,7 @@ impl App {
             pool: application.pool.clone(),
             application: application.id.clone(),
             client_auth,
+            key: binding.key().cloned(),
             presented: hash_token(presented.expose()),
             successor: hash_token(successor.expose()),
             expires_at: now.plus(application.lifetimes.refresh_token),
@@ -300,8 +317,8 @@ impl App {
                     claims: Some(&details.claims),
                     ..IdTokenParts::default()
                 };
-                let auth_time = details.auth_time();
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
+                let (auth_time, session) = (details.auth_time(), &session);
+                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
                 // A client may ask for less (RFC 6749 section 6). The refresh token keeps what it has.
                 let scope =
                     narrowed.filter(|wish| !wish.is_empty()).map_or(scope, |wish| scope.intersect(wish));
@@ -328,29 +345,30 @@ impl App {
         token: &str,
         client_auth: Option<TokenAuth>,
         scope: ScopeSet,
+        binding: &Binding,
         origin: Origin,
     ) -> Result<TokenSet, Refusal> {
         let hint = ApplicationHint::default();
-        let who = self.authenticate(Some(token), hint, origin, Needs::Login).await;
+        let is_no_grant =
+            |refusal: &Refusal| refusal.is(Code::NotLoggedIn) || refusal.is(Code::DpopTokenMisused);
+        let who = self.authenticate(Some(Presented::Bearer(token)), hint, origin, Needs::Login).await;
         let who =
-            who.map_err(
-                |refusal| if refusal.is(Code::NotLoggedIn) { Code::GrantInvalid.into() } else { refusal },
-            )?;
+            who.map_err(|refusal| if is_no_grant(&refusal) { Code::GrantInvalid.into() } else { refusal })?;
         if who.scope.is_some() || who.application.id != application.id {
             return Err(Code::GrantInvalid.into());
         }
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
         let user = User { id: who.subject.clone(), ..account };
-        let refresh = self.new_refresh_token(application, scope, client_auth);
+        let refresh = self.new_refresh_token(application, scope, client_auth, binding);
         if let Some((_, stored)) = &refresh {
             let (pool, session) = (who.pool().clone(), who.session.clone());
             let (application, new) = (application.id.clone(), stored.clone());
             self.write(AddRefreshToken { pool, session, application, new, now: self.now() }).await?;
         }
         let id_token = IdTokenParts::default();
-        let issue =
-            Issue { application, user: &user, session: &who.session, auth_time: who.auth_time, id_token };
+        let (session, auth_time) = (&who.session, who.auth_time);
+        let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
         self.token_set(&issue, scope, refresh.map(|(token, _)| token))
     }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 use hufu_store::refresh_tokens::{self, NewRefreshToken, RefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions, users};
 use hufu_types::{
-    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash, User,
+    Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Thumbprint, Timestamp, TokenAuth,
+    TokenHash, User,
 };
 use serde_json::json;
 
 use super::sessions::end;
+use crate::authorization::dpop::renewing_key;
 use crate::events::{Event, Trace};
 
 /// Exchanges a refresh token for a new one.
@@ -22,6 +24,8 @@ pub struct Rotate {
     pub application: ApplicationId,
     /// How the application authenticated, if it did.
     pub client_auth: Option<TokenAuth>,
+    /// The key whose proof the request brought.
+    pub key: Option<Thumbprint>,
     /// The presented token.
     pub presented: TokenHash,
     /// The hash of the new token.
@@ -102,6 +106,8 @@ impl Write for Rotate {
             scope: token.scope,
             expires_at,
             client_auth: token.client_auth,
+            // The key that it has, or the one that it gets now.
+            key: renewing_key(token.client_auth, self.key.as_ref()),
         };
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;
         events.record(tx, pool, Event::of(Action::TokenRefreshed, &details.account).with(shown)).await?;
@@ -116,6 +122,7 @@ impl Rotate {
     fn may_present(&self, token: &RefreshToken) -> bool {
         token.application == self.application
             && (token.client_auth.is_none() || token.client_auth == self.client_auth)
+            && (token.key.is_none() || token.key == self.key)
             && token.expires_at > self.trace.at
     }
 

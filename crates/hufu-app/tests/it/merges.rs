@@ -225,6 +225,7 @@ on_both_engines! {
         assert_eq!(store.read(list).await.unwrap().len(), 3);
         let rotate = Rotate {
             client_auth: None,
+            key: None,
             pool: pool(),
             application: application(),
             presented: hash("old"),

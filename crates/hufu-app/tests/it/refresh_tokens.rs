@@ -25,6 +25,7 @@ async fn begin(store: &Store) -> LoggedIn {
 fn rotation(presented: &str, successor: &str, now: Timestamp) -> Rotate {
     Rotate {
         client_auth: None,
+        key: None,
         pool: pool(),
         application: application(),
         presented: hash(presented),

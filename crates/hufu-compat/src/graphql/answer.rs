@@ -69,16 +69,18 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
 
 /// The response to a request that was executed, or that failed validation.
 pub(super) fn executed(response: async_graphql::Response, reader: &Reader) -> Response {
-    let errors = response.errors.into_iter().take(ERRORS);
-    let errors: Vec<_> = errors.map(|error| fault(error, reader)).collect();
+    let errors = response.errors.iter().take(ERRORS);
+    let faults: Vec<_> = errors.clone().map(|error| fault(error, reader)).collect();
     // The clients report the last error, and so does the log.
-    let code = errors.last().map_or(200, |fault| fault.message.code);
-    let mut response = private_json(StatusCode::OK, &Answer { data: response.data, errors });
-    response.extensions_mut().insert(ApiCode(code));
-    response
+    let code = faults.last().map_or(200, |fault| fault.message.code);
+    let answer = private_json(StatusCode::OK, &Answer { data: response.data, errors: faults });
+    let refusals = errors.filter_map(|error| error.source::<Refusal>());
+    let mut answer = refusals.fold(answer, surface::challenging);
+    answer.extensions_mut().insert(ApiCode(code));
+    answer
 }
 
-fn fault(error: ServerError, reader: &Reader) -> Fault {
+fn fault(error: &ServerError, reader: &Reader) -> Fault {
     let unfit;
     let (refusal, detail) = if let Some(refusal) = error.source::<Refusal>() {
         (refusal, None)
@@ -89,7 +91,7 @@ fn fault(error: ServerError, reader: &Reader) -> Fault {
     surface::note(refusal);
     let message = Message::of(refusal, reader.language);
     let extensions = Some(Extensions { request_id: reader.request_id.clone(), detail });
-    Fault { message, locations: error.locations, path: error.path, extensions }
+    Fault { message, locations: error.locations.clone(), path: error.path.clone(), extensions }
 }
 
 /// Shortens the library's text about a document.

@@ -79,8 +79,8 @@ pub(crate) async fn handle(
     head: Head,
     request: Request,
 ) -> Answer<Response> {
+    let reader = Reader::of(&request);
     let request = prepare(&read_json(request, &shared).await?, &endpoint)?;
-    let reader = Reader { language: head.language, request_id: head.request_id.clone() };
     let response = endpoint.schema.execute(request.data(Call { shared, head })).await;
     Ok(answer::executed(response, &reader))
 }

@@ -1,6 +1,7 @@
 //! The queries.
 
 use async_graphql::{Context, Object, Result, SimpleObject};
+use hufu_app::authorization::Presented;
 use hufu_app::{AccountName, Authenticated, Needs, Refusal};
 
 use super::Call;
@@ -60,10 +61,12 @@ impl Query {
         token: Option<String>,
     ) -> Result<Option<TokenStatus>> {
         let call = Call::of(context)?;
-        let token = given(token.as_ref()).or(call.head.bearer());
+        let token = given(token.as_ref()).map(Presented::Bearer).or(call.head.presented());
         match logged_in(call, token).await {
             Ok(status) => Ok(Some(status)),
-            Err(refusal) if refusal.code().is_internal() => Err(refusal.into()),
+            Err(refusal) if refusal.code().is_internal() || refusal.code().is_about_dpop() => {
+                Err(refusal.into())
+            }
             Err(_) => Ok(Some(not_logged_in(call.head.language))),
         }
     }
@@ -127,7 +130,7 @@ impl Query {
     }
 }
 
-async fn logged_in(call: &Call, token: Option<&str>) -> Result<TokenStatus, Refusal> {
+async fn logged_in(call: &Call, token: Option<Presented<'_>>) -> Result<TokenStatus, Refusal> {
     let app = &call.shared.app;
     let who: Authenticated =
         app.authenticate(token, call.head.named(), call.head.origin(), Needs::Login).await?;

@@ -9,6 +9,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hufu_app::apply::Options;
+use hufu_app::authorization::Presented;
 use hufu_app::{App, ApplicationHint, Limits, Needs, Origin};
 use hufu_testkit::{Base, TestDatabase, on_both_engines, raw};
 use hufu_types::refusal::Code;
@@ -320,7 +321,8 @@ on_both_engines! {
         let (status, tokens) = site.poll(&device_code).await;
         assert_eq!(status, 200, "{tokens}");
         let token = text(&tokens, "access_token");
-        let who = site.app.authenticate(Some(&token), ApplicationHint::default(), Origin::default(), Needs::Login);
+        let token = Some(Presented::Bearer(&token));
+        let who = site.app.authenticate(token, ApplicationHint::default(), Origin::default(), Needs::Login);
         let who = who.await.unwrap();
         assert!(who.is_device && who.auth_time == site.app.now());
         assert!(site.app.export_own_data(&who).await.unwrap_err().is(Code::LoginTooOld));

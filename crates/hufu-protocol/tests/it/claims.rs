@@ -40,6 +40,7 @@ fn an_access_token_has_the_claims_of_rfc9068() {
         iat: NOW.seconds(),
         exp: NOW.seconds() + 60,
         jti: "token".into(),
+        cnf: None,
     };
     let token = key(SigningAlgorithm::Es256).sign(TokenType::AccessToken, &claims).unwrap();
     assert_eq!(

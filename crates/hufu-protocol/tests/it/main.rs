@@ -9,6 +9,7 @@
 
 mod claims;
 mod client_keys;
+mod dpop;
 mod fixture;
 mod forgeries;
 mod keys;

@@ -116,7 +116,7 @@ codes! {
     /// The person is unknown, and the connection does not create users.
     NoAccount => 2004, 403, "no-account", "no-account";
     /// The application lets only those log in whom it lists, and does not list this account.
-    NotListed => 2510, 403, "not-listed", "not-listed";
+    NotListed => 2540, 403, "not-listed", "not-listed";
     /// The person is unknown, and the pool does not create users.
     RegistrationOff => 2031, 403, "registration-off", "registration-off";
     /// A virtual user of WeChat's "snapshot page", which does not stand for a real person.
@@ -367,6 +367,17 @@ codes! {
     RequestUriUnsupported => 2531, 400, "request-uri-unsupported", "not-set-up";
     /// The sector of pairwise subjects is not clear, or its file does not list all redirect URIs.
     SectorInvalid => 2532, 400, "sector-invalid", "not-set-up";
+    /// The DPoP proof of a token request is missing or not valid (RFC 9449 section 5).
+    DpopProofInvalid(part) => 2510, 400, "dpop-proof-invalid", "not-set-up";
+    /// The DPoP proof of a token request needs the server's current nonce (RFC 9449 section 8).
+    DpopNonceNeeded => 2511, 400, "dpop-nonce-needed", "login-again";
+    /// The DPoP proof of a call is missing or not valid (RFC 9449 section 7.1).
+    DpopCallUnproven(part) => 2512, 401, "dpop-call-unproven", "not-set-up";
+    /// The DPoP proof of a call needs the server's current nonce (RFC 9449 section 9).
+    DpopCallNonceNeeded => 2513, 401, "dpop-call-nonce-needed", "login-again";
+    /// An access token that is bound to a key was sent as a bearer token or with the proof of another key, or one that
+    /// is bound to none was sent with a proof (RFC 9449 sections 7.1 and 7.2).
+    DpopTokenMisused => 2514, 401, "dpop-token-misused", "login-again";
 
     // Pictures.
     /// The upload is not an image of a supported type.
@@ -401,6 +412,11 @@ impl Code {
     /// Whether this is a server error. The surface that renders it logs it once, with its causes.
     pub const fn is_internal(self) -> bool {
         matches!(self, Self::Internal | Self::Overloaded)
+    }
+
+    /// Whether the call may be repeated with another DPoP proof (RFC 9449 section 7.1).
+    pub const fn is_about_dpop(self) -> bool {
+        matches!(self, Self::DpopCallUnproven | Self::DpopCallNonceNeeded | Self::DpopTokenMisused)
     }
 
     /// Whether the pool rejects a password as too weak or otherwise unsuitable.

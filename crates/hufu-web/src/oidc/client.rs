@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hufu_app::Refusal;
 use hufu_app::authorization::{ClientCredentials, Parameters};
-use hufu_types::Application;
 use hufu_types::refusal::Code;
+use hufu_types::{Application, TokenAuth};
 
 use super::token::challenging;
 use crate::request::{self, Head};
@@ -50,8 +50,14 @@ impl ClientRequest {
 
     /// Its client, which has authenticated.
     pub(crate) async fn client(&self) -> Result<Arc<Application>, Refusal> {
+        Ok(self.client_and_method().await?.0)
+    }
+
+    /// Its client, and how it has authenticated.
+    pub(crate) async fn client_and_method(&self) -> Result<(Arc<Application>, TokenAuth), Refusal> {
         let credentials = self.credentials()?.ok_or(Code::ClientUnauthorized)?;
-        self.shared.app.authenticate_client(&credentials, &self.head.origin()).await
+        let application = self.shared.app.authenticate_client(&credentials, &self.head.origin()).await?;
+        Ok((application, credentials.method()))
     }
 
     /// The answer to it.

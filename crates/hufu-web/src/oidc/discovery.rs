@@ -98,6 +98,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "revocation_endpoint_auth_methods_supported": names(TokenAuth::ALL, TokenAuth::as_str),
         "revocation_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": client_algorithms,
         "claims_supported": CLAIMS,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,

@@ -16,9 +16,11 @@ pub(crate) async fn push(request: ClientRequest) -> Answer<Response> {
 }
 
 async fn pushed(request: &ClientRequest) -> Result<Response, Refusal> {
-    let application = request.client().await?;
+    let (application, method) = request.client_and_method().await?;
     let ClientRequest { shared, head, parameters, .. } = request;
-    match shared.app.push_request(&application, parameters, &head.origin()).await {
+    let origin = head.origin();
+    let binding = shared.app.bind_code(&application, Some(method), head.proof(), &origin).await?;
+    match shared.app.push_request(&application, parameters, &binding, &origin).await {
         Ok(pushed) => {
             let body = json!({ "request_uri": pushed.request_uri, "expires_in": pushed.expires_in });
             Ok(private_json(StatusCode::CREATED, &body))

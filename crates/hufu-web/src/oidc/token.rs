@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::authorization::{ClientCredentials, Parameters};
+use hufu_app::authorization::{Binding, ClientCredentials, CodeGrant, Parameters};
 use hufu_app::{Config, Refusal, TokenSet, named};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Grant, OpaqueToken, ScopeSet, TokenAuth};
@@ -38,7 +38,7 @@ impl From<TokenSet> for TokenAnswer {
             access_token: tokens.access_token,
             id_token: tokens.id_token,
             refresh_token: tokens.refresh_token.map(|token| token.expose().to_owned()),
-            token_type: "Bearer",
+            token_type: tokens.token_type,
             scope: tokens.scope,
             expires_in: tokens.expires_in,
             expire_in: tokens.expires_in,
@@ -110,20 +110,27 @@ async fn grant(
         "authorization_code" => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::AuthorizationCode).await?;
-            let (code, redirect_uri) = (parameters.required("code")?, parameters.required("redirect_uri")?);
-            let (method, verifier) = (credentials.method(), parameters.get("code_verifier"));
-            let origin = head.origin();
-            shared.app.exchange_code(&application, method, code, redirect_uri, verifier, &origin).await
+            let (method, origin) = (credentials.method(), head.origin());
+            let code = CodeGrant {
+                code: parameters.required("code")?,
+                redirect_uri: parameters.required("redirect_uri")?,
+                verifier: parameters.get("code_verifier"),
+            };
+            let binding = bind(shared, head, &application, Some(method)).await?;
+            shared.app.exchange_code(&application, method, code, &binding, &origin).await
         }
         "client_credentials" => {
-            let (application, _) = authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
-            shared.app.client_token(&application)
+            let (application, credentials) =
+                authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
+            let binding = bind(shared, head, &application, Some(credentials.method())).await?;
+            shared.app.client_token(&application, &binding)
         }
         grant if grant == Grant::DeviceCode.on_the_wire() => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::DeviceCode).await?;
             let (method, code) = (credentials.method(), parameters.required("device_code")?);
-            shared.app.exchange_device_code(&application, method, code, &head.origin()).await
+            let binding = bind(shared, head, &application, Some(method)).await?;
+            shared.app.exchange_device_code(&application, method, code, &binding, &head.origin()).await
         }
         USER_TOKEN_GRANT => {
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
@@ -137,7 +144,8 @@ async fn grant(
             };
             let scope = ScopeSet::asked(parameters.get("scope"));
             let token = parameters.required("token")?;
-            shared.app.exchange_user_token(&application, token, method, scope, head.origin()).await
+            let (binding, origin) = (bind(shared, head, &application, method).await?, head.origin());
+            shared.app.exchange_user_token(&application, token, method, scope, &binding, origin).await
         }
         _ => Err(Code::GrantUnsupported.into()),
     }
@@ -186,5 +194,16 @@ async fn refresh(
         }
     };
     let scope = parameters.get("scope").map(ScopeSet::parse);
-    shared.app.refresh(&application, &refresh_token, method, scope, &head.origin()).await
+    let binding = bind(shared, head, &application, method).await?;
+    shared.app.refresh(&application, &refresh_token, method, scope, &binding, &head.origin()).await
+}
+
+/// What the tokens of a request are bound to: the key of its DPoP proof, if it has one.
+async fn bind(
+    shared: &Shared,
+    head: &Head,
+    application: &Application,
+    client_auth: Option<TokenAuth>,
+) -> Result<Binding, Refusal> {
+    shared.app.bind_tokens(application, client_auth, head.proof(), &head.origin()).await
 }

@@ -3,6 +3,7 @@
 
 mod client_keys;
 mod cross_origin;
+mod dpop;
 mod input;
 mod pairwise;
 mod registration;

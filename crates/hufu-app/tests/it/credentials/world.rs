@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hufu_app::apply::Options;
+use hufu_app::authorization::Presented;
 use hufu_app::connect::Outbox;
 use hufu_app::{
     AccountName, App, ApplicationHint, Authenticated, Limits, LoginDone, Origin, Parts, Refusal,
@@ -177,7 +178,9 @@ impl World {
 
     pub(super) async fn who(&self, token: &str) -> Result<Authenticated, Refusal> {
         let named = ApplicationHint::default();
-        self.app.authenticate(Some(token), named, self.origin.clone(), Scope::Profile.into()).await
+        self.app
+            .authenticate(Some(Presented::Bearer(token)), named, self.origin.clone(), Scope::Profile.into())
+            .await
     }
 }
 

@@ -177,6 +177,11 @@ device-too-fast = The device asks too often: wait five seconds longer between tw
 device-denied = The person denied the login of the device: stop asking.
 device-code-expired = The device code has expired, or the login that approved it has ended: request new codes.
 device-code-invalid = The device code is not valid (unknown, used, or issued for another client): request new codes.
+dpop-proof-invalid = The DPoP proof is missing or not valid ({ $part }): send one header DPoP with a new JWT for this method and address, signed with the key in its jwk.
+dpop-nonce-needed = The DPoP proof needs the current nonce: sign a new proof with the nonce in the header DPoP-Nonce, and send the request again.
+dpop-call-unproven = The DPoP proof of the call is missing or not valid ({ $part }): send one header DPoP with a new JWT for this method, address and access token, signed with the key that the token is bound to.
+dpop-call-nonce-needed = The DPoP proof of the call needs the current nonce: sign a new proof with the nonce in the header DPoP-Nonce, and call again.
+dpop-token-misused = The access token is not used as it was issued: send a token that is bound to a key as `Authorization: DPoP`, with a proof by that key, and every other one as a bearer token.
 
 ## Pictures
 

@@ -177,6 +177,11 @@ device-too-fast = 设备轮询过于频繁：此后每次轮询的间隔请再�
 device-denied = 用户拒绝了该设备的登录：请停止轮询。
 device-code-expired = 设备码已过期，或用于批准的登录已结束：请重新申请设备码。
 device-code-invalid = 设备码无效（不存在、已使用，或属于其他客户端）：请重新申请设备码。
+dpop-proof-invalid = DPoP 证明缺失或无效（{ $part }）：请在唯一的请求头 DPoP 中发送针对本次方法和地址的新 JWT，并用其 jwk 中的密钥签名。
+dpop-nonce-needed = DPoP 证明需要当前的 nonce：请用响应头 DPoP-Nonce 中的 nonce 重新签名，再发送一次请求。
+dpop-call-unproven = 调用的 DPoP 证明缺失或无效（{ $part }）：请在唯一的请求头 DPoP 中发送针对本次方法、地址和访问令牌的新 JWT，并用令牌所绑定的密钥签名。
+dpop-call-nonce-needed = 调用的 DPoP 证明需要当前的 nonce：请用响应头 DPoP-Nonce 中的 nonce 重新签名，再调用一次。
+dpop-token-misused = 访问令牌的使用方式与签发时不符：绑定了密钥的令牌请以 `Authorization: DPoP` 连同该密钥的证明一起发送，其他令牌请作为 Bearer 令牌发送。
 
 ## 图片
 

@@ -15,7 +15,7 @@ use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 19] = [
+pub(super) const CLIENT_KEYS: [&str; 21] = [
     "secret",
     "token_auth",
     "jwks_uri",
@@ -33,6 +33,8 @@ pub(super) const CLIENT_KEYS: [&str; 19] = [
     "subject_type",
     "sector_identifier_uri",
     "userinfo_signed_response_alg",
+    "dpop_bound_access_tokens",
+    "dpop_nonce_required",
     "login",
     "branding",
 ];
@@ -89,6 +91,10 @@ pub struct DesiredClient {
     pub sector_identifier_uri: Option<String>,
     /// See [`ClientSettings::userinfo_signed_response_alg`]. `Some(None)` for none.
     pub userinfo_signed_response_alg: Option<Option<SigningAlgorithm>>,
+    /// See [`ClientSettings::dpop_bound_access_tokens`].
+    pub dpop_bound_access_tokens: Option<bool>,
+    /// See [`ClientSettings::dpop_nonce_required`].
+    pub dpop_nonce_required: Option<bool>,
     /// What its login page offers, `[user_pool.application.login]`.
     pub login: Option<LoginControl>,
     /// How its login page looks, `[user_pool.application.branding]`.
@@ -135,6 +141,10 @@ impl DesiredClient {
             userinfo_signed_response_alg: self
                 .userinfo_signed_response_alg
                 .unwrap_or(present.userinfo_signed_response_alg),
+            dpop_bound_access_tokens: self
+                .dpop_bound_access_tokens
+                .unwrap_or(present.dpop_bound_access_tokens),
+            dpop_nonce_required: self.dpop_nonce_required.unwrap_or(present.dpop_nonce_required),
             // What only a registered client says of itself.
             ..present
         }
@@ -164,6 +174,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     let strings =
         |key| table.optional(key).and_then(|item| read_list(item, |item| item.text().map(str::to_owned)));
     let text = |key| table.optional(key).and_then(|item| item.text()).map(str::to_owned);
+    let flag = |key| table.optional(key).and_then(|item| item.boolean());
     let mut client = DesiredClient {
         secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
         token_auth: table.optional("token_auth").and_then(|item| {
@@ -191,6 +202,8 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         }),
         sector_identifier_uri: text("sector_identifier_uri"),
         userinfo_signed_response_alg: table.optional("userinfo_signed_response_alg").and_then(read_algorithm),
+        dpop_bound_access_tokens: flag("dpop_bound_access_tokens"),
+        dpop_nonce_required: flag("dpop_nonce_required"),
         login: table.optional("login").and_then(read_login),
         branding: table.optional("branding").and_then(read_branding),
         places: BTreeMap::new(),

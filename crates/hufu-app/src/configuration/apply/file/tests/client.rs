@@ -35,6 +35,8 @@ name = "Shop"
   subject_type = "pairwise"
   sector_identifier_uri = "https://shop.example.com/sector"
   userinfo_signed_response_alg = "EdDSA"
+  dpop_bound_access_tokens = true
+  dpop_nonce_required = true
     [user_pool.application.login]
     methods = ["phone-code", "password"]
     default_method = "password"
@@ -88,6 +90,8 @@ fn every_key_is_read_and_documented() {
         subject_type: SubjectType::Pairwise,
         sector_identifier_uri: some("https://shop.example.com/sector"),
         userinfo_signed_response_alg: Some(SigningAlgorithm::EdDsa),
+        dpop_bound_access_tokens: true,
+        dpop_nonce_required: true,
         ..ClientSettings::default()
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
