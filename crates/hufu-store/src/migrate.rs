@@ -40,6 +40,7 @@ const MIGRATIONS: &[Migration] = migrations![
     11 "0011_openid",
     12 "0012_device_codes",
     13 "0013_client_keys",
+    17 "0017_resources",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -2,22 +2,22 @@
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Timestamp, TokenAuth, TokenHash};
 
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, resources, statements};
 
 statements! {
     GET = "
-        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth
+        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth, resources
         FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
     GET_LOCKED = "
         UPDATE refresh_tokens SET used_at = used_at WHERE pool_id = $1 AND hash = $2
-        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth";
+        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth, resources";
     INSERT = "
         INSERT INTO refresh_tokens (pool_id, hash, session_id, application_id, scope, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     INSERT_FOR_CLIENT = "
         INSERT INTO refresh_tokens
-            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth, resources)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     SUCCEED = "
         UPDATE refresh_tokens SET used_at = COALESCE(used_at, $3), successor = $4
         WHERE pool_id = $1 AND hash = $2";
@@ -38,6 +38,8 @@ pub struct NewRefreshToken {
     pub expires_at: Timestamp,
     /// How the client authenticated; `None` for clients of the published SDKs, which do not.
     pub client_auth: Option<TokenAuth>,
+    /// The resources that its access tokens are for. Clients of the published SDKs have none.
+    pub resources: Vec<String>,
 }
 
 /// A refresh token as stored.
@@ -57,6 +59,8 @@ pub struct RefreshToken {
     pub successor: Option<Vec<u8>>,
     /// How the client authenticated to get it.
     pub client_auth: Option<TokenAuth>,
+    /// The resources that its access tokens are for.
+    pub resources: Vec<String>,
 }
 
 /// Reads a refresh token.
@@ -108,7 +112,7 @@ pub async fn insert(
     new: &NewRefreshToken,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let scope = new.scope.to_string();
+    let (scope, resources) = (new.scope.to_string(), resources::written(&new.resources)?);
     let values = [
         pool.into(),
         (&new.hash).into(),
@@ -118,10 +122,11 @@ pub async fn insert(
         now.into(),
         new.expires_at.into(),
         new.client_auth.map(TokenAuth::as_str).into(),
+        resources.as_deref().into(),
     ];
     // Logins of the published clients are written in groups, by a statement that knows nothing of clients.
-    match (new.client_auth, values.split_last()) {
-        (None, Some((_, values))) => tx.execute(INSERT, values).await.map(drop),
+    match (new.client_auth, values.as_slice()) {
+        (None, [of_all @ .., _, _]) => tx.execute(INSERT, of_all).await.map(drop),
         _ => tx.execute(INSERT_FOR_CLIENT, &values).await.map(drop),
     }
 }
@@ -144,7 +149,7 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
     Ok(RefreshToken {
         session: SessionId::parse(&row.get::<String>(0)?)?,
         application: ApplicationId::parse(&row.get::<String>(1)?)?,
-        scope: ScopeSet::parse(&row.get::<String>(2)?),
+        scope: ScopeSet::stored(&row.get::<String>(2)?),
         expires_at: Timestamp(row.get(3)?),
         used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
         successor: row.get(5)?,
@@ -152,5 +157,6 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
             .get::<Option<String>>(6)?
             .map(|text| TokenAuth::parse(&text).ok_or(StoreError::Corrupt { column: "client_auth" }))
             .transpose()?,
+        resources: resources::read(row, 7)?,
     })
 }

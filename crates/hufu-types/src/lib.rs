@@ -24,6 +24,7 @@ pub mod merge;
 mod name;
 mod passcode;
 mod password_policy;
+mod pool_scope;
 mod proof;
 pub mod refusal;
 pub mod resolution;
@@ -44,7 +45,7 @@ pub use authorization::{
 };
 pub use client::{
     Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RedirectUriError,
-    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, origin_of,
+    RegistrationMethod, SubjectType, TokenAuth, check_redirect_uri, check_resource, origin_of,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
@@ -60,6 +61,7 @@ pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
+pub use pool_scope::{PROTOCOL_CLAIMS, PoolScope, USER_CLAIMS};
 pub use proof::{EmailProof, Proof};
 pub use refusal::Refusal;
 pub use scope::{Scope, ScopeSet};

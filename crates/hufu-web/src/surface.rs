@@ -238,6 +238,7 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
         Code::NotLoggedIn => (StatusCode::UNAUTHORIZED, "invalid_token"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
+        Code::TargetInvalid => (StatusCode::BAD_REQUEST, "invalid_target"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown | Code::WrongMethod | Code::BodySlow | Code::BodyTooLarge => {
             (status_of(code), "invalid_request")

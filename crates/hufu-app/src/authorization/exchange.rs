@@ -13,27 +13,41 @@ use hufu_types::{
 };
 use serde_json::{Map, Value, json};
 
+use super::resources::are_granted;
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::people::holders::unusable;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal, TokenSet};
 
+/// What a client brings to the token endpoint for an authorization code.
+#[derive(Clone)]
+pub struct CodeGrant<'a> {
+    /// The code.
+    pub code: &'a str,
+    /// The redirect URI that it came to.
+    pub redirect_uri: &'a str,
+    /// The PKCE verifier.
+    pub verifier: Option<&'a str>,
+    /// The resources that the access token is for, of those that were granted. Empty: all of them.
+    pub resources: Vec<String>,
+}
+
 impl App {
     /// Exchanges an authorization code for tokens.
     ///
     /// # Errors
-    /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it.
+    /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it. [`Code::TargetInvalid`].
     #[boxed]
-    pub async fn exchange_code(
+    pub async fn exchange_code<'a>(
         &self,
         application: &Application,
         client_auth: TokenAuth,
-        code: &str,
-        redirect_uri: &str,
-        verifier: Option<&str>,
+        grant: CodeGrant<'a>,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
+        let CodeGrant { code, redirect_uri, verifier, resources: asked } = grant;
+        self.check_resources(&application.pool, &asked)?;
         let now = self.now();
         let rules = self.config().settings(&application.pool).session;
         let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -43,11 +57,13 @@ impl App {
             code: hash_token(code),
             redirect_uri: redirect_uri.to_owned(),
             verifier: verifier.map(str::to_owned),
+            resources: asked.clone(),
             refresh: NewRefreshToken {
                 hash: hash_token(refresh.expose()),
                 scope: ScopeSet::default(),
                 expires_at: now.plus(application.lifetimes.refresh_token),
                 client_auth: Some(client_auth),
+                resources: Vec::new(),
             },
             session_ends: now.plus(application.lifetimes.session),
             rules,
@@ -55,8 +71,19 @@ impl App {
         };
         match self.write(unit).await? {
             Exchanged::Done(opened) => {
-                let Opened { session, user, facts, scopes, nonce, claims, asks_for_acr, auth_time, renews } =
-                    *opened;
+                let Opened {
+                    session,
+                    user,
+                    facts,
+                    scopes,
+                    resources,
+                    nonce,
+                    claims,
+                    asks_for_acr,
+                    auth_time,
+                    renews,
+                } = *opened;
+                let resources = &self.target(&application.pool, asked, resources)?;
                 let id_token = IdTokenParts {
                     facts: Some(&facts),
                     nonce: nonce.as_deref(),
@@ -64,10 +91,11 @@ impl App {
                     claims: Some(&claims),
                     acr: asks_for_acr,
                 };
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
-                self.token_set(&issue, scopes, renews.then_some(refresh))
+                let issue = Issue { application, user: &user, session: &session, auth_time, id_token, resources };
+                self.token_set(&issue, &scopes, renews.then_some(refresh))
             }
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
+            Exchanged::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Exchanged::Ended(session) => {
                 self.sessions.forget(&session);
                 tracing::warn!(%session, application = %application.id, "an authorization code was used twice: its session is ended");
@@ -90,7 +118,9 @@ pub struct ExchangeCode {
     pub redirect_uri: String,
     /// The PKCE verifier of the token request.
     pub verifier: Option<String>,
-    /// The refresh token, if one is issued. The unit fills in the scope.
+    /// The resources of the token request.
+    pub resources: Vec<String>,
+    /// The refresh token, if one is issued. The unit fills in the scope and the resources.
     pub refresh: NewRefreshToken,
     /// When the session ends.
     pub session_ends: Timestamp,
@@ -108,6 +138,8 @@ pub enum Exchanged {
     /// There is no such code for this application, it has expired, its session or account is gone, or the request is not
     /// by whoever asked for it: then it is worth nothing any more.
     Unknown,
+    /// The request names a resource that was not granted. The code can still be used.
+    NotGranted,
     /// The code was used before. What it opened has ended.
     Ended(SessionId),
 }
@@ -120,6 +152,8 @@ pub struct Opened {
     user: User,
     facts: Facts,
     scopes: ScopeSet,
+    /// The resources that were granted.
+    resources: Vec<String>,
     nonce: Option<String>,
     claims: Map<String, Value>,
     asks_for_acr: bool,
@@ -146,6 +180,9 @@ impl Write for ExchangeCode {
             // Worth nothing any more. What else the session holds is not its fault.
             authorization_codes::delete(tx, pool, &self.code).await?;
             return Ok(Exchanged::Unknown);
+        }
+        if !are_granted(&self.resources, &code.request.resources) {
+            return Ok(Exchanged::NotGranted);
         }
         let Some(session) = sessions::get(tx, pool, &code.session).await? else {
             return Ok(Exchanged::Unknown);
@@ -200,11 +237,12 @@ impl ExchangeCode {
         authorization_codes::mark_used(tx, pool, &self.code, now).await?;
         let latest = self.rules.latest_end(session.auth_time());
         sessions::extend(tx, pool, &code.session, self.session_ends.min(latest)).await?;
-        let scopes = code.request.scopes;
+        let (scopes, resources) = (code.request.scopes, code.request.resources);
         let renews = scopes.has(hufu_types::Scope::OfflineAccess);
         if renews {
             let expires_at = self.refresh.expires_at.min(latest);
-            let refresh = NewRefreshToken { scope: scopes, expires_at, ..self.refresh.clone() };
+            let (scope, resources) = (scopes.clone(), resources.clone());
+            let refresh = NewRefreshToken { scope, expires_at, resources, ..self.refresh.clone() };
             refresh_tokens::insert(tx, pool, &code.session, &self.application, &refresh, now).await?;
         }
         Ok(Exchanged::Done(Box::new(Opened {
@@ -213,6 +251,7 @@ impl ExchangeCode {
             user: User { id: session.user, ..account },
             facts: code.facts,
             scopes,
+            resources,
             nonce: code.request.nonce,
             claims: code.request.claims,
             asks_for_acr: !code.request.acr_values.is_empty(),

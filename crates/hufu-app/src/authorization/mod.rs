@@ -4,7 +4,7 @@
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
 //! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
 //! public keys of clients, with which they sign their `assertion`s and `request_object`s; `pushed` are requests that came
-//! ahead of the browser.
+//! ahead of the browser. `resources` are the APIs that tokens are for.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -23,6 +23,7 @@ mod logout;
 mod pushed;
 mod request;
 mod request_object;
+pub(crate) mod resources;
 mod response;
 
 pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
@@ -32,7 +33,7 @@ pub use device::{
     AnswerDevice, Approval, DeviceAnswered, DeviceAsked, DeviceExchanged, DeviceStarted, ExchangeDeviceCode,
     FindDevice, Found, OpenedByDevice, StartDevice, Started,
 };
-pub use exchange::{ExchangeCode, Exchanged};
+pub use exchange::{CodeGrant, ExchangeCode, Exchanged};
 pub use issue::{IssueCode, Issued, Next};
 pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
 pub use pushed::PushedRequest;

@@ -103,6 +103,9 @@ impl PutApplication {
         };
         let mut problems = wanted.problems(agreements.as_deref());
         problems.extend(key_problem(&wanted.client));
+        if wanted.client.resources != present.map(|present| present.client.resources.as_slice()).unwrap_or_default() {
+            problems.extend(taken_resource(tx, wanted).await?);
+        }
         Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
     }
 }
@@ -141,6 +144,18 @@ impl Operation for AddClientSecret {
         add_secret(&mut application, self.secret.clone());
         PutApplication { application, expected: Some(present.revision) }.run(tx, now).await
     }
+}
+
+/// The first resource that another application is, in whatever pool.
+async fn taken_resource(tx: &mut Tx<'_>, wanted: &Application) -> Result<Option<SettingProblem>, StoreError> {
+    let mut others = config::resource_holders(tx).await?;
+    others.retain(|other| other.application != wanted.id);
+    let taken = |resource: &String| others.iter().any(|other| other.resources.contains(resource));
+    let place = wanted.client.resources.iter().position(taken);
+    Ok(place.map(|index| SettingProblem {
+        path: format!("resources.{index}"),
+        reason: "another application is this resource — take it out there first, or choose another".to_owned(),
+    }))
 }
 
 /// What is wrong with the public keys that are written in the settings.
@@ -183,6 +198,7 @@ pub(super) fn differences(present: &Application, wanted: &Application, moves: bo
         ("frontchannel_logout_uri", new.frontchannel_logout_uri != old.frontchannel_logout_uri),
         ("allowed_origins", new.allowed_origins != old.allowed_origins),
         ("init_login_uri", new.init_login_uri != old.init_login_uri),
+        ("resources", new.resources != old.resources),
         ("grants", new.grants != old.grants),
         ("logo", new.logo != old.logo),
         ("description", new.description != old.description),

@@ -223,7 +223,7 @@ impl App {
         } else {
             (None, None)
         };
-        let refresh = match requested {
+        let refresh = match &requested {
             RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
         };
@@ -311,8 +311,9 @@ impl App {
             }
             RequestedTokens::TokenSet(scope) => {
                 let (auth_time, id_token) = (session_created_at, IdTokenParts::default());
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token };
-                Tokens::Set(Box::new(self.token_set(&issue, *scope, secrets.refresh)?))
+                let (user, session) = (&user, &session);
+                let issue = Issue { application, user, session, auth_time, id_token, resources: &[] };
+                Tokens::Set(Box::new(self.token_set(&issue, scope, secrets.refresh)?))
             }
             RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),
         };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::{Expectation, TokenType, verify};
+use hufu_protocol::{Audience, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Timestamp, UserId};
@@ -104,11 +104,13 @@ impl From<Scope> for Needs {
     }
 }
 
-/// The claims that both kinds of bearer tokens share.
+/// The claims of both kinds of bearer tokens.
 #[derive(Deserialize)]
 struct BearerClaims {
     sub: UserId,
-    aud: ApplicationId,
+    aud: Audience<'static>,
+    /// Of an access token. A user token is always for the application that it was issued to.
+    client_id: Option<ApplicationId>,
     sid: SessionId,
     iat: i64,
     exp: i64,
@@ -117,7 +119,10 @@ struct BearerClaims {
 
 /// A token with a valid signature that has not expired. Its session is not checked.
 pub(crate) struct Bearer {
+    /// The application that it was issued to.
     pub(crate) application: ApplicationId,
+    /// The resources that it is for. Only a token without any opens Hufu's own endpoints.
+    pub(crate) resources: Vec<String>,
     pub(crate) session: SessionId,
     pub(crate) user: UserId,
     pub(crate) scope: Option<ScopeSet>,
@@ -152,7 +157,7 @@ impl App {
         self.write(unit).await.err().unwrap_or(refusal)
     }
 
-    /// Verifies a bearer token: an access token or a user token, never an id token.
+    /// Verifies a bearer token: an access token or a user token, never an id token. It may be for a resource.
     pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken, TokenType::UserToken],
@@ -164,8 +169,16 @@ impl App {
         let verified =
             verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Code::NotLoggedIn)?;
         let claims = verified.claims;
+        let application = match (claims.client_id, &claims.aud) {
+            (Some(client), _) => client,
+            (None, Audience::One(application)) => {
+                ApplicationId::parse(application).map_err(|_| Code::NotLoggedIn)?
+            }
+            (None, Audience::Several(_)) => return Err(Code::NotLoggedIn.into()),
+        };
         Ok(Bearer {
-            application: claims.aud,
+            resources: claims.aud.resources(&application),
+            application,
             session: claims.sid,
             user: claims.sub,
             scope: claims.scope,
@@ -188,6 +201,9 @@ impl App {
         needs: Needs,
     ) -> Result<Authenticated, Refusal> {
         let bearer = self.bearer_claims(token.ok_or(Code::NotLoggedIn)?)?;
+        if !bearer.resources.is_empty() {
+            return Err(Code::NotLoggedIn.because("the token is for a resource"));
+        }
         let config = self.config();
         let application = config.application(bearer.application.as_str()).ok_or(Code::NotLoggedIn)?;
         if !named.agrees_with(application) {
@@ -197,7 +213,7 @@ impl App {
         if session.user != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
         }
-        if let Some(granted) = bearer.scope {
+        if let Some(granted) = &bearer.scope {
             let needed = match needs {
                 Needs::Login => None,
                 Needs::Scope(scope) => Some(scope),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hufu_store::refresh_tokens::{self, NewRefreshToken};
+use hufu_store::refresh_tokens::{self, NewRefreshToken, RefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions};
 use hufu_types::{
     Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Timestamp, TokenAuth, TokenHash,
@@ -11,6 +11,7 @@ use hufu_types::{
 use serde_json::json;
 
 use super::sessions::end;
+use crate::authorization::resources::are_granted;
 use crate::events::{Event, Trace};
 
 /// Exchanges a refresh token for a new one.
@@ -23,6 +24,8 @@ pub struct Rotate {
     pub client_auth: Option<TokenAuth>,
     /// The presented token.
     pub presented: TokenHash,
+    /// The resources of the token request.
+    pub resources: Vec<String>,
     /// The hash of the new token.
     pub successor: TokenHash,
     /// When the new token expires.
@@ -46,7 +49,11 @@ pub enum Rotation {
         details: sessions::Session,
         /// The scope of the tokens.
         scope: ScopeSet,
+        /// The resources that the token was granted for.
+        resources: Vec<String>,
     },
+    /// The request names a resource that the token was not granted for. The token can still be used.
+    NotGranted,
     /// The application has no such token, it has expired, or its session has ended.
     Unknown,
     /// It was already used. Its whole family is revoked, and the session has ended.
@@ -68,7 +75,7 @@ impl Write for Rotate {
         // If two nodes get the same token, the second waits here, and then sees what the first has done.
         let presented = refresh_tokens::get_locked(tx, &self.pool, &self.presented).await?;
         // Whoever authenticated to get a token authenticates to use it. Clients of the published SDKs do not.
-        let is_its_client = |t: &refresh_tokens::RefreshToken| {
+        let is_its_client = |t: &RefreshToken| {
             t.application == self.application
                 && (t.client_auth.is_none() || t.client_auth == self.client_auth)
         };
@@ -81,6 +88,9 @@ impl Write for Rotate {
         let ends = self.rules.end(details.auth_time(), details.last_used_at, details.expires_at);
         if !details.user_is_active || ends <= now {
             return Ok(Rotation::Unknown);
+        }
+        if !are_granted(&self.resources, &token.resources) {
+            return Ok(Rotation::NotGranted);
         }
         let mut events = self.trace.recorder();
         let shown = json!({ "session": token.session.as_str() });
@@ -106,9 +116,10 @@ impl Write for Rotate {
         let expires_at = self.expires_at.min(self.rules.latest_end(details.auth_time()));
         let successor = NewRefreshToken {
             hash: self.successor.clone(),
-            scope: token.scope,
+            scope: token.scope.clone(),
             expires_at,
             client_auth: token.client_auth,
+            resources: token.resources.clone(),
         };
         let pool = &self.pool;
         refresh_tokens::set_successor(tx, pool, &self.presented, &self.successor, now).await?;
@@ -116,7 +127,8 @@ impl Write for Rotate {
         sessions::extend(tx, pool, &token.session, expires_at).await?;
         sessions::touch(tx, pool, &token.session, now).await?;
         events.record(tx, pool, Event::of(Action::TokenRefreshed, &details.account).with(shown)).await?;
-        Ok(Rotation::Rotated { session: token.session, details, scope: token.scope })
+        let RefreshToken { session, scope, resources, .. } = token;
+        Ok(Rotation::Rotated { session, details, scope, resources })
     }
 }
 

@@ -339,6 +339,8 @@ codes! {
     RequestObjectUnsupported => 2499, 400, "request-object-unsupported", "not-set-up";
     /// The pushed authorization request is unknown, expired or used, or another client's.
     PushedRequestUnknown => 2500, 400, "pushed-request-unknown", "login-request-expired";
+    /// A resource that no enabled application of the pool is, or that was not granted, or too many of them (RFC 8707).
+    TargetInvalid => 2515, 400, "target-invalid", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -57,5 +57,6 @@ async fn started(
     parameters.check_repeated()?;
     let credentials = credentials(headers, parameters)?;
     let (application, _) = authenticated(shared, head, credentials, Grant::DeviceCode).await?;
-    shared.app.start_device(&application, parameters.get("scope"), &head.origin()).await
+    let (scope, resources) = (parameters.get("scope"), parameters.resources());
+    shared.app.start_device(&application, scope, &resources, &head.origin()).await
 }

@@ -13,7 +13,7 @@ use crate::request::{self, Head};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
 
-/// Tells a client about a token of its own. A client without a secret may ask as well: whoever has the token may know
+/// Tells a client about a token of its own, and an API about one that is for it. A client without a secret may ask as well: whoever has the token may know
 /// what is in it.
 pub(crate) async fn introspect(
     State(shared): server::State,

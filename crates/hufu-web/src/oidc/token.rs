@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::authorization::{ClientCredentials, Parameters};
+use hufu_app::authorization::{ClientCredentials, CodeGrant, Parameters};
 use hufu_app::{Config, Refusal, TokenSet, named};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Grant, OpaqueToken, ScopeSet, TokenAuth};
@@ -26,7 +26,7 @@ pub struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     token_type: &'static str,
-    #[serde(skip_serializing_if = "scope_is_empty")]
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
     scope: ScopeSet,
     expires_in: u64,
     expire_in: u64,
@@ -44,11 +44,6 @@ impl From<TokenSet> for TokenAnswer {
             expire_in: tokens.expires_in,
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn scope_is_empty(scope: &ScopeSet) -> bool {
-    scope.is_empty()
 }
 
 pub(crate) fn no_store() -> [(header::HeaderName, &'static str); 2] {
@@ -110,23 +105,30 @@ async fn grant(
         "authorization_code" => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::AuthorizationCode).await?;
-            let (code, redirect_uri) = (parameters.required("code")?, parameters.required("redirect_uri")?);
-            let (method, verifier) = (credentials.method(), parameters.get("code_verifier"));
-            let origin = head.origin();
-            shared.app.exchange_code(&application, method, code, redirect_uri, verifier, &origin).await
+            let grant = CodeGrant {
+                code: parameters.required("code")?,
+                redirect_uri: parameters.required("redirect_uri")?,
+                verifier: parameters.get("code_verifier"),
+                resources: parameters.resources(),
+            };
+            shared.app.exchange_code(&application, credentials.method(), grant, &head.origin()).await
         }
         "client_credentials" => {
             let (application, _) = authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
-            shared.app.client_token(&application)
+            shared.app.client_token(&application, parameters.get("scope"), &parameters.resources())
         }
         grant if grant == Grant::DeviceCode.on_the_wire() => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::DeviceCode).await?;
             let (method, code) = (credentials.method(), parameters.required("device_code")?);
-            shared.app.exchange_device_code(&application, method, code, &head.origin()).await
+            let resources = parameters.resources();
+            shared.app.exchange_device_code(&application, method, code, resources, &head.origin()).await
         }
         USER_TOKEN_GRANT => {
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
+            if parameters.get("resource").is_some() {
+                return Err(Code::TargetInvalid.because("a user token was granted for no resource"));
+            }
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
             let config = shared.app.config();
             let (application, method) = if let ClientCredentials::Public { id } = &credentials {
@@ -135,8 +137,7 @@ async fn grant(
                 let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
                 (application, Some(credentials.method()))
             };
-            let scope = ScopeSet::asked(parameters.get("scope"));
-            let token = parameters.required("token")?;
+            let (scope, token) = (parameters.get("scope"), parameters.required("token")?);
             shared.app.exchange_user_token(&application, token, method, scope, head.origin()).await
         }
         _ => Err(Code::GrantUnsupported.into()),
@@ -185,6 +186,6 @@ async fn refresh(
             (application, method)
         }
     };
-    let scope = parameters.get("scope").map(ScopeSet::parse);
-    shared.app.refresh(&application, &refresh_token, method, scope, &head.origin()).await
+    let (scope, resources) = (parameters.get("scope"), parameters.resources());
+    shared.app.refresh(&application, &refresh_token, method, scope, resources, &head.origin()).await
 }

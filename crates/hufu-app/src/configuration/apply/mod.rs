@@ -20,7 +20,7 @@ use std::sync::Arc;
 use async_recursion::async_recursion as boxed;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::StoredConfig;
+use hufu_store::config::{ResourceHolder, StoredConfig};
 use hufu_store::senders::StoredSender;
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, senders, versions};
 use hufu_types::{Action, ApplicationId, Clock, OpaqueToken, PoolId, Random, Timestamp};
@@ -147,6 +147,11 @@ type PasswordHashes = HashMap<UserIndex, String>;
 impl Task {
     async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
         let names = config::pool_names(tx).await?;
+        // Those that stay where they are, whatever the file says.
+        let mut resources = config::resource_holders(tx).await?;
+        let given = self.desired.pools.iter().flat_map(|pool| &pool.applications);
+        let given: Vec<_> = given.filter(|desired| desired.client.resources.is_some()).collect();
+        resources.retain(|holder| !given.iter().any(|desired| desired.id == holder.application));
         let mut pools = Vec::with_capacity(self.desired.pools.len());
         for desired in &self.desired.pools {
             let stored = config::read_pool(tx, &desired.id).await?;
@@ -158,7 +163,7 @@ impl Task {
                     elsewhere.insert(&application.id, holder);
                 }
             }
-            pools.push(PresentPool { stored, senders, elsewhere });
+            pools.push(PresentPool { stored, senders, elsewhere, resources: resources.clone() });
         }
         let found = users::find(tx, &self.desired, &names).await?;
         Ok(planner::plan(self, &pools, &names, &found))
@@ -176,6 +181,8 @@ struct PresentPool<'a> {
     senders: Vec<StoredSender>,
     /// Applications of the file whose ids are taken in other pools, with those pools.
     elsewhere: HashMap<&'a ApplicationId, PoolId>,
+    /// The resources of the applications, in any pool, whose resources the file leaves as they are.
+    resources: Vec<ResourceHolder>,
 }
 
 async fn hash_passwords(

@@ -156,6 +156,7 @@ consent-needed = The application asks its users for consent, so they log in to i
 request-object-invalid = The request object is not valid: sign it with a key of the application's jwks_uri or jwks, with iss the client_id, aud the issuer and a redirect_uri.
 request-object-unsupported = The application has no public keys to verify request objects with: set its jwks_uri or jwks.
 pushed-request-unknown = The request_uri is unknown, expired, used, or another client's: push the request again.
+target-invalid = The resource is not one that this client can get a token for: send addresses in `resources` of enabled api applications of the user pool, and at the token endpoint those of the authorization request alone.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
 user-code-unknown = The user code is not valid (unknown, expired, or answered before): use the one that the device shows now.
 device-pending = The person has not answered yet: ask again after the interval.

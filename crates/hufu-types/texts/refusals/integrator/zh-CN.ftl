@@ -156,6 +156,7 @@ consent-needed = 该应用需要用户同意，只能通过登录页面（/oidc/
 request-object-invalid = 请求对象无效：请用应用 jwks_uri 或 jwks 中的密钥签名，iss 为 client_id，aud 为 issuer，并包含 redirect_uri。
 request-object-unsupported = 该应用没有可用于校验请求对象的公钥：请设置其 jwks_uri 或 jwks。
 pushed-request-unknown = request_uri 不存在、已过期、已使用，或属于其他客户端：请重新推送请求。
+target-invalid = 不能为该 resource 签发令牌：请发送用户池中已启用的 api 应用在 resources 中登记的地址；在令牌端点只能发送授权请求中已有的 resource。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
 user-code-unknown = 用户码无效（不存在、已过期或已处理）：请使用设备当前显示的用户码。
 device-pending = 用户尚未作答：请按 interval 间隔后再次轮询。
