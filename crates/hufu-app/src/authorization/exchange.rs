@@ -40,7 +40,7 @@ impl App {
     /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it. [`Code::TargetInvalid`].
     #[boxed]
     pub async fn exchange_code<'a>(
-        &self,
+        &'a self,
         application: &Application,
         client_auth: TokenAuth,
         grant: CodeGrant<'a>,

@@ -35,9 +35,9 @@ struct ConsentPage {
 
 /// One thing that the application asks for, as the page shows it.
 pub(super) struct Asked {
-    icon: &'static str,
-    sentence: String,
-    name: String,
+    pub(super) icon: &'static str,
+    pub(super) sentence: String,
+    pub(super) name: String,
 }
 
 impl Page for ConsentPage {

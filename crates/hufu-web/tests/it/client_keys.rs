@@ -24,22 +24,22 @@ const CALLBACK: &str = "https://shop.example.com/callback";
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A key of a client.
-struct Signer {
+pub(crate) struct Signer {
     pair: Ed25519KeyPair,
     kid: &'static str,
 }
 
 impl Signer {
-    fn new(kid: &'static str) -> Self {
+    pub(crate) fn new(kid: &'static str) -> Self {
         Self { pair: Ed25519KeyPair::generate().unwrap(), kid }
     }
 
-    fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let x = URL_SAFE_NO_PAD.encode(self.pair.public_key().as_ref());
         json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.kid, "use": "sig", "alg": "EdDSA" })
     }
 
-    fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         self.sign_as(&json!({ "alg": "EdDSA", "kid": self.kid }), claims)
     }
 
@@ -73,7 +73,7 @@ fn signing(keys: &str) -> String {
 }
 
 /// A key set as the file has it.
-fn inline(keys: &[Value]) -> String {
+pub(crate) fn inline(keys: &[Value]) -> String {
     let tables: Vec<String> = keys
         .iter()
         .map(|key| {

@@ -4,7 +4,10 @@
 mod client_keys;
 mod cross_origin;
 mod input;
+mod resources;
+mod scopes;
 mod sessions;
+mod site;
 mod signing_keys;
 
 use hufu_testkit::{client, world};

@@ -65,6 +65,9 @@ pub(super) fn plan(
 ) -> Result<Planned, FileErrors> {
     let mut plan = Plan::default();
     let (mut steps, mut secrets, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for (desired, present) in task.desired.pools.iter().zip(present) {
+        PoolPlanner::new(task, present, desired, &mut steps, &mut errors).freed_resources();
+    }
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
         let Some(present) = present.get(index) else { continue };
         let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);

@@ -1,5 +1,7 @@
 //! The applications of a pool and their order.
 
+use std::collections::HashSet;
+
 use hufu_types::{
     Application, ApplicationId, ClientSecret, ConnectionId, OpaqueToken, SettingProblem, SigningAlgorithm,
     TokenLifetimes, TokenPurpose, lifetime,
@@ -195,13 +197,18 @@ impl PoolPlanner<'_> {
         }
     }
 
-    /// Takes the resources from applications that give them to others of the file, before anyone gets them.
+    /// Takes resources from the applications that lose them to others of the file, before anyone gets them.
     pub(super) fn freed_resources(&mut self) {
+        let task = self.task;
+        let all = || task.desired.pools.iter().flat_map(|pool| &pool.applications);
+        let gained: HashSet<&String> =
+            all().flat_map(|desired| desired.client.resources.iter().flatten()).collect();
         for desired in &self.desired.applications {
             let stored = self.present.stored.applications.iter().find(|present| present.id == desired.id);
             let (Some(present), Some(wanted)) = (stored, &desired.client.resources) else { continue };
             let mut freed = present.clone();
-            freed.client.resources.retain(|resource| wanted.contains(resource));
+            let moves = |resource: &String| !wanted.contains(resource) && gained.contains(resource);
+            freed.client.resources.retain(|resource| !moves(resource));
             if freed.client.resources != present.client.resources {
                 self.application(freed);
             }
