@@ -16,7 +16,8 @@ mod secret;
 mod token;
 
 pub use claims::{
-    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
+    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims,
+    half_hash,
 };
 pub use client_keys::{
     ClientAlgorithm, ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,

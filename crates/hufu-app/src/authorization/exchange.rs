@@ -91,7 +91,8 @@ impl App {
                     claims: Some(&claims),
                     acr: asks_for_acr,
                 };
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token, resources };
+                let issue =
+                    Issue { application, user: &user, session: &session, auth_time, id_token, resources };
                 self.token_set(&issue, &scopes, renews.then_some(refresh))
             }
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),

@@ -23,7 +23,8 @@ impl App {
     pub async fn introspect(&self, application: &Application, token: &str) -> Result<Value, Refusal> {
         let inactive = || Ok(json!({ "active": false }));
         if let Ok(bearer) = self.bearer_claims(token) {
-            let Some(audience) = self.audience_for(application, &bearer.application, &bearer.resources) else {
+            let Some(audience) = self.audience_for(application, &bearer.application, &bearer.resources)
+            else {
                 return inactive();
             };
             let Ok(session) = self.living_session(&application.pool, &bearer.session).await else {
@@ -88,7 +89,8 @@ impl App {
         let own: Vec<String> = own.cloned().collect();
         // Resources are of one application in the instance, and so of one pool. This does not depend on it.
         let config = self.config();
-        let issued_to = config.application(issued_to.as_str()).filter(|client| client.pool == application.pool)?;
+        let issued_to =
+            config.application(issued_to.as_str()).filter(|client| client.pool == application.pool)?;
         (!own.is_empty()).then(|| json!(Audience::of(&own, &issued_to.id)))
     }
 

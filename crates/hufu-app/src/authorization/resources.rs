@@ -60,7 +60,11 @@ impl App {
         let mut target = if asked.is_empty() { granted } else { asked };
         target.retain(|resource| config.resource(pool, resource).is_some());
         // An empty list would stand for Hufu's own endpoints.
-        if target.is_empty() { Err(Code::TargetInvalid.because("the pool has none of them any more")) } else { Ok(target) }
+        if target.is_empty() {
+            Err(Code::TargetInvalid.because("the pool has none of them any more"))
+        } else {
+            Ok(target)
+        }
     }
 }
 

@@ -103,7 +103,9 @@ impl PutApplication {
         };
         let mut problems = wanted.problems(agreements.as_deref());
         problems.extend(key_problem(&wanted.client));
-        if wanted.client.resources != present.map(|present| present.client.resources.as_slice()).unwrap_or_default() {
+        if wanted.client.resources
+            != present.map(|present| present.client.resources.as_slice()).unwrap_or_default()
+        {
             problems.extend(taken_resource(tx, wanted).await?);
         }
         Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
@@ -154,7 +156,8 @@ async fn taken_resource(tx: &mut Tx<'_>, wanted: &Application) -> Result<Option<
     let place = wanted.client.resources.iter().position(taken);
     Ok(place.map(|index| SettingProblem {
         path: format!("resources.{index}"),
-        reason: "another application is this resource — take it out there first, or choose another".to_owned(),
+        reason: "another application is this resource — take it out there first, or choose another"
+            .to_owned(),
     }))
 }
 

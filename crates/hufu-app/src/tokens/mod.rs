@@ -11,14 +11,15 @@ use std::fmt;
 
 use async_recursion::async_recursion as boxed;
 use hufu_protocol::{
-    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, half_hash,
+    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims,
+    half_hash,
 };
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, Facts, Gender, OpaqueToken, PoolScope, PoolSettings, Scope, ScopeSet, SessionId,
-    Timestamp, TokenAuth, TokenPurpose, User, UserId,
+    Application, ApplicationId, Facts, Gender, OpaqueToken, PoolScope, PoolSettings, Scope, ScopeSet,
+    SessionId, Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
@@ -329,7 +330,8 @@ impl App {
                     ..IdTokenParts::default()
                 };
                 let auth_time = details.auth_time();
-                let issue = Issue { application, user: &user, session: &session, auth_time, id_token, resources };
+                let issue =
+                    Issue { application, user: &user, session: &session, auth_time, id_token, resources };
                 // A client may ask for less (RFC 6749 section 6). The refresh token keeps what it has.
                 let wish = narrowed.map(|text| ScopeSet::requested(text, &settings.scopes));
                 let wish = wish.filter(|wish| !wish.is_empty());

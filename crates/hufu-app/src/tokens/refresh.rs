@@ -89,7 +89,9 @@ impl Write for Rotate {
         if !details.user_is_active || ends <= now {
             return Ok(Rotation::Unknown);
         }
-        if !are_granted(&self.resources, &token.resources) {
+        // A token that comes back too late ends its session, whatever the request asks for.
+        let may_come_back = token.used_at.is_none_or(|used_at| now <= used_at.plus(self.grace));
+        if may_come_back && !are_granted(&self.resources, &token.resources) {
             return Ok(Rotation::NotGranted);
         }
         let mut events = self.trace.recorder();

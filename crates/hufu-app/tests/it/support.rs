@@ -135,7 +135,8 @@ impl Variant for Login {
     fn with_refresh_token(mut self, hash: TokenHash) -> Self {
         let scope = ScopeSet::parse("openid offline_access");
         let expires_at = self.plan.trace.at.plus(seconds(30 * 86_400));
-        self.plan.refresh_token = Some(NewRefreshToken { hash, scope, expires_at, client_auth: None });
+        let (client_auth, resources) = (None, Vec::new());
+        self.plan.refresh_token = Some(NewRefreshToken { hash, scope, expires_at, client_auth, resources });
         self
     }
 }

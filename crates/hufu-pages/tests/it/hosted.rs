@@ -1,6 +1,7 @@
 //! The login pages, as a browser uses them: forms are sent as the pages have them.
 
 mod attacks;
+mod consent;
 mod forms;
 mod looks;
 mod waiting;

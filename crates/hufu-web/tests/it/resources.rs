@@ -4,7 +4,7 @@ use axum::http::Method;
 use hufu_testkit::{on_both_engines, raw};
 use serde_json::{Value, json};
 
-use crate::client::{GET_PROFILE, LOGOUT, REVOCATION, TOKEN, UPDATE_PROFILE, UPLOAD, claims};
+use crate::client::{GET_PROFILE, LOGOUT, REVOCATION, TOKEN, UPDATE_PROFILE, claims};
 use crate::client_keys::{Signer, inline};
 use crate::site::{
     CAFE_API, CAFE_CLIENT, CALLBACK, ORDERS, ORDERS_API, PUSH, STOCK, STOCK_API, STOCK_OLD, Site, TV, audience, file,
@@ -128,7 +128,6 @@ on_both_engines! {
                 client.graphql("{ user { id } }", Value::Null).await.refused(2020);
                 client.update_user(json!({ "nickname": "thief" })).await.refused(2020);
                 client.get("/api/v2/users/me").await.refused(2020);
-                client.upload(b"x").await.refused(2020);
                 for path in ["/api/v3/me", "/api/v3/me/sessions", "/api/v3/me/export", "/api/v3/get-identities"] {
                     let answer = client.get(path).await;
                     assert!(answer.to_string().contains("2020"), "{path}: {answer}");
@@ -152,7 +151,6 @@ on_both_engines! {
         // None of it ended the session, nor changed the account.
         let profile = site.world.nobody().bearer(own).get(GET_PROFILE).await.data();
         assert_ne!(profile["nickname"], "thief", "{profile}");
-        assert!(!UPLOAD.is_empty());
     }
 
     async fn an_api_learns_of_tokens_that_are_for_it(database) {

@@ -31,16 +31,20 @@ on_both_engines! {
         let user = site.userinfo(token_of(&tokens, "access_token")).await.json();
         assert_eq!(user.as_object().unwrap().keys().collect::<Vec<_>>(), ["sub"], "{user}");
 
-        // One claim by itself, as others can be had.
-        let asked = json!({ "userinfo": { "level": null, "tier": null, "risk": null } }).to_string();
-        let tokens = site.tokens(&[("scope", "openid"), ("claims", &asked)]).await;
-        let user = site.userinfo(token_of(&tokens, "access_token")).await.json();
-        assert_eq!((&user["level"], user.as_object().unwrap().len()), (&json!(7), 2), "{user}");
-
         // A scope of the pool alone opens no userinfo, since that needs `openid`.
         let tokens = site.tokens(&[("scope", "loyalty")]).await;
         assert_eq!((&tokens["scope"], tokens.get("id_token")), (&json!("loyalty"), None));
         site.userinfo(token_of(&tokens, "access_token")).await.oauth_error("insufficient_scope");
+    }
+
+    async fn a_claim_of_the_pool_can_be_asked_for_by_itself(database) {
+        let site = Site::new(database).await;
+        let asked = json!({ "userinfo": { "level": null, "tier": null, "risk": null }, "id_token": { "called": null } });
+        let tokens = site.tokens(&[("scope", "openid"), ("claims", &asked.to_string())]).await;
+        let user = site.userinfo(token_of(&tokens, "access_token")).await.json();
+        assert_eq!((&user["level"], user.as_object().unwrap().len()), (&json!(7), 2), "{user}");
+        let id = claims(token_of(&tokens, "id_token"));
+        assert!(id.get("level").is_none() && id.get("tier").is_none(), "{id}");
     }
 
     async fn a_scope_of_the_pool_is_asked_for_everywhere(database) {

@@ -253,7 +253,9 @@ impl Write for ExchangeDeviceCode {
             (DeviceStatus::Approved, Some(_)) if !are_granted(&self.resources, &code.resources) => {
                 Ok(DeviceExchanged::NotGranted)
             }
-            (DeviceStatus::Approved, Some(browser)) => self.open(tx, &browser, code.scopes, code.resources).await,
+            (DeviceStatus::Approved, Some(browser)) => {
+                self.open(tx, &browser, code.scopes, code.resources).await
+            }
             (DeviceStatus::Pending, _) => {
                 let wait = Duration::from_secs(u64::try_from(code.interval).unwrap_or_default());
                 let is_early = code.polled_at.is_some_and(|last| last.plus(wait) > now);

@@ -21,7 +21,14 @@ fn api(id: &str, resources: &str) -> String {
 
 impl World {
     async fn scopes(&self) -> Vec<PoolScope> {
-        self.config().await.pools.into_iter().find(|pool| pool.id.as_str() == super::POOL).unwrap().settings.scopes
+        self.config()
+            .await
+            .pools
+            .into_iter()
+            .find(|pool| pool.id.as_str() == super::POOL)
+            .unwrap()
+            .settings
+            .scopes
     }
 
     async fn names(&self) -> Vec<String> {

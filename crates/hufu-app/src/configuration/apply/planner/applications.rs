@@ -179,7 +179,9 @@ impl PoolPlanner<'_> {
 
     /// Checks that no application beside the file's is one of the resources. Those of the file are compared when it is read.
     fn check_resources(&mut self, desired: &DesiredApplication, wanted: &Application) {
-        let taken = |resource: &String| self.present.resources.iter().find(|other| other.resources.contains(resource));
+        let taken = |resource: &String| {
+            self.present.resources.iter().find(|other| other.resources.contains(resource))
+        };
         let mut errors = Vec::new();
         for (index, resource) in wanted.client.resources.iter().enumerate() {
             if let Some(other) = taken(resource).filter(|other| other.application != wanted.id) {

@@ -12,7 +12,9 @@ impl<'a> PoolPlanner<'a> {
         let desired = self.desired;
         let scopes = self.wanted_scopes();
         let before = self.present.stored.pools.first().map(|pool| &pool.settings);
-        if desired.settings.is_none() && scopes == before.map(|before| before.scopes.as_slice()).unwrap_or_default() {
+        if desired.settings.is_none()
+            && scopes == before.map(|before| before.scopes.as_slice()).unwrap_or_default()
+        {
             return None;
         }
         let settings = desired.settings.clone().or_else(|| before.cloned()).unwrap_or_default();
@@ -20,11 +22,13 @@ impl<'a> PoolPlanner<'a> {
         for SettingProblem { path, reason } in settings.scope_problems() {
             let (index, within) = path.split_once('.').unwrap_or((&path, ""));
             let place = index.parse().ok().and_then(|index: usize| settings.scopes.get(index));
-            let in_file = place.and_then(|scope| desired.scopes.iter().find(|one| one.scope.name == scope.name));
+            let in_file =
+                place.and_then(|scope| desired.scopes.iter().find(|one| one.scope.name == scope.name));
             match (in_file, place) {
                 (Some(one), _) => self.refuse(one.place_of(within), reason),
                 (None, Some(scope)) => {
-                    let reason = format!("the scope `{}`, which the user pool has already: {reason}", scope.name);
+                    let reason =
+                        format!("the scope `{}`, which the user pool has already: {reason}", scope.name);
                     self.refuse(desired.at, reason);
                 }
                 (None, None) => self.refuse(desired.at, reason),
@@ -57,12 +61,15 @@ impl<'a> PoolPlanner<'a> {
     pub(super) fn scopes(&mut self) {
         for desired in &self.desired.scopes {
             let (wanted, label) = (&desired.scope, format!("scope {}", desired.scope.name));
-            let Some(present) = self.stored_scopes().iter().find(|present| present.name == wanted.name) else {
+            let Some(present) = self.stored_scopes().iter().find(|present| present.name == wanted.name)
+            else {
                 self.line(PlanAction::Add, label);
                 continue;
             };
-            let differs = [("title", wanted.title != present.title), ("claims", wanted.claims != present.claims)];
-            let changed: Vec<&str> = differs.iter().filter_map(|(key, differs)| differs.then_some(*key)).collect();
+            let differs =
+                [("title", wanted.title != present.title), ("claims", wanted.claims != present.claims)];
+            let changed: Vec<&str> =
+                differs.iter().filter_map(|(key, differs)| differs.then_some(*key)).collect();
             self.compared(&label, &changed, &[]);
         }
         for present in self.scopes_not_in_file().collect::<Vec<_>>() {

@@ -23,7 +23,8 @@ fn scopes_are_read() {
     let [loyalty, orders] = pool.scopes.as_slice() else { panic!("two scopes") };
     assert_eq!((loyalty.at, loyalty.scope.name.as_str()), (Position { line: 5, column: 3 }, "loyalty"));
     assert_eq!(loyalty.scope.title["en"], "Your level");
-    let claims: Vec<_> = loyalty.scope.claims.iter().map(|(claim, source)| (claim.as_str(), source.as_str())).collect();
+    let claims: Vec<_> =
+        loyalty.scope.claims.iter().map(|(claim, source)| (claim.as_str(), source.as_str())).collect();
     assert_eq!(
         claims,
         [("https://shop.example.com/name", "name"), ("level", "custom.level"), ("mobile", "phone_number")]
@@ -42,7 +43,10 @@ fn scopes_that_cannot_be_meant() {
         ("name = \"a b\"", format!("5:8: `name`: not a scope — {token}")),
         ("name = 'say\"it'", format!("5:8: `name`: not a scope — {token}")),
         ("name = \"a\\u0007\"", format!("5:8: `name`: not a scope — {token}")),
-        ("name = \"openid\"", "5:8: `name`: `openid` is a scope that Hufu has — choose another name".to_owned()),
+        (
+            "name = \"openid\"",
+            "5:8: `name`: `openid` is a scope that Hufu has — choose another name".to_owned(),
+        ),
         (
             "name = \"a\"\nclaim = { x = \"name\" }",
             "6:1: unknown key `claim` in a scope — did you mean `claims`?".to_owned(),
@@ -58,20 +62,26 @@ fn scopes_that_cannot_be_meant() {
                 .to_owned(),
         ),
         ("name = \"a\"\nclaims = { x = 1 }", "6:16: `x` is an integer — write a string".to_owned()),
-        ("name = \"a\"\nclaims = [\"name\"]", "6:10: `claims` is an array — write { CLAIM = \"custom.KEY\" }".to_owned()),
+        (
+            "name = \"a\"\nclaims = [\"name\"]",
+            "6:10: `claims` is an array — write { CLAIM = \"custom.KEY\" }".to_owned(),
+        ),
         (
             "name = \"a\"\n[[user_pool.scope]]\nname = \"a\"",
             "7:8: `name`: `a` is there already — name each once".to_owned(),
         ),
         (
             "name = \"a\"\ntitle = { en = \" \" }",
-            "6:16: `en`: not valid — write 1 to 255 characters, not only spaces and no control characters".to_owned(),
+            "6:16: `en`: not valid — write 1 to 255 characters, not only spaces and no control characters"
+                .to_owned(),
         ),
     ] {
         assert_eq!(refused(&scope(line)), format!("hufu.toml:{message}"), "{line}");
     }
     let unknown = refused(&scope("name = \"a\"\nclaims = { x = \"password_hash\" }"));
-    assert!(unknown.starts_with("hufu.toml:6:16: `x`: there is no source `password_hash` — write custom.KEY, or one of name,"));
+    assert!(unknown.starts_with(
+        "hufu.toml:6:16: `x`: there is no source `password_hash` — write custom.KEY, or one of name,"
+    ));
     let settings = refused(&in_pool("settings = { scopes = [] }"));
     assert_eq!(settings, "hufu.toml:4:23: scopes are tables of the user pool — write [[user_pool.scope]]");
     let many: String = (0..65).map(|n| format!("[[user_pool.scope]]\nname = \"s{n}\"\n")).collect();
