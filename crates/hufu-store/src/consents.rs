@@ -93,5 +93,9 @@ pub async fn forget(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(),
 
 fn decode(row: &Row<'_>) -> Result<Consent, StoreError> {
     let claims = serde_json::from_str(&row.get::<String>(1)?)?;
-    Ok(Consent { scopes: ScopeSet::stored(&row.get::<String>(0)?), claims, resources: resources::read(row, 2)? })
+    Ok(Consent {
+        scopes: ScopeSet::stored(&row.get::<String>(0)?),
+        claims,
+        resources: resources::read(row, 2)?,
+    })
 }

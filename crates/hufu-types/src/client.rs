@@ -315,8 +315,10 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
 /// # Errors
 /// The rule that it breaks.
 pub fn check_resource(text: &str) -> Result<(), &'static str> {
-    const RULE: &str = "write an absolute URI, such as https://api.shop.example.com, without `#` and what follows it";
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'#' | b'*');
+    const RULE: &str =
+        "write an absolute URI, such as https://api.shop.example.com, without `#` and what follows it";
+    let plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'#' | b'*');
     let is_plain = text.bytes().all(plain);
     // Without credentials, which would be in every token.
     let is_uri = |url: &Url| url.username().is_empty() && url.password().is_none();
@@ -392,7 +394,9 @@ mod tests {
 
     #[test]
     fn resources_are_absolute_uris() {
-        for good in ["https://api.shop.example.com", "https://api.shop.example.com/orders?v=2", "urn:shop:orders"] {
+        for good in
+            ["https://api.shop.example.com", "https://api.shop.example.com/orders?v=2", "urn:shop:orders"]
+        {
             assert_eq!(check_resource(good), Ok(()), "{good}");
         }
         for wrong in [

@@ -8,8 +8,8 @@ use url::Url;
 use crate::client::{check_redirect_uri, check_resource, is_loopback, origin_of};
 use crate::settings_check::{Problems, names};
 use crate::{
-    Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, TokenAuth,
+    Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
+    LoginControl, SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.

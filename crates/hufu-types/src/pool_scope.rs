@@ -87,7 +87,9 @@ impl PoolScope {
     /// What people read: the title in this language, otherwise in English or in any language, otherwise the name.
     pub fn shown_in(&self, language: Language) -> &str {
         let of = |tag: &str| self.title.get(tag).map(String::as_str);
-        let title = of(language.tag()).or_else(|| of("en")).or_else(|| self.title.values().next().map(String::as_str));
+        let title = of(language.tag())
+            .or_else(|| of("en"))
+            .or_else(|| self.title.values().next().map(String::as_str));
         title.unwrap_or(&self.name)
     }
 
@@ -126,7 +128,9 @@ impl PoolScope {
                     let (other, before) = *given.entry(claim).or_insert((&scope.name, source));
                     (before != source).then(|| {
                         let (claim, other) = (claim.escape_debug(), other.escape_debug());
-                        format!("the scope `{other}` gives `{claim}` from another source — choose another name")
+                        format!(
+                            "the scope `{other}` gives `{claim}` from another source — choose another name"
+                        )
                     })
                 });
                 if let Some(reason) = wrong {
@@ -158,7 +162,9 @@ fn source_problem(claim: &str, source: &str, fields: Option<&[CustomField]>) -> 
     let shown = source.escape_debug();
     // An application that reads `email_verified` takes it for Hufu's word.
     if USER_CLAIMS.contains(&claim) && source != claim {
-        return Some(format!("the claim `{claim}` is made by Hufu — write {claim} = \"{claim}\", or choose another name"));
+        return Some(format!(
+            "the claim `{claim}` is made by Hufu — write {claim} = \"{claim}\", or choose another name"
+        ));
     }
     let Some(key) = PoolScope::custom_key(source) else {
         let known = || names(USER_CLAIMS.into_iter());
@@ -198,7 +204,19 @@ mod tests {
             {"name":"contact","claims":{"mobile":"phone_number","level":"custom.level","email_verified":"email_verified"}}
         ]"#;
         assert_eq!(problems(sound, fields), [""; 0]);
-        for name in ["", "a b", "a\"b", "a\\b", "a\n", "a\u{7f}", "\u{0}", "忠诚", "openid", "offline_access", &"x".repeat(65)] {
+        for name in [
+            "",
+            "a b",
+            "a\"b",
+            "a\\b",
+            "a\n",
+            "a\u{7f}",
+            "\u{0}",
+            "忠诚",
+            "openid",
+            "offline_access",
+            &"x".repeat(65),
+        ] {
             let scope = serde_json::json!([{ "name": name }]).to_string();
             assert_eq!(problems(&scope, fields), ["0.name"], "{name:?}");
         }
@@ -239,7 +257,8 @@ mod tests {
     fn a_title_is_read_in_the_language_of_the_reader() {
         let mut scope = PoolScope { name: "loyalty".to_owned(), ..PoolScope::default() };
         assert_eq!(scope.shown_in(Language::English), "loyalty");
-        scope.title = [("zh-CN", "会员等级"), ("en", "Your level")].map(|(tag, text)| (tag.into(), text.into())).into();
+        scope.title =
+            [("zh-CN", "会员等级"), ("en", "Your level")].map(|(tag, text)| (tag.into(), text.into())).into();
         assert_eq!(scope.shown_in(Language::SimplifiedChinese), "会员等级");
         assert_eq!(scope.shown_in(Language::Japanese), "Your level");
     }

@@ -171,7 +171,9 @@ impl ScopeSet {
 
     fn filtered(&self, own: u32, keep: impl Fn(&str) -> bool) -> Self {
         let of_pool = match &self.of_pool {
-            Some(names) if !names.iter().all(|name| keep(name)) => sorted(self.of_pool().filter(|name| keep(name))),
+            Some(names) if !names.iter().all(|name| keep(name)) => {
+                sorted(self.of_pool().filter(|name| keep(name)))
+            }
             all => all.clone(),
         };
         Self { own, of_pool }
@@ -241,7 +243,10 @@ mod tests {
         assert_eq!(set, ScopeSet::stored("loyalty orders:read openid"));
         assert_eq!(ScopeSet::asked(Some("loyalty"), &pool).to_string(), "loyalty");
         assert_eq!(ScopeSet::asked(Some("loyalty"), &[]), ScopeSet::default_login());
-        assert_eq!(serde_json::from_str::<ScopeSet>("\"loyalty openid\"").unwrap().to_string(), "openid loyalty");
+        assert_eq!(
+            serde_json::from_str::<ScopeSet>("\"loyalty openid\"").unwrap().to_string(),
+            "openid loyalty"
+        );
 
         assert_eq!(set.still_known(&declared(&["orders:read"])).to_string(), "openid orders:read");
         assert_eq!(set.still_known(&[]), ScopeSet::parse("openid"), "empty is one thing");
@@ -251,7 +256,9 @@ mod tests {
         let (one, other) = (ScopeSet::stored("openid b"), ScopeSet::stored("email a"));
         assert_eq!(one.union(&other).to_string(), "openid email a b");
         assert_eq!(one.union(&ScopeSet::parse("phone")).to_string(), "openid phone b");
-        assert!(one.union(&other).covers(&one) && !one.covers(&other) && one.covers(&ScopeSet::parse("openid")));
+        assert!(
+            one.union(&other).covers(&one) && !one.covers(&other) && one.covers(&ScopeSet::parse("openid"))
+        );
         assert!(!ScopeSet::all(&[]).covers(&one) && ScopeSet::all(&declared(&["b"])).covers(&one));
         assert!(!ScopeSet::stored("b").is_empty() && ScopeSet::stored("b").has_of_pool("b"));
     }

@@ -7,7 +7,7 @@ mod input;
 mod resources;
 mod scopes;
 mod sessions;
-mod site;
 mod signing_keys;
+mod site;
 
 use hufu_testkit::{client, world};

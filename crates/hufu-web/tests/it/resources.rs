@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::client::{GET_PROFILE, LOGOUT, REVOCATION, TOKEN, UPDATE_PROFILE, claims};
 use crate::client_keys::{Signer, inline};
 use crate::site::{
-    CAFE_API, CAFE_CLIENT, CALLBACK, ORDERS, ORDERS_API, PUSH, STOCK, STOCK_API, STOCK_OLD, Site, TV, audience, file,
-    token_of,
+    CAFE_API, CAFE_CLIENT, CALLBACK, ORDERS, ORDERS_API, PUSH, STOCK, STOCK_API, STOCK_OLD, Site, TV,
+    audience, file, token_of,
 };
 use crate::world::{PUBLIC_URL, SHOP_APP, SHOP_WEB};
 

@@ -150,7 +150,9 @@ impl Site {
     #[track_caller]
     pub(crate) fn answered(answer: &Answer) -> Vec<(String, String)> {
         let location = answer.headers.get(header::LOCATION).map_or("", |value| value.to_str().unwrap());
-        let Some(parameters) = location.strip_prefix(CALLBACK) else { panic!("not there: {location} {answer}") };
+        let Some(parameters) = location.strip_prefix(CALLBACK) else {
+            panic!("not there: {location} {answer}")
+        };
         let parameters = parameters[1..].split('&').map(|one| one.split_once('=').unwrap());
         parameters.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -227,7 +229,8 @@ impl Site {
     /// What the consent page would ask for. Panics if nobody is asked.
     pub(crate) async fn asked(&self, open: &OpenRequest) -> (String, Vec<String>) {
         let given = Given { account: Some(self.session.clone()), consented: false };
-        let next = self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
+        let next =
+            self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
         let Next::Consent { scopes, resources, .. } = next else { panic!("{next:?}") };
         (scopes.to_string(), resources.iter().map(|api| api.name.clone()).collect())
     }
@@ -235,7 +238,8 @@ impl Site {
     /// Bob agrees on the consent page.
     pub(crate) async fn agree(&self, open: &OpenRequest) {
         let given = Given { account: Some(self.session.clone()), consented: true };
-        let next = self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
+        let next =
+            self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
         let Next::Respond(response) = next else { panic!("{next:?}") };
         let code = response.get("code").unwrap();
         self.world.secret(code);
